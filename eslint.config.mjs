@@ -1,0 +1,41 @@
+import js from '@eslint/js';
+import globals from 'globals';
+import tseslint from 'typescript-eslint';
+
+const room = (name) => [`**/${name}`, `**/${name}/**`];
+/** A room of `src/` and what it must not import (README, "Where a change goes"). */
+const border = (folder, forbidden, { vscode }) => ({
+  files: [`src/${folder}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': ['error', {
+      paths: vscode ? [] : [{ name: 'vscode', message: `src/${folder} runs in plain Node.` }],
+      patterns: [
+        ...forbidden.map((name) => ({ group: room(name), message: `src/${folder} must not know src/${name}.` })),
+        ...(folder === 'engine' ? [] : [{ group: ['dockerode', 'tar-stream'], message: 'Engine libraries stay inside src/engine.' }]),
+      ],
+    }],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ['node_modules/', 'dist/', 'out/', 'test-results/'] },
+  js.configs.recommended,
+  { files: ['**/*.mjs'], languageOptions: { globals: globals.node } },
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      eqeqeq: 'error',
+    },
+  },
+  border('protocol', ['engine', 'session', 'outputs', 'notebook', 'commands', 'views', 'agents'], { vscode: false }),
+  border('engine', ['session', 'outputs', 'notebook', 'commands', 'views', 'agents'], { vscode: false }),
+  border('session', ['outputs', 'notebook', 'commands', 'views', 'agents'], { vscode: false }),
+  border('outputs', ['engine', 'session', 'notebook', 'commands', 'views', 'agents'], { vscode: false }),
+  border('notebook', ['commands', 'views', 'agents'], { vscode: true }),
+);
