@@ -1,0 +1,27 @@
+/** Every way in which a sandbox, its engine or its settings can fail. `src/messages.ts` has a sentence for each. */
+export const FAILURE_CODES = [
+  'EngineNotFound', 'EngineDenied', 'EngineTooOld', 'EngineSilent', 'EngineFailed', 'ImageFailed', 'BaseUnusable', 'LimitNotApplied',
+  'StartFailed', 'KernelDied', 'OutOfMemory', 'TimedOut', 'Interrupted', 'Aborted', 'SandboxGone', 'ProtocolViolation',
+  'SettingInvalid', 'Cancelled',
+] as const;
+export type FailureCode = (typeof FAILURE_CODES)[number];
+export type FailureParams = Record<string, string | number | boolean>;
+
+/**
+ * The one error type below `src/notebook`: a code with parameters, never a sentence (see `src/messages.ts`).
+ * `setting` names the setting that helps (`timeout`, without prefix), `action` a command id that helps.
+ */
+export class SandboxError extends Error {
+  override readonly name = 'SandboxError';
+  readonly setting: string | undefined;
+  readonly action: string | undefined;
+
+  constructor(readonly code: FailureCode, readonly params: FailureParams = {}, options: { cause?: unknown; setting?: string; action?: string } = {}) {
+    super(`${code} ${JSON.stringify(params)}`, options.cause === undefined ? undefined : { cause: options.cause });
+    this.setting = options.setting;
+    this.action = options.action;
+  }
+}
+
+export const isSandboxError = (error: unknown, code?: FailureCode): error is SandboxError =>
+  error instanceof SandboxError && (code === undefined || error.code === code);

@@ -1,0 +1,175 @@
+/**
+ * What travels between a host and a sandbox, one JSON object a line. Names and fields are those of the Jupyter
+ * messaging specification (https://jupyter-client.readthedocs.io/en/stable/messaging.html) wherever it has them;
+ * what it lacks (acknowledgement, the log, its gaps, causes of death) is marked "ours" below and in README.md.
+ */
+
+export type Channel = 'shell' | 'control' | 'stdin' | 'iopub';
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+export type JsonObject = { [key: string]: JsonValue };
+
+/** A failure or notice as the runner says it: a code with parameters; `src/messages.ts` has the sentences. */
+export interface Failure {
+  /** A {@link import('./errors').FailureCode} where the runner is honest; any short word where it is not. */
+  code: string;
+  params: Record<string, string | number | boolean>;
+}
+
+// ---------------------------------------------------------------------------------------------------- host → sandbox
+
+/** Where a cell stands in its notebook, so that a later window finds it again. Never interpreted in the sandbox. */
+export interface CellMetadata {
+  cellId?: string;
+  index?: number;
+  sourceHash?: string;
+  /** All cells of one run-all share it; an error or interrupt aborts what is queued of that run only. */
+  runId?: string;
+}
+
+export interface CommandContents {
+  // shell: queued, in order, one at a time
+  execute_request: {
+    code: string;
+    silent: boolean;
+    store_history: boolean;
+    allow_stdin: boolean;
+    /** False: an error in this cell does not abort the queued cells of its run (`raises-exception`). */
+    stop_on_error: boolean;
+    /** Seconds of awake time, prompts not counted; 0 = no limit. Ours. */
+    timeout: number;
+  };
+  // shell, answered at once: by the idle kernel, or `status: "busy"`
+  complete_request: { code: string; cursor_pos: number };
+  inspect_request: { code: string; cursor_pos: number; detail_level: 0 | 1 };
+  // stdin
+  /** `request` is the `request` of the `input_request` that is answered. */
+  input_reply: { value: string; request: string };
+  // control
+  /** Ours. The first line of every stream: replay what came after `after`, then go on. Another `boot` voids `after`. */
+  follow_request: { after: number; boot: string; writer: boolean };
+  /** Ours. Answered by `pong`. */
+  ping: Record<string, never>;
+  /** `msg_id` names the execute_request that is meant: a late press hits nothing else. */
+  interrupt_request: { msg_id: string };
+  /** Ours. A fresh kernel; `clear` also empties `/sandbox` and `/tmp`. */
+  reset_request: { files: 'keep' | 'clear'; history_size: number };
+  shutdown_request: Record<string, never>;
+}
+export type CommandType = keyof CommandContents;
+
+export interface Command<T extends CommandType = CommandType> {
+  header: { msg_id: string; msg_type: T };
+  /** Which kernel of the sandbox; the first is `main`. */
+  kernel: string;
+  channel: Channel;
+  content: CommandContents[T];
+  metadata: CellMetadata;
+  buffers: string[];
+}
+
+export const COMMAND_CHANNEL: Record<CommandType, Channel> = {
+  execute_request: 'shell', complete_request: 'shell', inspect_request: 'shell', input_reply: 'stdin',
+  follow_request: 'control', ping: 'control', interrupt_request: 'control', reset_request: 'control', shutdown_request: 'control',
+};
+
+// ---------------------------------------------------------------------------------------------------- sandbox → host
+
+/** A mime bundle as in nbformat: text, or base64 for binary types, or JSON for `+json` types. */
+export type MimeBundle = Record<string, JsonValue>;
+
+export interface ExecuteReply {
+  status: 'ok' | 'error' | 'aborted';
+  /** IPython's count of this cell; null if it never reached IPython. */
+  execution_count: number | null;
+  ename: string;
+  evalue: string;
+  traceback: string[];
+  payload: JsonObject[];
+  user_expressions: JsonObject;
+  /** Ours: the cell was ended by something else than its own code (time limit, death, interrupt, abort). */
+  failure?: Failure;
+}
+
+/** State of one kernel as `hello` and `status` tell it. */
+export type ExecutionState = 'starting' | 'idle' | 'busy' | 'restarting' | 'dead';
+
+export interface EventContents {
+  // iopub
+  status: { execution_state: ExecutionState; failure?: Failure };
+  execute_input: { code: string; execution_count: number };
+  stream: { name: 'stdout' | 'stderr'; text: string };
+  display_data: { data: MimeBundle; metadata: JsonObject; transient: JsonObject };
+  update_display_data: { data: MimeBundle; metadata: JsonObject; transient: JsonObject };
+  execute_result: { data: MimeBundle; metadata: JsonObject; transient: JsonObject; execution_count: number };
+  error: { ename: string; evalue: string; traceback: string[] };
+  clear_output: { wait: boolean };
+  /** Ours: something the user should read in the cell that is no error of its code. */
+  notice: Failure;
+  // stdin
+  input_request: { prompt: string; password: boolean; request: string };
+  // shell
+  execute_reply: ExecuteReply;
+  /** Unlogged: to the host that asked. */
+  complete_reply: { status: 'ok' | 'error' | 'busy'; matches: string[]; cursor_start: number; cursor_end: number; metadata: JsonObject };
+  /** Unlogged: to the host that asked. */
+  inspect_reply: { status: 'ok' | 'error' | 'busy'; found: boolean; data: MimeBundle; metadata: JsonObject };
+  // control, all ours
+  /** The command is in the log and will run (or ran) once; `metadata` is the command's. */
+  accepted: { msg_type: string };
+  interrupt_reply: { status: 'ok' | 'error'; step: 'interrupt' | 'interrupt-again' | 'kill' | 'aborted' | 'stale' };
+  reset_reply: { status: 'ok' | 'error' };
+  shutdown_reply: { status: 'ok' };
+  /** Unlogged. Answers follow_request, before the replay. */
+  hello: {
+    boot: string;
+    protocol: number;
+    runner: string;
+    python: string;
+    ipython: string;
+    /** The log now holds the events `first`..`last`. */
+    first: number;
+    last: number;
+    writer: boolean;
+    kernels: Record<string, { gen: number; execution_state: ExecutionState; msg_id: string; execution_count: number }>;
+  };
+  /** Unlogged. */
+  pong: Record<string, never>;
+  /** Unlogged. The events `from`..`to` are no longer in the log. Its own `seq` is `to`. */
+  gap: { from: number; to: number; bytes: number };
+  /** Unlogged. A line of this host that could not be obeyed; `parent_header` names it if it could be read. */
+  refused: Failure;
+}
+export type EventType = keyof EventContents;
+
+export interface EventOf<T extends EventType> {
+  /** Position in the sandbox's one log, from 1; 0 for an unlogged answer to this host alone. */
+  seq: number;
+  kernel: string;
+  /** Generation of the kernel: one more with every fresh process. */
+  gen: number;
+  /** Seconds on the supervisor's monotonic clock. */
+  t: number;
+  channel: Channel;
+  msg_type: T;
+  parent_header: { msg_id: string };
+  content: EventContents[T];
+  metadata: JsonObject;
+  /** Base64. */
+  buffers: string[];
+}
+/** Discriminated by `msg_type`. */
+export type SandboxEvent = { [T in EventType]: EventOf<T> }[EventType];
+
+/** One piece of an event whose JSON is longer than {@link CHUNK_BYTES}; assembled below `SandboxEvent`. */
+export interface ChunkContent { id: string; i: number; last: boolean; data: string }
+
+export const PROTOCOL_VERSION = 1;
+export const MAIN_KERNEL = 'main';
+/** A message whose JSON is longer than this travels as `chunk`s. */
+export const CHUNK_BYTES = 128 * 1024;
+/** No honest line is longer (a chunk's data may double by JSON escapes); a longer one is skipped unread. */
+export const MAX_LINE_BYTES = 1024 * 1024;
+/** An assembled message is never larger. */
+export const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
+/** Ids are UUIDs or what somebody who drops a command chose. */
+export const MESSAGE_ID = /^[\w-]{1,64}$/;

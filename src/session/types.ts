@@ -1,0 +1,63 @@
+import type { CellMetadata, ExecuteReply, SandboxEvent } from '../protocol/messages';
+import type { SandboxError } from '../protocol/errors';
+
+/** Names as in the field's Python counterpart; see the table in README "Settings" for ranges. */
+export interface InteractiveSettings {
+  /** Bytes. */
+  maxMemory: number;
+  /** Execution results that IPython keeps. */
+  historySize: number;
+  /** Seconds; 0 = none. */
+  timeout: number;
+  /** Seconds. */
+  pollInterval: number;
+}
+
+export interface ExecuteOptions {
+  metadata?: CellMetadata;
+  silent?: boolean;
+  storeHistory?: boolean;
+  allowStdin?: boolean;
+  /** False: an error does not abort the queued cells of the same run. */
+  stopOnError?: boolean;
+  /** Seconds; default: the session's. */
+  timeout?: number;
+}
+
+export interface CellExecution {
+  readonly msgId: string;
+  /**
+   * Settles once, always: with the supervisor's word, or, when the sandbox is gone, reset or disposed of, with an
+   * `aborted` or `error` reply made here whose `failure` says why. Never rejects.
+   */
+  readonly reply: Promise<ExecuteReply>;
+}
+
+/**
+ * - `starting`: container or first stream not there yet. - `ready`: attached. - `unreachable`: the stream is cut and being opened again; cells go on inside.
+ * - `gone`: the container ended; `failure` says why; a new session is needed. - `disposed`.
+ */
+export type SessionState =
+  | { kind: 'starting' } | { kind: 'ready' } | { kind: 'unreachable'; failure: SandboxError }
+  | { kind: 'gone'; failure: SandboxError } | { kind: 'disposed' };
+
+/** What the notebook room may ask of a session; `InteractiveSandboxSession` in `session.ts` implements it. */
+export interface SandboxSession {
+  readonly id: string;
+  readonly state: SessionState;
+  /** Sends the cell at once; the supervisor queues. */
+  execute(code: string, options?: ExecuteOptions): CellExecution;
+  /** One press: interrupts (third press kills) if `msgId` runs, aborts it if it is queued, else does nothing. Resolves when obeyed; rejects with a SandboxError at its deadline. */
+  interrupt(msgId: string): Promise<void>;
+  /** A fresh kernel. Ends running and queued cells first (their replies settle as `aborted`). */
+  reset(options: { files: 'keep' | 'clear'; historySize?: number }): Promise<void>;
+  /** Answers an `input_request` event. */
+  answer(request: string, value: string): Promise<void>;
+  /** Null when the kernel is busy or the deadline passed. */
+  complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<{ matches: string[]; start: number; end: number } | null>;
+  /** Every logged event in the order of the log, validated, assembled, each once; listener errors are logged, not thrown. */
+  onEvent(listener: (event: SandboxEvent) => void): { dispose(): void };
+  onState(listener: (state: SessionState) => void): { dispose(): void };
+  /** Ends the sandbox: container removed. Never rejects, can be called at any moment and twice. */
+  dispose(): Promise<void>;
+}
