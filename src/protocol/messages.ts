@@ -45,8 +45,12 @@ export interface CommandContents {
   /** `request` is the `request` of the `input_request` that is answered. */
   input_reply: { value: string; request: string };
   // control
-  /** Ours. The first line of every stream: replay what came after `after`, then go on. Another `boot` voids `after`. */
-  follow_request: { after: number; boot: string; writer: boolean };
+  /**
+   * Ours. The first line of every stream: replay what came after `after`, then go on. Another `boot` voids `after`.
+   * `host` is a random id of this session object, the same on every stream that it opens: a new stream of the same host
+   * supersedes the old one (which may be cut without the sandbox knowing yet) and keeps its place as writer.
+   */
+  follow_request: { after: number; boot: string; writer: boolean; host: string };
   /** Ours. Answered by `pong`. */
   ping: Record<string, never>;
   /** `msg_id` names the execute_request that is meant: a late press hits nothing else. */
