@@ -1,0 +1,25 @@
+// Makes a container engine and the tests' base images ready, and leaves the engine running: for work on the
+// engine's and the session's code, where `npm test` would start and stop it each time.
+import { ensureDependencies } from './lib/dependencies.mjs';
+import { report } from './lib/failure.mjs';
+import { say } from './lib/log.mjs';
+import { shutDown, shutDownOnSignals } from './lib/shutdown.mjs';
+
+shutDownOnSignals();
+try {
+  await ensureDependencies();
+  const { ENGINE_HOST, ensureEngine } = await import('./lib/engine.mjs');
+  const { SUITES, baseImage, ensureBaseImage } = await import('./lib/base-images.mjs');
+  const { checkLimits } = await import('./lib/engine-check.mjs');
+  await ensureEngine({ keep: true });
+  for (const suite of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(SUITES)) {
+    await ensureBaseImage(suite);
+    await checkLimits(baseImage(suite));
+    say(`${baseImage(suite)} is ready at ${ENGINE_HOST}`);
+  }
+} catch (error) {
+  report(error);
+  process.exitCode = 1;
+} finally {
+  await shutDown();
+}

@@ -1,0 +1,74 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { Failure } from './failure.mjs';
+import { step } from './log.mjs';
+import { findCommand, run } from './tools.mjs';
+
+/** Names under which the browsers that Playwright's Chromium driver can steer are installed. */
+export const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+const hasFonts = () => existsSync('/usr/share/fonts/truetype') && readdirSync('/usr/share/fonts/truetype').length > 0;
+const hasVenv = () => spawnSync('python3', ['-c', 'import venv, ensurepip']).status === 0;
+
+/** What each ability needs from Debian, and how its presence shows. */
+const NEEDS = {
+  engine: [
+    { name: 'docker.io', present: () => findCommand('dockerd') },
+    { name: 'iptables', present: () => findCommand('iptables') },
+  ],
+  'base images': [{ name: 'mmdebstrap', present: () => findCommand('mmdebstrap') }],
+  browser: [
+    { name: 'chromium', present: () => findCommand(...BROWSERS) },
+    { name: 'fonts-dejavu-core', present: hasFonts },
+  ],
+  networks: [{ name: 'iproute2', present: () => findCommand('ip') }],
+  python: [
+    { name: 'python3', present: () => findCommand('python3') },
+    { name: 'python3-venv', present: hasVenv },
+  ],
+};
+
+/** Whether this script may install system packages: it is root on a machine with apt. */
+export const mayInstall = () => process.getuid?.() === 0 && findCommand('apt-get') !== undefined;
+
+/**
+ * Installs, in one call of apt (two would wait for each other's lock), what the named abilities lack.
+ * Where it may not install, it says what is missing and how to get it.
+ * @param {readonly (keyof typeof NEEDS)[]} abilities
+ */
+export async function ensureSystemPackages(abilities) {
+  const missing = abilities.flatMap((ability) => NEEDS[ability]).filter((need) => !need.present()).map((need) => need.name);
+  if (missing.length === 0) {
+    return;
+  }
+  if (!mayInstall()) {
+    throw new Failure(`These packages are missing: ${missing.join(', ')}.`, {
+      nextStep: findCommand('apt-get')
+        ? `sudo apt-get install -y --no-install-recommends ${missing.join(' ')}`
+        : `Install them with your system's package manager (Debian's names: ${missing.join(' ')}).`,
+    });
+  }
+  await step(`installed ${missing.join(', ')}`, () => install(missing));
+}
+
+async function install(names) {
+  const wait = ['-o', 'DPkg::Lock::Timeout=300'];
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args) => run('apt-get', [...wait, ...args], { deadline: 600_000, env });
+  await apt('update');
+  await apt('install', '-y', '--no-install-recommends', ...names);
+}
+
+/**
+ * The mirror of Debian that this machine's own apt uses, or undefined where it has none (Ubuntu, macOS).
+ * @returns {Promise<string | undefined>}
+ */
+export async function debianMirror() {
+  if (!findCommand('apt-get')) {
+    return undefined;
+  }
+  const format = '$(REPO_URI)|$(COMPONENT)|$(ORIGIN)|$(LABEL)';
+  const targets = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], { deadline: 30_000 });
+  const main = targets.split('\n').find((line) => line.endsWith('|main|Debian|Debian'));
+  return main?.split('|')[0];
+}
