@@ -1,0 +1,51 @@
+import path from 'node:path';
+import esbuild from 'esbuild';
+import { ROOT } from './paths.mjs';
+
+/** Compiled modules that `ssh2` tries to load and does without; they cannot be part of a bundle for every platform. */
+const OPTIONAL_NATIVE = ['cpu-features', '*.node'];
+
+/** What every bundle of ours for Node 20, VS Code's included, is made with. */
+const COMMON = /** @satisfies {esbuild.BuildOptions} */ ({
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  logLevel: 'warning',
+});
+
+/**
+ * The extension as VS Code loads it: one file; the runner's Python is shipped beside it as it is.
+ * @param {{ production?: boolean }} [options] `production`: small, without a source map
+ * @returns {esbuild.BuildOptions}
+ */
+export const extensionBundle = ({ production = false } = {}) => ({
+  ...COMMON,
+  entryPoints: ['src/extension.ts'],
+  outfile: 'dist/extension.js',
+  format: 'cjs',
+  external: ['vscode', ...OPTIONAL_NATIVE],
+  minify: production,
+  sourcemap: production ? false : 'linked',
+});
+
+/** @param {{ production?: boolean }} [options] */
+export async function buildExtension(options) {
+  await esbuild.build(extensionBundle(options));
+}
+
+/** Builds again whenever a source file changes, until the process ends. */
+export async function watchExtension() {
+  const context = await esbuild.context({ ...extensionBundle(), logLevel: 'info' });
+  await context.watch();
+}
+
+/**
+ * A TypeScript module of ours, loaded into a plain Node script.
+ * @param {string} file from the root of the checkout
+ */
+export async function importTypeScript(file) {
+  const outfile = path.join(ROOT, 'out', 'scripts', `${path.basename(file, '.ts')}.mjs`);
+  await esbuild.build({ ...COMMON, entryPoints: [file], outfile, format: 'esm', packages: 'external' });
+  return import(outfile);
+}
