@@ -20,7 +20,7 @@ const border = (folder, forbidden, { vscode }) => ({
 export default tseslint.config(
   { ignores: ['node_modules/', 'dist/', 'out/', 'test-results/'] },
   js.configs.recommended,
-  { files: ['**/*.mjs'], languageOptions: { globals: globals.node } },
+  { files: ['**/*.mjs', '**/*.cjs'], languageOptions: { globals: globals.node } },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.recommendedTypeChecked],

@@ -1,0 +1,49 @@
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { step } from './log.mjs';
+import { cacheDir } from './paths.mjs';
+import { run } from './tools.mjs';
+
+/** VS Code as a server: the full workbench and a Node extension host, from npm alone. Raise both together. */
+const CODE_SERVER = '4.139.1';
+/** The Node that this code-server is made for; it refuses others. */
+const NODE = '24.21.0';
+/** Raise when the steps below change. */
+const RECIPE = 1;
+
+const NPM = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+
+/**
+ * Native modules that would have to be compiled, and what stands in for each. Only those are replaced that are
+ * missed: a log file behind every output channel, and the watch on the parent process (polled in JavaScript too).
+ */
+const STAND_INS = { '@vscode/spdlog': 'spdlog.cjs', '@vscode/native-watchdog': 'native-watchdog.cjs' };
+
+/**
+ * Installs code-server and its Node into the cache, without compiling anything; does nothing when they are there.
+ * @returns {Promise<string>} the folder, as CODE_SERVER_HOME
+ */
+export async function ensureCodeServer() {
+  const home = path.join(cacheDir('code-server'), `${CODE_SERVER}-node-${NODE}-${RECIPE}`);
+  const done = path.join(home, '.installed');
+  if (!existsSync(done)) {
+    await step(`installed code-server ${CODE_SERVER}`, () => install(home));
+    writeFileSync(done, '');
+  }
+  return home;
+}
+
+async function install(home) {
+  rmSync(home, { recursive: true, force: true });
+  mkdirSync(home, { recursive: true });
+  writeFileSync(path.join(home, 'package.json'), '{"private":true}');
+  const npm = (cwd, ...args) => run('npm', [...NPM, ...args], { cwd, deadline: 300_000 });
+  // its install scripts would refuse this Node and compile modules that notebooks do not need
+  await npm(home, `code-server@${CODE_SERVER}`, `node-linux-${process.arch}@${NODE}`);
+  const server = path.join(home, 'node_modules/code-server/lib/vscode');
+  // `npm ci` refuses here: the package's shrink-wrap is not in step with its manifest
+  await npm(server, '--omit=dev');
+  for (const [name, file] of Object.entries(STAND_INS)) {
+    copyFileSync(path.join(import.meta.dirname, 'stand-ins', file), path.join(server, 'node_modules', name, 'index.js'));
+  }
+}
