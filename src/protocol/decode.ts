@@ -1,0 +1,151 @@
+import {
+  count, countOrNull, failure, fields, flag, id, idOrEmpty, Invalid, json, jsonList, list, mimeBundle, name, number, oneOf, optional, text,
+  type Fields,
+} from './check';
+import type { Channel, ChunkContent, EventContents, EventOf, EventType, ExecuteReply, ExecutionState, SandboxEvent } from './messages';
+
+/** Where a `chunk` stood in the log; the message it completes gets the place of its last chunk. */
+export type ChunkPlace = Pick<EventOf<EventType>, 'seq' | 'kernel' | 'gen' | 't'>;
+
+/** What one line from a sandbox is. `seq` is told wherever it could be read, as the log goes on behind a bad line. */
+export type Decoded =
+  | { kind: 'event'; event: SandboxEvent }
+  | { kind: 'chunk'; place: ChunkPlace; chunk: ChunkContent }
+  | { kind: 'unknown'; seq: number; msgType: string }
+  /** JSON, but not what it should be; `msgId` is the command it claims to belong to, if that could be read. */
+  | { kind: 'invalid'; seq: number; msgId: string; reason: string }
+  | { kind: 'garbage' };
+
+const channel = oneOf(['shell', 'control', 'stdin', 'iopub'] as const satisfies readonly Channel[]);
+const state = oneOf(['starting', 'idle', 'busy', 'restarting', 'dead'] as const satisfies readonly ExecutionState[]);
+const outcome = oneOf(['ok', 'error', 'aborted']);
+const answered = oneOf(['ok', 'error', 'busy']);
+const done = oneOf(['ok', 'error']);
+
+const display = (c: Fields): EventContents['display_data'] => ({
+  data: mimeBundle(c['data'], 'data'), metadata: json(c['metadata'] ?? {}, 'metadata'), transient: json(c['transient'] ?? {}, 'transient'),
+});
+const traced = (c: Fields): EventContents['error'] => ({
+  ename: name(c['ename'], 'ename'), evalue: text(c['evalue'], 'evalue'), traceback: list(c['traceback'], 'traceback', text),
+});
+
+const executeReply = (c: Fields): ExecuteReply => {
+  const ended = optional(c['failure'], 'failure', failure);
+  return {
+    status: outcome(c['status'], 'status'), execution_count: countOrNull(c['execution_count'] ?? null, 'execution_count'),
+    ename: name(c['ename'] ?? '', 'ename'), evalue: text(c['evalue'] ?? '', 'evalue'), traceback: list(c['traceback'] ?? [], 'traceback', text),
+    payload: jsonList(c['payload'] ?? [], 'payload'), user_expressions: json(c['user_expressions'] ?? {}, 'user_expressions'),
+    ...(ended && { failure: ended }),
+  };
+};
+
+const kernels = (value: unknown): EventContents['hello']['kernels'] => {
+  const checked: EventContents['hello']['kernels'] = {};
+  for (const [key, raw] of Object.entries(fields(value, 'kernels')).slice(0, 100)) {
+    const kernel = fields(raw, 'kernels');
+    checked[id(key, 'kernels')] = {
+      gen: count(kernel['gen'], 'gen'), execution_state: state(kernel['execution_state'], 'execution_state'),
+      msg_id: idOrEmpty(kernel['msg_id'], 'msg_id'), execution_count: count(kernel['execution_count'], 'execution_count'),
+    };
+  }
+  return checked;
+};
+
+const nothing = (): Record<string, never> => ({});
+
+/** One check per type of event: rebuilds the content from the fields that the type has, so nothing else gets through. */
+const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
+  status: (c) => {
+    const cause = optional(c['failure'], 'failure', failure);
+    return { execution_state: state(c['execution_state'], 'execution_state'), ...(cause && { failure: cause }) };
+  },
+  execute_input: (c) => ({ code: text(c['code'], 'code'), execution_count: count(c['execution_count'], 'execution_count') }),
+  stream: (c) => ({ name: c['name'] === 'stdout' ? 'stdout' : oneOf(['stdout', 'stderr'])(c['name'], 'name'), text: text(c['text'], 'text') }),
+  display_data: display,
+  update_display_data: display,
+  execute_result: (c) => ({ ...display(c), execution_count: count(c['execution_count'], 'execution_count') }),
+  error: traced,
+  clear_output: (c) => ({ wait: flag(c['wait'] ?? false, 'wait') }),
+  notice: (c) => failure(c, 'notice'),
+  input_request: (c) => ({ prompt: text(c['prompt'], 'prompt').slice(0, 65_536), password: flag(c['password'], 'password'), request: id(c['request'], 'request') }),
+  execute_reply: executeReply,
+  complete_reply: (c) => ({
+    status: answered(c['status'], 'status'), matches: list(c['matches'] ?? [], 'matches', text), cursor_start: count(c['cursor_start'] ?? 0, 'cursor_start'),
+    cursor_end: count(c['cursor_end'] ?? 0, 'cursor_end'), metadata: json(c['metadata'] ?? {}, 'metadata'),
+  }),
+  inspect_reply: (c) => ({
+    status: answered(c['status'], 'status'), found: flag(c['found'] ?? false, 'found'), data: mimeBundle(c['data'] ?? {}, 'data'), metadata: json(c['metadata'] ?? {}, 'metadata'),
+  }),
+  accepted: (c) => ({ msg_type: name(c['msg_type'], 'msg_type') }),
+  interrupt_reply: (c) => ({ status: done(c['status'], 'status'), step: oneOf(['interrupt', 'interrupt-again', 'kill', 'aborted', 'stale'])(c['step'], 'step') }),
+  reset_reply: (c) => ({ status: done(c['status'], 'status') }),
+  shutdown_reply: () => ({ status: 'ok' }),
+  hello: (c) => ({
+    boot: id(c['boot'], 'boot'), protocol: count(c['protocol'], 'protocol'), runner: name(c['runner'], 'runner'), python: name(c['python'], 'python'),
+    ipython: name(c['ipython'], 'ipython'), first: count(c['first'], 'first'), last: count(c['last'], 'last'), writer: flag(c['writer'], 'writer'),
+    kernels: kernels(c['kernels']),
+  }),
+  pong: nothing,
+  gap: (c) => ({ from: count(c['from'], 'from'), to: count(c['to'], 'to'), bytes: count(c['bytes'], 'bytes') }),
+  refused: (c) => failure(c, 'refused'),
+};
+
+const isEventType = (value: unknown): value is EventType => typeof value === 'string' && Object.hasOwn(CONTENT, value);
+
+/** Checks one line of a stream or of the log. Never throws. */
+export function decodeLine(line: string): Decoded {
+  const value = parsed(line);
+  return value === undefined ? { kind: 'garbage' } : decodeEvent(value);
+}
+
+export function decodeEvent(value: unknown): Decoded {
+  return guarded(value, () => {
+    const raw = fields(value, 'event');
+    const place = { seq: count(raw['seq'], 'seq'), kernel: id(raw['kernel'], 'kernel'), gen: count(raw['gen'], 'gen'), t: number(raw['t'], 't') };
+    if (raw['msg_type'] !== 'chunk') return message(place, raw);
+    const chunk = fields(raw['content'], 'content');
+    return {
+      kind: 'chunk', place,
+      chunk: { id: id(chunk['id'], 'id'), i: count(chunk['i'], 'i'), last: flag(chunk['last'], 'last'), data: text(chunk['data'], 'data') },
+    };
+  });
+}
+
+/** Checks what the chunks of one series give together; a chunk inside it is refused. */
+export function decodeAssembled(place: ChunkPlace, joined: string): Decoded {
+  const value = parsed(joined);
+  return guarded({ seq: place.seq, parent_header: (value as Fields | null | undefined)?.['parent_header'] }, () => message(place, fields(value, 'message')));
+}
+
+function message(place: ChunkPlace, raw: Fields): Decoded {
+  const type = raw['msg_type'];
+  if (!isEventType(type)) return { kind: 'unknown', seq: place.seq, msgType: name(type, 'msg_type') };
+  const event: EventOf<EventType> = {
+    seq: place.seq, kernel: place.kernel, gen: place.gen, t: place.t,
+    channel: channel(raw['channel'], 'channel'), msg_type: type,
+    parent_header: { msg_id: idOrEmpty(fields(raw['parent_header'], 'parent_header')['msg_id'], 'parent_header.msg_id') },
+    content: CONTENT[type](fields(raw['content'], 'content')),
+    metadata: json(raw['metadata'] ?? {}, 'metadata'), buffers: list(raw['buffers'] ?? [], 'buffers', text),
+  };
+  return { kind: 'event', event: event as SandboxEvent }; // CONTENT pairs each type with its content; the compiler loses that by the lookup
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined; // no JSON text parses to undefined
+  }
+}
+
+function guarded(value: unknown, decode: () => Decoded): Decoded {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof Invalid)) throw error;
+    const raw = (value ?? {}) as { seq?: unknown; parent_header?: { msg_id?: unknown } | null };
+    const seq = Number.isSafeInteger(raw.seq) && raw.seq as number > 0 ? raw.seq as number : 0;
+    const parent = raw.parent_header?.msg_id;
+    return { kind: 'invalid', seq, msgId: typeof parent === 'string' ? parent.slice(0, 64) : '', reason: error.message };
+  }
+}
