@@ -45,7 +45,7 @@ export async function hasImage(name) {
 export const canBuildBases = () => process.platform === 'linux' && mayInstall();
 
 /**
- * Makes the base image of a suite unless the engine has it. `buildRootFs` may run beside the start of the engine.
+ * Makes the base image of a suite unless the engine has it.
  * @param {Suite} suite
  */
 export async function ensureBaseImage(suite) {
@@ -66,7 +66,7 @@ export async function ensureBaseImage(suite) {
  * @param {Suite} suite
  * @returns {Promise<string>} the tarball
  */
-export async function buildRootFs(suite) {
+async function buildRootFs(suite) {
   const file = path.join(cacheDir('base-images'), `${suite}.tar`);
   if (existsSync(file)) {
     return file;

@@ -39,7 +39,7 @@ async function install(home) {
   writeFileSync(path.join(home, 'package.json'), '{"private":true}');
   const npm = (cwd, ...args) => run('npm', [...NPM, ...args], { cwd, deadline: 300_000 });
   // its install scripts would refuse this Node and compile modules that notebooks do not need
-  await npm(home, `code-server@${CODE_SERVER}`, `node-linux-${process.arch}@${NODE}`);
+  await npm(home, `code-server@${CODE_SERVER}`, `node-${process.platform}-${process.arch}@${NODE}`);
   const server = path.join(home, 'node_modules/code-server/lib/vscode');
   // `npm ci` refuses here: the package's shrink-wrap is not in step with its manifest
   await npm(server, '--omit=dev');

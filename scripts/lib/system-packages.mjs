@@ -21,7 +21,7 @@ const NEEDS = {
     { name: 'chromium', present: () => findCommand(...BROWSERS) },
     { name: 'fonts-dejavu-core', present: hasFonts },
   ],
-  networks: [{ name: 'iproute2', present: () => findCommand('ip') }],
+  networks: [{ name: 'iproute2', present: () => process.platform !== 'linux' || findCommand('ip') }],
   python: [
     { name: 'python3', present: () => findCommand('python3') },
     { name: 'python3-venv', present: hasVenv },

@@ -1,0 +1,31 @@
+// Runs one suite's Mocha tests in this process: run-mocha.mjs <suite> <seconds for one test>
+// What runs follows from the sources, so that a compiled test whose source is gone does not.
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import Mocha from 'mocha';
+import { ROOT } from './paths.mjs';
+import { sumLine } from './sums.mjs';
+
+const [suite, seconds] = process.argv.slice(2);
+const mocha = new Mocha({
+  ui: 'bdd',
+  reporter: 'spec',
+  color: process.env.FORCE_COLOR === '1',
+  timeout: Number(seconds) * 1000,
+  slow: Number(seconds) * 500,
+  forbidOnly: Boolean(process.env.CI),
+  ...(process.env.MOCHA_GREP ? { grep: process.env.MOCHA_GREP } : {}),
+});
+
+const sources = readdirSync(path.join(ROOT, 'test', suite), { recursive: true, encoding: 'utf8' });
+for (const source of sources.filter((name) => name.endsWith('.test.ts')).sort()) {
+  mocha.addFile(path.join(ROOT, 'out', 'test', suite, source.replace(/\.ts$/, '.js')));
+}
+await mocha.loadFilesAsync();
+const runner = mocha.run((failures) => {
+  const { passes, pending } = runner.stats;
+  // a socket or timer that a test left open must not keep the run from ending; the callback waits for the pipe
+  process.stdout.write(`${sumLine({ passed: passes, failed: failures, skipped: pending })}\n`, () => {
+    process.exit(failures > 0 ? 1 : 0);
+  });
+});

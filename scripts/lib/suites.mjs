@@ -1,0 +1,27 @@
+/**
+ * The test suites, in the order in which they run. Each is a command whose last line on stdout is
+ * `N passed, N failed, N skipped`; what it needs is made ready before, and its deadline ends it.
+ *
+ * @typedef {'engine' | 'bookworm' | 'all bases' | 'python' | 'networks' | 'code-server' | 'browser' | 'vsix'} Need
+ * @typedef {{ args: readonly string[], needs: readonly Need[], minutes: number }} Suite `args` for Node
+ */
+
+/** Mocha over `test/<name>/`, outside VS Code. @param {string} name @param {number} seconds for one test */
+const mocha = (name, seconds) => ['--enable-source-maps', 'scripts/lib/run-mocha.mjs', name, String(seconds)];
+
+/** @type {Readonly<Record<string, Suite>>} */
+export const SUITES = {
+  unit: { args: mocha('unit', 10), needs: [], minutes: 3 },
+  session: { args: mocha('session', 60), needs: ['engine', 'bookworm', 'networks'], minutes: 10 },
+  runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 12 },
+  extension: {
+    args: ['--enable-source-maps', 'out/test/extension/launch.js'],
+    needs: ['engine', 'bookworm', 'code-server', 'browser'],
+    minutes: 8,
+  },
+  window: {
+    args: mocha('window', 180),
+    needs: ['engine', 'bookworm', 'code-server', 'browser', 'vsix'],
+    minutes: 12,
+  },
+};

@@ -1,0 +1,83 @@
+import path from 'node:path';
+import { SUITES as BASES, baseImage, canBuildBases, ensureBaseImage } from './base-images.mjs';
+import { ensureCodeServer } from './code-server.mjs';
+import { ENGINE_HOST, engineAnswers, ensureEngine } from './engine.mjs';
+import { checkLimits } from './engine-check.mjs';
+import { cacheDir } from './paths.mjs';
+import { BROWSERS, ensureSystemPackages, mayInstall } from './system-packages.mjs';
+import { findCommand } from './tools.mjs';
+import { packageExtension } from './vsix.mjs';
+
+/** The base image that tests use unless they are about Python's versions. */
+const USUAL = 'bookworm';
+
+/**
+ * Makes ready what the suites need, all of it at once, while the first suites already run.
+ * Each need becomes a promise of environment variables for the suites that asked for it.
+ */
+export class TestEnvironment {
+  /** @type {Map<string, Promise<Record<string, string>>>} */
+  #needs = new Map();
+
+  /** @param {ReadonlySet<import('./suites.mjs').Need>} needs */
+  constructor(needs) {
+    const packages = once(() => missingPackages(needs).then(ensureSystemPackages));
+    const engine = once(() => packages().then(() => ensureEngine()));
+    const usual = once(() => engine().then(() => ready(USUAL)));
+    const make = {
+      engine: () => engine().then(() => ({ DOCKER_HOST: ENGINE_HOST })),
+      bookworm: () => usual().then(() => ({ SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL) })),
+      'all bases': () => usual().then(allBases),
+      python: () => packages().then(() => ({})),
+      networks: () => packages().then(() => ({})),
+      browser: () => packages().then(() => ({ CHROMIUM: findCommand(...BROWSERS) })),
+      'code-server': () => ensureCodeServer().then((home) => ({ CODE_SERVER_HOME: home })),
+      vsix: () => packageExtension(path.join(cacheDir('vsix'), `test-${process.pid}.vsix`))
+        .then((file) => ({ SANDBOXED_IPYTHON_VSIX: file })),
+    };
+    for (const need of needs) {
+      const promise = make[need]();
+      promise.catch(() => {}); // told to the suites that need it
+      this.#needs.set(need, promise);
+    }
+  }
+
+  /**
+   * Waits until a suite can run.
+   * @param {readonly import('./suites.mjs').Need[]} needs
+   * @returns {Promise<Record<string, string>>} the environment variables that name what was made
+   */
+  async of(needs) {
+    const parts = await Promise.all(needs.map((need) => this.#needs.get(need)));
+    return Object.assign({ SANDBOXED_IPYTHON_CACHE: cacheDir() }, ...parts);
+  }
+}
+
+/** What the needs ask of the system, together: two calls of apt would wait for each other. */
+async function missingPackages(needs) {
+  const abilities = ['browser', 'networks', 'python'].filter((need) => needs.has(need));
+  return [
+    ...abilities,
+    ...(canBuildBases() && (needs.has('bookworm') || needs.has('all bases')) ? ['base images'] : []),
+    ...(mayInstall() && needs.has('engine') && !(await engineAnswers()) ? ['engine'] : []),
+  ];
+}
+
+async function ready(suite) {
+  await ensureBaseImage(suite);
+  await checkLimits(baseImage(suite));
+}
+
+async function allBases() {
+  for (const suite of Object.keys(BASES)) {
+    await ensureBaseImage(suite);
+  }
+  const tags = Object.fromEntries(Object.keys(BASES).map((suite) => [suite, baseImage(suite)]));
+  return { SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL), SANDBOXED_IPYTHON_TEST_BASES: JSON.stringify(tags) };
+}
+
+/** @template T @param {() => Promise<T>} make @returns {() => Promise<T>} */
+function once(make) {
+  let made;
+  return () => (made ??= make());
+}

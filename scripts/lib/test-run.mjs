@@ -1,0 +1,96 @@
+import { Failure, report } from './failure.mjs';
+import { say, step } from './log.mjs';
+import { SUITES } from './suites.mjs';
+import { lastSum, sumLine, total } from './sums.mjs';
+import { TestEnvironment } from './test-environment.mjs';
+import { endGroup, run, start } from './tools.mjs';
+
+const FAILED = { passed: 0, failed: 1, skipped: 0 };
+
+/**
+ * Compiles, then runs suites one after the other (two at a time would make each other slow on a small machine),
+ * while what the later ones need is still being made ready.
+ * @param {readonly string[]} names none means all
+ * @returns {Promise<import('./sums.mjs').Sum>}
+ */
+export async function runSuites(names) {
+  const unknown = names.filter((name) => !Object.hasOwn(SUITES, name));
+  if (unknown.length > 0) {
+    throw new Failure(`No suite is called ${unknown.join(' or ')}.`, { nextStep: `npm test -- ${Object.keys(SUITES).join(' ')}` });
+  }
+  const chosen = Object.keys(SUITES).filter((name) => names.length === 0 || names.includes(name));
+  const environment = new TestEnvironment(new Set(chosen.flatMap((name) => SUITES[name].needs)));
+  const rows = [{ name: 'compile', ...await timed(compile) }];
+  for (const name of chosen) {
+    rows.push({ name, ...await timed(() => runSuite(name, environment)) });
+  }
+  console.log();
+  for (const { name, seconds, sum } of rows.filter((row) => row.sum !== undefined)) {
+    console.log(`  ${name.padEnd(10)} ${sumLine(sum).padEnd(36)} ${seconds.toFixed(1).padStart(6)} s`);
+  }
+  return total(rows.flatMap((row) => row.sum ?? []));
+}
+
+async function timed(work) {
+  const start = performance.now();
+  return { sum: await work(), seconds: (performance.now() - start) / 1000 };
+}
+
+/** TypeScript writes what it can also where types are wrong: the suites still tell more than a stop would. */
+async function compile() {
+  try {
+    await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
+    return undefined;
+  } catch (error) {
+    report(error);
+    return FAILED;
+  }
+}
+
+async function runSuite(name, environment) {
+  const { args, needs, minutes } = SUITES[name];
+  try {
+    const env = await step(`waited for what ${name} needs`, () => environment.of(needs));
+    say(`${name}:`);
+    const { printed, failed } = await runToEnd(args, { ...process.env, ...env }, minutes);
+    const sum = lastSum(printed);
+    if (failed !== undefined) {
+      say(`${name} ${failed}`);
+    }
+    if (sum === undefined || (failed !== undefined && sum.failed === 0)) {
+      return { ...sum ?? FAILED, failed: 1 };
+    }
+    if (sum.passed + sum.failed + sum.skipped === 0 && !process.env.MOCHA_GREP) {
+      say(`${name} has no test`);
+      return FAILED;
+    }
+    return sum;
+  } catch (error) {
+    say(`${name} could not run:`);
+    report(error);
+    return FAILED;
+  }
+}
+
+/** Lets a suite print as it goes, and says in `failed` how it ended if not well. */
+async function runToEnd(args, env, minutes) {
+  const child = start(process.execPath, args, { env: { FORCE_COLOR: process.stdout.isTTY ? '1' : '0', ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  let failed;
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    printed = (printed + text).slice(-10_000);
+    process.stdout.write(text);
+  });
+  const timer = setTimeout(() => {
+    failed = `was ended: it took longer than ${minutes} minutes`;
+    void endGroup(child);
+  }, minutes * 60_000);
+  const [code, signal] = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (...how) => resolve(how));
+  }).finally(() => clearTimeout(timer));
+  if (code !== 0) {
+    failed ??= signal ? `ended by ${signal}` : `ended with exit code ${code}`;
+  }
+  return { printed, failed };
+}
