@@ -1,0 +1,250 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface CodeServerOptions {
+  /** Where code-server is installed (`scripts/lib/code-server.mjs`); default `$CODE_SERVER_HOME`. */
+  readonly home?: string;
+  /** A folder to work on a copy of; default an empty one. */
+  readonly workspace?: string;
+  /** Keep settings, extensions and workspace in this folder; default a temporary one that `stop` removes. */
+  readonly dataDir?: string;
+  /** Extensions to install, as users get them. */
+  readonly vsix?: readonly string[];
+  /** Folders with an unpacked extension, used in place. */
+  readonly extensionFolders?: readonly string[];
+  /** The user's settings, over {@link QUIET}. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Settings of scope `machine`, which a remote window reads from the machine's own file. */
+  readonly machineSettings?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether VS Code may be driven by its own automation hooks. They hide notifications: not for window tests. */
+  readonly testDriver?: boolean;
+  /** Listen on this Unix socket, for its owner only, instead of on a free port of the loopback. */
+  readonly socket?: string;
+}
+
+/** No first-run pages, no traffic, nothing that moves under a test's hands. */
+const QUIET = {
+  'chat.disableAIFeatures': true,
+  'extensions.autoCheckUpdates': false,
+  'extensions.autoUpdate': false,
+  'extensions.ignoreRecommendations': true,
+  'git.enabled': false,
+  'git.openRepositoryInParentFolders': 'never',
+  'security.workspace.trust.enabled': false,
+  'telemetry.telemetryLevel': 'off',
+  'typescript.disableAutomaticTypeAcquisition': true,
+  'update.mode': 'none',
+  'workbench.enableExperiments': false,
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'workbench.startupEditor': 'none',
+  'workbench.tips.enabled': false,
+};
+
+/** Inherited from a VS Code terminal, these would lead code-server to that window instead of its own. */
+const MISLEADING = /^(VSCODE_(?!TEST_)|CODE_SERVER_|PASSWORD$|HASHED_PASSWORD$|PORT$)/;
+
+const START_MS = 60_000;
+const INSTALL_MS = 120_000;
+const KEPT_LOG = 100_000;
+
+/** VS Code's server with its web workbench, on this machine only. */
+export class CodeServer {
+  /** What the server printed, its end. */
+  log = '';
+  #ended: string | undefined;
+
+  private constructor(
+    readonly workspace: string,
+    readonly address: { readonly port: number } | { readonly socketPath: string },
+    private readonly process: ChildProcess,
+    private readonly temporary: string | undefined,
+  ) {
+    for (const stream of [process.stdout, process.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => { this.log = (this.log + text).slice(-KEPT_LOG); });
+    }
+    process.once('error', (error) => { this.#ended = error.message; });
+    process.once('exit', (code, signal) => { this.#ended ??= `code-server ended (${signal ?? code})`; });
+  }
+
+  static async start(options: CodeServerOptions = {}): Promise<CodeServer> {
+    const temporary = options.dataDir === undefined ? fs.mkdtempSync(path.join(os.tmpdir(), 'code-server-')) : undefined;
+    const layout = prepareFolders(options, options.dataDir ?? temporary ?? '');
+    const launcher = launcherOf(options, layout);
+    for (const file of options.vsix ?? []) {
+      installExtension(launcher, file);
+    }
+    const address = options.socket === undefined ? { port: await freePort() } : { socketPath: options.socket };
+    const listen = 'port' in address
+      ? ['--bind-addr', `127.0.0.1:${address.port}`]
+      : ['--socket', address.socketPath, '--socket-mode', '600'];
+    const child = spawn(launcher.command, [
+      ...launcher.args,
+      ...listen,
+      '--auth', 'none', // the loopback is shared with tests only; `npm start` puts its own gate before the socket
+      '--session-socket', path.join(layout.root, 'session.sock'),
+      '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust',
+      '--disable-getting-started-override', '--ignore-last-opened',
+      ...(options.testDriver === true ? ['--vscode-option', 'enable-smoke-test-driver'] : []),
+    ], { env: launcher.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const server = new CodeServer(layout.workspace, address, child, temporary);
+    try {
+      await server.#answers();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Why the server is no longer there, or undefined while it is. */
+  get ended(): string | undefined {
+    return this.#ended;
+  }
+
+  /** The page's address without a query. */
+  get origin(): string {
+    if (!('port' in this.address)) {
+      throw new Error('code-server listens on a socket, not on a port');
+    }
+    return `http://127.0.0.1:${this.address.port}`;
+  }
+
+  /** A path of this machine as the workbench's own extension host names it; the authority must be the page's. */
+  remoteUri(file: string): string {
+    return `vscode-remote://${new URL(this.origin).host}${encodeURI(path.resolve(file))}`;
+  }
+
+  /** The page that opens the workspace. `payload`: VS Code's own start options. */
+  url(payload?: ReadonlyArray<readonly [string, string]>): string {
+    const url = new URL(this.origin);
+    url.searchParams.set('folder', this.workspace);
+    if (payload !== undefined) {
+      url.searchParams.set('payload', JSON.stringify(payload));
+    }
+    return url.href;
+  }
+
+  /** Ends the server and its extension hosts, and removes what was temporary. May be called twice. */
+  async stop(): Promise<void> {
+    const gone = this.#ended === undefined ? new Promise((resolve) => this.process.once('exit', resolve)) : undefined;
+    signalGroup(this.process, 'SIGTERM');
+    await Promise.race([gone, sleep(3_000, undefined, { ref: false })]);
+    signalGroup(this.process, 'SIGKILL');
+    if (this.temporary !== undefined) {
+      fs.rmSync(this.temporary, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+
+  async #answers(): Promise<void> {
+    const deadline = Date.now() + START_MS;
+    while (!(await isHealthy(this.address))) {
+      const why = this.#ended ?? (Date.now() > deadline ? `code-server did not answer within ${START_MS / 1000} s` : undefined);
+      if (why !== undefined) {
+        throw new Error(`${why}\n${this.log.slice(-3_000)}`);
+      }
+      await sleep(50);
+    }
+  }
+}
+
+interface Layout {
+  readonly root: string;
+  readonly user: string;
+  readonly extensions: string;
+  readonly workspace: string;
+}
+
+function prepareFolders(options: CodeServerOptions, root: string): Layout {
+  const layout = {
+    root,
+    user: path.join(root, 'user'),
+    extensions: path.join(root, 'extensions'),
+    workspace: path.join(root, 'workspace'),
+  };
+  for (const folder of [path.join(layout.user, 'User'), path.join(layout.user, 'Machine'), layout.extensions, layout.workspace]) {
+    fs.mkdirSync(folder, { recursive: true });
+  }
+  if (options.workspace !== undefined) {
+    fs.cpSync(options.workspace, layout.workspace, { recursive: true });
+  }
+  const write = (scope: string, settings: object) =>
+    fs.writeFileSync(path.join(layout.user, scope, 'settings.json'), JSON.stringify(settings, null, 2));
+  write('User', { ...QUIET, ...options.settings });
+  write('Machine', options.machineSettings ?? {});
+  for (const folder of options.extensionFolders ?? []) {
+    // a link in a still empty extensions folder counts as installed
+    const { publisher, name, version } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')) as Record<string, string>;
+    const link = path.join(layout.extensions, `${publisher}.${name}-${version}`);
+    fs.rmSync(link, { force: true });
+    fs.symlinkSync(path.resolve(folder), link);
+  }
+  return layout;
+}
+
+interface Launcher {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+function launcherOf(options: CodeServerOptions, layout: Layout): Launcher {
+  const home = options.home ?? process.env['CODE_SERVER_HOME'];
+  if (home === undefined) {
+    throw new Error('CODE_SERVER_HOME is not set: run the tests by `npm test -- <suite>`');
+  }
+  const inherited = Object.entries(process.env).filter(([name]) => !MISLEADING.test(name));
+  return {
+    command: path.join(home, `node_modules/node-${process.platform}-${process.arch}/bin/node`),
+    args: [
+      path.join(home, 'node_modules/code-server/out/node/entry.js'),
+      '--config', path.join(layout.root, 'config.yaml'),
+      '--user-data-dir', layout.user,
+      '--extensions-dir', layout.extensions,
+    ],
+    env: { ...Object.fromEntries(inherited), EXTENSIONS_GALLERY: '{}', ...options.env },
+  };
+}
+
+function installExtension({ command, args, env }: Launcher, vsix: string): void {
+  const done = spawnSync(command, [...args, '--install-extension', path.resolve(vsix), '--force'], { env, encoding: 'utf8', timeout: INSTALL_MS });
+  if (done.status !== 0) {
+    throw new Error(`code-server could not install ${vsix}: ${done.error?.message ?? ''}\n${done.stdout}${done.stderr}`);
+  }
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) {
+      process.kill(-child.pid, signal);
+    }
+  } catch {
+    // the group is gone
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function isHealthy(address: http.RequestOptions): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = http.get({ host: '127.0.0.1', path: '/healthz', timeout: 2_000, ...address }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.once('timeout', () => request.destroy());
+    request.once('error', () => resolve(false));
+  });
+}
