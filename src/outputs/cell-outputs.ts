@@ -1,0 +1,118 @@
+import type { ExecuteReply, SandboxEvent } from '../protocol/messages';
+import { emptyStream, foldText, textOf, type StreamText } from './stream-text';
+import type { CellEdit, CellOutput, StreamName } from './types';
+
+/** What the next event of one run depends on. Finished outputs are not kept: only VS Code's document has them. */
+export interface CellOutputs {
+  readonly started: boolean;
+  readonly ended: boolean;
+  readonly ordered: boolean;
+  /** An error output was made: the reply's copy of it is not shown again. */
+  readonly failed: boolean;
+  /** `clear_output(wait=True)`: the next output replaces all others. */
+  readonly clearPending: boolean;
+  readonly nextId: number;
+  /** The last output, while it is a stream that may grow. */
+  readonly open: { readonly id: number; readonly name: StreamName; readonly text: StreamText } | undefined;
+}
+
+export interface Folded { state: CellOutputs; edits: CellEdit[] }
+
+export const newCellOutputs: CellOutputs = {
+  started: false, ended: false, ordered: false, failed: false, clearPending: false, nextId: 0, open: undefined,
+};
+
+/**
+ * Folds one event of a run into edits of its cell. Pure: the same events give the same edits, wherever the log was cut
+ * between two calls. `update_display_data` goes across cells, see `NotebookOutputs`.
+ */
+export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
+  switch (event.msg_type) {
+    case 'status':
+      return event.content.execution_state === 'busy' ? start(state, event.t) : unchanged(state);
+    case 'execute_input': {
+      const begun = start(state, event.t);
+      return then(begun, (now) => order(now, event.content.execution_count));
+    }
+    case 'stream':
+      return foldStream(state, event.content.name, event.content.text);
+    case 'display_data':
+      return foldOutput(state, { output_type: 'display_data', ...event.content });
+    case 'execute_result':
+      return foldOutput(state, { output_type: 'execute_result', ...event.content });
+    case 'error':
+      return then(foldOutput(state, { output_type: 'error', ...event.content }), (now) => unchanged({ ...now, failed: true }));
+    case 'notice':
+      return foldOutput(state, { output_type: 'notice', failure: event.content });
+    case 'clear_output':
+      return event.content.wait
+        ? unchanged({ ...state, clearPending: true })
+        : { state: { ...state, open: undefined, clearPending: false }, edits: [{ kind: 'clear' }] };
+    case 'execute_reply':
+      return foldReply(state, event.content);
+    default:
+      return unchanged(state);
+  }
+}
+
+/** The reply ends the run, once. It shows a failure, or an error that no event told. */
+export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
+  if (state.ended) { return unchanged(state); }
+  let folded: Folded = unchanged(state);
+  const neverRan = reply.status === 'aborted' && !state.started;
+  if (reply.execution_count !== null && !state.ordered && !neverRan) {
+    const count = reply.execution_count;
+    folded = then(then(folded, (now) => start(now, undefined)), (now) => order(now, count));
+  }
+  const output = outputOf(state, reply, neverRan);
+  if (output !== undefined) {
+    folded = then(folded, (now) => foldOutput(now, output));
+  }
+  return then(folded, (now) => ({ state: { ...now, ended: true }, edits: [{ kind: 'end', success: reply.status === 'ok' }] }));
+}
+
+/** The user cleared the cell: what comes next starts a new output. */
+export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, clearPending: false });
+
+function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): CellOutput | undefined {
+  if (reply.failure !== undefined) { // a queued cell that was called off needs no explanation
+    return neverRan && reply.failure.code === 'Aborted' ? undefined : { output_type: 'failure', failure: reply.failure };
+  }
+  if (reply.status !== 'error' || state.failed) { return undefined; }
+  return { output_type: 'error', ename: reply.ename, evalue: reply.evalue, traceback: reply.traceback };
+}
+
+function foldStream(state: CellOutputs, name: StreamName, text: string): Folded {
+  const { open } = state;
+  if (open === undefined || open.name !== name || state.clearPending) {
+    const stream = foldText(emptyStream, text).stream;
+    const folded = foldOutput(state, { output_type: 'stream', name, text: textOf(stream) });
+    return { ...folded, state: { ...folded.state, open: { id: state.nextId, name, text: stream } } };
+  }
+  const { stream, change } = foldText(open.text, text);
+  const next = { ...state, open: { ...open, text: stream } };
+  if (change.kind === 'append' && change.text === '') { return unchanged(next); }
+  return { state: next, edits: [{ kind: change.kind === 'append' ? 'appendText' : 'replaceText', id: open.id, name, text: change.text }] };
+}
+
+/** VS Code takes outputs of started cells only. */
+function foldOutput(state: CellOutputs, output: CellOutput): Folded {
+  const id = state.nextId;
+  return then(start(state, undefined), (now) => ({
+    state: { ...now, nextId: id + 1, open: undefined, clearPending: false },
+    edits: [{ kind: state.clearPending ? 'replaceAll' : 'append', id, output }],
+  }));
+}
+
+const start = (state: CellOutputs, t: number | undefined): Folded =>
+  state.started ? unchanged(state) : { state: { ...state, started: true }, edits: [{ kind: 'start', t }] };
+
+const order = (state: CellOutputs, count: number): Folded =>
+  state.ordered ? unchanged(state) : { state: { ...state, ordered: true }, edits: [{ kind: 'setExecutionOrder', order: count }] };
+
+const unchanged = (state: CellOutputs): Folded => ({ state, edits: [] });
+
+function then(first: Folded, next: (state: CellOutputs) => Folded): Folded {
+  const second = next(first.state);
+  return { state: second.state, edits: [...first.edits, ...second.edits] };
+}

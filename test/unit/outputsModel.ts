@@ -1,0 +1,81 @@
+import type { CellEdit, CellOutput, RunEdit } from '../../src/outputs/types';
+import type { EventContents, EventType, SandboxEvent } from '../../src/protocol/messages';
+
+/** What VS Code's document holds after edits: the text as VS Code itself folds it (`notebookCommon.ts`, `compressOutputItemStreams`). */
+export interface ModelCell { outputs: { id: number; output: CellOutput }[]; order?: number; success?: boolean; started: boolean }
+
+export function applyEdit(cell: ModelCell, edit: CellEdit): void {
+  const find = (id: number) => {
+    const found = cell.outputs.find((entry) => entry.id === id);
+    if (found === undefined) { throw new Error(`no output ${id}`); }
+    return found;
+  };
+  switch (edit.kind) {
+    case 'start': cell.started = true; cell.outputs = []; break;
+    case 'setExecutionOrder': cell.order = edit.order; break;
+    case 'append': cell.outputs.push({ id: edit.id, output: edit.output }); break;
+    case 'appendText': {
+      const entry = find(edit.id);
+      if (entry.output.output_type !== 'stream') { throw new Error('text for what is no stream'); }
+      entry.output = { ...entry.output, text: vscodeFolds(entry.output.text + edit.text) };
+      break;
+    }
+    case 'replaceText': find(edit.id).output = { output_type: 'stream', name: edit.name, text: edit.text }; break;
+    case 'replace': find(edit.id).output = edit.output; break;
+    case 'replaceAll': cell.outputs = [{ id: edit.id, output: edit.output }]; break;
+    case 'clear': cell.outputs = []; break;
+    case 'end': cell.success = edit.success; break;
+  }
+}
+
+export function applyAll(edits: readonly RunEdit[]): Map<string, ModelCell> {
+  const cells = new Map<string, ModelCell>();
+  for (const { run, edit } of edits) {
+    const cell = cells.get(run) ?? { outputs: [], started: false };
+    cells.set(run, cell);
+    applyEdit(cell, edit);
+  }
+  return cells;
+}
+
+function vscodeFolds(appended: string): string {
+  let text = appended;
+  for (let before = ''; before.length !== text.length;) {
+    before = text;
+    text = text.replace(/[^\n]\x08/gm, ''); // eslint-disable-line no-control-regex
+  }
+  text = text.replace(/\r+\n/gm, '\n');
+  while (text.search(/\r[^$]/g) > -1) {
+    const base = /^(.*)\r+/m.exec(text)?.[1] ?? '';
+    const insert = /\r+(.*)$/m.exec(text)?.[1] ?? '';
+    text = text.replace(/\r+.*$/m, '\r').replace(/^.*\r/m, insert + base.slice(insert.length));
+  }
+  return text;
+}
+
+export function event<T extends EventType>(run: string, msg_type: T, content: EventContents[T], t = 1): SandboxEvent {
+  // the union discriminated by msg_type cannot be built from a type parameter
+  return { seq: 1, kernel: 'main', gen: 1, t, channel: 'iopub', msg_type, parent_header: { msg_id: run }, content, metadata: {}, buffers: [] } as unknown as SandboxEvent;
+}
+
+/** Small and seeded (mulberry32), so that a failure can be run again. */
+export function random(seed: number): (below: number) => number {
+  let a = seed;
+  return (below) => {
+    a = (a + 0x6d2b79f5) | 0;
+    let x = Math.imul(a ^ (a >>> 15), 1 | a);
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
+    return ((x ^ (x >>> 14)) >>> 0) % below;
+  };
+}
+
+/** The text cut at random places. */
+export function cut(text: string, next: (below: number) => number): string[] {
+  const chunks: string[] = [];
+  for (let rest = text; rest !== '';) {
+    const length = 1 + next(Math.min(rest.length, 12));
+    chunks.push(rest.slice(0, length));
+    rest = rest.slice(length);
+  }
+  return chunks;
+}
