@@ -1,0 +1,11 @@
+"""Entry point of the container: ``python -I main.py [options]`` becomes the supervisor."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from sandboxed_ipython.supervisor import main  # noqa: E402 (the path comes first)
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

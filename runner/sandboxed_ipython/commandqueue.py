@@ -1,0 +1,210 @@
+"""The queue's folders: commands dropped as files come in, in order of arrival; results go out as files."""
+
+import errno
+import logging
+import os
+import stat
+from collections import deque
+
+from . import linux, wire
+
+log = logging.getLogger(__name__)
+
+#: Results that are kept; the oldest go first.
+KEEP_RESULTS = 1000
+_WATCHED = linux.IN_MOVED_TO | linux.IN_CLOSE_WRITE | linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_ONLYDIR
+_GONE = linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_UNMOUNT | linux.IN_IGNORED
+
+
+class CommandQueue:
+    """Watches ``commands/`` and hands each new ``*.json`` to ``on_command(name, data)``, once.
+
+    A host's own command is put there by :meth:`put` and comes back like any other. What a cell does to the folder
+    (removing it, filling it) delays nothing: ``data`` of our own files is kept here until they are picked up.
+    """
+
+    def __init__(self, root, reactor, on_command, poll_interval, use_inotify=True):
+        self._root = root
+        self._commands = os.path.join(root, "commands")
+        self._results = os.path.join(root, "results")
+        self._reactor = reactor
+        self._on_command = on_command
+        self._poll_interval = poll_interval
+        self._number = 0
+        self._waiting = {}  # name → data of files that we put there ourselves
+        self._kept = deque()
+        self._inotify = self._open_inotify() if use_inotify else -1
+        self._make_folders()
+        if self._inotify < 0:
+            log.info("no inotify here: looking every %g s", poll_interval)
+            self._poll()
+
+    def put(self, data):
+        """Queues one command as a file. False: there is no room, the caller must pass it on itself."""
+        self._number += 1
+        name = "%d.json" % self._number
+        while os.path.lexists(os.path.join(self._commands, name)):
+            self._number += 1
+            name = "%d.json" % self._number
+        self._waiting[name] = data
+        for attempt in (1, 2):
+            try:
+                self._write(self._commands, name, data)
+                return True
+            except OSError as error:
+                if error.errno == errno.ENOENT and attempt == 1:
+                    self._make_folders()
+                else:
+                    break
+        del self._waiting[name]
+        return False
+
+    def result(self, number, msg_id, reply):
+        """Writes ``results/<number>-<msg_id>.json``; a full file system loses it with a log line."""
+        name = "%d-%s.json" % (number, msg_id)
+        try:
+            os.makedirs(self._results, mode=0o777, exist_ok=True)
+            self._write(self._results, name, reply)
+        except OSError as error:
+            log.warning("result of %s not written: %s", msg_id, error.strerror)
+            return
+        self._kept.append(name)
+        if len(self._kept) > KEEP_RESULTS:
+            self._unlink(os.path.join(self._results, self._kept.popleft()))
+
+    def remove_foreign_files(self, known):
+        """Empties the queue's file system of everything that is not ours (``known`` paths), to make room."""
+        keep = set(known)
+        keep.update(os.path.join(self._results, name) for name in self._kept)
+        keep.update(os.path.join(self._commands, name) for name in self._waiting)
+        for folder, _, files in os.walk(self._root):
+            for name in files:
+                path = os.path.join(folder, name)
+                if path not in keep:
+                    self._unlink(path)
+                    log.warning("the queue is full: removed a file that is not ours")
+
+    # ------------------------------------------------------------------------------------------------ in
+
+    def _open_inotify(self):
+        try:
+            fd = linux.inotify_init()
+        except OSError as error:
+            log.warning("%s", error)
+            return -1
+        self._reactor.watch(fd, on_read=self._on_inotify)
+        return fd
+
+    def _make_folders(self):
+        for folder in (self._commands, self._results):
+            try:
+                if not os.path.isdir(folder) or os.path.islink(folder):
+                    self._unlink(folder)
+                os.makedirs(folder, mode=0o777, exist_ok=True)
+            except OSError as error:
+                log.warning("%s: %s", folder, error.strerror)
+        if self._inotify >= 0:
+            try:
+                linux.inotify_add_watch(self._inotify, self._commands, _WATCHED)
+            except OSError as error:
+                log.warning("%s: looking every %g s instead", error, self._poll_interval)
+                self._reactor.unwatch(self._inotify)
+                os.close(self._inotify)
+                self._inotify = -1
+                self._poll()
+        self._scan()
+
+    def _on_inotify(self):
+        try:
+            data = os.read(self._inotify, 1 << 16)
+        except BlockingIOError:
+            return
+        for mask, name in linux.inotify_events(data):
+            if mask & linux.IN_Q_OVERFLOW:
+                self._scan()
+            elif mask & _GONE:
+                if not os.path.isdir(self._commands):
+                    self._make_folders()
+                    self._recover()
+            elif name:
+                self._pick_up(name)
+
+    def _poll(self):
+        if not os.path.isdir(self._commands):
+            self._make_folders()
+            self._recover()
+        self._scan()
+        self._reactor.after(self._poll_interval, self._poll)
+
+    def _recover(self):
+        """The folder was removed: what we had put there runs all the same."""
+        for name in list(self._waiting):
+            self._pick_up(name)
+
+    def _scan(self):
+        try:
+            with os.scandir(self._commands) as entries:
+                found = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, _natural(entry.name), entry.name) for entry in entries)
+        except OSError:
+            return
+        for _, _, name in found:
+            self._pick_up(name)
+
+    def _pick_up(self, name):
+        if name.startswith(".") or not name.endswith(".json"):
+            return
+        data = self._waiting.pop(name, None)
+        path = os.path.join(self._commands, name)
+        if data is None:
+            data = self._read(path)
+        self._unlink(path)
+        if data is not None:
+            self._on_command(name, data)
+
+    def _read(self, path):
+        """The content of a regular file of bounded size, else None (a link, a FIFO, a folder, gone)."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None  # already picked up: a file is announced by its close and by its rename
+        except OSError as error:
+            log.warning("not a readable command file: %s", error.strerror)
+            return None
+        with os.fdopen(fd, "rb") as file:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > wire.MAX_COMMAND_BYTES:
+                log.warning("not a command file: %d bytes, mode %o", status.st_size, status.st_mode)
+                return None
+            return file.read(wire.MAX_COMMAND_BYTES)
+
+    # ----------------------------------------------------------------------------------------------- out
+
+    @staticmethod
+    def _write(folder, name, data):
+        """Under a name that nobody looks at, then renamed: a reader never sees half a file."""
+        temporary = os.path.join(folder, "." + name)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+        except OSError:
+            os.unlink(temporary)
+            raise
+        finally:
+            os.close(fd)
+        os.rename(temporary, os.path.join(folder, name))
+
+    @staticmethod
+    def _unlink(path):
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            pass
+        except OSError as error:
+            log.warning("%s: %s", path, error.strerror)
+
+
+def _natural(name):
+    stem = name[:-5]
+    return (0, int(stem), "") if stem.isascii() and stem.isdigit() and len(stem) < 18 else (1, 0, name)

@@ -1,0 +1,227 @@
+"""Hosts: whoever follows the log over an exec stream and may send commands."""
+
+import logging
+import os
+import socket
+import struct
+
+from . import wire
+
+log = logging.getLogger(__name__)
+
+_READ_BYTES = 1 << 18
+#: Answers that are not in the log (pong, complete_reply); a host that lets more pile up is cut.
+_MAX_UNREAD_ANSWERS = 8 * 1024 * 1024
+
+
+class Host:
+    """One exec stream. Reads commands, writes the log from its cursor; a stuck one costs a cursor and nothing else."""
+
+    def __init__(self, hosts, link, stdin, stdout):
+        self._hosts = hosts
+        self._reactor = hosts.reactor
+        self._link = link
+        self._stdin = stdin
+        self._stdout = stdout
+        self._received = bytearray()
+        self._skipping = False
+        self._answers = bytearray()
+        self._unsent = memoryview(b"")
+        self._line_open = False
+        self.cursor = None
+        self.id = ""
+        self.writer = False
+        self.closed = False
+        os.set_blocking(stdin, False)
+        os.set_blocking(stdout, False)
+        self._reactor.watch(stdin, on_read=self._on_readable)
+        # The relay keeps its end open as long as it lives; when it is killed the stream itself still works.
+        self._reactor.watch(link.fileno(), on_read=self._on_link)
+
+    def answer(self, message):
+        """Sends one unlogged message, ahead of what is still to be read of the log."""
+        if self.closed:
+            return
+        self._answers += wire.dumps(message) + b"\n"
+        if len(self._answers) > _MAX_UNREAD_ANSWERS:
+            log.warning("a host does not read its answers: cut")
+            self.close()
+            return
+        self.pump()
+
+    def pump(self):
+        """Writes what there is until the stream is full, then waits for room."""
+        while not self.closed:
+            if not self._unsent and not self._fill():
+                self._reactor.watch(self._stdout)
+                return
+            try:
+                written = os.write(self._stdout, self._unsent)
+            except BlockingIOError:
+                self._reactor.watch(self._stdout, on_write=self.pump)
+                return
+            except OSError:
+                self.close()
+                return
+            self._line_open = self._unsent[written - 1] != 0x0A
+            self._unsent = self._unsent[written:]
+
+    def close(self):
+        if self.closed:
+            return
+        self.closed = True
+        for fd in (self._stdin, self._stdout, self._link.fileno()):
+            self._reactor.unwatch(fd)
+        os.close(self._stdin)
+        os.close(self._stdout)
+        self._link.close()
+        self._hosts.gone(self)
+
+    def _fill(self):
+        """The next bytes to write, answers between whole lines only. False: nothing to send now."""
+        if self._answers and not self._line_open:
+            self._unsent = memoryview(bytes(self._answers))
+            self._answers.clear()
+            return True
+        if self.cursor is None:
+            return False
+        data, gap = self._hosts.log.read(self.cursor, _READ_BYTES)
+        if gap:
+            message = self._hosts.envelope("control", "gap", {"from": gap[0], "to": gap[1], "bytes": 0}, seq=gap[1])
+            data = (b"\n" if self._line_open else b"") + wire.dumps(message) + b"\n" + data
+        self._unsent = memoryview(data)
+        return bool(data)
+
+    def _on_link(self):
+        try:
+            if self._link.recv(64, socket.MSG_DONTWAIT) == b"":
+                self._reactor.unwatch(self._link.fileno())
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._reactor.unwatch(self._link.fileno())
+
+    def _on_readable(self):
+        try:
+            data = os.read(self._stdin, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        start = 0
+        while not self.closed:
+            end = data.find(b"\n", start)
+            if end < 0:
+                break
+            self._take(data[start:end])
+            line, self._received = bytes(self._received), bytearray()
+            start = end + 1
+            if self._skipping:
+                self._skipping = False
+                self.refuse("", "a line over the limit")
+            elif line:
+                self._hosts.on_line(self, line)
+        self._take(data[start:])
+
+    def _take(self, piece):
+        if len(self._received) + len(piece) > wire.MAX_COMMAND_BYTES:
+            self._skipping = True
+        if self._skipping:
+            self._received.clear()
+        else:
+            self._received += piece
+
+    def refuse(self, msg_id, reason):
+        log.warning("refused a host's command: %s", reason)
+        self.answer(self._hosts.envelope("control", "refused", {"code": "ProtocolViolation", "params": {"reason": reason}}, msg_id))
+
+
+class Hosts:
+    """All hosts: the door they come in by, who of them is the writer, and the lease when none is there."""
+
+    def __init__(self, reactor, eventlog, envelope, on_line, on_empty, address):
+        self.reactor = reactor
+        self.log = eventlog
+        self.envelope = envelope
+        self.on_line = on_line
+        self._on_change = on_empty
+        self._all = []
+        self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._door.bind("\0" + address)
+        self._door.listen(16)
+        reactor.watch(self._door.fileno(), on_read=self._on_connect)
+
+    def __len__(self):
+        return len(self._all)
+
+    def follow(self, host, content):
+        """A host's first line. A new stream of the same host takes the place of its old one."""
+        host.id = content["host"]
+        if host.id:
+            for other in [one for one in self._all if one is not host and one.id == host.id]:
+                other.close()
+        host.writer = content["writer"] and not any(one.writer for one in self._all)
+
+    def pump(self):
+        for host in list(self._all):
+            host.pump()
+
+    def gone(self, host):
+        if host in self._all:
+            self._all.remove(host)
+            self._on_change()
+
+    def close(self):
+        for host in list(self._all):
+            host.close()
+
+    def _on_connect(self):
+        try:
+            link, _ = self._door.accept()
+        except OSError:
+            return
+        link.setblocking(False)
+        if not _from_outside(link):
+            log.warning("a process of the sandbox itself wanted to be a host")
+            link.close()
+            return
+        self.reactor.watch(link.fileno(), on_read=lambda: self._on_hand_over(link))
+
+    def _on_hand_over(self, link):
+        self.reactor.unwatch(link.fileno())
+        try:
+            _, fds, _, _ = socket.recv_fds(link, 16, 2)
+        except OSError:
+            fds = []
+        if len(fds) != 2:
+            for fd in fds:
+                os.close(fd)
+            link.close()
+            return
+        for fd in fds:
+            os.set_inheritable(fd, False)
+        self._all.append(Host(self, link, *fds))
+        self._on_change()
+
+
+def _from_outside(link):
+    """Whether the peer was put into the container by the engine: its parent is no process in here.
+
+    Only pid 1 of a container can tell; anywhere else (a test on the host) everybody may come in.
+    """
+    if os.getpid() != 1:
+        return True
+    pid, _, _ = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return parent_of(pid) == 0
+
+
+def parent_of(pid):
+    """The parent's pid as this pid namespace sees it, or -1."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return -1

@@ -1,0 +1,91 @@
+"""The kernel's end of its channels: the pair of messages and the two pipes of text, in one order.
+
+The supervisor reads the pair before the pipes, and a pipe only if it had text before. So order is exact if nothing is
+sent on one channel while an earlier text is still unread in another: :meth:`Channel.settle` waits for that.
+"""
+
+import array
+import fcntl
+import os
+import select
+import socket
+import termios
+import time
+
+from .. import packets
+
+#: The supervisor never blocks; one that has not read for this long is not worth waiting for.
+_SETTLE_DEADLINE = 2.0
+
+
+class Channel:
+    """Messages to and from the supervisor, and raw text. Its descriptors may be replaced while it lives (a snapshot's)."""
+
+    def __init__(self, pair, stdout, stderr):
+        self.socket = socket.socket(fileno=pair)
+        self.pipes = {"stdout": stdout, "stderr": stderr}
+        self._series = 0
+        self._joiner = packets.Joiner(1 << 30)
+        self._waiting = array.array("i", [0])
+
+    def fileno(self):
+        return self.socket.fileno()
+
+    def send(self, msg_type, content, parent, metadata=None, buffers=None):
+        """One message, after all text that was written before it. ``parent`` is a msg_id."""
+        self.settle()
+        message = {"msg_type": msg_type, "parent_header": {"msg_id": parent}, "content": content}
+        if metadata:
+            message["metadata"] = metadata
+        if buffers:
+            message["buffers"] = buffers
+        self._series += 1
+        for packet in packets.split(message, "%d-%d" % (os.getpid(), self._series)):
+            self._send(packet)
+
+    def write(self, name, data):
+        """Text to fd 1's or fd 2's pipe, after what the other pipe holds."""
+        other = "stderr" if name == "stdout" else "stdout"
+        if self._unread(other):
+            self.settle()
+        fd = self.pipes[name]
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+
+    def settle(self):
+        """Returns when the supervisor has read all text so far."""
+        if not (self._unread("stdout") or self._unread("stderr")):
+            return
+        self._send(packets.DRAIN)
+        give_up = time.monotonic() + _SETTLE_DEADLINE
+        pause = 0.00002
+        while self._unread("stdout") or self._unread("stderr"):
+            if time.monotonic() > give_up:
+                return
+            time.sleep(pause)
+            pause = min(pause * 2, 0.002)
+
+    def receive(self, wait=False):
+        """The next whole message, or None (nothing there, or only a piece). Raises EOFError when the supervisor is gone."""
+        while True:
+            if wait:
+                select.select([self.socket], [], [])
+            try:
+                packet = self.socket.recv(packets.PACKET_BYTES, 0 if wait else socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return None
+            if not packet:
+                raise EOFError
+            message = packets.parse(packet)
+            if isinstance(message, packets.Piece):
+                message = self._joiner.add(message)
+            if isinstance(message, dict):
+                return message
+
+    def _send(self, packet):
+        self.socket.send(packet)
+
+    def _unread(self, name):
+        fcntl.ioctl(self.pipes[name], termios.FIONREAD, self._waiting)
+        return self._waiting[0]

@@ -1,0 +1,206 @@
+"""One kernel from its fork to its end: an event loop for life, on which cells run and between them their tasks."""
+
+import asyncio
+import contextvars
+import os
+import selectors
+import sys
+import traceback
+
+from .. import linux
+from . import answers, shell as shells
+from .channel import Channel
+from .interrupt import Interrupts
+from .prompts import Prompts
+from .streams import CellStream, current_cell
+
+_TRACEBACK_CHARS = 100_000
+
+
+class Kernel:
+    """Takes one message at a time from the supervisor and answers it."""
+
+    def __init__(self, options, pair, stdout, stderr):
+        self.channel = Channel(pair, stdout, stderr)
+        self.running = ""
+        self.exiting = False
+        self._deferred = []
+        self._context = contextvars.copy_context()
+        sys.stdout = sys.__stdout__ = CellStream(self, "stdout", 1)
+        sys.stderr = sys.__stderr__ = CellStream(self, "stderr", 2)
+        shells.prepare_environment(options)
+        # poll keeps no object in the operating system that a forked copy would share with its parent.
+        self.loop = asyncio.SelectorEventLoop(selectors.PollSelector())
+        asyncio.set_event_loop(self.loop)
+        self.interrupts = Interrupts(self.loop)
+        self.prompts = Prompts(self)
+        self.shell = shells.make(self, options.history_size)
+        self._warm_up()
+
+    def send(self, msg_type, content, metadata=None, buffers=None):
+        """A message of the cell that the calling code belongs to; nothing while the kernel warms up."""
+        parent = current_cell.get() or self.running
+        if parent:
+            self.channel.send(msg_type, content, parent, metadata, buffers)
+
+    def serve(self):
+        """Until the supervisor is gone."""
+        self.channel.send("ready", {"pid": os.getpid()}, "")
+        self.loop.add_reader(self.channel.fileno(), self._on_readable)
+        while True:
+            try:
+                self.loop.run_forever()
+            except KeyboardInterrupt:
+                continue  # it hit a task between cells; the loop goes on
+            except SystemExit:
+                traceback.print_exc()
+
+    def defer(self, message):
+        """A message that came while a prompt was open; it is taken when the cell is over."""
+        self._deferred.append(message)
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _warm_up(self):
+        """One silent failing cell: the first traceback costs ten times the second."""
+        sys.stdout, sys.stderr, streams = _Nowhere(), _Nowhere(), (sys.stdout, sys.stderr)
+        try:
+            self.shell.run_cell("1/0", store_history=False, silent=True)
+        finally:
+            sys.stdout, sys.stderr = streams
+        self.shell._last_traceback = None
+        for name in ("_last_type", "last_type", "last_value", "last_traceback", "last_exc"):
+            if hasattr(sys, name):
+                delattr(sys, name)
+
+    def _on_readable(self):
+        try:
+            message = self.channel.receive()
+            while message is not None and not self.running:
+                self._take(message)
+                if self.running:
+                    return  # an asynchronous cell; its end takes the next message
+                message = self.channel.receive()
+            if message is not None:
+                self._deferred.append(message)
+        except EOFError:
+            os._exit(0)
+
+    def _take(self, message):
+        kind, content = message["msg_type"], message.get("content") or {}
+        msg_id = message["parent_header"]["msg_id"]
+        if kind == "adopt":
+            shells.set_history_size(self.shell, content["history_size"])
+        elif kind == "execute_request":
+            self._execute(msg_id, content)
+        elif kind in answers.REQUESTS:
+            self.channel.send(kind.replace("_request", "_reply"), answers.REQUESTS[kind](self.shell, content), msg_id)
+
+    def _execute(self, msg_id, content):
+        shell, code = self.shell, content["code"]
+        silent, store = content["silent"], content["store_history"] and not content["silent"]
+        self.running = msg_id
+        self.exiting = False
+        self.prompts.allowed = content["allow_stdin"]
+        self.interrupts.pressed = False
+        self._context.run(current_cell.set, msg_id)
+        self.channel.send("execute_input", {"code": code, "execution_count": shell.execution_count}, msg_id)
+        try:
+            transformed, error = shell.transform_cell(code), None
+        except Exception:
+            transformed, error = code, sys.exc_info()
+        options = {"store_history": store, "silent": silent}
+        self.interrupts.in_cell = True
+        try:
+            if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error):
+                coroutine = shell.run_cell_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
+                task = self._context.run(self._create_task, coroutine)
+                self.interrupts.task = task
+                task.add_done_callback(lambda done: self._on_task_done(msg_id, store, done))
+                return
+            result = self._context.run(shell.run_cell, code, **options)
+        except KeyboardInterrupt:
+            # Before IPython was ready for it, or just after.
+            self._context.run(shell.showtraceback)
+            result = None
+        self._finish(msg_id, store, result)
+
+    def _create_task(self, coroutine):
+        if sys.version_info >= (3, 11):
+            return self.loop.create_task(coroutine, context=self._context)
+        return self.loop.create_task(coroutine)
+
+    def _on_task_done(self, msg_id, store, task):
+        try:
+            result = task.result()
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            if self.interrupts.pressed:
+                self._show(KeyboardInterrupt())
+            else:
+                self._show(asyncio.CancelledError())
+            result = None
+        except BaseException as error:
+            self._show(error)
+            result = None
+        self._finish(msg_id, store, result)
+        deferred, self._deferred = self._deferred, []
+        for message in deferred:
+            self._take(message)
+
+    def _show(self, error):
+        self._context.run(self.shell.showtraceback, (type(error), error, error.__traceback__))
+
+    def _finish(self, msg_id, store, result):
+        """The reply, once everything that the cell wrote is on its way."""
+        self.interrupts.in_cell = False
+        self.interrupts.task = None
+        shell = self.shell
+        linux.flush_c_streams()
+        count = shell.execution_count - 1 if store else shell.execution_count
+        error = None
+        if result is None:
+            error = KeyboardInterrupt()
+        elif not result.success:
+            error = result.error_before_exec or result.error_in_exec
+        reply = {"status": "ok", "execution_count": count, "payload": shell.payload_manager.read_payload(), "user_expressions": {}}
+        shell.payload_manager.clear_payload()
+        if error is not None:
+            if isinstance(error, asyncio.CancelledError) and self.interrupts.pressed:
+                error = KeyboardInterrupt()
+            lines = getattr(shell, "_last_traceback", None) or []
+            reply.update(status="error", ename=type(error).__name__, evalue=shells._text(error), traceback=_bounded(lines))
+        if self.exiting:
+            reply["exiting"] = True
+        try:
+            self.channel.send("execute_reply", reply, msg_id)
+        finally:
+            self.running = ""
+
+
+class _Nowhere:
+    """Where the warm-up writes."""
+
+    encoding = "utf-8"
+
+    def write(self, text):
+        return len(text)
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+
+def _bounded(lines):
+    text = sum(len(line) for line in lines)
+    return list(lines) if text <= _TRACEBACK_CHARS else [("".join(lines))[-_TRACEBACK_CHARS:]]
+
+
+def run(options, pair, stdout, stderr):
+    """Never returns: what goes wrong here is printed to the cell's stderr and ends the process."""
+    try:
+        Kernel(options, pair, stdout, stderr).serve()
+    except BaseException:
+        os.write(stderr, traceback.format_exc().encode("utf-8", "replace"))
+    os._exit(1)

@@ -1,0 +1,415 @@
+"""One kernel of the sandbox as a record: its process, its queue of cells, the cell that runs, and how things end."""
+
+import logging
+import os
+import signal
+import time
+from collections import OrderedDict, deque
+
+from . import cgroup, packets, wire
+
+log = logging.getLogger(__name__)
+
+#: How often elapsed time is counted; a longer gap means that nobody was awake (pause, suspend) and does not count.
+_TICK = 0.25
+#: Seconds between the time limit's interrupt and its kill.
+GRACE = 5.0
+#: What a kernel may say of its own accord, by type, and on which channel.
+_CHANNELS = {
+    "execute_input": "iopub", "stream": "iopub", "display_data": "iopub", "update_display_data": "iopub", "execute_result": "iopub",
+    "error": "iopub", "clear_output": "iopub", "input_request": "stdin", "execute_reply": "shell",
+}
+#: Cells whose late output is still taken.
+_REMEMBERED_CELLS = 1000
+_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result"))
+_ANSWERS = frozenset(("complete_reply", "inspect_reply"))
+
+
+class Kernel:
+    """Cells in, events out. Everything that ends a cell ends here, once."""
+
+    def __init__(self, name, supervisor):
+        self.name = name
+        self.gen = 0
+        self.state = "starting"
+        self.execution_count = 0
+        self.history_size = supervisor.options.history_size
+        self._supervisor = supervisor
+        self._queue = deque()
+        self._running = None
+        self._last_id = ""  # text of threads between cells belongs to the cell that ran last
+        self._cells = OrderedDict()  # msg_id → Cell, the last ones that ran: whose output may still come
+        self._process = None
+        self._pieces = packets.Joiner(wire.MAX_COMMAND_BYTES)
+        self._series_dropped = ""
+        self._asked = {}  # msg_id of a complete or inspect request → the host that waits
+        self._resets = []  # msg_ids of reset_requests that wait for the fresh kernel
+        self._oom_kills = cgroup.oom_kills()
+        self._ticking = False
+        self._ticked = 0.0
+
+    # ----------------------------------------------------------------------------------------------- what hosts ask
+
+    @property
+    def running_id(self):
+        return self._running.msg_id if self._running else ""
+
+    @property
+    def pid(self):
+        return self._process.pid if self._process else 0
+
+    def knows(self, process):
+        return process is self._process
+
+    def enqueue(self, cell):
+        self._queue.append(cell)
+        self._dispatch()
+
+    def interrupt(self, msg_id):
+        """One press for the cell ``msg_id``; what it did, as ``interrupt_reply.step``."""
+        cell = self._running
+        if cell is not None and cell.msg_id == msg_id:
+            cell.presses += 1
+            self._abort_run(cell, "interrupt")
+            if cell.presses >= 3:
+                self._kill_for("interrupt")
+                return "kill"
+            self._process.interrupt()
+            return "interrupt" if cell.presses == 1 else "interrupt-again"
+        queued = next((one for one in self._queue if one.msg_id == msg_id), None)
+        if queued is None:
+            return "stale"
+        self._queue.remove(queued)
+        self._abort(queued, "interrupt")
+        self._abort_run(queued, "interrupt")
+        return "aborted"
+
+    def answer_prompt(self, content):
+        """Passes an input_reply on if its prompt is the one that is open."""
+        cell = self._running
+        if cell is None or not cell.prompt or cell.prompt != content["request"]:
+            return False
+        cell.prompt = ""
+        self._process.send({"msg_type": "input_reply", "content": content})
+        return True
+
+    def ask(self, command, host):
+        """Completion or inspection: by the idle kernel, else ``busy`` at once."""
+        header = command["header"]
+        if self._running is not None or self._process is None or not self._process.ready or len(self._asked) > 64:
+            kind = header["msg_type"].replace("_request", "_reply")
+            content = {"status": "busy", "metadata": {}}
+            content.update({"matches": [], "cursor_start": 0, "cursor_end": 0} if kind == "complete_reply" else {"found": False, "data": {}})
+            host.answer(self._supervisor.envelope("shell", kind, content, header["msg_id"], kernel=self))
+            return
+        self._asked[header["msg_id"]] = host
+        self._process.send({"msg_type": header["msg_type"], "parent_header": {"msg_id": header["msg_id"]}, "content": command["content"]})
+
+    def reset(self, msg_id, history_size):
+        """A fresh kernel; the reply to ``msg_id`` goes out when it is ready."""
+        self._resets.append(msg_id)
+        if history_size:
+            self.history_size = history_size
+        for cell in list(self._queue):
+            self._abort(cell, "reset")
+        self._queue.clear()
+        if self._running is not None:
+            self._running.killed_for = "reset"
+        self._replace("reset")
+
+    def shut_down(self):
+        for cell in ([self._running] if self._running else []) + list(self._queue):
+            self._abort(cell, "shutdown")
+        self._queue.clear()
+        self._running = None
+        if self._process:
+            self._process.kill()
+
+    # ------------------------------------------------------------------------------------------------ its process
+
+    def adopt(self, process):
+        """Takes over a process that was forked for us or ahead; it may still be on its way to ``ready``."""
+        self._process = process
+        self.gen += 1
+        self.execution_count = 0
+        process.send({"msg_type": "adopt", "content": {"gen": self.gen, "history_size": self.history_size}})
+        if process.ready:
+            self._on_ready()
+
+    def on_message(self, message):
+        if isinstance(message, packets.Piece):
+            self._on_piece(message)
+            return
+        kind, parent, content = message["msg_type"], message["parent_header"]["msg_id"], message.get("content")
+        if not isinstance(content, dict):
+            return
+        if kind == "ready":
+            self._on_ready()
+        elif kind == "execute_reply":
+            self._on_reply(parent, content)
+        elif kind in _ANSWERS:
+            self._on_answer(kind, parent, content)
+        elif kind in _CHANNELS:
+            self._note(kind, parent, content)
+            if self._within_budget(kind, _size(kind, content), parent):
+                self._log(_CHANNELS[kind], kind, content, parent, message.get("metadata"), message.get("buffers"))
+
+    def on_text(self, name, text):
+        parent = self._running.msg_id if self._running else self._last_id
+        if self._within_budget("stream", len(text), parent):
+            self._log("iopub", "stream", {"name": name, "text": text}, parent)
+
+    def on_death(self, status):
+        """The process is gone: says why at the cell that ran, and gets another."""
+        process = self._process
+        process.drain()
+        process.close()
+        cell = self._running
+        kills, self._oom_kills = cgroup.oom_kills() - self._oom_kills, cgroup.oom_kills()
+        failure = self._cause(status, kills, cell)
+        if cell is not None:
+            self._end(cell, _error_reply(self.execution_count or None, failure))
+            self._abort_run(cell, "died")
+        self._replace("died", failure)
+
+    def _cause(self, status, oom_kills, cell):
+        options = self._supervisor.options
+        reason = cell.killed_for if cell else ""
+        if reason == "timeout":
+            return {"code": "TimedOut", "params": {"timeout": cell.content["timeout"], "killed": True}}
+        if reason == "interrupt":
+            return {"code": "Interrupted", "params": {"killed": True}}
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGKILL and oom_kills > 0:
+                return {"code": "OutOfMemory", "params": {"limit": options.memory_limit, "tmpfs": cgroup.tmpfs_bytes()}}
+            try:
+                name = signal.Signals(number).name
+            except ValueError:
+                name = "signal %d" % number
+            return {"code": "KernelDied", "params": {"signal": name, "exitcode": 128 + number}}
+        return {"code": "KernelDied", "params": {"signal": "", "exitcode": os.WEXITSTATUS(status)}}
+
+    def _replace(self, reason, failure=None):
+        """Ends what is left of the old process and takes a fresh one."""
+        old, self._process = self._process, None
+        if self._running is not None:
+            cell, self._running = self._running, None
+            self._finish(cell, dict(_error_reply(self.execution_count or None, {"code": "Aborted", "params": {"reason": reason}}), status="aborted"))
+        self._asked.clear()
+        if old is not None:
+            if not old.closed:
+                old.kill()
+                old.close()
+            params = {"reason": reason}
+            if failure:
+                params["cause"] = failure["code"]
+            self._set_state("restarting", {"code": "Restarted", "params": params})
+        self._supervisor.replace_process(self)
+
+    def _on_ready(self):
+        if self._process is None:
+            return
+        self._set_state("idle")
+        for msg_id in self._resets:
+            self._log("control", "reset_reply", {"status": "ok"}, msg_id)
+        self._resets = []
+        self._dispatch()
+
+    def cannot_start(self, reason):
+        """No fresh process can be had for now: nothing waits for it."""
+        failure = {"code": "KernelDied", "params": {"signal": "", "exitcode": -1, "reason": reason}}
+        self._set_state("dead", failure)
+        for cell in list(self._queue):
+            self._finish(cell, _error_reply(None, failure))
+        self._queue.clear()
+        for msg_id in self._resets:
+            self._log("control", "reset_reply", {"status": "error"}, msg_id)
+        self._resets = []
+
+    # ------------------------------------------------------------------------------------------------ cells
+
+    def _dispatch(self):
+        if self._running is not None or not self._queue or self._process is None or not self._process.ready:
+            return
+        cell = self._running = self._queue.popleft()
+        self._last_id = cell.msg_id
+        self._cells[cell.msg_id] = cell
+        if len(self._cells) > _REMEMBERED_CELLS:
+            self._cells.popitem(last=False)
+        self._supervisor.log.new_segment()
+        self._set_state("busy")
+        self._process.send({"msg_type": "execute_request", "parent_header": {"msg_id": cell.msg_id}, "content": cell.content, "metadata": cell.metadata})
+        if cell.content["timeout"] and not self._ticking:
+            self._ticking = True
+            self._ticked = time.monotonic()
+            self._supervisor.reactor.after(_TICK, self._tick)
+
+    def _on_reply(self, parent, content):
+        cell = self._running
+        if cell is None or cell.msg_id != parent:
+            log.warning("a reply of the kernel to nothing that runs")
+            return
+        reply = _checked_reply(content)
+        if cell.interrupted_at is not None:
+            failure = {"code": "TimedOut", "params": {"timeout": cell.content["timeout"], "killed": False}}
+            reply.update(status="error", failure=failure)
+            if not reply["ename"]:
+                reply["ename"] = "TimedOut"
+        kills = cgroup.oom_kills()
+        if kills > self._oom_kills:
+            self._oom_kills = kills
+            self._log("iopub", "notice", {"code": "ChildKilled", "params": {"limit": self._supervisor.options.memory_limit}}, parent)
+        leaving = reply.pop("exiting")
+        self._end(cell, reply)
+        if reply["status"] == "error" and cell.content["stop_on_error"]:
+            self._abort_run(cell, "interrupt" if cell.presses else "error")
+        if leaving:
+            self._replace("exit")
+        else:
+            self._dispatch()
+
+    def _end(self, cell, reply):
+        self._running = None
+        self._finish(cell, reply)
+        if self._process is not None and not self._process.closed:
+            self._set_state("idle", parent=cell.msg_id)
+
+    def _finish(self, cell, reply):
+        if cell.dropped:
+            params = {"bytes": cell.dropped, "limit": self._supervisor.options.max_output}
+            self._log("iopub", "notice", {"code": "OutputDropped", "params": params}, cell.msg_id)
+        event = self._log("shell", "execute_reply", reply, cell.msg_id)
+        self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
+
+    def _abort(self, cell, reason):
+        failure = {"code": "Aborted", "params": {"reason": reason}}
+        self._finish(cell, dict(_error_reply(None, failure), status="aborted"))
+
+    def _abort_run(self, cell, reason):
+        """The queued cells of the same run do not run any more, also when no window is there to say so."""
+        if not cell.run_id:
+            return
+        for other in [one for one in self._queue if one.run_id == cell.run_id]:
+            self._queue.remove(other)
+            self._abort(other, reason)
+
+    def _tick(self):
+        now = time.monotonic()
+        passed, self._ticked = min(now - self._ticked, 2 * _TICK), now
+        cell = self._running
+        if cell is None or not cell.content["timeout"]:
+            self._ticking = False
+            return
+        if not cell.prompt:
+            cell.elapsed += passed
+        if cell.interrupted_at is None:
+            if cell.elapsed >= cell.content["timeout"]:
+                cell.interrupted_at = cell.elapsed
+                self._process.interrupt()
+        elif cell.elapsed >= cell.interrupted_at + GRACE and not cell.killed_for:
+            self._kill_for("timeout")
+        self._supervisor.reactor.after(_TICK, self._tick)
+
+    def _kill_for(self, reason):
+        self._running.killed_for = reason
+        self._process.kill()
+
+    # ------------------------------------------------------------------------------------------------ events
+
+    def _note(self, kind, parent, content):
+        """What the supervisor itself has to know of an event that the kernel claims."""
+        cell = self._running
+        if cell is None or cell.msg_id != parent:
+            if kind == "clear_output" and parent in self._cells:
+                self._cells[parent].written = 0
+            return
+        if kind == "execute_input" and type(content.get("execution_count")) is int:
+            self.execution_count = content["execution_count"]
+        elif kind == "input_request" and isinstance(content.get("request"), str):
+            cell.prompt = content["request"]
+        elif kind == "clear_output":
+            cell.written = 0
+
+    def _within_budget(self, kind, size, parent):
+        """One cell over ``max_output`` loses its own further output, counted; control messages always pass."""
+        if kind not in _OUTPUT:
+            return True
+        cell = self._cells.get(parent)
+        if cell is None:
+            return False  # of a cell that ended long ago, or of none
+        if cell.written + size > self._supervisor.options.max_output:
+            if cell is not self._running and not cell.dropped:
+                self._log("iopub", "notice", {"code": "OutputDropped", "params": {"bytes": size, "limit": self._supervisor.options.max_output}}, parent)
+            cell.dropped += size
+            return False
+        cell.written += size
+        return True
+
+    def _on_piece(self, piece):
+        about = piece.about
+        kind, parent = about["msg_type"], about["parent_header"]["msg_id"]
+        if kind in _CHANNELS and kind not in ("execute_reply", "input_request"):
+            if about["i"] == 0:
+                self._series_dropped = "" if self._within_budget(kind, about["size"], parent) else about["id"]
+            if self._series_dropped != about["id"] and about["size"] <= wire.MAX_COMMAND_BYTES:
+                envelope = self._supervisor.envelope(_CHANNELS[kind], "chunk", {}, parent, kernel=self)
+                self._supervisor.log.append_chunk(envelope, "k%d-%s" % (self.gen, about["id"]), about["i"], bool(about.get("last")), piece.text)
+            return
+        message = self._pieces.add(piece)
+        if isinstance(message, dict):
+            self.on_message(message)
+
+    def _on_answer(self, kind, parent, content):
+        host = self._asked.pop(parent, None)
+        if host is not None:
+            host.answer(self._supervisor.envelope("shell", kind, content, parent, kernel=self))
+
+    def _set_state(self, state, failure=None, parent=None):
+        self.state = state
+        content = {"execution_state": state}
+        if failure:
+            content["failure"] = failure
+        self._log("iopub", "status", content, self.running_id if parent is None else parent)
+
+    def _log(self, channel, kind, content, parent, metadata=None, buffers=None):
+        event = self._supervisor.envelope(channel, kind, content, parent, kernel=self)
+        if isinstance(metadata, dict):
+            event["metadata"] = metadata
+        if isinstance(buffers, list):
+            event["buffers"] = buffers
+        self._supervisor.log.append(event)
+        return event
+
+
+def _size(kind, content):
+    if kind == "stream":
+        text = content.get("text")
+        return len(text) if isinstance(text, str) else 0
+    data = content.get("data")
+    return sum(len(value) if isinstance(value, str) else 1000 for value in data.values()) if isinstance(data, dict) else 0
+
+
+def _error_reply(count, failure):
+    return {
+        "status": "error", "execution_count": count, "ename": failure["code"], "evalue": "", "traceback": [], "payload": [],
+        "user_expressions": {}, "failure": failure,
+    }
+
+
+def _checked_reply(content):
+    """A kernel's reply with every field present and of its type; what it lacks is empty."""
+    def field(name, kind, default):
+        value = content.get(name)
+        return value if isinstance(value, kind) and not isinstance(value, bool) else default
+
+    return {
+        "status": content.get("status") if content.get("status") in ("ok", "error", "aborted") else "error",
+        "execution_count": field("execution_count", int, None),
+        "ename": field("ename", str, ""),
+        "evalue": field("evalue", str, ""),
+        "traceback": [line for line in field("traceback", list, []) if isinstance(line, str)],
+        "payload": [one for one in field("payload", list, []) if isinstance(one, dict)],
+        "user_expressions": field("user_expressions", dict, {}),
+        "exiting": content.get("exiting") is True,
+    }

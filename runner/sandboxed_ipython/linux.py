@@ -1,0 +1,75 @@
+"""The few calls of Linux that Python's standard library lacks, by ctypes."""
+
+import ctypes
+import os
+import signal
+import struct
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+PR_SET_DUMPABLE = 4
+
+IN_CLOSE_WRITE = 0x8
+IN_MOVED_TO = 0x80
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
+IN_UNMOUNT = 0x2000
+IN_Q_OVERFLOW = 0x4000
+IN_IGNORED = 0x8000
+IN_ONLYDIR = 0x01000000
+
+
+def _check(result, what):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, "%s: %s" % (what, os.strerror(number)))
+    return result
+
+
+def set_dumpable(dumpable):
+    """Whether processes of the same uid may look into this one (``/proc/<pid>/mem``, ``fd``, ``environ``, ptrace)."""
+    _check(_libc.prctl(PR_SET_DUMPABLE, int(dumpable), 0, 0, 0), "prctl")
+
+
+def flush_c_streams():
+    """``fflush(NULL)``: what C code printed through stdio leaves its buffers."""
+    _libc.fflush(None)
+
+
+def inotify_init():
+    return _check(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify_init1")
+
+
+def inotify_add_watch(fd, path, mask):
+    return _check(_libc.inotify_add_watch(fd, os.fsencode(path), mask), "inotify_add_watch")
+
+
+def inotify_events(data):
+    """(mask, name) of every event in what was read from an inotify descriptor."""
+    offset = 0
+    while offset + 16 <= len(data):
+        _, mask, _, length = struct.unpack_from("iIII", data, offset)
+        name = data[offset + 16 : offset + 16 + length].rstrip(b"\0")
+        yield mask, os.fsdecode(name)
+        offset += 16 + length
+
+
+class SignalFd:
+    """Signals as readable events that name their sender; the given signals are blocked from now on."""
+
+    _SIZE = 128
+
+    def __init__(self, signals):
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        mask = (ctypes.c_ulong * 16)()
+        for number in signals:
+            mask[(number - 1) // 64] |= 1 << ((number - 1) % 64)
+        self.fd = _check(_libc.signalfd(-1, mask, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
+
+    def read(self):
+        """(signal number, pid of the sender; 0 = from outside the container) of each pending signal."""
+        try:
+            data = os.read(self.fd, self._SIZE * 16)
+        except BlockingIOError:
+            return []
+        return [struct.unpack_from("IiiI", data, at)[0::3] for at in range(0, len(data), self._SIZE)]

@@ -1,0 +1,33 @@
+"""The limits of one sandbox, as the container's command line gives them."""
+
+import argparse
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """Bytes, seconds and counts; see README "Settings"."""
+
+    memory_limit: int = 0
+    log_budget: int = 64 * 1024 * 1024
+    max_output: int = 10 * 1024 * 1024
+    history_size: int = 1000
+    poll_interval: float = 0.1
+    lease: float = 1800.0
+    home: str = "/sandbox"
+    queue: str = "/sandbox/.interactive"
+    socket: str = "sandboxed-ipython"
+    no_inotify: bool = False
+
+
+def parse(argv):
+    """Options from ``--name=value`` words; exits with argparse's message on a bad one."""
+    parser = argparse.ArgumentParser(prog="sandboxed-ipython")
+    defaults = Options()
+    for name, kind in Options.__annotations__.items():
+        flag = "--" + name.replace("_", "-")
+        if kind is bool:
+            parser.add_argument(flag, action="store_true")
+        else:
+            parser.add_argument(flag, type=kind, default=getattr(defaults, name))
+    return Options(**vars(parser.parse_args(argv)))

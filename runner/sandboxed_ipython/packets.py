@@ -1,0 +1,91 @@
+"""Messages over the ``SOCK_SEQPACKET`` pair between the supervisor and a kernel.
+
+A packet is one of: JSON of a whole message; ``C`` + a line of JSON about a piece + the piece's text, for a message that
+is too long for a packet; ``D``, from the kernel: "read my pipes now, I wait until they are empty".
+"""
+
+import json
+
+from . import wire
+
+DRAIN = b"D"
+#: A packet must fit the socket's send buffer (about 208 KB by default) whatever else is in it.
+PIECE_CHARS = 32 * 1024
+PACKET_BYTES = 256 * 1024
+
+_encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=lambda value: value.tolist() if hasattr(value, "tolist") else repr(value))
+
+
+def split(message, series):
+    """The packets of one message; ``series`` names it should it need several."""
+    text = _encoder.encode(message)  # ASCII, so that characters are bytes and a cut falls between characters
+    if len(text) <= PIECE_CHARS:
+        return [text.encode("ascii")]
+    head = {"id": series, "size": len(text), "msg_type": message["msg_type"], "parent_header": message.get("parent_header") or {}}
+    starts = range(0, len(text), PIECE_CHARS)
+    packets = []
+    for index, at in enumerate(starts):
+        about = _encoder.encode(dict(head, i=index, last=index == len(starts) - 1))
+        packets.append(b"C" + about.encode("ascii") + b"\n" + text[at : at + PIECE_CHARS].encode("ascii"))
+    return packets
+
+
+class Piece:
+    """One packet of a long message: ``about`` has id, i, last, size, msg_type and parent_header."""
+
+    __slots__ = ("about", "text")
+
+    def __init__(self, about, text):
+        self.about = about
+        self.text = text
+
+
+def parse(packet):
+    """A message (dict), a :class:`Piece`, :data:`DRAIN`, or None for what makes no sense."""
+    if packet[:1] == b"{":
+        body = packet
+    elif packet[:1] == b"C":
+        body, _, text = packet[1:].partition(b"\n")
+    elif packet == DRAIN:
+        return DRAIN
+    else:
+        return None
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("msg_type"), str) or not _parent(value):
+        return None
+    if packet[:1] == b"{":
+        return value
+    if not (isinstance(value.get("id"), str) and wire.MESSAGE_ID.match(value["id"]) and type(value.get("i")) is int and type(value.get("size")) is int):
+        return None
+    return Piece(value, text.decode("utf-8", "replace"))
+
+
+def _parent(value):
+    parent = value.setdefault("parent_header", {})
+    return isinstance(parent, dict) and isinstance(parent.setdefault("msg_id", ""), str) and len(parent["msg_id"]) <= 64
+
+
+class Joiner:
+    """Puts pieces together again; one series at a time per sender, bounded."""
+
+    def __init__(self, limit):
+        self._limit = limit
+        self._id = None
+        self._texts = []
+        self._size = 0
+
+    def add(self, piece):
+        """The whole message once its last piece is there, else None."""
+        if piece.about["id"] != self._id:
+            self._id, self._texts, self._size = piece.about["id"], [], 0
+        self._texts.append(piece.text)
+        self._size += len(piece.text)
+        if self._size > self._limit or not piece.about.get("last"):
+            if self._size > self._limit:
+                self._texts = []
+            return None
+        texts, self._id, self._texts = self._texts, None, []
+        return parse("".join(texts).encode("utf-8"))

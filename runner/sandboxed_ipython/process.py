@@ -1,0 +1,198 @@
+"""One kernel process as the supervisor sees it: its pid, the pair, and the pipes behind its fd 1 and fd 2."""
+
+import codecs
+import logging
+import os
+import signal
+import socket
+import time
+from collections import deque
+
+from . import packets
+
+log = logging.getLogger(__name__)
+
+_PIPE_BYTES = 64 * 1024
+#: Within a burst a pipe is read at most this often, so that many small writes become few events.
+_BURST_PAUSE = 0.004
+#: Packets handled before other descriptors get their turn.
+_PACKETS_AT_ONCE = 64
+
+
+class KernelProcess:
+    """Forks at once. ``on_message(process, message_or_piece)`` and ``on_text(process, name, text)`` bring what it says.
+
+    The order of the two is the order in which the kernel said it, provided that it waits for empty pipes before it
+    sends a packet or changes pipes (see ``kernel/streams.py``). Raises OSError if it cannot be forked.
+    """
+
+    def __init__(self, reactor, child, on_message, on_text):
+        self._reactor = reactor
+        self._on_message = on_message
+        self._on_text = on_text
+        self.ready = False
+        self.closed = False
+        self._outgoing = deque()
+        self._series = 0
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pipes = [os.pipe(), os.pipe()]
+        try:
+            self.pid = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            for ends in pipes:
+                os.close(ends[0])
+                os.close(ends[1])
+            raise
+        if self.pid == 0:
+            try:
+                child(theirs, pipes[0][1], pipes[1][1])
+            finally:
+                os._exit(70)
+        theirs.close()
+        self._socket = ours
+        ours.setblocking(False)
+        self._pipes = {}
+        for name, (read, write) in zip(("stdout", "stderr"), pipes):
+            os.close(write)
+            os.set_blocking(read, False)
+            self._pipes[name] = _Pipe(name, read)
+            reactor.watch(read, on_read=lambda name=name: self._on_pipe(name))
+        reactor.watch(ours.fileno(), on_read=self._on_packets)
+
+    def send(self, message):
+        """Queues a message for the kernel; never blocks, whatever the kernel is doing."""
+        if self.closed:
+            return
+        self._series += 1
+        self._outgoing.extend(packets.split(message, "h%d" % self._series))
+        self._flush()
+
+    def interrupt(self):
+        """SIGINT to the kernel and what it started in its own process group."""
+        self._signal(os.killpg, signal.SIGINT)
+
+    def kill(self):
+        self._signal(os.killpg, signal.SIGKILL)
+        self._signal(os.kill, signal.SIGKILL)
+
+    def drain(self):
+        """Reads what a dead kernel has left behind, in order as far as there is one."""
+        while not self.closed:
+            before = self._read_packets()
+            texts = [self._read_pipe(pipe) for pipe in self._pipes.values()]
+            if not before and not any(texts):
+                return
+
+    def close(self):
+        """Lets go of the descriptors; a process that still holds the other ends gets SIGPIPE or end-of-file."""
+        if self.closed:
+            return
+        self.closed = True
+        self._reactor.unwatch(self._socket.fileno())
+        self._socket.close()
+        for pipe in self._pipes.values():
+            pipe.close(self._reactor)
+
+    def _signal(self, function, number):
+        try:
+            function(self.pid, number)
+        except ProcessLookupError:
+            pass  # it ended by itself; its death is on its way
+        except PermissionError as error:
+            log.warning("signal %d: %s", number, error)
+
+    def _flush(self):
+        while self._outgoing:
+            try:
+                self._socket.send(self._outgoing[0])
+            except (BlockingIOError, InterruptedError):
+                self._reactor.watch(self._socket.fileno(), on_read=self._on_packets, on_write=self._flush)
+                return
+            except OSError:
+                self._outgoing.clear()
+                return
+            self._outgoing.popleft()
+        self._reactor.watch(self._socket.fileno(), on_read=self._on_packets)
+
+    def _on_packets(self):
+        self._read_packets()
+
+    def _read_packets(self):
+        """Handles what has arrived; True if there was anything."""
+        for count in range(_PACKETS_AT_ONCE):
+            if self.closed:
+                return False
+            try:
+                packet = self._socket.recv(packets.PACKET_BYTES)
+            except (BlockingIOError, InterruptedError):
+                return count > 0
+            except OSError:
+                packet = b""
+            if not packet:
+                # Every holder of the other end is gone. Death is told by the process, not by this.
+                self._reactor.unwatch(self._socket.fileno())
+                return count > 0
+            message = packets.parse(packet)
+            if message is packets.DRAIN:
+                for pipe in self._pipes.values():
+                    self._read_pipe(pipe)
+            elif message is None:
+                log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
+            else:
+                self._on_message(self, message)
+        return True
+
+    def _on_pipe(self, name):
+        pipe = self._pipes[name]
+        # What was sent before this text is read first; see KernelProcess.
+        self._read_packets()
+        if self.closed:
+            return
+        now = time.monotonic()
+        if now - pipe.last_read < _BURST_PAUSE:
+            self._reactor.unwatch(pipe.fd)
+            self._reactor.after(_BURST_PAUSE, lambda: self._resume(pipe))
+            return
+        self._read_pipe(pipe)
+
+    def _resume(self, pipe):
+        if self.closed or pipe.ended:
+            return
+        self._reactor.watch(pipe.fd, on_read=lambda: self._on_pipe(pipe.name))
+        pipe.last_read = 0.0
+
+    def _read_pipe(self, pipe):
+        """One read; True if there was text."""
+        if pipe.ended or self.closed:
+            return False
+        try:
+            data = os.read(pipe.fd, _PIPE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return False
+        if not data:
+            pipe.close(self._reactor)
+            return False
+        pipe.last_read = time.monotonic()
+        text = pipe.decoder.decode(data)
+        if text:
+            self._on_text(self, pipe.name, text)
+        return True
+
+
+class _Pipe:
+    __slots__ = ("decoder", "ended", "fd", "last_read", "name")
+
+    def __init__(self, name, fd):
+        self.name = name
+        self.fd = fd
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.last_read = 0.0
+        self.ended = False
+
+    def close(self, reactor):
+        if not self.ended:
+            self.ended = True
+            reactor.unwatch(self.fd)
+            os.close(self.fd)

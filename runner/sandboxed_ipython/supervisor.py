@@ -1,0 +1,313 @@
+"""Pid 1 of a sandbox: one thread, one selector. Forks kernels, numbers and bounds what they say, serves hosts.
+
+It imports IPython once, so that a kernel is a fork away, and never a library of the user's.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections import OrderedDict
+
+from . import PROTOCOL_VERSION, __version__, cleanup, linux, options, wire
+from .cell import Cell
+from .commandqueue import CommandQueue
+from .eventlog import Cursor, EventLog
+from .hosts import Hosts
+from .kernels import Kernel
+from .process import KernelProcess
+from .reactor import Reactor
+
+log = logging.getLogger(__name__)
+
+#: Ids of accepted commands that are remembered; a host resends within seconds, not within this many commands.
+_REMEMBERED = 20_000
+#: Seconds after which a spare is forked once a kernel is there.
+_SPARE_DELAY = 0.4
+_MAX_FAILED_STARTS = 5
+_SIGNALS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP)
+
+
+class Supervisor:
+    """Wires the parts; each decision about a cell is :class:`Kernel`'s."""
+
+    def __init__(self, opts, zygote):
+        self.options = opts
+        self.boot = secrets.token_hex(16)
+        self.reactor = Reactor()
+        self._zygote = zygote
+        self._signals = linux.SignalFd(_SIGNALS)
+        self.reactor.watch(self._signals.fd, on_read=self._on_signal)
+        self._accepted = OrderedDict()
+        self._cells = 0
+        self._processes = {}  # pid → KernelProcess
+        self._spare = None
+        self._spare_timer = None
+        self._failed_starts = 0
+        self._lease = None
+        self.hosts = ()
+        self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._make_room)
+        self.kernels = {"main": Kernel("main", self)}
+        self.queue = CommandQueue(opts.queue, self.reactor, self._on_file, opts.poll_interval, not opts.no_inotify)
+        self.hosts = Hosts(self.reactor, self.log, self.envelope, self._on_line, self._on_hosts, opts.socket)
+        self._on_hosts()
+        for kernel in self.kernels.values():
+            self.replace_process(kernel)
+
+    def run(self):
+        while self.reactor.running:
+            self.reactor.turn()
+            self.hosts.pump()
+        for kernel in self.kernels.values():
+            kernel.shut_down()
+        self.hosts.pump()
+        self.hosts.close()
+
+    def envelope(self, channel, kind, content, parent="", seq=0, kernel=None):
+        """An event without a place in the log yet (or, with its ``seq``, one that never gets one)."""
+        kernel = kernel or self.kernels["main"]
+        event = {
+            "kernel": kernel.name, "gen": kernel.gen, "t": round(time.monotonic(), 6), "channel": channel, "msg_type": kind,
+            "parent_header": {"msg_id": parent}, "content": content, "metadata": {}, "buffers": [],
+        }
+        return dict(event, seq=seq) if seq or kind in _UNLOGGED else event
+
+    # ------------------------------------------------------------------------------------------------ commands
+
+    def _on_line(self, host, line):
+        try:
+            command = wire.parse_command(line)
+        except wire.BadCommand as error:
+            host.refuse(error.msg_id, error.reason)
+            return
+        kind, msg_id, content = command["header"]["msg_type"], command["header"]["msg_id"], command["content"]
+        kernel = self.kernels.get(command["kernel"])
+        if kernel is None:
+            host.refuse(msg_id, "no such kernel")
+        elif kind == "follow_request":
+            self._on_follow(host, msg_id, content)
+        elif kind == "ping":
+            host.answer(self.envelope("control", "pong", {}, msg_id))
+        elif kind in ("complete_request", "inspect_request"):
+            kernel.ask(command, host)
+        elif not host.writer:
+            host.refuse(msg_id, "another host is the writer")
+        elif self._accept(command, kernel):
+            if kind == "execute_request":
+                # Through the queue like any other command; if a cell has filled that, it runs all the same.
+                if not self.queue.put(line):
+                    self._make_room()
+                    if not self.queue.put(line):
+                        self._enqueue(command, kernel)
+            else:
+                self._obey(command, kernel)
+
+    def _on_follow(self, host, msg_id, content):
+        self.hosts.follow(host, content)
+        same = content["boot"] == self.boot
+        kernels = {
+            name: {"gen": kernel.gen, "execution_state": kernel.state, "msg_id": kernel.running_id, "execution_count": kernel.execution_count}
+            for name, kernel in self.kernels.items()
+        }
+        hello = {
+            "boot": self.boot, "protocol": PROTOCOL_VERSION, "runner": __version__, "python": "%d.%d.%d" % sys.version_info[:3],
+            "ipython": self._zygote.ipython_version, "first": self.log.first, "last": self.log.last, "writer": host.writer, "kernels": kernels,
+        }
+        host.answer(self.envelope("control", "hello", hello, msg_id))
+        host.cursor = Cursor(min(int(content["after"]), self.log.last) if same else 0)
+
+    def _on_file(self, name, data):
+        """A command from the folder: a host's, accepted before, or one that something else dropped."""
+        stem = name[:-5]
+        try:
+            command = wire.parse_command(data, stem if wire.MESSAGE_ID.match(stem) else secrets.token_hex(8))
+            kind = command["header"]["msg_type"]
+            kernel = self.kernels.get(command["kernel"])
+            if kernel is None or kind not in ("execute_request", "interrupt_request", "reset_request"):
+                raise wire.BadCommand("no such kernel" if kernel is None else "%s does not go through the queue" % kind, command["header"]["msg_id"])
+        except wire.BadCommand as error:
+            log.warning("a file of the queue is no command: %s", error.reason)
+            if error.msg_id:
+                failure = {"code": "ProtocolViolation", "params": {"reason": error.reason}}
+                self.queue.result(self._next_number(), error.msg_id, wire.dumps(self.envelope("control", "refused", failure, error.msg_id)))
+            return
+        known = self._accepted.get(command["header"]["msg_id"])
+        if known == "queued":
+            self._accepted[command["header"]["msg_id"]] = "taken"
+        elif not self._accept(command, kernel):
+            return
+        if kind == "execute_request":
+            self._enqueue(command, kernel)
+        else:
+            self._obey(command, kernel)
+
+    def _accept(self, command, kernel):
+        """Logs ``accepted`` before anything runs. False: accepted before, it is not obeyed twice."""
+        msg_id, kind = command["header"]["msg_id"], command["header"]["msg_type"]
+        if msg_id in self._accepted:
+            return False
+        self._accepted[msg_id] = "queued" if kind == "execute_request" else "taken"
+        if len(self._accepted) > _REMEMBERED:
+            self._accepted.popitem(last=False)
+        event = self.envelope("control", "accepted", {"msg_type": kind}, msg_id, kernel=kernel)
+        metadata = command["metadata"]
+        event["metadata"] = metadata if len(wire.dumps(metadata)) <= 4096 else {}
+        self.log.append(event)
+        return True
+
+    def _enqueue(self, command, kernel):
+        self._accepted[command["header"]["msg_id"]] = "taken"
+        kernel.enqueue(Cell(command, self._next_number()))
+
+    def _obey(self, command, kernel):
+        kind, msg_id, content = command["header"]["msg_type"], command["header"]["msg_id"], command["content"]
+        if kind == "input_reply":
+            kernel.answer_prompt(content)
+        elif kind == "interrupt_request":
+            step = kernel.interrupt(content["msg_id"])
+            self.log.append(self.envelope("control", "interrupt_reply", {"status": "ok", "step": step}, msg_id, kernel=kernel))
+        elif kind == "reset_request":
+            kernel.reset(msg_id, int(content["history_size"]))
+            if content["files"] == "clear":
+                cleanup.empty_folder(self.options.home, keep=(os.path.basename(self.options.queue),))
+                cleanup.empty_folder("/tmp" if os.getpid() == 1 else os.path.join(self.options.home, ".tmp"))
+        elif kind == "shutdown_request":
+            self.log.append(self.envelope("control", "shutdown_reply", {"status": "ok"}, msg_id, kernel=kernel))
+            self.reactor.running = False
+
+    def _next_number(self):
+        self._cells += 1
+        return self._cells
+
+    # ------------------------------------------------------------------------------------------------ processes
+
+    def replace_process(self, kernel):
+        """Gives ``kernel`` the spare if there is one, else a fresh fork; ends what its old process left running."""
+        spare, self._spare = self._spare, None
+        keep = {one.pid for one in self.kernels.values() if one is not kernel and one.pid}
+        keep.update([spare.pid] if spare else [])
+        cleanup.kill_leftovers(keep)
+        process = spare or self._fork()
+        if process is None:
+            self._failed_starts += 1
+            delay = min(5.0, 0.05 * 2**self._failed_starts)
+            if self._failed_starts > _MAX_FAILED_STARTS:
+                kernel.cannot_start("no process can be started")
+            self.reactor.after(delay, lambda: self.replace_process(kernel) if not kernel.pid else None)
+            return
+        kernel.adopt(process)
+        self._want_spare()
+
+    def _want_spare(self):
+        if self._spare_timer:
+            self._spare_timer.cancel()
+        self._spare_timer = self.reactor.after(_SPARE_DELAY, self._make_spare)
+
+    def _make_spare(self):
+        if self._spare is not None:
+            return
+        if not all(kernel.state in ("idle", "busy") for kernel in self.kernels.values()):
+            self._want_spare()
+            return
+        self._spare = self._fork()
+
+    def _fork(self):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            process = KernelProcess(self.reactor, self._zygote.run_kernel, self._on_kernel_message, self._on_kernel_text)
+        except OSError as error:
+            log.warning("no kernel could be forked: %s", error.strerror)
+            return None
+        self._processes[process.pid] = process
+        return process
+
+    def _on_kernel_message(self, process, message):
+        if isinstance(message, dict) and message["msg_type"] == "ready":
+            process.ready = True
+            self._failed_starts = 0
+        kernel = self._kernel_of(process)
+        if kernel:
+            kernel.on_message(message)
+
+    def _on_kernel_text(self, process, name, text):
+        kernel = self._kernel_of(process)
+        if kernel:
+            kernel.on_text(name, text)
+
+    def _kernel_of(self, process):
+        return next((kernel for kernel in self.kernels.values() if kernel.knows(process)), None)
+
+    def _on_signal(self):
+        for number, sender in self._signals.read():
+            # From inside the sandbox the sender has a pid; only the engine's stop comes from nowhere.
+            if number == signal.SIGTERM and (sender == 0 or os.getpid() != 1):
+                self.reactor.running = False
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._on_exit(pid, status)
+
+    def _on_exit(self, pid, status):
+        process = self._processes.pop(pid, None)
+        if process is None:
+            return  # an orphan of a cell's
+        kernel = self._kernel_of(process)
+        if kernel is None:
+            if process is self._spare:
+                self._spare = None
+                log.warning("the spare ended with status %d", status)
+                self._failed_starts += 1
+                if self._failed_starts <= _MAX_FAILED_STARTS:
+                    self.reactor.after(2**self._failed_starts, self._make_spare)
+            process.close()
+        elif not process.ready:
+            process.drain()
+            self._failed_starts += 1
+            delay = 0.02 * 2**self._failed_starts
+            if self._failed_starts > _MAX_FAILED_STARTS:
+                kernel.cannot_start("the kernel ends as soon as it starts")
+                delay = 5.0
+            self.reactor.after(min(delay, 5.0), lambda: kernel.on_death(status) if kernel.knows(process) else None)
+        else:
+            kernel.on_death(status)
+
+    # ------------------------------------------------------------------------------------------------ room and lease
+
+    def _make_room(self):
+        """The queue's file system is full of what is not ours."""
+        segments = os.path.join(self.options.queue, "events")
+        self.queue.remove_foreign_files(os.path.join(segments, name) for name in self.log.file_names())
+
+    def _on_hosts(self):
+        """An attached host is the lease; without any, the sandbox ends after ``lease`` seconds."""
+        if self._lease:
+            self._lease.cancel()
+            self._lease = None
+        if not len(self.hosts):
+            self._lease = self.reactor.after(self.options.lease, self._on_lease_end)
+
+    def _on_lease_end(self):
+        log.info("nobody has been here for %g s", self.options.lease)
+        self.reactor.running = False
+
+
+_UNLOGGED = frozenset(("hello", "pong", "gap", "refused", "complete_reply", "inspect_reply"))
+
+
+def main(argv):
+    """Runs until told to stop; the exit status of the container."""
+    opts = options.parse(argv)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    os.umask(0o022)
+    linux.set_dumpable(False)
+    from . import zygote  # IPython's import takes a tenth of a second and more; options are checked before
+
+    Supervisor(opts, zygote.Zygote(opts)).run()
+    return 0

@@ -1,0 +1,109 @@
+"""Commands and events as JSON, and the checks on what comes in. ``src/protocol/README.md`` has a line of each type."""
+
+import json
+import re
+
+#: A message whose JSON is longer travels in pieces; the same bound as ``CHUNK_BYTES`` on the host.
+CHUNK_BYTES = 128 * 1024
+#: No honest line of a host or file of the queue is longer.
+MAX_COMMAND_BYTES = 64 * 1024 * 1024
+
+MESSAGE_ID = re.compile(r"[\w-]{1,64}\Z", re.ASCII)
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
+
+class BadCommand(Exception):
+    """A command that cannot be obeyed: ``reason``, and the ``msg_id`` if that much could be read."""
+
+    def __init__(self, reason, msg_id=""):
+        super().__init__(reason)
+        self.reason = reason
+        self.msg_id = msg_id
+
+
+def dumps(value):
+    """Compact UTF-8; lone surrogates (legal in Python, not in UTF-8) become ``?``."""
+    return _encoder.encode(value).encode("utf-8", "replace")
+
+
+def _number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
+
+
+_TEXT, _FLAG = (lambda value: isinstance(value, str)), (lambda value: isinstance(value, bool))
+
+#: type → (channel, {field of content: (check, default)}); a field without default (``...``) must be there.
+COMMANDS = {
+    "execute_request": (
+        "shell",
+        {
+            "code": (_TEXT, ...),
+            "silent": (_FLAG, False),
+            "store_history": (_FLAG, True),
+            "allow_stdin": (_FLAG, False),
+            "stop_on_error": (_FLAG, True),
+            "timeout": (_number, 0),
+        },
+    ),
+    "complete_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...)}),
+    "inspect_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...), "detail_level": (_number, 0)}),
+    "input_reply": ("stdin", {"value": (_TEXT, ...), "request": (_TEXT, ...)}),
+    "follow_request": (
+        "control",
+        {"after": (_number, 0), "boot": (_TEXT, ""), "writer": (_FLAG, False), "host": (_TEXT, "")},
+    ),
+    "ping": ("control", {}),
+    "interrupt_request": ("control", {"msg_id": (_TEXT, ...)}),
+    "reset_request": ("control", {"files": (lambda value: value in ("keep", "clear"), "keep"), "history_size": (_number, 0)}),
+    "shutdown_request": ("control", {}),
+}
+
+
+def _members(value, name):
+    member = value.get(name, {})
+    if not isinstance(member, dict):
+        raise BadCommand("%s is not an object" % name)
+    return member
+
+
+def parse_command(data, default_id=""):
+    """The command in ``data`` (bytes of one JSON object), complete with defaults.
+
+    ``default_id`` is the ``msg_id`` of a command that names none. Raises BadCommand.
+    """
+    try:
+        command = json.loads(data)
+    except (ValueError, RecursionError):
+        raise BadCommand("not valid JSON", default_id) from None
+    if not isinstance(command, dict):
+        raise BadCommand("not a JSON object", default_id)
+    header = command.get("header")
+    header = header if isinstance(header, dict) else {}
+    msg_id = header.get("msg_id", default_id)
+    if not isinstance(msg_id, str) or not MESSAGE_ID.match(msg_id):
+        raise BadCommand("header.msg_id does not match [A-Za-z0-9_-]{1,64}", default_id)
+    msg_type = header.get("msg_type", "execute_request")
+    if not isinstance(msg_type, str) or msg_type not in COMMANDS:
+        raise BadCommand("unknown msg_type", msg_id)
+    channel, fields = COMMANDS[msg_type]
+    try:
+        given = _members(command, "content")
+        metadata = _members(command, "metadata")
+    except BadCommand as error:
+        raise BadCommand(error.reason, msg_id) from None
+    content = {}
+    for name, (check, default) in fields.items():
+        value = given.get(name, default)
+        if value is ... or not check(value):
+            raise BadCommand("content.%s is missing or wrong" % name, msg_id)
+        content[name] = value
+    kernel = command.get("kernel", "main")
+    return {
+        "header": {"msg_id": msg_id, "msg_type": msg_type},
+        "kernel": kernel if isinstance(kernel, str) else "main",
+        "channel": channel,
+        "content": content,
+        "metadata": metadata,
+        "buffers": [],
+    }

@@ -1,0 +1,70 @@
+"""What the supervisor imports before it forks, so that a kernel starts in milliseconds: IPython, and nothing of the user's."""
+
+import fcntl
+import os
+import resource
+import signal
+
+import IPython
+
+# Imported lazily by IPython's first cell or first traceback; a kernel would pay for each after its fork.
+import IPython.core.completer  # noqa: F401
+import IPython.core.display  # noqa: F401
+import IPython.core.ultratb  # noqa: F401
+import IPython.display  # noqa: F401
+import asyncio  # noqa: F401
+import getpass  # noqa: F401
+import pydoc  # noqa: F401
+import stack_data  # noqa: F401
+import timeit  # noqa: F401
+
+from . import linux
+from .kernel import main as kernel_main
+
+#: Descriptors of a kernel that cells should not hit by accident when they close or duplicate low ones.
+_PRIVATE_FDS = 100
+
+
+class Zygote:
+    def __init__(self, options):
+        self.options = options
+        self.ipython_version = IPython.__version__
+
+    def run_kernel(self, pair, stdout, stderr):
+        """The life of a forked kernel, which never returns to the supervisor's code."""
+        fds = _take_fds(pair, stdout, stderr)
+        os.setsid()
+        linux.set_dumpable(True)  # before oom_score_adj, which belongs to root in a process that is not dumpable
+        _prefer_for_oom()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # until a cell runs
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        kernel_main.run(self.options, *fds)
+
+
+def _take_fds(pair, stdout, stderr):
+    """Moves the three channels to private numbers, wires 0, 1 and 2, and closes everything else."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    limit = 65536 if limit == resource.RLIM_INFINITY else min(limit, 65536)
+    private = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _PRIVATE_FDS) for fd in (pair.fileno(), stdout, stderr)]
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    pair.detach()
+    low = 3
+    for fd in sorted(private):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, limit)
+    return private
+
+
+def _prefer_for_oom():
+    """When memory runs out the kernel goes, not the supervisor."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    except OSError:
+        pass  # an insurance only: the biggest process is chosen anyway
