@@ -10,7 +10,7 @@ export type ChunkPlace = Pick<EventOf<EventType>, 'seq' | 'kernel' | 'gen' | 't'
 /** What one line from a sandbox is. `seq` is told wherever it could be read, as the log goes on behind a bad line. */
 export type Decoded =
   | { kind: 'event'; event: SandboxEvent }
-  | { kind: 'chunk'; place: ChunkPlace; chunk: ChunkContent }
+  | { kind: 'chunk'; place: ChunkPlace; msgId: string; chunk: ChunkContent }
   | { kind: 'unknown'; seq: number; msgType: string }
   /** JSON, but not what it should be; `msgId` is the command it claims to belong to, if that could be read. */
   | { kind: 'invalid'; seq: number; msgId: string; reason: string }
@@ -105,7 +105,7 @@ export function decodeEvent(value: unknown): Decoded {
     if (raw['msg_type'] !== 'chunk') return message(place, raw);
     const chunk = fields(raw['content'], 'content');
     return {
-      kind: 'chunk', place,
+      kind: 'chunk', place, msgId: idOrEmpty(fields(raw['parent_header'], 'parent_header')['msg_id'], 'parent_header.msg_id'),
       chunk: { id: id(chunk['id'], 'id'), i: count(chunk['i'], 'i'), last: flag(chunk['last'], 'last'), data: text(chunk['data'], 'data') },
     };
   });

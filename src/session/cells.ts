@@ -1,0 +1,74 @@
+import type { ExecuteReply, SandboxEvent } from '../protocol/messages';
+import type { CellExecution } from './types';
+
+interface OpenCell {
+  msgId: string;
+  runId: string | undefined;
+  /** The command's line, until the cell's reply: asked again after a gap in the log. */
+  line: string;
+  /** The user was told once that part of its output could not be read. */
+  complained: boolean;
+  settle: (reply: ExecuteReply) => void;
+}
+
+/** Ended cells whose generation is remembered, for output that comes late. */
+const REMEMBERED = 1_000;
+
+/** The cells of a session that have no reply yet, each of which gets exactly one. */
+export class Cells {
+  readonly #open = new Map<string, OpenCell>();
+  /** Generation of the kernel that started a cell, by msg_id. */
+  readonly #gens = new Map<string, number>();
+
+  get size(): number { return this.#open.size; }
+
+  open(msgId: string, line: string, runId?: string): CellExecution {
+    const reply = new Promise<ExecuteReply>((settle) => { this.#open.set(msgId, { msgId, runId, line, complained: false, settle }); });
+    return { msgId, reply };
+  }
+
+  isOpen(msgId: string): boolean { return this.#open.has(msgId); }
+
+  ids(): string[] { return [...this.#open.keys()]; }
+
+  line(msgId: string): string | undefined { return this.#open.get(msgId)?.line; }
+
+  /** The open cells that share the run of this one, itself included. */
+  run(msgId: string): string[] {
+    const runId = this.#open.get(msgId)?.runId;
+    return this.ids().filter((id) => id === msgId || (runId !== undefined && this.#open.get(id)?.runId === runId));
+  }
+
+  /** True the first time for an open cell. */
+  complain(msgId: string): boolean {
+    const cell = this.#open.get(msgId);
+    if (!cell || cell.complained) return false;
+    cell.complained = true;
+    return true;
+  }
+
+  settle(msgId: string, reply: ExecuteReply): void {
+    this.#open.get(msgId)?.settle(reply);
+    this.#open.delete(msgId);
+  }
+
+  settleAll(reply: ExecuteReply): void {
+    for (const msgId of this.ids()) this.settle(msgId, reply);
+  }
+
+  /** False for an event of an older kernel than the one that started its cell. */
+  admits(event: SandboxEvent): boolean {
+    const msgId = event.parent_header.msg_id;
+    if (msgId === '') return true;
+    const gen = this.#gens.get(msgId);
+    if (gen !== undefined && event.gen < gen) return false;
+    if (event.msg_type === 'execute_input' && gen === undefined) {
+      this.#gens.set(msgId, event.gen);
+      for (const oldest of this.#gens.keys()) {
+        if (this.#gens.size <= REMEMBERED) break;
+        this.#gens.delete(oldest);
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,202 @@
+import type { Engine, ExecStream } from '../engine/engine';
+import type { Log } from '../log';
+import type { Decoded } from '../protocol/decode';
+import { command, encodeCommand } from '../protocol/encode';
+import { SandboxError } from '../protocol/errors';
+import type { Command, EventContents } from '../protocol/messages';
+import { asSandboxError } from './failures';
+import { SandboxStream } from './stream';
+import { sleep, within, type Timing } from './time';
+
+export interface ConnectionSink {
+  /** The first line of every stream. */
+  follow(): Command<'follow_request'>;
+  hello(content: EventContents['hello']): void;
+  decoded(decoded: Decoded): void;
+  tooLong(bytes: number): void;
+  /** The stream that said hello is over; another will follow unless the sandbox is gone. */
+  cut(): void;
+  /** Why there is no stream now. Called again when the reason changes. */
+  trouble(failure: SandboxError): void;
+  /** The last call: the container does not run any more. */
+  gone(failure: SandboxError): void;
+}
+
+/**
+ * Keeps one stream to a sandbox open. A lost stream says nothing about the sandbox, so it is opened again, with a
+ * back-off and for ever, until an inspect or a `die` event says that the container is not running.
+ */
+export class Connection {
+  readonly #closed = new AbortController();
+  #stream: SandboxStream | null = null;
+  #greeted = false;
+  #attachedAt = 0;
+  #awaited = false;
+  #paused = false;
+  #silentPings = 0;
+  #unsent = 0;
+  #pinging: NodeJS.Timeout | undefined;
+  #wake = new AbortController();
+
+  constructor(
+    private readonly engine: Engine, private readonly containerId: string, private readonly sink: ConnectionSink,
+    private readonly log: Log, private readonly timing: Timing,
+  ) {}
+
+  /** A stream that said hello is open. */
+  get attached(): boolean { return this.#greeted; }
+
+  open(): void {
+    this.#keepOpen().catch((error: unknown) => { this.#finish(asSandboxError(error)); });
+  }
+
+  /** Writes a line; false: there is no stream that said hello. */
+  send(line: string): boolean {
+    if (!this.#greeted || !this.#stream) return false;
+    this.#stream.send(line);
+    return true;
+  }
+
+  /** Only while something is awaited is silence a reason to ask. */
+  await(something: boolean): void {
+    this.#awaited = something;
+    this.#schedulePings();
+  }
+
+  /** A paused container keeps its stream; its silence means nothing. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    this.#schedulePings();
+    if (!paused) this.#wakeUp();
+  }
+
+  /** The engine says that the container's main process ended: what is on its way still counts, then it is over. */
+  async died(failure: SandboxError): Promise<void> {
+    if (this.#stream) await within(this.#stream.ended, this.timing.lastWords, '');
+    this.#finish(failure);
+  }
+
+  /** Resolves when the stream is over, at the latest after `ms`. */
+  async drained(ms: number): Promise<void> {
+    if (this.#stream) await within(this.#stream.ended, ms, '');
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#wakeUp();
+    this.#stream?.close('closed here');
+    this.#schedulePings();
+  }
+
+  async #keepOpen(): Promise<void> {
+    const { first, longest } = this.timing.backOff;
+    let delay = first;
+    while (!this.#isClosed) {
+      const lost = await this.#oneStream();
+      if (this.#isClosed) return;
+      if (this.#attachedAt > 0 && performance.now() - this.#attachedAt >= this.timing.stable) delay = first;
+      this.sink.trouble(await this.#reason(lost));
+      this.log.debug(`stream: ${lost.message}; again in ${delay} ms`);
+      await sleep(delay, this.#wake.signal);
+      delay = Math.min(2 * delay, longest);
+    }
+  }
+
+  /** Opens a stream and stays with it to its end; says why there is none any more. */
+  async #oneStream(): Promise<SandboxError> {
+    this.#attachedAt = 0;
+    let exec: ExecStream;
+    try {
+      exec = await this.engine.openStream(this.containerId, this.#closed.signal);
+    } catch (error) {
+      return asSandboxError(error);
+    }
+    if (this.#isClosed) {
+      exec.destroy();
+      return new SandboxError('Cancelled');
+    }
+    const stream = this.#stream = new SandboxStream(exec, {
+      hello: (content) => { this.#hello(stream, content); },
+      decoded: (decoded) => { this.sink.decoded(decoded); },
+      tooLong: (bytes) => { this.sink.tooLong(bytes); },
+      heard: () => { this.#silentPings = 0; },
+    });
+    const deadline = setTimeout(() => { if (!this.#greeted) stream.close('no hello'); }, this.timing.hello);
+    stream.send(encodeCommand(this.sink.follow()));
+    const reason = await stream.ended;
+    clearTimeout(deadline);
+    this.#stream = null;
+    this.#schedulePings();
+    if (this.#greeted) {
+      this.#greeted = false;
+      this.sink.cut();
+    }
+    return new SandboxError('EngineFailed', { reason: stream.complaint || reason });
+  }
+
+  #hello(stream: SandboxStream, content: EventContents['hello']): void {
+    if (!content.writer) {
+      stream.close('another host writes to this sandbox');
+      return;
+    }
+    this.#greeted = true;
+    this.#attachedAt = performance.now();
+    this.#silentPings = 0;
+    this.#schedulePings();
+    this.sink.hello(content);
+  }
+
+  /** Asks the engine why a stream was lost. Returns only while the container lives, or nobody can say. */
+  async #reason(lost: SandboxError): Promise<SandboxError> {
+    while (!this.#isClosed) {
+      let state;
+      try {
+        state = await this.engine.inspect(this.containerId);
+      } catch (error) {
+        return asSandboxError(error);
+      }
+      if (state === null) this.#finish(new SandboxError('SandboxGone', { reason: 'removed' }, { cause: lost }));
+      else if (!state.running) this.#finish(new SandboxError('SandboxGone', { reason: 'exited', exitCode: state.exitCode ?? -1 }, { cause: lost }));
+      else if (!state.paused) return lost;
+      else {
+        this.sink.trouble(new SandboxError('SandboxPaused'));
+        await sleep(this.timing.pausedLook, this.#wake.signal);
+      }
+    }
+    return lost;
+  }
+
+  #schedulePings(): void {
+    const wanted = this.#awaited && this.#greeted && this.#stream !== null && !this.#paused && !this.#isClosed;
+    if (wanted === (this.#pinging !== undefined)) return;
+    clearInterval(this.#pinging);
+    this.#pinging = wanted ? setInterval(() => { this.#ping(); }, this.timing.ping) : undefined;
+    this.#silentPings = 0;
+  }
+
+  #ping(): void {
+    const stream = this.#stream;
+    if (!stream) return;
+    if (stream.unsent < this.#unsent) this.#silentPings = 0; // a long command on a slow link is on its way
+    this.#unsent = stream.unsent;
+    if (this.#silentPings >= this.timing.silentPings) {
+      stream.close('silent');
+      return;
+    }
+    this.#silentPings += 1;
+    stream.send(encodeCommand(command('ping', {})));
+  }
+
+  #finish(failure: SandboxError): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.sink.gone(failure);
+  }
+
+  #wakeUp(): void {
+    this.#wake.abort();
+    this.#wake = new AbortController();
+  }
+
+  get #isClosed(): boolean { return this.#closed.signal.aborted; }
+}

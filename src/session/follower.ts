@@ -1,0 +1,107 @@
+import type { Log } from '../log';
+import { ChunkAssembler } from '../protocol/chunks';
+import { decodeAssembled, type Decoded } from '../protocol/decode';
+import type { EventContents, EventOf, EventType, SandboxEvent } from '../protocol/messages';
+
+export interface FollowerSink {
+  /** A logged event or a gap, in the order of the log, each once. */
+  logged(event: SandboxEvent): void;
+  /** An answer to this host alone. */
+  unlogged(event: SandboxEvent): void;
+  /** Something that seems to belong to this command (or to none: '') could not be read. */
+  unreadable(msgId: string, reason: string): void;
+}
+
+const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>(['hello', 'pong', 'refused', 'complete_reply', 'inspect_reply', 'accepted', 'execute_reply']);
+/** A seq that jumps further ahead is no honest one; believing it would make all that follows look old. */
+const MAX_JUMP = 10_000_000;
+
+/** A host's place in the log of one sandbox: turns lines of any number of streams into each event once, in order. */
+export class Follower {
+  #boot = '';
+  #last = 0;
+  /** The log's end when the last hello was said. */
+  #target = 0;
+  #unreadable = 0;
+  readonly #chunks: ChunkAssembler;
+
+  constructor(private readonly sink: FollowerSink, private readonly log: Log, maxMessage: number) {
+    this.#chunks = new ChunkAssembler(maxMessage);
+  }
+
+  get place(): { after: number; boot: string } { return { after: this.#last, boot: this.#boot }; }
+
+  /** The replay has reached what the hello promised. */
+  get caughtUp(): boolean { return this.#last >= this.#target; }
+
+  /** False: another supervisor speaks, this place means nothing to it. */
+  hello(content: EventContents['hello']): boolean {
+    if (this.#boot !== '' && content.boot !== this.#boot) return false;
+    this.#boot = content.boot;
+    this.#target = content.last;
+    return true;
+  }
+
+  receive(decoded: Decoded): void {
+    switch (decoded.kind) {
+      case 'event':
+        if (decoded.event.msg_type === 'gap') this.#gap(decoded.event);
+        else if (decoded.event.seq > 0) { if (this.#advance(decoded.event.seq)) this.sink.logged(decoded.event); }
+        else if (UNLOGGED.has(decoded.event.msg_type)) this.sink.unlogged(decoded.event);
+        else this.#bad(decoded.event.parent_header.msg_id, 'an event without a place in the log');
+        return;
+      case 'chunk': {
+        const { place, msgId, chunk } = decoded;
+        if (!this.#advance(place.seq)) return;
+        const assembled = this.#chunks.add(`${place.kernel}/${place.gen}/${chunk.id}`, chunk);
+        if (assembled.kind === 'dropped') this.#bad(msgId, assembled.reason);
+        if (assembled.kind === 'complete') this.#passOn(decodeAssembled(place, assembled.json));
+        return;
+      }
+      case 'unknown':
+        if (this.#advance(decoded.seq)) this.#bad('', 'an unknown type');
+        return;
+      case 'invalid':
+        if (decoded.seq === 0 || this.#advance(decoded.seq)) this.#bad(decoded.msgId, decoded.reason);
+        return;
+      case 'garbage':
+        this.#bad('', 'no JSON');
+    }
+  }
+
+  tooLong(bytes: number): void { this.#bad('', `a line of ${bytes} bytes`); }
+
+  #passOn(decoded: Decoded): void {
+    if (decoded.kind === 'event' && !UNLOGGED_ONLY.has(decoded.event.msg_type)) this.sink.logged(decoded.event);
+    else if (decoded.kind === 'invalid') this.#bad(decoded.msgId, decoded.reason);
+    else this.#bad('', 'an assembled message of no known type');
+  }
+
+  #gap(event: EventOf<'gap'>): void {
+    const { to } = event.content;
+    if (to <= this.#last || to > this.#last + MAX_JUMP) return;
+    this.#last = to;
+    this.#chunks.clear();
+    this.sink.logged(event);
+  }
+
+  #advance(seq: number): boolean {
+    if (seq <= this.#last) return false; // replayed, or two streams overlap
+    if (seq > this.#last + MAX_JUMP) {
+      this.#bad('', 'a seq out of reach');
+      return false;
+    }
+    this.#last = seq;
+    return true;
+  }
+
+  /** Logged at 1, 2, 4, 8 …: a sandbox must not be able to fill the log of the host. */
+  #bad(msgId: string, reason: string): void {
+    this.#unreadable += 1;
+    if (Number.isInteger(Math.log2(this.#unreadable))) this.log.warn(`unreadable (${this.#unreadable} so far): ${reason}`);
+    this.sink.unreadable(msgId, reason);
+  }
+}
+
+/** Never assembled from chunks: they say where the log itself stands. */
+const UNLOGGED_ONLY: ReadonlySet<EventType> = new Set<EventType>(['hello', 'pong', 'gap']);

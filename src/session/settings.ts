@@ -1,0 +1,112 @@
+import { SandboxError } from '../protocol/errors';
+import { isImageReference, isRequirement } from './references';
+import { formatBytes, parseBytes } from './sizes';
+import type { InteractiveSettings } from './types';
+
+/** Everything that settings say about a sandbox, checked. Bytes and seconds. */
+export interface SandboxSettings extends InteractiveSettings {
+  /** Reference of the base image. */
+  image: string;
+  /** pip requirements. */
+  packages: readonly string[];
+  cpus: number;
+  pids: number;
+  /** Budget of the event log. */
+  logBudget: number;
+  /** Output of one cell. */
+  maxOutput: number;
+}
+export type SettingName = keyof SandboxSettings;
+/** As the configuration gives them; what is undefined has its default. */
+export type RawSettings = Partial<Record<SettingName, unknown>>;
+
+const MB = 2 ** 20;
+const GB = 2 ** 30;
+
+interface Rule<T> {
+  fallback: T;
+  /** What a message says is allowed. */
+  allowed: string;
+  /** Undefined: not allowed. */
+  parse: (raw: unknown) => T | undefined;
+}
+
+const numeric = (fallback: number, least: number, most: number, { whole = false, extra = [] as readonly number[], unit = '' } = {}): Rule<number> => ({
+  fallback,
+  allowed: `${[...extra, ''].join(' or ')}a ${whole ? 'whole ' : ''}number ${least}–${most.toLocaleString('en-US')}${unit}`,
+  parse: (raw) => typeof raw === 'number' && ((raw >= least && raw <= most && (!whole || Number.isInteger(raw))) || extra.includes(raw)) ? raw : undefined,
+});
+
+const size = (fallback: number, least: number, most: number): Rule<number> => ({
+  fallback,
+  allowed: `${formatBytes(least)}–${formatBytes(most)}, written as 512MB, 1GB, 2g or a number of bytes`,
+  parse: (raw) => {
+    const bytes = parseBytes(raw);
+    return bytes !== undefined && bytes >= least && bytes <= most ? bytes : undefined;
+  },
+});
+
+const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
+  timeout: numeric(300, 0, 604_800, { unit: ' (seconds; 0 = no limit)' }),
+  maxMemory: size(GB, 256 * MB, 1024 * GB),
+  historySize: numeric(1000, 3, 1_000_000, { whole: true, extra: [0] }),
+  pollInterval: numeric(0.1, 0.01, 10, { unit: ' (seconds)' }),
+  cpus: numeric(2, 0.1, 256),
+  pids: numeric(512, 64, 32_768, { whole: true }),
+  logBudget: size(64 * MB, MB, 4 * GB),
+  maxOutput: size(10 * MB, 64 * 2 ** 10, 200 * MB),
+  image: {
+    fallback: 'python:3.13-slim', allowed: 'the reference of an image, such as python:3.13-slim',
+    parse: (raw) => typeof raw === 'string' && isImageReference(raw.trim()) ? raw.trim() : undefined,
+  },
+  packages: {
+    fallback: [], allowed: 'a list of at most 200 names from a package index with optional extras and versions, such as pandas or numpy>=2,<3; no options, addresses or paths',
+    parse: (raw) => {
+      if (!Array.isArray(raw) || raw.length > 200) return undefined;
+      const names = raw.map((one: unknown) => typeof one === 'string' ? one.trim() : '');
+      return names.every(isRequirement) ? names : undefined;
+    },
+  },
+};
+
+export const DEFAULT_SETTINGS: SandboxSettings = parseSettings({});
+
+/** The settings, or a SandboxError `SettingInvalid` that names the setting, its value and what is allowed. */
+export function parseSettings(raw: RawSettings): SandboxSettings {
+  const parsed = <Name extends SettingName>(name: Name): SandboxSettings[Name] => parseSetting(name, raw[name]);
+  return {
+    timeout: parsed('timeout'), maxMemory: parsed('maxMemory'), historySize: parsed('historySize'), pollInterval: parsed('pollInterval'), image: parsed('image'),
+    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), logBudget: parsed('logBudget'), maxOutput: parsed('maxOutput'),
+  };
+}
+
+export function parseSetting<Name extends SettingName>(name: Name, raw: unknown): SandboxSettings[Name] {
+  const { fallback, allowed, parse } = RULES[name];
+  if (raw === undefined) return fallback;
+  const value = parse(raw);
+  if (value !== undefined) return value;
+  throw new SandboxError('SettingInvalid', { setting: name, value: shown(raw), allowed }, { setting: name });
+}
+
+/** Which of two values of a setting confines more. `timeout` 0 is no limit at all. */
+const TIGHTER: { [Name in 'timeout' | 'maxMemory' | 'pollInterval' | 'logBudget' | 'maxOutput' | 'cpus' | 'pids']: (a: number, b: number) => number } = {
+  timeout: (a, b) => Math.min(a || Infinity, b || Infinity) === Infinity ? 0 : Math.min(a || Infinity, b || Infinity),
+  maxMemory: Math.min, logBudget: Math.min, maxOutput: Math.min, cpus: Math.min, pids: Math.min,
+  pollInterval: Math.max, // a shorter one costs more CPU
+};
+export type Tightenable = keyof typeof TIGHTER;
+
+/**
+ * What holds when a workspace names a value too: it may tighten what the user has, never widen it. `userValue` is the
+ * user's own or the default; VS Code merges the two without such a rule. Either may be invalid on its own.
+ */
+export function clampToUser(name: Tightenable, workspaceValue: unknown, userValue: unknown): number {
+  const user = parseSetting(name, userValue);
+  return workspaceValue === undefined ? user : TIGHTER[name](parseSetting(name, workspaceValue), user);
+}
+
+/** A value as a message can show it. */
+function shown(raw: unknown): string {
+  const text = typeof raw === 'string' ? raw : JSON.stringify(raw) ?? typeof raw;
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
