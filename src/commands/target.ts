@@ -1,0 +1,20 @@
+import * as vscode from 'vscode';
+import { NOTEBOOK_TYPE } from '../notebook/controller';
+
+/** What VS Code hands to a command of the notebook toolbar. */
+interface ToolbarContext { notebookEditor: { notebookUri: vscode.Uri } }
+
+const isToolbarContext = (argument: unknown): argument is ToolbarContext =>
+  typeof argument === 'object' && argument !== null && 'notebookEditor' in argument
+  && (argument.notebookEditor as { notebookUri?: unknown } | undefined)?.notebookUri instanceof vscode.Uri;
+
+/** The notebook that a command is for: the toolbar's, the one of a Uri, else the active editor's. Tells the user if there is none. */
+export function targetNotebook(argument: unknown): vscode.NotebookDocument | undefined {
+  const uri = argument instanceof vscode.Uri ? argument : isToolbarContext(argument) ? argument.notebookEditor.notebookUri : undefined;
+  const notebook = uri === undefined
+    ? vscode.window.activeNotebookEditor?.notebook
+    : vscode.workspace.notebookDocuments.find((open) => open.uri.toString() === uri.toString());
+  if (notebook?.notebookType === NOTEBOOK_TYPE) { return notebook; }
+  void vscode.window.showInformationMessage(vscode.l10n.t('Open the notebook first: this command works on the notebook in front.'));
+  return undefined;
+}

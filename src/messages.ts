@@ -1,0 +1,201 @@
+import { FAILURE_CODES, SandboxError, type FailureCode, type FailureParams } from './protocol/errors';
+import type { Failure } from './protocol/messages';
+
+/** What the user reads: `name` and `message` as an error has them, then what to do. No other file has sentences about failures. */
+export interface Message { name: string; message: string; nextStep: string }
+/** `vscode.l10n.t`: `{0}` is the first argument. */
+export type Translate = (message: string, ...args: (string | number)[]) => string;
+export interface Surroundings { t: Translate; platform: NodeJS.Platform }
+
+export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
+
+/** Notices of the runner that are no failures. */
+export const NOTICE_CODES = ['OutputDropped', 'ChildKilled', 'Restarted'] as const;
+type Code = FailureCode | (typeof NOTICE_CODES)[number];
+const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
+const isCode = (code: string): code is Code => CODES.has(code);
+
+/** A failure's sentence. What comes from a sandbox may be anything: an unknown code is named, not believed. */
+export function describe(problem: Failure | SandboxError, { t, platform }: Surroundings): Message {
+  const { code, params } = problem;
+  const name = isCode(code) ? code : t('UnknownFailure');
+  const [message, nextStep] = isCode(code)
+    ? sentences(code, new Params(params), t, platform)
+    : [t('The sandbox reported "{0}".', clean(code)), t('See the log for details.')];
+  const setting = problem instanceof SandboxError ? problem.setting : undefined;
+  const names = setting === undefined || `${message} ${nextStep}`.includes(settingName(setting));
+  return { name, message, nextStep: names ? nextStep : join(nextStep, t('Setting: {0}.', settingName(setting))) };
+}
+
+/** One short paragraph. */
+export const paragraph = ({ message, nextStep }: Message): string => join(message, nextStep);
+
+export const settingName = (setting: string): string => (setting.startsWith('sandboxedIPython.') ? setting : `sandboxedIPython.${setting}`);
+
+/** As `1 GB`, `512 MB`: binary units, as in the settings. */
+export function bytes(count: number): string {
+  const units = ['bytes', 'KB', 'MB', 'GB', 'TB'];
+  let value = count;
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; unit += 1) { value /= 1024; }
+  return `${Number(value.toFixed(value < 10 ? 1 : 0))} ${units[unit]}`;
+}
+
+type Sentences = readonly [message: string, nextStep: string];
+
+function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Platform): Sentences {
+  const reason = params.text('reason');
+  switch (code) {
+    case 'EngineNotFound':
+      return [
+        t('No container engine is running on this computer. Notebooks run in a container, so Docker or Podman is needed.'), installHint(t, platform)];
+    case 'EngineDenied':
+      return [
+        t('You may not use the container engine{0}.', at(t, params)),
+        platform === 'linux'
+          ? t('Run "sudo usermod -aG docker $USER", sign out and in again, then run the cell again. Or use rootless Podman or Docker.')
+          : t('Check that your account may use it, then run the cell again.')];
+    case 'EngineTooOld':
+      return [
+        t('The container engine is too old{0}.', [params.text('version'), params.text('apiVersion')].filter(Boolean).map((found) => ` (${found})`)[0] ?? ''),
+        t('Update Docker to 20.10 or later, or Podman to 4 or later, then run the cell again.')];
+    case 'EngineSilent':
+      return [
+        t('The container engine{0} does not answer.', at(t, params)),
+        t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.')];
+    case 'EngineFailed':
+      return [t('The container engine could not do what was asked.') + because(t, reason), t('Run the cell again. If it fails again, restart the engine.')];
+    case 'ImageFailed':
+      return [
+        params.text('step') === '' ? t('The sandbox image could not be made.') + because(t, reason)
+          : t('The sandbox image could not be made ({0}).', stepText(params.text('step'), undefined, t)) + because(t, reason),
+        t('Check the network and the settings sandboxedIPython.image and sandboxedIPython.packages, then run the cell again.')];
+    case 'BaseUnusable':
+      return [
+        t('The base image {0} cannot be used.', params.text('image') || params.text('base') || 'of sandboxedIPython.image') + because(t, reason),
+        t('Set sandboxedIPython.image to an image with Python 3.9 or later and pip, such as python:3.13-slim.')];
+    case 'LimitNotApplied':
+      return [
+        t('The container engine did not apply the limit "{0}", so the sandbox was not started.', params.text('limit') || params.text('setting') || reason),
+        t('Use Docker, or Podman on a system with cgroup v2, so that a cell cannot take the whole computer.')];
+    case 'StartFailed':
+      return [t('The sandbox could not be started.') + because(t, reason), t('Run the cell again. If it fails again, see the log: "Sandboxed IPython: Show Log".')];
+    case 'KernelDied':
+      return [
+        params.text('signal') !== '' ? t('Python was ended by {0}.', params.text('signal'))
+          : t('Python ended{0}.', params.number('exitcode') > 0 ? t(' with exit code {0}', params.number('exitcode')) : ''),
+        t('Its variables are lost; files are kept. Run the cells above again: the next cell starts a fresh kernel.')];
+    case 'OutOfMemory':
+      return [
+        t('The cell ran out of memory: the limit is {0}.', bytes(params.number('limit'))) + (params.number('tmpfs') > params.number('limit') / 10
+          ? ' ' + t('Files in the sandbox take {0} of it.', bytes(params.number('tmpfs'))) : ''),
+        t('Variables are lost. Use less data, or raise the setting sandboxedIPython.maxMemory.')];
+    case 'TimedOut':
+      return [
+        params.is('killed')
+          ? t('The cell ran longer than {0} s and did not react to an interrupt, so its kernel was ended and its variables are lost.', params.number('timeout'))
+          : t('The cell ran longer than {0} s and was interrupted. Variables are kept.', params.number('timeout')),
+        t('For longer work raise the setting sandboxedIPython.timeout (0 = no limit).')];
+    case 'Interrupted':
+      return params.is('killed')
+        ? [t('The cell did not react to the interrupt, so its kernel was ended and its variables are lost.'), t('The next cell starts a fresh kernel.')]
+        : [t('The cell was interrupted.'), t('Variables are kept.')];
+    case 'Aborted':
+      return aborted(reason, t);
+    case 'SandboxGone':
+      return [
+        t('The sandbox ended{0}; its variables and files are lost.', reason === 'removed' ? t(' because its container was removed')
+          : params.number('exitCode') > 0 ? t(' (exit code {0})', params.number('exitCode')) : ''),
+        t('Run the cells again from the top: the next cell starts a new sandbox.')];
+    case 'SandboxPaused':
+      return [t('The sandbox\'s container is paused.'), t('Cells go on when it is unpaused ("docker unpause").')];
+    case 'SandboxSilent':
+      return [
+        params.number('seconds') > 0 ? t('The sandbox did not answer within {0} s.', params.number('seconds')) : t('The sandbox does not answer.'),
+        t('It may be overloaded: interrupt the cell, or use "Reset Sandbox State".')];
+    case 'ProtocolViolation':
+      return [t('The sandbox sent or was sent something that is not allowed.') + because(t, reason), t('Use "Reset Sandbox State", then run the cell again.')];
+    case 'SettingInvalid':
+      return [
+        t('The setting {0} cannot be {1}.', settingName(params.text('setting') || params.text('name')), params.text('value')),
+        params.text('allowed') !== '' ? t('Allowed: {0}. Change it and run the cell again.', params.text('allowed')) : t('Change it and run the cell again.')];
+    case 'Cancelled':
+      return [t('The start of the sandbox was cancelled.'), t('Run the cell again to start it.')];
+    case 'OutputDropped':
+      return [
+        t('{0} of output were dropped: a cell may print {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
+        t('Print less, or raise the setting sandboxedIPython.maxOutput.')];
+    case 'ChildKilled':
+      return [
+        t('A process that the cell started was ended because the sandbox ran out of memory: the limit is {0}.', bytes(params.number('limit'))),
+        t('Variables are kept. Use less data, or raise the setting sandboxedIPython.maxMemory.')];
+    case 'Restarted':
+      return [t('A fresh kernel was started.'), reason === 'reset' ? '' : t('Variables are lost; run the cells above again.')];
+  }
+}
+
+function aborted(reason: string, t: Translate): Sentences {
+  switch (reason) {
+    case 'error': return [t('Not run, because a cell before it failed.'), t('Run it again when the error is mended.')];
+    case 'interrupt': return [t('Not run, because the run was interrupted.'), t('Run it again.')];
+    case 'reset': return [t('Ended, because the kernel was restarted.'), t('Run it again.')];
+    case 'died': return [t('Not run, because the kernel ended.'), t('Run the cells again from the top.')];
+    default: return [t('Ended, because the sandbox was closed.'), t('Run it again.')];
+  }
+}
+
+function installHint(t: Translate, platform: NodeJS.Platform): string {
+  switch (platform) {
+    case 'darwin': return t('Start Docker Desktop, OrbStack, Colima or Podman Desktop (or install one), then run the cell again.');
+    case 'win32': return t('Start Docker Desktop or Podman Desktop (or install one), or open the folder in WSL, then run the cell again.');
+    default: return t('Start it ("sudo systemctl start docker") or install Docker Engine or Podman, then run the cell again.');
+  }
+}
+
+/** The steps of making the image, for the progress notification. */
+export function stepText(code: string, detail: string | undefined, t: Translate): string {
+  const step = STEPS[code];
+  const text = step === undefined ? clean(code) : step(t);
+  return detail === undefined || detail === '' ? text : `${text}: ${clean(detail)}`;
+}
+
+const STEPS: Record<string, (t: Translate) => string> = {
+  connecting: (t) => t('looking for a container engine'),
+  waitingForOther: (t) => t('waiting for another window that makes the same image'),
+  pullingBase: (t) => t('downloading the base image'),
+  startingContainer: (t) => t('starting the base image'),
+  checkingBase: (t) => t('checking the base image'),
+  installingPackages: (t) => t('installing packages'),
+  copyingRunner: (t) => t('copying the runner'),
+  testing: (t) => t('testing the image'),
+  committing: (t) => t('saving the image'),
+  startingSandbox: (t) => t('starting the sandbox'),
+};
+export const STEP_CODES: readonly string[] = Object.keys(STEPS);
+
+/** Parameters as they come, from our own code or from a hostile sandbox. */
+class Params {
+  constructor(private readonly params: FailureParams) {}
+
+  text(name: string): string {
+    const value = this.params[name];
+    return value === undefined ? '' : clean(String(value));
+  }
+
+  number(name: string): number {
+    const value = this.params[name];
+    return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+  }
+
+  is(name: string): boolean { return this.params[name] === true; }
+}
+
+/** One line, of a length that can be read. pip's reason is its last line, so the end is kept. */
+function clean(text: string): string {
+  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+  return line.length > 400 ? `…${line.slice(-400)}` : line;
+}
+
+const because = (t: Translate, reason: string): string => (reason === '' ? '' : ' ' + t('Reason: {0}', /[.!?]$/.test(reason) ? reason : `${reason}.`));
+const at = (t: Translate, params: Params): string => (params.text('endpoint') === '' ? '' : t(' at {0}', params.text('endpoint')));
+const join = (first: string, second: string): string => (second === '' ? first : `${first} ${second}`);

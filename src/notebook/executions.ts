@@ -1,0 +1,82 @@
+import * as vscode from 'vscode';
+
+/**
+ * One run of one cell, from "pending" to its end. Its execution ends exactly once: a forgotten end is a spinner for ever,
+ * a second one throws.
+ */
+export class CellRun {
+  /** The source when the run was asked for. */
+  readonly source: string;
+  readonly created = Date.now();
+  /** Names the run in its sandbox; undefined while there is none. */
+  msgId: string | undefined;
+  #state: 'pending' | 'running' | 'ended' = 'pending';
+  readonly #ending = new vscode.CancellationTokenSource();
+
+  constructor(readonly cell: vscode.NotebookCell, readonly execution: vscode.NotebookCellExecution, private readonly onEnd: () => void) {
+    this.source = cell.document.getText();
+  }
+
+  get state(): 'pending' | 'running' | 'ended' { return this.#state; }
+  /** Cancelled when the run ends: what waits for the user on its behalf goes. */
+  get ended(): vscode.CancellationToken { return this.#ending.token; }
+
+  start(time = Date.now()): void {
+    if (this.#state !== 'pending') { return; }
+    this.#state = 'running';
+    this.execution.start(time);
+  }
+
+  end(success: boolean): void {
+    if (this.#state === 'ended') { return; }
+    this.#state = 'ended';
+    this.execution.end(success, Date.now());
+    this.onEnd();
+    this.#ending.cancel();
+    this.#ending.dispose();
+  }
+}
+
+/** The live runs of one notebook, in the order in which they were asked for. Nothing else makes or ends an execution. */
+export class Executions {
+  readonly #live = new Set<CellRun>();
+
+  constructor(private readonly controller: vscode.NotebookController) {}
+
+  /** Shows the cell as pending. Undefined if it runs already or is gone. */
+  begin(cell: vscode.NotebookCell): CellRun | undefined {
+    if (cell.index < 0 || cell.kind !== vscode.NotebookCellKind.Code || this.of(cell) !== undefined) { return undefined; }
+    const run: CellRun = new CellRun(cell, this.controller.createNotebookCellExecution(cell), () => { this.#live.delete(run); });
+    this.#live.add(run);
+    return run;
+  }
+
+  of(cell: vscode.NotebookCell): CellRun | undefined { return this.all().find((run) => run.cell === cell); }
+  all(): CellRun[] { return [...this.#live]; }
+  running(): CellRun | undefined { return this.all().find(({ state }) => state === 'running'); }
+
+  endAll(): void {
+    for (const run of this.all()) { run.end(false); }
+  }
+
+  /**
+   * Lets something change the outputs of a cell whose run has ended: through the run that is live, else through a
+   * short one that leaves the cell's count, times and success as they were.
+   */
+  reopen(cell: vscode.NotebookCell, change: (execution: vscode.NotebookCellExecution) => void): void {
+    const running = this.running();
+    if (running !== undefined) {
+      change(running.execution);
+      return;
+    }
+    const { executionOrder, success, timing } = cell.executionSummary ?? {};
+    const execution = this.controller.createNotebookCellExecution(cell);
+    execution.executionOrder = executionOrder;
+    execution.start(timing?.startTime);
+    try {
+      change(execution);
+    } finally {
+      execution.end(success, timing?.endTime);
+    }
+  }
+}

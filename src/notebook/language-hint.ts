@@ -1,0 +1,34 @@
+import * as vscode from 'vscode';
+import { LANGUAGE, NOTEBOOK_TYPE, type SandboxController } from './controller';
+
+/**
+ * VS Code skips a cell whose language its kernel does not know, without a word. This says so at the cell itself;
+ * a click offers to change the language.
+ */
+export class LanguageHint implements vscode.NotebookCellStatusBarItemProvider, vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly onDidChangeCellStatusBarItems = this.#changed.event;
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(private readonly controller: SandboxController) {
+    this.#subscriptions = [
+      vscode.notebooks.registerNotebookCellStatusBarItemProvider(NOTEBOOK_TYPE, this),
+      controller.onDidChangeSelection(() => this.#changed.fire()),
+      this.#changed,
+    ];
+  }
+
+  provideCellStatusBarItems(cell: vscode.NotebookCell): vscode.NotebookCellStatusBarItem | undefined {
+    if (cell.kind !== vscode.NotebookCellKind.Code || cell.document.languageId === LANGUAGE || !this.controller.isSelectedFor(cell.notebook)) { return undefined; }
+    const text = vscode.l10n.t('Not run: Sandboxed IPython runs Python, not {0}', cell.document.languageId);
+    const item = new vscode.NotebookCellStatusBarItem(`$(warning) ${text}`, vscode.NotebookCellStatusBarAlignment.Left);
+    item.command = 'notebook.cell.changeLanguage';
+    item.tooltip = vscode.l10n.t('Change the cell\'s language to Python to run it here');
+    item.accessibilityInformation = { label: text, role: 'button' };
+    return item;
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+  }
+}

@@ -1,0 +1,103 @@
+import type * as vscode from 'vscode';
+import type { Log } from '../log';
+import type { Surroundings } from '../messages';
+import type { CellEdit, RunEdit } from '../outputs/types';
+import type { CellRun, Executions } from './executions';
+import { toItems, toNotebookOutput, toStreamItem } from './projection';
+import type { SandboxClock } from './sandbox-clock';
+
+/** The outputs of a run that may be named again, by the reducer's ids. */
+interface Written { run: CellRun; outputs: Map<number, vscode.NotebookCellOutput>; clearedAt: number }
+/** Within this time after our own clearing, an empty cell is our own doing. */
+const OWN_CLEAR_MS = 500;
+
+/** Applies edits to the cells of one notebook. Calls are not awaited: VS Code keeps their order and gathers them. */
+export class Writer {
+  readonly #written = new Map<string, Written>();
+
+  constructor(
+    private readonly executions: Executions, private readonly clock: SandboxClock,
+    private readonly surroundings: Surroundings, private readonly log: Log,
+  ) {}
+
+  /** From now on edits of `name` go to this run's cell; what an earlier run of the cell still says is not heard. */
+  bind(name: string, run: CellRun): void {
+    this.release(run.cell);
+    this.#written.set(name, { run, outputs: new Map(), clearedAt: 0 });
+  }
+
+  release(cell: vscode.NotebookCell): void {
+    for (const [name, { run }] of this.#written) {
+      if (run.cell === cell) { this.#written.delete(name); }
+    }
+  }
+
+  /** Whether it was this class that emptied the cell. VS Code's event does not say. */
+  justCleared(name: string): boolean { return Date.now() - (this.#written.get(name)?.clearedAt ?? 0) < OWN_CLEAR_MS; }
+
+  write(edits: readonly RunEdit[]): void {
+    for (const { run: name, edit } of edits) {
+      const written = this.#written.get(name);
+      if (written === undefined) { continue; }
+      try {
+        this.#apply(written, edit);
+      } catch (error) { // the cell was removed or taken by another kernel
+        this.log.debug(`an edit (${edit.kind}) found no cell: ${String(error)}`);
+      }
+    }
+  }
+
+  #apply(written: Written, edit: CellEdit): void {
+    const { run, outputs } = written;
+    switch (edit.kind) {
+      case 'start':
+        run.start(edit.t === undefined ? Date.now() : this.clock.toLocal(edit.t, run.created));
+        this.#clear(written);
+        return;
+      case 'setExecutionOrder':
+        run.execution.executionOrder = edit.order;
+        return;
+      case 'end':
+        run.end(edit.success);
+        return;
+      case 'append': case 'replaceAll': {
+        const output = toNotebookOutput(edit.output, this.surroundings);
+        if (edit.kind === 'replaceAll') { outputs.clear(); }
+        outputs.set(edit.id, output);
+        this.#change(run, (execution, cell) => edit.kind === 'append' ? execution.appendOutput(output, cell) : execution.replaceOutput(output, cell));
+        return;
+      }
+      case 'appendText': case 'replaceText': {
+        const item = toStreamItem(edit.name, edit.text);
+        this.#changeOutput(written, edit.id, (execution, output) =>
+          edit.kind === 'appendText' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output));
+        return;
+      }
+      case 'replace': {
+        const items = 'data' in edit.output ? toItems(edit.output.data) : toNotebookOutput(edit.output, this.surroundings).items;
+        this.#changeOutput(written, edit.id, (execution, output) => execution.replaceOutputItems(items, output));
+        return;
+      }
+      case 'clear':
+        this.#clear(written);
+    }
+  }
+
+  #clear(written: Written): void {
+    written.outputs.clear();
+    written.clearedAt = Date.now();
+    this.#change(written.run, (execution, cell) => execution.clearOutput(cell));
+  }
+
+  #changeOutput({ run, outputs }: Written, id: number, change: (execution: vscode.NotebookCellExecution, output: vscode.NotebookCellOutput) => Thenable<void>): void {
+    const output = outputs.get(id);
+    if (output !== undefined) { this.#change(run, (execution) => change(execution, output)); }
+  }
+
+  #change(run: CellRun, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>): void {
+    const apply = (execution: vscode.NotebookCellExecution): void => {
+      change(execution, run.cell).then(undefined, (error: unknown) => this.log.debug(`an output was not taken: ${String(error)}`));
+    };
+    if (run.state === 'running') { apply(run.execution); } else { this.executions.reopen(run.cell, apply); }
+  }
+}
