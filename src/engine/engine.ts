@@ -15,6 +15,12 @@ export interface EngineInfo {
   apiVersion: string;
   /** For messages, without credentials: `unix:///var/run/docker.sock`. */
   endpoint: string;
+  /** Cores. */
+  cpus: number;
+  /** Bytes; 0 = not told. */
+  memory: number;
+  /** Containers run under the engine's seccomp profile. */
+  seccomp: boolean;
   capabilities: EngineCapabilities;
 }
 

@@ -1,0 +1,109 @@
+import { Agent } from 'node:http';
+import Docker from 'dockerode';
+import { silentLog, type Log } from '../log';
+import { SandboxError, isSandboxError, type FailureCode } from '../protocol/errors';
+import { DockerEngine } from './docker-engine';
+import { endpointCandidates, type Endpoint, type Machine } from './endpoint';
+import type { Engine, EngineInfo } from './engine';
+import { DEADLINES, Requests } from './request';
+
+/** Docker 19.03 and every Podman that speaks Docker's API. */
+const MIN_API_VERSION = '1.40';
+
+export interface ConnectOptions extends Machine {
+  log?: Log;
+  signal?: AbortSignal;
+}
+
+/**
+ * Connects to the first engine that answers. Keeps nothing when it fails: call again to try again.
+ * @throws SandboxError `EngineNotFound {tried, reason?}`, `EngineDenied {endpoint}`, `EngineTooOld {endpoint, apiVersion, required}`,
+ * `EngineSilent {endpoint, request, timeout}`, `EngineFailed`, `Cancelled`; of several endpoints the failure that says most
+ */
+export async function connectEngine(options: ConnectOptions): Promise<Engine> {
+  const log = options.log ?? silentLog;
+  const candidates = endpointCandidates(options);
+  const failures: SandboxError[] = [];
+  for (const endpoint of candidates) {
+    try {
+      const engine = await connectTo(endpoint, options, log);
+      log.info(`engine: ${engine.info.product} ${engine.info.version} (API ${engine.info.apiVersion}) at ${endpoint.label}`);
+      return engine;
+    } catch (error) {
+      if (!isSandboxError(error) || error.code === 'Cancelled') throw error;
+      log.debug(`engine: ${endpoint.label}: ${error.code}`);
+      failures.push(error);
+    }
+  }
+  const telling: FailureCode[] = ['EngineDenied', 'EngineTooOld', 'EngineFailed', 'EngineSilent'];
+  const best = telling.flatMap((code) => failures.filter((failure) => failure.code === code))[0];
+  if (best) throw best;
+  const tried = candidates.map(({ label }) => label).join(', ');
+  throw new SandboxError('EngineNotFound', { tried, ...pick(candidates.length === 1 ? failures[0]?.params : undefined) }, { cause: failures[0] });
+}
+
+const pick = (params: SandboxError['params'] | undefined): { reason?: string | number | boolean } =>
+  params?.['reason'] === undefined ? {} : { reason: params['reason'] };
+
+async function connectTo(endpoint: Endpoint, { env, signal }: ConnectOptions, log: Log): Promise<Engine> {
+  const requests = new Requests(endpoint.label, log);
+  const docker = client(endpoint);
+  const probe = docker as unknown as Probe;
+  try {
+    const version = await requests.run('version', (abortSignal) => probe.version({ abortSignal }), { deadline: DEADLINES.probe, signal });
+    if (typeof version.ApiVersion !== 'string' || typeof version.Version !== 'string') {
+      throw new SandboxError('EngineFailed', { endpoint: endpoint.label, request: 'version', status: 200, reason: 'the answer is not that of a container engine' });
+    }
+    if (isOlder(version.ApiVersion, MIN_API_VERSION)) {
+      throw new SandboxError('EngineTooOld', { endpoint: endpoint.label, apiVersion: version.ApiVersion, required: MIN_API_VERSION });
+    }
+    const machine = await requests.run('info', (abortSignal) => probe.info({ abortSignal }), { signal });
+    const product = productOf(version);
+    const info: EngineInfo = {
+      product, version: version.Version, apiVersion: version.ApiVersion, endpoint: endpoint.label,
+      cpus: machine.NCPU || 1, memory: machine.MemTotal ?? 0,
+      seccomp: !machine.SecurityOptions || machine.SecurityOptions.some((option) => /name=seccomp/.test(option) && !/unconfined/.test(option)),
+      capabilities: { update: product === 'docker', tmpfsUid: product === 'docker' },
+    };
+    return new DockerEngine(docker, requests, info, env, log);
+  } catch (error) {
+    requests.dispose();
+    throw error;
+  }
+}
+
+/** What is asked of an unknown engine; the client's own types lack the options. */
+interface Probe {
+  version(options: { abortSignal: AbortSignal }): Promise<Partial<Docker.DockerVersion>>;
+  info(options: { abortSignal: AbortSignal }): Promise<{ NCPU?: number; MemTotal?: number; SecurityOptions?: string[] | null }>;
+}
+
+/** Every option that the client would else take from its own process's environment is named. */
+function client(endpoint: Endpoint): Docker {
+  const fixed = {
+    protocol: 'http' as const, pathPrefix: '/', username: undefined, ca: undefined, cert: undefined, key: undefined, timeout: undefined,
+    // a connection that waits for reuse is a broken one after the engine's restart; opening one takes 0.1 ms
+    agent: new Agent({ keepAlive: false }),
+  };
+  const options = 'socketPath' in endpoint
+    ? { ...fixed, socketPath: endpoint.socketPath, host: undefined, port: undefined }
+    : { ...fixed, host: endpoint.host, port: endpoint.port };
+  try {
+    return new Docker(options);
+  } catch (cause) {
+    // it reads DOCKER_CERT_PATH before it looks at its options
+    throw new SandboxError('EngineNotFound', { tried: endpoint.label, reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
+  }
+}
+
+function isOlder(version: string, than: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [requiredMajor = 0, requiredMinor = 0] = than.split('.').map(Number);
+  return !(major > requiredMajor || (major === requiredMajor && minor >= requiredMinor));
+}
+
+function productOf(version: Partial<Docker.DockerVersion>): EngineInfo['product'] {
+  const names = [version.Platform?.Name, ...(version.Components ?? []).map(({ Name }) => Name)].join(' ');
+  if (/podman/i.test(names)) return 'podman';
+  return /docker|engine|moby/i.test(names) ? 'docker' : 'unknown';
+}

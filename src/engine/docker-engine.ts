@@ -1,0 +1,180 @@
+import type Docker from 'dockerode';
+import type { Log } from '../log';
+import { SandboxError } from '../protocol/errors';
+import type { Engine, EngineInfo, ExecStream, ImageRequest, LifeEvent, SandboxSpecification, SandboxState } from './engine';
+import { openExec } from './exec';
+import { ensureImage } from './image/ensure-image';
+import { LifeEvents } from './life-events';
+import { checkLimits } from './limits';
+import { MainOutput } from './main-output';
+import { SandboxNetwork } from './network';
+import type { Progress } from './progress';
+import { DEADLINES, engineReason, isBeingRemoved, isMissing, type Requests } from './request';
+import { LABELS, RUNNER_FOLDER, containerName, containerOptions } from './specification';
+
+/** Milliseconds after which a container is looked for again whose creation was sent and never answered. */
+const STRAY_LOOKS = [0, 500, 2_000, 5_000];
+
+/** Everything that speaks Docker's API: Docker and Podman, local or over TCP. Made by `connectEngine`. */
+export class DockerEngine implements Engine {
+  private readonly network: SandboxNetwork;
+  private readonly events: LifeEvents;
+  private readonly output: MainOutput;
+  /** The interpreter of each sandbox's image, which runs its relay. */
+  private readonly interpreters = new Map<string, string>();
+
+  constructor(
+    private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo,
+    private readonly env: Readonly<Record<string, string | undefined>>, private readonly log: Log,
+  ) {
+    this.network = new SandboxNetwork(docker, requests);
+    this.events = new LifeEvents(docker, requests, log);
+    this.output = new MainOutput(docker, requests);
+  }
+
+  async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
+    if (!this.info.seccomp) throw new SandboxError('LimitNotApplied', { limit: 'seccomp', asked: 'default', got: 'none' });
+    let id: string | undefined;
+    try {
+      const { asked, containerId } = await this.createOffline(specification, signal);
+      id = containerId;
+      const [got] = await Promise.all([
+        this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal }),
+        this.output.follow(containerId, signal),
+      ]);
+      checkLimits(asked, got);
+      this.interpreters.set(containerId, interpreterOf(got));
+      await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { deadline: DEADLINES.heavy, signal });
+      this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
+      return containerId;
+    } catch (error) {
+      await this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined);
+      throw startFailure(error);
+    }
+  }
+
+  async openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream> {
+    const interpreter = this.interpreters.get(containerId) ?? await this.findInterpreter(containerId, signal);
+    return openExec(this.docker, this.requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/relay.py`], { signal });
+  }
+
+  async inspect(containerId: string): Promise<SandboxState | null> {
+    try {
+      const { State } = await this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object));
+      return { running: State.Running, paused: State.Paused, exitCode: State.Running ? null : State.ExitCode };
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+  }
+
+  onLifeEvent(listener: (event: LifeEvent) => void): { dispose(): void } {
+    return this.events.listen(listener);
+  }
+
+  async remove(containerId: string): Promise<void> {
+    this.interpreters.delete(containerId);
+    await this.removeContainer(containerId);
+    this.output.forget(containerId);
+    try {
+      if ((await this.sandboxes()).length === 0) await this.network.removeUnused();
+    } catch (error) {
+      this.log.debug(`engine: the network stays, ${engineReason(error)}`);
+    }
+  }
+
+  async logs(containerId: string): Promise<string> {
+    return this.output.read(containerId);
+  }
+
+  async ensureImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
+    return ensureImage({ docker: this.docker, requests: this.requests, env: this.env, log: this.log }, request, progress, signal);
+  }
+
+  async usedUids(): Promise<Set<number>> {
+    const users = await Promise.all((await this.sandboxes()).map(async ({ Id }) => {
+      try {
+        const { Config } = await this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(Id).inspect({ abortSignal } as object));
+        return Number.parseInt(Config.User, 10);
+      } catch (error) {
+        if (isMissing(error)) return NaN;
+        throw error;
+      }
+    }));
+    return new Set(users.filter((uid) => !Number.isNaN(uid)));
+  }
+
+  dispose(): void {
+    this.events.dispose();
+    this.output.dispose();
+    this.requests.dispose();
+  }
+
+  /** A container that is on no network. The network may vanish meanwhile, with another window's last sandbox. */
+  private async createOffline(specification: SandboxSpecification, signal: AbortSignal | undefined): Promise<{ asked: ReturnType<typeof containerOptions>; containerId: string }> {
+    for (let attempt = 0; ; attempt++) {
+      const networkId = await this.network.ensure(signal);
+      const asked = containerOptions(specification, { networkId, engineCpus: this.info.cpus, created: new Date() });
+      const container = await this.requests.run('create container', (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }), { deadline: DEADLINES.heavy, signal });
+      try {
+        await this.network.disconnect(networkId, container.id, signal);
+        return { asked, containerId: container.id };
+      } catch (error) {
+        if (attempt === 2 || !isMissing(error)) throw error;
+        await this.removeContainer(container.id);
+      }
+    }
+  }
+
+  private async sandboxes(): Promise<Docker.ContainerInfo[]> {
+    return this.requests.run('list containers', (abortSignal) => {
+      const options = { all: true, filters: { label: [LABELS.sandbox] }, abortSignal };
+      return this.docker.listContainers(options);
+    });
+  }
+
+  private async removeContainer(idOrName: string): Promise<void> {
+    try {
+      await this.requests.run('remove container', (abortSignal) =>
+        this.docker.getContainer(idOrName).remove({ force: true, v: true, abortSignal }), { deadline: DEADLINES.heavy });
+    } catch (error) {
+      if (!isMissing(error) && !isBeingRemoved(error)) throw error;
+    }
+  }
+
+  /** Removes what a failed creation left. An engine may still be making a container whose request was dropped. */
+  private async removeStray(idOrName: string, exists: boolean): Promise<void> {
+    this.interpreters.delete(idOrName);
+    try {
+      await this.removeContainer(idOrName);
+      this.output.forget(idOrName);
+    } catch (error) {
+      this.log.warn(`engine: container ${idOrName} could not be removed, ${engineReason(error)}`);
+    }
+    if (exists) return;
+    for (const wait of STRAY_LOOKS) setTimeout(() => { this.removeContainer(idOrName).catch(() => undefined); }, wait).unref();
+  }
+
+  private async findInterpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {
+    try {
+      const got = await this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
+      const interpreter = interpreterOf(got);
+      this.interpreters.set(containerId, interpreter);
+      return interpreter;
+    } catch (error) {
+      if (isMissing(error)) throw new SandboxError('SandboxGone', { reason: 'removed' }, { cause: error });
+      throw error;
+    }
+  }
+}
+
+const interpreterOf = ({ Config: { Entrypoint } }: Docker.ContainerInspectInfo): string =>
+  (Array.isArray(Entrypoint) ? Entrypoint[0] : Entrypoint) ?? 'python3';
+
+/** An engine that answers and does not start this container: its reason, as `StartFailed`. */
+function startFailure(error: unknown): unknown {
+  if (error instanceof SandboxError && error.code === 'EngineFailed' && error.params['status'] !== 0) {
+    return new SandboxError('StartFailed', { reason: engineReason(error) }, { cause: error });
+  }
+  return error;
+}

@@ -1,0 +1,81 @@
+import { Duplex, Readable } from 'node:stream';
+import { Demuxer } from './demux';
+import type { ExecStream } from './engine';
+
+/** Bytes of stderr that wait for a reader; what comes beyond is dropped, so that it never holds stdout up. */
+const STDERR_LIMIT = 256 * 1024;
+
+class Stderr extends Readable {
+  override _read(): void { /* fed by the demuxer */ }
+
+  offer(piece: Buffer): void {
+    if (this.readableLength < STDERR_LIMIT) this.push(piece);
+  }
+}
+
+/**
+ * The streams of one exec over a hijacked connection. Whatever ends the connection, an error included, ends both for the reader:
+ * it is never an `error` event, and bytes written afterwards are dropped (the protocol sends again what was not acknowledged).
+ */
+class ExecDuplex extends Duplex {
+  readonly stderr = new Stderr();
+  private readonly demuxer = new Demuxer();
+  private over = false;
+
+  constructor(private readonly connection: Duplex) {
+    super({ allowHalfOpen: true });
+    connection.on('data', (chunk: Buffer) => this.receive(chunk));
+    connection.on('end', () => this.finishReading());
+    connection.on('error', () => this.finishReading());
+    connection.on('close', () => this.finishReading());
+    connection.pause();
+  }
+
+  override _read(): void {
+    this.connection.resume();
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, done: () => void): void {
+    if (this.over || this.connection.destroyed) done();
+    else this.connection.write(chunk, encoding, () => done());
+  }
+
+  override _final(done: () => void): void {
+    if (!this.over && !this.connection.destroyed) this.connection.end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.over = true;
+    this.connection.destroy();
+    this.stderr.push(null);
+    done(error);
+  }
+
+  private receive(chunk: Buffer): void {
+    if (this.over) return;
+    try {
+      this.demuxer.push(chunk, (source, piece) => {
+        if (source === 'stderr') this.stderr.offer(piece);
+        else if (!this.push(piece)) this.connection.pause();
+      });
+    } catch {
+      this.connection.destroy();
+      this.finishReading();
+    }
+  }
+
+  private finishReading(): void {
+    if (this.over) return;
+    this.over = true;
+    this.stderr.push(null);
+    this.once('end', () => this.destroy());
+    this.push(null);
+  }
+}
+
+/** @param connection the hijacked connection; owned from here on */
+export function execStream(connection: Duplex): ExecStream {
+  const stream = new ExecDuplex(connection);
+  return { stream, stderr: stream.stderr, destroy: () => { stream.destroy(); } };
+}

@@ -1,0 +1,108 @@
+import type { Duplex } from 'node:stream';
+import type Docker from 'dockerode';
+import { SandboxError } from '../protocol/errors';
+import type { ExecStream } from './engine';
+import { execStream } from './exec-stream';
+import { isMissing, isNotRunning, type RequestOptions, type Requests } from './request';
+
+export interface ExecOptions extends RequestOptions {
+  /** `uid:gid`; default: the container's. */
+  user?: string;
+  /** Added to the container's environment for this process alone, in no image and no container afterwards. */
+  env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts a process in a container, its streams hijacked.
+ * @throws SandboxError `SandboxGone` if the container is not there or does not run
+ */
+export async function openExec(
+  docker: Docker, requests: Requests, containerId: string, argv: readonly string[], { user, env = {}, ...options }: ExecOptions = {},
+): Promise<ExecStream & { exitCode(): Promise<number | null> }> {
+  try {
+    const exec = await requests.run('create exec', (abortSignal) => docker.getContainer(containerId).exec({
+      Cmd: [...argv], AttachStdin: true, AttachStdout: true, AttachStderr: true, Tty: false, WorkingDir: '/',
+      Env: Object.entries(env).map(([name, value]) => `${name}=${value}`), ...(user === undefined ? {} : { User: user }), abortSignal,
+    }), options);
+    const connection = await requests.run('start exec', (abortSignal) => exec.start({ hijack: true, stdin: true, Tty: false, abortSignal }), options);
+    return {
+      ...execStream(connection),
+      exitCode: () => requests.run('inspect exec', async (abortSignal) => {
+        const { Running, ExitCode } = await exec.inspect({ abortSignal });
+        return Running ? null : ExitCode;
+      }),
+    };
+  } catch (error) {
+    if (isMissing(error)) throw new SandboxError('SandboxGone', { reason: 'removed' }, { cause: error });
+    if (isNotRunning(error)) throw new SandboxError('SandboxGone', { reason: 'exited' }, { cause: error });
+    throw error;
+  }
+}
+
+export interface ProcessOptions extends ExecOptions {
+  /** Bytes for its stdin, which is then closed. */
+  input?: AsyncIterable<Buffer> | Iterable<Buffer>;
+  /** Each line of stdout and stderr as it comes, without its end, cut at 4 KiB. */
+  onLine?: (line: string) => void;
+}
+
+export interface ProcessResult { exitCode: number; stdout: string; stderr: string }
+
+/** Characters kept of each output: the end, where the reason stands. */
+const KEPT = 64 * 1024;
+const MAX_LINE = 4096;
+/** Milliseconds between looks for the exit status, which engines know a little later than the end of the streams. */
+const EXIT_STATUS_LOOKS = [0, 20, 50, 100, 250, 500, 1000, 2000];
+
+/**
+ * Runs a process to its end. When the signal aborts or the deadline (milliseconds, for the whole process) passes it returns at once;
+ * the process goes on until its container is removed.
+ */
+export async function runProcess(docker: Docker, requests: Requests, containerId: string, argv: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
+  const { input, onLine, deadline, signal, ...exec } = options;
+  const streams = await openExec(docker, requests, containerId, argv, { ...exec, signal });
+  try {
+    return await requests.run(`run ${argv[0]?.split('/').pop() ?? ''}`, async (drop) => {
+      drop.addEventListener('abort', () => streams.destroy(), { once: true });
+      const outputs = Promise.all([collect(streams.stream, onLine), collect(streams.stderr, onLine)]);
+      await feed(streams.stream, input);
+      const [stdout, stderr] = await outputs;
+      for (const wait of EXIT_STATUS_LOOKS) {
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        const exitCode = await streams.exitCode();
+        if (exitCode !== null) return { exitCode, stdout, stderr };
+      }
+      throw new SandboxError('EngineFailed', { endpoint: requests.endpoint, request: 'exec', status: 0, reason: 'the connection to a process was lost' });
+    }, { ...(deadline === undefined ? {} : { deadline }), signal });
+  } finally {
+    streams.destroy();
+  }
+}
+
+async function feed(stream: Duplex, input: ProcessOptions['input']): Promise<void> {
+  if (input) {
+    for await (const chunk of input) {
+      if (stream.destroyed) return;
+      if (!stream.write(chunk)) await new Promise<void>((resolve) => { stream.once('drain', resolve).once('close', resolve); });
+    }
+  }
+  stream.end();
+}
+
+async function collect(stream: NodeJS.ReadableStream, onLine: ((line: string) => void) | undefined): Promise<string> {
+  let kept = '';
+  let line = '';
+  stream.setEncoding('utf8');
+  try {
+    for await (const text of stream as AsyncIterable<string>) {
+      kept = (kept + text).slice(-KEPT);
+      const lines = (line + text).split(/\r?\n|\r/);
+      line = (lines.pop() ?? '').slice(0, MAX_LINE);
+      for (const complete of lines) onLine?.(complete.slice(0, MAX_LINE));
+    }
+  } catch {
+    // cut: the exit status, or its absence, says what it means
+  }
+  if (line) onLine?.(line);
+  return kept;
+}

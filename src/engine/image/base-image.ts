@@ -1,0 +1,98 @@
+import type { Readable } from 'node:stream';
+import { SandboxError } from '../../protocol/errors';
+import type { Progress } from '../progress';
+import { DEADLINES, engineReason } from '../request';
+import type { ImageContext } from './context';
+import { asStepFailure, baseUnusable, imageFailed } from './failures';
+import { imageDetails } from './tags';
+
+/** Milliseconds without any word from the engine while it pulls. */
+const SILENCE = 120_000;
+
+/**
+ * Id of the base image, pulled if the engine does not have it.
+ * @throws SandboxError `ImageFailed` with the engine's own reason; `BaseUnusable` if it declares volumes, which no engine can bound
+ */
+export async function ensureBase(context: ImageContext, base: string, progress: Progress, signal?: AbortSignal): Promise<string> {
+  let found = await imageDetails(context, base, signal);
+  if (!found) {
+    progress.step('pullingBase', base);
+    try {
+      await pull(context, base, progress, signal);
+    } catch (error) {
+      throw asStepFailure(error, base, 'pullingBase');
+    }
+    found = await imageDetails(context, base, signal);
+    if (!found) throw imageFailed(base, 'pullingBase', 'the engine does not have it after pulling it');
+  }
+  if (found.volumes.length > 0) throw baseUnusable(base, 'volumes', `it declares volumes (${found.volumes.join(', ')})`, { found: found.volumes.join(', ') });
+  return found.id;
+}
+
+async function pull({ docker, requests }: ImageContext, base: string, progress: Progress, signal: AbortSignal | undefined): Promise<void> {
+  const stream = await requests.run('pull', (abortSignal) => docker.pull(base, { abortSignal }), { deadline: DEADLINES.heavy, signal }) as Readable;
+  const layers = new Layers();
+  let last = '';
+  // without the request the engine gives the pull up
+  const cancel = (): void => { stream.destroy(); };
+  const silence = setTimeout(cancel, SILENCE);
+  signal?.addEventListener('abort', cancel, { once: true });
+  let line = '';
+  try {
+    stream.setEncoding('utf8');
+    for await (const text of stream as AsyncIterable<string>) {
+      silence.refresh();
+      const lines = (line + text).split('\n');
+      line = lines.pop() ?? '';
+      for (const complete of lines) {
+        layers.add(complete);
+        const detail = `${base} (${layers.summary()})`;
+        if (detail !== last) progress.step('pullingBase', detail);
+        last = detail;
+      }
+    }
+    layers.add(line);
+  } catch (error) {
+    if (!signal?.aborted) throw imageFailed(base, 'pullingBase', engineReason(error), error);
+  } finally {
+    clearTimeout(silence);
+    signal?.removeEventListener('abort', cancel);
+  }
+  if (signal?.aborted) throw new SandboxError('Cancelled', { request: 'pull' });
+  if (layers.error) throw imageFailed(base, 'pullingBase', layers.error);
+}
+
+/** Folds the engine's progress lines. Errors come as lines like any other, with status 200. */
+export class Layers {
+  private readonly states = new Map<string, { current: number; total: number; done: boolean }>();
+  error = '';
+
+  add(line: string): void {
+    if (!line.trim()) return;
+    let message: { id?: string; status?: string; error?: string; progressDetail?: { current?: number; total?: number } };
+    try {
+      message = JSON.parse(line) as typeof message;
+    } catch {
+      return;
+    }
+    if (message.error) this.error = message.error;
+    if (!message.id || !message.status) return;
+    const state = this.states.get(message.id) ?? { current: 0, total: 0, done: false };
+    if (message.status === 'Downloading') {
+      state.current = message.progressDetail?.current ?? state.current;
+      state.total = message.progressDetail?.total ?? state.total;
+    }
+    if (message.status === 'Pull complete' || message.status === 'Already exists') state.done = true;
+    else if (!/^(Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete|Extracting)$/.test(message.status)) return;
+    this.states.set(message.id, state);
+  }
+
+  /** `2 of 5 layers, 12 of 48 MB`. */
+  summary(): string {
+    const all = [...this.states.values()];
+    const mb = (bytes: number): number => Math.round(bytes / 1e6);
+    const total = all.reduce((sum, layer) => sum + layer.total, 0);
+    const layers = `${all.filter(({ done }) => done).length}/${all.length}`;
+    return total === 0 ? layers : `${layers}, ${mb(all.reduce((sum, layer) => sum + (layer.done ? layer.total : layer.current), 0))}/${mb(total)} MB`;
+  }
+}

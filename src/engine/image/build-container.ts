@@ -1,0 +1,119 @@
+import type { Duplex } from 'node:stream';
+import { SandboxError, isSandboxError } from '../../protocol/errors';
+import { openExec, runProcess, type ProcessOptions, type ProcessResult } from '../exec';
+import { DEADLINES, engineReason, isBeingRemoved, isMissing, isNameTaken } from '../request';
+import { LABELS, SANDBOX_VERSION } from '../specification';
+import type { ImageContext } from './context';
+import { baseUnusable } from './failures';
+
+/** Seconds that a container lives whose maker has not taken it in hand, and the longest that it ever lives. */
+const UNCLAIMED = 120;
+const LONGEST = 4 * 3600;
+
+/** Process 1 of a build container: waits to be told to end. Runs under any Python 3. */
+const KEEPER = `
+import os, signal
+end = lambda *_: os._exit(0)
+signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGALRM, end)
+signal.signal(signal.SIGUSR1, lambda *_: signal.alarm(${LONGEST}))
+signal.alarm(${UNCLAIMED})
+while True:
+    signal.pause()
+`;
+/** Lives as long as the connection of the window that builds: a window that is killed takes its container along. */
+const GUARD = `
+import os, signal, sys
+os.kill(1, signal.SIGUSR1)
+sys.stdout.write("ready")
+sys.stdout.flush()
+sys.stdin.read()
+os.kill(1, signal.SIGTERM)
+`;
+const INTERPRETERS = ['python3', 'python'];
+
+/** A temporary container of an image under work, run by the image's own Python as root. Its name is the lock of the image it makes. */
+export class BuildContainer {
+  private constructor(private readonly context: ImageContext, readonly id: string, readonly interpreter: string, private readonly guard: Duplex) {}
+
+  /**
+   * @param name taken by another window: null
+   * @throws SandboxError `BaseUnusable` if the image has no Python that starts
+   */
+  static async start(context: ImageContext, image: string, base: string, name: string, network: 'default' | 'none', signal?: AbortSignal): Promise<BuildContainer | null> {
+    const { docker, requests } = context;
+    let reason = '';
+    for (const interpreter of INTERPRETERS) {
+      let id: string | undefined;
+      try {
+        const container = await requests.run('create build container', (abortSignal) => docker.createContainer({
+          name, Image: image, Entrypoint: [interpreter], Cmd: ['-I', '-c', KEEPER], User: '0:0', WorkingDir: '/', Env: [], Healthcheck: { Test: ['NONE'] },
+          Labels: { [LABELS.version]: SANDBOX_VERSION },
+          HostConfig: {
+            AutoRemove: true, NetworkMode: network, PidsLimit: 2048, SecurityOpt: ['no-new-privileges'],
+            // root without more than pip needs to write what belongs to others
+            CapDrop: ['ALL'], CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
+            LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+          },
+          abortSignal,
+        }), { deadline: DEADLINES.heavy, signal });
+        id = container.id;
+        await requests.run('start build container', (abortSignal) => container.start({ abortSignal }), { deadline: DEADLINES.heavy, signal });
+        return new BuildContainer(context, id, interpreter, await guard(context, id, interpreter, signal));
+      } catch (error) {
+        if (id === undefined && isNameTaken(error)) return null;
+        await removeBuildContainer(context, id ?? name);
+        if (!isSandboxError(error, 'EngineFailed') && !isSandboxError(error, 'SandboxGone')) throw error;
+        if (id === undefined || error.params['status'] === 0) throw error;
+        reason = engineReason(error);
+      }
+    }
+    throw baseUnusable(base, 'noPython', reason);
+  }
+
+  /** Runs a program as root; its environment is for this one process. */
+  run(argv: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
+    return runProcess(this.context.docker, this.context.requests, this.id, argv, { user: '0:0', ...options });
+  }
+
+  /** Saves the container as an image that starts with `entrypoint` and nothing else of the base's. */
+  async commit(tag: string, entrypoint: readonly string[], signal?: AbortSignal): Promise<void> {
+    const { docker, requests } = this.context;
+    const [repo, version] = tag.split(':');
+    const changes = [
+      `ENTRYPOINT ${JSON.stringify(entrypoint)}`, 'CMD []', 'WORKDIR /', `LABEL ${LABELS.version}=${SANDBOX_VERSION}`,
+    ].join('\n');
+    await requests.run('commit', (abortSignal) => docker.getContainer(this.id).commit({
+      _query: { container: this.id, repo, tag: version, changes, pause: false }, _body: {}, abortSignal,
+    }), { deadline: DEADLINES.commit, signal });
+  }
+
+  /** Ends and removes the container; returns when it and with it the lock are gone. */
+  async remove(): Promise<void> {
+    this.guard.destroy();
+    await removeBuildContainer(this.context, this.id);
+  }
+}
+
+async function guard({ docker, requests }: ImageContext, id: string, interpreter: string, signal: AbortSignal | undefined): Promise<Duplex> {
+  const { stream } = await openExec(docker, requests, id, [interpreter, '-I', '-c', GUARD], { user: '0:0', signal });
+  const [said] = await new Promise<[string, unknown?]>((resolve) => {
+    stream.once('data', (text: Buffer) => resolve([text.toString()]));
+    stream.once('close', () => resolve(['']));
+  });
+  if (said !== 'ready') {
+    stream.destroy();
+    throw new SandboxError('SandboxGone', { reason: said.trim().slice(0, 500) || 'Python ended at once' });
+  }
+  stream.resume();
+  return stream;
+}
+
+/** @param idOrName absent is fine */
+export async function removeBuildContainer({ docker, requests, log }: ImageContext, idOrName: string): Promise<void> {
+  try {
+    await requests.run('remove build container', (abortSignal) => docker.getContainer(idOrName).remove({ force: true, v: true, abortSignal }), { deadline: DEADLINES.heavy });
+  } catch (error) {
+    if (!isMissing(error) && !isBeingRemoved(error)) log.warn(`engine: build container ${idOrName} could not be removed, ${engineReason(error)}`);
+  }
+}

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SandboxError } from '../../protocol/errors';
+import type { Progress } from '../progress';
+import { isMissing } from '../request';
+import { BuildContainer, removeBuildContainer } from './build-container';
+import type { ImageContext } from './context';
+import { imageFailed } from './failures';
+import { imageDetails } from './tags';
+
+/** Milliseconds. */
+const LOOK_EVERY = 300;
+const LONGEST_WAIT = 60 * 60_000;
+/** A container that was made and not started for so long lost its maker. */
+const ABANDONED = 60_000;
+
+export interface Build {
+  /** Image that is made. */
+  tag: string;
+  /** Image that it is made of. */
+  from: string;
+  /** As the user named the base, for messages. */
+  base: string;
+  network: 'default' | 'none';
+  work: (container: BuildContainer) => Promise<void>;
+}
+
+/**
+ * Makes an image unless it is there. Of several windows one works, the others wait for its image; if it gives up, the next one takes over.
+ * The temporary container is gone when this returns, however it ends.
+ */
+export async function buildOnce(context: ImageContext, { tag, from, base, network, work }: Build, progress: Progress, signal?: AbortSignal): Promise<void> {
+  const name = `sandboxed-ipython-build-${tag.split(':').pop() ?? ''}`;
+  const giveUp = performance.now() + LONGEST_WAIT;
+  let waiting = false;
+  while (performance.now() < giveUp) {
+    if (await imageDetails(context, tag, signal)) return;
+    if (!waiting) progress.step('startingContainer');
+    const container = await BuildContainer.start(context, from, base, name, network, signal);
+    if (container) {
+      try {
+        // made between the look and the lock
+        if (!await imageDetails(context, tag, signal)) await work(container);
+      } finally {
+        await container.remove();
+      }
+      return;
+    }
+    if (!waiting) progress.step('waitingForOther');
+    waiting = true;
+    await freed(context, name, giveUp, signal);
+  }
+  throw imageFailed(base, 'waitingForOther', `the container ${name} is in the way`);
+}
+
+/** Waits until the name is free, and frees it if its holder is dead. */
+async function freed(context: ImageContext, name: string, giveUp: number, signal: AbortSignal | undefined): Promise<void> {
+  const { docker, requests } = context;
+  let created: number | undefined;
+  while (performance.now() < giveUp) {
+    try {
+      const { State } = await requests.run('inspect build container', (abortSignal) => docker.getContainer(name).inspect({ abortSignal } as object), { signal });
+      created = State.Status === 'created' ? created ?? performance.now() : undefined;
+      if (State.Status === 'exited' || State.Status === 'dead' || (created !== undefined && performance.now() - created > ABANDONED)) {
+        await removeBuildContainer(context, name);
+        return;
+      }
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw error;
+    }
+    try {
+      await sleep(LOOK_EVERY, undefined, signal ? { signal } : {});
+    } catch (cause) {
+      throw new SandboxError('Cancelled', {}, { cause });
+    }
+  }
+}

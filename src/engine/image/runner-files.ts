@@ -1,0 +1,30 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pack } from 'tar-stream';
+
+export interface RunnerFile {
+  /** Relative, with `/`. */
+  path: string;
+  content: Buffer;
+}
+
+/** Every Python file below a folder, in the order of their paths; an absent folder is an error of the extension itself. */
+export async function readRunner(folder: string): Promise<RunnerFile[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.py'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length).replaceAll('\\', '/').replace(/^\/+/, ''))
+    .filter((path) => !path.split('/').some((part) => part === 'tests' || part === '__pycache__'))
+    .sort();
+  return Promise.all(paths.map(async (path) => ({ path, content: await readFile(join(folder, path)) })));
+}
+
+/** A tar of files that belong to root and that everyone may read. */
+export function tarOf(files: readonly RunnerFile[]): AsyncIterable<Buffer> {
+  const archive = pack();
+  const folders = new Set(files.flatMap(({ path }) => path.split('/').slice(0, -1).map((_, i, parts) => parts.slice(0, i + 1).join('/'))));
+  for (const name of [...folders].sort()) archive.entry({ name, type: 'directory', mode: 0o755, uid: 0, gid: 0 });
+  for (const { path, content } of files) archive.entry({ name: path, mode: 0o644, uid: 0, gid: 0 }, content);
+  archive.finalize();
+  return archive as unknown as AsyncIterable<Buffer>;
+}

@@ -1,0 +1,40 @@
+import type { Progress } from '../progress';
+import { QUEUE_FOLDER, RUNNER_FOLDER, SANDBOX_HOME } from '../specification';
+import type { BuildContainer } from './build-container';
+import { baseUnusable, imageFailed } from './failures';
+import { lastLine, probePython } from './python';
+import { tarOf, type RunnerFile } from './runner-files';
+
+/** Milliseconds. A plot's first font cache takes a slow machine a minute. */
+const SELF_TEST_DEADLINE = 300_000;
+
+/**
+ * Unpacks, compiles (a sandbox can write no byte code), and makes the mount points of the sandbox's tmpfs: a tmpfs takes the mode
+ * of the directory that the image has at its place.
+ */
+const UNPACK = `
+import compileall, os, sys, tarfile
+target = "${RUNNER_FOLDER}"
+os.makedirs(target, 0o755, exist_ok=True)
+with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
+    for member in archive:
+        archive.extract(member, target)
+compileall.compile_dir(target, quiet=1)
+for folder in ("${SANDBOX_HOME}", "${QUEUE_FOLDER}", "/tmp"):
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o1777)
+`;
+
+/** Puts the runner in and tries it. Needs no network. Gives the entrypoint of the image. */
+export async function installRunner(container: BuildContainer, files: readonly RunnerFile[], base: string, progress: Progress, signal?: AbortSignal): Promise<string[]> {
+  const { executable } = await probePython(container, base, signal);
+  progress.step('copyingRunner');
+  const unpacked = await container.run([executable, '-I', '-c', UNPACK], { input: tarOf(files), deadline: 120_000, signal });
+  if (unpacked.exitCode !== 0) throw imageFailed(base, 'copyingRunner', lastLine(unpacked.stderr));
+  progress.step('testing');
+  const tested = await container.run([executable, '-I', `${RUNNER_FOLDER}/selftest.py`], {
+    env: { HOME: '/tmp', LANG: 'C.UTF-8', MPLBACKEND: 'module://matplotlib_inline.backend_inline' }, deadline: SELF_TEST_DEADLINE, signal,
+  });
+  if (tested.exitCode !== 0) throw baseUnusable(base, 'selfTest', lastLine(tested.stderr) || `the self-test ended with exit code ${tested.exitCode}`);
+  return [executable, '-I', `${RUNNER_FOLDER}/main.py`];
+}

@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import { isMissing } from '../request';
+import type { ImageContext } from './context';
+import type { RunnerFile } from './runner-files';
+
+/** Raise when the way of making an image changes, so that it is made anew. */
+const PACKAGES_RECIPE = 1;
+const KERNEL_RECIPE = 1;
+
+/** What is installed unless the base has it. An IPython that is there is never replaced. */
+export const IPYTHON_REQUIREMENTS = ['ipython>=8', 'matplotlib-inline'] as const;
+
+export const packagesTag = (baseId: string, packages: readonly string[]): string =>
+  `sandboxed-ipython/packages:${hash(PACKAGES_RECIPE, baseId, IPYTHON_REQUIREMENTS, packages)}`;
+
+export const kernelTag = (packages: string, runner: readonly RunnerFile[]): string =>
+  `sandboxed-ipython/kernel:${hash(KERNEL_RECIPE, packages, runner.map(({ path, content }) => [path, createHash('sha256').update(content).digest('hex')]))}`;
+
+const hash = (...parts: unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+
+/** Null: the engine has no such image. */
+export async function imageDetails({ docker, requests }: ImageContext, name: string, signal?: AbortSignal): Promise<{ id: string; volumes: string[] } | null> {
+  try {
+    const { Id, Config } = await requests.run('inspect image', (abortSignal) => docker.getImage(name).inspect({ abortSignal } as object), { signal });
+    return { id: Id, volumes: Object.keys((Config as { Volumes?: object | null } | null)?.Volumes ?? {}) };
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}

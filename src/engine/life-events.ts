@@ -1,0 +1,133 @@
+import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import type { Log } from '../log';
+import type { LifeEvent } from './engine';
+import { engineReason, type Requests } from './request';
+import { LABELS } from './specification';
+
+/** Milliseconds between attempts to open the stream again; doubles up to the second. */
+const BACK_OFF = [250, 10_000] as const;
+/** Bytes; an event's line is about one kilobyte. */
+const MAX_LINE = 1024 * 1024;
+
+/**
+ * The engine's stream of what happens to our containers: one for all listeners, open while there are any. After a break it goes on
+ * from the last event seen, as far as the engine remembers; so an event is a hint to look, and its absence proves nothing.
+ */
+export class LifeEvents {
+  private readonly listeners = new Set<(event: LifeEvent) => void>();
+  private stream: Readable | undefined;
+  private opening: AbortController | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private wait: number = BACK_OFF[0];
+  /** Engine's clock, `seconds.nanoseconds`, of the last event. */
+  private last = '';
+
+  constructor(private readonly docker: Docker, private readonly requests: Requests, private readonly log: Log) {}
+
+  listen(listener: (event: LifeEvent) => void): { dispose(): void } {
+    const entry = (event: LifeEvent): void => listener(event);
+    this.listeners.add(entry);
+    if (this.listeners.size === 1) void this.open();
+    return {
+      dispose: () => {
+        if (this.listeners.delete(entry) && this.listeners.size === 0) this.close();
+      },
+    };
+  }
+
+  dispose(): void {
+    this.listeners.clear();
+    this.close();
+  }
+
+  private close(): void {
+    clearTimeout(this.retry);
+    this.opening?.abort();
+    this.opening = undefined;
+    this.stream?.destroy();
+    this.stream = undefined;
+    this.wait = BACK_OFF[0];
+    this.last = '';
+  }
+
+  private async open(): Promise<void> {
+    const opening = new AbortController();
+    this.opening = opening;
+    try {
+      // some engines send no header before the first event, so this wait has no deadline
+      const stream = await this.requests.run('events', (abortSignal) => {
+        const options = {
+          filters: { type: ['container'], label: [LABELS.sandbox], event: ['die', 'oom', 'pause', 'unpause'] },
+          ...(this.last ? { since: this.last } : {}), abortSignal,
+        };
+        // the client's types know of a number only, which has no nanoseconds
+        return this.docker.getEvents(options as object);
+      }, { deadline: Infinity, signal: opening.signal });
+      this.follow(stream as Readable);
+    } catch (error) {
+      if (opening.signal.aborted) return;
+      this.log.debug(`engine: events not available, ${engineReason(error)}`);
+      this.openLater();
+    }
+  }
+
+  private openLater(): void {
+    if (this.listeners.size === 0) return;
+    this.retry = setTimeout(() => void this.open(), this.wait).unref();
+    this.wait = Math.min(this.wait * 2, BACK_OFF[1]);
+  }
+
+  private follow(stream: Readable): void {
+    this.stream = stream;
+    let line = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      this.wait = BACK_OFF[0];
+      const lines = (line + text).split('\n');
+      line = lines.pop() ?? '';
+      if (line.length > MAX_LINE) stream.destroy();
+      for (const complete of lines) this.receive(complete);
+    });
+    stream.on('error', () => undefined);
+    stream.on('close', () => {
+      if (this.stream !== stream) return;
+      this.stream = undefined;
+      this.openLater();
+    });
+  }
+
+  private receive(line: string): void {
+    const parsed = parseLifeEvent(line);
+    if (!parsed || parsed.time <= this.last) return;
+    this.last = parsed.time;
+    for (const listener of [...this.listeners]) {
+      try {
+        listener(parsed.event);
+      } catch (error) {
+        this.log.error(`engine: a listener of life events failed: ${String(error)}`);
+      }
+    }
+  }
+}
+
+const ACTIONS: ReadonlySet<string> = new Set<LifeEvent['action']>(['die', 'oom', 'pause', 'unpause']);
+
+/** One line of the engine's event stream; undefined for what is no event of a sandbox. */
+export function parseLifeEvent(line: string): { event: LifeEvent; time: string } | undefined {
+  let message: unknown;
+  try {
+    message = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const { Action, Actor, timeNano } = (message ?? {}) as { Action?: unknown; Actor?: { Attributes?: Record<string, unknown> }; timeNano?: unknown };
+  const attributes = Actor?.Attributes;
+  const sandboxId = attributes?.[LABELS.sandbox];
+  if (typeof Action !== 'string' || !ACTIONS.has(Action) || typeof sandboxId !== 'string') return undefined;
+  const exitCode = Number(attributes?.['exitCode'] ?? attributes?.['containerExitCode'] ?? NaN);
+  // nanoseconds are beyond a double's precision: taken from the text
+  const nanoseconds = /"timeNano":(\d+)/.exec(line)?.[1] ?? (typeof timeNano === 'number' ? String(timeNano) : '0');
+  const time = `${nanoseconds.slice(0, -9) || '0'}.${nanoseconds.slice(-9).padStart(9, '0')}`;
+  return { event: { sandboxId, action: Action as LifeEvent['action'], exitCode: Number.isNaN(exitCode) ? null : exitCode }, time };
+}

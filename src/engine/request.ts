@@ -1,0 +1,108 @@
+import type { Log } from '../log';
+import { SandboxError, isSandboxError } from '../protocol/errors';
+import { redactUrls } from './redact';
+
+/** Milliseconds. An engine under load takes seconds to start or remove a container, so these only catch a stuck one. */
+export const DEADLINES = { probe: 5_000, light: 15_000, heavy: 60_000, commit: 600_000 } as const;
+
+export interface RequestOptions {
+  /** Milliseconds until the answer's first byte (streams) or last byte (the rest). Default {@link DEADLINES}.light; Infinity for none. */
+  deadline?: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** Sends requests to one engine: none waits for ever, none can be left half-sent, each failure is a `SandboxError`. */
+export class Requests {
+  private readonly ending = new AbortController();
+
+  constructor(readonly endpoint: string, private readonly log: Log) {}
+
+  /**
+   * @param name what is asked, for messages and logs: `inspect container`
+   * @param send must hand its signal to the engine's client, which then drops the connection
+   * @throws SandboxError `Cancelled`, `EngineSilent` (deadline), `EngineNotFound`, `EngineDenied`, else `EngineFailed` with the engine's status and reason
+   */
+  async run<T>(name: string, send: (signal: AbortSignal) => Promise<T>, { deadline = DEADLINES.light, signal }: RequestOptions = {}): Promise<T> {
+    const started = performance.now();
+    const drop = new AbortController();
+    let silent = false;
+    const cancel = (): void => drop.abort();
+    const timer = deadline === Infinity ? undefined : setTimeout(() => { silent = true; drop.abort(); }, deadline);
+    const sources = signal ? [signal, this.ending.signal] : [this.ending.signal];
+    for (const source of sources) source.addEventListener('abort', cancel, { once: true });
+    let aborted: (() => void) | undefined;
+    try {
+      if (sources.some((source) => source.aborted)) drop.abort();
+      drop.signal.throwIfAborted();
+      const answer = send(drop.signal);
+      const dropped = new Promise<never>((_, reject) => {
+        aborted = () => reject(new Error('dropped'));
+        drop.signal.addEventListener('abort', aborted, { once: true });
+      });
+      return await Promise.race([answer, dropped]);
+    } catch (error) {
+      if (silent) throw new SandboxError('EngineSilent', { endpoint: this.endpoint, request: name, timeout: deadline / 1000 }, { cause: error });
+      if (drop.signal.aborted) throw new SandboxError('Cancelled', { request: name }, { cause: error });
+      throw asSandboxError(error, name, this.endpoint);
+    } finally {
+      clearTimeout(timer);
+      for (const source of sources) source.removeEventListener('abort', cancel);
+      if (aborted) drop.signal.removeEventListener('abort', aborted);
+      this.log.debug(`engine: ${name}, ${Math.round(performance.now() - started)} ms`);
+    }
+  }
+
+  /** Drops every open request. */
+  dispose(): void {
+    this.ending.abort();
+  }
+}
+
+interface EngineAnswer { statusCode: number; reason: string }
+
+/** Status and text of an answer that was no success; undefined for everything else. */
+function engineAnswer(error: unknown): EngineAnswer | undefined {
+  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') return undefined;
+  const json: unknown = 'json' in error ? error.json : undefined;
+  const message = typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string' ? json.message : error.message;
+  return { statusCode: error.statusCode, reason: redactUrls(message.trim()).slice(0, 2000) };
+}
+
+function asSandboxError(error: unknown, request: string, endpoint: string): SandboxError {
+  if (isSandboxError(error)) return error;
+  const options = { cause: error };
+  const answer = engineAnswer(error);
+  if (answer) return new SandboxError('EngineFailed', { endpoint, request, status: answer.statusCode, reason: answer.reason }, options);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  switch (code) {
+    case 'ENOENT': case 'ECONNREFUSED': case 'ENOTFOUND': case 'EAI_AGAIN': case 'EHOSTUNREACH': case 'ENETUNREACH': case 'ENOTSOCK':
+      return new SandboxError('EngineNotFound', { tried: endpoint, reason: code }, options);
+    case 'EACCES': case 'EPERM':
+      return new SandboxError('EngineDenied', { endpoint }, options);
+    default: {
+      const reason = error instanceof Error ? error.message : String(error);
+      return new SandboxError('EngineFailed', { endpoint, request, status: 0, reason: redactUrls(reason).slice(0, 2000) }, options);
+    }
+  }
+}
+
+const failedWith = (error: unknown, status: number, text?: RegExp): boolean =>
+  isSandboxError(error, 'EngineFailed') && error.params['status'] === status && (!text || text.test(String(error.params['reason'])));
+
+/** The engine does not know the container, image or network that was asked for. */
+export const isMissing = (error: unknown): boolean =>
+  failedWith(error, 404) || failedWith(error, 500, /no such (container|image|network|exec)|no container with name or id/i);
+/** The name is taken. Docker says 409, Podman 500. */
+export const isNameTaken = (error: unknown): boolean => failedWith(error, 409, /name/i) || failedWith(error, 500, /name .*already in use/i);
+/** The container exists and does not run. Docker says 409, Podman 409 or 500. */
+export const isNotRunning = (error: unknown): boolean =>
+  (failedWith(error, 409) || failedWith(error, 500)) && isSandboxError(error) &&
+  /is not running|container state improper|can only create exec sessions on running/i.test(String(error.params['reason'])) && !/paused/i.test(String(error.params['reason']));
+/** The container is being removed already. */
+export const isBeingRemoved = (error: unknown): boolean => failedWith(error, 409, /already in progress/i) || failedWith(error, 500, /already in progress|is being removed/i);
+
+/** What the engine itself said, for messages; the error's code where it said nothing. */
+export function engineReason(error: unknown): string {
+  if (!isSandboxError(error)) return error instanceof Error ? error.message : String(error);
+  return typeof error.params['reason'] === 'string' ? error.params['reason'] : error.code;
+}

@@ -1,0 +1,94 @@
+import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import type { SandboxSpecification } from './engine';
+
+const MIB = 1024 * 1024;
+
+/** Labels of a sandbox's container: only what never changes. */
+export const LABELS = {
+  version: 'sandboxed-ipython.version', sandbox: 'sandboxed-ipython.sandbox', owner: 'sandboxed-ipython.owner',
+  created: 'sandboxed-ipython.created', notebook: 'sandboxed-ipython.notebook',
+} as const;
+/** Value of {@link LABELS}.version: rises when containers of an older extension can no longer be attached to. */
+export const SANDBOX_VERSION = '1';
+
+export const SANDBOX_HOME = '/sandbox';
+export const QUEUE_FOLDER = '/sandbox/.interactive';
+export const RUNNER_FOLDER = '/opt/sandboxed-ipython';
+/** Processes and threads of one sandbox: room for a thread pool a core and for gVisor's own threads. */
+export const DEFAULT_PIDS = 512;
+/** Cores, unless the engine has fewer. */
+export const DEFAULT_CPUS = 2;
+
+export const containerName = (sandboxId: string): string => `sandboxed-ipython-${sandboxId}`;
+
+/** Sizes in bytes of the writable places; tmpfs counts as memory, so their sum may exceed what a cell can fill. */
+export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 'memory' | 'logBudget'>): { home: number; tmp: number; shm: number; queue: number } {
+  return {
+    home: Math.floor(memory / 2), tmp: Math.floor(memory / 4), shm: Math.floor(memory / 4),
+    queue: Math.min(logBudget, Math.floor(memory / 8)) + 16 * MIB,
+  };
+}
+
+/** What the engine adds to a specification. */
+export interface Placement {
+  /** Network that the container is created on, to be disconnected before its start. */
+  networkId: string;
+  /** Cores that the engine has; asking for more is an error there. */
+  engineCpus: number;
+  created: Date;
+}
+
+/** The container of a sandbox as Docker's API wants it. Nothing of the host gets in: no mount, no environment, no device. */
+export function containerOptions(specification: SandboxSpecification, { networkId, engineCpus, created }: Placement): ContainerCreateOptions & { HostConfig: HostConfig } {
+  const { memory, pids, uid } = specification;
+  const sizes = writableSizes(specification);
+  const tmpfs = (size: number, exec: 'exec' | 'noexec'): string => `rw,${exec},nosuid,nodev,mode=1777,size=${size}`;
+  return {
+    name: containerName(specification.sandboxId),
+    Image: specification.image,
+    Hostname: 'sandbox',
+    User: `${uid}:${uid}`,
+    // the mount point of a tmpfs takes the mode of the image's directory where it is the working directory
+    WorkingDir: '/',
+    Cmd: [
+      `--memory-limit=${memory}`, `--log-budget=${specification.logBudget}`, `--max-output=${specification.maxOutput}`,
+      `--history-size=${specification.historySize}`, `--poll-interval=${specification.pollInterval}`, `--lease=${specification.lease}`,
+    ],
+    Env: [`HOME=${SANDBOX_HOME}`, 'USER=sandbox', 'LOGNAME=sandbox', 'LANG=C.UTF-8', 'MPLBACKEND=module://matplotlib_inline.backend_inline'],
+    Labels: {
+      [LABELS.version]: SANDBOX_VERSION, [LABELS.sandbox]: specification.sandboxId, [LABELS.owner]: specification.owner,
+      [LABELS.created]: created.toISOString(), [LABELS.notebook]: specification.notebookHint,
+    },
+    Tty: false,
+    OpenStdin: false,
+    // a base image's own health check would run in the sandbox
+    Healthcheck: { Test: ['NONE'] },
+    StopSignal: 'SIGTERM',
+    HostConfig: {
+      AutoRemove: true,
+      // the supervisor is process 1 itself: as such it cannot be killed from a cell
+      Init: false,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      Privileged: false,
+      IpcMode: 'private',
+      ReadonlyRootfs: true,
+      Memory: memory,
+      MemorySwap: memory,
+      NanoCpus: nanoCpus(specification.cpus, engineCpus),
+      PidsLimit: pids,
+      ShmSize: sizes.shm,
+      Tmpfs: { [SANDBOX_HOME]: tmpfs(sizes.home, 'exec'), '/tmp': tmpfs(sizes.tmp, 'exec'), [QUEUE_FOLDER]: tmpfs(sizes.queue, 'noexec') },
+      Ulimits: [
+        { Name: 'core', Soft: 0, Hard: 0 },
+        { Name: 'fsize', Soft: memory, Hard: memory },
+        { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
+      ],
+      NetworkMode: networkId,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+    },
+  };
+}
+
+/** Billionths of a core, as the API counts, in the engine's steps of a hundredth. */
+const nanoCpus = (asked: number, available: number): number => Math.round(Math.min(asked, available) * 100) * 10_000_000;
