@@ -8,6 +8,7 @@ import struct
 _libc = ctypes.CDLL(None, use_errno=True)
 
 PR_SET_DUMPABLE = 4
+PR_SET_CHILD_SUBREAPER = 36
 
 IN_CLOSE_WRITE = 0x8
 IN_MOVED_TO = 0x80
@@ -29,6 +30,11 @@ def _check(result, what):
 def set_dumpable(dumpable):
     """Whether processes of the same uid may look into this one (``/proc/<pid>/mem``, ``fd``, ``environ``, ptrace)."""
     _check(_libc.prctl(PR_SET_DUMPABLE, int(dumpable), 0, 0, 0), "prctl")
+
+
+def adopt_orphans():
+    """Orphaned descendants become children of this process, as they do of pid 1 anyway."""
+    _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def flush_c_streams():

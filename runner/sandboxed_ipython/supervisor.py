@@ -307,6 +307,7 @@ def main(argv):
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o022)
     linux.set_dumpable(False)
+    linux.adopt_orphans()
     from . import zygote  # IPython's import takes a tenth of a second and more; options are checked before
 
     Supervisor(opts, zygote.Zygote(opts)).run()

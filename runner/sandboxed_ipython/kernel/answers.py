@@ -1,27 +1,32 @@
 """Completion and inspection by the live shell."""
 
+from itertools import islice
+
+from IPython.core.completer import provisionalcompleter, rectify_completions
+from IPython.utils.tokenutil import token_at_cursor
+
+MAX_MATCHES = 500
+
 
 def complete(shell, content):
     """``complete_reply``: matches for ``code`` at ``cursor_pos``, and the span that they replace (characters)."""
     code, position = content["code"], int(content["cursor_pos"])
-    text, matches = shell.complete("", code[_line_start(code, position) : position], position - _line_start(code, position))
-    return {"status": "ok", "matches": list(matches)[:500], "cursor_start": position - len(text), "cursor_end": position, "metadata": {}}
+    with provisionalcompleter():
+        found = list(rectify_completions(code, islice(shell.Completer.completions(code, position), MAX_MATCHES)))
+    start, end = (found[0].start, found[0].end) if found else (position, position)
+    types = [{"text": one.text, "type": one.type, "start": one.start, "end": one.end} for one in found]
+    metadata = {"_jupyter_types_experimental": types}
+    return {"status": "ok", "matches": [one.text for one in found], "cursor_start": start, "cursor_end": end, "metadata": metadata}
 
 
 def inspect(shell, content):
     """``inspect_reply``: the documentation of the name at ``cursor_pos``."""
-    from IPython.utils.tokenutil import token_at_cursor
-
     name = token_at_cursor(content["code"], int(content["cursor_pos"]))
     try:
         data = shell.object_inspect_mime(name, detail_level=int(content.get("detail_level", 0)))
     except KeyError:
         return {"status": "ok", "found": False, "data": {}, "metadata": {}}
     return {"status": "ok", "found": True, "data": data, "metadata": {}}
-
-
-def _line_start(code, position):
-    return code.rfind("\n", 0, position) + 1
 
 
 REQUESTS = {"complete_request": complete, "inspect_request": inspect}

@@ -24,6 +24,7 @@ class Kernel:
         self.channel = Channel(pair, stdout, stderr)
         self.running = ""
         self.exiting = False
+        self._count = 0
         self._deferred = []
         self._context = contextvars.copy_context()
         sys.stdout = sys.__stdout__ = CellStream(self, "stdout", 1)
@@ -104,7 +105,8 @@ class Kernel:
         self.prompts.allowed = content["allow_stdin"]
         self.interrupts.pressed = False
         self._context.run(current_cell.set, msg_id)
-        self.channel.send("execute_input", {"code": code, "execution_count": shell.execution_count}, msg_id)
+        self._count = shell.execution_count
+        self.channel.send("execute_input", {"code": code, "execution_count": self._count}, msg_id)
         try:
             transformed, error = shell.transform_cell(code), None
         except Exception:
@@ -116,21 +118,21 @@ class Kernel:
                 coroutine = shell.run_cell_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
                 task = self._context.run(self._create_task, coroutine)
                 self.interrupts.task = task
-                task.add_done_callback(lambda done: self._on_task_done(msg_id, store, done))
+                task.add_done_callback(lambda done: self._on_task_done(msg_id, done))
                 return
             result = self._context.run(shell.run_cell, code, **options)
         except KeyboardInterrupt:
-            # Before IPython was ready for it, or just after.
-            self._context.run(shell.showtraceback)
+            # Between our code and the cell's: there is no frame of the user's to show.
+            self._show(KeyboardInterrupt(), exception_only=True)
             result = None
-        self._finish(msg_id, store, result)
+        self._finish(msg_id, result)
 
     def _create_task(self, coroutine):
         if sys.version_info >= (3, 11):
             return self.loop.create_task(coroutine, context=self._context)
         return self.loop.create_task(coroutine)
 
-    def _on_task_done(self, msg_id, store, task):
+    def _on_task_done(self, msg_id, task):
         try:
             result = task.result()
         except (asyncio.CancelledError, KeyboardInterrupt):
@@ -142,27 +144,26 @@ class Kernel:
         except BaseException as error:
             self._show(error)
             result = None
-        self._finish(msg_id, store, result)
+        self._finish(msg_id, result)
         deferred, self._deferred = self._deferred, []
         for message in deferred:
             self._take(message)
 
-    def _show(self, error):
-        self._context.run(self.shell.showtraceback, (type(error), error, error.__traceback__))
+    def _show(self, error, exception_only=False):
+        self._context.run(self.shell.showtraceback, (type(error), error, error.__traceback__), exception_only=exception_only)
 
-    def _finish(self, msg_id, store, result):
+    def _finish(self, msg_id, result):
         """The reply, once everything that the cell wrote is on its way."""
         self.interrupts.in_cell = False
         self.interrupts.task = None
         shell = self.shell
         linux.flush_c_streams()
-        count = shell.execution_count - 1 if store else shell.execution_count
         error = None
         if result is None:
             error = KeyboardInterrupt()
         elif not result.success:
             error = result.error_before_exec or result.error_in_exec
-        reply = {"status": "ok", "execution_count": count, "payload": shell.payload_manager.read_payload(), "user_expressions": {}}
+        reply = {"status": "ok", "execution_count": self._count, "payload": shell.payload_manager.read_payload(), "user_expressions": {}}
         shell.payload_manager.clear_payload()
         if error is not None:
             if isinstance(error, asyncio.CancelledError) and self.interrupts.pressed:

@@ -1,0 +1,127 @@
+"""What a cell does: state, results, errors, magics, shell lines, await."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.smoke
+
+
+def test_variables_live_from_cell_to_cell(sandbox):
+    sandbox.run("x, y = 6, 7")
+    assert sandbox.run("x * y").result == "42"
+
+
+def test_functions_and_classes_live_from_cell_to_cell(sandbox):
+    sandbox.run("class Counter:\n    def __init__(self): self.n = 0\n    def add(self, k): self.n += k; return self")
+    sandbox.run("c = Counter().add(100)\ndef twice(v): return 2 * v")
+    assert sandbox.run("twice(c.add(10).n)").result == "220"
+
+
+def test_the_count_is_ipythons(sandbox):
+    counts = [sandbox.run("pass").reply["execution_count"] for _ in range(3)]
+    assert counts == [1, 2, 3]
+    assert sandbox.run("2").contents("execute_result")[0]["execution_count"] == 4
+    assert sandbox.run("In[4], Out[4], _4").result == "('2', 2, 2)"
+
+
+def test_an_error_is_ipythons_traceback_and_leaves_state(sandbox):
+    sandbox.run("x = 10")
+    cell = sandbox.run("x / 0")
+    (error,) = cell.contents("error")
+    assert error["ename"] == "ZeroDivisionError"
+    assert error["evalue"] == "division by zero"
+    assert "----> 1" in "".join(error["traceback"]) or "\u001b" in "".join(error["traceback"])
+    assert cell.reply["status"] == "error" and cell.reply["ename"] == "ZeroDivisionError"
+    assert sandbox.run("x").result == "10"
+
+
+@pytest.mark.parametrize("code, name", [("1 +", "SyntaxError"), ("  x = 1\n y = 2", "IndentationError"), ("%nosuchmagic_", None), ("raise SystemExit(3)", "SystemExit")])
+def test_every_error_ends_its_cell(sandbox, code, name):
+    cell = sandbox.run(code)
+    if name:
+        assert cell.reply["ename"] == name
+    assert sandbox.run("1").result == "1"
+
+
+def test_a_result_has_its_mime_types(sandbox):
+    sandbox.run("class R:\n    def _repr_html_(self): return '<b>r</b>'\n    def __repr__(self): return 'r'\n    def _repr_png_(self): return b'\\x89PNG'")
+    data = sandbox.run("R()").contents("execute_result")[0]["data"]
+    assert data == {"text/plain": "r", "text/html": "<b>r</b>", "image/png": "iVBORw=="}
+
+
+def test_display_can_be_updated(sandbox):
+    cell = sandbox.run("h = display('a', display_id='d'); h.update('b'); from IPython.display import clear_output; clear_output(wait=True)")
+    assert [e["msg_type"] for e in cell.events if e["msg_type"] in ("display_data", "update_display_data", "clear_output")] == ["display_data", "update_display_data", "clear_output"]
+    assert cell.contents("update_display_data")[0]["transient"] == {"display_id": "d"}
+    assert cell.contents("clear_output") == [{"wait": True}]
+
+
+def test_magics_work(sandbox):
+    assert sandbox.run("%pwd").result in ("'/sandbox'", repr(str(sandbox.place.home)))
+    sandbox.run("a_variable = 1")
+    assert "a_variable" in sandbox.run("%who").text()
+    assert "Wall time" in sandbox.run("%time sum(range(10))").text()
+    assert "hello" in sandbox.run("%%bash\necho hello").text()
+    sandbox.run("%%writefile there.py\nvalue = 5")
+    assert sandbox.run("import there; there.value").result == "5"
+    assert "captured" in sandbox.run("%%capture out\nprint('captured')").text() + sandbox.run("print(out.stdout)").text()
+
+
+def test_reset_magic_empties_the_namespace(sandbox):
+    sandbox.run("x = 1")
+    sandbox.run("%reset -f")
+    assert sandbox.run("x").reply["ename"] == "NameError"
+
+
+def test_a_shell_line_prints(sandbox):
+    assert "hello" in sandbox.run("!echo hello").text()
+    assert sandbox.run("files = !echo a; echo b\nlist(files)").result == "['a', 'b']"
+
+
+def test_top_level_await_works_and_tasks_go_on_between_cells(sandbox):
+    sandbox.run("import asyncio\nticks = []\nasync def tick():\n    while True:\n        ticks.append(1); await asyncio.sleep(0.01)")
+    sandbox.run("await asyncio.sleep(0); t = asyncio.create_task(tick())")
+    sandbox.run("await asyncio.sleep(0.1)")
+    before = int(sandbox.run("len(ticks)").result)
+    sandbox.run("import time; await asyncio.sleep(0.1)")
+    assert int(sandbox.run("len(ticks)").result) > before > 2
+    sandbox.run("t.cancel()")
+
+
+def test_a_plot_is_an_image(sandbox):
+    cell = sandbox.run("import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.show()", seconds=120)
+    (display,) = cell.contents("display_data")
+    assert display["data"]["image/png"].startswith("iVBOR")
+    assert sandbox.run("plt.plot([3, 1])").contents("display_data")
+
+
+def test_libraries_take_it_for_a_notebook(sandbox):
+    assert sandbox.run("get_ipython().__class__.__name__").result == "'ZMQInteractiveShell'"
+    assert sandbox.run("'IPKernelApp' in get_ipython().config").result == "True"
+
+
+def test_exit_leaves_a_fresh_kernel(sandbox):
+    sandbox.run("x = 1")
+    cell = sandbox.run("exit()")
+    assert cell.reply["status"] == "ok"
+    assert cell.reply["payload"][0]["source"] == "ask_exit"
+    assert sandbox.run("x").reply["ename"] == "NameError"
+
+
+def test_completion_and_inspection_answer_when_idle(sandbox):
+    sandbox.run("a_long_name = 1")
+    request = sandbox.stream.send("complete_request", {"code": "x = 1\na_lon", "cursor_pos": 11}, "shell")
+    content = sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request)["content"]
+    assert content["matches"] == ["a_long_name"] and (content["cursor_start"], content["cursor_end"]) == (6, 11)
+    request = sandbox.stream.send("inspect_request", {"code": "len", "cursor_pos": 3, "detail_level": 0}, "shell")
+    content = sandbox.stream.wait(lambda e: e["msg_type"] == "inspect_reply" and e["parent_header"]["msg_id"] == request)["content"]
+    assert content["found"] and "number of items" in json.dumps(content["data"])
+
+
+def test_completion_is_busy_at_once_while_a_cell_runs(sandbox):
+    cell = sandbox.send("import time; time.sleep(1)")
+    sandbox.started(cell)
+    request = sandbox.stream.send("complete_request", {"code": "pri", "cursor_pos": 3}, "shell")
+    assert sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request, 0.8)["content"]["status"] == "busy"
+    sandbox.finish(cell)

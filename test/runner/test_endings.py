@@ -1,0 +1,189 @@
+"""How cells and kernels end: interrupts, limits, deaths, resets."""
+
+import time
+
+import pytest
+
+
+def ended(sandbox, code, presses=1, seconds=8.0):
+    """Interrupts a running cell; the cell and the seconds from the (last) press to its reply."""
+    sandbox.run("kept = 1")
+    msg_id = sandbox.send(code)
+    sandbox.started(msg_id)
+    time.sleep(0.4)
+    for _ in range(presses):
+        start = time.monotonic()
+        sandbox.interrupt(msg_id)
+        if presses > 1:
+            time.sleep(0.3)
+    cell = sandbox.finish(msg_id, seconds)
+    return cell, time.monotonic() - start
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "while True: pass",
+        "import time; time.sleep(1e6)",
+        "input('? ')",
+        "import subprocess; subprocess.run(['sleep', '1000'])",
+        "import asyncio; await asyncio.sleep(1000)",
+        "import asyncio; await asyncio.sleep(0)\nwhile True: pass",
+        "import threading; threading.Event().wait()",
+        "%%bash\nsleep 1000",
+    ],
+)
+def test_one_press_ends_the_cell_and_keeps_state(sandbox, code):
+    cell, seconds = ended(sandbox, code)
+    assert cell.reply["status"] == "error"
+    assert seconds < 3
+    assert sandbox.run("kept").result == "1"
+
+
+def test_one_press_ends_a_shell_line_as_under_jupyter(sandbox):
+    cell, seconds = ended(sandbox, "!sleep 1000")
+    assert "^C" in cell.text() and cell.reply["status"] == "ok"
+    assert seconds < 3
+    assert sandbox.run("kept").result == "1"
+
+
+@pytest.mark.smoke
+def test_an_interrupted_cell_shows_keyboard_interrupt(sandbox):
+    for code in ("while True: pass", "import asyncio; await asyncio.sleep(1000)"):
+        cell, _ = ended(sandbox, code)
+        assert cell.reply["ename"] == "KeyboardInterrupt"
+        assert cell.contents("error")[0]["ename"] == "KeyboardInterrupt"
+
+
+def test_the_third_press_kills_and_says_so(sandbox):
+    cell, _ = ended(sandbox, "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: print('no')", presses=3)
+    assert cell.reply["failure"] == {"code": "Interrupted", "params": {"killed": True}}
+    assert sandbox.run("kept").reply["ename"] == "NameError"
+
+
+def test_a_late_press_hits_nothing_else(sandbox):
+    first = sandbox.run("1")
+    second = sandbox.send("import time; time.sleep(1); 'unhurt'")
+    sandbox.started(second)
+    assert sandbox.interrupt(first.msg_id)["step"] == "stale"
+    assert sandbox.finish(second).result == "'unhurt'"
+
+
+def test_an_error_aborts_the_rest_of_its_run_only(sandbox):
+    ids = [sandbox.send(code, metadata={"runId": run}) for code, run in (("1/0", "a"), ("'never'", "a"), ("'other'", "b"))]
+    assert sandbox.finish(ids[0]).reply["ename"] == "ZeroDivisionError"
+    aborted = sandbox.finish(ids[1])
+    assert aborted.reply["status"] == "aborted" and aborted.reply["failure"] == {"code": "Aborted", "params": {"reason": "error"}}
+    assert sandbox.finish(ids[2]).result == "'other'"
+
+
+def test_an_expected_error_aborts_nothing(sandbox):
+    ids = [sandbox.send("1/0", metadata={"runId": "a"}, stop_on_error=False), sandbox.send("'next'", metadata={"runId": "a"})]
+    sandbox.finish(ids[0])
+    assert sandbox.finish(ids[1]).result == "'next'"
+
+
+def test_an_interrupt_aborts_the_queued_cells_of_its_run(sandbox):
+    first = sandbox.send("import time; time.sleep(100)", metadata={"runId": "a"})
+    second = sandbox.send("'never'", metadata={"runId": "a"})
+    sandbox.started(first)
+    sandbox.interrupt(first)
+    assert sandbox.finish(second).reply["status"] == "aborted"
+
+
+@pytest.mark.smoke
+def test_the_time_limit_interrupts(sandbox):
+    start = time.monotonic()
+    cell = sandbox.run("while True: pass", timeout=1)
+    assert cell.reply["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": False}}
+    assert time.monotonic() - start < 4
+    assert sandbox.run("'on'").result == "'on'"
+
+
+def test_the_time_limit_kills_what_does_not_yield(sandbox):
+    cell = sandbox.run("import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass", timeout=1)
+    assert cell.reply["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": True}}
+    assert sandbox.run("'fresh'").result == "'fresh'"
+
+
+def test_waiting_for_an_answer_does_not_count(sandbox):
+    msg_id = sandbox.send("input('? ')", timeout=1)
+    request = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]["request"]
+    time.sleep(2)
+    sandbox.answer("in time", request)
+    assert sandbox.finish(msg_id).result == "'in time'"
+
+
+@pytest.mark.parametrize(
+    "code, failure",
+    [
+        ("import os; print('last words'); os._exit(3)", {"signal": "", "exitcode": 3}),
+        ("import os, signal; print('last words'); os.kill(os.getpid(), signal.SIGSEGV)", {"signal": "SIGSEGV", "exitcode": 139}),
+        ("import os, signal; print('last words'); os.kill(os.getpid(), signal.SIGKILL)", {"signal": "SIGKILL", "exitcode": 137}),
+    ],
+)
+def test_a_death_says_why_with_the_last_words_before_it(sandbox, code, failure):
+    cell = sandbox.run(code, seconds=5)
+    assert cell.text() == "last words\n"
+    assert cell.reply["failure"] == {"code": "KernelDied", "params": failure}
+    assert sandbox.run("1 + 1").result == "2"
+
+
+def test_a_death_aborts_the_rest_of_its_run(sandbox):
+    ids = [sandbox.send("import os; os._exit(1)", metadata={"runId": "a"}), sandbox.send("'never'", metadata={"runId": "a"}), sandbox.send("'fresh'")]
+    assert sandbox.finish(ids[1]).reply["failure"]["params"]["reason"] == "died"
+    assert sandbox.finish(ids[2]).result == "'fresh'"
+
+
+@pytest.mark.smoke
+def test_reset_gives_a_fresh_namespace_and_keeps_files(sandbox):
+    sandbox.run("x = 1; open('kept.txt', 'w').write('here')")
+    assert sandbox.reset(files="keep")["status"] == "ok"
+    cell = sandbox.run("x")
+    assert cell.reply["ename"] == "NameError" and cell.reply["execution_count"] == 1
+    assert sandbox.run("open('kept.txt').read()").result == "'here'"
+
+
+def test_reset_can_clear_files(sandbox):
+    sandbox.run("import os; os.makedirs('a/b'); open('a/b/c', 'w').write('x'); open('.hidden', 'w').write('x')")
+    sandbox.reset(files="clear")
+    assert sandbox.run("import os; [n for n in os.listdir('.') if n != '.interactive']").result == "[]"
+
+
+def test_reset_ends_running_and_queued_cells(sandbox):
+    running, queued = sandbox.send("import time; time.sleep(100)"), sandbox.send("1")
+    sandbox.started(running)
+    request = sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control")
+    replies = {}
+    while len(replies) < 2:
+        event = sandbox.stream.wait(lambda e: e["msg_type"] == "execute_reply")
+        replies[event["parent_header"]["msg_id"]] = event["content"]
+    assert {replies[one]["status"] for one in (running, queued)} == {"aborted"}
+    assert all(replies[one]["failure"]["params"]["reason"] == "reset" for one in (running, queued))
+    sandbox.stream.wait(lambda e: e["msg_type"] == "reset_reply" and e["parent_header"]["msg_id"] == request)
+    assert sandbox.run("2").reply["execution_count"] == 1
+
+
+def test_reset_ends_what_a_cell_left_running(sandbox):
+    sandbox.run("import subprocess; p = subprocess.Popen('setsid sleep 4242 & setsid sh -c \"sleep 4242 & sleep 4242\" &', shell=True)")
+    sandbox.reset()
+    time.sleep(0.2)
+    assert sandbox.run("import glob\nfound = []\nfor p in glob.glob('/proc/[0-9]*/cmdline'):\n    try: found.append(open(p).read())\n    except OSError: pass\nsum('4242' in f for f in found)").result == "0"
+
+
+def test_many_resets_in_a_row_all_answer(sandbox):
+    requests = [sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control") for _ in range(10)]
+    for request in requests:
+        assert sandbox.stream.wait(lambda e: e["msg_type"] == "reset_reply" and e["parent_header"]["msg_id"] == request)["content"]["status"] == "ok"
+    assert sandbox.run("1").result == "1"
+
+
+def test_history_size_bounds_results(new_sandbox):
+    sandbox = new_sandbox(history_size=10)
+    for i in range(30):
+        sandbox.run(str(i))
+    assert int(sandbox.run("len(Out)").result) <= 11
+    sandbox.reset(history_size=500)
+    for i in range(30):
+        sandbox.run(str(i))
+    assert sandbox.run("len(Out)").result == "30"

@@ -1,0 +1,156 @@
+"""Hosts that come, go, come back and get stuck."""
+
+import json
+import time
+import uuid
+
+import pytest
+
+
+def texts(log, msg_id):
+    return "".join(e["content"]["text"] for e in log if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == msg_id)
+
+
+@pytest.mark.smoke
+def test_a_host_that_comes_back_gets_what_it_missed_once(sandbox):
+    msg_id = sandbox.send("import time\nfor i in range(200):\n    print('line', i); time.sleep(0.005)")
+    seen = []
+    for _ in range(4):
+        time.sleep(0.15)
+        last = max((e["seq"] for e in sandbox.stream.log), default=0)
+        host, boot = sandbox.stream.host, sandbox.stream.hello["boot"]
+        seen += [e for e in sandbox.stream.log if e["seq"] and e["seq"] <= last]
+        sandbox.stream.close()
+        sandbox.stream = sandbox.attach(host=host, after=last, boot=boot)
+        assert sandbox.stream.hello["writer"]
+    sandbox.finish(msg_id)
+    seen += [e for e in sandbox.stream.log if e["seq"]]
+    numbers = [e["seq"] for e in seen]
+    assert numbers == sorted(set(numbers)) and numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert texts(seen, msg_id) == "".join("line %d\n" % i for i in range(200))
+
+
+def test_another_boot_replays_everything(sandbox):
+    sandbox.run("print('early')")
+    other = sandbox.attach(after=10**6, boot="another", writer=False)
+    other.wait(lambda e: e["seq"] == sandbox.stream.hello["first"] or e["msg_type"] == "gap")
+    other.close()
+
+
+def test_the_same_command_sent_twice_runs_once(sandbox):
+    sandbox.run("n = 0")
+    msg_id = uuid.uuid4().hex
+    sandbox.send("n += 1", msg_id)
+    sandbox.send("n += 1", msg_id)
+    sandbox.finish(msg_id)
+    assert sandbox.run("n").result == "1"
+
+
+def test_one_host_is_the_writer_and_its_place_is_free_when_it_is_gone(new_sandbox):
+    sandbox = new_sandbox()
+    second = sandbox.attach()
+    assert sandbox.stream.hello["writer"] and not second.hello["writer"]
+    msg_id = second.send("execute_request", {"code": "1"}, "shell")
+    assert second.wait(lambda e: e["msg_type"] == "refused")["parent_header"]["msg_id"] == msg_id
+    first = sandbox.run("print('both see this')")
+    assert second.wait(lambda e: e["msg_type"] == "execute_reply")["parent_header"]["msg_id"] == first.msg_id
+    sandbox.stream.process.stdin.close()
+    time.sleep(0.3)
+    sandbox.stream.close()
+    sandbox.stream = sandbox.attach()
+    assert sandbox.stream.hello["writer"]
+    second.close()
+
+
+def test_a_new_stream_of_a_host_supersedes_its_old_one(sandbox):
+    old = sandbox.stream
+    sandbox.stream = sandbox.attach(host=old.host)
+    assert sandbox.stream.hello["writer"]
+    assert sandbox.run("1").result == "1"
+    old.close()
+
+
+@pytest.mark.parametrize("line", [b"\n", b"not json\n", b"[]\n", b"[" * 100_000 + b"\n", b'{"header": 3}\n', b'{"header": {"msg_id": "../../x", "msg_type": "execute_request"}}\n', b"\xff\xfe\n"])
+def test_garbage_from_a_host_is_refused_and_the_next_line_is_read(sandbox, line):
+    sandbox.stream.send_raw(line)
+    assert sandbox.run("1").result == "1"
+
+
+def test_a_line_over_the_limit_is_refused_without_being_kept(sandbox):
+    for _ in range(200):
+        sandbox.stream.send_raw(b"x" * (1 << 20))
+    sandbox.stream.send_raw(b"\n")
+    sandbox.stream.wait(lambda e: e["msg_type"] == "refused")
+    assert sandbox.run("1").result == "1"
+
+
+def test_a_line_cut_in_the_middle_loses_only_itself(sandbox):
+    sandbox.stream.send_raw(b'{"header": {"msg_id": "x')
+    host = sandbox.stream.host
+    sandbox.stream.close()
+    sandbox.stream = sandbox.attach(host=host)
+    assert sandbox.run("1").result == "1"
+
+
+def test_a_ping_is_answered_while_a_cell_runs(sandbox):
+    cell = sandbox.send("while True: pass")
+    sandbox.started(cell)
+    start = time.monotonic()
+    ping = sandbox.stream.send("ping", {}, "control")
+    sandbox.stream.wait(lambda e: e["msg_type"] == "pong" and e["parent_header"]["msg_id"] == ping, 1)
+    assert time.monotonic() - start < 0.5
+    sandbox.interrupt(cell)
+    sandbox.finish(cell)
+
+
+def test_a_host_that_does_not_read_delays_nobody(new_sandbox):
+    sandbox = new_sandbox(max_output=50_000_000, log_budget=64_000_000)
+    stuck = sandbox.attach(writer=False)
+    stuck.process.send_signal(19)  # its relay sleeps anyway; what counts is that nobody reads the pipe
+    stuck.events.put = lambda *_: time.sleep(1000)
+    cell = sandbox.run("print('z' * 20_000_000)")
+    assert len(cell.text()) == 20_000_001
+    start = time.monotonic()
+    assert sandbox.run("1").result == "1"
+    assert time.monotonic() - start < 2
+    stuck.process.kill()
+
+
+def test_a_trimmed_past_is_told_as_a_gap(new_sandbox):
+    sandbox = new_sandbox(log_budget=1_000_000, max_output=400_000)
+    for _ in range(12):
+        sandbox.run("print('g' * 300_000)")
+    late = sandbox.attach(writer=False)
+    gap = late.wait(lambda e: e["msg_type"] == "gap")
+    assert gap["content"]["from"] == 1 and gap["seq"] == gap["content"]["to"]
+    following = late.wait(lambda e: e["seq"] > 0)
+    assert following["seq"] == gap["seq"] + 1
+    late.close()
+
+
+def test_the_lease_ends_a_sandbox_that_nobody_follows(new_sandbox):
+    sandbox = new_sandbox(lease=1.5)
+    sandbox.run("1")
+    time.sleep(2.5)
+    assert sandbox.place.alive()  # an attached host is the lease
+    sandbox.stream.process.stdin.close()
+    sandbox.stream.close()
+    give_up = time.monotonic() + 15
+    while sandbox.place.alive() and time.monotonic() < give_up:
+        time.sleep(0.2)
+    assert not sandbox.place.alive()
+
+
+def test_shutdown_ends_the_running_cell_with_a_word(new_sandbox):
+    sandbox = new_sandbox()
+    cell = sandbox.send("import time; time.sleep(100)")
+    sandbox.started(cell)
+    sandbox.stream.send("shutdown_request", {}, "control")
+    assert sandbox.finish(cell).reply["failure"] == {"code": "Aborted", "params": {"reason": "shutdown"}}
+
+
+def test_events_are_json_lines_that_anyone_can_read(sandbox):
+    sandbox.run("print('in the log')")
+    lines = sandbox.place.sh("cat %s/events/*.jsonl" % sandbox.place.queue).splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(e["msg_type"] == "stream" and "in the log" in e["content"]["text"] for e in events)

@@ -1,0 +1,70 @@
+"""Memory, disk and processes: what a container's limits do to a cell, and that the next one runs."""
+
+import time
+
+import pytest
+
+pytestmark = pytest.mark.container
+
+
+def test_a_cell_over_the_memory_limit_kills_its_kernel_and_says_so(sandbox):
+    cell = sandbox.run("x = []\nwhile True: x.append(bytearray(10_000_000))", seconds=30)
+    assert cell.reply["failure"]["code"] == "OutOfMemory"
+    assert cell.reply["failure"]["params"]["limit"] >= 256 * 1024 * 1024
+    assert sandbox.run("'fresh'").result == "'fresh'"
+
+
+def test_a_child_over_the_memory_limit_is_told_and_the_kernel_lives(sandbox):
+    sandbox.run("kept = 1")
+    cell = sandbox.run("import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = []\\nwhile True: x.append(bytearray(10_000_000))']).returncode", seconds=30)
+    assert cell.result == "-9"
+    assert cell.contents("notice")[0]["code"] == "ChildKilled"
+    assert sandbox.run("kept").result == "1"
+
+
+def test_a_full_home_is_an_error_of_the_cell_and_later_cells_run(sandbox):
+    cell = sandbox.run("f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20)); f.flush()", seconds=60)
+    assert cell.reply["ename"] == "OSError" and "No space left" in cell.reply["evalue"]
+    assert sandbox.run("1").result == "1"
+    sandbox.run("f = None; import os; os.unlink('big')")
+
+
+def test_a_full_queue_is_emptied_of_what_is_not_ours(sandbox):
+    cell = sandbox.run("f = open('.interactive/big', 'wb')\ntry:\n    while True: f.write(bytes(1 << 20)); f.flush()\nexcept OSError as e: print(e.strerror)", seconds=60)
+    assert cell.reply["status"] == "ok"
+    assert sandbox.run("f.close()").reply["status"] == "ok"
+    assert sandbox.run("print('a' * 200_000)").text() == "a" * 200_000 + "\n"
+
+
+def test_many_processes_end_with_their_kernel(sandbox):
+    cell = sandbox.send("import os, time\ntry:\n    while True:\n        if os.fork() == 0: time.sleep(1000); os._exit(0)\nexcept OSError as e: print('full:', e.strerror)\ntime.sleep(1000)")
+    sandbox.wait_text("full:", 60)
+    sandbox.reset()
+    assert sandbox.run("1 + 1").result == "2"
+    assert sandbox.finish(cell).reply["status"] == "aborted"
+
+
+def test_a_fork_bomb_ends_at_the_time_limit(sandbox):
+    cell = sandbox.run("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", timeout=1, seconds=60)
+    assert cell.reply["failure"]["code"] == "TimedOut"
+    assert sandbox.run("1 + 1").result == "2"
+
+
+def test_no_signal_of_a_cell_reaches_the_supervisor(sandbox):
+    cell = sandbox.run("import os\nfor s in (9, 19, 11, 15, 2, 1):\n    try: os.kill(1, s)\n    except OSError as e: print(e)\nopen('/proc/1/environ').read()")
+    assert cell.reply["ename"] == "PermissionError"
+    time.sleep(0.2)
+    assert sandbox.run("1").result == "1"
+
+
+def test_a_process_of_the_sandbox_cannot_be_a_host(sandbox):
+    cell = sandbox.run("import socket\ns = socket.socket(socket.AF_UNIX); s.connect('\\0sandboxed-ipython'); s.settimeout(2)\nsocket.send_fds(s, [b'host'], [0, 1])\ns.recv(1)")
+    assert cell.result == "b''" or cell.reply["ename"] in ("BrokenPipeError", "ConnectionResetError")
+
+
+def test_the_kernel_lacks_every_capability_and_new_privileges(sandbox):
+    text = sandbox.run("print(open('/proc/self/status').read())").text()
+    fields = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+    assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == int(fields["CapPrm"], 16) == 0
+    assert fields["NoNewPrivs"] == "1"
+    assert fields["Uid"].split()[0] != "0"

@@ -1,0 +1,90 @@
+"""The folder of commands: what something else drops there runs too, and no garbage stops it."""
+
+import time
+
+import pytest
+
+
+def command(code, msg_id, **content):
+    return {"header": {"msg_id": msg_id, "msg_type": "execute_request"}, "kernel": "main", "content": dict(content, code=code)}
+
+
+@pytest.mark.smoke
+def test_a_dropped_command_runs_and_has_a_result(sandbox):
+    sandbox.run("x = 20")
+    sandbox.drop("a.json", command("x + 1; y = x + 2", "dropped-1"))
+    result = sandbox.result("dropped-1")
+    assert result["msg_type"] == "execute_reply" and result["content"]["status"] == "ok"
+    assert sandbox.run("y").result == "22"
+
+
+def test_dropped_commands_run_in_order_of_arrival(sandbox):
+    sandbox.run("seen = []")
+    for index in range(5):
+        sandbox.drop("%d.json" % (9 - index), command("seen.append(%d)" % index, "o%d-%d" % (index, time.time_ns())))
+    time.sleep(0.5)
+    assert sandbox.run("seen").result == "[0, 1, 2, 3, 4]"
+
+
+def test_a_command_is_removed_when_it_is_taken(sandbox):
+    sandbox.run("1")
+    assert sandbox.place.sh("ls %s/commands" % sandbox.place.queue).strip() == ""
+
+
+@pytest.mark.parametrize("data", [b"{", b"[1]", b'"x"', b"null", b"[" * 200_000, b'{"header": {"msg_type": "no_such_type"}}', b'{"header": {}, "content": {"code": 5}}', b"\xff\xfe\x00"])
+def test_a_file_that_is_no_command_gets_an_error_as_its_result(sandbox, data):
+    name = "bad%d" % time.time_ns()
+    sandbox.drop(name + ".json", data)
+    result = sandbox.result(name)
+    assert result["msg_type"] == "refused" and result["content"]["code"] == "ProtocolViolation"
+    assert sandbox.run("'next'").result == "'next'"
+
+
+def test_half_a_file_under_a_temporary_name_is_not_touched(sandbox):
+    sandbox.place.sh("printf '{\"header\"' > %s/commands/.half.json" % sandbox.place.queue)
+    assert sandbox.run("1").result == "1"
+    assert ".half.json" in sandbox.place.sh("ls -a %s/commands" % sandbox.place.queue)
+
+
+def test_links_fifos_and_folders_are_skipped(sandbox):
+    sandbox.place.sh("cd %s/commands && mkfifo fifo.json && ln -s /etc/passwd link.json && mkdir folder.json; ln -s . loop.json" % sandbox.place.queue)
+    assert sandbox.run("1").result == "1"
+    sandbox.place.sh("rm -rf %s/commands/*" % sandbox.place.queue)
+
+
+def test_the_same_id_runs_once(sandbox):
+    sandbox.run("n = 0")
+    msg_id = "once-%d" % time.time_ns()
+    for name in ("one.json", "two.json"):
+        sandbox.drop(name, command("n += 1", msg_id))
+    sandbox.result(msg_id)
+    assert sandbox.run("n").result == "1"
+
+
+def test_removing_the_queue_stops_no_later_cell(sandbox):
+    cell = sandbox.run("import shutil, os\nfor n in os.listdir('.interactive'): shutil.rmtree(os.path.join('.interactive', n), ignore_errors=True)\nprint('gone')")
+    assert cell.text() == "gone\n"
+    for i in range(3):
+        assert sandbox.run(str(i)).result == str(i)
+    msg_id = "after-%d" % time.time_ns()
+    sandbox.drop("a.json", command("1", msg_id))
+    assert sandbox.result(msg_id)["content"]["status"] == "ok"
+
+
+def test_without_inotify_the_queue_is_polled(new_sandbox):
+    sandbox = new_sandbox(no_inotify=True, poll_interval=0.3)
+    sandbox.run("1")
+    times = []
+    for i in range(8):
+        start = time.monotonic()
+        sandbox.run(str(i))
+        times.append(time.monotonic() - start)
+    assert max(times) > 0.1  # it waits for the next look
+    assert sorted(times)[4] < 1.5
+
+
+def test_garbage_in_the_log_is_the_cells_own_loss(sandbox):
+    sandbox.run("import glob\nfor p in glob.glob('.interactive/events/*'):\n    open(p, 'r+b').write(b'garbage\\n' * 10)")
+    assert sandbox.run("print('fine')").text() == "fine\n"
+    sandbox.run("for p in glob.glob('.interactive/events/*'): open(p, 'w').close()")
+    assert sandbox.run("print('fine')").reply["status"] == "ok"
