@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ChunkAssembler } from '../../src/protocol/chunks';
-import { decodeAssembled, decodeLine, type Decoded } from '../../src/protocol/decode';
+import { decodeAssembled, decodeLine } from '../../src/protocol/decode';
 import { LineSplitter } from '../../src/protocol/lines';
 import { MAX_LINE_BYTES, type JsonValue } from '../../src/protocol/messages';
 import { random } from './outputsModel';
@@ -119,7 +119,7 @@ describe('what comes out of a sandbox', () => {
   const decoded = (line: string) => {
     const one = decodeLine(line);
     assert.equal(one.kind, 'event', JSON.stringify(one));
-    return (one as Extract<Decoded, { kind: 'event' }>).event;
+    return (one).event;
   };
 
   it('is understood for every line of the protocol\'s README', () => {

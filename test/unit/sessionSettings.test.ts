@@ -21,7 +21,7 @@ describe('settings', () => {
     }
     assert.equal(parseBytes('12kb'), 12 * 1024);
     assert.equal(parseBytes('1000'), 1000);
-    for (const text of ['', 'GB', '1 apple', '-1GB', '1e9', '0x10', '1GB 2', 'NaN', null, {}, [], 1.5, -1, Infinity, '9'.repeat(40)]) assert.equal(parseBytes(text), undefined, String(text));
+    for (const text of ['', 'GB', '1 apple', '-1GB', '1e9', '0x10', '1GB 2', 'NaN', null, {}, [], 1.5, -1, Infinity, '9'.repeat(40)]) assert.equal(parseBytes(text), undefined, JSON.stringify(text));
     for (const bytes of [1, 1023, 1024, 512 * MB, 1024 * MB, 1536 * MB, 1000]) assert.equal(parseBytes(formatBytes(bytes)), bytes);
   });
 

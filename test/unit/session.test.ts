@@ -1,0 +1,380 @@
+import assert from 'node:assert/strict';
+import { SandboxError } from '../../src/protocol/errors';
+import type { ExecuteReply, SandboxEvent } from '../../src/protocol/messages';
+import { InteractiveSandboxSession } from '../../src/session/session';
+import { DEFAULT_SETTINGS } from '../../src/session/settings';
+import { TIMING, type Timing } from '../../src/session/time';
+import type { SessionState } from '../../src/session/types';
+import { random } from './outputsModel';
+import { FakeSandbox } from './sessionFakeSandbox';
+
+const QUICK: Timing = {
+  ...TIMING, start: 500, hello: 100, ping: 10, unreachable: 30, backOff: { first: 1, longest: 10 }, stable: 20, pausedLook: 10, lastWords: 20, replay: 30,
+  lostReply: 30, interrupt: 200, reset: 200, answer: 200, complete: 100, shutdown: 20,
+};
+
+const open: InteractiveSandboxSession[] = [];
+function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}, signal?: AbortSignal) {
+  const session = InteractiveSandboxSession.start(sandbox, {
+    image: 'image', owner: 'owner', notebookHint: '', settings: DEFAULT_SETTINGS, lease: 60, timing: { ...QUICK, ...timing },
+  }, signal);
+  open.push(session);
+  const events: SandboxEvent[] = [];
+  const states: SessionState['kind'][] = [];
+  session.onEvent((event) => events.push(event));
+  session.onState((state) => states.push(state.kind));
+  return { session, events, states };
+}
+const code = (reply: ExecuteReply) => reply.failure?.code;
+const until = async (what: () => boolean, ms = 1_000) => {
+  for (const end = performance.now() + ms; !what();) {
+    assert.ok(performance.now() < end, `not within ${ms} ms: ${String(what)}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+};
+
+describe('a session', () => {
+  afterEach(async () => { await Promise.all(open.splice(0).map((session) => session.dispose())); });
+
+  it('takes cells before it is ready and runs them in order, each event once', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.createDelay = 20;
+    const { session, events, states } = start(sandbox);
+    const cells = ['a', 'b', 'c'].map((one) => session.execute(one));
+    assert.equal(session.state.kind, 'starting');
+    const replies = await Promise.all(cells.map((cell) => cell.reply));
+    assert.deepEqual(replies.map((reply) => reply.status), ['ok', 'ok', 'ok']);
+    assert.deepEqual(sandbox.ran, ['a', 'b', 'c']);
+    assert.deepEqual(events.map((event) => event.seq), sandbox.log.map((_, i) => i + 1));
+    assert.deepEqual(states, ['ready']);
+    await session.started;
+    const { uid, ...rest } = sandbox.specification ?? assert.fail();
+    assert.ok(uid >= 20_000 && uid <= 59_999);
+    assert.deepEqual(rest, {
+      sandboxId: session.id, owner: 'owner', notebookHint: '', image: 'image', memory: 2 ** 30, cpus: 2, pids: 512, logBudget: 64 * 2 ** 20, maxOutput: 10 * 2 ** 20,
+      historySize: 1000, pollInterval: 0.1, lease: 60,
+    });
+  });
+
+  it('tells listeners of the reply before it settles, and survives one that throws', async () => {
+    const { session, events } = start(new FakeSandbox());
+    session.onEvent(() => { throw new Error('a bad listener'); });
+    await session.execute('a').reply;
+    assert.equal(events.at(-1)?.msg_type, 'execute_reply');
+  });
+
+  for (const where of ['up', 'down', 'both'] as const) {
+    it(`runs each cell once and loses no event wherever its streams are cut (${where})`, async function () {
+      this.timeout(60_000);
+      for (let seed = 1; seed <= 60; seed += 1) {
+        const next = random(seed);
+        const sandbox = new FakeSandbox();
+        let faults = 12;
+        sandbox.fault = () => {
+          if (faults-- <= 0) return { up: Infinity, down: Infinity };
+          return { up: where === 'down' ? Infinity : 150 + next(1200), down: where === 'up' ? Infinity : next(2500) };
+        };
+        const { session, events } = start(sandbox, { stable: 10_000, backOff: { first: 1, longest: 2 } });
+        const codes = Array.from({ length: 12 }, (_, i) => `cell ${i}`);
+        const cells = [];
+        for (const one of codes) {
+          cells.push(session.execute(one));
+          if (next(3) === 0) await new Promise((resolve) => setTimeout(resolve, next(4)));
+        }
+        const replies = await Promise.all(cells.map((cell) => cell.reply));
+        assert.deepEqual(replies.map((reply) => reply.status), codes.map(() => 'ok'), `seed ${seed}`);
+        assert.deepEqual(sandbox.ran, codes, `seed ${seed}`);
+        assert.deepEqual(events.map((event) => event.seq), sandbox.log.map((_, i) => i + 1), `seed ${seed}`);
+        await session.dispose();
+      }
+    });
+  }
+
+  it('says why it did not start: the engine\'s own failure', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.createFails = new SandboxError('LimitNotApplied', { limit: 'memory' });
+    const { session } = start(sandbox);
+    const reply = await session.execute('a').reply;
+    assert.deepEqual([reply.status, reply.failure], ['error', { code: 'LimitNotApplied', params: { limit: 'memory' } }]);
+    await assert.rejects(session.started, (error) => error === sandbox.createFails);
+    assert.equal(session.state.kind, 'gone');
+    assert.equal(code(await session.execute('b').reply), 'LimitNotApplied');
+    await assert.rejects(session.reset({ files: 'keep' }), (error) => error === sandbox.createFails);
+  });
+
+  it('says why it did not start: what the container wrote, when no hello comes in time', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.deaf = true;
+    const { session } = start(sandbox, { start: 60 });
+    const { failure } = await session.execute('a').reply;
+    assert.deepEqual(failure, { code: 'StartFailed', params: { reason: 'the last words' } });
+    await until(() => sandbox.removed.length === 1);
+  });
+
+  it('takes plain text before the hello as the engine\'s complaint and tries again', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.plainText = 'OCI runtime exec failed: too busy';
+    sandbox.logs = () => Promise.resolve('');
+    const { session } = start(sandbox, { start: 100 });
+    const { failure } = await session.execute('a').reply;
+    assert.deepEqual(failure, { code: 'StartFailed', params: { reason: 'OCI runtime exec failed: too busy' } });
+    assert.ok(sandbox.streams > 2);
+  });
+
+  it('ends as gone within two seconds when its container dies, and open cells and requests with it', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.run = () => new Promise(() => undefined);
+    const { session, states } = start(sandbox);
+    const cells = [session.execute('a'), session.execute('b')];
+    await until(() => sandbox.ran.length === 1);
+    const answer = session.answer('r1', 'x').catch((error: SandboxError) => error.code);
+    sandbox.state = { running: false, paused: false, exitCode: 137 };
+    sandbox.life('die', 137);
+    for (const cell of cells) assert.deepEqual((await cell.reply).failure, { code: 'SandboxGone', params: { reason: 'exited', exitCode: 137 } });
+    assert.ok(['SandboxGone', undefined].includes(await answer as string | undefined));
+    assert.deepEqual(states, ['ready', 'gone']);
+    await until(() => sandbox.removed.length === 1);
+  });
+
+  it('names the memory limit when that killed the container', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.run = () => new Promise(() => undefined);
+    const { session } = start(sandbox);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.life('oom');
+    sandbox.life('die', 137);
+    assert.deepEqual((await cell.reply).failure, { code: 'OutOfMemory', params: { limit: 2 ** 30 } });
+  });
+
+  it('notices a death that no event told, by asking when the stream ends', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.run = () => new Promise(() => undefined);
+    const { session } = start(sandbox);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.state = null;
+    sandbox.cut();
+    assert.deepEqual((await cell.reply).failure, { code: 'SandboxGone', params: { reason: 'removed' } });
+  });
+
+  it('does not end a cell for a lost stream or an engine that is away: shows it, and goes on', async () => {
+    const sandbox = new FakeSandbox();
+    let finish: () => void = () => undefined;
+    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    const { session, states } = start(sandbox);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.away = new SandboxError('EngineNotFound');
+    sandbox.cut();
+    await until(() => session.state.kind === 'unreachable');
+    assert.equal(session.state.kind === 'unreachable' && session.state.failure.code, 'EngineNotFound');
+    finish();
+    sandbox.away = undefined;
+    assert.equal((await cell.reply).status, 'ok');
+    assert.deepEqual(states, ['ready', 'unreachable', 'ready']);
+    assert.equal(sandbox.ran.length, 1);
+  });
+
+  it('reopens a stream that is silent while a cell runs, and none while nothing is awaited', async () => {
+    const sandbox = new FakeSandbox();
+    let finish: () => void = () => undefined;
+    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    const { session } = start(sandbox);
+    await session.started;
+    sandbox.deaf = true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(sandbox.streams, 1);
+    sandbox.deaf = false;
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(sandbox.streams, 1, 'pongs keep it');
+    sandbox.deaf = true;
+    await until(() => sandbox.streams > 1);
+    sandbox.deaf = false;
+    finish();
+    assert.equal((await cell.reply).status, 'ok');
+  });
+
+  it('shows a paused container at once and keeps its stream', async () => {
+    const sandbox = new FakeSandbox();
+    let finish: () => void = () => undefined;
+    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    const { session, states } = start(sandbox);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.deaf = true;
+    sandbox.life('pause');
+    assert.equal(session.state.kind === 'unreachable' && session.state.failure.code, 'SandboxPaused');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    sandbox.deaf = false;
+    sandbox.life('unpause');
+    finish();
+    assert.equal((await cell.reply).status, 'ok');
+    assert.deepEqual([states, sandbox.streams], [['ready', 'unreachable', 'ready'], 1]);
+  });
+
+  it('believes no other supervisor: what was open is gone', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.run = () => new Promise(() => undefined);
+    const { session } = start(sandbox);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.boot = 'boot2';
+    sandbox.cut();
+    assert.deepEqual((await cell.reply).failure, { code: 'SandboxGone', params: { reason: 'restarted' } });
+  });
+
+  it('keeps events of an older kernel from a cell of a newer one', async () => {
+    const sandbox = new FakeSandbox();
+    const { session, events } = start(sandbox);
+    await session.reset({ files: 'keep' });
+    const cell = session.execute('a');
+    await cell.reply;
+    sandbox.emit('stream', { name: 'stdout', text: 'a late one' }, cell.msgId, { gen: 1 });
+    sandbox.emit('stream', { name: 'stdout', text: 'a thread of it' }, cell.msgId, { gen: 2 });
+    await until(() => events.at(-1)?.msg_type === 'stream');
+    assert.equal(events.filter((event) => event.msg_type === 'stream' && event.content.text === 'a late one').length, 0);
+  });
+
+  it('goes on behind garbage, and tells the cell that lost output, once', async () => {
+    const sandbox = new FakeSandbox();
+    const { session, events } = start(sandbox);
+    sandbox.run = async (request) => {
+      await Promise.resolve();
+      const msgId = request.header.msg_id;
+      sandbox.raw('no JSON\n{"seq":\n[]\n' + 'x'.repeat(2 ** 21) + '\n');
+      for (const text of [1, 2]) sandbox.emit('stream', { name: 'stdout', text: text as unknown as string }, msgId);
+      sandbox.emit('stream', { name: 'stdout', text: 'fine' }, msgId);
+      sandbox.emit('stream', { name: 'stdout', text: 'forged' }, msgId, { seq: 2 ** 50 });
+      return {};
+    };
+    assert.equal((await session.execute('a').reply).status, 'ok');
+    assert.equal((await session.execute('b').reply).status, 'ok');
+    assert.deepEqual(events.filter((event) => event.msg_type === 'notice').map((event) => event.content), [
+      { code: 'ProtocolViolation', params: { reason: 'text' } }, { code: 'ProtocolViolation', params: { reason: 'text' } },
+    ], 'one for each of the two cells');
+    assert.equal(events.filter((event) => event.msg_type === 'stream' && event.content.text === 'forged').length, 0);
+  });
+
+  it('ends a cell whose reply could not be read once the kernel is idle again', async () => {
+    const sandbox = new FakeSandbox();
+    const { session } = start(sandbox);
+    sandbox.run = (request) => {
+      sandbox.emit('execute_reply', { status: 'weird' } as never, request.header.msg_id);
+      sandbox.emit('status', { execution_state: 'idle' }, request.header.msg_id);
+      return new Promise(() => undefined);
+    };
+    assert.equal(code(await session.execute('a').reply), 'ProtocolViolation');
+  });
+
+  it('asks again for cells whose reply may lie in a gap of the log', async () => {
+    const sandbox = new FakeSandbox();
+    let finish: () => void = () => undefined;
+    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    const { session, events } = start(sandbox);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.away = new SandboxError('EngineSilent');
+    sandbox.cut();
+    finish();
+    await until(() => (sandbox.log.at(-1) ?? '').includes('execute_reply'));
+    const to = sandbox.log.length;
+    for (let i = 0; i < to; i += 1) sandbox.log[i] = '';
+    sandbox.log[to - 1] = JSON.stringify({ seq: to, kernel: 'main', gen: 1, t: 1, channel: 'control', msg_type: 'gap', parent_header: { msg_id: '' }, content: { from: 1, to, bytes: 5 }, metadata: {}, buffers: [] });
+    sandbox.away = undefined;
+    assert.equal((await cell.reply).status, 'ok');
+    assert.equal(sandbox.ran.length, 1);
+    assert.equal(events.filter((event) => event.msg_type === 'gap').length, 1);
+  });
+
+  it('aborts what was not sent yet without asking anybody, the rest of its run with it', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.createDelay = 50;
+    const { session } = start(sandbox);
+    const [a, b] = [1, 2].map((i) => session.execute(`a${i}`, { metadata: { runId: 'r' } })) as [ReturnType<typeof session.execute>, ReturnType<typeof session.execute>];
+    const other = session.execute('other');
+    await session.interrupt(a.msgId);
+    assert.deepEqual([await a.reply, await b.reply].map((reply) => [reply.status, reply.failure?.params['reason']]), [['aborted', 'interrupt'], ['aborted', 'interrupt']]);
+    assert.equal((await other.reply).status, 'ok');
+    assert.deepEqual(sandbox.ran, ['other']);
+    await session.interrupt(a.msgId); // it is over: nothing to do
+  });
+
+  it('gives up on an interrupt and a reset at their deadlines, with a SandboxError', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.run = () => new Promise(() => undefined);
+    const { session } = start(sandbox, { interrupt: 40, reset: 40 });
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.deaf = true;
+    await assert.rejects(session.interrupt(cell.msgId), (error: SandboxError) => error.code === 'SandboxSilent' && error.params['operation'] === 'interrupt');
+    await assert.rejects(session.reset({ files: 'keep' }), (error: SandboxError) => error.code === 'SandboxSilent' && error.params['operation'] === 'reset');
+  });
+
+  it('completes when the kernel is idle, else says null', async () => {
+    const sandbox = new FakeSandbox();
+    const { session } = start(sandbox);
+    assert.equal(await session.complete('pri', 3), null, 'not ready yet');
+    await session.started;
+    assert.deepEqual(await session.complete('pri', 3), { matches: ['print'], start: 0, end: 3 });
+    assert.equal(await session.complete('pri', 3, AbortSignal.abort()), null);
+    sandbox.deaf = true;
+    assert.equal(await session.complete('pri', 3), null);
+  });
+
+  it('settles a cell that the sandbox refuses', async () => {
+    const sandbox = new FakeSandbox();
+    const { session } = start(sandbox);
+    await session.started;
+    sandbox.run = (request) => {
+      sandbox.emit('refused', { code: 'ProtocolViolation', params: { reason: 'no such kernel' } }, request.header.msg_id, { seq: 0 });
+      return new Promise(() => undefined);
+    };
+    assert.deepEqual((await session.execute('a').reply).failure, { code: 'ProtocolViolation', params: { reason: 'no such kernel' } });
+  });
+
+  it('can be disposed of at any moment and twice; its container is removed and nothing is left open', async () => {
+    for (const moment of [0, 1, 5, 20, 40]) {
+      const sandbox = new FakeSandbox();
+      sandbox.createDelay = 15;
+      sandbox.run = () => new Promise(() => undefined);
+      const { session, states } = start(sandbox);
+      const cell = session.execute('a');
+      await new Promise((resolve) => setTimeout(resolve, moment));
+      await Promise.all([session.dispose(), session.dispose()]);
+      await session.dispose();
+      assert.equal((await cell.reply).status, 'aborted');
+      assert.equal(states.at(-1), 'disposed');
+      assert.equal(sandbox.removed.length, moment < 15 && sandbox.streams === 0 ? sandbox.removed.length : 1);
+      assert.equal(sandbox.listeners, 0);
+      assert.equal((await session.execute('b').reply).status, 'aborted');
+    }
+  });
+
+  it('tries again to remove, and never rejects for it', async () => {
+    const sandbox = new FakeSandbox();
+    const { session } = start(sandbox);
+    await session.started;
+    let tries = 0;
+    sandbox.remove = () => { tries += 1; return tries < 2 ? Promise.reject(new SandboxError('EngineSilent')) : Promise.resolve(); };
+    await session.dispose();
+    assert.equal(tries, 2);
+  });
+
+  it('is cancelled by its signal until it has started', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.createDelay = 20;
+    const cancel = new AbortController();
+    const { session } = start(sandbox, {}, cancel.signal);
+    const cell = session.execute('a');
+    cancel.abort();
+    assert.equal(code(await cell.reply), 'Cancelled');
+    const late = new AbortController();
+    const second = start(new FakeSandbox(), {}, late.signal);
+    await second.session.started;
+    late.abort();
+    assert.equal((await second.session.execute('a').reply).status, 'ok');
+  });
+});

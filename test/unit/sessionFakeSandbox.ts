@@ -1,0 +1,215 @@
+import { Duplex, PassThrough } from 'node:stream';
+import type { Engine, EngineInfo, ExecStream, LifeEvent, SandboxSpecification, SandboxState } from '../../src/engine/engine';
+import { SandboxError } from '../../src/protocol/errors';
+import { LineSplitter } from '../../src/protocol/lines';
+import type { Command, EventContents, EventType } from '../../src/protocol/messages';
+
+/** How a stream ends before its time: after so many bytes to or from the host, in the middle of a line or not. */
+export interface Fault { up: number; down: number }
+
+/**
+ * An engine with one sandbox that keeps the rules of `src/protocol/README.md`: one log, `accepted` before anything runs, an id
+ * is obeyed once, a new stream of a host supersedes the old. Cells do what `run` says. Only what a session can see of it.
+ */
+export class FakeSandbox implements Engine {
+  readonly info: EngineInfo = { product: 'unknown', version: '', apiVersion: '', endpoint: 'fake', cpus: 2, memory: 0, seccomp: true, capabilities: { update: false, tmpfsUid: true } };
+  /** Lines of the log; the event `seq` is at `seq - 1`. */
+  readonly log: string[] = [];
+  /** Codes in the order in which they ran. */
+  readonly ran: string[] = [];
+  readonly removed: string[] = [];
+  specification: SandboxSpecification | undefined;
+  state: SandboxState | null = { running: true, paused: false, exitCode: null };
+  boot = 'boot1';
+  gen = 1;
+  streams = 0;
+  /** Asked for each stream. */
+  fault: () => Fault = () => ({ up: Infinity, down: Infinity });
+  /** Set: openStream says this instead of a relay. */
+  plainText: string | undefined;
+  createDelay = 0;
+  createFails: SandboxError | undefined;
+  /** The engine answers nothing but this. */
+  away: SandboxError | undefined;
+  /** Answers nothing, as one that is paused or stuck. */
+  deaf = false;
+  readonly #listeners = new Set<(event: LifeEvent) => void>();
+  readonly #accepted = new Map<string, string>();
+  readonly #queue: Command<'execute_request'>[] = [];
+  #running: Command<'execute_request'> | undefined;
+  #host: FakeHost | undefined;
+
+  /** What a cell does: emits events and resolves with its reply. */
+  run = async (request: Command<'execute_request'>): Promise<Partial<EventContents['execute_reply']>> => {
+    this.emit('stream', { name: 'stdout', text: `${request.content.code}\n` }, request.header.msg_id);
+    await new Promise((resolve) => setImmediate(resolve));
+    return {};
+  };
+
+  async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
+    this.specification = specification;
+    await new Promise((resolve) => setTimeout(resolve, this.createDelay));
+    if (signal?.aborted) throw new SandboxError('Cancelled');
+    if (this.createFails) throw this.createFails;
+    return 'container1';
+  }
+
+  async openStream(): Promise<ExecStream> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.away) throw this.away;
+    if (!this.state?.running) throw new SandboxError('EngineFailed', { reason: 'is not running' });
+    this.streams += 1;
+    const host = new FakeHost(this.fault(), (line) => { this.#onLine(host, line); });
+    if (this.plainText !== undefined) {
+      host.stream.push(this.plainText);
+      host.stream.push(null);
+    }
+    return host;
+  }
+
+  async inspect(): Promise<SandboxState | null> {
+    await Promise.resolve();
+    if (this.away) throw this.away;
+    return this.state;
+  }
+
+  onLifeEvent(listener: (event: LifeEvent) => void): { dispose(): void } {
+    this.#listeners.add(listener);
+    return { dispose: () => { this.#listeners.delete(listener); } };
+  }
+
+  async remove(id: string): Promise<void> {
+    await Promise.resolve();
+    this.removed.push(id);
+    this.state = null;
+    this.#host?.destroy();
+  }
+
+  logs(): Promise<string> { return Promise.resolve('the last words'); }
+  ensureImage(): Promise<string> { return Promise.resolve('image'); }
+  usedUids(): Promise<Set<number>> { return Promise.resolve(new Set()); }
+  dispose(): void { /* nothing is open */ }
+
+  get listeners(): number { return this.#listeners.size; }
+
+  life(action: LifeEvent['action'], exitCode: number | null = null): void {
+    for (const listener of [...this.#listeners]) listener({ sandboxId: this.specification?.sandboxId ?? '', action, exitCode });
+  }
+
+  cut(): void { this.#host?.destroy(); }
+
+  /** Raw bytes to the host, as a hostile sandbox may send them. */
+  raw(bytes: string): void { this.#host?.send(bytes); }
+
+  emit<T extends EventType>(type: T, content: EventContents[T], msgId = '', more: { gen?: number; seq?: number } = {}): void {
+    const seq = more.seq ?? this.log.length + 1;
+    const line = JSON.stringify({
+      seq, kernel: 'main', gen: more.gen ?? this.gen, t: 1, channel: 'iopub', msg_type: type, parent_header: { msg_id: msgId }, content, metadata: {}, buffers: [],
+    });
+    if (more.seq === undefined) this.log.push(line);
+    this.#host?.send(`${line}\n`);
+  }
+
+  #onLine(host: FakeHost, line: string): void {
+    if (this.deaf) return;
+    const message = JSON.parse(line) as Command;
+    const { msg_id: msgId, msg_type: type } = message.header;
+    if (type === 'follow_request') {
+      const { after, boot } = (message as Command<'follow_request'>).content;
+      if (this.#host !== host) this.#host?.destroy();
+      this.#host = host;
+      this.emit('hello', {
+        boot: this.boot, protocol: 1, runner: '0', python: '3', ipython: '9', first: 1, last: this.log.length, writer: true,
+        kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0 } },
+      }, msgId, { seq: 0 });
+      for (const logged of this.log.slice(boot === this.boot ? after : 0)) host.send(`${logged}\n`);
+    } else if (type === 'ping') this.emit('pong', {}, msgId, { seq: 0 });
+    else if (type === 'complete_request') {
+      this.emit('complete_reply', { status: this.#running ? 'busy' : 'ok', matches: ['print'], cursor_start: 0, cursor_end: 3, metadata: {} }, msgId, { seq: 0 });
+    } else if (this.#accepted.has(msgId)) {
+      this.emit('accepted', { msg_type: type }, msgId, { seq: 0 });
+      const reply = this.#accepted.get(msgId);
+      if (reply) host.send(reply);
+    } else {
+      this.#accepted.set(msgId, '');
+      this.emit('accepted', { msg_type: type }, msgId);
+      this.#obey(message);
+    }
+  }
+
+  #obey(message: Command): void {
+    const msgId = message.header.msg_id;
+    switch (message.header.msg_type) {
+      case 'execute_request':
+        this.#queue.push(message as Command<'execute_request'>);
+        if (!this.#running) void this.#work();
+        return;
+      case 'interrupt_request': this.emit('interrupt_reply', { status: 'ok', step: 'interrupt' }, msgId); return;
+      case 'reset_request':
+        for (const cell of this.#queue.splice(0)) this.#reply(cell, { status: 'aborted', failure: { code: 'Aborted', params: { reason: 'reset' } } });
+        this.gen += 1;
+        this.emit('reset_reply', { status: 'ok' }, msgId);
+        return;
+      case 'shutdown_request': this.emit('shutdown_reply', { status: 'ok' }, msgId); this.#host?.destroy(); return;
+      default:
+    }
+  }
+
+  async #work(): Promise<void> {
+    while ((this.#running = this.#queue.shift())) {
+      const cell = this.#running;
+      this.emit('execute_input', { code: cell.content.code, execution_count: this.ran.length + 1 }, cell.header.msg_id);
+      this.ran.push(cell.content.code);
+      this.#reply(cell, await this.run(cell));
+    }
+  }
+
+  #reply(cell: Command, reply: Partial<EventContents['execute_reply']>): void {
+    const content: EventContents['execute_reply'] = {
+      status: 'ok', execution_count: this.ran.length, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {}, ...reply,
+    };
+    const msgId = cell.header.msg_id;
+    this.emit('execute_reply', content, msgId);
+    this.#accepted.set(msgId, (this.log.at(-1) ?? '').replace(/^{"seq":\d+/, '{"seq":0') + '\n');
+  }
+}
+
+/** One exec stream, as a pair of pipes that a fault may cut at any byte. */
+class FakeHost implements ExecStream {
+  readonly stderr = new PassThrough();
+  readonly stream: Duplex;
+  #down: number;
+  #up: number;
+
+  constructor(fault: Fault, onLine: (line: string) => void) {
+    this.#down = fault.down;
+    this.#up = fault.up;
+    const lines = new LineSplitter({ line: onLine, tooLong: () => undefined });
+    this.stream = new Duplex({
+      read: () => undefined,
+      write: (chunk: Buffer, _encoding, done) => {
+        const arrives = chunk.subarray(0, Math.max(0, this.#up));
+        this.#up -= chunk.length;
+        lines.push(arrives);
+        if (this.#up < 0) this.#end();
+        done();
+      },
+    });
+  }
+
+  send(text: string): void {
+    if (this.#down < 0 || this.stream.destroyed) return;
+    const bytes = Buffer.from(text);
+    this.stream.push(bytes.subarray(0, this.#down === Infinity ? bytes.length : this.#down));
+    this.#down -= bytes.length;
+    if (this.#down < 0) this.#end();
+  }
+
+  destroy(): void { this.stream.destroy(); }
+
+  #end(): void {
+    this.#down = -1;
+    this.#up = -1;
+    if (!this.stream.destroyed) this.stream.push(null);
+  }
+}
