@@ -1,9 +1,9 @@
 """A real, hardened container, made by the extension's own engine room (``container-server.ts``)."""
 
 import json
-import os
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from sandbox import ROOT, Stream
@@ -38,25 +38,47 @@ def server():
     return _server
 
 
+def docker(*words, data=None, check=True):
+    return subprocess.run(["docker", *words], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=check).stdout.decode().strip()
+
+
 class ContainerPlace:
     home = Path("/sandbox")
     queue = Path("/sandbox/.interactive")
 
-    def __init__(self, image, **options):
-        answer = server().ask(do="create", image=image, options=options)
-        self.id, self.python, self.user = answer["id"], answer["python"], answer["user"]
+    def __init__(self, image, no_inotify=False, **options):
+        self.python = json.loads(docker("inspect", "-f", "{{json .Config.Entrypoint}}", image))[0]
+        self.eater = None
+        if no_inotify:
+            options["uid"] = 60123
+            self.eater = _eat_inotify(image, self.python, options["uid"])
+        self.id = server().ask(do="create", image=image, options=options)["id"]
 
     def attach(self, **options):
         return Stream(["docker", "exec", "-i", self.id, self.python, "-I", "/opt/sandboxed-ipython/relay.py"], **options)
 
     def sh(self, script, data=b"", check=True):
         """A shell script from outside, as the sandbox's own user; its stdout."""
-        done = subprocess.run(["docker", "exec", "-i", "-w", "/sandbox", self.id, "sh", "-c", script], input=data, stdout=subprocess.PIPE, timeout=60, check=check)
-        return done.stdout.decode()
+        return docker("exec", "-i", "-w", "/sandbox", self.id, "sh", "-c", script, data=data, check=check)
 
     def alive(self):
-        done = subprocess.run(["docker", "inspect", "-f", "{{.State.Running}}", self.id], capture_output=True, text=True, timeout=30, env=dict(os.environ))
-        return done.stdout.strip() == "true"
+        return docker("inspect", "-f", "{{.State.Running}}", self.id, check=False) == "true"
 
     def close(self):
         server().ask(do="remove", id=self.id)
+        if self.eater:
+            docker("rm", "-f", self.eater)
+
+
+def _eat_inotify(image, python, uid):
+    """A container that holds every inotify instance that ``uid`` may have, so that a sandbox of that uid gets none."""
+    script = (
+        "import ctypes, time\nlibc = ctypes.CDLL(None)\nn = 0\nwhile libc.inotify_init1(0) >= 0: n += 1\nprint('eaten', n, flush=True)\ntime.sleep(600)"
+    )
+    name = docker("run", "-d", "--network", "none", "--user", "%d:%d" % (uid, uid), "--ulimit", "nofile=65536", "--entrypoint", python, image, "-c", script)
+    give_up = time.monotonic() + 20
+    while "eaten" not in docker("logs", name):
+        if time.monotonic() > give_up:
+            raise RuntimeError("inotify instances could not be used up")
+        time.sleep(0.1)
+    return name

@@ -1,0 +1,85 @@
+/**
+ * The runner's tests in hardened containers: all of them on the oldest Python with IPython 8 and on the newest with IPython 9,
+ * a smoke on those between. Ends with `N passed, N failed, N skipped`.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { homedir } from 'node:os';
+
+const here = import.meta.dirname;
+const root = path.resolve(here, '../..');
+const cache = process.env.SANDBOXED_IPYTHON_CACHE ?? path.join(homedir(), '.cache', 'sandboxed-ipython-dev');
+const bases = JSON.parse(process.env.SANDBOXED_IPYTHON_TEST_BASES ?? '{}');
+const base = (suite) => bases[suite] ?? `sandboxed-ipython-base:${suite}`;
+
+/** Which IPython a Python can have decides the rest: 3.9 ends at IPython 8, 3.14 begins with 9. */
+const RUNS = [
+  { suite: 'bullseye', title: 'Python 3.9, IPython 8', marks: '' },
+  { suite: 'forky', title: 'Python 3.14, IPython 9', marks: '' },
+  { suite: 'bookworm', title: 'Python 3.11', marks: 'smoke' },
+  { suite: 'trixie', title: 'Python 3.13', marks: 'smoke' },
+];
+
+/** pytest of its own, outside the checkout. @returns {string} its interpreter */
+function pytestEnvironment() {
+  const folder = path.join(cache, 'pytest');
+  const python = path.join(folder, 'bin', 'python');
+  const works = () => existsSync(python) && spawnSync(python, ['-c', 'import pytest'], { timeout: 60_000 }).status === 0;
+  if (!works()) {
+    mkdirSync(cache, { recursive: true });
+    for (const [command, ...words] of [['python3', '-m', 'venv', '--clear', folder], [python, '-m', 'pip', 'install', '--quiet', 'pytest>=8,<10']]) {
+      const { status } = spawnSync(command, words, { stdio: 'inherit', timeout: 300_000 });
+      if (status !== 0) throw new Error(`${command} ${words.join(' ')} failed`);
+    }
+  }
+  return python;
+}
+
+/** @returns {Promise<string>} the derived image for a base, with matplotlib for the plots */
+function derivedImage(reference) {
+  return new Promise((resolve, reject) => {
+    const server = spawn(process.execPath, [path.join(root, 'out/test/runner/container-server.js')], { stdio: ['pipe', 'pipe', 'inherit'] });
+    createInterface({ input: server.stdout }).once('line', (line) => {
+      const { image, error } = JSON.parse(line);
+      if (error) reject(new Error(error)); else resolve(image);
+      server.stdin.end();
+    });
+    server.once('error', reject);
+    server.once('exit', (code) => { reject(new Error(`the container server ended with ${code}`)); });
+    server.stdin.write(`${JSON.stringify({ do: 'image', base: reference, packages: ['matplotlib'] })}\n`);
+  });
+}
+
+/** @returns {Promise<{passed: number, failed: number, skipped: number}>} */
+function pytest(python, image, marks) {
+  return new Promise((resolve) => {
+    const words = ['-m', 'pytest', '-q', '--no-header', '-p', 'no:cacheprovider', '--tb=short', '--color=no', ...(marks ? ['-m', marks] : []), ...process.argv.slice(2), here];
+    const child = spawn(python, words, { cwd: root, env: { ...process.env, SANDBOX_IMAGE: image, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['ignore', 'pipe', 'inherit'] });
+    let last = '';
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      console.log(line);
+      if (/\d+ (passed|failed|error|skipped)/.test(line)) last = line;
+    });
+    child.once('exit', () => {
+      const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(last)?.[1] ?? 0);
+      const sums = { passed: count('passed'), failed: count('failed') + count('errors?'), skipped: count('skipped') };
+      if (sums.passed + sums.failed === 0) sums.failed = 1;
+      resolve(sums);
+    });
+  });
+}
+
+const python = pytestEnvironment();
+const sums = { passed: 0, failed: 0, skipped: 0 };
+for (const { suite, title, marks } of RUNS) {
+  console.log(`\n${title}${marks ? ` (${marks})` : ''}`);
+  const result = await derivedImage(base(suite)).then((image) => pytest(python, image, marks), (error) => {
+    console.log(String(error));
+    return { passed: 0, failed: 1, skipped: 0 };
+  });
+  for (const key of Object.keys(sums)) sums[key] += result[key];
+}
+console.log(`${sums.passed} passed, ${sums.failed} failed, ${sums.skipped} skipped`);
+process.exit(sums.failed === 0 ? 0 : 1);
