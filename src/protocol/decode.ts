@@ -5,7 +5,7 @@ import {
 import type { Channel, ChunkContent, EventContents, EventOf, EventType, ExecuteReply, ExecutionState, SandboxEvent } from './messages';
 
 /** Where a `chunk` stood in the log; the message it completes gets the place of its last chunk. */
-export type ChunkPlace = Pick<EventOf<EventType>, 'seq' | 'kernel' | 'gen' | 't'>;
+export type ChunkPlace = Pick<EventOf<EventType>, 'seq' | 'kernel' | 'gen' | 't' | 'channel'>;
 
 /** What one line from a sandbox is. `seq` is told wherever it could be read, as the log goes on behind a bad line. */
 export type Decoded =
@@ -101,7 +101,9 @@ export function decodeLine(line: string): Decoded {
 export function decodeEvent(value: unknown): Decoded {
   return guarded(value, () => {
     const raw = fields(value, 'event');
-    const place = { seq: count(raw['seq'], 'seq'), kernel: id(raw['kernel'], 'kernel'), gen: count(raw['gen'], 'gen'), t: number(raw['t'], 't') };
+    const place = {
+      seq: count(raw['seq'], 'seq'), kernel: id(raw['kernel'], 'kernel'), gen: count(raw['gen'], 'gen'), t: number(raw['t'], 't'), channel: channel(raw['channel'], 'channel'),
+    };
     if (raw['msg_type'] !== 'chunk') return message(place, raw);
     const chunk = fields(raw['content'], 'content');
     return {
@@ -122,7 +124,7 @@ function message(place: ChunkPlace, raw: Fields): Decoded {
   if (!isEventType(type)) return { kind: 'unknown', seq: place.seq, msgType: name(type, 'msg_type') };
   const event: EventOf<EventType> = {
     seq: place.seq, kernel: place.kernel, gen: place.gen, t: place.t,
-    channel: channel(raw['channel'], 'channel'), msg_type: type,
+    channel: place.channel, msg_type: type,
     parent_header: { msg_id: idOrEmpty(fields(raw['parent_header'], 'parent_header')['msg_id'], 'parent_header.msg_id') },
     content: CONTENT[type](fields(raw['content'], 'content')),
     metadata: json(raw['metadata'] ?? {}, 'metadata'), buffers: list(raw['buffers'] ?? [], 'buffers', text),

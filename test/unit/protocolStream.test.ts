@@ -113,7 +113,7 @@ describe('chunks', () => {
 });
 
 describe('what comes out of a sandbox', () => {
-  const place = { seq: 1, kernel: 'main', gen: 1, t: 0 };
+  const place = { seq: 1, kernel: 'main', gen: 1, t: 0, channel: 'iopub' as const };
   const envelope = (msg_type: string, content: unknown, more = {}) =>
     JSON.stringify({ ...place, channel: 'iopub', msg_type, parent_header: { msg_id: 'm1' }, content, metadata: {}, buffers: [], ...more });
   const decoded = (line: string) => {
@@ -188,7 +188,7 @@ describe('what comes out of a sandbox', () => {
       }
       const one = decodeLine(line);
       if (one.kind === 'event') JSON.stringify(one.event);
-      decodeAssembled({ seq: 1, kernel: 'main', gen: 1, t: 0 }, line);
+      decodeAssembled(place, line);
     }
   });
 
