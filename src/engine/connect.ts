@@ -17,12 +17,16 @@ export interface ConnectOptions extends Machine {
 
 /**
  * Connects to the first engine that answers. Keeps nothing when it fails: call again to try again.
- * @throws SandboxError `EngineNotFound {tried, reason?}`, `EngineDenied {endpoint}`, `EngineTooOld {endpoint, apiVersion, required}`,
+ * @throws SandboxError `EngineNotFound {tried, reason?}`, `EngineDenied {endpoint}`, `EngineTooOld {endpoint, version, apiVersion, required}`,
  * `EngineSilent {endpoint, request, timeout}`, `EngineFailed`, `Cancelled`; of several endpoints the failure that says most
  */
 export async function connectEngine(options: ConnectOptions): Promise<Engine> {
+  return connectToFirst(endpointCandidates(options), options);
+}
+
+/** The first of the endpoints that answers, as {@link connectEngine}. */
+export async function connectToFirst(candidates: readonly Endpoint[], options: Pick<ConnectOptions, 'env' | 'log' | 'signal'>): Promise<Engine> {
   const log = options.log ?? silentLog;
-  const candidates = endpointCandidates(options);
   const failures: SandboxError[] = [];
   for (const endpoint of candidates) {
     try {
@@ -45,7 +49,7 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
 const pick = (params: SandboxError['params'] | undefined): { reason?: string | number | boolean } =>
   params?.['reason'] === undefined ? {} : { reason: params['reason'] };
 
-async function connectTo(endpoint: Endpoint, { env, signal }: ConnectOptions, log: Log): Promise<Engine> {
+async function connectTo(endpoint: Endpoint, { env, signal }: Pick<ConnectOptions, 'env' | 'signal'>, log: Log): Promise<Engine> {
   const requests = new Requests(endpoint.label, log);
   const docker = client(endpoint);
   const probe = docker as unknown as Probe;
@@ -55,7 +59,7 @@ async function connectTo(endpoint: Endpoint, { env, signal }: ConnectOptions, lo
       throw new SandboxError('EngineFailed', { endpoint: endpoint.label, request: 'version', status: 200, reason: 'the answer is not that of a container engine' });
     }
     if (isOlder(version.ApiVersion, MIN_API_VERSION)) {
-      throw new SandboxError('EngineTooOld', { endpoint: endpoint.label, apiVersion: version.ApiVersion, required: MIN_API_VERSION });
+      throw new SandboxError('EngineTooOld', { endpoint: endpoint.label, version: version.Version, apiVersion: version.ApiVersion, required: MIN_API_VERSION });
     }
     const machine = await requests.run('info', (abortSignal) => probe.info({ abortSignal }), { signal });
     const product = productOf(version);

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import type { ContainerInspectInfo } from 'dockerode';
+import type { SandboxSpecification } from '../../src/engine/engine';
+import { checkLimits } from '../../src/engine/limits';
+import { containerOptions, writableSizes } from '../../src/engine/specification';
+import { isSandboxError } from '../../src/protocol/errors';
+
+const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
+const specification: SandboxSpecification = {
+  sandboxId: 'abc', owner: 'me', notebookHint: 'file:///n.ipynb', image: 'image:1', uid: 20_123, memory: GIB, cpus: 2, pids: 512,
+  logBudget: 64 * MIB, maxOutput: 10 * MIB, historySize: 1000, pollInterval: 0.1, lease: 1800,
+};
+const options = containerOptions(specification, { networkId: 'n1', engineCpus: 8, created: new Date(0) });
+
+describe('the specification of a sandbox', () => {
+  it('is a user of its own without capabilities, new privileges or a writable root', () => {
+    assert.equal(options.User, '20123:20123');
+    const asked = { CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'], ReadonlyRootfs: true, Privileged: false, Init: false };
+    assert.deepEqual({ ...options.HostConfig, ...asked }, options.HostConfig);
+    assert.ok(!('CapAdd' in options.HostConfig));
+  });
+
+  it('has memory without swap, and bounded processes, cores and files', () => {
+    const { Memory, MemorySwap, PidsLimit, NanoCpus, Ulimits } = options.HostConfig;
+    assert.deepEqual({ Memory, MemorySwap, PidsLimit, NanoCpus }, { Memory: GIB, MemorySwap: GIB, PidsLimit: 512, NanoCpus: 2e9 });
+    assert.deepEqual(Ulimits?.find(({ Name }) => Name === 'core'), { Name: 'core', Soft: 0, Hard: 0 });
+  });
+
+  it('asks for no more cores than the engine has', () => {
+    assert.equal(containerOptions({ ...specification, cpus: 4 }, { networkId: 'n', engineCpus: 1.5, created: new Date() }).HostConfig.NanoCpus, 1.5e9);
+  });
+
+  it('writes to sized tmpfs only, the queue to one of its own', () => {
+    assert.deepEqual(options.HostConfig.Tmpfs, {
+      '/sandbox': `rw,exec,nosuid,nodev,mode=1777,size=${GIB / 2}`,
+      '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${GIB / 4}`,
+      '/sandbox/.interactive': `rw,noexec,nosuid,nodev,mode=1777,size=${80 * MIB}`,
+    });
+    assert.equal(options.HostConfig.ShmSize, GIB / 4);
+  });
+
+  it('keeps the queue to an eighth of a small memory', () => {
+    assert.equal(writableSizes({ memory: 256 * MIB, logBudget: 64 * MIB }).queue, 48 * MIB);
+  });
+
+  it('takes no mount, no port and no environment from the host', () => {
+    for (const name of ['Binds', 'Mounts', 'VolumesFrom', 'Devices', 'PortBindings']) assert.ok(!(name in options.HostConfig), name);
+    assert.deepEqual(options.Env?.map((entry) => entry.split('=')[0]), ['HOME', 'USER', 'LOGNAME', 'LANG', 'MPLBACKEND']);
+  });
+
+  it('is labelled with what never changes, and nothing else', () => {
+    assert.deepEqual(options.Labels, {
+      'sandboxed-ipython.version': '1', 'sandboxed-ipython.sandbox': 'abc', 'sandboxed-ipython.owner': 'me',
+      'sandboxed-ipython.created': '1970-01-01T00:00:00.000Z', 'sandboxed-ipython.notebook': 'file:///n.ipynb',
+    });
+  });
+
+  it('tells the supervisor its limits on the command line', () => {
+    assert.deepEqual(options.Cmd, [
+      `--memory-limit=${GIB}`, `--log-budget=${64 * MIB}`, `--max-output=${10 * MIB}`, '--history-size=1000', '--poll-interval=0.1', '--lease=1800',
+    ]);
+  });
+});
+
+/** What an engine that obeyed would answer. */
+function answer(change: (info: ContainerInspectInfo) => void = () => undefined): ContainerInspectInfo {
+  const info = structuredClone({ Config: { User: options.User }, HostConfig: options.HostConfig, Mounts: [], NetworkSettings: { Networks: {} } }) as unknown as ContainerInspectInfo;
+  change(info);
+  return info;
+}
+
+describe('the limits read back from the engine', () => {
+  it('are accepted as they were asked for', () => {
+    checkLimits(options, answer());
+  });
+
+  it('are accepted in the words of an engine that counts quotas and lists capabilities', () => {
+    checkLimits(options, answer(({ HostConfig }) => Object.assign(HostConfig, { NanoCpus: 0, CpuQuota: 200_000, CpuPeriod: 100_000 })));
+    checkLimits(options, answer((info) => {
+      Object.assign(info, { EffectiveCaps: [] });
+      info.HostConfig.CapDrop = ['CAP_CHOWN'];
+    }));
+  });
+
+  const differences: Record<string, (info: ContainerInspectInfo) => void> = {
+    memory: ({ HostConfig }) => { HostConfig.Memory = 0; },
+    swap: ({ HostConfig }) => { HostConfig.MemorySwap = -1; },
+    pids: ({ HostConfig }) => { delete HostConfig.PidsLimit; },
+    cpus: ({ HostConfig }) => { HostConfig.NanoCpus = 0; },
+    readOnlyRoot: ({ HostConfig }) => { HostConfig.ReadonlyRootfs = false; },
+    privileged: ({ HostConfig }) => { HostConfig.Privileged = true; },
+    user: ({ Config }) => { Config.User = ''; },
+    noNewPrivileges: ({ HostConfig }) => { HostConfig.SecurityOpt = null; },
+    seccomp: ({ HostConfig }) => { HostConfig.SecurityOpt = ['no-new-privileges', 'seccomp=unconfined']; },
+    capabilities: ({ HostConfig }) => { HostConfig.CapAdd = ['NET_ADMIN']; },
+    mounts: ({ Mounts }) => { Mounts.push({ Type: 'volume', Source: 'x', Destination: '/data', Mode: '', RW: true, Propagation: '' }); },
+    devices: ({ HostConfig }) => { HostConfig.Devices = [{}]; },
+    networks: ({ NetworkSettings }) => { Object.assign(NetworkSettings.Networks, { bridge: {} }); },
+    networkNamespace: ({ HostConfig }) => { HostConfig.NetworkMode = 'host'; },
+    pidNamespace: ({ HostConfig }) => { HostConfig.PidMode = 'host'; },
+    ipcNamespace: ({ HostConfig }) => { HostConfig.IpcMode = 'host'; },
+    'tmpfs /tmp': ({ HostConfig }) => { HostConfig.Tmpfs = { ...HostConfig.Tmpfs, '/tmp': '' }; },
+    shm: ({ HostConfig }) => { HostConfig.ShmSize = 0; },
+    'ulimit core': ({ HostConfig }) => { HostConfig.Ulimits = []; },
+  };
+  for (const [limit, change] of Object.entries(differences)) {
+    it(`are refused if "${limit}" was not applied`, () => {
+      assert.throws(() => checkLimits(options, answer(change)), (error) => isSandboxError(error, 'LimitNotApplied') && error.params['limit'] === limit);
+    });
+  }
+});
