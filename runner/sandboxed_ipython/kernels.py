@@ -19,6 +19,8 @@ _CHANNELS = {
     "execute_input": "iopub", "stream": "iopub", "display_data": "iopub", "update_display_data": "iopub", "execute_result": "iopub",
     "error": "iopub", "clear_output": "iopub", "input_request": "stdin", "execute_reply": "shell",
 }
+#: Cells that may wait; a cell can drop commands without end, and each costs memory here.
+_MAX_QUEUE = 10_000
 #: Cells whose late output is still taken.
 _REMEMBERED_CELLS = 1000
 _OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result"))
@@ -57,6 +59,11 @@ class Kernel:
     @property
     def pid(self):
         return self._process.pid if self._process else 0
+
+    @property
+    def is_full(self):
+        """Whether something floods the queue."""
+        return len(self._queue) >= _MAX_QUEUE
 
     def knows(self, process):
         return process is self._process
@@ -212,7 +219,7 @@ class Kernel:
             return
         self._set_state("idle")
         for msg_id in self._resets:
-            self._log("control", "reset_reply", {"status": "ok"}, msg_id)
+            self._supervisor.finished(self._log("control", "reset_reply", {"status": "ok"}, msg_id))
         self._resets = []
         self._dispatch()
 
@@ -224,7 +231,7 @@ class Kernel:
             self._finish(cell, _error_reply(None, failure))
         self._queue.clear()
         for msg_id in self._resets:
-            self._log("control", "reset_reply", {"status": "error"}, msg_id)
+            self._supervisor.finished(self._log("control", "reset_reply", {"status": "error"}, msg_id))
         self._resets = []
 
     # ------------------------------------------------------------------------------------------------ cells
@@ -280,6 +287,7 @@ class Kernel:
             params = {"bytes": cell.dropped, "limit": self._supervisor.options.max_output}
             self._log("iopub", "notice", {"code": "OutputDropped", "params": params}, cell.msg_id)
         event = self._log("shell", "execute_reply", reply, cell.msg_id)
+        self._supervisor.finished(event)
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
 
     def _abort(self, cell, reason):

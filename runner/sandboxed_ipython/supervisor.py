@@ -27,6 +27,8 @@ _REMEMBERED = 20_000
 #: Seconds after which a spare is forked once a kernel is there.
 _SPARE_DELAY = 0.4
 _MAX_FAILED_STARTS = 5
+#: Seconds between two clearings of a full queue.
+_ROOM_PAUSE = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP)
 
 
@@ -47,6 +49,7 @@ class Supervisor:
         self._spare_timer = None
         self._failed_starts = 0
         self._lease = None
+        self._room_made = -_ROOM_PAUSE
         self.hosts = ()
         self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._make_room)
         self.kernels = {"main": Kernel("main", self)}
@@ -65,14 +68,14 @@ class Supervisor:
         self.hosts.pump()
         self.hosts.close()
 
-    def envelope(self, channel, kind, content, parent="", seq=0, kernel=None):
-        """An event without a place in the log yet (or, with its ``seq``, one that never gets one)."""
+    def envelope(self, channel, kind, content, parent="", seq=0, kernel=None, unlogged=False):
+        """An event without a place in the log yet; one that never gets one has its ``seq`` already."""
         kernel = kernel or self.kernels["main"]
         event = {
             "kernel": kernel.name, "gen": kernel.gen, "t": round(time.monotonic(), 6), "channel": channel, "msg_type": kind,
             "parent_header": {"msg_id": parent}, "content": content, "metadata": {}, "buffers": [],
         }
-        return dict(event, seq=seq) if seq or kind in _UNLOGGED else event
+        return dict(event, seq=seq) if unlogged or kind in _UNLOGGED else event
 
     # ------------------------------------------------------------------------------------------------ commands
 
@@ -94,7 +97,9 @@ class Supervisor:
             kernel.ask(command, host)
         elif not host.writer:
             host.refuse(msg_id, "another host is the writer")
-        elif self._accept(command, kernel):
+        elif not self._accept(command, kernel):
+            self._say_again(host, msg_id)
+        else:
             if kind == "execute_request":
                 # Through the queue like any other command; if a cell has filled that, it runs all the same.
                 if not self.queue.put(line):
@@ -134,8 +139,11 @@ class Supervisor:
                 self.queue.result(self._next_number(), error.msg_id, wire.dumps(self.envelope("control", "refused", failure, error.msg_id)))
             return
         known = self._accepted.get(command["header"]["msg_id"])
-        if known == "queued":
-            self._accepted[command["header"]["msg_id"]] = "taken"
+        if known is not None and known.queued:
+            known.queued = False
+        elif kernel.is_full:
+            log.warning("too many cells wait: a dropped command is refused")
+            return
         elif not self._accept(command, kernel):
             return
         if kind == "execute_request":
@@ -148,7 +156,7 @@ class Supervisor:
         msg_id, kind = command["header"]["msg_id"], command["header"]["msg_type"]
         if msg_id in self._accepted:
             return False
-        self._accepted[msg_id] = "queued" if kind == "execute_request" else "taken"
+        self._accepted[msg_id] = Accepted(kind)
         if len(self._accepted) > _REMEMBERED:
             self._accepted.popitem(last=False)
         event = self.envelope("control", "accepted", {"msg_type": kind}, msg_id, kernel=kernel)
@@ -157,8 +165,25 @@ class Supervisor:
         self.log.append(event)
         return True
 
+    def _say_again(self, host, msg_id):
+        """To the sender of a known id: that it is known, and how it ended; both may be gone from the log."""
+        known = self._accepted[msg_id]
+        host.answer(self.envelope("control", "accepted", {"msg_type": known.kind}, msg_id, unlogged=True))
+        if known.reply is not None:
+            host.answer(dict(known.reply, seq=0))
+
+    def finished(self, event):
+        """Remembers the last word on a command, without what may be long."""
+        known = self._accepted.get(event["parent_header"]["msg_id"])
+        if known is not None:
+            content = event["content"]
+            short = dict(content, traceback=[], payload=[]) if "traceback" in content else content
+            known.reply = dict(event, content=short)
+
     def _enqueue(self, command, kernel):
-        self._accepted[command["header"]["msg_id"]] = "taken"
+        known = self._accepted.get(command["header"]["msg_id"])
+        if known is not None:
+            known.queued = False
         kernel.enqueue(Cell(command, self._next_number()))
 
     def _obey(self, command, kernel):
@@ -167,7 +192,9 @@ class Supervisor:
             kernel.answer_prompt(content)
         elif kind == "interrupt_request":
             step = kernel.interrupt(content["msg_id"])
-            self.log.append(self.envelope("control", "interrupt_reply", {"status": "ok", "step": step}, msg_id, kernel=kernel))
+            reply = self.envelope("control", "interrupt_reply", {"status": "ok", "step": step}, msg_id, kernel=kernel)
+            self.log.append(reply)
+            self.finished(reply)
         elif kind == "reset_request":
             kernel.reset(msg_id, int(content["history_size"]))
             if content["files"] == "clear":
@@ -282,6 +309,10 @@ class Supervisor:
 
     def _make_room(self):
         """The queue's file system is full of what is not ours."""
+        now = time.monotonic()
+        if now < self._room_made + _ROOM_PAUSE:
+            return
+        self._room_made = now
         segments = os.path.join(self.options.queue, "events")
         self.queue.remove_foreign_files(os.path.join(segments, name) for name in self.log.file_names())
 
@@ -296,6 +327,17 @@ class Supervisor:
     def _on_lease_end(self):
         log.info("nobody has been here for %g s", self.options.lease)
         self.reactor.running = False
+
+
+class Accepted:
+    """What is remembered of a command: its type, whether its file is still to be picked up, the last word on it."""
+
+    __slots__ = ("kind", "queued", "reply")
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.queued = kind == "execute_request"
+        self.reply = None
 
 
 _UNLOGGED = frozenset(("hello", "pong", "gap", "refused", "complete_reply", "inspect_reply"))

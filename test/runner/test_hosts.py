@@ -46,6 +46,15 @@ def test_the_same_command_sent_twice_runs_once(sandbox):
     assert sandbox.run("n").result == "1"
 
 
+def test_the_sender_of_a_known_id_is_told_again_how_it_ended(sandbox):
+    cell = sandbox.run("1/0")
+    sandbox.send("1/0", cell.msg_id)
+    again = sandbox.stream.wait(lambda e: e["msg_type"] == "accepted" and e["parent_header"]["msg_id"] == cell.msg_id and e["seq"] == 0)
+    assert again["content"] == {"msg_type": "execute_request"}
+    reply = sandbox.stream.wait(lambda e: e["msg_type"] == "execute_reply" and e["seq"] == 0)
+    assert reply["parent_header"]["msg_id"] == cell.msg_id and reply["content"]["ename"] == "ZeroDivisionError"
+
+
 def test_one_host_is_the_writer_and_its_place_is_free_when_it_is_gone(new_sandbox):
     sandbox = new_sandbox()
     second = sandbox.attach()
