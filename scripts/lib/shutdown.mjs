@@ -32,11 +32,24 @@ export function shutDown() {
   return closing;
 }
 
+/** Whether what ends now ends because of us. */
+export const isShuttingDown = () => closing !== undefined;
+
 /** Ends this script, and all it started, when it is asked to end. */
 export function shutDownOnSignals() {
+  const end = (signal) => {
+    void shutDown().finally(() => process.exit(128 + constants.signals[signal]));
+  };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => {
-      void shutDown().finally(() => process.exit(128 + constants.signals[signal]));
-    });
+    process.on(signal, end);
+  }
+  if (process.env.npm_lifecycle_event) {
+    // npm passes a signal on to the shell that it runs scripts in, and that one dies of it without a word to us
+    const shell = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== shell) {
+        end('SIGTERM');
+      }
+    }, 500).unref();
   }
 }

@@ -57,6 +57,8 @@ const KEPT_LOG = 100_000;
 export class CodeServer {
   /** What the server printed, its end. */
   log = '';
+  /** Resolves when the server is gone, for whatever reason. */
+  readonly exited: Promise<void>;
   #ended: string | undefined;
 
   private constructor(
@@ -68,8 +70,14 @@ export class CodeServer {
     for (const stream of [process.stdout, process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => { this.log = (this.log + text).slice(-KEPT_LOG); });
     }
-    process.once('error', (error) => { this.#ended = error.message; });
-    process.once('exit', (code, signal) => { this.#ended ??= `code-server ended (${signal ?? code})`; });
+    this.exited = new Promise((resolve) => {
+      const end = (why: string) => {
+        this.#ended ??= why;
+        resolve();
+      };
+      process.once('error', (error) => end(error.message));
+      process.once('exit', (code, signal) => end(`code-server ended (${signal ?? code})`));
+    });
   }
 
   static async start(options: CodeServerOptions = {}): Promise<CodeServer> {
@@ -132,9 +140,8 @@ export class CodeServer {
 
   /** Ends the server and its extension hosts, and removes what was temporary. May be called twice. */
   async stop(): Promise<void> {
-    const gone = this.#ended === undefined ? new Promise((resolve) => this.process.once('exit', resolve)) : undefined;
     signalGroup(this.process, 'SIGTERM');
-    await Promise.race([gone, sleep(3_000, undefined, { ref: false })]);
+    await Promise.race([this.exited, sleep(3_000, undefined, { ref: false })]);
     signalGroup(this.process, 'SIGKILL');
     if (this.temporary !== undefined) {
       fs.rmSync(this.temporary, { recursive: true, force: true, maxRetries: 5 });

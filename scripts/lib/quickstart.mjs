@@ -1,0 +1,101 @@
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { baseImage, canBuildBases, ensureBaseImage, hasImage } from './base-images.mjs';
+import { importTypeScript } from './bundle.mjs';
+import { ensureCodeServer } from './code-server.mjs';
+import { findDesktop, openDesktop } from './desktop.mjs';
+import { ensureEngine } from './engine.mjs';
+import { Failure } from './failure.mjs';
+import { openGate } from './gate.mjs';
+import { say, step } from './log.mjs';
+import { ROOT, cacheDir } from './paths.mjs';
+import { isShuttingDown, onShutdown } from './shutdown.mjs';
+import { findCommand, start, tail } from './tools.mjs';
+import { manifest, packageExtension } from './vsix.mjs';
+
+const EXAMPLES = path.join(ROOT, 'examples');
+const NOTEBOOK = 'quickstart.ipynb';
+const OPENER = path.join(import.meta.dirname, 'opener');
+const IMAGE_SETTING = 'sandboxedIPython.image';
+
+/**
+ * Shows the extension at work on a copy of the examples, in the desktop VS Code or, without one, in the browser.
+ * @param {{ open: boolean, port: number }} options `open`: show a window; else only serve it
+ * @returns {Promise<void>} when the window, or the server, has ended
+ */
+export async function startQuickstart({ open, port }) {
+  if (!existsSync(path.join(EXAMPLES, NOTEBOOK))) {
+    throw new Failure(`examples/${NOTEBOOK} is missing.`);
+  }
+  const desktop = open ? findDesktop() : undefined;
+  const folder = mkdtempSync(path.join(cacheDir('start'), 'window-'));
+  onShutdown('the window’s folder', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const vsix = path.join(folder, 'extension.vsix');
+  const [settings, home] = await Promise.all([
+    ensureEngine().then(imageSettings),
+    desktop ? undefined : ensureCodeServer(),
+    step('packed the extension', () => packageExtension(vsix)),
+  ]);
+  if (desktop) {
+    const workspace = path.join(folder, 'workspace');
+    cpSync(EXAMPLES, workspace, { recursive: true });
+    say('opening VS Code; this ends when its window is closed');
+    await openDesktop(desktop, { folder, vsix, opener: OPENER, workspace, notebook: path.join(workspace, NOTEBOOK), settings });
+  } else {
+    await serve({ home, folder, vsix, settings, open, port });
+  }
+}
+
+/**
+ * The published default image, which the extension pulls when it is absent; on a machine where a base can be made
+ * from Debian's packages, that base unless the default is already there.
+ */
+async function imageSettings() {
+  const standard = [manifest().contributes?.configuration ?? []].flat()
+    .map((section) => section.properties?.[IMAGE_SETTING]?.default).find(Boolean);
+  if (!canBuildBases() || (standard && await hasImage(standard))) {
+    return {};
+  }
+  await ensureBaseImage('bookworm');
+  return { [IMAGE_SETTING]: baseImage('bookworm') };
+}
+
+async function serve({ home, folder, vsix, settings, open, port }) {
+  const { CodeServer } = await importTypeScript('test/support/codeServer.ts');
+  const socket = path.join(folder, 'server.sock');
+  const server = await CodeServer.start({
+    home,
+    dataDir: folder,
+    workspace: EXAMPLES,
+    vsix: [vsix],
+    extensionFolders: [OPENER],
+    machineSettings: settings,
+    env: { SANDBOXED_IPYTHON_OPEN: path.join(folder, 'workspace', NOTEBOOK) },
+    socket,
+  });
+  onShutdown('VS Code’s server', () => server.stop());
+  const gate = await openGate({
+    socketPath: socket,
+    port,
+    entry: `/?folder=${encodeURIComponent(server.workspace)}`,
+  });
+  onShutdown('the gate', gate.close);
+  say('VS Code shows a copy of the examples, which goes when this ends (Ctrl-C).');
+  console.log(`ready: ${gate.url}`);
+  if (open) {
+    openInBrowser(gate.url);
+  }
+  await server.exited;
+  if (!isShuttingDown()) {
+    throw new Failure(`VS Code’s server ended: ${server.ended}\n${tail(server.log)}`);
+  }
+}
+
+/** Tries to show the page; the address has been printed anyway. */
+function openInBrowser(url) {
+  const display = process.platform === 'darwin' || process.env.DISPLAY || process.env.WAYLAND_DISPLAY;
+  const opener = display && findCommand('open', 'xdg-open');
+  if (opener) {
+    start(opener, [url], { stdio: 'ignore' });
+  }
+}
