@@ -95,7 +95,9 @@ export class Connection {
       const lost = await this.#oneStream();
       if (this.#isClosed) return;
       if (this.#attachedAt > 0 && performance.now() - this.#attachedAt >= this.timing.stable) delay = first;
-      this.sink.trouble(await this.#reason(lost));
+      const reason = await this.#reason(lost);
+      if (this.#isClosed) return;
+      this.sink.trouble(reason);
       this.log.debug(`stream: ${lost.message}; again in ${delay} ms`);
       await sleep(delay, this.#wake.signal);
       delay = Math.min(2 * delay, longest);

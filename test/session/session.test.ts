@@ -91,7 +91,7 @@ describe('a session with a real sandbox', () => {
   }
 
   it('kills with the third press what swallows the others', async () => {
-    const { msgId, reply } = sandbox.session.execute('print("go")\nwhile True:\n  try:\n    while True: pass\n  except BaseException: print("no")');
+    const { msgId, reply } = sandbox.session.execute('print("go")\nwhile True:\n  try:\n    while True: sum(range(1000))\n  except BaseException: print("no")');
     await sandbox.printed(msgId, 'go');
     await sandbox.session.interrupt(msgId);
     await sandbox.printed(msgId, 'no');
@@ -142,7 +142,7 @@ describe('a session with a real sandbox', () => {
     assert.deepEqual(yielding.reply.failure, { code: 'TimedOut', params: { timeout: 1, killed: false } });
     assert.equal((await sandbox.run('kept')).result, '1');
     const started = performance.now();
-    const stubborn = await sandbox.run('while True:\n  try:\n    while True: pass\n  except BaseException: pass', { timeout: 1 });
+    const stubborn = await sandbox.run('while True:\n  try:\n    while True: sum(range(1000))\n  except BaseException: pass', { timeout: 1 });
     assert.deepEqual(stubborn.reply.failure, { code: 'TimedOut', params: { timeout: 1, killed: true } });
     assert.ok(performance.now() - started < 12_000);
     assert.equal((await sandbox.run('"kept" in globals()')).result, 'False');
@@ -168,9 +168,9 @@ describe('a session with a real sandbox', () => {
 
   it('brings 5 MB of HTML in one piece and 100,000 lines in order', async () => {
     const html = await sandbox.run('from IPython.display import HTML\nHTML("<b>ü</b>" * 625_000)', { timeout: 60 });
-    assert.equal(String(html.of('execute_result')[0]?.data['text/html']), '<b>ü</b>'.repeat(625_000));
+    assert.ok(String(html.of('execute_result')[0]?.data['text/html']) === '<b>ü</b>'.repeat(625_000), JSON.stringify(html.of('notice')));
     const lines = await sandbox.run('for i in range(100_000): print(i)');
-    assert.equal(lines.text(), Array.from({ length: 100_000 }, (_, i) => `${i}\n`).join(''));
+    assert.ok(lines.text() === Array.from({ length: 100_000 }, (_, i) => `${i}\n`).join(''), 'all lines in order');
   });
 
   it('bounds the output of a cell: a line of 200 MB costs the host little and the user is told', async () => {

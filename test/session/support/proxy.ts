@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+
+/** What happens to one connection: it is cut after so many bytes of either direction, pieces are halved and come late. */
+export interface Fault {
+  /** Bytes from the host to the engine after which the connection is gone. */
+  up: number;
+  /** Bytes from the engine to the host. */
+  down: number;
+  /** The longest that a piece is held back, in milliseconds. */
+  delay: number;
+  /** Pieces are cut in two that travel apart. */
+  halve: boolean;
+}
+export const NO_FAULT: Fault = { up: Infinity, down: Infinity, delay: 0, halve: false };
+
+/** A Unix socket before the engine's. Faults begin where a connection is upgraded to a raw stream: there the cells travel. */
+export class FaultProxy {
+  /** Asked for each raw stream. */
+  fault: () => Fault = () => NO_FAULT;
+  /** Raw streams that ended by a fault. */
+  cuts = 0;
+  readonly #server = net.createServer({ allowHalfOpen: true }, (client) => { this.#serve(client); });
+  readonly #open = new Set<net.Socket>();
+  #folder = '';
+
+  /** @param engineSocket where the engine listens @param below a seeded random number */
+  constructor(private readonly engineSocket: string, private readonly below: (limit: number) => number) {}
+
+  /** The value of DOCKER_HOST that leads through here. */
+  async listen(): Promise<string> {
+    this.#folder = await mkdtemp(path.join(os.tmpdir(), 'proxy-'));
+    const socket = path.join(this.#folder, 'engine.sock');
+    await new Promise<void>((resolve, reject) => { this.#server.once('error', reject).listen(socket, resolve); });
+    return `unix://${socket}`;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#open) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #serve(client: net.Socket): void {
+    const engine = net.connect({ path: this.engineSocket, allowHalfOpen: true });
+    const cut = () => { client.destroy(); engine.destroy(); };
+    const link: Link = { raw: undefined, cut: () => { this.cuts += 1; cut(); } };
+    for (const socket of [client, engine]) {
+      this.#open.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', cut);
+      socket.on('close', () => { this.#open.delete(socket); cut(); });
+    }
+    this.#pass(client, engine, link, 'up');
+    this.#pass(engine, client, link, 'down');
+  }
+
+  #pass(from: net.Socket, to: net.Socket, link: Link, way: 'up' | 'down'): void {
+    let queue = Promise.resolve();
+    let waiting = 0;
+    const later = (work: () => Promise<void> | void) => { queue = queue.then(work).catch(() => { from.destroy(); }); };
+    from.on('data', (chunk: Buffer) => {
+      // The engine's answer "101 UPGRADED" (or a hijacked "200") to an exec start makes both directions raw.
+      if (way === 'down' && link.raw === undefined && /^HTTP\/1\.1 (101 |200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream)/.test(chunk.toString('latin1', 0, 120))) link.raw = this.fault();
+      if (++waiting > 64) from.pause();
+      later(async () => {
+        await this.#forward(chunk, to, link, way);
+        if (--waiting < 32) from.resume();
+      });
+    });
+    from.on('end', () => { later(() => { to.end(); }); });
+  }
+
+  async #forward(chunk: Buffer, to: net.Socket, link: Link, way: 'up' | 'down'): Promise<void> {
+    const fault = link.raw;
+    if (!fault) {
+      to.write(chunk);
+      return;
+    }
+    const middle = fault.halve && chunk.length > 1 ? 1 + this.below(chunk.length - 1) : chunk.length;
+    for (const piece of [chunk.subarray(0, middle), chunk.subarray(middle)]) {
+      if (piece.length === 0 || to.destroyed) continue;
+      if (fault.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.below(fault.delay)));
+      const arrives = piece.subarray(0, Math.max(0, fault[way]));
+      fault[way] -= piece.length;
+      await new Promise<void>((resolve) => { if (!to.write(arrives, () => { resolve(); })) return; });
+      if (fault[way] < 0) {
+        link.cut();
+        return;
+      }
+    }
+  }
+}
+
+interface Link {
+  /** Set once the connection carries a raw stream. */
+  raw: Fault | undefined;
+  cut: () => void;
+}
