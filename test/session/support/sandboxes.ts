@@ -46,7 +46,10 @@ export class RanCell {
   text(name: 'stdout' | 'stderr' = 'stdout'): string { return this.of('stream').filter((one) => one.name === name).map((one) => one.text).join(''); }
 
   /** Of the last expression. */
-  get result(): string | undefined { return this.of('execute_result').map((one) => String(one.data['text/plain']))[0]; }
+  get result(): string | undefined {
+    const [result] = this.of('execute_result').map((one) => one.data['text/plain']);
+    return typeof result === 'string' ? result : undefined;
+  }
 }
 
 /** A session and everything that it told. */
