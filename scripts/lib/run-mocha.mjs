@@ -10,7 +10,6 @@ const [suite, seconds] = process.argv.slice(2);
 const mocha = new Mocha({
   ui: 'bdd',
   reporter: 'spec',
-  color: process.env.FORCE_COLOR === '1',
   timeout: Number(seconds) * 1000,
   slow: Number(seconds) * 500,
   forbidOnly: Boolean(process.env.CI),

@@ -74,7 +74,8 @@ async function runSuite(name, environment) {
 
 /** Lets a suite print as it goes, and says in `failed` how it ended if not well. */
 async function runToEnd(args, env, minutes) {
-  const child = start(process.execPath, args, { env: { FORCE_COLOR: process.stdout.isTTY ? '1' : '0', ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}; // a pipe stands between the suite and the terminal
+  const child = start(process.execPath, args, { env: { ...color, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
   let failed;
   child.stdout.setEncoding('utf8').on('data', (text) => {

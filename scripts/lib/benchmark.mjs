@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { step } from './log.mjs';
+import { cacheDir } from './paths.mjs';
+import { TestEnvironment } from './test-environment.mjs';
+import { run } from './tools.mjs';
+
+/** @param {readonly string[]} options for `bench/run.ts` */
+export async function runBenchmark(options) {
+  const environment = new TestEnvironment(new Set(['engine', 'bookworm', 'python']));
+  await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
+  const env = await environment.of(['engine', 'bookworm', 'python']);
+  const python = await ensureIpykernel();
+  await run(process.execPath, ['--enable-source-maps', 'out/bench/run.js', python, ...options], { deadline: 900_000, env: { ...process.env, ...env }, show: true });
+}
+
+/** A virtual environment with the peer, outside the checkout. Its interpreter. */
+async function ensureIpykernel() {
+  const folder = cacheDir('ipykernel');
+  const python = path.join(folder, 'bin', 'python');
+  const installed = path.join(folder, 'bin', 'jupyter-kernelspec');
+  if (!existsSync(installed)) {
+    await step('installed ipykernel', async () => {
+      await run('python3', ['-m', 'venv', '--clear', folder], { deadline: 120_000 });
+      await run(python, ['-m', 'pip', 'install', '--quiet', 'ipykernel', 'jupyter_client'], { deadline: 300_000 });
+    });
+  }
+  return python;
+}
