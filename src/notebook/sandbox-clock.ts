@@ -12,6 +12,6 @@ export class SandboxClock {
   /** Never before `earliest`, never in the future. */
   toLocal(seconds: number, earliest: number, now = Date.now()): number {
     if (!Number.isFinite(this.#offset) || seconds * 1000 + this.#offset < earliest) { this.#offset = now - seconds * 1000; }
-    return Math.min(Math.max(seconds * 1000 + this.#offset, earliest), now);
+    return Math.round(Math.min(Math.max(seconds * 1000 + this.#offset, earliest), now));
   }
 }

@@ -1,13 +1,22 @@
 import type * as vscode from 'vscode';
 import type { Log } from '../log';
 import type { Surroundings } from '../messages';
+import { emptyStream, foldText, textOf, type StreamText } from '../outputs/stream-text';
 import type { CellEdit, RunEdit } from '../outputs/types';
 import type { CellRun, Executions } from './executions';
 import { toItems, toNotebookOutput, toStreamItem } from './projection';
 import type { SandboxClock } from './sandbox-clock';
 
 /** The outputs of a run that may be named again, by the reducer's ids. */
-interface Written { run: CellRun; outputs: Map<number, vscode.NotebookCellOutput>; clearedAt: number }
+interface Written { run: CellRun; outputs: Map<number, Shown>; clearedAt: number }
+interface Shown {
+  readonly output: vscode.NotebookCellOutput;
+  /**
+   * The text of a stream whose output VS Code has not taken yet. When it takes an output and more items for it together,
+   * it tells extensions of those items twice: until then the whole text is sent.
+   */
+  fresh?: StreamText;
+}
 /** Within this time after our own clearing, an empty cell is our own doing. */
 const OWN_CLEAR_MS = 500;
 
@@ -63,19 +72,21 @@ export class Writer {
       case 'append': case 'replaceAll': {
         const output = toNotebookOutput(edit.output, this.surroundings);
         if (edit.kind === 'replaceAll') { outputs.clear(); }
-        outputs.set(edit.id, output);
-        this.#change(run, (execution, cell) => edit.kind === 'append' ? execution.appendOutput(output, cell) : execution.replaceOutput(output, cell));
+        const shown: Shown = edit.output.output_type === 'stream' ? { output, fresh: foldText(emptyStream, edit.output.text).stream } : { output };
+        outputs.set(edit.id, shown);
+        this.#change(run, (execution, cell) =>
+          (edit.kind === 'append' ? execution.appendOutput(output, cell) : execution.replaceOutput(output, cell)).then(() => { delete shown.fresh; }));
         return;
       }
       case 'appendText': case 'replaceText': {
-        const item = toStreamItem(edit.name, edit.text);
-        this.#changeOutput(written, edit.id, (execution, output) =>
-          edit.kind === 'appendText' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output));
+        const shown = outputs.get(edit.id);
+        if (shown !== undefined) { this.#text(run, shown, edit); }
         return;
       }
       case 'replace': {
         const items = 'data' in edit.output ? toItems(edit.output.data) : toNotebookOutput(edit.output, this.surroundings).items;
-        this.#changeOutput(written, edit.id, (execution, output) => execution.replaceOutputItems(items, output));
+        const shown = outputs.get(edit.id);
+        if (shown !== undefined) { this.#change(run, (execution) => execution.replaceOutputItems(items, shown.output)); }
         return;
       }
       case 'clear':
@@ -89,9 +100,16 @@ export class Writer {
     this.#change(written.run, (execution, cell) => execution.clearOutput(cell));
   }
 
-  #changeOutput({ run, outputs }: Written, id: number, change: (execution: vscode.NotebookCellExecution, output: vscode.NotebookCellOutput) => Thenable<void>): void {
-    const output = outputs.get(id);
-    if (output !== undefined) { this.#change(run, (execution) => change(execution, output)); }
+  #text(run: CellRun, shown: Shown, { kind, name, text }: Extract<CellEdit, { text: string }>): void {
+    const { output } = shown;
+    if (shown.fresh === undefined) {
+      const item = toStreamItem(name, text);
+      this.#change(run, (execution) => kind === 'appendText' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output));
+      return;
+    }
+    shown.fresh = foldText(kind === 'appendText' ? shown.fresh : emptyStream, text).stream;
+    const item = toStreamItem(name, textOf(shown.fresh));
+    this.#change(run, (execution) => execution.replaceOutputItems(item, output));
   }
 
   #change(run: CellRun, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>): void {

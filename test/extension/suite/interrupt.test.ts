@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { OpenNotebook, stub, until, useTestBase } from './support';
+
+const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
+const STUBBORN = 'import time\nwhile True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        print("no", flush=True)';
+
+describe('interrupt, restart, reset and prompts', () => {
+  before(useTestBase);
+  let notebook: OpenNotebook;
+  const open = async (...sources: Parameters<typeof OpenNotebook.of>) => (notebook = await OpenNotebook.of(...sources));
+  const command = (name: string, ...args: unknown[]) => vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...args);
+  afterEach(() => notebook.close());
+
+  it('the notebook\'s interrupt ends the running cell and what waits behind it; state is kept', async () => {
+    await open('x = 7', FOREVER, 'print("never")', 'x');
+    await notebook.run(0);
+    notebook.start(1, 3);
+    await notebook.running(1);
+    await vscode.commands.executeCommand('notebook.cancelExecution');
+    await Promise.all([notebook.ended(1), notebook.ended(2)]);
+    assert.match(notebook.text(1), /^KeyboardInterrupt/);
+    assert.equal(notebook.text(2), '');
+    await notebook.run(3);
+    assert.equal(notebook.text(3), '7');
+  });
+
+  it('a cell that swallows interrupts is ended by the third press, and says so', async () => {
+    await open(STUBBORN, '1');
+    notebook.start(0, 1);
+    await notebook.running(0);
+    for (const press of [1, 2]) {
+      await command('interruptKernel');
+      await until(`press ${press} was seen`, () => notebook.text(0).split('no\n').length > press);
+    }
+    await command('interruptKernel');
+    await notebook.ended(0);
+    assert.match(notebook.text(0), /Interrupted: .*variables are lost/);
+    await notebook.run(1);
+    assert.deepEqual([notebook.text(1), notebook.count(1)], ['1', 1]);
+  });
+
+  it('a cell over the time limit is interrupted and says which setting helps; the limit holds from the next cell on', async () => {
+    await open('x = 1', FOREVER, 'x');
+    await notebook.run(0);
+    const configuration = vscode.workspace.getConfiguration('sandboxedIPython');
+    await configuration.update('timeout', 1, vscode.ConfigurationTarget.Global);
+    try {
+      await notebook.run(1);
+    } finally {
+      await configuration.update('timeout', undefined, vscode.ConfigurationTarget.Global);
+    }
+    assert.match(notebook.text(1), /^KeyboardInterrupt[^]*TimedOut: The cell ran longer than 1 s .* sandboxedIPython\.timeout/);
+    await notebook.run(2);
+    assert.equal(notebook.text(2), '1');
+  });
+
+  it('"Reset Sandbox State" ends running and queued cells; names are gone and the count starts at 1', async () => {
+    await open('x = 7', FOREVER, 'print("never")', 'x');
+    await notebook.run(0);
+    notebook.start(1, 3);
+    await notebook.running(1);
+    await command('resetSandboxState');
+    await Promise.all([notebook.ended(1), notebook.ended(2)]);
+    assert.equal(notebook.success(1), false);
+    assert.match(notebook.text(1), /Aborted: Ended, because the kernel was restarted/);
+    assert.equal(notebook.text(2), '');
+    await notebook.run(3);
+    assert.match(notebook.text(3), /^NameError: name 'x' is not defined/);
+    assert.equal(notebook.count(3), 1);
+  });
+
+  it('"Restart Kernel" keeps files; both take the toolbar\'s argument and a Uri', async () => {
+    await open('open("kept.txt", "w").write("here"); x = 1', 'print(open("kept.txt").read(), "x" in globals())');
+    await notebook.run(0);
+    await command('restartKernel', { notebookEditor: { notebookUri: notebook.document.uri } });
+    await notebook.run(1);
+    assert.deepEqual([notebook.text(1), notebook.count(1)], ['here False\n', 1]);
+    await notebook.run(0);
+    await command('resetSandboxState', notebook.document.uri);
+    await notebook.run(1);
+    assert.deepEqual([notebook.text(1), notebook.count(1)], ['here False\n', 1]);
+  });
+
+  it('input() is asked in a box that names the cell, and its answer stays in the output', async () => {
+    await open('name = input("Name? ")\nprint("Hello", name)');
+    let asked: vscode.InputBoxOptions | undefined;
+    await stub('showInputBox', (options: vscode.InputBoxOptions) => {
+      asked = options;
+      return Promise.resolve('Ada');
+    }, () => notebook.run(0));
+    assert.equal(asked?.prompt, 'Name? ');
+    assert.match(asked.title ?? '', /^Cell \[1\] of /);
+    assert.equal(asked.password, false);
+    assert.equal(notebook.text(0), 'Name? Ada\nHello Ada\n');
+  });
+
+  it('getpass hides the answer, also in the output', async () => {
+    await open('from getpass import getpass\nprint(len(getpass("Key: ")))');
+    let password: boolean | undefined;
+    await stub('showInputBox', (options: vscode.InputBoxOptions) => {
+      password = options.password;
+      return Promise.resolve('secret');
+    }, () => notebook.run(0));
+    assert.equal(password, true);
+    assert.equal(notebook.text(0), 'Key: ········\n6\n');
+  });
+
+  it('Escape at a prompt interrupts the cell; a cell that ends takes its prompt with it', async () => {
+    await open('input("?")', 'input("again?")');
+    await stub('showInputBox', () => Promise.resolve(undefined), () => notebook.run(0));
+    assert.match(notebook.text(0), /KeyboardInterrupt/);
+    let closed = false;
+    let shown = false;
+    await stub('showInputBox', (_options: vscode.InputBoxOptions, token: vscode.CancellationToken) => {
+      shown = true;
+      return new Promise<undefined>((resolve) => token.onCancellationRequested(() => { closed = true; resolve(undefined); }));
+    }, async () => {
+      notebook.start(1, 2);
+      await until('the prompt', () => shown);
+      await command('interruptKernel');
+      await notebook.ended(1);
+      await until('the prompt is closed', () => closed);
+    });
+  });
+
+  it('a kernel that dies says how, and the next cell runs in a fresh one', async () => {
+    await open('import os; os._exit(3)', '"x" in globals()');
+    await notebook.run(0);
+    assert.match(notebook.text(0), /^KernelDied: Python ended with exit code 3\./);
+    await notebook.run(1);
+    assert.deepEqual([notebook.text(1), notebook.count(1)], ['False', 1]);
+  });
+
+  it('a notebook that is closed ends its cells', async () => {
+    await open(FOREVER);
+    notebook.start();
+    await notebook.running(0);
+    const other = await OpenNotebook.of('1');
+    await notebook.close();
+    notebook = other;
+    await other.run(0);
+    assert.equal(other.text(0), '1');
+  });
+});

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as vscode from 'vscode';
+
+export const EXTENSION = 'sandboxed-ipython.sandboxed-ipython';
+export const CONTROLLER = 'sandboxed-ipython';
+
+/** The base image that `npm test` made ready; no packages, so that the derived image is quick. */
+export async function useTestBase(): Promise<void> {
+  const base = process.env['SANDBOXED_IPYTHON_TEST_BASE'];
+  assert.ok(base, 'SANDBOXED_IPYTHON_TEST_BASE is not set: run the tests by `npm test -- extension`');
+  await set('image', base);
+  await set('packages', []);
+}
+
+export async function set(name: string, value: unknown, target = vscode.ConfigurationTarget.Global): Promise<void> {
+  await vscode.workspace.getConfiguration('sandboxedIPython').update(name, value, target);
+}
+
+export async function until<T>(what: string, look: () => T | undefined | false, deadline = 30_000): Promise<T> {
+  for (const end = Date.now() + deadline; Date.now() < end; await sleep(20)) {
+    const found = look();
+    if (found !== undefined && found !== false) { return found; }
+  }
+  throw new Error(`not within ${deadline / 1000} s: ${what}`);
+}
+
+export interface Source { code: string; language?: string; tags?: string[] }
+
+/** A notebook in front, with our kernel. Cells are counted from 0. */
+export class OpenNotebook {
+  private constructor(readonly document: vscode.NotebookDocument, readonly editor: vscode.NotebookEditor) {}
+
+  static async of(...sources: (string | Source)[]): Promise<OpenNotebook> {
+    const cells = sources.map((source) => (typeof source === 'string' ? { code: source } : source)).map(({ code, language = 'python', tags }: Source) => {
+      const cell = new vscode.NotebookCellData(vscode.NotebookCellKind.Code, code, language);
+      if (tags !== undefined) { cell.metadata = { metadata: { tags } }; }
+      return cell;
+    });
+    const data = new vscode.NotebookData(cells);
+    data.metadata = { metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 };
+    return OpenNotebook.show(await vscode.workspace.openNotebookDocument('jupyter-notebook', data));
+  }
+
+  static async file(name: string): Promise<OpenNotebook> {
+    const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
+    assert.ok(folder);
+    return OpenNotebook.show(await vscode.workspace.openNotebookDocument(vscode.Uri.joinPath(folder, name)));
+  }
+
+  private static async show(document: vscode.NotebookDocument): Promise<OpenNotebook> {
+    const editor = await vscode.window.showNotebookDocument(document);
+    await vscode.extensions.getExtension(EXTENSION)?.activate();
+    await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor: editor, id: CONTROLLER, extension: EXTENSION });
+    return new OpenNotebook(document, editor);
+  }
+
+  cell(index: number): vscode.NotebookCell { return this.document.cellAt(index); }
+
+  /** Starts the cells `from`..`to` as one run. The command's promise would wait for their end. */
+  start(from = 0, to = this.document.cellCount): void {
+    vscode.commands.executeCommand('notebook.cell.execute', { ranges: [{ start: from, end: to }], document: this.document.uri })
+      .then(undefined, (error: unknown) => console.error(error));
+  }
+
+  /** Runs one cell and waits for its end. */
+  async run(index: number): Promise<void> {
+    const before = this.cell(index).executionSummary;
+    this.start(index, index + 1);
+    await this.ended(index, before);
+  }
+
+  async runAll(): Promise<void> {
+    const code = this.document.getCells().filter((cell) => cell.kind === vscode.NotebookCellKind.Code && cell.document.languageId === 'python');
+    const before = code.map((cell) => cell.executionSummary);
+    this.start();
+    await Promise.all(code.map((cell, i) => this.ended(cell.index, before[i])));
+  }
+
+  /** Waits until a cell that never ran before runs: VS Code tells extensions of its count, not of its start. */
+  async running(index: number): Promise<void> { await until(`cell ${index} runs`, () => this.count(index)); }
+
+  async ended(index: number, before?: vscode.NotebookCellExecutionSummary): Promise<void> {
+    await until(`the end of cell ${index}: ${this.cell(index).document.getText().slice(0, 60)}`, () => {
+      const summary = this.cell(index).executionSummary;
+      return summary?.success !== undefined && summary !== before && JSON.stringify(summary) !== JSON.stringify(before);
+    }, 50_000);
+  }
+
+  /** All that a cell shows as text, errors as `name: message`. */
+  text(index: number): string { return this.cell(index).outputs.flatMap(({ items }) => items.map(textOf)).join('\n'); }
+
+  success(index: number): boolean | undefined { return this.cell(index).executionSummary?.success; }
+  count(index: number): number | undefined { return this.cell(index).executionSummary?.executionOrder; }
+  counts(): (number | undefined)[] { return this.document.getCells().map((cell) => cell.executionSummary?.executionOrder); }
+
+  async edit(index: number, code: string): Promise<void> {
+    const edit = new vscode.WorkspaceEdit();
+    const { document } = this.cell(index);
+    edit.replace(document.uri, new vscode.Range(0, 0, document.lineCount, 0), code);
+    assert.ok(await vscode.workspace.applyEdit(edit));
+  }
+
+  async close(): Promise<void> {
+    await vscode.window.showNotebookDocument(this.document);
+    await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  }
+}
+
+export function textOf({ mime, data }: vscode.NotebookCellOutputItem): string {
+  const text = new TextDecoder().decode(data);
+  if (mime !== 'application/vnd.code.notebook.error') { return mime.startsWith('image/') ? `<${mime}>` : text; }
+  const { name, message } = JSON.parse(text) as Error;
+  return `${name}: ${message}`;
+}
+
+/** Replaces a function of VS Code's for the time of `work`, as `showInputBox`. */
+export async function stub<K extends keyof typeof vscode.window, T>(name: K, replacement: unknown, work: () => Promise<T>): Promise<T> {
+  const windowOf = vscode.window as unknown as Record<string, unknown>;
+  const original = windowOf[name];
+  Object.defineProperty(vscode.window, name, { value: replacement, configurable: true, writable: true });
+  try {
+    return await work();
+  } finally {
+    Object.defineProperty(vscode.window, name, { value: original, configurable: true, writable: true });
+  }
+}
