@@ -1,0 +1,52 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/** One comparison; times in milliseconds. */
+export interface Row {
+  what: string;
+  ours: number[];
+  /** What the bound is a multiple of; with the name of the peer's measurement. */
+  peer: number[];
+  peerWhat: string;
+  /** The issue's bound on the ratio of the medians. */
+  bound: number;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const [below, above] = [sorted[sorted.length % 2 === 0 ? half - 1 : half] ?? NaN, sorted[half] ?? NaN];
+  return (below + above) / 2;
+}
+
+const ms = (value: number): string => `${value < 100 ? value.toFixed(1) : Math.round(value)} ms`;
+
+export function table(rows: readonly Row[]): string {
+  const lines = rows.map(({ what, ours, peer, peerWhat, bound }) => {
+    const ratio = median(ours) / median(peer);
+    return `| ${what} | ${ours.length} | ${ms(median(ours))} | ${ms(Math.min(...ours))} | ${peerWhat} | ${ms(median(peer))} | ${ms(Math.min(...peer))} | ${ratio.toFixed(2)} | ≤ ${bound} | ${ratio <= bound ? 'yes' : 'no'} |`;
+  });
+  return [
+    '| | runs | median | best | against ipykernel\'s | median | best | ratio of medians | bound | met |',
+    '|---|---|---|---|---|---|---|---|---|---|', ...lines,
+  ].join('\n');
+}
+
+/** What a reader needs to compare with a machine of theirs, and no name or path of this one. */
+export function machine(load: readonly number[], engine: string, versions: string): string {
+  const [cpu] = os.cpus();
+  return `${os.cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(os.totalmem() / 2 ** 30)} GB, load ${load.map((one) => one.toFixed(1)).join(' → ')}, `
+    + `${os.type()} ${os.release()}, Node ${process.versions.node}, ${engine}. Peer: ${versions}.`;
+}
+
+const BEGIN = '<!-- table: npm run bench -- --write -->';
+const END = '<!-- end of table -->';
+
+export function write(text: string): void {
+  const file = path.join(__dirname, '../../bench/README.md');
+  const readme = readFileSync(file, 'utf8');
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error('bench/README.md has lost the marks around its table');
+  writeFileSync(file, `${readme.slice(0, begin + BEGIN.length)}\n${text}\n${readme.slice(end)}`);
+}
