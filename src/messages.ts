@@ -47,7 +47,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
   const reason = params.text('reason');
   switch (code) {
     case 'EngineNotFound':
-      return [
+      return ['ssh', 'tls', 'malformed'].includes(reason) ? unusableAddress(reason, params.text('tried'), t) : [
         t('No container engine is running on this computer. Notebooks run in a container, so Docker or Podman is needed.'), installHint(t, platform)];
     case 'EngineDenied':
       return [
@@ -57,8 +57,9 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
           : t('Check that your account may use it, then run the cell again.')];
     case 'EngineTooOld':
       return [
-        t('The container engine is too old{0}.', [params.text('version'), params.text('apiVersion')].filter(Boolean).map((found) => ` (${found})`)[0] ?? ''),
-        t('Update Docker to 20.10 or later, or Podman to 4 or later, then run the cell again.')];
+        params.text('apiVersion') === '' ? t('The container engine is too old.')
+          : t('The container engine is too old: its API is {0}, at least {1} is needed.', params.text('apiVersion'), params.text('required')),
+        t('Update Docker to 19.03 or later, or Podman to 4 or later, then run the cell again.')];
     case 'EngineSilent':
       return [
         t('The container engine{0} does not answer.', at(t, params)),
@@ -72,11 +73,12 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('Check the network and the settings sandboxedIPython.image and sandboxedIPython.packages, then run the cell again.')];
     case 'BaseUnusable':
       return [
-        t('The base image {0} cannot be used.', params.text('image') || params.text('base') || 'of sandboxedIPython.image') + because(t, reason),
+        t('The base image {0} cannot be used.', params.text('image')) + because(t, reason),
         t('Set sandboxedIPython.image to an image with Python 3.9 or later and pip, such as python:3.13-slim.')];
     case 'LimitNotApplied':
       return [
-        t('The container engine did not apply the limit "{0}", so the sandbox was not started.', params.text('limit') || params.text('setting') || reason),
+        params.text('limit') === '' ? t('The container engine did not apply a limit, so the sandbox was not started.')
+          : t('The container engine did not apply the limit "{0}", so the sandbox was not started.', params.text('limit')),
         t('Use Docker, or Podman on a system with cgroup v2, so that a cell cannot take the whole computer.')];
     case 'StartFailed':
       return [t('The sandbox could not be started.') + because(t, reason), t('Run the cell again. If it fails again, see the log: "Sandboxed IPython: Show Log".')];
@@ -117,7 +119,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [t('The sandbox sent or was sent something that is not allowed.') + because(t, reason), t('Use "Reset Sandbox State", then run the cell again.')];
     case 'SettingInvalid':
       return [
-        t('The setting {0} cannot be {1}.', settingName(params.text('setting') || params.text('name')), params.text('value')),
+        params.text('setting') === '' ? t('A setting has a value that cannot be used.') : t('The setting {0} cannot be "{1}".', settingName(params.text('setting')), params.text('value')),
         params.text('allowed') !== '' ? t('Allowed: {0}. Change it and run the cell again.', params.text('allowed')) : t('Change it and run the cell again.')];
     case 'Cancelled':
       return [t('The start of the sandbox was cancelled.'), t('Run the cell again to start it.')];
@@ -142,6 +144,12 @@ function aborted(reason: string, t: Translate): Sentences {
     case 'died': return [t('Not run, because the kernel ended.'), t('Run the cells again from the top.')];
     default: return [t('Ended, because the sandbox was closed.'), t('Run it again.')];
   }
+}
+
+/** `DOCKER_HOST` names what cannot be used. */
+function unusableAddress(reason: string, tried: string, t: Translate): Sentences {
+  const why = reason === 'ssh' ? t('engines over SSH are not supported yet') : reason === 'tls' ? t('engines over TLS are not supported yet') : t('it is no address of an engine');
+  return [t('DOCKER_HOST is {0}, and {1}.', tried, why), t('Unset it or name a socket, such as unix:///var/run/docker.sock, and start VS Code again.')];
 }
 
 function installHint(t: Translate, platform: NodeJS.Platform): string {

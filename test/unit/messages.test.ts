@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { NOTICE_CODES, STEP_CODES, bytes, describe as describeProblem, paragraph, stepText, untranslated } from '../../src/messages';
+import { FAILURE_CODES, SandboxError, type FailureCode, type FailureParams } from '../../src/protocol/errors';
+
+const say = (code: string, params: FailureParams = {}, platform: NodeJS.Platform = 'linux') => describeProblem({ code, params }, { t: untranslated, platform });
+
+/** Parameters as they are thrown, and what the user must find in the paragraph. */
+const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailureParams, ...RegExp[]]> = {
+  EngineNotFound: [{ tried: 'unix:///var/run/docker.sock' }, /Docker or Podman/, /systemctl start docker/],
+  EngineDenied: [{ endpoint: 'unix:///var/run/docker.sock' }, /unix:\/\/\/var\/run\/docker\.sock/, /usermod -aG docker/],
+  EngineTooOld: [{ endpoint: 'unix:///x', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
+  EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer/, /Restart it/],
+  EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/],
+  ImageFailed: [{ image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' }, /installing packages/, /No matching distribution found for nopackage/, /sandboxedIPython\.packages/],
+  BaseUnusable: [{ image: 'alpine', problem: 'noPython', reason: 'python3: not found' }, /alpine/, /python3: not found/, /sandboxedIPython\.image/],
+  LimitNotApplied: [{ limit: 'memory', asked: '1', got: '0' }, /"memory"/, /cgroup v2/],
+  StartFailed: [{ reason: 'exec format error' }, /exec format error/, /log/],
+  KernelDied: [{ signal: 'SIGSEGV', exitcode: -11 }, /SIGSEGV/, /variables are lost/],
+  OutOfMemory: [{ limit: 2 ** 30, tmpfs: 2 ** 29 }, /out of memory/, /1 GB/, /512 MB/, /sandboxedIPython\.maxMemory/],
+  TimedOut: [{ timeout: 2, killed: false }, /2 s/, /interrupted/, /sandboxedIPython\.timeout/],
+  Interrupted: [{ killed: true }, /did not react/, /lost/],
+  Aborted: [{ reason: 'reset' }, /restarted/],
+  SandboxGone: [{ reason: 'exited', exitCode: 137 }, /137/, /files are lost/, /new sandbox/],
+  SandboxPaused: [{}, /paused/, /docker unpause/],
+  SandboxSilent: [{ operation: 'interrupt', seconds: 10 }, /10 s/, /Reset Sandbox State/],
+  ProtocolViolation: [{ reason: 'the reply was lost' }, /the reply was lost/, /Reset Sandbox State/],
+  SettingInvalid: [{ setting: 'maxMemory', value: 'lots', allowed: '256MB–1024GB' }, /sandboxedIPython\.maxMemory cannot be "lots"/, /Allowed: 256MB–1024GB/],
+  Cancelled: [{}, /cancelled/, /Run the cell again/],
+  OutputDropped: [{ bytes: 2 ** 20, limit: 10 * 2 ** 20 }, /1 MB/, /10 MB/, /sandboxedIPython\.maxOutput/],
+  ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
+  Restarted: [{ reason: 'died' }, /fresh kernel/, /Variables are lost/],
+};
+
+describe('what the user is told', () => {
+  for (const code of [...FAILURE_CODES, ...NOTICE_CODES]) {
+    it(`${code} says what happened, with its numbers, and what to do`, () => {
+      const [params, ...expected] = EXAMPLES[code];
+      const message = say(code, params);
+      assert.equal(message.name, code);
+      const text = paragraph(message);
+      for (const pattern of expected) { assert.match(text, pattern); }
+      assert.ok(text.length < 500, `${text.length} characters`);
+      assert.doesNotMatch(text, /undefined|NaN|\{\d\}| {2}|\.\.|\n/);
+    });
+
+    it(`${code} without its parameters is still a sentence`, () => {
+      for (const platform of ['linux', 'darwin', 'win32'] as const) {
+        assert.doesNotMatch(paragraph(say(code, {}, platform)), /undefined|NaN|\{\d\}|""|\.\.|\( *\)/);
+      }
+    });
+  }
+
+  it('every reason of an aborted cell has its sentence', () => {
+    const texts = ['error', 'interrupt', 'reset', 'died', 'shutdown'].map((reason) => say('Aborted', { reason }).message);
+    assert.equal(new Set(texts).size, texts.length);
+  });
+
+  it('an address of an engine that cannot be used says why', () => {
+    for (const reason of ['ssh', 'tls', 'malformed']) { assert.match(paragraph(say('EngineNotFound', { tried: 'ssh://host', reason })), /DOCKER_HOST[^]*ssh:\/\/host/); }
+  });
+
+  it('what to do without an engine fits the system', () => {
+    assert.match(say('EngineNotFound', {}, 'darwin').nextStep, /Docker Desktop, OrbStack/);
+    assert.match(say('EngineNotFound', {}, 'win32').nextStep, /WSL/);
+  });
+
+  it('the setting that helps is always named', () => {
+    const error = new SandboxError('StartFailed', { reason: 'x' }, { setting: 'pids' });
+    assert.match(paragraph(describeProblem(error, { t: untranslated, platform: 'linux' })), /sandboxedIPython\.pids/);
+  });
+
+  it('a code that a sandbox made up is quoted, bounded, on one line', () => {
+    const text = paragraph(say(`evil\n\x1b[31m${'x'.repeat(5_000)}`, {}));
+    assert.ok(text.length < 600);
+    assert.doesNotMatch(text, /[\n\x1b]/); // eslint-disable-line no-control-regex
+  });
+
+  it('a long reason keeps its end, where pip says what failed', () => {
+    assert.match(say('ImageFailed', { reason: `${'x '.repeat(3_000)}ERROR: the end` }).message, /ERROR: the end\.$/);
+  });
+
+  it('every step of making an image has a text', () => {
+    for (const code of STEP_CODES) { assert.notEqual(stepText(code, undefined, untranslated), code); }
+    assert.equal(stepText('installingPackages', 'pandas', untranslated), 'installing packages: pandas');
+  });
+
+  it('bytes are told in the units of the settings', () => {
+    assert.deepEqual([0, 1023, 2 ** 20, 1.5 * 2 ** 30, 300 * 2 ** 20].map(bytes), ['0 bytes', '1023 bytes', '1 MB', '1.5 GB', '300 MB']);
+  });
+});
