@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from sandboxed_ipython.supervisor import main  # noqa: E402 (the path comes first)
+from sandboxed_ipython.supervisor import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,19 @@ class Cell:
     """``reply`` is made by exactly one of: the kernel, its death, an abort."""
 
     __slots__ = (
-        "msg_id", "content", "metadata", "number", "run_id", "presses", "elapsed", "interrupted_at", "killed_for", "prompt", "written", "dropped",
+        "content",
+        "dropped",
+        "elapsed",
+        "interrupted_at",
+        "killed_for",
+        "metadata",
+        "msg_id",
+        "number",
+        "presses",
+        "prompt",
+        "run_id",
+        "started",
+        "written",
     )
 
     def __init__(self, command, number):
@@ -17,6 +29,8 @@ class Cell:
         run_id = self.metadata.get("runId")
         self.run_id = run_id if isinstance(run_id, str) else ""
         self.presses = 0
+        #: The kernel has said that it runs this cell. Before, a SIGINT could hit what it did last.
+        self.started = False
         #: Seconds of awake time, without the time in which a prompt was open.
         self.elapsed = 0.0
         #: ``elapsed`` at which the time limit interrupted; None before.

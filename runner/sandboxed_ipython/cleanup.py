@@ -29,7 +29,7 @@ def kill_leftovers(keep, seconds=2.0):
     """
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
-        victims = [pid for pid in _ours(keep)]
+        victims = list(_ours(keep))
         if not victims:
             return
         for pid in victims:

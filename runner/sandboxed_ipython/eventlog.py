@@ -34,7 +34,7 @@ class Segment:
 class Cursor:
     """A place in the log: the next byte to read of a segment, and the seq after which to start."""
 
-    __slots__ = ("segment", "offset", "after")
+    __slots__ = ("after", "offset", "segment")
 
     def __init__(self, after):
         self.segment = None

@@ -81,7 +81,7 @@ class Kernel:
             if cell.presses >= 3:
                 self._kill_for("interrupt")
                 return "kill"
-            self._process.interrupt()
+            self._signal(cell)
             return "interrupt" if cell.presses == 1 else "interrupt-again"
         queued = next((one for one in self._queue if one.msg_id == msg_id), None)
         if queued is None:
@@ -314,10 +314,15 @@ class Kernel:
         if cell.interrupted_at is None:
             if cell.elapsed >= cell.content["timeout"]:
                 cell.interrupted_at = cell.elapsed
-                self._process.interrupt()
+                self._signal(cell)
         elif cell.elapsed >= cell.interrupted_at + GRACE and not cell.killed_for:
             self._kill_for("timeout")
         self._supervisor.reactor.after(_TICK, self._tick)
+
+    def _signal(self, cell):
+        """SIGINT for this cell and no other: one that has not begun gets it when it does."""
+        if cell.started:
+            self._process.interrupt()
 
     def _kill_for(self, reason):
         self._running.killed_for = reason
@@ -334,6 +339,10 @@ class Kernel:
             return
         if kind == "execute_input" and type(content.get("execution_count")) is int:
             self.execution_count = content["execution_count"]
+            if not cell.started:
+                cell.started = True
+                if cell.presses or cell.interrupted_at is not None:
+                    self._signal(cell)
         elif kind == "input_request" and isinstance(content.get("request"), str):
             cell.prompt = content["request"]
         elif kind == "clear_output":

@@ -1,10 +1,14 @@
 """One kernel process as the supervisor sees it: its pid, the pair, and the pipes behind its fd 1 and fd 2."""
 
+import array
 import codecs
+import fcntl
 import logging
 import os
+import select
 import signal
 import socket
+import termios
 import time
 from collections import deque
 
@@ -17,6 +21,8 @@ _PIPE_BYTES = 64 * 1024
 _BURST_PAUSE = 0.004
 #: Packets handled before other descriptors get their turn.
 _PACKETS_AT_ONCE = 64
+_EMPTY, _DONE, _MORE = range(3)
+_count = array.array("i", [0])
 
 
 class KernelProcess:
@@ -34,6 +40,7 @@ class KernelProcess:
         self.closed = False
         self._outgoing = deque()
         self._series = 0
+        self._drain_asked = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipes = [os.pipe(), os.pipe()]
         try:
@@ -82,7 +89,7 @@ class KernelProcess:
         while not self.closed:
             before = self._read_packets()
             texts = [self._read_pipe(pipe) for pipe in self._pipes.values()]
-            if not before and not any(texts):
+            if before is _EMPTY and not any(texts):
                 return
 
     def close(self):
@@ -117,45 +124,56 @@ class KernelProcess:
         self._reactor.watch(self._socket.fileno(), on_read=self._on_packets)
 
     def _on_packets(self):
-        self._read_packets()
+        if self._read_packets() is not _MORE and self._drain_asked:
+            self._read_texts()
+
+    def _read_texts(self):
+        """Reads the pipes without overtaking a packet.
+
+        A pipe counts only if it had text before the pair was read empty: what had been sent before that text is handled
+        then, and what follows it is not sent before we have read it.
+        """
+        waiting = [pipe for pipe in self._pipes.values() if pipe.unread()]
+        if self._read_packets() is _MORE:
+            return
+        self._drain_asked = False
+        for pipe in waiting:
+            self._read_pipe(pipe)
 
     def _read_packets(self):
-        """Handles what has arrived; True if there was anything."""
+        """Handles what has arrived: :data:`_MORE` if there may be more, :data:`_EMPTY` if there was nothing, else :data:`_DONE`."""
         for count in range(_PACKETS_AT_ONCE):
             if self.closed:
-                return False
+                return _EMPTY
             try:
                 packet = self._socket.recv(packets.PACKET_BYTES)
             except (BlockingIOError, InterruptedError):
-                return count > 0
+                return _DONE if count else _EMPTY
             except OSError:
                 packet = b""
             if not packet:
                 # Every holder of the other end is gone. Death is told by the process, not by this.
                 self._reactor.unwatch(self._socket.fileno())
-                return count > 0
+                return _DONE if count else _EMPTY
             message = packets.parse(packet)
             if message is packets.DRAIN:
-                for pipe in self._pipes.values():
-                    self._read_pipe(pipe)
+                # Not at once: we may have read the pipes since it was sent, and what came after is behind it here.
+                self._drain_asked = True
             elif message is None:
                 log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
             else:
                 self._on_message(self, message)
-        return True
+        return _MORE
 
     def _on_pipe(self, name):
         pipe = self._pipes[name]
-        # What was sent before this text is read first; see KernelProcess.
-        self._read_packets()
-        if self.closed:
-            return
-        now = time.monotonic()
-        if now - pipe.last_read < _BURST_PAUSE:
+        if time.monotonic() - pipe.last_read < _BURST_PAUSE and pipe.unread() and not self._drain_asked:
             self._reactor.unwatch(pipe.fd)
             self._reactor.after(_BURST_PAUSE, lambda: self._resume(pipe))
-            return
-        self._read_pipe(pipe)
+        elif pipe.unread():
+            self._read_texts()
+        elif pipe.hung_up():
+            pipe.close(self._reactor)
 
     def _resume(self, pipe):
         if self.closed or pipe.ended:
@@ -190,6 +208,19 @@ class _Pipe:
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.last_read = 0.0
         self.ended = False
+
+    def unread(self):
+        """Bytes that are there to read."""
+        if self.ended:
+            return 0
+        fcntl.ioctl(self.fd, termios.FIONREAD, _count)
+        return _count[0]
+
+    def hung_up(self):
+        """Whether nobody can write any more and nothing is left to read."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        return not self.ended and [events for _, events in poll.poll(0)] == [select.POLLHUP]
 
     def close(self, reactor):
         if not self.ended:

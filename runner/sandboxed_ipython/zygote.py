@@ -1,22 +1,22 @@
 """What the supervisor imports before it forks, so that a kernel starts in milliseconds: IPython, and nothing of the user's."""
 
+import asyncio  # noqa: F401
 import fcntl
+import getpass  # noqa: F401
 import os
+import pydoc  # noqa: F401
 import resource
 import signal
+import timeit  # noqa: F401
 
 import IPython
 
 # Imported lazily by IPython's first cell or first traceback; a kernel would pay for each after its fork.
-import IPython.core.completer  # noqa: F401
-import IPython.core.display  # noqa: F401
-import IPython.core.ultratb  # noqa: F401
-import IPython.display  # noqa: F401
-import asyncio  # noqa: F401
-import getpass  # noqa: F401
-import pydoc  # noqa: F401
+import IPython.core.completer
+import IPython.core.display
+import IPython.core.ultratb
+import IPython.display
 import stack_data  # noqa: F401
-import timeit  # noqa: F401
 
 from . import linux
 from .kernel import main as kernel_main

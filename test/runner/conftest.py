@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from container import ContainerPlace
 from sandbox import LocalPlace, Sandbox
 

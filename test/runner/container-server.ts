@@ -19,7 +19,7 @@ type Request =
   | { do: 'remove'; id: string };
 
 const MIB = 1024 * 1024;
-const connected = connectEngine({ platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.() } as Parameters<typeof connectEngine>[0]);
+const connected = connectEngine({ platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.() });
 
 const answer = async (request: Request): Promise<object> => {
   const engine = await connected;

@@ -75,7 +75,7 @@ def _eat_inotify(image, python, uid):
     script = (
         "import ctypes, time\nlibc = ctypes.CDLL(None)\nn = 0\nwhile libc.inotify_init1(0) >= 0: n += 1\nprint('eaten', n, flush=True)\ntime.sleep(600)"
     )
-    name = docker("run", "-d", "--network", "none", "--user", "%d:%d" % (uid, uid), "--ulimit", "nofile=65536", "--entrypoint", python, image, "-c", script)
+    name = docker("run", "-d", "--network", "none", "--user", "%d:%d" % (uid, uid), "--entrypoint", python, image, "-c", script)
     give_up = time.monotonic() + 20
     while "eaten" not in docker("logs", name):
         if time.monotonic() > give_up:

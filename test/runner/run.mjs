@@ -2,15 +2,13 @@
  * The runner's tests in hardened containers: all of them on the oldest Python with IPython 8 and on the newest with IPython 9,
  * a smoke on those between. Ends with `N passed, N failed, N skipped`.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { homedir } from 'node:os';
+import { pythonTools } from '../../scripts/lib/python-tools.mjs';
 
 const here = import.meta.dirname;
 const root = path.resolve(here, '../..');
-const cache = process.env.SANDBOXED_IPYTHON_CACHE ?? path.join(homedir(), '.cache', 'sandboxed-ipython-dev');
 const bases = JSON.parse(process.env.SANDBOXED_IPYTHON_TEST_BASES ?? '{}');
 const base = (suite) => bases[suite] ?? `sandboxed-ipython-base:${suite}`;
 
@@ -21,21 +19,6 @@ const RUNS = [
   { suite: 'bookworm', title: 'Python 3.11', marks: 'smoke' },
   { suite: 'trixie', title: 'Python 3.13', marks: 'smoke' },
 ];
-
-/** pytest of its own, outside the checkout. @returns {string} its interpreter */
-function pytestEnvironment() {
-  const folder = path.join(cache, 'pytest');
-  const python = path.join(folder, 'bin', 'python');
-  const works = () => existsSync(python) && spawnSync(python, ['-c', 'import pytest'], { timeout: 60_000 }).status === 0;
-  if (!works()) {
-    mkdirSync(cache, { recursive: true });
-    for (const [command, ...words] of [['python3', '-m', 'venv', '--clear', folder], [python, '-m', 'pip', 'install', '--quiet', 'pytest>=8,<10']]) {
-      const { status } = spawnSync(command, words, { stdio: 'inherit', timeout: 300_000 });
-      if (status !== 0) throw new Error(`${command} ${words.join(' ')} failed`);
-    }
-  }
-  return python;
-}
 
 /** @returns {Promise<string>} the derived image for a base, with matplotlib for the plots */
 function derivedImage(reference) {
@@ -71,7 +54,7 @@ function pytest(python, image, marks) {
   });
 }
 
-const python = pytestEnvironment();
+const python = await pythonTools();
 const sums = { passed: 0, failed: 0, skipped: 0 };
 for (const { suite, title, marks } of RUNS) {
   console.log(`\n${title}${marks ? ` (${marks})` : ''}`);

@@ -200,10 +200,9 @@ class LocalPlace:
         self.python = python
         self.socket = uuid.uuid4().hex
         words = ["--%s=%s" % (name.replace("_", "-"), value) if value is not True else "--" + name.replace("_", "-") for name, value in options.items()]
-        self.process = subprocess.Popen(
-            [python, "-I", str(RUNNER / "main.py"), "--home=%s" % self.home, "--queue=%s" % self.queue, "--socket=" + self.socket, *words],
-            stderr=open(self.folder / "stderr.log", "wb"),
-        )
+        command = [python, "-I", str(RUNNER / "main.py"), "--home=%s" % self.home, "--queue=%s" % self.queue, "--socket=" + self.socket, *words]
+        with open(self.folder / "stderr.log", "wb") as log:
+            self.process = subprocess.Popen(command, stderr=log)
 
     def attach(self, **options):
         return Stream([self.python, "-I", str(RUNNER / "relay.py")], env=dict(os.environ, SANDBOXED_IPYTHON_SOCKET=self.socket), **options)

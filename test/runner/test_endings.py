@@ -173,8 +173,9 @@ def test_reset_ends_what_a_cell_left_running(sandbox):
 
 def test_many_resets_in_a_row_all_answer(sandbox):
     requests = [sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control") for _ in range(10)]
-    for request in requests:
-        assert sandbox.stream.wait(lambda e: e["msg_type"] == "reset_reply" and e["parent_header"]["msg_id"] == request)["content"]["status"] == "ok"
+    replies = [sandbox.stream.wait(lambda e: e["msg_type"] == "reset_reply") for _ in requests]
+    assert [reply["parent_header"]["msg_id"] for reply in replies] == requests
+    assert all(reply["content"]["status"] == "ok" for reply in replies)
     assert sandbox.run("1").result == "1"
 
 

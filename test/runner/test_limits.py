@@ -36,7 +36,8 @@ def test_a_full_queue_is_emptied_of_what_is_not_ours(sandbox):
     assert sandbox.run("print('a' * 200_000)").text() == "a" * 200_000 + "\n"
 
 
-def test_many_processes_end_with_their_kernel(sandbox):
+def test_many_processes_end_with_their_kernel(new_sandbox):
+    sandbox = new_sandbox(memory=3 << 30)
     cell = sandbox.send("import os, time\ntry:\n    while True:\n        if os.fork() == 0: time.sleep(1000); os._exit(0)\nexcept OSError as e: print('full:', e.strerror)\ntime.sleep(1000)")
     sandbox.wait_text("full:", 60)
     sandbox.reset()
@@ -44,7 +45,8 @@ def test_many_processes_end_with_their_kernel(sandbox):
     assert sandbox.finish(cell).reply["status"] == "aborted"
 
 
-def test_a_fork_bomb_ends_at_the_time_limit(sandbox):
+def test_a_fork_bomb_ends_at_the_time_limit(new_sandbox):
+    sandbox = new_sandbox(memory=3 << 30)
     cell = sandbox.run("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", timeout=1, seconds=60)
     assert cell.reply["failure"]["code"] == "TimedOut"
     assert sandbox.run("1 + 1").result == "2"

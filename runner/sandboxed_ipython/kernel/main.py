@@ -8,7 +8,8 @@ import sys
 import traceback
 
 from .. import linux
-from . import answers, shell as shells
+from . import answers
+from . import shell as shells
 from .channel import Channel
 from .interrupt import Interrupts
 from .prompts import Prompts
@@ -103,7 +104,7 @@ class Kernel:
         self.running = msg_id
         self.exiting = False
         self.prompts.allowed = content["allow_stdin"]
-        self.interrupts.pressed = False
+        self.interrupts.begin()
         self._context.run(current_cell.set, msg_id)
         self._count = shell.execution_count
         self.channel.send("execute_input", {"code": code, "execution_count": self._count}, msg_id)
@@ -112,8 +113,8 @@ class Kernel:
         except Exception:
             transformed, error = code, sys.exc_info()
         options = {"store_history": store, "silent": silent}
-        self.interrupts.in_cell = True
         try:
+            self.interrupts.enter()
             if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error):
                 coroutine = shell.run_cell_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
                 task = self._context.run(self._create_task, coroutine)
@@ -154,8 +155,7 @@ class Kernel:
 
     def _finish(self, msg_id, result):
         """The reply, once everything that the cell wrote is on its way."""
-        self.interrupts.in_cell = False
-        self.interrupts.task = None
+        self.interrupts.leave()
         shell = self.shell
         linux.flush_c_streams()
         error = None

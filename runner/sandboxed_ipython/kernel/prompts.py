@@ -12,7 +12,7 @@ class StdinNotImplementedError(NotImplementedError):
 
 
 try:
-    from IPython.core.error import StdinNotImplementedError  # noqa: F811
+    from IPython.core.error import StdinNotImplementedError
 except ImportError:
     pass
 

@@ -6,8 +6,8 @@ import getpass
 import os
 import sys
 
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.history import HistoryManager
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.process import system
 from traitlets import Type
 from traitlets.config import Config
