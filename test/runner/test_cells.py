@@ -1,6 +1,7 @@
 """What a cell does: state, results, errors, magics, shell lines, await."""
 
 import json
+import re
 
 import pytest
 
@@ -99,6 +100,18 @@ def test_a_plot_is_an_image(sandbox):
 def test_libraries_take_it_for_a_notebook(sandbox):
     assert sandbox.run("get_ipython().__class__.__name__").result == "'ZMQInteractiveShell'"
     assert sandbox.run("'IPKernelApp' in get_ipython().config").result == "True"
+    assert sandbox.run("get_ipython().kernel.get_parent()['header']['msg_type'], get_ipython().kernel.shell is get_ipython()").result == "('execute_request', True)"
+    assert "no 'iopub_socket'" in sandbox.run("get_ipython().kernel.iopub_socket").reply["evalue"]
+    sandbox.run("def f(): pass")
+    assert "ipykernel_" in sandbox.run("f.__code__.co_filename").result
+
+
+def test_tracebacks_and_sources_name_the_cell(sandbox):
+    sandbox.run("def broken():\n    return 1 / 0")
+    cell = sandbox.run("broken()")
+    text = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(cell.reply["traceback"]))
+    assert "In[1], line 2" in text.replace("In [1]", "In[1]") and "In[2], line 1" in text.replace("In [2]", "In[2]")
+    assert "return 1 / 0" in sandbox.run("import inspect; print(inspect.getsource(broken))").text()
 
 
 def test_exit_leaves_a_fresh_kernel(sandbox):

@@ -97,10 +97,10 @@ def test_redrawing_is_not_over_the_limit(new_sandbox):
 
 
 def test_a_forged_reply_of_another_cell_ends_nothing(sandbox):
-    cell = sandbox.run("get_ipython().kernel.channel.send('execute_reply', {'status': 'ok'}, 'no-such-cell'); print('mine')")
+    cell = sandbox.run("get_ipython().sandbox.channel.send('execute_reply', {'status': 'ok'}, 'no-such-cell'); print('mine')")
     assert cell.text() == "mine\n" and cell.reply["execution_count"] == 1
 
 
 def test_packets_that_make_no_sense_are_skipped(sandbox):
-    cell = sandbox.run("s = get_ipython().kernel.channel.socket\nfor b in (b'{', b'[]', b'C\\n', b'Z', b'{\"msg_type\": 3}', b'{\"msg_type\": \"stream\", \"content\": 3}'): s.send(b)\nprint('fine')")
+    cell = sandbox.run("s = get_ipython().sandbox.channel.socket\nfor b in (b'{', b'[]', b'C\\n', b'Z', b'{\"msg_type\": 3}', b'{\"msg_type\": \"stream\", \"content\": 3}'): s.send(b)\nprint('fine')")
     assert cell.text() == "fine\n"

@@ -12,7 +12,9 @@ from IPython.utils.process import system
 from traitlets import Type
 from traitlets.config import Config
 
+from .compiler import CellCompiler
 from .display import CellDisplayHook, CellDisplayPublisher
+from .facade import KernelFacade
 
 
 class ZMQInteractiveShell(InteractiveShell):
@@ -20,7 +22,10 @@ class ZMQInteractiveShell(InteractiveShell):
 
     displayhook_class = Type(CellDisplayHook)
     display_pub_class = Type(CellDisplayPublisher)
+    compiler_class = Type(CellCompiler)
+    #: What libraries find; ours is ``sandbox``.
     kernel = None
+    sandbox = None
 
     def init_hooks(self):
         super().init_hooks()
@@ -39,7 +44,7 @@ class ZMQInteractiveShell(InteractiveShell):
         """``exit()``: the kernel leaves after this cell, and the next cell finds a fresh one."""
         keep = bool(getattr(self, "keepkernel_on_exit", False))
         self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": keep})
-        self.kernel.exiting = not keep
+        self.sandbox.exiting = not keep
 
     def run_cell(self, *args, **kwargs):
         self._last_traceback = None
@@ -52,12 +57,12 @@ class ZMQInteractiveShell(InteractiveShell):
         self._last_traceback = stb
         sys.stdout.flush()
         sys.stderr.flush()
-        self.kernel.send("error", {"ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)})
+        self.sandbox.send("error", {"ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)})
 
     def showtraceback(self, exc_tuple=None, *args, **kwargs):
         """A cancelled ``await`` that our interrupt caused is shown as what the user did: KeyboardInterrupt."""
         kind = exc_tuple[0] if exc_tuple else sys.exc_info()[0]
-        if kind is not None and issubclass(kind, asyncio.CancelledError) and self.kernel.interrupts.pressed:
+        if kind is not None and issubclass(kind, asyncio.CancelledError) and self.sandbox.interrupts.pressed:
             error = KeyboardInterrupt()
             error.__traceback__ = exc_tuple[2] if exc_tuple else sys.exc_info()[2]
             exc_tuple = (KeyboardInterrupt, error, error.__traceback__)
@@ -75,13 +80,6 @@ class ZMQInteractiveShell(InteractiveShell):
         self.history_manager = HistoryManager(shell=self, parent=self, hist_file=":memory:")
         self.configurables.append(self.history_manager)
 
-    def init_magics(self):
-        super().init_magics()
-
-    def init_user_ns(self):
-        super().init_user_ns()
-        self.user_ns["get_ipython"] = self.get_ipython
-
 
 def _text(value):
     """``str()`` of an exception, which may itself fail."""
@@ -98,7 +96,8 @@ def make(kernel, history_size):
     config.InteractiveShell.cache_size = history_size
     config.InteractiveShell.colors = "Linux" if _ipython_major() < 9 else "linux"
     config.HistoryManager.hist_file = ":memory:"
-    ZMQInteractiveShell.kernel = CellDisplayHook.kernel = CellDisplayPublisher.kernel = kernel
+    ZMQInteractiveShell.sandbox = CellDisplayHook.kernel = CellDisplayPublisher.kernel = kernel
+    ZMQInteractiveShell.kernel = KernelFacade(kernel)
     shell = ZMQInteractiveShell.instance(config=config, user_module=None, user_ns=None)
     builtins.input = kernel.prompts.input
     getpass.getpass = kernel.prompts.getpass
