@@ -19,6 +19,9 @@ export class Outbox {
   /** `write` puts a line on the current stream. */
   constructor(private readonly write: (line: string) => void) {}
 
+  /** A stream takes commands. */
+  get isOpen(): boolean { return this.#open; }
+
   get size(): number { return this.#entries.size; }
 
   add(msgId: string, line: string): void {

@@ -20,7 +20,7 @@ export interface Timing {
   lastWords: number;
   /** A replay that brings nothing for this long counts as complete: resending is safe, waiting longer is not. */
   replay: number;
-  /** From `status: idle` of a cell to its reply, if that was lost. */
+  /** From `status: idle` of a cell (or its reply, told out of order) to the end of the cell, if the log brings no reply and nothing else. */
   lostReply: number;
   interrupt: number;
   reset: number;

@@ -1,0 +1,186 @@
+import type { Log } from '../log';
+import { command, encodeCommand, MAX_COMMAND_BYTES } from '../protocol/encode';
+import { SandboxError } from '../protocol/errors';
+import type { Command, CommandContents, CommandType, ExecuteReply, SandboxEvent } from '../protocol/messages';
+import { Cells } from './cells';
+import { aborted, replyOf } from './failures';
+import { Outbox } from './outbox';
+import { Requests, type RequestOptions } from './requests';
+import type { Timing } from './time';
+import type { CellExecution } from './types';
+
+const TOO_LONG = replyOf({ code: 'ProtocolViolation', params: { reason: 'the cell is too long', limit: MAX_COMMAND_BYTES } });
+const LOST_REPLY = replyOf({ code: 'ProtocolViolation', params: { reason: 'the reply was lost' } });
+
+export interface WorkSink {
+  /** Puts a line on the stream; false: there is none. */
+  send(line: string): boolean;
+  /** Something may have begun to be awaited, or nothing is any more. */
+  changed(): void;
+}
+
+/** All that a session has asked of its sandbox and waits for: what goes out, and which event settles it. */
+export class Work {
+  readonly #cells = new Cells();
+  readonly #requests = new Requests();
+  readonly #outbox: Outbox;
+  /** Why nothing can be asked any more. */
+  #over: { reply: ExecuteReply; failure: SandboxError } | undefined;
+  #gapSeen = false;
+  /** Replies that count if the log brings no better one. */
+  readonly #later = new Set<NodeJS.Timeout>();
+
+  constructor(private readonly sink: WorkSink, private readonly timing: Timing, private readonly log: Log) {
+    this.#outbox = new Outbox((line) => { sink.send(line); });
+  }
+
+  get isAwaited(): boolean { return this.#cells.size > 0 || this.#requests.size > 0; }
+
+  execute(message: Command<'execute_request'>): CellExecution {
+    const { msg_id: msgId } = message.header;
+    const line = encodeCommand(message);
+    const cell = this.#cells.open(msgId, line, message.metadata.runId);
+    if (this.#over) this.#cells.settle(msgId, this.#over.reply);
+    else if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) this.#cells.settle(msgId, TOO_LONG);
+    else this.#outbox.add(msgId, line);
+    this.sink.changed();
+    return cell;
+  }
+
+  async interrupt(msgId: string): Promise<void> {
+    if (!this.#cells.isOpen(msgId)) return;
+    const wasUnsent = this.#outbox.isUnsent(msgId);
+    this.#abortUnsent(this.#cells.run(msgId), 'interrupt');
+    if (!wasUnsent) await this.request('interrupt_request', { msg_id: msgId }, { operation: 'interrupt', deadline: this.timing.interrupt });
+  }
+
+  async reset(content: CommandContents['reset_request']): Promise<void> {
+    const before = this.#cells.ids();
+    this.#abortUnsent(before, 'reset');
+    const reply = await this.request('reset_request', content, { operation: 'reset', deadline: this.timing.reset });
+    for (const msgId of before) this.#cells.settle(msgId, aborted('reset')); // those whose reply was lost
+    this.sink.changed();
+    if (reply.msg_type === 'reset_reply' && reply.content.status !== 'ok') throw new SandboxError('KernelDied', { signal: '', exitcode: -1 });
+  }
+
+  /** Resolves with the event that answers; rejects with a SandboxError at the latest at the deadline. */
+  async request<T extends CommandType>(type: T, content: CommandContents[T], options: RequestOptions): Promise<SandboxEvent> {
+    if (this.#over) throw this.#over.failure;
+    const message: Command = command(type, content);
+    const { msg_id: msgId } = message.header;
+    const answer = this.#requests.open(msgId, options);
+    if (!options.unlogged) this.#outbox.add(msgId, encodeCommand(message));
+    else if (!this.sink.send(encodeCommand(message))) this.#requests.fail(msgId, cutFailure(options));
+    this.sink.changed();
+    try {
+      return await answer;
+    } finally {
+      this.#outbox.withdraw(msgId);
+      this.sink.changed();
+    }
+  }
+
+  /** A stream has brought all of the log that there was at its hello. */
+  attached(): void {
+    this.#outbox.attached();
+    if (this.#gapSeen) this.#askAgain();
+  }
+
+  cut(): void {
+    this.#outbox.cut();
+    this.#requests.failUnlogged(cutFailure({ operation: 'complete' }));
+  }
+
+  /** First look at an event of the log. False: it comes from an older kernel than the cell that it names. */
+  admits(event: SandboxEvent): boolean {
+    for (const timer of this.#later) timer.refresh();
+    if (event.msg_type === 'gap') this.#gap();
+    if (!this.#cells.admits(event)) {
+      this.log.debug(`an event of kernel ${event.gen} came too late: ${event.msg_type}`);
+      return false;
+    }
+    const msgId = event.parent_header.msg_id;
+    if (msgId !== '') this.#outbox.accepted(msgId); // whatever speaks of a command shows that it was accepted
+    return true;
+  }
+
+  /** True the first time that output of this open cell is lost. */
+  complain(msgId: string): boolean { return this.#cells.complain(msgId); }
+
+  /** Settles what the event answers; listeners have seen it by now. */
+  settle(event: SandboxEvent): void {
+    const msgId = event.parent_header.msg_id;
+    switch (event.msg_type) {
+      case 'execute_reply':
+        // Unlogged ones come ahead of the log, where the same reply may stand behind the cell's output.
+        if (event.seq === 0) this.#settleLater(msgId, event.content);
+        else this.#cells.settle(msgId, event.content);
+        this.sink.changed();
+        return;
+      case 'status':
+        // The kernel is done with the cell: a reply that could not be read will not come.
+        if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) this.#settleLater(msgId, LOST_REPLY);
+        return;
+      case 'accepted':
+        this.#outbox.accepted(msgId);
+        if (event.content.msg_type === 'input_reply') this.#requests.answer(event);
+        return;
+      case 'interrupt_reply': case 'reset_reply': case 'complete_reply': case 'inspect_reply':
+        this.#requests.answer(event);
+        return;
+      case 'refused':
+        this.#refused(msgId, new SandboxError('ProtocolViolation', { reason: String(event.content.params['reason'] ?? event.content.code) }));
+        return;
+      default:
+    }
+  }
+
+  /** Settles everything now and whatever is asked from now on. */
+  end(reply: ExecuteReply, failure: SandboxError): void {
+    this.#over = { reply, failure };
+    this.#outbox.clear();
+    this.#cells.settleAll(reply);
+    this.#requests.failAll(failure);
+  }
+
+  #refused(msgId: string, failure: SandboxError): void {
+    this.log.warn(`the sandbox refused a command: ${failure.message}`);
+    this.#outbox.withdraw(msgId);
+    this.#cells.settle(msgId, replyOf(failure));
+    this.#requests.fail(msgId, failure);
+    this.sink.changed();
+  }
+
+  #settleLater(msgId: string, reply: ExecuteReply): void {
+    const timer = setTimeout(() => {
+      this.#later.delete(timer);
+      this.#cells.settle(msgId, reply);
+      this.sink.changed();
+    }, this.timing.lostReply).unref();
+    this.#later.add(timer);
+  }
+
+  #gap(): void {
+    this.#gapSeen = true;
+    if (this.#outbox.isOpen) this.#askAgain();
+  }
+
+  /** Replies may have been in a gap of the log: the supervisor says again what it knows of an id. */
+  #askAgain(): void {
+    this.#gapSeen = false;
+    for (const msgId of this.#cells.ids()) {
+      const line = this.#cells.line(msgId);
+      if (line !== undefined && !this.#outbox.has(msgId)) this.sink.send(line);
+    }
+  }
+
+  #abortUnsent(msgIds: string[], reason: 'interrupt' | 'reset'): void {
+    for (const msgId of msgIds) {
+      if (!this.#outbox.isUnsent(msgId)) continue;
+      this.#outbox.withdraw(msgId);
+      this.#cells.settle(msgId, aborted(reason));
+    }
+  }
+}
+
+const cutFailure = ({ operation }: Pick<RequestOptions, 'operation'>): SandboxError => new SandboxError('SandboxSilent', { operation, seconds: 0 });
