@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Engine, LifeEvent } from '../../src/engine/engine';
+import { NETWORK_NAME } from '../../src/engine/network';
+import { silentProgress } from '../../src/engine/progress';
+import { containerName } from '../../src/engine/specification';
+import { isSandboxError } from '../../src/protocol/errors';
+import { connect, containerExists, docker, imageRequest, runnerWith, specification, until, usualImage } from './engineTools';
+
+describe('an engine', () => {
+  let engine: Engine;
+  let image: string;
+  const containers: string[] = [];
+
+  before(async function () {
+    this.timeout(180_000);
+    engine = await connect();
+    image = await usualImage(engine);
+  });
+  afterEach(async () => {
+    for (const id of containers.splice(0)) await engine.remove(id);
+  });
+  after(() => engine.dispose());
+
+  async function create(change: Parameters<typeof specification>[1] = {}): Promise<string> {
+    const id = await engine.create(specification(image, change));
+    containers.push(id);
+    return id;
+  }
+  const ourNetworks = async (): Promise<number> => (await docker.listNetworks({ filters: JSON.stringify({ name: [NETWORK_NAME] }) })).filter(({ Name }) => Name === NETWORK_NAME).length;
+
+  it('starts a sandbox whose relay hands a stream to the supervisor', async () => {
+    const exec = await engine.openStream(await create());
+    const { stream } = exec;
+    const follow = { after: 0, boot: '', writer: true, host: 'h' };
+    stream.write(`${JSON.stringify({ header: { msg_id: 'm', msg_type: 'follow_request' }, kernel: 'main', channel: 'control', content: follow, metadata: {}, buffers: [] })}\n`);
+    const [line] = await once(createInterface({ input: stream }), 'line') as [string];
+    assert.equal((JSON.parse(line) as { msg_type: string }).msg_type, 'hello');
+    exec.destroy();
+    exec.destroy();
+  });
+
+  it('finds the relay of a sandbox that another window started', async () => {
+    const id = await create();
+    const other = await connect();
+    const exec = await other.openStream(id);
+    exec.stream.write('{}\n');
+    await once(exec.stream, 'data');
+    exec.destroy();
+    other.dispose();
+  });
+
+  it('tells the state of a sandbox, and that there is none', async () => {
+    const id = await create();
+    assert.deepEqual(await engine.inspect(id), { running: true, paused: false, exitCode: null });
+    await docker.getContainer(id).pause();
+    assert.deepEqual(await engine.inspect(id), { running: true, paused: true, exitCode: null });
+    await docker.getContainer(id).unpause();
+    await engine.remove(id);
+    assert.equal(await engine.inspect(id), null);
+    await engine.remove(id);
+    await assert.rejects(engine.openStream(id), (error) => isSandboxError(error, 'SandboxGone'));
+  });
+
+  it('tells the users of all sandboxes', async () => {
+    await create({ uid: 20_777 });
+    assert.ok((await engine.usedUids()).has(20_777));
+  });
+
+  it('tells every listener of a sandbox\'s end, pause and exit code', async () => {
+    const seen: LifeEvent[] = [];
+    const listener = engine.onLifeEvent((event) => seen.push(event));
+    const failing = engine.onLifeEvent(() => { throw new Error('a listener fails'); });
+    const { sandboxId } = specification(image);
+    const id = await create({ sandboxId });
+    await docker.getContainer(id).pause();
+    await docker.getContainer(id).unpause();
+    await docker.getContainer(id).kill();
+    const mine = (): string[] => seen.filter((event) => event.sandboxId === sandboxId).map(({ action, exitCode }) => `${action} ${exitCode}`);
+    await until('the events', () => mine().length === 3, 3_000);
+    assert.deepEqual(mine(), ['pause null', 'unpause null', 'die 137']);
+    listener.dispose();
+    failing.dispose();
+  });
+
+  it('keeps the last words of a sandbox that could not start', async () => {
+    const runner = await runnerWith({ 'main.py': 'raise SystemExit("the supervisor found no home")' });
+    try {
+      const broken = await engine.ensureImage(await imageRequest({ runnerFolder: runner.folder }), silentProgress);
+      const id = await create({ image: broken });
+      await until('its end', async () => await engine.inspect(id) === null);
+      assert.match(await engine.logs(id), /the supervisor found no home/);
+      await docker.getImage(broken).remove();
+    } finally {
+      await runner.remove();
+    }
+  }).timeout(60_000);
+
+  it('says why a sandbox cannot be made', async () => {
+    const before = (await docker.listContainers({ all: true })).length;
+    await assert.rejects(engine.create(specification('sandboxed-ipython/kernel:absent')), (error) =>
+      isSandboxError(error, 'StartFailed') && /no such image/i.test(String(error.params['reason'])));
+    assert.equal((await docker.listContainers({ all: true })).length, before);
+  });
+
+  for (const wait of [0, 5, 20, 60, 120, 200]) {
+    it(`leaves nothing of a sandbox whose making is cancelled after ${wait} ms`, async () => {
+      const cancel = new AbortController();
+      const wanted = specification(image);
+      const made = engine.create(wanted, cancel.signal).then((id) => { containers.push(id); }, (error: unknown) => {
+        assert.ok(isSandboxError(error, 'Cancelled'), String(error));
+        return 'cancelled';
+      });
+      setTimeout(() => cancel.abort(), wait);
+      if (await made === 'cancelled') {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        assert.equal(await containerExists(containerName(wanted.sandboxId)), false);
+      }
+    });
+  }
+
+  it('keeps its network while there is a sandbox, and not longer', async () => {
+    const [first, second] = await Promise.all([create(), create()]);
+    assert.equal(await ourNetworks(), 1);
+    await engine.remove(first);
+    assert.equal(await ourNetworks(), 1);
+    await engine.remove(second);
+    if ((await engine.usedUids()).size === 0) assert.equal(await ourNetworks(), 0);
+  });
+
+  it('makes sandboxes while others end', async () => {
+    await Promise.all([0, 1, 2].map(async () => {
+      for (let i = 0; i < 3; i++) await engine.remove(await create());
+    }));
+  }).timeout(60_000);
+});

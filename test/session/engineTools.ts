@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import Docker from 'dockerode';
+import { connectEngine } from '../../src/engine/connect';
+import type { Engine, ImageRequest, SandboxSpecification } from '../../src/engine/engine';
+import { execStream } from '../../src/engine/exec-stream';
+import { machineCertificates } from '../../src/engine/image/certificates';
+import { silentProgress } from '../../src/engine/progress';
+
+export const BASE = process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? 'sandboxed-ipython-base:bookworm';
+export const RUNNER = resolve(__dirname, '../../../runner');
+export const MIB = 1024 * 1024;
+
+/** The engine under test, as the extension connects to it. */
+export const connect = (env: Readonly<Record<string, string | undefined>> = process.env): Promise<Engine> =>
+  connectEngine({ platform: process.platform, env, home: homedir(), uid: process.getuid?.() });
+
+/** The same engine past our code: what a test prepares and what it looks at. */
+export const docker = new Docker(process.env['DOCKER_HOST'] ? {} : { socketPath: '/var/run/docker.sock' });
+
+export const imageRequest = async (change: Partial<ImageRequest> = {}): Promise<ImageRequest> =>
+  ({ base: BASE, packages: [], runnerFolder: RUNNER, caBundle: await machineCertificates(process.env), ...change });
+
+export const usualImage = async (engine: Engine): Promise<string> => engine.ensureImage(await imageRequest(), silentProgress);
+
+export const specification = (image: string, change: Partial<SandboxSpecification> = {}): SandboxSpecification => ({
+  sandboxId: `test-${randomUUID()}`, owner: 'engine-tests', notebookHint: 'file:///notebook.ipynb', image, uid: 20_000 + Math.floor(Math.random() * 40_000),
+  memory: 512 * MIB, cpus: 1, pids: 128, logBudget: 64 * MIB, maxOutput: MIB, historySize: 100, pollInterval: 0.1, lease: 120, ...change,
+});
+
+/** A copy of the runner with some files replaced, in a folder of its own. */
+export async function runnerWith(files: Readonly<Record<string, string>>): Promise<{ folder: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'runner-'));
+  await cp(RUNNER, folder, { recursive: true, filter: (source) => !source.includes('__pycache__') });
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Runs Python in a container, as the container's own user; gives what it printed on both outputs. */
+export async function python(containerId: string, code: string, interpreter = 'python3'): Promise<string> {
+  const exec = await docker.getContainer(containerId).exec({ Cmd: [interpreter, '-I', '-c', code], AttachStdin: true, AttachStdout: true, AttachStderr: true });
+  const { stream, stderr } = execStream(await exec.start({ hijack: true, stdin: true }));
+  let said = '';
+  for (const output of [stream, stderr]) output.on('data', (chunk: Buffer) => { said += chunk.toString(); });
+  await new Promise((ended) => stream.once('close', ended));
+  return said;
+}
+
+export async function until(what: string, condition: () => Promise<boolean> | boolean, milliseconds = 10_000): Promise<void> {
+  const end = performance.now() + milliseconds;
+  while (!await condition()) {
+    if (performance.now() > end) throw new Error(`not within ${milliseconds} ms: ${what}`);
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+}
+
+export const containerExists = async (idOrName: string): Promise<boolean> =>
+  docker.getContainer(idOrName).inspect().then(() => true, (error: { statusCode?: number }) => {
+    if (error.statusCode === 404) return false;
+    throw new Error('inspect failed', { cause: error });
+  });
