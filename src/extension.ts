@@ -24,7 +24,7 @@ export function activate(context: vscode.ExtensionContext): void {
   // sandboxes go before the engine's connection that removes them
   end = async () => {
     await controller.sandboxes.dispose();
-    await engines.dispose();
+    engines.dispose();
   };
 }
 

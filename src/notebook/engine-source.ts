@@ -3,11 +3,15 @@ import type { Engine } from '../engine/engine';
 /** Finds the container engine when it is first needed, and again at the next cell when it was not there. */
 export class EngineSource {
   #found: Promise<Engine> | undefined;
+  readonly #connected = new Set<Engine>();
 
   constructor(private readonly connect: () => Promise<Engine>) {}
 
   get(): Promise<Engine> {
-    return this.#found ??= this.connect().catch((error: unknown) => {
+    return this.#found ??= this.connect().then((engine) => {
+      this.#connected.add(engine);
+      return engine;
+    }, (error: unknown) => {
       this.#found = undefined;
       throw error;
     });
@@ -16,9 +20,9 @@ export class EngineSource {
   /** The engine may have been replaced: look again next time. Sessions that have it keep it. */
   forget(): void { this.#found = undefined; }
 
-  async dispose(): Promise<void> {
-    const found = this.#found;
+  dispose(): void {
     this.#found = undefined;
-    (await found?.catch(() => undefined))?.dispose(); // one that was not found needs no end
+    for (const engine of this.#connected) { engine.dispose(); }
+    this.#connected.clear();
   }
 }

@@ -37,7 +37,7 @@ export async function startSession(
     await session.started;
     return session;
   } catch (error) {
-    engines.forget();
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
     if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); }
     throw error;
   }

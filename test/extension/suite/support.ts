@@ -1,9 +1,26 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 
 export const EXTENSION = 'sandboxed-ipython.sandboxed-ipython';
 export const CONTROLLER = 'sandboxed-ipython';
+
+const realSocket = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
+
+/** The engine, behind a path of the suite's own, so that it can be gone for a test. Set before the extension first looks. */
+export const engineSocket = {
+  path: path.join(mkdtempSync(path.join(os.tmpdir(), 'engine-')), 'docker.sock'),
+  remove(): void { rmSync(this.path, { force: true }); },
+  restore(): void {
+    this.remove();
+    symlinkSync(realSocket, this.path);
+  },
+};
+engineSocket.restore();
+process.env['DOCKER_HOST'] = `unix://${engineSocket.path}`;
 
 /** The base image that `npm test` made ready; no packages, so that the derived image is quick. */
 export async function useTestBase(): Promise<void> {
@@ -42,10 +59,12 @@ export class OpenNotebook {
     return OpenNotebook.show(await vscode.workspace.openNotebookDocument('jupyter-notebook', data));
   }
 
-  static async file(name: string): Promise<OpenNotebook> {
-    const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-    assert.ok(folder);
-    return OpenNotebook.show(await vscode.workspace.openNotebookDocument(vscode.Uri.joinPath(folder, name)));
+  /** The same as a file. */
+  static async saved(file: string, ...sources: (string | Source)[]): Promise<OpenNotebook> {
+    const cells = sources.map((source) => (typeof source === 'string' ? { code: source } : source)).map(({ code, tags }: Source, i) =>
+      ({ cell_type: 'code', id: `cell-${i}`, metadata: tags === undefined ? {} : { tags }, execution_count: null, outputs: [], source: code }));
+    writeFileSync(file, JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
+    return OpenNotebook.show(await vscode.workspace.openNotebookDocument(vscode.Uri.file(file)));
   }
 
   private static async show(document: vscode.NotebookDocument): Promise<OpenNotebook> {

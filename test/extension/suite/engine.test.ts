@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import * as vscode from 'vscode';
+import { OpenNotebook, engineSocket, useTestBase } from './support';
+
+describe('an engine that is not there', () => {
+  let notebook: OpenNotebook;
+  before(useTestBase);
+  afterEach(async () => {
+    engineSocket.restore();
+    await notebook.close();
+  });
+
+  it('is told in the first cell of the run, with what to do; the same cells run once it is up', async () => {
+    engineSocket.remove();
+    notebook = await OpenNotebook.of('"ran"', '"second"');
+    await notebook.runAll();
+    assert.match(notebook.text(0), /^EngineNotFound: .*Docker/);
+    assert.equal(notebook.text(1), '');
+    assert.deepEqual([notebook.success(0), notebook.success(1)], [false, false]);
+    engineSocket.restore();
+    await notebook.runAll();
+    assert.deepEqual([notebook.text(0), notebook.text(1)], ["'ran'", "'second'"]);
+  });
+
+  it('does not disturb a sandbox that runs', async () => {
+    notebook = await OpenNotebook.of('x = 1', 'x + 1');
+    await notebook.run(0);
+    engineSocket.remove();
+    await notebook.run(1);
+    assert.equal(notebook.text(1), '2');
+  });
+
+  it('but accepts and never answers is told within its deadline; an interrupt ends the wait', async function () {
+    this.timeout(90_000);
+    engineSocket.remove();
+    const mute = net.createServer();
+    await new Promise<void>((resolve) => { mute.listen(engineSocket.path, resolve); });
+    try {
+      notebook = await OpenNotebook.of('1');
+      notebook.start();
+      await new Promise((resolve) => { setTimeout(resolve, 500); });
+      await vscode.commands.executeCommand('sandboxedIPython.interruptKernel');
+      await notebook.ended(0);
+      assert.deepEqual([notebook.success(0), notebook.text(0)], [false, '']);
+      await notebook.run(0);
+      assert.match(notebook.text(0), /^EngineSilent: The container engine .* does not answer\./);
+    } finally {
+      mute.close();
+    }
+  });
+});

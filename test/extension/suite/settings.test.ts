@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { OpenNotebook, set, useTestBase } from './support';
+
+describe('settings', () => {
+  before(useTestBase);
+  let notebook: OpenNotebook;
+  const open = async (...sources: Parameters<typeof OpenNotebook.of>) => (notebook = await OpenNotebook.of(...sources));
+  const { Global, Workspace } = vscode.ConfigurationTarget;
+  afterEach(async () => {
+    await notebook.close();
+    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pids']) {
+      await set(name, undefined, Global);
+      if (name !== 'pids') { await set(name, undefined, Workspace); }
+    }
+    await useTestBase();
+  });
+  const reset = () => vscode.commands.executeCommand('sandboxedIPython.resetSandboxState');
+
+  it('maxMemory is the sandbox\'s limit from the next sandbox on, and a cell that needs more says so', async () => {
+    await set('maxMemory', '384MB');
+    await open('import os\nlimits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]\nprint(*[open(p).read().strip() for p in limits if os.path.exists(p)])',
+      'b = b"x" * 2**30', '"fresh", "b" in globals()');
+    await notebook.run(0);
+    assert.equal(notebook.text(0), `${384 * 2 ** 20}\n`);
+    await notebook.run(1);
+    assert.match(notebook.text(1), /^OutOfMemory: The cell ran out of memory: the limit is 384 MB\. .*sandboxedIPython\.maxMemory/);
+    await notebook.run(2);
+    assert.equal(notebook.text(2), "('fresh', False)");
+    await set('maxMemory', '512MB');
+    await reset();
+    await notebook.run(0);
+    assert.equal(notebook.text(0), `${512 * 2 ** 20}\n`);
+  });
+
+  it('historySize is what IPython keeps, from the next kernel on', async () => {
+    await open('get_ipython().cache_size');
+    await notebook.run(0);
+    assert.equal(notebook.text(0), '1000');
+    await set('historySize', 5);
+    await vscode.commands.executeCommand('sandboxedIPython.restartKernel');
+    await notebook.run(0);
+    assert.equal(notebook.text(0), '5');
+  });
+
+  it('maxOutput bounds what a cell prints, and the cell says so', async () => {
+    await set('maxOutput', '64KB');
+    await open('print("x" * 200_000)', '1');
+    await notebook.run(0);
+    assert.match(notebook.text(0), /of output were dropped: a cell may print 64 KB\. .*sandboxedIPython\.maxOutput/);
+    assert.ok(notebook.text(0).length < 80_000);
+    await notebook.run(1);
+    assert.equal(notebook.text(1), '1');
+  });
+
+  it('a workspace may tighten a limit and never widen it', async () => {
+    await open('import time; time.sleep(2)', '"done"');
+    await set('timeout', 1, Workspace);
+    await notebook.run(0);
+    assert.match(notebook.text(0), /TimedOut: The cell ran longer than 1 s/);
+    await set('timeout', 1, Global);
+    await set('timeout', 100, Workspace);
+    await notebook.run(0);
+    assert.match(notebook.text(0), /TimedOut: The cell ran longer than 1 s/);
+  });
+
+  const wrong: [string, unknown, RegExp][] = [
+    ['maxMemory', 'lots', /^SettingInvalid: The setting sandboxedIPython\.maxMemory cannot be "lots"\. Allowed: 256MB–1024GB/],
+    ['maxMemory', '1MB', /sandboxedIPython\.maxMemory cannot be "1MB"\. Allowed: 256MB/],
+    ['timeout', -1, /sandboxedIPython\.timeout cannot be "-1"\. Allowed: a number/],
+    ['image', 'not an image!', /sandboxedIPython\.image cannot be "not an image!"\. Allowed: the reference of an image/],
+    ['packages', ['--index-url=x'], /sandboxedIPython\.packages cannot be "\["--index-url=x"\]"\. Allowed: a list/],
+    ['historySize', 1.5, /sandboxedIPython\.historySize cannot be "1\.5"/],
+  ];
+  for (const [name, value, message] of wrong) {
+    it(`${name} ${JSON.stringify(value)} is refused in the cell, which runs once it is mended`, async () => {
+      await set(name, value);
+      await open('"ran"');
+      await notebook.run(0);
+      assert.match(notebook.text(0), message);
+      assert.equal(notebook.success(0), false);
+      await set(name, undefined);
+      await useTestBase();
+      await notebook.run(0);
+      assert.equal(notebook.text(0), "'ran'");
+    });
+  }
+
+  it('an image without Python is refused with what helps', async () => {
+    await set('image', 'localhost:1/nothing/here:1');
+    await open('1');
+    await notebook.run(0);
+    assert.match(notebook.text(0), /^ImageFailed: .*downloading the base image.* sandboxedIPython\.image/);
+  });
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Window, pictureOfFailure } from '../support/window';
+
+const ROOT = path.resolve(__dirname, '../../..');
+const HERE = path.join(ROOT, 'test/window');
+interface Cell { id: string; cell_type: string }
+const cells = (JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipynb'), 'utf8')) as { cells: Cell[] }).cells;
+const at = (id: string): number => cells.findIndex((cell) => cell.id === id);
+const needed = (name: string): string => {
+  const value = process.env[name];
+  assert.ok(value, `${name} is not set: run the tests by \`npm test -- window\``);
+  return value;
+};
+
+describe('the quickstart, as a user sees it', () => {
+  let window: Window;
+
+  before(async () => {
+    window = await Window.open({
+      workspace: path.join(ROOT, 'examples'),
+      vsix: [needed('SANDBOXED_IPYTHON_VSIX')],
+      extensionFolders: [path.join(HERE, 'dummy-kernel')],
+      machineSettings: { 'sandboxedIPython.image': needed('SANDBOXED_IPYTHON_TEST_BASE') },
+    });
+  });
+
+  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  after(() => window?.close());
+
+  it('picks our kernel in the picker, beside another one', async () => {
+    const { notebook } = window;
+    await notebook.open('quickstart.ipynb');
+    await notebook.kernelLabel.waitFor();
+    assert.doesNotMatch(await notebook.kernelLabel.innerText(), /Sandboxed IPython/, 'two kernels: none is taken unasked');
+    await notebook.pickKernel('Sandboxed IPython');
+  });
+
+  it('runs all cells: state, table, plot, magic, shell line, traceback', async function () {
+    this.timeout(300_000); // makes the image, with packages
+    const { notebook } = window;
+    await notebook.runAll();
+    await notebook.notification(/Preparing the sandbox image/).waitFor({ timeout: 60_000 });
+    await notebook.screenshot('quickstart-preparing');
+    await notebook.waitForOutput('42', 240_000);
+    await notebook.waitForOutput('Cairo: 22.8 °C is 73.0 °F');
+    await notebook.outputs.locator('table.dataframe', { hasText: 'Lisbon' }).waitFor();
+    await notebook.screenshot('quickstart-table');
+
+    await scrollTo('plot');
+    const plot = notebook.outputs.locator('img').first();
+    await plot.waitFor();
+    const { width, height } = await plot.boundingBox() ?? { width: 0, height: 0 };
+    assert.ok(width > 300 && height > 150, `the plot is ${width} × ${height}`);
+    await notebook.screenshot('quickstart-plot');
+
+    await scrollTo('shell');
+    await notebook.waitForOutput(/hello from [^]*Python 3\.\d+[^]*\/sandbox/);
+    await notebook.waitForOutput(/loop/);
+
+    await scrollTo('error');
+    const error = await notebook.waitForOutput('ZeroDivisionError');
+    assert.match(error, /division by zero/);
+    await notebook.waitForOutput('x is still 41');
+    await notebook.screenshot('quickstart-error');
+
+    await scrollTo('reset-after');
+    assert.match(await notebook.waitForOutput('NameError'), /name 'x' is not defined/);
+    await notebook.waitForState(at('reset-after'), 'error');
+    const runs = cells.filter(({ cell_type }) => cell_type === 'code').length;
+    assert.equal(await notebook.executionCount(at('reset-after')).innerText(), `[${runs}]`);
+    await notebook.screenshot('quickstart-end');
+  });
+
+  it('resets: names are gone and the count starts at 1', async () => {
+    const { notebook } = window;
+    await scrollTo('state-set');
+    await notebook.runCell(at('state-set'));
+    await notebook.waitForState(at('state-set'), 'success');
+    await notebook.command('Sandboxed IPython: Reset Sandbox State');
+    await notebook.runCell(at('state-use'));
+    await notebook.waitForState(at('state-use'), 'error');
+    assert.equal(await notebook.executionCount(at('state-use')).innerText(), '[1]');
+    assert.match(await notebook.waitForOutput('NameError'), /name 'x' is not defined/);
+    await notebook.screenshot('quickstart-reset');
+  });
+
+  /** Brings a cell into view; VS Code draws only what is near. */
+  async function scrollTo(id: string): Promise<void> {
+    const { page, editor } = window.notebook;
+    await editor.locator('.cell-list-container').hover();
+    const cell = window.notebook.cell(at(id));
+    for (const direction of [400, -400]) {
+      for (let step = 0; step < 20 && !(await cell.isVisible()); step += 1) {
+        await page.mouse.wheel(0, direction);
+        await page.waitForTimeout(150);
+      }
+    }
+    await cell.scrollIntoViewIfNeeded();
+  }
+});
