@@ -91,7 +91,7 @@ describe('a session with a real sandbox', () => {
   }
 
   it('kills with the third press what swallows the others', async () => {
-    const { msgId, reply } = sandbox.session.execute('print("go")\nwhile True:\n  try:\n    while True: sum(range(1000))\n  except BaseException: print("no")');
+    const { msgId, reply } = sandbox.session.execute('while True:\n  try:\n    print("go")\n    while True: sum(range(1000))\n  except BaseException: print("no")');
     await sandbox.printed(msgId, 'go');
     await sandbox.session.interrupt(msgId);
     await sandbox.printed(msgId, 'no');
@@ -256,6 +256,11 @@ for i in range(20): print(i); time.sleep(0.05)`);
       const [found] = await docker.listContainers({ all: true, filters: { name: [session.id] } });
       return found ? docker.getContainer(found.Id) : undefined;
     };
+    /** Where the container ended by itself, the engine may still be removing it. */
+    const removed = async (of: TestSession) => {
+      for (let i = 0; i < 50 && await containerOf(of); i += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.ok(!await containerOf(of));
+    };
 
     it('paused: shown within two seconds, and the cell goes on afterwards', async () => {
       const own = startSession(engine, image);
@@ -281,7 +286,7 @@ for i in range(20): print(i); time.sleep(0.05)`);
       assert.deepEqual((await reply).failure, { code: 'SandboxGone', params: { reason: 'exited', exitCode: 137 } });
       assert.ok(performance.now() - killed < 2_000, `${performance.now() - killed} ms`);
       await own.session.dispose();
-      assert.equal(await containerOf(own), undefined);
+      await removed(own);
     });
 
     it('disposed of: gone, with what it had open, at any moment', async () => {
@@ -290,7 +295,7 @@ for i in range(20): print(i); time.sleep(0.05)`);
       await new Promise((resolve) => setTimeout(resolve, 150));
       await starting.session.dispose();
       assert.equal((await cell.reply).status, 'aborted');
-      assert.equal(await containerOf(starting), undefined);
+      await removed(starting);
       const running = startSession(engine, image);
       const { msgId, reply } = running.session.execute('print("go")\nwhile True: pass');
       await running.printed(msgId, 'go');
@@ -298,7 +303,7 @@ for i in range(20): print(i); time.sleep(0.05)`);
       await running.session.dispose();
       assert.ok(performance.now() - begun < 5_000);
       assert.deepEqual((await reply).failure, { code: 'Aborted', params: { reason: 'shutdown' } });
-      assert.equal(await containerOf(running), undefined);
+      await removed(running);
     });
   });
 });
