@@ -51,6 +51,8 @@ const MISLEADING = /^(VSCODE_(?!TEST_)|CODE_SERVER_|PASSWORD$|HASHED_PASSWORD$|P
 
 const START_MS = 60_000;
 const INSTALL_MS = 120_000;
+/** VS Code gives extensions 5 s to deactivate. */
+const STOP_MS = 10_000;
 const KEPT_LOG = 100_000;
 
 /** VS Code's server with its web workbench, on this machine only. */
@@ -138,14 +140,25 @@ export class CodeServer {
     return url.href;
   }
 
-  /** Ends the server and its extension hosts, and removes what was temporary. May be called twice. */
+  /**
+   * Ends the server, and removes what was temporary. Extension hosts end after it, by themselves: only so do they
+   * deactivate their extensions. May be called twice.
+   */
   async stop(): Promise<void> {
-    signalGroup(this.process, 'SIGTERM');
-    await Promise.race([this.exited, sleep(3_000, undefined, { ref: false })]);
-    signalGroup(this.process, 'SIGKILL');
+    this.process.kill('SIGTERM');
+    const deadline = Date.now() + STOP_MS;
+    while (isGroupAlive(this.process) && Date.now() < deadline) {
+      await sleep(50);
+    }
+    this.kill();
     if (this.temporary !== undefined) {
       fs.rmSync(this.temporary, { recursive: true, force: true, maxRetries: 5 });
     }
+  }
+
+  /** Ends the server and its extension hosts without a warning, as a crash would. */
+  kill(): void {
+    signalGroup(this.process, 'SIGKILL');
   }
 
   async #answers(): Promise<void> {
@@ -225,15 +238,16 @@ function installExtension({ command, args, env }: Launcher, vsix: string): void 
   }
 }
 
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+/** @returns whether there was anything to send it to */
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
   try {
-    if (child.pid !== undefined) {
-      process.kill(-child.pid, signal);
-    }
+    return child.pid !== undefined && process.kill(-child.pid, signal);
   } catch {
-    // the group is gone
+    return false;
   }
 }
+
+const isGroupAlive = (child: ChildProcess) => signalGroup(child, 0);
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

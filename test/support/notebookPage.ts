@@ -6,6 +6,9 @@ import { extensionsLoaded } from './browser';
 /** What a cell's status bar shows about its last run. */
 export type CellState = 'success' | 'error' | 'executing' | 'pending';
 
+/** So long may its extension take to offer the only kernel, which is then selected unasked. */
+const UNASKED_MS = 15_000;
+
 /** A window of VS Code with a notebook, in the words of its user. Cells are counted from 0, Markdown included. */
 export class NotebookPage {
   constructor(readonly page: Page) {}
@@ -34,8 +37,8 @@ export class NotebookPage {
    * @param source the extension's display name: the picker's first level, absent where it has one kernel only
    */
   async pickKernel(name: string, source = name): Promise<void> {
-    await this.kernelLabel.waitFor();
-    if ((await this.kernelLabel.innerText()).includes(name)) {
+    const selected = this.kernelLabel.filter({ hasText: name });
+    if (await selected.waitFor({ timeout: UNASKED_MS }).then(() => true, () => false)) {
       return;
     }
     await this.kernelLabel.click();
@@ -46,7 +49,7 @@ export class NotebookPage {
       await rows.filter({ hasText: source }).first().click();
     }
     await kernel.first().click();
-    await this.kernelLabel.filter({ hasText: name }).waitFor();
+    await selected.waitFor();
   }
 
   async runAll(): Promise<void> {

@@ -44,7 +44,9 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.notification(/Preparing the sandbox image/).waitFor({ timeout: 60_000 });
     await notebook.screenshot('quickstart-preparing');
     await notebook.waitForOutput('42', 240_000);
+    await scrollTo('functions-use');
     await notebook.waitForOutput('Cairo: 22.8 °C is 73.0 °F');
+    await scrollTo('pandas-data');
     await notebook.outputs.locator('table.dataframe', { hasText: 'Lisbon' }).waitFor();
     await notebook.screenshot('quickstart-table');
 
@@ -55,11 +57,13 @@ describe('the quickstart, as a user sees it', () => {
     assert.ok(width > 300 && height > 150, `the plot is ${width} × ${height}`);
     await notebook.screenshot('quickstart-plot');
 
+    await scrollTo('magic');
+    await notebook.waitForOutput(/x +int +41/);
     await scrollTo('shell');
     await notebook.waitForOutput(/hello from [^]*Python 3\.\d+[^]*\/sandbox/);
-    await notebook.waitForOutput(/loop/);
+    await notebook.screenshot('quickstart-magic');
 
-    await scrollTo('error');
+    await scrollTo('error-after');
     const error = await notebook.waitForOutput('ZeroDivisionError');
     assert.match(error, /division by zero/);
     await notebook.waitForOutput('x is still 41');
@@ -86,17 +90,13 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.screenshot('quickstart-reset');
   });
 
-  /** Brings a cell into view; VS Code draws only what is near. */
+  /** Brings a cell with its outputs into view, by the keyboard; VS Code draws only what is near. */
   async function scrollTo(id: string): Promise<void> {
     const { page, editor } = window.notebook;
-    await editor.locator('.cell-list-container').hover();
-    const cell = window.notebook.cell(at(id));
-    for (const direction of [400, -400]) {
-      for (let step = 0; step < 20 && !(await cell.isVisible()); step += 1) {
-        await page.mouse.wheel(0, direction);
-        await page.waitForTimeout(150);
-      }
-    }
-    await cell.scrollIntoViewIfNeeded();
+    await editor.locator('.cell-list-container').click({ position: { x: 6, y: 300 } });
+    await page.keyboard.press('Control+Home');
+    for (let cell = 0; cell < Math.min(at(id) + 1, cells.length - 1); cell += 1) { await page.keyboard.press('ArrowDown'); }
+    if (at(id) + 1 < cells.length) { await page.keyboard.press('ArrowUp'); }
+    await window.notebook.cell(at(id)).waitFor();
   }
 });
