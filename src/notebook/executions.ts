@@ -55,10 +55,6 @@ export class Executions {
   all(): CellRun[] { return [...this.#live]; }
   running(): CellRun | undefined { return this.all().find(({ state }) => state === 'running'); }
 
-  endAll(): void {
-    for (const run of this.all()) { run.end(false); }
-  }
-
   /**
    * Lets something change the outputs of a cell whose run has ended: through the run that is live, else through a
    * short one that leaves the cell's count, times and success as they were.

@@ -65,8 +65,9 @@ export class NotebookKernel {
   async reset({ applySettings }: { applySettings: boolean }): Promise<void> {
     this.#starting?.abort.abort();
     const live = this.#live;
+    const before = this.executions.all(); // what is asked for while this goes on is for the fresh kernel
     if (live === undefined) {
-      this.executions.endAll();
+      endAll(before);
       return;
     }
     const settings = readSettings(this.notebook.uri, this.log);
@@ -81,19 +82,20 @@ export class NotebookKernel {
       await this.close();
     }
     this.#batcher.flush();
-    this.executions.endAll();
+    endAll(before);
   }
 
   /** Ends sandbox and cells. The next cell starts anew. */
   async close(): Promise<void> {
     const live = this.#live;
+    const before = this.executions.all();
     this.#live = undefined;
     this.#starting?.abort.abort();
     this.#starting = undefined;
     await live?.session.dispose();
     for (const listener of live?.listeners ?? []) { listener.dispose(); }
     this.#batcher.flush();
-    this.executions.endAll();
+    endAll(before);
   }
 
   /** The user cleared the cell's outputs. */
@@ -224,6 +226,10 @@ export class NotebookKernel {
   #echo(event: EventOf<'input_request'>, text: string): void {
     if (text !== '') { this.#batcher.add({ ...event, channel: 'iopub', msg_type: 'stream', content: { name: 'stdout', text } }); }
   }
+}
+
+function endAll(runs: readonly CellRun[]): void {
+  for (const run of runs) { run.end(false); }
 }
 
 /** What names a cell as long as its notebook is open. */

@@ -82,6 +82,15 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.deepEqual([notebook.text(1), notebook.count(1)], ['here False\n', 1]);
   });
 
+  it('a cell that is run while a reset goes on runs in the fresh kernel', async () => {
+    await open('x = 7', '"x" in globals()');
+    await notebook.run(0);
+    const reset = command('resetSandboxState');
+    await notebook.run(1);
+    await reset;
+    assert.deepEqual([notebook.text(1), notebook.count(1), notebook.success(1)], ['False', 1, true]);
+  });
+
   it('input() is asked in a box that names the cell, and its answer stays in the output', async () => {
     await open('name = input("Name? ")\nprint("Hello", name)');
     let asked: vscode.InputBoxOptions | undefined;
