@@ -9,9 +9,12 @@ import { checkLimits } from './limits';
 import { MainOutput } from './main-output';
 import { SandboxNetwork } from './network';
 import type { Progress } from './progress';
-import { DEADLINES, engineReason, isBeingRemoved, isMissing, type Requests } from './request';
+import { removeContainer } from './remove';
+import { DEADLINES, engineReason, isMissing, type Requests } from './request';
 import { LABELS, RUNNER_FOLDER, containerName, containerOptions } from './specification';
 
+/** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
+const ABANDONED = 10 * 60_000;
 /** Milliseconds after which a container is looked for again whose creation was sent and never answered. */
 const STRAY_LOOKS = [0, 500, 2_000, 5_000];
 
@@ -22,6 +25,7 @@ export class DockerEngine implements Engine {
   private readonly output: MainOutput;
   /** The interpreter of each sandbox's image, which runs its relay. */
   private readonly interpreters = new Map<string, string>();
+  private swept = false;
 
   constructor(
     private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo,
@@ -46,6 +50,7 @@ export class DockerEngine implements Engine {
       this.interpreters.set(containerId, interpreterOf(got));
       await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { deadline: DEADLINES.heavy, signal });
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
+      void this.sweepOnce();
       return containerId;
     } catch (error) {
       await this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined);
@@ -74,7 +79,7 @@ export class DockerEngine implements Engine {
 
   async remove(containerId: string): Promise<void> {
     this.interpreters.delete(containerId);
-    await this.removeContainer(containerId);
+    await removeContainer(this.docker, this.requests, containerId);
     this.output.forget(containerId);
     try {
       if ((await this.sandboxes()).length === 0) await this.network.removeUnused();
@@ -121,7 +126,7 @@ export class DockerEngine implements Engine {
         return { asked, containerId: container.id };
       } catch (error) {
         if (attempt === 2 || !isMissing(error)) throw error;
-        await this.removeContainer(container.id);
+        await removeContainer(this.docker, this.requests, container.id);
       }
     }
   }
@@ -133,12 +138,18 @@ export class DockerEngine implements Engine {
     });
   }
 
-  private async removeContainer(idOrName: string): Promise<void> {
+  /** Started containers remove themselves; those of a window that was killed between making and starting one don't. */
+  private async sweepOnce(): Promise<void> {
+    if (this.swept) return;
+    this.swept = true;
     try {
-      await this.requests.run('remove container', (abortSignal) =>
-        this.docker.getContainer(idOrName).remove({ force: true, v: true, abortSignal }), { deadline: DEADLINES.heavy });
+      const unstarted = await this.requests.run('list containers', (abortSignal) => {
+        const options = { all: true, filters: { label: [LABELS.version], status: ['created'] }, abortSignal };
+        return this.docker.listContainers(options);
+      });
+      for (const { Id, Created } of unstarted) if (Date.now() - Created * 1000 > ABANDONED) await removeContainer(this.docker, this.requests, Id);
     } catch (error) {
-      if (!isMissing(error) && !isBeingRemoved(error)) throw error;
+      this.log.debug(`engine: not swept, ${engineReason(error)}`);
     }
   }
 
@@ -146,13 +157,13 @@ export class DockerEngine implements Engine {
   private async removeStray(idOrName: string, exists: boolean): Promise<void> {
     this.interpreters.delete(idOrName);
     try {
-      await this.removeContainer(idOrName);
+      await removeContainer(this.docker, this.requests, idOrName);
       this.output.forget(idOrName);
     } catch (error) {
       this.log.warn(`engine: container ${idOrName} could not be removed, ${engineReason(error)}`);
     }
     if (exists) return;
-    for (const wait of STRAY_LOOKS) setTimeout(() => { this.removeContainer(idOrName).catch(() => undefined); }, wait).unref();
+    for (const wait of STRAY_LOOKS) setTimeout(() => { removeContainer(this.docker, this.requests, idOrName).catch(() => undefined); }, wait).unref();
   }
 
   private async findInterpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {

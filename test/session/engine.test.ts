@@ -98,10 +98,9 @@ describe('an engine', () => {
   }).timeout(60_000);
 
   it('says why a sandbox cannot be made', async () => {
-    const before = (await docker.listContainers({ all: true })).length;
-    await assert.rejects(engine.create(specification('sandboxed-ipython/kernel:absent')), (error) =>
-      isSandboxError(error, 'StartFailed') && /no such image/i.test(String(error.params['reason'])));
-    assert.equal((await docker.listContainers({ all: true })).length, before);
+    const wanted = specification('sandboxed-ipython/kernel:absent');
+    await assert.rejects(engine.create(wanted), (error) => isSandboxError(error, 'StartFailed') && /no such image/i.test(String(error.params['reason'])));
+    assert.equal(await containerExists(containerName(wanted.sandboxId)), false);
   });
 
   for (const wait of [0, 5, 20, 60, 120, 200]) {

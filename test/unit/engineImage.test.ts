@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { certificateFile, machineCertificates, proxyEnvironment } from '../../src/engine/image/certificates';
-import { Layers } from '../../src/engine/image/base-image';
+import { Layers, splitReference } from '../../src/engine/image/base-image';
 import { pipProgress, pipReason } from '../../src/engine/image/pip-output';
 import { readRunner, tarOf } from '../../src/engine/image/runner-files';
 import { kernelTag, packagesTag } from '../../src/engine/image/tags';
@@ -63,7 +63,16 @@ describe('what the machine lends to pip', () => {
   });
 });
 
-describe('a pull\'s progress', () => {
+describe('a pull', () => {
+  it('asks for one image', () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    assert.deepEqual(splitReference('python'), { fromImage: 'python', tag: 'latest' });
+    assert.deepEqual(splitReference('python:3.13-slim'), { fromImage: 'python', tag: '3.13-slim' });
+    assert.deepEqual(splitReference('localhost:5000/a/b'), { fromImage: 'localhost:5000/a/b', tag: 'latest' });
+    assert.deepEqual(splitReference('localhost:5000/a/b:1'), { fromImage: 'localhost:5000/a/b', tag: '1' });
+    assert.deepEqual(splitReference(`a/b@${digest}`), { fromImage: 'a/b', tag: digest });
+  });
+
   it('counts layers and bytes', () => {
     const layers = new Layers();
     for (const message of [

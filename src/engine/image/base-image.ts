@@ -30,7 +30,9 @@ export async function ensureBase(context: ImageContext, base: string, progress: 
 }
 
 async function pull({ docker, requests }: ImageContext, base: string, progress: Progress, signal: AbortSignal | undefined): Promise<void> {
-  const stream = await requests.run('pull', (abortSignal) => docker.pull(base, { abortSignal }), { deadline: DEADLINES.heavy, signal }) as Readable;
+  // with a body, which the client would send and the engine never reads, the engine would not notice that the connection is gone
+  const options = { _query: splitReference(base), _body: {} };
+  const stream = await requests.run('pull', (abortSignal) => docker.createImage({ ...options, abortSignal }), { deadline: DEADLINES.heavy, signal }) as Readable;
   const layers = new Layers();
   let last = '';
   // without the request the engine gives the pull up
@@ -60,6 +62,13 @@ async function pull({ docker, requests }: ImageContext, base: string, progress: 
   }
   if (signal?.aborted) throw new SandboxError('Cancelled', { request: 'pull' });
   if (layers.error) throw imageFailed(base, 'pullingBase', layers.error);
+}
+
+/** `latest` where nothing else is said: without a tag an engine pulls them all. */
+export function splitReference(name: string): { fromImage: string; tag: string } {
+  const digest = name.indexOf('@');
+  const colon = digest >= 0 ? digest : name.lastIndexOf(':');
+  return colon > name.lastIndexOf('/') ? { fromImage: name.slice(0, colon), tag: name.slice(colon + 1) } : { fromImage: name, tag: 'latest' };
 }
 
 /** Folds the engine's progress lines. Errors come as lines like any other, with status 200. */

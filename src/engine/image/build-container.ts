@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { SandboxError, isSandboxError } from '../../protocol/errors';
 import { openExec, runProcess, type ProcessOptions, type ProcessResult } from '../exec';
-import { DEADLINES, engineReason, isBeingRemoved, isMissing, isNameTaken } from '../request';
+import { removeContainer } from '../remove';
+import { DEADLINES, engineReason, isNameTaken } from '../request';
 import { LABELS, SANDBOX_VERSION } from '../specification';
 import type { ImageContext } from './context';
 import { baseUnusable } from './failures';
@@ -90,8 +91,8 @@ export class BuildContainer {
 
   /** Ends and removes the container; returns when it and with it the lock are gone. */
   async remove(): Promise<void> {
-    this.guard.destroy();
     await removeBuildContainer(this.context, this.id);
+    this.guard.destroy();
   }
 }
 
@@ -109,11 +110,11 @@ async function guard({ docker, requests }: ImageContext, id: string, interpreter
   return stream;
 }
 
-/** @param idOrName absent is fine */
+/** Leaves a container that cannot be removed to its own end. */
 export async function removeBuildContainer({ docker, requests, log }: ImageContext, idOrName: string): Promise<void> {
   try {
-    await requests.run('remove build container', (abortSignal) => docker.getContainer(idOrName).remove({ force: true, v: true, abortSignal }), { deadline: DEADLINES.heavy });
+    await removeContainer(docker, requests, idOrName);
   } catch (error) {
-    if (!isMissing(error) && !isBeingRemoved(error)) log.warn(`engine: build container ${idOrName} could not be removed, ${engineReason(error)}`);
+    log.warn(`engine: build container ${idOrName} could not be removed, ${engineReason(error)}`);
   }
 }

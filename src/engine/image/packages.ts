@@ -16,12 +16,23 @@ const SCRATCH = '/var/tmp/sandboxed-ipython';
 const INSTALL_DEADLINE = 2 * 3600_000;
 const COMPILE_DEADLINE = 300_000;
 
-const MAKE_FILES = `
+/** Files for pip: constraints on the command line, certificate authorities on stdin, which add to those that pip brings. */
+const PREPARE = `
 import os, sys
 os.makedirs("${SECRETS}", 0o700, exist_ok=True)
 os.makedirs("${SCRATCH}", 0o700, exist_ok=True)
-with open("${SECRETS}/" + sys.argv[1], "wb") as file:
-    file.write(sys.stdin.buffer.read())
+with open("${SECRETS}/constraints.txt", "w") as file:
+    file.write(sys.argv[1])
+certificates = sys.stdin.buffer.read()
+if certificates:
+    try:
+        from pip._vendor import certifi
+        with open(certifi.where(), "rb") as file:
+            certificates += b"\\n" + file.read()
+    except (ImportError, OSError):
+        pass
+    with open("${SECRETS}/ca.pem", "wb") as file:
+        file.write(certificates)
 `;
 /** Some images ship a standard library without byte code, which a read-only sandbox would compile at every start. */
 const FINISH = `
@@ -52,11 +63,12 @@ async function pipInstall(
   { env }: ImageContext, container: BuildContainer, python: Python, requirements: readonly string[], request: ImageRequest, progress: Progress, signal: AbortSignal | undefined,
 ): Promise<void> {
   progress.step('installingPackages');
-  const putFile = (name: string, text: string): Promise<unknown> =>
-    container.run([python.executable, '-I', '-c', MAKE_FILES, name], { input: [Buffer.from(text)], deadline: 60_000, signal });
-  await putFile('constraints.txt', python.ipython ? `ipython==${python.ipython}\n` : '');
-  const certificates = request.caBundle === undefined ? {} : { PIP_CERT: `${SECRETS}/ca.pem`, SSL_CERT_FILE: `${SECRETS}/ca.pem` };
-  if (request.caBundle !== undefined) await putFile('ca.pem', request.caBundle);
+  const { caBundle } = request;
+  const prepared = await container.run([python.executable, '-I', '-c', PREPARE, python.ipython ? `ipython==${python.ipython}\n` : ''], {
+    ...(caBundle === undefined ? {} : { input: [Buffer.from(caBundle)] }), deadline: 60_000, signal,
+  });
+  if (prepared.exitCode !== 0) throw imageFailed(request.base, 'installingPackages', lastLine(prepared.stderr));
+  const certificates = caBundle ? { PIP_CERT: `${SECRETS}/ca.pem`, SSL_CERT_FILE: `${SECRETS}/ca.pem` } : {};
   let last = '';
   const { exitCode, stdout, stderr } = await container.run([
     python.executable, '-I', '-m', 'pip', 'install', '--only-binary', ':all:', '--no-cache-dir', '--no-input', '--progress-bar', 'off',

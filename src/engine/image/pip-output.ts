@@ -17,7 +17,7 @@ const wheelName = (text: string): string => (redactUrls(text).split('/').pop() ?
 export function pipReason(output: string): string {
   const lines = output.split(/\r?\n|\r/).map((line) => line.trim()).filter(Boolean);
   const errors = unique(lines.filter((line) => line.startsWith('ERROR:')).map((line) => line.replace(/^ERROR:\s*/, '')));
-  const network = unique(lines.flatMap((line) => /^(?:WARNING: )?(Could not fetch URL .*|Retrying .*)$/.exec(line)?.[1] ?? [])).slice(-1);
+  const network = unique(lines.flatMap((line) => /^(?:WARNING: )?(?:Retrying \(.*?\)\) after )?((?:Could not fetch URL|connection broken by) .*)$/.exec(line)?.[1] ?? [])).slice(-1);
   const said = errors.length > 0 ? [...network, ...errors.slice(-3)] : lines.slice(-2);
   return redactUrls(said.join(' ')).slice(-1000) || 'pip said nothing';
 }

@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pack } from 'tar-stream';
 
 export interface RunnerFile {
@@ -13,7 +13,7 @@ export async function readRunner(folder: string): Promise<RunnerFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
     .filter((entry) => entry.isFile() && entry.name.endsWith('.py'))
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length).replaceAll('\\', '/').replace(/^\/+/, ''))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .filter((path) => !path.split('/').some((part) => part === 'tests' || part === '__pycache__'))
     .sort();
   return Promise.all(paths.map(async (path) => ({ path, content: await readFile(join(folder, path)) })));

@@ -33,7 +33,8 @@ export async function installRunner(container: BuildContainer, files: readonly R
   if (unpacked.exitCode !== 0) throw imageFailed(base, 'copyingRunner', lastLine(unpacked.stderr));
   progress.step('testing');
   const tested = await container.run([executable, '-I', `${RUNNER_FOLDER}/selftest.py`], {
-    env: { HOME: '/tmp', LANG: 'C.UTF-8', MPLBACKEND: 'module://matplotlib_inline.backend_inline' }, deadline: SELF_TEST_DEADLINE, signal,
+    // a tmpfs: what the test writes is in no image
+    env: { HOME: '/dev/shm', TMPDIR: '/dev/shm', LANG: 'C.UTF-8', MPLBACKEND: 'module://matplotlib_inline.backend_inline' }, deadline: SELF_TEST_DEADLINE, signal,
   });
   if (tested.exitCode !== 0) throw baseUnusable(base, 'selfTest', lastLine(tested.stderr) || `the self-test ended with exit code ${tested.exitCode}`);
   return [executable, '-I', `${RUNNER_FOLDER}/main.py`];

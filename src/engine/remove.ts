@@ -1,0 +1,29 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import { DEADLINES, isBeingRemoved, isMissing, type Requests } from './request';
+
+/** Milliseconds. */
+const LOOK_EVERY = 50;
+
+/**
+ * Ends and removes a container with its volumes; returns when it is gone, its name too. Absent is fine.
+ * A container that removes itself at its end does so beside this, and then the engine refuses to do it twice.
+ */
+export async function removeContainer(docker: Docker, requests: Requests, idOrName: string): Promise<void> {
+  const container = docker.getContainer(idOrName);
+  const giveUp = performance.now() + DEADLINES.heavy;
+  try {
+    await requests.run('remove container', (abortSignal) => container.remove({ force: true, v: true, abortSignal }), { deadline: DEADLINES.heavy });
+  } catch (error) {
+    if (isMissing(error)) return;
+    if (!isBeingRemoved(error)) throw error;
+  }
+  try {
+    while (performance.now() < giveUp) {
+      await requests.run('inspect removed container', (abortSignal) => container.inspect({ abortSignal } as object));
+      await sleep(LOOK_EVERY);
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}

@@ -1,0 +1,333 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { pack } from 'tar-stream';
+import type { Engine, ImageRequest } from '../../src/engine/engine';
+import { readRunner } from '../../src/engine/image/runner-files';
+import { kernelTag, packagesTag } from '../../src/engine/image/tags';
+import type { Progress } from '../../src/engine/progress';
+import { isSandboxError, type FailureCode, type SandboxError } from '../../src/protocol/errors';
+import { BASE, RUNNER, connect, containerExists, docker, imageRequest, runnerWith, until, usualImage } from './engineTools';
+import { Registry } from './imageRegistry';
+
+class Steps implements Progress {
+  readonly all: string[] = [];
+  private readonly watchers: ((step: string) => void)[] = [];
+
+  step(code: string, detail?: string): void {
+    this.all.push(detail === undefined ? code : `${code} ${detail}`);
+    for (const watcher of this.watchers) watcher(this.all.at(-1) ?? '');
+  }
+
+  on(watcher: (step: string) => void): void {
+    this.watchers.push(watcher);
+  }
+
+  get codes(): string[] {
+    return [...new Set(this.all.map((step) => step.split(' ')[0] ?? ''))];
+  }
+}
+
+describe('the derived image', function () {
+  this.timeout(180_000);
+  let engine: Engine;
+  const images = new Set<string>();
+  const runners: { remove(): Promise<void> }[] = [];
+
+  before(async () => {
+    engine = await connect();
+    await usualImage(engine);
+  });
+  afterEach(async () => {
+    for (const runner of runners.splice(0)) await runner.remove();
+  });
+  after(async () => {
+    for (const name of [...images].reverse()) await docker.getImage(name).remove({ force: true }).catch(() => undefined);
+    engine.dispose();
+  });
+
+  /** A runner that no image has yet. */
+  async function newRunner(files: Readonly<Record<string, string>> = {}): Promise<string> {
+    const runner = await runnerWith({ 'unique.py': `# ${randomUUID()}`, ...files });
+    runners.push(runner);
+    return runner.folder;
+  }
+
+  /** The names that a request's images and locks will have; none if the base is absent. */
+  async function namesOf(request: ImageRequest): Promise<{ tags: string[]; locks: string[] }> {
+    const base = await docker.getImage(request.base).inspect().catch(() => undefined);
+    if (!base) return { tags: [], locks: [] };
+    const packages = packagesTag(base.Id, request.packages);
+    const tags = [packages, kernelTag(packages, await readRunner(request.runnerFolder))];
+    return { tags, locks: tags.map((tag) => `sandboxed-ipython-build-${tag.split(':')[1] ?? ''}`) };
+  }
+
+  /** Makes an image, which goes with the test; checks that no container stays, however it ends. */
+  async function make(change: Partial<ImageRequest>, steps = new Steps(), { on = engine, signal }: { on?: Engine; signal?: AbortSignal } = {}): Promise<string> {
+    const request = await imageRequest(change);
+    const isUsual = request.base === BASE && request.packages.length === 0;
+    try {
+      return await on.ensureImage(request, steps, signal);
+    } finally {
+      const { tags, locks } = await namesOf(request);
+      for (const tag of isUsual ? tags.slice(1) : tags) if (request.runnerFolder !== RUNNER || !isUsual) images.add(tag);
+      for (const lock of locks) assert.equal(await containerExists(lock), false, lock);
+    }
+  }
+
+  async function failure(change: Partial<ImageRequest>, code: FailureCode, signal?: AbortSignal, steps = new Steps()): Promise<SandboxError> {
+    try {
+      await make(change, steps, signal ? { signal } : {});
+    } catch (error) {
+      assert.ok(isSandboxError(error, code), String(error));
+      const { tags: [, kernel = ''] } = await namesOf(await imageRequest(change));
+      await assert.rejects(docker.getImage(kernel || 'sandboxed-ipython/kernel:none').inspect(), /no such image/i);
+      return error;
+    }
+    throw new Error('it was made');
+  }
+
+  /** An image for tests, by changes to the usual base. */
+  async function baseWith(name: string, code: string, changes: readonly string[] = [], from = BASE): Promise<string> {
+    const container = await docker.createContainer({ Image: from, Entrypoint: ['python3', '-c'], Cmd: [code], User: '0:0' });
+    try {
+      await container.start();
+      const { StatusCode } = await container.wait() as { StatusCode: number };
+      assert.equal(StatusCode, 0, (await container.logs({ stdout: true, stderr: true })).toString());
+      const tag = `sandboxed-ipython-test/${name}:1`;
+      images.add(tag);
+      await container.commit({ _query: { container: container.id, repo: tag.split(':')[0], tag: '1', changes: ['ENTRYPOINT []', ...changes].join('\n') }, _body: {} });
+      return tag;
+    } finally {
+      await container.remove({ force: true });
+    }
+  }
+
+  /** Runs Python in an image as a sandbox would start it: without arguments of the base. */
+  async function inImage(image: string, code: string): Promise<string> {
+    const { Config } = await docker.getImage(image).inspect();
+    const [interpreter = ''] = Config.Entrypoint as string[];
+    const container = await docker.createContainer({ Image: image, Entrypoint: [interpreter, '-I', '-c'], Cmd: [code], User: '1234:1234', Tty: true, HostConfig: { NetworkMode: 'none' } });
+    try {
+      await container.start();
+      await container.wait();
+      return (await container.logs({ stdout: true, stderr: true })).toString().trim();
+    } finally {
+      await container.remove({ force: true });
+    }
+  }
+
+  it('is made once, and is then found by a look at the engine', async () => {
+    const runnerFolder = await newRunner();
+    const steps = new Steps();
+    const image = await make({ runnerFolder }, steps);
+    assert.deepEqual(steps.codes, ['startingContainer', 'copyingRunner', 'testing', 'committing']);
+    const again = new Steps();
+    const started = performance.now();
+    assert.equal(await make({ runnerFolder, caBundle: undefined }, again), image);
+    assert.deepEqual(again.all, []);
+    assert.ok(performance.now() - started < 1_000);
+  });
+
+  it('starts the supervisor with an absolute Python and nothing of the base', async () => {
+    const { Config } = await docker.getImage(await make({})).inspect();
+    assert.match((Config.Entrypoint as string[]).join(' '), /^\/\S+ -I \/opt\/sandboxed-ipython\/main\.py$/);
+    assert.deepEqual([Config.Cmd ?? [], Config.WorkingDir], [[], '/']);
+  });
+
+  it('has the runner as root\'s, its byte code, and places that everyone may write to', async () => {
+    const said = await inImage(await make({}), `
+import os
+def show(path):
+    s = os.stat(path)
+    print(path, oct(s.st_mode & 0o7777), s.st_uid)
+for path in ("/sandbox", "/sandbox/.interactive", "/tmp", "/opt/sandboxed-ipython", "/opt/sandboxed-ipython/main.py"): show(path)
+print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/sandboxed_ipython/__pycache__")))`);
+    assert.deepEqual(said.split(/\r?\n/), [
+      '/sandbox 0o1777 0', '/sandbox/.interactive 0o1777 0', '/tmp 0o1777 0', '/opt/sandboxed-ipython 0o755 0', '/opt/sandboxed-ipython/main.py 0o644 0', 'True',
+    ]);
+  });
+
+  it('has the packages that were asked for, and nothing that was lent to pip', async () => {
+    const { caBundle } = await imageRequest();
+    const marker = `marker-${randomUUID()}`;
+    const steps = new Steps();
+    const proxied = await connect({ ...process.env, NO_PROXY: marker });
+    const image = await make({ packages: ['six==1.16.0', `idna!=0.${Date.now()}`], caBundle: `${caBundle ?? ''}\n# ${marker}\n` }, steps, { on: proxied });
+    proxied.dispose();
+    assert.equal(await inImage(image, 'import six; print(six.__version__)'), '1.16.0');
+    assert.deepEqual(steps.all.filter((step) => step === 'installingPackages Collecting six'), ['installingPackages Collecting six']);
+    const details = JSON.stringify([await docker.getImage(image).inspect(), await docker.getImage(image).history()]);
+    assert.ok(!details.includes(marker) && !details.includes('ca.pem'));
+    const container = await docker.createContainer({ Image: image });
+    try {
+      let tail = Buffer.alloc(0);
+      for await (const chunk of await container.export() as AsyncIterable<Buffer>) {
+        const seen = Buffer.concat([tail, chunk]);
+        assert.equal(seen.includes(marker), false, 'what was lent is in the image');
+        tail = seen.subarray(-marker.length);
+      }
+    } finally {
+      await container.remove();
+    }
+    assert.equal(await inImage(image, 'import os; print(os.path.exists("/var/tmp/sandboxed-ipython"))'), 'False');
+  });
+
+  it('gives pip\'s own reason if a package does not exist', async () => {
+    const { params, setting } = await failure({ packages: ['sandboxed-ipython-no-such-package'] }, 'ImageFailed');
+    assert.deepEqual([params['step'], setting], ['installingPackages', 'packages']);
+    assert.match(String(params['reason']), /No matching distribution found for sandboxed-ipython-no-such-package/);
+  });
+
+  it('gives pip\'s own reason if the network fails', async () => {
+    const base = await baseWith('offline', 'open("/etc/pip.conf", "w").write("[global]\\nindex-url = https://ada:secret@127.0.0.1:9/simple\\nretries = 1\\n")');
+    const { params } = await failure({ base }, 'ImageFailed');
+    assert.match(String(params['reason']), /connection broken by .*Connection refused.*No matching distribution found for ipython/);
+    assert.doesNotMatch(String(params['reason']), /secret/);
+  });
+
+  it('takes no option of pip for a package', async () => {
+    const { params } = await failure({ packages: ['--help'] }, 'ImageFailed');
+    assert.match(String(params['reason']), /--help/);
+  });
+
+  for (const at of ['startingContainer', 'checkingBase', 'installingPackages', 'installingPackages Collecting six', 'copyingRunner', 'testing', 'committing']) {
+    it(`leaves nothing behind if it is cancelled at "${at}"`, async () => {
+      const cancel = new AbortController();
+      const steps = new Steps();
+      const isLate = at === 'copyingRunner' || at === 'testing' || at === 'committing';
+      steps.on((step) => { if (step === at) cancel.abort(); });
+      await failure(isLate ? { runnerFolder: await newRunner() } : { packages: ['six', `idna!=0.${Date.now()}`] }, 'Cancelled', cancel.signal, steps);
+    });
+  }
+
+  it('is made by one of two windows, and used by both', async () => {
+    const runnerFolder = await newRunner();
+    const [mine, theirs] = [new Steps(), new Steps()];
+    const other = await connect();
+    const [image, same] = await Promise.all([make({ runnerFolder }, mine), make({ runnerFolder }, theirs, { on: other })]);
+    other.dispose();
+    assert.equal(image, same);
+    assert.equal([...mine.all, ...theirs.all].filter((step) => step === 'testing').length, 1);
+    assert.ok([...mine.codes, ...theirs.codes].includes('waitingForOther'));
+  });
+
+  it('is made by the next window if the first one is killed', async () => {
+    const runnerFolder = await newRunner({ 'selftest.py': 'import time; time.sleep(8)' });
+    const script = `
+      const { connect, imageRequest } = require(${JSON.stringify(require.resolve('./engineTools'))});
+      (async () => (await connect()).ensureImage(await imageRequest({ runnerFolder: ${JSON.stringify(runnerFolder)} }), { step: (code) => console.log(code) }))();
+    `;
+    const window = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    for await (const line of createInterface({ input: window.stdout })) if (line === 'testing') break;
+    window.kill('SIGKILL');
+    await once(window, 'exit');
+    const steps = new Steps();
+    await make({ runnerFolder }, steps);
+    assert.ok(steps.codes.includes('committing'));
+  });
+
+  it('is refused if the runner\'s own test fails in it', async () => {
+    const runnerFolder = await newRunner({ 'selftest.py': 'import sys; sys.stderr.write("noise\\nno plot came out\\n"); sys.exit(1)' });
+    const { params } = await failure({ runnerFolder }, 'BaseUnusable');
+    assert.deepEqual(params, { image: BASE, problem: 'selfTest', reason: 'no plot came out' });
+  });
+
+  it('keeps an IPython that the base has, without asking the network', async () => {
+    const old = await make({ packages: ['ipython==8.18.1'] });
+    await docker.getImage(old).tag({ repo: 'sandboxed-ipython-test/with-ipython', tag: '1' });
+    const base = 'sandboxed-ipython-test/with-ipython:1';
+    images.add(base);
+    const steps = new Steps();
+    const image = await make({ base }, steps);
+    assert.equal(await inImage(image, 'import IPython; print(IPython.__version__)'), '8.18.1');
+    assert.ok(!steps.codes.includes('installingPackages'));
+    const { params } = await failure({ base, packages: ['ipython>=9'] }, 'ImageFailed');
+    assert.match(String(params['reason']), /conflict/i);
+  });
+
+  it('uses the Python that the base\'s PATH finds, whatever else the base sets', async () => {
+    const base = await baseWith('venv', 'import subprocess, sys; subprocess.run([sys.executable, "-m", "venv", "--without-pip", "/venv"], check=True)', [
+      'ENV PATH=/venv/bin:/usr/bin:/bin', 'USER 1000', 'ENTRYPOINT ["/bin/false"]', 'CMD ["nonsense"]', 'WORKDIR /nowhere/at/all',
+    ]);
+    const image = await make({ base });
+    const { Config } = await docker.getImage(image).inspect();
+    assert.match((Config.Entrypoint as string[])[0] ?? '', /^\/venv\/bin\/python/);
+    assert.match(await inImage(image, 'import IPython; print(IPython.__file__)'), /^\/venv\//);
+  });
+
+  it('is refused for a base without Python', async () => {
+    const archive = pack();
+    archive.entry({ name: 'hello.txt' }, 'hello');
+    archive.finalize();
+    const base = 'sandboxed-ipython-test/empty:1';
+    images.add(base);
+    const answer = await docker.importImage(archive as unknown as NodeJS.ReadableStream, { repo: 'sandboxed-ipython-test/empty', tag: '1' });
+    await once(answer.resume(), 'end');
+    const { params, setting } = await failure({ base }, 'BaseUnusable');
+    assert.deepEqual([params['image'], params['problem'], setting], [base, 'noPython', 'image']);
+  });
+
+  it('is refused for a base whose Python cannot install, before anything is installed', async () => {
+    const base = await baseWith('no-pip', `
+import ensurepip, pip, shutil
+for module in (pip, ensurepip): shutil.rmtree(module.__path__[0])`);
+    assert.equal((await failure({ base }, 'BaseUnusable')).params['problem'], 'noPip');
+  });
+
+  it('is refused for a base with an IPython that is too old', async () => {
+    const base = await baseWith('old-ipython', `
+import os, sysconfig
+site = sysconfig.get_path("purelib")
+for folder in ("IPython", "ipython-7.34.0.dist-info"): os.makedirs(os.path.join(site, folder))
+open(os.path.join(site, "IPython", "__init__.py"), "w").close()
+with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as file: file.write("Metadata-Version: 2.1\\nName: ipython\\nVersion: 7.34.0\\n")`);
+    assert.deepEqual((await failure({ base }, 'BaseUnusable')).params, { image: base, problem: 'oldIPython', reason: 'it has IPython 7.34.0', found: '7.34.0', needed: '8' });
+  });
+
+  it('is refused for a base whose volumes nobody could bound', async () => {
+    const base = await baseWith('volume', 'pass', ['VOLUME /data']);
+    assert.equal((await failure({ base }, 'BaseUnusable')).params['found'], '/data');
+  });
+
+  it('gives the engine\'s own reason if the base cannot be pulled', async () => {
+    const { params } = await failure({ base: 'localhost:1/nobody/nothing:1' }, 'ImageFailed');
+    assert.equal(params['step'], 'pullingBase');
+    assert.match(String(params['reason']), /localhost:1|connection refused/i);
+  });
+
+  describe('of a base that the engine does not have', () => {
+    let registry: Registry;
+    beforeEach(async function () {
+      if (!(process.env['DOCKER_HOST'] ?? 'unix:').startsWith('unix:')) this.skip(); // the registry is on this machine's loopback
+      registry = await Registry.start();
+    });
+    afterEach(async () => {
+      registry.close();
+      await docker.getImage(registry.image).remove({ force: true }).catch(() => undefined);
+    });
+
+    it('pulls it, and tells by layer how far it is', async () => {
+      const steps = new Steps();
+      await assert.rejects(make({ base: registry.image }, steps), (error) => isSandboxError(error, 'BaseUnusable') && error.params['problem'] === 'noPython');
+      assert.equal(steps.all[0], `pullingBase ${registry.image}`);
+      assert.ok(steps.all.includes(`pullingBase ${registry.image} (2/2, 4/4 MB)`), steps.all.join('\n'));
+    });
+
+    it('gives the registry\'s reason if it is not there', async () => {
+      const { params } = await failure({ base: registry.image.replace(/:1$/, ':2') }, 'ImageFailed');
+      assert.match(String(params['reason']), /manifest unknown/);
+    });
+
+    it('gives up the pull if it is cancelled', async () => {
+      registry.slow = true;
+      const cancel = new AbortController();
+      const steps = new Steps();
+      steps.on((step) => { if (/\d\/4 MB/.test(step)) cancel.abort(); });
+      await failure({ base: registry.image }, 'Cancelled', cancel.signal, steps);
+      await until('the engine to drop the download', () => registry.open === 0);
+    });
+  });
+});
