@@ -74,7 +74,8 @@ async function runSuite(name, environment) {
 
 /** Lets a suite print as it goes, and says in `failed` how it ended if not well. */
 async function runToEnd(args, env, minutes) {
-  const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}; // a pipe stands between the suite and the terminal
+  // a pipe stands between the suite and the terminal, and Mocha's symbols do not ask what they are written to
+  const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NODE_DISABLE_COLORS: '1' };
   const child = start(process.execPath, args, { env: { ...color, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
   let failed;
