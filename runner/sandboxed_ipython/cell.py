@@ -16,6 +16,7 @@ class Cell:
         "presses",
         "prompt",
         "run_id",
+        "signals",
         "started",
         "written",
     )
@@ -42,3 +43,5 @@ class Cell:
         #: Bytes of output since the last clear_output, and of what was dropped.
         self.written = 0
         self.dropped = 0
+        #: How many messages it sent that are no output.
+        self.signals = 0

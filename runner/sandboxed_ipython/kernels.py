@@ -23,7 +23,11 @@ _CHANNELS = {
 _MAX_QUEUE = 10_000
 #: Cells whose late output is still taken.
 _REMEMBERED_CELLS = 1000
-_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result"))
+_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error"))
+#: Bytes by which an error may go over a cell's budget, so that a cell which printed too much still says how it failed.
+_ERROR_ROOM = 1024 * 1024
+#: Prompts, clearings and the like of one cell; no honest one comes near.
+_MAX_SIGNALS = 100_000
 _ANSWERS = frozenset(("complete_reply", "inspect_reply"))
 
 
@@ -349,13 +353,15 @@ class Kernel:
             cell.written = 0
 
     def _within_budget(self, kind, size, parent):
-        """One cell over ``max_output`` loses its own further output, counted; control messages always pass."""
-        if kind not in _OUTPUT:
-            return True
+        """One cell over ``max_output`` loses its own further output, counted; what is no output is bounded by number."""
         cell = self._cells.get(parent)
         if cell is None:
             return False  # of a cell that ended long ago, or of none
-        if cell.written + size > self._supervisor.options.max_output:
+        if kind not in _OUTPUT:
+            cell.signals += 1
+            return cell.signals <= _MAX_SIGNALS
+        room = self._supervisor.options.max_output + (_ERROR_ROOM if kind == "error" else 0)
+        if cell.written + size > room:
             if cell is not self._running and not cell.dropped:
                 self._log("iopub", "notice", {"code": "OutputDropped", "params": {"bytes": size, "limit": self._supervisor.options.max_output}}, parent)
             cell.dropped += size
@@ -403,6 +409,9 @@ def _size(kind, content):
     if kind == "stream":
         text = content.get("text")
         return len(text) if isinstance(text, str) else 0
+    if kind == "error":
+        lines = content.get("traceback")
+        return sum(len(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
     data = content.get("data")
     return sum(len(value) if isinstance(value, str) else 1000 for value in data.values()) if isinstance(data, dict) else 0
 

@@ -192,7 +192,8 @@ class KernelProcess:
         if not data:
             pipe.close(self._reactor)
             return False
-        pipe.last_read = time.monotonic()
+        # A pipe that was nearly full has somebody waiting to write more: no pause then.
+        pipe.last_read = time.monotonic() if len(data) < _PIPE_BYTES // 2 else 0.0
         text = pipe.decoder.decode(data)
         if text:
             self._on_text(self, pipe.name, text)
