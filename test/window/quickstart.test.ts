@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Window, pictureOfFailure } from '../support/window';
 
@@ -88,11 +88,35 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.screenshot('quickstart-reset');
   });
 
+  it('another notebook has a sandbox of its own; a prompt names its cell, a cell of another language says why it does not run', async () => {
+    const { notebook, server } = window;
+    const source = ['name = input("Your name? ")\nprint("Hello", name)', 'SELECT 1', 'import os\nos._exit(7)', 'for i in range(3):\n    print(f"\\r{i}", end="")\nx'];
+    const other = source.map((code, i) => ({
+      cell_type: 'code', id: `c${i}`, execution_count: null, outputs: [], source: code, metadata: code.startsWith('SELECT') ? { vscode: { languageId: 'sql' } } : {},
+    }));
+    writeFileSync(path.join(server.workspace, 'other.ipynb'), JSON.stringify({ cells: other, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
+    await notebook.save();
+    await notebook.command('View: Close Editor');
+    await notebook.open('other.ipynb');
+    await notebook.pickKernel('Sandboxed IPython');
+    await notebook.cell(1).getByText('Not run: Sandboxed IPython runs Python, not sql').waitFor();
+    await notebook.runCell(0);
+    await notebook.quickInput.getByText(/Cell \[1\] of other\.ipynb asks/).waitFor();
+    await notebook.screenshot('prompt');
+    await notebook.answer('Ada');
+    await notebook.waitForOutput(/Your name\? Ada\s*Hello Ada/);
+    await notebook.runCell(2);
+    await notebook.waitForOutput(/KernelDied: Python ended with exit code 7\./);
+    await notebook.runCell(3);
+    await notebook.waitForOutput(/name 'x' is not defined/);
+    assert.equal(await notebook.executionCount(3).innerText(), '[1]');
+    await notebook.screenshot('other-notebook');
+  });
+
   /** Brings a cell with its outputs into view, by the keyboard; VS Code draws only what is near. */
   async function scrollTo(id: string): Promise<void> {
-    const { page, editor } = window.notebook;
-    await editor.locator('.cell-list-container').click({ position: { x: 6, y: 300 } });
-    await page.keyboard.press('Control+Home');
+    const { page } = window.notebook;
+    for (const key of ['Control+1', 'Escape', 'Control+Home']) { await page.keyboard.press(key); }
     for (let cell = 0; cell < Math.min(at(id) + 1, cells.length - 1); cell += 1) { await page.keyboard.press('ArrowDown'); }
     if (at(id) + 1 < cells.length) { await page.keyboard.press('ArrowUp'); }
     await window.notebook.cell(at(id)).waitFor();
