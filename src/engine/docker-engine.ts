@@ -44,7 +44,8 @@ export class DockerEngine implements Engine {
       id = containerId;
       const [got] = await Promise.all([
         this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal }),
-        this.output.follow(containerId, signal),
+        // only for the words of a start that fails
+        this.output.follow(containerId, signal).catch((error: unknown) => { this.log.debug(`engine: no output of ${containerId}, ${engineReason(error)}`); }),
       ]);
       checkLimits(asked, got);
       this.interpreters.set(containerId, interpreterOf(got));

@@ -48,6 +48,8 @@ export interface ProcessOptions extends ExecOptions {
 
 export interface ProcessResult { exitCode: number; stdout: string; stderr: string }
 
+/** How the request is named that lasts as long as a process. */
+export const RUN = 'run ';
 /** Characters kept of each output: the end, where the reason stands. */
 const KEPT = 64 * 1024;
 const MAX_LINE = 4096;
@@ -62,7 +64,7 @@ export async function runProcess(docker: Docker, requests: Requests, containerId
   const { input, onLine, deadline, signal, ...exec } = options;
   const streams = await openExec(docker, requests, containerId, argv, { ...exec, signal });
   try {
-    return await requests.run(`run ${argv[0]?.split('/').pop() ?? ''}`, async (drop) => {
+    return await requests.run(`${RUN}${argv[0]?.split('/').pop() ?? ''}`, async (drop) => {
       drop.addEventListener('abort', () => streams.destroy(), { once: true });
       const outputs = Promise.all([collect(streams.stream, onLine), collect(streams.stderr, onLine)]);
       await feed(streams.stream, input);
@@ -83,11 +85,19 @@ async function feed(stream: Duplex, input: ProcessOptions['input']): Promise<voi
   if (input) {
     for await (const chunk of input) {
       if (stream.destroyed) return;
-      if (!stream.write(chunk)) await new Promise<void>((resolve) => { stream.once('drain', resolve).once('close', resolve); });
+      if (!stream.write(chunk)) await drained(stream);
     }
   }
   stream.end();
 }
+
+const drained = (stream: Duplex): Promise<void> => new Promise((resolve) => {
+  const done = (): void => {
+    stream.off('drain', done).off('close', done);
+    resolve();
+  };
+  stream.on('drain', done).on('close', done);
+});
 
 async function collect(stream: NodeJS.ReadableStream, onLine: ((line: string) => void) | undefined): Promise<string> {
   let kept = '';

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import type Docker from 'dockerode';
 import type { Log } from '../log';
 import type { LifeEvent } from './engine';
@@ -16,11 +16,11 @@ const MAX_LINE = 1024 * 1024;
  */
 export class LifeEvents {
   private readonly listeners = new Set<(event: LifeEvent) => void>();
-  private stream: Readable | undefined;
+  private stream: IncomingMessage | undefined;
   private opening: AbortController | undefined;
   private retry: NodeJS.Timeout | undefined;
   private wait: number = BACK_OFF[0];
-  /** Engine's clock, `seconds.nanoseconds`, of the last event. */
+  /** Engine's clock, `seconds.nanoseconds`, of the last event, or of the stream's start. */
   private last = '';
 
   constructor(private readonly docker: Docker, private readonly requests: Requests, private readonly log: Log) {}
@@ -64,7 +64,7 @@ export class LifeEvents {
         // the client's types know of a number only, which has no nanoseconds
         return this.docker.getEvents(options as object);
       }, { deadline: Infinity, signal: opening.signal });
-      this.follow(stream as Readable);
+      this.follow(stream as IncomingMessage);
     } catch (error) {
       if (opening.signal.aborted) return;
       this.log.debug(`engine: events not available, ${engineReason(error)}`);
@@ -78,8 +78,11 @@ export class LifeEvents {
     this.wait = Math.min(this.wait * 2, BACK_OFF[1]);
   }
 
-  private follow(stream: Readable): void {
+  private follow(stream: IncomingMessage): void {
     this.stream = stream;
+    // the engine's clock: what happens from now on is told again after a break
+    const opened = Math.floor(Date.parse(stream.headers.date ?? '') / 1000);
+    if (!this.last && opened > 0) this.last = `${opened}.000000000`;
     let line = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {

@@ -14,10 +14,6 @@ export const SANDBOX_VERSION = '1';
 export const SANDBOX_HOME = '/sandbox';
 export const QUEUE_FOLDER = '/sandbox/.interactive';
 export const RUNNER_FOLDER = '/opt/sandboxed-ipython';
-/** Processes and threads of one sandbox: room for a thread pool a core and for gVisor's own threads. */
-export const DEFAULT_PIDS = 512;
-/** Cores, unless the engine has fewer. */
-export const DEFAULT_CPUS = 2;
 
 export const containerName = (sandboxId: string): string => `sandboxed-ipython-${sandboxId}`;
 

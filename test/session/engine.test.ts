@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp } from 'node:fs/promises';
+import { connect as dial, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Engine, LifeEvent } from '../../src/engine/engine';
 import { NETWORK_NAME } from '../../src/engine/network';
@@ -7,6 +11,24 @@ import { silentProgress } from '../../src/engine/progress';
 import { containerName } from '../../src/engine/specification';
 import { isSandboxError } from '../../src/protocol/errors';
 import { connect, containerExists, docker, imageRequest, runnerWith, specification, until, usualImage } from './engineTools';
+
+/** The engine behind a socket whose connections can all be cut. */
+async function cuttingProxy(): Promise<{ proxy: Server; socketPath: string; cut(this: void): void }> {
+  const target = new URL(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
+  const sockets = new Set<Socket>();
+  const proxy = createServer((near) => {
+    const far = target.protocol === 'unix:' ? dial(target.pathname) : dial(Number(target.port), target.hostname);
+    for (const [socket, other] of [[near, far], [far, near]] as const) {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => { other.destroy(); sockets.delete(socket); });
+    }
+    near.pipe(far);
+    far.pipe(near);
+  });
+  const socketPath = join(await mkdtemp(join(tmpdir(), 'cut-')), 'engine.sock');
+  await once(proxy.listen(socketPath), 'listening');
+  return { proxy, socketPath, cut: () => { for (const socket of sockets) socket.destroy(); } };
+}
 
 describe('an engine', () => {
   let engine: Engine;
@@ -82,6 +104,31 @@ describe('an engine', () => {
     assert.deepEqual(mine(), ['pause null', 'unpause null', 'die 137']);
     listener.dispose();
     failing.dispose();
+  });
+
+  it('goes on to tell them after its stream was cut, also what happened meanwhile', async () => {
+    const { proxy, socketPath, cut } = await cuttingProxy();
+    const behind = await connect({ DOCKER_HOST: `unix://${socketPath}` });
+    const ended: string[] = [];
+    const listener = behind.onLifeEvent(({ sandboxId, action }) => { if (action === 'die') ended.push(sandboxId); });
+    try {
+      const wanted = [specification(image), specification(image), specification(image)];
+      const [first = '', second = '', third = ''] = await Promise.all(wanted.map(({ sandboxId }) => create({ sandboxId })));
+      await engine.remove(first);
+      await until('the first end', () => ended.length === 1);
+      cut();
+      await engine.remove(second);
+      await until('the second end', () => ended.length === 2);
+      cut();
+      await engine.remove(third);
+      await until('the third end', () => ended.length === 3);
+      assert.deepEqual(ended, wanted.map(({ sandboxId }) => sandboxId));
+    } finally {
+      listener.dispose();
+      behind.dispose();
+      cut();
+      proxy.close();
+    }
   });
 
   it('keeps the last words of a sandbox that could not start', async () => {

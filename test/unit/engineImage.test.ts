@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
-import { certificateFile, machineCertificates, proxyEnvironment } from '../../src/engine/image/certificates';
+import { certificateFiles, machineCertificates, proxyEnvironment } from '../../src/engine/image/certificates';
 import { Layers, splitReference } from '../../src/engine/image/base-image';
 import { pipProgress, pipReason } from '../../src/engine/image/pip-output';
 import { readRunner, tarOf } from '../../src/engine/image/runner-files';
@@ -46,8 +46,8 @@ describe('pip\'s output', () => {
 
 describe('what the machine lends to pip', () => {
   it('is the certificate file that its environment names', async () => {
-    assert.equal(certificateFile({ PIP_CERT: '', SSL_CERT_FILE: '/a.pem', NODE_EXTRA_CA_CERTS: '/b.pem' }), '/a.pem');
-    assert.equal(certificateFile({}), undefined);
+    assert.deepEqual(certificateFiles({ PIP_CERT: '', SSL_CERT_FILE: '/a.pem', NODE_EXTRA_CA_CERTS: '/b.pem' }), ['/a.pem', '/b.pem']);
+    assert.equal(await machineCertificates({ SSL_CERT_FILE: '/does/not/exist.pem', NODE_EXTRA_CA_CERTS: __filename }), await readFile(__filename, 'utf8'));
     assert.equal(await machineCertificates({ SSL_CERT_FILE: '/does/not/exist.pem' }), undefined);
   });
 

@@ -2,19 +2,20 @@ import { readFile } from 'node:fs/promises';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The file of additional certificate authorities that this machine's environment names; undefined = none. */
-export const certificateFile = (env: Environment): string | undefined =>
-  [env['PIP_CERT'], env['SSL_CERT_FILE'], env['NODE_EXTRA_CA_CERTS'], env['REQUESTS_CA_BUNDLE']].find((file) => file !== undefined && file !== '');
+/** Files of additional certificate authorities, as pip, requests, OpenSSL and Node have them named, the most telling first. */
+export const certificateFiles = (env: Environment): string[] =>
+  ['PIP_CERT', 'REQUESTS_CA_BUNDLE', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'].flatMap((name) => env[name] || []);
 
-/** Its PEM text, for `ImageRequest.caBundle`; undefined if none is named or it cannot be read. */
+/** PEM text of the first of them that can be read, for `ImageRequest.caBundle`; undefined = none. */
 export async function machineCertificates(env: Environment): Promise<string | undefined> {
-  const file = certificateFile(env);
-  if (file === undefined) return undefined;
-  try {
-    return await readFile(file, 'utf8');
-  } catch {
-    return undefined;
+  for (const file of certificateFiles(env)) {
+    try {
+      return await readFile(file, 'utf8');
+    } catch {
+      // named and not there: the next one may be
+    }
   }
+  return undefined;
 }
 
 const PROXY_NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];

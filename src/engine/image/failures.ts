@@ -1,5 +1,6 @@
 import { SandboxError, isSandboxError } from '../../protocol/errors';
 import { redactUrls } from '../redact';
+import { RUN } from '../exec';
 import { engineReason } from '../request';
 import type { ImageStep } from './context';
 
@@ -18,5 +19,8 @@ export function imageFailed(image: string, step: ImageStep, reason: string, caus
 /** An engine's refusal within a step, as the step's failure; what concerns the engine as a whole stays what it is. */
 export function asStepFailure(error: unknown, image: string, step: ImageStep): unknown {
   if (isSandboxError(error, 'EngineFailed') || isSandboxError(error, 'SandboxGone')) return imageFailed(image, step, engineReason(error), error);
+  if (isSandboxError(error, 'EngineSilent') && String(error.params['request']).startsWith(RUN)) {
+    return imageFailed(image, step, `no end within ${error.params['timeout']} s`, error);
+  }
   return error;
 }
