@@ -1,13 +1,14 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { Failure } from './failure.mjs';
 import { step } from './log.mjs';
 import { findCommand, run } from './tools.mjs';
 
-/** Names under which the browsers that Playwright's Chromium driver can steer are installed. */
-export const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+/** The browser for window tests: `$CHROMIUM`, else what Playwright's driver can steer of what is installed. */
+export const findBrowser = () => process.env.CHROMIUM
+  || findCommand('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable');
 
-const hasFonts = () => existsSync('/usr/share/fonts/truetype') && readdirSync('/usr/share/fonts/truetype').length > 0;
+const hasFonts = () => process.platform !== 'linux' || existsSync('/usr/share/fonts/truetype');
 const hasVenv = () => spawnSync('python3', ['-c', 'import venv, ensurepip']).status === 0;
 
 /** What each ability needs from Debian, and how its presence shows. */
@@ -18,7 +19,7 @@ const NEEDS = {
   ],
   'base images': [{ name: 'mmdebstrap', present: () => findCommand('mmdebstrap') }],
   browser: [
-    { name: 'chromium', present: () => findCommand(...BROWSERS) },
+    { name: 'chromium', present: () => findBrowser() },
     { name: 'fonts-dejavu-core', present: hasFonts },
   ],
   networks: [{ name: 'iproute2', present: () => process.platform !== 'linux' || findCommand('ip') }],

@@ -4,8 +4,7 @@ import { ensureCodeServer } from './code-server.mjs';
 import { ENGINE_HOST, engineAnswers, ensureEngine } from './engine.mjs';
 import { checkLimits } from './engine-check.mjs';
 import { cacheDir } from './paths.mjs';
-import { BROWSERS, ensureSystemPackages, mayInstall } from './system-packages.mjs';
-import { findCommand } from './tools.mjs';
+import { ensureSystemPackages, findBrowser, mayInstall } from './system-packages.mjs';
 import { packageExtension } from './vsix.mjs';
 
 /** The base image that tests use unless they are about Python's versions. */
@@ -30,7 +29,7 @@ export class TestEnvironment {
       'all bases': () => usual().then(allBases),
       python: () => packages().then(() => ({})),
       networks: () => packages().then(() => ({})),
-      browser: () => packages().then(() => ({ CHROMIUM: findCommand(...BROWSERS) })),
+      browser: () => packages().then(() => ({ CHROMIUM: findBrowser() })),
       'code-server': () => ensureCodeServer().then((home) => ({ CODE_SERVER_HOME: home })),
       vsix: () => packageExtension(path.join(cacheDir('vsix'), `test-${process.pid}.vsix`))
         .then((file) => ({ SANDBOXED_IPYTHON_VSIX: file })),
