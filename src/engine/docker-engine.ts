@@ -16,7 +16,7 @@ import { LABELS, RUNNER_FOLDER, containerName, containerOptions } from './specif
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
 const ABANDONED = 10 * 60_000;
 /** Milliseconds after which a container is looked for again whose creation was sent and never answered. */
-const STRAY_LOOKS = [0, 500, 2_000, 5_000];
+const STRAY_LOOKS = [500, 2_000, 5_000, 15_000];
 
 /** Everything that speaks Docker's API: Docker and Podman, local or over TCP. Made by `connectEngine`. */
 export class DockerEngine implements Engine {
