@@ -100,8 +100,7 @@ export class NotebookKernel {
 
   /** The user cleared the cell's outputs. */
   cleared(cell: vscode.NotebookCell): void {
-    const { msgId } = this.executions.of(cell) ?? {};
-    if (msgId !== undefined && this.#writer.justCleared(msgId)) { return; }
+    if (this.#writer.isClearing(cell)) { return; }
     this.#batcher.flush();
     this.#outputs.forget(keyOf(cell));
   }

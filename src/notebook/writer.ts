@@ -8,7 +8,7 @@ import { toItems, toNotebookOutput, toStreamItem } from './projection';
 import type { SandboxClock } from './sandbox-clock';
 
 /** The outputs of a run that may be named again, by the reducer's ids. */
-interface Written { run: CellRun; outputs: Map<number, Shown>; clearedAt: number }
+interface Written { run: CellRun; outputs: Map<number, Shown> }
 interface Shown {
   readonly output: vscode.NotebookCellOutput;
   /**
@@ -17,12 +17,12 @@ interface Shown {
    */
   fresh?: StreamText;
 }
-/** Within this time after our own clearing, an empty cell is our own doing. */
-const OWN_CLEAR_MS = 500;
 
 /** Applies edits to the cells of one notebook. Calls are not awaited: VS Code keeps their order and gathers them. */
 export class Writer {
   readonly #written = new Map<string, Written>();
+  /** How many of our own clearings VS Code has not confirmed yet. Its event comes before its confirmation. */
+  readonly #clearing = new Map<vscode.NotebookCell, number>();
 
   constructor(
     private readonly executions: Executions, private readonly clock: SandboxClock,
@@ -32,7 +32,7 @@ export class Writer {
   /** From now on edits of `name` go to this run's cell; what an earlier run of the cell still says is not heard. */
   bind(name: string, run: CellRun): void {
     this.release(run.cell);
-    this.#written.set(name, { run, outputs: new Map(), clearedAt: 0 });
+    this.#written.set(name, { run, outputs: new Map() });
   }
 
   release(cell: vscode.NotebookCell): void {
@@ -41,8 +41,8 @@ export class Writer {
     }
   }
 
-  /** Whether it was this class that emptied the cell. VS Code's event does not say. */
-  justCleared(name: string): boolean { return Date.now() - (this.#written.get(name)?.clearedAt ?? 0) < OWN_CLEAR_MS; }
+  /** Whether an event that this cell is empty may be our own doing: VS Code's event does not say. */
+  isClearing(cell: vscode.NotebookCell): boolean { return this.#clearing.has(cell); }
 
   write(edits: readonly RunEdit[]): void {
     for (const { run: name, edit } of edits) {
@@ -94,10 +94,19 @@ export class Writer {
     }
   }
 
-  #clear(written: Written): void {
-    written.outputs.clear();
-    written.clearedAt = Date.now();
-    this.#change(written.run, (execution, cell) => execution.clearOutput(cell));
+  #clear({ run, outputs }: Written): void {
+    outputs.clear();
+    const count = (by: number): void => {
+      const left = (this.#clearing.get(run.cell) ?? 0) + by;
+      if (left > 0) { this.#clearing.set(run.cell, left); } else { this.#clearing.delete(run.cell); }
+    };
+    this.#change(run, (execution, cell) => {
+      count(1);
+      return execution.clearOutput(cell).then(() => count(-1), (error: unknown) => {
+        count(-1);
+        throw error;
+      });
+    });
   }
 
   #text(run: CellRun, shown: Shown, { kind, name, text }: Extract<CellEdit, { text: string }>): void {
