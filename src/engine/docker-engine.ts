@@ -82,11 +82,7 @@ export class DockerEngine implements Engine {
     this.interpreters.delete(containerId);
     await removeContainer(this.docker, this.requests, containerId);
     this.output.forget(containerId);
-    try {
-      if ((await this.sandboxes()).length === 0) await this.network.removeUnused();
-    } catch (error) {
-      this.log.debug(`engine: the network stays, ${engineReason(error)}`);
-    }
+    await this.releaseNetwork();
   }
 
   async logs(containerId: string): Promise<string> {
@@ -154,6 +150,15 @@ export class DockerEngine implements Engine {
     }
   }
 
+  /** The network goes with the last sandbox; one that another window makes meanwhile finds it gone and makes it anew. */
+  private async releaseNetwork(): Promise<void> {
+    try {
+      if ((await this.sandboxes()).length === 0) await this.network.removeUnused();
+    } catch (error) {
+      this.log.debug(`engine: the network stays, ${engineReason(error)}`);
+    }
+  }
+
   /** Removes what a failed creation left. An engine may still be making a container whose request was dropped. */
   private async removeStray(idOrName: string, exists: boolean): Promise<void> {
     this.interpreters.delete(idOrName);
@@ -163,6 +168,7 @@ export class DockerEngine implements Engine {
     } catch (error) {
       this.log.warn(`engine: container ${idOrName} could not be removed, ${engineReason(error)}`);
     }
+    await this.releaseNetwork();
     if (exists) return;
     for (const wait of STRAY_LOOKS) setTimeout(() => { removeContainer(this.docker, this.requests, idOrName).catch(() => undefined); }, wait).unref();
   }
