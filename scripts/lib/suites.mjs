@@ -17,7 +17,7 @@ export const SUITES = {
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],
     needs: ['engine', 'bookworm', 'code-server', 'browser', 'vsix'], // the VSIX for the bundle that goes into it
-    minutes: 8,
+    minutes: 12,
   },
   window: {
     args: mocha('window', 180),
