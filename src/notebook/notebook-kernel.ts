@@ -8,6 +8,7 @@ import { SandboxError } from '../protocol/errors';
 import type { EventOf, ExecuteReply, SandboxEvent } from '../protocol/messages';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession, SessionState } from '../session/types';
+import { idOf, keyOf, tagsOf } from './cell-metadata';
 import { needsNewSandbox, readSettings } from './configuration';
 import { Executions, type CellRun } from './executions';
 import { askUser, echoOf } from './prompts';
@@ -39,7 +40,7 @@ export class NotebookKernel {
 
   /** Runs cells as one run: an error ends those behind it. Resolves when all have ended; never rejects for a cell's sake. */
   async run(cells: readonly vscode.NotebookCell[]): Promise<void> {
-    const runs = cells.flatMap((cell) => this.executions.begin(cell) ?? []);
+    const runs = cells.flatMap((cell) => this.#begin(cell) ?? []);
     const runId = randomUUID();
     try {
       const settings = readSettings(this.notebook.uri, this.log);
@@ -116,6 +117,16 @@ export class NotebookKernel {
 
   // ---------------------------------------------------------------------------------------------------------- sending
 
+  /** VS Code refuses a cell that was removed or given to another kernel meanwhile; the others run. */
+  #begin(cell: vscode.NotebookCell): CellRun | undefined {
+    try {
+      return this.executions.begin(cell);
+    } catch (error) {
+      this.log.warn(`a cell cannot be run: ${String(error)}`);
+      return undefined;
+    }
+  }
+
   async #send(session: SandboxSession, run: CellRun, runId: string, timeout: number): Promise<void> {
     const { cell, source } = run;
     const { msgId, reply } = session.execute(source, {
@@ -159,7 +170,11 @@ export class NotebookKernel {
     const abort = new AbortController();
     const starting: Starting = {
       abort,
-      session: this.startSession(this.notebook, settings, abort.signal).then((session) => {
+      session: this.startSession(this.notebook, settings, abort.signal).then(async (session) => {
+        if (abort.signal.aborted) { // it came too late: another may be starting by now
+          await session.dispose();
+          throw new SandboxError('Cancelled');
+        }
         this.#attach(session, settings);
         return session;
       }).finally(() => {
@@ -229,21 +244,6 @@ export class NotebookKernel {
 
 function endAll(runs: readonly CellRun[]): void {
   for (const run of runs) { run.end(false); }
-}
-
-/** What names a cell as long as its notebook is open. */
-const keyOf = (cell: vscode.NotebookCell): string => cell.document.uri.toString();
-
-/** The id that nbformat gives it; VS Code keeps it in the cell's metadata. */
-function idOf(cell: vscode.NotebookCell): string {
-  const id: unknown = cell.metadata['id'];
-  return typeof id === 'string' ? id : '';
-}
-
-function tagsOf(cell: vscode.NotebookCell): unknown[] {
-  const metadata = cell.metadata['metadata'] as { tags?: unknown } | undefined;
-  const tags = metadata?.tags ?? (cell.metadata['tags'] as unknown);
-  return Array.isArray(tags) ? tags : [];
 }
 
 const asSandboxError = (error: unknown): SandboxError =>

@@ -65,14 +65,21 @@ export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
     folded = then(then(folded, (now) => start(now, undefined)), (now) => order(now, count));
   }
   const output = outputOf(state, reply, neverRan);
-  if (output !== undefined) {
-    folded = then(folded, (now) => foldOutput(now, output));
+  for (const shown of [...pagesOf(reply), ...(output === undefined ? [] : [output])]) {
+    folded = then(folded, (now) => foldOutput(now, shown));
   }
   return then(folded, (now) => ({ state: { ...now, ended: true }, edits: [{ kind: 'end', success: reply.status === 'ok' }] }));
 }
 
 /** The user cleared the cell: what comes next starts a new output. */
 export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, clearPending: false });
+
+/** What `name?` and `%man` show in a pager: Jupyter's front ends without one show it as an output. */
+function pagesOf(reply: ExecuteReply): CellOutput[] {
+  return reply.payload.flatMap(({ source, data }) =>
+    source === 'page' && typeof data === 'object' && data !== null && !Array.isArray(data)
+      ? [{ output_type: 'display_data', data, metadata: {}, transient: {} }] : []);
+}
 
 function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): CellOutput | undefined {
   if (reply.failure !== undefined) { // a queued cell that was called off needs no explanation

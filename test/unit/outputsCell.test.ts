@@ -128,6 +128,12 @@ describe('the outputs of a cell', () => {
     assert.equal(edits[0]?.edit.kind, 'start');
   });
 
+  it('help that asks for a pager is an output', () => {
+    const { fold, lines } = notebook();
+    fold(event('r', 'execute_reply', reply({ payload: [{ source: 'page', data: { 'text/plain': 'Signature: len(obj)' }, start: 0 }, { source: 'page', data: null }, { source: 'ask_exit' }] })));
+    assert.deepEqual(lines(), ['display_data: "Signature: len(obj)"']);
+  });
+
   it('a run ends once', () => {
     const { fold, outputs } = notebook();
     fold(event('r', 'execute_reply', reply()));

@@ -85,6 +85,12 @@ R()`);
     assert.equal(notebook.count(0), 1);
   });
 
+  it('show help where Jupyter has a pager', async () => {
+    await open('len?');
+    await notebook.run(0);
+    assert.match(notebook.text(0), /Return the number of items in a container/);
+  });
+
   it('clear their output, at once and when the next comes', async () => {
     await open('from IPython.display import clear_output\nfor i in range(3):\n    print(i)\n    clear_output(wait=True)\nprint("end")', 'print("a")\nclear_output()\nprint("b")');
     await notebook.runAll();

@@ -1,29 +1,6 @@
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import * as vscode from 'vscode';
-import { OpenNotebook, engineSocket, set, stub, until, useTestBase } from './support';
-
-interface Container { Id: string; Labels: Record<string, string> }
-
-/** A request to the engine, as somebody else would make it. */
-function engine<T>(method: string, path: string): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const request = http.request({ socketPath: engineSocket.path, method, path }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; }).on('end', () => {
-        if ((response.statusCode ?? 500) >= 300) { reject(new Error(`${path}: ${text}`)); } else { resolve(text === '' ? undefined : JSON.parse(text) as T); }
-      });
-    });
-    request.once('error', reject).end();
-  });
-}
-
-async function containerOf(notebook: OpenNotebook): Promise<string> {
-  const label = `sandboxed-ipython.notebook=${notebook.document.uri.toString()}`;
-  const found = await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`);
-  assert.equal(found?.length, 1);
-  return found[0]?.Id ?? '';
-}
+import { OpenNotebook, containerOf, engine, set, stub, until, useTestBase } from './support';
 
 const SLOW = 'import time\nfor i in range(30):\n    print(i, flush=True)\n    time.sleep(0.1)';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { OpenNotebook, set, useTestBase } from './support';
+import { OpenNotebook, containerOf, engine, set, useTestBase } from './support';
 
 describe('settings', () => {
   before(useTestBase);
@@ -9,10 +9,8 @@ describe('settings', () => {
   const { Global, Workspace } = vscode.ConfigurationTarget;
   afterEach(async () => {
     await notebook.close();
-    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pids']) {
-      await set(name, undefined, Global);
-      if (name !== 'pids') { await set(name, undefined, Workspace); }
-    }
+    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pollInterval', 'logBudget', 'cpus', 'pids']) { await set(name, undefined, Global); }
+    await set('timeout', undefined, Workspace);
     await useTestBase();
   });
   const reset = () => vscode.commands.executeCommand('sandboxedIPython.resetSandboxState');
@@ -31,6 +29,19 @@ describe('settings', () => {
     await reset();
     await notebook.run(0);
     assert.equal(notebook.text(0), `${512 * 2 ** 20}\n`);
+  });
+
+  it('pollInterval, logBudget, cpus and pids are those of the sandbox\'s container', async () => {
+    await set('pollInterval', 0.5);
+    await set('logBudget', '8MB');
+    await set('cpus', 0.5);
+    await set('pids', 100);
+    await open('1');
+    await notebook.run(0);
+    interface Inspection { Config: { Cmd: string[] }; HostConfig: { NanoCpus: number; PidsLimit: number } }
+    const found = await engine<Inspection>('GET', `/containers/${await containerOf(notebook)}/json`);
+    assert.ok(found?.Config.Cmd.includes('--poll-interval=0.5') && found.Config.Cmd.includes(`--log-budget=${8 * 2 ** 20}`), found?.Config.Cmd.join(' '));
+    assert.deepEqual([found.HostConfig.NanoCpus, found.HostConfig.PidsLimit], [5e8, 100]);
   });
 
   it('historySize is what IPython keeps, from the next kernel on', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -143,4 +144,27 @@ export async function stub<K extends keyof typeof vscode.window, T>(name: K, rep
   } finally {
     Object.defineProperty(vscode.window, name, { value: original, configurable: true, writable: true });
   }
+}
+
+interface Container { Id: string }
+
+/** A request to the engine, as somebody else would make it. */
+export function engine<T>(method: string, path: string): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ socketPath: engineSocket.path, method, path }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; }).on('end', () => {
+        if ((response.statusCode ?? 500) >= 300) { reject(new Error(`${path}: ${text}`)); } else { resolve(text === '' ? undefined : JSON.parse(text) as T); }
+      });
+    });
+    request.once('error', reject).end();
+  });
+}
+
+/** The container of the notebook's sandbox. */
+export async function containerOf(notebook: OpenNotebook): Promise<string> {
+  const label = `sandboxed-ipython.notebook=${notebook.document.uri.toString()}`;
+  const found = await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`);
+  assert.equal(found?.length, 1);
+  return found[0]?.Id ?? '';
 }

@@ -1,0 +1,17 @@
+import type * as vscode from 'vscode';
+
+/** What names a cell as long as its notebook is open. */
+export const keyOf = (cell: vscode.NotebookCell): string => cell.document.uri.toString();
+
+/** The id that nbformat gives it; VS Code keeps it in the cell's metadata. */
+export function idOf(cell: vscode.NotebookCell): string {
+  const id: unknown = cell.metadata['id'];
+  return typeof id === 'string' ? id : '';
+}
+
+/** Jupyter's tags of the cell. */
+export function tagsOf(cell: vscode.NotebookCell): unknown[] {
+  const metadata = cell.metadata['metadata'] as { tags?: unknown } | undefined;
+  const tags = metadata?.tags ?? (cell.metadata['tags'] as unknown);
+  return Array.isArray(tags) ? tags : [];
+}
