@@ -23,14 +23,14 @@ def test_a_child_over_the_memory_limit_is_told_and_the_kernel_lives(sandbox):
 
 
 def test_a_full_home_is_an_error_of_the_cell_and_later_cells_run(sandbox):
-    cell = sandbox.run("f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20)); f.flush()", seconds=60)
+    cell = sandbox.run("f = open('big', 'wb', buffering=0)\nwhile True: f.write(bytes(1 << 20))", seconds=60)
     assert cell.reply["ename"] == "OSError" and "No space left" in cell.reply["evalue"]
     assert sandbox.run("1").result == "1"
     sandbox.run("f = None; import os; os.unlink('big')")
 
 
 def test_a_full_queue_is_emptied_of_what_is_not_ours(sandbox):
-    cell = sandbox.run("f = open('.interactive/big', 'wb')\ntry:\n    while True: f.write(bytes(1 << 20)); f.flush()\nexcept OSError as e: print(e.strerror)", seconds=60)
+    cell = sandbox.run("f = open('.interactive/big', 'wb', buffering=0)\ntry:\n    while True: f.write(bytes(1 << 20))\nexcept OSError as e: print(e.strerror)", seconds=60)
     assert cell.reply["status"] == "ok"
     assert sandbox.run("f.close()").reply["status"] == "ok"
     assert sandbox.run("print('a' * 200_000)").text() == "a" * 200_000 + "\n"
