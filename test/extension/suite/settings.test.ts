@@ -40,7 +40,9 @@ describe('settings', () => {
     await notebook.run(0);
     interface Inspection { Config: { Cmd: string[] }; HostConfig: { NanoCpus: number; PidsLimit: number } }
     const found = await engine<Inspection>('GET', `/containers/${await containerOf(notebook)}/json`);
-    assert.ok(found?.Config.Cmd.includes('--poll-interval=0.5') && found.Config.Cmd.includes(`--log-budget=${8 * 2 ** 20}`), found?.Config.Cmd.join(' '));
+    assert.ok(found);
+    const { Cmd: options } = found.Config;
+    assert.ok(options.includes('--poll-interval=0.5') && options.includes(`--log-budget=${8 * 2 ** 20}`), options.join(' '));
     assert.deepEqual([found.HostConfig.NanoCpus, found.HostConfig.PidsLimit], [5e8, 100]);
   });
 
