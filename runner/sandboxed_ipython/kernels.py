@@ -117,10 +117,10 @@ class Kernel:
         self._process.send({"msg_type": header["msg_type"], "parent_header": {"msg_id": header["msg_id"]}, "content": command["content"]})
 
     def reset(self, msg_id, history_size):
-        """A fresh kernel; the reply to ``msg_id`` goes out when it is ready."""
+        """A fresh kernel; the reply to ``msg_id`` goes out when it is ready. ``history_size`` None: as before."""
         self._resets.append(msg_id)
-        if history_size:
-            self.history_size = history_size
+        if history_size is not None:
+            self.history_size = int(history_size)
         for cell in list(self._queue):
             self._abort(cell, "reset")
         self._queue.clear()

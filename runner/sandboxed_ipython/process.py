@@ -10,6 +10,7 @@ import signal
 import socket
 import termios
 import time
+import traceback
 from collections import deque
 
 from . import packets
@@ -55,6 +56,8 @@ class KernelProcess:
         if self.pid == 0:
             try:
                 child(theirs, pipes[0][1], pipes[1][1])
+            except BaseException:
+                os.write(2, traceback.format_exc().encode("utf-8", "replace"))
             finally:
                 os._exit(70)
         theirs.close()

@@ -196,7 +196,7 @@ class Supervisor:
             self.log.append(reply)
             self.finished(reply)
         elif kind == "reset_request":
-            kernel.reset(msg_id, int(content["history_size"]))
+            kernel.reset(msg_id, content["history_size"])
             if content["files"] == "clear":
                 cleanup.empty_folder(self.options.home, keep=(os.path.basename(self.options.queue),))
                 cleanup.empty_folder("/tmp" if os.getpid() == 1 else os.path.join(self.options.home, ".tmp"))
@@ -343,10 +343,20 @@ class Accepted:
 _UNLOGGED = frozenset(("hello", "pong", "gap", "refused", "complete_reply", "inspect_reply"))
 
 
+def _log_to_stderr():
+    """By a logger of our own: the root logger belongs to the cells of the kernels that are forked from here."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger(__package__)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
 def main(argv):
     """Runs until told to stop; the exit status of the container."""
     opts = options.parse(argv)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    _log_to_stderr()
     os.umask(0o022)
     linux.set_dumpable(False)
     linux.adopt_orphans()

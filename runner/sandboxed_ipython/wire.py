@@ -31,6 +31,10 @@ def _number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
 
 
+def _number_or_none(value):
+    return value is None or _number(value)
+
+
 _TEXT, _FLAG = (lambda value: isinstance(value, str)), (lambda value: isinstance(value, bool))
 
 #: type → (channel, {field of content: (check, default)}); a field without default (``...``) must be there.
@@ -55,7 +59,7 @@ COMMANDS = {
     ),
     "ping": ("control", {}),
     "interrupt_request": ("control", {"msg_id": (_TEXT, ...)}),
-    "reset_request": ("control", {"files": (lambda value: value in ("keep", "clear"), "keep"), "history_size": (_number, 0)}),
+    "reset_request": ("control", {"files": (lambda value: value in ("keep", "clear"), "keep"), "history_size": (_number_or_none, None)}),
     "shutdown_request": ("control", {}),
 }
 

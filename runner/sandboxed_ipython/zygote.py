@@ -3,6 +3,7 @@
 import asyncio  # noqa: F401
 import fcntl
 import getpass  # noqa: F401
+import logging
 import os
 import pydoc  # noqa: F401
 import resource
@@ -40,6 +41,7 @@ class Zygote:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until a cell runs
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        logging.getLogger(__package__).handlers = [logging.NullHandler()]  # stderr is the cell's from here on
         kernel_main.run(self.options, *fds)
 
 

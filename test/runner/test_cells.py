@@ -138,3 +138,13 @@ def test_completion_is_busy_at_once_while_a_cell_runs(sandbox):
     request = sandbox.stream.send("complete_request", {"code": "pri", "cursor_pos": 3}, "shell")
     assert sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request, 0.8)["content"]["status"] == "busy"
     sandbox.finish(cell)
+
+
+def test_help_is_a_page_payload(sandbox):
+    (payload,) = sandbox.run("len?").reply["payload"]
+    assert payload["source"] == "page" and "number of items" in payload["data"]["text/plain"]
+
+
+def test_the_root_logger_is_the_users(sandbox):
+    assert sandbox.run("import logging; logging.getLogger().handlers, logging.getLogger().level").result == "([], 30)"
+    assert sandbox.run("logging.info('quiet'); logging.warning('loud')").text("stderr") == "WARNING:root:loud\n"

@@ -29,11 +29,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def init_hooks(self):
         super().init_hooks()
-        self.set_hook("show_in_pager", self._page, 99)
-
-    def _page(self, strng, start=0, screen_lines=0, pager_cmd=None):
-        bundle = strng if isinstance(strng, dict) else {"text/plain": str(strng)}
-        self.payload_manager.write_payload({"source": "page", "data": bundle, "start": start})
+        self.set_hook("show_in_pager", _page, 99)
 
     def enable_gui(self, gui=None):
         """No event loop of a GUI can be had here; ``%matplotlib inline`` asks all the same."""
@@ -79,6 +75,12 @@ class ZMQInteractiveShell(InteractiveShell):
     def init_history(self):
         self.history_manager = HistoryManager(shell=self, parent=self, hist_file=":memory:")
         self.configurables.append(self.history_manager)
+
+
+def _page(shell, strng, start=0, screen_lines=0, pager_cmd=None):
+    """What a terminal would page (``len?``) goes to the host as Jupyter's ``page`` payload."""
+    bundle = strng if isinstance(strng, dict) else {"text/plain": str(strng)}
+    shell.payload_manager.write_payload({"source": "page", "data": bundle, "start": start})
 
 
 def _text(value):
