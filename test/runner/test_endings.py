@@ -190,4 +190,4 @@ def test_history_size_bounds_results(new_sandbox):
     assert sandbox.run("len(Out)").result == "30"
     sandbox.reset(history_size=0)
     sandbox.run("1")
-    assert sandbox.run("print(len(Out))").text == "0\n"
+    assert sandbox.run("print(len(Out))").text() == "0\n"
