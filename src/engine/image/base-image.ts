@@ -37,7 +37,11 @@ async function pull({ docker, requests }: ImageContext, base: string, progress: 
   let last = '';
   // without the request the engine gives the pull up
   const cancel = (): void => { stream.destroy(); };
-  const silence = setTimeout(cancel, SILENCE);
+  let silent = false;
+  const silence = setTimeout(() => {
+    silent = true;
+    stream.destroy();
+  }, SILENCE);
   signal?.addEventListener('abort', cancel, { once: true });
   let line = '';
   try {
@@ -55,7 +59,7 @@ async function pull({ docker, requests }: ImageContext, base: string, progress: 
     }
     layers.add(line);
   } catch (error) {
-    if (!signal?.aborted) throw imageFailed(base, 'pullingBase', engineReason(error), error);
+    if (!signal?.aborted) throw imageFailed(base, 'pullingBase', silent ? `no progress for ${SILENCE / 1000} s` : engineReason(error), error);
   } finally {
     clearTimeout(silence);
     signal?.removeEventListener('abort', cancel);

@@ -98,10 +98,17 @@ export class BuildContainer {
 
 async function guard({ docker, requests }: ImageContext, id: string, interpreter: string, signal: AbortSignal | undefined): Promise<Duplex> {
   const { stream } = await openExec(docker, requests, id, [interpreter, '-I', '-c', GUARD], { user: '0:0', signal });
-  const [said] = await new Promise<[string, unknown?]>((resolve) => {
-    stream.once('data', (text: Buffer) => resolve([text.toString()]));
-    stream.once('close', () => resolve(['']));
-  });
+  let said: string;
+  try {
+    said = await requests.run('guard of the build container', (abortSignal) => new Promise<string>((resolve) => {
+      stream.once('data', (text: Buffer) => resolve(text.toString()));
+      stream.once('close', () => resolve(''));
+      abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
+    }), { deadline: DEADLINES.heavy, signal });
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  }
   if (said !== 'ready') {
     stream.destroy();
     throw new SandboxError('SandboxGone', { reason: said.trim().slice(0, 500) || 'Python ended at once' });
