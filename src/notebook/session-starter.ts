@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import type { Engine } from '../engine/engine';
+import { machineCertificates } from '../engine/image/certificates';
 import type { Progress } from '../engine/progress';
 import type { Log } from '../log';
 import { stepText } from '../messages';
@@ -21,8 +22,6 @@ export interface Installation {
 
 /** A sandbox lives this long without a window that is attached to it. */
 const LEASE_SECONDS = 10 * 60;
-/** Certificate authorities of the machine's own, as pip, requests, OpenSSL and Node name their files. */
-const CA_VARIABLES = ['PIP_CERT', 'REQUESTS_CA_BUNDLE', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'] as const;
 
 /** A sandbox for this notebook, ready to run cells. Rejects with a SandboxError. */
 export async function startSession(
@@ -79,15 +78,11 @@ async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) =
 
 /** The setting's file, or the one that the environment names for other programs. */
 async function readCaBundle(log: Log): Promise<string | undefined> {
-  const setting = vscode.workspace.getConfiguration(SECTION).inspect<string>('caBundle')?.globalValue ?? '';
-  const named = CA_VARIABLES.flatMap((name) => process.env[name] || []);
-  for (const file of setting !== '' ? [setting] : named) {
-    try {
-      return await readFile(file, 'utf8');
-    } catch (error) {
-      if (setting !== '') { throw new SandboxError('SettingInvalid', { setting: 'caBundle', value: file, allowed: 'a PEM file that can be read' }, { cause: error, setting: 'caBundle' }); }
-      log.warn(`a file of certificate authorities that the environment names cannot be read: ${file}`);
-    }
+  const file = vscode.workspace.getConfiguration(SECTION).inspect<string>('caBundle')?.globalValue ?? '';
+  if (file === '') { return machineCertificates(process.env, log); }
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new SandboxError('SettingInvalid', { setting: 'caBundle', value: file, allowed: 'a PEM file that can be read' }, { cause: error, setting: 'caBundle' });
   }
-  return undefined;
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { silentLog } from '../../log';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -7,12 +8,12 @@ export const certificateFiles = (env: Environment): string[] =>
   ['PIP_CERT', 'REQUESTS_CA_BUNDLE', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'].flatMap((name) => env[name] || []);
 
 /** PEM text of the first of them that can be read, for `ImageRequest.caBundle`; undefined = none. */
-export async function machineCertificates(env: Environment): Promise<string | undefined> {
+export async function machineCertificates(env: Environment, log = silentLog): Promise<string | undefined> {
   for (const file of certificateFiles(env)) {
     try {
       return await readFile(file, 'utf8');
-    } catch {
-      // named and not there: the next one may be
+    } catch { // the next one may be there
+      log.warn(`a file of certificate authorities that the environment names cannot be read: ${file}`);
     }
   }
   return undefined;
