@@ -17,12 +17,11 @@ export const RUNNER_FOLDER = '/opt/sandboxed-ipython';
 
 export const containerName = (sandboxId: string): string => `sandboxed-ipython-${sandboxId}`;
 
-/** Sizes in bytes of the writable places; tmpfs counts as memory, so their sum may exceed what a cell can fill. */
-export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 'memory' | 'logBudget'>): { home: number; tmp: number; shm: number; queue: number } {
-  return {
-    home: Math.floor(memory / 2), tmp: Math.floor(memory / 4), shm: Math.floor(memory / 4),
-    queue: Math.min(logBudget, Math.floor(memory / 8)) + 16 * MIB,
-  };
+/** Sizes in bytes of the writable places, and of the log in `queue`; tmpfs counts as memory, so their sum may exceed what a cell can fill. */
+export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 'memory' | 'logBudget'>): { home: number; tmp: number; shm: number; queue: number; log: number } {
+  const log = Math.min(logBudget, Math.floor(memory / 8));
+  // the rest is room for commands, results and the segment over the budget
+  return { home: Math.floor(memory / 2), tmp: Math.floor(memory / 4), shm: Math.floor(memory / 4), queue: log + 16 * MIB, log };
 }
 
 /** What the engine adds to a specification. */
@@ -47,7 +46,7 @@ export function containerOptions(specification: SandboxSpecification, { networkI
     // the mount point of a tmpfs takes the mode of the image's directory where it is the working directory
     WorkingDir: '/',
     Cmd: [
-      `--memory-limit=${memory}`, `--log-budget=${specification.logBudget}`, `--max-output=${specification.maxOutput}`,
+      `--memory-limit=${memory}`, `--log-budget=${sizes.log}`, `--max-output=${specification.maxOutput}`,
       `--history-size=${specification.historySize}`, `--poll-interval=${specification.pollInterval}`, `--lease=${specification.lease}`,
     ],
     Env: [`HOME=${SANDBOX_HOME}`, 'USER=sandbox', 'LOGNAME=sandbox', 'LANG=C.UTF-8', 'MPLBACKEND=module://matplotlib_inline.backend_inline'],

@@ -74,9 +74,11 @@ export const DEFAULT_SETTINGS: SandboxSettings = parseSettings({});
 /** The settings, or a SandboxError `SettingInvalid` that names the setting, its value and what is allowed. */
 export function parseSettings(raw: RawSettings): SandboxSettings {
   const parsed = <Name extends SettingName>(name: Name): SandboxSettings[Name] => parseSetting(name, raw[name]);
+  const logBudget = parsed('logBudget');
   return {
     timeout: parsed('timeout'), maxMemory: parsed('maxMemory'), historySize: parsed('historySize'), pollInterval: parsed('pollInterval'), image: parsed('image'),
-    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), logBudget: parsed('logBudget'), maxOutput: parsed('maxOutput'),
+    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), logBudget,
+    maxOutput: Math.min(parsed('maxOutput'), logBudget), // what the log cannot hold, no window could show again
   };
 }
 

@@ -40,8 +40,9 @@ describe('the specification of a sandbox', () => {
     assert.equal(options.HostConfig.ShmSize, GIB / 4);
   });
 
-  it('keeps the queue to an eighth of a small memory', () => {
-    assert.equal(writableSizes({ memory: 256 * MIB, logBudget: 64 * MIB }).queue, 48 * MIB);
+  it('keeps the log to an eighth of a small memory, with room beside it for commands and results', () => {
+    const { log, queue } = writableSizes({ memory: 256 * MIB, logBudget: 64 * MIB });
+    assert.deepEqual({ log, queue }, { log: 32 * MIB, queue: 48 * MIB });
   });
 
   it('takes no mount, no port and no environment from the host', () => {
