@@ -85,7 +85,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'KernelDied':
       return [
         params.text('signal') !== '' ? t('Python was ended by {0}.', params.text('signal'))
-          : t('Python ended{0}.', params.number('exitcode') > 0 ? t(' with exit code {0}', params.number('exitcode')) : ''),
+          : t('Python ended{0}.', params.number('exitcode') > 0 ? t(' with exit code {0}', params.number('exitcode')) : '') + because(t, reason),
         t('Its variables are lost; files are kept. Run the cells above again: the next cell starts a fresh kernel.')];
     case 'OutOfMemory':
       return [
