@@ -1,5 +1,8 @@
 import type * as vscode from 'vscode';
 
+/** How a message names a notebook. */
+export const fileName = ({ uri }: vscode.NotebookDocument): string => uri.path.slice(uri.path.lastIndexOf('/') + 1);
+
 /** What names a cell as long as its notebook is open. */
 export const keyOf = (cell: vscode.NotebookCell): string => cell.document.uri.toString();
 

@@ -6,9 +6,10 @@ import { EventBatcher } from '../outputs/batcher';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
 import { SandboxError } from '../protocol/errors';
 import type { EventOf, ExecuteReply, SandboxEvent } from '../protocol/messages';
+import { asSandboxError } from '../session/failures';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession, SessionState } from '../session/types';
-import { idOf, keyOf, tagsOf } from './cell-metadata';
+import { fileName, idOf, keyOf, tagsOf } from './cell-metadata';
 import { needsNewSandbox, readSettings } from './configuration';
 import { Executions, type CellRun } from './executions';
 import { askUser, echoOf } from './prompts';
@@ -205,8 +206,7 @@ export class NotebookKernel {
   }
 
   #warn(failure: SandboxError): void {
-    const name = this.notebook.uri.path.slice(this.notebook.uri.path.lastIndexOf('/') + 1);
-    void vscode.window.showWarningMessage(`${name}: ${paragraph(describe(failure, this.surroundings))}`);
+    void vscode.window.showWarningMessage(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`);
   }
 
   // ----------------------------------------------------------------------------------------------------------- events
@@ -245,6 +245,3 @@ export class NotebookKernel {
 function endAll(runs: readonly CellRun[]): void {
   for (const run of runs) { run.end(false); }
 }
-
-const asSandboxError = (error: unknown): SandboxError =>
-  error instanceof SandboxError ? error : new SandboxError('EngineFailed', { reason: error instanceof Error ? error.message : String(error) }, { cause: error });

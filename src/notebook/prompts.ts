@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { EventContents } from '../protocol/messages';
+import { fileName } from './cell-metadata';
 import type { CellRun } from './executions';
 
 /**
@@ -18,5 +19,3 @@ export async function askUser(run: CellRun, { prompt, password }: EventContents[
 
 /** What the output keeps of the answer. */
 export const echoOf = (answer: string, password: boolean): string => `${password ? '········' : answer}\n`;
-
-const fileName = (notebook: vscode.NotebookDocument): string => notebook.uri.path.slice(notebook.uri.path.lastIndexOf('/') + 1);

@@ -98,7 +98,7 @@ export function decodeLine(line: string): Decoded {
   return value === undefined ? { kind: 'garbage' } : decodeEvent(value);
 }
 
-export function decodeEvent(value: unknown): Decoded {
+function decodeEvent(value: unknown): Decoded {
   return guarded(value, () => {
     const raw = fields(value, 'event');
     const place = {

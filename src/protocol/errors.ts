@@ -9,17 +9,15 @@ export type FailureParams = Record<string, string | number | boolean>;
 
 /**
  * The one error type below `src/notebook`: a code with parameters, never a sentence (see `src/messages.ts`).
- * `setting` names the setting that helps (`timeout`, without prefix), `action` a command id that helps.
+ * `setting` names the setting that helps (`timeout`, without prefix).
  */
 export class SandboxError extends Error {
   override readonly name = 'SandboxError';
   readonly setting: string | undefined;
-  readonly action: string | undefined;
 
-  constructor(readonly code: FailureCode, readonly params: FailureParams = {}, options: { cause?: unknown; setting?: string; action?: string } = {}) {
+  constructor(readonly code: FailureCode, readonly params: FailureParams = {}, options: { cause?: unknown; setting?: string } = {}) {
     super(`${code} ${JSON.stringify(params)}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.setting = options.setting;
-    this.action = options.action;
   }
 }
 

@@ -82,6 +82,7 @@ export class Follower {
     if (to <= this.#last || to > this.#last + MAX_JUMP) return;
     this.#last = to;
     this.#chunks.clear();
+    this.#bad('', `events up to ${to} are no longer in the log`);
     this.sink.logged(event);
   }
 

@@ -31,7 +31,7 @@ export interface SessionOptions {
   timing?: Timing;
 }
 
-/** A life of a sandbox: its container, the stream to it, the cells that run in it. See README "The way of a cell". */
+/** A life of a sandbox: its container, the stream to it, the cells that run in it. See README "Architecture". */
 export class InteractiveSandboxSession implements SandboxSession {
   readonly id = randomUUID();
   readonly lang = 'python';

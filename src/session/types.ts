@@ -1,7 +1,7 @@
 import type { CellMetadata, ExecuteReply, SandboxEvent } from '../protocol/messages';
 import type { SandboxError } from '../protocol/errors';
 
-/** Names as in the field's Python counterpart; see the table in README "Settings" for ranges. */
+/** Names as in the field's Python counterpart; `settings.ts` has their ranges. */
 export interface InteractiveSettings {
   /** Bytes. */
   maxMemory: number;
