@@ -122,6 +122,7 @@ class CommandQueue:
         for mask, name in linux.inotify_events(data):
             if mask & linux.IN_Q_OVERFLOW:
                 self._scan()
+                self._recover()
             elif mask & _GONE:
                 if not os.path.isdir(self._commands):
                     self._make_folders()
@@ -132,12 +133,12 @@ class CommandQueue:
     def _poll(self):
         if not os.path.isdir(self._commands):
             self._make_folders()
-            self._recover()
         self._scan()
+        self._recover()
         self._reactor.after(self._poll_interval, self._poll)
 
     def _recover(self):
-        """The folder was removed: what we had put there runs all the same."""
+        """The folder was removed, or files of it that nobody told us of: what we had put there runs all the same."""
         for name in list(self._waiting):
             self._pick_up(name)
 

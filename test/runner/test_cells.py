@@ -132,6 +132,13 @@ def test_completion_and_inspection_answer_when_idle(sandbox):
     assert content["found"] and "number of items" in json.dumps(content["data"])
 
 
+def test_inspection_that_fails_is_answered_too(sandbox):
+    sandbox.run("def fails(*_, **__): raise ValueError('no')\nget_ipython().object_inspect_mime = fails")
+    request = sandbox.stream.send("inspect_request", {"code": "len", "cursor_pos": 3, "detail_level": 0}, "shell")
+    content = sandbox.stream.wait(lambda e: e["msg_type"] == "inspect_reply" and e["parent_header"]["msg_id"] == request)["content"]
+    assert content["status"] == "error"
+
+
 def test_completion_is_busy_at_once_while_a_cell_runs(sandbox):
     cell = sandbox.send("import time; time.sleep(1)")
     sandbox.started(cell)

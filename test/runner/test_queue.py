@@ -83,6 +83,13 @@ def test_without_inotify_the_queue_is_polled(new_sandbox):
     assert sorted(times)[4] < 1.5
 
 
+def test_without_inotify_a_command_that_a_cell_removed_runs_all_the_same(new_sandbox):
+    sandbox = new_sandbox(no_inotify=True, poll_interval=0.5)
+    sandbox.run("import os, subprocess\nthief = subprocess.Popen('while true; do rm -f .interactive/commands/*.json; done', shell=True)")
+    assert sandbox.run("1 + 1").result == "2"
+    sandbox.run("thief.kill()")
+
+
 def test_garbage_in_the_log_is_the_cells_own_loss(sandbox):
     sandbox.run("import glob\nfor p in glob.glob('.interactive/events/*'):\n    open(p, 'r+b').write(b'garbage\\n' * 10)")
     assert sandbox.run("print('fine')").text() == "fine\n"

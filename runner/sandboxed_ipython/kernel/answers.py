@@ -29,4 +29,15 @@ def inspect(shell, content):
     return {"status": "ok", "found": True, "data": data, "metadata": {}}
 
 
-REQUESTS = {"complete_request": complete, "inspect_request": inspect}
+def _always(answer):
+    """An object of a cell's may fail when it is asked for its names; whoever waits gets ``status: error`` then."""
+    def answered(shell, content):
+        try:
+            return answer(shell, content)
+        except Exception:
+            return {"status": "error"}
+
+    return answered
+
+
+REQUESTS = {"complete_request": _always(complete), "inspect_request": _always(inspect)}
