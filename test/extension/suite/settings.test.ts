@@ -99,7 +99,7 @@ describe('settings', () => {
     });
   }
 
-  it('an image without Python is refused with what helps', async () => {
+  it('an image that cannot be had is refused with what helps', async () => {
     await set('image', 'localhost:1/nothing/here:1');
     await open('1');
     await notebook.run(0);
