@@ -16,7 +16,7 @@ export const SUITES = {
   runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 12 },
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],
-    needs: ['engine', 'bookworm', 'code-server', 'browser', 'vsix'], // the VSIX for the bundle that goes into it
+    needs: ['engine', 'bookworm', 'code-server', 'browser', 'python', 'vsix'], // the VSIX for the bundle that goes into it
     minutes: 12,
   },
   window: {

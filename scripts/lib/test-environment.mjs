@@ -4,6 +4,7 @@ import { ensureCodeServer } from './code-server.mjs';
 import { ENGINE_HOST, engineAnswers, ensureEngine } from './engine.mjs';
 import { checkLimits } from './engine-check.mjs';
 import { cacheDir } from './paths.mjs';
+import { pythonTools } from './python-tools.mjs';
 import { ensureSystemPackages, findBrowser, mayInstall } from './system-packages.mjs';
 import { packageExtension } from './vsix.mjs';
 
@@ -27,7 +28,7 @@ export class TestEnvironment {
       engine: () => engine().then(() => ({ DOCKER_HOST: ENGINE_HOST })),
       bookworm: () => usual().then(() => ({ SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL) })),
       'all bases': () => usual().then(allBases),
-      python: () => packages().then(() => ({})),
+      python: () => packages().then(pythonTools).then((python) => ({ SANDBOXED_IPYTHON_PYTHON_TOOLS: python })),
       networks: () => packages().then(() => ({})),
       browser: () => packages().then(() => ({ CHROMIUM: findBrowser() })),
       'code-server': () => ensureCodeServer().then((home) => ({ CODE_SERVER_HOME: home })),

@@ -18,6 +18,26 @@ describe('streams that are cut, delayed and halved between host and engine', () 
     engine.dispose();
   });
 
+  it('a cell asks nothing of the engine', async () => {
+    const proxy = new FaultProxy(ENGINE_SOCKET, random(1));
+    const engine = await connect(await proxy.listen());
+    try {
+      const sandbox = startSession(engine, image);
+      await sandbox.session.started;
+      await sandbox.run('1');
+      assert.ok(proxy.requests.length > 0, 'the proxy sees what is asked');
+      proxy.requests.length = 0;
+      for (let i = 0; i < 20; i += 1) await sandbox.run(`print(${i})`);
+      await sandbox.session.reset({ files: 'keep' });
+      await sandbox.run('1');
+      assert.deepEqual(proxy.requests, []);
+    } finally {
+      await endSessions();
+      engine.dispose();
+      await proxy.close();
+    }
+  });
+
   for (let seed = 1; seed <= SEEDS; seed += 1) {
     it(`no cell runs twice, none is stuck (seed ${seed})`, async () => {
       const next = random(seed);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -37,6 +38,7 @@ describe('a saved notebook', () => {
       await notebook.runAll();
       assert.ok(await notebook.document.save());
       const saved = JSON.parse(readFileSync(notebook.document.uri.fsPath, 'utf8')) as Saved;
+      assert.equal(complaintOfNbformat(notebook.document.uri.fsPath), '');
       assert.deepEqual([saved.nbformat, saved.nbformat_minor], [4, 5]);
       const [first, second, third] = saved.cells;
       assert.deepEqual(first?.outputs, [
@@ -57,5 +59,14 @@ describe('a saved notebook', () => {
     }
   });
 });
+
+/** What Jupyter's own reader says against a file; empty if nothing. */
+function complaintOfNbformat(file: string): string {
+  const python = process.env['SANDBOXED_IPYTHON_PYTHON_TOOLS'];
+  assert.ok(python, 'SANDBOXED_IPYTHON_PYTHON_TOOLS is not set: run the tests by `npm test -- extension`');
+  const script = 'import nbformat, sys; nbformat.validate(nbformat.read(sys.argv[1], as_version=nbformat.NO_CONVERT))';
+  const { status, stderr } = spawnSync(python, ['-W', 'error', '-c', script, file], { encoding: 'utf8', timeout: 60_000 });
+  return status === 0 ? '' : stderr || `exit status ${status}`;
+}
 
 interface Saved { nbformat: number; nbformat_minor: number; cells: { outputs: unknown[]; execution_count: number | null }[] }

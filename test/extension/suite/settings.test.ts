@@ -99,6 +99,23 @@ describe('settings', () => {
     });
   }
 
+  it('a package that does not exist is told with pip\'s own reason, and the cell runs once it is mended', async () => {
+    await set('packages', ['no-such-package-of-sandboxed-ipython']);
+    await open('"ran"');
+    await notebook.run(0);
+    assert.match(notebook.text(0), /^ImageFailed: .*installing packages.*[Nn]o matching distribution.* sandboxedIPython\.packages/);
+    await set('packages', []);
+    await notebook.run(0);
+    assert.equal(notebook.text(0), "'ran'");
+  });
+
+  it('packages are there for the cells', async () => {
+    await set('packages', ['six==1.16.0']);
+    await open('import six; six.__version__');
+    await notebook.run(0);
+    assert.equal(notebook.text(0), "'1.16.0'");
+  });
+
   it('an image that cannot be had is refused with what helps', async () => {
     await set('image', 'localhost:1/nothing/here:1');
     await open('1');

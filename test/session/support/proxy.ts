@@ -22,6 +22,8 @@ export class FaultProxy {
   fault: () => Fault = () => NO_FAULT;
   /** Raw streams that ended by a fault. */
   cuts = 0;
+  /** What was asked of the engine, raw streams aside: a method and a path each. */
+  readonly requests: string[] = [];
   readonly #server = net.createServer({ allowHalfOpen: true }, (client) => { this.#serve(client); });
   readonly #open = new Set<net.Socket>();
   #folder = '';
@@ -64,6 +66,8 @@ export class FaultProxy {
     from.on('data', (chunk: Buffer) => {
       // The engine's answer "101 UPGRADED" (or a hijacked "200") to an exec start makes both directions raw.
       if (way === 'down' && link.raw === undefined && /^HTTP\/1\.1 (101 |200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream)/.test(chunk.toString('latin1', 0, 120))) link.raw = this.fault();
+      const asked = way === 'up' && link.raw === undefined ? /^([A-Z]+ \S+) HTTP\/1\.1\r\n/.exec(chunk.toString('latin1', 0, 400)) : null;
+      if (asked?.[1] !== undefined) this.requests.push(asked[1]);
       if (++waiting > 64) from.pause();
       later(async () => {
         await this.#forward(chunk, to, link, way);
