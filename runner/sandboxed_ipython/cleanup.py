@@ -2,7 +2,7 @@
 
 import logging
 import os
-import shutil
+import secrets
 import signal
 import time
 
@@ -88,10 +88,38 @@ def empty_folder(folder, keep=()):
         if name in keep:
             continue
         path = os.path.join(folder, name)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            try:
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                _remove_tree(path)
+            else:
                 os.unlink(path)
-            except OSError as error:
-                log.warning("%s: %s", path, error.strerror)
+        except OSError as error:
+            log.warning("%s: %s", path, error.strerror)
+
+
+def _remove_tree(top):
+    """Folders are moved up into ``top`` before they are emptied: a cell can nest them deeper than a recursion or a path
+    goes. They are ours, whatever rights a cell has taken from them."""
+    os.chmod(top, 0o700)
+    moved = os.path.join(top, secrets.token_hex(8))
+    folders, count = [top], 0
+    while folders:
+        folder = folders[-1]
+        below = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(entry.path)
+                else:
+                    os.unlink(entry.path)
+        for path in below:
+            os.chmod(path, 0o700)
+            if folder is not top:
+                count += 1
+                lifted = "%s-%d" % (moved, count)
+                os.rename(path, lifted)
+                path = lifted
+            folders.append(path)
+        if not below or folder is not top:
+            folders.remove(folder)
+            os.rmdir(folder)

@@ -28,6 +28,8 @@ _OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_r
 _ERROR_ROOM = 1024 * 1024
 #: Prompts, clearings and the like of one cell; no honest one comes near.
 _MAX_SIGNALS = 100_000
+#: A host checks the count in a hello, and a wrong one would keep it out for ever.
+_MAX_COUNT = 2**53 - 1
 _ANSWERS = frozenset(("complete_reply", "inspect_reply"))
 
 
@@ -141,6 +143,7 @@ class Kernel:
     def adopt(self, process):
         """Takes over a process that was forked for us or ahead; it may still be on its way to ``ready``."""
         self._process = process
+        process.resume()
         self.gen += 1
         self.execution_count = 0
         process.send({"msg_type": "adopt", "content": {"gen": self.gen, "history_size": self.history_size}})
@@ -341,7 +344,7 @@ class Kernel:
             if kind == "clear_output" and parent in self._cells:
                 self._cells[parent].written = 0
             return
-        if kind == "execute_input" and type(content.get("execution_count")) is int:
+        if kind == "execute_input" and type(content.get("execution_count")) is int and 0 <= content["execution_count"] <= _MAX_COUNT:
             self.execution_count = content["execution_count"]
             if not cell.started:
                 cell.started = True

@@ -13,12 +13,14 @@ DRAIN = b"D"
 PIECE_CHARS = 32 * 1024
 PACKET_BYTES = 256 * 1024
 
-_encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=lambda value: value.tolist() if hasattr(value, "tolist") else repr(value))
+_encoder = json.JSONEncoder(
+    separators=(",", ":"), check_circular=False, allow_nan=False, default=lambda value: value.tolist() if hasattr(value, "tolist") else repr(value)
+)
 
 
 def split(message, series):
     """The packets of one message; ``series`` names it should it need several."""
-    text = _encoder.encode(message)  # ASCII, so that characters are bytes and a cut falls between characters
+    text = wire.encode(_encoder, message)  # ASCII, so that characters are bytes and a cut falls between characters
     if len(text) <= PIECE_CHARS:
         return [text.encode("ascii")]
     head = {"id": series, "size": len(text), "msg_type": message["msg_type"], "parent_header": message.get("parent_header") or {}}

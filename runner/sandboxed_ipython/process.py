@@ -83,6 +83,10 @@ class KernelProcess:
         """SIGINT to the kernel and what it started in its own process group."""
         self._signal(os.killpg, signal.SIGINT)
 
+    def resume(self):
+        """A cell of the kernel before may have stopped it."""
+        self._signal(os.kill, signal.SIGCONT)
+
     def kill(self):
         self._signal(os.killpg, signal.SIGKILL)
         self._signal(os.kill, signal.SIGKILL)
@@ -165,7 +169,10 @@ class KernelProcess:
             elif message is None:
                 log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
             else:
-                self._on_message(self, message)
+                try:
+                    self._on_message(self, message)
+                except RecursionError:
+                    log.warning("a packet of the kernel is nested too deeply")
         return _MORE
 
     def _on_pipe(self, name):

@@ -1,6 +1,7 @@
 """Commands and events as JSON, and the checks on what comes in. ``src/protocol/README.md`` has a line of each type."""
 
 import json
+import math
 import re
 
 #: A message whose JSON is longer travels in pieces; the same bound as ``CHUNK_BYTES`` on the host.
@@ -10,7 +11,7 @@ MAX_COMMAND_BYTES = 64 * 1024 * 1024
 
 MESSAGE_ID = re.compile(r"[\w-]{1,64}\Z", re.ASCII)
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)
 
 
 class BadCommand(Exception):
@@ -24,7 +25,23 @@ class BadCommand(Exception):
 
 def dumps(value):
     """Compact UTF-8; lone surrogates (legal in Python, not in UTF-8) become ``?``."""
-    return _encoder.encode(value).encode("utf-8", "replace")
+    return encode(_encoder, value).encode("utf-8", "replace")
+
+
+def encode(encoder, value):
+    """JSON has no NaN and no Infinity; they become text, as Jupyter sends them."""
+    try:
+        return encoder.encode(value)
+    except ValueError:
+        return encoder.encode(_finite(value))
+
+
+def _finite(value):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if isinstance(value, dict):
+        return {_finite(key): _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _number(value):
@@ -71,6 +88,16 @@ def _members(value, name):
     return member
 
 
+def _is_shallow(value, limit=100):
+    """Whether it can be encoded again, with more around it and wherever we stand then."""
+    level = [value]
+    for _ in range(limit):
+        level = [child for one in level if isinstance(one, (dict, list)) for child in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return True
+    return False
+
+
 def parse_command(data, default_id=""):
     """The command in ``data`` (bytes of one JSON object), complete with defaults.
 
@@ -96,6 +123,8 @@ def parse_command(data, default_id=""):
         metadata = _members(command, "metadata")
     except BadCommand as error:
         raise BadCommand(error.reason, msg_id) from None
+    if not _is_shallow(metadata):
+        raise BadCommand("metadata is nested too deeply", msg_id)
     content = {}
     for name, (check, default) in fields.items():
         value = given.get(name, default)

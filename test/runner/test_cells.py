@@ -155,3 +155,23 @@ def test_help_is_a_page_payload(sandbox):
 def test_the_root_logger_is_the_users(sandbox):
     assert sandbox.run("import logging; logging.getLogger().handlers, logging.getLogger().level").result == "([], 30)"
     assert sandbox.run("logging.info('quiet'); logging.warning('loud')").text("stderr") == "WARNING:root:loud\n"
+
+
+@pytest.mark.parametrize("code", [
+    "import sys; sys.stdout = open('/dev/null', 'w'); sys.stdout.close(); 1/0",
+    "import sys; sys.stderr = None; 1/0",
+    "get_ipython().showtraceback = None; get_ipython().run_cell = None",
+    "class E(Exception):\n    def _render_traceback_(self): return [1, None]\nraise E",
+])
+def test_what_a_cell_breaks_of_ipython_ends_no_cell_without_a_word(new_sandbox, code):
+    sandbox = new_sandbox()
+    sandbox.run(code)
+    assert sandbox.run("1/0").order[-1][0] == "error"
+    assert sandbox.run("import asyncio; await asyncio.sleep(0); 1/0").order[-1][0] == "error"
+
+
+@pytest.mark.parametrize("wait", ["", "\nimport asyncio; await asyncio.sleep(0.1)"])
+def test_a_fork_that_runs_on_is_no_second_kernel(sandbox, wait):
+    cell = sandbox.run("import os\nwho = 'parent' if os.fork() else 'child'" + wait)
+    assert cell.reply["status"] == "ok"
+    assert {sandbox.run("who").result for _ in range(20)} == {"'parent'"}

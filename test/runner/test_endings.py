@@ -191,3 +191,50 @@ def test_history_size_bounds_results(new_sandbox):
     sandbox.reset(history_size=0)
     sandbox.run("1")
     assert sandbox.run("print(len(Out))").text() == "0\n"
+
+
+def test_an_ignored_interrupt_is_the_cells_own_business_and_not_the_next_ones(sandbox):
+    sandbox.run("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)")
+    msg_id = sandbox.send("while True: pass")
+    sandbox.started(msg_id)
+    sandbox.interrupt(msg_id)
+    assert sandbox.finish(msg_id).reply["ename"] == "KeyboardInterrupt"
+
+
+def test_closing_every_descriptor_ends_the_kernel_and_not_the_notebook(sandbox):
+    assert sandbox.run("import os; os.closerange(3, 1000)").reply["failure"]["code"] == "KernelDied"
+    assert sandbox.run("6 * 7").result == "42"
+
+
+def test_closing_the_low_descriptors_leaves_interrupts(sandbox):
+    sandbox.run("import os; os.closerange(3, 100)")
+    msg_id = sandbox.send("import asyncio; await asyncio.sleep(100)")
+    sandbox.started(msg_id)
+    sandbox.interrupt(msg_id)
+    assert [kind for kind, _ in sandbox.finish(msg_id).order] == ["error"]
+
+
+STOP_SIBLINGS = """
+import os, pathlib, signal
+for folder in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        continue
+    if parent == os.getppid() and int(folder.name) != os.getpid():
+        os.kill(int(folder.name), signal.SIG%s)
+"""
+
+
+@pytest.mark.parametrize("number", ["STOP", "KILL"])
+def test_a_reset_works_whatever_a_cell_did_to_the_spare(sandbox, number):
+    sandbox.run("import time; time.sleep(1)")  # the spare is there by now
+    sandbox.run(STOP_SIBLINGS % number)
+    sandbox.reset()
+    assert sandbox.run("6 * 7").result == "42"
+
+
+def test_files_that_cannot_be_walked_are_cleared_too(sandbox):
+    sandbox.run("import os\nos.makedirs('a/b'); os.chmod('a/b', 0); os.chmod('a', 0)\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')")
+    assert sandbox.reset(files="clear")["status"] == "ok"
+    assert sandbox.run("import os; [name for name in os.listdir() if name != '.interactive']").result == "[]"

@@ -163,3 +163,11 @@ def test_events_are_json_lines_that_anyone_can_read(sandbox):
     lines = sandbox.place.sh("cat %s/events/*.jsonl" % sandbox.place.queue).splitlines()
     events = [json.loads(line) for line in lines if line.startswith("{")]
     assert any(e["msg_type"] == "stream" and "in the log" in e["content"]["text"] for e in events)
+
+
+def test_metadata_nested_too_deeply_is_refused(sandbox):
+    for depth in (970, 971, 972, 975):
+        line = '{"header":{"msg_id":"deep%d"},"content":{"code":"1"},"metadata":{"a":%s}}\n' % (depth, "[" * depth + "]" * depth)
+        sandbox.stream.send_raw(line.encode())
+        assert sandbox.stream.wait(lambda event: event["msg_type"] == "refused")
+    assert sandbox.run("6 * 7").result == "42"

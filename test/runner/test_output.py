@@ -104,3 +104,27 @@ def test_a_forged_reply_of_another_cell_ends_nothing(sandbox):
 def test_packets_that_make_no_sense_are_skipped(sandbox):
     cell = sandbox.run("s = get_ipython().sandbox.channel.socket\nfor b in (b'{', b'[]', b'C\\n', b'Z', b'{\"msg_type\": 3}', b'{\"msg_type\": \"stream\", \"content\": 3}'): s.send(b)\nprint('fine')")
     assert cell.text() == "fine\n"
+
+
+def test_numbers_that_json_lacks_are_text(sandbox):
+    cell = sandbox.run("from IPython.display import display\ndisplay({'application/json': {'a': [float('nan'), float('-inf')]}, 'text/plain': 'x'}, raw=True)")
+    assert cell.contents("display_data")[0]["data"]["application/json"] == {"a": ["nan", "-inf"]}
+
+
+def test_a_packet_nested_too_deeply_to_be_written_again_is_skipped(new_sandbox):
+    sandbox = new_sandbox()
+    sandbox.run("""
+k = get_ipython().sandbox
+for n in range(900, 1000):
+    k.channel.socket.send(('{"msg_type":"display_data","parent_header":{"msg_id":"%s"},"content":{"data":{"a/b":' % k.running + '['*n + ']'*n + '}}}').encode())
+""")
+    assert sandbox.run("6 * 7").result == "42"
+
+
+def test_a_forged_count_does_not_reach_a_hello(sandbox):
+    sandbox.run("k = get_ipython().sandbox\nfor n in (-1, 1 << 70): k.channel.send('execute_input', {'code': '', 'execution_count': n}, k.running)")
+    other = sandbox.attach(writer=False)
+    try:
+        assert 0 <= other.hello["kernels"]["main"]["execution_count"] < 2**53
+    finally:
+        other.close()

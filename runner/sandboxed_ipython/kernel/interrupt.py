@@ -17,7 +17,8 @@ class Interrupts:
         signal.signal(signal.SIGINT, self._on_sigint)
 
     def begin(self):
-        """A cell begins: before the supervisor is told."""
+        """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own."""
+        signal.signal(signal.SIGINT, self._on_sigint)
         self.pressed = False
         self._begun = True
 
@@ -36,7 +37,7 @@ class Interrupts:
         if not self._begun:
             return
         self.pressed = True
-        if not self._in_code:
+        if not self._in_code or (self.task is not None and self.task.done()):
             return
         if self.task is None or _inside_callback(frame):
             raise KeyboardInterrupt

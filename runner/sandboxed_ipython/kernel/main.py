@@ -16,6 +16,8 @@ from .prompts import Prompts
 from .streams import CellStream, current_cell
 
 _TRACEBACK_CHARS = 100_000
+#: The channels start behind it too.
+_LOW_FDS = 99
 
 
 class Kernel:
@@ -25,14 +27,14 @@ class Kernel:
         self.channel = Channel(pair, stdout, stderr)
         self.running = ""
         self.exiting = False
+        self._pid = os.getpid()
         self._count = 0
         self._deferred = []
         self._context = contextvars.copy_context()
         sys.stdout = sys.__stdout__ = CellStream(self, "stdout", 1)
         sys.stderr = sys.__stderr__ = CellStream(self, "stderr", 2)
         shells.prepare_environment(options)
-        # poll keeps no object in the operating system that a forked copy would share with its parent.
-        self.loop = asyncio.SelectorEventLoop(selectors.PollSelector())
+        self.loop = _make_loop()
         asyncio.set_event_loop(self.loop)
         self.interrupts = Interrupts(self.loop)
         self.prompts = Prompts(self)
@@ -88,6 +90,16 @@ class Kernel:
                 self._deferred.append(message)
         except EOFError:
             os._exit(0)
+        except BaseException:
+            self._give_up()
+
+    def _give_up(self):
+        """The supervisor waits for a reply that cannot be made or sent; the end of the process is one, and the loop would
+        only log the exception."""
+        try:
+            os.write(self.channel.pipes["stderr"], traceback.format_exc().encode("utf-8", "replace"))
+        finally:
+            os._exit(1)
 
     def _take(self, message):
         kind, content = message["msg_type"], message.get("content") or {}
@@ -122,12 +134,17 @@ class Kernel:
                 self.interrupts.task = task
                 task.add_done_callback(lambda done: self._on_task_done(msg_id, done))
                 return
-            result = self._context.run(shell.run_cell, code, **options)
-        except KeyboardInterrupt:
-            # Between our code and the cell's: there is no frame of the user's to show.
-            self._show(KeyboardInterrupt(), exception_only=True)
-            result = None
-        self._finish(msg_id, result)
+            result, raised = self._context.run(shell.run_cell, code, **options), None
+            self.interrupts.leave()
+        except BaseException as error:
+            if self.interrupts.task is not None:
+                self.interrupts.task.cancel()  # its end is the cell's
+                return
+            self.interrupts.leave()
+            result, raised = None, error
+            # Between our code and the cell's there is no frame of the user's to show.
+            self._show(error, exception_only=isinstance(error, KeyboardInterrupt))
+        self._finish(msg_id, result, raised)
 
     def _create_task(self, coroutine):
         if sys.version_info >= (3, 11):
@@ -136,40 +153,45 @@ class Kernel:
 
     def _on_task_done(self, msg_id, task):
         try:
-            result = task.result()
-        except (asyncio.CancelledError, KeyboardInterrupt):
-            if self.interrupts.pressed:
-                self._show(KeyboardInterrupt())
-            else:
-                self._show(asyncio.CancelledError())
-            result = None
-        except BaseException as error:
-            self._show(error)
-            result = None
-        self._finish(msg_id, result)
-        deferred, self._deferred = self._deferred, []
-        for message in deferred:
-            self._take(message)
+            self.interrupts.leave()
+            try:
+                result, raised = task.result(), None
+            except BaseException as error:
+                cancelled = isinstance(error, (asyncio.CancelledError, KeyboardInterrupt))
+                result, raised = None, error
+                if cancelled:
+                    raised = KeyboardInterrupt() if self.interrupts.pressed else asyncio.CancelledError()
+                self._show(raised)
+            self._finish(msg_id, result, raised)
+            deferred, self._deferred = self._deferred, []
+            for message in deferred:
+                self._take(message)
+        except BaseException:
+            self._give_up()
 
     def _show(self, error, exception_only=False):
-        self._context.run(self.shell.showtraceback, (type(error), error, error.__traceback__), exception_only=exception_only)
+        try:
+            self._context.run(self.shell.showtraceback, (type(error), error, error.__traceback__), exception_only=exception_only)
+        except Exception:
+            # What shows tracebacks is the user's to break.
+            lines = traceback.format_exception(type(error), error, error.__traceback__)
+            self.send("error", {"ename": type(error).__name__, "evalue": shells._text(error), "traceback": lines})
 
-    def _finish(self, msg_id, result):
-        """The reply, once everything that the cell wrote is on its way."""
-        self.interrupts.leave()
+    def _finish(self, msg_id, result, raised):
+        """The reply, once everything that the cell wrote is on its way. ``raised`` is what came out of IPython itself."""
         shell = self.shell
         linux.flush_c_streams()
-        error = None
-        if result is None:
-            error = KeyboardInterrupt()
-        elif not result.success:
+        if os.getpid() != self._pid:
+            os._exit(0)  # a fork that ran on to the cell's end: it is no kernel, the one that forked it answers
+        error = raised
+        if result is not None and not result.success:
             error = result.error_before_exec or result.error_in_exec
         reply = {"status": "ok", "execution_count": self._count, "payload": shell.payload_manager.read_payload(), "user_expressions": {}}
         shell.payload_manager.clear_payload()
         if error is not None:
             if isinstance(error, asyncio.CancelledError) and self.interrupts.pressed:
                 error = KeyboardInterrupt()
-            lines = getattr(shell, "_last_traceback", None) or []
+            lines = [str(line) for line in getattr(shell, "_last_traceback", None) or []]
             reply.update(status="error", ename=type(error).__name__, evalue=shells._text(error), traceback=_bounded(lines))
         if self.exiting:
             reply["exiting"] = True
@@ -177,6 +199,19 @@ class Kernel:
             self.channel.send("execute_reply", reply, msg_id)
         finally:
             self.running = ""
+
+
+def _make_loop():
+    """A loop whose own descriptors are above those that a cell closes or duplicates by accident."""
+    held = [os.dup(0)]
+    while held[-1] < _LOW_FDS:
+        held.append(os.dup(0))
+    try:
+        # poll keeps no object in the operating system that a forked copy would share with its parent.
+        return asyncio.SelectorEventLoop(selectors.PollSelector())
+    finally:
+        for fd in held:
+            os.close(fd)
 
 
 class _Nowhere:

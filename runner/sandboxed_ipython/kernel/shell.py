@@ -2,6 +2,7 @@
 
 import asyncio
 import builtins
+import contextlib
 import getpass
 import os
 import sys
@@ -51,9 +52,10 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def _showtraceback(self, etype, evalue, stb):
         self._last_traceback = stb
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.sandbox.send("error", {"ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)})
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # a cell may have put anything there, and closed it
+                stream.flush()
+        self.sandbox.send("error", {"ename": str(etype.__name__), "evalue": _text(evalue), "traceback": [str(line) for line in stb]})
 
     def showtraceback(self, exc_tuple=None, *args, **kwargs):
         """A cancelled ``await`` that our interrupt caused is shown as what the user did: KeyboardInterrupt."""
