@@ -104,7 +104,7 @@ def _remove_tree(top):
     moved = os.path.join(top, secrets.token_hex(8))
     folders, count = [top], 0
     while folders:
-        folder = folders[-1]
+        folder = folders.pop()
         below = []
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -112,6 +112,8 @@ def _remove_tree(top):
                     below.append(entry.path)
                 else:
                     os.unlink(entry.path)
+        if folder is top and below:
+            folders.append(top)  # again, once what is in it is gone
         for path in below:
             os.chmod(path, 0o700)
             if folder is not top:
@@ -120,6 +122,5 @@ def _remove_tree(top):
                 os.rename(path, lifted)
                 path = lifted
             folders.append(path)
-        if not below or folder is not top:
-            folders.remove(folder)
+        if folder is not top or not below:
             os.rmdir(folder)
