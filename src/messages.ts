@@ -10,7 +10,7 @@ export interface Surroundings { t: Translate; platform: NodeJS.Platform }
 export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
 
 /** Notices of the runner that are no failures. */
-export const NOTICE_CODES = ['OutputDropped', 'ChildKilled', 'Restarted'] as const;
+export const NOTICE_CODES = ['OutputDropped', 'OutputLost', 'ChildKilled', 'Restarted'] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
 const isCode = (code: string): code is Code => CODES.has(code);
@@ -127,6 +127,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         t('{0} of output were dropped: a cell may print {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
         t('Print less, or raise the setting sandboxedIPython.maxOutput.')];
+    case 'OutputLost':
+      return [
+        t('{0} of output were lost while the window was not connected: the sandbox keeps the last {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
+        t('To keep more, raise the setting sandboxedIPython.logBudget.')];
     case 'ChildKilled':
       return [
         t('A process that the cell started was ended because the sandbox ran out of memory: the limit is {0}.', bytes(params.number('limit'))),

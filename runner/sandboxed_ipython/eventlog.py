@@ -5,6 +5,7 @@ A reader is a :class:`Cursor`; how slow it is costs nothing here, because the lo
 
 import errno
 import os
+from collections import deque
 
 from . import wire
 
@@ -12,6 +13,8 @@ from . import wire
 SEGMENT_BYTES = 4 * 1024 * 1024
 #: ... and earlier where a cell starts, so that whole cells are trimmed, but not so early that files become many.
 CELL_SEGMENT_BYTES = 256 * 1024
+#: Segments that are gone and whose size is still known.
+_REMEMBERED_SEGMENTS = 4096
 #: What may be kept outside the queue's file system when a cell has filled that; beyond it text is dropped and counted.
 SPILL_BYTES = 4 * 1024 * 1024
 #: Types that are never dropped: without them a host would wait for ever.
@@ -53,6 +56,7 @@ class EventLog:
         self._budget = budget
         self._make_room = make_room
         self._segments = []
+        self._trimmed = deque(maxlen=_REMEMBERED_SEGMENTS)  # (last seq, bytes) of segments that are gone
         self._size = 0
         self._spilled = 0
         self._series = 0
@@ -96,7 +100,7 @@ class EventLog:
     def read(self, cursor, size):
         """Up to about ``size`` bytes of whole or part lines after the cursor, which moves on.
 
-        Returns ``(data, gap)``: gap is ``(from, to)`` when what the cursor stood before is no longer there.
+        Returns ``(data, gap)``: gap is ``(from, to, bytes)`` when what the cursor stood before is no longer there.
         """
         gap = None
         while True:
@@ -120,11 +124,15 @@ class EventLog:
                 cursor.offset += len(data)
                 if cursor.offset >= segment.length:
                     cursor.after = segment.last
-                return data, gap
+                return data, self._lost(gap)
             follower = self._follower(segment)
             if follower is None:
-                return b"", gap
+                return b"", self._lost(gap)
             cursor.segment, cursor.offset = follower, 0
+
+    def _lost(self, gap):
+        """A gap with the bytes that went with it, by whole segments."""
+        return gap and (*gap, sum(length for last, length in self._trimmed if gap[0] <= last <= gap[1]))
 
     def _follower(self, segment):
         index = self._segments.index(segment)
@@ -208,6 +216,7 @@ class EventLog:
         """Drops the oldest finished segments while the log is over its budget, or to give ``room`` bytes."""
         while len(self._segments) > 1 and (self._size > self._budget or room > 0):
             segment = self._segments.pop(0)
+            self._trimmed.append((segment.last, segment.length))
             self._size -= segment.length
             room -= segment.length
             if segment.path is None:

@@ -87,7 +87,7 @@ class Host:
             return False
         data, gap = self._hosts.log.read(self.cursor, _READ_BYTES)
         if gap:
-            message = self._hosts.envelope("control", "gap", {"from": gap[0], "to": gap[1], "bytes": 0}, seq=gap[1])
+            message = self._hosts.envelope("control", "gap", {"from": gap[0], "to": gap[1], "bytes": gap[2]}, seq=gap[1])
             data = (b"\n" if self._line_open else b"") + wire.dumps(message) + b"\n" + data
         self._unsent = memoryview(data)
         return bool(data)

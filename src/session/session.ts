@@ -4,7 +4,7 @@ import { silentLog, type Log } from '../log';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
 import {
-  MAIN_KERNEL, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, type EventContents, type ExecuteReply, type SandboxEvent,
+  MAIN_KERNEL, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, type EventContents, type Failure, type ExecuteReply, type SandboxEvent,
 } from '../protocol/messages';
 import { Connection } from './connection';
 import { SandboxContainer } from './container';
@@ -78,7 +78,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#follower = new Follower({
       logged: (event) => { this.#logged(event); },
       unlogged: (event) => { this.#work.settle(event); },
-      unreadable: (msgId, reason) => { this.#unreadable(msgId, reason); },
+      unreadable: (msgId, reason) => { this.#missing(msgId, { code: 'ProtocolViolation', params: { reason } }); },
     }, this.#log, Math.min(MAX_MESSAGE_BYTES, 16 * 1024 * 1024 + 8 * settings.maxOutput));
     this.started = new Promise((resolve, reject) => { this.#settleStart = { resolve, reject }; });
     this.started.catch(() => undefined); // the state tells it too
@@ -214,15 +214,17 @@ export class InteractiveSandboxSession implements SandboxSession {
   #logged(event: SandboxEvent): void {
     if (!this.#work.admits(event)) return;
     if (this.state.kind !== 'disposed') this.#events.emit(event);
+    // the log was trimmed while no stream brought it: what ran then lacks output
+    if (event.msg_type === 'gap') this.#missing(this.#work.oldest, { code: 'OutputLost', params: { bytes: event.content.bytes, limit: this.settings.logBudget } });
     this.#work.settle(event);
   }
 
   /** Output is missing from a cell: its reader must know. Said once a cell, whatever the sandbox sends. */
-  #unreadable(msgId: string, reason: string): void {
+  #missing(msgId: string, notice: Failure): void {
     if (!this.#work.complain(msgId)) return;
     this.#events.emit({
       seq: this.#follower.place.after, kernel: MAIN_KERNEL, gen: 0, t: 0, channel: 'iopub', msg_type: 'notice', parent_header: { msg_id: msgId },
-      content: { code: 'ProtocolViolation', params: { reason } }, metadata: {}, buffers: [],
+      content: notice, metadata: {}, buffers: [],
     });
   }
 

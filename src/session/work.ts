@@ -104,6 +104,9 @@ export class Work {
     return true;
   }
 
+  /** The open cell that was sent first, the one that runs; empty if there is none. */
+  get oldest(): string { return this.#cells.ids()[0] ?? ''; }
+
   /** True the first time that output of this open cell is lost. */
   complain(msgId: string): boolean { return this.#cells.complain(msgId); }
 

@@ -26,6 +26,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   ProtocolViolation: [{ reason: 'the reply was lost' }, /the reply was lost/, /Reset Sandbox State/],
   SettingInvalid: [{ setting: 'maxMemory', value: 'lots', allowed: '256MB–1024GB' }, /sandboxedIPython\.maxMemory cannot be "lots"/, /Allowed: 256MB–1024GB/],
   Cancelled: [{}, /cancelled/, /Run the cell again/],
+  OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
   OutputDropped: [{ bytes: 2 ** 20, limit: 10 * 2 ** 20 }, /1 MB/, /10 MB/, /sandboxedIPython\.maxOutput/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   Restarted: [{ reason: 'died' }, /fresh kernel/, /Variables are lost/],
