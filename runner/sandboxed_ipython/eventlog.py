@@ -61,7 +61,6 @@ class EventLog:
         self._spilled = 0
         self._series = 0
         self.last = 0
-        self.dropped = 0
         self._start_segment()
 
     @property
@@ -74,7 +73,7 @@ class EventLog:
         return [os.path.basename(segment.path) for segment in self._segments if segment.path]
 
     def append(self, event):
-        """Numbers and writes one event (without ``seq``), in pieces if it is long. Returns its seq."""
+        """Numbers and writes one event (without ``seq``), in pieces if it is long. Returns its seq, 0 if there was no room."""
         line = wire.dumps(event)
         if len(line) <= wire.CHUNK_BYTES:
             return self._write(event["msg_type"], line)
@@ -168,7 +167,6 @@ class EventLog:
             self._make_room()
             self._trim(len(data))
             if not self._put(segment, data) and not self._spill(msg_type, data):
-                self.dropped += 1
                 return 0
         self._segments[-1].last = self.last = seq
         if self._size > self._budget:

@@ -404,7 +404,8 @@ class Kernel:
             event["metadata"] = metadata
         if isinstance(buffers, list):
             event["buffers"] = buffers
-        self._supervisor.log.append(event)
+        if not self._supervisor.log.append(event) and parent in self._cells:
+            self._cells[parent].dropped += _size(kind, content)  # a cell has filled the log's file system, and fills it again
         return event
 
 

@@ -37,6 +37,7 @@ class Zygote:
         os.setsid()
         linux.set_dumpable(True)  # before oom_score_adj, which belongs to root in a process that is not dumpable
         _prefer_for_oom()
+        linux.set_dumpable(False)  # until it is adopted: a cell must not look into, or write into, the kernel after it
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until a cell runs

@@ -147,7 +147,7 @@ def test_reset_gives_a_fresh_namespace_and_keeps_files(sandbox):
 def test_reset_can_clear_files(sandbox):
     sandbox.run("import os; os.makedirs('a/b'); open('a/b/c', 'w').write('x'); open('.hidden', 'w').write('x')")
     sandbox.reset(files="clear")
-    assert sandbox.run("import os; [n for n in os.listdir('.') if n not in ('.interactive', '.ipython')]").result == "[]"
+    assert sandbox.run("import os; [n for n in os.listdir('.') if n not in ('.interactive', '.ipython', '.cache')]").result == "[]"
 
 
 def test_reset_ends_running_and_queued_cells(sandbox):

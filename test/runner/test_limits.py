@@ -52,6 +52,17 @@ def test_a_fork_bomb_ends_at_the_time_limit(new_sandbox):
     assert sandbox.run("1 + 1").result == "2"
 
 
+def test_a_cell_cannot_look_into_the_kernel_after_it(sandbox):
+    sandbox.run("1")
+    time.sleep(1.5)  # the spare is there
+    cell = sandbox.run(
+        "import os\nfor pid in filter(str.isdigit, os.listdir('/proc')):\n"
+        "    if int(pid) in (os.getpid(), 1) or 'relay.py' in open('/proc/%s/cmdline' % pid).read(): continue  # a relay holds nothing\n"
+        "    try: open('/proc/%s/mem' % pid, 'r+b').close(); print('open')\n    except OSError as e: print(type(e).__name__)"
+    )
+    assert "PermissionError" in cell.text() and "open" not in cell.text()
+
+
 def test_no_signal_of_a_cell_reaches_the_supervisor(sandbox):
     cell = sandbox.run("import os\nfor s in (9, 19, 11, 15, 2, 1):\n    try: os.kill(1, s)\n    except OSError as e: print(e)\nopen('/proc/1/environ').read()")
     assert cell.reply["ename"] == "PermissionError"

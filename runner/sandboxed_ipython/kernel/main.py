@@ -105,6 +105,7 @@ class Kernel:
         kind, content = message["msg_type"], message.get("content") or {}
         msg_id = message["parent_header"]["msg_id"]
         if kind == "adopt":
+            linux.set_dumpable(True)
             shells.set_history_size(self.shell, content["history_size"])
         elif kind == "execute_request":
             self._execute(msg_id, content)
