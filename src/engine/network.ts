@@ -10,18 +10,28 @@ export const NETWORK_NAME = 'sandboxed-ipython';
  * and can be given one later without being made anew, which a container created without a network cannot.
  */
 export class SandboxNetwork {
+  /** Engines do not keep two requests at once from making a network each, so this window makes one request. */
+  private ensuring: Promise<string> | undefined;
+
   constructor(private readonly docker: Docker, private readonly requests: Requests) {}
 
-  /** Id of the network, made if absent. Of several (engines may let two windows make one each) all windows choose the oldest. */
+  /** Id of the network, made if absent. Of several (two windows may make one each) all windows choose the oldest. */
   async ensure(signal?: AbortSignal): Promise<string> {
+    this.ensuring ??= this.find().finally(() => { this.ensuring = undefined; });
+    const id = await this.ensuring;
+    if (signal?.aborted) throw new SandboxError('Cancelled', { request: 'create network' });
+    return id;
+  }
+
+  private async find(): Promise<string> {
     for (let attempt = 0; attempt < 3; attempt++) {
-      const [oldest] = await this.list(signal);
+      const [oldest] = await this.list();
       if (oldest) return oldest.Id;
       try {
         await this.requests.run('create network', (abortSignal) => this.docker.createNetwork({
           Name: NETWORK_NAME, Driver: 'bridge', CheckDuplicate: true, Labels: { [LABELS.version]: SANDBOX_VERSION },
           abortSignal,
-        }), { signal });
+        }));
       } catch (error) {
         if (!isNameTaken(error)) throw error;
       }
@@ -45,11 +55,11 @@ export class SandboxNetwork {
     }
   }
 
-  private async list(signal?: AbortSignal): Promise<Docker.NetworkInspectInfo[]> {
+  private async list(): Promise<Docker.NetworkInspectInfo[]> {
     const found = await this.requests.run('list networks', (abortSignal) => {
       const options = { filters: { name: [NETWORK_NAME], label: [LABELS.version] }, abortSignal };
       return this.docker.listNetworks(options);
-    }, { signal });
+    });
     return found.filter(({ Name }) => Name === NETWORK_NAME).sort((a, b) => a.Created.localeCompare(b.Created) || a.Id.localeCompare(b.Id));
   }
 }
