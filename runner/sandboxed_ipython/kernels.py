@@ -1,12 +1,12 @@
 """One kernel of the sandbox as a record: its process, its queue of cells, the cell that runs, and how things end."""
 
 import logging
-import os
-import signal
 import time
-from collections import OrderedDict, deque
+from collections import deque
 
 from . import cgroup, packets, wire
+from .budgets import Budgets, size_of
+from .replies import aborted_reply, cause_of_death, checked_reply, error_reply
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +21,10 @@ _CHANNELS = {
 }
 #: Cells that may wait; a cell can drop commands without end, and each costs memory here.
 _MAX_QUEUE = 10_000
-#: Cells whose late output is still taken.
-_REMEMBERED_CELLS = 1000
-_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error"))
-#: Bytes by which an error may go over a cell's budget, so that a cell which printed too much still says how it failed.
-_ERROR_ROOM = 1024 * 1024
-#: Prompts, clearings and the like of one cell; no honest one comes near.
-_MAX_SIGNALS = 100_000
 #: A host checks the count in a hello, and a wrong one would keep it out for ever.
 _MAX_COUNT = 2**53 - 1
+#: What the supervisor itself has to read, and so puts together when it comes in pieces; the rest is logged in pieces.
+_READ_HERE = frozenset(("execute_input", "execute_reply", "input_request"))
 _ANSWERS = frozenset(("complete_reply", "inspect_reply"))
 
 
@@ -46,7 +41,7 @@ class Kernel:
         self._queue = deque()
         self._running = None
         self._last_id = ""  # text of threads between cells belongs to the cell that ran last
-        self._cells = OrderedDict()  # msg_id → Cell, the last ones that ran: whose output may still come
+        self._budgets = Budgets(supervisor.options.max_output, self._tell_dropped)
         self._process = None
         self._pieces = packets.Joiner(wire.MAX_COMMAND_BYTES)
         self._series_dropped = ""
@@ -165,12 +160,12 @@ class Kernel:
             self._on_answer(kind, parent, content)
         elif kind in _CHANNELS:
             self._note(kind, parent, content)
-            if self._within_budget(kind, _size(kind, content), parent):
+            if self._budgets.admits(kind, size_of(kind, content), parent, self._running):
                 self._log(_CHANNELS[kind], kind, content, parent, message.get("metadata"), message.get("buffers"))
 
     def on_text(self, name, text):
         parent = self._running.msg_id if self._running else self._last_id
-        if self._within_budget("stream", len(text), parent):
+        if self._budgets.admits("stream", len(text), parent, self._running):
             self._log("iopub", "stream", {"name": name, "text": text}, parent)
 
     def on_death(self, status):
@@ -180,36 +175,18 @@ class Kernel:
         process.close()
         cell = self._running
         kills, self._oom_kills = cgroup.oom_kills() - self._oom_kills, cgroup.oom_kills()
-        failure = self._cause(status, kills, cell)
+        failure = cause_of_death(status, kills, cell, self._supervisor.options.memory_limit)
         if cell is not None:
-            self._end(cell, _error_reply(self.execution_count or None, failure))
+            self._end(cell, error_reply(self.execution_count or None, failure))
             self._abort_run(cell, "died")
         self._replace("died", failure)
-
-    def _cause(self, status, oom_kills, cell):
-        options = self._supervisor.options
-        reason = cell.killed_for if cell else ""
-        if reason == "timeout":
-            return {"code": "TimedOut", "params": {"timeout": cell.content["timeout"], "killed": True}}
-        if reason == "interrupt":
-            return {"code": "Interrupted", "params": {"killed": True}}
-        if os.WIFSIGNALED(status):
-            number = os.WTERMSIG(status)
-            if number == signal.SIGKILL and oom_kills > 0:
-                return {"code": "OutOfMemory", "params": {"limit": options.memory_limit, "tmpfs": cgroup.tmpfs_bytes()}}
-            try:
-                name = signal.Signals(number).name
-            except ValueError:
-                name = "signal %d" % number
-            return {"code": "KernelDied", "params": {"signal": name, "exitcode": 128 + number}}
-        return {"code": "KernelDied", "params": {"signal": "", "exitcode": os.WEXITSTATUS(status)}}
 
     def _replace(self, reason, failure=None):
         """Ends what is left of the old process and takes a fresh one."""
         old, self._process = self._process, None
         if self._running is not None:
             cell, self._running = self._running, None
-            self._finish(cell, dict(_error_reply(self.execution_count or None, {"code": "Aborted", "params": {"reason": reason}}), status="aborted"))
+            self._finish(cell, aborted_reply(self.execution_count or None, reason))
         self._asked.clear()
         if old is not None:
             if not old.closed:
@@ -226,7 +203,7 @@ class Kernel:
             return
         self._set_state("idle")
         for msg_id in self._resets:
-            self._supervisor.finished(self._log("control", "reset_reply", {"status": "ok"}, msg_id))
+            self._supervisor.accepted.finished(self._log("control", "reset_reply", {"status": "ok"}, msg_id))
         self._resets = []
         self._dispatch()
 
@@ -235,10 +212,10 @@ class Kernel:
         failure = {"code": "KernelDied", "params": {"signal": "", "exitcode": -1, "reason": reason}}
         self._set_state("dead", failure)
         for cell in list(self._queue):
-            self._finish(cell, _error_reply(None, failure))
+            self._finish(cell, error_reply(None, failure))
         self._queue.clear()
         for msg_id in self._resets:
-            self._supervisor.finished(self._log("control", "reset_reply", {"status": "error"}, msg_id))
+            self._supervisor.accepted.finished(self._log("control", "reset_reply", {"status": "error"}, msg_id))
         self._resets = []
 
     # ------------------------------------------------------------------------------------------------ cells
@@ -248,9 +225,7 @@ class Kernel:
             return
         cell = self._running = self._queue.popleft()
         self._last_id = cell.msg_id
-        self._cells[cell.msg_id] = cell
-        if len(self._cells) > _REMEMBERED_CELLS:
-            self._cells.popitem(last=False)
+        self._budgets.open(cell)
         self._supervisor.log.new_segment()
         self._set_state("busy")
         self._process.send({"msg_type": "execute_request", "parent_header": {"msg_id": cell.msg_id}, "content": cell.content, "metadata": cell.metadata})
@@ -264,7 +239,7 @@ class Kernel:
         if cell is None or cell.msg_id != parent:
             log.warning("a reply of the kernel to nothing that runs")
             return
-        reply = _checked_reply(content)
+        reply = checked_reply(content)
         if cell.interrupted_at is not None:
             failure = {"code": "TimedOut", "params": {"timeout": cell.content["timeout"], "killed": False}}
             reply.update(status="error", failure=failure)
@@ -291,15 +266,16 @@ class Kernel:
 
     def _finish(self, cell, reply):
         if cell.dropped:
-            params = {"bytes": cell.dropped, "limit": self._supervisor.options.max_output}
-            self._log("iopub", "notice", {"code": "OutputDropped", "params": params}, cell.msg_id)
+            self._tell_dropped(cell.msg_id, cell.dropped)
         event = self._log("shell", "execute_reply", reply, cell.msg_id)
-        self._supervisor.finished(event)
+        self._supervisor.accepted.finished(event)
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
 
+    def _tell_dropped(self, msg_id, size):
+        self._log("iopub", "notice", {"code": "OutputDropped", "params": {"bytes": size, "limit": self._budgets.limit}}, msg_id)
+
     def _abort(self, cell, reason):
-        failure = {"code": "Aborted", "params": {"reason": reason}}
-        self._finish(cell, dict(_error_reply(None, failure), status="aborted"))
+        self._finish(cell, aborted_reply(None, reason))
 
     def _abort_run(self, cell, reason):
         """The queued cells of the same run do not run any more, also when no window is there to say so."""
@@ -341,8 +317,8 @@ class Kernel:
         """What the supervisor itself has to know of an event that the kernel claims."""
         cell = self._running
         if cell is None or cell.msg_id != parent:
-            if kind == "clear_output" and parent in self._cells:
-                self._cells[parent].written = 0
+            if kind == "clear_output":
+                self._budgets.cleared(parent)
             return
         if kind == "execute_input" and type(content.get("execution_count")) is int and 0 <= content["execution_count"] <= _MAX_COUNT:
             self.execution_count = content["execution_count"]
@@ -353,31 +329,14 @@ class Kernel:
         elif kind == "input_request" and isinstance(content.get("request"), str):
             cell.prompt = content["request"]
         elif kind == "clear_output":
-            cell.written = 0
-
-    def _within_budget(self, kind, size, parent):
-        """One cell over ``max_output`` loses its own further output, counted; what is no output is bounded by number."""
-        cell = self._cells.get(parent)
-        if cell is None:
-            return False  # of a cell that ended long ago, or of none
-        if kind not in _OUTPUT:
-            cell.signals += 1
-            return cell.signals <= _MAX_SIGNALS
-        room = self._supervisor.options.max_output + (_ERROR_ROOM if kind == "error" else 0)
-        if cell.written + size > room:
-            if cell is not self._running and not cell.dropped:
-                self._log("iopub", "notice", {"code": "OutputDropped", "params": {"bytes": size, "limit": self._supervisor.options.max_output}}, parent)
-            cell.dropped += size
-            return False
-        cell.written += size
-        return True
+            self._budgets.cleared(parent)
 
     def _on_piece(self, piece):
         about = piece.about
         kind, parent = about["msg_type"], about["parent_header"]["msg_id"]
-        if kind in _CHANNELS and kind not in ("execute_reply", "input_request"):
+        if kind in _CHANNELS and kind not in _READ_HERE:
             if about["i"] == 0:
-                self._series_dropped = "" if self._within_budget(kind, about["size"], parent) else about["id"]
+                self._series_dropped = "" if self._budgets.admits(kind, about["size"], parent, self._running) else about["id"]
             if self._series_dropped != about["id"] and about["size"] <= wire.MAX_COMMAND_BYTES:
                 envelope = self._supervisor.envelope(_CHANNELS[kind], "chunk", {}, parent, kernel=self)
                 self._supervisor.log.append_chunk(envelope, "k%d-%s" % (self.gen, about["id"]), about["i"], bool(about.get("last")), piece.text)
@@ -404,42 +363,6 @@ class Kernel:
             event["metadata"] = metadata
         if isinstance(buffers, list):
             event["buffers"] = buffers
-        if not self._supervisor.log.append(event) and parent in self._cells:
-            self._cells[parent].dropped += _size(kind, content)  # a cell has filled the log's file system, and fills it again
+        if not self._supervisor.log.append(event):
+            self._budgets.lost(parent, size_of(kind, content))  # a cell has filled the log's file system, and fills it again
         return event
-
-
-def _size(kind, content):
-    if kind == "stream":
-        text = content.get("text")
-        return len(text) if isinstance(text, str) else 0
-    if kind == "error":
-        lines = content.get("traceback")
-        return sum(len(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
-    data = content.get("data")
-    return sum(len(value) if isinstance(value, str) else 1000 for value in data.values()) if isinstance(data, dict) else 0
-
-
-def _error_reply(count, failure):
-    return {
-        "status": "error", "execution_count": count, "ename": failure["code"], "evalue": "", "traceback": [], "payload": [],
-        "user_expressions": {}, "failure": failure,
-    }
-
-
-def _checked_reply(content):
-    """A kernel's reply with every field present and of its type; what it lacks is empty."""
-    def field(name, kind, default):
-        value = content.get(name)
-        return value if isinstance(value, kind) and not isinstance(value, bool) else default
-
-    return {
-        "status": content.get("status") if content.get("status") in ("ok", "error", "aborted") else "error",
-        "execution_count": field("execution_count", int, None),
-        "ename": field("ename", str, ""),
-        "evalue": field("evalue", str, ""),
-        "traceback": [line for line in field("traceback", list, []) if isinstance(line, str)],
-        "payload": [one for one in field("payload", list, []) if isinstance(one, dict)],
-        "user_expressions": field("user_expressions", dict, {}),
-        "exiting": content.get("exiting") is True,
-    }

@@ -9,9 +9,9 @@ import secrets
 import signal
 import sys
 import time
-from collections import OrderedDict
 
 from . import PROTOCOL_VERSION, __version__, cleanup, linux, options, wire
+from .accepted import AcceptedCommands
 from .cell import Cell
 from .commandqueue import CommandQueue
 from .eventlog import Cursor, EventLog
@@ -22,8 +22,6 @@ from .reactor import Reactor
 
 log = logging.getLogger(__name__)
 
-#: Ids of accepted commands that are remembered; a host resends within seconds, not within this many commands.
-_REMEMBERED = 20_000
 #: Seconds after which a spare is forked once a kernel is there.
 _SPARE_DELAY = 0.4
 _MAX_FAILED_STARTS = 5
@@ -42,7 +40,7 @@ class Supervisor:
         self._zygote = zygote
         self._signals = linux.SignalFd(_SIGNALS)
         self.reactor.watch(self._signals.fd, on_read=self._on_signal)
-        self._accepted = OrderedDict()
+        self.accepted = AcceptedCommands()
         self._cells = 0
         self._processes = {}  # pid → KernelProcess
         self._spare = None
@@ -138,14 +136,12 @@ class Supervisor:
                 failure = {"code": "ProtocolViolation", "params": {"reason": error.reason}}
                 self.queue.result(self._next_number(), error.msg_id, wire.dumps(self.envelope("control", "refused", failure, error.msg_id)))
             return
-        known = self._accepted.get(command["header"]["msg_id"])
-        if known is not None and known.queued:
-            known.queued = False
-        elif kernel.is_full:
-            log.warning("too many cells wait: a dropped command is refused")
-            return
-        elif not self._accept(command, kernel):
-            return
+        if not self.accepted.taken(command["header"]["msg_id"]):
+            if kernel.is_full:
+                log.warning("too many cells wait: a dropped command is refused")
+                return
+            if not self._accept(command, kernel):
+                return
         if kind == "execute_request":
             self._enqueue(command, kernel)
         else:
@@ -154,11 +150,8 @@ class Supervisor:
     def _accept(self, command, kernel):
         """Logs ``accepted`` before anything runs. False: accepted before, it is not obeyed twice."""
         msg_id, kind = command["header"]["msg_id"], command["header"]["msg_type"]
-        if msg_id in self._accepted:
+        if not self.accepted.add(msg_id, kind):
             return False
-        self._accepted[msg_id] = Accepted(kind)
-        if len(self._accepted) > _REMEMBERED:
-            self._accepted.popitem(last=False)
         event = self.envelope("control", "accepted", {"msg_type": kind}, msg_id, kernel=kernel)
         metadata = command["metadata"]
         event["metadata"] = metadata if len(wire.dumps(metadata)) <= 4096 else {}
@@ -167,23 +160,13 @@ class Supervisor:
 
     def _say_again(self, host, msg_id):
         """To the sender of a known id: that it is known, and how it ended; both may be gone from the log."""
-        known = self._accepted[msg_id]
+        known = self.accepted.get(msg_id)
         host.answer(self.envelope("control", "accepted", {"msg_type": known.kind}, msg_id, unlogged=True))
         if known.reply is not None:
             host.answer(dict(known.reply, seq=0))
 
-    def finished(self, event):
-        """Remembers the last word on a command, without what may be long."""
-        known = self._accepted.get(event["parent_header"]["msg_id"])
-        if known is not None:
-            content = event["content"]
-            short = dict(content, traceback=[], payload=[]) if "traceback" in content else content
-            known.reply = dict(event, content=short)
-
     def _enqueue(self, command, kernel):
-        known = self._accepted.get(command["header"]["msg_id"])
-        if known is not None:
-            known.queued = False
+        self.accepted.taken(command["header"]["msg_id"])
         kernel.enqueue(Cell(command, self._next_number()))
 
     def _obey(self, command, kernel):
@@ -194,7 +177,7 @@ class Supervisor:
             step = kernel.interrupt(content["msg_id"])
             reply = self.envelope("control", "interrupt_reply", {"status": "ok", "step": step}, msg_id, kernel=kernel)
             self.log.append(reply)
-            self.finished(reply)
+            self.accepted.finished(reply)
         elif kind == "reset_request":
             kernel.reset(msg_id, content["history_size"])
             if content["files"] == "clear":
@@ -327,17 +310,6 @@ class Supervisor:
     def _on_lease_end(self):
         log.info("nobody has been here for %g s", self.options.lease)
         self.reactor.running = False
-
-
-class Accepted:
-    """What is remembered of a command: its type, whether its file is still to be picked up, the last word on it."""
-
-    __slots__ = ("kind", "queued", "reply")
-
-    def __init__(self, kind):
-        self.kind = kind
-        self.queued = kind == "execute_request"
-        self.reply = None
 
 
 _UNLOGGED = frozenset(("hello", "pong", "gap", "refused", "complete_reply", "inspect_reply"))

@@ -1,4 +1,4 @@
-import { openSync, readFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import Docker from 'dockerode';
@@ -47,7 +47,28 @@ export async function ensureEngine({ keep = false } = {}) {
   await step('started the container engine', () => startDaemon(keep));
 }
 
+/** What an engine that was killed leaves behind; with its number given to another process, dockerd takes itself for running. */
+const PID_FILES = { '/var/run/docker.pid': 'dockerd', '/var/run/docker/containerd/containerd.pid': 'containerd' };
+
+function removeStalePidFiles() {
+  for (const [file, command] of Object.entries(PID_FILES)) {
+    if (existsSync(file) && commandOf(readFileSync(file, 'utf8').trim()) !== command) {
+      rmSync(file);
+    }
+  }
+}
+
+/** @param {string} pid @returns {string} the name of that process; empty if there is none */
+function commandOf(pid) {
+  try {
+    return readFileSync(`/proc/${Number.parseInt(pid, 10)}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
 async function startDaemon(keep) {
+  removeStalePidFiles();
   const logFile = path.join(cacheDir('engine'), 'dockerd.log');
   const log = openSync(logFile, 'w');
   const daemon = spawn(findCommand('dockerd'), [], { detached: true, stdio: ['ignore', log, log] });

@@ -10,7 +10,7 @@ import { MainOutput } from './main-output';
 import { SandboxNetwork } from './network';
 import type { Progress } from './progress';
 import { removeContainer } from './remove';
-import { DEADLINES, engineReason, isMissing, type Requests } from './request';
+import { DEADLINES, engineReason, isMissing, isNotConnected, type Requests } from './request';
 import { LABELS, RUNNER_FOLDER, containerName, containerOptions } from './specification';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
@@ -23,6 +23,8 @@ export class DockerEngine implements Engine {
   private readonly network: SandboxNetwork;
   private readonly events: LifeEvents;
   private readonly output: MainOutput;
+  /** Containers that are being made: the network stays for them. */
+  private creating = 0;
   /** The interpreter of each sandbox's image, which runs its relay. */
   private readonly interpreters = new Map<string, string>();
   private swept = false;
@@ -40,7 +42,8 @@ export class DockerEngine implements Engine {
     if (!this.info.seccomp) throw new SandboxError('LimitNotApplied', { limit: 'seccomp', asked: 'default', got: 'none' });
     let id: string | undefined;
     try {
-      const { asked, containerId } = await this.createOffline(specification, signal);
+      this.creating++;
+      const { asked, containerId } = await this.createOffline(specification, signal).finally(() => { this.creating--; });
       id = containerId;
       const [got] = await Promise.all([
         this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal }),
@@ -122,7 +125,7 @@ export class DockerEngine implements Engine {
         await this.network.disconnect(networkId, container.id, signal);
         return { asked, containerId: container.id };
       } catch (error) {
-        if (attempt === 2 || !isMissing(error)) throw error;
+        if (attempt === 4 || !(isMissing(error) || isNotConnected(error))) throw error;
         await removeContainer(this.docker, this.requests, container.id);
       }
     }
@@ -153,7 +156,7 @@ export class DockerEngine implements Engine {
   /** The network goes with the last sandbox; one that another window makes meanwhile finds it gone and makes it anew. */
   private async releaseNetwork(): Promise<void> {
     try {
-      if ((await this.sandboxes()).length === 0) await this.network.removeUnused();
+      if ((await this.sandboxes()).length === 0 && this.creating === 0) await this.network.removeUnused();
     } catch (error) {
       this.log.debug(`engine: the network stays, ${engineReason(error)}`);
     }

@@ -39,6 +39,13 @@ def test_one_press_ends_the_cell_and_keeps_state(sandbox, code):
     assert sandbox.run("kept").result == "1"
 
 
+def test_a_very_long_cell_is_interrupted_too(sandbox):
+    cell, seconds = ended(sandbox, "text = '%s'\nwhile True: pass" % ("a" * 200_000))
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert cell.contents("execute_input")[0]["execution_count"] == 2
+    assert seconds < 3
+
+
 @pytest.mark.parametrize("code, word", [("!sleep 1000", "^C"), ("%%bash\nsleep 1000", "")])
 def test_one_press_ends_a_shell_as_ipython_does(sandbox, code, word):
     cell, seconds = ended(sandbox, code)

@@ -57,7 +57,7 @@ describe('settings', () => {
   it('take what is allowed', () => {
     const allowed: [SettingName, unknown[]][] = [
       ['timeout', [0, 0.5, 300, 604_800]], ['historySize', [0, 3, 1_000_000]], ['pollInterval', [0.01, 10]],
-      ['image', ['python', 'python:3.13-slim', 'host.example:5000/team/image:v1.2', 'localhost/x', `x@sha256:${'a'.repeat(64)}`, 'a'.repeat(64), 'ghcr.example/a_b/c-d.e:T', 'docker.io/library/python:3']],
+      ['image', ['python', 'python:3.13-slim', 'host.example:5000/team/image:v1.2', 'localhost/x', `x@sha256:${'a'.repeat(64)}`, 'a'.repeat(64), 'ghcr.example/a_b/c-d.e:T', 'images.example/library/python:3']],
       ['packages', [[], ['numpy'], ['pandas>=2,<3', 'scikit-learn==1.5.*', 'uvicorn[standard] ~= 0.30', 'ruamel.yaml', 'x!=1.0.post1', 'y===2+local']]],
     ];
     for (const [name, values] of allowed) for (const value of values) assert.deepEqual(parseSetting(name, value), value, `${name} = ${JSON.stringify(value)}`);

@@ -1,0 +1,68 @@
+"""How much the last cells of a kernel may still print."""
+
+from collections import OrderedDict
+
+#: Cells whose late output is still taken.
+_REMEMBERED_CELLS = 1000
+_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error"))
+#: Bytes by which an error may go over a cell's budget, so that a cell which printed too much still says how it failed.
+_ERROR_ROOM = 1024 * 1024
+#: Prompts, clearings and the like of one cell; no honest one comes near.
+_MAX_SIGNALS = 100_000
+#: What a value of a mime bundle counts that is no text.
+_VALUE_BYTES = 1000
+
+
+class Budgets:
+    """One cell over ``limit`` bytes loses its own further output, counted; what is no output is bounded by number.
+
+    ``on_late_drop(msg_id, bytes)`` is called the first time that an ended cell loses output: it has had its reply.
+    """
+
+    def __init__(self, limit, on_late_drop):
+        self.limit = limit
+        self._on_late_drop = on_late_drop
+        self._cells = OrderedDict()
+
+    def open(self, cell):
+        self._cells[cell.msg_id] = cell
+        if len(self._cells) > _REMEMBERED_CELLS:
+            self._cells.popitem(last=False)
+
+    def cleared(self, msg_id):
+        """Its output was cleared, so it begins anew: a plot that is redrawn for an hour is within its budget."""
+        if msg_id in self._cells:
+            self._cells[msg_id].written = 0
+
+    def admits(self, kind, size, msg_id, running):
+        """Whether an event of ``size`` bytes may be logged; counts it."""
+        cell = self._cells.get(msg_id)
+        if cell is None:
+            return False  # of a cell that ended long ago, or of none
+        if kind not in _OUTPUT:
+            cell.signals += 1
+            return cell.signals <= _MAX_SIGNALS
+        if cell.written + size > self.limit + (_ERROR_ROOM if kind == "error" else 0):
+            if cell is not running and not cell.dropped:
+                self._on_late_drop(msg_id, size)
+            cell.dropped += size
+            return False
+        cell.written += size
+        return True
+
+    def lost(self, msg_id, size):
+        """Admitted, and then there was no room for it."""
+        if msg_id in self._cells:
+            self._cells[msg_id].dropped += size
+
+
+def size_of(kind, content):
+    """Bytes that an event counts, about."""
+    if kind == "stream":
+        text = content.get("text")
+        return len(text) if isinstance(text, str) else 0
+    if kind == "error":
+        lines = content.get("traceback")
+        return sum(len(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
+    data = content.get("data")
+    return sum(len(value) if isinstance(value, str) else _VALUE_BYTES for value in data.values()) if isinstance(data, dict) else 0

@@ -1,0 +1,60 @@
+"""Replies that the supervisor makes or mends, and the causes of death that they name (README of ``src/protocol``)."""
+
+import os
+import signal
+
+from . import cgroup
+
+
+def error_reply(count, failure):
+    """An ``execute_reply`` for a cell that something else than its own code ended."""
+    return {
+        "status": "error", "execution_count": count, "ename": failure["code"], "evalue": "", "traceback": [], "payload": [],
+        "user_expressions": {}, "failure": failure,
+    }
+
+
+def aborted_reply(count, reason):
+    """The same for one that never ran, or that a reset ended."""
+    return dict(error_reply(count, {"code": "Aborted", "params": {"reason": reason}}), status="aborted")
+
+
+def checked_reply(content):
+    """A kernel's reply with every field present and of its type; what it lacks is empty."""
+
+    def field(name, kind, default):
+        value = content.get(name)
+        return value if isinstance(value, kind) and not isinstance(value, bool) else default
+
+    return {
+        "status": content.get("status") if content.get("status") in ("ok", "error", "aborted") else "error",
+        "execution_count": field("execution_count", int, None),
+        "ename": field("ename", str, ""),
+        "evalue": field("evalue", str, ""),
+        "traceback": [line for line in field("traceback", list, []) if isinstance(line, str)],
+        "payload": [one for one in field("payload", list, []) if isinstance(one, dict)],
+        "user_expressions": field("user_expressions", dict, {}),
+        "exiting": content.get("exiting") is True,
+    }
+
+
+def cause_of_death(status, oom_kills, cell, memory_limit):
+    """The failure that a kernel's end is for ``cell`` (None: none ran).
+
+    ``status`` is ``waitpid``'s; ``oom_kills`` counts what the memory limit has killed since the last look.
+    """
+    reason = cell.killed_for if cell else ""
+    if reason == "timeout":
+        return {"code": "TimedOut", "params": {"timeout": cell.content["timeout"], "killed": True}}
+    if reason == "interrupt":
+        return {"code": "Interrupted", "params": {"killed": True}}
+    if not os.WIFSIGNALED(status):
+        return {"code": "KernelDied", "params": {"signal": "", "exitcode": os.WEXITSTATUS(status)}}
+    number = os.WTERMSIG(status)
+    if number == signal.SIGKILL and oom_kills > 0:
+        return {"code": "OutOfMemory", "params": {"limit": memory_limit, "tmpfs": cgroup.tmpfs_bytes()}}
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = "signal %d" % number
+    return {"code": "KernelDied", "params": {"signal": name, "exitcode": 128 + number}}
