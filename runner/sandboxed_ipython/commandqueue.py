@@ -59,6 +59,11 @@ class CommandQueue:
         del self._waiting[name]
         return False
 
+    def take_waiting(self):
+        """Picks up now what we have put there ourselves: the folder is gone, or something follows that must not overtake it."""
+        for name in list(self._waiting):
+            self._pick_up(name)
+
     def result(self, number, msg_id, reply):
         """Writes ``results/<number>-<msg_id>.json``; a full file system loses it with a log line."""
         name = "%d-%s.json" % (number, msg_id)
@@ -122,11 +127,11 @@ class CommandQueue:
         for mask, name in linux.inotify_events(data):
             if mask & linux.IN_Q_OVERFLOW:
                 self._scan()
-                self._recover()
+                self.take_waiting()
             elif mask & _GONE:
                 if not os.path.isdir(self._commands):
                     self._make_folders()
-                    self._recover()
+                    self.take_waiting()
             elif name:
                 self._pick_up(name)
 
@@ -134,13 +139,8 @@ class CommandQueue:
         if not os.path.isdir(self._commands):
             self._make_folders()
         self._scan()
-        self._recover()
+        self.take_waiting()
         self._reactor.after(self._poll_interval, self._poll)
-
-    def _recover(self):
-        """The folder was removed, or files of it that nobody told us of: what we had put there runs all the same."""
-        for name in list(self._waiting):
-            self._pick_up(name)
 
     def _scan(self):
         try:

@@ -171,6 +171,7 @@ class Supervisor:
 
     def _obey(self, command, kernel):
         kind, msg_id, content = command["header"]["msg_type"], command["header"]["msg_id"], command["content"]
+        self.queue.take_waiting()  # a cell that was sent before this is ended by it, though its file has not been seen yet
         if kind == "input_reply":
             kernel.answer_prompt(content)
         elif kind == "interrupt_request":

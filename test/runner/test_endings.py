@@ -151,6 +151,26 @@ def test_reset_gives_a_fresh_namespace_and_keeps_files(sandbox):
     assert sandbox.run("open('kept.txt').read()").result == "'here'"
 
 
+def test_a_reset_ends_what_was_sent_right_before_it(sandbox):
+    for _ in range(10):
+        cells = [sandbox.send("x = 1") for _ in range(3)]
+        sandbox.reset()
+        for cell in cells:
+            sandbox.finish(cell)
+        cell = sandbox.run("'x' in globals()")
+        assert (cell.result, cell.reply["execution_count"]) == ("False", 1)
+
+
+def test_an_interrupt_reaches_a_cell_that_was_sent_right_before_it(sandbox):
+    for _ in range(10):
+        running, queued = sandbox.send("import time; time.sleep(100)"), sandbox.send("never = 1")
+        sandbox.interrupt(queued)
+        sandbox.interrupt(running)
+        sandbox.finish(running)
+        assert sandbox.finish(queued).reply["status"] == "aborted"
+    assert sandbox.run("never").reply["ename"] == "NameError"
+
+
 def test_reset_can_clear_files(sandbox):
     sandbox.run("import os; os.makedirs('a/b'); open('a/b/c', 'w').write('x'); open('.hidden', 'w').write('x')")
     sandbox.reset(files="clear")
