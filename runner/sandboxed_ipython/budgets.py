@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 #: Cells whose late output is still taken.
 _REMEMBERED_CELLS = 1000
-_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error"))
+_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error", "comm_open", "comm_msg", "comm_close"))
 #: Bytes by which an error may go over a cell's budget, so that a cell which printed too much still says how it failed.
 _ERROR_ROOM = 1024 * 1024
 #: Prompts, clearings and the like of one cell; no honest one comes near.
@@ -64,5 +64,23 @@ def size_of(kind, content):
     if kind == "error":
         lines = content.get("traceback")
         return sum(len(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
+    if kind.startswith("comm_"):
+        return _weight(content.get("data"))
     data = content.get("data")
     return sum(len(value) if isinstance(value, str) else _VALUE_BYTES for value in data.values()) if isinstance(data, dict) else 0
+
+
+def _weight(value):
+    """Bytes that a value of JSON counts, about; what travels in pieces is counted exactly."""
+    size, left = 0, [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            size += len(one)
+        elif isinstance(one, dict):
+            left.extend(one.values())
+            size += sum(len(key) for key in one)
+        elif isinstance(one, list):
+            left.extend(one)
+        size += 8
+    return size

@@ -32,13 +32,13 @@ class Cell:
         self.presses = 0
         #: The kernel has said that it runs this cell. Before, a SIGINT could hit what it did last.
         self.started = False
-        #: Seconds of awake time, without the time in which a prompt was open.
+        #: Seconds of awake time, without the time in which a prompt or an install was open.
         self.elapsed = 0.0
         #: ``elapsed`` at which the time limit interrupted; None before.
         self.interrupted_at = None
         #: ``timeout``, ``interrupt`` or ``reset``, once we have killed its kernel.
         self.killed_for = ""
-        #: Id of the open input_request, or "".
+        #: Id of the open input_request or install_request, or "".
         self.prompt = ""
         #: Bytes of output since the last clear_output, and of what was dropped.
         self.written = 0

@@ -4,6 +4,8 @@ import os
 
 _V1 = "/sys/fs/cgroup/memory"
 _V2 = "/sys/fs/cgroup"
+#: Version 1 shows "no limit" as a number near 2**63.
+_UNLIMITED = 1 << 60
 
 
 def _fields(path):
@@ -21,6 +23,18 @@ def oom_kills():
         if value is not None:
             return int(value)
     return 0
+
+
+def memory_limit(told):
+    """Bytes. The limit now, which the engine may have changed since the start; ``told`` then, where it cannot be read."""
+    for path in (_V1 + "/memory.limit_in_bytes", _V2 + "/memory.max"):
+        try:
+            with open(path, encoding="ascii") as file:
+                found = int(file.read())
+            return found if found < _UNLIMITED else told
+        except (OSError, ValueError):  # "max": no limit of its own
+            continue
+    return told
 
 
 def tmpfs_bytes(paths=("/sandbox", "/tmp", "/dev/shm")):

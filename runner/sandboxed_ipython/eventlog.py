@@ -5,6 +5,7 @@ A reader is a :class:`Cursor`; how slow it is costs nothing here, because the lo
 
 import errno
 import os
+import re
 from collections import deque
 
 from . import wire
@@ -17,6 +18,10 @@ CELL_SEGMENT_BYTES = 256 * 1024
 _REMEMBERED_SEGMENTS = 4096
 #: What may be kept outside the queue's file system when a cell has filled that; beyond it text is dropped and counted.
 SPILL_BYTES = 4 * 1024 * 1024
+_SKIP_BYTES = 1 << 18
+#: How every line begins, and the most bytes that this takes.
+_SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
+_SEQ_BYTES = 32
 #: Types that are never dropped: without them a host would wait for ever.
 ESSENTIAL = frozenset(("accepted", "status", "execute_input", "execute_reply", "interrupt_reply", "reset_reply", "error", "input_request", "notice"))
 
@@ -138,24 +143,27 @@ class EventLog:
         return self._segments[index + 1] if index + 1 < len(self._segments) else None
 
     def _skip(self, cursor, wanted):
-        """Moves the cursor past the lines before ``wanted`` (lines are in order and one seq each)."""
+        """Moves the cursor to the first line of ``wanted`` or later. Each line says its own seq: a cell may have overwritten others."""
         segment = cursor.segment
-        seq, offset = segment.first, 0
-        while seq < wanted and offset < segment.length:
-            data = os.pread(segment.fd, 1 << 18, offset)
+        cursor.offset, cursor.after = segment.length, wanted - 1
+        offset, line_starts = 0, True
+        while offset < segment.length:
+            data = os.pread(segment.fd, _SKIP_BYTES, offset)
             if not data:
-                offset = segment.length
-                break
+                return
             start = 0
-            while seq < wanted:
+            while start < len(data):
+                if line_starts:
+                    if start and len(data) - start < _SEQ_BYTES and offset + len(data) < segment.length:
+                        break  # the line's beginning is in the next piece too
+                    match = _SEQ.match(data, start)
+                    if match and wanted <= int(match.group(1)) <= segment.last:
+                        cursor.offset = offset + start
+                        return
                 end = data.find(b"\n", start)
-                if end < 0:
-                    break
-                seq += 1
-                start = end + 1
-            offset += start if start else len(data)
-        cursor.offset = offset
-        cursor.after = wanted - 1
+                line_starts = end >= 0
+                start = end + 1 if line_starts else len(data)
+            offset += start
 
     def _write(self, msg_type, line):
         seq = self.last + 1

@@ -17,14 +17,15 @@ GRACE = 5.0
 #: What a kernel may say of its own accord, by type, and on which channel.
 _CHANNELS = {
     "execute_input": "iopub", "stream": "iopub", "display_data": "iopub", "update_display_data": "iopub", "execute_result": "iopub",
-    "error": "iopub", "clear_output": "iopub", "input_request": "stdin", "execute_reply": "shell",
+    "error": "iopub", "clear_output": "iopub", "input_request": "stdin", "install_request": "stdin",
+    "execute_reply": "shell", "comm_open": "iopub", "comm_msg": "iopub", "comm_close": "iopub",
 }
 #: Cells that may wait; a cell can drop commands without end, and each costs memory here.
 _MAX_QUEUE = 10_000
 #: A host checks the count in a hello, and a wrong one would keep it out for ever.
 _MAX_COUNT = 2**53 - 1
 #: What the supervisor itself has to read, and so puts together when it comes in pieces; the rest is logged in pieces.
-_READ_HERE = frozenset(("execute_input", "execute_reply", "input_request"))
+_READ_HERE = frozenset(("execute_input", "execute_reply", "input_request", "install_request"))
 _ANSWERS = frozenset(("complete_reply", "inspect_reply"))
 
 
@@ -92,14 +93,14 @@ class Kernel:
         self._abort_run(queued, "interrupt")
         return "aborted"
 
-    def answer_prompt(self, content):
-        """Passes an input_reply on if its prompt is the one that is open."""
+    def answer_prompt(self, kind, content):
+        """Passes on what belongs to the prompt or the install that the cell waits for."""
         cell = self._running
         if cell is None or not cell.prompt or cell.prompt != content["request"]:
-            return False
-        cell.prompt = ""
-        self._process.send({"msg_type": "input_reply", "content": content})
-        return True
+            return
+        if kind != "install_output":
+            cell.prompt = ""
+        self._process.send({"msg_type": kind, "content": content})
 
     def ask(self, command, host):
         """Completion or inspection: by the idle kernel, else ``busy`` at once."""
@@ -175,7 +176,7 @@ class Kernel:
         process.close()
         cell = self._running
         kills, self._oom_kills = cgroup.oom_kills() - self._oom_kills, cgroup.oom_kills()
-        failure = cause_of_death(status, kills, cell, self._supervisor.options.memory_limit)
+        failure = cause_of_death(status, kills, cell, cgroup.memory_limit(self._supervisor.options.memory_limit))
         if cell is not None:
             self._end(cell, error_reply(self.execution_count or None, failure))
             self._abort_run(cell, "died")
@@ -248,7 +249,7 @@ class Kernel:
         kills = cgroup.oom_kills()
         if kills > self._oom_kills:
             self._oom_kills = kills
-            self._log("iopub", "notice", {"code": "ChildKilled", "params": {"limit": self._supervisor.options.memory_limit}}, parent)
+            self._log("iopub", "notice", {"code": "ChildKilled", "params": {"limit": cgroup.memory_limit(self._supervisor.options.memory_limit)}}, parent)
         leaving = reply.pop("exiting")
         self._end(cell, reply)
         if reply["status"] == "error" and cell.content["stop_on_error"]:
@@ -326,7 +327,7 @@ class Kernel:
                 cell.started = True
                 if cell.presses or cell.interrupted_at is not None:
                     self._signal(cell)
-        elif kind == "input_request" and isinstance(content.get("request"), str):
+        elif kind in ("input_request", "install_request") and isinstance(content.get("request"), str):
             cell.prompt = content["request"]
         elif kind == "clear_output":
             self._budgets.cleared(parent)

@@ -16,6 +16,9 @@ class Options:
     lease: float = 1800.0
     home: str = "/sandbox"
     queue: str = "/sandbox/.interactive"
+    libraries: str = "/opt/sandboxed-ipython-libraries"
+    #: The folder with our own ``pip``, made with the image.
+    tools: str = "/opt/sandboxed-ipython/bin"
     socket: str = "sandboxed-ipython"
     no_inotify: bool = False
 

@@ -172,8 +172,8 @@ class Supervisor:
     def _obey(self, command, kernel):
         kind, msg_id, content = command["header"]["msg_type"], command["header"]["msg_id"], command["content"]
         self.queue.take_waiting()  # a cell that was sent before this is ended by it, though its file has not been seen yet
-        if kind == "input_reply":
-            kernel.answer_prompt(content)
+        if kind in ("input_reply", "install_output", "install_reply"):
+            kernel.answer_prompt(kind, content)
         elif kind == "interrupt_request":
             step = kernel.interrupt(content["msg_id"])
             reply = self.envelope("control", "interrupt_reply", {"status": "ok", "step": step}, msg_id, kernel=kernel)

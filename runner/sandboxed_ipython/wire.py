@@ -70,6 +70,8 @@ COMMANDS = {
     "complete_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...)}),
     "inspect_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...), "detail_level": (_number, 0)}),
     "input_reply": ("stdin", {"value": (_TEXT, ...), "request": (_TEXT, ...)}),
+    "install_output": ("stdin", {"request": (_TEXT, ...), "text": (_TEXT, "")}),
+    "install_reply": ("stdin", {"request": (_TEXT, ...), "status": (lambda value: value in ("ok", "error"), ...), "reason": (_TEXT, "")}),
     "follow_request": (
         "control",
         {"after": (_number, 0), "boot": (_TEXT, ""), "writer": (_FLAG, False), "host": (_TEXT, "")},

@@ -17,6 +17,7 @@ import IPython.core.completer
 import IPython.core.display
 import IPython.core.ultratb
 import IPython.display
+import IPython.extensions.storemagic
 import stack_data  # noqa: F401
 
 from . import linux

@@ -4,7 +4,8 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { connectEngine } from '../../src/engine/connect';
 import type { SandboxSpecification } from '../../src/engine/engine';
-import { machineCertificates } from '../../src/engine/image/certificates';
+import { installNetwork } from '../../src/engine/image/install-network';
+import { librariesName } from '../../src/engine/libraries';
 import { silentProgress } from '../../src/engine/progress';
 import { freeUid } from '../../src/session/uid';
 
@@ -19,15 +20,17 @@ type Request =
   | { do: 'remove'; id: string };
 
 const MIB = 1024 * 1024;
+/** By container. */
+const volumes = new Map<string, string>();
 const connected = connectEngine({ platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.() });
 
 const answer = async (request: Request): Promise<object> => {
   const engine = await connected;
   switch (request.do) {
     case 'image': {
-      const caBundle = await machineCertificates(process.env);
+      const network = await installNetwork(process.env);
       const runnerFolder = path.resolve(__dirname, '../../../runner');
-      return { image: await engine.ensureImage({ base: request.base, packages: request.packages, runnerFolder, caBundle }, silentProgress) };
+      return { image: await engine.ensureImage({ base: request.base, packages: request.packages, runnerFolder, network }, silentProgress) };
     }
     case 'create': {
       const { options } = request;
@@ -35,12 +38,15 @@ const answer = async (request: Request): Promise<object> => {
         sandboxId: randomUUID(), owner: 'runner-tests', notebookHint: '', image: request.image, cpus: 2, pids: 512,
         uid: options['uid'] ?? freeUid(await engine.usedUids()), memory: options['memory'] ?? 512 * MIB, logBudget: options['log_budget'] ?? 48 * MIB,
         maxOutput: options['max_output'] ?? 10 * MIB, historySize: options['history_size'] ?? 1000, pollInterval: options['poll_interval'] ?? 0.1,
-        lease: options['lease'] ?? 600,
+        lease: options['lease'] ?? 600, libraries: librariesName(),
       };
-      return { id: await engine.create(specification) };
+      const id = await engine.create(specification);
+      volumes.set(id, specification.libraries);
+      return { id };
     }
     case 'remove':
       await engine.remove(request.id);
+      await engine.removeLibraries(volumes.get(request.id) ?? '');
       return {};
   }
 };

@@ -101,7 +101,7 @@ def test_libraries_take_it_for_a_notebook(sandbox):
     assert sandbox.run("get_ipython().__class__.__name__").result == "'ZMQInteractiveShell'"
     assert sandbox.run("'IPKernelApp' in get_ipython().config").result == "True"
     assert sandbox.run("get_ipython().kernel.get_parent()['header']['msg_type'], get_ipython().kernel.shell is get_ipython()").result == "('execute_request', True)"
-    assert "no 'iopub_socket'" in sandbox.run("get_ipython().kernel.iopub_socket").reply["evalue"]
+    assert "no 'io_loop'" in sandbox.run("get_ipython().kernel.io_loop").reply["evalue"]
     sandbox.run("def f(): pass")
     assert "ipykernel_" in sandbox.run("f.__code__.co_filename").result
 

@@ -31,6 +31,23 @@ def test_a_host_that_comes_back_gets_what_it_missed_once(sandbox):
     assert texts(seen, msg_id) == "".join("line %d\n" % i for i in range(200))
 
 
+def test_a_host_that_comes_back_misses_only_what_a_cell_has_overwritten(new_sandbox):
+    sandbox = new_sandbox()
+    for _ in range(8):
+        sandbox.run("x = 1")
+    after = sandbox.stream.log[-1]["seq"]
+    cell = sandbox.run(
+        "import glob\nfor log in glob.glob(%r):\n    with open(log, 'r+b') as f: f.write(b'garbage ' * 200)" % ("%s/events/*.jsonl" % sandbox.place.queue)
+    )
+    assert cell.reply["status"] == "ok"
+    host, boot = sandbox.stream.host, sandbox.stream.hello["boot"]
+    sandbox.stream.close()
+    sandbox.stream = sandbox.attach(host=host, after=after, boot=boot)
+    first = sandbox.stream.wait(lambda e: e["seq"] > 0)
+    assert first["seq"] == after + 1
+    assert sandbox.run("x").result == "1"
+
+
 def test_another_boot_replays_everything(sandbox):
     sandbox.run("print('early')")
     other = sandbox.attach(after=10**6, boot="another", writer=False)

@@ -66,11 +66,11 @@ class Channel:
             time.sleep(pause)
             pause = min(pause * 2, 0.002)
 
-    def receive(self, wait=False):
-        """The next whole message, or None (nothing there, or only a piece). Raises EOFError when the supervisor is gone."""
+    def receive(self, wait=False, seconds=None):
+        """The next whole message, or None (nothing there, or only a piece; or ``seconds`` passed). Raises EOFError when the supervisor is gone."""
         while True:
-            if wait:
-                select.select([self.socket], [], [])
+            if wait and not select.select([self.socket], [], [], seconds)[0]:
+                return None
             try:
                 packet = self.socket.recv(packets.PACKET_BYTES, 0 if wait else socket.MSG_DONTWAIT)
             except BlockingIOError:

@@ -1,9 +1,11 @@
 """IPython's display machinery turned into messages."""
 
 import base64
+import threading
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from traitlets import Bool
 
 
 def as_json(bundle):
@@ -14,26 +16,68 @@ def as_json(bundle):
     }
 
 
-class CellDisplayPublisher(DisplayPublisher):
-    """``display``, ``update_display``, ``clear_output``."""
+class Hooks:
+    """What code in a cell registers to see, change or take a message before it is sent; each thread has its own."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._local = threading.local()
+
+    def register_hook(self, hook):
+        """``hook(message)`` gives the message to send, or None to send nothing."""
+        self._registered().append(hook)
+
+    def unregister_hook(self, hook):
+        """False if it was not registered."""
+        registered = self._registered()
+        if hook not in registered:
+            return False
+        registered.remove(hook)
+        return True
+
+    def send(self, msg_type, content):
+        registered = self._registered()
+        if registered:
+            message = {"header": {"msg_type": msg_type}, "msg_type": msg_type, "parent_header": {}, "metadata": {}, "content": content}
+            for hook in registered:
+                message = hook(message)
+                if message is None:
+                    return
+            content = message["content"]
+        self.kernel.send(msg_type, content)
+
+    def _registered(self):
+        if not hasattr(self._local, "hooks"):
+            self._local.hooks = []
+        return self._local.hooks
+
+
+class ZMQDisplayPublisher(Hooks, DisplayPublisher):
+    """``display``, ``update_display``, ``clear_output``. ipykernel's name: ``%config`` shows it."""
 
     kernel = None
+    store_display_history = Bool(False, help="Whether what is displayed becomes part of the history of outputs.").tag(config=True)
 
     def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
         """Sends ``display_data`` or ``update_display_data``; ``data`` is a mime bundle, ``transient`` holds ``display_id``."""
         self._validate_data(data, metadata)
         content = {"data": as_json(data), "metadata": metadata or {}, "transient": transient or {}}
-        self.kernel.send("update_display_data" if update else "display_data", content)
+        self.send("update_display_data" if update else "display_data", content)
 
     def clear_output(self, wait=False):
-        self.kernel.send("clear_output", {"wait": bool(wait)})
+        self.send("clear_output", {"wait": bool(wait)})
 
 
-class CellDisplayHook(DisplayHook):
+class CellDisplayHook(Hooks, DisplayHook):
     """The value of a cell's last expression, as ``execute_result``."""
 
     kernel = None
     _content = None
+
+    @property
+    def is_showing(self):
+        """Whether a result is being formatted."""
+        return self._content is not None
 
     def start_displayhook(self):
         self._content = {"data": {}, "metadata": {}, "transient": {}}
@@ -48,4 +92,4 @@ class CellDisplayHook(DisplayHook):
     def finish_displayhook(self):
         content, self._content = self._content, None
         if content and content["data"]:
-            self.kernel.send("execute_result", content)
+            self.send("execute_result", content)

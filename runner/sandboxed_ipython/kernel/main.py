@@ -11,6 +11,7 @@ from .. import linux
 from . import answers
 from . import shell as shells
 from .channel import Channel
+from .installs import Installs
 from .interrupt import Interrupts
 from .prompts import Prompts
 from .streams import CellStream, current_cell
@@ -26,6 +27,8 @@ class Kernel:
     def __init__(self, options, pair, stdout, stderr):
         self.channel = Channel(pair, stdout, stderr)
         self.running = ""
+        #: The cell that runs, or ran last: what threads show belongs to it.
+        self.recent = ""
         self.exiting = False
         self._pid = os.getpid()
         self._count = 0
@@ -38,12 +41,13 @@ class Kernel:
         asyncio.set_event_loop(self.loop)
         self.interrupts = Interrupts(self.loop)
         self.prompts = Prompts(self)
+        self.installs = Installs(self)
         self.shell = shells.make(self, options.history_size)
         self._warm_up()
 
     def send(self, msg_type, content, metadata=None, buffers=None):
         """A message of the cell that the calling code belongs to; nothing while the kernel warms up."""
-        parent = current_cell.get() or self.running
+        parent = current_cell.get() or self.recent
         if parent:
             self.channel.send(msg_type, content, parent, metadata, buffers)
 
@@ -79,14 +83,14 @@ class Kernel:
 
     def _on_readable(self):
         try:
+            # One at a time: what a cell has put on the loop has its turn before the next cell.
             message = self.channel.receive()
-            while message is not None and not self.running:
+            if message is None:
+                return
+            if self.running:
+                self._deferred.append(message)  # the end of the asynchronous cell takes it
+            else:
                 self._take(message)
-                if self.running:
-                    return  # an asynchronous cell; its end takes the next message
-                message = self.channel.receive()
-            if message is not None:
-                self._deferred.append(message)
         except EOFError:
             os._exit(0)
         except BaseException:
@@ -114,9 +118,9 @@ class Kernel:
     def _execute(self, msg_id, content):
         shell, code = self.shell, content["code"]
         silent, store = content["silent"], content["store_history"] and not content["silent"]
-        self.running = msg_id
+        self.running = self.recent = msg_id
         self.exiting = False
-        self.prompts.allowed = content["allow_stdin"]
+        self.prompts.allowed = self.installs.allowed = content["allow_stdin"]
         self.interrupts.begin()
         self._context.run(current_cell.set, msg_id)
         self._count = shell.execution_count
@@ -193,6 +197,9 @@ class Kernel:
                 error = KeyboardInterrupt()
             lines = [str(line) for line in getattr(shell, "_last_traceback", None) or []]
             reply.update(status="error", ename=type(error).__name__, evalue=shells._text(error), traceback=_bounded(lines))
+        elif shell.failed_display is not None:
+            name, text = shell.failed_display
+            reply.update(status="error", ename=name, evalue=text, traceback=_bounded([str(line) for line in shell._last_traceback or []]))
         if self.exiting:
             reply["exiting"] = True
         try:

@@ -34,12 +34,23 @@ class Prompts:
             warnings.warn("The `stream` parameter of `getpass.getpass` has no effect in a notebook", UserWarning, stacklevel=2)
         return self._ask(str(prompt), password=True)
 
+    def new_request(self):
+        """An id that no other request of this kernel has."""
+        return "%d-%d" % (os.getpid(), next(_numbers))
+
     def _ask(self, prompt, password):
         kernel = self._kernel
         if not self.allowed:
             raise StdinNotImplementedError("input was requested, but whoever runs this cell does not answer prompts.")
-        request = "%d-%d" % (os.getpid(), next(_numbers))
+        request = self.new_request()
         kernel.channel.send("input_request", {"prompt": prompt, "password": password, "request": request}, kernel.running)
+        try:
+            return self._answer(request)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("Interrupted by user") from None
+
+    def _answer(self, request):
+        kernel = self._kernel
         while True:
             message = kernel.channel.receive(wait=True)
             if message["msg_type"] == "input_reply" and message["content"].get("request") == request:

@@ -4,29 +4,57 @@ import asyncio
 import builtins
 import contextlib
 import getpass
+import importlib
 import os
+import pdb
+import shlex
 import sys
 
+from IPython.core import debugger
+from IPython.core.autocall import ZMQExitAutocall
+from IPython.core.error import UsageError
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.process import system
-from traitlets import Type
-from traitlets.config import Config
+from traitlets import Instance, Type, Unicode, default
+from traitlets.config import Config, Configurable
 
+from . import comms
 from .compiler import CellCompiler
-from .display import CellDisplayHook, CellDisplayPublisher
+from .display import CellDisplayHook, ZMQDisplayPublisher
 from .facade import KernelFacade
+from .libraries import add_to_path
+from .magics import KernelMagics
+
+#: Folder of the kernel's code.
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+#: Front ends that show figures by themselves; no event loop has to run for them.
+_GUIS = (None, "inline", "agg", "asyncio", "nbagg", "notebook", "webagg", "ipympl", "widget")
+
+
+class IPKernelApp(Configurable):
+    """``%config`` lists it, and a configuration may name it; there is no application behind it."""
+
+    connection_file = Unicode("", help="A sandbox has none: its kernel is reached through a queue.").tag(config=True)
 
 
 class ZMQInteractiveShell(InteractiveShell):
     """ipykernel's name: rich, tqdm, plotly and others test for it."""
 
     displayhook_class = Type(CellDisplayHook)
-    display_pub_class = Type(CellDisplayPublisher)
+    display_pub_class = Type(ZMQDisplayPublisher)
     compiler_class = Type(CellCompiler)
+    exiter = Instance(ZMQExitAutocall)
+    keepkernel_on_exit = None
     #: What libraries find; ours is ``sandbox``.
     kernel = None
     sandbox = None
+    #: (name, text) of what a result raised when it was to be shown.
+    failed_display = None
+
+    @default("exiter")
+    def _default_exiter(self):
+        return ZMQExitAutocall(self)
 
     def init_hooks(self):
         super().init_hooks()
@@ -34,17 +62,30 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def enable_gui(self, gui=None):
         """No event loop of a GUI can be had here; ``%matplotlib inline`` asks all the same."""
-        if gui not in (None, "inline", "agg", "asyncio"):
-            raise ValueError("a sandbox has no display for the GUI %r; use %%matplotlib inline" % gui)
+        if gui not in _GUIS:
+            raise UsageError("A sandbox has no display for the GUI %r; use %%matplotlib inline." % gui)
+
+    def init_magics(self):
+        super().init_magics()
+        self.register_magics(KernelMagics)
 
     def ask_exit(self):
         """``exit()``: the kernel leaves after this cell, and the next cell finds a fresh one."""
-        keep = bool(getattr(self, "keepkernel_on_exit", False))
+        keep = bool(self.keepkernel_on_exit)
         self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": keep})
         self.sandbox.exiting = not keep
 
+    @property
+    def parent_header(self):
+        """As ipykernel has it: the request of the cell that runs or ran last."""
+        return self.kernel.get_parent()
+
+    def get_parent(self):
+        return self.parent_header
+
     def run_cell(self, *args, **kwargs):
         self._last_traceback = None
+        self.failed_display = None
         return super().run_cell(*args, **kwargs)
 
     def set_next_input(self, text, replace=False):
@@ -52,6 +93,8 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def _showtraceback(self, etype, evalue, stb):
         self._last_traceback = stb
+        if self.displayhook.is_showing:
+            self.failed_display = (str(etype.__name__), _text(evalue))
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # a cell may have put anything there, and closed it
                 stream.flush()
@@ -64,15 +107,24 @@ class ZMQInteractiveShell(InteractiveShell):
             error = KeyboardInterrupt()
             error.__traceback__ = exc_tuple[2] if exc_tuple else sys.exc_info()[2]
             exc_tuple = (KeyboardInterrupt, error, error.__traceback__)
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            exc_tuple = exc_tuple or sys.exc_info()
+            _without_our_frames(exc_tuple[2])
         super().showtraceback(exc_tuple, *args, **kwargs)
 
     def system_piped(self, cmd):
         """``!cmd``: its output goes to fd 1 and fd 2 directly, so it is live and never in a buffer of ours."""
         if cmd.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
-        self.user_ns["_exit_code"] = system(self.var_expand(cmd, depth=1))
+        command = self.var_expand(cmd, depth=1)
+        status = self.sandbox.installs.run_shell(command)
+        self.user_ns["_exit_code"] = system(command) if status is None else status
 
     system = system_piped
+
+    def run_offline(self, words):
+        """A program in the sandbox; its exit status."""
+        return system(shlex.join(words))
 
     def init_history(self):
         self.history_manager = HistoryManager(shell=self, parent=self, hist_file=":memory:")
@@ -100,14 +152,51 @@ def make(kernel, history_size):
     config.InteractiveShell.cache_size = history_size
     config.InteractiveShell.colors = "Linux" if _ipython_major() < 9 else "linux"
     config.HistoryManager.hist_file = ":memory:"
-    ZMQInteractiveShell.sandbox = CellDisplayHook.kernel = CellDisplayPublisher.kernel = kernel
-    ZMQInteractiveShell.kernel = KernelFacade(kernel)
+    ZMQInteractiveShell.sandbox = CellDisplayHook.kernel = ZMQDisplayPublisher.kernel = kernel
+    ZMQInteractiveShell.kernel = KernelFacade(kernel, comms.install(kernel))
     shell = ZMQInteractiveShell.instance(config=config, user_module=None, user_ns=None)
+    kernel.installs.register(shell)
+    shell.extension_manager.load_extension("storemagic")  # a Jupyter kernel has it from the start
+    shell.configurables.append(IPKernelApp(parent=shell))
+    _install_debugger()
+    sys.argv = [""]
+    # tqdm looks for this module to know a notebook's kernel
+    sys.modules.setdefault("ipykernel.zmqshell", sys.modules[__name__])
     builtins.input = kernel.prompts.input
     getpass.getpass = kernel.prompts.getpass
     if "" not in sys.path:
         sys.path.insert(0, "")
     return shell
+
+
+def _install_debugger():
+    """``pdb`` and ``breakpoint()`` are IPython's, which Ctrl-C can leave."""
+    debugger.Pdb = getattr(debugger, "InterruptiblePdb", debugger.Pdb)
+    pdb.Pdb, pdb.set_trace = debugger.Pdb, debugger.set_trace
+    sys.breakpointhook = _breakpoint
+
+
+def _breakpoint(*args, **kwargs):
+    """As Python's own, which does not read the environment of an isolated interpreter."""
+    name = os.environ.get("PYTHONBREAKPOINT", "")
+    if name == "0":
+        return None
+    if not name:
+        return debugger.set_trace(sys._getframe().f_back)
+    module, _, function = name.rpartition(".")
+    return getattr(importlib.import_module(module or "builtins"), function)(*args, **kwargs)
+
+
+def _without_our_frames(trace):
+    """A traceback that ends in the user's code: what an interrupt raised is raised in ours."""
+    last, one = None, trace
+    while one is not None:
+        if not one.tb_frame.f_code.co_filename.startswith(_OURS):
+            last = one
+        one = one.tb_next
+    if last is not None:
+        last.tb_next = None
+    return trace
 
 
 def _ipython_major():
@@ -129,6 +218,7 @@ def prepare_environment(options):
     os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")
     for name, value in (("TERM", "xterm-color"), ("CLICOLOR", "1"), ("FORCE_COLOR", "1"), ("CLICOLOR_FORCE", "1"), ("PAGER", "cat"), ("GIT_PAGER", "cat")):
         os.environ.setdefault(name, value)
+    add_to_path(options.libraries, options.tools)
     try:
         os.chdir(options.home)
     except OSError:

@@ -2,7 +2,9 @@
 
 import contextvars
 import io
+import re
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 #: The msg_id of the cell that a task was created by; unset in threads, whose text belongs to the cell that runs.
 current_cell = contextvars.ContextVar("current_cell", default="")
 
@@ -24,9 +26,13 @@ class CellStream(io.TextIOBase):
 
     def write(self, text):
         if not isinstance(text, str):
-            raise TypeError("write() argument must be str, not %s" % type(text).__name__)
+            raise TypeError("write() argument must be str, not %s" % type(text))
         if text:
-            self.write_bytes(text.encode("utf-8", "replace"))
+            try:
+                data = text.encode("utf-8")
+            except UnicodeEncodeError:
+                data = _SURROGATES.sub("\ufffd", text).encode("utf-8")
+            self.write_bytes(data)
         return len(text)
 
     def write_bytes(self, data):

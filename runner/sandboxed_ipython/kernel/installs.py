@@ -1,0 +1,108 @@
+"""``%pip install`` and ``!pip install``: a request to whoever watches the notebook, pip's lines as they come, and the outcome."""
+
+import re
+import shlex
+import sys
+import time
+
+from . import libraries, pip_line
+
+#: Seconds without a word after which nobody is at it.
+SILENCE = 120.0
+
+
+class InstallFailed(pip_line.PipError):
+    """What pip, or whoever runs it, gave as the reason."""
+
+
+class Installs:
+    """Registers the magics; ``allowed`` says whether the cell's sender answers."""
+
+    def __init__(self, kernel):
+        self._kernel = kernel
+        self.allowed = False
+
+    def register(self, shell):
+        for name, function in (("pip", self._pip), ("conda", self._conda), ("mamba", self._conda), ("micromamba", self._conda), ("uv", self._uv)):
+            shell.register_magic_function(function, "line", name)
+
+    def run_shell(self, command):
+        """The exit status of a ``!`` line that is pip's and that pip cannot do here, as a shell would have it; None for any other."""
+        words = pip_line.of_shell(command)
+        if words is None:
+            return None
+        try:
+            if words[:1] == ["conda"]:
+                self._conda("")
+            install = pip_line.parse(words)
+            if install is None:
+                return None
+            self._install(install)
+        except pip_line.PipError as error:
+            sys.stderr.write("ERROR: %s\n" % error)
+            return 1
+        return 0
+
+    def _pip(self, line):
+        """Install packages into this sandbox: ``%pip install name``; ``list``, ``show``, ``freeze`` and ``check`` work too."""
+        words = pip_line.split(line)
+        install = pip_line.parse(words)
+        if install is not None:
+            self._install(install)
+            return
+        status = self._kernel.shell.run_offline([sys.executable, "-m", "pip", *words])
+        if status:
+            raise pip_line.PipError("pip ended with exit status %d" % status)
+
+    def _uv(self, line):
+        """``%uv pip install name`` is ``%pip install name``."""
+        words = pip_line.split(line)
+        if words[:1] != ["pip"]:
+            raise pip_line.PipError("there is no uv here; use %pip install.")
+        self._pip(shlex.join(words[1:]))
+
+    def _conda(self, _line):
+        """There is no conda in a sandbox."""
+        raise pip_line.PipError("conda cannot install here: use %pip install.")
+
+    def _install(self, install):
+        if install.ignored:
+            print("Ignored: %s" % " ".join(install.ignored))
+        if not self.allowed:
+            raise InstallFailed("whoever runs this cell installs nothing.")
+        installed = self._ask(install)
+        libraries.changed()
+        stale = sorted(name for name in installed if name.lower().replace("-", "_") in sys.modules)
+        if stale:
+            print("Imported before: %s. Restart the kernel to use what was installed." % ", ".join(stale))
+
+    def _ask(self, install):
+        """Returns the names that pip says it installed."""
+        kernel = self._kernel
+        request = kernel.prompts.new_request()
+        content = {"request": request, "requirements": install.requirements, "options": install.options}
+        kernel.channel.send("install_request", content, kernel.running)
+        said = []
+        give_up = time.monotonic() + SILENCE
+        while True:
+            message = kernel.channel.receive(wait=True, seconds=max(0.0, give_up - time.monotonic()))
+            if message is None:
+                raise InstallFailed("nobody has answered for %d s." % SILENCE)
+            kind, answer = message["msg_type"], message.get("content") or {}
+            if kind not in ("install_output", "install_reply"):
+                kernel.defer(message)
+            elif answer.get("request") == request:
+                give_up = time.monotonic() + SILENCE
+                if kind == "install_reply":
+                    if answer["status"] != "ok":
+                        raise InstallFailed(answer["reason"])
+                    return _names("".join(said))
+                said.append(answer["text"])
+                if answer["text"] and not install.quiet:
+                    sys.stdout.write(answer["text"])
+
+
+def _names(text):
+    """``["six"]`` of ``Successfully installed six-1.17.0``."""
+    found = re.search(r"^Successfully installed (.+)$", text, re.MULTILINE)
+    return [word.rpartition("-")[0] for word in found.group(1).split()] if found else []
