@@ -2,10 +2,12 @@ import { Agent } from 'node:http';
 import Docker from 'dockerode';
 import { silentLog, type Log } from '../log';
 import { SandboxError, isSandboxError, type FailureCode } from '../protocol/errors';
+import type { Endpoint } from './address';
 import { DockerEngine } from './docker-engine';
-import { endpointCandidates, type Endpoint, type Machine } from './endpoint';
+import { endpointCandidates, type Machine } from './endpoint';
 import type { Engine, EngineInfo } from './engine';
 import { DEADLINES, Requests } from './request';
+import { readSmallFile } from './small-file';
 
 /** Docker 19.03 and every Podman that speaks Docker's API. */
 const MIN_API_VERSION = '1.40';
@@ -17,15 +19,15 @@ export interface ConnectOptions extends Machine {
 
 /**
  * Connects to the first engine that answers. Keeps nothing when it fails: call again to try again.
- * @throws SandboxError `EngineNotFound {tried, reason?}`, `EngineDenied {endpoint}`, `EngineTooOld {endpoint, version, apiVersion, required}`,
+ * @throws SandboxError `EngineNotFound {tried, reason?, by?, context?, detail?}`, `EngineDenied {endpoint}`, `EngineTooOld {endpoint, version, apiVersion, required}`,
  * `EngineSilent {endpoint, request, timeout}`, `EngineFailed`, `Cancelled`; of several endpoints the failure that says most
  */
 export async function connectEngine(options: ConnectOptions): Promise<Engine> {
-  return connectToFirst(endpointCandidates(options), options);
+  return connectToFirst(await endpointCandidates(options, readSmallFile), options);
 }
 
 /** The first of the endpoints that answers, as {@link connectEngine}. */
-export async function connectToFirst(candidates: readonly Endpoint[], options: Pick<ConnectOptions, 'env' | 'log' | 'signal'>): Promise<Engine> {
+export async function connectToFirst(candidates: readonly Endpoint[], options: Pick<ConnectOptions, 'log' | 'signal'> = {}): Promise<Engine> {
   const log = options.log ?? silentLog;
   const failures: SandboxError[] = [];
   for (const endpoint of candidates) {
@@ -43,13 +45,13 @@ export async function connectToFirst(candidates: readonly Endpoint[], options: P
   const best = telling.flatMap((code) => failures.filter((failure) => failure.code === code))[0];
   if (best) throw best;
   const tried = candidates.map(({ label }) => label).join(', ');
-  throw new SandboxError('EngineNotFound', { tried, ...pick(candidates.length === 1 ? failures[0]?.params : undefined) }, { cause: failures[0] });
+  throw new SandboxError('EngineNotFound', { tried, ...candidates[0]?.named, ...pick(candidates.length === 1 ? failures[0]?.params : undefined) }, { cause: failures[0] });
 }
 
 const pick = (params: SandboxError['params'] | undefined): { reason?: string | number | boolean } =>
   params?.['reason'] === undefined ? {} : { reason: params['reason'] };
 
-async function connectTo(endpoint: Endpoint, { env, signal }: Pick<ConnectOptions, 'env' | 'signal'>, log: Log): Promise<Engine> {
+async function connectTo(endpoint: Endpoint, { signal }: Pick<ConnectOptions, 'signal'>, log: Log): Promise<Engine> {
   const requests = new Requests(endpoint.label, log);
   const docker = client(endpoint);
   const probe = docker as unknown as Probe;
@@ -67,9 +69,11 @@ async function connectTo(endpoint: Endpoint, { env, signal }: Pick<ConnectOption
       product, version: version.Version, apiVersion: version.ApiVersion, endpoint: endpoint.label,
       cpus: machine.NCPU || 1, memory: machine.MemTotal ?? 0,
       seccomp: !machine.SecurityOptions || machine.SecurityOptions.some((option) => /name=seccomp/.test(option) && !/unconfined/.test(option)),
-      capabilities: { update: product === 'docker', tmpfsUid: product === 'docker' },
+      capabilities: product === 'podman'
+        ? { update: false, tmpfsCopiesUp: true, writableFolders: ['/run', '/var/tmp'], hidesCapabilities: true }
+        : { update: product === 'docker', tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false },
     };
-    return new DockerEngine(docker, requests, info, env, log);
+    return new DockerEngine(docker, requests, info, log);
   } catch (error) {
     requests.dispose();
     throw error;

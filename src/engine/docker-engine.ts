@@ -1,20 +1,29 @@
 import type Docker from 'dockerode';
 import type { Log } from '../log';
 import { SandboxError } from '../protocol/errors';
-import type { Engine, EngineInfo, ExecStream, ImageRequest, LifeEvent, SandboxSpecification, SandboxState } from './engine';
+import type {
+  Engine, EngineInfo, ExecStream, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState,
+} from './engine';
 import { openExec } from './exec';
-import { ensureImage } from './image/ensure-image';
+import type { ImageContext } from './image/context';
+import { ensureImage, findImages, rebuildImage } from './image/ensure-image';
+import { install } from './installer';
+import { Libraries } from './libraries';
 import { LifeEvents } from './life-events';
 import { checkLimits } from './limits';
 import { MainOutput } from './main-output';
 import { SandboxNetwork } from './network';
+import { inspectByPodman } from './podman';
 import type { Progress } from './progress';
+import { putFiles } from './put-files';
 import { removeContainer } from './remove';
-import { DEADLINES, engineReason, isMissing, isNotConnected, type Requests } from './request';
-import { LABELS, RUNNER_FOLDER, containerName, containerOptions } from './specification';
+import { DEADLINES, despiteHalfRemoved, engineReason, isMissing, isNotConnected, type Requests } from './request';
+import { LABELS, RUNNER_FOLDER, containerName, containerOptions, interpreterOf } from './specification';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
 const ABANDONED = 10 * 60_000;
+/** The same for libraries without a container: a window may keep them for the next sandbox of its notebook. */
+const LIBRARIES_ABANDONED = 7 * 24 * 3600_000;
 /** Milliseconds after which a container is looked for again whose creation was sent and never answered. */
 const STRAY_LOOKS = [500, 2_000, 5_000, 15_000];
 
@@ -23,6 +32,7 @@ export class DockerEngine implements Engine {
   private readonly network: SandboxNetwork;
   private readonly events: LifeEvents;
   private readonly output: MainOutput;
+  private readonly libraries: Libraries;
   /** Containers that are being made: the network stays for them. */
   private creating = 0;
   /** The interpreter of each sandbox's image, which runs its relay. */
@@ -30,12 +40,12 @@ export class DockerEngine implements Engine {
   private swept = false;
 
   constructor(
-    private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo,
-    private readonly env: Readonly<Record<string, string | undefined>>, private readonly log: Log,
+    private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo, private readonly log: Log,
   ) {
     this.network = new SandboxNetwork(docker, requests);
     this.events = new LifeEvents(docker, requests, log);
     this.output = new MainOutput(docker, requests);
+    this.libraries = new Libraries(docker, requests);
   }
 
   async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
@@ -46,7 +56,7 @@ export class DockerEngine implements Engine {
       const { asked, containerId } = await this.createOffline(specification, signal).finally(() => { this.creating--; });
       id = containerId;
       const [got] = await Promise.all([
-        this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal }),
+        this.inspectCreated(containerId, signal),
         // only for the words of a start that fails
         this.output.follow(containerId, signal).catch((error: unknown) => { this.log.debug(`engine: no output of ${containerId}, ${engineReason(error)}`); }),
       ]);
@@ -63,8 +73,16 @@ export class DockerEngine implements Engine {
   }
 
   async openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream> {
-    const interpreter = this.interpreters.get(containerId) ?? await this.findInterpreter(containerId, signal);
-    return openExec(this.docker, this.requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/relay.py`], { signal });
+    return openExec(this.docker, this.requests, containerId, [await this.interpreter(containerId, signal), '-I', `${RUNNER_FOLDER}/relay.py`], { signal });
+  }
+
+  async putFiles(containerId: string, files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {
+    return putFiles(this.docker, this.requests, containerId, await this.interpreter(containerId, signal), files, signal);
+  }
+
+  async setMemory(containerId: string, bytes: number): Promise<void> {
+    await this.requests.run('update container', (abortSignal) =>
+      this.docker.getContainer(containerId).update({ Memory: bytes, MemorySwap: bytes, abortSignal }));
   }
 
   async inspect(containerId: string): Promise<SandboxState | null> {
@@ -93,7 +111,23 @@ export class DockerEngine implements Engine {
   }
 
   async ensureImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
-    return ensureImage({ docker: this.docker, requests: this.requests, env: this.env, log: this.log }, request, progress, signal);
+    return ensureImage(this.imageContext, request, progress, signal);
+  }
+
+  async rebuildImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
+    return rebuildImage(this.imageContext, request, progress, signal);
+  }
+
+  async findImages(request: ImageRequest): Promise<ImagesFound> {
+    return findImages(this.imageContext, request);
+  }
+
+  async install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void> {
+    return install(this.imageContext, request, onLine, signal);
+  }
+
+  async removeLibraries(name: string): Promise<void> {
+    return this.libraries.remove(name);
   }
 
   async usedUids(): Promise<Set<number>> {
@@ -115,11 +149,15 @@ export class DockerEngine implements Engine {
     this.requests.dispose();
   }
 
+  private get imageContext(): ImageContext {
+    return { docker: this.docker, requests: this.requests, log: this.log };
+  }
+
   /** A container that is on no network. The network may vanish meanwhile, with another window's last sandbox. */
   private async createOffline(specification: SandboxSpecification, signal: AbortSignal | undefined): Promise<{ asked: ReturnType<typeof containerOptions>; containerId: string }> {
     for (let attempt = 0; ; attempt++) {
-      const networkId = await this.network.ensure(signal);
-      const asked = containerOptions(specification, { networkId, engineCpus: this.info.cpus, created: new Date() });
+      const [networkId] = await Promise.all([this.network.ensure(signal), this.libraries.ensure(specification, signal)]);
+      const asked = containerOptions(specification, { networkId, engineCpus: this.info.cpus, capabilities: this.info.capabilities, created: new Date() });
       const container = await this.requests.run('create container', (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }), { deadline: DEADLINES.heavy, signal });
       try {
         await this.network.disconnect(networkId, container.id, signal);
@@ -131,14 +169,22 @@ export class DockerEngine implements Engine {
     }
   }
 
-  private async sandboxes(): Promise<Docker.ContainerInfo[]> {
-    return this.requests.run('list containers', (abortSignal) => {
-      const options = { all: true, filters: { label: [LABELS.sandbox] }, abortSignal };
-      return this.docker.listContainers(options);
-    });
+  /** What the engine made of a container, with the capabilities that its processes can have at most where that takes Podman's own API. */
+  private async inspectCreated(containerId: string, signal: AbortSignal | undefined): Promise<Docker.ContainerInspectInfo & { BoundingCaps?: readonly string[] | null }> {
+    const inspect = this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
+    if (!this.info.capabilities.hidesCapabilities) return inspect;
+    const [info, { BoundingCaps }] = await Promise.all([inspect, inspectByPodman(this.docker, this.requests, containerId, signal)]);
+    return { ...info, BoundingCaps };
   }
 
-  /** Started containers remove themselves; those of a window that was killed between making and starting one don't. */
+  private async sandboxes(): Promise<Docker.ContainerInfo[]> {
+    return despiteHalfRemoved(() => this.requests.run('list containers', (abortSignal) => {
+      const options = { all: true, filters: { label: [LABELS.sandbox] }, abortSignal };
+      return this.docker.listContainers(options);
+    }));
+  }
+
+  /** Started containers remove themselves; those of a window that was killed between making and starting one don't, nor do volumes. */
   private async sweepOnce(): Promise<void> {
     if (this.swept) return;
     this.swept = true;
@@ -148,6 +194,7 @@ export class DockerEngine implements Engine {
         return this.docker.listContainers(options);
       });
       for (const { Id, Created } of unstarted) if (Date.now() - Created * 1000 > ABANDONED) await removeContainer(this.docker, this.requests, Id);
+      await this.libraries.sweep(LIBRARIES_ABANDONED);
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);
     }
@@ -176,7 +223,9 @@ export class DockerEngine implements Engine {
     for (const wait of STRAY_LOOKS) setTimeout(() => { removeContainer(this.docker, this.requests, idOrName).catch(() => undefined); }, wait).unref();
   }
 
-  private async findInterpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {
+  private async interpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {
+    const known = this.interpreters.get(containerId);
+    if (known !== undefined) return known;
     try {
       const got = await this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
       const interpreter = interpreterOf(got);
@@ -188,9 +237,6 @@ export class DockerEngine implements Engine {
     }
   }
 }
-
-const interpreterOf = ({ Config: { Entrypoint } }: Docker.ContainerInspectInfo): string =>
-  (Array.isArray(Entrypoint) ? Entrypoint[0] : Entrypoint) ?? 'python3';
 
 /** An engine that answers and does not start this container: its reason, as `StartFailed`. */
 function startFailure(error: unknown): unknown {

@@ -1,8 +1,6 @@
 import { posix } from 'node:path';
-import { SandboxError } from '../protocol/errors';
-
-/** Where an engine may listen. `label` is for people and never holds credentials. */
-export type Endpoint = { label: string } & ({ socketPath: string } | { host: string; port: number });
+import { DEFAULT_PIPE, DEFAULT_SOCKET, parseAddress, pipe, unix, type Endpoint } from './address';
+import { contextEndpoint } from './docker-context';
 
 /** What of the machine decides where engines are looked for. */
 export interface Machine {
@@ -14,51 +12,41 @@ export interface Machine {
   uid: number | undefined;
 }
 
+/** Text of a small file; undefined: there is none. Rejects with what else is wrong with it. */
+export type ReadFile = (path: string) => Promise<string | undefined>;
+
 /**
- * The endpoints to try, in order: the one that `DOCKER_HOST` names, else the sockets that the usual engines make.
- * @throws SandboxError `EngineNotFound` with `reason` `ssh`, `tls` or `malformed` if `DOCKER_HOST` cannot be used
+ * The endpoints to try, in order: the one that `DOCKER_HOST` names, else that of the current Docker context, as Docker's own CLI has it,
+ * else the sockets that the usual engines make. What is named and does not answer is never replaced by another engine.
+ * @throws SandboxError `EngineNotFound` if the one that is named cannot be used, see `parseAddress` and `contextEndpoint`
  */
-export function endpointCandidates({ platform, env, home, uid }: Machine): Endpoint[] {
-  const named = env['DOCKER_HOST']?.trim();
-  if (named) return [parseDockerHost(named, env)];
-  if (platform === 'win32') return [pipe('//./pipe/docker_engine'), pipe('//./pipe/podman-machine-default')];
-  const inHome = (...parts: string[]): string => posix.join(home, ...parts);
-  const runtimeDir = env['XDG_RUNTIME_DIR'] ?? (uid === undefined ? undefined : `/run/user/${uid}`);
-  const paths = platform === 'darwin'
-    ? [
-      '/var/run/docker.sock', inHome('.docker/run/docker.sock'), inHome('.orbstack/run/docker.sock'), inHome('.colima/default/docker.sock'),
-      inHome('.rd/docker.sock'), inHome('.local/share/containers/podman/machine/podman.sock'),
-    ]
-    : [
-      '/var/run/docker.sock', ...(runtimeDir ? [posix.join(runtimeDir, 'docker.sock')] : []), inHome('.docker/desktop/docker.sock'),
-      inHome('.docker/run/docker.sock'), inHome('.colima/default/docker.sock'), inHome('.rd/docker.sock'),
-      ...(runtimeDir ? [posix.join(runtimeDir, 'podman/podman.sock')] : []), '/run/podman/podman.sock',
-    ];
-  return paths.map(unix);
+export async function endpointCandidates(machine: Machine, read: ReadFile): Promise<Endpoint[]> {
+  const { env } = machine;
+  const host = env['DOCKER_HOST']?.trim();
+  if (host) return [parseAddress(host, { by: 'DOCKER_HOST' }, Boolean(env['DOCKER_TLS_VERIFY'] || env['DOCKER_TLS']))];
+  const named = await contextEndpoint(machine, read);
+  return named ? [named] : standardEndpoints(machine);
 }
 
-const unix = (socketPath: string): Endpoint => ({ socketPath, label: `unix://${socketPath}` });
-const pipe = (socketPath: string): Endpoint => ({ socketPath, label: `npipe:${socketPath}` });
-
-function parseDockerHost(value: string, env: Machine['env']): Endpoint {
-  const refuse = (reason: string, tried = value): never => {
-    throw new SandboxError('EngineNotFound', { tried, reason });
-  };
-  if (value.startsWith('unix://')) return unix(value.slice('unix://'.length) || '/var/run/docker.sock');
-  if (value.startsWith('npipe://')) return pipe(value.slice('npipe://'.length) || '//./pipe/docker_engine');
-  if (value.startsWith('/')) return unix(value);
-  let url: URL;
-  try {
-    url = new URL(value.includes('://') ? value : `tcp://${value}`);
-  } catch {
-    return refuse('malformed', redactUserInfo(value));
+/** Sources stand beside the table of test/unit/engineEndpoint.test.ts. */
+function standardEndpoints({ platform, env, home, uid }: Machine): Endpoint[] {
+  if (platform === 'win32') return [DEFAULT_PIPE, '//./pipe/dockerDesktopLinuxEngine', '//./pipe/podman-machine-default'].map(pipe);
+  const at = (folder: string | undefined, ...names: string[]): string[] => (folder ? names.map((name) => posix.join(folder, name)) : []);
+  const colima = [
+    ...at(env['COLIMA_HOME'], 'default/docker.sock'), ...at(home, '.colima/default/docker.sock'),
+    ...at(env['XDG_CONFIG_HOME'] || posix.join(home, '.config'), 'colima/default/docker.sock'),
+  ];
+  const rancher = at(home, '.rd/docker.sock');
+  if (platform === 'darwin') {
+    const podman = posix.join(env['XDG_DATA_HOME'] || posix.join(home, '.local/share'), 'containers/podman/machine');
+    return [
+      DEFAULT_SOCKET, ...at(home, '.docker/run/docker.sock', '.orbstack/run/docker.sock'), ...colima, ...rancher,
+      ...at(podman, 'podman.sock', 'qemu/podman.sock'), ...at(env['TMPDIR'] || '/tmp', 'podman/podman-machine-default-api.sock'),
+    ].map(unix);
   }
-  const label = `${url.protocol}//${url.host}`;
-  if (url.protocol === 'ssh:') return refuse('ssh', label);
-  if (url.protocol === 'https:' || url.port === '2376' || isSet(env['DOCKER_TLS_VERIFY'])) return refuse('tls', label);
-  if ((url.protocol !== 'tcp:' && url.protocol !== 'http:') || !url.hostname) return refuse('malformed', label);
-  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(url.port || 2375), label };
+  const runtime = env['XDG_RUNTIME_DIR'] || (uid === undefined ? undefined : `/run/user/${uid}`);
+  return [
+    DEFAULT_SOCKET, ...at(runtime, 'docker.sock'), ...at(home, '.docker/desktop/docker.sock', '.docker/run/docker.sock'), ...colima, ...rancher,
+    ...at(runtime, 'podman/podman.sock', 'podman/podman-machine-default-api.sock'), '/run/podman/podman.sock',
+  ].map(unix);
 }
-
-const isSet = (value: string | undefined): boolean => value !== undefined && value !== '' && value !== '0';
-const redactUserInfo = (text: string): string => text.replace(/^[^@]*@/, '');

@@ -1,12 +1,18 @@
 import type { Duplex, Readable } from 'node:stream';
+import type { InstallNetwork } from './image/install-network';
+import type { InstallOption } from '../protocol/messages';
 import type { Progress } from './progress';
 
 /** What this engine can do; the rest of the product asks here and never for a product's name. */
 export interface EngineCapabilities {
   /** Limits of a running container can be changed. */
   update: boolean;
-  /** `uid=`/`gid=` options of a tmpfs are understood. */
-  tmpfsUid: boolean;
+  /** A tmpfs begins with what the image has at its place, modes aside, unless `notmpcopyup` is given. */
+  tmpfsCopiesUp: boolean;
+  /** Folders that it makes writable in a container whose root is read-only, unless they are asked for otherwise. */
+  writableFolders: readonly string[];
+  /** Its inspection of a container, as Docker's API has it, tells what was taken from the default capabilities and not what is left. */
+  hidesCapabilities: boolean;
 }
 
 export interface EngineInfo {
@@ -46,6 +52,8 @@ export interface SandboxSpecification {
   pollInterval: number;
   /** Seconds that a sandbox lives without any host attached. */
   lease: number;
+  /** Name of the volume with what is installed into it, read-only in the sandbox; made if absent. By {@link librariesName}. */
+  libraries: string;
 }
 
 export interface SandboxState {
@@ -64,6 +72,19 @@ export interface ExecStream {
   destroy(): void;
 }
 
+/** A file, or a folder, for a sandbox's home. */
+export interface SandboxFile {
+  /** Relative to the home, with `/` between clean names. */
+  path: string;
+  /** Bytes that it probably has. */
+  size: number;
+  /** Milliseconds since 1970. */
+  modified: number;
+  executable: boolean;
+  /** Its bytes, in pieces of at most 1 MiB; when it throws, the file is left out. Undefined: a folder. */
+  content: (() => AsyncIterable<Buffer>) | undefined;
+}
+
 export type LifeEvent = { sandboxId: string; action: 'die' | 'oom' | 'pause' | 'unpause'; exitCode: number | null };
 
 /**
@@ -76,6 +97,16 @@ export interface Engine {
   create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string>;
   /** Runs the relay in the container, its streams hijacked. */
   openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream>;
+  /**
+   * Changes the memory limit (bytes) of a running sandbox, for engines with the capability `update`. Its tmpfs keep their sizes.
+   * Rejects, and changes and ends nothing, where more is in use.
+   */
+  setMemory(containerId: string, bytes: number): Promise<void>;
+  /**
+   * Copies files into the sandbox's home, each whole or not at all, with the rights of a cell. Gives what the sandbox could not write:
+   * the places in the list, with the error's name (`ENOSPC`). Rejects (`FilesNotCopied` too) if nothing can be said about them.
+   */
+  putFiles(containerId: string, files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>>;
   /** Null: there is no such container. */
   inspect(containerId: string): Promise<SandboxState | null>;
   /** One stream of our containers' life per engine, shared by all sessions, reopened when it breaks. */
@@ -86,10 +117,40 @@ export interface Engine {
   logs(containerId: string): Promise<string>;
   /** The derived image for this base and these packages; made if absent, once per content. */
   ensureImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string>;
+  /** The same, made anew from a base that is pulled again where it can be. Sandboxes that run keep the old one, which then goes with the last of them. */
+  rebuildImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string>;
+  /** What of these images is there; makes and pulls nothing. */
+  findImages(request: ImageRequest): Promise<ImagesFound>;
+  /**
+   * Installs into a sandbox's volume by pip, in a container of the same image that alone has a network; one at a time a volume. However it
+   * ends, the volume is whole: with all that was asked for or as it was.
+   * @param onLine each line of pip's, without credentials
+   * @throws SandboxError `InstallFailed`, `InstallTooLarge`, `Cancelled`
+   */
+  install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
+  /** Absent is fine. */
+  removeLibraries(name: string): Promise<void>;
   /** uids of all our sandboxes on this engine, so that each gets one of its own. */
   usedUids(): Promise<Set<number>>;
   dispose(): void;
 }
+
+/** Ids of the images behind a request, null where there is none. */
+export interface ImagesFound { base: string | null; derived: string | null }
+export interface InstallRequest {
+  /** The sandbox, whose very image pip must run in. */
+  containerId: string;
+  /** The sandbox's volume. */
+  libraries: string;
+  /** pip requirements, validated. */
+  requirements: readonly string[];
+  options: readonly InstallOption[];
+  network: InstallNetwork;
+  /** Bytes of the volume with all that pip needs meanwhile; default {@link LIBRARIES_LIMIT}. */
+  limit?: number;
+}
+/** Bytes. */
+export const LIBRARIES_LIMIT = 4 * 2 ** 30;
 
 export interface ImageRequest {
   /** Reference of the base image (setting `image`). */
@@ -98,6 +159,6 @@ export interface ImageRequest {
   packages: readonly string[];
   /** Folder with the runner's files as shipped in the extension. */
   runnerFolder: string;
-  /** PEM text of additional certificate authorities for pip, never left in the image; undefined = none. */
-  caBundle: string | undefined;
+  /** Lent to pip, never left in the image. */
+  network: InstallNetwork;
 }

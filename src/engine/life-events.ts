@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import type { Log } from '../log';
 import type { LifeEvent } from './engine';
 import { engineReason, type Requests } from './request';
-import { LABELS } from './specification';
+import { LABELS, SANDBOX_VERSION } from './specification';
 
 /** Milliseconds between attempts to open the stream again; doubles up to the second. */
 const BACK_OFF = [250, 10_000] as const;
@@ -58,7 +58,8 @@ export class LifeEvents {
       // some engines send no header before the first event, so this wait has no deadline
       const stream = await this.requests.run('events', (abortSignal) => {
         const options = {
-          filters: { type: ['container'], label: [LABELS.sandbox], event: ['die', 'oom', 'pause', 'unpause'] },
+          // Podman matches a label by its value only, and an end under its own name, `died`, which it then tells as `die`
+          filters: { type: ['container'], label: [`${LABELS.version}=${SANDBOX_VERSION}`], event: [...ACTIONS, 'died'] },
           ...(this.last ? { since: this.last } : {}), abortSignal,
         };
         // the client's types know of a number only, which has no nanoseconds
@@ -128,7 +129,8 @@ export function parseLifeEvent(line: string): { event: LifeEvent; time: string }
   const attributes = Actor?.Attributes;
   const sandboxId = attributes?.[LABELS.sandbox];
   if (typeof Action !== 'string' || !ACTIONS.has(Action) || typeof sandboxId !== 'string') return undefined;
-  const exitCode = Number(attributes?.['exitCode'] ?? attributes?.['containerExitCode'] ?? NaN);
+  // some engines tell one with every event
+  const exitCode = Action === 'die' ? Number(attributes?.['exitCode'] ?? attributes?.['containerExitCode'] ?? NaN) : NaN;
   // nanoseconds are beyond a double's precision: taken from the text
   const nanoseconds = /"timeNano":(\d+)/.exec(line)?.[1] ?? (typeof timeNano === 'number' ? String(timeNano) : '0');
   const time = `${nanoseconds.slice(0, -9) || '0'}.${nanoseconds.slice(-9).padStart(9, '0')}`;

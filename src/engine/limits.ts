@@ -3,8 +3,8 @@ import { SandboxError } from '../protocol/errors';
 import type { containerOptions } from './specification';
 
 type Asked = ReturnType<typeof containerOptions>;
-/** `EffectiveCaps` is Podman's, which lists `CapDrop` one by one. */
-type Got = ContainerInspectInfo & { EffectiveCaps?: string[] | null };
+/** `BoundingCaps` is what no process of the container can exceed, from an engine that tells it; null = none. */
+type Got = ContainerInspectInfo & { BoundingCaps?: readonly string[] | null };
 
 /**
  * Compares what was asked for with what the engine says that it made of it, before any code runs.
@@ -27,21 +27,24 @@ export function checkLimits(asked: Asked, got: Got): void {
   same('noNewPrivileges', true, securityOptions(have).some((option) => /^no-new-privileges(?:[:=]true)?$/.test(option)));
   same('seccomp', 'default', securityOptions(have).find((option) => /^seccomp[:=]unconfined$/.test(option)) ?? 'default');
   same('capabilities', 'none', capabilities(got));
-  same('mounts', '', got.Mounts.filter(({ Type }) => Type !== 'tmpfs').map(({ Destination }) => Destination).join(' '));
+  same('mounts', (want.Mounts ?? []).map(({ Source, Target, ReadOnly }) => mount(Source, Target, !ReadOnly)).join(' '),
+    got.Mounts.filter(({ Type }) => Type !== 'tmpfs').map(({ Type, Name, Source, Destination, RW }) => mount(Type === 'volume' ? Name : Source, Destination, RW)).join(' '));
   same('devices', 0, Array.isArray(have.Devices) ? have.Devices.length : 0);
   same('networks', '', Object.keys(got.NetworkSettings.Networks ?? {}).join(' '));
   for (const [name, mode] of [['pidNamespace', have.PidMode], ['ipcNamespace', have.IpcMode], ['networkNamespace', have.NetworkMode], ['utsNamespace', have.UTSMode]] as const) {
     same(name, false, /^(host|container:)/.test(mode ?? ''));
   }
-  for (const [folder, options] of Object.entries(want.Tmpfs ?? {})) {
-    const size = /size=\d+/.exec(options)?.[0];
-    same(`tmpfs ${folder}`, size, /size=\d+/.exec(have.Tmpfs?.[folder] ?? '')?.[0]);
+  for (const folder of Object.keys({ ...want.Tmpfs, ...have.Tmpfs })) {
+    const [asked, got] = [want, have].map(({ Tmpfs }) => (Tmpfs?.[folder] ?? 'none').split(',').filter((option) => /^(ro|none|size=\d+)$/.test(option)).join(' '));
+    same(`tmpfs ${folder}`, asked, got);
   }
   same('shm', want.ShmSize, have.ShmSize);
   for (const { Name, Hard } of want.Ulimits ?? []) {
     same(`ulimit ${Name}`, Hard, have.Ulimits?.find((limit) => limit.Name?.toLowerCase().replace(/^rlimit_/, '') === Name)?.Hard);
   }
 }
+
+const mount = (source = '', target: string, writable: boolean): string => `${source}:${target}:${writable ? 'rw' : 'ro'}`;
 
 const shown = (value: unknown): string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : 'none';
@@ -56,8 +59,8 @@ const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filt
 const securityOptions = (host: HostConfig): string[] => strings(host.SecurityOpt);
 
 function capabilities(got: Got): string {
-  if (Array.isArray(got.EffectiveCaps)) return got.EffectiveCaps.join(' ') || 'none';
+  if (got.BoundingCaps !== undefined) return got.BoundingCaps?.join(' ') || 'none';
   const added = strings(got.HostConfig.CapAdd);
   if (added.length > 0) return added.join(' ');
-  return strings(got.HostConfig.CapDrop).some((name) => name.toUpperCase() === 'ALL') || got.EffectiveCaps === null ? 'none' : 'the default set';
+  return strings(got.HostConfig.CapDrop).some((name) => name.toUpperCase() === 'ALL') ? 'none' : 'the default set';
 }

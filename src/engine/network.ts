@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { SandboxError } from '../protocol/errors';
-import { isMissing, isNameTaken, type Requests } from './request';
+import { despiteHalfRemoved, isMissing, isNameTaken, type Requests } from './request';
 import { LABELS, SANDBOX_VERSION } from './specification';
 
 export const NETWORK_NAME = 'sandboxed-ipython';
@@ -56,10 +56,10 @@ export class SandboxNetwork {
   }
 
   private async list(): Promise<Docker.NetworkInspectInfo[]> {
-    const found = await this.requests.run('list networks', (abortSignal) => {
+    const found = await despiteHalfRemoved(() => this.requests.run('list networks', (abortSignal) => {
       const options = { filters: { name: [NETWORK_NAME], label: [LABELS.version] }, abortSignal };
       return this.docker.listNetworks(options);
-    });
+    }));
     return found.filter(({ Name }) => Name === NETWORK_NAME).sort((a, b) => a.Created.localeCompare(b.Created) || a.Id.localeCompare(b.Id));
   }
 }

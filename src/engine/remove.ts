@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { DEADLINES, isBeingRemoved, isMissing, type Requests } from './request';
+import { DEADLINES, isBeingRemoved, isHalfRemoved, isMissing, type Requests } from './request';
 
 /** Milliseconds. */
 const LOOK_EVERY = 50;
@@ -12,18 +12,17 @@ const LOOK_EVERY = 50;
 export async function removeContainer(docker: Docker, requests: Requests, idOrName: string): Promise<void> {
   const container = docker.getContainer(idOrName);
   const giveUp = performance.now() + DEADLINES.heavy;
-  try {
-    await requests.run('remove container', (abortSignal) => container.remove({ force: true, v: true, abortSignal }), { deadline: DEADLINES.heavy });
-  } catch (error) {
-    if (isMissing(error)) return;
-    if (!isBeingRemoved(error)) throw error;
-  }
-  try {
-    while (performance.now() < giveUp) {
+  let asked = false;
+  while (performance.now() < giveUp) {
+    try {
+      if (!asked) await requests.run('remove container', (abortSignal) => container.remove({ force: true, v: true, abortSignal }), { deadline: DEADLINES.heavy });
+      asked = true;
       await requests.run('inspect removed container', (abortSignal) => container.inspect({ abortSignal } as object));
-      await sleep(LOOK_EVERY);
+    } catch (error) {
+      if (isMissing(error)) return;
+      if (!isBeingRemoved(error) && !isHalfRemoved(error)) throw error;
+      asked = isBeingRemoved(error);
     }
-  } catch (error) {
-    if (!isMissing(error)) throw error;
+    await sleep(LOOK_EVERY);
   }
 }

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
-import { redactUrls } from './redact';
+import { redact } from './redact';
 
 /** Milliseconds. An engine under load takes seconds to start or remove a container, so these only catch a stuck one. */
 export const DEADLINES = { probe: 5_000, light: 15_000, heavy: 60_000, commit: 600_000 } as const;
@@ -65,7 +66,7 @@ function engineAnswer(error: unknown): EngineAnswer | undefined {
   if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') return undefined;
   const json: unknown = 'json' in error ? error.json : undefined;
   const message = typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string' ? json.message : error.message;
-  return { statusCode: error.statusCode, reason: redactUrls(message.trim()).slice(0, 2000) };
+  return { statusCode: error.statusCode, reason: redact(message.trim()).slice(0, 2000) };
 }
 
 function asSandboxError(error: unknown, request: string, endpoint: string): SandboxError {
@@ -81,7 +82,7 @@ function asSandboxError(error: unknown, request: string, endpoint: string): Sand
       return new SandboxError('EngineDenied', { endpoint }, options);
     default: {
       const reason = error instanceof Error ? error.message : String(error);
-      return new SandboxError('EngineFailed', { endpoint, request, status: 0, reason: redactUrls(reason).slice(0, 2000) }, options);
+      return new SandboxError('EngineFailed', { endpoint, request, status: 0, reason: redact(reason).slice(0, 2000) }, options);
     }
   }
 }
@@ -102,6 +103,25 @@ export const isNotRunning = (error: unknown): boolean =>
 export const isNotConnected = (error: unknown): boolean => [403, 409, 500].some((status) => failedWith(error, status, /is not connected to (the )?network/i));
 /** The container is being removed already. */
 export const isBeingRemoved = (error: unknown): boolean => failedWith(error, 409, /already in progress/i) || failedWith(error, 500, /already in progress|is being removed/i);
+
+/** Podman forgot a container by half, which happens where its making was cancelled: until it is removed again, whatever lists containers fails. */
+export const isHalfRemoved = (error: unknown): boolean => failedWith(error, 500, /container not known|does not exist in database/i);
+
+/** Milliseconds that a half removed container may stand in the way, and between looks. */
+const HALF_REMOVED = { longest: 5_000, look: 100 } as const;
+
+/** Asks again while a half removed container, which its own remover cares for, spoils the answer. */
+export async function despiteHalfRemoved<T>(ask: () => Promise<T>): Promise<T> {
+  const giveUp = performance.now() + HALF_REMOVED.longest;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isHalfRemoved(error) || performance.now() > giveUp) throw error;
+      await sleep(HALF_REMOVED.look);
+    }
+  }
+}
 
 /** What the engine itself said, for messages; the error's code where it said nothing. */
 export function engineReason(error: unknown): string {

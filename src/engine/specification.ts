@@ -1,5 +1,5 @@
-import type { ContainerCreateOptions, HostConfig } from 'dockerode';
-import type { SandboxSpecification } from './engine';
+import type { ContainerCreateOptions, ContainerInspectInfo, HostConfig, MountSettings } from 'dockerode';
+import type { EngineCapabilities, SandboxSpecification } from './engine';
 
 const MIB = 1024 * 1024;
 
@@ -14,8 +14,14 @@ export const SANDBOX_VERSION = '1';
 export const SANDBOX_HOME = '/sandbox';
 export const QUEUE_FOLDER = '/sandbox/.interactive';
 export const RUNNER_FOLDER = '/opt/sandboxed-ipython';
+/** Where the volume of libraries is mounted; `runner/sandboxed_ipython/options.py` has the same. */
+export const LIBRARIES_FOLDER = '/opt/sandboxed-ipython-libraries';
 
 export const containerName = (sandboxId: string): string => `sandboxed-ipython-${sandboxId}`;
+
+/** The Python that runs a sandbox: the first word of its image's entrypoint. */
+export const interpreterOf = ({ Config: { Entrypoint } }: ContainerInspectInfo): string =>
+  (Array.isArray(Entrypoint) ? Entrypoint[0] : Entrypoint) ?? 'python3';
 
 /** Sizes in bytes of the writable places, and of the log in `queue`; tmpfs counts as memory, so their sum may exceed what a cell can fill. */
 export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 'memory' | 'logBudget'>): { home: number; tmp: number; shm: number; queue: number; log: number } {
@@ -30,14 +36,17 @@ export interface Placement {
   networkId: string;
   /** Cores that the engine has; asking for more is an error there. */
   engineCpus: number;
+  capabilities: Pick<EngineCapabilities, 'tmpfsCopiesUp' | 'writableFolders'>;
   created: Date;
 }
 
-/** The container of a sandbox as Docker's API wants it. Nothing of the host gets in: no mount, no environment, no device. */
-export function containerOptions(specification: SandboxSpecification, { networkId, engineCpus, created }: Placement): ContainerCreateOptions & { HostConfig: HostConfig } {
+/** The container of a sandbox as Docker's API wants it. Nothing of the host gets in: no path, no environment, no device. */
+export function containerOptions(specification: SandboxSpecification, { networkId, engineCpus, capabilities, created }: Placement): ContainerCreateOptions & { HostConfig: HostConfig } {
   const { memory, pids, uid } = specification;
   const sizes = writableSizes(specification);
-  const tmpfs = (size: number, exec: 'exec' | 'noexec'): string => `rw,${exec},nosuid,nodev,mode=1777,size=${size}`;
+  const copyUp = capabilities.tmpfsCopiesUp ? ',notmpcopyup' : '';
+  const tmpfs = (size: number, exec: 'exec' | 'noexec'): string => `rw,${exec},nosuid,nodev,mode=1777,size=${size}${copyUp}`;
+  const closed = `ro,noexec,nosuid,nodev,size=4096${copyUp}`;
   return {
     name: containerName(specification.sandboxId),
     Image: specification.image,
@@ -73,17 +82,27 @@ export function containerOptions(specification: SandboxSpecification, { networkI
       NanoCpus: nanoCpus(specification.cpus, engineCpus),
       PidsLimit: pids,
       ShmSize: sizes.shm,
-      Tmpfs: { [SANDBOX_HOME]: tmpfs(sizes.home, 'exec'), '/tmp': tmpfs(sizes.tmp, 'exec'), [QUEUE_FOLDER]: tmpfs(sizes.queue, 'noexec') },
+      Tmpfs: {
+        [SANDBOX_HOME]: tmpfs(sizes.home, 'exec'), '/tmp': tmpfs(sizes.tmp, 'exec'), [QUEUE_FOLDER]: tmpfs(sizes.queue, 'noexec'),
+        ...Object.fromEntries(capabilities.writableFolders.map((folder) => [folder, closed])),
+      },
+      Mounts: [librariesMount(specification.libraries, { readOnly: true })],
       Ulimits: [
         { Name: 'core', Soft: 0, Hard: 0 },
         { Name: 'fsize', Soft: memory, Hard: memory },
         { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
+        // above what `pids` allows; said only because an engine's own default may be more than it has itself, and then nothing starts
+        { Name: 'nproc', Soft: Math.max(4096, pids), Hard: Math.max(4096, pids) },
       ],
       NetworkMode: networkId,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
     },
   };
 }
+
+/** The volume as it is: an engine would fill an empty one with what the image has there, and take over its rights. */
+export const librariesMount = (volume: string, { readOnly }: { readOnly: boolean }): MountSettings =>
+  ({ Type: 'volume', Source: volume, Target: LIBRARIES_FOLDER, ReadOnly: readOnly, VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: '', Options: {} } } });
 
 /** Billionths of a core, as the API counts, in the engine's steps of a hundredth. */
 const nanoCpus = (asked: number, available: number): number => Math.round(Math.min(asked, available) * 100) * 10_000_000;

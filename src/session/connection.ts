@@ -57,6 +57,9 @@ export class Connection {
     return true;
   }
 
+  /** Bytes written that the engine has not taken yet. */
+  get unsent(): number { return this.#stream?.unsent ?? 0; }
+
   /** Only while something is awaited is silence a reason to ask. */
   await(something: boolean): void {
     this.#awaited = something;
@@ -157,7 +160,11 @@ export class Connection {
       } catch (error) {
         return asSandboxError(error);
       }
-      if (state === null) this.#finish(new SandboxError('SandboxGone', { reason: 'removed' }, { cause: lost }));
+      if (state === null) {
+        // some engines remove it before they tell of its end, which says more
+        await sleep(this.timing.lastWords, this.#closed.signal);
+        this.#finish(new SandboxError('SandboxGone', { reason: 'removed' }, { cause: lost }));
+      }
       else if (!state.running) this.#finish(new SandboxError('SandboxGone', { reason: 'exited', exitCode: state.exitCode ?? -1 }, { cause: lost }));
       else if (!state.paused) return lost;
       else {

@@ -7,7 +7,7 @@ import { freeUid } from './uid';
 /** Pauses before another try to remove, in milliseconds: a container left behind costs memory. */
 const REMOVAL_PAUSES = [1_000, 4_000];
 
-/** The container of one session, from the first request that creates it to its removal. */
+/** The container of one session and its volume, from the first request that creates them to their removal. */
 export class SandboxContainer {
   readonly #ending = new AbortController();
   #id: Promise<string> | undefined;
@@ -15,7 +15,7 @@ export class SandboxContainer {
 
   constructor(private readonly engine: Engine, private readonly specification: Omit<SandboxSpecification, 'uid'>, private readonly log: Log) {}
 
-  /** Its id once it runs; rejects with a SandboxError. */
+  /** Its id once it runs, however often it is asked for; rejects with a SandboxError. */
   create(): Promise<string> { return this.#id ??= this.#create(); }
 
   /** Its removal was asked for: nothing may be begun with it any more. */
@@ -32,15 +32,24 @@ export class SandboxContainer {
     return this.engine.create({ ...this.specification, uid }, this.#ending.signal);
   }
 
+  /** The volume, once nothing uses it. Never rejects. */
+  async removeLibraries(): Promise<void> {
+    await this.remove();
+    await this.#insist('libraries of', () => this.engine.removeLibraries(this.specification.libraries));
+  }
+
   async #remove(): Promise<void> {
     const id = await this.#id?.catch(() => undefined); // its creator is told why
-    if (id === undefined) return;
+    if (id !== undefined) await this.#insist('container of', () => this.engine.remove(id));
+  }
+
+  async #insist(what: string, remove: () => Promise<void>): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        await this.engine.remove(id);
+        await remove();
         return;
       } catch (error) {
-        this.log.error(`sandbox ${this.specification.sandboxId} not removed: ${asSandboxError(error).message}`);
+        this.log.error(`${what} sandbox ${this.specification.sandboxId} not removed: ${asSandboxError(error).message}`);
       }
       const pause = REMOVAL_PAUSES[attempt];
       if (pause === undefined) return;

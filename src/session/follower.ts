@@ -8,6 +8,8 @@ export interface FollowerSink {
   logged(event: SandboxEvent): void;
   /** An answer to this host alone. */
   unlogged(event: SandboxEvent): void;
+  /** Numbers of the log were passed over without a word about them: somebody has altered it. */
+  hole(): void;
   /** Something that seems to belong to this command (or to none: '') could not be read. */
   unreadable(msgId: string, reason: string): void;
 }
@@ -92,7 +94,9 @@ export class Follower {
       this.#bad('', 'a seq out of reach');
       return false;
     }
+    const hole = seq > this.#last + 1;
     this.#last = seq;
+    if (hole) this.sink.hole();
     return true;
   }
 

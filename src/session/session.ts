@@ -1,20 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import type { Engine, LifeEvent } from '../engine/engine';
+import type { Engine, LifeEvent, SandboxFile } from '../engine/engine';
+import type { InstallNetwork } from '../engine/image/install-network';
+import { librariesName } from '../engine/libraries';
 import { silentLog, type Log } from '../log';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
 import {
-  MAIN_KERNEL, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, type EventContents, type Failure, type ExecuteReply, type SandboxEvent,
+  MAIN_KERNEL, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, type CommandContents, type EventContents, type Failure, type ExecuteReply, type MimeBundle, type SandboxEvent,
 } from '../protocol/messages';
+import { completionOf } from './completion';
 import { Connection } from './connection';
 import { SandboxContainer } from './container';
 import { aborted, asSandboxError, replyOf } from './failures';
 import { Follower } from './follower';
+import { Installs, type InstallOptions } from './installs';
 import { Listeners } from './listeners';
 import type { SandboxSettings } from './settings';
 import { States } from './states';
 import { TIMING, type Timing } from './time';
-import type { CellExecution, ExecuteOptions, SandboxSession, SessionState } from './types';
+import type { CellExecution, Completion, ExecuteOptions, SandboxSession, SessionState } from './types';
 import { Work } from './work';
 
 export interface SessionOptions {
@@ -27,6 +31,12 @@ export interface SessionOptions {
   settings: SandboxSettings;
   /** Seconds that the sandbox lives without a host. */
   lease: number;
+  /** A session on the same image that has ended and kept its libraries, which this one takes over. */
+  previous?: Pick<SandboxSession, 'libraries' | 'installed'>;
+  /** How installs get to the package index, asked for when one begins. */
+  network?: () => Promise<InstallNetwork>;
+  /** Words for a cell whose install fails; default: code and parameters. */
+  explain?: (failure: SandboxError) => string;
   log?: Log;
   timing?: Timing;
 }
@@ -40,10 +50,12 @@ export class InteractiveSandboxSession implements SandboxSession {
   readonly started: Promise<void>;
 
   readonly #host = randomUUID();
+  readonly libraries: string;
   readonly #events: Listeners<SandboxEvent>;
   readonly #states: States;
   readonly #container: SandboxContainer;
   readonly #work: Work;
+  readonly #installs: Installs;
   readonly #follower: Follower;
   readonly #life: { dispose(): void };
   readonly #log: Log;
@@ -54,7 +66,10 @@ export class InteractiveSandboxSession implements SandboxSession {
   /** Set while a hello's promise of a replay is not fulfilled yet. */
   #replaying: NodeJS.Timeout | undefined;
   #outOfMemory = false;
+  /** Bytes; the setting's until it changes while the sandbox lives. */
+  #memory: number;
   #disposal: Promise<void> | undefined;
+  #libraryRemoval: Promise<void> | undefined;
 
   /** Begins to create a sandbox; an aborted `signal` before its first hello ends it as `Cancelled`. */
   static start(engine: Engine, options: SessionOptions, signal?: AbortSignal): InteractiveSandboxSession {
@@ -68,16 +83,26 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#states = new States(this.id, this.#timing.unreachable, this.#log);
     this.#work = new Work({
       send: (line) => this.#connection?.send(line) ?? false,
+      unsent: () => this.#connection?.unsent ?? 0,
       changed: () => { this.#connection?.await(this.#work.isAwaited); },
     }, this.#timing, this.#log);
     const { image, owner, notebookHint, settings, lease } = options;
+    this.#memory = settings.maxMemory;
+    this.libraries = options.previous?.libraries ?? librariesName();
     this.#container = new SandboxContainer(engine, {
-      sandboxId: this.id, owner, notebookHint, image, lease, memory: settings.maxMemory, cpus: settings.cpus, pids: settings.pids,
+      sandboxId: this.id, owner, notebookHint, image, lease, libraries: this.libraries, memory: settings.maxMemory, cpus: settings.cpus, pids: settings.pids,
       logBudget: settings.logBudget, maxOutput: settings.maxOutput, historySize: settings.historySize, pollInterval: settings.pollInterval,
     }, this.#log);
+    const { network = () => Promise.resolve({ proxies: {}, certificates: undefined }), explain = (failure) => failure.message } = options;
+    this.#installs = new Installs(engine, { containerId: () => this.#container.create(), libraries: this.libraries, network, explain }, {
+      isOpen: (msgId) => this.#work.isOpen(msgId),
+      send: async (type, content) => { await this.#work.request(type, content, { operation: 'answer', deadline: this.#timing.install }); },
+    }, this.#log);
+    this.#installs.done.push(...options.previous?.installed ?? []);
     this.#follower = new Follower({
       logged: (event) => { this.#logged(event); },
       unlogged: (event) => { this.#work.settle(event); },
+      hole: () => { this.#work.missed(); },
       unreadable: (msgId, reason) => { this.#missing(msgId, { code: 'ProtocolViolation', params: { reason } }); },
     }, this.#log, Math.min(MAX_MESSAGE_BYTES, 16 * 1024 * 1024 + 8 * settings.maxOutput));
     this.started = new Promise((resolve, reject) => { this.#settleStart = { resolve, reject }; });
@@ -92,6 +117,8 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   get state(): SessionState { return this.#states.current; }
   get settings(): SandboxSettings { return this.options.settings; }
+  get image(): string { return this.options.image; }
+  get installed(): readonly string[] { return this.#installs.done; }
 
   execute(code: string, options: ExecuteOptions = {}): CellExecution {
     const silent = options.silent ?? false;
@@ -99,37 +126,76 @@ export class InteractiveSandboxSession implements SandboxSession {
       code, silent, store_history: options.storeHistory ?? !silent, allow_stdin: options.allowStdin ?? true,
       stop_on_error: options.stopOnError ?? true, timeout: options.timeout ?? this.options.settings.timeout,
     }, { metadata: options.metadata ?? {} });
-    return this.#work.execute(message);
+    const cell = this.#work.execute(message);
+    void cell.reply.then(() => { this.#installs.ended(cell.msgId); });
+    return cell;
   }
 
-  interrupt(msgId: string): Promise<void> { return this.#work.interrupt(msgId); }
+  interrupt(msgId: string): Promise<void> {
+    this.#installs.ended(msgId);
+    return this.#work.interrupt(msgId);
+  }
+
+  async install(requirements: readonly string[], options?: InstallOptions): Promise<void> {
+    await this.started;
+    await this.#installs.install(requirements, options);
+  }
 
   reset({ files, historySize = this.options.settings.historySize }: { files: 'keep' | 'clear'; historySize?: number }): Promise<void> {
     return this.#work.reset({ files, history_size: historySize });
+  }
+
+  async setMemory(bytes: number): Promise<boolean> {
+    if (this.state.kind !== 'ready' || !this.engine.info.capabilities.update) return false;
+    try {
+      await this.engine.setMemory(await this.#container.create(), bytes);
+    } catch (error) {
+      this.#log.info(`sandbox ${this.id}: the memory limit stays, ${asSandboxError(error).message}`);
+      return false;
+    }
+    this.#memory = bytes;
+    return true;
   }
 
   async answer(request: string, value: string): Promise<void> {
     await this.#work.request('input_reply', { request, value }, { operation: 'answer', deadline: this.#timing.answer });
   }
 
-  async complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<{ matches: string[]; start: number; end: number } | null> {
-    if (this.state.kind !== 'ready') return null;
-    const asked = this.#work.request('complete_request', { code, cursor_pos: cursorPos }, { operation: 'complete', deadline: this.#timing.complete, unlogged: true, signal });
-    const reply = await asked.catch((error: unknown) => {
-      this.#log.trace(`complete: ${asSandboxError(error).message}`);
-      return null;
-    });
-    if (reply?.msg_type !== 'complete_reply' || reply.content.status !== 'ok') return null;
-    return { matches: reply.content.matches, start: reply.content.cursor_start, end: reply.content.cursor_end };
+  async complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null> {
+    const reply = await this.#ask('complete_request', { code, cursor_pos: cursorPos }, signal);
+    return reply?.msg_type === 'complete_reply' && reply.content.status === 'ok' ? completionOf(reply.content) : null;
+  }
+
+  async inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null> {
+    const reply = await this.#ask('inspect_request', { code, cursor_pos: cursorPos, detail_level: 0 }, signal);
+    return reply?.msg_type === 'inspect_reply' && reply.content.status === 'ok' && reply.content.found ? reply.content.data : null;
+  }
+
+  async putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {
+    return this.engine.putFiles(await this.#container.create(), files, signal);
   }
 
   onEvent(listener: (event: SandboxEvent) => void): { dispose(): void } { return this.#events.add(listener); }
 
   onState(listener: (state: SessionState) => void): { dispose(): void } { return this.#states.listeners.add(listener); }
 
-  dispose(): Promise<void> { return this.#disposal ??= this.#dispose(); }
+  async dispose({ keepLibraries = false }: { keepLibraries?: boolean } = {}): Promise<void> {
+    await (this.#disposal ??= this.#dispose());
+    if (!keepLibraries) await (this.#libraryRemoval ??= this.#container.removeLibraries());
+  }
 
   // ------------------------------------------------------------------------------------------------------------ start
+
+  /** What an editor asks while one types: no answer is as good as a late one. */
+  async #ask<T extends 'complete_request' | 'inspect_request'>(type: T, content: CommandContents[T], signal: AbortSignal | undefined): Promise<SandboxEvent | null> {
+    if (this.state.kind !== 'ready') return null;
+    try {
+      return await this.#work.request(type, content, { operation: 'complete', deadline: this.#timing.complete, unlogged: true, signal });
+    } catch (error) {
+      this.#log.trace(`${type}: ${asSandboxError(error).message}`);
+      return null;
+    }
+  }
 
   #connect(containerId: string): void {
     this.#startDeadline = setTimeout(() => { this.#notStarted(containerId, this.#states.trouble); }, this.#timing.start);
@@ -137,8 +203,11 @@ export class InteractiveSandboxSession implements SandboxSession {
       follow: () => command('follow_request', { ...this.#follower.place, writer: true, host: this.#host }),
       hello: (content) => { this.#hello(content); },
       decoded: (decoded) => {
+        const { after } = this.#follower.place;
         this.#follower.receive(decoded);
-        if (this.#replaying) { if (this.#follower.caughtUp) this.#attached(); else this.#replaying.refresh(); }
+        if (!this.#replaying) return;
+        if (this.#follower.caughtUp) this.#attached();
+        else if (this.#follower.place.after !== after) this.#replaying.refresh(); // a pong shows no progress
       },
       tooLong: (bytes) => { this.#follower.tooLong(bytes); },
       cut: () => { this.#cut(); },
@@ -167,7 +236,10 @@ export class InteractiveSandboxSession implements SandboxSession {
     } else if (!this.#follower.hello(content)) {
       this.#gone(new SandboxError('SandboxGone', { reason: 'restarted' }));
     } else {
-      this.#replaying = setTimeout(() => { this.#attached(); }, this.#timing.replay);
+      this.#replaying = setTimeout(() => {
+        this.#work.missed();
+        this.#attached();
+      }, this.#timing.replay);
       if (this.#follower.caughtUp) this.#attached();
     }
   }
@@ -194,7 +266,7 @@ export class InteractiveSandboxSession implements SandboxSession {
         return;
       case 'die': {
         const failure = this.#outOfMemory && event.exitCode === 137
-          ? new SandboxError('OutOfMemory', { limit: this.options.settings.maxMemory }, { setting: 'maxMemory' })
+          ? new SandboxError('OutOfMemory', { limit: this.#memory }, { setting: 'maxMemory' })
           : new SandboxError('SandboxGone', { reason: 'exited', exitCode: event.exitCode ?? -1 });
         this.#connection?.died(failure).catch((error: unknown) => { this.#gone(asSandboxError(error)); });
         return;
@@ -214,6 +286,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   #logged(event: SandboxEvent): void {
     if (!this.#work.admits(event)) return;
     if (this.state.kind !== 'disposed') this.#events.emit(event);
+    if (event.msg_type === 'install_request') this.#installs.requested(event);
     // the log was trimmed while no stream brought it: what ran then lacks output
     if (event.msg_type === 'gap') this.#missing(this.#work.oldest, { code: 'OutputLost', params: { bytes: event.content.bytes, limit: this.settings.logBudget } });
     this.#work.settle(event);
@@ -259,9 +332,9 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   /** Never rejects. */
-  #close(): Promise<void> {
+  async #close(): Promise<void> {
     this.#connection?.close();
     this.#life.dispose();
-    return this.#container.remove();
+    await Promise.all([this.#installs.close(), this.#container.remove()]);
   }
 }

@@ -15,6 +15,8 @@ export interface SandboxSettings extends InteractiveSettings {
   logBudget: number;
   /** Output of one cell. */
   maxOutput: number;
+  /** Whether the notebook's folder is copied into its sandbox. */
+  files: 'copy' | 'none';
 }
 export type SettingName = keyof SandboxSettings;
 /** As the configuration gives them; what is undefined has its default. */
@@ -55,6 +57,7 @@ const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
   pids: numeric(512, 64, 32_768, { whole: true }),
   logBudget: size(64 * MB, MB, 4 * GB),
   maxOutput: size(10 * MB, 64 * 2 ** 10, 200 * MB),
+  files: { fallback: 'copy', allowed: '"copy" or "none"', parse: (raw) => raw === 'copy' || raw === 'none' ? raw : undefined },
   image: {
     fallback: 'python:3.13-slim', allowed: 'the reference of an image, such as python:3.13-slim',
     parse: (raw) => typeof raw === 'string' && isImageReference(raw.trim()) ? raw.trim() : undefined,
@@ -69,6 +72,7 @@ const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
   },
 };
 
+export const SETTING_NAMES = Object.keys(RULES) as SettingName[];
 export const DEFAULT_SETTINGS: SandboxSettings = parseSettings({});
 
 /** The settings, or a SandboxError `SettingInvalid` that names the setting, its value and what is allowed. */
@@ -77,7 +81,7 @@ export function parseSettings(raw: RawSettings): SandboxSettings {
   const logBudget = parsed('logBudget');
   return {
     timeout: parsed('timeout'), maxMemory: parsed('maxMemory'), historySize: parsed('historySize'), pollInterval: parsed('pollInterval'), image: parsed('image'),
-    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), logBudget,
+    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), files: parsed('files'), logBudget,
     maxOutput: Math.min(parsed('maxOutput'), logBudget), // what the log cannot hold, no window could show again
   };
 }
@@ -91,10 +95,13 @@ export function parseSetting<Name extends SettingName>(name: Name, raw: unknown)
 }
 
 /** Which of two values of a setting confines more. `timeout` 0 is no limit at all. */
-const TIGHTER: { [Name in 'timeout' | 'maxMemory' | 'pollInterval' | 'logBudget' | 'maxOutput' | 'cpus' | 'pids']: (a: number, b: number) => number } = {
+const TIGHTER: {
+  [Name in Exclude<SettingName, 'historySize' | 'image' | 'packages'>]: (a: SandboxSettings[Name], b: SandboxSettings[Name]) => SandboxSettings[Name]
+} = {
   timeout: (a, b) => Math.min(a || Infinity, b || Infinity) === Infinity ? 0 : Math.min(a || Infinity, b || Infinity),
   maxMemory: Math.min, logBudget: Math.min, maxOutput: Math.min, cpus: Math.min, pids: Math.min,
   pollInterval: Math.max, // a shorter one costs more CPU
+  files: (a, b) => a === 'none' ? a : b,
 };
 export type Tightenable = keyof typeof TIGHTER;
 
@@ -102,7 +109,7 @@ export type Tightenable = keyof typeof TIGHTER;
  * What holds when a workspace names a value too: it may tighten what the user has, never widen it. `userValue` is the
  * user's own or the default; VS Code merges the two without such a rule. Either may be invalid on its own.
  */
-export function clampToUser(name: Tightenable, workspaceValue: unknown, userValue: unknown): number {
+export function clampToUser<Name extends Tightenable>(name: Name, workspaceValue: unknown, userValue: unknown): SandboxSettings[Name] {
   const user = parseSetting(name, userValue);
   return workspaceValue === undefined ? user : TIGHTER[name](parseSetting(name, workspaceValue), user);
 }

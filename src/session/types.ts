@@ -1,5 +1,7 @@
-import type { CellMetadata, ExecuteReply, SandboxEvent } from '../protocol/messages';
+import type { CellMetadata, ExecuteReply, MimeBundle, SandboxEvent } from '../protocol/messages';
+import type { InstallOptions } from './installs';
 import type { SandboxError } from '../protocol/errors';
+import type { SandboxFile } from '../engine/engine';
 
 /** Names as in the field's Python counterpart; `settings.ts` has their ranges. */
 export interface InteractiveSettings {
@@ -41,23 +43,53 @@ export type SessionState =
   | { kind: 'starting' } | { kind: 'ready' } | { kind: 'unreachable'; failure: SandboxError }
   | { kind: 'gone'; failure: SandboxError } | { kind: 'disposed' };
 
+/** Names that fit, and the characters `start`..`end` of the code that each would replace. */
+export interface Completion {
+  matches: {
+    text: string;
+    /** jedi's word: `function`, `module`, `instance` …; empty = not known. */
+    type: string;
+  }[];
+  start: number;
+  end: number;
+}
+
 /** What the notebook room may ask of a session; `InteractiveSandboxSession` in `session.ts` implements it. */
 export interface SandboxSession {
   readonly id: string;
   readonly state: SessionState;
+  /** The derived image, and the volume of the libraries that are installed on top of it. */
+  readonly image: string;
+  readonly libraries: string;
+  /** Requirements that cells or the user installed into them. */
+  readonly installed: readonly string[];
   /** Sends the cell at once; the supervisor queues. */
   execute(code: string, options?: ExecuteOptions): CellExecution;
   /** One press: interrupts (third press kills) if `msgId` runs, aborts it if it is queued, else does nothing. Resolves when obeyed; rejects with a SandboxError at its deadline. */
   interrupt(msgId: string): Promise<void>;
   /** A fresh kernel. Ends running and queued cells first (their replies settle as `aborted`). */
   reset(options: { files: 'keep' | 'clear'; historySize?: number }): Promise<void>;
+  /**
+   * Changes the memory limit (bytes) of the running sandbox. False: its engine cannot, or more is in use; nothing has changed then,
+   * and only a new sandbox can have it.
+   */
+  setMemory(bytes: number): Promise<boolean>;
   /** Answers an `input_request` event. */
   answer(request: string, value: string): Promise<void>;
-  /** Null when the kernel is busy or the deadline passed. */
-  complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<{ matches: string[]; start: number; end: number } | null>;
+  /** Positions count Unicode characters, as Jupyter's do. Null when the kernel is busy or the deadline passed. */
+  complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null>;
+  /** What the kernel knows of the name at a position. Null when it knows nothing, is busy, or the deadline passed. */
+  inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null>;
+  /** See `Engine.putFiles`. */
+  putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>>;
+  /** Installs into the sandbox's libraries; the kernel imports them at once. Rejects with a SandboxError. */
+  install(requirements: readonly string[], options?: InstallOptions): Promise<void>;
   /** Every logged event in the order of the log, validated, assembled, each once; listener errors are logged, not thrown. */
   onEvent(listener: (event: SandboxEvent) => void): { dispose(): void };
   onState(listener: (state: SessionState) => void): { dispose(): void };
-  /** Ends the sandbox: container removed. Never rejects, can be called at any moment and twice. */
-  dispose(): Promise<void>;
+  /**
+   * Ends the sandbox: container removed, and its libraries unless another session takes them over.
+   * Never rejects, can be called at any moment and again.
+   */
+  dispose(options?: { keepLibraries?: boolean }): Promise<void>;
 }

@@ -10,11 +10,20 @@ import type { Timing } from './time';
 import type { CellExecution } from './types';
 
 const TOO_LONG = replyOf({ code: 'ProtocolViolation', params: { reason: 'the cell is too long', limit: MAX_COMMAND_BYTES } });
+/** Commands to which the sandbox says nothing else. */
+const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>(['input_reply', 'install_output', 'install_reply']);
 const LOST_REPLY = replyOf({ code: 'ProtocolViolation', params: { reason: 'the reply was lost' } });
+
+/** Milliseconds from a gap to the question what was in it. */
+const ASK_AGAIN = 100;
+/** Bytes on the stream over which nothing is asked again: a sandbox that makes gaps and reads nothing must not fill our memory. */
+const MOST_UNSENT = 1024 * 1024;
 
 export interface WorkSink {
   /** Puts a line on the stream; false: there is none. */
   send(line: string): boolean;
+  /** Bytes on the stream that the sandbox has not taken yet. */
+  unsent(): number;
   /** Something may have begun to be awaited, or nothing is any more. */
   changed(): void;
 }
@@ -27,8 +36,9 @@ export class Work {
   /** Why nothing can be asked any more. */
   #over: { reply: ExecuteReply; failure: SandboxError } | undefined;
   #gapSeen = false;
+  #asking: NodeJS.Timeout | undefined;
   /** Replies that count if the log brings no better one. */
-  readonly #later = new Set<NodeJS.Timeout>();
+  readonly #later = new Map<string, { timer: NodeJS.Timeout; reply: ExecuteReply }>();
 
   constructor(private readonly sink: WorkSink, private readonly timing: Timing, private readonly log: Log) {
     this.#outbox = new Outbox((line) => { sink.send(line); });
@@ -93,8 +103,8 @@ export class Work {
 
   /** First look at an event of the log. False: it comes from an older kernel than the cell that it names. */
   admits(event: SandboxEvent): boolean {
-    for (const timer of this.#later) timer.refresh();
-    if (event.msg_type === 'gap') this.#gap();
+    for (const { timer } of this.#later.values()) timer.refresh();
+    if (event.msg_type === 'gap') this.missed();
     if (!this.#cells.admits(event)) {
       this.log.debug(`an event of kernel ${event.gen} came too late: ${event.msg_type}`);
       return false;
@@ -102,6 +112,20 @@ export class Work {
     const msgId = event.parent_header.msg_id;
     if (msgId !== '') this.#outbox.accepted(msgId); // whatever speaks of a command shows that it was accepted
     return true;
+  }
+
+  isOpen(msgId: string): boolean { return this.#cells.isOpen(msgId); }
+
+  /** The log lacks something: replies may have been in it. */
+  missed(): void {
+    this.#gapSeen = true;
+    // not at each: a sandbox that alters its log may make many
+    this.#asking ??= setTimeout(() => {
+      this.#asking = undefined;
+      if (!this.#gapSeen || !this.#outbox.isOpen) return;
+      if (this.sink.unsent() > MOST_UNSENT) this.missed();
+      else this.#askAgain();
+    }, ASK_AGAIN).unref();
   }
 
   /** The open cell that was sent first, the one that runs; empty if there is none. */
@@ -126,7 +150,7 @@ export class Work {
         return;
       case 'accepted':
         this.#outbox.accepted(msgId);
-        if (event.content.msg_type === 'input_reply') this.#requests.answer(event);
+        if (ANSWERED_BY_ACCEPTED.has(event.content.msg_type)) this.#requests.answer(event);
         return;
       case 'interrupt_reply': case 'reset_reply': case 'complete_reply': case 'inspect_reply':
         this.#requests.answer(event);
@@ -141,6 +165,9 @@ export class Work {
   /** Settles everything now and whatever is asked from now on. */
   end(reply: ExecuteReply, failure: SandboxError): void {
     this.#over = { reply, failure };
+    clearTimeout(this.#asking);
+    for (const { timer } of this.#later.values()) clearTimeout(timer);
+    this.#later.clear();
     this.#outbox.clear();
     this.#cells.settleAll(reply);
     this.#requests.failAll(failure);
@@ -155,18 +182,18 @@ export class Work {
   }
 
   #settleLater(msgId: string, reply: ExecuteReply): void {
+    const known = this.#later.get(msgId);
+    // one a cell, and none for what is not open; a reply that was told is better than the word that it was lost
+    if (!this.#cells.isOpen(msgId) || (known !== undefined && reply === LOST_REPLY)) return;
+    clearTimeout(known?.timer);
     const timer = setTimeout(() => {
-      this.#later.delete(timer);
+      this.#later.delete(msgId);
       this.#cells.settle(msgId, reply);
       this.sink.changed();
     }, this.timing.lostReply).unref();
-    this.#later.add(timer);
+    this.#later.set(msgId, { timer, reply });
   }
 
-  #gap(): void {
-    this.#gapSeen = true;
-    if (this.#outbox.isOpen) this.#askAgain();
-  }
 
   /** Replies may have been in a gap of the log: the supervisor says again what it knows of an id. */
   #askAgain(): void {

@@ -5,8 +5,9 @@ import { join, resolve } from 'node:path';
 import Docker from 'dockerode';
 import { connectEngine } from '../../src/engine/connect';
 import type { Engine, ImageRequest, SandboxSpecification } from '../../src/engine/engine';
+import { librariesName } from '../../src/engine/libraries';
 import { execStream } from '../../src/engine/exec-stream';
-import { machineCertificates } from '../../src/engine/image/certificates';
+import { installNetwork } from '../../src/engine/image/install-network';
 import { silentProgress } from '../../src/engine/progress';
 
 export const BASE = process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? 'sandboxed-ipython-base:bookworm';
@@ -21,14 +22,24 @@ export const connect = (env: Readonly<Record<string, string | undefined>> = proc
 export const docker = new Docker(process.env['DOCKER_HOST'] ? {} : { socketPath: '/var/run/docker.sock' });
 
 export const imageRequest = async (change: Partial<ImageRequest> = {}): Promise<ImageRequest> =>
-  ({ base: BASE, packages: [], runnerFolder: RUNNER, caBundle: await machineCertificates(process.env), ...change });
+  ({ base: BASE, packages: [], runnerFolder: RUNNER, network: await installNetwork(process.env), ...change });
 
 export const usualImage = async (engine: Engine): Promise<string> => engine.ensureImage(await imageRequest(), silentProgress);
 
+/** Volumes of sandboxes that were made past a session. */
+const volumes: string[] = [];
+after(async () => { for (const name of volumes.splice(0)) await docker.getVolume(name).remove().catch(() => undefined); });
+
 export const specification = (image: string, change: Partial<SandboxSpecification> = {}): SandboxSpecification => ({
-  sandboxId: `test-${randomUUID()}`, owner: 'engine-tests', notebookHint: 'file:///notebook.ipynb', image, uid: 20_000 + Math.floor(Math.random() * 40_000),
+  libraries: newVolume(), sandboxId: `test-${randomUUID()}`, owner: 'engine-tests', notebookHint: 'file:///notebook.ipynb', image, uid: 20_000 + Math.floor(Math.random() * 40_000),
   memory: 512 * MIB, cpus: 1, pids: 128, logBudget: 64 * MIB, maxOutput: MIB, historySize: 100, pollInterval: 0.1, lease: 120, ...change,
 });
+
+export function newVolume(): string {
+  const name = librariesName();
+  volumes.push(name);
+  return name;
+}
 
 /** A copy of the runner with some files replaced, in a folder of its own. */
 export async function runnerWith(files: Readonly<Record<string, string>>): Promise<{ folder: string; remove(): Promise<void> }> {
@@ -57,7 +68,8 @@ export async function until(what: string, condition: () => Promise<boolean> | bo
 }
 
 export const containerExists = async (idOrName: string): Promise<boolean> =>
-  docker.getContainer(idOrName).inspect().then(() => true, (error: { statusCode?: number }) => {
+  docker.getContainer(idOrName).inspect().then(() => true, (error: { statusCode?: number; message?: string }) => {
     if (error.statusCode === 404) return false;
+    if (/container not known|does not exist in database/.test(error.message ?? '')) return true; // half of it, on Podman
     throw new Error('inspect failed', { cause: error });
   });

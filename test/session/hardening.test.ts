@@ -83,6 +83,7 @@ print(json.dumps({target: answers(target) for target in ${JSON.stringify(targets
 
 describe('a sandbox', () => {
   let engine: Engine;
+  let isPodman: boolean;
   let image: string;
   let sandbox: string;
   let control: string;
@@ -106,6 +107,7 @@ describe('a sandbox', () => {
   before(async function () {
     this.timeout(180_000);
     engine = await connect();
+    isPodman = engine.info.product === 'podman';
     image = await usualImage(engine);
     sandbox = await engine.create(specification(image, { uid: UID, memory: MEMORY, pids: PIDS }));
     network = NETWORK_NAME;
@@ -131,7 +133,8 @@ describe('a sandbox', () => {
     assert.deepEqual(inside.capabilities, ['0000000000000000']);
     assert.deepEqual([inside.no_new_privileges, inside.seccomp], ['1', '2']);
     assert.notDeepEqual(outside.capabilities, ['0000000000000000']);
-    for (const attempt of [inside.setuid, inside.mount, inside.user_namespace]) assert.equal(attempt, 'Operation not permitted');
+    // Podman's seccomp profile lets everyone make user namespaces
+    for (const attempt of [inside.setuid, inside.mount, ...(isPodman ? [] : [inside.user_namespace])]) assert.equal(attempt, 'Operation not permitted');
     assert.match(inside.sysctl, /Read-only file system|Permission denied/);
     assert.equal(outside.setuid, 'done');
   });
@@ -146,8 +149,15 @@ describe('a sandbox', () => {
     assert.deepEqual(inside.sizes, { '/sandbox': MEMORY / 2, '/tmp': MEMORY / 4, '/dev/shm': MEMORY / 4, [queue]: 80 * MIB });
   });
 
-  it('has no path of the host but the three files that every engine makes', () => {
-    assert.deepEqual(inside.from_disk.filter((path) => !['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'].includes(path)), []);
+  it('has no path of the host but the few files that every engine makes, and a volume of its own for libraries', async () => {
+    const made = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', ...(isPodman ? ['/etc/passwd', '/etc/group'] : [])];
+    assert.deepEqual(inside.from_disk.filter((path) => !made.includes(path)), ['/opt/sandboxed-ipython-libraries']);
+    if (isPodman) {
+      // the image's own, and a line for the sandbox's user
+      const lines = async (id: string): Promise<string[]> => (await python(id, 'print(open("/etc/passwd").read() + open("/etc/group").read())')).trim().split(/\n+/);
+      const ofImage = await lines(control);
+      assert.deepEqual((await lines(sandbox)).filter((line) => !ofImage.includes(line)).map((line) => line.split(':')[0]), [String(UID), String(UID)]);
+    }
     assert.deepEqual(inside.engine_socket, []);
   });
 

@@ -159,7 +159,10 @@ describe('a session with a real sandbox', () => {
 
   it('completes names of the idle kernel, and says null while it is busy', async () => {
     await sandbox.run('a_long_name = 1');
-    assert.ok((await sandbox.session.complete('a_long', 6))?.matches.some((match) => match.includes('a_long_name')));
+    assert.ok((await sandbox.session.complete('a_long', 6))?.matches.some(({ text, type }) => text === 'a_long_name' && type === 'instance'));
+    const inspected = await sandbox.session.inspect('print(', 3);
+    assert.match(JSON.stringify(inspected?.['text/plain']), /Prints? the values/);
+    assert.equal(await sandbox.session.inspect('no_such_name', 3), null);
     const { msgId, reply } = sandbox.session.execute('import time; print("go"); time.sleep(1)');
     await sandbox.printed(msgId, 'go');
     assert.equal(await sandbox.session.complete('a_long', 6), null);
@@ -182,6 +185,17 @@ describe('a session with a real sandbox', () => {
     assert.ok(cell.text().length <= 10 * 2 ** 20);
     assert.ok(Number(notice.params['bytes']) >= 189 * 2 ** 20, String(notice.params['bytes']));
     assert.ok(process.memoryUsage().rss - before < 200 * 2 ** 20, `${(process.memoryUsage().rss - before) / 2 ** 20} MB more`);
+  });
+
+  it('attaches again when a cell kills the relay, and misses nothing', async () => {
+    const cell = await sandbox.run(`
+import os, signal, time
+for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
+    try:
+        if b"relay.py" in open(f"/proc/{pid}/cmdline", "rb").read(): os.kill(pid, signal.SIGKILL)
+    except OSError: pass
+for i in range(20): print(i); time.sleep(0.05)`);
+    assert.equal(cell.text(), Array.from({ length: 20 }, (_, i) => `${i}\n`).join(''));
   });
 
   it('runs what something else drops into the queue, with a result beside it', async () => {
@@ -227,17 +241,6 @@ f.close()`);
       assert.deepEqual([next.text().length, next.result], [1001, '2'], folder);
       await sandbox.run(`import os; os.path.exists("${folder}/fill") and os.remove("${folder}/fill")`);
     }
-  });
-
-  it('attaches again when a cell kills the relay, and misses nothing', async () => {
-    const cell = await sandbox.run(`
-import os, signal, time
-for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
-    try:
-        if b"relay.py" in open(f"/proc/{pid}/cmdline", "rb").read(): os.kill(pid, signal.SIGKILL)
-    except OSError: pass
-for i in range(20): print(i); time.sleep(0.05)`);
-    assert.equal(cell.text(), Array.from({ length: 20 }, (_, i) => `${i}\n`).join(''));
   });
 
   it('is isolated from a second one: its own state, its own uid', async () => {

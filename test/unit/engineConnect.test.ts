@@ -48,7 +48,7 @@ describe('connecting to an engine', () => {
   const json = (body: object): RequestListener => (_request, response) => { response.setHeader('Content-Type', 'application/json').end(JSON.stringify(body)); };
 
   it('says that there is none where the socket is missing', async () => {
-    assert.deepEqual((await failure(options(), 'EngineNotFound')).params, { tried: `unix://${socketPath}`, reason: 'ENOENT' });
+    assert.deepEqual((await failure(options(), 'EngineNotFound')).params, { tried: `unix://${socketPath}`, by: 'DOCKER_HOST', reason: 'ENOENT' });
   });
 
   it('says that there is none where the socket is left over', async () => {
@@ -113,16 +113,16 @@ describe('connecting to an engine', () => {
   it('goes on to the next socket, whatever the first one does', async () => {
     await answering(json({ ApiVersion: '1.41', Version: '20.10' }));
     const missing = { socketPath: join(folder, 'missing.sock'), label: 'missing' };
-    const engine = await connectToFirst([missing, { socketPath, label: 'there' }], { env: {} });
+    const engine = await connectToFirst([missing, { socketPath, label: 'there' }]);
     assert.equal(engine.info.endpoint, 'there');
     engine.dispose();
   });
 
   it('names all that was tried, and of several failures tells the one that says most', async () => {
     const missing = ['a', 'b'].map((name) => ({ socketPath: join(folder, name), label: name }));
-    await assert.rejects(connectToFirst(missing, { env: {} }), (error) => isSandboxError(error, 'EngineNotFound') && error.params['tried'] === 'a, b');
+    await assert.rejects(connectToFirst(missing), (error) => isSandboxError(error, 'EngineNotFound') && error.params['tried'] === 'a, b');
     await answering(json({ ApiVersion: '1.2', Version: '1' }));
-    await assert.rejects(connectToFirst([...missing, { socketPath, label: 'old' }], { env: {} }), (error) => isSandboxError(error, 'EngineTooOld'));
+    await assert.rejects(connectToFirst([...missing, { socketPath, label: 'old' }]), (error) => isSandboxError(error, 'EngineTooOld'));
   });
 
   it('says that the user may not use it, and not that there is none', async () => {

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
-import { certificateFiles, machineCertificates, proxyEnvironment } from '../../src/engine/image/certificates';
+import { certificateFiles, machineCertificates, settingsCertificates } from '../../src/engine/image/certificates';
+import { silentLog } from '../../src/log';
+import { isSandboxError } from '../../src/protocol/errors';
 import { Layers, splitReference } from '../../src/engine/image/base-image';
-import { pipProgress, pipReason } from '../../src/engine/image/pip-output';
+import { networkTrouble, pipProgress, pipReason } from '../../src/engine/image/pip-output';
+import { parseProxy, proxyEnvironment, shownProxy } from '../../src/engine/image/proxy';
 import { readRunner, tarOf } from '../../src/engine/image/runner-files';
 import { kernelTag, packagesTag } from '../../src/engine/image/tags';
 import { parseLifeEvent } from '../../src/engine/life-events';
-import { redactUrls } from '../../src/engine/redact';
+import { redact } from '../../src/engine/redact';
 
 describe('pip\'s output', () => {
   it('becomes progress that names the package', () => {
@@ -38,6 +41,13 @@ describe('pip\'s output', () => {
     assert.match(reason, /^Could not fetch URL https:\/\/\*\*\*@mirror.example.*certificate No matching distribution found for six$/);
   });
 
+  it('tells what stood in the way to the index, so that the right setting is named', () => {
+    assert.equal(networkTrouble('after connection broken by \'SSLError(SSLCertVerificationError(1, \'[SSL: CERTIFICATE_VERIFY_FAILED]\'))\''), 'certificate');
+    assert.equal(networkTrouble('broken by \'ProxyError(\'Cannot connect to proxy.\', OSError(\'Tunnel connection failed: 407 Proxy Authentication Required\'))\''), 'proxy');
+    assert.equal(networkTrouble('connection broken by \'NewConnectionError(\'Failed to establish a new connection: [Errno -3] Temporary failure in name resolution\')\''), 'network');
+    assert.equal(networkTrouble('Could not find a version that satisfies the requirement proxy-tools No matching distribution found for proxy-tools'), undefined);
+  });
+
   it('gives the last words of a pip that died', () => {
     assert.equal(pipReason('Traceback\n  File x\nMemoryError\n'), 'File x MemoryError');
     assert.equal(pipReason(''), 'pip said nothing');
@@ -47,7 +57,16 @@ describe('pip\'s output', () => {
 describe('what the machine lends to pip', () => {
   it('is the certificate file that its environment names', async () => {
     assert.deepEqual(certificateFiles({ PIP_CERT: '', SSL_CERT_FILE: '/a.pem', NODE_EXTRA_CA_CERTS: '/b.pem' }), ['/a.pem', '/b.pem']);
-    assert.equal(await machineCertificates({ SSL_CERT_FILE: '/does/not/exist.pem', NODE_EXTRA_CA_CERTS: __filename }), await readFile(__filename, 'utf8'));
+    const folder = await mkdtemp(join(tmpdir(), 'certificates-'));
+    const [empty, file] = [join(folder, 'empty.pem'), join(folder, 'company.pem')];
+    await writeFile(empty, 'none');
+    await writeFile(file, '-----BEGIN CERTIFICATE-----');
+    try {
+      assert.equal(await machineCertificates({ PIP_CERT: '/does/not/exist.pem', SSL_CERT_FILE: empty, NODE_EXTRA_CA_CERTS: file }), '-----BEGIN CERTIFICATE-----');
+      await assert.rejects(settingsCertificates(empty), (error) => isSandboxError(error, 'SettingInvalid') && error.setting === 'caBundle');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
     assert.equal(await machineCertificates({ SSL_CERT_FILE: '/does/not/exist.pem' }), undefined);
   });
 
@@ -57,9 +76,47 @@ describe('what the machine lends to pip', () => {
     });
   });
 
+  it('is the proxy of the setting before that of VS Code before the environment\'s', () => {
+    const env = { HTTPS_PROXY: 'http://env:1', ALL_PROXY: 'http://all:1', no_proxy: 'intern' };
+    const both = (proxy: string, none: string) => ({ HTTP_PROXY: proxy, http_proxy: proxy, HTTPS_PROXY: proxy, https_proxy: proxy, NO_PROXY: none, no_proxy: none });
+    const set = (proxy: string, editorProxy: string, editorNoProxy: string[] = []) => proxyEnvironment(env, { proxy, editorProxy, editorNoProxy });
+    assert.deepEqual(set('http://mine:1', 'http://editor:1'), both('http://mine:1', 'intern'));
+    assert.deepEqual(set('', 'http://editor:1', ['a', '.b']), both('http://editor:1', 'a,.b'));
+    assert.deepEqual(set('', ''), { HTTPS_PROXY: 'http://env:1', https_proxy: 'http://env:1', ALL_PROXY: 'http://all:1', all_proxy: 'http://all:1', NO_PROXY: 'intern', no_proxy: 'intern' });
+    assert.deepEqual(set('none', 'http://editor:1'), {});
+    assert.deepEqual(proxyEnvironment({ PIP_PROXY: 'pip:8080', HTTPS_PROXY: 'http://env:1' }), { HTTP_PROXY: 'http://pip:8080', http_proxy: 'http://pip:8080', HTTPS_PROXY: 'http://pip:8080', https_proxy: 'http://pip:8080' });
+  });
+
+  it('is no proxy that pip cannot use; the log says which, without its password', () => {
+    const said: string[] = [];
+    const log = { ...silentLog, warn: (message: string) => said.push(message) };
+    assert.deepEqual(proxyEnvironment({ ALL_PROXY: 'socks5://ada:socks-secret@p:1' }, { proxy: '', editorProxy: 'socks://q:1', editorNoProxy: [] }, log), {});
+    assert.deepEqual(said, ['http.proxy', 'ALL_PROXY'].map((from, i) => `the proxy that ${from} names is left out, as pip cannot use it: ${['socks://q:1', 'socks5://***@p:1'][i]}`));
+  });
+
+  it('is refused as a setting if it is no address of a proxy, without its password', () => {
+    for (const [proxy, shown] of [
+      ['socks5://ada:s3cret@p:1', 'socks5://***@p:1'], ['ada:s3cret@p:1', '***@p:1'], ['http://ada:s3cret#1@p:1', 'http://***@p:1'], ['http://ada:s3cret', 'http://…'],
+      ['http://p:1/path', 'http://…'], ['nonsense', 'nonsense'],
+    ] as const) {
+      assert.throws(() => proxyEnvironment({}, { proxy, editorProxy: '', editorNoProxy: [] }), (error) =>
+        isSandboxError(error, 'SettingInvalid') && error.params['value'] === shown && error.setting === 'proxy' && !error.message.includes('s3cret'));
+    }
+    assert.equal(shownProxy('http://[::1]:3128'), 'http://[::1]:3128');
+  });
+
+  it('has a password that is hidden in every spelling once it is known', () => {
+    assert.equal(parseProxy(' http://ada:p@ss wörd@p:3128/ '), undefined);
+    assert.equal(parseProxy('http://ada:p@ss%20wörd@p:3128/'), 'http://ada:p%40ss%20w%C3%B6rd@p:3128');
+    const header = Buffer.from('ada:p@ss wörd').toString('base64');
+    assert.equal(redact(`p@ss wörd, p%40ss%20w%C3%B6rd, p@ss%20wörd, Basic ${header}`), '***, ***, ***, Basic ***');
+    assert.equal(parseProxy('https://only-a-token@p'), 'https://only-a-token@p');
+    assert.equal(redact('407 for only-a-token'), '407 for ***');
+  });
+
   it('is redacted wherever it is shown', () => {
-    assert.equal(redactUrls('see https://ada:p%40ss@host/x and http://token@h:1'), 'see https://***@host/x and http://***@h:1');
-    assert.equal(redactUrls('mail ada@example.org, https://host/@scope'), 'mail ada@example.org, https://host/@scope');
+    assert.equal(redact('see https://ada:p%40ss@host/x and http://token@h:1'), 'see https://***@host/x and http://***@h:1');
+    assert.equal(redact('mail ada@example.org, https://host/@scope'), 'mail ada@example.org, https://host/@scope');
   });
 });
 
@@ -134,6 +191,7 @@ describe('an event of the engine', () => {
       event: { sandboxId: 's1', action: 'die', exitCode: 137 }, time: '1700000000.123456789',
     });
     assert.equal(parseLifeEvent(line({ 'sandboxed-ipython.sandbox': 's1' }, 'pause'))?.event.exitCode, null);
+    assert.equal(parseLifeEvent(line({ 'sandboxed-ipython.sandbox': 's1', containerExitCode: '0' }, 'pause'))?.event.exitCode, null);
   });
 
   it('is none if it is anything else', () => {

@@ -9,9 +9,9 @@ const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 const specification: SandboxSpecification = {
   sandboxId: 'abc', owner: 'me', notebookHint: 'file:///n.ipynb', image: 'image:1', uid: 20_123, memory: GIB, cpus: 2, pids: 512,
-  logBudget: 64 * MIB, maxOutput: 10 * MIB, historySize: 1000, pollInterval: 0.1, lease: 1800,
+  logBudget: 64 * MIB, maxOutput: 10 * MIB, historySize: 1000, pollInterval: 0.1, lease: 1800, libraries: 'volume-1',
 };
-const options = containerOptions(specification, { networkId: 'n1', engineCpus: 8, created: new Date(0) });
+const options = containerOptions(specification, { networkId: 'n1', engineCpus: 8, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date(0) });
 
 describe('the specification of a sandbox', () => {
   it('is a user of its own without capabilities, new privileges or a writable root', () => {
@@ -28,7 +28,7 @@ describe('the specification of a sandbox', () => {
   });
 
   it('asks for no more cores than the engine has', () => {
-    assert.equal(containerOptions({ ...specification, cpus: 4 }, { networkId: 'n', engineCpus: 1.5, created: new Date() }).HostConfig.NanoCpus, 1.5e9);
+    assert.equal(containerOptions({ ...specification, cpus: 4 }, { networkId: 'n', engineCpus: 1.5, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date() }).HostConfig.NanoCpus, 1.5e9);
   });
 
   it('writes to sized tmpfs only, the queue to one of its own', () => {
@@ -40,13 +40,26 @@ describe('the specification of a sandbox', () => {
     assert.equal(options.HostConfig.ShmSize, GIB / 4);
   });
 
+  it('closes what an engine would make writable by itself, and takes nothing of the image into a tmpfs', () => {
+    const { Tmpfs = {} } = containerOptions(specification, { networkId: 'n', engineCpus: 8, capabilities: { tmpfsCopiesUp: true, writableFolders: ['/run'] }, created: new Date() }).HostConfig;
+    assert.equal(Tmpfs['/run'], 'ro,noexec,nosuid,nodev,size=4096,notmpcopyup');
+    for (const tmpfs of Object.values(Tmpfs)) assert.match(tmpfs, /,size=\d+,notmpcopyup$/);
+  });
+
   it('keeps the log to an eighth of a small memory, with room beside it for commands and results', () => {
     const { log, queue } = writableSizes({ memory: 256 * MIB, logBudget: 64 * MIB });
     assert.deepEqual({ log, queue }, { log: 32 * MIB, queue: 48 * MIB });
   });
 
-  it('takes no mount, no port and no environment from the host', () => {
-    for (const name of ['Binds', 'Mounts', 'VolumesFrom', 'Devices', 'PortBindings']) assert.ok(!(name in options.HostConfig), name);
+  it('has its libraries on a volume that it can only read and that no image fills', () => {
+    const [volume, ...others] = options.HostConfig.Mounts ?? [];
+    assert.deepEqual(others, []);
+    const { Type, Source, Target, ReadOnly, VolumeOptions } = volume ?? assert.fail();
+    assert.deepEqual([Type, Source, Target, ReadOnly, VolumeOptions?.NoCopy], ['volume', 'volume-1', '/opt/sandboxed-ipython-libraries', true, true]);
+  });
+
+  it('takes no path, no port and no environment from the host', () => {
+    for (const name of ['Binds', 'VolumesFrom', 'Devices', 'PortBindings']) assert.ok(!(name in options.HostConfig), name);
     assert.deepEqual(options.Env?.map((entry) => entry.split('=')[0]), ['HOME', 'USER', 'LOGNAME', 'LANG', 'MPLBACKEND']);
   });
 
@@ -64,9 +77,11 @@ describe('the specification of a sandbox', () => {
   });
 });
 
+const LIBRARIES = { Type: 'volume' as const, Name: 'volume-1', Source: '/volumes/volume-1', Destination: '/opt/sandboxed-ipython-libraries', Mode: 'z', RW: false, Propagation: '' };
+
 /** What an engine that obeyed would answer. */
 function answer(change: (info: ContainerInspectInfo) => void = () => undefined): ContainerInspectInfo {
-  const info = structuredClone({ Config: { User: options.User }, HostConfig: options.HostConfig, Mounts: [], NetworkSettings: { Networks: {} } }) as unknown as ContainerInspectInfo;
+  const info = structuredClone({ Config: { User: options.User }, HostConfig: options.HostConfig, Mounts: [LIBRARIES], NetworkSettings: { Networks: {} } }) as unknown as ContainerInspectInfo;
   change(info);
   return info;
 }
@@ -79,9 +94,10 @@ describe('the limits read back from the engine', () => {
   it('are accepted in the words of an engine that counts quotas and lists capabilities', () => {
     checkLimits(options, answer(({ HostConfig }) => Object.assign(HostConfig, { NanoCpus: 0, CpuQuota: 200_000, CpuPeriod: 100_000 })));
     checkLimits(options, answer((info) => {
-      Object.assign(info, { EffectiveCaps: [] });
+      Object.assign(info, { BoundingCaps: null });
       info.HostConfig.CapDrop = ['CAP_CHOWN'];
     }));
+    assert.throws(() => checkLimits(options, answer((info) => Object.assign(info, { BoundingCaps: ['CAP_CHOWN'] }))), (error) => isSandboxError(error, 'LimitNotApplied') && error.params['got'] === 'CAP_CHOWN');
   });
 
   const differences: Record<string, (info: ContainerInspectInfo) => void> = {
@@ -102,12 +118,24 @@ describe('the limits read back from the engine', () => {
     pidNamespace: ({ HostConfig }) => { HostConfig.PidMode = 'host'; },
     ipcNamespace: ({ HostConfig }) => { HostConfig.IpcMode = 'host'; },
     'tmpfs /tmp': ({ HostConfig }) => { HostConfig.Tmpfs = { ...HostConfig.Tmpfs, '/tmp': '' }; },
+    'tmpfs /run': ({ HostConfig }) => { HostConfig.Tmpfs = { ...HostConfig.Tmpfs, '/run': 'rw,nosuid,nodev' }; },
     shm: ({ HostConfig }) => { HostConfig.ShmSize = 0; },
+    'ulimit nproc': ({ HostConfig }) => { HostConfig.Ulimits = HostConfig.Ulimits?.filter(({ Name }) => Name !== 'nproc') ?? []; },
     'ulimit core': ({ HostConfig }) => { HostConfig.Ulimits = []; },
   };
   for (const [limit, change] of Object.entries(differences)) {
     it(`are refused if "${limit}" was not applied`, () => {
       assert.throws(() => checkLimits(options, answer(change)), (error) => isSandboxError(error, 'LimitNotApplied') && error.params['limit'] === limit);
+    });
+  }
+
+  const mounts: Record<string, object[]> = {
+    'no volume': [], 'a writable volume': [{ ...LIBRARIES, RW: true }], 'another volume': [{ ...LIBRARIES, Name: 'volume-2' }], 'another place': [{ ...LIBRARIES, Destination: '/opt' }],
+    'a folder of the host': [{ ...LIBRARIES, Type: 'bind', Source: '/volumes/volume-1' }], 'the volume twice': [LIBRARIES, LIBRARIES],
+  };
+  for (const [name, found] of Object.entries(mounts)) {
+    it(`are refused with ${name} for the libraries`, () => {
+      assert.throws(() => checkLimits(options, answer((info) => Object.assign(info, { Mounts: found }))), (error) => isSandboxError(error, 'LimitNotApplied') && error.params['limit'] === 'mounts');
     });
   }
 });

@@ -52,7 +52,8 @@ describe('the manifest', () => {
 
   const SCOPES: Record<string, string> = {
     timeout: 'resource', historySize: 'resource', maxMemory: 'machine-overridable', pollInterval: 'machine-overridable', logBudget: 'machine-overridable', maxOutput: 'machine-overridable',
-    image: 'machine', packages: 'machine', cpus: 'machine', pids: 'machine', caBundle: 'machine',
+    image: 'machine', packages: 'machine', cpus: 'machine', pids: 'machine', proxy: 'machine', caBundle: 'machine',
+    files: 'machine-overridable',
   };
   it('has settings whose scope keeps a workspace from widening its sandbox', () => {
     assert.deepEqual(Object.fromEntries(Object.entries(properties).map(([name, { scope }]) => [name.replace('sandboxedIPython.', ''), scope])), SCOPES);
@@ -60,7 +61,7 @@ describe('the manifest', () => {
   });
 
   it('has defaults and bounds that the settings\' own parser takes', () => {
-    for (const name of Object.keys(SCOPES).filter((key) => key !== 'caBundle') as SettingName[]) {
+    for (const name of Object.keys(SCOPES).filter((key) => key !== 'caBundle' && key !== 'proxy') as SettingName[]) {
       const { default: value, minimum, maximum } = property(name);
       parseSetting(name, value);
       for (const bound of [minimum, maximum]) { if (bound !== undefined) { parseSetting(name, bound); } }
@@ -85,19 +86,23 @@ describe('the manifest', () => {
   });
 });
 
-describe('the quickstart', () => {
-  const notebook = JSON.parse(read('examples/quickstart.ipynb')) as { nbformat: number; nbformat_minor: number; cells: { id: string; cell_type: string; source: string[]; metadata: { tags?: string[] }; outputs?: unknown[] }[] };
+describe('the examples', () => {
+  interface Example { nbformat: number; nbformat_minor: number; cells: { id: string; cell_type: string; source: string[]; metadata: { tags?: string[] }; outputs?: unknown[] }[] }
+  const notebook = (name: string) => JSON.parse(read(`examples/${name}`)) as Example;
 
-  it('is nbformat 4.5 with an id for each cell and no saved output', () => {
-    assert.deepEqual([notebook.nbformat, notebook.nbformat_minor], [4, 5]);
-    const ids = notebook.cells.map(({ id }) => id);
-    assert.equal(new Set(ids).size, ids.length);
-    for (const id of ids) { assert.match(id, /^[a-zA-Z0-9-_]{1,64}$/); }
-    assert.deepEqual(notebook.cells.flatMap(({ outputs }) => outputs ?? []), []);
-  });
+  for (const name of ['quickstart.ipynb', 'files.ipynb']) {
+    it(`have ${name} in nbformat 4.5 with an id for each cell and no saved output`, () => {
+      const { nbformat, nbformat_minor, cells } = notebook(name);
+      assert.deepEqual([nbformat, nbformat_minor], [4, 5]);
+      const ids = cells.map(({ id }) => id);
+      assert.equal(new Set(ids).size, ids.length);
+      for (const id of ids) { assert.match(id, /^[a-zA-Z0-9-_]{1,64}$/); }
+      assert.deepEqual(cells.flatMap(({ outputs }) => outputs ?? []), []);
+    });
+  }
 
-  it('tags the cells that fail on purpose, so that "Run All" goes on', () => {
-    const tagged = notebook.cells.filter(({ metadata }) => metadata.tags?.includes('raises-exception')).map(({ source }) => source.join(''));
+  it('tag the cells that fail on purpose, so that "Run All" goes on', () => {
+    const tagged = notebook('quickstart.ipynb').cells.filter(({ metadata }) => metadata.tags?.includes('raises-exception')).map(({ source }) => source.join(''));
     assert.deepEqual(tagged, ['1 / 0', 'x']);
   });
 });

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { NOTICE_CODES, STEP_CODES, bytes, describe as describeProblem, paragraph, stepText, untranslated } from '../../src/messages';
 import { FAILURE_CODES, SandboxError, type FailureCode, type FailureParams } from '../../src/protocol/errors';
 
@@ -8,7 +10,7 @@ const say = (code: string, params: FailureParams = {}, platform: NodeJS.Platform
 const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailureParams, ...RegExp[]]> = {
   EngineNotFound: [{ tried: 'unix:///var/run/docker.sock' }, /Docker or Podman/, /systemctl start docker/],
   EngineDenied: [{ endpoint: 'unix:///var/run/docker.sock' }, /unix:\/\/\/var\/run\/docker\.sock/, /usermod -aG docker/],
-  EngineTooOld: [{ endpoint: 'unix:///x', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
+  EngineTooOld: [{ endpoint: 'unix:///x', version: '18.06', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
   EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer/, /Restart it/],
   EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/],
   ImageFailed: [{ image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' }, /installing packages/, /No matching distribution found for nopackage/, /sandboxedIPython\.packages/],
@@ -26,6 +28,11 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   ProtocolViolation: [{ reason: 'the reply was lost' }, /the reply was lost/, /Reset Sandbox State/],
   SettingInvalid: [{ setting: 'maxMemory', value: 'lots', allowed: '256MB–1024GB' }, /sandboxedIPython\.maxMemory cannot be "lots"/, /Allowed: 256MB–1024GB/],
   Cancelled: [{}, /cancelled/, /Run the cell again/],
+  FilesNotCopied: [{ reason: 'the sandbox gave no report' }, /the sandbox gave no report/, /Restart Kernel/],
+  FilesLeftOut: [{ count: 3, path: 'big.bin', reason: 'tooLarge', size: 2 * 2 ** 30, limit: 64 * 2 ** 20 }, /^3 files .* are not in the sandbox: big\.bin \(2 GB\) is over 64 MB\. .*sandboxedIPython\.maxMemory/],
+  InstallFailed: [{ problem: 'pip', reason: 'No matching distribution found for nopackage' }, /No matching distribution found for nopackage/, /Only wheels/],
+  InstallTooLarge: [{ limit: 4 * 2 ** 30 }, /4 GB/, /nothing was installed/, /sandboxedIPython\.image/],
+  InstallRefused: [{ problem: 'requirement', requirement: 'git+https://x' }, /"git\+https:\/\/x" cannot be installed/, /numpy>=2/],
   OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
   OutputDropped: [{ bytes: 2 ** 20, limit: 10 * 2 ** 20 }, /1 MB/, /10 MB/, /sandboxedIPython\.maxOutput/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
@@ -57,7 +64,21 @@ describe('what the user is told', () => {
   });
 
   it('an address of an engine that cannot be used says why', () => {
-    for (const reason of ['ssh', 'tls', 'malformed']) { assert.match(paragraph(say('EngineNotFound', { tried: 'ssh://host', reason })), /DOCKER_HOST[^]*ssh:\/\/host/); }
+    for (const reason of ['ssh', 'tls', 'malformed', 'ENOENT']) {
+      assert.match(paragraph(say('EngineNotFound', { tried: 'ssh://host', reason, by: 'DOCKER_HOST' })), /^DOCKER_HOST is ssh:\/\/host/);
+      const chosen = say('EngineNotFound', { tried: 'ssh://host', reason, by: 'currentContext', context: 'build' });
+      assert.match(paragraph(chosen), /context "build" is ssh:\/\/host[^]*docker context use default/);
+      assert.match(say('EngineNotFound', { tried: 'ssh://host', reason, by: 'DOCKER_CONTEXT', context: 'build' }).nextStep, /DOCKER_CONTEXT/);
+    }
+    assert.match(say('EngineNotFound', { tried: 'ssh://host', reason: 'ssh', by: 'DOCKER_HOST' }).message, /not supported yet.*local socket/);
+  });
+
+  it('a Docker context or configuration that cannot be read is named', () => {
+    const context = { tried: '/home/ada/.docker/contexts/meta/1/meta.json', by: 'currentContext', context: 'build' };
+    assert.match(say('EngineNotFound', { ...context, reason: 'contextMissing' }).message, /context "build" does not exist/);
+    assert.match(say('EngineNotFound', { ...context, reason: 'contextBroken', detail: 'it names no Docker engine' }).message, /"build".*no Docker engine.*meta\.json/);
+    const config = say('EngineNotFound', { tried: '/home/ada/.docker/config.json', reason: 'configBroken', by: 'currentContext', detail: 'Unexpected end of JSON input' });
+    assert.match(paragraph(config), /config\.json.*Unexpected end.*Repair or remove/);
   });
 
   it('what to do without an engine fits the system', () => {
@@ -76,6 +97,12 @@ describe('what the user is told', () => {
     assert.doesNotMatch(text, /[\n\x1b]/); // eslint-disable-line no-control-regex
   });
 
+  it('what stood in the way to the network names its setting', () => {
+    for (const [trouble, setting] of [['certificate', 'caBundle'], ['proxy', 'proxy'], ['network', 'proxy']] as const) {
+      assert.match(say('ImageFailed', { step: 'installingPackages', reason: 'r', trouble }).nextStep, new RegExp(`sandboxedIPython\\.${setting}\\b`));
+    }
+  });
+
   it('a long reason keeps its end, where pip says what failed', () => {
     assert.match(say('ImageFailed', { reason: `${'x '.repeat(3_000)}ERROR: the end` }).message, /ERROR: the end\.$/);
   });
@@ -87,5 +114,11 @@ describe('what the user is told', () => {
 
   it('bytes are told in the units of the settings', () => {
     assert.deepEqual([0, 1023, 2 ** 20, 1.5 * 2 ** 30, 300 * 2 ** 20].map(bytes), ['0 bytes', '1023 bytes', '1 MB', '1.5 GB', '300 MB']);
+  });
+
+  it('are all in the README\'s table of what helps', () => {
+    const readme = readFileSync(path.resolve(__dirname, '../../../README.md'), 'utf8');
+    const table = readme.slice(readme.indexOf('## When something is wrong'), readme.indexOf('## How safe'));
+    for (const code of FAILURE_CODES) assert.ok(table.includes(`\`${code}\``), code);
   });
 });

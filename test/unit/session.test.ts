@@ -52,8 +52,9 @@ describe('a session', () => {
     assert.ok(uid >= 20_000 && uid <= 59_999);
     assert.deepEqual(rest, {
       sandboxId: session.id, owner: 'owner', notebookHint: '', image: 'image', memory: 2 ** 30, cpus: 2, pids: 512, logBudget: 64 * 2 ** 20, maxOutput: 10 * 2 ** 20,
-      historySize: 1000, pollInterval: 0.1, lease: 60,
+      historySize: 1000, pollInterval: 0.1, lease: 60, libraries: session.libraries,
     });
+    assert.match(session.libraries, /^sandboxed-ipython-libraries-[0-9a-f-]{36}$/);
   });
 
   it('tells listeners of the reply before it settles, and survives one that throws', async () => {
@@ -289,6 +290,24 @@ describe('a session', () => {
     assert.equal(events.filter((event) => event.msg_type === 'gap').length, 1);
   });
 
+  it('is not stuck where a cell has taken lines out of the log, the last one too: pongs are no progress, and it asks again', async () => {
+    const sandbox = new FakeSandbox();
+    let finish: () => void = () => undefined;
+    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    const { session } = start(sandbox);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.away = new SandboxError('EngineSilent');
+    sandbox.cut();
+    finish();
+    await until(() => (sandbox.log.at(-1) ?? '').includes('execute_reply'));
+    sandbox.log[sandbox.log.length - 1] = '';
+    sandbox.away = undefined;
+    assert.equal((await cell.reply).status, 'ok');
+    assert.equal(session.state.kind, 'ready');
+    assert.equal(sandbox.ran.length, 1);
+  });
+
   it('aborts what was not sent yet without asking anybody, the rest of its run with it', async () => {
     const sandbox = new FakeSandbox();
     sandbox.createDelay = 50;
@@ -318,7 +337,7 @@ describe('a session', () => {
     const { session } = start(sandbox);
     assert.equal(await session.complete('pri', 3), null, 'not ready yet');
     await session.started;
-    assert.deepEqual(await session.complete('pri', 3), { matches: ['print'], start: 0, end: 3 });
+    assert.deepEqual(await session.complete('pri', 3), { matches: [{ text: 'print', type: '' }], start: 0, end: 3 });
     assert.equal(await session.complete('pri', 3, AbortSignal.abort()), null);
     sandbox.deaf = true;
     assert.equal(await session.complete('pri', 3), null);

@@ -1,5 +1,5 @@
 import { Duplex, PassThrough } from 'node:stream';
-import type { Engine, EngineInfo, ExecStream, LifeEvent, SandboxSpecification, SandboxState } from '../../src/engine/engine';
+import type { Engine, EngineInfo, ExecStream, ImagesFound, InstallRequest, LifeEvent, SandboxSpecification, SandboxState } from '../../src/engine/engine';
 import { SandboxError } from '../../src/protocol/errors';
 import { LineSplitter } from '../../src/protocol/lines';
 import type { Command, EventContents, EventType } from '../../src/protocol/messages';
@@ -12,12 +12,16 @@ export interface Fault { up: number; down: number }
  * is obeyed once, a new stream of a host supersedes the old. Cells do what `run` says. Only what a session can see of it.
  */
 export class FakeSandbox implements Engine {
-  readonly info: EngineInfo = { product: 'unknown', version: '', apiVersion: '', endpoint: 'fake', cpus: 2, memory: 0, seccomp: true, capabilities: { update: false, tmpfsUid: true } };
+  readonly info: EngineInfo = { product: 'unknown', version: '', apiVersion: '', endpoint: 'fake', cpus: 2, memory: 0, seccomp: true, capabilities: { update: false, tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false } };
   /** Lines of the log; the event `seq` is at `seq - 1`. */
   readonly log: string[] = [];
   /** Codes in the order in which they ran. */
   readonly ran: string[] = [];
   readonly removed: string[] = [];
+  readonly removedLibraries: string[] = [];
+  readonly installs: InstallRequest[] = [];
+  /** What an install does. */
+  installing: (onLine: (line: string) => void, signal?: AbortSignal) => Promise<void> = () => Promise.resolve();
   specification: SandboxSpecification | undefined;
   state: SandboxState | null = { running: true, paused: false, exitCode: null };
   boot = 'boot1';
@@ -67,6 +71,8 @@ export class FakeSandbox implements Engine {
     return host;
   }
 
+  putFiles(): Promise<Map<number, string>> { return Promise.resolve(new Map<number, string>()); }
+
   async inspect(): Promise<SandboxState | null> {
     await Promise.resolve();
     if (this.away) throw this.away;
@@ -87,6 +93,17 @@ export class FakeSandbox implements Engine {
 
   logs(): Promise<string> { return Promise.resolve('the last words'); }
   ensureImage(): Promise<string> { return Promise.resolve('image'); }
+  rebuildImage(): Promise<string> { return Promise.resolve('image'); }
+  findImages(): Promise<ImagesFound> { return Promise.resolve({ base: null, derived: 'image' }); }
+  setMemory(): Promise<void> { return Promise.reject(new SandboxError('EngineFailed', { reason: 'not here' })); }
+  async install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void> {
+    this.installs.push(request);
+    await this.installing(onLine, signal);
+  }
+  removeLibraries(name: string): Promise<void> {
+    this.removedLibraries.push(name);
+    return Promise.resolve();
+  }
   usedUids(): Promise<Set<number>> { return Promise.resolve(new Set()); }
   dispose(): void { /* nothing is open */ }
 

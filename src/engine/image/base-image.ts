@@ -16,17 +16,22 @@ const SILENCE = 120_000;
 export async function ensureBase(context: ImageContext, base: string, progress: Progress, signal?: AbortSignal): Promise<string> {
   let found = await imageDetails(context, base, signal);
   if (!found) {
-    progress.step('pullingBase', base);
-    try {
-      await pull(context, base, progress, signal);
-    } catch (error) {
-      throw asStepFailure(error, base, 'pullingBase');
-    }
+    await pullBase(context, base, progress, signal);
     found = await imageDetails(context, base, signal);
     if (!found) throw imageFailed(base, 'pullingBase', 'the engine does not have it after pulling it');
   }
   if (found.volumes.length > 0) throw baseUnusable(base, 'volumes', `it declares volumes (${found.volumes.join(', ')})`, { found: found.volumes.join(', ') });
   return found.id;
+}
+
+/** Pulls, also where the engine has an image of this name. @throws SandboxError `ImageFailed` */
+export async function pullBase(context: ImageContext, base: string, progress: Progress, signal?: AbortSignal): Promise<void> {
+  progress.step('pullingBase', base);
+  try {
+    await pull(context, base, progress, signal);
+  } catch (error) {
+    throw asStepFailure(error, base, 'pullingBase');
+  }
 }
 
 async function pull({ docker, requests }: ImageContext, base: string, progress: Progress, signal: AbortSignal | undefined): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { HostConfig } from 'dockerode';
 import { SandboxError, isSandboxError } from '../../protocol/errors';
 import { openExec, runProcess, type ProcessOptions, type ProcessResult } from '../exec';
 import { removeContainer } from '../remove';
@@ -39,12 +40,16 @@ export class BuildContainer {
 
   /**
    * @param name taken by another window: null
+   * @param host what this one has beside a build container's own
    * @throws SandboxError `BaseUnusable` if the image has no Python that starts
    */
-  static async start(context: ImageContext, image: string, base: string, name: string, network: 'default' | 'none', signal?: AbortSignal): Promise<BuildContainer | null> {
+  static async start(
+    context: ImageContext, image: string, base: string, name: string, network: 'default' | 'none', signal?: AbortSignal,
+    { interpreters = INTERPRETERS, host = {} }: { interpreters?: readonly string[]; host?: HostConfig } = {},
+  ): Promise<BuildContainer | null> {
     const { docker, requests } = context;
     let reason = '';
-    for (const interpreter of INTERPRETERS) {
+    for (const interpreter of interpreters) {
       let id: string | undefined;
       try {
         const container = await requests.run('create build container', (abortSignal) => docker.createContainer({
@@ -54,7 +59,7 @@ export class BuildContainer {
             AutoRemove: true, NetworkMode: network, PidsLimit: 2048, SecurityOpt: ['no-new-privileges'],
             // root without more than pip needs to write what belongs to others
             CapDrop: ['ALL'], CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
-            LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+            LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } }, ...host,
           },
           abortSignal,
         }), { deadline: DEADLINES.heavy, signal });
@@ -65,8 +70,9 @@ export class BuildContainer {
         if (id === undefined && isNameTaken(error)) return null;
         await removeBuildContainer(context, id ?? name);
         if (!isSandboxError(error, 'EngineFailed') && !isSandboxError(error, 'SandboxGone')) throw error;
-        if (id === undefined || error.params['status'] === 0) throw error;
         reason = engineReason(error);
+        // an engine that could not start this program names it; whatever else it could not do is not the image's fault
+        if (id === undefined || (error.code === 'EngineFailed' && !reason.includes(interpreter))) throw error;
       }
     }
     throw baseUnusable(base, 'noPython', reason);
@@ -85,7 +91,8 @@ export class BuildContainer {
       `ENTRYPOINT ${JSON.stringify(entrypoint)}`, 'CMD []', 'WORKDIR /', `LABEL ${LABELS.version}=${SANDBOX_VERSION}`,
     ].join('\n');
     await requests.run('commit', (abortSignal) => docker.getContainer(this.id).commit({
-      _query: { container: this.id, repo, tag: version, changes, pause: false }, _body: {}, abortSignal,
+      // Podman before 4.4 fails without a body, and the client sends none that is empty
+      _query: { container: this.id, repo, tag: version, changes, pause: false }, _body: { Labels: { [LABELS.version]: SANDBOX_VERSION } }, abortSignal,
     }), { deadline: DEADLINES.commit, signal });
   }
 

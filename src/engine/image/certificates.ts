@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { silentLog } from '../../log';
+import { SandboxError } from '../../protocol/errors';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -7,26 +8,33 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export const certificateFiles = (env: Environment): string[] =>
   ['PIP_CERT', 'REQUESTS_CA_BUNDLE', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'].flatMap((name) => env[name] || []);
 
-/** PEM text of the first of them that can be read, for `ImageRequest.caBundle`; undefined = none. */
+/** PEM text of the first of them that can be read; undefined = none. */
 export async function machineCertificates(env: Environment, log = silentLog): Promise<string | undefined> {
   for (const file of certificateFiles(env)) {
     try {
-      return await readFile(file, 'utf8');
+      return await readCertificates(file);
     } catch { // the next one may be there
-      log.warn(`a file of certificate authorities that the environment names cannot be read: ${file}`);
+      log.warn(`a file of certificate authorities that the environment names cannot be read, or has none: ${file}`);
     }
   }
   return undefined;
 }
 
-const PROXY_NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
-
-/** The machine's proxies, in both spellings that programs read. */
-export function proxyEnvironment(env: Environment): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const name of PROXY_NAMES) {
-    const value = env[name.toLowerCase()] ?? env[name];
-    if (value) Object.assign(found, { [name]: value, [name.toLowerCase()]: value });
+/**
+ * PEM text of the file that the setting `caBundle` names.
+ * @throws SandboxError `SettingInvalid`
+ */
+export async function settingsCertificates(file: string): Promise<string> {
+  try {
+    return await readCertificates(file);
+  } catch (cause) {
+    throw new SandboxError('SettingInvalid', { setting: 'caBundle', value: file, allowed: 'a PEM file that can be read, with at least one certificate' }, { cause, setting: 'caBundle' });
   }
-  return found;
+}
+
+/** pip would take a file without any for one that adds none, and then fail for no reason that a user could see. */
+async function readCertificates(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8');
+  if (!/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(text)) throw new Error('there is no certificate in it');
+  return text;
 }

@@ -6,8 +6,6 @@ import type { Requests } from '../request';
 export interface ImageContext {
   docker: Docker;
   requests: Requests;
-  /** Environment of the extension's own process, for its proxies. */
-  env: Readonly<Record<string, string | undefined>>;
   log: Log;
 }
 

@@ -1,50 +1,96 @@
-import type { ImageRequest } from '../engine';
+import { isSandboxError } from '../../protocol/errors';
+import type { ImageRequest, ImagesFound } from '../engine';
 import type { Progress } from '../progress';
-import { ensureBase } from './base-image';
+import { engineReason } from '../request';
+import { ensureBase, pullBase } from './base-image';
 import type { ImageContext, ImageStep } from './context';
 import { asStepFailure } from './failures';
 import { buildOnce } from './lock';
 import { installPackages } from './packages';
 import { installRunner } from './runner';
-import { readRunner } from './runner-files';
-import { imageDetails, kernelTag, packagesTag } from './tags';
+import { readRunner, type RunnerFile } from './runner-files';
+import { imageDetails, kernelTag, packagesTag, removeImage } from './tags';
 
 /**
  * Name of the image for a base, packages and runner: the base with packages, and on it the runner, so that an update of the extension
  * installs nothing anew. Tags are hashes of what went in. Where both are there, this is two looks at the engine and no network.
  */
 export async function ensureImage(context: ImageContext, request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
+  return inSteps(request.base, progress, async (steps) => {
+    const names = await namesOf(request, await ensureBase(context, request.base, steps, signal));
+    if (await imageDetails(context, names.kernel, signal)) return names.kernel;
+    return build(context, request, names, { anew: false }, steps, signal);
+  });
+}
+
+/** Pulls the base again where that can be done, and makes both images anew. The old ones stay until the new ones are there, or a sandbox uses them. */
+export async function rebuildImage(context: ImageContext, request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
   const { base } = request;
-  let step: ImageStep = 'checkingBase';
-  const watched: Progress = {
-    step: (code, detail) => {
-      step = code as ImageStep;
-      progress.step(code, detail);
-    },
-  };
-  try {
-    const runner = await readRunner(request.runnerFolder);
-    const packages = packagesTag(await ensureBase(context, base, watched, signal), request.packages);
-    const kernel = kernelTag(packages, runner);
-    if (await imageDetails(context, kernel, signal)) return kernel;
-    await buildOnce(context, {
-      tag: packages, from: base, base, network: 'default',
-      work: async (container) => {
-        await installPackages(context, container, request, watched, signal);
-        watched.step('committing');
-        await container.commit(packages, [container.interpreter], signal);
-      },
-    }, watched, signal);
-    await buildOnce(context, {
-      tag: kernel, from: packages, base, network: 'none',
-      work: async (container) => {
-        const entrypoint = await installRunner(container, runner, base, watched, signal);
-        watched.step('committing');
-        await container.commit(kernel, entrypoint, signal);
-      },
-    }, watched, signal);
-    context.log.info(`engine: made the image ${kernel} of ${base}`);
+  return inSteps(base, progress, async (steps) => {
+    const before = await findImages(context, request);
+    if (before.base) {
+      await pullBase(context, base, steps, signal).catch((error: unknown) => {
+        if (isSandboxError(error, 'Cancelled')) throw error;
+        context.log.info(`engine: ${base} was not pulled again, ${engineReason(error)}`); // made on this machine, or there is no network
+      });
+    }
+    const names = await namesOf(request, await ensureBase(context, base, steps, signal));
+    const kernel = await build(context, request, names, { anew: true }, steps, signal);
+    if (before.derived) await removeImage(context, before.derived);
     return kernel;
+  });
+}
+
+/** What is there of the images that a request is about. */
+export async function findImages(context: ImageContext, request: ImageRequest): Promise<ImagesFound> {
+  const base = await imageDetails(context, request.base);
+  if (!base) return { base: null, derived: null };
+  const names = await namesOf(request, base.id);
+  return { base: base.id, derived: (await imageDetails(context, names.kernel))?.id ?? null };
+}
+
+interface Names { packages: string; kernel: string; runner: readonly RunnerFile[] }
+
+async function namesOf(request: ImageRequest, baseId: string): Promise<Names> {
+  const runner = await readRunner(request.runnerFolder);
+  const packages = packagesTag(baseId, request.packages);
+  return { packages, kernel: kernelTag(packages, runner), runner };
+}
+
+async function build(
+  context: ImageContext, request: ImageRequest, { packages, kernel, runner }: Names, { anew }: { anew: boolean }, progress: Progress, signal: AbortSignal | undefined,
+): Promise<string> {
+  const { base } = request;
+  await buildOnce(context, {
+    tag: packages, from: base, base, network: 'default', anew,
+    work: async (container) => {
+      await installPackages(context, container, request, progress, signal);
+      progress.step('committing');
+      await container.commit(packages, [container.interpreter], signal);
+    },
+  }, progress, signal);
+  await buildOnce(context, {
+    tag: kernel, from: packages, base, network: 'none', anew,
+    work: async (container) => {
+      const entrypoint = await installRunner(container, runner, base, progress, signal);
+      progress.step('committing');
+      await container.commit(kernel, entrypoint, signal);
+    },
+  }, progress, signal);
+  context.log.info(`engine: made the image ${kernel} of ${base}`);
+  return kernel;
+}
+
+/** Whatever fails is told with the step that it failed in. */
+async function inSteps(base: string, progress: Progress, work: (progress: Progress) => Promise<string>): Promise<string> {
+  let step: ImageStep = 'checkingBase';
+  try {
+    return await work({
+      step: (code, detail) => {
+        step = code as ImageStep;
+        progress.step(code, detail);
+      },
+    });
   } catch (error) {
     throw asStepFailure(error, base, step);
   }

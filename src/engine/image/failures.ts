@@ -1,19 +1,26 @@
 import { SandboxError, isSandboxError } from '../../protocol/errors';
-import { redactUrls } from '../redact';
+import { redact } from '../redact';
 import { RUN } from '../exec';
 import { engineReason } from '../request';
 import type { ImageStep } from './context';
+import { networkTrouble } from './pip-output';
 
 export type BaseProblem = 'noPython' | 'oldPython' | 'noPip' | 'oldIPython' | 'volumes' | 'selfTest';
 
 /** `found` and `needed` are versions or paths; `reason` says it in the words of whoever found it. */
 export function baseUnusable(image: string, problem: BaseProblem, reason: string, details: { found?: string; needed?: string } = {}): SandboxError {
-  return new SandboxError('BaseUnusable', { image, problem, reason: redactUrls(reason), ...details }, { setting: 'image' });
+  return new SandboxError('BaseUnusable', { image, problem, reason: redact(reason), ...details }, { setting: 'image' });
 }
 
+/** The setting that helps against each trouble with the network. */
+export const SETTING_FOR = { certificate: 'caBundle', proxy: 'proxy', network: 'proxy' } as const;
+
 export function imageFailed(image: string, step: ImageStep, reason: string, cause?: unknown): SandboxError {
-  const setting = step === 'installingPackages' ? 'packages' : 'image';
-  return new SandboxError('ImageFailed', { image, step, reason: redactUrls(reason) }, { cause, setting });
+  const isPip = step === 'installingPackages';
+  const trouble = isPip ? networkTrouble(reason) : undefined;
+  return new SandboxError('ImageFailed', { image, step, reason: redact(reason), ...(trouble && { trouble }) }, {
+    cause, setting: trouble ? SETTING_FOR[trouble] : isPip ? 'packages' : 'image',
+  });
 }
 
 /** An engine's refusal within a step, as the step's failure; what concerns the engine as a whole stays what it is. */

@@ -21,6 +21,8 @@ export interface Build {
   /** As the user named the base, for messages. */
   base: string;
   network: 'default' | 'none';
+  /** Make it though it is there. */
+  anew: boolean;
   work: (container: BuildContainer) => Promise<void>;
 }
 
@@ -28,18 +30,18 @@ export interface Build {
  * Makes an image unless it is there. Of several windows one works, the others wait for its image; if it gives up, the next one takes over.
  * The temporary container is gone when this returns, however it ends.
  */
-export async function buildOnce(context: ImageContext, { tag, from, base, network, work }: Build, progress: Progress, signal?: AbortSignal): Promise<void> {
+export async function buildOnce(context: ImageContext, { tag, from, base, network, anew, work }: Build, progress: Progress, signal?: AbortSignal): Promise<void> {
   const name = `sandboxed-ipython-build-${tag.split(':').pop() ?? ''}`;
   const giveUp = performance.now() + LONGEST_WAIT;
   let waiting = false;
   while (performance.now() < giveUp) {
-    if (await imageDetails(context, tag, signal)) return;
+    if (!anew && await imageDetails(context, tag, signal)) return;
     if (!waiting) progress.step('startingContainer');
     const container = await BuildContainer.start(context, from, base, name, network, signal);
     if (container) {
       try {
         // made between the look and the lock
-        if (!await imageDetails(context, tag, signal)) await work(container);
+        if (anew || !await imageDetails(context, tag, signal)) await work(container);
       } finally {
         await container.remove();
       }

@@ -1,38 +1,36 @@
 import type { ImageRequest } from '../engine';
 import type { Progress } from '../progress';
+import { redact } from '../redact';
 import type { BuildContainer } from './build-container';
-import { proxyEnvironment } from './certificates';
 import type { ImageContext } from './context';
 import { baseUnusable, imageFailed } from './failures';
+import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './install-network';
 import { pipProgress, pipReason } from './pip-output';
 import { lastLine, probePython, type Python } from './python';
 import { IPYTHON_REQUIREMENTS } from './tags';
 
-/** A tmpfs that every container has: nothing in it is ever committed. */
-const SECRETS = '/dev/shm/sandboxed-ipython';
 /** Wheels are unpacked on disk (a tmpfs would have to hold the largest), and gone before the commit. */
 const SCRATCH = '/var/tmp/sandboxed-ipython';
+/** The image is a copy that nothing but pip changes, also where a distribution's own tool should be asked. */
+const PIP_AS_ROOT = { PIP_BREAK_SYSTEM_PACKAGES: '1', PIP_ROOT_USER_ACTION: 'ignore' };
 /** Milliseconds. */
 const INSTALL_DEADLINE = 2 * 3600_000;
 const COMPILE_DEADLINE = 300_000;
 
-/** Files for pip: constraints on the command line, certificate authorities on stdin, which add to those that pip brings. */
-const PREPARE = `
-import os, sys
-os.makedirs("${SECRETS}", 0o700, exist_ok=True)
+/** Files for pip: what is lent to it, and the constraints on the command line. */
+const PREPARE = `${LEND}
 os.makedirs("${SCRATCH}", 0o700, exist_ok=True)
-with open("${SECRETS}/constraints.txt", "w") as file:
+with open("${LENT_FOLDER}/constraints.txt", "w") as file:
     file.write(sys.argv[1])
-certificates = sys.stdin.buffer.read()
-if certificates:
-    try:
-        from pip._vendor import certifi
-        with open(certifi.where(), "rb") as file:
-            certificates += b"\\n" + file.read()
-    except (ImportError, OSError):
-        pass
-    with open("${SECRETS}/ca.pem", "wb") as file:
-        file.write(certificates)
+`;
+/** Installs the pip that ensurepip brings. Debian's ensurepip itself refuses to do that for the system's Python. */
+const ADD_PIP = `
+import ensurepip, glob, os, subprocess, sys, sysconfig
+folders = [os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"), sysconfig.get_config_var("WHEEL_PKG_DIR") or "/usr/share/python-wheels"]
+wheels = [wheel for folder in folders for wheel in sorted(glob.glob(os.path.join(folder, "pip-*.whl")))]
+if not wheels:
+    sys.exit("it has neither pip nor a pip in ensurepip")
+sys.exit(subprocess.call([sys.executable, "-I", os.path.join(wheels[0], "pip"), "install", "--no-index", "--ignore-installed", "--no-cache-dir", "--disable-pip-version-check", wheels[0]]))
 `;
 /** Some images ship a standard library without byte code, which a read-only sandbox would compile at every start. */
 const FINISH = `
@@ -55,26 +53,27 @@ export async function installPackages(context: ImageContext, container: BuildCon
 
 async function addPip(container: BuildContainer, python: Python, base: string, signal: AbortSignal | undefined): Promise<void> {
   if (!python.ensurepip) throw baseUnusable(base, 'noPip', 'it has neither pip nor ensurepip');
-  const { exitCode, stderr, stdout } = await container.run([python.executable, '-I', '-m', 'ensurepip'], { deadline: 120_000, signal });
+  const { exitCode, stderr, stdout } = await container.run([python.executable, '-I', '-c', ADD_PIP], { env: PIP_AS_ROOT, deadline: 120_000, signal });
   if (exitCode !== 0) throw baseUnusable(base, 'noPip', lastLine(stderr) || lastLine(stdout) || 'ensurepip failed');
 }
 
 async function pipInstall(
-  { env }: ImageContext, container: BuildContainer, python: Python, requirements: readonly string[], request: ImageRequest, progress: Progress, signal: AbortSignal | undefined,
+  { log }: ImageContext, container: BuildContainer, python: Python, requirements: readonly string[], request: ImageRequest, progress: Progress, signal: AbortSignal | undefined,
 ): Promise<void> {
   progress.step('installingPackages');
-  const { caBundle } = request;
+  const { network } = request;
   const prepared = await container.run([python.executable, '-I', '-c', PREPARE, python.ipython ? `ipython==${python.ipython}\n` : ''], {
-    ...(caBundle === undefined ? {} : { input: [Buffer.from(caBundle)] }), deadline: 60_000, signal,
+    input: lentInput(network), deadline: 60_000, signal,
   });
   if (prepared.exitCode !== 0) throw imageFailed(request.base, 'installingPackages', lastLine(prepared.stderr));
-  const certificates = caBundle ? { PIP_CERT: `${SECRETS}/ca.pem`, SSL_CERT_FILE: `${SECRETS}/ca.pem` } : {};
+  const proxies = new Set(Object.entries(network.proxies).flatMap(([name, value]) => (/^no_proxy$/i.test(name) ? [] : redact(value))));
+  log.info(`engine: pip goes ${proxies.size === 0 ? 'without a proxy' : `through ${[...proxies].join(', ')}`}`);
   let last = '';
   const { exitCode, stdout, stderr } = await container.run([
     python.executable, '-I', '-m', 'pip', 'install', '--only-binary', ':all:', '--no-cache-dir', '--no-input', '--progress-bar', 'off',
-    '--disable-pip-version-check', '--constraint', `${SECRETS}/constraints.txt`, '--', ...requirements,
+    '--disable-pip-version-check', '--constraint', `${LENT_FOLDER}/constraints.txt`, '--', ...requirements,
   ], {
-    env: { ...proxyEnvironment(env), ...certificates, HOME: SCRATCH, TMPDIR: SCRATCH, PIP_BREAK_SYSTEM_PACKAGES: '1', PIP_ROOT_USER_ACTION: 'ignore', PYTHONUNBUFFERED: '1' },
+    env: { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' },
     deadline: INSTALL_DEADLINE, signal,
     onLine: (line) => {
       const detail = pipProgress(line);

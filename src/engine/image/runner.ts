@@ -1,5 +1,5 @@
 import type { Progress } from '../progress';
-import { QUEUE_FOLDER, RUNNER_FOLDER, SANDBOX_HOME } from '../specification';
+import { LIBRARIES_FOLDER, QUEUE_FOLDER, RUNNER_FOLDER, SANDBOX_HOME } from '../specification';
 import type { BuildContainer } from './build-container';
 import { baseUnusable, imageFailed } from './failures';
 import { lastLine, probePython } from './python';
@@ -9,8 +9,8 @@ import { tarOf, type RunnerFile } from './runner-files';
 const SELF_TEST_DEADLINE = 300_000;
 
 /**
- * Unpacks, compiles (a sandbox can write no byte code), and makes the mount points of the sandbox's tmpfs: a tmpfs takes the mode
- * of the directory that the image has at its place.
+ * Unpacks, compiles (a sandbox can write no byte code), writes our own pip, and makes the mount points: the one of the libraries, and those of the
+ * sandbox's tmpfs, each of which takes the mode of the directory that the image has at its place.
  */
 const UNPACK = `
 import compileall, os, sys, tarfile
@@ -20,6 +20,12 @@ with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
     for member in archive:
         archive.extract(member, target)
 compileall.compile_dir(target, quiet=1)
+os.makedirs(target + "/bin", 0o755, exist_ok=True)
+for name in ("pip", "pip3"):
+    with open(target + "/bin/" + name, "w") as file:
+        file.write("#!%s -I\\nimport runpy; runpy.run_path('%s/pip_shim.py', run_name='__main__')\\n" % (sys.executable, target))
+    os.chmod(target + "/bin/" + name, 0o755)
+os.makedirs("${LIBRARIES_FOLDER}", 0o755, exist_ok=True)
 for folder in ("${SANDBOX_HOME}", "${QUEUE_FOLDER}", "/tmp"):
     os.makedirs(folder, exist_ok=True)
     os.chmod(folder, 0o1777)

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { isMissing } from '../request';
+import { engineReason, isMissing } from '../request';
 import type { ImageContext } from './context';
 import type { RunnerFile } from './runner-files';
 
 /** Raise when the way of making an image changes, so that it is made anew. */
 const PACKAGES_RECIPE = 1;
-const KERNEL_RECIPE = 1;
+const KERNEL_RECIPE = 2;
 
 /** What is installed unless the base has it. An IPython that is there is never replaced. */
 export const IPYTHON_REQUIREMENTS = ['ipython>=8', 'matplotlib-inline'] as const;
@@ -17,6 +17,15 @@ export const kernelTag = (packages: string, runner: readonly RunnerFile[]): stri
   `sandboxed-ipython/kernel:${hash(KERNEL_RECIPE, packages, runner.map(({ path, content }) => [path, createHash('sha256').update(content).digest('hex')]))}`;
 
 const hash = (...parts: unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+
+/** Removes an image that no tag names any more; one that a sandbox uses stays, and goes when somebody prunes. */
+export async function removeImage({ docker, requests, log }: ImageContext, id: string): Promise<void> {
+  try {
+    await requests.run('remove image', (abortSignal) => docker.getImage(id).remove({ abortSignal } as object));
+  } catch (error) {
+    log.debug(`engine: the image ${id} stays, ${engineReason(error)}`);
+  }
+}
 
 /** Null: the engine has no such image. */
 export async function imageDetails({ docker, requests }: ImageContext, name: string, signal?: AbortSignal): Promise<{ id: string; volumes: string[] } | null> {

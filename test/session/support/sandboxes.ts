@@ -3,11 +3,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { connectEngine } from '../../../src/engine/connect';
 import type { Engine } from '../../../src/engine/engine';
-import { machineCertificates } from '../../../src/engine/image/certificates';
+import { installNetwork } from '../../../src/engine/image/install-network';
 import { silentProgress } from '../../../src/engine/progress';
 import { silentLog, type Log } from '../../../src/log';
 import type { EventContents, EventOf, EventType, ExecuteReply, SandboxEvent } from '../../../src/protocol/messages';
-import { InteractiveSandboxSession } from '../../../src/session/session';
+import { InteractiveSandboxSession, type SessionOptions } from '../../../src/session/session';
 import { DEFAULT_SETTINGS, type SandboxSettings } from '../../../src/session/settings';
 import type { ExecuteOptions } from '../../../src/session/types';
 
@@ -31,7 +31,7 @@ export const connect = (dockerHost = process.env['DOCKER_HOST']): Promise<Engine
 
 export async function derivedImage(engine: Engine): Promise<string> {
   return engine.ensureImage({
-    base: baseImage(), packages: [], runnerFolder: path.join(ROOT, 'runner'), caBundle: await machineCertificates(process.env),
+    base: baseImage(), packages: [], runnerFolder: path.join(ROOT, 'runner'), network: await installNetwork(process.env),
   }, silentProgress);
 }
 
@@ -92,9 +92,9 @@ export class TestSession {
 
 const open = new Set<InteractiveSandboxSession>();
 
-export function startSession(engine: Engine, image: string, settings: Partial<SandboxSettings> = {}): TestSession {
+export function startSession(engine: Engine, image: string, settings: Partial<SandboxSettings> = {}, more: Pick<SessionOptions, 'previous' | 'network'> = {}): TestSession {
   const session = InteractiveSandboxSession.start(engine, {
-    image, owner: OWNER, notebookHint: '', settings: { ...DEFAULT_SETTINGS, timeout: 60, ...settings }, lease: 120, log: testLog,
+    image, owner: OWNER, notebookHint: '', settings: { ...DEFAULT_SETTINGS, timeout: 60, ...settings }, lease: 120, log: testLog, network: () => installNetwork(process.env), ...more,
   });
   open.add(session);
   return new TestSession(session);

@@ -1,0 +1,90 @@
+import { silentLog } from '../../log';
+import { SandboxError } from '../../protocol/errors';
+import { keepSecret, redact } from '../redact';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Value of the setting `proxy` that says: none, whatever the environment names. */
+export const NO_PROXY_AT_ALL = 'none';
+
+/** Where a proxy may be named, the first that counts first, before the environment. Empty: nothing named. */
+export interface ProxySettings {
+  /** Setting `proxy`. */
+  proxy: string;
+  /** VS Code's `http.proxy` and `http.noProxy`. */
+  editorProxy: string;
+  editorNoProxy: readonly string[];
+}
+const NOTHING_SET: ProxySettings = { proxy: '', editorProxy: '', editorNoProxy: [] };
+
+/**
+ * Variables that name the proxies for pip, in both spellings that programs read: of the settings, else of the environment.
+ * @throws SandboxError `SettingInvalid` for a setting `proxy` that is none; other sources are skipped with a warning
+ */
+export function proxyEnvironment(env: Environment, settings = NOTHING_SET, log = silentLog): Record<string, string> {
+  const { proxy, editorProxy, editorNoProxy } = settings;
+  const usable = (value: string, from: string): string | undefined => {
+    const address = value === '' ? undefined : parseProxy(value);
+    if (value !== '' && address === undefined) log.warn(`the proxy that ${from} names is left out, as pip cannot use it: ${shownProxy(value)}`);
+    return address;
+  };
+  const named = (name: string): string => env[name.toLowerCase()] ?? env[name] ?? '';
+  const variables = (name: string): string | undefined => usable(withScheme(named(name)), name);
+  if (proxy.trim() === NO_PROXY_AT_ALL) return {};
+  if (proxy.trim() !== '') return spelled({ ...everywhere(checked(proxy)), NO_PROXY: named('NO_PROXY') });
+  const editor = usable(editorProxy.trim(), 'http.proxy');
+  if (editor !== undefined) return spelled({ ...everywhere(editor), NO_PROXY: editorNoProxy.join(',') || named('NO_PROXY') });
+  const pip = variables('PIP_PROXY');
+  return spelled({
+    ...(pip === undefined ? { HTTP_PROXY: variables('HTTP_PROXY'), HTTPS_PROXY: variables('HTTPS_PROXY'), ALL_PROXY: variables('ALL_PROXY') } : everywhere(pip)),
+    NO_PROXY: named('NO_PROXY'),
+  });
+}
+
+/** The address of an HTTP proxy as programs take it, special characters of its password encoded. Undefined: it is none. */
+export function parseProxy(text: string): string | undefined {
+  const value = text.trim();
+  keepPassword(value);
+  if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) return undefined;
+  const url = new URL(value);
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return undefined;
+  const [user, password] = [decoded(url.username), decoded(url.password)];
+  for (const secret of [url.password || url.username, password || user]) keepSecret(secret);
+  // as it stands in a request's header
+  if (user !== '') keepSecret(Buffer.from(`${user}:${password}`).toString('base64'));
+  return url.href.slice(0, -1);
+}
+
+/** A value that is no proxy, for a message: never with what may be a password. */
+export function shownProxy(text: string): string {
+  const [, scheme = '', credentials = '', place = ''] = /^([a-z][a-z0-9+.-]*:\/\/)?(.*@)?(.*)$/is.exec(text.trim()) ?? [];
+  return redact(`${scheme}${credentials && '***@'}${/^(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?\/?$/i.test(place) ? place : '…'}`);
+}
+
+function checked(proxy: string): string {
+  const address = parseProxy(proxy);
+  if (address !== undefined) return address;
+  const allowed = 'http:// or https://, a host and a port, with user:password@ before the host if needed (special characters as %40), or "none"';
+  throw new SandboxError('SettingInvalid', { setting: 'proxy', value: shownProxy(proxy), allowed }, { setting: 'proxy' });
+}
+
+/** Also of a value that is no proxy. */
+function keepPassword(value: string): void {
+  const password = /^(?:[a-z][a-z0-9+.-]*:\/\/)?[^:@]*:(.*)@/is.exec(value)?.[1] ?? '';
+  keepSecret(password);
+  keepSecret(decoded(password));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch { // a lone % is meant as it stands
+    return text;
+  }
+}
+
+const everywhere = (proxy: string): Record<string, string> => ({ HTTP_PROXY: proxy, HTTPS_PROXY: proxy });
+/** `proxy.example:3128`, as many environments have it. */
+const withScheme = (value: string): string => (value === '' || value.includes('://') ? value : `http://${value}`);
+const spelled = (variables: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value ? [[name, value], [name.toLowerCase(), value]] : [])));

@@ -1,0 +1,78 @@
+import type Docker from 'dockerode';
+import { SandboxError } from '../protocol/errors';
+import type { SandboxFile } from './engine';
+import { runProcess } from './exec';
+import type { Requests } from './request';
+import { RUNNER_FOLDER, SANDBOX_HOME } from './specification';
+
+/** In place of a frame's length: the file that was begun is taken back. See `runner/unpack.py`. */
+const TAKEN_BACK = Buffer.from([0xff, 0xff, 0xff, 0xff]);
+const EMPTY_FRAME = Buffer.alloc(4);
+/** Frames are sent together up to here: a small file is not worth a packet of its own. */
+const COALESCED = 128 * 1024;
+/** Milliseconds for a send, and bytes per millisecond of the slowest link that is waited for. */
+const PATIENCE = 20_000;
+const SLOWEST = 2_000;
+
+/** See `Engine.putFiles`. The sandbox's own user writes the files, with the rights of a cell. */
+export async function putFiles(
+  docker: Docker, requests: Requests, containerId: string, interpreter: string, files: readonly SandboxFile[], signal?: AbortSignal,
+): Promise<Map<number, string>> {
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const { exitCode, stdout, stderr } = await runProcess(docker, requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
+    input: coalesced(frames(files)), deadline: PATIENCE + bytes / SLOWEST, signal,
+  });
+  if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: stderr.trim().split('\n').pop()?.slice(0, 500) || `exit code ${exitCode}` });
+  return failuresOf(stdout, files.length);
+}
+
+async function* frames(files: readonly SandboxFile[]): AsyncGenerator<Buffer> {
+  for (const { path, content, modified, executable } of files) {
+    yield* frame(Buffer.from(JSON.stringify({ path, folder: content === undefined, modified: modified / 1000, executable })));
+    if (content === undefined) continue;
+    try {
+      for await (const piece of content()) if (piece.length > 0) yield* frame(piece);
+      yield EMPTY_FRAME;
+    } catch {
+      yield TAKEN_BACK; // whoever gave us the content knows why
+    }
+  }
+  yield EMPTY_FRAME;
+}
+
+function* frame(content: Buffer): Generator<Buffer> {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(content.length);
+  yield length;
+  yield content;
+}
+
+async function* coalesced(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = [];
+  let length = 0;
+  for await (const piece of pieces) {
+    waiting.push(piece);
+    length += piece.length;
+    if (length < COALESCED) continue;
+    yield Buffer.concat(waiting);
+    waiting = [];
+    length = 0;
+  }
+  yield Buffer.concat(waiting);
+}
+
+/** What the sandbox says of it is a claim: places that exist, and names of errors. */
+function failuresOf(report: string, count: number): Map<number, string> {
+  const failed = new Map<number, string>();
+  try {
+    const { failed: claims } = JSON.parse(report) as { failed: unknown[] };
+    for (const claim of claims) {
+      const [index, name] = claim as [unknown, unknown];
+      if (typeof index !== 'number' || !Number.isInteger(index) || index < 0 || index >= count) throw new Error('no such file');
+      failed.set(index, typeof name === 'string' && /^E[A-Z0-9]{1,20}$/.test(name) ? name : 'EIO');
+    }
+  } catch (cause) {
+    throw new SandboxError('FilesNotCopied', { reason: 'the sandbox gave no report' }, { cause });
+  }
+  return failed;
+}

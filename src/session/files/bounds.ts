@@ -1,0 +1,31 @@
+const MB = 2 ** 20;
+
+/** How much of a folder comes into a sandbox. Its files count as its memory, so the bounds grow with that. */
+export interface Bounds {
+  /** Files and folders. */
+  items: number;
+  /** Bytes of one file. */
+  file: number;
+  /** Bytes of all files. */
+  total: number;
+}
+
+/**
+ * An eighth of the memory, at most 512 MB.
+ * @param memory bytes, setting `maxMemory` now
+ * @param first what it was when the sandbox was made: `/sandbox` has half of that for good, and half of `/sandbox` is the cells'
+ */
+export function boundsOf(memory: number, first = memory): Bounds {
+  const total = Math.min(512 * MB, Math.floor(memory / 8), Math.floor(first / 4));
+  return { items: 2_000, file: Math.floor(total / 2), total };
+}
+
+/** Entries of folders that are looked at, left out or not. */
+export const MOST_ENTRIES = 20_000;
+/** Milliseconds for a look at the folder: network drives and sleeping disks. */
+export const LOOK_DEADLINE = 5_000;
+/** Bytes of a `.gitignore` that are read; a longer one governs a folder that is left out. */
+export const MOST_RULES = 256 * 1024;
+/** Bytes of a name and of a path that every sandbox's file system takes. */
+export const LONGEST_NAME = 255;
+export const LONGEST_PATH = 1_024;

@@ -1,0 +1,136 @@
+import type { SandboxFile } from '../../engine/engine';
+import type { Log } from '../../log';
+import { SandboxError } from '../../protocol/errors';
+import { asSandboxError } from '../failures';
+import { within } from '../time';
+import { LOOK_DEADLINE, type Bounds } from './bounds';
+import { Gitignore } from './gitignore';
+import { FileChanged, type HostFiles } from './host-files';
+import { REASONS, isMissing, type LeftOut, type LeftOuts, type Reason } from './left-out';
+import { isKey } from './names';
+import { select, type Item } from './selection';
+
+/** Of each reason, in the log. */
+const NAMED = 20;
+
+export interface FolderCopyOptions {
+  files: HostFiles;
+  /** Name of the notebook's own file. */
+  notebook: string;
+  /** See `Engine.putFiles`. */
+  put: (files: readonly SandboxFile[], signal: AbortSignal) => Promise<Map<number, string>>;
+  log: Log;
+}
+
+/** What is not in the sandbox though the user may expect it. */
+export interface Lack { count: number; first: LeftOut }
+
+/** The copy of one folder in one sandbox. Only what is new or has changed on the host is sent; what only changed in the sandbox stays. */
+export class FolderCopy {
+  readonly #gitignore: Gitignore;
+  /** Version of what the sandbox has, or was offered in vain. */
+  readonly #offered = new Map<string, string>();
+  /** What it was offered in vain. */
+  readonly #failed = new Map<string, LeftOut>();
+  #told = '';
+
+  constructor(private readonly options: FolderCopyOptions) { this.#gitignore = new Gitignore(options.files); }
+
+  /**
+   * Brings the sandbox what it lacks.
+   * @throws SandboxError `FilesNotCopied {reason}`; `Cancelled`: nothing of it counts as there
+   */
+  async bring(bounds: Bounds, signal: AbortSignal): Promise<Lack | undefined> {
+    const { notebook, files, log } = this.options;
+    const began = performance.now();
+    const look = select({ files, gitignore: this.#gitignore, bounds, notebook }).catch((cause: unknown) => {
+      throw new SandboxError('FilesNotCopied', { reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
+    });
+    const selection = await within(look, 2 * LOOK_DEADLINE, undefined);
+    if (selection === undefined) throw new SandboxError('FilesNotCopied', { reason: 'the folder cannot be read in time' });
+    const looked = performance.now();
+    const news = selection.items.filter(({ path, file }) => this.#offered.get(path) !== versionOf(file));
+    if (news.length > 0) await this.#send(news, signal);
+    log.debug(`folder: ${selection.items.length} items looked at in ${Math.round(looked - began)} ms, ${news.length} sent in ${Math.round(performance.now() - looked)} ms`);
+    const there = new Set(selection.items.map(({ path }) => path));
+    for (const [path, one] of this.#failed) {
+      if (there.has(path)) selection.leftOut.add(one);
+      else this.#failed.delete(path);
+    }
+    this.#tell(selection.leftOut);
+    const [first] = selection.leftOut.missing;
+    return first === undefined ? undefined : { count: selection.leftOut.missingCount, first };
+  }
+
+  /** What was offered in vain is offered again. */
+  retry(): void {
+    for (const path of this.#failed.keys()) this.#offered.delete(path);
+    this.#failed.clear();
+  }
+
+  async #send(items: readonly Item[], signal: AbortSignal): Promise<void> {
+    const trouble = new Map<string, Reason>();
+    let refused: Map<number, string>;
+    try {
+      signal.throwIfAborted();
+      refused = await this.options.put(items.map((item) => this.#outgoing(item, trouble)), signal);
+    } catch (error) {
+      if (signal.aborted) throw new SandboxError('Cancelled', {}, { cause: error });
+      for (const { path, file } of items) { // it would fail in the same way before every cell
+        this.#offered.set(path, versionOf(file));
+        this.#failed.set(path, { path, reason: 'refused', ...(file && { size: file.size }) });
+      }
+      const { code, params } = asSandboxError(error);
+      throw new SandboxError('FilesNotCopied', { reason: String(params['reason'] ?? code) }, { cause: error });
+    }
+    for (const [i, { path, file }] of items.entries()) {
+      this.#offered.set(path, versionOf(file));
+      const error = refused.get(i);
+      const reason = trouble.get(path) ?? (error === undefined ? undefined : ['ENOSPC', 'EDQUOT', 'ENOMEM'].includes(error) ? 'full' : 'refused');
+      if (reason === undefined) this.#failed.delete(path);
+      else this.#failed.set(path, { path, reason, ...(file && { size: file.size }) });
+    }
+  }
+
+  #outgoing({ path, file }: Item, trouble: Map<string, Reason>): SandboxFile {
+    if (file === undefined) return { path, size: 0, modified: 0, executable: true, content: undefined };
+    const { size, modified, executable } = file;
+    return { path, size, modified, executable, content: () => this.#content(path, file, trouble) };
+  }
+
+  async *#content(path: string, file: NonNullable<Item['file']>, trouble: Map<string, Reason>): AsyncGenerator<Buffer> {
+    try {
+      let isFirst = true;
+      for await (const piece of this.options.files.read(path, file)) {
+        if (isFirst && isKey(piece)) {
+          trouble.set(path, 'key');
+          throw new Error('a private key');
+        }
+        isFirst = false;
+        yield piece;
+      }
+    } catch (error) {
+      if (!trouble.has(path)) trouble.set(path, error instanceof FileChanged ? 'changed' : 'unreadable');
+      throw error;
+    }
+  }
+
+  /** Logs what was left out, when it is not what was logged last. Names are in quotes: they can have any character. */
+  #tell({ excluded, excludedCount, missing, missingCount }: LeftOuts): void {
+    const byReason = new Map<Reason, string[]>();
+    for (const { path, reason } of [...missing, ...excluded]) byReason.set(reason, [...byReason.get(reason) ?? [], JSON.stringify(path === '' ? '.' : path)]);
+    const told = JSON.stringify([...byReason, missingCount, excludedCount]);
+    if (told === this.#told) return;
+    this.#told = told;
+    const { log } = this.options;
+    for (const [reason, names] of byReason) {
+      const line = `folder: not in the sandbox, ${REASONS[reason]}: ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`;
+      if (isMissing(reason)) log.warn(line);
+      else log.info(line);
+    }
+    const unnamed = excludedCount + missingCount - excluded.length - missing.length;
+    if (unnamed > 0) log.info(`folder: not in the sandbox: ${unnamed} more`);
+  }
+}
+
+const versionOf = (file: Item['file']): string => file?.version ?? 'folder';

@@ -1,0 +1,47 @@
+/** What is never copied, whoever asks: the log tells it, no message does. */
+export type Excluded = 'notebook' | 'hidden' | 'key' | 'ignored' | 'generated' | 'link' | 'special';
+/** What the user may have expected. `more`: what is below or behind was not looked at. */
+export type Missing = 'tooLarge' | 'tooMuch' | 'tooMany' | 'more' | 'slow' | 'name' | 'unreadable' | 'changed' | 'full' | 'refused';
+export type Reason = Excluded | Missing;
+
+export interface LeftOut {
+  /** Relative to the folder; '' is the folder. */
+  path: string;
+  reason: Reason;
+  /** Bytes. */
+  size?: number;
+}
+
+const EXCLUDED: Record<Excluded, string> = {
+  notebook: 'the notebook itself', hidden: 'dotfiles', key: 'keys and credentials', ignored: 'named by .gitignore', generated: 'made by tools', link: 'links',
+  special: 'neither file nor folder',
+};
+const MISSING: Record<Missing, string> = {
+  tooLarge: 'too large', tooMuch: 'more bytes in all than allowed', tooMany: 'more files than allowed', more: 'not looked at', slow: 'not looked at in time',
+  name: 'a name that a sandbox cannot have', unreadable: 'cannot be read', changed: 'changed while it was read', full: 'no room in the sandbox', refused: 'the sandbox cannot have it there',
+};
+/** For the log. */
+export const REASONS: Record<Reason, string> = { ...EXCLUDED, ...MISSING };
+
+export const isMissing = (reason: Reason): reason is Missing => reason in MISSING;
+
+/** Kept of each list; the rest is counted. */
+const KEPT = 200;
+
+/** Everything that was left out, the first of it by name. */
+export class LeftOuts {
+  readonly excluded: LeftOut[] = [];
+  readonly missing: LeftOut[] = [];
+  excludedCount = 0;
+  missingCount = 0;
+
+  add(one: LeftOut): void {
+    if (isMissing(one.reason)) {
+      this.missingCount += 1;
+      if (this.missing.length < KEPT) this.missing.push(one);
+    } else {
+      this.excludedCount += 1;
+      if (this.excluded.length < KEPT) this.excluded.push(one);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import type { Dirent, Stats } from 'node:fs';
+import { constants, lstat, open, opendir, realpath, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { FileChanged, type EntryKind, type HostEntry, type HostFiles, type Seen } from './host-files';
+
+const PIECE = 256 * 1024;
+/** Absent on Windows, where `#isStill` has to do. Without the second, opening a pipe waits for its writer. */
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants as Partial<typeof constants>;
+const EXECUTABLE = 0o100;
+
+/** Files of this computer, by node:fs. */
+export class NodeFiles implements HostFiles {
+  private constructor(readonly folder: string) {}
+
+  /** @param folder absolute; links that lead to it are resolved here, once, and none after that */
+  static async of(folder: string): Promise<NodeFiles> { return new NodeFiles(await realpath(folder)); }
+
+  get name(): string { return path.basename(this.folder); }
+
+  parent(): NodeFiles | undefined {
+    const above = path.dirname(this.folder);
+    return above === this.folder ? undefined : new NodeFiles(above);
+  }
+
+  async list(folder: string, most: number): Promise<{ entries: HostEntry[]; complete: boolean }> {
+    const entries: HostEntry[] = [];
+    const at = this.#at(folder);
+    let complete = true;
+    for await (const entry of await opendir(at, { bufferSize: 256 })) {
+      if (entries.length === most) {
+        complete = false;
+        break;
+      }
+      entries.push({ name: entry.name, kind: kindOf(entry) });
+    }
+    if (await realpath(at) !== at) throw new FileChanged(folder); // a link took its place
+    return { entries, complete };
+  }
+
+  async look(file: string): Promise<Seen | undefined> {
+    try {
+      return seen(await lstat(this.#at(file)));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+      throw error;
+    }
+  }
+
+  async *read(file: string, as: Seen): AsyncGenerator<Buffer> {
+    const handle = await open(this.#at(file), (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      if (!await this.#isStill(file, as, handle)) throw new FileChanged(file);
+      for (let left = as.size; left > 0;) {
+        const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(Math.min(PIECE, left)), position: null });
+        if (bytesRead === 0) break;
+        left -= bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+      if (seen(await handle.stat()).version !== as.version) throw new FileChanged(file);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** What was opened is the file that was seen, and no folder on the way to it has become a link. */
+  async #isStill(file: string, as: Seen, handle: FileHandle): Promise<boolean> {
+    const opened = seen(await handle.stat());
+    const at = this.#at(file);
+    return opened.kind === 'file' && opened.version === as.version && await realpath(at) === at && seen(await lstat(at)).version === as.version;
+  }
+
+  #at(file: string): string { return path.join(this.folder, ...file.split('/')); }
+}
+
+function kindOf(entry: Dirent | Stats): EntryKind {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'folder';
+  return entry.isSymbolicLink() ? 'link' : 'special';
+}
+
+/** The inode's own change is in the version: a tool that keeps the time of the content changes that. */
+function seen(stats: Stats): Seen {
+  const { dev, ino, size, mtimeMs, ctimeMs, mode } = stats;
+  return { kind: kindOf(stats), size, modified: mtimeMs, executable: (mode & EXECUTABLE) !== 0, version: [dev, ino, size, mtimeMs, ctimeMs].join(':') };
+}

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Engine } from '../../src/engine/engine';
+import { isSandboxError } from '../../src/protocol/errors';
+import { boundsOf } from '../../src/session/files/bounds';
+import { FolderCopy } from '../../src/session/files/folder-copy';
+import { NodeFiles } from '../../src/session/files/node-files';
+import { connect, derivedImage, endSessions, startSession, testLog, type TestSession } from './support/sandboxes';
+
+const MB = 2 ** 20;
+const MEMORY = 256 * MB;
+/** Every file of the sandbox's home with its digest, but for what is its own; folders end with a slash. */
+const LIST = `
+import hashlib, json, os
+found = {}
+for folder, folders, names in os.walk("/sandbox"):
+    folders[:] = [name for name in folders if folder != "/sandbox" or name not in (".interactive", ".ipython")]
+    for name in folders: found[os.path.relpath(os.path.join(folder, name), "/sandbox") + "/"] = ""
+    for name in names:
+        with open(os.path.join(folder, name), "rb") as file: found[os.path.relpath(file.name, "/sandbox")] = hashlib.sha256(file.read()).hexdigest()
+print(json.dumps(found))
+`;
+const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+
+describe('the files beside a notebook, in a real sandbox', () => {
+  let engine: Engine;
+  let sandbox: TestSession;
+  let folder: string;
+  let copy: FolderCopy;
+  const goOn = new AbortController().signal;
+
+  before(async function () {
+    this.timeout(240_000);
+    engine = await connect();
+    sandbox = startSession(engine, await derivedImage(engine), { maxMemory: MEMORY });
+    await sandbox.session.started;
+  });
+  after(async () => {
+    await endSessions();
+    engine.dispose();
+  });
+  beforeEach(async () => {
+    await sandbox.session.reset({ files: 'clear' });
+    folder = mkdtempSync(join(tmpdir(), 'beside-'));
+    copy = new FolderCopy({
+      files: await NodeFiles.of(folder), notebook: 'book.ipynb', log: testLog, put: (files, signal) => sandbox.session.putFiles(files, signal),
+    });
+  });
+  afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+
+  function put(files: Readonly<Record<string, string | Buffer>>): void {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), content);
+    }
+  }
+  const listed = async (): Promise<Record<string, string>> => JSON.parse((await sandbox.run(LIST)).text()) as Record<string, string>;
+
+  it('are there for a cell by their relative names, byte for byte, and nothing else is in the sandbox', async () => {
+    const wanted = {
+      'data.csv': 'city,people\nRīga,605273\n', 'deep/er/still/data.bin': randomBytes(3 * MB + 1), 'empty': '', 'ünï cødé 🐍/naïve  name.txt': '1', '-rf': '2', 'a\nb\'"$(c)`d`.txt': '3',
+      [`${'n'.repeat(251)}.csv`]: '4', 'helper.py': 'answer = 42\n',
+    };
+    put({ ...wanted, '.env': 'TOKEN=x', '.hidden/x': 'x', 'id_rsa': 'x', 'key.pem': 'x', 'deploy': '-----BEGIN PRIVATE KEY-----\nx', 'ignored.log': 'x', '.gitignore': '*.log\nignored/\n', 'ignored/x.csv': 'x', 'node_modules/x.js': 'x', 'book.ipynb': '{}' });
+    symlinkSync('/etc/passwd', join(folder, 'passwd'));
+    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    assert.deepEqual(await listed(), {
+      ...Object.fromEntries(Object.entries(wanted).map(([name, content]) => [name, digest(content)])), 'deep/': '', 'deep/er/': '', 'deep/er/still/': '', 'ünï cødé 🐍/': '',
+    });
+    const cell = await sandbox.run('import csv, os, helper; [row["people"] for row in csv.DictReader(open("data.csv"))], helper.answer, os.getcwd(), os.stat("data.csv").st_uid == os.getuid(), os.access("data.csv", os.W_OK)');
+    assert.equal(cell.result, "(['605273'], 42, '/sandbox', True, True)");
+  });
+
+  it('follow the host from run to run; what only a cell changed or made stays', async () => {
+    put({ 'a.txt': 'host 1', 'b.txt': 'host 1', 'gone.txt': 'host 1' });
+    await copy.bring(boundsOf(MEMORY), goOn);
+    await sandbox.run('for name in "ab": open(name + ".txt", "w").write("cell")\nopen("own.txt", "w").write("cell")');
+    put({ 'a.txt': 'host 2', 'sub/new.txt': 'host 2' });
+    unlinkSync(join(folder, 'gone.txt'));
+    await copy.bring(boundsOf(MEMORY), goOn);
+    const texts = { 'a.txt': 'host 2', 'b.txt': 'cell', 'own.txt': 'cell', 'gone.txt': 'host 1', 'sub/new.txt': 'host 2' };
+    assert.deepEqual(await listed(), { ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, digest(text)])), 'sub/': '' });
+    await sandbox.session.reset({ files: 'keep' });
+    assert.equal((await sandbox.run('open("a.txt").read(), open("own.txt").read()')).result, "('host 2', 'cell')");
+  });
+
+  it('may be many: 2,000 are there in seconds, and a look that finds nothing new takes a fraction of one', async () => {
+    put(Object.fromEntries(Array.from({ length: 1_950 }, (_, i) => [`folder ${i % 50}/${i}.csv`, `${i}\n`.repeat(100)])));
+    const began = performance.now();
+    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    const copied = performance.now();
+    await copy.bring(boundsOf(MEMORY), goOn);
+    const looked = performance.now();
+    assert.equal(Object.keys(await listed()).length, 2_000);
+    console.log(`      2,000 items copied in ${Math.round(copied - began)} ms, looked at again in ${Math.round(looked - copied)} ms`);
+    assert.ok(copied - began < 8_000 && looked - copied < 1_000, 'on a machine that does other things too');
+  });
+
+  it('that find no room are told, whole or not there at all; smaller ones arrive, and cells run', async () => {
+    put({ 'large.bin': randomBytes(8 * MB), 'small.txt': 'x' });
+    await sandbox.run('import os\nwith open("fill", "wb") as f: os.posix_fallocate(f.fileno(), 0, os.statvfs(".").f_bavail * os.statvfs(".").f_frsize - 4 * 2**20)');
+    assert.deepEqual(await copy.bring(boundsOf(MEMORY), goOn), { count: 1, first: { path: 'large.bin', reason: 'full', size: 8 * MB } });
+    assert.equal((await sandbox.run('sorted(name for name in os.listdir() if name[0] != ".")')).result, "['fill', 'small.txt']");
+    await sandbox.run('os.unlink("fill")');
+    copy.retry();
+    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    assert.equal((await sandbox.run('os.path.getsize("large.bin")')).result, String(8 * MB));
+  });
+
+  it('can be called off at any moment, which leaves no half file', async () => {
+    const stop = new AbortController();
+    let asked: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => { asked = resolve; });
+    const sent = sandbox.session.putFiles([{
+      path: 'endless', size: 1, modified: 0, executable: false,
+      content: async function* () {
+        yield Buffer.alloc(MB);
+        asked();
+        await new Promise((never) => { stop.signal.addEventListener('abort', never); });
+      },
+    }], stop.signal);
+    await begun;
+    stop.abort();
+    await assert.rejects(sent, (error) => isSandboxError(error, 'Cancelled'));
+    assert.equal((await sandbox.run(`
+import os, time
+for _ in range(100):
+    left = [name for name in os.listdir() if name not in (".interactive", ".ipython")]
+    if not left: break
+    time.sleep(0.05)
+left`)).result, '[]');
+  });
+
+  it('fail as a whole with a reason when a cell has ended what receives them', async () => {
+    put({ 'a.txt': 'x' });
+    const { msgId, reply } = sandbox.session.execute(`
+import glob, os, signal, time
+end = time.monotonic() + 10
+while time.monotonic() < end:
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file: found = b"unpack.py" in file.read()
+        except OSError: continue
+        if found:
+            os.kill(int(path.split("/")[2]), signal.SIGKILL)
+            end = 0`);
+    await sandbox.begun(msgId);
+    await assert.rejects(copy.bring(boundsOf(MEMORY), goOn), (error) => isSandboxError(error, 'FilesNotCopied') && String(error.params['reason']).length > 3);
+    assert.equal((await reply).status, 'ok');
+    copy.retry();
+    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    assert.equal((await sandbox.run('open("a.txt").read()')).result, "'x'");
+  });
+});

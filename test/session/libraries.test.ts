@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Engine } from '../../src/engine/engine';
+import { installNetwork } from '../../src/engine/image/install-network';
+import { containerName } from '../../src/engine/specification';
+import type { SandboxError} from '../../src/protocol/errors';
+import { isSandboxError, type FailureCode } from '../../src/protocol/errors';
+import { containerExists, docker, newVolume, until } from './engineTools';
+import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
+
+const volumeExists = (name: string): Promise<boolean> => docker.getVolume(name).inspect().then(() => true, (error: { statusCode?: number }) => {
+  if (error.statusCode === 404) return false;
+  throw new Error('inspect failed', { cause: error });
+});
+/** A package whose wheel takes a while. */
+const LARGE = 'scipy';
+
+describe('libraries', function () {
+  this.timeout(120_000);
+  let engine: Engine;
+  let image: string;
+  let sandbox: TestSession;
+
+  before(async () => {
+    engine = await connect();
+    image = await derivedImage(engine);
+  });
+  beforeEach(async function () {
+    if (this.currentTest?.title.startsWith('of a sandbox')) return;
+    sandbox ??= startSession(engine, image);
+    await sandbox.session.reset({ files: 'clear' });
+  });
+  after(async () => {
+    await endSessions();
+    engine.dispose();
+  });
+
+  const ok = async (code: string) => {
+    const cell = await sandbox.run(code);
+    assert.equal(cell.reply.status, 'ok', `${code}: ${cell.reply.ename} ${cell.reply.evalue} ${cell.text('stderr')}`);
+    return cell;
+  };
+  const installed = async (name: string) => (await ok(`import importlib.metadata as m\nm.version("${name}")`)).result;
+  const installer = () => sandbox.session.libraries.replace('libraries', 'install');
+  const install = async (requirements: string[], change: { limit?: number; libraries?: string } = {}) => {
+    const lines: string[] = [];
+    await engine.install({
+      containerId: containerName(sandbox.session.id), libraries: sandbox.session.libraries, requirements, options: [], network: await installNetwork(process.env), ...change,
+    }, (line) => lines.push(line));
+    return lines;
+  };
+  const fails = async (work: Promise<unknown>, code: FailureCode, reason = /(?:)/) => {
+    await assert.rejects(work, (error) => isSandboxError(error, code) && reason.test(String((error).params['reason'])));
+  };
+
+  it('that a cell installs are imported by its next line, by child processes and after a reset, and pip\'s lines are shown', async () => {
+    const cell = await ok('%pip install six==1.16.0\nimport six\nprint(six.__version__, six.__file__)');
+    assert.match(cell.text(), /Collecting six[^]*Successfully installed six-1\.16\.0\n1\.16\.0 \/opt\/sandboxed-ipython-libraries\/current\/lib\/.*six\.py\n$/);
+    assert.deepEqual(sandbox.session.installed, ['six==1.16.0']);
+    await sandbox.session.reset({ files: 'clear' });
+    assert.equal((await ok('import six, subprocess, sys\nsubprocess.check_output([sys.executable, "-c", "import six; print(six.__version__)"], text=True).strip()')).result, "'1.16.0'");
+  });
+
+  it('see those that are there: an upgrade replaces one, and what is satisfied stays', async () => {
+    const cell = await ok('!pip install -U six toolz');
+    assert.match(cell.text(), /Successfully uninstalled six-1\.16\.0[^]*Successfully installed .*toolz/);
+    assert.match((await ok('!{__import__("sys").executable} -m pip install six')).text(), /already satisfied: six/);
+    assert.notEqual(await installed('six'), "'1.16.0'");
+    assert.match((await ok('%pip list')).text(), /toolz/);
+  });
+
+  it('that do not exist, or have no wheel, are told with pip\'s own reason', async () => {
+    const cell = await sandbox.run('%pip install no-such-package-of-sandboxed-ipython');
+    assert.equal(cell.reply.ename, 'InstallFailed');
+    assert.match(cell.reply.evalue, /No matching distribution found for no-such-package-of-sandboxed-ipython/);
+    const source = await sandbox.run('!pip install docopt==0.6.2\n_exit_code');
+    assert.equal(source.result, '1');
+    assert.match(source.text('stderr'), /No matching distribution found for docopt==0\.6\.2/);
+  });
+
+  it('are not asked for by a line that does more than call pip, which says at once how', async () => {
+    const cell = await ok('!pip install six && echo done\nprint(_exit_code)\n!pip list | head -1');
+    assert.match(cell.text() + cell.text('stderr'), /Write the install in a line of its own: %pip install NAME/);
+    assert.match(cell.text(), /\n1\n.*Package +Version/);
+  });
+
+  it('may be asked for by the user too, while a cell runs, which imports them at once', async () => {
+    const { msgId, reply } = sandbox.session.execute('import importlib, time\nwhile importlib.util.find_spec("tinydb") is None: time.sleep(0.05)\nimport tinydb\nprint("there")');
+    await sandbox.begun(msgId);
+    const lines: string[] = [];
+    await sandbox.session.install(['tinydb'], { onOutput: (line) => lines.push(line) });
+    assert.ok(lines.some((line) => line.startsWith('Successfully installed')), lines.join('\n'));
+    assert.equal((await reply).status, 'ok');
+  });
+
+  it('cannot be changed by a cell, which has no network as before', async () => {
+    const cell = await ok([
+      'import os, socket, errno', 'def word(work):', '    try: work()', '    except OSError as error: return errno.errorcode[error.errno]', '    return "done"',
+      'at = "/opt/sandboxed-ipython-libraries"',
+      'print(word(lambda: open(at + "/x", "w")), word(lambda: os.unlink(at + "/current")), word(lambda: open(__import__("six").__file__, "a")))',
+      'print(sorted(name for _, name in socket.if_nameindex()), word(lambda: socket.create_connection(("192.0.2.1", 80), 1)))',
+    ].join('\n'));
+    assert.match(cell.text(), /^EROFS EROFS (?:EROFS|EACCES)\n\['lo'\] ENETUNREACH\n$/);
+  });
+
+  it('whose install is interrupted are not there, the installer is gone, and the next install works', async () => {
+    const { msgId, reply } = sandbox.session.execute(`%pip install ${LARGE}`);
+    await sandbox.printed(msgId, 'Collecting');
+    await sandbox.session.interrupt(msgId);
+    assert.equal((await reply).ename, 'KeyboardInterrupt');
+    await until('the installer is gone', async () => !await containerExists(installer()));
+    assert.equal((await ok(`import importlib.util\nimportlib.util.find_spec("${LARGE}") is None`)).result, 'True');
+    await ok('%pip install colorama\nimport colorama, six');
+    assert.deepEqual((await ok('import os; sorted(name for name in os.listdir("/opt/sandboxed-ipython-libraries") if not name.isdigit())')).result, "['current']");
+  });
+
+  it('over the limit are not installed at all', async () => {
+    await fails(install(['babel'], { limit: 8 * 2 ** 20 }), 'InstallTooLarge');
+    assert.equal((await ok('import importlib.util\nimportlib.util.find_spec("babel") is None, __import__("six").__name__')).result, "(True, 'six')");
+  });
+
+  it('are asked for by name alone, whatever a cell sends', async () => {
+    const ask = (requirement: string) => sandbox.run([
+      'from types import SimpleNamespace as N',
+      `get_ipython().sandbox.installs._ask(N(requirements=[${JSON.stringify(requirement)}], options=[], quiet=False))`,
+    ].join('\n'));
+    for (const requirement of ['--index-url=http://192.0.2.1/', '/etc/passwd', 'six @ http://192.0.2.1/six.whl']) {
+      const cell = await ask(requirement);
+      assert.match(cell.reply.evalue, /InstallRefused/, requirement);
+    }
+    assert.ok(!sandbox.session.installed.some((one) => /[:@/]/.test(one)));
+  });
+
+  it('that are hostile run nothing in the installer, which has a network, and cannot choose its index', async () => {
+    const libraries = newVolume();
+    await install(['six'], { libraries });
+    const plant = [
+      'import glob, os', 'site = glob.glob("/v/current/lib/python3*/site-packages")[0]', 'mark = "open(\\"/opt/sandboxed-ipython-libraries/ran-%s\\", \\"w\\")"',
+      'for name in ("sitecustomize.py", "usercustomize.py", "keyring.py", "truststore.py", "_distutils_hack.py", "packaging.py", "argparse.py"): open(site + "/" + name, "w").write(mark % name)',
+      'open(site + "/evil.pth", "w").write("import os; " + mark % "pth")', 'open("/v/current/pip.conf", "w").write("[global]\\nindex-url = http://127.0.0.1:1/simple\\n")',
+    ].join('\n');
+    const [interpreter = ''] = (await docker.getImage(image).inspect()).Config.Entrypoint as string[];
+    const hostile = await docker.createContainer({ Image: image, Entrypoint: [interpreter, '-I', '-c'], Cmd: [plant], User: '0:0', HostConfig: { Binds: [`${libraries}:/v`], NetworkMode: 'none' } });
+    try {
+      await hostile.start();
+      assert.equal((await hostile.wait() as { StatusCode: number }).StatusCode, 0);
+    } finally {
+      await hostile.remove({ force: true });
+    }
+    const lines = await install(['toolz'], { libraries });
+    assert.ok(lines.some((line) => line.startsWith('Successfully installed toolz')), lines.join('\n'));
+    const look = startSession(engine, image);
+    const session = startSession(engine, image, {}, { previous: { libraries, installed: [] } });
+    await look.session.started;
+    assert.equal((await session.run('import os, toolz; [n for n in os.listdir("/opt/sandboxed-ipython-libraries") if n.startswith("ran")]')).result, '[]');
+    assert.equal((await look.run('import importlib.util; importlib.util.find_spec("toolz") is None')).result, 'True');
+  });
+
+  it('of a sandbox whose window was killed are removed by a later one after a week: until then another window may want them', async () => {
+    const volume = async (created: Date) => {
+      const name = newVolume();
+      await docker.createVolume({ Name: name, Labels: { 'sandboxed-ipython.version': '1', 'sandboxed-ipython.created': created.toISOString() } });
+      return name;
+    };
+    const days = (count: number): Date => new Date(Date.now() - count * 24 * 3600_000);
+    const [left, fresh] = [await volume(days(8)), await volume(days(6))];
+    const other = await connect();
+    let later: TestSession | undefined;
+    try {
+      later = startSession(other, image);
+      await later.session.started;
+      await until('the volume that was left is gone', async () => !await volumeExists(left));
+      assert.equal(await volumeExists(fresh), true);
+      assert.equal(await volumeExists(sandbox.session.libraries), true);
+    } finally {
+      await later?.session.dispose();
+      other.dispose();
+    }
+  });
+
+  it('of a sandbox that is replaced are handed to the next one, and go with the last', async () => {
+    const first = startSession(engine, image);
+    await first.session.install(['six']);
+    const { libraries } = first.session;
+    await first.session.dispose({ keepLibraries: true });
+    assert.equal(await volumeExists(libraries), true);
+    const second = startSession(engine, image, {}, { previous: first.session });
+    assert.deepEqual(second.session.installed, ['six']);
+    assert.equal((await second.run('import six; six.__name__')).result, "'six'");
+    const installing = second.session.install([LARGE]).catch((error: unknown) => error);
+    await sleep(300);
+    await second.session.dispose();
+    assert.equal((await installing as SandboxError).code, 'Cancelled');
+    assert.equal(await volumeExists(libraries), false);
+  });
+});

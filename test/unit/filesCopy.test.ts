@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SandboxFile } from '../../src/engine/engine';
+import { silentLog } from '../../src/log';
+import { isSandboxError } from '../../src/protocol/errors';
+import { boundsOf } from '../../src/session/files/bounds';
+import { FolderCopy } from '../../src/session/files/folder-copy';
+import { NodeFiles } from '../../src/session/files/node-files';
+
+describe('the copy of a folder', () => {
+  let folder: string;
+  let copy: FolderCopy;
+  let logged: string[];
+  /** What each send brought; a file that was taken back has undefined. */
+  let sends: Record<string, string | undefined>[];
+  let answer: (files: readonly SandboxFile[]) => Map<number, string>;
+  const bounds = boundsOf(2 ** 30);
+  const goOn = new AbortController().signal;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'copy-'));
+    sends = [];
+    logged = [];
+    answer = () => new Map();
+    const log = { ...silentLog, info: (line: string) => { logged.push(line); }, warn: (line: string) => { logged.push(line); } };
+    copy = new FolderCopy({
+      files: await NodeFiles.of(folder), notebook: 'book.ipynb', log,
+      put: async (files) => {
+        const sent: Record<string, string | undefined> = {};
+        for (const { path, content } of files) sent[path] = content ? await read(content) : '/';
+        sends.push(sent);
+        return answer(files);
+      },
+    });
+  });
+  afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+
+  const read = async (content: () => AsyncIterable<Buffer>): Promise<string | undefined> => {
+    const pieces: Buffer[] = [];
+    try {
+      for await (const piece of content()) pieces.push(piece);
+      return Buffer.concat(pieces).toString();
+    } catch {
+      return undefined;
+    }
+  };
+  const write = (name: string, content: string) => { writeFileSync(join(folder, name), content); };
+
+  it('sends everything once, and afterwards only what is new or changed, without a request when nothing is', async () => {
+    write('a', '1');
+    mkdirSync(join(folder, 'sub'));
+    write('sub/b', '2');
+    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(await copy.bring(bounds, goOn), undefined);
+    write('a', '3'); // the same size
+    write('c', '');
+    unlinkSync(join(folder, 'sub/b'));
+    await copy.bring(bounds, goOn);
+    assert.deepEqual(sends, [{ a: '1', sub: '/', 'sub/b': '2' }, { a: '3', c: '' }]);
+  });
+
+  it('takes back a private key that only its content betrays, and tells nobody but the log, once', async () => {
+    write('deploy', '-----BEGIN OPENSSH PRIVATE KEY-----\nx');
+    write('a', '1');
+    assert.equal(await copy.bring(bounds, goOn), undefined);
+    await copy.bring(bounds, goOn);
+    assert.deepEqual(sends, [{ a: '1', deploy: undefined }]);
+    assert.deepEqual(logged.filter((line) => line.includes('deploy')), ['folder: not in the sandbox, keys and credentials: "deploy"']);
+  });
+
+  it('tells what found no room, and offers it again only when it has changed or is asked to', async () => {
+    write('a', '1');
+    answer = () => new Map([[0, 'ENOSPC']]);
+    assert.deepEqual(await copy.bring(bounds, goOn), { count: 1, first: { path: 'a', reason: 'full', size: 1 } });
+    assert.equal((await copy.bring(bounds, goOn))?.count, 1);
+    assert.equal(sends.length, 1);
+    answer = () => new Map();
+    copy.retry();
+    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(sends.length, 2);
+  });
+
+  it('is called off without a trace: the next one begins anew', async () => {
+    write('a', '1');
+    await assert.rejects(copy.bring(bounds, AbortSignal.abort()), (error) => isSandboxError(error, 'Cancelled'));
+    await copy.bring(bounds, goOn);
+    assert.deepEqual(sends, [{ a: '1' }]);
+  });
+
+  it('brings more when the bounds have grown', async () => {
+    write('a', '123');
+    assert.deepEqual(await copy.bring({ ...bounds, file: 2 }, goOn), { count: 1, first: { path: 'a', reason: 'tooLarge', size: 3 } });
+    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.deepEqual(sends, [{ a: '123' }]);
+  });
+
+  it('that fails is one failure with its reason, not one before every cell', async () => {
+    write('a', '1');
+    answer = () => { throw new Error('the engine fell over'); };
+    await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the engine fell over');
+    answer = () => new Map();
+    assert.equal((await copy.bring(bounds, goOn))?.count, 1);
+    assert.equal(sends.length, 1);
+  });
+});
