@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { connectEngine } from '../src/engine/connect';
 import type { Engine } from '../src/engine/engine';
-import { machineCertificates } from '../src/engine/image/certificates';
+import { installNetwork } from '../src/engine/image/install-network';
 import { silentProgress } from '../src/engine/progress';
 import { InteractiveSandboxSession } from '../src/session/session';
 import { DEFAULT_SETTINGS } from '../src/session/settings';
@@ -26,7 +26,7 @@ async function main([python = 'python3', ...options]: string[]): Promise<void> {
   try {
     const image = await engine.ensureImage({
       base: process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? DEFAULT_SETTINGS.image, packages: [], runnerFolder: path.join(__dirname, '../../runner'),
-      caBundle: await machineCertificates(process.env),
+      network: await installNetwork(process.env),
     }, silentProgress);
     const starts = await startsOf(engine, image, peer);
     const session = open(engine, image);

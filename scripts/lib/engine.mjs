@@ -4,6 +4,7 @@ import path from 'node:path';
 import Docker from 'dockerode';
 import { Failure } from './failure.mjs';
 import { step } from './log.mjs';
+import { missingEngine } from './missing-engine.mjs';
 import { cacheDir } from './paths.mjs';
 import { onShutdown } from './shutdown.mjs';
 import { ensureSystemPackages, mayInstall } from './system-packages.mjs';
@@ -39,9 +40,7 @@ export async function ensureEngine({ keep = false } = {}) {
     return;
   }
   if (process.env.DOCKER_HOST || !mayInstall()) {
-    throw new Failure(`No container engine answers at ${ENGINE_HOST}.`, {
-      nextStep: 'Start Docker or Podman, or point DOCKER_HOST at a running engine.',
-    });
+    throw missingEngine(ENGINE_HOST);
   }
   await ensureSystemPackages(['engine']);
   await step('started the container engine', () => startDaemon(keep));

@@ -10,6 +10,7 @@ import { openGate } from './gate.mjs';
 import { say, step } from './log.mjs';
 import { ROOT, cacheDir } from './paths.mjs';
 import { isShuttingDown, onShutdown } from './shutdown.mjs';
+import { mayInstall } from './system-packages.mjs';
 import { findCommand, start, tail } from './tools.mjs';
 import { manifest, packageExtension } from './vsix.mjs';
 
@@ -26,6 +27,9 @@ const IMAGE_SETTING = 'sandboxedIPython.image';
 export async function startQuickstart({ open, port }) {
   if (!existsSync(path.join(EXAMPLES, NOTEBOOK))) {
     throw new Failure(`examples/${NOTEBOOK} is missing.`);
+  }
+  if (!mayInstall()) {
+    await ensureEngine(); // what is missing here is said before anything is downloaded
   }
   const desktop = open ? findDesktop() : undefined;
   const folder = mkdtempSync(path.join(cacheDir('start'), 'window-'));

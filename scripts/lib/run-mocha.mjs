@@ -1,4 +1,4 @@
-// Runs one suite's Mocha tests in this process: run-mocha.mjs <suite> <seconds for one test>
+// Runs one suite's Mocha tests in this process: run-mocha.mjs <suite> <seconds for one test> [<folder>/<name of a test of another suite>…]
 // What runs follows from the sources, so that a compiled test whose source is gone does not.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import Mocha from 'mocha';
 import { ROOT } from './paths.mjs';
 import { sumLine } from './sums.mjs';
 
-const [suite, seconds] = process.argv.slice(2);
+const [suite, seconds, ...more] = process.argv.slice(2);
 const mocha = new Mocha({
   ui: 'bdd',
   reporter: 'spec',
@@ -16,9 +16,9 @@ const mocha = new Mocha({
   ...(process.env.MOCHA_GREP ? { grep: process.env.MOCHA_GREP } : {}),
 });
 
-const sources = readdirSync(path.join(ROOT, 'test', suite), { recursive: true, encoding: 'utf8' });
-for (const source of sources.filter((name) => name.endsWith('.test.ts')).sort()) {
-  mocha.addFile(path.join(ROOT, 'out', 'test', suite, source.replace(/\.ts$/, '.js')));
+const sources = readdirSync(path.join(ROOT, 'test', suite), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts')).sort();
+for (const name of [...sources.map((source) => path.join(suite, source.replace(/\.ts$/, ''))), ...more.map((one) => `${one}.test`)]) {
+  mocha.addFile(path.join(ROOT, 'out', 'test', `${name}.js`));
 }
 await mocha.loadFilesAsync();
 const runner = mocha.run((failures) => {

@@ -2,18 +2,31 @@
  * The test suites, in the order in which they run. Each is a command whose last line on stdout is
  * `N passed, N failed, N skipped`; what it needs is made ready before, and its deadline ends it.
  *
- * @typedef {'engine' | 'bookworm' | 'all bases' | 'python' | 'networks' | 'code-server' | 'browser' | 'vsix'} Need
- * @typedef {{ args: readonly string[], needs: readonly Need[], minutes: number }} Suite `args` for Node
+ * @typedef {'engine' | 'bookworm' | 'all bases' | 'python' | 'networks' | 'podman' | 'code-server' | 'browser' | 'vsix'} Need
+ * @typedef {{ args: readonly string[], needs: readonly Need[], minutes: number, beside?: string }} Suite `args` for Node;
+ *   `beside`: runs at the same time as that suite, if both run. They have an engine each, and each keeps one processor busy at most.
  */
 
-/** Mocha over `test/<name>/`, outside VS Code. @param {string} name @param {number} seconds for one test */
-const mocha = (name, seconds) => ['--enable-source-maps', 'scripts/lib/run-mocha.mjs', name, String(seconds)];
+/**
+ * Mocha over `test/<name>/`, outside VS Code.
+ * @param {string} name
+ * @param {number} seconds for one test
+ * @param {readonly string[]} more files of other folders, as `session/engine`
+ */
+const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/lib/run-mocha.mjs', name, String(seconds), ...more];
 
 /** @type {Readonly<Record<string, Suite>>} */
 export const SUITES = {
   unit: { args: mocha('unit', 10), needs: [], minutes: 3 },
   session: { args: mocha('session', 60), needs: ['engine', 'bookworm', 'networks'], minutes: 10 },
+  podman: {
+    args: mocha('podman', 60, ['endpoints', 'engine', 'files', 'hardening', 'libraries', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
+    needs: ['podman', 'networks'],
+    minutes: 8,
+    beside: 'runner',
+  },
   runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 12 },
+  conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 12 },
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],
     needs: ['engine', 'bookworm', 'code-server', 'browser', 'python', 'vsix'], // the VSIX for the bundle that goes into it

@@ -22,6 +22,12 @@ const NEEDS = {
     { name: 'chromium', present: () => findBrowser() },
     { name: 'fonts-dejavu-core', present: hasFonts },
   ],
+  podman: [
+    { name: 'podman', present: () => findCommand('podman') },
+    { name: 'runc', present: () => findCommand('runc') },
+    { name: 'containernetworking-plugins', present: () => findCommand('netavark') || existsSync('/usr/lib/cni') },
+    { name: 'iptables', present: () => findCommand('iptables') },
+  ],
   networks: [{ name: 'iproute2', present: () => process.platform !== 'linux' || findCommand('ip') }],
   python: [
     { name: 'python3', present: () => findCommand('python3') },

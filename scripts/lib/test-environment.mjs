@@ -4,6 +4,7 @@ import { ensureCodeServer } from './code-server.mjs';
 import { ENGINE_HOST, engineAnswers, ensureEngine } from './engine.mjs';
 import { checkLimits } from './engine-check.mjs';
 import { cacheDir } from './paths.mjs';
+import { startPodman } from './podman.mjs';
 import { pythonTools } from './python-tools.mjs';
 import { ensureSystemPackages, findBrowser, mayInstall } from './system-packages.mjs';
 import { packageExtension } from './vsix.mjs';
@@ -29,6 +30,8 @@ export class TestEnvironment {
       bookworm: () => usual().then(() => ({ SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL) })),
       'all bases': () => usual().then(allBases),
       python: () => packages().then(pythonTools).then((python) => ({ SANDBOXED_IPYTHON_PYTHON_TOOLS: python })),
+      podman: () => usual().then(() => startPodman(baseImage(USUAL)))
+        .then((host) => ({ DOCKER_HOST: host, SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL) })),
       networks: () => packages().then(() => ({})),
       browser: () => packages().then(() => ({ CHROMIUM: findBrowser() })),
       'code-server': () => ensureCodeServer().then((home) => ({ CODE_SERVER_HOME: home })),
@@ -55,11 +58,11 @@ export class TestEnvironment {
 
 /** What the needs ask of the system, together: two calls of apt would wait for each other. */
 async function missingPackages(needs) {
-  const abilities = ['browser', 'networks', 'python'].filter((need) => needs.has(need));
+  const abilities = ['browser', 'networks', 'podman', 'python'].filter((need) => needs.has(need));
   return [
     ...abilities,
-    ...(canBuildBases() && (needs.has('bookworm') || needs.has('all bases')) ? ['base images'] : []),
-    ...(mayInstall() && needs.has('engine') && !(await engineAnswers()) ? ['engine'] : []),
+    ...(canBuildBases() && ['bookworm', 'all bases', 'podman'].some((need) => needs.has(need)) ? ['base images'] : []),
+    ...(mayInstall() && (needs.has('engine') || needs.has('podman')) && !(await engineAnswers()) ? ['engine'] : []),
   ];
 }
 

@@ -8,8 +8,8 @@ import { endGroup, run, start } from './tools.mjs';
 const FAILED = { passed: 0, failed: 1, skipped: 0 };
 
 /**
- * Compiles, then runs suites one after the other (two at a time would make each other slow on a small machine),
- * while what the later ones need is still being made ready.
+ * Compiles, then runs suites one after the other (more at a time would make each other slow on a small machine; some bear
+ * one beside them), while what the later ones need is still being made ready.
  * @param {readonly string[]} names none means all
  * @returns {Promise<import('./sums.mjs').Sum>}
  */
@@ -21,8 +21,12 @@ export async function runSuites(names) {
   const chosen = Object.keys(SUITES).filter((name) => names.length === 0 || names.includes(name));
   const environment = new TestEnvironment(new Set(chosen.flatMap((name) => SUITES[name].needs)));
   const rows = [{ name: 'compile', ...await timed(compile) }];
-  for (const name of chosen) {
-    rows.push({ name, ...await timed(() => runSuite(name, environment)) });
+  const isBeside = (name) => chosen.includes(SUITES[name].beside);
+  for (const name of chosen.filter((one) => !isBeside(one))) {
+    const beside = chosen.filter((other) => SUITES[other].beside === name);
+    rows.push(...await Promise.all([name, ...beside].map(async (one) => (
+      { name: one, ...await timed(() => runSuite(one, environment, { later: one !== name })) }
+    ))));
   }
   console.log();
   for (const { name, seconds, sum } of rows.filter((row) => row.sum !== undefined)) {
@@ -47,12 +51,13 @@ async function compile() {
   }
 }
 
-async function runSuite(name, environment) {
+/** @param {{ later: boolean }} how `later`: what it prints comes when it has ended, in one piece */
+async function runSuite(name, environment, { later }) {
   const { args, needs, minutes } = SUITES[name];
   try {
     const env = await step(`waited for what ${name} needs`, () => environment.of(needs));
-    say(`${name}:`);
-    const { printed, failed } = await runToEnd(args, { ...process.env, ...env }, minutes);
+    say(`${name}${later ? ' runs beside' : ''}:`);
+    const { printed, failed } = await runToEnd(args, { ...process.env, ...env }, minutes, later ? name : undefined);
     const sum = lastSum(printed);
     if (failed !== undefined) {
       say(`${name} ${failed}`);
@@ -72,16 +77,21 @@ async function runSuite(name, environment) {
   }
 }
 
-/** Lets a suite print as it goes, and says in `failed` how it ended if not well. */
-async function runToEnd(args, env, minutes) {
+/** Lets a suite print as it goes, or at its end under `title`, and says in `failed` how it ended if not well. */
+async function runToEnd(args, env, minutes, title) {
   // a pipe stands between the suite and the terminal, and Mocha's symbols do not ask what they are written to
   const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NODE_DISABLE_COLORS: '1' };
   const child = start(process.execPath, args, { env: { ...color, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
   let failed;
+  let kept = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
     printed = (printed + text).slice(-10_000);
-    process.stdout.write(text);
+    if (title === undefined) {
+      process.stdout.write(text);
+    } else {
+      kept += text;
+    }
   });
   const timer = setTimeout(() => {
     failed = `was ended: it took longer than ${minutes} minutes`;
@@ -91,6 +101,9 @@ async function runToEnd(args, env, minutes) {
     child.once('error', reject);
     child.once('close', (...how) => resolve(how));
   }).finally(() => clearTimeout(timer));
+  if (title !== undefined) {
+    process.stdout.write(`\n${title}:\n${kept}`);
+  }
   if (code !== 0) {
     failed ??= signal ? `ended by ${signal}` : `ended with exit code ${code}`;
   }

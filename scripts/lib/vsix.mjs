@@ -17,7 +17,7 @@ export async function packageExtension(file = path.join(ROOT, `${manifest().name
   // its own command, not its API: that prints, and checks for secrets, in ways the API does not
   await run(process.execPath, [
     path.join(ROOT, 'node_modules/@vscode/vsce/vsce'), 'package',
-    '--no-dependencies', '--skip-license', '--allow-missing-repository', '--out', file,
+    '--no-dependencies', '--skip-license', '--allow-missing-repository', '--no-rewrite-relative-links', '--out', file,
   ], { deadline: 120_000 });
   return file;
 }

@@ -1,0 +1,21 @@
+// npm run test:images [-- image…]: tries the official images that users have, see test/session/originals.ts.
+// Starts with Node's own modules only: the others may have to be installed first.
+import { ensureDependencies } from './lib/dependencies.mjs';
+import { report } from './lib/failure.mjs';
+import { step } from './lib/log.mjs';
+import { shutDown, shutDownOnSignals } from './lib/shutdown.mjs';
+
+shutDownOnSignals();
+try {
+  await ensureDependencies();
+  const { ENGINE_HOST, ensureEngine } = await import('./lib/engine.mjs');
+  const { run } = await import('./lib/tools.mjs');
+  await Promise.all([ensureEngine(), step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }))]);
+  await run(process.execPath, ['--enable-source-maps', 'out/test/session/originals.js', ...process.argv.slice(2)], {
+    deadline: 3600_000, env: { ...process.env, DOCKER_HOST: ENGINE_HOST }, show: true,
+  });
+} catch (error) {
+  report(error);
+  process.exitCode = 1;
+}
+await shutDown();

@@ -1,0 +1,137 @@
+"""What ipykernel gives for notebooks: a JSON line of notebooks on stdin, a JSON line of the cells of each on stdout.
+
+Runs where the packages of the tests' image are, with nbclient and ipykernel beside them.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+from jupyter_client.utils import ensure_async
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete, DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook
+
+AT_ONCE = 2
+DEBUGGER = re.compile(r"(ipdb> |\(Pdb\) )")
+
+
+class Client(NotebookClient):
+    """Gives late output to the cell it belongs to, where nbclient drops it, and answers prompts."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, allow_errors=True, timeout=90, **kwargs)
+        self.owners, self.records = {}, {}
+
+    async def _async_poll_output_msg(self, parent_msg_id, cell, cell_index):
+        self.owners[parent_msg_id] = (cell, cell_index)
+        while True:
+            msg = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
+            if self.hear(msg) and msg["parent_header"]["msg_id"] == parent_msg_id:
+                return
+
+    def hear(self, msg):
+        """True at the end of a cell."""
+        owner = self.owners.get(msg["parent_header"].get("msg_id"))
+        if owner is None:
+            return False
+        word = comm_word(msg)
+        if word:
+            self.records[owner[1]]["comms"].append(word)
+        try:
+            self.process_message(msg, *owner)
+        except CellExecutionComplete:
+            return True
+        return False
+
+    async def settle(self, seconds):
+        """Late output comes while nothing runs, too."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._settle(), seconds)
+
+    async def _settle(self):
+        while True:
+            self.hear(await ensure_async(self.kc.iopub_channel.get_msg(timeout=None)))
+
+    async def answer(self, script, prompts):
+        answers = list(script.get("answers", ()))
+        while True:
+            content = (await ensure_async(self.kc.stdin_channel.get_msg(timeout=None)))["content"]
+            prompts.append({"prompt": content["prompt"], "password": content["password"]})
+            if not script.get("hang"):
+                self.kc.input(answers.pop(0) if answers else "q" if DEBUGGER.match(content["prompt"]) else "")
+
+
+def comm_word(msg):
+    """As ``saved-cells.ts`` has it."""
+    data = msg["content"].get("data")
+    if msg["msg_type"] == "comm_open":
+        state = data.get("state")
+        return "comm_open:%s:%s" % (msg["content"]["target_name"], (state or {}).get("_model_name", ""))
+    if msg["msg_type"] == "comm_msg":
+        return "comm_msg:%s:%s" % (data.get("method", ""), ",".join(sorted(data.get("state") or ())))
+    return None
+
+
+async def run(notebook):
+    nb = new_notebook(cells=[new_code_cell(cell["source"]) for cell in notebook["cells"]])
+    folder = "/tmp/notebooks/" + notebook["name"]
+    os.makedirs(folder)
+    client = Client(nb, resources={"metadata": {"path": folder}})
+    replies = {}
+    client.on_cell_executed = lambda cell, cell_index, execute_reply: replies.__setitem__(cell_index, execute_reply["content"])
+    async with client.async_setup_kernel(cwd=folder, stdin=subprocess.DEVNULL):
+        client.kc.allow_stdin = True
+        for index, cell in enumerate(notebook["cells"]):
+            record = client.records[index] = {"prompts": [], "comms": [], "kernel_died": False}
+            answering = asyncio.ensure_future(client.answer(cell["script"], record["prompts"]))
+            press = cell["script"].get("interruptAfter")
+            pressing = asyncio.ensure_future(interrupt(client, press)) if press is not None else None
+            try:
+                await client.async_execute_cell(nb.cells[index], index)
+            except DeadKernelError:
+                record["kernel_died"] = True
+                break
+            finally:
+                answering.cancel()
+                if pressing:
+                    pressing.cancel()
+            if any(payload["source"] == "ask_exit" and not payload["keepkernel"] for payload in replies[index].get("payload", ())):
+                break
+            await client.settle(cell["script"].get("settle", 0.01))
+        await client.settle(notebook["settle"])
+    return [saved(index, nb.cells[index], client.records[index], replies.get(index, {})) for index in client.records]
+
+
+async def interrupt(client, seconds):
+    await asyncio.sleep(seconds)
+    await ensure_async(client.km.interrupt_kernel())
+
+
+def saved(index, cell, record, reply):
+    payload = [dict(one) for one in reply.get("payload", ())]
+    return {"index": index, "outputs": cell.outputs, "execution_count": cell.execution_count, "payload": payload, **record}
+
+
+async def main():
+    notebooks = json.loads(sys.stdin.readline())
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # kernels say there again what they captured
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(notebook):
+        async with turn:
+            try:
+                answer = {"name": notebook["name"], "cells": await run(notebook)}
+            except Exception as error:
+                answer = {"name": notebook["name"], "error": repr(error)}
+            print(json.dumps(answer), file=out, flush=True)
+
+    await asyncio.gather(*(one(notebook) for notebook in notebooks))
+
+
+asyncio.run(main())

@@ -1,0 +1,34 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import type { CellScript } from './notebook-run';
+
+/** The source of the corpus: `out/` has only what was compiled. */
+export const NOTEBOOKS = path.join(__dirname, '../../../../test/conformance/notebooks');
+
+/** What a cell marker may say in JSON behind its tags. */
+interface Options extends CellScript {
+  /** `exact`: the cell flushes, so even the order of stdout and stderr is certain under ipykernel. */
+  order?: 'exact';
+}
+export interface CorpusCell { index: number; source: string; tags: string[]; options: Options }
+export interface CorpusNotebook { name: string; cells: CorpusCell[]; settle: number }
+
+const MARKER = /^# %% ([\w/. -]+?)(?: (\{.*\}))?$/;
+const SETTLE = 0.3;
+
+/** Every notebook of the corpus; `README.md` there has the format. */
+export function readCorpus(): CorpusNotebook[] {
+  return readdirSync(NOTEBOOKS).filter((name) => name.endsWith('.ipy')).sort()
+    .map((name) => parseNotebook(path.basename(name, '.ipy'), readFileSync(path.join(NOTEBOOKS, name), 'utf8')));
+}
+
+function parseNotebook(name: string, text: string): CorpusNotebook {
+  const [head = '', ...parts] = text.split(/^(?=# %%)/m);
+  const cells = parts.map((part, index): CorpusCell => {
+    const end = part.indexOf('\n');
+    const marker = MARKER.exec(part.slice(0, end));
+    if (marker === null) throw new Error(`${name}, cell ${index}: ${part.slice(0, end)}`);
+    return { index, source: part.slice(end + 1).trimEnd(), tags: (marker[1] ?? '').split(' '), options: JSON.parse(marker[2] ?? '{}') as Options };
+  });
+  return { name, cells, settle: Number(/^# settle ([\d.]+)$/m.exec(head)?.[1] ?? SETTLE) };
+}

@@ -1,0 +1,79 @@
+import { EventBatcher } from '../../../src/outputs/batcher';
+import { NotebookOutputs } from '../../../src/outputs/notebook-outputs';
+import type { JsonObject, MimeBundle, SandboxEvent } from '../../../src/protocol/messages';
+import { applyEdit, type ModelCell } from '../../unit/outputsModel';
+import type { NotebookRun, Prompt } from './notebook-run';
+
+/** An output as nbformat saves it. */
+export type SavedOutput =
+  | { output_type: 'stream'; name: string; text: string }
+  | { output_type: 'display_data'; data: MimeBundle; metadata: JsonObject }
+  | { output_type: 'execute_result'; data: MimeBundle; metadata: JsonObject; execution_count: number }
+  | { output_type: 'error'; ename: string; evalue: string; traceback: string[] };
+
+/** A code cell after its run, and what a saved notebook does not keep. */
+export interface SavedCell {
+  index: number;
+  outputs: SavedOutput[];
+  execution_count: number | null;
+  payload: JsonObject[];
+  prompts: Prompt[];
+  /** A word for each message of a comm: its type, target and what an update changes. */
+  comms: string[];
+  kernel_died: boolean;
+}
+
+/** Folds the log of a run as the notebook room does, and gives the cells as they are saved. */
+export function savedCells(run: NotebookRun): SavedCell[] {
+  const outputs = new NotebookOutputs();
+  const cells = new Map<string, ModelCell>(run.cells.map(({ msgId }) => [msgId, { outputs: [], started: false }]));
+  for (const { msgId, index } of run.cells) outputs.begin(msgId, String(index));
+  const apply = (edits: ReturnType<NotebookOutputs['fold']>): void => {
+    for (const { run: name, edit } of edits) {
+      const cell = cells.get(name);
+      if (cell !== undefined) applyEdit(cell, edit);
+    }
+  };
+  const batcher = new EventBatcher((event) => { apply(outputs.fold(event)); }, 0);
+  for (const event of run.events) batcher.add(withoutPages(event));
+  batcher.dispose();
+  return run.cells.map(({ index, msgId, reply, prompts }) => {
+    const cell = cells.get(msgId);
+    return {
+      index, outputs: cell?.outputs.filter(({ output }) => output.output_type !== 'failure').map(({ output }) => saved(output)) ?? [], execution_count: cell?.order ?? null, payload: reply.payload, prompts,
+      comms: run.events.filter((event) => event.parent_header.msg_id === msgId).flatMap(commWord), kernel_died: reply.failure?.code === 'KernelDied',
+    };
+  });
+}
+
+/** What a pager shows is told by `payload`; whether a front end shows it as an output is its own affair. */
+function withoutPages(event: SandboxEvent): SandboxEvent {
+  if (event.msg_type !== 'execute_reply') return event;
+  return { ...event, content: { ...event.content, payload: event.content.payload.filter(({ source }) => source !== 'page') } };
+}
+
+function saved(output: ModelCell['outputs'][number]['output']): SavedOutput {
+  switch (output.output_type) {
+    case 'display_data': return { output_type: 'display_data', data: output.data, metadata: output.metadata };
+    case 'execute_result': return { output_type: 'execute_result', data: output.data, metadata: output.metadata, execution_count: output.execution_count };
+    case 'failure': throw new Error('the end of a kernel is told by kernel_died');
+    case 'notice': return { output_type: 'stream', name: 'stderr', text: `<${output.failure.code}>\n` };
+    default: return output;
+  }
+}
+
+function commWord(event: SandboxEvent): string[] {
+  switch (event.msg_type) {
+    case 'comm_open': {
+      const { state } = event.content.data;
+      const model = typeof state === 'object' && state !== null && !Array.isArray(state) ? state['_model_name'] : undefined;
+      return [`comm_open:${event.content.target_name}:${typeof model === 'string' ? model : ''}`];
+    }
+    case 'comm_msg': {
+      const { method, state } = event.content.data;
+      const keys = typeof state === 'object' && state !== null ? Object.keys(state).sort().join(',') : '';
+      return [`comm_msg:${typeof method === 'string' ? method : ''}:${keys}`];
+    }
+    default: return [];
+  }
+}
