@@ -3,24 +3,34 @@ import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import { registerCommands } from './commands';
 import { connectEngine } from './engine/connect';
-import type { Surroundings } from './messages';
+import { redactedLog } from './engine/redact';
+import { describe, paragraph, type Surroundings } from './messages';
 import { SandboxController } from './notebook/controller';
 import { EngineSource } from './notebook/engine-source';
 import { LanguageHint } from './notebook/language-hint';
+import { registerLanguageFeatures } from './notebook/language/features';
 import { startSession, type Installation } from './notebook/session-starter';
+import { SettingsNotice } from './views/settings-notice';
+import { StatusBar } from './views/status-bar';
 
 let end: (() => Promise<void>) | undefined;
 
 /** Builds the parts and wires them. No file, engine or network is touched before the first cell runs. */
 export function activate(context: vscode.ExtensionContext): void {
-  const log = vscode.window.createOutputChannel('Sandboxed IPython', { log: true });
+  const channel = vscode.window.createOutputChannel('Sandboxed IPython', { log: true });
+  const log = redactedLog(channel);
   const surroundings: Surroundings = { t: vscode.l10n.t, platform: process.platform };
   const engines = new EngineSource(() => connectEngine({
     platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.(), log,
   }));
-  const installation: Installation = { owner: ownerOf(context), runnerFolder: context.asAbsolutePath('runner'), engines, log };
-  const controller = new SandboxController((notebook, settings, signal) => startSession(installation, notebook, settings, signal), surroundings, log);
-  context.subscriptions.push(log, controller, new LanguageHint(controller), registerCommands(controller, log));
+  const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
+  const installation: Installation = { owner: ownerOf(context), runnerFolder: context.asAbsolutePath('runner'), engines, explain, log };
+  const controller = new SandboxController((...start) => startSession(installation, ...start), surroundings, log);
+  const { version } = context.extension.packageJSON as { version: string };
+  context.subscriptions.push(
+    channel, controller, new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
+    registerCommands(controller, { channel, installation, surroundings, version }),
+  );
   // sandboxes go before the engine's connection that removes them
   end = async () => {
     await controller.sandboxes.dispose();

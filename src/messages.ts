@@ -47,7 +47,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
   const reason = params.text('reason');
   switch (code) {
     case 'EngineNotFound':
-      return ['ssh', 'tls', 'malformed'].includes(reason) ? unusableAddress(reason, params.text('tried'), t) : [
+      return params.text('by') !== '' ? namedEngine(params, t) : [
         t('No container engine is running on this computer. Notebooks run in a container, so Docker or Podman is needed.'), installHint(t, platform)];
     case 'EngineDenied':
       return [
@@ -58,7 +58,8 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'EngineTooOld':
       return [
         params.text('apiVersion') === '' ? t('The container engine is too old.')
-          : t('The container engine is too old: its API is {0}, at least {1} is needed.', params.text('apiVersion'), params.text('required')),
+          : t('The container engine{0} is too old: it is version {1} with API {2}, at least API {3} is needed.',
+            at(t, params), params.text('version'), params.text('apiVersion'), params.text('required')),
         t('Update Docker to 19.03 or later, or Podman to 4 or later, then run the cell again.')];
     case 'EngineSilent':
       return [
@@ -70,10 +71,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         params.text('step') === '' ? t('The sandbox image could not be made.') + because(t, reason)
           : t('The sandbox image could not be made ({0}).', stepText(params.text('step'), undefined, t)) + because(t, reason),
-        t('Check the network and the settings sandboxedIPython.image and sandboxedIPython.packages, then run the cell again.')];
+        networkStep(params.text('trouble'), t)];
     case 'BaseUnusable':
       return [
-        t('The base image {0} cannot be used.', params.text('image')) + because(t, reason),
+        t('The base image {0} cannot be used.', params.text('image')) + because(t, baseProblem(params, t)),
         t('Set sandboxedIPython.image to an image with Python 3.9 or later and pip, such as python:3.13-slim.')];
     case 'LimitNotApplied':
       return [
@@ -121,8 +122,23 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         params.text('setting') === '' ? t('A setting has a value that cannot be used.') : t('The setting {0} cannot be "{1}".', settingName(params.text('setting')), params.text('value')),
         params.text('allowed') !== '' ? t('Allowed: {0}. Change it and run the cell again.', params.text('allowed')) : t('Change it and run the cell again.')];
+    case 'InstallFailed':
+      return installFailure(params, t);
+    case 'InstallTooLarge':
+      return [
+        t('The packages need more than {0}, so nothing was installed.', bytes(params.number('limit'))),
+        t('Install fewer, or set sandboxedIPython.image to an image that has them.')];
+    case 'InstallRefused':
+      return installRefusal(params, t);
     case 'Cancelled':
+      if (params.text('operation') === 'install') return [t('The installation was cancelled.'), t('Nothing was installed.')];
       return [t('The start of the sandbox was cancelled.'), t('Run the cell again to start it.')];
+    case 'FilesNotCopied':
+      return [
+        t('The files beside the notebook are not in the sandbox.') + because(t, reason),
+        t('Cells run without them. "Restart Kernel" copies them with the next cell.')];
+    case 'FilesLeftOut':
+      return filesLeftOut(params, t);
     case 'OutputDropped':
       return [
         t('{0} of output were dropped: a cell may print {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
@@ -140,6 +156,31 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
   }
 }
 
+/** What kept libraries from being installed, see `src/engine/installer.ts`. */
+function installFailure(params: Params, t: Translate): Sentences {
+  const reason = params.text('reason');
+  switch (params.text('problem')) {
+    case 'noPip': return [t('The image of the sandbox has no pip.'), t('Add the packages to the setting sandboxedIPython.packages: the image is then made with them.')];
+    case 'busy': return [t('Another installation into this sandbox is going on.'), t('Install again when it is over.')];
+    case 'container': return [t('The installation could not be started.') + because(t, reason), t('Try again, and see the log: "Sandboxed IPython: Show Log".')];
+    case 'memory': case 'time': return [t('The installation was ended, and nothing was installed.') + because(t, reason), t('Install fewer packages at once.')];
+    default: return [t('The packages could not be installed.') + because(t, reason), params.text('trouble') === '' ? t('Check names and versions. Only wheels for this Python are taken.') : networkStep(params.text('trouble'), t)];
+  }
+}
+
+/** What was asked for and is not done, see `src/session/installs.ts`. */
+function installRefusal(params: Params, t: Translate): Sentences {
+  switch (params.text('problem')) {
+    case 'requirement':
+      return [
+        t('"{0}" cannot be installed.', params.text('requirement')),
+        t('Name packages of the package index with extras and versions, such as pandas or numpy>=2,<3; no options, addresses or paths.')];
+    case 'none': return [t('No package was named.'), t('Name packages of the package index, such as pandas or numpy>=2,<3.')];
+    case 'tooMany': return [t('More packages were named than one installation takes: {0}.', params.number('limit')), t('Install fewer at once.')];
+    default: return [t('This sandbox has asked for too many installations.'), t('Close the notebook and open it again for a fresh sandbox.')];
+  }
+}
+
 function aborted(reason: string, t: Translate): Sentences {
   switch (reason) {
     case 'error': return [t('Not run, because a cell before it failed.'), t('Run it again when the error is mended.')];
@@ -150,10 +191,89 @@ function aborted(reason: string, t: Translate): Sentences {
   }
 }
 
-/** `DOCKER_HOST` names what cannot be used. */
-function unusableAddress(reason: string, tried: string, t: Translate): Sentences {
-  const why = reason === 'ssh' ? t('engines over SSH are not supported yet') : reason === 'tls' ? t('engines over TLS are not supported yet') : t('it is no address of an engine');
-  return [t('DOCKER_HOST is {0}, and {1}.', tried, why), t('Unset it or name a socket, such as unix:///var/run/docker.sock, and start VS Code again.')];
+/** What to do about an image that could not be made, by what stood in the way to the network (`src/engine/image/pip-output.ts`). */
+function networkStep(trouble: string, t: Translate): string {
+  switch (trouble) {
+    case 'certificate':
+      return t('If this network opens encrypted traffic, name its certificate authority, a PEM file, in the setting sandboxedIPython.caBundle, then run the cell again.');
+    case 'proxy':
+      return t('Check the proxy and its password in the setting sandboxedIPython.proxy, in http.proxy or in HTTPS_PROXY, then run the cell again. Containers must reach it: a proxy at localhost they do not.');
+    case 'network':
+      return t('Check the network. If it needs a proxy, name it in the setting sandboxedIPython.proxy. Then run the cell again.');
+    default:
+      return t('Check the network and the settings sandboxedIPython.image and sandboxedIPython.packages, then run the cell again.');
+  }
+}
+
+/** See `src/session/files/left-out.ts`. */
+function filesLeftOut(params: Params, t: Translate): Sentences {
+  const count = params.number('count');
+  const path = plain(params.text('path'));
+  const first = path === '' ? '' : ` ${path}${params.number('size') > 0 ? ` (${bytes(params.number('size'))})` : ''} ${why()}.`;
+  return [
+    (count > 1 ? t('{0} files of the notebook\'s folder are not in the sandbox:', count) : t('Files of the notebook\'s folder are not in the sandbox:')) + (first || ' …'),
+    isRoom() ? t('For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.') : t('The log names what is missing.')];
+
+  function isRoom(): boolean { return ['tooLarge', 'tooMuch', 'full'].includes(params.text('reason')); }
+  function why(): string {
+    switch (params.text('reason')) {
+      case 'tooLarge': return t('is over {0}', bytes(params.number('limit')));
+      case 'tooMuch': return t('and others are over {0} in all', bytes(params.number('limit')));
+      case 'tooMany': return t('and others are over {0} files', params.number('limit'));
+      case 'more': case 'slow': return t('has too many files to look at');
+      case 'name': return t('has a name that a sandbox cannot have');
+      case 'unreadable': return t('cannot be read');
+      case 'changed': return t('changed while it was read');
+      case 'full': return t('found no room');
+      default: return t('could not be written');
+    }
+  }
+}
+
+/** What is wrong with a base image, see `src/engine/image/failures.ts`. */
+function baseProblem(params: Params, t: Translate): string {
+  const reason = params.text('reason');
+  switch (params.text('problem')) {
+    case 'noPython':
+      return /executable file not found|no such file/i.test(reason) ? t('it has no Python') : t('its Python does not start ({0})', reason);
+    case 'noPip':
+      return t('IPython cannot be installed in it: {0}', reason);
+    case 'oldPython':
+      return t('it has Python {0}', params.text('found'));
+    case 'oldIPython':
+      return t('it has IPython {0}, and at least {1} is needed', params.text('found'), params.text('needed'));
+    case 'volumes':
+      return t('it declares volumes ({0}), whose size no engine can bound', params.text('found'));
+    default:
+      return reason;
+  }
+}
+
+/** `DOCKER_HOST` or a Docker context names an engine that cannot be used or is not there. */
+function namedEngine(params: Params, t: Translate): Sentences {
+  const [by, context, tried, reason] = [params.text('by'), params.text('context'), params.text('tried'), params.text('reason')];
+  const problem = engineProblem(reason, params.text('detail'), t);
+  const start = ['ssh', 'tls', 'malformed', 'contextMissing', 'contextBroken'].includes(reason) ? '' : t('Start that engine and run the cell again. Or: ');
+  if (by === 'DOCKER_HOST') {
+    return [t('DOCKER_HOST is {0}, and {1}.', tried, problem), start + t('Unset DOCKER_HOST or set it to a socket such as unix:///var/run/docker.sock, and start VS Code again.')];
+  }
+  if (context === '') return [t('Docker\'s configuration {0} cannot be used: {1}.', tried, problem), t('Repair or remove that file, then run the cell again.')];
+  return [
+    reason === 'contextMissing' ? t('The current Docker context "{0}" does not exist.', context)
+      : reason === 'contextBroken' ? t('The current Docker context "{0}" cannot be used: {2} ({1}).', context, tried, problem)
+        : t('The current Docker context "{0}" is {1}, and {2}.', context, tried, problem),
+    start + (by === 'DOCKER_CONTEXT' ? t('Set DOCKER_CONTEXT to a context of an engine on this computer (see "docker context ls"), and start VS Code again.')
+      : t('Choose a context of an engine on this computer ("docker context ls", "docker context use default"), then run the cell again.'))];
+}
+
+function engineProblem(reason: string, detail: string, t: Translate): string {
+  switch (reason) {
+    case 'ssh': return t('engines over SSH are not supported yet, those behind a local socket are');
+    case 'tls': return t('engines over TLS are not supported yet, those behind a local socket are');
+    case 'malformed': return t('that is no address of an engine');
+    case 'contextBroken': case 'configBroken': return detail === '' ? t('its file cannot be read') : detail;
+    default: return t('no engine answers there');
+  }
 }
 
 function installHint(t: Translate, platform: NodeJS.Platform): string {
@@ -208,6 +328,8 @@ function clean(text: string): string {
   return line.length > 400 ? `…${line.slice(-400)}` : line;
 }
 
+/** A file's name that VS Code does not take for a link. */
+const plain = (name: string): string => name.replaceAll('](', '] (');
 const because = (t: Translate, reason: string): string => (reason === '' ? '' : ' ' + t('Reason: {0}', /[.!?]$/.test(reason) ? reason : `${reason}.`));
 const at = (t: Translate, params: Params): string => (params.text('endpoint') === '' ? '' : t(' at {0}', params.text('endpoint')));
 const join = (first: string, second: string): string => (second === '' ? first : `${first} ${second}`);

@@ -1,18 +1,28 @@
 import * as vscode from 'vscode';
+import type { Surroundings } from '../messages';
 import type { SandboxController } from '../notebook/controller';
+import type { Installation } from '../notebook/session-starter';
+import { addToImage } from './add-to-image';
+import { installPackages } from './install-packages';
 import { interruptKernel } from './interrupt-kernel';
+import { rebuildImage } from './rebuild-image';
 import { resetSandboxState } from './reset-sandbox-state';
 import { restartKernel } from './restart-kernel';
+import { showDiagnostics } from './show-diagnostics';
 import { showLog } from './show-log';
 
+/** What commands need beside the controller. */
+export interface Means { channel: vscode.LogOutputChannel; installation: Installation; surroundings: Surroundings; version: string }
+
 /** Registers every command of the palette; what one throws is told to the user. */
-export function registerCommands(controller: SandboxController, channel: vscode.LogOutputChannel): vscode.Disposable {
-  const commands: { id: string; run: (argument: unknown) => unknown }[] = [
-    resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), showLog(channel),
+export function registerCommands(controller: SandboxController, { channel, installation, surroundings, version }: Means): vscode.Disposable {
+  const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
+    resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), rebuildImage(controller, installation),
+    installPackages(controller), addToImage(controller), showDiagnostics(controller, installation, surroundings, version), showLog(channel),
   ];
-  return vscode.Disposable.from(...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown) => {
+  return vscode.Disposable.from(...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {
     try {
-      await run(argument);
+      await run(argument, ...more);
     } catch (error) {
       controller.report(error);
     }

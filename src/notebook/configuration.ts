@@ -5,17 +5,17 @@ import { clampToUser, parseSettings, type RawSettings, type SandboxSettings, typ
 export const SECTION = 'sandboxedIPython';
 
 /** A workspace may tighten these and never widen them; VS Code itself would let it. */
-const TIGHTENABLE: readonly Tightenable[] = ['timeout', 'maxMemory', 'pollInterval', 'logBudget', 'maxOutput', 'cpus', 'pids'];
+const TIGHTENABLE: readonly Tightenable[] = ['timeout', 'maxMemory', 'pollInterval', 'logBudget', 'maxOutput', 'cpus', 'pids', 'files'];
 /** Only the user's own value counts: a workspace must not choose what runs. */
 const USERS_ALONE: readonly SettingName[] = ['image', 'packages'];
 /** What a running container cannot change. */
 const FIXED_AT_START: readonly SettingName[] = ['maxMemory', 'pollInterval', 'image', 'packages', 'cpus', 'pids', 'logBudget', 'maxOutput'];
 
 /**
- * The settings that hold for this notebook.
+ * The settings that hold for this notebook, or without one for the window.
  * @throws SandboxError `SettingInvalid`
  */
-export function readSettings(notebook: vscode.Uri, log: Log): SandboxSettings {
+export function readSettings(notebook: vscode.Uri | undefined, log: Log): SandboxSettings {
   const configuration = vscode.workspace.getConfiguration(SECTION, notebook);
   const raw: RawSettings = { historySize: configuration.get('historySize') };
   for (const name of USERS_ALONE) { raw[name] = valuesOf(configuration, name).user; }
@@ -29,9 +29,9 @@ export function readSettings(notebook: vscode.Uri, log: Log): SandboxSettings {
   return parseSettings(raw);
 }
 
-/** Whether these settings need a sandbox of their own, or a running one can take them. */
-export function needsNewSandbox(before: SandboxSettings, now: SandboxSettings): boolean {
-  return FIXED_AT_START.some((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
+/** The settings that differ and that only a new sandbox can have. */
+export function needNewSandbox(before: SandboxSettings, now: SandboxSettings): SettingName[] {
+  return FIXED_AT_START.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
 }
 
 function valuesOf(configuration: vscode.WorkspaceConfiguration, name: SettingName): { user: unknown; workspace: unknown } {

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { SandboxError } from '../protocol/errors';
+import { ErrorMarks } from './error-marks';
 import { NotebookKernel, type StartSession } from './notebook-kernel';
 import { Sandboxes } from './sandboxes';
 
@@ -16,7 +17,11 @@ export class SandboxController implements vscode.Disposable {
   readonly #controller: vscode.NotebookController;
   readonly #selected = new Set<vscode.NotebookDocument>();
   readonly #selection = new vscode.EventEmitter<void>();
+  readonly #status = new vscode.EventEmitter<vscode.NotebookDocument>();
+  readonly #marks = new ErrorMarks();
   readonly #subscriptions: vscode.Disposable[];
+  /** Something of {@link NotebookKernel.status} may be different. */
+  readonly onDidChangeStatus = this.#status.event;
   /** Some notebook took or left this kernel. */
   readonly onDidChangeSelection = this.#selection.event;
 
@@ -28,7 +33,7 @@ export class SandboxController implements vscode.Disposable {
     controller.executeHandler = (cells, notebook) => this.sandboxes.of(notebook).run(cells);
     controller.interruptHandler = (notebook) => this.interrupt(notebook);
     this.#controller = controller;
-    this.sandboxes = new Sandboxes((notebook) => new NotebookKernel(notebook, controller, start, surroundings, log));
+    this.sandboxes = new Sandboxes((notebook) => new NotebookKernel(notebook, controller, start, surroundings, log, this.#marks, () => this.#status.fire(notebook)));
     this.#subscriptions = [
       controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => this.#select(notebook, selected)),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#select(notebook, false)),
@@ -56,6 +61,8 @@ export class SandboxController implements vscode.Disposable {
   dispose(): void {
     for (const subscription of this.#subscriptions) { subscription.dispose(); }
     this.#selection.dispose();
+    this.#status.dispose();
+    this.#marks.dispose();
     this.#controller.dispose();
   }
 

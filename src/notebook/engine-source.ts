@@ -17,6 +17,9 @@ export class EngineSource {
     });
   }
 
+  /** Whether {@link get} would give an engine that answered some time ago, and may be gone by now. */
+  get isKnown(): boolean { return this.#found !== undefined; }
+
   /** The engine may have been replaced: look again next time. Sessions that have it keep it. */
   forget(): void { this.#found = undefined; }
 

@@ -15,9 +15,9 @@ export function toNotebookOutput(output: CellOutput, surroundings: Surroundings)
     case 'stream':
       return new vscode.NotebookCellOutput([toStreamItem(output.name, output.text)], { outputType: 'stream' });
     case 'display_data':
-      return new vscode.NotebookCellOutput(toItems(output.data), { outputType: 'display_data', metadata: output.metadata, transient: output.transient });
+      return new vscode.NotebookCellOutput(toItems(withFallback(output)), { outputType: 'display_data', metadata: output.metadata, transient: output.transient });
     case 'execute_result':
-      return new vscode.NotebookCellOutput(toItems(output.data), {
+      return new vscode.NotebookCellOutput(toItems(withFallback(output)), {
         outputType: 'execute_result', executionCount: output.execution_count, metadata: output.metadata, transient: output.transient,
       });
     case 'error':
@@ -37,6 +37,10 @@ export function toItems(data: MimeBundle): vscode.NotebookCellOutputItem[] {
   const entries = Object.entries(data).sort(([a], [b]) => rank(a) - rank(b));
   return entries.map(([mime, value]) => new vscode.NotebookCellOutputItem(toBytes(mime, value), mime));
 }
+
+/** VS Code draws no widgets: it shows the text. */
+export const withFallback = ({ data, fallback }: Extract<CellOutput, { data: MimeBundle }>): MimeBundle =>
+  fallback === undefined ? data : { ...data, 'text/plain': fallback };
 
 export function toStreamItem(name: StreamName, text: string): vscode.NotebookCellOutputItem {
   return name === 'stderr' ? vscode.NotebookCellOutputItem.stderr(text) : vscode.NotebookCellOutputItem.stdout(text);

@@ -4,6 +4,7 @@ import type { NotebookKernel } from './notebook-kernel';
 /** One kernel, and so one sandbox, a notebook. */
 export class Sandboxes {
   readonly #kernels = new Map<vscode.NotebookDocument, NotebookKernel>();
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(private readonly create: (notebook: vscode.NotebookDocument) => NotebookKernel) {}
 
@@ -16,14 +17,21 @@ export class Sandboxes {
   /** Undefined if nothing has run there. */
   get(notebook: vscode.NotebookDocument): NotebookKernel | undefined { return this.#kernels.get(notebook); }
 
+  /** Those in which something has run. */
+  get notebooks(): vscode.NotebookDocument[] { return [...this.#kernels.keys()]; }
+
   /** The notebook was closed or has another kernel now. */
   async close(notebook: vscode.NotebookDocument): Promise<void> {
     const kernel = this.#kernels.get(notebook);
     this.#kernels.delete(notebook);
-    await kernel?.close();
+    if (kernel === undefined) { return; }
+    const closing = kernel.close();
+    this.#closing.add(closing);
+    await closing.finally(() => { this.#closing.delete(closing); });
   }
 
+  /** Ends all, and waits for those that are ending. */
   async dispose(): Promise<void> {
-    await Promise.all([...this.#kernels.keys()].map((notebook) => this.close(notebook)));
+    await Promise.all([...this.#closing, ...[...this.#kernels.keys()].map((notebook) => this.close(notebook))]);
   }
 }

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
-import type { Engine } from '../engine/engine';
-import { machineCertificates } from '../engine/image/certificates';
+import type { Engine, ImageRequest } from '../engine/engine';
+import { installNetwork, type InstallNetwork } from '../engine/image/install-network';
 import type { Progress } from '../engine/progress';
 import type { Log } from '../log';
 import { stepText } from '../messages';
@@ -11,41 +10,72 @@ import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { SECTION } from './configuration';
 import type { EngineSource } from './engine-source';
+import { tellGone } from './library-offers';
 
 export interface Installation {
   /** Random id of this installation of the extension. */
   owner: string;
   runnerFolder: string;
   engines: EngineSource;
+  /** A failure in words. */
+  explain: (failure: SandboxError) => string;
   log: Log;
 }
 
 /** A sandbox lives this long without a window that is attached to it. */
 const LEASE_SECONDS = 10 * 60;
 
-/** A sandbox for this notebook, ready to run cells. Rejects with a SandboxError. */
+/** A sandbox for this notebook, ready to run cells, with the libraries of a previous one on the same image. Rejects with a SandboxError. */
 export async function startSession(
-  { owner, runnerFolder, engines, log }: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal,
+  installation: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal,
+  previous?: SandboxSession,
 ): Promise<SandboxSession> {
+  const { owner, runnerFolder, engines, explain, log } = installation;
+  const known = engines.isKnown;
   try {
     const engine = await engines.get();
     signal.throwIfAborted();
-    const request = { base: settings.image, packages: settings.packages, runnerFolder, caBundle: await readCaBundle(log) };
+    const request = await imageRequest({ runnerFolder, log }, settings);
     const image = await withProgress((progress, stop) => engine.ensureImage(request, progress, stop), signal);
-    const session = start(engine, image);
-    await session.started;
+    const takenOver = previous?.image === image ? previous : undefined;
+    const session = start(engine, image, takenOver);
+    try {
+      await session.started;
+    } catch (error) {
+      await session.dispose({ keepLibraries: takenOver !== undefined });
+      throw error;
+    }
+    if (previous !== undefined && takenOver === undefined) {
+      await previous.dispose();
+      tellGone(notebook, previous);
+    }
     return session;
   } catch (error) {
     if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    // it went since it was found: look once more, which finds another or says what was tried
+    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known && !signal.aborted) { return startSession(installation, notebook, settings, signal, previous); }
     if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); }
     throw error;
   }
 
-  function start(engine: Engine, image: string): InteractiveSandboxSession {
+  function start(engine: Engine, image: string, takenOver: SandboxSession | undefined): InteractiveSandboxSession {
     return InteractiveSandboxSession.start(engine, {
-      image, owner, notebookHint: notebook.uri.toString(), settings, lease: LEASE_SECONDS, log,
+      image, owner, notebookHint: notebook.uri.toString(), settings, lease: LEASE_SECONDS, network: () => readNetwork(log), explain, log,
+      ...(takenOver && { previous: takenOver }),
     }, signal);
   }
+}
+
+/** Makes the image anew from what the registry and the package index have now. Sandboxes that run keep theirs. */
+export async function rebuildImage(installation: Installation, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
+  const engine = await installation.engines.get();
+  const request = await imageRequest(installation, settings);
+  await withProgress((progress, stop) => engine.rebuildImage(request, progress, stop), signal);
+}
+
+/** What the settings and this machine say about the image. @throws SandboxError `SettingInvalid` */
+export async function imageRequest({ runnerFolder, log }: Pick<Installation, 'runnerFolder' | 'log'>, settings: SandboxSettings): Promise<ImageRequest> {
+  return { base: settings.image, packages: settings.packages, runnerFolder, network: await readNetwork(log) };
 }
 
 /** Shows the steps in a notification that can cancel, but only when there is a step: most starts find their image made. */
@@ -76,13 +106,13 @@ async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) =
   }
 }
 
-/** The setting's file, or the one that the environment names for other programs. */
-async function readCaBundle(log: Log): Promise<string | undefined> {
-  const file = vscode.workspace.getConfiguration(SECTION).inspect<string>('caBundle')?.globalValue ?? '';
-  if (file === '') { return machineCertificates(process.env, log); }
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new SandboxError('SettingInvalid', { setting: 'caBundle', value: file, allowed: 'a PEM file that can be read' }, { cause: error, setting: 'caBundle' });
-  }
+/** Of the user alone: a workspace must not choose where an installation goes. */
+async function readNetwork(log: Log): Promise<InstallNetwork> {
+  const users = (section: string, name: string): unknown => vscode.workspace.getConfiguration(section).inspect(name)?.globalValue;
+  const text = (value: unknown): string => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)); // which is then refused
+  const noProxy = users('http', 'noProxy');
+  return installNetwork(process.env, {
+    proxy: text(users(SECTION, 'proxy')), caBundle: text(users(SECTION, 'caBundle')),
+    editorProxy: users('http', 'proxySupport') === 'off' ? '' : text(users('http', 'proxy')), editorNoProxy: Array.isArray(noProxy) ? noProxy.map(text) : [],
+  }, log);
 }

@@ -4,7 +4,7 @@ import type { Surroundings } from '../messages';
 import { emptyStream, foldText, textOf, type StreamText } from '../outputs/stream-text';
 import type { CellEdit, RunEdit } from '../outputs/types';
 import type { CellRun, Executions } from './executions';
-import { toItems, toNotebookOutput, toStreamItem } from './projection';
+import { toItems, toNotebookOutput, toStreamItem, withFallback } from './projection';
 import type { SandboxClock } from './sandbox-clock';
 
 /** The outputs of a run that may be named again, by the reducer's ids. */
@@ -84,7 +84,7 @@ export class Writer {
         return;
       }
       case 'replace': {
-        const items = 'data' in edit.output ? toItems(edit.output.data) : toNotebookOutput(edit.output, this.surroundings).items;
+        const items = 'data' in edit.output ? toItems(withFallback(edit.output)) : toNotebookOutput(edit.output, this.surroundings).items;
         const shown = outputs.get(edit.id);
         if (shown !== undefined) { this.#change(run, (execution) => execution.replaceOutputItems(items, shown.output)); }
         return;

@@ -85,7 +85,8 @@ function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): C
   if (reply.failure !== undefined) { // a queued cell that was called off needs no explanation
     return neverRan && reply.failure.code === 'Aborted' ? undefined : { output_type: 'failure', failure: reply.failure };
   }
-  if (reply.status !== 'error' || state.failed) { return undefined; }
+  // without a traceback the cell said what was wrong on stderr: a magic that does not exist, a group of exceptions
+  if (reply.status !== 'error' || state.failed || reply.traceback.length === 0) { return undefined; }
   return { output_type: 'error', ename: reply.ename, evalue: reply.evalue, traceback: reply.traceback };
 }
 

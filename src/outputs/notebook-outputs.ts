@@ -1,9 +1,12 @@
 import type { ExecuteReply, SandboxEvent } from '../protocol/messages';
 import { foldEvent, foldReply, forgetOutputs, newCellOutputs, type CellOutputs, type Folded } from './cell-outputs';
 import type { CellOutput, RunEdit } from './types';
+import { modelOf, Widgets } from './widgets';
 
 /** Where a display is shown, so that `update_display_data` finds it, in whichever cell and long after it ended. */
 interface Display { run: string; id: number; output: Extract<CellOutput, { data: unknown }> }
+/** Where a widget is shown. */
+interface View extends Display { model: string }
 interface Run { cell: string; state: CellOutputs }
 
 /**
@@ -13,6 +16,8 @@ interface Run { cell: string; state: CellOutputs }
 export class NotebookOutputs {
   private readonly runs = new Map<string, Run>();
   private readonly displays = new Map<string, Display[]>();
+  private readonly widgets = new Widgets();
+  private views: View[] = [];
 
   /** A run of this cell begins; the run before it loses its claim on the cell. */
   begin(run: string, cell: string): void {
@@ -25,6 +30,8 @@ export class NotebookOutputs {
   /** Events of runs that are not ours, or no longer, change nothing. */
   fold(event: SandboxEvent): RunEdit[] {
     const name = event.parent_header.msg_id;
+    const changed = this.widgets.hear(event);
+    if (changed !== null) { return changed.length === 0 ? [] : this.redraw(changed); }
     if (event.msg_type === 'update_display_data') { return this.update(event.content); }
     const run = this.runs.get(name);
     if (run === undefined) { return []; }
@@ -64,7 +71,23 @@ export class NotebookOutputs {
   private apply(name: string, run: Run, folded: Folded): RunEdit[] {
     run.state = folded.state;
     if (folded.edits.some((edit) => edit.kind === 'clear' || edit.kind === 'replaceAll')) { this.forgetDisplays(name); }
-    return folded.edits.map((edit) => ({ run: name, edit }));
+    return folded.edits.map((edit) => {
+      const model = edit.kind === 'append' || edit.kind === 'replaceAll' ? modelOf(edit.output) : undefined;
+      if (model === undefined || !('output' in edit) || !('data' in edit.output)) { return { run: name, edit }; }
+      this.views.push({ run: name, id: edit.id, output: edit.output, model });
+      return { run: name, edit: { ...edit, output: this.drawn(edit.output, model) } };
+    });
+  }
+
+  /** A widget as text shows it. */
+  private drawn(output: View['output'], model: string): View['output'] {
+    const fallback = this.widgets.text(model);
+    return fallback === undefined ? output : { ...output, fallback };
+  }
+
+  private redraw(changed: readonly string[]): RunEdit[] {
+    return this.views.filter(({ model }) => this.widgets.has(model, changed))
+      .map(({ run, id, output, model }) => ({ run, edit: { kind: 'replace', id, output: this.drawn(output, model) } }));
   }
 
   private remember(run: string, edits: RunEdit[], transient: Record<string, unknown>): void {
@@ -86,6 +109,7 @@ export class NotebookOutputs {
   }
 
   private forgetDisplays(run: string): void {
+    this.views = this.views.filter((view) => view.run !== run);
     for (const [displayId, displays] of this.displays) {
       const others = displays.filter((display) => display.run !== run);
       if (others.length === 0) { this.displays.delete(displayId); } else if (others.length < displays.length) { this.displays.set(displayId, others); }

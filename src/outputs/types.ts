@@ -3,11 +3,13 @@ import type { Failure, JsonObject, MimeBundle } from '../protocol/messages';
 /** One output of a cell, with the names of nbformat; `failure` and `notice` are ours and get their sentence when they are shown. */
 export type CellOutput =
   | { output_type: 'stream'; name: StreamName; text: string }
-  | { output_type: 'display_data'; data: MimeBundle; metadata: JsonObject; transient: JsonObject }
-  | { output_type: 'execute_result'; data: MimeBundle; metadata: JsonObject; transient: JsonObject; execution_count: number }
+  | { output_type: 'display_data'; fallback?: string } & Display
+  | { output_type: 'execute_result'; fallback?: string; execution_count: number } & Display
   | { output_type: 'error'; ename: string; evalue: string; traceback: string[] }
   | { output_type: 'failure'; failure: Failure }
   | { output_type: 'notice'; failure: Failure };
+/** `fallback` stands in for `text/plain` where a widget cannot be drawn: what it would show by now. Saved in no notebook of Jupyter's. */
+interface Display { data: MimeBundle; metadata: JsonObject; transient: JsonObject }
 export type StreamName = 'stdout' | 'stderr';
 
 /**

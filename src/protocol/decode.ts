@@ -2,7 +2,9 @@ import {
   count, countOrNull, failure, fields, flag, id, idOrEmpty, Invalid, json, jsonList, list, mimeBundle, name, number, oneOf, optional, text,
   type Fields,
 } from './check';
-import type { Channel, ChunkContent, EventContents, EventOf, EventType, ExecuteReply, ExecutionState, SandboxEvent } from './messages';
+import {
+  INSTALL_OPTIONS, type Channel, type ChunkContent, type EventContents, type EventOf, type EventType, type ExecuteReply, type ExecutionState, type SandboxEvent,
+} from './messages';
 
 /** Where a `chunk` stood in the log; the message it completes gets the place of its last chunk. */
 export type ChunkPlace = Pick<EventOf<EventType>, 'seq' | 'kernel' | 'gen' | 't' | 'channel'>;
@@ -29,6 +31,8 @@ const traced = (c: Fields): EventContents['error'] => ({
   ename: name(c['ename'], 'ename'), evalue: text(c['evalue'], 'evalue'), traceback: list(c['traceback'], 'traceback', text),
 });
 
+const commMessage = (c: Fields): EventContents['comm_msg'] => ({ comm_id: name(c['comm_id'], 'comm_id'), data: json(c['data'] ?? {}, 'data') });
+
 const executeReply = (c: Fields): ExecuteReply => {
   const ended = optional(c['failure'], 'failure', failure);
   return {
@@ -51,6 +55,8 @@ const kernels = (value: unknown): EventContents['hello']['kernels'] => {
   return checked;
 };
 
+/** No requirement that is allowed is cut. */
+const short = (value: unknown, field: string): string => text(value, field).slice(0, 300);
 const nothing = (): Record<string, never> => ({});
 
 /** One check per type of event: rebuilds the content from the fields that the type has, so nothing else gets through. */
@@ -66,8 +72,14 @@ const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
   execute_result: (c) => ({ ...display(c), execution_count: count(c['execution_count'], 'execution_count') }),
   error: traced,
   clear_output: (c) => ({ wait: flag(c['wait'] ?? false, 'wait') }),
+  comm_open: (c) => ({ ...commMessage(c), target_name: name(c['target_name'] ?? '', 'target_name') }),
+  comm_msg: commMessage,
+  comm_close: commMessage,
   notice: (c) => failure(c, 'notice'),
   input_request: (c) => ({ prompt: text(c['prompt'], 'prompt').slice(0, 65_536), password: flag(c['password'], 'password'), request: id(c['request'], 'request') }),
+  install_request: (c) => ({
+    request: id(c['request'], 'request'), requirements: list(c['requirements'], 'requirements', short), options: list(c['options'] ?? [], 'options', oneOf(INSTALL_OPTIONS)),
+  }),
   execute_reply: executeReply,
   complete_reply: (c) => ({
     status: answered(c['status'], 'status'), matches: list(c['matches'] ?? [], 'matches', text), cursor_start: count(c['cursor_start'] ?? 0, 'cursor_start'),

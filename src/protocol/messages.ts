@@ -26,6 +26,10 @@ export interface CellMetadata {
   runId?: string;
 }
 
+/** What an install may ask for beside its requirements, as pip names it. */
+export const INSTALL_OPTIONS = ['upgrade', 'pre', 'no-deps', 'force-reinstall'] as const;
+export type InstallOption = (typeof INSTALL_OPTIONS)[number];
+
 export interface CommandContents {
   // shell: queued, in order, one at a time
   execute_request: {
@@ -44,6 +48,10 @@ export interface CommandContents {
   // stdin
   /** `request` is the `request` of the `input_request` that is answered. */
   input_reply: { value: string; request: string };
+  /** Ours. What pip says meanwhile, or nothing: the install goes on. `request` is that of the `install_request`. */
+  install_output: { request: string; text: string };
+  /** Ours. Answers an `install_request`; `reason` is for people, empty where all went well. */
+  install_reply: { request: string; status: 'ok' | 'error'; reason: string };
   // control
   /**
    * Ours. The first line of every stream: replay what came after `after`, then go on. Another `boot` voids `after`.
@@ -73,6 +81,7 @@ export interface Command<T extends CommandType = CommandType> {
 
 export const COMMAND_CHANNEL: Record<CommandType, Channel> = {
   execute_request: 'shell', complete_request: 'shell', inspect_request: 'shell', input_reply: 'stdin',
+  install_output: 'stdin', install_reply: 'stdin',
   follow_request: 'control', ping: 'control', interrupt_request: 'control', reset_request: 'control', shutdown_request: 'control',
 };
 
@@ -107,10 +116,16 @@ export interface EventContents {
   execute_result: { data: MimeBundle; metadata: JsonObject; transient: JsonObject; execution_count: number };
   error: { ename: string; evalue: string; traceback: string[] };
   clear_output: { wait: boolean };
+  /** What a comm is for is told by `target_name`; a widget's state is in `data`. */
+  comm_open: { comm_id: string; target_name: string; data: JsonObject };
+  comm_msg: { comm_id: string; data: JsonObject };
+  comm_close: { comm_id: string; data: JsonObject };
   /** Ours: something the user should read in the cell that is no error of its code. */
   notice: Failure;
   // stdin
   input_request: { prompt: string; password: boolean; request: string };
+  /** Ours. The cell waits until its libraries are installed; requirements are as the cell wrote them, unchecked. */
+  install_request: { request: string; requirements: string[]; options: InstallOption[] };
   // shell
   execute_reply: ExecuteReply;
   /** Unlogged: to the host that asked. */

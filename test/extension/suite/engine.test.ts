@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import net from 'node:net';
 import * as vscode from 'vscode';
 import { OpenNotebook, engineSocket, useTestBase } from './support';
@@ -15,7 +16,7 @@ describe('an engine that is not there', () => {
     engineSocket.remove();
     notebook = await OpenNotebook.of('"ran"', '"second"');
     await notebook.runAll();
-    assert.match(notebook.text(0), /^EngineNotFound: .*Docker/);
+    assert.match(notebook.text(0), /^EngineNotFound: DOCKER_HOST is unix:.*no engine answers there/);
     assert.equal(notebook.text(1), '');
     assert.deepEqual([notebook.success(0), notebook.success(1)], [false, false]);
     engineSocket.restore();
@@ -48,5 +49,43 @@ describe('an engine that is not there', () => {
     } finally {
       mute.close();
     }
+    engineSocket.restore();
+    await notebook.run(0);
+    assert.equal(notebook.text(0), '1');
+  });
+
+  it('that the user may not use is told so, with how to be let in; the same cell runs then', async function () {
+    const root = process.getuid?.() === 0;
+    if (!root) { this.skip(); } // another user cannot take a socket away from itself and back
+    notebook = await OpenNotebook.of('"ran"');
+    process.seteuid?.(65534);
+    try {
+      await notebook.run(0);
+    } finally {
+      process.seteuid?.(0);
+    }
+    assert.match(notebook.text(0), /^EngineDenied: .*docker\.sock/);
+    await notebook.run(0);
+    assert.equal(notebook.text(0), "'ran'");
+  });
+
+  it('that is too old is told with what is needed; the same cell runs once it is updated', async () => {
+    engineSocket.remove();
+    notebook = await OpenNotebook.of('"ran"');
+    await notebook.run(0); // what was known of the engine is forgotten
+    assert.match(notebook.text(0), /^EngineNotFound/);
+    const old = http.createServer((_request, response) => {
+      response.setHeader('Content-Type', 'application/json').end('{"ApiVersion":"1.38","Version":"18.06.3-ce","Platform":{"Name":"Docker Engine - Community"}}');
+    });
+    await new Promise<void>((resolve) => { old.listen(engineSocket.path, resolve); });
+    try {
+      await notebook.run(0);
+      assert.match(notebook.text(0), /^EngineTooOld: .*18\.06\.3-ce.*1\.40.*Update Docker to 19\.03 or later/);
+    } finally {
+      old.close();
+    }
+    engineSocket.restore();
+    await notebook.run(0);
+    assert.equal(notebook.text(0), "'ran'");
   });
 });

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { EXTENSION, OpenNotebook, useTestBase } from './support';
+import { EXTENSION, OpenNotebook, set, until, useTestBase } from './support';
 
 interface Manifest { contributes: { commands: { command: string }[] } }
 
@@ -21,6 +21,29 @@ describe('the extension', () => {
     await vscode.commands.executeCommand('workbench.action.closeAllEditors');
     await vscode.commands.executeCommand('sandboxedIPython.resetSandboxState');
     await vscode.commands.executeCommand('sandboxedIPython.interruptKernel');
+  });
+});
+
+describe('diagnostics', () => {
+  before(useTestBase);
+
+  it('name engine, image, versions and sandboxes, and no secret', async () => {
+    const notebook = await OpenNotebook.of('1');
+    process.env['HTTPS_PROXY'] = 'http://ada:planted-secret@proxy.example:3128';
+    try {
+      await notebook.run(0);
+      await set('timeout', 77);
+      await vscode.commands.executeCommand('sandboxedIPython.showDiagnostics');
+      const page = vscode.window.activeTextEditor?.document.getText() ?? '';
+      for (const told of [/- Sandboxed IPython: \d+\.\d+\.\d+/, /- docker \d+.*, API 1\.\d+/, /Endpoint: unix:/, /Base: .* \([0-9a-f]{12}\)/, /Sandbox image: [0-9a-f]{12}/, /ipynb: ready/,
+        /sandboxedIPython\.timeout: 77/, /- HTTPS_PROXY/]) { assert.match(page, told); }
+      assert.doesNotMatch(page, /planted-secret/);
+    } finally {
+      delete process.env['HTTPS_PROXY'];
+      await set('timeout', undefined);
+      await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+      await notebook.close();
+    }
   });
 });
 
@@ -68,5 +91,42 @@ function complaintOfNbformat(file: string): string {
   const { status, stderr } = spawnSync(python, ['-W', 'error', '-c', script, file], { encoding: 'utf8', timeout: 60_000 });
   return status === 0 ? '' : stderr || `exit status ${status}`;
 }
+
+describe('an error', () => {
+  before(useTestBase);
+
+  it('marks the line that it came from until the cell runs again', async () => {
+    const notebook = await OpenNotebook.of('def f():\n    return 1 / 0\n\n  \nf()', 'x = = 1');
+    const marks = (index: number): [number, string][] =>
+      vscode.languages.getDiagnostics(notebook.cell(index).document.uri).filter(({ source }) => source === 'Sandboxed IPython').map(({ range, message }) => [range.start.line, message]);
+    try {
+      await notebook.run(0);
+      assert.deepEqual(marks(0), [[1, 'ZeroDivisionError: division by zero']]);
+      await notebook.run(1);
+      assert.match(JSON.stringify(marks(1)), /^\[\[0,"SyntaxError: invalid syntax/);
+      await notebook.edit(0, '1');
+      await notebook.run(0);
+      assert.deepEqual(marks(0), []);
+    } finally {
+      await notebook.close();
+    }
+  });
+
+  it('or not, a run gives the notebook the kernelspec and language that it lacks, and leaves what it has', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'metadata-'));
+    const notebook = await OpenNotebook.saved(path.join(folder, 'bare.ipynb'), '1');
+    try {
+      assert.equal(notebook.document.isDirty, false, 'opened and unchanged');
+      await notebook.run(0);
+      await until('the metadata', () => (notebook.document.metadata as { metadata?: { kernelspec?: { name: string } } }).metadata?.kernelspec?.name === 'python3');
+      assert.ok(await notebook.document.save());
+      const { metadata } = JSON.parse(readFileSync(notebook.document.uri.fsPath, 'utf8')) as { metadata: { language_info: object; kernelspec: object } };
+      assert.deepEqual(metadata, { kernelspec: { display_name: 'Python 3', language: 'python', name: 'python3' }, language_info: { name: 'python' } });
+    } finally {
+      await notebook.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
 
 interface Saved { nbformat: number; nbformat_minor: number; cells: { outputs: unknown[]; execution_count: number | null }[] }

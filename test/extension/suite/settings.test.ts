@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { OpenNotebook, containerOf, engine, set, useTestBase } from './support';
+import { OpenNotebook, containerOf, emptyImage, engine, hasSandbox, set, stub, until, useTestBase } from './support';
 
 describe('settings', () => {
   before(useTestBase);
@@ -9,13 +9,13 @@ describe('settings', () => {
   const { Global, Workspace } = vscode.ConfigurationTarget;
   afterEach(async () => {
     await notebook.close();
-    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pollInterval', 'logBudget', 'cpus', 'pids']) { await set(name, undefined, Global); }
+    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pollInterval', 'logBudget', 'cpus', 'pids', 'proxy', 'caBundle', 'files']) { await set(name, undefined, Global); }
     await set('timeout', undefined, Workspace);
     await useTestBase();
   });
   const reset = () => vscode.commands.executeCommand('sandboxedIPython.resetSandboxState');
 
-  it('maxMemory is the sandbox\'s limit from the next sandbox on, and a cell that needs more says so', async () => {
+  it('maxMemory is the sandbox\'s limit, a running one\'s too once it changes, and a cell that needs more says so', async () => {
     await set('maxMemory', '384MB');
     await open('import os\nlimits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]\nprint(*[open(p).read().strip() for p in limits if os.path.exists(p)])',
       'b = b"x" * 2**30', '"fresh", "b" in globals()');
@@ -25,10 +25,36 @@ describe('settings', () => {
     assert.match(notebook.text(1), /^OutOfMemory: The cell ran out of memory: the limit is 384 MB\. .*sandboxedIPython\.maxMemory/);
     await notebook.run(2);
     assert.equal(notebook.text(2), "('fresh', False)");
+    await notebook.edit(2, 'x = 1');
+    await notebook.run(2);
+    await set('maxMemory', '448MB');
+    for (const end = Date.now() + 15_000; notebook.text(0) !== `${448 * 2 ** 20}\n` && Date.now() < end;) { await notebook.run(0); }
+    assert.equal(notebook.text(0), `${448 * 2 ** 20}\n`);
+    await notebook.run(1);
+    assert.match(notebook.text(1), /^OutOfMemory: .*the limit is 448 MB/);
     await set('maxMemory', '512MB');
     await reset();
     await notebook.run(0);
     assert.equal(notebook.text(0), `${512 * 2 ** 20}\n`);
+  });
+
+  it('what only a new sandbox can have is said once, with a button that starts one', async () => {
+    await open('x = 1', '"x" in globals()');
+    await notebook.run(0);
+    const told: string[] = [];
+    const press = (text: string, button: string): Promise<string> => {
+      told.push(text);
+      return Promise.resolve(button);
+    };
+    await stub('showInformationMessage', press, async () => {
+      await set('pids', 100);
+      await set('pids', 101);
+      await until('the notice', () => told.length > 0);
+      for (const end = Date.now() + 30_000; await hasSandbox(notebook);) { assert.ok(Date.now() < end, 'the sandbox stays'); }
+    });
+    assert.match(told.join('\n'), /^[^\n]*Untitled[^\n]+: sandboxedIPython\.pids takes effect with the next sandbox\. A reset starts it; variables and files of this one go\.$/);
+    await notebook.run(1);
+    assert.equal(notebook.text(1), 'False');
   });
 
   it('pollInterval, logBudget, cpus and pids are those of the sandbox\'s container', async () => {
@@ -84,6 +110,14 @@ describe('settings', () => {
     ['image', 'not an image!', /sandboxedIPython\.image cannot be "not an image!"\. Allowed: the reference of an image/],
     ['packages', ['--index-url=x'], /sandboxedIPython\.packages cannot be "\["--index-url=x"\]"\. Allowed: a list/],
     ['historySize', 1.5, /sandboxedIPython\.historySize cannot be "1\.5"/],
+    ['pollInterval', 0, /sandboxedIPython\.pollInterval cannot be "0"\. Allowed: a number 0\.01–10 \(seconds\)/],
+    ['cpus', 0, /sandboxedIPython\.cpus cannot be "0"\. Allowed: a number 0\.1–256/],
+    ['pids', 1, /sandboxedIPython\.pids cannot be "1"\. Allowed: a whole number 64–32,768/],
+    ['logBudget', '1KB', /sandboxedIPython\.logBudget cannot be "1KB"\. Allowed: 1MB–4GB/],
+    ['maxOutput', 'all', /sandboxedIPython\.maxOutput cannot be "all"\. Allowed: 64KB–200MB/],
+    ['proxy', 'socks5://ada:s3cret@proxy:1080', /sandboxedIPython\.proxy cannot be "socks5:\/\/\*\*\*@proxy:1080"\. Allowed: http:\/\/ or https:\/\//],
+    ['files', 'all', /sandboxedIPython\.files cannot be "all"\. Allowed: "copy" or "none"/],
+    ['caBundle', '/no/such/authority.pem', /sandboxedIPython\.caBundle cannot be "\/no\/such\/authority\.pem"\. Allowed: a PEM file that can be read/],
   ];
   for (const [name, value, message] of wrong) {
     it(`${name} ${JSON.stringify(value)} is refused in the cell, which runs once it is mended`, async () => {
@@ -98,6 +132,18 @@ describe('settings', () => {
       assert.equal(notebook.text(0), "'ran'");
     });
   }
+
+  it('a base image without Python is told, with what to choose, and the cell runs once it is mended', async () => {
+    const empty = await emptyImage();
+    await set('image', empty);
+    await open('"ran"');
+    await notebook.run(0);
+    await engine('DELETE', `/images/${empty}`);
+    assert.match(notebook.text(0), /^BaseUnusable: The base image sandboxed-ipython-test\/nothing:1 cannot be used\. Reason: it has no Python\. Set sandboxedIPython\.image to an image with Python 3\.9/);
+    await useTestBase();
+    await notebook.run(0);
+    assert.equal(notebook.text(0), "'ran'");
+  });
 
   it('a package that does not exist is told with pip\'s own reason, and the cell runs once it is mended', async () => {
     await set('packages', ['no-such-package-of-sandboxed-ipython']);

@@ -65,8 +65,11 @@ export class OpenNotebook {
     const cells = sources.map((source) => (typeof source === 'string' ? { code: source } : source)).map(({ code, tags }: Source, i) =>
       ({ cell_type: 'code', id: `cell-${i}`, metadata: tags === undefined ? {} : { tags }, execution_count: null, outputs: [], source: code }));
     writeFileSync(file, JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
-    return OpenNotebook.show(await vscode.workspace.openNotebookDocument(vscode.Uri.file(file)));
+    return OpenNotebook.at(vscode.Uri.file(file));
   }
+
+  /** One that is there. */
+  static async at(uri: vscode.Uri): Promise<OpenNotebook> { return OpenNotebook.show(await vscode.workspace.openNotebookDocument(uri)); }
 
   private static async show(document: vscode.NotebookDocument): Promise<OpenNotebook> {
     const editor = await vscode.window.showNotebookDocument(document);
@@ -161,10 +164,29 @@ export function engine<T>(method: string, path: string): Promise<T | undefined> 
   });
 }
 
+/** Makes an image without any file, and gives its name. The caller removes it. */
+export async function emptyImage(): Promise<string> {
+  const repo = 'sandboxed-ipython-test/nothing';
+  const answered = await new Promise<number | undefined>((resolve, reject) => {
+    const request = http.request({ socketPath: engineSocket.path, method: 'POST', path: `/images/create?fromSrc=-&repo=${repo}&tag=1` }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode));
+    });
+    request.once('error', reject).end(Buffer.alloc(1024)); // the end of a tar archive, and nothing before it
+  });
+  assert.equal(answered, 200);
+  return `${repo}:1`;
+}
+
 /** The container of the notebook's sandbox. */
 export async function containerOf(notebook: OpenNotebook): Promise<string> {
-  const label = `sandboxed-ipython.notebook=${notebook.document.uri.toString()}`;
-  const found = await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`);
-  assert.equal(found?.length, 1);
+  const found = await containersOf(notebook);
+  assert.equal(found.length, 1);
   return found[0]?.Id ?? '';
+}
+
+export async function hasSandbox(notebook: OpenNotebook): Promise<boolean> { return (await containersOf(notebook)).length > 0; }
+
+async function containersOf(notebook: OpenNotebook): Promise<Container[]> {
+  const label = `sandboxed-ipython.notebook=${notebook.document.uri.toString()}`;
+  return await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`) ?? [];
 }

@@ -1,0 +1,56 @@
+import * as vscode from 'vscode';
+import { pipProgress } from '../engine/image/pip-output';
+import type { SandboxController } from '../notebook/controller';
+import { fileName } from '../notebook/cell-metadata';
+import { notInSettings, offerToKeep, shortList } from '../notebook/library-offers';
+import { isSandboxError } from '../protocol/errors';
+import { splitRequirements } from '../session/packages';
+import { isRequirement } from '../session/references';
+import { targetNotebook } from './target';
+
+/** Into the sandbox of the notebook, which is started if there is none. Without a list of requirements the user is asked for one. */
+export const installPackages = (controller: SandboxController) => ({
+  id: 'sandboxedIPython.installPackages',
+  run: async (argument: unknown, given?: unknown): Promise<void> => {
+    const notebook = targetNotebook(argument);
+    if (notebook === undefined) { return; }
+    if (!controller.isSelectedFor(notebook)) {
+      void vscode.window.showInformationMessage(vscode.l10n.t('Select the kernel "Sandboxed IPython" for this notebook first.'));
+      return;
+    }
+    const requirements = Array.isArray(given) ? given.map(String) : await askForPackages();
+    if (requirements === undefined || requirements.length === 0) { return; }
+    const title = vscode.l10n.t('Installing {0}', shortList(requirements));
+    try {
+      await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, cancellable: true, title }, async (progress, token) => {
+        const cancel = new AbortController();
+        token.onCancellationRequested(() => cancel.abort());
+        await controller.sandboxes.of(notebook).install(requirements, {
+          signal: cancel.signal,
+          onOutput: (line) => {
+            const message = pipProgress(line);
+            if (message !== undefined) { progress.report({ message }); }
+          },
+        });
+      });
+    } catch (error) {
+      if (isSandboxError(error, 'Cancelled')) { return; }
+      throw error;
+    }
+    const done = vscode.l10n.t('{0}: {1} is installed and can be imported.', fileName(notebook), shortList(requirements));
+    if (notInSettings(requirements).length > 0) { offerToKeep(notebook, done); } else { void vscode.window.showInformationMessage(done); }
+  },
+});
+
+async function askForPackages(): Promise<string[] | undefined> {
+  const text = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Install Packages'),
+    prompt: vscode.l10n.t('Names from the package index, as pip takes them. The index learns the names; cells stay without a network.'),
+    placeHolder: 'seaborn polars>=1', ignoreFocusOut: true,
+    validateInput: (value) => {
+      const wrong = splitRequirements(value).find((requirement) => !isRequirement(requirement));
+      return wrong === undefined ? undefined : vscode.l10n.t('"{0}" is no name with versions, such as seaborn or polars>=1,<2.', wrong);
+    },
+  });
+  return text === undefined ? undefined : splitRequirements(text);
+}

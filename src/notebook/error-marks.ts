@@ -1,0 +1,28 @@
+import * as vscode from 'vscode';
+import type { ExecuteReply } from '../protocol/messages';
+import { failingLine } from './failing-line';
+
+/** Characters of an error's own text that the mark shows. */
+const LONGEST = 500;
+
+/** The squiggle at the line of a cell that raised; it goes when the cell runs again. */
+export class ErrorMarks implements vscode.Disposable {
+  readonly #marks = vscode.languages.createDiagnosticCollection('sandboxed-ipython');
+
+  /** The cell has ended. */
+  show(cell: vscode.NotebookCell, { status, execution_count: count, ename, evalue, traceback }: ExecuteReply): void {
+    if (status !== 'error' || count === null) { return; }
+    const line = failingLine(traceback, count);
+    if (line === undefined || line < 0 || line >= cell.document.lineCount) { return; }
+    const { range, firstNonWhitespaceCharacterIndex: start } = cell.document.lineAt(line);
+    const text = evalue === '' ? ename : `${ename}: ${evalue}`;
+    const mark = new vscode.Diagnostic(range.with(range.start.translate(0, start)), text.slice(0, LONGEST), vscode.DiagnosticSeverity.Error);
+    mark.source = 'Sandboxed IPython';
+    this.#marks.set(cell.document.uri, [mark]);
+  }
+
+  /** The cell runs again, or is gone. */
+  clear(cell: vscode.NotebookCell): void { this.#marks.delete(cell.document.uri); }
+
+  dispose(): void { this.#marks.dispose(); }
+}

@@ -1,0 +1,14 @@
+import { withoutAnsi } from './ansi';
+
+/** How IPython 8 and 9 name a place in a cell, of a frame and of a syntax error. */
+const FRAME = /\bCell In\s?\[(\d+)\], line (\d+)/g;
+
+/**
+ * The line (from 0) of the cell with this execution count that a traceback of IPython's leads through last;
+ * undefined if it leads through none. What a sandbox sends may name any line: the caller checks that there is one.
+ */
+export function failingLine(traceback: readonly string[], executionCount: number): number | undefined {
+  const frames = [...withoutAnsi(traceback.join('\n')).matchAll(FRAME)];
+  const last = frames.filter(([, count]) => Number(count) === executionCount).at(-1);
+  return last === undefined ? undefined : Number(last[2]) - 1;
+}

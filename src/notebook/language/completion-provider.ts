@@ -1,0 +1,67 @@
+import * as vscode from 'vscode';
+import { signalOf, type SessionOf } from './features';
+import { pageOf } from './inspection';
+import { rangeOf, toCharacters } from './positions';
+
+/** Language servers that complete from the source; where one is, names that it offers are not offered twice. */
+const SERVERS = ['ms-python.vscode-pylance', 'ms-python.python', 'detachhead.basedpyright', 'anysphere.cursorpyright', 'astral-sh.ty'];
+
+const KINDS: Readonly<Record<string, vscode.CompletionItemKind>> = {
+  function: vscode.CompletionItemKind.Function, class: vscode.CompletionItemKind.Class, module: vscode.CompletionItemKind.Module,
+  instance: vscode.CompletionItemKind.Variable, statement: vscode.CompletionItemKind.Variable, param: vscode.CompletionItemKind.Variable,
+  keyword: vscode.CompletionItemKind.Keyword, property: vscode.CompletionItemKind.Property, magic: vscode.CompletionItemKind.Event,
+  path: vscode.CompletionItemKind.File, 'dict key': vscode.CompletionItemKind.Field,
+};
+
+class KernelItem extends vscode.CompletionItem {
+  /** The code as it would be with this item, to ask for its documentation. */
+  completed = { code: '', end: 0 };
+}
+
+/** Names of the live kernel: attributes of real objects, keys of dictionaries, columns of frames, magics. */
+export class CompletionProvider implements vscode.CompletionItemProvider<KernelItem> {
+  /** Set while others are asked, this provider among them. */
+  #asking = false;
+
+  constructor(private readonly sessionOf: SessionOf) {}
+
+  async provideCompletionItems(document: vscode.TextDocument, position: vscode.Position, token: vscode.CancellationToken): Promise<KernelItem[] | undefined> {
+    const session = this.sessionOf(document);
+    if (session === undefined || this.#asking) { return undefined; }
+    const code = document.getText();
+    const [found, known] = await Promise.all([
+      session.complete(code, toCharacters(code, document.offsetAt(position)), signalOf(token)), this.#offeredByOthers(document, position),
+    ]);
+    if (found === null || token.isCancellationRequested) { return undefined; }
+    const range = rangeOf(document, code, found.start, found.end);
+    const [before, after] = [code.slice(0, document.offsetAt(range.start)), code.slice(document.offsetAt(range.end))];
+    return found.matches.filter(({ text }) => !known.has(text)).map(({ text, type }) => {
+      const item = new KernelItem(text, KINDS[type] ?? vscode.CompletionItemKind.Value);
+      item.range = range;
+      item.detail = type === '' || type === '<unknown>' ? vscode.l10n.t('from the kernel') : vscode.l10n.t('{0}, from the kernel', type);
+      item.completed = { code: before + text + after, end: before.length + text.length };
+      return item;
+    });
+  }
+
+  async resolveCompletionItem(item: KernelItem, token: vscode.CancellationToken): Promise<KernelItem> {
+    const document = vscode.window.activeTextEditor?.document;
+    const session = document === undefined ? undefined : this.sessionOf(document);
+    const { code, end } = item.completed;
+    const found = await session?.inspect(code, toCharacters(code, end), signalOf(token));
+    const page = found === undefined || found === null ? '' : pageOf(found);
+    if (page !== '') { item.documentation = new vscode.MarkdownString().appendCodeblock(page, 'text'); }
+    return item;
+  }
+
+  async #offeredByOthers(document: vscode.TextDocument, position: vscode.Position): Promise<Set<string>> {
+    if (!SERVERS.some((id) => vscode.extensions.getExtension(id)?.isActive === true)) { return new Set(); }
+    this.#asking = true;
+    try {
+      const { items } = await vscode.commands.executeCommand<vscode.CompletionList>('vscode.executeCompletionItemProvider', document.uri, position);
+      return new Set(items.map(({ label }) => (typeof label === 'string' ? label : label.label)));
+    } finally {
+      this.#asking = false;
+    }
+  }
+}

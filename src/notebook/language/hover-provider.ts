@@ -1,0 +1,20 @@
+import * as vscode from 'vscode';
+import { signalOf, type SessionOf } from './features';
+import { pageOf } from './inspection';
+import { toCharacters } from './positions';
+
+/** IPython's page about the name under the pointer. */
+export class HoverProvider implements vscode.HoverProvider {
+  constructor(private readonly sessionOf: SessionOf) {}
+
+  async provideHover(document: vscode.TextDocument, position: vscode.Position, token: vscode.CancellationToken): Promise<vscode.Hover | undefined> {
+    const session = this.sessionOf(document);
+    const range = document.getWordRangeAtPosition(position, /[A-Za-z_]\w*/);
+    if (session === undefined || range === undefined) { return undefined; }
+    const code = document.getText();
+    const found = await session.inspect(code, toCharacters(code, document.offsetAt(position)), signalOf(token));
+    const page = found === null ? '' : pageOf(found);
+    // a code block: nothing that a cell put into a docstring becomes a link, a picture or a command
+    return page === '' ? undefined : new vscode.Hover(new vscode.MarkdownString().appendCodeblock(page, 'text'), range);
+  }
+}

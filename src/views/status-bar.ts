@@ -1,0 +1,64 @@
+import * as vscode from 'vscode';
+import { bytes } from '../messages';
+import type { SandboxController } from '../notebook/controller';
+import type { SandboxStatus } from '../notebook/notebook-kernel';
+
+/** At the foot of the window, while a notebook with our kernel is in front: how its sandbox is, and what a click does about it. */
+export class StatusBar implements vscode.Disposable {
+  readonly #item = vscode.window.createStatusBarItem('sandbox', vscode.StatusBarAlignment.Right, 100);
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(private readonly controller: SandboxController) {
+    this.#item.name = 'Sandboxed IPython';
+    const update = (): void => this.#update();
+    this.#subscriptions = [
+      this.#item, controller.onDidChangeStatus(update), controller.onDidChangeSelection(update), vscode.window.onDidChangeActiveNotebookEditor(update),
+    ];
+    this.#update();
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+  }
+
+  #update(): void {
+    const notebook = vscode.window.activeNotebookEditor?.notebook;
+    if (notebook === undefined || !this.controller.isSelectedFor(notebook)) {
+      this.#item.hide();
+      return;
+    }
+    const { icon, text, tooltip, command, warn } = face(this.controller.sandboxes.get(notebook)?.status ?? { kind: 'none' });
+    this.#item.text = `$(${icon}) ${text}`;
+    this.#item.tooltip = tooltip;
+    this.#item.command = { command, title: text, arguments: [notebook.uri] };
+    this.#item.backgroundColor = warn ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
+    this.#item.accessibilityInformation = { label: `${text}. ${tooltip}`, role: 'button' };
+    this.#item.show();
+  }
+}
+
+interface Face { icon: string; text: string; tooltip: string; command: string; warn: boolean }
+
+function face(status: SandboxStatus): Face {
+  const t = vscode.l10n.t;
+  const shown = { command: 'sandboxedIPython.showDiagnostics', warn: false };
+  switch (status.kind) {
+    case 'none':
+      return { ...shown, icon: 'vm-outline', text: t('No sandbox yet'), tooltip: t('The first cell that runs starts the notebook\'s sandbox. Click for diagnostics.') };
+    case 'starting':
+      return { ...shown, icon: 'loading~spin', text: t('Sandbox starts'), tooltip: t('The notebook\'s sandbox is being started. Click for diagnostics.') };
+    case 'unreachable':
+      return { ...shown, icon: 'warning', text: t('Sandbox does not answer'), tooltip: t('Cells go on inside; the window tries to reach the sandbox again. Click for diagnostics.'), warn: true };
+    case 'ready': {
+      const { settings: { image, maxMemory, cpus, timeout }, pending } = status;
+      if (pending.length > 0) {
+        return {
+          icon: 'debug-restart', text: t('Reset to apply'), warn: true, command: 'sandboxedIPython.resetSandboxState',
+          tooltip: t('Changed settings take effect with the next sandbox: {0}. Click to start it; variables and files of this one go.', pending.join(', ')),
+        };
+      }
+      const limit = timeout === 0 ? t('no time limit') : t('{0} s a cell', timeout);
+      return { ...shown, icon: 'vm-active', text: t('Sandbox'), tooltip: t('{0} · {1} of memory · {2} CPUs · {3}. Click for diagnostics.', image, bytes(maxMemory), cpus, limit) };
+    }
+  }
+}
