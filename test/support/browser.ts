@@ -25,8 +25,8 @@ export function launchBrowser(): Promise<Browser> {
 }
 
 /** A page in a profile of its own, fit for a workbench. */
-export async function newPage(browser: Browser): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1400, height: 1000 } });
+export async function newPage(browser: Browser, viewport = { width: 1400, height: 1000 }): Promise<Page> {
+  const context = await browser.newContext({ viewport });
   await refuseOwnServiceWorker(context);
   const page = await context.newPage();
   page.setDefaultTimeout(ACTION_MS);

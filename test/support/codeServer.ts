@@ -125,15 +125,22 @@ export class CodeServer {
     return `http://127.0.0.1:${this.address.port}`;
   }
 
+  /** A copy of a folder that a window can open beside the others; `stop` removes it if the server is a temporary one. */
+  addWorkspace(source: string): string {
+    const folder = fs.mkdtempSync(path.join(path.dirname(this.workspace), `${path.basename(source)}-`));
+    fs.cpSync(source, folder, { recursive: true });
+    return folder;
+  }
+
   /** A path of this machine as the workbench's own extension host names it; the authority must be the page's. */
   remoteUri(file: string): string {
     return `vscode-remote://${new URL(this.origin).host}${encodeURI(path.resolve(file))}`;
   }
 
-  /** The page that opens the workspace. `payload`: VS Code's own start options. */
-  url(payload?: ReadonlyArray<readonly [string, string]>): string {
+  /** The page that opens a folder. `payload`: VS Code's own start options. */
+  url({ folder = this.workspace, payload }: { folder?: string; payload?: ReadonlyArray<readonly [string, string]> } = {}): string {
     const url = new URL(this.origin);
-    url.searchParams.set('folder', this.workspace);
+    url.searchParams.set('folder', folder);
     if (payload !== undefined) {
       url.searchParams.set('payload', JSON.stringify(payload));
     }

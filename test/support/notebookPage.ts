@@ -52,6 +52,17 @@ export class NotebookPage {
     await selected.waitFor();
   }
 
+  /** Presses a button of the notebook's toolbar, also where the toolbar is too narrow and keeps it under "…". */
+  async toolbarButton(title: string): Promise<void> {
+    const button = this.toolbar.getByRole('button', { name: title }).first();
+    if (await button.isVisible()) {
+      await button.click();
+      return;
+    }
+    await this.toolbar.getByRole('button', { name: 'More Actions' }).first().click();
+    await this.page.locator('.context-view .action-menu-item', { hasText: title }).first().click();
+  }
+
   async runAll(): Promise<void> {
     await this.toolbar.getByRole('button', { name: 'Run All' }).click();
   }

@@ -41,10 +41,12 @@ async function runSuite(page: Awaited<ReturnType<typeof newPage>>, server: CodeS
     setInterval(() => { if (server.ended !== undefined) { fail(server.ended); } }, 500).unref();
   });
   ended.catch(() => undefined); // also while the page is still loading
-  const url = server.url([
-    ...development.map((folder) => ['extensionDevelopmentPath', server.remoteUri(folder)] as const),
-    ['extensionTestsPath', server.remoteUri(tests)],
-  ]);
+  const url = server.url({
+    payload: [
+      ...development.map((folder) => ['extensionDevelopmentPath', server.remoteUri(folder)] as const),
+      ['extensionTestsPath', server.remoteUri(tests)],
+    ],
+  });
   const response = await page.goto(url, { waitUntil: 'commit' });
   if (response?.ok() !== true) {
     throw new Error(`code-server answered ${response?.status() ?? 'nothing'}\n${server.log}`);

@@ -1,29 +1,18 @@
 import type { Browser } from 'playwright-core';
-import { launchBrowser, newPage, openWorkbench } from './browser';
-import { CodeServer, type CodeServerOptions } from './codeServer';
+import { newPage, openWorkbench } from './browser';
+import type { CodeServer } from './codeServer';
 import { NotebookPage } from './notebookPage';
 
-/** A VS Code window on a server of its own, as a user would have it. */
+/** A VS Code window on a folder of its own, in a browser profile of its own, as a user would have it. */
 export class Window {
-  private constructor(
-    readonly server: CodeServer,
-    readonly notebook: NotebookPage,
-    private readonly browser: Browser,
-  ) {}
+  private constructor(readonly workspace: string, readonly notebook: NotebookPage) {}
 
-  /** Starts server and browser side by side and waits until the workbench can open notebooks. */
-  static async open(options: CodeServerOptions): Promise<Window> {
-    const [server, browser] = await Promise.allSettled([CodeServer.start(options), launchBrowser()]);
-    if (server.status === 'rejected' || browser.status === 'rejected') {
-      await Promise.all([
-        server.status === 'fulfilled' ? server.value.stop() : undefined,
-        browser.status === 'fulfilled' ? browser.value.close() : undefined,
-      ]);
-      throw server.status === 'rejected' ? server.reason : (browser as PromiseRejectedResult).reason;
-    }
-    const window = new Window(server.value, new NotebookPage(await newPage(browser.value)), browser.value);
+  /** Opens a copy of a folder and waits until the workbench can open notebooks. */
+  static async open(server: CodeServer, browser: Browser, folder: string): Promise<Window> {
+    const workspace = server.addWorkspace(folder);
+    const window = new Window(workspace, new NotebookPage(await newPage(browser)));
     try {
-      await openWorkbench(window.notebook.page, server.value.url());
+      await openWorkbench(window.notebook.page, server.url({ folder: workspace }));
     } catch (error) {
       await window.close();
       throw error;
@@ -32,7 +21,7 @@ export class Window {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.browser.close(), this.server.stop()]);
+    await this.notebook.page.context().close();
   }
 }
 

@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { Window, pictureOfFailure } from '../support/window';
+import { pictureOfFailure, type Window } from '../support/window';
+import { openWindow } from './server';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
 
 describe('the tools of the window tests, with a kernel that only echoes', () => {
   let window: Window | undefined;
 
-  before(async () => {
-    window = await Window.open({
-      workspace: path.join(HERE, 'dummy-workspace'),
-      extensionFolders: [path.join(HERE, 'dummy-kernel')],
-    });
-  });
+  before(async () => { window = await openWindow(path.join(HERE, 'dummy-workspace')); });
 
   afterEach(function () { return pictureOfFailure(this.currentTest, window); });
   after(() => window?.close());

@@ -1,30 +1,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Window, pictureOfFailure } from '../support/window';
+import { pictureOfFailure, type Window } from '../support/window';
+import { openWindow } from './server';
 
 const ROOT = path.resolve(__dirname, '../../..');
-const HERE = path.join(ROOT, 'test/window');
 interface Cell { id: string; cell_type: string }
 const cells = (JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipynb'), 'utf8')) as { cells: Cell[] }).cells;
 const at = (id: string): number => cells.findIndex((cell) => cell.id === id);
-const needed = (name: string): string => {
-  const value = process.env[name];
-  assert.ok(value, `${name} is not set: run the tests by \`npm test -- window\``);
-  return value;
-};
 
 describe('the quickstart, as a user sees it', () => {
   let window: Window;
 
-  before(async () => {
-    window = await Window.open({
-      workspace: path.join(ROOT, 'examples'),
-      vsix: [needed('SANDBOXED_IPYTHON_VSIX')],
-      extensionFolders: [path.join(HERE, 'dummy-kernel')],
-      machineSettings: { 'sandboxedIPython.image': needed('SANDBOXED_IPYTHON_TEST_BASE') },
-    });
-  });
+  before(async () => { window = await openWindow(path.join(ROOT, 'examples')); });
 
   afterEach(function () { return pictureOfFailure(this.currentTest, window); });
   after(() => window?.close());
@@ -88,13 +76,27 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.screenshot('quickstart-reset');
   });
 
+  it('the toolbar restarts the kernel and resets the sandbox', async () => {
+    const { notebook } = window;
+    for (const button of ['Restart Kernel', 'Reset Sandbox State']) {
+      await scrollTo('state-set');
+      await notebook.runCell(at('state-set'));
+      await notebook.waitForState(at('state-set'), 'success');
+      await notebook.toolbarButton(button);
+      await notebook.runCell(at('state-use'));
+      await notebook.waitForState(at('state-use'), 'error');
+      assert.equal(await notebook.executionCount(at('state-use')).innerText(), '[1]', button);
+    }
+    await notebook.screenshot('toolbar');
+  });
+
   it('another notebook has a sandbox of its own; a prompt names its cell, a cell of another language says why it does not run', async () => {
-    const { notebook, server } = window;
+    const { notebook, workspace } = window;
     const source = ['name = input("Your name? ")\nprint("Hello", name)', 'SELECT 1', 'import os\nos._exit(7)', 'for i in range(3):\n    print(f"\\r{i}", end="")\nx'];
     const other = source.map((code, i) => ({
       cell_type: 'code', id: `c${i}`, execution_count: null, outputs: [], source: code, metadata: code.startsWith('SELECT') ? { vscode: { languageId: 'sql' } } : {},
     }));
-    writeFileSync(path.join(server.workspace, 'other.ipynb'), JSON.stringify({ cells: other, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
+    writeFileSync(path.join(workspace, 'other.ipynb'), JSON.stringify({ cells: other, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
     await notebook.save();
     await notebook.command('View: Close Editor');
     await notebook.open('other.ipynb');

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import type { Browser } from 'playwright-core';
+import { launchBrowser } from '../support/browser';
+import { CodeServer } from '../support/codeServer';
+import { Window } from '../support/window';
+
+const HERE = path.resolve(__dirname, '../../../test/window');
+
+interface Parts { readonly server: CodeServer; readonly browser: Browser }
+let parts: Promise<Parts> | undefined;
+
+/**
+ * A window on a copy of `folder`. All windows of the suite share one server, with our extension installed from its
+ * VSIX and the dummy kernel beside it, and one browser; both start with the first window and end with the suite.
+ */
+export async function openWindow(folder: string): Promise<Window> {
+  const { server, browser } = await (parts ??= start());
+  return Window.open(server, browser, folder);
+}
+
+after(async () => {
+  const started = await parts?.catch(() => undefined);
+  await Promise.all([started?.browser.close(), started?.server.stop()]);
+});
+
+async function start(): Promise<Parts> {
+  const [server, browser] = await Promise.allSettled([
+    CodeServer.start({
+      vsix: [needed('SANDBOXED_IPYTHON_VSIX')],
+      extensionFolders: [path.join(HERE, 'dummy-kernel')],
+      machineSettings: { 'sandboxedIPython.image': needed('SANDBOXED_IPYTHON_TEST_BASE') },
+    }),
+    launchBrowser(),
+  ]);
+  if (server.status === 'fulfilled' && browser.status === 'fulfilled') {
+    return { server: server.value, browser: browser.value };
+  }
+  await Promise.all([
+    server.status === 'fulfilled' ? server.value.stop() : undefined,
+    browser.status === 'fulfilled' ? browser.value.close() : undefined,
+  ]);
+  throw server.status === 'rejected' ? server.reason : (browser as PromiseRejectedResult).reason;
+}
+
+/** An environment variable that `npm test` sets. */
+export function needed(name: string): string {
+  const value = process.env[name];
+  assert.ok(value, `${name} is not set: run the tests by \`npm test -- window\``);
+  return value;
+}
