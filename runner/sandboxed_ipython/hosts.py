@@ -158,8 +158,11 @@ class Hosts:
         return len(self._all)
 
     def follow(self, host, content):
-        """A host's first line. A new stream of the same host takes the place of its old one."""
+        """A host's first line. A new stream of the same host takes the place of its old one; one that says so, the place of the writer."""
         host.id = content["host"]
+        if content["take_over"]:
+            for other in [one for one in self._all if one is not host and one.writer]:
+                other.close()
         if host.id:
             for other in [one for one in self._all if one is not host and one.id == host.id]:
                 other.close()

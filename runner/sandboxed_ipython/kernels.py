@@ -22,6 +22,8 @@ _CHANNELS = {
 }
 #: Cells that may wait; a cell can drop commands without end, and each costs memory here.
 _MAX_QUEUE = 10_000
+#: Of all open cells in one hello, which is one line.
+_MAX_OPEN_BYTES = 256 * 1024
 #: A host checks the count in a hello, and a wrong one would keep it out for ever.
 _MAX_COUNT = 2**53 - 1
 #: What the supervisor itself has to read, and so puts together when it comes in pieces; the rest is logged in pieces.
@@ -66,6 +68,22 @@ class Kernel:
     def is_full(self):
         """Whether something floods the queue."""
         return len(self._queue) >= _MAX_QUEUE
+
+    @property
+    def open_prompt(self):
+        """Id of the request that the running cell waits for an answer to, or ""."""
+        return self._running.prompt if self._running else ""
+
+    def open_cells(self):
+        """What has no reply yet, the running one first, as far as a hello may hold it: who comes later must find it in its notebook."""
+        cells, size = [], 0
+        for cell in ([self._running] if self._running else []) + list(self._queue):
+            entry = {"msg_id": cell.msg_id, "metadata": wire.short_metadata(cell.metadata)}
+            size += len(wire.dumps(entry))
+            if size > _MAX_OPEN_BYTES:
+                break
+            cells.append(entry)
+        return cells
 
     def knows(self, process):
         return process is self._process
@@ -228,7 +246,7 @@ class Kernel:
         self._last_id = cell.msg_id
         self._budgets.open(cell)
         self._supervisor.log.new_segment()
-        self._set_state("busy")
+        self._set_state("busy", metadata=wire.short_metadata(cell.metadata))
         self._process.send({"msg_type": "execute_request", "parent_header": {"msg_id": cell.msg_id}, "content": cell.content, "metadata": cell.metadata})
         if cell.content["timeout"] and not self._ticking:
             self._ticking = True
@@ -351,12 +369,12 @@ class Kernel:
         if host is not None:
             host.answer(self._supervisor.envelope("shell", kind, content, parent, kernel=self))
 
-    def _set_state(self, state, failure=None, parent=None):
+    def _set_state(self, state, failure=None, parent=None, metadata=None):
         self.state = state
         content = {"execution_state": state}
         if failure:
             content["failure"] = failure
-        self._log("iopub", "status", content, self.running_id if parent is None else parent)
+        self._log("iopub", "status", content, self.running_id if parent is None else parent, metadata)
 
     def _log(self, channel, kind, content, parent, metadata=None, buffers=None):
         event = self._supervisor.envelope(channel, kind, content, parent, kernel=self)

@@ -14,6 +14,8 @@ class Options:
     history_size: int = 1000
     poll_interval: float = 0.1
     lease: float = 1800.0
+    #: 0: a sandbox may rest for ever.
+    idle: float = 0.0
     home: str = "/sandbox"
     queue: str = "/sandbox/.interactive"
     libraries: str = "/opt/sandboxed-ipython-libraries"

@@ -17,6 +17,7 @@ from .commandqueue import CommandQueue
 from .eventlog import Cursor, EventLog
 from .hosts import Hosts
 from .kernels import Kernel
+from .lease import Lease
 from .process import KernelProcess
 from .reactor import Reactor
 
@@ -46,18 +47,20 @@ class Supervisor:
         self._spare = None
         self._spare_timer = None
         self._failed_starts = 0
-        self._lease = None
+        self._status = 0
         self._room_made = -_ROOM_PAUSE
         self.hosts = ()
         self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._make_room)
         self.kernels = {"main": Kernel("main", self)}
         self.queue = CommandQueue(opts.queue, self.reactor, self._on_file, opts.poll_interval, not opts.no_inotify)
-        self.hosts = Hosts(self.reactor, self.log, self.envelope, self._on_line, self._on_hosts, opts.socket)
-        self._on_hosts()
+        self._lease = Lease(self.reactor, opts.lease, opts.idle, lambda: any(kernel.running_id for kernel in self.kernels.values()), self._end)
+        self.hosts = Hosts(self.reactor, self.log, self.envelope, self._on_line, lambda: self._lease.hosts(len(self.hosts)), opts.socket)
+        self._lease.hosts(0)
         for kernel in self.kernels.values():
             self.replace_process(kernel)
 
     def run(self):
+        """Serves until told to end; the exit status."""
         while self.reactor.running:
             self.reactor.turn()
             self.hosts.pump()
@@ -65,6 +68,11 @@ class Supervisor:
             kernel.shut_down()
         self.hosts.pump()
         self.hosts.close()
+        return self._status
+
+    def _end(self, status=0):
+        self._status = status
+        self.reactor.running = False
 
     def envelope(self, channel, kind, content, parent="", seq=0, kernel=None, unlogged=False):
         """An event without a place in the log yet; one that never gets one has its ``seq`` already."""
@@ -98,6 +106,7 @@ class Supervisor:
         elif not self._accept(command, kernel):
             self._say_again(host, msg_id)
         else:
+            self._lease.active()
             if kind == "execute_request":
                 # Through the queue like any other command; if a cell has filled that, it runs all the same.
                 if not self.queue.put(line):
@@ -111,7 +120,10 @@ class Supervisor:
         self.hosts.follow(host, content)
         same = content["boot"] == self.boot
         kernels = {
-            name: {"gen": kernel.gen, "execution_state": kernel.state, "msg_id": kernel.running_id, "execution_count": kernel.execution_count}
+            name: {
+                "gen": kernel.gen, "execution_state": kernel.state, "msg_id": kernel.running_id, "execution_count": kernel.execution_count,
+                "request": kernel.open_prompt, "cells": kernel.open_cells(),
+            }
             for name, kernel in self.kernels.items()
         }
         hello = {
@@ -154,7 +166,7 @@ class Supervisor:
             return False
         event = self.envelope("control", "accepted", {"msg_type": kind}, msg_id, kernel=kernel)
         metadata = command["metadata"]
-        event["metadata"] = metadata if len(wire.dumps(metadata)) <= 4096 else {}
+        event["metadata"] = wire.short_metadata(metadata)
         self.log.append(event)
         return True
 
@@ -186,7 +198,7 @@ class Supervisor:
                 cleanup.empty_folder("/tmp" if os.getpid() == 1 else os.path.join(self.options.home, ".tmp"))
         elif kind == "shutdown_request":
             self.log.append(self.envelope("control", "shutdown_reply", {"status": "ok"}, msg_id, kernel=kernel))
-            self.reactor.running = False
+            self._end()
 
     def _next_number(self):
         self._cells += 1
@@ -255,7 +267,7 @@ class Supervisor:
         for number, sender in self._signals.read():
             # From inside the sandbox the sender has a pid; only the engine's stop comes from nowhere.
             if number == signal.SIGTERM and (sender == 0 or os.getpid() != 1):
-                self.reactor.running = False
+                self._end()
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -289,7 +301,7 @@ class Supervisor:
         else:
             kernel.on_death(status)
 
-    # ------------------------------------------------------------------------------------------------ room and lease
+    # ------------------------------------------------------------------------------------------------ room
 
     def _make_room(self):
         """The queue's file system is full of what is not ours."""
@@ -299,18 +311,6 @@ class Supervisor:
         self._room_made = now
         segments = os.path.join(self.options.queue, "events")
         self.queue.remove_foreign_files(os.path.join(segments, name) for name in self.log.file_names())
-
-    def _on_hosts(self):
-        """An attached host is the lease; without any, the sandbox ends after ``lease`` seconds."""
-        if self._lease:
-            self._lease.cancel()
-            self._lease = None
-        if not len(self.hosts):
-            self._lease = self.reactor.after(self.options.lease, self._on_lease_end)
-
-    def _on_lease_end(self):
-        log.info("nobody has been here for %g s", self.options.lease)
-        self.reactor.running = False
 
 
 _UNLOGGED = frozenset(("hello", "pong", "gap", "refused", "complete_reply", "inspect_reply"))
@@ -335,5 +335,4 @@ def main(argv):
     linux.adopt_orphans()
     from . import zygote  # IPython's import takes a tenth of a second and more; options are checked before
 
-    Supervisor(opts, zygote.Zygote(opts)).run()
-    return 0
+    return Supervisor(opts, zygote.Zygote(opts)).run()

@@ -9,6 +9,9 @@ CHUNK_BYTES = 128 * 1024
 #: No honest line of a host or file of the queue is longer.
 MAX_COMMAND_BYTES = 64 * 1024 * 1024
 
+#: Of a command's metadata in the log.
+_MAX_METADATA_BYTES = 4096
+
 MESSAGE_ID = re.compile(r"[\w-]{1,64}\Z", re.ASCII)
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)
@@ -26,6 +29,11 @@ class BadCommand(Exception):
 def dumps(value):
     """Compact UTF-8; lone surrogates (legal in Python, not in UTF-8) become ``?``."""
     return encode(_encoder, value).encode("utf-8", "replace")
+
+
+def short_metadata(metadata):
+    """A command's own metadata as it goes into the log, or nothing of it if that is long."""
+    return metadata if len(dumps(metadata)) <= _MAX_METADATA_BYTES else {}
 
 
 def encode(encoder, value):
@@ -74,7 +82,7 @@ COMMANDS = {
     "install_reply": ("stdin", {"request": (_TEXT, ...), "status": (lambda value: value in ("ok", "error"), ...), "reason": (_TEXT, "")}),
     "follow_request": (
         "control",
-        {"after": (_number, 0), "boot": (_TEXT, ""), "writer": (_FLAG, False), "host": (_TEXT, "")},
+        {"after": (_number, 0), "boot": (_TEXT, ""), "writer": (_FLAG, False), "host": (_TEXT, ""), "take_over": (_FLAG, False)},
     ),
     "ping": ("control", {}),
     "interrupt_request": ("control", {"msg_id": (_TEXT, ...)}),

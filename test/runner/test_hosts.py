@@ -168,6 +168,44 @@ def test_the_lease_ends_a_sandbox_that_nobody_follows(new_sandbox):
     assert not sandbox.place.alive()
 
 
+def test_a_sandbox_that_nobody_uses_ends_and_one_that_works_does_not(new_sandbox):
+    sandbox = new_sandbox(idle=1.5)
+    sandbox.run("import time; time.sleep(4)")
+    assert sandbox.place.alive()
+    give_up = time.monotonic() + 15
+    while sandbox.place.alive() and time.monotonic() < give_up:
+        time.sleep(0.2)
+    assert not sandbox.place.alive()
+
+
+def test_a_hello_tells_what_is_open_so_that_a_later_host_finds_it(sandbox):
+    metadata = {"cellId": "a", "runId": "r"}
+    running = sandbox.send("x = input()", metadata=metadata)
+    request = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]["request"]
+    queued = sandbox.send("1", metadata={"cellId": "b", "runId": "r", "index": 7})
+    sandbox.stream.wait(lambda e: e["msg_type"] == "accepted" and e["parent_header"]["msg_id"] == queued)
+    later = sandbox.attach(writer=False)
+    kernel = later.hello["kernels"]["main"]
+    later.close()
+    assert kernel["request"] == request and kernel["msg_id"] == running
+    assert kernel["cells"] == [{"msg_id": running, "metadata": metadata}, {"msg_id": queued, "metadata": {"cellId": "b", "runId": "r", "index": 7}}]
+    busy = next(e for e in sandbox.stream.log if e["msg_type"] == "status" and e["parent_header"]["msg_id"] == running)
+    assert busy["metadata"] == metadata  # also where the log lacks what was before the cell
+    sandbox.stream.send("input_reply", {"value": "", "request": request}, "stdin")
+    sandbox.finish(running)
+
+
+def test_a_host_takes_the_writers_place_when_it_says_so(new_sandbox):
+    sandbox = new_sandbox()
+    cell = sandbox.send("import time\nfor i in range(20):\n    print(i); time.sleep(0.05)")
+    second = sandbox.attach(take_over=True)
+    assert second.hello["writer"]
+    old, sandbox.stream = sandbox.stream, second
+    assert sandbox.finish(cell).text() == "".join("%d\n" % i for i in range(20))
+    assert sandbox.run("6 * 7").result == "42"
+    old.close()
+
+
 def test_shutdown_ends_the_running_cell_with_a_word(new_sandbox):
     sandbox = new_sandbox()
     cell = sandbox.send("import time; time.sleep(100)")
