@@ -10,7 +10,7 @@ export interface Surroundings { t: Translate; platform: NodeJS.Platform }
 export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
 
 /** Notices of the runner that are no failures. */
-export const NOTICE_CODES = ['OutputDropped', 'OutputLost', 'ChildKilled', 'Restarted'] as const;
+export const NOTICE_CODES = ['StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'Restarted'] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
 const isCode = (code: string): code is Code => CODES.has(code);
@@ -107,9 +107,12 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return aborted(reason, t);
     case 'SandboxGone':
       return [
-        t('The sandbox ended{0}; its variables and files are lost.', reason === 'removed' ? t(' because its container was removed')
-          : params.number('exitCode') > 0 ? t(' (exit code {0})', params.number('exitCode')) : ''),
+        t('The sandbox ended{0}; its variables and files are lost.', whyGone(params, t)),
         t('Run the cells again from the top: the next cell starts a new sandbox.')];
+    case 'InUse':
+      return [t('Another window uses the sandbox of this notebook.'), t('Close the notebook there, or run the cell again and choose "Use Here".')];
+    case 'StateLost':
+      return [t('This is a new sandbox: the one before ended{0}. Its variables and files are lost.', whyGone(params, t)), t('Run the cells above again.')];
     case 'SandboxPaused':
       return [t('The sandbox\'s container is paused.'), t('Cells go on when it is unpaused ("docker unpause").')];
     case 'SandboxSilent':
@@ -181,12 +184,24 @@ function installRefusal(params: Params, t: Translate): Sentences {
   }
 }
 
+function whyGone(params: Params, t: Translate): string {
+  const minutes = params.number('minutes');
+  switch (params.text('reason')) {
+    case 'removed': return t(' because its container was removed');
+    case 'restarted': return t(' because its container was restarted');
+    case 'idle': return minutes > 0 ? t(' because it was not used for {0} minutes (setting sandboxedIPython.idleTimeout)', minutes) : t(' because it was not used (setting sandboxedIPython.idleTimeout)');
+    case 'lease': return minutes > 0 ? t(' because no window had the notebook open for {0} minutes (setting sandboxedIPython.keepAlive)', minutes) : t(' because no window had the notebook open (setting sandboxedIPython.keepAlive)');
+    default: return params.number('exitCode') > 0 ? t(' (exit code {0})', params.number('exitCode')) : '';
+  }
+}
+
 function aborted(reason: string, t: Translate): Sentences {
   switch (reason) {
     case 'error': return [t('Not run, because a cell before it failed.'), t('Run it again when the error is mended.')];
     case 'interrupt': return [t('Not run, because the run was interrupted.'), t('Run it again.')];
     case 'reset': return [t('Ended, because the kernel was restarted.'), t('Run it again.')];
     case 'died': return [t('Not run, because the kernel ended.'), t('Run the cells again from the top.')];
+    case 'detached': return [t('This window left the sandbox while the cell ran.'), t('Open the notebook again to see its output.')];
     default: return [t('Ended, because the sandbox was closed.'), t('Run it again.')];
   }
 }

@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 import type { Log } from '../log';
 import { SandboxError } from '../protocol/errors';
 import type {
-  Engine, EngineInfo, ExecStream, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState,
+  Engine, EngineInfo, ExecStream, FoundSandbox, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState,
 } from './engine';
 import { openExec } from './exec';
 import type { ImageContext } from './image/context';
@@ -18,7 +18,7 @@ import type { Progress } from './progress';
 import { putFiles } from './put-files';
 import { removeContainer } from './remove';
 import { DEADLINES, despiteHalfRemoved, engineReason, isMissing, isNotConnected, type Requests } from './request';
-import { LABELS, RUNNER_FOLDER, containerName, containerOptions, interpreterOf } from './specification';
+import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName, containerOptions, interpreterOf } from './specification';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
 const ABANDONED = 10 * 60_000;
@@ -64,7 +64,7 @@ export class DockerEngine implements Engine {
       this.interpreters.set(containerId, interpreterOf(got));
       await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { deadline: DEADLINES.heavy, signal });
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
-      void this.sweepOnce();
+      void this.sweepOnce(specification.owner);
       return containerId;
     } catch (error) {
       await this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined);
@@ -93,6 +93,16 @@ export class DockerEngine implements Engine {
       if (isMissing(error)) return null;
       throw error;
     }
+  }
+
+  async findSandboxes(owner: string): Promise<FoundSandbox[]> {
+    const containers = await this.sandboxes({ label: [`${LABELS.owner}=${owner}`, `${LABELS.version}=${SANDBOX_VERSION}`], status: ['running', 'paused'] });
+    return containers.flatMap(({ Id, Labels, Image, Created, Mounts }) => {
+      const sandboxId = Labels[LABELS.sandbox];
+      const libraries = Mounts.find(({ Destination }) => Destination === LIBRARIES_FOLDER)?.Name;
+      return sandboxId === undefined || libraries === undefined ? []
+        : [{ sandboxId, containerId: Id, notebookHint: Labels[LABELS.notebook] ?? '', image: Image, libraries, created: Created * 1000 }];
+    });
   }
 
   onLifeEvent(listener: (event: LifeEvent) => void): { dispose(): void } {
@@ -177,15 +187,15 @@ export class DockerEngine implements Engine {
     return { ...info, BoundingCaps };
   }
 
-  private async sandboxes(): Promise<Docker.ContainerInfo[]> {
+  private async sandboxes(filters: Record<string, string[]> = { label: [LABELS.sandbox] }): Promise<Docker.ContainerInfo[]> {
     return despiteHalfRemoved(() => this.requests.run('list containers', (abortSignal) => {
-      const options = { all: true, filters: { label: [LABELS.sandbox] }, abortSignal };
+      const options = { all: true, filters, abortSignal };
       return this.docker.listContainers(options);
     }));
   }
 
-  /** Started containers remove themselves; those of a window that was killed between making and starting one don't, nor do volumes. */
-  private async sweepOnce(): Promise<void> {
+  /** Started containers remove themselves; those of a window that was killed between making and starting one don't, nor do volumes. What is another owner's stays. */
+  private async sweepOnce(owner: string): Promise<void> {
     if (this.swept) return;
     this.swept = true;
     try {
@@ -193,8 +203,9 @@ export class DockerEngine implements Engine {
         const options = { all: true, filters: { label: [LABELS.version], status: ['created'] }, abortSignal };
         return this.docker.listContainers(options);
       });
-      for (const { Id, Created } of unstarted) if (Date.now() - Created * 1000 > ABANDONED) await removeContainer(this.docker, this.requests, Id);
-      await this.libraries.sweep(LIBRARIES_ABANDONED);
+      const ours = unstarted.filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
+      for (const { Id, Created } of ours) if (Date.now() - Created * 1000 > ABANDONED) await removeContainer(this.docker, this.requests, Id);
+      await this.libraries.sweep(owner, LIBRARIES_ABANDONED);
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);
     }

@@ -52,8 +52,19 @@ export interface SandboxSpecification {
   pollInterval: number;
   /** Seconds that a sandbox lives without any host attached. */
   lease: number;
+  /** Seconds that it lives without being used; 0 = for ever. */
+  idle: number;
   /** Name of the volume with what is installed into it, read-only in the sandbox; made if absent. By {@link librariesName}. */
   libraries: string;
+}
+
+/** A sandbox that is there, as its engine lists it. */
+export interface FoundSandbox extends Pick<SandboxSpecification, 'sandboxId' | 'notebookHint' | 'libraries'> {
+  containerId: string;
+  /** Id of the derived image, or its tag. */
+  image: string;
+  /** Milliseconds since 1970. */
+  created: number;
 }
 
 export interface SandboxState {
@@ -111,6 +122,8 @@ export interface Engine {
   inspect(containerId: string): Promise<SandboxState | null>;
   /** One stream of our containers' life per engine, shared by all sessions, reopened when it breaks. */
   onLifeEvent(listener: (event: LifeEvent) => void): { dispose(): void };
+  /** All sandboxes of this owner that live, of every window. */
+  findSandboxes(owner: string): Promise<FoundSandbox[]>;
   /** Stops and removes, with its volumes; absent is fine. */
   remove(containerId: string): Promise<void>;
   /** What the container's main process wrote when it could not start, bounded; for StartFailed. */

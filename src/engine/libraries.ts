@@ -26,10 +26,10 @@ export class Libraries {
     }
   }
 
-  /** Removes the volumes that no container has: their window was killed. @param age milliseconds; a younger one may be about to be mounted */
-  async sweep(age: number): Promise<void> {
+  /** Removes the owner's volumes that no container has: their window was killed. @param age milliseconds; a younger one may be about to be mounted */
+  async sweep(owner: string, age: number): Promise<void> {
     const { Volumes } = await this.requests.run('list volumes', (abortSignal) => {
-      const options = { filters: { label: [LABELS.version], dangling: ['true'] }, abortSignal };
+      const options = { filters: { label: [`${LABELS.owner}=${owner}`], dangling: ['true'] }, abortSignal };
       return this.docker.listVolumes(options as object);
     });
     for (const { Name, Labels } of Volumes ?? []) {

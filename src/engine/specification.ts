@@ -56,7 +56,7 @@ export function containerOptions(specification: SandboxSpecification, { networkI
     WorkingDir: '/',
     Cmd: [
       `--memory-limit=${memory}`, `--log-budget=${sizes.log}`, `--max-output=${specification.maxOutput}`,
-      `--history-size=${specification.historySize}`, `--poll-interval=${specification.pollInterval}`, `--lease=${specification.lease}`,
+      `--history-size=${specification.historySize}`, `--poll-interval=${specification.pollInterval}`, `--lease=${specification.lease}`, `--idle=${specification.idle}`,
     ],
     Env: [`HOME=${SANDBOX_HOME}`, 'USER=sandbox', 'LOGNAME=sandbox', 'LANG=C.UTF-8', 'MPLBACKEND=module://matplotlib_inline.backend_inline'],
     Labels: {

@@ -43,6 +43,11 @@ const executeReply = (c: Fields): ExecuteReply => {
   };
 };
 
+const openCell = (value: unknown, field: string): EventContents['hello']['kernels'][string]['cells'][number] => {
+  const cell = fields(value, field);
+  return { msg_id: id(cell['msg_id'], field), metadata: json(cell['metadata'] ?? {}, field) };
+};
+
 const kernels = (value: unknown): EventContents['hello']['kernels'] => {
   const checked: EventContents['hello']['kernels'] = {};
   for (const [key, raw] of Object.entries(fields(value, 'kernels')).slice(0, 100)) {
@@ -50,6 +55,7 @@ const kernels = (value: unknown): EventContents['hello']['kernels'] => {
     checked[id(key, 'kernels')] = {
       gen: count(kernel['gen'], 'gen'), execution_state: state(kernel['execution_state'], 'execution_state'),
       msg_id: idOrEmpty(kernel['msg_id'], 'msg_id'), execution_count: count(kernel['execution_count'], 'execution_count'),
+      request: idOrEmpty(kernel['request'] ?? '', 'request'), cells: list(kernel['cells'] ?? [], 'cells', openCell),
     };
   }
   return checked;

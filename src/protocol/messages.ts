@@ -26,6 +26,14 @@ export interface CellMetadata {
   runId?: string;
 }
 
+/** What an answer to a prompt leaves in the log, so that who comes later sees it where it was typed. Never interpreted in the sandbox. */
+export interface AnswerMetadata {
+  /** msg_id of the execute_request whose prompt it was. */
+  cell: string;
+  /** What its output shows of the answer, a newline included; no password. */
+  echo: string;
+}
+
 /** What an install may ask for beside its requirements, as pip names it. */
 export const INSTALL_OPTIONS = ['upgrade', 'pre', 'no-deps', 'force-reinstall'] as const;
 export type InstallOption = (typeof INSTALL_OPTIONS)[number];
@@ -57,8 +65,9 @@ export interface CommandContents {
    * Ours. The first line of every stream: replay what came after `after`, then go on. Another `boot` voids `after`.
    * `host` is a random id of this session object, the same on every stream that it opens: a new stream of the same host
    * supersedes the old one (which may be cut without the sandbox knowing yet) and keeps its place as writer.
+   * `take_over` ends the stream of another host that is the writer.
    */
-  follow_request: { after: number; boot: string; writer: boolean; host: string };
+  follow_request: { after: number; boot: string; writer: boolean; host: string; take_over: boolean };
   /** Ours. Answered by `pong`. */
   ping: Record<string, never>;
   /** `msg_id` names the execute_request that is meant: a late press hits nothing else. */
@@ -75,7 +84,7 @@ export interface Command<T extends CommandType = CommandType> {
   kernel: string;
   channel: Channel;
   content: CommandContents[T];
-  metadata: CellMetadata;
+  metadata: CellMetadata | AnswerMetadata;
   buffers: string[];
 }
 
@@ -106,6 +115,19 @@ export interface ExecuteReply {
 /** State of one kernel as `hello` and `status` tell it. */
 export type ExecutionState = 'starting' | 'idle' | 'busy' | 'restarting' | 'dead';
 
+/** One kernel as `hello` tells it. */
+export interface KernelRecord {
+  gen: number;
+  execution_state: ExecutionState;
+  /** The cell that runs; '' = none. */
+  msg_id: string;
+  execution_count: number;
+  /** The `input_request` or `install_request` that the cell waits for; '' = none. */
+  request: string;
+  /** Cells without a reply, the running one first, as many as fit; with the metadata of their commands, unchecked. */
+  cells: { msg_id: string; metadata: JsonObject }[];
+}
+
 export interface EventContents {
   // iopub
   status: { execution_state: ExecutionState; failure?: Failure };
@@ -133,7 +155,7 @@ export interface EventContents {
   /** Unlogged: to the host that asked. */
   inspect_reply: { status: 'ok' | 'error' | 'busy'; found: boolean; data: MimeBundle; metadata: JsonObject };
   // control, all ours
-  /** The command is in the log and will run (or ran) once; `metadata` is the command's. */
+  /** The command is in the log and will run (or ran) once; `metadata` is the command's. A `status` busy has its cell's too. */
   accepted: { msg_type: string };
   interrupt_reply: { status: 'ok' | 'error'; step: 'interrupt' | 'interrupt-again' | 'kill' | 'aborted' | 'stale' };
   reset_reply: { status: 'ok' | 'error' };
@@ -149,7 +171,7 @@ export interface EventContents {
     first: number;
     last: number;
     writer: boolean;
-    kernels: Record<string, { gen: number; execution_state: ExecutionState; msg_id: string; execution_count: number }>;
+    kernels: Record<string, KernelRecord>;
   };
   /** Unlogged. */
   pong: Record<string, never>;

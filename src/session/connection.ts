@@ -4,27 +4,28 @@ import type { Decoded } from '../protocol/decode';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
 import type { Command, EventContents } from '../protocol/messages';
-import { asSandboxError } from './failures';
+import { asSandboxError, exited } from './failures';
 import { SandboxStream } from './stream';
 import { sleep, within, type Timing } from './time';
 
 export interface ConnectionSink {
   /** The first line of every stream. */
   follow(): Command<'follow_request'>;
-  hello(content: EventContents['hello']): void;
+  /** `t`: the supervisor's clock, in seconds. */
+  hello(content: EventContents['hello'], t: number): void;
   decoded(decoded: Decoded): void;
   tooLong(bytes: number): void;
   /** The stream that said hello is over; another will follow unless the sandbox is gone. */
   cut(): void;
   /** Why there is no stream now. Called again when the reason changes. */
   trouble(failure: SandboxError): void;
-  /** The last call: the container does not run any more. */
+  /** The last call: the container does not run any more, or another host has it (`InUse`). */
   gone(failure: SandboxError): void;
 }
 
 /**
  * Keeps one stream to a sandbox open. A lost stream says nothing about the sandbox, so it is opened again, with a
- * back-off and for ever, until an inspect or a `die` event says that the container is not running.
+ * back-off and for ever, until an inspect or a `die` event says that the container is not running, or another host writes to it.
  */
 export class Connection {
   readonly #closed = new AbortController();
@@ -121,7 +122,7 @@ export class Connection {
       return new SandboxError('Cancelled');
     }
     const stream = this.#stream = new SandboxStream(exec, {
-      hello: (content) => { this.#hello(stream, content); },
+      hello: (content, t) => { this.#hello(content, t); },
       decoded: (decoded) => { this.sink.decoded(decoded); },
       tooLong: (bytes) => { this.sink.tooLong(bytes); },
       heard: () => { this.#silentPings = 0; },
@@ -139,16 +140,16 @@ export class Connection {
     return new SandboxError('EngineFailed', { reason: stream.complaint || reason });
   }
 
-  #hello(stream: SandboxStream, content: EventContents['hello']): void {
+  #hello(content: EventContents['hello'], t: number): void {
     if (!content.writer) {
-      stream.close('another host writes to this sandbox');
+      this.#finish(new SandboxError('InUse'));
       return;
     }
     this.#greeted = true;
     this.#attachedAt = performance.now();
     this.#silentPings = 0;
     this.#schedulePings();
-    this.sink.hello(content);
+    this.sink.hello(content, t);
   }
 
   /** Asks the engine why a stream was lost. Returns only while the container lives, or nobody can say. */
@@ -165,7 +166,7 @@ export class Connection {
         await sleep(this.timing.lastWords, this.#closed.signal);
         this.#finish(new SandboxError('SandboxGone', { reason: 'removed' }, { cause: lost }));
       }
-      else if (!state.running) this.#finish(new SandboxError('SandboxGone', { reason: 'exited', exitCode: state.exitCode ?? -1 }, { cause: lost }));
+      else if (!state.running) this.#finish(exited(state.exitCode));
       else if (!state.paused) return lost;
       else {
         this.sink.trouble(new SandboxError('SandboxPaused'));

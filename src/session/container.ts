@@ -1,4 +1,4 @@
-import type { Engine, SandboxSpecification } from '../engine/engine';
+import type { Engine, FoundSandbox, SandboxSpecification } from '../engine/engine';
 import type { Log } from '../log';
 import { asSandboxError } from './failures';
 import { sleep } from './time';
@@ -7,13 +7,14 @@ import { freeUid } from './uid';
 /** Pauses before another try to remove, in milliseconds: a container left behind costs memory. */
 const REMOVAL_PAUSES = [1_000, 4_000];
 
-/** The container of one session and its volume, from the first request that creates them to their removal. */
+/** The container of one session and its volume, from the first request that creates or finds them to their removal. */
 export class SandboxContainer {
   readonly #ending = new AbortController();
   #id: Promise<string> | undefined;
   #removal: Promise<void> | undefined;
 
-  constructor(private readonly engine: Engine, private readonly specification: Omit<SandboxSpecification, 'uid'>, private readonly log: Log) {}
+  /** @param sandbox what is to be created, or what is there already */
+  constructor(private readonly engine: Engine, private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox, private readonly log: Log) {}
 
   /** Its id once it runs, however often it is asked for; rejects with a SandboxError. */
   create(): Promise<string> { return this.#id ??= this.#create(); }
@@ -28,14 +29,15 @@ export class SandboxContainer {
   }
 
   async #create(): Promise<string> {
+    if ('containerId' in this.sandbox) return this.sandbox.containerId;
     const uid = freeUid(await this.engine.usedUids());
-    return this.engine.create({ ...this.specification, uid }, this.#ending.signal);
+    return this.engine.create({ ...this.sandbox, uid }, this.#ending.signal);
   }
 
   /** The volume, once nothing uses it. Never rejects. */
   async removeLibraries(): Promise<void> {
     await this.remove();
-    await this.#insist('libraries of', () => this.engine.removeLibraries(this.specification.libraries));
+    await this.#insist('libraries of', () => this.engine.removeLibraries(this.sandbox.libraries));
   }
 
   async #remove(): Promise<void> {
@@ -49,7 +51,7 @@ export class SandboxContainer {
         await remove();
         return;
       } catch (error) {
-        this.log.error(`${what} sandbox ${this.specification.sandboxId} not removed: ${asSandboxError(error).message}`);
+        this.log.error(`${what} sandbox ${this.sandbox.sandboxId} not removed: ${asSandboxError(error).message}`);
       }
       const pause = REMOVAL_PAUSES[attempt];
       if (pause === undefined) return;

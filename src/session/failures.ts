@@ -10,7 +10,14 @@ export function replyOf(failure: Failure): ExecuteReply {
   };
 }
 
-export const aborted = (reason: 'interrupt' | 'reset' | 'died' | 'shutdown'): ExecuteReply => replyOf({ code: 'Aborted', params: { reason } });
+/** Statuses with which a supervisor ends by itself; `runner/sandboxed_ipython/lease.py` has the same. */
+const ENDED_BY_ITSELF = new Map([[75, 'lease'], [76, 'idle']]);
+
+/** The container's main process ended; -1: nobody says how. */
+export const exited = (exitCode: number | null): SandboxError =>
+  new SandboxError('SandboxGone', { reason: ENDED_BY_ITSELF.get(exitCode ?? -1) ?? 'exited', exitCode: exitCode ?? -1 });
+
+export const aborted = (reason: 'interrupt' | 'reset' | 'died' | 'shutdown' | 'detached'): ExecuteReply => replyOf({ code: 'Aborted', params: { reason } });
 
 export function asSandboxError(error: unknown): SandboxError {
   if (error instanceof SandboxError) return error;

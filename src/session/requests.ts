@@ -1,5 +1,5 @@
 import { SandboxError } from '../protocol/errors';
-import type { SandboxEvent } from '../protocol/messages';
+import type { AnswerMetadata, SandboxEvent } from '../protocol/messages';
 
 export interface RequestOptions {
   operation: 'interrupt' | 'reset' | 'answer' | 'complete';
@@ -8,6 +8,8 @@ export interface RequestOptions {
   /** The answer is not in the log, so a cut loses it. */
   unlogged?: boolean;
   signal?: AbortSignal | undefined;
+  /** For the log. */
+  metadata?: AnswerMetadata | undefined;
 }
 
 interface OpenRequest {

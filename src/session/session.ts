@@ -1,38 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import type { Engine, LifeEvent, SandboxFile } from '../engine/engine';
+import type { Engine, FoundSandbox, LifeEvent, SandboxFile } from '../engine/engine';
 import type { InstallNetwork } from '../engine/image/install-network';
 import { librariesName } from '../engine/libraries';
 import { silentLog, type Log } from '../log';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
 import {
-  MAIN_KERNEL, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, type CommandContents, type EventContents, type Failure, type ExecuteReply, type MimeBundle, type SandboxEvent,
+  MAIN_KERNEL, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, type AnswerMetadata, type CommandContents, type EventContents, type Failure, type ExecuteReply, type MimeBundle, type SandboxEvent,
 } from '../protocol/messages';
 import { completionOf } from './completion';
 import { Connection } from './connection';
 import { SandboxContainer } from './container';
-import { aborted, asSandboxError, replyOf } from './failures';
+import { aborted, asSandboxError, exited, replyOf } from './failures';
 import { Follower } from './follower';
 import { Installs, type InstallOptions } from './installs';
 import { Listeners } from './listeners';
 import type { SandboxSettings } from './settings';
 import { States } from './states';
 import { TIMING, type Timing } from './time';
-import type { CellExecution, Completion, ExecuteOptions, SandboxSession, SessionState } from './types';
+import type { AttachedCell, CellExecution, Completion, ExecuteOptions, SandboxSession, SessionState } from './types';
 import { Work } from './work';
 
-export interface SessionOptions {
-  /** The derived image, as `engine.ensureImage` named it. */
-  image: string;
-  /** Random id of this installation. */
-  owner: string;
-  /** Where the notebook was first, for people. */
-  notebookHint: string;
+interface CommonOptions {
+  /** For a sandbox that is there: those that it was started with. */
   settings: SandboxSettings;
-  /** Seconds that the sandbox lives without a host. */
-  lease: number;
-  /** A session on the same image that has ended and kept its libraries, which this one takes over. */
-  previous?: Pick<SandboxSession, 'libraries' | 'installed'>;
   /** How installs get to the package index, asked for when one begins. */
   network?: () => Promise<InstallNetwork>;
   /** Words for a cell whose install fails; default: code and parameters. */
@@ -41,15 +32,43 @@ export interface SessionOptions {
   timing?: Timing;
 }
 
+export interface SessionOptions extends CommonOptions {
+  /** The derived image, as `engine.ensureImage` named it. */
+  image: string;
+  /** Random id of this installation. */
+  owner: string;
+  /** Where the notebook was first, for people. */
+  notebookHint: string;
+  /** Seconds that the sandbox lives without a host. */
+  lease: number;
+  /** Seconds that it lives without being used; 0 = for ever. */
+  idle?: number;
+  /** A session on the same image that has ended and kept its libraries, which this one takes over. */
+  previous?: Pick<SandboxSession, 'libraries' | 'installed'>;
+}
+
+export interface AttachOptions extends CommonOptions {
+  sandbox: FoundSandbox;
+  /** Of the supervisor that is meant; '' = whichever runs there. */
+  boot: string;
+  /** The id of the host whose place this is: a stream of it that nobody has closed yet goes. */
+  host?: string;
+  /** Ends another host that writes to the sandbox; else the session ends as `InUse` where there is one. */
+  takeOver?: boolean;
+  /** Requirements known to be in its libraries. */
+  installed?: readonly string[];
+}
+
 /** A life of a sandbox: its container, the stream to it, the cells that run in it. See README "Architecture". */
 export class InteractiveSandboxSession implements SandboxSession {
-  readonly id = randomUUID();
+  readonly id: string;
   readonly lang = 'python';
   readonly kernelType = 'ipython';
   /** Settles with the first `ready`; rejects with why that never came. Nobody has to wait for it: cells may be sent before. */
   readonly started: Promise<void>;
 
-  readonly #host = randomUUID();
+  readonly host: string;
+  readonly image: string;
   readonly libraries: string;
   readonly #events: Listeners<SandboxEvent>;
   readonly #states: States;
@@ -66,6 +85,13 @@ export class InteractiveSandboxSession implements SandboxSession {
   /** Set while a hello's promise of a replay is not fulfilled yet. */
   #replaying: NodeJS.Timeout | undefined;
   #outOfMemory = false;
+  #clock = { t: 0, at: 0 };
+  /** Until the sandbox has said that the place is ours. */
+  #taking: boolean;
+  #adopted: AttachedCell[] = [];
+  /** The log's end at the first hello: what is asked up to there may have been answered to an earlier host. */
+  #past = 0;
+  #openRequest = '';
   /** Bytes; the setting's until it changes while the sandbox lives. */
   #memory: number;
   #disposal: Promise<void> | undefined;
@@ -73,10 +99,30 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   /** Begins to create a sandbox; an aborted `signal` before its first hello ends it as `Cancelled`. */
   static start(engine: Engine, options: SessionOptions, signal?: AbortSignal): InteractiveSandboxSession {
-    return new InteractiveSandboxSession(engine, options, signal);
+    const { image, owner, notebookHint, settings, lease, idle = 0, previous } = options;
+    const { maxMemory: memory, cpus, pids, logBudget, maxOutput, historySize, pollInterval } = settings;
+    return new InteractiveSandboxSession(engine, {
+      sandboxId: randomUUID(), owner, notebookHint, image, lease, idle, libraries: previous?.libraries ?? librariesName(),
+      memory, cpus, pids, logBudget, maxOutput, historySize, pollInterval,
+    }, { ...options, installed: previous?.installed ?? [] }, signal);
   }
 
-  private constructor(private readonly engine: Engine, private readonly options: SessionOptions, signal?: AbortSignal) {
+  /**
+   * Becomes the host of a sandbox that runs. Listeners that are added at once get its whole log, as far as it is kept; then
+   * {@link started} resolves and {@link cells} are those that are still open. When it rejects, the sandbox is left as it is.
+   */
+  static attach(engine: Engine, options: AttachOptions, signal?: AbortSignal): InteractiveSandboxSession {
+    return new InteractiveSandboxSession(engine, options.sandbox, options, signal);
+  }
+
+  private constructor(
+    private readonly engine: Engine, sandbox: ConstructorParameters<typeof SandboxContainer>[1], private readonly options: CommonOptions & Partial<AttachOptions>, signal?: AbortSignal,
+  ) {
+    this.id = sandbox.sandboxId;
+    this.host = options.host ?? randomUUID();
+    this.image = sandbox.image;
+    this.libraries = sandbox.libraries;
+    this.#taking = options.takeOver ?? false;
     this.#log = options.log ?? silentLog;
     this.#timing = options.timing ?? TIMING;
     this.#events = new Listeners(this.#log);
@@ -86,19 +132,15 @@ export class InteractiveSandboxSession implements SandboxSession {
       unsent: () => this.#connection?.unsent ?? 0,
       changed: () => { this.#connection?.await(this.#work.isAwaited); },
     }, this.#timing, this.#log);
-    const { image, owner, notebookHint, settings, lease } = options;
+    const { settings } = options;
     this.#memory = settings.maxMemory;
-    this.libraries = options.previous?.libraries ?? librariesName();
-    this.#container = new SandboxContainer(engine, {
-      sandboxId: this.id, owner, notebookHint, image, lease, libraries: this.libraries, memory: settings.maxMemory, cpus: settings.cpus, pids: settings.pids,
-      logBudget: settings.logBudget, maxOutput: settings.maxOutput, historySize: settings.historySize, pollInterval: settings.pollInterval,
-    }, this.#log);
+    this.#container = new SandboxContainer(engine, sandbox, this.#log);
     const { network = () => Promise.resolve({ proxies: {}, certificates: undefined }), explain = (failure) => failure.message } = options;
     this.#installs = new Installs(engine, { containerId: () => this.#container.create(), libraries: this.libraries, network, explain }, {
       isOpen: (msgId) => this.#work.isOpen(msgId),
       send: async (type, content) => { await this.#work.request(type, content, { operation: 'answer', deadline: this.#timing.install }); },
     }, this.#log);
-    this.#installs.done.push(...options.previous?.installed ?? []);
+    this.#installs.done.push(...options.installed ?? []);
     this.#follower = new Follower({
       logged: (event) => { this.#logged(event); },
       unlogged: (event) => { this.#work.settle(event); },
@@ -117,7 +159,12 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   get state(): SessionState { return this.#states.current; }
   get settings(): SandboxSettings { return this.options.settings; }
-  get image(): string { return this.options.image; }
+  get place(): { seq: number; boot: string } {
+    const { after, boot } = this.#follower.place;
+    return { seq: after, boot };
+  }
+  get clock(): { t: number; at: number } { return this.#clock; }
+  get cells(): readonly AttachedCell[] { return this.#adopted; }
   get installed(): readonly string[] { return this.#installs.done; }
 
   execute(code: string, options: ExecuteOptions = {}): CellExecution {
@@ -126,7 +173,7 @@ export class InteractiveSandboxSession implements SandboxSession {
       code, silent, store_history: options.storeHistory ?? !silent, allow_stdin: options.allowStdin ?? true,
       stop_on_error: options.stopOnError ?? true, timeout: options.timeout ?? this.options.settings.timeout,
     }, { metadata: options.metadata ?? {} });
-    const cell = this.#work.execute(message);
+    const cell = this.#work.execute(message, options.metadata?.runId);
     void cell.reply.then(() => { this.#installs.ended(cell.msgId); });
     return cell;
   }
@@ -157,8 +204,8 @@ export class InteractiveSandboxSession implements SandboxSession {
     return true;
   }
 
-  async answer(request: string, value: string): Promise<void> {
-    await this.#work.request('input_reply', { request, value }, { operation: 'answer', deadline: this.#timing.answer });
+  async answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void> {
+    await this.#work.request('input_reply', { request, value }, { operation: 'answer', deadline: this.#timing.answer, metadata });
   }
 
   async complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null> {
@@ -184,6 +231,15 @@ export class InteractiveSandboxSession implements SandboxSession {
     if (!keepLibraries) await (this.#libraryRemoval ??= this.#container.removeLibraries());
   }
 
+  async detach(): Promise<void> {
+    if (this.#states.isOver) return;
+    this.#states.disposed();
+    this.#settleAll(aborted('detached'), new SandboxError('Cancelled'));
+    await this.#leave();
+    this.#events.clear();
+    this.#states.listeners.clear();
+  }
+
   // ------------------------------------------------------------------------------------------------------------ start
 
   /** What an editor asks while one types: no answer is as good as a late one. */
@@ -200,8 +256,8 @@ export class InteractiveSandboxSession implements SandboxSession {
   #connect(containerId: string): void {
     this.#startDeadline = setTimeout(() => { this.#notStarted(containerId, this.#states.trouble); }, this.#timing.start);
     this.#connection = new Connection(this.engine, containerId, {
-      follow: () => command('follow_request', { ...this.#follower.place, writer: true, host: this.#host }),
-      hello: (content) => { this.#hello(content); },
+      follow: () => command('follow_request', { ...this.#follower.place, writer: true, host: this.host, take_over: this.#taking }),
+      hello: (content, t) => { this.#hello(content, t); },
       decoded: (decoded) => {
         const { after } = this.#follower.place;
         this.#follower.receive(decoded);
@@ -223,6 +279,10 @@ export class InteractiveSandboxSession implements SandboxSession {
   /** The container's own last words say best why nothing came. */
   #notStarted(containerId: string, cause: SandboxError): void {
     this.#connection?.close();
+    if (this.#isFound) {
+      this.#gone(cause);
+      return;
+    }
     this.engine.logs(containerId).catch((error: unknown) => asSandboxError(error).message).then((logs) => {
       this.#gone(new SandboxError('StartFailed', { reason: logs.trim().slice(-2_000) || String(cause.params['reason'] ?? cause.code) }, { cause }));
     }, (error: unknown) => { this.#gone(asSandboxError(error)); });
@@ -230,18 +290,35 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   // ------------------------------------------------------------------------------------------------------- the stream
 
-  #hello(content: EventContents['hello']): void {
+  get #isFound(): boolean { return this.options.sandbox !== undefined; }
+
+  #hello(content: EventContents['hello'], t: number): void {
+    this.#clock = { t, at: Date.now() };
     if (content.protocol !== PROTOCOL_VERSION) {
       this.#gone(new SandboxError('ProtocolViolation', { reason: 'protocol', expected: PROTOCOL_VERSION, found: content.protocol }));
-    } else if (!this.#follower.hello(content)) {
+    } else if (!this.#follower.hello(content) || (this.#isFound && !['', content.boot].includes(this.options.boot ?? ''))) {
       this.#gone(new SandboxError('SandboxGone', { reason: 'restarted' }));
     } else {
+      this.#taking = false;
+      if (this.#isFound && this.state.kind === 'starting' && this.#past === 0) this.#adopt(content);
       this.#replaying = setTimeout(() => {
         this.#work.missed();
         this.#attached();
       }, this.#timing.replay);
       if (this.#follower.caughtUp) this.#attached();
     }
+  }
+
+  /** The first hello of a sandbox that another host has used. */
+  #adopt({ last, kernels }: EventContents['hello']): void {
+    this.#past = last;
+    const { request = '', cells = [], msg_id: running = '' } = kernels[MAIN_KERNEL] ?? {};
+    this.#openRequest = request;
+    this.#adopted = cells.map(({ msg_id: msgId, metadata }) => {
+      const { runId } = metadata;
+      const { reply } = this.#work.adopt(msgId, typeof runId === 'string' ? runId : undefined);
+      return { msgId, reply, metadata, request: msgId === running ? request : '' };
+    });
   }
 
   #attached(): void {
@@ -267,7 +344,7 @@ export class InteractiveSandboxSession implements SandboxSession {
       case 'die': {
         const failure = this.#outOfMemory && event.exitCode === 137
           ? new SandboxError('OutOfMemory', { limit: this.#memory }, { setting: 'maxMemory' })
-          : new SandboxError('SandboxGone', { reason: 'exited', exitCode: event.exitCode ?? -1 });
+          : exited(event.exitCode);
         this.#connection?.died(failure).catch((error: unknown) => { this.#gone(asSandboxError(error)); });
         return;
       }
@@ -286,7 +363,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   #logged(event: SandboxEvent): void {
     if (!this.#work.admits(event)) return;
     if (this.state.kind !== 'disposed') this.#events.emit(event);
-    if (event.msg_type === 'install_request') this.#installs.requested(event);
+    if (event.msg_type === 'install_request' && (event.seq > this.#past || event.content.request === this.#openRequest)) this.#installs.requested(event);
     // the log was trimmed while no stream brought it: what ran then lacks output
     if (event.msg_type === 'gap') this.#missing(this.#work.oldest, { code: 'OutputLost', params: { bytes: event.content.bytes, limit: this.settings.logBudget } });
     this.#work.settle(event);
@@ -308,11 +385,12 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   // -------------------------------------------------------------------------------------------------------------- end
 
-  /** Ends everything that is open with this failure; nothing of the container is of use any more. */
+  /** Ends everything that is open with this failure; nothing of the container is of use any more, or it is not ours. */
   #gone(failure: SandboxError): void {
+    const notOurs = failure.code === 'InUse' || (this.#isFound && this.state.kind === 'starting');
     if (!this.#states.gone(failure)) return;
     this.#settleAll(replyOf(failure), failure);
-    void this.#close();
+    void (notOurs ? this.#leave() : this.#close());
   }
 
   async #dispose(): Promise<void> {
@@ -333,8 +411,13 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   /** Never rejects. */
   async #close(): Promise<void> {
+    await Promise.all([this.#leave(), this.#container.remove()]);
+  }
+
+  /** The container stays. Never rejects. */
+  async #leave(): Promise<void> {
     this.#connection?.close();
     this.#life.dispose();
-    await Promise.all([this.#installs.close(), this.#container.remove()]);
+    await this.#installs.close();
   }
 }

@@ -4,7 +4,8 @@ import { LineSplitter } from '../protocol/lines';
 import type { EventContents } from '../protocol/messages';
 
 export interface StreamSink {
-  hello(content: EventContents['hello']): void;
+  /** `t`: the supervisor's clock, in seconds. */
+  hello(content: EventContents['hello'], t: number): void;
   /** Every line after the hello. */
   decoded(decoded: Decoded): void;
   /** A line of `bytes` over the limit was thrown away. */
@@ -68,7 +69,7 @@ export class SandboxStream {
     else if (decoded.kind === 'garbage') this.#complain(`${text}\n`);
     else if (decoded.kind === 'event' && decoded.event.msg_type === 'hello') {
       this.#greeted = true;
-      this.sink.hello(decoded.event.content);
+      this.sink.hello(decoded.event.content, decoded.event.t);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { CellMetadata, ExecuteReply, MimeBundle, SandboxEvent } from '../protocol/messages';
+import type { AnswerMetadata, CellMetadata, ExecuteReply, JsonObject, MimeBundle, SandboxEvent } from '../protocol/messages';
 import type { InstallOptions } from './installs';
 import type { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from '../engine/engine';
@@ -35,6 +35,14 @@ export interface CellExecution {
   readonly reply: Promise<ExecuteReply>;
 }
 
+/** A cell that was open when the session attached. */
+export interface AttachedCell extends CellExecution {
+  /** Of its execute_request, as the sandbox tells it: {@link CellMetadata} where it is honest. */
+  readonly metadata: JsonObject;
+  /** The `input_request` that it waited for; '' = none. */
+  readonly request: string;
+}
+
 /**
  * - `starting`: container or first stream not there yet. - `ready`: attached. - `unreachable`: the stream is cut and being opened again; cells go on inside.
  * - `gone`: the container ended; `failure` says why; a new session is needed. - `disposed`.
@@ -61,6 +69,14 @@ export interface SandboxSession {
   /** The derived image, and the volume of the libraries that are installed on top of it. */
   readonly image: string;
   readonly libraries: string;
+  /** Random id of this session as a host: who attaches with it takes its place. */
+  readonly host: string;
+  /** The last event that was told to listeners, and the supervisor that numbered it ('' before its first hello). */
+  readonly place: { seq: number; boot: string };
+  /** The supervisor's clock (seconds) at its last hello, and ours (`Date.now()`) then; zeros before. */
+  readonly clock: { t: number; at: number };
+  /** What was open when this session attached to a sandbox that ran; some may have ended since. */
+  readonly cells: readonly AttachedCell[];
   /** Requirements that cells or the user installed into them. */
   readonly installed: readonly string[];
   /** Sends the cell at once; the supervisor queues. */
@@ -74,8 +90,8 @@ export interface SandboxSession {
    * and only a new sandbox can have it.
    */
   setMemory(bytes: number): Promise<boolean>;
-  /** Answers an `input_request` event. */
-  answer(request: string, value: string): Promise<void>;
+  /** Answers an `input_request` event; `metadata` goes into the log. */
+  answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void>;
   /** Positions count Unicode characters, as Jupyter's do. Null when the kernel is busy or the deadline passed. */
   complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null>;
   /** What the kernel knows of the name at a position. Null when it knows nothing, is busy, or the deadline passed. */
@@ -87,6 +103,8 @@ export interface SandboxSession {
   /** Every logged event in the order of the log, validated, assembled, each once; listener errors are logged, not thrown. */
   onEvent(listener: (event: SandboxEvent) => void): { dispose(): void };
   onState(listener: (state: SessionState) => void): { dispose(): void };
+  /** Leaves the sandbox to its lease: cells go on in it, and a later session can attach. Never rejects. */
+  detach(): Promise<void>;
   /**
    * Ends the sandbox: container removed, and its libraries unless another session takes them over.
    * Never rejects, can be called at any moment and again.

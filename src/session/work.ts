@@ -46,10 +46,10 @@ export class Work {
 
   get isAwaited(): boolean { return this.#cells.size > 0 || this.#requests.size > 0; }
 
-  execute(message: Command<'execute_request'>): CellExecution {
+  execute(message: Command<'execute_request'>, runId?: string): CellExecution {
     const { msg_id: msgId } = message.header;
     const line = encodeCommand(message);
-    const cell = this.#cells.open(msgId, line, message.metadata.runId);
+    const cell = this.#cells.open(msgId, line, runId);
     if (this.#over) this.#cells.settle(msgId, this.#over.reply);
     else if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) this.#cells.settle(msgId, TOO_LONG);
     else this.#outbox.add(msgId, line);
@@ -76,7 +76,7 @@ export class Work {
   /** Resolves with the event that answers; rejects with a SandboxError at the latest at the deadline. */
   async request<T extends CommandType>(type: T, content: CommandContents[T], options: RequestOptions): Promise<SandboxEvent> {
     if (this.#over) throw this.#over.failure;
-    const message: Command = command(type, content);
+    const message: Command = command(type, content, options.metadata ? { metadata: options.metadata } : {});
     const { msg_id: msgId } = message.header;
     const answer = this.#requests.open(msgId, options);
     if (!options.unlogged) this.#outbox.add(msgId, encodeCommand(message));
@@ -112,6 +112,17 @@ export class Work {
     const msgId = event.parent_header.msg_id;
     if (msgId !== '') this.#outbox.accepted(msgId); // whatever speaks of a command shows that it was accepted
     return true;
+  }
+
+  /**
+   * A cell that an earlier host sent and that has no reply yet. Its code is not known here; who asks by its id alone is told
+   * how it ended, and an id is obeyed once.
+   */
+  adopt(msgId: string, runId: string | undefined): CellExecution {
+    const known = command('execute_request', { code: '', silent: true, store_history: false, allow_stdin: false, stop_on_error: false, timeout: 1 }, { msgId });
+    const cell = this.#cells.open(msgId, encodeCommand(known), runId);
+    this.sink.changed();
+    return cell;
   }
 
   isOpen(msgId: string): boolean { return this.#cells.isOpen(msgId); }

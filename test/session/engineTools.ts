@@ -32,7 +32,7 @@ after(async () => { for (const name of volumes.splice(0)) await docker.getVolume
 
 export const specification = (image: string, change: Partial<SandboxSpecification> = {}): SandboxSpecification => ({
   libraries: newVolume(), sandboxId: `test-${randomUUID()}`, owner: 'engine-tests', notebookHint: 'file:///notebook.ipynb', image, uid: 20_000 + Math.floor(Math.random() * 40_000),
-  memory: 512 * MIB, cpus: 1, pids: 128, logBudget: 64 * MIB, maxOutput: MIB, historySize: 100, pollInterval: 0.1, lease: 120, ...change,
+  memory: 512 * MIB, cpus: 1, pids: 128, logBudget: 64 * MIB, maxOutput: MIB, historySize: 100, pollInterval: 0.1, lease: 120, idle: 0, ...change,
 });
 
 export function newVolume(): string {

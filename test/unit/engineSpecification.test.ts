@@ -9,7 +9,7 @@ const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 const specification: SandboxSpecification = {
   sandboxId: 'abc', owner: 'me', notebookHint: 'file:///n.ipynb', image: 'image:1', uid: 20_123, memory: GIB, cpus: 2, pids: 512,
-  logBudget: 64 * MIB, maxOutput: 10 * MIB, historySize: 1000, pollInterval: 0.1, lease: 1800, libraries: 'volume-1',
+  logBudget: 64 * MIB, maxOutput: 10 * MIB, historySize: 1000, pollInterval: 0.1, lease: 1800, idle: 0, libraries: 'volume-1',
 };
 const options = containerOptions(specification, { networkId: 'n1', engineCpus: 8, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date(0) });
 

@@ -23,6 +23,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   Interrupted: [{ killed: true }, /did not react/, /lost/],
   Aborted: [{ reason: 'reset' }, /restarted/],
   SandboxGone: [{ reason: 'exited', exitCode: 137 }, /137/, /files are lost/, /new sandbox/],
+  InUse: [{}, /Another window/, /Use Here/],
   SandboxPaused: [{}, /paused/, /docker unpause/],
   SandboxSilent: [{ operation: 'interrupt', seconds: 10 }, /10 s/, /Reset Sandbox State/],
   ProtocolViolation: [{ reason: 'the reply was lost' }, /the reply was lost/, /Reset Sandbox State/],
@@ -36,6 +37,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
   OutputDropped: [{ bytes: 2 ** 20, limit: 10 * 2 ** 20 }, /1 MB/, /10 MB/, /sandboxedIPython\.maxOutput/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
+  StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
   Restarted: [{ reason: 'died' }, /fresh kernel/, /Variables are lost/],
 };
 

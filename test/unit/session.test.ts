@@ -52,7 +52,7 @@ describe('a session', () => {
     assert.ok(uid >= 20_000 && uid <= 59_999);
     assert.deepEqual(rest, {
       sandboxId: session.id, owner: 'owner', notebookHint: '', image: 'image', memory: 2 ** 30, cpus: 2, pids: 512, logBudget: 64 * 2 ** 20, maxOutput: 10 * 2 ** 20,
-      historySize: 1000, pollInterval: 0.1, lease: 60, libraries: session.libraries,
+      historySize: 1000, pollInterval: 0.1, lease: 60, idle: 0, libraries: session.libraries,
     });
     assert.match(session.libraries, /^sandboxed-ipython-libraries-[0-9a-f-]{36}$/);
   });

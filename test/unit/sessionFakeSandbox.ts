@@ -1,5 +1,5 @@
 import { Duplex, PassThrough } from 'node:stream';
-import type { Engine, EngineInfo, ExecStream, ImagesFound, InstallRequest, LifeEvent, SandboxSpecification, SandboxState } from '../../src/engine/engine';
+import type { Engine, EngineInfo, ExecStream, FoundSandbox, ImagesFound, InstallRequest, LifeEvent, SandboxSpecification, SandboxState } from '../../src/engine/engine';
 import { SandboxError } from '../../src/protocol/errors';
 import { LineSplitter } from '../../src/protocol/lines';
 import type { Command, EventContents, EventType } from '../../src/protocol/messages';
@@ -104,6 +104,7 @@ export class FakeSandbox implements Engine {
     this.removedLibraries.push(name);
     return Promise.resolve();
   }
+  findSandboxes(): Promise<FoundSandbox[]> { return Promise.resolve([]); }
   usedUids(): Promise<Set<number>> { return Promise.resolve(new Set()); }
   dispose(): void { /* nothing is open */ }
 
@@ -137,7 +138,7 @@ export class FakeSandbox implements Engine {
       this.#host = host;
       this.emit('hello', {
         boot: this.boot, protocol: 1, runner: '0', python: '3', ipython: '9', first: 1, last: this.log.length, writer: true,
-        kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0 } },
+        kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0, request: '', cells: [] } },
       }, msgId, { seq: 0 });
       for (const logged of this.log.slice(boot === this.boot ? after : 0)) host.send(`${logged}\n`);
     } else if (type === 'ping') this.emit('pong', {}, msgId, { seq: 0 });

@@ -7,7 +7,7 @@ import { installNetwork } from '../../../src/engine/image/install-network';
 import { silentProgress } from '../../../src/engine/progress';
 import { silentLog, type Log } from '../../../src/log';
 import type { EventContents, EventOf, EventType, ExecuteReply, SandboxEvent } from '../../../src/protocol/messages';
-import { InteractiveSandboxSession, type SessionOptions } from '../../../src/session/session';
+import { InteractiveSandboxSession, type AttachOptions, type SessionOptions } from '../../../src/session/session';
 import { DEFAULT_SETTINGS, type SandboxSettings } from '../../../src/session/settings';
 import type { ExecuteOptions } from '../../../src/session/types';
 
@@ -92,10 +92,20 @@ export class TestSession {
 
 const open = new Set<InteractiveSandboxSession>();
 
-export function startSession(engine: Engine, image: string, settings: Partial<SandboxSettings> = {}, more: Pick<SessionOptions, 'previous' | 'network'> = {}): TestSession {
+export function startSession(engine: Engine, image: string, settings: Partial<SandboxSettings> = {}, more: Partial<Pick<SessionOptions, 'previous' | 'network' | 'idle' | 'lease' | 'notebookHint'>> = {}): TestSession {
   const session = InteractiveSandboxSession.start(engine, {
     image, owner: OWNER, notebookHint: '', settings: { ...DEFAULT_SETTINGS, timeout: 60, ...settings }, lease: 120, log: testLog, network: () => installNetwork(process.env), ...more,
   });
+  open.add(session);
+  return new TestSession(session);
+}
+
+/** A session of a later window on the same sandbox. */
+export async function attach(engine: Engine, before: InteractiveSandboxSession, more: Partial<AttachOptions> = {}): Promise<TestSession> {
+  const sandbox = (await engine.findSandboxes(OWNER)).find(({ sandboxId }) => sandboxId === before.id);
+  if (sandbox === undefined) throw new Error('the engine lists no such sandbox');
+  const { settings, place: { boot } } = before;
+  const session = InteractiveSandboxSession.attach(engine, { sandbox, boot, settings, log: testLog, network: () => installNetwork(process.env), ...more });
   open.add(session);
   return new TestSession(session);
 }

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Engine } from '../../src/engine/engine';
+import { containerName } from '../../src/engine/specification';
+import { TIMING } from '../../src/session/time';
+import type { SessionState } from '../../src/session/types';
+import { containerExists, docker, until } from './engineTools';
+import { OWNER, attach, connect, derivedImage, endSessions, startSession } from './support/sandboxes';
+
+const numbers = (from: number, to: number): string => Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join('');
+const failureOf = (state: SessionState): string => ('failure' in state ? state.failure.code : state.kind);
+
+describe('a sandbox that a window has left', function () {
+  this.timeout(60_000);
+  let engine: Engine;
+  let image: string;
+
+  before(async () => {
+    engine = await connect();
+    image = await derivedImage(engine);
+  });
+  afterEach(endSessions);
+  after(() => { engine.dispose(); });
+
+  it('has its variables when a later session attaches', async () => {
+    const first = startSession(engine, image);
+    await first.run('x = 6 * 7');
+    await first.session.detach();
+    const second = await attach(engine, first.session);
+    await second.session.started;
+    assert.deepEqual(second.session.cells, []);
+    assert.equal((await second.run('x')).result, '42');
+  });
+
+  it('goes on with its cells: the later session gets what was printed meanwhile and what comes, each once', async () => {
+    const first = startSession(engine, image);
+    const metadata = { cellId: 'a', index: 0, runId: 'r' };
+    const loop = first.session.execute('import time\nfor i in range(30):\n    print(i)\n    time.sleep(0.1)\n6 * 7', { metadata });
+    const queued = first.session.execute('print("queued")', { metadata: { cellId: 'b', index: 1, runId: 'r' } });
+    await first.printed(loop.msgId, '5\n');
+    await first.session.detach();
+    await sleep(500);
+    const second = await attach(engine, first.session);
+    await second.session.started;
+    assert.deepEqual(second.session.cells.map(({ msgId, metadata: its }) => [msgId, its]), [[loop.msgId, metadata], [queued.msgId, { cellId: 'b', index: 1, runId: 'r' }]]);
+    const [running, waiting] = second.session.cells;
+    assert.ok(running && waiting);
+    const cell = second.gathered(loop.msgId, await running.reply);
+    assert.deepEqual([cell.text(), cell.result, cell.reply.status], [numbers(0, 30), '42', 'ok']);
+    assert.equal(second.gathered(queued.msgId, await waiting.reply).text(), 'queued\n');
+  });
+
+  it('tells how a cell ended that ended meanwhile', async () => {
+    const first = startSession(engine, image);
+    const cell = first.session.execute('import time\ntime.sleep(0.5)\nprint("done")\n1/0', { metadata: { cellId: 'a' } });
+    await first.begun(cell.msgId);
+    await first.session.detach();
+    await sleep(1_000);
+    const second = await attach(engine, first.session);
+    await second.session.started;
+    assert.deepEqual(second.session.cells, []);
+    const reply = await second.event((event) => event.msg_type === 'execute_reply' && event.parent_header.msg_id === cell.msgId);
+    assert.ok(reply.msg_type === 'execute_reply');
+    assert.equal(reply.content.ename, 'ZeroDivisionError');
+    const busy = second.events.find((event) => event.msg_type === 'status' && event.parent_header.msg_id === cell.msgId);
+    assert.deepEqual(busy?.metadata, { cellId: 'a' });
+  });
+
+  it('has an open prompt that the later session answers', async () => {
+    const first = startSession(engine, image);
+    const cell = first.session.execute('input("one? ")\nname = input("two? ")\nprint(name)');
+    const one = await first.event((event) => event.msg_type === 'input_request');
+    assert.ok(one.msg_type === 'input_request');
+    await first.session.answer(one.content.request, 'a', { cell: cell.msgId, echo: 'a\n' });
+    await first.event((event) => event.msg_type === 'input_request' && event.content.prompt === 'two? ');
+    await first.session.detach();
+    const second = await attach(engine, first.session);
+    await second.session.started;
+    const [open] = second.session.cells;
+    const two = second.events.find((event) => event.msg_type === 'input_request' && event.content.prompt === 'two? ');
+    assert.ok(open && two?.msg_type === 'input_request');
+    assert.equal(open.request, two.content.request);
+    const answered = second.events.find((event) => event.msg_type === 'accepted' && event.content.msg_type === 'input_reply');
+    assert.deepEqual(answered?.metadata, { cell: cell.msgId, echo: 'a\n' });
+    await second.session.answer(open.request, 'Ada');
+    assert.match(second.gathered(cell.msgId, await open.reply).text(), /Ada/);
+  });
+
+  it('can be interrupted by the later session, which ends the cells of the same run', async () => {
+    const first = startSession(engine, image);
+    const cell = first.session.execute('while True: pass', { metadata: { runId: 'r' } });
+    first.session.execute('never = 1', { metadata: { runId: 'r' } });
+    await first.begun(cell.msgId);
+    await first.session.detach();
+    const second = await attach(engine, first.session);
+    await second.session.started;
+    await second.session.interrupt(cell.msgId);
+    const [running, waiting] = await Promise.all(second.session.cells.map(({ reply }) => reply));
+    assert.equal(running?.ename, 'KeyboardInterrupt');
+    assert.equal(waiting?.status, 'aborted');
+    assert.equal((await second.run('"never" in globals()')).result, 'False');
+  });
+
+  it('installs what a cell waits for when the later session has come', async () => {
+    const first = startSession(engine, image);
+    const cell = first.session.execute('%pip install six');
+    await first.event((event) => event.msg_type === 'install_request');
+    await first.session.detach();
+    const second = await attach(engine, first.session);
+    await second.session.started;
+    const [open] = second.session.cells;
+    assert.ok(open, 'the cell has ended');
+    assert.equal((await open.reply).status, 'ok', second.gathered(cell.msgId, await open.reply).text('stderr'));
+    assert.equal((await second.run('import six; six.__name__')).result, "'six'");
+  });
+
+  it('is one writer\'s: a second window is told, the first goes on', async () => {
+    const first = startSession(engine, image);
+    await first.run('x = 1');
+    const second = await attach(engine, first.session);
+    await assert.rejects(second.session.started, { code: 'InUse' });
+    assert.equal((await first.run('x')).result, '1');
+  });
+
+  it('is taken over where the user says so: the window before it leaves and ends nothing', async () => {
+    const first = startSession(engine, image);
+    const loop = first.session.execute('import time\nfor i in range(20):\n    print(i)\n    time.sleep(0.1)');
+    await first.printed(loop.msgId, '3\n');
+    const second = await attach(engine, first.session, { takeOver: true });
+    await second.session.started;
+    assert.equal((await loop.reply).failure?.code, 'InUse');
+    assert.equal(failureOf(first.session.state), 'InUse');
+    const [running] = second.session.cells;
+    assert.ok(running);
+    assert.equal(second.gathered(loop.msgId, await running.reply).text(), numbers(0, 20));
+  });
+
+  it('takes back its own host\'s place from a stream that nobody has closed', async () => {
+    const first = startSession(engine, image);
+    await first.run('x = 1');
+    const second = await attach(engine, first.session, { host: first.session.host });
+    await second.session.started;
+    assert.equal((await second.run('x')).result, '1');
+  });
+
+  it('is another one when its supervisor is not the one that is meant', async () => {
+    const first = startSession(engine, image);
+    await first.run('x = 1');
+    await first.session.detach();
+    const second = await attach(engine, first.session, { boot: 'f'.repeat(32) });
+    await assert.rejects(second.session.started, { code: 'SandboxGone' });
+    assert.ok(await containerExists(containerName(first.session.id)), 'it belongs to somebody');
+    const third = await attach(engine, first.session);
+    await third.session.started;
+  });
+
+  it('is left as it is while it is paused, and can be attached to afterwards', async () => {
+    const first = startSession(engine, image);
+    await first.run('x = 1');
+    await first.session.detach();
+    const container = docker.getContainer(containerName(first.session.id));
+    await container.pause();
+    const impatient = await attach(engine, first.session, { timing: { ...TIMING, start: 500 } });
+    await assert.rejects(impatient.session.started, { code: 'SandboxPaused' });
+    const second = await attach(engine, first.session);
+    try {
+      await sleep(500);
+      assert.equal(second.session.state.kind, 'starting');
+    } finally {
+      await container.unpause();
+    }
+    await second.session.started;
+    assert.equal((await second.run('x')).result, '1');
+  });
+
+  it('is found by its owner only', async () => {
+    const first = startSession(engine, image, {}, { notebookHint: 'file:///a.ipynb' });
+    await first.session.started;
+    const found = (await engine.findSandboxes(OWNER)).find(({ sandboxId }) => sandboxId === first.session.id);
+    assert.ok(found);
+    assert.equal(found.notebookHint, 'file:///a.ipynb');
+    assert.equal(found.libraries, first.session.libraries);
+    assert.ok(Math.abs(found.created - Date.now()) < 60_000);
+    assert.deepEqual(await engine.findSandboxes('somebody else'), []);
+  });
+
+  it('ends when its lease is over, and is not there to be found', async () => {
+    const first = startSession(engine, image, {}, { lease: 1 });
+    await first.run('x = 1');
+    await first.session.detach();
+    await until('it is removed', async () => !(await containerExists(containerName(first.session.id))), 15_000);
+    assert.deepEqual((await engine.findSandboxes(OWNER)).filter(({ sandboxId }) => sandboxId === first.session.id), []);
+  });
+
+  it('ends when it was not used for so long, and says that', async () => {
+    const first = startSession(engine, image, {}, { idle: 1 });
+    await first.session.started;
+    await until('it says that it is gone', () => first.session.state.kind === 'gone', 15_000);
+    const { state } = first.session;
+    assert.ok(state.kind === 'gone');
+    assert.deepEqual(state.failure.params, { reason: 'idle', exitCode: 76 });
+  });
+});
