@@ -7,9 +7,13 @@ import { redactedLog } from './engine/redact';
 import { describe, paragraph, type Surroundings } from './messages';
 import { SandboxController } from './notebook/controller';
 import { EngineSource } from './notebook/engine-source';
+import { FoundSandboxes } from './notebook/found-sandboxes';
 import { LanguageHint } from './notebook/language-hint';
 import { registerLanguageFeatures } from './notebook/language/features';
-import { startSession, type Installation } from './notebook/session-starter';
+import { NotebookMoves } from './notebook/moves';
+import type { SessionSource } from './notebook/sandbox-binding';
+import { SandboxRecords } from './notebook/sandbox-records';
+import { attachSession, leftBehind, startSession, type Installation } from './notebook/session-starter';
 import { SettingsNotice } from './views/settings-notice';
 import { StatusBar } from './views/status-bar';
 
@@ -25,15 +29,22 @@ export function activate(context: vscode.ExtensionContext): void {
   }));
   const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
   const installation: Installation = { owner: ownerOf(context), runnerFolder: context.asAbsolutePath('runner'), engines, explain, log };
-  const controller = new SandboxController((...start) => startSession(installation, ...start), surroundings, log);
+  const records = new SandboxRecords(context.workspaceState);
+  const source: SessionSource = {
+    start: (...start) => startSession(installation, ...start),
+    attach: (...attach) => attachSession(installation, ...attach),
+    left: (record) => leftBehind(installation, record),
+  };
+  const controller = new SandboxController(source, records, surroundings, log);
   const { version } = context.extension.packageJSON as { version: string };
   context.subscriptions.push(
     channel, controller, new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
-    registerCommands(controller, { channel, installation, surroundings, version }),
+    new NotebookMoves(controller, records), new FoundSandboxes(controller, installation, records, context.globalState, log),
+    registerCommands(controller, { channel, installation, records, surroundings, version }),
   );
-  // sandboxes go before the engine's connection that removes them
+  // sandboxes are left, or go, before the engine's connection that removes them
   end = async () => {
-    await controller.sandboxes.dispose();
+    await controller.sandboxes.leaveAll();
     engines.dispose();
   };
 }

@@ -4,6 +4,17 @@ import { NOTEBOOK_TYPE } from '../notebook/controller';
 /** What VS Code hands to a command of the notebook toolbar. */
 interface ToolbarContext { notebookEditor: { notebookUri: vscode.Uri } }
 
+const isCell = (argument: unknown): argument is vscode.NotebookCell =>
+  typeof argument === 'object' && argument !== null && 'notebook' in argument && 'document' in argument && 'index' in argument;
+
+/** The cell that a command is for: the menu's, else the selected one of the notebook in front. Tells the user if there is none. */
+export function targetCell(argument: unknown): vscode.NotebookCell | undefined {
+  if (isCell(argument)) { return argument; }
+  const notebook = targetNotebook(argument);
+  const selected = vscode.window.visibleNotebookEditors.find((editor) => editor.notebook === notebook)?.selection.start;
+  return notebook === undefined || selected === undefined || selected >= notebook.cellCount ? undefined : notebook.cellAt(selected);
+}
+
 const isToolbarContext = (argument: unknown): argument is ToolbarContext =>
   typeof argument === 'object' && argument !== null && 'notebookEditor' in argument
   && (argument.notebookEditor as { notebookUri?: unknown } | undefined)?.notebookUri instanceof vscode.Uri;

@@ -116,6 +116,11 @@ export class DockerEngine implements Engine {
     await this.releaseNetwork();
   }
 
+  async removeAll(owner: string): Promise<void> {
+    await Promise.all((await this.findSandboxes(owner)).map(({ containerId }) => this.remove(containerId)));
+    await this.libraries.sweep(owner, 0);
+  }
+
   async logs(containerId: string): Promise<string> {
     return this.output.read(containerId);
   }

@@ -126,6 +126,8 @@ export interface Engine {
   findSandboxes(owner: string): Promise<FoundSandbox[]>;
   /** Stops and removes, with its volumes; absent is fine. */
   remove(containerId: string): Promise<void>;
+  /** Removes all sandboxes of this owner, with what was installed for them. */
+  removeAll(owner: string): Promise<void>;
   /** What the container's main process wrote when it could not start, bounded; for StartFailed. */
   logs(containerId: string): Promise<string>;
   /** The derived image for this base and these packages; made if absent, once per content. */

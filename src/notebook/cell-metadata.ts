@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type * as vscode from 'vscode';
 
 /** How a message names a notebook. */
@@ -11,6 +12,9 @@ export function idOf(cell: vscode.NotebookCell): string {
   const id: unknown = cell.metadata['id'];
   return typeof id === 'string' ? id : '';
 }
+
+/** Tells sources apart. */
+export const hashOf = (source: string): string => createHash('sha256').update(source).digest('hex').slice(0, 32);
 
 /** Jupyter's tags of the cell. */
 export function tagsOf(cell: vscode.NotebookCell): unknown[] {

@@ -5,11 +5,11 @@ import { clampToUser, parseSettings, type RawSettings, type SandboxSettings, typ
 export const SECTION = 'sandboxedIPython';
 
 /** A workspace may tighten these and never widen them; VS Code itself would let it. */
-const TIGHTENABLE: readonly Tightenable[] = ['timeout', 'maxMemory', 'pollInterval', 'logBudget', 'maxOutput', 'cpus', 'pids', 'files'];
+const TIGHTENABLE: readonly Tightenable[] = ['timeout', 'maxMemory', 'pollInterval', 'logBudget', 'maxOutput', 'cpus', 'pids', 'files', 'keepAlive', 'idleTimeout'];
 /** Only the user's own value counts: a workspace must not choose what runs. */
 const USERS_ALONE: readonly SettingName[] = ['image', 'packages'];
 /** What a running container cannot change. */
-const FIXED_AT_START: readonly SettingName[] = ['maxMemory', 'pollInterval', 'image', 'packages', 'cpus', 'pids', 'logBudget', 'maxOutput'];
+const FIXED_AT_START: readonly SettingName[] = ['maxMemory', 'pollInterval', 'image', 'packages', 'cpus', 'pids', 'logBudget', 'maxOutput', 'keepAlive', 'idleTimeout'];
 
 /**
  * The settings that hold for this notebook, or without one for the window.

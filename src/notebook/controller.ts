@@ -1,15 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { SandboxError } from '../protocol/errors';
 import { ErrorMarks } from './error-marks';
-import { NotebookKernel, type StartSession } from './notebook-kernel';
+import { NotebookKernel } from './notebook-kernel';
+import type { SessionSource } from './sandbox-binding';
+import type { SandboxRecords } from './sandbox-records';
 import { Sandboxes } from './sandboxes';
 
 /** Saved by users with their notebooks: never changes. */
 export const CONTROLLER_ID = 'sandboxed-ipython';
 export const NOTEBOOK_TYPE = 'jupyter-notebook';
 export const LANGUAGE = 'python';
+/** Milliseconds from a notebook's last kernel to the word that it is closed. */
+const CLOSING = 1_000;
 
 /** Registers "Sandboxed IPython" as a kernel of `.ipynb` files and hands every notebook's cells to its own kernel. */
 export class SandboxController implements vscode.Disposable {
@@ -17,15 +22,19 @@ export class SandboxController implements vscode.Disposable {
   readonly #controller: vscode.NotebookController;
   readonly #selected = new Set<vscode.NotebookDocument>();
   readonly #selection = new vscode.EventEmitter<void>();
+  readonly #taken = new vscode.EventEmitter<vscode.NotebookDocument>();
+  readonly #leaving = new Set<Promise<void>>();
   readonly #status = new vscode.EventEmitter<vscode.NotebookDocument>();
   readonly #marks = new ErrorMarks();
   readonly #subscriptions: vscode.Disposable[];
   /** Something of {@link NotebookKernel.status} may be different. */
   readonly onDidChangeStatus = this.#status.event;
+  /** A notebook took this kernel. */
+  readonly onDidSelect = this.#taken.event;
   /** Some notebook took or left this kernel. */
   readonly onDidChangeSelection = this.#selection.event;
 
-  constructor(start: StartSession, private readonly surroundings: Surroundings, private readonly log: Log) {
+  constructor(source: SessionSource, private readonly records: SandboxRecords, private readonly surroundings: Surroundings, private readonly log: Log) {
     const controller = vscode.notebooks.createNotebookController(CONTROLLER_ID, NOTEBOOK_TYPE, 'Sandboxed IPython');
     controller.supportedLanguages = [LANGUAGE];
     controller.supportsExecutionOrder = true;
@@ -33,7 +42,7 @@ export class SandboxController implements vscode.Disposable {
     controller.executeHandler = (cells, notebook) => this.sandboxes.of(notebook).run(cells);
     controller.interruptHandler = (notebook) => this.interrupt(notebook);
     this.#controller = controller;
-    this.sandboxes = new Sandboxes((notebook) => new NotebookKernel(notebook, controller, start, surroundings, log, this.#marks, () => this.#status.fire(notebook)));
+    this.sandboxes = new Sandboxes((notebook) => new NotebookKernel(notebook, controller, source, records, surroundings, log, this.#marks, () => this.#status.fire(notebook)));
     this.#subscriptions = [
       controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => this.#select(notebook, selected)),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#select(notebook, false)),
@@ -51,6 +60,17 @@ export class SandboxController implements vscode.Disposable {
     }
   }
 
+  /** A fresh kernel, and only then the code cells before `end`. */
+  async restartAndRun(notebook: vscode.NotebookDocument, end: number): Promise<void> {
+    if (!this.isSelectedFor(notebook)) {
+      void vscode.window.showInformationMessage(vscode.l10n.t('Choose the kernel "Sandboxed IPython" for this notebook first.'));
+      return;
+    }
+    const kernel = this.sandboxes.of(notebook);
+    await kernel.reset({ applySettings: false });
+    await kernel.run(notebook.getCells(new vscode.NotebookRange(0, end)).filter(canRun));
+  }
+
   /** Tells the user what an action of theirs could not do. */
   report(error: unknown): void {
     this.log.error(String(error));
@@ -62,6 +82,7 @@ export class SandboxController implements vscode.Disposable {
     for (const subscription of this.#subscriptions) { subscription.dispose(); }
     this.#selection.dispose();
     this.#status.dispose();
+    this.#taken.dispose();
     this.#marks.dispose();
     this.#controller.dispose();
   }
@@ -69,11 +90,31 @@ export class SandboxController implements vscode.Disposable {
   #select(notebook: vscode.NotebookDocument, selected: boolean): void {
     if (selected) {
       this.#selected.add(notebook);
+      this.reattach(notebook);
+      this.#taken.fire(notebook);
     } else {
       this.#selected.delete(notebook);
-      this.sandboxes.close(notebook).catch((error: unknown) => this.log.error(`closing a sandbox: ${String(error)}`));
+      const leaving: Promise<void> = this.#leave(notebook).catch((error: unknown) => this.log.error(`leaving a sandbox: ${String(error)}`))
+        .finally(() => this.#leaving.delete(leaving));
+      this.#leaving.add(leaving);
     }
     this.#selection.fire();
+  }
+
+  /** Looks, in the background, for the sandbox that the notebook had before. */
+  reattach(notebook: vscode.NotebookDocument): void {
+    // a document of the same notebook may just be closing, under this name or another
+    void Promise.all(this.#leaving).then(async () => {
+      if (this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined) { await this.sandboxes.of(notebook).reattach(); }
+    });
+  }
+
+  /** A notebook that is closed leaves its sandbox; one that has another kernel now has no use for it. */
+  async #leave(notebook: vscode.NotebookDocument): Promise<void> {
+    // VS Code takes the kernel from a notebook just before it says that the notebook is closed
+    for (let waited = 0; !notebook.isClosed && waited < CLOSING; waited += CLOSING / 10) { await sleep(CLOSING / 10); }
+    if (this.isSelectedFor(notebook)) { return; }
+    await (notebook.isClosed ? this.sandboxes.leave(notebook) : this.sandboxes.close(notebook));
   }
 
   #changed({ notebook, cellChanges, contentChanges }: vscode.NotebookDocumentChangeEvent): void {
@@ -88,3 +129,6 @@ export class SandboxController implements vscode.Disposable {
     }
   }
 }
+
+/** Whether this kernel runs the cell, as VS Code itself decides it. */
+const canRun = ({ kind, document }: vscode.NotebookCell): boolean => kind === vscode.NotebookCellKind.Code && document.languageId === LANGUAGE;

@@ -27,15 +27,17 @@ export class CellRun {
     this.execution.start(time);
   }
 
-  end(success: boolean): void {
+  end(success: boolean, time = Date.now()): void {
     if (this.#state === 'ended') { return; }
     this.#state = 'ended';
-    this.execution.end(success, Date.now());
+    this.execution.end(success, time);
     this.onEnd();
     this.#ending.cancel();
     this.#ending.dispose();
   }
 }
+
+export interface PastTimes { order: number | undefined; start: number; end: number; success: boolean }
 
 /** The live runs of one notebook, in the order in which they were asked for. Nothing else makes or ends an execution. */
 export class Executions {
@@ -49,6 +51,18 @@ export class Executions {
     const run: CellRun = new CellRun(cell, this.controller.createNotebookCellExecution(cell), () => { this.#live.delete(run); });
     this.#live.add(run);
     return run;
+  }
+
+  /** A run that began and ended while no window was there: what it left is written by `change`. Times are local milliseconds. */
+  replay(cell: vscode.NotebookCell, { order, start, end, success }: PastTimes, change: (execution: vscode.NotebookCellExecution) => void): void {
+    const execution = this.controller.createNotebookCellExecution(cell);
+    execution.executionOrder = order;
+    execution.start(start);
+    try {
+      change(execution);
+    } finally {
+      execution.end(success, end);
+    }
   }
 
   of(cell: vscode.NotebookCell): CellRun | undefined { return this.all().find((run) => run.cell === cell); }

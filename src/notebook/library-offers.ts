@@ -43,7 +43,7 @@ export function offerToKeep(notebook: vscode.NotebookDocument, message: string):
 }
 
 /** The sandbox was made anew from another image, for which other libraries may be right. */
-export function tellGone(notebook: vscode.NotebookDocument, { installed }: SandboxSession): void {
+export function tellGone(notebook: vscode.NotebookDocument, { installed }: Pick<SandboxSession, 'installed'>): void {
   const names = notInSettings(installed);
   if (names.length === 0) { return; }
   const again = vscode.l10n.t('Install Again');

@@ -1,16 +1,15 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
-import { silentLog, type Log } from '../log';
+import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { EventBatcher } from '../outputs/batcher';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
-import { SandboxError } from '../protocol/errors';
-import type { EventOf, ExecuteReply, SandboxEvent } from '../protocol/messages';
+import type { SandboxError } from '../protocol/errors';
+import { MAIN_KERNEL, type EventOf, type ExecuteReply, type Failure, type SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { InstallOptions } from '../session/installs';
-import type { SandboxSettings, SettingName } from '../session/settings';
-import type { SandboxSession, SessionState } from '../session/types';
-import { fileName, idOf, keyOf, tagsOf } from './cell-metadata';
+import type { SandboxSession } from '../session/types';
+import { fileName, hashOf, idOf, keyOf, tagsOf } from './cell-metadata';
 import { needNewSandbox, readSettings } from './configuration';
 import type { ErrorMarks } from './error-marks';
 import { Executions, type CellRun } from './executions';
@@ -18,17 +17,11 @@ import { NotebookFolder } from './folder-copy';
 import { LibraryOffers } from './library-offers';
 import { completeMetadata } from './notebook-metadata';
 import { askUser, echoOf } from './prompts';
+import { restore, type RestoredRun } from './restoration';
+import { SandboxBinding, type SandboxStatus, type SessionSource } from './sandbox-binding';
 import { SandboxClock } from './sandbox-clock';
+import type { SandboxRecords } from './sandbox-records';
 import { Writer } from './writer';
-
-/** `previous` has ended and kept its libraries; they are the new one's if its image is the same, else they are removed. */
-export type StartSession = (notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal, previous: SandboxSession | undefined) => Promise<SandboxSession>;
-
-/** What a user can see of a notebook's sandbox. */
-export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: readonly SettingName[] };
-
-interface Live { session: SandboxSession; settings: SandboxSettings; listeners: { dispose(): void }[] }
-interface Starting { session: Promise<SandboxSession>; abort: AbortController }
 
 /** The kernel of one notebook: its sandbox, started when the first cell runs, and everything that its cells show. */
 export class NotebookKernel {
@@ -38,50 +31,52 @@ export class NotebookKernel {
   readonly #writer: Writer;
   readonly #folder: NotebookFolder;
   readonly #batcher = new EventBatcher((event) => this.#handle(event));
-  #live: Live | undefined;
-  #starting: Starting | undefined;
-  /** Has ended, and its libraries wait for the next one. */
-  #previous: SandboxSession | undefined;
+  readonly #sandbox: SandboxBinding;
+  /** Cells that run in the sandbox and that the notebook does not have any more. */
+  #strays: readonly string[] = [];
   readonly #offers: LibraryOffers;
 
   constructor(
     readonly notebook: vscode.NotebookDocument, controller: vscode.NotebookController,
-    private readonly startSession: StartSession, private readonly surroundings: Surroundings, private readonly log: Log,
-    private readonly marks: ErrorMarks, private readonly changed: () => void,
+    source: SessionSource, records: SandboxRecords, private readonly surroundings: Surroundings, private readonly log: Log,
+    private readonly marks: ErrorMarks, changed: () => void,
   ) {
     this.executions = new Executions(controller);
     this.#offers = new LibraryOffers(notebook);
     this.#writer = new Writer(this.executions, this.#clock, surroundings, log);
     this.#folder = new NotebookFolder(notebook, surroundings, log);
+    this.#sandbox = new SandboxBinding(notebook, source, records, {
+      restored: (session, events, seq) => this.#restore(session, events, seq),
+      event: (event) => {
+        this.#clock.seen(event.t);
+        this.#batcher.add(event);
+      },
+      gone: () => {
+        this.#strays = [];
+        return this.executions.all().length > 0;
+      },
+      warn: (failure) => this.#warn(failure),
+      changed,
+    }, log);
   }
 
-  get status(): SandboxStatus {
-    if (this.#live !== undefined) {
-      const { session, settings } = this.#live;
-      return { kind: session.state.kind === 'unreachable' ? 'unreachable' : 'ready', settings, pending: this.#pending() };
-    }
-    return { kind: this.#starting === undefined ? 'none' : 'starting' };
-  }
+  get status(): SandboxStatus { return this.#sandbox.status; }
 
   /** Undefined while there is no sandbox. */
-  get session(): SandboxSession | undefined { return this.#live?.session; }
+  get session(): SandboxSession | undefined { return this.#sandbox.session; }
 
   /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
-  async takeSettings(): Promise<void> {
-    const live = this.#live;
-    if (live !== undefined && this.#pending().includes('maxMemory')) {
-      const { maxMemory } = readSettings(this.notebook.uri, this.log);
-      if (await live.session.setMemory(maxMemory)) { live.settings = { ...live.settings, maxMemory }; }
-    }
-    this.changed();
-  }
+  takeSettings(): Promise<void> { return this.#sandbox.takeSettings(); }
 
   /** What was installed into this notebook's sandbox, as pip requirements. */
-  get installed(): readonly string[] { return (this.#live?.session ?? this.#previous)?.installed ?? []; }
+  get installed(): readonly string[] { return this.#sandbox.installed; }
+
+  /** Finds the sandbox again that the notebook had in an earlier window. */
+  reattach(how?: { takeOver: boolean }): Promise<void> { return this.#sandbox.reattach(how); }
 
   /** Installs into the sandbox, which is started if there is none. */
   async install(requirements: readonly string[], options: InstallOptions): Promise<void> {
-    const session = await this.#session(readSettings(this.notebook.uri, this.log));
+    const session = await this.#sandbox.open(readSettings(this.notebook.uri, this.log));
     await session.install(requirements, options);
   }
 
@@ -91,9 +86,10 @@ export class NotebookKernel {
     const runId = randomUUID();
     try {
       const settings = readSettings(this.notebook.uri, this.log);
-      const session = await this.#session(settings);
+      const session = await this.#sandbox.open(settings);
+      const lost = this.#sandbox.takeLost();
       await this.#folder.bring(session, settings);
-      await Promise.all(runs.filter(({ state }) => state !== 'ended').map((run) => this.#send(session, run, runId, settings.timeout)));
+      await Promise.all(runs.filter(({ state }) => state !== 'ended').map((run, place) => this.#send(session, run, runId, settings.timeout, place === 0 ? lost : undefined)));
       await completeMetadata(this.notebook);
     } catch (error) {
       this.#cannotRun(runs, asSandboxError(error));
@@ -103,36 +99,36 @@ export class NotebookKernel {
   /** One press. Queued cells are called off first, so that none starts when the running one ends. */
   async interrupt(): Promise<void> {
     const runs = this.executions.all();
-    const sent = runs.flatMap(({ msgId }) => msgId ?? []);
+    const sent = [...this.#strays, ...runs.flatMap(({ msgId }) => msgId ?? [])];
     const unsent = runs.filter(({ msgId }) => msgId === undefined);
     if (unsent.length > 0) {
-      this.#starting?.abort.abort();
+      this.#sandbox.cancel();
       this.#folder.callOff();
     }
     for (const run of unsent) { run.end(false); }
-    const session = this.#live?.session;
+    const { session } = this;
     if (session !== undefined) { await Promise.all(sent.reverse().map((msgId) => session.interrupt(msgId))); }
   }
 
   /** A fresh kernel; all cells end. A sandbox that does not answer, or has other settings now, is replaced. */
   async reset({ applySettings }: { applySettings: boolean }): Promise<void> {
-    this.#starting?.abort.abort();
-    const live = this.#live;
+    this.#sandbox.cancel();
+    const { session, settings: applied } = this.#sandbox;
     const before = this.executions.all(); // what is asked for while this goes on is for the fresh kernel
     this.#folder.callOff();
     this.#folder.retry();
     endAll(before.filter(({ msgId }) => msgId === undefined)); // no sandbox knows them
-    if (live === undefined) {
+    if (session === undefined || applied === undefined) {
       endAll(before);
       return;
     }
     const settings = readSettings(this.notebook.uri, this.log);
-    if (applySettings && needNewSandbox(live.settings, settings).length > 0) {
+    if (applySettings && needNewSandbox(applied, settings).length > 0) {
       await this.close({ keepLibraries: true });
       return;
     }
     try {
-      await live.session.reset({ files: 'keep', historySize: settings.historySize });
+      await session.reset({ files: 'keep', historySize: settings.historySize });
     } catch (error) {
       const failure = asSandboxError(error);
       this.log.warn(`reset failed, the sandbox is replaced: ${failure.message}`);
@@ -144,19 +140,23 @@ export class NotebookKernel {
 
   /** Ends sandbox and cells. The next cell starts anew, with the libraries that are kept for it. */
   async close({ keepLibraries = false }: { keepLibraries?: boolean } = {}): Promise<void> {
-    const live = this.#live;
-    const previous = this.#previous;
-    this.#previous = keepLibraries ? live?.session ?? previous : undefined;
     const before = this.executions.all();
-    this.#live = undefined;
-    this.#starting?.abort.abort();
-    this.#starting = undefined;
-    this.changed();
     this.#folder.callOff();
     endAll(before.filter(({ msgId }) => msgId === undefined));
-    await live?.session.dispose({ keepLibraries });
-    if (!keepLibraries) { await previous?.dispose(); }
-    for (const listener of live?.listeners ?? []) { listener.dispose(); }
+    await this.#sandbox.close({ keepLibraries });
+    this.#batcher.flush();
+    endAll(before);
+  }
+
+  /** The window closes, or the notebook: cells go on in the sandbox, unless settings say that it ends now. */
+  async leave(): Promise<void> {
+    const before = this.executions.all();
+    this.#folder.callOff();
+    endAll(before.filter(({ msgId }) => msgId === undefined));
+    if (!await this.#sandbox.leave()) {
+      await this.close();
+      return;
+    }
     this.#batcher.flush();
     endAll(before);
   }
@@ -175,7 +175,7 @@ export class NotebookKernel {
     this.#writer.release(cell);
     this.marks.clear(cell);
     run?.end(false);
-    if (run?.msgId !== undefined) { await this.#live?.session.interrupt(run.msgId); }
+    if (run?.msgId !== undefined) { await this.session?.interrupt(run.msgId); }
   }
 
   // ---------------------------------------------------------------------------------------------------------- sending
@@ -192,16 +192,27 @@ export class NotebookKernel {
     }
   }
 
-  async #send(session: SandboxSession, run: CellRun, runId: string, timeout: number): Promise<void> {
+  /** @param notice what the cell has to say first */
+  async #send(session: SandboxSession, run: CellRun, runId: string, timeout: number, notice: Failure | undefined): Promise<void> {
     const { cell, source } = run;
     const { msgId, reply } = session.execute(source, {
       timeout, stopOnError: !tagsOf(cell).includes('raises-exception'),
-      metadata: { cellId: idOf(cell), index: cell.index, sourceHash: createHash('sha256').update(source).digest('hex').slice(0, 32), runId },
+      metadata: { cellId: idOf(cell), index: cell.index, sourceHash: hashOf(source), runId },
     });
     run.msgId = msgId;
     this.#outputs.begin(msgId, keyOf(cell));
     this.#writer.bind(msgId, run);
+    if (notice !== undefined) { this.#handle(noticeFor(msgId, notice)); }
+    await this.#ending(session, run, msgId, reply);
+  }
+
+  async #ending(session: SandboxSession, run: CellRun, msgId: string, reply: Promise<ExecuteReply>): Promise<void> {
+    const { cell } = run;
     const ended = await reply;
+    if (ended.failure?.params['reason'] === 'detached') { // it goes on, for a later window to show
+      run.end(false);
+      return;
+    }
     this.#settle(run, msgId, ended);
     if (cell.index >= 0) { this.marks.show(cell, ended); }
     this.#offers.offer(session.installed);
@@ -230,63 +241,42 @@ export class NotebookKernel {
     for (const run of others) { run.end(false); }
   }
 
-  // ---------------------------------------------------------------------------------------------------------- session
+  // ---------------------------------------------------------------------------------------------------------- restoring
 
-  #session(settings: SandboxSettings): Promise<SandboxSession> {
-    if (this.#live !== undefined) { return Promise.resolve(this.#live.session); }
-    if (this.#starting !== undefined) { return this.#starting.session; }
-    const abort = new AbortController();
-    const previous = this.#previous;
-    const starting: Starting = {
-      abort,
-      session: this.startSession(this.notebook, settings, abort.signal, previous).then(async (session) => {
-        if (abort.signal.aborted) { // it came too late: another may be starting by now
-          await session.dispose({ keepLibraries: session.libraries === previous?.libraries });
-          throw new SandboxError('Cancelled');
-        }
-        this.#previous = undefined;
-        this.#attach(session, settings);
-        return session;
-      }).finally(() => {
-        if (this.#starting === starting) { this.#starting = undefined; }
-        this.changed();
-      }),
-    };
-    // a start that was given up must not hold up the next one
-    abort.signal.addEventListener('abort', () => { if (this.#starting === starting) { this.#starting = undefined; } }, { once: true });
-    this.#starting = starting;
-    this.changed();
-    return starting.session;
-  }
-
-  #attach(session: SandboxSession, settings: SandboxSettings): void {
-    const events = session.onEvent((event) => {
-      this.#clock.seen(event.t);
-      this.#batcher.add(event);
-    });
-    const states = session.onState((state) => this.#stateChanged(session, state));
-    this.#live = { session, settings, listeners: [events, states] };
-  }
-
-  #stateChanged(session: SandboxSession, state: SessionState): void {
-    if (state.kind === 'gone' && this.#live?.session === session) {
-      this.#live = undefined;
-      this.#previous = session;
-      // a cell that ran shows it; without one the user would only wonder why names are gone
-      if (this.executions.all().length === 0) { this.#warn(state.failure); }
+  /** Shows what the cells of an earlier window have done meanwhile, and goes on with those that run. */
+  #restore(session: SandboxSession, events: readonly SandboxEvent[], seq: number): void {
+    this.#clock.seen(session.clock.t, session.clock.at);
+    const { runs, strays, homeless } = restore(events, session.cells, this.notebook, this.#outputs, seq);
+    this.#strays = strays.map(({ msgId }) => msgId);
+    for (const stray of strays) { void stray.reply.then(() => { this.#strays = this.#strays.filter((msgId) => msgId !== stray.msgId); }); }
+    for (const restored of runs) {
+      try {
+        this.#restoreRun(session, restored);
+      } catch (error) { // the cell was removed or given to another kernel meanwhile
+        this.log.warn(`a cell cannot be shown as it is: ${String(error)}`);
+      }
     }
-    if (state.kind === 'unreachable') { this.#warn(state.failure); }
-    this.changed();
+    if (homeless > 0) {
+      void vscode.window.showInformationMessage(vscode.l10n.t('{0}: cells that ran meanwhile are no longer in the notebook, so their output is not shown.', fileName(this.notebook)));
+    }
+    this.log.info(`attached again: ${runs.length} cells known, ${session.cells.length} open`);
   }
 
-  /** Settings that only a new sandbox can have; none while one is invalid, which the next cell says. */
-  #pending(): SettingName[] {
-    if (this.#live === undefined) { return []; }
-    try {
-      return needNewSandbox(this.#live.settings, readSettings(this.notebook.uri, silentLog));
-    } catch {
-      return [];
+  #restoreRun(session: SandboxSession, { msgId, cell, document, open, prompt, isNew, end }: RestoredRun): void {
+    if (open === undefined) {
+      const { order, success = false, t } = document;
+      const times = isNew && end !== undefined && document.started
+        ? { order, success, start: this.#clock.toLocal(t ?? end.t, 0), end: this.#clock.toLocal(end.t, 0) } : undefined;
+      this.#writer.restoreEnded(msgId, cell, document, times);
+      if (end !== undefined) { this.marks.show(cell, end.reply); }
+      return;
     }
+    const run = this.executions.begin(cell);
+    if (run === undefined) { return; }
+    run.msgId = msgId;
+    this.#writer.restore(msgId, run, document);
+    this.#ending(session, run, msgId, open.reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
+    if (prompt !== undefined) { this.#ask(session, run, prompt); }
   }
 
   #warn(failure: SandboxError): void {
@@ -296,35 +286,33 @@ export class NotebookKernel {
   // ----------------------------------------------------------------------------------------------------------- events
 
   #handle(event: SandboxEvent): void {
-    if (event.msg_type === 'input_request') {
-      const run = this.executions.all().find(({ msgId }) => msgId === event.parent_header.msg_id);
-      const session = this.#live?.session;
-      if (run !== undefined && session !== undefined) {
-        this.#prompt(session, run, event).catch((error: unknown) => this.log.error(`a prompt was not answered: ${asSandboxError(error).message}`));
-      }
-      return;
-    }
     this.#writer.write(this.#outputs.fold(event));
+    if (event.msg_type !== 'input_request') { return; }
+    const run = this.executions.all().find(({ msgId }) => msgId === event.parent_header.msg_id);
+    const { session } = this;
+    if (run !== undefined && session !== undefined) { this.#ask(session, run, event); }
+  }
+
+  #ask(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): void {
+    this.#prompt(session, run, event).catch((error: unknown) => this.log.error(`a prompt was not answered: ${asSandboxError(error).message}`));
   }
 
   async #prompt(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): Promise<void> {
-    const { prompt, password, request } = event.content;
-    this.#echo(event, prompt);
+    const { password, request } = event.content;
+    const cell = event.parent_header.msg_id;
     const answer = await askUser(run, event.content);
     if (run.state === 'ended') { return; }
     if (answer === undefined) {
-      await session.interrupt(event.parent_header.msg_id);
+      await session.interrupt(cell);
       return;
     }
-    this.#echo(event, echoOf(answer, password));
-    await session.answer(request, answer);
-  }
-
-  /** Prompt and answer stay in the output, as in a terminal: a box at the top of the window is easily missed. */
-  #echo(event: EventOf<'input_request'>, text: string): void {
-    if (text !== '') { this.#batcher.add({ ...event, channel: 'iopub', msg_type: 'stream', content: { name: 'stdout', text } }); }
+    await session.answer(request, answer, { cell, echo: echoOf(answer, password) });
   }
 }
+
+const noticeFor = (msgId: string, content: Failure): SandboxEvent => ({
+  seq: 0, kernel: MAIN_KERNEL, gen: 0, t: 0, channel: 'iopub', msg_type: 'notice', parent_header: { msg_id: msgId }, content, metadata: {}, buffers: [],
+});
 
 function endAll(runs: readonly CellRun[]): void {
   for (const run of runs) { run.end(false); }

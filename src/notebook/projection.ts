@@ -73,3 +73,10 @@ function toNotice(failure: Failure, surroundings: Surroundings): vscode.Notebook
   const text = `${paragraph(describe(failure, surroundings))}\n`;
   return new vscode.NotebookCellOutput([toStreamItem('stderr', text)], { outputType: 'stream', sandboxedIPython: { notice: failure.code } });
 }
+
+/** Whether two lists of outputs would look the same: types and bytes of their items. */
+export const isSame = (some: readonly vscode.NotebookCellOutput[], others: readonly vscode.NotebookCellOutput[]): boolean =>
+  some.length === others.length && some.every(({ items }, at) => {
+    const its = others[at]?.items ?? [];
+    return items.length === its.length && items.every(({ mime, data }, i) => mime === its[i]?.mime && Buffer.from(data).equals(its[i].data));
+  });

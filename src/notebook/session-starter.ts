@@ -5,12 +5,15 @@ import type { Progress } from '../engine/progress';
 import type { Log } from '../log';
 import { stepText } from '../messages';
 import { SandboxError } from '../protocol/errors';
+import type { SandboxEvent } from '../protocol/messages';
 import { InteractiveSandboxSession } from '../session/session';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { SECTION } from './configuration';
 import type { EngineSource } from './engine-source';
 import { tellGone } from './library-offers';
+import type { PreviousSandbox } from './sandbox-binding';
+import type { SandboxRecord } from './sandbox-records';
 
 export interface Installation {
   /** Random id of this installation of the extension. */
@@ -22,13 +25,13 @@ export interface Installation {
   log: Log;
 }
 
-/** A sandbox lives this long without a window that is attached to it. */
-const LEASE_SECONDS = 10 * 60;
+/** Seconds that a sandbox lives whose window was killed, where it should have ended with it. */
+const LEAST_LEASE = 60;
 
 /** A sandbox for this notebook, ready to run cells, with the libraries of a previous one on the same image. Rejects with a SandboxError. */
 export async function startSession(
   installation: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal,
-  previous?: SandboxSession,
+  previous?: PreviousSandbox,
 ): Promise<SandboxSession> {
   const { owner, runnerFolder, engines, explain, log } = installation;
   const known = engines.isKnown;
@@ -58,13 +61,48 @@ export async function startSession(
     throw error;
   }
 
-  function start(engine: Engine, image: string, takenOver: SandboxSession | undefined): InteractiveSandboxSession {
+  function start(engine: Engine, image: string, takenOver: PreviousSandbox | undefined): InteractiveSandboxSession {
     return InteractiveSandboxSession.start(engine, {
-      image, owner, notebookHint: notebook.uri.toString(), settings, lease: LEASE_SECONDS, network: () => readNetwork(log), explain, log,
+      image, owner, notebookHint: notebook.uri.toString(), settings,
+      lease: Math.max(LEAST_LEASE, settings.keepAlive * 60), idle: settings.idleTimeout * 60, network: () => readNetwork(log), explain, log,
       ...(takenOver && { previous: takenOver }),
     }, signal);
   }
 }
+
+/** The sandbox of an earlier window; resolves when its whole log was collected. Rejects with a SandboxError, `SandboxGone` if it is not there. */
+export async function attachSession(
+  { owner, engines, explain, log }: Installation, record: SandboxRecord, collect: (event: SandboxEvent) => void, signal: AbortSignal, { takeOver }: { takeOver: boolean },
+): Promise<SandboxSession> {
+  try {
+    const engine = await engines.get();
+    const sandbox = (await engine.findSandboxes(owner)).find(({ sandboxId }) => sandboxId === record.sandboxId);
+    if (sandbox === undefined) { throw new SandboxError('SandboxGone', { reason: 'removed' }); }
+    const { boot, host, settings, installed, image } = record;
+    const session = InteractiveSandboxSession.attach(engine, {
+      sandbox: { ...sandbox, image }, boot, settings, installed, takeOver, ...(host !== '' && { host }), network: () => readNetwork(log), explain, log,
+    }, signal);
+    const collecting = session.onEvent(collect);
+    await session.started;
+    collecting.dispose();
+    return session;
+  } catch (error) {
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    throw error;
+  }
+}
+
+/** What a sandbox that is gone has left on the engine. */
+export const leftBehind = ({ engines, log }: Installation, { image, libraries, installed }: SandboxRecord): PreviousSandbox => ({
+  image, libraries, installed,
+  dispose: async () => {
+    try {
+      await (await engines.get()).removeLibraries(libraries);
+    } catch (error) {
+      log.warn(`libraries ${libraries} stay: ${String(error)}`);
+    }
+  },
+});
 
 /** Makes the image anew from what the registry and the package index have now. Sandboxes that run keep theirs. */
 export async function rebuildImage(installation: Installation, settings: SandboxSettings, signal: AbortSignal): Promise<void> {

@@ -42,6 +42,8 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
       return foldOutput(state, { output_type: 'execute_result', ...event.content });
     case 'error':
       return then(foldOutput(state, { output_type: 'error', ...event.content }), (now) => unchanged({ ...now, failed: true }));
+    case 'input_request': // prompt and answer stay in the output, as in a terminal: a box at the top of the window is easily missed
+      return event.content.prompt === '' ? unchanged(state) : foldStream(state, 'stdout', event.content.prompt);
     case 'notice':
       return foldOutput(state, { output_type: 'notice', failure: event.content });
     case 'clear_output':
@@ -90,7 +92,7 @@ function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): C
   return { output_type: 'error', ename: reply.ename, evalue: reply.evalue, traceback: reply.traceback };
 }
 
-function foldStream(state: CellOutputs, name: StreamName, text: string): Folded {
+export function foldStream(state: CellOutputs, name: StreamName, text: string): Folded {
   const { open } = state;
   if (open === undefined || open.name !== name || state.clearPending) {
     const stream = foldText(emptyStream, text).stream;

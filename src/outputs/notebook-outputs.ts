@@ -1,5 +1,6 @@
-import type { ExecuteReply, SandboxEvent } from '../protocol/messages';
-import { foldEvent, foldReply, forgetOutputs, newCellOutputs, type CellOutputs, type Folded } from './cell-outputs';
+import type { AnswerMetadata, ExecuteReply, SandboxEvent } from '../protocol/messages';
+import { foldEvent, foldReply, foldStream, forgetOutputs, newCellOutputs, type CellOutputs, type Folded } from './cell-outputs';
+import { answerOf } from './past';
 import type { CellOutput, RunEdit } from './types';
 import { modelOf, Widgets } from './widgets';
 
@@ -32,6 +33,8 @@ export class NotebookOutputs {
     const name = event.parent_header.msg_id;
     const changed = this.widgets.hear(event);
     if (changed !== null) { return changed.length === 0 ? [] : this.redraw(changed); }
+    const answer = answerOf(event);
+    if (answer !== undefined) { return this.echo(answer); }
     if (event.msg_type === 'update_display_data') { return this.update(event.content); }
     const run = this.runs.get(name);
     if (run === undefined) { return []; }
@@ -66,6 +69,11 @@ export class NotebookOutputs {
     for (const [name, run] of this.runs) {
       if (run.cell === cell) { this.release(name); }
     }
+  }
+
+  private echo({ cell: name, echo }: AnswerMetadata): RunEdit[] {
+    const run = this.runs.get(name);
+    return run === undefined || echo === '' ? [] : this.apply(name, run, foldStream(run.state, 'stdout', echo));
   }
 
   private apply(name: string, run: Run, folded: Folded): RunEdit[] {

@@ -17,6 +17,10 @@ export interface SandboxSettings extends InteractiveSettings {
   maxOutput: number;
   /** Whether the notebook's folder is copied into its sandbox. */
   files: 'copy' | 'none';
+  /** Minutes that it lives without a window; 0 = it ends with it. */
+  keepAlive: number;
+  /** Minutes that it lives without being used; 0 = for ever. */
+  idleTimeout: number;
 }
 export type SettingName = keyof SandboxSettings;
 /** As the configuration gives them; what is undefined has its default. */
@@ -58,6 +62,8 @@ const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
   logBudget: size(64 * MB, MB, 4 * GB),
   maxOutput: size(10 * MB, 64 * 2 ** 10, 200 * MB),
   files: { fallback: 'copy', allowed: '"copy" or "none"', parse: (raw) => raw === 'copy' || raw === 'none' ? raw : undefined },
+  keepAlive: numeric(30, 0, 10_080, { unit: ' (minutes; 0 = the sandbox ends with its window)' }),
+  idleTimeout: numeric(0, 0, 10_080, { unit: ' (minutes; 0 = never)' }),
   image: {
     fallback: 'python:3.13-slim', allowed: 'the reference of an image, such as python:3.13-slim',
     parse: (raw) => typeof raw === 'string' && isImageReference(raw.trim()) ? raw.trim() : undefined,
@@ -82,6 +88,7 @@ export function parseSettings(raw: RawSettings): SandboxSettings {
   return {
     timeout: parsed('timeout'), maxMemory: parsed('maxMemory'), historySize: parsed('historySize'), pollInterval: parsed('pollInterval'), image: parsed('image'),
     packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), files: parsed('files'), logBudget,
+    keepAlive: parsed('keepAlive'), idleTimeout: parsed('idleTimeout'),
     maxOutput: Math.min(parsed('maxOutput'), logBudget), // what the log cannot hold, no window could show again
   };
 }
@@ -94,11 +101,17 @@ export function parseSetting<Name extends SettingName>(name: Name, raw: unknown)
   throw new SandboxError('SettingInvalid', { setting: name, value: shown(raw), allowed }, { setting: name });
 }
 
-/** Which of two values of a setting confines more. `timeout` 0 is no limit at all. */
+/** 0 is no limit at all. */
+function leastLimit(a: number, b: number): number {
+  const least = Math.min(a || Infinity, b || Infinity);
+  return least === Infinity ? 0 : least;
+}
+
+/** Which of two values of a setting confines more. */
 const TIGHTER: {
   [Name in Exclude<SettingName, 'historySize' | 'image' | 'packages'>]: (a: SandboxSettings[Name], b: SandboxSettings[Name]) => SandboxSettings[Name]
 } = {
-  timeout: (a, b) => Math.min(a || Infinity, b || Infinity) === Infinity ? 0 : Math.min(a || Infinity, b || Infinity),
+  timeout: leastLimit, idleTimeout: leastLimit, keepAlive: Math.min,
   maxMemory: Math.min, logBudget: Math.min, maxOutput: Math.min, cpus: Math.min, pids: Math.min,
   pollInterval: Math.max, // a shorter one costs more CPU
   files: (a, b) => a === 'none' ? a : b,

@@ -72,7 +72,7 @@ describe('the specification of a sandbox', () => {
 
   it('tells the supervisor its limits on the command line', () => {
     assert.deepEqual(options.Cmd, [
-      `--memory-limit=${GIB}`, `--log-budget=${64 * MIB}`, `--max-output=${10 * MIB}`, '--history-size=1000', '--poll-interval=0.1', '--lease=1800',
+      `--memory-limit=${GIB}`, `--log-budget=${64 * MIB}`, `--max-output=${10 * MIB}`, '--history-size=1000', '--poll-interval=0.1', '--lease=1800', '--idle=0',
     ]);
   });
 });

@@ -53,7 +53,7 @@ describe('the manifest', () => {
   const SCOPES: Record<string, string> = {
     timeout: 'resource', historySize: 'resource', maxMemory: 'machine-overridable', pollInterval: 'machine-overridable', logBudget: 'machine-overridable', maxOutput: 'machine-overridable',
     image: 'machine', packages: 'machine', cpus: 'machine', pids: 'machine', proxy: 'machine', caBundle: 'machine',
-    files: 'machine-overridable',
+    files: 'machine-overridable', keepAlive: 'machine-overridable', idleTimeout: 'machine-overridable',
   };
   it('has settings whose scope keeps a workspace from widening its sandbox', () => {
     assert.deepEqual(Object.fromEntries(Object.entries(properties).map(([name, { scope }]) => [name.replace('sandboxedIPython.', ''), scope])), SCOPES);

@@ -105,6 +105,7 @@ export class FakeSandbox implements Engine {
     return Promise.resolve();
   }
   findSandboxes(): Promise<FoundSandbox[]> { return Promise.resolve([]); }
+  removeAll(): Promise<void> { return Promise.resolve(); }
   usedUids(): Promise<Set<number>> { return Promise.resolve(new Set()); }
   dispose(): void { /* nothing is open */ }
 

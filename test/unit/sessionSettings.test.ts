@@ -10,7 +10,7 @@ describe('settings', () => {
   it('have the defaults of the table', () => {
     assert.deepEqual(DEFAULT_SETTINGS, {
       timeout: 300, maxMemory: 1024 * MB, historySize: 1000, pollInterval: 0.1, image: 'python:3.13-slim', packages: [], cpus: 2, pids: 512,
-      logBudget: 64 * MB, maxOutput: 10 * MB, files: 'copy',
+      logBudget: 64 * MB, maxOutput: 10 * MB, files: 'copy', keepAlive: 30, idleTimeout: 0,
     });
     assert.deepEqual(parseSettings({ timeout: undefined }), DEFAULT_SETTINGS);
   });

@@ -29,6 +29,7 @@ export async function useTestBase(): Promise<void> {
   assert.ok(base, 'SANDBOXED_IPYTHON_TEST_BASE is not set: run the tests by `npm test -- extension`');
   await set('image', base);
   await set('packages', []);
+  await set('keepAlive', 0); // a closed notebook leaves nothing behind
 }
 
 export async function set(name: string, value: unknown, target = vscode.ConfigurationTarget.Global): Promise<void> {
@@ -68,8 +69,11 @@ export class OpenNotebook {
     return OpenNotebook.at(vscode.Uri.file(file));
   }
 
-  /** One that is there. */
-  static async at(uri: vscode.Uri): Promise<OpenNotebook> { return OpenNotebook.show(await vscode.workspace.openNotebookDocument(uri)); }
+  /** One that is there, opened as a user does: what the API opens, VS Code keeps for minutes after its editor was closed. */
+  static async at(uri: vscode.Uri): Promise<OpenNotebook> {
+    await vscode.commands.executeCommand('vscode.openWith', uri, 'jupyter-notebook');
+    return OpenNotebook.show(await until('the notebook is open', () => vscode.workspace.notebookDocuments.find((open) => open.uri.toString() === uri.toString())));
+  }
 
   private static async show(document: vscode.NotebookDocument): Promise<OpenNotebook> {
     const editor = await vscode.window.showNotebookDocument(document);

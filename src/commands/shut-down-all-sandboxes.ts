@@ -1,0 +1,25 @@
+import * as vscode from 'vscode';
+import type { SandboxController } from '../notebook/controller';
+import type { SandboxRecords } from '../notebook/sandbox-records';
+import type { Installation } from '../notebook/session-starter';
+
+/** Ends every sandbox of this installation, those of other windows too, and removes what was installed into them. */
+export const shutDownAllSandboxes = (controller: SandboxController, { engines, owner }: Installation, records: SandboxRecords) => ({
+  id: 'sandboxedIPython.shutDownAllSandboxes',
+  run: async (): Promise<void> => {
+    const engine = await engines.get();
+    const all = await engine.findSandboxes(owner);
+    const mine = new Set(controller.sandboxes.notebooks.map((notebook) => controller.sandboxes.get(notebook)?.session?.id));
+    const others = all.filter(({ sandboxId }) => !mine.has(sandboxId)).length;
+    if (others > 0) {
+      const end = vscode.l10n.t('Shut Down All');
+      const text = vscode.l10n.t('Shut down {0} sandboxes?', all.length);
+      const detail = vscode.l10n.t('{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.', others);
+      if (await vscode.window.showWarningMessage(text, { modal: true, detail }, end) !== end) { return; }
+    }
+    await controller.sandboxes.closeAll();
+    records.clear();
+    await engine.removeAll(owner);
+    void vscode.window.showInformationMessage(vscode.l10n.t('{0} sandboxes were shut down.', all.length));
+  },
+});

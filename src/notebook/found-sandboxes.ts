@@ -1,0 +1,57 @@
+import * as vscode from 'vscode';
+import type { Log } from '../log';
+import { fileName } from './cell-metadata';
+import { readSettings } from './configuration';
+import type { SandboxController } from './controller';
+import type { SandboxRecords } from './sandbox-records';
+import type { Installation } from './session-starter';
+
+const USED = 'used';
+
+/**
+ * Offers the sandbox that a notebook has in another workspace, which this window's state does not know of. Asks the engine
+ * only where this installation has had a sandbox before: who just looks at notebooks needs no engine.
+ */
+export class FoundSandboxes implements vscode.Disposable {
+  readonly #subscriptions: vscode.Disposable[];
+  readonly #asked = new Set<string>();
+
+  constructor(
+    private readonly controller: SandboxController, private readonly installation: Pick<Installation, 'engines' | 'owner'>,
+    private readonly records: SandboxRecords, private readonly memento: vscode.Memento, private readonly log: Log,
+  ) {
+    this.#subscriptions = [
+      controller.onDidSelect((notebook) => {
+        this.#look(notebook).catch((error: unknown) => log.debug(`no look for other sandboxes: ${String(error)}`));
+      }),
+      controller.onDidChangeStatus((notebook) => {
+        if (controller.sandboxes.get(notebook)?.session !== undefined && memento.get(USED) !== true) { void memento.update(USED, true); }
+      }),
+    ];
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+  }
+
+  async #look(notebook: vscode.NotebookDocument): Promise<void> {
+    const uri = notebook.uri.toString();
+    if (this.memento.get(USED) !== true || notebook.isUntitled || this.#asked.has(uri) || this.records.get(notebook.uri) !== undefined) { return; }
+    const found = (await (await this.installation.engines.get()).findSandboxes(this.installation.owner))
+      .filter(({ notebookHint }) => notebookHint === uri).sort((a, b) => b.created - a.created)[0];
+    const isFree = (): boolean => this.controller.isSelectedFor(notebook) && this.records.get(notebook.uri) === undefined
+      && this.controller.sandboxes.get(notebook)?.session === undefined;
+    if (found === undefined || !isFree()) { return; }
+    this.#asked.add(uri);
+    const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
+    const since = new Date(found.created).toLocaleString();
+    const text = vscode.l10n.t('{0}: a sandbox of this notebook runs since {1}, started in another window.', fileName(notebook), since);
+    if (await vscode.window.showInformationMessage(text, here, another) !== here || !isFree()) { return; }
+    const settings = readSettings(notebook.uri, this.log);
+    this.records.set(notebook.uri, {
+      sandboxId: found.sandboxId, image: found.image, libraries: found.libraries, boot: '', seq: 0, host: '', settings, installed: [],
+      keepAlive: settings.keepAlive, seen: Date.now(),
+    });
+    await this.controller.sandboxes.of(notebook).reattach({ takeOver: true });
+  }
+}

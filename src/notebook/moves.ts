@@ -1,0 +1,57 @@
+import * as vscode from 'vscode';
+import type { SandboxController } from './controller';
+import type { SandboxRecords } from './sandbox-records';
+
+/** Milliseconds from the end of an untitled notebook to the file that it was saved as, or the other way round. */
+const SAVING = 10_000;
+
+/**
+ * Keeps a notebook's sandbox when the notebook gets another name. VS Code closes one document and opens another: for a rename
+ * it says so, for an untitled notebook that is saved the cells have to tell.
+ */
+export class NotebookMoves implements vscode.Disposable {
+  readonly #subscriptions: vscode.Disposable[];
+  readonly #opened = new Map<vscode.NotebookDocument, number>();
+  #closed: { uri: vscode.Uri; cells: string; at: number } | undefined;
+
+  constructor(private readonly controller: SandboxController, private readonly records: SandboxRecords) {
+    this.#subscriptions = [
+      vscode.workspace.onDidRenameFiles(({ files }) => {
+        for (const { oldUri, newUri } of files) { this.#move(oldUri, newUri); }
+      }),
+      vscode.workspace.onDidOpenNotebookDocument((notebook) => this.#opening(notebook)),
+      vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#closing(notebook)),
+    ];
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+  }
+
+  #opening(notebook: vscode.NotebookDocument): void {
+    if (notebook.isUntitled) { return; }
+    this.#opened.set(notebook, Date.now());
+    const closed = this.#closed;
+    if (closed !== undefined && Date.now() - closed.at < SAVING && closed.cells === cellsOf(notebook)) {
+      this.#closed = undefined;
+      this.#move(closed.uri, notebook.uri);
+    }
+  }
+
+  #closing(notebook: vscode.NotebookDocument): void {
+    this.#opened.delete(notebook);
+    if (!notebook.isUntitled || this.records.get(notebook.uri) === undefined) { return; }
+    const cells = cellsOf(notebook);
+    const saved = [...this.#opened].find(([open, at]) => Date.now() - at < SAVING && this.records.get(open.uri) === undefined && cellsOf(open) === cells)?.[0];
+    if (saved === undefined) { this.#closed = { uri: notebook.uri, cells, at: Date.now() }; } else { this.#move(notebook.uri, saved.uri); }
+  }
+
+  #move(from: vscode.Uri, to: vscode.Uri): void {
+    this.records.move(from, to);
+    for (const notebook of vscode.workspace.notebookDocuments) {
+      if (notebook.uri.path.startsWith(to.path)) { this.controller.reattach(notebook); }
+    }
+  }
+}
+
+const cellsOf = (notebook: vscode.NotebookDocument): string => JSON.stringify(notebook.getCells().map((cell) => cell.document.getText()));

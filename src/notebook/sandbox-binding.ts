@@ -1,0 +1,282 @@
+import * as vscode from 'vscode';
+import { silentLog, type Log } from '../log';
+import { SandboxError } from '../protocol/errors';
+import type { Failure, SandboxEvent } from '../protocol/messages';
+import { asSandboxError } from '../session/failures';
+import type { SandboxSettings, SettingName } from '../session/settings';
+import type { SandboxSession, SessionState } from '../session/types';
+import { fileName } from './cell-metadata';
+import { needNewSandbox, readSettings } from './configuration';
+import { PlaceRecorder } from './place-recorder';
+import type { SandboxRecord, SandboxRecords } from './sandbox-records';
+
+/** A sandbox that has ended and kept its libraries. */
+export type PreviousSandbox = Pick<SandboxSession, 'image' | 'libraries' | 'installed' | 'dispose'>;
+
+/** Where a notebook's sessions come from. Both reject with a SandboxError. */
+export interface SessionSource {
+  /** Libraries of `previous` are the new one's if its image is the same, else they are removed. */
+  start(notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal, previous: PreviousSandbox | undefined): Promise<SandboxSession>;
+  /** On a sandbox that a window has left. `collect` gets its whole log before this resolves. */
+  attach(record: SandboxRecord, collect: (event: SandboxEvent) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
+  /** What is left when {@link attach} found no sandbox. */
+  left(record: SandboxRecord): PreviousSandbox;
+}
+
+/** What a user can see of a notebook's sandbox. */
+export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: readonly SettingName[] };
+
+export interface BindingSink {
+  /** A session attached to a sandbox that ran: its whole log, of which the document surely shows what came up to `seq`. */
+  restored(session: SandboxSession, events: readonly SandboxEvent[], seq: number): void;
+  event(event: SandboxEvent): void;
+  /** The sandbox has ended. True: a cell that ran says it. */
+  gone(): boolean;
+  /** Trouble that no cell can say. */
+  warn(failure: SandboxError): void;
+  /** {@link SandboxBinding.status} may be different. */
+  changed(): void;
+}
+
+interface Live { session: SandboxSession; settings: SandboxSettings; listeners: { dispose(): void }[]; recorder: PlaceRecorder | undefined }
+/** Undefined: the sandbox that was meant is gone. */
+interface Starting { session: Promise<SandboxSession | undefined>; abort: AbortController }
+
+/** Which sandbox a notebook has, over the life of the window and beyond it. */
+export class SandboxBinding {
+  #live: Live | undefined;
+  #starting: Starting | undefined;
+  /** Has ended, and its libraries wait for the next one. */
+  #previous: PreviousSandbox | undefined;
+  #lost: Failure | undefined;
+
+  constructor(
+    private readonly notebook: vscode.NotebookDocument, private readonly source: SessionSource, private readonly records: SandboxRecords,
+    private readonly sink: BindingSink, private readonly log: Log,
+  ) {}
+
+  get status(): SandboxStatus {
+    if (this.#live !== undefined) {
+      const { session, settings } = this.#live;
+      return { kind: session.state.kind === 'unreachable' ? 'unreachable' : 'ready', settings, pending: this.#pending() };
+    }
+    return { kind: this.#starting === undefined ? 'none' : 'starting' };
+  }
+
+  /** Undefined while there is none. */
+  get session(): SandboxSession | undefined { return this.#live?.session; }
+  /** Those that the sandbox has. */
+  get settings(): SandboxSettings | undefined { return this.#live?.settings; }
+  get installed(): readonly string[] { return (this.#live?.session ?? this.#previous)?.installed ?? []; }
+
+  /** Told once: what became of the sandbox before, if no cell could say it. */
+  takeLost(): Failure | undefined {
+    const lost = this.#lost;
+    this.#lost = undefined;
+    return lost;
+  }
+
+  /** The notebook's session: the one there is, one on the sandbox of an earlier window, or a new one. Rejects with a SandboxError. */
+  async open(settings: SandboxSettings): Promise<SandboxSession> {
+    for (;;) {
+      if (this.#live !== undefined) { return this.#live.session; }
+      const starting = this.#starting ?? this.#begin((signal) => this.#record === undefined ? this.#startNew(settings, signal) : this.#attachRecorded(signal, { takeOver: false }));
+      try {
+        const session = await starting.session;
+        if (session !== undefined) { return session; }
+      } catch (error) {
+        if (asSandboxError(error).code === 'InUse') { this.#inUse(); }
+        throw error;
+      }
+    }
+  }
+
+  /** Finds the sandbox of an earlier window again, if there was one. Never rejects: a cell that runs says what is wrong. */
+  async reattach(how = { takeOver: false }): Promise<void> {
+    if (this.#live !== undefined || this.#starting !== undefined || this.#record === undefined) { return; }
+    try {
+      await this.#begin((signal) => this.#attachRecorded(signal, how)).session;
+    } catch (error) {
+      const failure = asSandboxError(error);
+      this.log.warn(`not attached again: ${failure.message}`);
+      if (failure.code === 'InUse') { this.#inUse(); }
+    }
+  }
+
+  /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
+  async takeSettings(): Promise<void> {
+    const live = this.#live;
+    if (live !== undefined && this.#pending().includes('maxMemory')) {
+      const { maxMemory } = readSettings(this.notebook.uri, this.log);
+      if (await live.session.setMemory(maxMemory)) { live.settings = { ...live.settings, maxMemory }; }
+    }
+    this.sink.changed();
+  }
+
+  /** What is being started is not wanted any more. */
+  cancel(): void { this.#starting?.abort.abort(); }
+
+  /** Ends the sandbox. The next one has its libraries if they are kept. */
+  async close({ keepLibraries }: { keepLibraries: boolean }): Promise<void> {
+    const live = this.#unbind();
+    const previous = this.#previous;
+    this.#previous = keepLibraries ? live?.session ?? previous : undefined;
+    this.records.set(this.notebook.uri, undefined);
+    this.sink.changed();
+    await live?.session.dispose({ keepLibraries });
+    if (!keepLibraries) { await previous?.dispose(); }
+    stopListening(live);
+  }
+
+  /** Leaves the sandbox as it is, for a later window to find. False: settings say that it ends with this one. */
+  async leave(): Promise<boolean> {
+    if (this.#live !== undefined && this.#live.recorder === undefined) { return false; }
+    const live = this.#unbind();
+    live?.recorder?.again();
+    stopListening(live);
+    await live?.session.detach();
+    this.sink.changed();
+    return true;
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- to have
+
+  get #record(): SandboxRecord | undefined { return this.records.get(this.notebook.uri); }
+
+  /** One start at a time; one that was given up must not hold up the next. */
+  #begin(work: (signal: AbortSignal) => Promise<SandboxSession | undefined>): Starting {
+    const abort = new AbortController();
+    const starting: Starting = {
+      abort,
+      session: work(abort.signal).finally(() => {
+        if (this.#starting === starting) { this.#starting = undefined; }
+        this.sink.changed();
+      }),
+    };
+    abort.signal.addEventListener('abort', () => { if (this.#starting === starting) { this.#starting = undefined; } }, { once: true });
+    this.#starting = starting;
+    this.sink.changed();
+    return starting;
+  }
+
+  async #startNew(settings: SandboxSettings, signal: AbortSignal): Promise<SandboxSession> {
+    const previous = this.#previous;
+    const session = await this.source.start(this.notebook, settings, signal, previous);
+    if (signal.aborted) { // it came too late: another may be starting by now
+      await session.dispose({ keepLibraries: session.libraries === previous?.libraries });
+      throw new SandboxError('Cancelled');
+    }
+    this.#previous = undefined;
+    this.#bind(session, settings, 0);
+    return session;
+  }
+
+  async #attachRecorded(signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession | undefined> {
+    const record = this.#record;
+    if (record === undefined) { return undefined; }
+    const events: SandboxEvent[] = [];
+    let session: SandboxSession;
+    try {
+      session = await this.source.attach(record, (event) => { events.push(event); }, signal, how);
+    } catch (error) {
+      const failure = asSandboxError(error);
+      if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') { throw error; }
+      this.#leftBehind(record, failure);
+      return undefined;
+    }
+    if (signal.aborted) {
+      await session.detach();
+      throw new SandboxError('Cancelled');
+    }
+    this.sink.restored(session, events, record.seq);
+    this.#bind(session, record.settings, record.seq);
+    return session;
+  }
+
+  /** The sandbox of an earlier window is gone, or of no use to this one. */
+  #leftBehind(record: SandboxRecord, failure: SandboxError): void {
+    this.log.info(`the sandbox of an earlier window is gone: ${failure.message}`);
+    const { keepAlive: minutes, seen } = record;
+    const isLease = failure.params['reason'] === 'removed' && Date.now() - seen > minutes * 60_000;
+    this.#lost = { code: 'StateLost', params: isLease ? { reason: 'lease', minutes } : failure.params };
+    this.#previous = this.source.left(record);
+    this.records.set(this.notebook.uri, undefined);
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- to keep
+
+  #bind(session: SandboxSession, settings: SandboxSettings, seq: number): void {
+    const { boot } = session.place;
+    const record = (shown: number): SandboxRecord => ({
+      sandboxId: session.id, image: session.image, libraries: session.libraries, boot, seq: shown, host: session.host, settings: this.#live?.settings ?? settings,
+      installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
+    });
+    const isKept = settings.keepAlive > 0;
+    this.records.set(this.notebook.uri, isKept ? record(seq) : undefined);
+    const recorder = isKept ? new PlaceRecorder(seq, () => session.place.seq, (shown) => this.records.update(this.notebook.uri, record(shown))) : undefined;
+    const events = session.onEvent((event) => {
+      this.sink.event(event);
+      recorder?.heard();
+    });
+    const states = session.onState((state) => this.#stateChanged(session, state));
+    this.#live = { session, settings, listeners: [events, states], recorder };
+  }
+
+  #unbind(): Live | undefined {
+    const live = this.#live;
+    this.#live = undefined;
+    this.#starting?.abort.abort();
+    this.#starting = undefined;
+    live?.recorder?.stop();
+    return live;
+  }
+
+  #stateChanged(session: SandboxSession, state: SessionState): void {
+    if (state.kind === 'gone' && this.#live?.session === session) {
+      const { settings } = this.#live;
+      this.#live.recorder?.stop();
+      this.#live = undefined;
+      if (state.failure.code === 'InUse') {
+        this.sink.gone();
+        this.#inUse();
+      } else {
+        this.records.set(this.notebook.uri, undefined);
+        this.#previous = session;
+        if (!this.sink.gone()) { this.#mourn(state.failure, settings); }
+      }
+    }
+    if (state.kind === 'unreachable') { this.sink.warn(state.failure); }
+    this.sink.changed();
+  }
+
+  /** No cell ran: without a word the user would only wonder why names are gone. */
+  #mourn(failure: SandboxError, { idleTimeout: minutes }: SandboxSettings): void {
+    const isIdle = failure.params['reason'] === 'idle';
+    this.#lost = { code: 'StateLost', params: isIdle ? { reason: 'idle', minutes } : failure.params };
+    if (!isIdle) { this.sink.warn(failure); }
+  }
+
+  /** Another window has the sandbox: which one is to have it is the user's decision. */
+  #inUse(): void {
+    const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
+    const text = vscode.l10n.t('{0}: another window uses the sandbox of this notebook.', fileName(this.notebook));
+    vscode.window.showInformationMessage(text, here, another).then(async (chosen) => {
+      if (chosen === another) { this.records.set(this.notebook.uri, undefined); }
+      if (chosen === here) { await this.reattach({ takeOver: true }); }
+    }).then(undefined, (error: unknown) => this.log.error(String(error)));
+  }
+
+  /** Settings that only a new sandbox can have; none while one is invalid, which the next cell says. */
+  #pending(): SettingName[] {
+    if (this.#live === undefined) { return []; }
+    try {
+      return needNewSandbox(this.#live.settings, readSettings(this.notebook.uri, silentLog));
+    } catch {
+      return [];
+    }
+  }
+}
+
+function stopListening(live: Live | undefined): void {
+  for (const listener of live?.listeners ?? []) { listener.dispose(); }
+}
