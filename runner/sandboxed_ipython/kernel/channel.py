@@ -27,6 +27,8 @@ class Channel:
         self._series = 0
         self._joiner = packets.Joiner(1 << 30)
         self._waiting = array.array("i", [0])
+        #: :class:`Interrupts` while there are any: a signal ends a wait here.
+        self.interrupts = None
 
     def fileno(self):
         return self.socket.fileno()
@@ -69,7 +71,7 @@ class Channel:
     def receive(self, wait=False, seconds=None):
         """The next whole message, or None (nothing there, or only a piece; or ``seconds`` passed). Raises EOFError when the supervisor is gone."""
         while True:
-            if wait and not select.select([self.socket], [], [], seconds)[0]:
+            if wait and not self._wait(seconds):
                 return None
             try:
                 packet = self.socket.recv(packets.PACKET_BYTES, 0 if wait else socket.MSG_DONTWAIT)
@@ -82,6 +84,15 @@ class Channel:
                 message = self._joiner.add(message)
             if isinstance(message, dict):
                 return message
+
+    def _wait(self, seconds):
+        give_up = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = None if give_up is None else max(0.0, give_up - time.monotonic())
+            ready = select.select([self.socket, self.interrupts.woken], [], [], left)[0]
+            if self.socket in ready or not ready:
+                return bool(ready)
+            self.interrupts.drain()
 
     def _send(self, packet):
         self.socket.send(packet)

@@ -1,7 +1,12 @@
 """What SIGINT means in a kernel: it ends the foreground cell, be it synchronous or awaiting, and nothing else."""
 
 import asyncio
+import fcntl
+import os
 import signal
+
+#: Lower numbers belong to cells.
+_LOW_FDS = 99
 
 
 class Interrupts:
@@ -14,11 +19,29 @@ class Interrupts:
         self._in_code = False
         self.task = None  # the foreground cell's, if it is asynchronous
         self.pressed = False  # during this cell
+        self._woken, self._waking = map(_keep, os.pipe())
+        loop.add_reader(self._woken, self.drain)
+        self._install()
+
+    @property
+    def woken(self):
+        """A descriptor that is readable once a signal came: Python runs a handler only when it runs code, so a wait that a
+        signal just precedes must have something else to end it. Whoever waits for it calls :meth:`drain`."""
+        return self._woken
+
+    def drain(self):
+        try:
+            os.read(self._woken, 4096)
+        except BlockingIOError:
+            pass
+
+    def _install(self):
         signal.signal(signal.SIGINT, self._on_sigint)
+        signal.set_wakeup_fd(self._waking, warn_on_full_buffer=False)
 
     def begin(self):
         """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own."""
-        signal.signal(signal.SIGINT, self._on_sigint)
+        self._install()
         self.pressed = False
         self._begun = True
 
@@ -43,6 +66,13 @@ class Interrupts:
             raise KeyboardInterrupt
         # In the loop's own select: a plain cancel() would not wake it.
         self._loop.call_soon_threadsafe(self.task.cancel)
+
+
+def _keep(fd):
+    high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOW_FDS + 1)
+    os.close(fd)
+    os.set_blocking(high, False)
+    return high
 
 
 def _inside_callback(frame):

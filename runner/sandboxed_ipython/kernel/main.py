@@ -39,7 +39,7 @@ class Kernel:
         shells.prepare_environment(options)
         self.loop = _make_loop()
         asyncio.set_event_loop(self.loop)
-        self.interrupts = Interrupts(self.loop)
+        self.interrupts = self.channel.interrupts = Interrupts(self.loop)
         self.prompts = Prompts(self)
         self.installs = Installs(self)
         self.shell = shells.make(self, options.history_size)
