@@ -1,18 +1,19 @@
 import type { Browser } from 'playwright-core';
 import { newPage, openWorkbench } from './browser';
 import type { CodeServer } from './codeServer';
+import { removeSandboxesOf } from './leftovers';
 import { NotebookPage } from './notebookPage';
 
 /** A VS Code window on a folder of its own, in a browser profile of its own, as a user would have it. */
 export class Window {
-  private constructor(readonly workspace: string, readonly notebook: NotebookPage) {}
+  private constructor(readonly workspace: string, readonly url: string, readonly notebook: NotebookPage) {}
 
   /** Opens a copy of a folder and waits until the workbench can open notebooks. */
   static async open(server: CodeServer, browser: Browser, folder: string): Promise<Window> {
     const workspace = server.addWorkspace(folder);
-    const window = new Window(workspace, new NotebookPage(await newPage(browser)));
+    const window = new Window(workspace, server.url({ folder: workspace }), new NotebookPage(await newPage(browser)));
     try {
-      await openWorkbench(window.notebook.page, server.url({ folder: workspace }));
+      await openWorkbench(window.notebook.page, window.url);
     } catch (error) {
       await window.close();
       throw error;
@@ -22,6 +23,7 @@ export class Window {
 
   async close(): Promise<void> {
     await this.notebook.page.context().close();
+    await removeSandboxesOf(this.workspace);
   }
 }
 
