@@ -120,6 +120,7 @@ export class SandboxController implements vscode.Disposable {
   #changed({ notebook, cellChanges, contentChanges }: vscode.NotebookDocumentChangeEvent): void {
     const kernel = this.sandboxes.get(notebook);
     if (kernel === undefined) { return; }
+    kernel.documentChanged();
     for (const { cell, outputs } of cellChanges) {
       if (outputs?.length === 0) { kernel.cleared(cell); }
     }

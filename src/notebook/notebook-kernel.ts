@@ -161,6 +161,8 @@ export class NotebookKernel {
     endAll(before);
   }
 
+  documentChanged(): void { this.#sandbox.documentChanged(); }
+
   /** The user cleared the cell's outputs. */
   cleared(cell: vscode.NotebookCell): void {
     if (this.#writer.isClearing(cell)) { return; }

@@ -1,27 +1,28 @@
-/** Milliseconds between two records, and between an event and the word that the document has it: VS Code gathers edits, and backs up what is dirty. */
-const LAG = 2_000;
+/**
+ * Milliseconds without a change after which what the document shows is surely kept: VS Code backs up what is dirty a second
+ * or two after its *last* change, so never while output flows.
+ */
+const QUIET = 3_000;
 
-/** Says, now and then while events come, up to which the document surely shows them: never more than it does. */
+/** Says up to which event the document surely keeps what it shows, over a reload and a crash: never more than it does. */
 export class PlaceRecorder {
   #timer: NodeJS.Timeout | undefined;
   #surely: number;
 
-  /** @param seq what the document shows already */
-  constructor(seq: number, private readonly place: () => number, private readonly record: (seq: number) => void) {
+  /** @param seq what the document keeps already */
+  constructor(seq: number, private readonly place: () => number, private readonly record: (seq: number) => void, private readonly quiet = QUIET) {
     this.#surely = seq;
-    this.heard();
+    this.changed();
   }
 
-  /** An event was shown. */
-  heard(): void {
-    if (this.#timer !== undefined || this.place() === this.#surely) { return; }
-    const shown = this.place();
+  /** An event was shown, or the document has changed otherwise. */
+  changed(): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#surely = shown;
-      this.record(shown);
-      this.heard();
-    }, LAG);
+      if (this.#surely === this.place()) { return; }
+      this.#surely = this.place();
+      this.record(this.#surely);
+    }, this.quiet);
   }
 
   /** What else there is to remember has changed. */

@@ -113,6 +113,9 @@ export class SandboxBinding {
     this.sink.changed();
   }
 
+  /** The document has changed: VS Code keeps it later. */
+  documentChanged(): void { this.#live?.recorder?.changed(); }
+
   /** What is being started is not wanted any more. */
   cancel(): void { this.#starting?.abort.abort(); }
 
@@ -216,7 +219,7 @@ export class SandboxBinding {
     const recorder = isKept ? new PlaceRecorder(seq, () => session.place.seq, (shown) => this.records.update(this.notebook.uri, record(shown))) : undefined;
     const events = session.onEvent((event) => {
       this.sink.event(event);
-      recorder?.heard();
+      recorder?.changed();
     });
     const states = session.onState((state) => this.#stateChanged(session, state));
     this.#live = { session, settings, listeners: [events, states], recorder };

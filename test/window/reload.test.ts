@@ -31,6 +31,7 @@ describe('a window that goes and comes back in the middle of a cell', function (
     await notebook.reload();
     await notebook.waitForState(LOOP, 'executing', 60_000);
     await notebook.screenshot('reload-after');
+    assert.equal(await notebook.executionCount(0).innerText(), '[1]', 'the cell before it has its count');
     assert.equal((await ended()).replace(/\s+/g, ' ').trim(), ALL);
     await notebook.screenshot('reload-end');
   });

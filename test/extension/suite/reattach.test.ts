@@ -113,7 +113,7 @@ describe('a notebook that was closed and is opened again', () => {
   it('replaces a display that an earlier window showed', async () => {
     notebook = await open('from IPython.display import display\nh = display("before", display_id=True)', 'h.update("after")');
     await notebook.run(0);
-    await sleep(4_500); // the window surely knows by then that this is shown
+    await sleep(3_500); // by then it is surely kept, and not written anew
     await close();
     await reopen();
     await notebook.run(1);
