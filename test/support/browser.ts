@@ -28,6 +28,11 @@ export function launchBrowser(): Promise<Browser> {
 export async function newPage(browser: Browser, viewport = { width: 1400, height: 1000 }): Promise<Page> {
   const context = await browser.newContext({ viewport });
   await refuseOwnServiceWorker(context);
+  return pageIn(context);
+}
+
+/** Another page of a profile. */
+export async function pageIn(context: BrowserContext): Promise<Page> {
   const page = await context.newPage();
   page.setDefaultTimeout(ACTION_MS);
   return page;

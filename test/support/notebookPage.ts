@@ -15,8 +15,12 @@ export class NotebookPage {
 
   /** Opens a file of the workspace's root by a double click in the explorer. */
   async open(file: string): Promise<void> {
-    await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: file }).dblclick();
+    await this.explorerRow(file).dblclick();
     await this.editor.locator('.cell-list-container').waitFor();
+  }
+
+  explorerRow(name: string): Locator {
+    return this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
   }
 
   get editor(): Locator {

@@ -1,5 +1,5 @@
-import type { Browser } from 'playwright-core';
-import { newPage, openWorkbench } from './browser';
+import type { Browser, Page } from 'playwright-core';
+import { newPage, openWorkbench, pageIn } from './browser';
 import type { CodeServer } from './codeServer';
 import { removeSandboxesOf } from './leftovers';
 import { NotebookPage } from './notebookPage';
@@ -10,8 +10,14 @@ export class Window {
 
   /** Opens a copy of a folder and waits until the workbench can open notebooks. */
   static async open(server: CodeServer, browser: Browser, folder: string): Promise<Window> {
-    const workspace = server.addWorkspace(folder);
-    const window = new Window(workspace, server.url({ folder: workspace }), new NotebookPage(await newPage(browser)));
+    return Window.at(server, server.addWorkspace(folder), await newPage(browser));
+  }
+
+  /** Another window of the same user, on this very folder. */
+  async another(server: CodeServer, folder: string): Promise<Window> { return Window.at(server, folder, await pageIn(this.notebook.page.context())); }
+
+  private static async at(server: CodeServer, workspace: string, page: Page): Promise<Window> {
+    const window = new Window(workspace, server.url({ folder: workspace }), new NotebookPage(page));
     try {
       await openWorkbench(window.notebook.page, window.url);
     } catch (error) {

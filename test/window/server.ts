@@ -19,6 +19,12 @@ export async function openWindow(folder: string): Promise<Window> {
   return Window.open(server, browser, folder);
 }
 
+/** Another window of the same user, on this very folder. */
+export async function openBeside(window: Window, folder: string): Promise<Window> {
+  const { server } = await (parts ??= start());
+  return window.another(server, folder);
+}
+
 after(async () => {
   const started = await parts?.catch(() => undefined);
   await Promise.all([started?.browser.close(), started?.server.stop()]);

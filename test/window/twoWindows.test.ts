@@ -1,0 +1,35 @@
+import path from 'node:path';
+import { pictureOfFailure, type Window } from '../support/window';
+import { openBeside, openWindow } from './server';
+
+const FOLDER = path.resolve(__dirname, '../../../test/window/reload-workspace');
+
+describe('a notebook in two windows', function () {
+  this.timeout(300_000);
+  let first: Window;
+  let second: Window | undefined;
+
+  before(async () => { first = await openWindow(FOLDER); });
+  afterEach(function () { return pictureOfFailure(this.currentTest, second ?? first); });
+  after(async () => { await first.close(); });
+
+  it('is offered to the second, which takes it over with its running cell; the first is told and can take it back', async () => {
+    await first.notebook.open('loop.ipynb');
+    await first.notebook.pickKernel('Sandboxed IPython');
+    await first.notebook.runAll();
+    await first.notebook.waitForOutput(/\b5 6\b/, 240_000);
+    // a workspace of its own, so that this window's state knows nothing of the first
+    second = await openBeside(first, path.dirname(first.workspace));
+    await second.notebook.explorerRow(path.basename(first.workspace)).click();
+    await second.notebook.open('loop.ipynb');
+    await second.notebook.pickKernel('Sandboxed IPython');
+    await second.notebook.screenshot('two-windows-offer');
+    await second.notebook.answerNotification('started in another window', 'Use Here');
+    await second.notebook.waitForOutput(/^0 1 2 3[^]*end 42/, 60_000);
+    await first.notebook.notification('another window uses the sandbox').waitFor();
+    await first.notebook.screenshot('two-windows-told');
+    await first.notebook.answerNotification('another window uses the sandbox', 'Use Here');
+    await first.notebook.waitForOutput(/^0 1 2 3[^]*end 42/, 60_000);
+    await second.notebook.notification('another window uses the sandbox').waitFor();
+  });
+});
