@@ -39,7 +39,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const { version } = context.extension.packageJSON as { version: string };
   context.subscriptions.push(
     channel, controller, new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
-    new NotebookMoves(controller, records), new FoundSandboxes(controller, installation, records, context.globalState, log),
+    new NotebookMoves(controller, records, context.extension.id, log), new FoundSandboxes(controller, installation, records, context.globalState, log),
     registerCommands(controller, { channel, installation, records, surroundings, version }),
   );
   // sandboxes are left, or go, before the engine's connection that removes them

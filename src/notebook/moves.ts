@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import type { SandboxController } from './controller';
+import type { Log } from '../log';
+import { CONTROLLER_ID, type SandboxController } from './controller';
 import type { SandboxRecords } from './sandbox-records';
 
 /** Milliseconds from the end of an untitled notebook to the file that it was saved as, or the other way round. */
@@ -14,7 +16,9 @@ export class NotebookMoves implements vscode.Disposable {
   readonly #opened = new Map<vscode.NotebookDocument, number>();
   #closed: { uri: vscode.Uri; cells: string; at: number } | undefined;
 
-  constructor(private readonly controller: SandboxController, private readonly records: SandboxRecords) {
+  constructor(
+    private readonly controller: SandboxController, private readonly records: SandboxRecords, private readonly extension: string, private readonly log: Log,
+  ) {
     this.#subscriptions = [
       vscode.workspace.onDidRenameFiles(({ files }) => {
         for (const { oldUri, newUri } of files) { this.#move(oldUri, newUri); }
@@ -34,7 +38,7 @@ export class NotebookMoves implements vscode.Disposable {
     const closed = this.#closed;
     if (closed !== undefined && Date.now() - closed.at < SAVING && closed.cells === cellsOf(notebook)) {
       this.#closed = undefined;
-      this.#move(closed.uri, notebook.uri);
+      this.#saved(closed.uri, notebook);
     }
   }
 
@@ -43,7 +47,22 @@ export class NotebookMoves implements vscode.Disposable {
     if (!notebook.isUntitled || this.records.get(notebook.uri) === undefined) { return; }
     const cells = cellsOf(notebook);
     const saved = [...this.#opened].find(([open, at]) => Date.now() - at < SAVING && this.records.get(open.uri) === undefined && cellsOf(open) === cells)?.[0];
-    if (saved === undefined) { this.#closed = { uri: notebook.uri, cells, at: Date.now() }; } else { this.#move(notebook.uri, saved.uri); }
+    if (saved === undefined) { this.#closed = { uri: notebook.uri, cells, at: Date.now() }; } else { this.#saved(notebook.uri, saved); }
+  }
+
+  /** Not every VS Code gives the file the kernel that the untitled notebook had. */
+  #saved(untitled: vscode.Uri, notebook: vscode.NotebookDocument): void {
+    this.#move(untitled, notebook.uri);
+    this.#select(notebook).catch((error: unknown) => this.log.warn(`the kernel of a notebook that was saved is not selected: ${String(error)}`));
+  }
+
+  async #select(notebook: vscode.NotebookDocument): Promise<void> {
+    for (const end = Date.now() + SAVING; Date.now() < end && !this.controller.isSelectedFor(notebook); await sleep(SAVING / 100)) {
+      const notebookEditor = vscode.window.visibleNotebookEditors.find((editor) => editor.notebook === notebook);
+      if (notebookEditor === undefined) { continue; }
+      await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor, id: CONTROLLER_ID, extension: this.extension });
+      return;
+    }
   }
 
   #move(from: vscode.Uri, to: vscode.Uri): void {

@@ -75,6 +75,12 @@ export class NotebookPage {
     return this.editor.locator(`.monaco-list-row[data-index="${index}"]`).filter({ has: this.page.locator('.cell-inner-container') });
   }
 
+  /** Writes code at the end of a cell. */
+  async type(index: number, code: string): Promise<void> {
+    await this.cell(index).locator('.monaco-editor').first().click();
+    await this.page.keyboard.insertText(code);
+  }
+
   async runCell(index: number): Promise<void> {
     await this.cell(index).hover();
     await this.cell(index).getByRole('button', { name: /^Execute Cell(?! and)/ }).first().click();
