@@ -107,7 +107,9 @@ export class NotebookKernel {
     }
     for (const run of unsent) { run.end(false); }
     const { session } = this;
-    if (session !== undefined) { await Promise.all(sent.reverse().map((msgId) => session.interrupt(msgId))); }
+    if (session === undefined) { return; }
+    if (runs.length === 0 && sent.length === 0) { await session.interruptCallback(); } // else a cell that waits for it is what is pressed for
+    await Promise.all(sent.reverse().map((msgId) => session.interrupt(msgId)));
   }
 
   /** A fresh kernel; all cells end. A sandbox that does not answer, or has other settings now, is replaced. */

@@ -189,6 +189,8 @@ export class InteractiveSandboxSession implements SandboxSession {
     return this.#work.interrupt(msgId);
   }
 
+  interruptCallback(): Promise<void> { return this.#work.interruptCallback(); }
+
   async install(requirements: readonly string[], options?: InstallOptions): Promise<void> {
     await this.started;
     await this.#installs.install(requirements, options);

@@ -84,6 +84,8 @@ export interface SandboxSession {
   execute(code: string, options?: ExecuteOptions): CellExecution;
   /** One press: interrupts (third press kills) if `msgId` runs, aborts it if it is queued, else does nothing. Resolves when obeyed; rejects with a SandboxError at its deadline. */
   interrupt(msgId: string): Promise<void>;
+  /** The same for the callback of a comm's message, if one is going on. */
+  interruptCallback(): Promise<void>;
   /** A fresh kernel. Ends running and queued cells first (their replies settle as `aborted`). */
   reset(options: { files: 'keep' | 'clear'; historySize?: number }): Promise<void>;
   /**

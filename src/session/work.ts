@@ -36,6 +36,8 @@ export class Work {
   readonly #outbox: Outbox;
   /** Why nothing can be asked any more. */
   #over: { reply: ExecuteReply; failure: SandboxError } | undefined;
+  /** The comm's message that the kernel handles now; empty = none. */
+  #callback = '';
   #gapSeen = false;
   #askAgainIn = ASK_AGAIN;
   #asking: NodeJS.Timeout | undefined;
@@ -64,6 +66,11 @@ export class Work {
     const wasUnsent = this.#outbox.isUnsent(msgId);
     this.#abortUnsent(this.#cells.run(msgId), 'interrupt');
     if (!wasUnsent) await this.request('interrupt_request', { msg_id: msgId }, { operation: 'interrupt', deadline: this.timing.interrupt });
+  }
+
+  /** One press for what a comm's message has called; nothing if none is handled. */
+  async interruptCallback(): Promise<void> {
+    if (this.#callback !== '') await this.request('interrupt_request', { msg_id: this.#callback }, { operation: 'interrupt', deadline: this.timing.interrupt });
   }
 
   async reset(content: CommandContents['reset_request']): Promise<void> {
@@ -169,6 +176,8 @@ export class Work {
       case 'status':
         // The kernel is done with the cell: a reply that could not be read will not come.
         if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) this.#settleLater(msgId, LOST_REPLY);
+        if (event.content.execution_state === 'idle' && msgId === this.#callback) this.#callback = '';
+        if (event.content.execution_state === 'busy' && !this.#cells.isOpen(msgId)) this.#callback = msgId;
         this.#requests.answer(event); // of a comm's message whose `accepted` is no longer in the log
         return;
       case 'accepted':

@@ -145,6 +145,12 @@ def test_a_callback_that_kills_the_kernel_is_told_and_the_next_cell_has_a_fresh_
     assert sandbox.run("1").reply["execution_count"] == 1
 
 
+def test_exit_in_a_callback_ends_the_kernel_as_in_a_cell(sandbox):
+    comm_id = opened(sandbox, target="leave", code="def leave(comm, opened): comm.on_msg(lambda m: get_ipython().ask_exit())\nget_ipython().kernel.comm_manager.register_target('leave', leave)")
+    assert "failure" not in sandbox.handled(sandbox.comm("comm_msg", comm_id)).reply
+    assert sandbox.run("1").reply["execution_count"] == 1
+
+
 def test_a_reset_ends_what_waits_with_a_word(sandbox):
     comm_id = opened(sandbox)
     running = sandbox.send("while True: pass")

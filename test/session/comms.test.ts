@@ -95,6 +95,23 @@ get_ipython().kernel.comm_manager.register_target("t", target)`);
     assert.equal((await sandbox.run('order')).result, "['cell', 1, 2]");
   });
 
+  it('whose callback hangs are interrupted, and the kernel keeps its state', async () => {
+    await sandbox.run(`kept = 1
+def hang(comm, opened):
+    def on(message):
+        print("go")
+        while True: pass
+    comm.on_msg(on)
+get_ipython().kernel.comm_manager.register_target("hang", hang)`);
+    await sandbox.session.interruptCallback(); // nothing to interrupt
+    await send({ type: 'comm_open', commId: 'hangs', targetName: 'hang' });
+    const hanging = send({ type: 'comm_msg', commId: 'hangs', msgId: 'hanging' });
+    await sandbox.printed('hanging', 'go');
+    await sandbox.session.interruptCallback();
+    assert.match(stderr(await hanging), /KeyboardInterrupt/);
+    assert.equal((await sandbox.run('kept')).result, '1');
+  });
+
   it('of a kernel that is reset are told as aborted', async () => {
     await sandbox.run(ECHO);
     const cell = sandbox.session.execute('print("go")\nwhile True: pass');

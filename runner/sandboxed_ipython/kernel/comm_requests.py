@@ -36,7 +36,7 @@ class CommRequests:
         kernel.parent = before  # what threads show from now on belongs to the cell again
         self._context.run(current_cell.set, before["msg_id"])
         try:
-            kernel.channel.send("comm_done", {"status": "ok"}, msg_id)
+            kernel.channel.send("comm_done", {"status": "ok", "exiting": kernel.exiting}, msg_id)
         finally:
             kernel.running = ""
 
