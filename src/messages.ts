@@ -133,6 +133,8 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('Install fewer, or set sandboxedIPython.image to an image that has them.')];
     case 'InstallRefused':
       return installRefusal(params, t);
+    case 'CommRefused':
+      return commRefusal(params, t);
     case 'Cancelled':
       if (params.text('operation') === 'install') return [t('The installation was cancelled.'), t('Nothing was installed.')];
       return [t('The start of the sandbox was cancelled.'), t('Run the cell again to start it.')];
@@ -192,6 +194,15 @@ function whyGone(params: Params, t: Translate): string {
     case 'idle': return minutes > 0 ? t(' because it was not used for {0} minutes (setting sandboxedIPython.idleTimeout)', minutes) : t(' because it was not used (setting sandboxedIPython.idleTimeout)');
     case 'lease': return minutes > 0 ? t(' because no window had the notebook open for {0} minutes (setting sandboxedIPython.keepAlive)', minutes) : t(' because no window had the notebook open (setting sandboxedIPython.keepAlive)');
     default: return params.number('exitCode') > 0 ? t(' (exit code {0})', params.number('exitCode')) : '';
+  }
+}
+
+/** A widget's message that was not sent, see `src/session/comms.ts`. */
+function commRefusal(params: Params, t: Translate): Sentences {
+  switch (params.text('problem')) {
+    case 'tooLong': return [t('A widget\'s message was not sent: it is over {0}.', bytes(params.number('limit'))), t('Send less at once.')];
+    case 'tooMany': return [t('A widget\'s message was not sent: too many wait for the kernel.'), t('Wait for the running cell, or interrupt it.')];
+    default: return [t('A widget\'s message was not sent: it is not made as one.'), t('Run the cell that shows the widget again.')];
   }
 }
 

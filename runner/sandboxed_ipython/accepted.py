@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 
+from . import wire
+
 #: A host resends within seconds, not within this many commands.
 _REMEMBERED = 20_000
 
@@ -13,7 +15,7 @@ class Accepted:
 
     def __init__(self, kind):
         self.kind = kind
-        self.queued = kind == "execute_request"
+        self.queued = kind in wire.QUEUED
         self.reply = None
 
 

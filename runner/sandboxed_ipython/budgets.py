@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 #: Cells whose late output is still taken.
 _REMEMBERED_CELLS = 1000
-_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error", "comm_open", "comm_msg", "comm_close"))
+_OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error"))
 #: Bytes by which an error may go over a cell's budget, so that a cell which printed too much still says how it failed.
 _ERROR_ROOM = 1024 * 1024
 #: Prompts, clearings and the like of one cell; no honest one comes near.
@@ -13,30 +13,45 @@ _MAX_SIGNALS = 100_000
 _VALUE_BYTES = 1000
 
 
+class _NoCell:
+    """Counts as a cell does."""
+
+    __slots__ = ("dropped", "signals", "written")
+
+    def __init__(self):
+        self.written = self.dropped = self.signals = 0
+
+
 class Budgets:
     """One cell over ``limit`` bytes loses its own further output, counted; what is no output is bounded by number.
 
     ``on_late_drop(msg_id, bytes)`` is called the first time that an ended cell loses output: it has had its reply.
+    What a comm's callbacks show counts for the cell that opened the comm, else for all comms of the kernel together.
     """
 
     def __init__(self, limit, on_late_drop):
         self.limit = limit
         self._on_late_drop = on_late_drop
         self._cells = OrderedDict()
+        self._callbacks = OrderedDict()  # msg_id of a comm's message → what counts its output
+        self._no_cell = _NoCell()
 
     def open(self, cell):
-        self._cells[cell.msg_id] = cell
-        if len(self._cells) > _REMEMBERED_CELLS:
-            self._cells.popitem(last=False)
+        _remember(self._cells, cell.msg_id, cell)
+
+    def open_comm(self, msg_id, owner):
+        """A comm's message is about to be handled; ``owner`` is the ``msg_id`` of the comm's cell."""
+        _remember(self._callbacks, msg_id, self._cells.get(owner, self._no_cell))
 
     def cleared(self, msg_id):
         """Its output was cleared, so it begins anew: a plot that is redrawn for an hour is within its budget."""
-        if msg_id in self._cells:
-            self._cells[msg_id].written = 0
+        cell = self._counted(msg_id)
+        if cell is not None:
+            cell.written = 0
 
     def admits(self, kind, size, msg_id, running):
         """Whether an event of ``size`` bytes may be logged; counts it."""
-        cell = self._cells.get(msg_id)
+        cell = self._counted(msg_id)
         if cell is None:
             return False  # of a cell that ended long ago, or of none
         if kind not in _OUTPUT:
@@ -52,8 +67,18 @@ class Budgets:
 
     def lost(self, msg_id, size):
         """Admitted, and then there was no room for it."""
-        if msg_id in self._cells:
-            self._cells[msg_id].dropped += size
+        cell = self._counted(msg_id)
+        if cell is not None:
+            cell.dropped += size
+
+    def _counted(self, msg_id):
+        return self._cells.get(msg_id) or self._callbacks.get(msg_id)
+
+
+def _remember(cells, msg_id, cell):
+    cells[msg_id] = cell
+    if len(cells) > _REMEMBERED_CELLS:
+        cells.popitem(last=False)
 
 
 def size_of(kind, content):
@@ -64,23 +89,6 @@ def size_of(kind, content):
     if kind == "error":
         lines = content.get("traceback")
         return sum(len(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
-    if kind.startswith("comm_"):
-        return _weight(content.get("data"))
     data = content.get("data")
     return sum(len(value) if isinstance(value, str) else _VALUE_BYTES for value in data.values()) if isinstance(data, dict) else 0
 
-
-def _weight(value):
-    """Bytes that a value of JSON counts, about; what travels in pieces is counted exactly."""
-    size, left = 0, [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, str):
-            size += len(one)
-        elif isinstance(one, dict):
-            left.extend(one.values())
-            size += sum(len(key) for key in one)
-        elif isinstance(one, list):
-            left.extend(one)
-        size += 8
-    return size

@@ -21,6 +21,8 @@ class Cell:
         "written",
     )
 
+    is_comm = False
+
     def __init__(self, command, number):
         self.msg_id = command["header"]["msg_id"]
         self.content = command["content"]
@@ -45,3 +47,7 @@ class Cell:
         self.dropped = 0
         #: How many messages it sent that are no output.
         self.signals = 0
+
+    def message(self):
+        """What the kernel gets."""
+        return {"msg_type": "execute_request", "parent_header": {"msg_id": self.msg_id}, "content": self.content, "metadata": self.metadata}

@@ -9,6 +9,7 @@ import re
 from collections import deque
 
 from . import wire
+from .commlog import CommLog, Entry
 
 #: A segment is closed at this size, so that trimming has something to trim, ...
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -27,41 +28,54 @@ ESSENTIAL = frozenset(("accepted", "status", "execute_input", "execute_reply", "
 
 
 class Segment:
-    """A run of events in one file. ``length`` is what was written, whatever a cell has made of the file since."""
+    """A run of events in one file. ``length`` is what was written, whatever a cell has made of the file since.
 
-    __slots__ = ("fd", "first", "last", "length", "path")
+    ``first``..``last`` has no holes from segment to segment: what of it is not in the file was a comm's message.
+    """
 
-    def __init__(self, fd, path, first):
+    __slots__ = ("fd", "first", "last", "length", "path", "serial")
+
+    def __init__(self, fd, path, first, serial):
         self.fd = fd
         self.path = path
+        self.serial = serial
         self.first = first
         self.last = first - 1
         self.length = 0
 
 
 class Cursor:
-    """A place in the log: the next byte to read of a segment, and the seq after which to start."""
+    """A place in the log: the next byte to read of a segment, and the seq after which to start.
 
-    __slots__ = ("after", "offset", "segment")
+    ``comm`` is the last comm message that was read, ``told`` the last whose loss was; ``gap`` is ``(from, to)`` of what has
+    turned out to be gone; ``open``: a line was begun and is not yet read to its end.
+    """
+
+    __slots__ = ("after", "comm", "gap", "offset", "open", "segment", "told")
 
     def __init__(self, after):
         self.segment = None
         self.offset = 0
-        self.after = after
+        self.after = self.comm = self.told = after
+        self.gap = None
+        self.open = False
 
 
 class EventLog:
     """Appends events and reads them back.
 
-    ``make_room`` is called when the file system is full; it may delete what does not belong there.
+    ``note(kind, content, seq)`` makes the line of an unlogged event about the log itself. ``make_room`` is called when
+    the file system is full; it may delete what does not belong there.
     """
 
-    def __init__(self, folder, budget, make_room=lambda: None):
+    def __init__(self, folder, budget, note, make_room=lambda: None):
         self._folder = folder
         self._budget = budget
+        self._note = note
         self._make_room = make_room
         self._segments = []
         self._trimmed = deque(maxlen=_REMEMBERED_SEGMENTS)  # (last seq, bytes) of segments that are gone
+        self._comms = CommLog(budget)
         self._size = 0
         self._spilled = 0
         self._series = 0
@@ -79,21 +93,26 @@ class EventLog:
 
     def append(self, event):
         """Numbers and writes one event (without ``seq``), in pieces if it is long. Returns its seq, 0 if there was no room."""
-        line = wire.dumps(event)
-        if len(line) <= wire.CHUNK_BYTES:
-            return self._write(event["msg_type"], line)
-        self._series += 1
-        inner = {name: event[name] for name in ("channel", "msg_type", "parent_header", "content", "metadata", "buffers")}
-        text = wire.dumps(inner).decode("utf-8")
-        pieces = [text[at : at + wire.CHUNK_BYTES // 2] for at in range(0, len(text), wire.CHUNK_BYTES // 2)]
-        for index, piece in enumerate(pieces):
-            self.append_chunk(event, "s%d" % self._series, index, index == len(pieces) - 1, piece)
-        return self.last
+        lines = wire.lines(event, self._next_series())
+        for line in lines:
+            seq = self._write(event["msg_type"] if len(lines) == 1 else "chunk", line)
+        return seq if len(lines) == 1 else self.last
 
     def append_chunk(self, envelope, series, index, last, text):
         """One piece of a long message; ``envelope`` gives kernel, gen, t, channel and parent."""
-        chunk = dict(envelope, msg_type="chunk", content={"id": series, "i": index, "last": last, "data": text}, metadata={}, buffers=[])
-        return self._write("chunk", wire.dumps(chunk))
+        return self._write("chunk", wire.dumps(wire.chunk(envelope, series, index, last, text)))
+
+    def append_comm(self, event):
+        """A comm's message, or what is said of one that a host sent: numbered like any event, kept by other rules (``commlog.py``)."""
+        first, segment = self.last + 1, self._segments[-1]
+        lines = wire.lines(event, self._next_series())
+        self.last += len(lines)
+        data = b"".join(wire.numbered(first + index, line) for index, line in enumerate(lines))
+        self._comms.add(Entry(first, self.last, segment.serial, segment.length, data), event)
+
+    def _next_series(self):
+        self._series += 1
+        return "s%d" % self._series
 
     def new_segment(self):
         """Called at a cell's start, so that whole cells are trimmed."""
@@ -104,44 +123,76 @@ class EventLog:
     def read(self, cursor, size):
         """Up to about ``size`` bytes of whole or part lines after the cursor, which moves on.
 
-        Returns ``(data, gap)``: gap is ``(from, to, bytes)`` when what the cursor stood before is no longer there.
+        Where something is no longer there a ``gap`` stands in its place, or a ``comm_gap``.
         """
-        gap = None
+        parts = []
+        while size > 0:
+            part = self._next(cursor, size)
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _next(self, cursor, size):
         while True:
             if cursor.segment is None or cursor.segment.fd < 0:
-                wanted = cursor.after + 1 if cursor.segment is None else max(cursor.after + 1, cursor.segment.last + 1)
-                if cursor.segment is not None and cursor.offset < cursor.segment.length:
-                    gap = (cursor.after + 1, cursor.segment.last)
-                segment = next((one for one in self._segments if one.last >= wanted or one is self._segments[-1]), None)
-                if segment.first > wanted:
-                    gap = (gap[0] if gap else wanted, segment.first - 1)
-                cursor.segment, cursor.offset = segment, 0
-                cursor.after = max(cursor.after, segment.first - 1)
-                if wanted > segment.first:
-                    self._skip(cursor, wanted)
+                self._place(cursor)
+            lost = self._comms.lost(max(cursor.comm, cursor.told))
+            if lost is not None:
+                cursor.told = lost[0]
+                return self._line(cursor, self._note("comm_gap", {"messages": lost[1], "bytes": lost[2]}, 0))
+            entry = self._comms.after(cursor.comm)
+            if entry is not None and self._is_due(entry, cursor):
+                cursor.comm = entry.last
+                return self._line(cursor, entry.data)
+            if cursor.gap is not None:
+                (first, last), cursor.gap = cursor.gap, None
+                size = sum(length for end, length in self._trimmed if first <= end <= last)  # by whole segments
+                return self._line(cursor, self._note("gap", {"from": first, "to": last, "bytes": size}, last))
             segment = cursor.segment
-            if cursor.offset < segment.length:
-                data = os.pread(segment.fd, min(size, segment.length - cursor.offset), cursor.offset)
-                if not data:  # a cell has cut the file short: what was in it is gone
-                    gap = (cursor.after + 1, segment.last)
-                    cursor.offset = segment.length
-                cursor.offset += len(data)
-                if cursor.offset >= segment.length:
-                    cursor.after = segment.last
-                return data, self._lost(gap)
-            follower = self._follower(segment)
-            if follower is None:
-                return b"", self._lost(gap)
-            cursor.segment, cursor.offset = follower, 0
+            end = entry.offset if entry is not None and entry.serial == segment.serial else segment.length
+            if cursor.offset < end:
+                data = os.pread(segment.fd, min(size, end - cursor.offset), cursor.offset)
+                if data:
+                    cursor.offset += len(data)
+                    cursor.open = data[-1] != 0x0A
+                    return data
+                # a cell has cut the file short: what was in it is gone
+                cursor.gap, cursor.offset = (cursor.after + 1, segment.last), segment.length
+                continue
+            index = self._segments.index(segment) + 1
+            cursor.after = segment.last
+            if index == len(self._segments):
+                return b""
+            cursor.segment, cursor.offset = self._segments[index], 0
 
-    def _lost(self, gap):
-        """A gap with the bytes that went with it, by whole segments."""
-        return gap and (*gap, sum(length for last, length in self._trimmed if gap[0] <= last <= gap[1]))
+    @staticmethod
+    def _line(cursor, data):
+        """A whole line, after one that was begun and whose rest is gone."""
+        data, cursor.open = (b"\n" if cursor.open else b"") + data, False
+        return data
 
-    def _follower(self, segment):
-        index = self._segments.index(segment)
-        return self._segments[index + 1] if index + 1 < len(self._segments) else None
+    @staticmethod
+    def _is_due(entry, cursor):
+        """Whether all events before this comm message have been read, or are known to be gone."""
+        if cursor.gap is not None:
+            return entry.last < cursor.gap[1]  # numbers only grow
+        return (entry.serial, entry.offset) <= (cursor.segment.serial, cursor.offset)
 
+    def _place(self, cursor):
+        """Finds a segment for a cursor that has none, or whose own was trimmed."""
+        old = cursor.segment
+        wanted = cursor.after + 1 if old is None else max(cursor.after + 1, old.last + 1)
+        segment = next((one for one in self._segments if one.last >= wanted or one is self._segments[-1]), None)
+        if old is not None and cursor.offset < old.length:
+            cursor.gap = (cursor.gap[0] if cursor.gap else cursor.after + 1, old.last)
+        if segment.first > wanted:
+            cursor.gap = (cursor.gap[0] if cursor.gap else wanted, segment.first - 1)
+        cursor.segment, cursor.offset = segment, 0
+        cursor.after = max(cursor.after, segment.first - 1)
+        if wanted > segment.first:
+            self._skip(cursor, wanted)
     def _skip(self, cursor, wanted):
         """Moves the cursor to the first line of ``wanted`` or later. Each line says its own seq: a cell may have overwritten others."""
         segment = cursor.segment
@@ -167,7 +218,7 @@ class EventLog:
 
     def _write(self, msg_type, line):
         seq = self.last + 1
-        data = b'{"seq":%d,%s\n' % (seq, line[1:])
+        data = wire.numbered(seq, line)
         segment = self._segments[-1]
         if segment.length + len(data) > SEGMENT_BYTES and segment.length:
             segment = self._start_segment()
@@ -214,7 +265,8 @@ class EventLog:
         return self._add(fd, path)
 
     def _add(self, fd, path):
-        segment = Segment(fd, path, self.last + 1)
+        before = self._segments[-1] if self._segments else None
+        segment = Segment(fd, path, before.last + 1 if before else 1, before.serial + 1 if before else 0)
         self._segments.append(segment)
         return segment
 

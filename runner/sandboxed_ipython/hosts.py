@@ -6,6 +6,7 @@ import socket
 import struct
 
 from . import wire
+from .commandchunks import CommandChunks
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ class Host:
         self.cursor = None
         self.id = ""
         self.writer = False
+        #: Its long commands.
+        self.chunks = CommandChunks()
         self.closed = False
         os.set_blocking(stdin, False)
         os.set_blocking(stdout, False)
@@ -85,10 +88,7 @@ class Host:
             return True
         if self.cursor is None:
             return False
-        data, gap = self._hosts.log.read(self.cursor, _READ_BYTES)
-        if gap:
-            message = self._hosts.envelope("control", "gap", {"from": gap[0], "to": gap[1], "bytes": gap[2]}, seq=gap[1])
-            data = (b"\n" if self._line_open else b"") + wire.dumps(message) + b"\n" + data
+        data = self._hosts.log.read(self.cursor, _READ_BYTES)
         self._unsent = memoryview(data)
         return bool(data)
 

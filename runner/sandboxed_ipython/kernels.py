@@ -4,7 +4,7 @@ import logging
 import time
 from collections import deque
 
-from . import cgroup, packets, wire
+from . import cgroup, comms, packets, wire
 from .budgets import Budgets, size_of
 from .replies import aborted_reply, cause_of_death, checked_reply, error_reply
 
@@ -27,7 +27,7 @@ _MAX_OPEN_BYTES = 256 * 1024
 #: A host checks the count in a hello, and a wrong one would keep it out for ever.
 _MAX_COUNT = 2**53 - 1
 #: What the supervisor itself has to read, and so puts together when it comes in pieces; the rest is logged in pieces.
-_READ_HERE = frozenset(("execute_input", "execute_reply", "input_request", "install_request"))
+_READ_HERE = frozenset(("execute_input", "execute_reply", "input_request", "install_request")) | wire.COMM_KINDS
 _ANSWERS = frozenset(("complete_reply", "inspect_reply"))
 
 
@@ -44,6 +44,7 @@ class Kernel:
         self._queue = deque()
         self._running = None
         self._last_id = ""  # text of threads between cells belongs to the cell that ran last
+        self._comms = comms.KernelComms(supervisor.log, self._event)
         self._budgets = Budgets(supervisor.options.max_output, self._tell_dropped)
         self._process = None
         self._pieces = packets.Joiner(wire.MAX_COMMAND_BYTES)
@@ -78,12 +79,18 @@ class Kernel:
         """What has no reply yet, the running one first, as far as a hello may hold it: who comes later must find it in its notebook."""
         cells, size = [], 0
         for cell in ([self._running] if self._running else []) + list(self._queue):
+            if cell.is_comm:
+                continue
             entry = {"msg_id": cell.msg_id, "metadata": wire.short_metadata(cell.metadata)}
             size += len(wire.dumps(entry))
             if size > _MAX_OPEN_BYTES:
                 break
             cells.append(entry)
         return cells
+
+    def takes_comm(self, size):
+        """Whether a comm's message of ``size`` bytes may wait with what waits."""
+        return not self.is_full and size <= wire.MAX_COMM_BYTES and comms.have_room(self._queue, size)
 
     def knows(self, process):
         return process is self._process
@@ -96,20 +103,25 @@ class Kernel:
         """One press for the cell ``msg_id``; what it did, as ``interrupt_reply.step``."""
         cell = self._running
         if cell is not None and cell.msg_id == msg_id:
-            cell.presses += 1
-            self._abort_run(cell, "interrupt")
-            if cell.presses >= 3:
-                self._kill_for("interrupt")
-                return "kill"
-            self._signal(cell)
-            return "interrupt" if cell.presses == 1 else "interrupt-again"
+            return self._press(cell)
         queued = next((one for one in self._queue if one.msg_id == msg_id), None)
         if queued is None:
             return "stale"
         self._queue.remove(queued)
         self._abort(queued, "interrupt")
         self._abort_run(queued, "interrupt")
+        if cell is not None and cell.is_comm and not queued.is_comm:
+            self._press(cell)  # no cell that one could press for: it is what keeps this one waiting
         return "aborted"
+
+    def _press(self, cell):
+        cell.presses += 1
+        self._abort_run(cell, "interrupt")
+        if cell.presses >= 3:
+            self._kill_for("interrupt")
+            return "kill"
+        self._signal(cell)
+        return "interrupt" if cell.presses == 1 else "interrupt-again"
 
     def answer_prompt(self, kind, content):
         """Passes on what belongs to the prompt or the install that the cell waits for."""
@@ -173,8 +185,12 @@ class Kernel:
             return
         if kind == "ready":
             self._on_ready()
-        elif kind == "execute_reply":
+        elif kind in ("execute_reply", "comm_done"):
             self._on_reply(parent, content)
+        elif kind == "comm_begun":
+            self._begun(parent)
+        elif kind in wire.COMM_KINDS:
+            self._comms.heard(kind, parent, content, message)
         elif kind in _ANSWERS:
             self._on_answer(kind, parent, content)
         elif kind in _CHANNELS:
@@ -243,11 +259,14 @@ class Kernel:
         if self._running is not None or not self._queue or self._process is None or not self._process.ready:
             return
         cell = self._running = self._queue.popleft()
-        self._last_id = cell.msg_id
-        self._budgets.open(cell)
-        self._supervisor.log.new_segment()
-        self._set_state("busy", metadata=wire.short_metadata(cell.metadata))
-        self._process.send({"msg_type": "execute_request", "parent_header": {"msg_id": cell.msg_id}, "content": cell.content, "metadata": cell.metadata})
+        if cell.is_comm:
+            self.state = self._comms.begin(cell, self._budgets)
+        else:
+            self._last_id = cell.msg_id
+            self._budgets.open(cell)
+            self._supervisor.log.new_segment()
+            self._set_state("busy", metadata=wire.short_metadata(cell.metadata))
+        self._process.send(cell.message())
         if cell.content["timeout"] and not self._ticking:
             self._ticking = True
             self._ticked = time.monotonic()
@@ -270,7 +289,7 @@ class Kernel:
             self._log("iopub", "notice", {"code": "ChildKilled", "params": {"limit": cgroup.memory_limit(self._supervisor.options.memory_limit)}}, parent)
         leaving = reply.pop("exiting")
         self._end(cell, reply)
-        if reply["status"] == "error" and cell.content["stop_on_error"]:
+        if reply["status"] == "error" and cell.content.get("stop_on_error"):
             self._abort_run(cell, "interrupt" if cell.presses else "error")
         if leaving:
             self._replace("exit")
@@ -280,10 +299,17 @@ class Kernel:
     def _end(self, cell, reply):
         self._running = None
         self._finish(cell, reply)
-        if self._process is not None and not self._process.closed:
+        if self._process is None or self._process.closed:
+            return
+        if cell.is_comm:
+            self.state = "idle"
+        else:
             self._set_state("idle", parent=cell.msg_id)
 
     def _finish(self, cell, reply):
+        if cell.is_comm:
+            self._comms.end(cell, reply.get("failure"))
+            return
         if cell.dropped:
             self._tell_dropped(cell.msg_id, cell.dropped)
         event = self._log("shell", "execute_reply", reply, cell.msg_id)
@@ -332,6 +358,14 @@ class Kernel:
 
     # ------------------------------------------------------------------------------------------------ events
 
+    def _begun(self, parent):
+        """The kernel has begun what runs: from now on a SIGINT hits nothing else."""
+        cell = self._running
+        if cell is not None and cell.msg_id == parent and not cell.started:
+            cell.started = True
+            if cell.presses or cell.interrupted_at is not None:
+                self._signal(cell)
+
     def _note(self, kind, parent, content):
         """What the supervisor itself has to know of an event that the kernel claims."""
         cell = self._running
@@ -341,10 +375,7 @@ class Kernel:
             return
         if kind == "execute_input" and type(content.get("execution_count")) is int and 0 <= content["execution_count"] <= _MAX_COUNT:
             self.execution_count = content["execution_count"]
-            if not cell.started:
-                cell.started = True
-                if cell.presses or cell.interrupted_at is not None:
-                    self._signal(cell)
+            self._begun(parent)
         elif kind in ("input_request", "install_request") and isinstance(content.get("request"), str):
             cell.prompt = content["request"]
         elif kind == "clear_output":
@@ -360,6 +391,8 @@ class Kernel:
                 envelope = self._supervisor.envelope(_CHANNELS[kind], "chunk", {}, parent, kernel=self)
                 self._supervisor.log.append_chunk(envelope, "k%d-%s" % (self.gen, about["id"]), about["i"], bool(about.get("last")), piece.text)
             return
+        if kind in wire.COMM_KINDS and about["size"] > wire.MAX_COMM_BYTES:
+            return  # an honest kernel has refused to send it
         message = self._pieces.add(piece)
         if isinstance(message, dict):
             self.on_message(message)
@@ -376,12 +409,16 @@ class Kernel:
             content["failure"] = failure
         self._log("iopub", "status", content, self.running_id if parent is None else parent, metadata)
 
-    def _log(self, channel, kind, content, parent, metadata=None, buffers=None):
+    def _event(self, channel, kind, content, parent, metadata=None, buffers=None):
         event = self._supervisor.envelope(channel, kind, content, parent, kernel=self)
         if isinstance(metadata, dict):
             event["metadata"] = metadata
         if isinstance(buffers, list):
             event["buffers"] = buffers
+        return event
+
+    def _log(self, channel, kind, content, parent, metadata=None, buffers=None):
+        event = self._event(channel, kind, content, parent, metadata, buffers)
         if not self._supervisor.log.append(event):
             self._budgets.lost(parent, size_of(kind, content))  # a cell has filled the log's file system, and fills it again
         return event

@@ -70,24 +70,38 @@ def _parent(value):
     return isinstance(parent, dict) and isinstance(parent.setdefault("msg_id", ""), str) and len(parent["msg_id"]) <= 64
 
 
+#: Series that may be open at once: threads, and forked children, share the pair.
+_MAX_SERIES = 16
+
+
 class Joiner:
-    """Puts pieces together again; one series at a time per sender, bounded."""
+    """Puts pieces together again, bounded: the oldest open series make room, as one that never ends is of no use to anybody."""
 
     def __init__(self, limit):
         self._limit = limit
-        self._id = None
-        self._texts = []
+        self._open = {}  # id → texts, in order of their first piece
         self._size = 0
 
     def add(self, piece):
         """The whole message once its last piece is there, else None."""
-        if piece.about["id"] != self._id:
-            self._id, self._texts, self._size = piece.about["id"], [], 0
-        self._texts.append(piece.text)
-        self._size += len(piece.text)
-        if self._size > self._limit or not piece.about.get("last"):
-            if self._size > self._limit:
-                self._texts = []
+        name, index = piece.about["id"], piece.about["i"]
+        if index == 0:
+            self._close(name)
+            self._open[name] = []
+        texts = self._open.get(name)
+        if texts is None:
             return None
-        texts, self._id, self._texts = self._texts, None, []
+        if index != len(texts):
+            self._close(name)
+            return None
+        texts.append(piece.text)
+        self._size += len(piece.text)
+        while self._size > self._limit or len(self._open) > _MAX_SERIES:
+            self._close(next(iter(self._open)))
+        if not piece.about.get("last") or name not in self._open:
+            return None
+        self._close(name)
         return parse("".join(texts).encode("utf-8"))
+
+    def _close(self, name):
+        self._size -= sum(len(text) for text in self._open.pop(name, ()))

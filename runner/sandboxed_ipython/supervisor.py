@@ -10,9 +10,8 @@ import signal
 import sys
 import time
 
-from . import PROTOCOL_VERSION, __version__, cleanup, linux, options, wire
+from . import PROTOCOL_VERSION, __version__, cleanup, comms, linux, options, wire
 from .accepted import AcceptedCommands
-from .cell import Cell
 from .commandqueue import CommandQueue
 from .eventlog import Cursor, EventLog
 from .hosts import Hosts
@@ -50,7 +49,7 @@ class Supervisor:
         self._status = 0
         self._room_made = -_ROOM_PAUSE
         self.hosts = ()
-        self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._make_room)
+        self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._note, self._make_room)
         self.kernels = {"main": Kernel("main", self)}
         self.queue = CommandQueue(opts.queue, self.reactor, self._on_file, opts.poll_interval, not opts.no_inotify)
         self._lease = Lease(self.reactor, opts.lease, opts.idle, lambda: any(kernel.running_id for kernel in self.kernels.values()), self._end)
@@ -83,11 +82,19 @@ class Supervisor:
         }
         return dict(event, seq=seq) if unlogged or kind in _UNLOGGED else event
 
+    def _note(self, kind, content, seq):
+        return wire.dumps(self.envelope("control", kind, content, seq=seq)) + b"\n"
+
     # ------------------------------------------------------------------------------------------------ commands
 
     def _on_line(self, host, line):
         try:
             command = wire.parse_command(line)
+            if command["header"]["msg_type"] == "chunk":
+                line = host.chunks.add(command["content"], command["header"]["msg_id"])
+                if line is None:
+                    return
+                command = wire.parse_command(line)
         except wire.BadCommand as error:
             host.refuse(error.msg_id, error.reason)
             return
@@ -103,16 +110,18 @@ class Supervisor:
             kernel.ask(command, host)
         elif not host.writer:
             host.refuse(msg_id, "another host is the writer")
+        elif kind in wire.COMM_KINDS and not kernel.takes_comm(len(line)):
+            host.refuse(msg_id, "too many comm messages wait, or this one is too long")
         elif not self._accept(command, kernel):
             self._say_again(host, msg_id)
         else:
             self._lease.active()
-            if kind == "execute_request":
+            if kind in wire.QUEUED:
                 # Through the queue like any other command; if a cell has filled that, it runs all the same.
                 if not self.queue.put(line):
                     self._make_room()
                     if not self.queue.put(line):
-                        self._enqueue(command, kernel)
+                        self._enqueue(command, kernel, len(line))
             else:
                 self._obey(command, kernel)
 
@@ -140,7 +149,7 @@ class Supervisor:
             command = wire.parse_command(data, stem if wire.MESSAGE_ID.match(stem) else secrets.token_hex(8))
             kind = command["header"]["msg_type"]
             kernel = self.kernels.get(command["kernel"])
-            if kernel is None or kind not in ("execute_request", "interrupt_request", "reset_request"):
+            if kernel is None or kind not in _DROPPABLE:
                 raise wire.BadCommand("no such kernel" if kernel is None else "%s does not go through the queue" % kind, command["header"]["msg_id"])
         except wire.BadCommand as error:
             log.warning("a file of the queue is no command: %s", error.reason)
@@ -149,13 +158,13 @@ class Supervisor:
                 self.queue.result(self._next_number(), error.msg_id, wire.dumps(self.envelope("control", "refused", failure, error.msg_id)))
             return
         if not self.accepted.taken(command["header"]["msg_id"]):
-            if kernel.is_full:
-                log.warning("too many cells wait: a dropped command is refused")
+            if kernel.is_full or (kind in wire.COMM_KINDS and not kernel.takes_comm(len(data))):
+                log.warning("too much waits: a dropped command is refused")
                 return
             if not self._accept(command, kernel):
                 return
-        if kind == "execute_request":
-            self._enqueue(command, kernel)
+        if kind in wire.QUEUED:
+            self._enqueue(command, kernel, len(data))
         else:
             self._obey(command, kernel)
 
@@ -167,7 +176,11 @@ class Supervisor:
         event = self.envelope("control", "accepted", {"msg_type": kind}, msg_id, kernel=kernel)
         metadata = command["metadata"]
         event["metadata"] = wire.short_metadata(metadata)
-        self.log.append(event)
+        if kind in wire.COMM_KINDS:
+            event["content"]["comm_id"] = command["content"]["comm_id"]
+            self.log.append_comm(event)
+        else:
+            self.log.append(event)
         return True
 
     def _say_again(self, host, msg_id):
@@ -177,9 +190,9 @@ class Supervisor:
         if known.reply is not None:
             host.answer(dict(known.reply, seq=0))
 
-    def _enqueue(self, command, kernel):
+    def _enqueue(self, command, kernel, size):
         self.accepted.taken(command["header"]["msg_id"])
-        kernel.enqueue(Cell(command, self._next_number()))
+        kernel.enqueue(comms.make(command, self._next_number(), size))
 
     def _obey(self, command, kernel):
         kind, msg_id, content = command["header"]["msg_type"], command["header"]["msg_id"], command["content"]
@@ -313,7 +326,9 @@ class Supervisor:
         self.queue.remove_foreign_files(os.path.join(segments, name) for name in self.log.file_names())
 
 
-_UNLOGGED = frozenset(("hello", "pong", "gap", "refused", "complete_reply", "inspect_reply"))
+#: What a file of the queue may say.
+_DROPPABLE = wire.QUEUED | {"interrupt_request", "reset_request"}
+_UNLOGGED = frozenset(("hello", "pong", "gap", "comm_gap", "refused", "complete_reply", "inspect_reply"))
 
 
 def _log_to_stderr():

@@ -8,11 +8,24 @@ import re
 CHUNK_BYTES = 128 * 1024
 #: No honest line of a host or file of the queue is longer.
 MAX_COMMAND_BYTES = 64 * 1024 * 1024
+#: A comm's message, either way, as JSON.
+MAX_COMM_BYTES = 16 * 1024 * 1024
+#: Types of a comm's messages, either way.
+COMM_KINDS = frozenset(("comm_open", "comm_msg", "comm_close"))
+#: What runs in order, one at a time, and comes by the queue.
+QUEUED = COMM_KINDS | {"execute_request"}
+#: Names and ids that a cell makes up.
+_MAX_NAME = 256
+#: A host reads nothing that is nested deeper.
+_MAX_DEPTH = 200
+_MAX_BUFFERS = 10_000
 
 #: Of a command's metadata in the log.
 _MAX_METADATA_BYTES = 4096
 
 MESSAGE_ID = re.compile(r"[\w-]{1,64}\Z", re.ASCII)
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z", re.ASCII)
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)
 
@@ -34,6 +47,27 @@ def dumps(value):
 def short_metadata(metadata):
     """A command's own metadata as it goes into the log, or nothing of it if that is long."""
     return metadata if len(dumps(metadata)) <= _MAX_METADATA_BYTES else {}
+
+
+def lines(event, series):
+    """An event (without its ``seq``) as lines: one, or several ``chunk`` events of the series if it is long."""
+    line = dumps(event)
+    if len(line) <= CHUNK_BYTES:
+        return [line]
+    inner = {name: event[name] for name in ("channel", "msg_type", "parent_header", "content", "metadata", "buffers")}
+    text = dumps(inner).decode("utf-8")
+    starts = range(0, len(text), CHUNK_BYTES // 2)
+    return [dumps(chunk(event, series, index, at == starts[-1], text[at : at + CHUNK_BYTES // 2])) for index, at in enumerate(starts)]
+
+
+def chunk(envelope, series, index, last, text):
+    """One piece of a long message; ``envelope`` gives kernel, gen, t, channel and parent."""
+    return dict(envelope, msg_type="chunk", content={"id": series, "i": index, "last": last, "data": text}, metadata={}, buffers=[])
+
+
+def numbered(seq, line):
+    """A line of the log."""
+    return b'{"seq":%d,%s\n' % (seq, line[1:])
 
 
 def encode(encoder, value):
@@ -60,7 +94,22 @@ def _number_or_none(value):
     return value is None or _number(value)
 
 
+def _name(value):
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME
+
+
+def is_data(value):
+    """Whether it may be the data of a comm's message."""
+    return isinstance(value, dict) and _is_shallow(value, _MAX_DEPTH)
+
+
+def is_comm(value):
+    """Whether it may be the content of a comm's message."""
+    return _name(value.get("comm_id")) and is_data(value.get("data", {}))
+
+
 _TEXT, _FLAG = (lambda value: isinstance(value, str)), (lambda value: isinstance(value, bool))
+_COMM = {"comm_id": (_name, ...), "data": (is_data, {}), "timeout": (_number, 0)}
 
 #: type → (channel, {field of content: (check, default)}); a field without default (``...``) must be there.
 COMMANDS = {
@@ -75,6 +124,9 @@ COMMANDS = {
             "timeout": (_number, 0),
         },
     ),
+    "comm_open": ("shell", dict(_COMM, target_name=(_name, ...))),
+    "comm_msg": ("shell", _COMM),
+    "comm_close": ("shell", _COMM),
     "complete_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...)}),
     "inspect_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...), "detail_level": (_number, 0)}),
     "input_reply": ("stdin", {"value": (_TEXT, ...), "request": (_TEXT, ...)}),
@@ -88,6 +140,8 @@ COMMANDS = {
     "interrupt_request": ("control", {"msg_id": (_TEXT, ...)}),
     "reset_request": ("control", {"files": (lambda value: value in ("keep", "clear"), "keep"), "history_size": (_number_or_none, None)}),
     "shutdown_request": ("control", {}),
+    # a piece of any other, whose own line would be long
+    "chunk": ("control", {"id": (_name, ...), "i": (_number, ...), "last": (_FLAG, ...), "data": (_TEXT, ...)}),
 }
 
 
@@ -96,6 +150,18 @@ def _members(value, name):
     if not isinstance(member, dict):
         raise BadCommand("%s is not an object" % name)
     return member
+
+
+def _buffers(command, msg_id):
+    """The binary parts of a comm's message, in base64."""
+    buffers = command.get("buffers", [])
+    if not isinstance(buffers, list) or len(buffers) > _MAX_BUFFERS or not all(_is_base64(one) for one in buffers):
+        raise BadCommand("buffers are no base64", msg_id)
+    return buffers
+
+
+def _is_base64(value):
+    return isinstance(value, str) and len(value) % 4 == 0 and _BASE64.match(value) is not None
 
 
 def _is_shallow(value, limit=100):
@@ -148,5 +214,5 @@ def parse_command(data, default_id=""):
         "channel": channel,
         "content": content,
         "metadata": metadata,
-        "buffers": [],
+        "buffers": _buffers(command, msg_id) if msg_type in COMM_KINDS else [],
     }

@@ -107,7 +107,9 @@ export class NotebookKernel {
     }
     for (const run of unsent) { run.end(false); }
     const { session } = this;
-    if (session !== undefined) { await Promise.all(sent.reverse().map((msgId) => session.interrupt(msgId))); }
+    if (session === undefined) { return; }
+    if (runs.length === 0 && sent.length === 0) { await session.interruptCallback(); } // else a cell that waits for it is what is pressed for
+    await Promise.all(sent.reverse().map((msgId) => session.interrupt(msgId)));
   }
 
   /** A fresh kernel; all cells end. A sandbox that does not answer, or has other settings now, is replaced. */
@@ -289,6 +291,7 @@ export class NotebookKernel {
 
   #handle(event: SandboxEvent): void {
     this.#writer.write(this.#outputs.fold(event));
+    if (event.msg_type === 'execute_reply' || (event.msg_type === 'status' && event.content.execution_state === 'idle')) { this.#tellCaptured(); }
     if (event.msg_type !== 'input_request') { return; }
     const run = this.executions.all().find(({ msgId }) => msgId === event.parent_header.msg_id);
     const { session } = this;
@@ -297,6 +300,16 @@ export class NotebookKernel {
 
   #ask(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): void {
     this.#prompt(session, run, event).catch((error: unknown) => this.log.error(`a prompt was not answered: ${asSandboxError(error).message}`));
+  }
+
+  /** What `Output` widgets have captured only a front end knows: it is told to the kernel before the next cell, where `out.outputs` are read. */
+  #tellCaptured(): void {
+    const { session } = this;
+    if (session?.state.kind !== 'ready') { return; } // what is replayed now was told when it was new
+    for (const { commId, outputs } of this.#outputs.takeCaptured()) {
+      session.sendComm({ type: 'comm_msg', commId, data: { method: 'update', state: { outputs }, buffer_paths: [] } })
+        .catch((error: unknown) => this.log.debug(`an Output widget was not told what it holds: ${asSandboxError(error).message}`));
+    }
   }
 
   async #prompt(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): Promise<void> {

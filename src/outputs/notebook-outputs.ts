@@ -1,13 +1,19 @@
-import type { AnswerMetadata, ExecuteReply, SandboxEvent } from '../protocol/messages';
+import type { AnswerMetadata, EventType, ExecuteReply, JsonObject, SandboxEvent } from '../protocol/messages';
+import { Callbacks } from './callbacks';
 import { foldEvent, foldReply, foldStream, forgetOutputs, newCellOutputs, type CellOutputs, type Folded } from './cell-outputs';
 import { answerOf } from './past';
 import type { CellOutput, RunEdit } from './types';
 import { modelOf, Widgets } from './widgets';
 
+/** What a comm's callbacks may show in the cell of their comm. */
+const OUTPUTS: ReadonlySet<EventType> = new Set<EventType>(['stream', 'display_data', 'execute_result', 'error', 'clear_output', 'notice']);
+
 /** Where a display is shown, so that `update_display_data` finds it, in whichever cell and long after it ended. */
 interface Display { run: string; id: number; output: Extract<CellOutput, { data: unknown }> }
 /** Where a widget is shown. */
 interface View extends Display { model: string }
+/** Places of widgets that are drawn anew when they change; the oldest stay as they are then. */
+const MAX_VIEWS = 1_000;
 interface Run { cell: string; state: CellOutputs }
 
 /**
@@ -18,6 +24,7 @@ export class NotebookOutputs {
   private readonly runs = new Map<string, Run>();
   private readonly displays = new Map<string, Display[]>();
   private readonly widgets = new Widgets();
+  private readonly callbacks = new Callbacks();
   private views: View[] = [];
 
   /** A run of this cell begins; the run before it loses its claim on the cell. */
@@ -30,7 +37,8 @@ export class NotebookOutputs {
 
   /** Events of runs that are not ours, or no longer, change nothing. */
   fold(event: SandboxEvent): RunEdit[] {
-    const name = event.parent_header.msg_id;
+    this.callbacks.hear(event);
+    const name = OUTPUTS.has(event.msg_type) ? this.callbacks.runOf(event.parent_header.msg_id) : event.parent_header.msg_id;
     const changed = this.widgets.hear(event);
     if (changed !== null) { return changed.length === 0 ? [] : this.redraw(changed); }
     const answer = answerOf(event);
@@ -42,6 +50,9 @@ export class NotebookOutputs {
     if (event.msg_type === 'display_data' || event.msg_type === 'execute_result') { this.remember(name, edits, event.content.transient); }
     return edits;
   }
+
+  /** What `Output` widgets have captured since the last call, for the kernel's own widgets: see `Widgets.takeCaptured`. */
+  takeCaptured(): { commId: string; outputs: JsonObject[] }[] { return this.widgets.takeCaptured(); }
 
   /** The run's end by a reply that did not come as an event, or was not folded yet. */
   end(name: string, reply: ExecuteReply): RunEdit[] {
@@ -83,6 +94,7 @@ export class NotebookOutputs {
       const model = edit.kind === 'append' || edit.kind === 'replaceAll' ? modelOf(edit.output) : undefined;
       if (model === undefined || !('output' in edit) || !('data' in edit.output)) { return { run: name, edit }; }
       this.views.push({ run: name, id: edit.id, output: edit.output, model });
+      if (this.views.length > MAX_VIEWS) { this.views.shift(); }
       return { run: name, edit: { ...edit, output: this.drawn(edit.output, model) } };
     });
   }

@@ -1,56 +1,76 @@
-import type { JsonObject, JsonValue, SandboxEvent } from '../protocol/messages';
-import { foldEvent, newCellOutputs, type CellOutputs } from './cell-outputs';
-import { emptyStream, foldText, textOf, type StreamText } from './stream-text';
+import { MESSAGE_ID, type JsonObject, type JsonValue, type SandboxEvent } from '../protocol/messages';
+import { HeldOutputs, isObject, text } from './held-outputs';
 import type { CellOutput } from './types';
 
 /** The mime type of a widget's place in a cell; its value names the model. */
 export const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
-/** No honest notebook has as many; what is over it shows as any other widget. */
+/** No honest notebook has as many, or says as much (characters); what was not heard of for longest goes, and shows as any other widget. */
 const MAX_WIDGETS = 10_000;
-const CHILD = /^IPY_MODEL_(.+)$/;
+const MAX_CHARACTERS = 32_000_000;
+/** What a widget costs beside what it says, about, and a child of it. */
+const WIDGET_COST = 200;
+const CHILD_COST = 50;
+const MAX_CHILDREN = 10_000;
+const CHILD = /^IPY_MODEL_(.{1,256})$/;
+/** Characters of a progress bar. */
+const BAR = 20;
+/** Characters of a widget's text that are kept. */
+const LONGEST_TEXT = 10_000;
+/** Characters that are shown of what `Output` widgets hold, the last ones: all of it is shown anew with each change. */
+const LONGEST_SHOWN = 200_000;
+/** Characters of what goes back to an `Output` widget in the kernel. */
+const LONGEST_STATE = 4_000_000;
 
 interface Widget {
   children: readonly string[];
   /** Of a widget that is a progress bar or text. */
   says: Says | undefined;
-  /** Of an `Output` widget: what it holds. */
-  holds: Map<number, CellOutput | StreamText> | undefined;
-  state: CellOutputs;
+  /** Of an `Output` widget. */
+  holds: HeldOutputs | undefined;
+  /** It has captured what the kernel's own widget does not know of. */
+  news: boolean;
+  cost: number;
 }
 
-interface Says { kind: 'text' | 'progress'; value: JsonValue; max: JsonValue; min: JsonValue }
+interface Says { kind: 'text' | 'progress'; text: string; value: number; max: number; min: number }
 const SAYS: Readonly<Record<string, Says['kind']>> = { FloatProgressModel: 'progress', IntProgressModel: 'progress', HTMLModel: 'text', LabelModel: 'text' };
-/** Characters of a progress bar. */
-const BAR = 20;
-/** Characters of a widget's text that are looked at. */
-const LONGEST_TEXT = 10_000;
 
 /**
  * The `Output` widgets of a notebook, and which widgets hold them. While one of them captures a cell, the cell's output goes
  * to it and not to the cell, as in every Jupyter front end. What it holds, and how far a
- * progress bar is, is told as text, for where no widget can be drawn.
+ * progress bar is, is told as text, for where no widget can be drawn. Bounded in number and in what they say.
  */
 export class Widgets {
+  /** The least recently heard first. */
   readonly #widgets = new Map<string, Widget>();
   /** By run: the `Output` widgets that capture it, the innermost last. */
   readonly #capturing = new Map<string, string[]>();
+  #cost = 0;
 
   /** Takes a comm's message, or an output of a run that is captured. Null: it is neither; else the widgets whose text changed. */
   hear(event: SandboxEvent): string[] | null {
     switch (event.msg_type) {
       case 'comm_open':
         return event.content.target_name === 'jupyter.widget' ? this.#open(event.content.comm_id, stateOf(event.content.data)) : [];
-      case 'comm_msg':
-        return event.content.data['method'] === 'update' ? this.#update(event.content.comm_id, stateOf(event.content.data)) : [];
+      case 'comm_msg': {
+        const { comm_id: id, data } = event.content;
+        if (data['method'] === 'update') { return this.#update(id, stateOf(data)); }
+        // what a front end has set; of an Output widget what we sent ourselves, and it may have captured more since
+        return data['method'] === 'echo_update' ? this.#update(id, { ...stateOf(data), outputs: null }) : [];
+      }
       case 'comm_close':
-        this.#widgets.delete(event.content.comm_id);
-        this.#endCapture(event.content.comm_id);
+        this.#forget(event.content.comm_id);
         return [];
+      case 'status':
+        if (event.content.execution_state === 'restarting') { this.#forgetAll(); } // comms end with their kernel
+        return null;
       case 'stream': case 'display_data': case 'execute_result': case 'error': case 'clear_output': {
         const id = this.#capturing.get(event.parent_header.msg_id)?.at(-1);
         const widget = id === undefined ? undefined : this.#widgets.get(id);
         if (id === undefined || widget?.holds === undefined) { return null; }
-        hold(widget, event);
+        widget.holds.capture(event);
+        widget.news = true;
+        this.#weigh(id, widget);
         return [id];
       }
       default:
@@ -66,16 +86,33 @@ export class Widgets {
     const tree = this.#tree(model);
     const said = tree.flatMap((id) => this.#widgets.get(id)?.says ?? []);
     if (said.some(({ kind }) => kind === 'progress')) { return said.map(asLine).join(''); }
-    const texts = tree.flatMap((id) => [...this.#widgets.get(id)?.holds?.values() ?? []].map(asText)).filter((text) => text !== '');
-    return texts.length === 0 ? undefined : texts.map((text) => text.replace(/\n$/, '')).join('\n');
+    const texts = tree.flatMap((id) => this.#widgets.get(id)?.holds?.texts() ?? []).filter((one) => one !== '');
+    if (texts.length === 0) { return undefined; }
+    const shown = texts.map((one) => one.replace(/\n$/, '')).join('\n');
+    return shown.length <= LONGEST_SHOWN ? shown : `…${shown.slice(-LONGEST_SHOWN)}`;
+  }
+
+  /**
+   * What `Output` widgets have captured since this was asked, and no longer capture: a front end tells it to the kernel, where
+   * `out.outputs` are read. One that holds too much for that is left out.
+   */
+  takeCaptured(): { commId: string; outputs: JsonObject[] }[] {
+    const capturing = new Set([...this.#capturing.values()].flat());
+    const taken: { commId: string; outputs: JsonObject[] }[] = [];
+    for (const [commId, widget] of this.#widgets) {
+      if (!widget.news || widget.holds === undefined || capturing.has(commId)) { continue; }
+      widget.news = false;
+      if (widget.holds.size <= LONGEST_STATE) { taken.push({ commId, outputs: widget.holds.toJson() }); }
+    }
+    return taken;
   }
 
   #open(id: string, state: JsonObject): string[] {
-    if (this.#widgets.size >= MAX_WIDGETS) { return []; }
-    const holds = state['_model_name'] === 'OutputModel' ? new Map<number, CellOutput | StreamText>() : undefined;
+    this.#forget(id);
+    const holds = state['_model_name'] === 'OutputModel' ? new HeldOutputs() : undefined;
     const kind = typeof state['_model_name'] === 'string' ? SAYS[state['_model_name']] : undefined;
-    const says: Says | undefined = kind === undefined ? undefined : { kind, value: null, min: 0, max: 100 };
-    this.#widgets.set(id, { children: [], holds, says, state: newCellOutputs });
+    const says: Says | undefined = kind === undefined ? undefined : { kind, text: '', value: NaN, min: 0, max: 100 };
+    this.#widgets.set(id, { children: [], holds, says, news: false, cost: 0 });
     return this.#update(id, state);
   }
 
@@ -84,25 +121,53 @@ export class Widgets {
     if (widget === undefined) { return []; }
     let changed = false;
     if (Array.isArray(state['children'])) {
-      widget.children = state['children'].flatMap((child) => (typeof child === 'string' && CHILD.exec(child)?.[1]) || []);
+      widget.children = state['children'].slice(0, MAX_CHILDREN).flatMap((child) => (typeof child === 'string' && CHILD.exec(child)?.[1]) || []);
       changed = true;
     }
     const { says } = widget;
     if (says !== undefined) {
-      widget.says = { ...says, value: state['value'] ?? says.value, min: state['min'] ?? says.min, max: state['max'] ?? says.max };
+      const { value, min, max } = state;
+      widget.says = {
+        kind: says.kind, text: value === undefined ? says.text : text(value).slice(0, LONGEST_TEXT),
+        value: numeric(value, says.value), min: numeric(min, says.min), max: numeric(max, says.max),
+      };
       changed = true;
     }
     if (widget.holds !== undefined && Array.isArray(state['outputs'])) {
-      widget.holds = new Map(state['outputs'].flatMap(savedOutput).map((output, index) => [index, output]));
-      widget.state = { ...newCellOutputs, nextId: widget.holds.size };
+      widget.holds.replace(state['outputs']);
       changed = true;
     }
     if (widget.holds !== undefined && typeof state['msg_id'] === 'string') {
       this.#endCapture(id);
       const run = state['msg_id'];
-      if (run !== '') { this.#capturing.set(run, [...this.#capturing.get(run) ?? [], id]); }
+      if (MESSAGE_ID.test(run)) { this.#capturing.set(run, [...this.#capturing.get(run) ?? [], id]); }
     }
+    this.#weigh(id, widget);
     return changed ? [id] : [];
+  }
+
+  /** It was heard of: others that were not make room. */
+  #weigh(id: string, widget: Widget): void {
+    const cost = WIDGET_COST + CHILD_COST * widget.children.length + (widget.says?.text.length ?? 0) + (widget.holds?.size ?? 0);
+    this.#cost += cost - widget.cost;
+    widget.cost = cost;
+    this.#widgets.delete(id);
+    this.#widgets.set(id, widget);
+    for (const oldest of this.#widgets.keys()) {
+      if (oldest === id || (this.#widgets.size <= MAX_WIDGETS && this.#cost <= MAX_CHARACTERS)) { return; }
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(id: string): void {
+    this.#cost -= this.#widgets.get(id)?.cost ?? 0;
+    if (this.#widgets.delete(id)) { this.#endCapture(id); }
+  }
+
+  #forgetAll(): void {
+    this.#widgets.clear();
+    this.#capturing.clear();
+    this.#cost = 0;
   }
 
   #endCapture(id: string): void {
@@ -125,61 +190,18 @@ export class Widgets {
 /** The model that a display shows, if that is a widget. */
 export function modelOf(output: CellOutput): string | undefined {
   const view = 'data' in output ? output.data[WIDGET_VIEW] : undefined;
-  const model = typeof view === 'object' && view !== null && !Array.isArray(view) ? view['model_id'] : undefined;
+  const model = isObject(view) ? view['model_id'] : undefined;
   return typeof model === 'string' ? model : undefined;
 }
 
-function hold(widget: Widget, event: SandboxEvent): void {
-  const { state, edits } = foldEvent(widget.state, event);
-  widget.state = state;
-  const { holds } = widget;
-  if (holds === undefined) { return; }
-  for (const edit of edits) {
-    if (edit.kind === 'clear' || edit.kind === 'replaceAll') { holds.clear(); }
-    if (edit.kind === 'append' || edit.kind === 'replaceAll') {
-      holds.set(edit.id, edit.output.output_type === 'stream' ? foldText(emptyStream, edit.output.text).stream : edit.output);
-    } else if (edit.kind === 'appendText' || edit.kind === 'replaceText') {
-      const before = holds.get(edit.id);
-      holds.set(edit.id, foldText(edit.kind === 'replaceText' || before === undefined || !('rows' in before) ? emptyStream : before, edit.text).stream);
-    }
-  }
-}
-
 /** What else a sandbox may send in a number's place is none, and is not asked what it would be. */
-const numeric = (value: JsonValue | undefined): number => (typeof value === 'number' ? value : NaN);
+const numeric = (value: JsonValue | undefined, before: number): number => (value === undefined ? before : typeof value === 'number' ? value : NaN);
 
-function asLine({ kind, value, min, max }: Says): string {
-  if (kind === 'text') { return text(value).slice(0, LONGEST_TEXT).replace(/<[^<>]*>/g, '').replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&'); }
-  const part = (numeric(value) - numeric(min)) / (numeric(max) - numeric(min));
+function asLine({ kind, text: said, value, min, max }: Says): string {
+  if (kind === 'text') { return said.replace(/<[^<>]*>/g, '').replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&'); }
+  const part = (value - min) / (max - min);
   const full = Math.round(Math.min(1, Math.max(0, Number.isFinite(part) ? part : 0)) * BAR);
   return `|${'█'.repeat(full)}${' '.repeat(BAR - full)}|`;
 }
 
-function asText(output: CellOutput | StreamText): string {
-  if ('rows' in output) { return textOf(output); }
-  switch (output.output_type) {
-    case 'stream': return output.text;
-    case 'error': return output.traceback.length > 0 ? output.traceback.join('\n') : `${output.ename}: ${output.evalue}`;
-    case 'display_data': case 'execute_result': return text(output.data['text/plain']);
-    case 'failure': case 'notice': return '';
-  }
-}
-
-/** An entry of an `Output` widget's own list, of which only the text is wanted. */
-function savedOutput(value: JsonValue): CellOutput[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) { return []; }
-  if (value['output_type'] === 'stream') { return [{ output_type: 'stream', name: 'stdout', text: text(value['text']) }]; }
-  if (value['output_type'] === 'error') {
-    const lines = value['traceback'];
-    return [{ output_type: 'error', ename: text(value['ename']), evalue: text(value['evalue']), traceback: Array.isArray(lines) ? lines.map(text) : [] }];
-  }
-  const data = value['data'];
-  return typeof data === 'object' && data !== null && !Array.isArray(data) ? [{ output_type: 'display_data', data, metadata: {}, transient: {} }] : [];
-}
-
-const stateOf = (data: JsonObject): JsonObject => {
-  const { state } = data;
-  return typeof state === 'object' && state !== null && !Array.isArray(state) ? state : {};
-};
-
-const text = (value: JsonValue | undefined): string => typeof value === 'string' ? value : '';
+const stateOf = (data: JsonObject): JsonObject => (isObject(data['state']) ? data['state'] : {});

@@ -9,6 +9,7 @@ const MAX_DEPTH = 200;
 const MAX_NAME = 256;
 const MAX_ITEMS = 10_000;
 const MAX_MIME_TYPES = 100;
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 const bad = (field: string): never => { throw new Invalid(field); };
 
@@ -20,6 +21,18 @@ export const text = (value: unknown, field: string): string => typeof value === 
 
 /** Names of exceptions, codes, versions: shortened rather than refused, as a cell may define any. */
 export const name = (value: unknown, field: string): string => text(value, field).slice(0, MAX_NAME);
+
+/** Names that mean something: two that are cut would be taken for one. */
+export function key(value: unknown, field: string): string {
+  const checked = text(value, field);
+  return checked !== '' && checked.length <= MAX_NAME ? checked : bad(field);
+}
+
+/** Binary as text; empty is allowed. */
+export function base64(value: unknown, field: string): string {
+  const checked = text(value, field);
+  return checked.length % 4 === 0 && BASE64.test(checked) ? checked : bad(field);
+}
 
 export const flag = (value: unknown, field: string): boolean => typeof value === 'boolean' ? value : bad(field);
 

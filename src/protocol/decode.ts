@@ -1,5 +1,5 @@
 import {
-  count, countOrNull, failure, fields, flag, id, idOrEmpty, Invalid, json, jsonList, list, mimeBundle, name, number, oneOf, optional, text,
+  base64, count, countOrNull, failure, fields, flag, id, idOrEmpty, Invalid, json, jsonList, key, list, mimeBundle, name, number, oneOf, optional, text,
   type Fields,
 } from './check';
 import {
@@ -31,7 +31,7 @@ const traced = (c: Fields): EventContents['error'] => ({
   ename: name(c['ename'], 'ename'), evalue: text(c['evalue'], 'evalue'), traceback: list(c['traceback'], 'traceback', text),
 });
 
-const commMessage = (c: Fields): EventContents['comm_msg'] => ({ comm_id: name(c['comm_id'], 'comm_id'), data: json(c['data'] ?? {}, 'data') });
+const commMessage = (c: Fields): EventContents['comm_msg'] => ({ comm_id: key(c['comm_id'], 'comm_id'), data: json(c['data'] ?? {}, 'data') });
 
 const executeReply = (c: Fields): ExecuteReply => {
   const ended = optional(c['failure'], 'failure', failure);
@@ -50,9 +50,9 @@ const openCell = (value: unknown, field: string): EventContents['hello']['kernel
 
 const kernels = (value: unknown): EventContents['hello']['kernels'] => {
   const checked: EventContents['hello']['kernels'] = {};
-  for (const [key, raw] of Object.entries(fields(value, 'kernels')).slice(0, 100)) {
+  for (const [kernelName, raw] of Object.entries(fields(value, 'kernels')).slice(0, 100)) {
     const kernel = fields(raw, 'kernels');
-    checked[id(key, 'kernels')] = {
+    checked[id(kernelName, 'kernels')] = {
       gen: count(kernel['gen'], 'gen'), execution_state: state(kernel['execution_state'], 'execution_state'),
       msg_id: idOrEmpty(kernel['msg_id'], 'msg_id'), execution_count: count(kernel['execution_count'], 'execution_count'),
       request: idOrEmpty(kernel['request'] ?? '', 'request'), cells: list(kernel['cells'] ?? [], 'cells', openCell),
@@ -94,7 +94,10 @@ const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
   inspect_reply: (c) => ({
     status: answered(c['status'], 'status'), found: flag(c['found'] ?? false, 'found'), data: mimeBundle(c['data'] ?? {}, 'data'), metadata: json(c['metadata'] ?? {}, 'metadata'),
   }),
-  accepted: (c) => ({ msg_type: name(c['msg_type'], 'msg_type') }),
+  accepted: (c) => {
+    const commId = optional(c['comm_id'], 'comm_id', key);
+    return { msg_type: name(c['msg_type'], 'msg_type'), ...(commId !== undefined && { comm_id: commId }) };
+  },
   interrupt_reply: (c) => ({ status: done(c['status'], 'status'), step: oneOf(['interrupt', 'interrupt-again', 'kill', 'aborted', 'stale'])(c['step'], 'step') }),
   reset_reply: (c) => ({ status: done(c['status'], 'status') }),
   shutdown_reply: () => ({ status: 'ok' }),
@@ -105,8 +108,12 @@ const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
   }),
   pong: nothing,
   gap: (c) => ({ from: count(c['from'], 'from'), to: count(c['to'], 'to'), bytes: count(c['bytes'], 'bytes') }),
+  comm_gap: (c) => ({ messages: count(c['messages'], 'messages'), bytes: count(c['bytes'], 'bytes') }),
   refused: (c) => failure(c, 'refused'),
 };
+
+/** The binary parts of an event. */
+export const buffersOf = ({ buffers }: Pick<SandboxEvent, 'buffers'>): Uint8Array[] => buffers.map((one) => Buffer.from(one, 'base64'));
 
 const isEventType = (value: unknown): value is EventType => typeof value === 'string' && Object.hasOwn(CONTENT, value);
 
@@ -145,7 +152,7 @@ function message(place: ChunkPlace, raw: Fields): Decoded {
     channel: place.channel, msg_type: type,
     parent_header: { msg_id: idOrEmpty(fields(raw['parent_header'], 'parent_header')['msg_id'], 'parent_header.msg_id') },
     content: CONTENT[type](fields(raw['content'], 'content')),
-    metadata: json(raw['metadata'] ?? {}, 'metadata'), buffers: list(raw['buffers'] ?? [], 'buffers', text),
+    metadata: json(raw['metadata'] ?? {}, 'metadata'), buffers: list(raw['buffers'] ?? [], 'buffers', base64),
   };
   return { kind: 'event', event: event as SandboxEvent }; // CONTENT pairs each type with its content; the compiler loses that by the lookup
 }

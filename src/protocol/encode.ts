@@ -1,16 +1,43 @@
 import { randomUUID } from 'node:crypto';
-import { COMMAND_CHANNEL, MAIN_KERNEL, type AnswerMetadata, type CellMetadata, type Command, type CommandContents, type CommandType } from './messages';
+import {
+  CHUNK_BYTES, COMMAND_CHANNEL, MAIN_KERNEL, type Command, type CommandChunk, type CommandContents, type CommandType,
+} from './messages';
 
-/** The supervisor refuses a longer line, without knowing whose it is. */
+/** The supervisor refuses a longer command. */
 export const MAX_COMMAND_BYTES = 64 * 1024 * 1024;
 
+export interface CommandOptions<T extends CommandType = CommandType> {
+  msgId?: string | undefined;
+  metadata?: Command<T>['metadata'] | undefined;
+  buffers?: readonly Uint8Array[] | undefined;
+}
+
 /** A command for the main kernel, under a fresh id unless the caller has one. */
-export function command<T extends CommandType>(type: T, content: CommandContents[T], options: { msgId?: string; metadata?: CellMetadata | AnswerMetadata } = {}): Command<T> {
+export function command<T extends CommandType>(type: T, content: CommandContents[T], { msgId, metadata, buffers = [] }: CommandOptions<T> = {}): Command<T> {
   return {
-    header: { msg_id: options.msgId ?? randomUUID(), msg_type: type }, kernel: MAIN_KERNEL, channel: COMMAND_CHANNEL[type],
-    content, metadata: options.metadata ?? {}, buffers: [],
+    header: { msg_id: msgId ?? randomUUID(), msg_type: type }, kernel: MAIN_KERNEL, channel: COMMAND_CHANNEL[type],
+    content, metadata: metadata ?? {}, buffers: buffers.map((one) => Buffer.from(one.buffer, one.byteOffset, one.byteLength).toString('base64')),
   };
 }
 
-/** The line that says it, its newline included. JSON has no raw newline, whatever the code holds. */
-export const encodeCommand = (message: Command): string => `${JSON.stringify(message)}\n`;
+/** The lines that say it, each with its newline: one, or several pieces of a long one. JSON has no raw newline, whatever it holds. */
+export const encodeCommand = (message: Command): string => toLines(message, JSON.stringify(message));
+
+/** The same for one whose JSON is at hand. */
+export function toLines(message: Pick<Command, 'header' | 'kernel' | 'channel'>, text: string): string {
+  if (Buffer.byteLength(text) <= CHUNK_BYTES) return `${text}\n`;
+  const { header: { msg_id: id }, kernel, channel } = message;
+  const lines: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const start = at;
+    at = Math.min(text.length, start + CHUNK_BYTES / 2);
+    if (at < text.length && isHighSurrogate(text.charCodeAt(at - 1))) at -= 1; // its halves would not become one character again
+    const chunk: CommandChunk = {
+      header: { msg_id: id, msg_type: 'chunk' }, kernel, channel, content: { id, i: lines.length, last: at === text.length, data: text.slice(start, at) }, metadata: {}, buffers: [],
+    };
+    lines.push(`${JSON.stringify(chunk)}\n`);
+  }
+  return lines.join('');
+}
+
+const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff;

@@ -2,7 +2,7 @@
 export const FAILURE_CODES = [
   'EngineNotFound', 'EngineDenied', 'EngineTooOld', 'EngineSilent', 'EngineFailed', 'ImageFailed', 'BaseUnusable', 'LimitNotApplied',
   'StartFailed', 'KernelDied', 'OutOfMemory', 'TimedOut', 'Interrupted', 'Aborted', 'SandboxGone', 'SandboxPaused', 'InUse', 'SandboxSilent', 'ProtocolViolation',
-  'SettingInvalid', 'Cancelled', 'FilesNotCopied', 'FilesLeftOut', 'InstallFailed', 'InstallTooLarge', 'InstallRefused',
+  'SettingInvalid', 'Cancelled', 'FilesNotCopied', 'FilesLeftOut', 'InstallFailed', 'InstallTooLarge', 'InstallRefused', 'CommRefused',
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
 export type FailureParams = Record<string, string | number | boolean>;

@@ -50,6 +50,12 @@ export interface CommandContents {
     /** Seconds of awake time, prompts not counted; 0 = no limit. Ours. */
     timeout: number;
   };
+  // shell, queued with the cells; handled without a reply: `status: idle` says when
+  /** Opens the kernel's end of a comm, for a target that a cell has registered. */
+  comm_open: { comm_id: string; target_name: string; data: JsonObject; timeout: number };
+  /** `timeout` as that of a cell: for what the kernel does about it. Ours. */
+  comm_msg: { comm_id: string; data: JsonObject; timeout: number };
+  comm_close: { comm_id: string; data: JsonObject; timeout: number };
   // shell, answered at once: by the idle kernel, or `status: "busy"`
   complete_request: { code: string; cursor_pos: number };
   inspect_request: { code: string; cursor_pos: number; detail_level: 0 | 1 };
@@ -84,12 +90,24 @@ export interface Command<T extends CommandType = CommandType> {
   kernel: string;
   channel: Channel;
   content: CommandContents[T];
-  metadata: CellMetadata | AnswerMetadata;
+  metadata: T extends CommType ? JsonObject : CellMetadata | AnswerMetadata;
+  /** Base64. */
   buffers: string[];
 }
 
+/** One piece of a command whose JSON is longer than {@link CHUNK_BYTES}; the joined `data` is the command's line. */
+export interface CommandChunk extends Pick<Command, 'kernel' | 'channel' | 'buffers'> {
+  header: { msg_id: string; msg_type: 'chunk' };
+  content: ChunkContent;
+  metadata: Record<string, never>;
+}
+
+/** The messages of a comm, either way. */
+export const COMM_TYPES = ['comm_open', 'comm_msg', 'comm_close'] as const satisfies readonly (CommandType & EventType)[];
+export type CommType = (typeof COMM_TYPES)[number];
+
 export const COMMAND_CHANNEL: Record<CommandType, Channel> = {
-  execute_request: 'shell', complete_request: 'shell', inspect_request: 'shell', input_reply: 'stdin',
+  execute_request: 'shell', comm_open: 'shell', comm_msg: 'shell', comm_close: 'shell', complete_request: 'shell', inspect_request: 'shell', input_reply: 'stdin',
   install_output: 'stdin', install_reply: 'stdin',
   follow_request: 'control', ping: 'control', interrupt_request: 'control', reset_request: 'control', shutdown_request: 'control',
 };
@@ -155,8 +173,11 @@ export interface EventContents {
   /** Unlogged: to the host that asked. */
   inspect_reply: { status: 'ok' | 'error' | 'busy'; found: boolean; data: MimeBundle; metadata: JsonObject };
   // control, all ours
-  /** The command is in the log and will run (or ran) once; `metadata` is the command's. A `status` busy has its cell's too. */
-  accepted: { msg_type: string };
+  /**
+   * The command is in the log and will run (or ran) once; `metadata` is the command's, `comm_id` that of a comm's message.
+   * A `status` busy has its cell's metadata too.
+   */
+  accepted: { msg_type: string; comm_id?: string };
   interrupt_reply: { status: 'ok' | 'error'; step: 'interrupt' | 'interrupt-again' | 'kill' | 'aborted' | 'stale' };
   reset_reply: { status: 'ok' | 'error' };
   shutdown_reply: { status: 'ok' };
@@ -177,6 +198,8 @@ export interface EventContents {
   pong: Record<string, never>;
   /** Unlogged. The events `from`..`to` are no longer in the log. Its own `seq` is `to`. */
   gap: { from: number; to: number; bytes: number };
+  /** Unlogged. So much of earlier comm messages is no longer in the log, beside updates whose keys were set again. */
+  comm_gap: { messages: number; bytes: number };
   /** Unlogged. A line of this host that could not be obeyed; `parent_header` names it if it could be read. */
   refused: Failure;
 }
@@ -212,5 +235,7 @@ export const CHUNK_BYTES = 128 * 1024;
 export const MAX_LINE_BYTES = 1024 * 1024;
 /** An assembled message is never larger. */
 export const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
+/** A comm's message as JSON is never larger, either way. */
+export const MAX_COMM_BYTES = 16 * 1024 * 1024;
 /** Ids are UUIDs or what somebody who drops a command chose. */
 export const MESSAGE_ID = /^[\w-]{1,64}$/;

@@ -8,13 +8,13 @@ export interface FollowerSink {
   logged(event: SandboxEvent): void;
   /** An answer to this host alone. */
   unlogged(event: SandboxEvent): void;
-  /** Numbers of the log were passed over without a word about them: somebody has altered it. */
+  /** Numbers of the log were passed over without a word about them: folded comm messages, or somebody has altered it. */
   hole(): void;
   /** Something that seems to belong to this command (or to none: '') could not be read. */
   unreadable(msgId: string, reason: string): void;
 }
 
-const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>(['hello', 'pong', 'refused', 'complete_reply', 'inspect_reply', 'accepted', 'execute_reply']);
+const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>(['hello', 'pong', 'refused', 'comm_gap', 'complete_reply', 'inspect_reply', 'accepted', 'execute_reply']);
 /** A seq that jumps further ahead is no honest one; believing it would make all that follows look old. */
 const MAX_JUMP = 10_000_000;
 
@@ -109,4 +109,4 @@ export class Follower {
 }
 
 /** Never assembled from chunks: they say where the log itself stands. */
-const UNLOGGED_ONLY: ReadonlySet<EventType> = new Set<EventType>(['hello', 'pong', 'gap']);
+const UNLOGGED_ONLY: ReadonlySet<EventType> = new Set<EventType>(['hello', 'pong', 'gap', 'comm_gap']);

@@ -2,7 +2,7 @@ import { SandboxError } from '../protocol/errors';
 import type { AnswerMetadata, SandboxEvent } from '../protocol/messages';
 
 export interface RequestOptions {
-  operation: 'interrupt' | 'reset' | 'answer' | 'complete';
+  operation: 'interrupt' | 'reset' | 'answer' | 'complete' | 'comm';
   /** Milliseconds. */
   deadline: number;
   /** The answer is not in the log, so a cut loses it. */

@@ -8,6 +8,7 @@ import { SandboxError } from '../protocol/errors';
 import {
   MAIN_KERNEL, MAX_MESSAGE_BYTES, PROTOCOL_VERSION, type AnswerMetadata, type CommandContents, type EventContents, type Failure, type ExecuteReply, type MimeBundle, type SandboxEvent,
 } from '../protocol/messages';
+import { Comms, type CommMessage } from './comms';
 import { completionOf } from './completion';
 import { Connection } from './connection';
 import { SandboxContainer } from './container';
@@ -74,6 +75,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   readonly #states: States;
   readonly #container: SandboxContainer;
   readonly #work: Work;
+  readonly #comms: Comms;
   readonly #installs: Installs;
   readonly #follower: Follower;
   readonly #life: { dispose(): void };
@@ -133,6 +135,7 @@ export class InteractiveSandboxSession implements SandboxSession {
       changed: () => { this.#connection?.await(this.#work.isAwaited); },
     }, this.#timing, this.#log);
     const { settings } = options;
+    this.#comms = new Comms(this.#work, this.#timing, settings.timeout);
     this.#memory = settings.maxMemory;
     this.#container = new SandboxContainer(engine, sandbox, this.#log);
     const { network = () => Promise.resolve({ proxies: {}, certificates: undefined }), explain = (failure) => failure.message } = options;
@@ -143,7 +146,10 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#installs.done.push(...options.installed ?? []);
     this.#follower = new Follower({
       logged: (event) => { this.#logged(event); },
-      unlogged: (event) => { this.#work.settle(event); },
+      unlogged: (event) => {
+        if (event.msg_type === 'comm_gap') this.#events.emit(event);
+        this.#work.settle(event);
+      },
       hole: () => { this.#work.missed(); },
       unreadable: (msgId, reason) => { this.#missing(msgId, { code: 'ProtocolViolation', params: { reason } }); },
     }, this.#log, Math.min(MAX_MESSAGE_BYTES, 16 * 1024 * 1024 + 8 * settings.maxOutput));
@@ -183,6 +189,8 @@ export class InteractiveSandboxSession implements SandboxSession {
     return this.#work.interrupt(msgId);
   }
 
+  interruptCallback(): Promise<void> { return this.#work.interruptCallback(); }
+
   async install(requirements: readonly string[], options?: InstallOptions): Promise<void> {
     await this.started;
     await this.#installs.install(requirements, options);
@@ -217,6 +225,8 @@ export class InteractiveSandboxSession implements SandboxSession {
     const reply = await this.#ask('inspect_request', { code, cursor_pos: cursorPos, detail_level: 0 }, signal);
     return reply?.msg_type === 'inspect_reply' && reply.content.status === 'ok' && reply.content.found ? reply.content.data : null;
   }
+
+  sendComm(message: CommMessage, signal?: AbortSignal): Promise<string> { return this.#comms.send(message, signal); }
 
   async putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {
     return this.engine.putFiles(await this.#container.create(), files, signal);

@@ -28,13 +28,15 @@ export interface Timing {
   complete: number;
   /** Of what a cell that installs is told: it waits longer than a cut lasts. */
   install: number;
+  /** From a comm's message to its acceptance; a large one on a slow link takes its time. */
+  comm: number;
   /** From shutdown_request to the stream's end. */
   shutdown: number;
 }
 
 export const TIMING: Timing = {
   start: 30_000, hello: 10_000, ping: 500, silentPings: 4, backOff: { first: 50, longest: 5_000 }, stable: 2_000, unreachable: 1_000, pausedLook: 2_000,
-  lastWords: 300, replay: 1_000, lostReply: 2_000, interrupt: 10_000, reset: 30_000, answer: 10_000, complete: 5_000, install: 90_000, shutdown: 1_000,
+  lastWords: 300, replay: 1_000, lostReply: 2_000, interrupt: 10_000, reset: 30_000, answer: 10_000, complete: 5_000, install: 90_000, comm: 30_000, shutdown: 1_000,
 };
 
 /** Resolves after `ms`, or at once when the signal is or becomes aborted; never rejects. */

@@ -1,4 +1,5 @@
 import type { AnswerMetadata, CellMetadata, ExecuteReply, JsonObject, MimeBundle, SandboxEvent } from '../protocol/messages';
+import type { CommMessage } from './comms';
 import type { InstallOptions } from './installs';
 import type { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from '../engine/engine';
@@ -83,6 +84,8 @@ export interface SandboxSession {
   execute(code: string, options?: ExecuteOptions): CellExecution;
   /** One press: interrupts (third press kills) if `msgId` runs, aborts it if it is queued, else does nothing. Resolves when obeyed; rejects with a SandboxError at its deadline. */
   interrupt(msgId: string): Promise<void>;
+  /** The same for the callback of a comm's message, if one is going on. */
+  interruptCallback(): Promise<void>;
   /** A fresh kernel. Ends running and queued cells first (their replies settle as `aborted`). */
   reset(options: { files: 'keep' | 'clear'; historySize?: number }): Promise<void>;
   /**
@@ -96,11 +99,13 @@ export interface SandboxSession {
   complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null>;
   /** What the kernel knows of the name at a position. Null when it knows nothing, is busy, or the deadline passed. */
   inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null>;
+  /** Sends a comm's message, see `Comms.send`. What a kernel sends comes by `onEvent`; `buffersOf` has its bytes. */
+  sendComm(message: CommMessage, signal?: AbortSignal): Promise<string>;
   /** See `Engine.putFiles`. */
   putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>>;
   /** Installs into the sandbox's libraries; the kernel imports them at once. Rejects with a SandboxError. */
   install(requirements: readonly string[], options?: InstallOptions): Promise<void>;
-  /** Every logged event in the order of the log, validated, assembled, each once; listener errors are logged, not thrown. */
+  /** Every logged event in the order of the log, validated, assembled, each once, and `comm_gap`s; listener errors are logged, not thrown. */
   onEvent(listener: (event: SandboxEvent) => void): { dispose(): void };
   onState(listener: (state: SessionState) => void): { dispose(): void };
   /** Leaves the sandbox to its lease: cells go on in it, and a later session can attach. Never rejects. */

@@ -1,7 +1,7 @@
 import type { Log } from '../log';
 import { command, encodeCommand, MAX_COMMAND_BYTES } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
-import type { Command, CommandContents, CommandType, ExecuteReply, SandboxEvent } from '../protocol/messages';
+import { COMM_TYPES, type Command, type CommandContents, type CommandType, type ExecuteReply, type SandboxEvent } from '../protocol/messages';
 import { Cells } from './cells';
 import { aborted, replyOf } from './failures';
 import { Outbox } from './outbox';
@@ -11,11 +11,12 @@ import type { CellExecution } from './types';
 
 const TOO_LONG = replyOf({ code: 'ProtocolViolation', params: { reason: 'the cell is too long', limit: MAX_COMMAND_BYTES } });
 /** Commands to which the sandbox says nothing else. */
-const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>(['input_reply', 'install_output', 'install_reply']);
+const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>(['input_reply', 'install_output', 'install_reply', ...COMM_TYPES]);
 const LOST_REPLY = replyOf({ code: 'ProtocolViolation', params: { reason: 'the reply was lost' } });
 
-/** Milliseconds from a gap to the question what was in it. */
+/** Milliseconds from a gap to the question what was in it; more each time that nothing but numbers is missing. */
 const ASK_AGAIN = 100;
+const ASK_AGAIN_LATEST = 5_000;
 /** Bytes on the stream over which nothing is asked again: a sandbox that makes gaps and reads nothing must not fill our memory. */
 const MOST_UNSENT = 1024 * 1024;
 
@@ -35,7 +36,10 @@ export class Work {
   readonly #outbox: Outbox;
   /** Why nothing can be asked any more. */
   #over: { reply: ExecuteReply; failure: SandboxError } | undefined;
+  /** The comm's message that the kernel handles now; empty = none. */
+  #callback = '';
   #gapSeen = false;
+  #askAgainIn = ASK_AGAIN;
   #asking: NodeJS.Timeout | undefined;
   /** Replies that count if the log brings no better one. */
   readonly #later = new Map<string, { timer: NodeJS.Timeout; reply: ExecuteReply }>();
@@ -64,6 +68,11 @@ export class Work {
     if (!wasUnsent) await this.request('interrupt_request', { msg_id: msgId }, { operation: 'interrupt', deadline: this.timing.interrupt });
   }
 
+  /** One press for what a comm's message has called; nothing if none is handled. */
+  async interruptCallback(): Promise<void> {
+    if (this.#callback !== '') await this.request('interrupt_request', { msg_id: this.#callback }, { operation: 'interrupt', deadline: this.timing.interrupt });
+  }
+
   async reset(content: CommandContents['reset_request']): Promise<void> {
     const before = this.#cells.ids();
     this.#abortUnsent(before, 'reset');
@@ -75,12 +84,16 @@ export class Work {
 
   /** Resolves with the event that answers; rejects with a SandboxError at the latest at the deadline. */
   async request<T extends CommandType>(type: T, content: CommandContents[T], options: RequestOptions): Promise<SandboxEvent> {
+    const message = command(type, content, { metadata: options.metadata as Command<T>['metadata'] | undefined }); // comms are delivered below
+    return this.deliver(message.header.msg_id, encodeCommand(message), options);
+  }
+
+  /** The same for a command that is encoded already. */
+  async deliver(msgId: string, line: string, options: RequestOptions): Promise<SandboxEvent> {
     if (this.#over) throw this.#over.failure;
-    const message: Command = command(type, content, options.metadata ? { metadata: options.metadata } : {});
-    const { msg_id: msgId } = message.header;
     const answer = this.#requests.open(msgId, options);
-    if (!options.unlogged) this.#outbox.add(msgId, encodeCommand(message));
-    else if (!this.sink.send(encodeCommand(message))) this.#requests.fail(msgId, cutFailure(options));
+    if (!options.unlogged) this.#outbox.add(msgId, line);
+    else if (!this.sink.send(line)) this.#requests.fail(msgId, cutFailure(options));
     this.sink.changed();
     try {
       return await answer;
@@ -93,6 +106,7 @@ export class Work {
   /** A stream has brought all of the log that there was at its hello. */
   attached(): void {
     this.#outbox.attached();
+    this.#askAgainIn = ASK_AGAIN;
     if (this.#gapSeen) this.#askAgain();
   }
 
@@ -104,7 +118,10 @@ export class Work {
   /** First look at an event of the log. False: it comes from an older kernel than the cell that it names. */
   admits(event: SandboxEvent): boolean {
     for (const { timer } of this.#later.values()) timer.refresh();
-    if (event.msg_type === 'gap') this.missed();
+    if (event.msg_type === 'gap') {
+      this.#askAgainIn = ASK_AGAIN;
+      this.missed();
+    }
     if (!this.#cells.admits(event)) {
       this.log.debug(`an event of kernel ${event.gen} came too late: ${event.msg_type}`);
       return false;
@@ -136,7 +153,8 @@ export class Work {
       if (!this.#gapSeen || !this.#outbox.isOpen) return;
       if (this.sink.unsent() > MOST_UNSENT) this.missed();
       else this.#askAgain();
-    }, ASK_AGAIN).unref();
+      this.#askAgainIn = Math.min(2 * this.#askAgainIn, ASK_AGAIN_LATEST);
+    }, this.#askAgainIn).unref();
   }
 
   /** The open cell that was sent first, the one that runs; empty if there is none. */
@@ -158,6 +176,9 @@ export class Work {
       case 'status':
         // The kernel is done with the cell: a reply that could not be read will not come.
         if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) this.#settleLater(msgId, LOST_REPLY);
+        if (event.content.execution_state === 'idle' && msgId === this.#callback) this.#callback = '';
+        if (event.content.execution_state === 'busy' && !this.#cells.isOpen(msgId)) this.#callback = msgId;
+        this.#requests.answer(event); // of a comm's message whose `accepted` is no longer in the log
         return;
       case 'accepted':
         this.#outbox.accepted(msgId);

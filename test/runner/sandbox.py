@@ -1,5 +1,6 @@
 """A sandbox as the runner tests see it: commands in, events out, over a real relay."""
 
+import base64
 import json
 import os
 import queue
@@ -68,13 +69,20 @@ class Stream:
         self.send("follow_request", {"after": after, "boot": boot, "writer": writer, "host": self.host, "take_over": take_over}, "control")
         self.hello = self.wait(lambda event: event["msg_type"] == "hello")["content"]
 
-    def send(self, msg_type, content, channel, msg_id=None, metadata=None):
+    def send(self, msg_type, content, channel, msg_id=None, metadata=None, buffers=()):
         msg_id = msg_id or uuid.uuid4().hex
         command = {
             "header": {"msg_id": msg_id, "msg_type": msg_type}, "kernel": "main", "channel": channel, "content": content,
-            "metadata": metadata or {}, "buffers": [],
+            "metadata": metadata or {}, "buffers": [base64.b64encode(one).decode() for one in buffers],
         }
-        self.send_raw(json.dumps(command).encode() + b"\n")
+        text = json.dumps(command)
+        if len(text) <= 128 * 1024:
+            self.send_raw(text.encode() + b"\n")
+            return msg_id
+        starts = range(0, len(text), 65536)
+        for index, at in enumerate(starts):
+            content = {"id": msg_id, "i": index, "last": at == starts[-1], "data": text[at : at + 65536]}
+            self.send_raw(json.dumps(dict(command, header={"msg_id": msg_id, "msg_type": "chunk"}, content=content, buffers=[])).encode() + b"\n")
         return msg_id
 
     def send_raw(self, data):
@@ -156,6 +164,20 @@ class Sandbox:
 
     def wait_text(self, text, seconds=DEADLINE):
         self.stream.wait(lambda event: event["msg_type"] == "stream" and text in event["content"]["text"], seconds)
+
+    def comm(self, msg_type, comm_id, data=None, buffers=(), timeout=0, **content):
+        """Sends a comm's message; its ``msg_id``."""
+        content.update(comm_id=comm_id, data=data or {}, timeout=timeout)
+        return self.stream.send(msg_type, content, "shell", buffers=buffers)
+
+    def handled(self, msg_id, seconds=DEADLINE):
+        """Waits until a comm's message has been handled; a :class:`Cell` whose ``reply`` is the last ``status``."""
+        def done(event):
+            return event["msg_type"] == "status" and event["parent_header"]["msg_id"] == msg_id and event["content"]["execution_state"] == "idle"
+
+        if not any(done(event) for event in list(self.stream.log)):
+            self.stream.wait(done, seconds)
+        return Cell(msg_id, [event for event in list(self.stream.log) if event["parent_header"]["msg_id"] == msg_id and event["seq"]])
 
     def interrupt(self, msg_id):
         return self._control("interrupt_request", {"msg_id": msg_id}, "interrupt_reply")

@@ -34,6 +34,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   InstallFailed: [{ problem: 'pip', reason: 'No matching distribution found for nopackage' }, /No matching distribution found for nopackage/, /Only wheels/],
   InstallTooLarge: [{ limit: 4 * 2 ** 30 }, /4 GB/, /nothing was installed/, /sandboxedIPython\.image/],
   InstallRefused: [{ problem: 'requirement', requirement: 'git+https://x' }, /"git\+https:\/\/x" cannot be installed/, /numpy>=2/],
+  CommRefused: [{ problem: 'tooLong', limit: 16 * 2 ** 20 }, /not sent/, /16 MB/],
   OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
   OutputDropped: [{ bytes: 2 ** 20, limit: 10 * 2 ** 20 }, /1 MB/, /10 MB/, /sandboxedIPython\.maxOutput/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],

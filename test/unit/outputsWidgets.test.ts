@@ -72,4 +72,77 @@ describe('widgets, where none can be drawn', () => {
     assert.match(String(fallbacks(shown.get('r'))[0]), /^<{10000}\|/);
     assert.ok(performance.now() - began < 2_000);
   });
+
+  it('what a callback shows is in the cell that opened the comm, and in the Output widget that captures it', () => {
+    const sent = (id: string, comm_id: string) => event(id, 'accepted', { msg_type: 'comm_msg', comm_id });
+    const shown = cells(
+      open('button', { _model_name: 'ButtonModel' }), open('w', { _model_name: 'OutputModel' }), display('w', 'Output()', 's'),
+      sent('m1', 'button'), event('m1', 'stream', { name: 'stdout', text: 'pressed\n' }), event('m1', 'error', { ename: 'E', evalue: 'v', traceback: ['trace'] }),
+      sent('m2', 'button'), event('m2', 'comm_msg', { comm_id: 'w', data: { method: 'update', state: { msg_id: 'm2' } } }), event('m2', 'stream', { name: 'stdout', text: 'held' }), update('w', { msg_id: '' }),
+      // a comm that a callback opened belongs to the cell too
+      sent('m3', 'button'), event('m3', 'comm_open', { comm_id: 'second', target_name: 'jupyter.widget', data: {} }), sent('m4', 'second'), event('m4', 'stream', { name: 'stdout', text: 'second' }),
+      sent('m5', 'unknown'), event('m5', 'stream', { name: 'stdout', text: 'nowhere' }),
+    );
+    assert.deepEqual(shown.get('r')?.outputs.map(({ output }) => 'text' in output ? output.text : output.output_type), ['pressed\n', 'error', 'second']);
+    assert.deepEqual(fallbacks(shown.get('s')), ['held']);
+  });
+
+  it('what an Output widget has captured is told once, when it captures no more', () => {
+    const outputs = new NotebookOutputs();
+    outputs.begin('r', 'cell');
+    const tell = (...events: SandboxEvent[]) => { for (const one of events) { outputs.fold(one); } };
+    tell(open('w', { _model_name: 'OutputModel' }), update('w', { msg_id: 'r' }), stdout('a\n'), event('r', 'stream', { name: 'stderr', text: 'b' }));
+    assert.deepEqual(outputs.takeCaptured(), [], 'it captures still');
+    tell(
+      event('r', 'display_data', { data: { 'text/plain': 'x', 'image/png': 'iVBORw0=' }, metadata: { a: 1 }, transient: { display_id: 'd' } }), event('r', 'error', { ename: 'E', evalue: 'v', traceback: ['t'] }),
+      event('r', 'execute_result', { data: { 'text/plain': '1' }, metadata: {}, transient: {}, execution_count: 4 }), update('w', { msg_id: '' }),
+    );
+    const held = [
+      { output_type: 'stream', name: 'stdout', text: 'a\n' }, { output_type: 'stream', name: 'stderr', text: 'b' },
+      { output_type: 'display_data', data: { 'text/plain': 'x', 'image/png': 'iVBORw0=' }, metadata: { a: 1 } }, { output_type: 'error', ename: 'E', evalue: 'v', traceback: ['t'] },
+      { output_type: 'execute_result', data: { 'text/plain': '1' }, metadata: {}, execution_count: 4 },
+    ];
+    assert.deepEqual(outputs.takeCaptured(), [{ commId: 'w', outputs: held }]);
+    assert.deepEqual(outputs.takeCaptured(), []);
+    // the kernel says what it was told; meanwhile the widget has captured more
+    tell(update('w', { msg_id: 'r' }), stdout('more'), event('m', 'comm_msg', { comm_id: 'w', data: { method: 'echo_update', state: { outputs: [] } } }), update('w', { msg_id: '' }));
+    assert.deepEqual(outputs.takeCaptured().map((one) => one.outputs.length), [6]);
+    tell(update('w', { outputs: [] }), update('w', { outputs: [{ output_type: 'stream', name: 'stdout', text: 'set' }] }));
+    assert.deepEqual(outputs.takeCaptured(), [], 'what the kernel sets it knows');
+  });
+
+  it('one that captured too much is not told, and none after its kernel is gone', () => {
+    const outputs = new NotebookOutputs();
+    outputs.begin('r', 'cell');
+    for (const one of [open('w', { _model_name: 'OutputModel' }), update('w', { msg_id: 'r' }), stdout('x'.repeat(4_000_001)), update('w', { msg_id: '' })]) { outputs.fold(one); }
+    assert.deepEqual(outputs.takeCaptured(), []);
+    for (const one of [update('w', { msg_id: 'r' }), stdout('x')]) { outputs.fold(one); }
+    outputs.fold(event('', 'status', { execution_state: 'restarting' }));
+    assert.deepEqual(outputs.takeCaptured(), []);
+    assert.equal(outputs.fold(stdout('the fresh kernel')).at(-1)?.run, 'r', 'nothing captures it any more');
+  });
+
+  it('what a front end has set moves a progress bar too', () => {
+    const shown = cells(open('bar', { _model_name: 'IntProgressModel', max: 4, value: 0 }), display('bar', 'IntProgress()'), event('m', 'comm_msg', { comm_id: 'bar', data: { method: 'echo_update', state: { value: 4 } } }));
+    assert.deepEqual(fallbacks(shown.get('r')), [`|${'█'.repeat(20)}|`]);
+  });
+
+  it('a sandbox that makes widgets without end, or has them hold without end, costs a bounded amount', () => {
+    const outputs = new NotebookOutputs();
+    outputs.begin('r', 'cell');
+    const fallbackOf = (model: string): unknown => {
+      const edit = outputs.fold(display(model, 'Output()')).at(-1)?.edit;
+      return edit !== undefined && 'output' in edit && 'fallback' in edit.output ? edit.output.fallback : undefined;
+    };
+    for (let i = 0; i < 200; i += 1) { outputs.fold(open(`w${i}`, { _model_name: 'OutputModel', outputs: [{ output_type: 'stream', name: 'stdout', text: `${i} `.repeat(250_000) }] })); }
+    assert.deepEqual([fallbackOf('w0'), String(fallbackOf('w199')).slice(-8)], [undefined, '199 199 ']);
+    for (let i = 0; i < 20_000; i += 1) { outputs.fold(open(`label${i}`, { _model_name: 'LabelModel', value: `${i}`, children: Array.from({ length: 20 }, (_, n) => `IPY_MODEL_${n}`) })); }
+    assert.equal(fallbackOf('w199'), undefined);
+    outputs.fold(open('last', { _model_name: 'OutputModel' }));
+    outputs.fold(update('last', { msg_id: 'r' }));
+    for (let i = 0; i < 40; i += 1) { outputs.fold(stdout(`${i}${'x'.repeat(1_000_000)}\n`)); }
+    outputs.fold(update('last', { msg_id: '' }));
+    const shown = String(fallbackOf('last'));
+    assert.ok(shown.length <= 200_001 && shown.startsWith('…'), `${shown.length} characters`);
+  });
 });

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ChunkAssembler } from '../../src/protocol/chunks';
-import { decodeAssembled, decodeLine } from '../../src/protocol/decode';
+import { buffersOf, decodeAssembled, decodeLine } from '../../src/protocol/decode';
+import { command, encodeCommand } from '../../src/protocol/encode';
 import { LineSplitter } from '../../src/protocol/lines';
-import { MAX_LINE_BYTES, type JsonValue } from '../../src/protocol/messages';
+import { CHUNK_BYTES, COMMAND_CHANNEL, MAX_LINE_BYTES, type CommandChunk, type JsonValue } from '../../src/protocol/messages';
 import { random } from './outputsModel';
 
 const README = readFileSync(path.join(__dirname, '../../../src/protocol/README.md'), 'utf8');
+const COMMAND_LINES = README.split('\n').filter((line) => line.startsWith('{"header"'));
 const EVENT_LINES = README.split('\n').filter((line) => line.startsWith('{"seq"')).map((line) => line.replaceAll('…', ''));
 
 function splitting(maxBytes?: number) {
@@ -202,5 +204,55 @@ describe('what comes out of a sandbox', () => {
     const start = performance.now();
     for (let i = 0; i < 100_000; i += 1) decodeLine(line);
     assert.ok(performance.now() - start < 1_000, `${performance.now() - start} ms`);
+  });
+
+  it('has a comm\'s bytes as they were sent', () => {
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const event = decoded(envelope('comm_msg', { comm_id: 'c', data: { method: 'custom' } }, { buffers: [bytes.toString('base64'), ''] }));
+    assert.deepEqual(buffersOf(event).map((one) => Buffer.from(one)), [bytes, Buffer.alloc(0)]);
+  });
+
+  it('has no comm without an id, none whose id could be taken for another\'s, and no bytes that are none', () => {
+    for (const id of ['', 'x'.repeat(257), 7, null, undefined]) assert.equal(decodeLine(envelope('comm_msg', { comm_id: id, data: {} })).kind, 'invalid', String(id));
+    for (const buffers of [['a'], ['not base64!!'], ['YQ==YQ=='], [3], 'YQ==', Array.from({ length: 10_001 }, () => '')]) {
+      assert.equal(decodeLine(envelope('comm_msg', { comm_id: 'c', data: {} }, { buffers })).kind, 'invalid', JSON.stringify(buffers).slice(0, 40));
+    }
+    for (const data of [[], 'x', 3]) assert.equal(decodeLine(envelope('comm_open', { comm_id: 'c', target_name: 't', data })).kind, 'invalid');
+    assert.deepEqual(decoded(envelope('comm_close', { comm_id: 'c' })).content, { comm_id: 'c', data: {} });
+  });
+});
+
+describe('commands', () => {
+  const said = (line: string) => JSON.parse(line) as CommandChunk;
+
+  it('are in the README, each on its channel', () => {
+    const types = COMMAND_LINES.map((line) => said(line).header.msg_type as string);
+    assert.deepEqual(Object.keys(COMMAND_CHANNEL).filter((type) => !types.includes(type)), []);
+    for (const line of COMMAND_LINES) {
+      const { header: { msg_type: type }, channel } = said(line);
+      if (type in COMMAND_CHANNEL) assert.equal(channel, COMMAND_CHANNEL[type as unknown as keyof typeof COMMAND_CHANNEL]);
+    }
+  });
+
+  it('that are long travel in pieces that no cut of a character spoils', () => {
+    for (const code of ['x'.repeat(300_000), '"\\\n'.repeat(100_000), 'x' + '🎈'.repeat(100_000), 'ü'.repeat(200_000), '\ud800'.repeat(70_000)]) {
+      const message = command('execute_request', { code, silent: false, store_history: true, allow_stdin: true, stop_on_error: true, timeout: 0 });
+      const lines = encodeCommand(message).split('\n');
+      assert.equal(lines.pop(), '');
+      const chunks = lines.map(said);
+      assert.ok(chunks.length > 1 && lines.every((line) => Buffer.byteLength(line) < MAX_LINE_BYTES));
+      assert.deepEqual(chunks.map(({ header, channel, content: { id, i, last } }) => [header.msg_id, header.msg_type, channel, id, i, last]),
+        chunks.map((_, i) => [message.header.msg_id, 'chunk', 'shell', message.header.msg_id, i, i === chunks.length - 1]));
+      // as the sandbox has it: every piece on its own is whole text
+      const joined = chunks.map(({ content }) => Buffer.from(content.data).toString()).join('');
+      assert.deepEqual(JSON.parse(joined), JSON.parse(JSON.stringify(message)));
+    }
+  });
+
+  it('of up to 128 KiB are one line', () => {
+    const empty = Buffer.byteLength(JSON.stringify(command('input_reply', { value: '', request: 'r' })));
+    for (const [more, lines] of [[0, 1], [1, 3]] as const) {
+      assert.equal(encodeCommand(command('input_reply', { value: 'x'.repeat(CHUNK_BYTES - empty + more), request: 'r' })).split('\n').length - 1, lines);
+    }
   });
 });

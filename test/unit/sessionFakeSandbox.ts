@@ -2,7 +2,7 @@ import { Duplex, PassThrough } from 'node:stream';
 import type { Engine, EngineInfo, ExecStream, FoundSandbox, ImagesFound, InstallRequest, LifeEvent, SandboxSpecification, SandboxState } from '../../src/engine/engine';
 import { SandboxError } from '../../src/protocol/errors';
 import { LineSplitter } from '../../src/protocol/lines';
-import type { Command, EventContents, EventType } from '../../src/protocol/messages';
+import type { Command, CommandChunk, CommType, EventContents, EventType } from '../../src/protocol/messages';
 
 /** How a stream ends before its time: after so many bytes to or from the host, in the middle of a line or not. */
 export interface Fault { up: number; down: number }
@@ -39,6 +39,8 @@ export class FakeSandbox implements Engine {
   deaf = false;
   readonly #listeners = new Set<(event: LifeEvent) => void>();
   readonly #accepted = new Map<string, string>();
+  /** Comm messages in the order in which they were handled. */
+  readonly comms: Command<CommType>[] = [];
   readonly #queue: Command<'execute_request'>[] = [];
   #running: Command<'execute_request'> | undefined;
   #host: FakeHost | undefined;
@@ -131,7 +133,8 @@ export class FakeSandbox implements Engine {
 
   #onLine(host: FakeHost, line: string): void {
     if (this.deaf) return;
-    const message = JSON.parse(line) as Command;
+    const message = host.joined(JSON.parse(line) as Command | CommandChunk);
+    if (!message) return;
     const { msg_id: msgId, msg_type: type } = message.header;
     if (type === 'follow_request') {
       const { after, boot } = (message as Command<'follow_request'>).content;
@@ -162,6 +165,10 @@ export class FakeSandbox implements Engine {
       case 'execute_request':
         this.#queue.push(message as Command<'execute_request'>);
         if (!this.#running) void this.#work();
+        return;
+      case 'comm_open': case 'comm_msg': case 'comm_close':
+        this.comms.push(message as Command<CommType>);
+        this.emit('status', { execution_state: 'idle' }, msgId);
         return;
       case 'interrupt_request': this.emit('interrupt_reply', { status: 'ok', step: 'interrupt' }, msgId); return;
       case 'reset_request':
@@ -197,6 +204,7 @@ export class FakeSandbox implements Engine {
 class FakeHost implements ExecStream {
   readonly stderr = new PassThrough();
   readonly stream: Duplex;
+  #pieces: string[] = [];
   #down: number;
   #up: number;
 
@@ -216,6 +224,16 @@ class FakeHost implements ExecStream {
     });
   }
 
+  /** A command, once it is whole. */
+  joined(message: Command | CommandChunk): Command | undefined {
+    if (!isChunk(message)) return message;
+    const { i, last, data } = message.content;
+    if (i === 0) this.#pieces = [];
+    if (i !== this.#pieces.length) throw new Error('a piece is missing');
+    this.#pieces.push(data);
+    return last ? JSON.parse(this.#pieces.join('')) as Command : undefined;
+  }
+
   send(text: string): void {
     if (this.#down < 0 || this.stream.destroyed) return;
     const bytes = Buffer.from(text);
@@ -232,3 +250,5 @@ class FakeHost implements ExecStream {
     if (!this.stream.destroyed) this.stream.push(null);
   }
 }
+
+const isChunk = (message: Command | CommandChunk): message is CommandChunk => message.header.msg_type === 'chunk';

@@ -12,10 +12,14 @@ import socket
 import termios
 import time
 
-from .. import packets
+from .. import packets, wire
 
 #: The supervisor never blocks; one that has not read for this long is not worth waiting for.
 _SETTLE_DEADLINE = 2.0
+
+
+class MessageTooLong(ValueError):
+    """More than a sandbox's log takes in one piece."""
 
 
 class Channel:
@@ -34,7 +38,7 @@ class Channel:
         return self.socket.fileno()
 
     def send(self, msg_type, content, parent, metadata=None, buffers=None):
-        """One message, after all text that was written before it. ``parent`` is a msg_id."""
+        """One message, after all text that was written before it. ``parent`` is a msg_id. Raises MessageTooLong for a comm's."""
         self.settle()
         message = {"msg_type": msg_type, "parent_header": {"msg_id": parent}, "content": content}
         if metadata:
@@ -42,7 +46,11 @@ class Channel:
         if buffers:
             message["buffers"] = buffers
         self._series += 1
-        for packet in packets.split(message, "%d-%d" % (os.getpid(), self._series)):
+        whole = packets.split(message, "%d-%d" % (os.getpid(), self._series))
+        size = sum(len(packet) for packet in whole)
+        if msg_type in wire.COMM_KINDS and size > wire.MAX_COMM_BYTES:
+            raise MessageTooLong("a comm message of %d bytes is too long: %d are allowed, binary parts count four thirds" % (size, wire.MAX_COMM_BYTES))
+        for packet in whole:
             self._send(packet)
 
     def write(self, name, data):

@@ -2,6 +2,8 @@
 
 import uuid
 
+from .comms import encoded
+
 #: What can be sent by ``kernel.session.send``: a cell's own output. Replies and states are not a cell's to make.
 _SENDABLE = frozenset(("stream", "display_data", "update_display_data", "clear_output", "execute_result", "error", "comm_open", "comm_msg", "comm_close"))
 
@@ -28,8 +30,8 @@ class KernelFacade:
         return self.session.session
 
     def get_parent(self, channel="shell"):
-        """The message that the running cell came in; only its header, and of that the ids."""
-        return {"header": {"msg_id": self._kernel.recent, "msg_type": "execute_request", "session": self.session.session}, "metadata": {}, "content": {}}
+        """The message that the running cell, or a comm's callback, came in; only its header, and of that the ids."""
+        return {"header": dict(self._kernel.parent, session=self.session.session), "metadata": {}, "content": {}}
 
     def __getattr__(self, name):
         raise AttributeError("the kernel of a sandbox has no %r: it speaks through a queue and not over ZeroMQ" % name)
@@ -56,4 +58,4 @@ class _Session:
             msg_type = msg_or_type
         if msg_type not in _SENDABLE:
             raise ValueError("a cell cannot send %r" % msg_type)
-        self._kernel.send(msg_type, content or {}, metadata)
+        self._kernel.send(msg_type, content or {}, metadata, encoded(buffers))

@@ -7,10 +7,11 @@ import selectors
 import sys
 import traceback
 
-from .. import linux
+from .. import linux, wire
 from . import answers
 from . import shell as shells
 from .channel import Channel
+from .comm_requests import CommRequests
 from .installs import Installs
 from .interrupt import Interrupts
 from .prompts import Prompts
@@ -27,13 +28,14 @@ class Kernel:
     def __init__(self, options, pair, stdout, stderr):
         self.channel = Channel(pair, stdout, stderr)
         self.running = ""
-        #: The cell that runs, or ran last: what threads show belongs to it.
-        self.recent = ""
+        #: Header of the cell that runs, or ran last: what threads show belongs to it. While a comm's message is handled, its.
+        self.parent = {"msg_id": "", "msg_type": "execute_request"}
         self.exiting = False
         self._pid = os.getpid()
         self._count = 0
         self._deferred = []
         self._context = contextvars.copy_context()
+        self._comm_requests = CommRequests(self, self._context)
         sys.stdout = sys.__stdout__ = CellStream(self, "stdout", 1)
         sys.stderr = sys.__stderr__ = CellStream(self, "stderr", 2)
         shells.prepare_environment(options)
@@ -47,7 +49,7 @@ class Kernel:
 
     def send(self, msg_type, content, metadata=None, buffers=None):
         """A message of the cell that the calling code belongs to; nothing while the kernel warms up."""
-        parent = current_cell.get() or self.recent
+        parent = current_cell.get() or self.parent["msg_id"]
         if parent:
             self.channel.send(msg_type, content, parent, metadata, buffers)
 
@@ -62,6 +64,19 @@ class Kernel:
                 continue  # it hit a task between cells; the loop goes on
             except SystemExit:
                 traceback.print_exc()
+
+    @property
+    def is_copy(self):
+        """In a fork that ran on to the end of a cell: it is no kernel, the one that forked it answers."""
+        return os.getpid() != self._pid
+
+    def begin(self, msg_id, msg_type):
+        """A cell, or a comm's message, is about to be handled; a SIGINT may come as soon as the supervisor is told."""
+        self.running = msg_id
+        self.parent = {"msg_id": msg_id, "msg_type": msg_type}
+        self.exiting = False
+        self.interrupts.begin()
+        self._context.run(current_cell.set, msg_id)
 
     def defer(self, message):
         """A message that came while a prompt was open; it is taken when the cell is over."""
@@ -112,17 +127,16 @@ class Kernel:
             shells.set_history_size(self.shell, content["history_size"])
         elif kind == "execute_request":
             self._execute(msg_id, content)
+        elif kind in wire.COMM_KINDS:
+            self._comm_requests.handle(message)
         elif kind in answers.REQUESTS:
             self.channel.send(kind.replace("_request", "_reply"), answers.REQUESTS[kind](self.shell, content), msg_id)
 
     def _execute(self, msg_id, content):
         shell, code = self.shell, content["code"]
         silent, store = content["silent"], content["store_history"] and not content["silent"]
-        self.running = self.recent = msg_id
-        self.exiting = False
         self.prompts.allowed = self.installs.allowed = content["allow_stdin"]
-        self.interrupts.begin()
-        self._context.run(current_cell.set, msg_id)
+        self.begin(msg_id, "execute_request")
         self._count = shell.execution_count
         self.channel.send("execute_input", {"code": code, "execution_count": self._count}, msg_id)
         try:
@@ -185,8 +199,8 @@ class Kernel:
         """The reply, once everything that the cell wrote is on its way. ``raised`` is what came out of IPython itself."""
         shell = self.shell
         linux.flush_c_streams()
-        if os.getpid() != self._pid:
-            os._exit(0)  # a fork that ran on to the cell's end: it is no kernel, the one that forked it answers
+        if self.is_copy:
+            os._exit(0)
         error = raised
         if result is not None and not result.success:
             error = result.error_before_exec or result.error_in_exec

@@ -153,7 +153,7 @@ def make(kernel, history_size):
     config.InteractiveShell.colors = "Linux" if _ipython_major() < 9 else "linux"
     config.HistoryManager.hist_file = ":memory:"
     ZMQInteractiveShell.sandbox = CellDisplayHook.kernel = ZMQDisplayPublisher.kernel = kernel
-    ZMQInteractiveShell.kernel = KernelFacade(kernel, comms.install(kernel))
+    ZMQInteractiveShell.kernel = comms.Comm.kernel = KernelFacade(kernel, comms.install(kernel.send))
     shell = ZMQInteractiveShell.instance(config=config, user_module=None, user_ns=None)
     kernel.installs.register(shell)
     shell.extension_manager.load_extension("storemagic")  # a Jupyter kernel has it from the start

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { Engine } from '../../src/engine/engine';
+import { buffersOf } from '../../src/protocol/decode';
+import type { EventOf, SandboxEvent } from '../../src/protocol/messages';
+import type { CommMessage } from '../../src/session/comms';
+import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
+
+const ECHO = `
+def echo(comm, opened):
+    @comm.on_msg
+    def answer(message):
+        comm.send(message["content"]["data"], buffers=message["buffers"])
+get_ipython().kernel.comm_manager.register_target("echo", echo)`;
+
+/** A cell that ends its own stream: another is opened, and knows nothing of what the first brought. */
+const CUT = `
+import os, signal
+for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
+    try:
+        if b"relay.py" in open(f"/proc/{pid}/cmdline", "rb").read(): os.kill(pid, signal.SIGKILL)
+    except OSError: pass`;
+
+describe('comms of a real sandbox', () => {
+  let engine: Engine;
+  let sandbox: TestSession;
+
+  before(async function () {
+    this.timeout(240_000);
+    engine = await connect();
+    sandbox = startSession(engine, await derivedImage(engine));
+    await sandbox.session.started;
+  });
+  after(async () => {
+    await endSessions();
+    engine.dispose();
+  });
+  beforeEach(async () => { await sandbox.session.reset({ files: 'clear' }); });
+
+  /** Everything about one message, once it was handled. */
+  const send = async (message: CommMessage): Promise<SandboxEvent[]> => {
+    const id = await sandbox.session.sendComm(message);
+    await sandbox.event((event) => event.msg_type === 'status' && event.content.execution_state === 'idle' && event.parent_header.msg_id === id);
+    return sandbox.events.filter((event) => event.parent_header.msg_id === id);
+  };
+  const answers = (events: readonly SandboxEvent[]) => events.filter((event): event is EventOf<'comm_msg'> & SandboxEvent => event.msg_type === 'comm_msg');
+  const stderr = (events: readonly SandboxEvent[]) => events.map((event) => (event.msg_type === 'stream' && event.content.name === 'stderr' ? event.content.text : '')).join('');
+
+  it('bring a megabyte of bytes to a target of a cell and back, and again on another stream', async () => {
+    await sandbox.run(ECHO);
+    await send({ type: 'comm_open', commId: 'echo-1', targetName: 'echo' });
+    for (const round of [1, 2]) {
+      const bytes = [randomBytes(700_000), Buffer.alloc(0), randomBytes(300_000)];
+      const [answer, ...more] = answers(await send({ type: 'comm_msg', commId: 'echo-1', data: { round, text: 'ü🎈'.repeat(50_000) }, buffers: bytes }));
+      assert.ok(answer);
+      assert.deepEqual([answer.content.comm_id, answer.content.data['round'], more.length], ['echo-1', round, 0]);
+      assert.equal(answer.content.data['text'], 'ü🎈'.repeat(50_000));
+      assert.deepEqual(buffersOf(answer).map((one) => Buffer.from(one)), bytes);
+      await sandbox.run(CUT);
+    }
+  });
+
+  it('come from a cell with their bytes', async () => {
+    const cell = await sandbox.run(`${ECHO}
+from sandboxed_ipython.kernel.comms import Comm
+comm = Comm("from-a-cell", data={"a": 1}, buffers=[bytes(range(256)) * 4000])
+comm.send({"b": 2}); comm.close()`);
+    assert.deepEqual(cell.of('comm_open').map(({ target_name, data }) => [target_name, data]), [['from-a-cell', { a: 1 }]]);
+    assert.deepEqual([cell.of('comm_msg')[0]?.data, cell.of('comm_close').length], [{ b: 2 }, 1]);
+    const opened = cell.events.find((event) => event.msg_type === 'comm_open') ?? assert.fail();
+    assert.deepEqual(Buffer.concat(buffersOf(opened)), Buffer.concat(Array.from({ length: 4000 }, () => Buffer.from(Array.from({ length: 256 }, (_, i) => i)))));
+  });
+
+  it('for a target that nobody has registered are closed with a word, and the kernel lives', async () => {
+    await sandbox.run('kept = 1');
+    const events = await send({ type: 'comm_open', commId: 'nobodys', targetName: 'nobody' });
+    assert.deepEqual([stderr(events), events.filter(({ msg_type: type }) => type === 'comm_close').length], ['No such comm target registered: nobody\n', 1]);
+    assert.equal(stderr(await send({ type: 'comm_msg', commId: 'nobodys' })), 'No such comm: nobodys\n');
+    assert.equal((await sandbox.run('kept')).result, '1');
+  });
+
+  it('wait for the cell that runs; a callback that raises is told on stderr', async () => {
+    await sandbox.run(`order = []
+def target(comm, opened):
+    def on(message):
+        order.append(message["content"]["data"]["n"])
+        raise ValueError("in the callback")
+    comm.on_msg(on)
+get_ipython().kernel.comm_manager.register_target("t", target)`);
+    await send({ type: 'comm_open', commId: 'c', targetName: 't' });
+    const cell = sandbox.session.execute('import time; print("go"); time.sleep(0.5); order.append("cell")');
+    await sandbox.printed(cell.msgId, 'go');
+    const handled = await Promise.all([1, 2].map((n) => send({ type: 'comm_msg', commId: 'c', data: { n } })));
+    assert.match(stderr(handled[0] ?? []), /Exception in comm_msg for c\nTraceback[^]*ValueError: in the callback/);
+    assert.equal((await sandbox.run('order')).result, "['cell', 1, 2]");
+  });
+
+  it('whose callback hangs are interrupted, and the kernel keeps its state', async () => {
+    await sandbox.run(`kept = 1
+def hang(comm, opened):
+    def on(message):
+        print("go")
+        while True: pass
+    comm.on_msg(on)
+get_ipython().kernel.comm_manager.register_target("hang", hang)`);
+    await sandbox.session.interruptCallback(); // nothing to interrupt
+    await send({ type: 'comm_open', commId: 'hangs', targetName: 'hang' });
+    const hanging = send({ type: 'comm_msg', commId: 'hangs', msgId: 'hanging' });
+    await sandbox.printed('hanging', 'go');
+    await sandbox.session.interruptCallback();
+    assert.match(stderr(await hanging), /KeyboardInterrupt/);
+    assert.equal((await sandbox.run('kept')).result, '1');
+  });
+
+  it('of a kernel that is reset are told as aborted', async () => {
+    await sandbox.run(ECHO);
+    const cell = sandbox.session.execute('print("go")\nwhile True: pass');
+    await sandbox.printed(cell.msgId, 'go');
+    const waiting = send({ type: 'comm_msg', commId: 'waits' });
+    await sandbox.event((event) => event.msg_type === 'accepted' && event.content.comm_id === 'waits');
+    await sandbox.session.reset({ files: 'keep' });
+    assert.deepEqual((await waiting).flatMap((event) => (event.msg_type === 'status' ? [event.content.failure?.code] : [])), ['Aborted']);
+  });
+
+  it('are those of the comm package too, where it is installed after the kernel began', async function () {
+    this.timeout(240_000);
+    await sandbox.session.install(['comm']);
+    const cell = await sandbox.run('import comm\none = comm.create_comm(target_name="t", data={"a": 1})\none.on_msg(lambda m: one.send(m["content"]["data"]))\none.comm_id');
+    const commId = cell.of('comm_open')[0]?.comm_id ?? assert.fail(JSON.stringify(cell.reply));
+    assert.deepEqual(answers(await send({ type: 'comm_msg', commId, data: { back: true } })).map(({ content }) => content.data), [{ back: true }]);
+  });
+});
