@@ -15,6 +15,7 @@ import type { ErrorMarks } from './error-marks';
 import { Executions, type CellRun } from './executions';
 import { NotebookFolder } from './folder-copy';
 import { LibraryOffers } from './library-offers';
+import { NextInput } from './next-input';
 import { completeMetadata } from './notebook-metadata';
 import { askUser, echoOf } from './prompts';
 import { restore, type RestoredRun } from './restoration';
@@ -29,6 +30,7 @@ export class NotebookKernel {
   readonly executions: Executions;
   readonly #outputs = new NotebookOutputs();
   readonly #clock = new SandboxClock();
+  readonly #nextInput = new NextInput();
   readonly #writer: Writer;
   readonly #folder: NotebookFolder;
   readonly #targets: TracebackTargets;
@@ -220,6 +222,8 @@ export class NotebookKernel {
     }
     this.#settle(run, msgId, ended);
     if (cell.index >= 0) { this.marks.show(cell, ended); }
+    this.#nextInput.show(run, ended).then((trouble) => { if (trouble !== undefined) { this.#warn(trouble); } })
+      .catch((error: unknown) => this.log.warn(`a next input was not shown: ${String(error)}`));
     this.#offers.offer(session.installed);
   }
 

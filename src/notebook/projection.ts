@@ -76,9 +76,18 @@ function toNotice(failure: Failure, surroundings: Surroundings): vscode.Notebook
   return new vscode.NotebookCellOutput([toStreamItem('stderr', text)], { outputType: 'stream', sandboxedIPython: { notice: failure.code } });
 }
 
-/** Whether two lists of outputs would look the same: types and bytes of their items. */
+/** Whether two lists of outputs would look the same: types and bytes of their items. The links of an error may be others. */
 export const isSame = (some: readonly vscode.NotebookCellOutput[], others: readonly vscode.NotebookCellOutput[]): boolean =>
-  some.length === others.length && some.every(({ items }, at) => {
-    const its = others[at]?.items ?? [];
-    return items.length === its.length && items.every(({ mime, data }, i) => mime === its[i]?.mime && Buffer.from(data).equals(its[i].data));
+  some.length === others.length && some.every((one, at) => {
+    const other = others[at];
+    if (other === undefined) { return false; }
+    const error = errorOf(one);
+    if (error !== undefined) { return error === errorOf(other); }
+    return one.items.length === other.items.length
+      && one.items.every(({ mime, data }, i) => mime === other.items[i]?.mime && Buffer.from(data).equals(other.items[i].data));
   });
+
+function errorOf({ metadata }: vscode.NotebookCellOutput): string | undefined {
+  const { originalError } = (metadata ?? {}) as { originalError?: { ename?: unknown; evalue?: unknown; traceback?: unknown } };
+  return originalError && JSON.stringify([originalError.ename, originalError.evalue, originalError.traceback]);
+}
