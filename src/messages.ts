@@ -9,8 +9,8 @@ export interface Surroundings { t: Translate; platform: NodeJS.Platform }
 
 export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
 
-/** Notices of the runner that are no failures. */
-export const NOTICE_CODES = ['StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'Restarted'] as const;
+/** What is told and is no failure, by the runner for the most part. */
+export const NOTICE_CODES = ['StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'Restarted', 'InputTooLong'] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
 const isCode = (code: string): code is Code => CODES.has(code);
@@ -156,6 +156,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         t('A process that the cell started was ended because the sandbox ran out of memory: the limit is {0}.', bytes(params.number('limit'))),
         t('Variables are kept. Use less data, or raise the setting sandboxedIPython.maxMemory.')];
+    case 'InputTooLong':
+      return [
+        t('The cell asked to put {0} characters into the notebook; a cell is given {1} at most.', params.number('characters'), params.number('limit')),
+        t('Load a part of them, such as "%load -r 1-500 file.py".')];
     case 'Restarted':
       return [t('A fresh kernel was started.'), reason === 'reset' ? '' : t('Variables are lost; run the cells above again.')];
   }

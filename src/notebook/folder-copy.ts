@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { SANDBOX_HOME } from '../engine/specification';
 import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { SandboxError } from '../protocol/errors';
@@ -41,6 +42,13 @@ export class NotebookFolder {
 
   /** What could not be copied is tried again with the next cell. */
   retry(): void { this.#copy?.folder?.retry(); }
+
+  /** The path, from the notebook's folder, of the file that one of the sandbox is a copy of. */
+  beside(path: string): string | undefined {
+    const [home] = ['~', SANDBOX_HOME].filter((folder) => path.startsWith(`${folder}/`));
+    const inside = home === undefined ? undefined : path.slice(home.length + 1);
+    return inside !== undefined && this.#copy?.folder?.has(inside) === true ? inside : undefined;
+  }
 
   async #bring(session: SandboxSession, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
     if (signal.aborted) { return; }

@@ -15,12 +15,14 @@ import type { ErrorMarks } from './error-marks';
 import { Executions, type CellRun } from './executions';
 import { NotebookFolder } from './folder-copy';
 import { LibraryOffers } from './library-offers';
+import { NextInput } from './next-input';
 import { completeMetadata } from './notebook-metadata';
 import { askUser, echoOf } from './prompts';
 import { restore, type RestoredRun } from './restoration';
 import { SandboxBinding, type SandboxStatus, type SessionSource } from './sandbox-binding';
 import { SandboxClock } from './sandbox-clock';
 import type { SandboxRecords } from './sandbox-records';
+import { TracebackTargets } from './traceback-targets';
 import { Writer } from './writer';
 
 /** The kernel of one notebook: its sandbox, started when the first cell runs, and everything that its cells show. */
@@ -28,8 +30,10 @@ export class NotebookKernel {
   readonly executions: Executions;
   readonly #outputs = new NotebookOutputs();
   readonly #clock = new SandboxClock();
+  readonly #nextInput = new NextInput();
   readonly #writer: Writer;
   readonly #folder: NotebookFolder;
+  readonly #targets: TracebackTargets;
   readonly #batcher = new EventBatcher((event) => this.#handle(event));
   readonly #sandbox: SandboxBinding;
   /** Cells that run in the sandbox and that the notebook does not have any more. */
@@ -43,8 +47,9 @@ export class NotebookKernel {
   ) {
     this.executions = new Executions(controller);
     this.#offers = new LibraryOffers(notebook);
-    this.#writer = new Writer(this.executions, this.#clock, surroundings, log);
     this.#folder = new NotebookFolder(notebook, surroundings, log);
+    this.#targets = new TracebackTargets(notebook, this.#folder);
+    this.#writer = new Writer(this.executions, this.#clock, surroundings, this.#targets, log);
     this.#sandbox = new SandboxBinding(notebook, source, records, {
       restored: (session, events, seq) => this.#restore(session, events, seq),
       event: (event) => {
@@ -219,6 +224,8 @@ export class NotebookKernel {
     }
     this.#settle(run, msgId, ended);
     if (cell.index >= 0) { this.marks.show(cell, ended); }
+    this.#nextInput.show(run, ended).then((trouble) => { if (trouble !== undefined) { this.#warn(trouble); } })
+      .catch((error: unknown) => this.log.warn(`a next input was not shown: ${String(error)}`));
     this.#offers.offer(session.installed);
   }
 
@@ -251,6 +258,11 @@ export class NotebookKernel {
   #restore(session: SandboxSession, events: readonly SandboxEvent[], seq: number): void {
     this.#clock.seen(session.clock.t, session.clock.at);
     const { runs, strays, homeless } = restore(events, session.cells, this.notebook, this.#outputs, seq);
+    const cells = new Map(runs.map(({ msgId, cell }) => [msgId, cell]));
+    for (const event of events) {
+      const cell = cells.get(event.parent_header.msg_id);
+      if (event.msg_type === 'execute_input' && cell !== undefined) { this.#targets.ran(session.id, event, cell); }
+    }
     this.#strays = strays.map(({ msgId }) => msgId);
     for (const stray of strays) { void stray.reply.then(() => { this.#strays = this.#strays.filter((msgId) => msgId !== stray.msgId); }); }
     for (const restored of runs) {
@@ -283,17 +295,21 @@ export class NotebookKernel {
     if (prompt !== undefined) { this.#ask(session, run, prompt); }
   }
 
-  #warn(failure: SandboxError): void {
+  #warn(failure: Failure | SandboxError): void {
     void vscode.window.showWarningMessage(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`);
   }
 
   // ----------------------------------------------------------------------------------------------------------- events
 
   #handle(event: SandboxEvent): void {
+    if (event.msg_type === 'execute_input') {
+      const run = this.#runOf(event);
+      if (run !== undefined) { this.#targets.ran(this.session?.id, event, run.cell); }
+    }
     this.#writer.write(this.#outputs.fold(event));
     if (event.msg_type === 'execute_reply' || (event.msg_type === 'status' && event.content.execution_state === 'idle')) { this.#tellCaptured(); }
     if (event.msg_type !== 'input_request') { return; }
-    const run = this.executions.all().find(({ msgId }) => msgId === event.parent_header.msg_id);
+    const run = this.#runOf(event);
     const { session } = this;
     if (run !== undefined && session !== undefined) { this.#ask(session, run, event); }
   }
@@ -311,6 +327,8 @@ export class NotebookKernel {
         .catch((error: unknown) => this.log.debug(`an Output widget was not told what it holds: ${asSandboxError(error).message}`));
     }
   }
+
+  #runOf({ parent_header: parent }: SandboxEvent): CellRun | undefined { return this.executions.all().find(({ msgId }) => msgId === parent.msg_id); }
 
   async #prompt(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): Promise<void> {
     const { password, request } = event.content;

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { describe, paragraph, type Surroundings } from '../messages';
 import type { CellOutput, StreamName } from '../outputs/types';
 import type { Failure, JsonValue, MimeBundle } from '../protocol/messages';
+import { mendLinks, type LinkTargets } from './traceback-links';
 
 /** The richest first, as VS Code's own reader of `.ipynb` has it: the first that can be rendered is shown. */
 const PREFERENCE = [
@@ -10,7 +11,7 @@ const PREFERENCE = [
 ];
 
 /** An output as VS Code has it, with the metadata that its writer of `.ipynb` files looks for. */
-export function toNotebookOutput(output: CellOutput, surroundings: Surroundings): vscode.NotebookCellOutput {
+export function toNotebookOutput(output: CellOutput, surroundings: Surroundings, targets: LinkTargets): vscode.NotebookCellOutput {
   switch (output.output_type) {
     case 'stream':
       return new vscode.NotebookCellOutput([toStreamItem(output.name, output.text)], { outputType: 'stream' });
@@ -21,7 +22,7 @@ export function toNotebookOutput(output: CellOutput, surroundings: Surroundings)
         outputType: 'execute_result', executionCount: output.execution_count, metadata: output.metadata, transient: output.transient,
       });
     case 'error':
-      return toError(output);
+      return toError(output, targets);
     case 'failure':
       return toFailure(output.failure, surroundings);
     case 'notice':
@@ -53,8 +54,9 @@ function toBytes(mime: string, value: JsonValue): Uint8Array {
   return Buffer.from(text, mime.startsWith('image/') && mime !== 'image/svg+xml' ? 'base64' : 'utf8');
 }
 
-function toError({ ename, evalue, traceback }: Extract<CellOutput, { output_type: 'error' }>): vscode.NotebookCellOutput {
-  const item = vscode.NotebookCellOutputItem.error({ name: ename, message: evalue, stack: traceback.join('\n') });
+/** What is saved has the traceback as it came. */
+function toError({ ename, evalue, traceback }: Extract<CellOutput, { output_type: 'error' }>, targets: LinkTargets): vscode.NotebookCellOutput {
+  const item = vscode.NotebookCellOutputItem.error({ name: ename, message: evalue, stack: mendLinks(traceback.join('\n'), targets) });
   return new vscode.NotebookCellOutput([item], { outputType: 'error', originalError: { output_type: 'error', ename, evalue, traceback } });
 }
 
@@ -74,9 +76,18 @@ function toNotice(failure: Failure, surroundings: Surroundings): vscode.Notebook
   return new vscode.NotebookCellOutput([toStreamItem('stderr', text)], { outputType: 'stream', sandboxedIPython: { notice: failure.code } });
 }
 
-/** Whether two lists of outputs would look the same: types and bytes of their items. */
+/** Whether two lists of outputs would look the same: types and bytes of their items. The links of an error may be others. */
 export const isSame = (some: readonly vscode.NotebookCellOutput[], others: readonly vscode.NotebookCellOutput[]): boolean =>
-  some.length === others.length && some.every(({ items }, at) => {
-    const its = others[at]?.items ?? [];
-    return items.length === its.length && items.every(({ mime, data }, i) => mime === its[i]?.mime && Buffer.from(data).equals(its[i].data));
+  some.length === others.length && some.every((one, at) => {
+    const other = others[at];
+    if (other === undefined) { return false; }
+    const error = errorOf(one);
+    if (error !== undefined) { return error === errorOf(other); }
+    return one.items.length === other.items.length
+      && one.items.every(({ mime, data }, i) => mime === other.items[i]?.mime && Buffer.from(data).equals(other.items[i].data));
   });
+
+function errorOf({ metadata }: vscode.NotebookCellOutput): string | undefined {
+  const { originalError } = (metadata ?? {}) as { originalError?: { ename?: unknown; evalue?: unknown; traceback?: unknown } };
+  return originalError && JSON.stringify([originalError.ename, originalError.evalue, originalError.traceback]);
+}

@@ -7,6 +7,7 @@ import type { CellEdit, RunEdit } from '../outputs/types';
 import type { CellRun, Executions, PastTimes } from './executions';
 import { isSame, toItems, toNotebookOutput, toStreamItem, withFallback } from './projection';
 import type { SandboxClock } from './sandbox-clock';
+import type { LinkTargets } from './traceback-links';
 
 /** The outputs of a run that may be named again, by the reducer's ids. `run` is undefined when it ended before this window came. */
 interface Written { cell: vscode.NotebookCell; run: CellRun | undefined; outputs: Map<number, Shown> }
@@ -27,7 +28,7 @@ export class Writer {
 
   constructor(
     private readonly executions: Executions, private readonly clock: SandboxClock,
-    private readonly surroundings: Surroundings, private readonly log: Log,
+    private readonly surroundings: Surroundings, private readonly targets: LinkTargets, private readonly log: Log,
   ) {}
 
   /** From now on edits of `name` go to this run's cell; what an earlier run of the cell still says is not heard. */
@@ -95,7 +96,7 @@ export class Writer {
         run?.end(edit.success);
         return;
       case 'append': case 'replaceAll': {
-        const output = toNotebookOutput(edit.output, this.surroundings);
+        const output = toNotebookOutput(edit.output, this.surroundings, this.targets);
         if (edit.kind === 'replaceAll') { outputs.clear(); }
         const shown: Shown = edit.output.output_type === 'stream' ? { output, fresh: foldText(emptyStream, edit.output.text).stream } : { output };
         outputs.set(edit.id, shown);
@@ -109,7 +110,7 @@ export class Writer {
         return;
       }
       case 'replace': {
-        const items = 'data' in edit.output ? toItems(withFallback(edit.output)) : toNotebookOutput(edit.output, this.surroundings).items;
+        const items = 'data' in edit.output ? toItems(withFallback(edit.output)) : toNotebookOutput(edit.output, this.surroundings, this.targets).items;
         const shown = outputs.get(edit.id);
         if (shown !== undefined) { this.#change(written, (execution) => execution.replaceOutputItems(items, shown.output)); }
         return;
@@ -126,7 +127,7 @@ export class Writer {
       return;
     }
     const shown = [...document.outputs].map(([id, output]): [number, Shown] => {
-      const made = toNotebookOutput(output, this.surroundings);
+      const made = toNotebookOutput(output, this.surroundings, this.targets);
       return [id, output.output_type === 'stream' ? { output: made, fresh: foldText(emptyStream, output.text).stream } : { output: made }];
     });
     for (const [id, one] of shown) { written.outputs.set(id, one); }
@@ -136,7 +137,7 @@ export class Writer {
   }
 
   #shows(cell: vscode.NotebookCell, document: CellDocument): boolean {
-    const outputs = [...document.outputs.values()].map((output) => toNotebookOutput(output, this.surroundings));
+    const outputs = [...document.outputs.values()].map((output) => toNotebookOutput(output, this.surroundings, this.targets));
     return cell.executionSummary?.executionOrder === document.order && isSame(cell.outputs, outputs);
   }
 

@@ -2,25 +2,64 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { FrameLocator, Locator, Page } from 'playwright-core';
 import { extensionsLoaded } from './browser';
+import { insist } from './insist';
 
 /** What a cell's status bar shows about its last run. */
 export type CellState = 'success' | 'error' | 'executing' | 'pending';
 
-/** So long may its extension take to offer the only kernel, which is then selected unasked. */
-const UNASKED_MS = 15_000;
+/** The only kernel is selected unasked, mostly within this. */
+const UNASKED_MS = 3_000;
 
-/** A window of VS Code with a notebook, in the words of its user. Cells are counted from 0, Markdown included. */
+/** So long after it was clicked, a menu that is still there has not heard it. */
+const HEARD_MS = 1_000;
+/** What comes by itself comes within this. */
+const WAIT_MS = 60_000;
+/** Above the cells. */
+const TOOLBAR_PX = 40;
+const MARGIN_PX = 20;
+
+/**
+ * A window of VS Code with a notebook, in the words of its user. Cells are counted from 0, Markdown included.
+ * What the workbench may take back (menus, pickers, notifications, suggestions) is asked for by {@link insist}.
+ */
 export class NotebookPage {
   constructor(readonly page: Page) {}
 
   /** Opens a file of the workspace's root by a double click in the explorer. */
   async open(file: string): Promise<void> {
-    await this.explorerRow(file).dblclick();
-    await this.editor.locator('.cell-list-container').waitFor();
+    await insist(async (patience) => {
+      await this.inExplorer(file).dblclick({ timeout: patience });
+      await this.editor.locator('.cell-list-container').waitFor({ timeout: patience });
+    }, () => this.command('Refresh Explorer')); // it may have missed a file that came while the window opened
   }
 
-  explorerRow(name: string): Locator {
+  /** A file or folder of the workspace's root. */
+  inExplorer(name: string): Locator {
     return this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
+  }
+
+  /** Chooses from the menu that a right click opens. */
+  async chooseFromMenuOf(target: Locator, item: string): Promise<void> {
+    await insist(async (patience) => {
+      await target.click({ button: 'right', timeout: patience });
+      await this.#chooseFromMenu(this.page.getByRole('menuitem', { name: item }), patience);
+    }, () => this.escape());
+  }
+
+  /** VS Code hears no click on a menu that has just come, and closes it when it has heard one. */
+  async #chooseFromMenu(item: Locator, patience: number): Promise<void> {
+    await item.waitFor({ timeout: patience });
+    let clicked = false;
+    for (const end = Date.now() + patience; Date.now() < end;) {
+      clicked = await item.click({ timeout: HEARD_MS }).then(() => true, () => clicked);
+      if (await item.waitFor({ state: 'hidden', timeout: HEARD_MS }).then(() => true, () => false) && clicked) { return; }
+    }
+    throw new Error('the menu hears no click');
+  }
+
+  /** Puts away a menu, picker or suggestion. */
+  async escape(): Promise<void> {
+    await this.page.keyboard.press('Escape');
   }
 
   get editor(): Locator {
@@ -42,18 +81,18 @@ export class NotebookPage {
    */
   async pickKernel(name: string, source = name): Promise<void> {
     const selected = this.kernelLabel.filter({ hasText: name });
-    if (await selected.waitFor({ timeout: UNASKED_MS }).then(() => true, () => false)) {
-      return;
-    }
-    await this.kernelLabel.click();
-    const rows = this.quickInput.locator('.monaco-list-row');
-    await rows.first().waitFor();
-    const kernel = rows.filter({ hasText: name });
-    if (await kernel.count() === 0) {
-      await rows.filter({ hasText: source }).first().click();
-    }
-    await kernel.first().click();
-    await selected.waitFor();
+    await insist(async (patience) => {
+      if (await selected.waitFor({ timeout: UNASKED_MS }).then(() => true, () => false)) { return; }
+      await this.kernelLabel.click({ timeout: patience });
+      const rows = this.quickInput.locator('.monaco-list-row');
+      await rows.first().waitFor({ timeout: patience });
+      const kernel = rows.filter({ hasText: name });
+      if (await kernel.count() === 0) {
+        await rows.filter({ hasText: source }).first().click({ timeout: patience });
+      }
+      await kernel.first().click({ timeout: patience });
+      await selected.waitFor({ timeout: patience });
+    }, () => this.escape());
   }
 
   /** Presses a button of the notebook's toolbar, also where the toolbar is too narrow and keeps it under "…". */
@@ -63,8 +102,10 @@ export class NotebookPage {
       await button.click();
       return;
     }
-    await this.toolbar.getByRole('button', { name: 'More Actions' }).first().click();
-    await this.page.locator('.context-view .action-menu-item', { hasText: title }).first().click();
+    await insist(async (patience) => {
+      await this.toolbar.getByRole('button', { name: 'More Actions' }).first().click({ timeout: patience });
+      await this.#chooseFromMenu(this.page.locator('.context-view .action-menu-item', { hasText: title }).first(), patience);
+    }, () => this.escape());
   }
 
   async runAll(): Promise<void> {
@@ -79,6 +120,54 @@ export class NotebookPage {
   async type(index: number, code: string): Promise<void> {
     await this.cell(index).locator('.monaco-editor').first().click();
     await this.page.keyboard.insertText(code);
+  }
+
+  /** Brings a cell with its outputs into view, by the keyboard: VS Code draws only what is near. */
+  async scrollTo(index: number): Promise<void> {
+    const { keyboard } = this.page;
+    await insist(async (patience) => {
+      for (const key of ['Control+1', 'Escape', 'Control+Home']) { await keyboard.press(key); }
+      for (let cell = 0; cell <= index; cell += 1) { await keyboard.press('ArrowDown'); }
+      if (await this.#isFocused(index + 1).count() > 0) { await keyboard.press('ArrowUp'); } // else it is the last one
+      await this.#isFocused(index).waitFor({ timeout: patience });
+    }, async () => {});
+  }
+
+  #isFocused(index: number): Locator { return this.cell(index).and(this.page.locator('.focused')); }
+
+  /** Types into a cell and takes what is suggested. */
+  async typeAndAccept(index: number, text: string, suggestion: string): Promise<void> {
+    const { keyboard } = this.page;
+    await this.cell(index).locator('.monaco-editor').first().click();
+    await keyboard.type(text);
+    const suggested = this.page.locator('.suggest-widget.visible .monaco-list-row', { hasText: suggestion }).first();
+    await insist((patience) => suggested.click({ timeout: patience }), async () => {
+      await this.escape();
+      await this.cell(index).locator('.monaco-editor').first().click();
+      await keyboard.press('Control+End');
+      await keyboard.press('Control+Space');
+    });
+  }
+
+  /** Waits until a cell is edited, with the cursor in the line that has this text. */
+  async waitForCursor(index: number, line: string, timeout = WAIT_MS): Promise<void> {
+    let found: string | undefined;
+    for (const end = Date.now() + timeout; found !== line; await this.page.waitForTimeout(100)) {
+      if (Date.now() > end) { throw new Error(`the cursor of cell ${index} is ${found === undefined ? 'not there' : `in "${found}"`}, not in "${line}"`); }
+      found = await this.#lineOfCursor(this.cell(index).locator('.monaco-editor.focused'));
+    }
+  }
+
+  async #lineOfCursor(editor: Locator): Promise<string | undefined> {
+    if (await editor.count() === 0) { return undefined; }
+    const cursor = await editor.locator('.cursors-layer .cursor').first().boundingBox();
+    for (const line of await editor.locator('.view-line').all()) {
+      const box = await line.boundingBox();
+      if (cursor !== null && box !== null && Math.abs(box.y - cursor.y) < box.height / 2) {
+        return (await line.innerText()).replace(/\s/g, ' ').trim();
+      }
+    }
+    return undefined;
   }
 
   async runCell(index: number): Promise<void> {
@@ -111,6 +200,22 @@ export class NotebookPage {
     return this.outputs.locator('.output', { hasText: text });
   }
 
+  /** Turns the mouse wheel until something of an output is in view: VS Code moves the page of all outputs itself. */
+  async scrollIntoView(part: Locator): Promise<void> {
+    await this.editor.hover();
+    await insist(async (patience) => {
+      for (const end = Date.now() + patience; ; await this.page.waitForTimeout(100)) {
+        const [box, room] = [await part.boundingBox({ timeout: patience }), await this.editor.boundingBox({ timeout: patience })];
+        if (box === null || room === null) { throw new Error('it is not shown'); }
+        const below = box.y + box.height - (room.y + room.height);
+        const above = room.y + TOOLBAR_PX - box.y;
+        if (below <= 0 && above <= 0) { return; }
+        if (Date.now() > end) { throw new Error(`it stays ${below > 0 ? `${below} px below` : `${above} px above`} what is shown`); }
+        await this.page.mouse.wheel(0, below > 0 ? below + MARGIN_PX : -above - MARGIN_PX);
+      }
+    }, async () => {});
+  }
+
   async waitForOutput(text: string | RegExp, timeout?: number): Promise<string> {
     const output = this.output(text).first();
     await output.waitFor(wait(timeout));
@@ -119,9 +224,11 @@ export class NotebookPage {
 
   /** Runs a command by its title in the palette. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    await this.quickInput.locator('input').first().fill(`>${title}`);
-    await this.quickInput.locator('.monaco-list-row', { hasText: title }).first().click();
+    await insist(async (patience) => {
+      await this.page.keyboard.press('F1');
+      await this.quickInput.locator('input').first().fill(`>${title}`, { timeout: patience });
+      await this.quickInput.locator('.monaco-list-row', { hasText: title }).first().click({ timeout: patience });
+    }, () => this.escape());
   }
 
   /** The palette, a picker or an input box. */
@@ -137,13 +244,28 @@ export class NotebookPage {
     await box.press('Enter');
   }
 
+  /** One that pops up, or stands in the list of all. */
   notification(text: string | RegExp): Locator {
-    return this.page.locator('.notifications-toasts .notification-list-item', { hasText: text });
+    return this.page.locator(':is(.notifications-toasts, .notifications-center) .notification-list-item:visible', { hasText: text });
+  }
+
+  /** Waits for a notification, and finds it also when it has popped up and gone. */
+  async waitForNotification(text: string | RegExp): Promise<void> {
+    if (!await this.notification(text).first().waitFor().then(() => true, () => false)) {
+      await this.#showNotifications();
+      await this.notification(text).first().waitFor();
+    }
   }
 
   /** Presses a button of a notification. */
   async answerNotification(text: string | RegExp, button: string): Promise<void> {
-    await this.notification(text).getByRole('button', { name: button }).click();
+    await this.waitForNotification(text);
+    await insist(
+      (patience) => this.notification(text).first().getByRole('button', { name: button }).click({ timeout: patience }), () => this.#showNotifications());
+  }
+
+  async #showNotifications(): Promise<void> {
+    await this.command('Notifications: Show Notifications');
   }
 
   /** Answers a modal dialog of the workbench. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pictureOfFailure, type Window } from '../support/window';
 import { openWindow } from './server';
@@ -91,12 +91,10 @@ describe('the quickstart, as a user sees it', () => {
   });
 
   it('another notebook has a sandbox of its own; a prompt names its cell, a cell of another language says why it does not run', async () => {
-    const { notebook, workspace } = window;
-    const source = ['name = input("Your name? ")\nprint("Hello", name)', 'SELECT 1', 'import os\nos._exit(7)', 'for i in range(3):\n    print(f"\\r{i}", end="")\nx'];
-    const other = source.map((code, i) => ({
-      cell_type: 'code', id: `c${i}`, execution_count: null, outputs: [], source: code, metadata: code.startsWith('SELECT') ? { vscode: { languageId: 'sql' } } : {},
-    }));
-    writeFileSync(path.join(workspace, 'other.ipynb'), JSON.stringify({ cells: other, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
+    const { notebook } = window;
+    window.addNotebook('other.ipynb', [
+      'name = input("Your name? ")\nprint("Hello", name)', { code: 'SELECT 1', language: 'sql' }, 'import os\nos._exit(7)', 'for i in range(3):\n    print(f"\\r{i}", end="")\nx',
+    ]);
     await notebook.save();
     await notebook.command('View: Close Editor');
     await notebook.open('other.ipynb');
@@ -115,12 +113,5 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.screenshot('other-notebook');
   });
 
-  /** Brings a cell with its outputs into view, by the keyboard; VS Code draws only what is near. */
-  async function scrollTo(id: string): Promise<void> {
-    const { page } = window.notebook;
-    for (const key of ['Control+1', 'Escape', 'Control+Home']) { await page.keyboard.press(key); }
-    for (let cell = 0; cell < Math.min(at(id) + 1, cells.length - 1); cell += 1) { await page.keyboard.press('ArrowDown'); }
-    if (at(id) + 1 < cells.length) { await page.keyboard.press('ArrowUp'); }
-    await window.notebook.cell(at(id)).waitFor();
-  }
+  const scrollTo = (id: string): Promise<void> => window.notebook.scrollTo(at(id));
 });

@@ -22,7 +22,7 @@ describe('a notebook that has no file yet', function () {
     await notebook.save();
     const file = path.join(window.workspace, 'saved.ipynb');
     await notebook.answer(file);
-    await notebook.explorerRow('saved.ipynb').waitFor();
+    await notebook.inExplorer('saved.ipynb').waitFor();
     assert.ok(existsSync(file));
     await notebook.kernelLabel.filter({ hasText: 'Sandboxed IPython' }).waitFor();
     await notebook.runCell(0);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../support/browser';
 import { CodeServer } from '../support/codeServer';
-import { Window } from '../support/window';
+import { Window, type Notebooks } from '../support/window';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
 
@@ -11,12 +11,12 @@ interface Parts { readonly server: CodeServer; readonly browser: Browser }
 let parts: Promise<Parts> | undefined;
 
 /**
- * A window on a copy of `folder`. All windows of the suite share one server, with our extension installed from its
+ * A window on a copy of `folder` with these notebooks. All windows of the suite share one server, with our extension installed from its
  * VSIX and the dummy kernel beside it, and one browser; both start with the first window and end with the suite.
  */
-export async function openWindow(folder: string): Promise<Window> {
+export async function openWindow(folder: string, notebooks?: Notebooks): Promise<Window> {
   const { server, browser } = await (parts ??= start());
-  return Window.open(server, browser, folder);
+  return Window.open(server, browser, folder, notebooks);
 }
 
 /** Another window of the same user, on this very folder. */

@@ -20,7 +20,7 @@ describe('a notebook in two windows', function () {
     await first.notebook.waitForOutput(/\b5 6\b/, 240_000);
     // a workspace of its own, so that this window's state knows nothing of the first
     second = await openBeside(first, path.dirname(first.workspace));
-    await second.notebook.explorerRow(path.basename(first.workspace)).click();
+    await second.notebook.inExplorer(path.basename(first.workspace)).click();
     await second.notebook.open('loop.ipynb');
     await second.notebook.pickKernel('Sandboxed IPython');
     await second.notebook.screenshot('two-windows-offer');

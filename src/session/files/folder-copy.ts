@@ -32,6 +32,8 @@ export class FolderCopy {
   readonly #offered = new Map<string, string>();
   /** What it was offered in vain. */
   readonly #failed = new Map<string, LeftOut>();
+  /** What was beside the notebook when it was looked last. */
+  #there: ReadonlySet<string> = new Set();
   #told = '';
 
   constructor(private readonly options: FolderCopyOptions) { this.#gitignore = new Gitignore(options.files); }
@@ -53,6 +55,7 @@ export class FolderCopy {
     if (news.length > 0) await this.#send(news, signal);
     log.debug(`folder: ${selection.items.length} items looked at in ${Math.round(looked - began)} ms, ${news.length} sent in ${Math.round(performance.now() - looked)} ms`);
     const there = new Set(selection.items.map(({ path }) => path));
+    this.#there = there;
     for (const [path, one] of this.#failed) {
       if (there.has(path)) selection.leftOut.add(one);
       else this.#failed.delete(path);
@@ -67,6 +70,9 @@ export class FolderCopy {
     for (const path of this.#failed.keys()) this.#offered.delete(path);
     this.#failed.clear();
   }
+
+  /** Whether the sandbox got this file from the folder, which still has it. */
+  has(path: string): boolean { return this.#there.has(path) && this.#offered.has(path) && this.#offered.get(path) !== FOLDER && !this.#failed.has(path); }
 
   async #send(items: readonly Item[], signal: AbortSignal): Promise<void> {
     const trouble = new Map<string, Reason>();
@@ -133,4 +139,6 @@ export class FolderCopy {
   }
 }
 
-const versionOf = (file: Item['file']): string => file?.version ?? 'folder';
+/** Its version: it has none. */
+const FOLDER = 'folder';
+const versionOf = (file: Item['file']): string => file?.version ?? FOLDER;

@@ -86,9 +86,10 @@ R()`);
   });
 
   it('show help where Jupyter has a pager', async () => {
-    await open('len?');
-    await notebook.run(0);
+    await open('len?', 'import textwrap\ntextwrap.dedent??');
+    await notebook.runAll();
     assert.match(notebook.text(0), /Return the number of items in a container/);
+    assert.match(notebook.text(1), /def.*dedent/, 'the source');
   });
 
   it('clear their output, at once and when the next comes', async () => {

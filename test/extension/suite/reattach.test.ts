@@ -74,6 +74,22 @@ describe('a notebook that was closed and is opened again', () => {
     assert.deepEqual([notebook.success(0), notebook.count(0)], [false, 1]);
   });
 
+  it('leaves an error as it was saved, and links later ones to cells that ran before', async () => {
+    notebook = await open('import json\ndef f():\n    json.loads("{")', 'f()', 'json.load');
+    await notebook.run(0);
+    await notebook.run(1);
+    await close();
+    await reopen();
+    const { document } = notebook.cell(2);
+    const suggested = async () => (await vscode.commands.executeCommand<vscode.CompletionList>(
+      'vscode.executeCompletionItemProvider', document.uri, document.lineAt(0).range.end, undefined, 10)).items.some(({ detail }) => detail?.includes('kernel'));
+    for (const end = Date.now() + 30_000; !await suggested(); await sleep(100)) { assert.ok(Date.now() < end, 'it is attached'); }
+    assert.equal(notebook.document.isDirty, false);
+    await notebook.run(1);
+    const { stack } = JSON.parse(new TextDecoder().decode(notebook.cell(1).outputs[0]?.items[0]?.data)) as Error;
+    assert.match(stack ?? '', /In\[1\].*, line 3/);
+  });
+
   it('interrupts the cell that it found running', async () => {
     notebook = await open('print("begun")\nwhile True: pass', '"alive"');
     notebook.start(0, 1);

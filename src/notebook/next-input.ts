@@ -1,0 +1,39 @@
+import * as vscode from 'vscode';
+import type { ExecuteReply, Failure } from '../protocol/messages';
+import type { CellRun } from './executions';
+
+/** Characters that a cell is given. IPython itself asks before it loads more than a fifth of it. */
+const LONGEST = 1_000_000;
+
+/** What `%load`, `%recall` and `set_next_input()` put into one notebook. */
+export class NextInput {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Does what an ended cell has asked for: a text takes the place of the cell's own, or comes as a new cell below it.
+   * What the user has typed meanwhile is kept. Cells that end together have their turns: one's new cell moves the others.
+   * @returns why not
+   */
+  show(run: CellRun, { payload }: ExecuteReply): Promise<Failure | undefined> {
+    const { text, replace } = payload.find(({ source }) => source === 'set_next_input') ?? {};
+    if (typeof text !== 'string') { return Promise.resolve(undefined); }
+    const shown = this.#last.then(() => put(run, text, replace === true));
+    this.#last = shown.catch(() => undefined);
+    return shown;
+  }
+}
+
+async function put({ cell, source }: CellRun, text: string, replace: boolean): Promise<Failure | undefined> {
+  if (cell.index < 0) { return undefined; }
+  if (text.length > LONGEST) { return { code: 'InputTooLong', params: { characters: text.length, limit: LONGEST } }; }
+  const { document, notebook } = cell;
+  const edit = new vscode.WorkspaceEdit();
+  if (replace && document.getText() === source) {
+    edit.replace(document.uri, document.validateRange(new vscode.Range(0, 0, document.lineCount, 0)), text);
+  } else {
+    const below = new vscode.NotebookCellData(vscode.NotebookCellKind.Code, text, document.languageId);
+    edit.set(notebook.uri, [vscode.NotebookEdit.insertCells(cell.index + 1, [below])]);
+  }
+  await vscode.workspace.applyEdit(edit);
+  return undefined;
+}
