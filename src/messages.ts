@@ -10,7 +10,7 @@ export interface Surroundings { t: Translate; platform: NodeJS.Platform }
 export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
 
 /** Notices of the runner that are no failures. */
-export const NOTICE_CODES = ['StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'Restarted'] as const;
+export const NOTICE_CODES = ['StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'StdinRead', 'Restarted'] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
 const isCode = (code: string): code is Code => CODES.has(code);
@@ -154,6 +154,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         t('A process that the cell started was ended because the sandbox ran out of memory: the limit is {0}.', bytes(params.number('limit'))),
         t('Variables are kept. Use less data, or raise the setting sandboxedIPython.maxMemory.')];
+    case 'StdinRead':
+      return [
+        t('A program of this cell, or the cell itself, read standard input. It is empty here, so it got end-of-file at once.'),
+        t('To ask somebody use input("Name? "); give a program its input from a file or by a pipe.')];
     case 'Restarted':
       return [t('A fresh kernel was started.'), reason === 'reset' ? '' : t('Variables are lost; run the cells above again.')];
   }

@@ -191,6 +191,7 @@ class Kernel:
         """The process is gone: says why at the cell that ran, and gets another."""
         process = self._process
         process.drain()
+        self._tell_stdin()
         process.close()
         cell = self._running
         kills, self._oom_kills = cgroup.oom_kills() - self._oom_kills, cgroup.oom_kills()
@@ -242,6 +243,7 @@ class Kernel:
     def _dispatch(self):
         if self._running is not None or not self._queue or self._process is None or not self._process.ready:
             return
+        self._tell_stdin()  # what the cell before has left running
         cell = self._running = self._queue.popleft()
         self._last_id = cell.msg_id
         self._budgets.open(cell)
@@ -268,6 +270,7 @@ class Kernel:
         if kills > self._oom_kills:
             self._oom_kills = kills
             self._log("iopub", "notice", {"code": "ChildKilled", "params": {"limit": cgroup.memory_limit(self._supervisor.options.memory_limit)}}, parent)
+        self._tell_stdin()
         leaving = reply.pop("exiting")
         self._end(cell, reply)
         if reply["status"] == "error" and cell.content["stop_on_error"]:
@@ -292,6 +295,12 @@ class Kernel:
 
     def _tell_dropped(self, msg_id, size):
         self._log("iopub", "notice", {"code": "OutputDropped", "params": {"bytes": size, "limit": self._budgets.limit}}, msg_id)
+
+    def _tell_stdin(self):
+        """Whoever reads standard input finds its end: at the cell that runs, or ran last, it is said that somebody did."""
+        parent = self.running_id or self._last_id
+        if self._process is not None and self._process.stdin.was_read() and parent:
+            self._log("iopub", "notice", {"code": "StdinRead", "params": {}}, parent)
 
     def _abort(self, cell, reason):
         self._finish(cell, aborted_reply(None, reason))

@@ -38,6 +38,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   OutputDropped: [{ bytes: 2 ** 20, limit: 10 * 2 ** 20 }, /1 MB/, /10 MB/, /sandboxedIPython\.maxOutput/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
+  StdinRead: [{}, /end-of-file at once/, /input\("/],
   Restarted: [{ reason: 'died' }, /fresh kernel/, /Variables are lost/],
 };
 

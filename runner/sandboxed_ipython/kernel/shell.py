@@ -15,11 +15,11 @@ from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.error import UsageError
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.process import system
+from IPython.utils.text import LSString, SList
 from traitlets import Instance, Type, Unicode, default
 from traitlets.config import Config, Configurable
 
-from . import comms
+from . import comms, programs
 from .compiler import CellCompiler
 from .display import CellDisplayHook, ZMQDisplayPublisher
 from .facade import KernelFacade
@@ -113,18 +113,25 @@ class ZMQInteractiveShell(InteractiveShell):
         super().showtraceback(exc_tuple, *args, **kwargs)
 
     def system_piped(self, cmd):
-        """``!cmd``: its output goes to fd 1 and fd 2 directly, so it is live and never in a buffer of ours."""
+        """``!cmd``."""
         if cmd.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
         command = self.var_expand(cmd, depth=1)
         status = self.sandbox.installs.run_shell(command)
-        self.user_ns["_exit_code"] = system(command) if status is None else status
+        self.user_ns["_exit_code"] = programs.run(command, self.sandbox.interrupts) if status is None else status
 
     system = system_piped
 
+    def getoutput(self, cmd, split=True, depth=0):
+        """``lines = !cmd``."""
+        if cmd.rstrip().endswith("&"):
+            raise OSError("Background processes not supported.")
+        text = programs.output(self.var_expand(cmd, depth=depth + 1))
+        return SList(text.splitlines()) if split else LSString(text)
+
     def run_offline(self, words):
         """A program in the sandbox; its exit status."""
-        return system(shlex.join(words))
+        return programs.run(shlex.join(words), self.sandbox.interrupts)
 
     def init_history(self):
         self.history_manager = HistoryManager(shell=self, parent=self, hist_file=":memory:")
@@ -152,10 +159,12 @@ def make(kernel, history_size):
     config.InteractiveShell.cache_size = history_size
     config.InteractiveShell.colors = "Linux" if _ipython_major() < 9 else "linux"
     config.HistoryManager.hist_file = ":memory:"
+    programs.configure(config)
     ZMQInteractiveShell.sandbox = CellDisplayHook.kernel = ZMQDisplayPublisher.kernel = kernel
     ZMQInteractiveShell.kernel = KernelFacade(kernel, comms.install(kernel))
     shell = ZMQInteractiveShell.instance(config=config, user_module=None, user_ns=None)
     kernel.installs.register(shell)
+    programs.document(shell)
     shell.extension_manager.load_extension("storemagic")  # a Jupyter kernel has it from the start
     shell.configurables.append(IPKernelApp(parent=shell))
     _install_debugger()
