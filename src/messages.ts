@@ -120,6 +120,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         params.number('seconds') > 0 ? t('The sandbox did not answer within {0} s.', params.number('seconds')) : t('The sandbox does not answer.'),
         t('It may be overloaded: interrupt the cell, or use "Reset Sandbox State".')];
     case 'ProtocolViolation':
+      if (params.text('problem') === 'output') return [t('Output of this cell could not be read, and is left out.') + because(t, reason), t('The log has more: "Sandboxed IPython: Show Log".')];
       return [t('The sandbox sent or was sent something that is not allowed.') + because(t, reason), t('Use "Reset Sandbox State", then run the cell again.')];
     case 'SettingInvalid':
       return [
@@ -144,8 +145,11 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return filesLeftOut(params, t);
     case 'OutputDropped':
       return [
-        t('{0} of output were dropped: a cell may print {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
-        t('Print less, or raise the setting sandboxedIPython.maxOutput.')];
+        params.number('total') > 0
+          ? t('{0} of {1} of output ({2} of {3} bytes) were dropped: a cell may show {4}.', bytes(params.number('bytes')), bytes(params.number('total')),
+            params.number('bytes').toLocaleString('en-US'), params.number('total').toLocaleString('en-US'), bytes(params.number('limit')))
+          : t('{0} of output were dropped: a cell may show {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
+        t('Show less, or raise the setting sandboxedIPython.maxOutput.')];
     case 'OutputLost':
       return [
         t('{0} of output were lost while the window was not connected: the sandbox keeps the last {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),

@@ -16,7 +16,7 @@ _VALUE_BYTES = 1000
 class Budgets:
     """One cell over ``limit`` bytes loses its own further output, counted; what is no output is bounded by number.
 
-    ``on_late_drop(msg_id, bytes)`` is called the first time that an ended cell loses output: it has had its reply.
+    ``on_late_drop(cell, bytes)`` is called the first time that an ended cell loses output: it has had its reply.
     """
 
     def __init__(self, limit, on_late_drop):
@@ -42,9 +42,10 @@ class Budgets:
         if kind not in _OUTPUT:
             cell.signals += 1
             return cell.signals <= _MAX_SIGNALS
+        cell.total += size
         if cell.written + size > self.limit + (_ERROR_ROOM if kind == "error" else 0):
             if cell is not running and not cell.dropped:
-                self._on_late_drop(msg_id, size)
+                self._on_late_drop(cell, size)
             cell.dropped += size
             return False
         cell.written += size
@@ -60,14 +61,18 @@ def size_of(kind, content):
     """Bytes that an event counts, about."""
     if kind == "stream":
         text = content.get("text")
-        return len(text) if isinstance(text, str) else 0
+        return _bytes(text) if isinstance(text, str) else 0
     if kind == "error":
         lines = content.get("traceback")
-        return sum(len(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
+        return sum(_bytes(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
     if kind.startswith("comm_"):
         return _weight(content.get("data"))
     data = content.get("data")
-    return sum(len(value) if isinstance(value, str) else _VALUE_BYTES for value in data.values()) if isinstance(data, dict) else 0
+    return sum(_bytes(value) if isinstance(value, str) else _VALUE_BYTES for value in data.values()) if isinstance(data, dict) else 0
+
+
+def _bytes(text):
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def _weight(value):

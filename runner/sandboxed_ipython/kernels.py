@@ -184,7 +184,7 @@ class Kernel:
 
     def on_text(self, name, text):
         parent = self._running.msg_id if self._running else self._last_id
-        if self._budgets.admits("stream", len(text), parent, self._running):
+        if self._budgets.admits("stream", size_of("stream", {"text": text}), parent, self._running):
             self._log("iopub", "stream", {"name": name, "text": text}, parent)
 
     def on_death(self, status):
@@ -288,13 +288,14 @@ class Kernel:
 
     def _finish(self, cell, reply):
         if cell.dropped:
-            self._tell_dropped(cell.msg_id, cell.dropped)
+            self._tell_dropped(cell, cell.dropped)
         event = self._log("shell", "execute_reply", reply, cell.msg_id)
         self._supervisor.accepted.finished(event)
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
 
-    def _tell_dropped(self, msg_id, size):
-        self._log("iopub", "notice", {"code": "OutputDropped", "params": {"bytes": size, "limit": self._budgets.limit}}, msg_id)
+    def _tell_dropped(self, cell, size):
+        params = {"bytes": size, "total": cell.total, "limit": self._budgets.limit}
+        self._log("iopub", "notice", {"code": "OutputDropped", "params": params}, cell.msg_id)
 
     def _tell_stdin(self):
         """Whoever reads standard input finds its end: at the cell that runs, or ran last, it is said that somebody did."""

@@ -97,7 +97,7 @@ def test_a_shell_line_does_not_wait_for_what_it_leaves_running(sandbox):
     assert sandbox.run("!sleep 100 & echo started", seconds=30).text() == "started\r\n"
 
 
-@pytest.mark.parametrize("command", ["echo begun; exec sleep 100", "trap '' INT; echo begun; sleep 100"])
+@pytest.mark.parametrize("command", ["sleep 0.5; echo begun; exec sleep 100", "trap '' INT; sleep 0.5; echo begun; sleep 100"])
 def test_an_interrupt_ends_a_shell_line_and_not_the_cell(sandbox, command):
     msg_id = sandbox.send("!%s\nprint('goes on', _exit_code)" % command)
     sandbox.wait_text("begun")
@@ -107,7 +107,7 @@ def test_an_interrupt_ends_a_shell_line_and_not_the_cell(sandbox, command):
 
 
 def test_an_interrupt_ends_a_line_whose_output_is_kept(sandbox):
-    msg_id = sandbox.send("lines = !echo begun >/proc/$PPID/fd/1; exec sleep 100\nprint(list(lines))")
+    msg_id = sandbox.send("lines = !sleep 0.5; echo begun >/proc/$PPID/fd/1; exec sleep 100\nprint(list(lines))")
     sandbox.wait_text("begun")
     sandbox.interrupt(msg_id)
     assert "^C\n[]\n" in sandbox.finish(msg_id, seconds=30).text()

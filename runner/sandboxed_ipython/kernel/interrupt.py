@@ -66,6 +66,10 @@ class Interrupts:
         if self.pressed:
             raise KeyboardInterrupt
 
+    def resume(self):
+        """Code of the cell's runs once more, until :meth:`leave`; not if it was interrupted."""
+        self._begun = self._in_code = True
+
     def leave(self):
         """Its code is over: nothing is raised any more."""
         self._begun = self._in_code = False
