@@ -10,7 +10,7 @@ export interface Surroundings { t: Translate; platform: NodeJS.Platform }
 export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
 
 /** What is told and is no failure, by the runner for the most part. */
-export const NOTICE_CODES = ['StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'Restarted', 'InputTooLong'] as const;
+export const NOTICE_CODES = ['StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'StdinRead', 'Restarted', 'InputTooLong'] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
 const isCode = (code: string): code is Code => CODES.has(code);
@@ -120,6 +120,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         params.number('seconds') > 0 ? t('The sandbox did not answer within {0} s.', params.number('seconds')) : t('The sandbox does not answer.'),
         t('It may be overloaded: interrupt the cell, or use "Reset Sandbox State".')];
     case 'ProtocolViolation':
+      if (params.text('problem') === 'output') return [t('Output of this cell could not be read, and is left out.') + because(t, reason), t('The log has more: "Sandboxed IPython: Show Log".')];
       return [t('The sandbox sent or was sent something that is not allowed.') + because(t, reason), t('Use "Reset Sandbox State", then run the cell again.')];
     case 'SettingInvalid':
       return [
@@ -146,8 +147,11 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return filesLeftOut(params, t);
     case 'OutputDropped':
       return [
-        t('{0} of output were dropped: a cell may print {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
-        t('Print less, or raise the setting sandboxedIPython.maxOutput.')];
+        params.number('total') > 0
+          ? t('{0} of {1} of output ({2} of {3} bytes) were dropped: a cell may show {4}.', bytes(params.number('bytes')), bytes(params.number('total')),
+            params.number('bytes').toLocaleString('en-US'), params.number('total').toLocaleString('en-US'), bytes(params.number('limit')))
+          : t('{0} of output were dropped: a cell may show {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
+        t('Show less, or raise the setting sandboxedIPython.maxOutput.')];
     case 'OutputLost':
       return [
         t('{0} of output were lost while the window was not connected: the sandbox keeps the last {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
@@ -160,6 +164,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         t('The cell asked to put {0} characters into the notebook; a cell is given {1} at most.', params.number('characters'), params.number('limit')),
         t('Load a part of them, such as "%load -r 1-500 file.py".')];
+    case 'StdinRead':
+      return [
+        t('A program of this cell, or the cell itself, read standard input. It is empty here, so it got end-of-file at once.'),
+        t('To ask somebody use input("Name? "); give a program its input from a file or by a pipe.')];
     case 'Restarted':
       return [t('A fresh kernel was started.'), reason === 'reset' ? '' : t('Variables are lost; run the cells above again.')];
   }

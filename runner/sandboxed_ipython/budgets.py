@@ -16,16 +16,16 @@ _VALUE_BYTES = 1000
 class _NoCell:
     """Counts as a cell does."""
 
-    __slots__ = ("dropped", "signals", "written")
+    __slots__ = ("dropped", "signals", "total", "written")
 
     def __init__(self):
-        self.written = self.dropped = self.signals = 0
+        self.written = self.dropped = self.signals = self.total = 0
 
 
 class Budgets:
     """One cell over ``limit`` bytes loses its own further output, counted; what is no output is bounded by number.
 
-    ``on_late_drop(msg_id, bytes)`` is called the first time that an ended cell loses output: it has had its reply.
+    ``on_late_drop(msg_id, cell, bytes)`` is called the first time that an ended cell loses output: it has had its reply.
     What a comm's callbacks show counts for the cell that opened the comm, else for all comms of the kernel together.
     """
 
@@ -57,9 +57,10 @@ class Budgets:
         if kind not in _OUTPUT:
             cell.signals += 1
             return cell.signals <= _MAX_SIGNALS
+        cell.total += size
         if cell.written + size > self.limit + (_ERROR_ROOM if kind == "error" else 0):
             if cell is not running and not cell.dropped:
-                self._on_late_drop(msg_id, size)
+                self._on_late_drop(msg_id, cell, size)
             cell.dropped += size
             return False
         cell.written += size
@@ -85,10 +86,14 @@ def size_of(kind, content):
     """Bytes that an event counts, about."""
     if kind == "stream":
         text = content.get("text")
-        return len(text) if isinstance(text, str) else 0
+        return _bytes(text) if isinstance(text, str) else 0
     if kind == "error":
         lines = content.get("traceback")
-        return sum(len(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
+        return sum(_bytes(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
     data = content.get("data")
-    return sum(len(value) if isinstance(value, str) else _VALUE_BYTES for value in data.values()) if isinstance(data, dict) else 0
+    return sum(_bytes(value) if isinstance(value, str) else _VALUE_BYTES for value in data.values()) if isinstance(data, dict) else 0
+
+
+def _bytes(text):
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 

@@ -18,6 +18,7 @@ class Cell:
         "run_id",
         "signals",
         "started",
+        "total",
         "written",
     )
 
@@ -42,9 +43,10 @@ class Cell:
         self.killed_for = ""
         #: Id of the open input_request or install_request, or "".
         self.prompt = ""
-        #: Bytes of output since the last clear_output, and of what was dropped.
+        #: Bytes of output since the last clear_output, of what was dropped, and of all output.
         self.written = 0
         self.dropped = 0
+        self.total = 0
         #: How many messages it sent that are no output.
         self.signals = 0
 

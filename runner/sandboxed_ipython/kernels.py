@@ -200,13 +200,14 @@ class Kernel:
 
     def on_text(self, name, text):
         parent = self._running.msg_id if self._running else self._last_id
-        if self._budgets.admits("stream", len(text), parent, self._running):
+        if self._budgets.admits("stream", size_of("stream", {"text": text}), parent, self._running):
             self._log("iopub", "stream", {"name": name, "text": text}, parent)
 
     def on_death(self, status):
         """The process is gone: says why at the cell that ran, and gets another."""
         process = self._process
         process.drain()
+        self._tell_stdin()
         process.close()
         cell = self._running
         kills, self._oom_kills = cgroup.oom_kills() - self._oom_kills, cgroup.oom_kills()
@@ -258,6 +259,7 @@ class Kernel:
     def _dispatch(self):
         if self._running is not None or not self._queue or self._process is None or not self._process.ready:
             return
+        self._tell_stdin()  # what the cell before has left running
         cell = self._running = self._queue.popleft()
         if cell.is_comm:
             self.state = self._comms.begin(cell, self._budgets)
@@ -287,6 +289,7 @@ class Kernel:
         if kills > self._oom_kills:
             self._oom_kills = kills
             self._log("iopub", "notice", {"code": "ChildKilled", "params": {"limit": cgroup.memory_limit(self._supervisor.options.memory_limit)}}, parent)
+        self._tell_stdin()
         leaving = reply.pop("exiting")
         self._end(cell, reply)
         if reply["status"] == "error" and cell.content.get("stop_on_error"):
@@ -311,13 +314,20 @@ class Kernel:
             self._comms.end(cell, reply.get("failure"))
             return
         if cell.dropped:
-            self._tell_dropped(cell.msg_id, cell.dropped)
+            self._tell_dropped(cell.msg_id, cell, cell.dropped)
         event = self._log("shell", "execute_reply", reply, cell.msg_id)
         self._supervisor.accepted.finished(event)
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
 
-    def _tell_dropped(self, msg_id, size):
-        self._log("iopub", "notice", {"code": "OutputDropped", "params": {"bytes": size, "limit": self._budgets.limit}}, msg_id)
+    def _tell_dropped(self, msg_id, cell, size):
+        params = {"bytes": size, "total": cell.total, "limit": self._budgets.limit}
+        self._log("iopub", "notice", {"code": "OutputDropped", "params": params}, msg_id)
+
+    def _tell_stdin(self):
+        """Whoever reads standard input finds its end: at the cell that runs, or ran last, it is said that somebody did."""
+        parent = self.running_id or self._last_id
+        if self._process is not None and self._process.stdin.was_read() and parent:
+            self._log("iopub", "notice", {"code": "StdinRead", "params": {}}, parent)
 
     def _abort(self, cell, reason):
         self._finish(cell, aborted_reply(None, reason))

@@ -1,6 +1,7 @@
 """The few calls of Linux that Python's standard library lacks, by ctypes."""
 
 import ctypes
+import fcntl
 import os
 import signal
 import struct
@@ -9,6 +10,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
+
+MFD_CLOEXEC = 0x1
+MFD_ALLOW_SEALING = 0x2
+F_ADD_SEALS = 1033
+#: Against writing, growing, shrinking and other seals.
+_SEALS = 0x8 | 0x4 | 0x2 | 0x1
 
 IN_CLOSE_WRITE = 0x8
 IN_MOVED_TO = 0x80
@@ -40,6 +47,21 @@ def adopt_orphans():
 def flush_c_streams():
     """``fflush(NULL)``: what C code printed through stdio leaves its buffers."""
     _libc.fflush(None)
+
+
+def sealed_memory_file(name):
+    """The descriptor of an empty file that stays empty. (``os.memfd_create`` is not in every Python that runs here.)"""
+    try:
+        create = _libc.memfd_create
+    except AttributeError as error:
+        raise OSError(str(error)) from None
+    fd = _check(create(name.encode("ascii"), MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create")
+    try:
+        fcntl.fcntl(fd, F_ADD_SEALS, _SEALS)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def inotify_init():

@@ -4,7 +4,11 @@ A packet is one of: JSON of a whole message; ``C`` + a line of JSON about a piec
 is too long for a packet; ``D``, from the kernel: "read my pipes now, I wait until they are empty".
 """
 
+import base64
+import collections.abc
+import datetime
 import json
+import numbers
 
 from . import wire
 
@@ -13,23 +17,56 @@ DRAIN = b"D"
 PIECE_CHARS = 32 * 1024
 PACKET_BYTES = 256 * 1024
 
-_encoder = json.JSONEncoder(
-    separators=(",", ":"), check_circular=False, allow_nan=False, default=lambda value: value.tolist() if hasattr(value, "tolist") else repr(value)
-)
+
+
+class Unsendable(Exception):
+    """A message holds what JSON has no form for."""
+
+
+def jsonable(value):
+    """What a Jupyter kernel makes of a value that JSON does not know. Raises Unsendable."""
+    if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, datetime.datetime):
+        return (value if value.tzinfo else value.astimezone()).isoformat().replace("+00:00", "Z")
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, collections.abc.Iterable):
+        return list(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise Unsendable("a value of type %s, for which JSON has no form" % type(value).__qualname__)
+
+
+_encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False, default=jsonable)
+
+
+def encode(value):
+    """ASCII, so that characters are bytes and a cut falls between characters. Raises Unsendable, or RecursionError."""
+    return wire.encode(_encoder, value)
 
 
 def split(message, series):
     """The packets of one message; ``series`` names it should it need several."""
-    text = wire.encode(_encoder, message)  # ASCII, so that characters are bytes and a cut falls between characters
+    text = encode(message)
     if len(text) <= PIECE_CHARS:
         return [text.encode("ascii")]
     head = {"id": series, "size": len(text), "msg_type": message["msg_type"], "parent_header": message.get("parent_header") or {}}
     starts = range(0, len(text), PIECE_CHARS)
-    packets = []
-    for index, at in enumerate(starts):
-        about = _encoder.encode(dict(head, i=index, last=index == len(starts) - 1))
-        packets.append(b"C" + about.encode("ascii") + b"\n" + text[at : at + PIECE_CHARS].encode("ascii"))
-    return packets
+    return [_piece(dict(head, i=index, last=index == len(starts) - 1), text[at : at + PIECE_CHARS]) for index, at in enumerate(starts)]
+
+
+def announcement(msg_type, size, parent, series):
+    """The packet that says of a message how long it is, in place of the message: nobody would take one of that length."""
+    return _piece({"id": series, "size": size, "msg_type": msg_type, "parent_header": {"msg_id": parent}, "i": 0, "last": True}, "")
+
+
+def _piece(about, text):
+    return b"C" + _encoder.encode(about).encode("ascii") + b"\n" + text.encode("ascii")
 
 
 class Piece:

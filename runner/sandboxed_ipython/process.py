@@ -14,6 +14,7 @@ import traceback
 from collections import deque
 
 from . import packets
+from .emptyinput import EmptyInput
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +45,20 @@ class KernelProcess:
         self._drain_asked = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipes = [os.pipe(), os.pipe()]
+        self.stdin = EmptyInput()
         try:
             self.pid = os.fork()
         except OSError:
             ours.close()
             theirs.close()
+            self.stdin.close()
             for ends in pipes:
                 os.close(ends[0])
                 os.close(ends[1])
             raise
         if self.pid == 0:
             try:
-                child(theirs, pipes[0][1], pipes[1][1])
+                child(theirs, self.stdin.fd, pipes[0][1], pipes[1][1])
             except BaseException:
                 os.write(2, traceback.format_exc().encode("utf-8", "replace"))
             finally:
@@ -106,6 +109,7 @@ class KernelProcess:
         self.closed = True
         self._reactor.unwatch(self._socket.fileno())
         self._socket.close()
+        self.stdin.close()
         for pipe in self._pipes.values():
             pipe.close(self._reactor)
 

@@ -22,7 +22,7 @@ _MAX_BUFFERS = 10_000
 
 #: Of a command's metadata in the log.
 _MAX_METADATA_BYTES = 4096
-
+_SURROGATES = re.compile("[\ud800-\udfff]")
 MESSAGE_ID = re.compile(r"[\w-]{1,64}\Z", re.ASCII)
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z", re.ASCII)
@@ -40,8 +40,15 @@ class BadCommand(Exception):
 
 
 def dumps(value):
-    """Compact UTF-8; lone surrogates (legal in Python, not in UTF-8) become ``?``."""
-    return encode(_encoder, value).encode("utf-8", "replace")
+    """Compact UTF-8; lone surrogates (legal in Python, not in UTF-8) become U+FFFD."""
+    return utf8(encode(_encoder, value))
+
+
+def utf8(text):
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text).encode("utf-8")
 
 
 def short_metadata(metadata):
@@ -71,19 +78,28 @@ def numbered(seq, line):
 
 
 def encode(encoder, value):
-    """JSON has no NaN and no Infinity; they become text, as Jupyter sends them."""
+    """JSON has no NaN and no Infinity, and names are text; all else becomes text, as Jupyter sends it."""
     try:
         return encoder.encode(value)
-    except ValueError:
-        return encoder.encode(_finite(value))
+    except (TypeError, ValueError):
+        return encoder.encode(_plain(value, encoder.default))
 
 
-def _finite(value):
+def _plain(value, default):
+    if value is None or isinstance(value, (str, int)):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
     if isinstance(value, dict):
-        return {_finite(key): _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {key if isinstance(key, str) else _key(key): _plain(one, default) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one, default) for one in value]
+    return _plain(default(value), default)
+
+
+def _key(key):
+    """As JSON writes a key that is no text; others as ``str`` does."""
+    return json.dumps(key) if key is None or isinstance(key, (bool, int)) else str(key)
 
 
 def _number(value):

@@ -15,6 +15,7 @@ import IPython
 # Imported lazily by IPython's first cell or first traceback; a kernel would pay for each after its fork.
 import IPython.core.completer
 import IPython.core.display
+import IPython.core.magics.script
 import IPython.core.ultratb
 import IPython.display
 import IPython.extensions.storemagic
@@ -32,9 +33,9 @@ class Zygote:
         self.options = options
         self.ipython_version = IPython.__version__
 
-    def run_kernel(self, pair, stdout, stderr):
+    def run_kernel(self, pair, stdin, stdout, stderr):
         """The life of a forked kernel, which never returns to the supervisor's code."""
-        fds = _take_fds(pair, stdout, stderr)
+        fds = _take_fds(pair, stdin, stdout, stderr)
         os.setsid()
         linux.set_dumpable(True)  # before oom_score_adj, which belongs to root in a process that is not dumpable
         _prefer_for_oom()
@@ -47,13 +48,12 @@ class Zygote:
         kernel_main.run(self.options, *fds)
 
 
-def _take_fds(pair, stdout, stderr):
+def _take_fds(pair, stdin, stdout, stderr):
     """Moves the three channels to private numbers, wires 0, 1 and 2, and closes everything else."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     limit = 65536 if limit == resource.RLIM_INFINITY else min(limit, 65536)
     private = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _PRIVATE_FDS) for fd in (pair.fileno(), stdout, stderr)]
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    os.dup2(stdin, 0)
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     pair.detach()

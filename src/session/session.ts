@@ -151,7 +151,7 @@ export class InteractiveSandboxSession implements SandboxSession {
         this.#work.settle(event);
       },
       hole: () => { this.#work.missed(); },
-      unreadable: (msgId, reason) => { this.#missing(msgId, { code: 'ProtocolViolation', params: { reason } }); },
+      unreadable: (msgId, reason) => { this.#missing(msgId, { code: 'ProtocolViolation', params: { problem: 'output', reason } }); },
     }, this.#log, Math.min(MAX_MESSAGE_BYTES, 16 * 1024 * 1024 + 8 * settings.maxOutput));
     this.started = new Promise((resolve, reject) => { this.#settleStart = { resolve, reject }; });
     this.started.catch(() => undefined); // the state tells it too

@@ -88,7 +88,7 @@ describe('a session gives what ipykernel gives', function () {
 
 function differencesOf(notebook: CorpusNotebook, ours: readonly SavedCell[], theirs: readonly SavedCell[]): { cell: number; source: string; why: string[] }[] {
   return notebook.cells.flatMap(({ index, source, options }) => {
-    const why = differences(ours.find((cell) => cell.index === index), theirs.find((cell) => cell.index === index), options.order === 'exact');
+    const why = differences(ours.find((cell) => cell.index === index), theirs.find((cell) => cell.index === index), options);
     return why.length === 0 ? [] : [{ cell: index, source, why }];
   });
 }

@@ -36,10 +36,6 @@ def test_without_allow_stdin_a_prompt_is_an_error(sandbox):
     assert sandbox.run("input()", allow_stdin=False).reply["ename"] == "StdinNotImplementedError"
 
 
-def test_reading_stdin_is_end_of_file(sandbox):
-    assert sandbox.run("import sys, subprocess; sys.stdin.readline(), subprocess.run('cat', capture_output=True).stdout").result == "('', b'')"
-
-
 def test_an_interrupted_prompt_ends_its_cell_and_takes_no_answer(sandbox):
     msg_id = sandbox.send("input('? ')")
     request = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]["request"]

@@ -36,9 +36,10 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   InstallRefused: [{ problem: 'requirement', requirement: 'git+https://x' }, /"git\+https:\/\/x" cannot be installed/, /numpy>=2/],
   CommRefused: [{ problem: 'tooLong', limit: 16 * 2 ** 20 }, /not sent/, /16 MB/],
   OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
-  OutputDropped: [{ bytes: 2 ** 20, limit: 10 * 2 ** 20 }, /1 MB/, /10 MB/, /sandboxedIPython\.maxOutput/],
+  OutputDropped: [{ bytes: 40 * 2 ** 20, total: 50 * 2 ** 20, limit: 10 * 2 ** 20 }, /40 MB of 50 MB/, /41,943,040 of 52,428,800 bytes/, /10 MB/, /sandboxedIPython\.maxOutput/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
+  StdinRead: [{}, /end-of-file at once/, /input\("/],
   Restarted: [{ reason: 'died' }, /fresh kernel/, /Variables are lost/],
   InputTooLong: [{ characters: 3_000_000, limit: 1_000_000 }, /3000000 characters.*1000000/, /%load -r/],
 };
@@ -99,6 +100,10 @@ describe('what the user is told', () => {
     const text = paragraph(say(`evil\n\x1b[31m${'x'.repeat(5_000)}`, {}));
     assert.ok(text.length < 600);
     assert.doesNotMatch(text, /[\n\x1b]/); // eslint-disable-line no-control-regex
+  });
+
+  it('output that cannot be read is no reason to throw the sandbox away', () => {
+    assert.match(paragraph(say('ProtocolViolation', { problem: 'output', reason: 'metadata' })), /left out\. Reason: metadata\. .*Show Log/);
   });
 
   it('what stood in the way to the network names its setting', () => {

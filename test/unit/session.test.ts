@@ -254,7 +254,7 @@ describe('a session', () => {
     assert.equal((await session.execute('a').reply).status, 'ok');
     assert.equal((await session.execute('b').reply).status, 'ok');
     assert.deepEqual(events.filter((event) => event.msg_type === 'notice').map((event) => event.content), [
-      { code: 'ProtocolViolation', params: { reason: 'text' } }, { code: 'ProtocolViolation', params: { reason: 'text' } },
+      { code: 'ProtocolViolation', params: { problem: 'output', reason: 'text' } }, { code: 'ProtocolViolation', params: { problem: 'output', reason: 'text' } },
     ], 'one for each of the two cells');
     assert.equal(events.filter((event) => event.msg_type === 'stream' && event.content.text === 'forged').length, 0);
   });

@@ -5,6 +5,8 @@ from itertools import islice
 from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.utils.tokenutil import token_at_cursor
 
+from . import bounds
+
 MAX_MATCHES = 500
 
 
@@ -26,6 +28,7 @@ def inspect(shell, content):
         data = shell.object_inspect_mime(name, detail_level=int(content.get("detail_level", 0)))
     except KeyError:
         return {"status": "ok", "found": False, "data": {}, "metadata": {}}
+    data = {mime: bounds.shortened(text, bounds.HELP_CHARS) for mime, text in data.items() if isinstance(text, str)}
     return {"status": "ok", "found": True, "data": data, "metadata": {}}
 
 

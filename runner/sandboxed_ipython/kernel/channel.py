@@ -45,13 +45,17 @@ class Channel:
             message["metadata"] = metadata
         if buffers:
             message["buffers"] = buffers
-        self._series += 1
-        whole = packets.split(message, "%d-%d" % (os.getpid(), self._series))
+        whole = packets.split(message, self._next_series())
         size = sum(len(packet) for packet in whole)
         if msg_type in wire.COMM_KINDS and size > wire.MAX_COMM_BYTES:
             raise MessageTooLong("a comm message of %d bytes is too long: %d are allowed, binary parts count four thirds" % (size, wire.MAX_COMM_BYTES))
         for packet in whole:
             self._send(packet)
+
+    def announce(self, msg_type, size, parent):
+        """Says of a message that is over every budget only how long it is."""
+        self.settle()
+        self._send(packets.announcement(msg_type, size, parent, self._next_series()))
 
     def write(self, name, data):
         """Text to fd 1's or fd 2's pipe, after what the other pipe holds."""
@@ -101,6 +105,10 @@ class Channel:
             if self.socket in ready or not ready:
                 return bool(ready)
             self.interrupts.drain()
+
+    def _next_series(self):
+        self._series += 1
+        return "%d-%d" % (os.getpid(), self._series)
 
     def _send(self, packet):
         self.socket.send(packet)

@@ -1,19 +1,10 @@
 """IPython's display machinery turned into messages."""
 
-import base64
 import threading
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from traitlets import Bool
-
-
-def as_json(bundle):
-    """A mime bundle whose values JSON can hold: bytes become base64, as nbformat stores them."""
-    return {
-        mime: base64.b64encode(value).decode("ascii") if isinstance(value, (bytes, bytearray, memoryview)) else value
-        for mime, value in bundle.items()
-    }
 
 
 class Hooks:
@@ -60,8 +51,7 @@ class ZMQDisplayPublisher(Hooks, DisplayPublisher):
 
     def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
         """Sends ``display_data`` or ``update_display_data``; ``data`` is a mime bundle, ``transient`` holds ``display_id``."""
-        self._validate_data(data, metadata)
-        content = {"data": as_json(data), "metadata": metadata or {}, "transient": transient or {}}
+        content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
         self.send("update_display_data" if update else "display_data", content)
 
     def clear_output(self, wait=False):
@@ -86,7 +76,7 @@ class CellDisplayHook(Hooks, DisplayHook):
         self._content["execution_count"] = self.prompt_count
 
     def write_format_data(self, format_dict, md_dict=None):
-        self._content["data"] = as_json(format_dict)
+        self._content["data"] = format_dict
         self._content["metadata"] = md_dict or {}
 
     def finish_displayhook(self):

@@ -1,6 +1,7 @@
 """What SIGINT means in a kernel: it ends the foreground cell, be it synchronous or awaiting, and nothing else."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
@@ -19,6 +20,8 @@ class Interrupts:
         self._in_code = False
         self.task = None  # the foreground cell's, if it is asynchronous
         self.pressed = False  # during this cell
+        self._held = 0
+        self._late = False
         self._woken, self._waking = map(_keep, os.pipe())
         loop.add_reader(self._woken, self.drain)
         self._install()
@@ -42,14 +45,30 @@ class Interrupts:
     def begin(self):
         """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own."""
         self._install()
-        self.pressed = False
+        self.pressed = self._late = False
         self._begun = True
+
+    @contextlib.contextmanager
+    def held(self):
+        """An interrupt that comes meanwhile is raised at the end, so that what is begun is not left half done."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+        if not self._held and self._late:
+            self._late = False
+            raise KeyboardInterrupt
 
     def enter(self):
         """Its code is about to run; raises KeyboardInterrupt if it was interrupted since it began."""
         self._in_code = True
         if self.pressed:
             raise KeyboardInterrupt
+
+    def resume(self):
+        """Code of the cell's runs once more, until :meth:`leave`; not if it was interrupted."""
+        self._begun = self._in_code = True
 
     def leave(self):
         """Its code is over: nothing is raised any more."""
@@ -62,10 +81,15 @@ class Interrupts:
         self.pressed = True
         if not self._in_code or (self.task is not None and self.task.done()):
             return
-        if self.task is None or _inside_callback(frame):
+        if self._held:
+            self._late = True
+        elif self.task is None or asyncio.current_task(self._loop) is self.task:
             raise KeyboardInterrupt
-        # In the loop's own select: a plain cancel() would not wake it.
-        self._loop.call_soon_threadsafe(self.task.cancel)
+        else:
+            # It waits: perhaps in the loop's own select, which a plain cancel() would not wake.
+            self._loop.call_soon_threadsafe(self.task.cancel)
+            if _inside_callback(frame):
+                raise KeyboardInterrupt  # code of another task keeps the loop, or is what the cell waits for
 
 
 def _keep(fd):
@@ -76,9 +100,10 @@ def _keep(fd):
 
 
 def _inside_callback(frame):
-    """Whether the loop is running somebody's code, and not waiting."""
+    """Whether the loop is running somebody's code, and not waiting or between two callbacks, where an exception would hit nobody."""
+    innermost = frame
     while frame is not None:
         if frame.f_code is asyncio.Handle._run.__code__:
-            return True
+            return frame is not innermost
         frame = frame.f_back
     return False

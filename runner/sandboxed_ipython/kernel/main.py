@@ -7,8 +7,8 @@ import selectors
 import sys
 import traceback
 
-from .. import linux, wire
-from . import answers
+from .. import linux, packets, wire
+from . import answers, bounds, bundles
 from . import shell as shells
 from .channel import Channel
 from .comm_requests import CommRequests
@@ -17,7 +17,6 @@ from .interrupt import Interrupts
 from .prompts import Prompts
 from .streams import CellStream, current_cell
 
-_TRACEBACK_CHARS = 100_000
 #: The channels start behind it too.
 _LOW_FDS = 99
 
@@ -31,13 +30,14 @@ class Kernel:
         #: Header of the cell that runs, or ran last: what threads show belongs to it. While a comm's message is handled, its.
         self.parent = {"msg_id": "", "msg_type": "execute_request"}
         self.exiting = False
+        self._max_output = options.max_output
         self._pid = os.getpid()
         self._count = 0
         self._deferred = []
         self._context = contextvars.copy_context()
         self._comm_requests = CommRequests(self, self._context)
         sys.stdout = sys.__stdout__ = CellStream(self, "stdout", 1)
-        sys.stderr = sys.__stderr__ = CellStream(self, "stderr", 2)
+        self._stderr = sys.stderr = sys.__stderr__ = CellStream(self, "stderr", 2)
         shells.prepare_environment(options)
         self.loop = _make_loop()
         asyncio.set_event_loop(self.loop)
@@ -50,8 +50,20 @@ class Kernel:
     def send(self, msg_type, content, metadata=None, buffers=None):
         """A message of the cell that the calling code belongs to; nothing while the kernel warms up."""
         parent = current_cell.get() or self.parent["msg_id"]
-        if parent:
+        if not parent:
+            return
+        is_display = msg_type in bundles.DISPLAYS
+        if is_display:
+            content = bundles.checked(content)
+            if msg_type == "execute_result" and not content["data"]:
+                return
+            if bundles.size_of(content) > self._max_output:
+                self.channel.announce(msg_type, bundles.size_of(content), parent)
+                return
+        try:
             self.channel.send(msg_type, content, parent, metadata, buffers)
+        except packets.Unsendable as error:
+            raise (bundles.unsendable(content) if is_display else ValueError("a %s holds %s" % (msg_type, error))) from None
 
     def serve(self):
         """Until the supervisor is gone."""
@@ -193,7 +205,23 @@ class Kernel:
         except Exception:
             # What shows tracebacks is the user's to break.
             lines = traceback.format_exception(type(error), error, error.__traceback__)
-            self.send("error", {"ename": type(error).__name__, "evalue": shells._text(error), "traceback": lines})
+            self.send("error", {"ename": type(error).__name__, "evalue": self._text(error), "traceback": bounds.traceback_lines(lines, bounds.TRACEBACK_CHARS)})
+
+    def _text(self, error):
+        """What the cell showed of it, or what it says now: a class of the cell's may take for ever to say that, so it is
+        interruptible, and not asked again."""
+        shown = self.shell.shown_error
+        if shown is not None and shown[0] is error:
+            return shown[1]
+        if self.interrupts.pressed:
+            return ""
+        self.interrupts.resume()
+        try:
+            return bounds.text_of(error)
+        except KeyboardInterrupt:
+            return ""
+        finally:
+            self.interrupts.leave()
 
     def _finish(self, msg_id, result, raised):
         """The reply, once everything that the cell wrote is on its way. ``raised`` is what came out of IPython itself."""
@@ -204,16 +232,18 @@ class Kernel:
         error = raised
         if result is not None and not result.success:
             error = result.error_before_exec or result.error_in_exec
-        reply = {"status": "ok", "execution_count": self._count, "payload": shell.payload_manager.read_payload(), "user_expressions": {}}
+        payload = bounds.payloads(shell.payload_manager.read_payload(), self._stderr.write)
+        reply = {"status": "ok", "execution_count": self._count, "payload": payload, "user_expressions": {}}
         shell.payload_manager.clear_payload()
         if error is not None:
             if isinstance(error, asyncio.CancelledError) and self.interrupts.pressed:
                 error = KeyboardInterrupt()
-            lines = [str(line) for line in getattr(shell, "_last_traceback", None) or []]
-            reply.update(status="error", ename=type(error).__name__, evalue=shells._text(error), traceback=_bounded(lines))
+            lines = bounds.traceback_lines(getattr(shell, "_last_traceback", None) or [], bounds.ERROR_CHARS)
+            reply.update(status="error", ename=type(error).__name__, evalue=self._text(error), traceback=lines)
         elif shell.failed_display is not None:
             name, text = shell.failed_display
-            reply.update(status="error", ename=name, evalue=text, traceback=_bounded([str(line) for line in shell._last_traceback or []]))
+            reply.update(status="error", ename=name, evalue=text, traceback=bounds.traceback_lines(shell._last_traceback or [], bounds.ERROR_CHARS))
+        shell.shown_error = None
         if self.exiting:
             reply["exiting"] = True
         try:
@@ -248,11 +278,6 @@ class _Nowhere:
 
     def isatty(self):
         return False
-
-
-def _bounded(lines):
-    text = sum(len(line) for line in lines)
-    return list(lines) if text <= _TRACEBACK_CHARS else [("".join(lines))[-_TRACEBACK_CHARS:]]
 
 
 def run(options, pair, stdout, stderr):

@@ -4,6 +4,8 @@ import itertools
 import os
 import warnings
 
+from . import bounds
+
 _numbers = itertools.count(1)
 
 
@@ -43,6 +45,7 @@ class Prompts:
         if not self.allowed:
             raise StdinNotImplementedError("input was requested, but whoever runs this cell does not answer prompts.")
         request = self.new_request()
+        prompt = bounds.shortened(prompt, bounds.PROMPT_CHARS)
         kernel.channel.send("input_request", {"prompt": prompt, "password": password, "request": request}, kernel.running)
         try:
             return self._answer(request)

@@ -15,19 +15,18 @@ from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.error import UsageError
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.process import system
+from IPython.utils.text import LSString, SList
 from traitlets import Instance, Type, Unicode, default
 from traitlets.config import Config, Configurable
 
-from . import comms
+from . import bounds, comms, programs
 from .compiler import CellCompiler
 from .display import CellDisplayHook, ZMQDisplayPublisher
 from .facade import KernelFacade
+from .frames import without_ours
 from .libraries import add_to_path
 from .magics import KernelMagics
 
-#: Folder of the kernel's code.
-_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 #: Front ends that show figures by themselves; no event loop has to run for them.
 _GUIS = (None, "inline", "agg", "asyncio", "nbagg", "notebook", "webagg", "ipympl", "widget")
 
@@ -51,6 +50,8 @@ class ZMQInteractiveShell(InteractiveShell):
     sandbox = None
     #: (name, text) of what a result raised when it was to be shown.
     failed_display = None
+    #: The exception whose traceback was shown last in this cell, and its text.
+    shown_error = None
 
     @default("exiter")
     def _default_exiter(self):
@@ -85,7 +86,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def run_cell(self, *args, **kwargs):
         self._last_traceback = None
-        self.failed_display = None
+        self.failed_display = self.shown_error = None
         return super().run_cell(*args, **kwargs)
 
     def set_next_input(self, text, replace=False):
@@ -93,12 +94,20 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def _showtraceback(self, etype, evalue, stb):
         self._last_traceback = stb
+        text = bounds.text_of(evalue)
+        self.shown_error = (evalue, text)
         if self.displayhook.is_showing:
-            self.failed_display = (str(etype.__name__), _text(evalue))
+            self.failed_display = (str(etype.__name__), text)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # a cell may have put anything there, and closed it
                 stream.flush()
-        self.sandbox.send("error", {"ename": str(etype.__name__), "evalue": _text(evalue), "traceback": [str(line) for line in stb]})
+        lines = bounds.traceback_lines(stb, bounds.TRACEBACK_CHARS)
+        self.sandbox.send("error", {"ename": str(etype.__name__), "evalue": text, "traceback": lines})
+
+    def get_exception_only(self, exc_tuple=None):
+        """Of an interrupt only its name: what it interrupted may be an exception that does not end to say what it is."""
+        kind = (exc_tuple or sys.exc_info())[0]
+        return "KeyboardInterrupt\n" if kind is KeyboardInterrupt else super().get_exception_only(exc_tuple)
 
     def showtraceback(self, exc_tuple=None, *args, **kwargs):
         """A cancelled ``await`` that our interrupt caused is shown as what the user did: KeyboardInterrupt."""
@@ -107,24 +116,31 @@ class ZMQInteractiveShell(InteractiveShell):
             error = KeyboardInterrupt()
             error.__traceback__ = exc_tuple[2] if exc_tuple else sys.exc_info()[2]
             exc_tuple = (KeyboardInterrupt, error, error.__traceback__)
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
+        if kind is not None:
             exc_tuple = exc_tuple or sys.exc_info()
-            _without_our_frames(exc_tuple[2])
+            without_ours(exc_tuple[2])
         super().showtraceback(exc_tuple, *args, **kwargs)
 
     def system_piped(self, cmd):
-        """``!cmd``: its output goes to fd 1 and fd 2 directly, so it is live and never in a buffer of ours."""
+        """``!cmd``."""
         if cmd.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
         command = self.var_expand(cmd, depth=1)
         status = self.sandbox.installs.run_shell(command)
-        self.user_ns["_exit_code"] = system(command) if status is None else status
+        self.user_ns["_exit_code"] = programs.run(command, self.sandbox.interrupts) if status is None else status
 
     system = system_piped
 
+    def getoutput(self, cmd, split=True, depth=0):
+        """``lines = !cmd``."""
+        if cmd.rstrip().endswith("&"):
+            raise OSError("Background processes not supported.")
+        text = programs.output(self.var_expand(cmd, depth=depth + 1))
+        return SList(text.splitlines()) if split else LSString(text)
+
     def run_offline(self, words):
         """A program in the sandbox; its exit status."""
-        return system(shlex.join(words))
+        return programs.run(shlex.join(words), self.sandbox.interrupts)
 
     def init_history(self):
         self.history_manager = HistoryManager(shell=self, parent=self, hist_file=":memory:")
@@ -137,14 +153,6 @@ def _page(shell, strng, start=0, screen_lines=0, pager_cmd=None):
     shell.payload_manager.write_payload({"source": "page", "data": bundle, "start": start})
 
 
-def _text(value):
-    """``str()`` of an exception, which may itself fail."""
-    try:
-        return str(value)
-    except Exception as error:
-        return "<str() of the exception failed: %s>" % type(error).__name__
-
-
 def make(kernel, history_size):
     """The one shell of this process, wired to ``kernel``; its banner and terminal features are off."""
     config = Config()
@@ -152,10 +160,12 @@ def make(kernel, history_size):
     config.InteractiveShell.cache_size = history_size
     config.InteractiveShell.colors = "Linux" if _ipython_major() < 9 else "linux"
     config.HistoryManager.hist_file = ":memory:"
+    programs.configure(config)
     ZMQInteractiveShell.sandbox = CellDisplayHook.kernel = ZMQDisplayPublisher.kernel = kernel
     ZMQInteractiveShell.kernel = comms.Comm.kernel = KernelFacade(kernel, comms.install(kernel.send))
     shell = ZMQInteractiveShell.instance(config=config, user_module=None, user_ns=None)
     kernel.installs.register(shell)
+    programs.document(shell)
     shell.extension_manager.load_extension("storemagic")  # a Jupyter kernel has it from the start
     shell.configurables.append(IPKernelApp(parent=shell))
     _install_debugger()
@@ -185,18 +195,6 @@ def _breakpoint(*args, **kwargs):
         return debugger.set_trace(sys._getframe().f_back)
     module, _, function = name.rpartition(".")
     return getattr(importlib.import_module(module or "builtins"), function)(*args, **kwargs)
-
-
-def _without_our_frames(trace):
-    """A traceback that ends in the user's code: what an interrupt raised is raised in ours."""
-    last, one = None, trace
-    while one is not None:
-        if not one.tb_frame.f_code.co_filename.startswith(_OURS):
-            last = one
-        one = one.tb_next
-    if last is not None:
-        last.tb_next = None
-    return trace
 
 
 def _ipython_major():

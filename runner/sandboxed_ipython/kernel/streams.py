@@ -2,9 +2,9 @@
 
 import contextvars
 import io
-import re
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
+from .. import wire
+
 #: The msg_id of the cell that a task was created by; unset in threads, whose text belongs to the cell that runs.
 current_cell = contextvars.ContextVar("current_cell", default="")
 
@@ -28,11 +28,7 @@ class CellStream(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError("write() argument must be str, not %s" % type(text))
         if text:
-            try:
-                data = text.encode("utf-8")
-            except UnicodeEncodeError:
-                data = _SURROGATES.sub("\ufffd", text).encode("utf-8")
-            self.write_bytes(data)
+            self.write_bytes(wire.utf8(text))
         return len(text)
 
     def write_bytes(self, data):

@@ -1,13 +1,23 @@
 import type { JsonObject, JsonValue } from '../../../src/protocol/messages';
 import { emptyStream, foldText, textOf } from '../../../src/outputs/stream-text';
-import type { SavedCell, SavedOutput } from './saved-cells';
+import { isNotice, type SavedCell, type SavedOutput } from './saved-cells';
 
-/** Why two runs of one cell are not the same, a line each; none if they are. `exact`: the order of stdout and stderr counts too. */
-export function differences(ours: SavedCell | undefined, theirs: SavedCell | undefined, exact: boolean): string[] {
-  if (ours === undefined || theirs === undefined) {
-    return ours === theirs ? [] : [ours === undefined ? 'was not run by us' : 'was not run by ipykernel'];
+/** What of a cell's options the comparison needs. */
+export interface Expected {
+  /** `exact`: the order of stdout and stderr counts too. */
+  order?: 'exact';
+  /** The code of what the sandbox itself says in this cell, and in no other. */
+  notice?: string;
+}
+
+/** Why two runs of one cell are not the same, a line each; none if they are. */
+export function differences(ran: SavedCell | undefined, theirs: SavedCell | undefined, { order, notice }: Expected): string[] {
+  if (ran === undefined || theirs === undefined) {
+    return ran === theirs ? [] : [ran === undefined ? 'was not run by us' : 'was not run by ipykernel'];
   }
   const found: string[] = [];
+  const ours = notice === undefined ? ran : { ...ran, outputs: ran.outputs.filter((output) => !isNotice(output, notice)) };
+  if (notice !== undefined && ours.outputs.length !== ran.outputs.length - 1) found.push(`the notice ${notice} comes ${ran.outputs.length - ours.outputs.length} times`);
   const same = (what: string, a: unknown, b: unknown): void => {
     const [one, other] = [JSON.stringify(a), JSON.stringify(b)];
     if (one !== other) found.push(`${what}: ${firstDifference(one, other)}`);
@@ -17,7 +27,7 @@ export function differences(ours: SavedCell | undefined, theirs: SavedCell | und
   same('prompts', ours.prompts, theirs.prompts);
   same('payload', ours.payload.map(payloadOf), theirs.payload.map(payloadOf));
   same('comms', [...ours.comms].sort(), [...theirs.comms].sort());
-  const views: [string, (output: SavedOutput) => boolean][] = exact ? [['outputs', () => true]] : [
+  const views: [string, (output: SavedOutput) => boolean][] = order === 'exact' ? [['outputs', () => true]] : [
     ['outputs but stderr', (output) => nameOf(output) !== 'stderr'], ['outputs but stdout', (output) => nameOf(output) !== 'stdout'],
   ];
   for (const [what, included] of views) {

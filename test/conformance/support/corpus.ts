@@ -1,15 +1,13 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import type { Expected } from './compare';
 import type { CellScript } from './notebook-run';
 
 /** The source of the corpus: `out/` has only what was compiled. */
 export const NOTEBOOKS = path.join(__dirname, '../../../../test/conformance/notebooks');
 
 /** What a cell marker may say in JSON behind its tags. */
-interface Options extends CellScript {
-  /** `exact`: the cell flushes, so even the order of stdout and stderr is certain under ipykernel. */
-  order?: 'exact';
-}
+type Options = CellScript & Expected;
 export interface CorpusCell { index: number; source: string; tags: string[]; options: Options }
 export interface CorpusNotebook { name: string; cells: CorpusCell[]; settle: number }
 

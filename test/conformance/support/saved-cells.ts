@@ -57,10 +57,14 @@ function saved(output: ModelCell['outputs'][number]['output']): SavedOutput {
     case 'display_data': return { output_type: 'display_data', data: output.data, metadata: output.metadata };
     case 'execute_result': return { output_type: 'execute_result', data: output.data, metadata: output.metadata, execution_count: output.execution_count };
     case 'failure': throw new Error('the end of a kernel is told by kernel_died');
-    case 'notice': return { output_type: 'stream', name: 'stderr', text: `<${output.failure.code}>\n` };
+    case 'notice': return { output_type: 'stream', name: 'stderr', text: noticeText(output.failure.code) };
     default: return output;
   }
 }
+
+/** A notice's words are of `src/messages.ts`; here it is told by its code. */
+const noticeText = (code: string): string => `<${code}>\n`;
+export const isNotice = (output: SavedOutput, code: string): boolean => output.output_type === 'stream' && output.name === 'stderr' && output.text === noticeText(code);
 
 function commWord(event: SandboxEvent): string[] {
   switch (event.msg_type) {

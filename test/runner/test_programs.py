@@ -1,0 +1,113 @@
+"""Programs that a cell starts: what they read, what they show, how they end."""
+
+import time
+
+import pytest
+
+
+def notices(cell):
+    return [notice["code"] for notice in cell.contents("notice")]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    "code",
+    [
+        "!cat",
+        "lines = !cat\nassert lines == []",
+        "!read x || true",
+        "%%bash\nread x\ntrue",
+        "%%sh\ncat",
+        "import subprocess, sys\nassert subprocess.run([sys.executable, '-c', 'input()'], stderr=subprocess.DEVNULL).returncode == 1",
+        "import os\nassert os.system('cat') == 0",
+        "import os\nassert os.popen('cat /dev/stdin').read() == ''",
+        "import sys\nassert sys.stdin.readline() == ''",
+        "import os\nif os.fork() == 0:\n    os.read(0, 1)\n    os._exit(0)\nassert os.wait()[1] == 0",
+    ],
+)
+def test_whoever_reads_stdin_finds_its_end_and_the_cell_says_so(sandbox, code):
+    cell = sandbox.run(code)
+    assert cell.reply["status"] == "ok" and notices(cell) == ["StdinRead"]
+    assert notices(sandbox.run("pass")) == []
+
+
+def test_what_reads_later_is_told_at_the_cell_that_left_it_running(sandbox):
+    first = sandbox.run("import subprocess\nprocess = subprocess.Popen('sleep 0.2; cat; touch read', shell=True)")
+    give_up = time.monotonic() + 30
+    while not sandbox.place.sh("ls read 2>/dev/null", check=False):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    assert notices(sandbox.run("pass")) == []
+    assert [e["content"]["code"] for e in sandbox.stream.log if e["msg_type"] == "notice" and e["parent_header"]["msg_id"] == first.msg_id] == ["StdinRead"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "!echo given | cat",
+        "!cat < /dev/null",
+        "%%bash\nif true; then cat <<END\nfrom the script\nEND\nfi",
+        "%%bash -s one\necho $1",
+        "import subprocess, sys\nsubprocess.run(['cat'], input=b'given')",
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'print(1)'])",
+        "import multiprocessing as m\nwith m.get_context('fork').Pool(1) as p: print(p.map(abs, [-1]))",
+        "lines = !ls",
+        "print(1)",
+    ],
+)
+def test_who_reads_something_else_is_not_told_of(sandbox, code):
+    cell = sandbox.run(code)
+    assert cell.reply["status"] == "ok" and notices(cell) == []
+    assert notices(sandbox.run("pass")) == []
+
+
+def test_a_dying_kernel_is_not_silent_about_stdin(sandbox):
+    cell = sandbox.run("import os\nos.read(0, 1)\nos._exit(3)")
+    assert notices(cell) == ["StdinRead"] and cell.reply["failure"]["code"] == "KernelDied"
+
+
+def test_nobody_can_put_anything_into_stdin(sandbox):
+    cell = sandbox.run("import os\ntry: os.write(0, b'x')\nexcept OSError as e: print(type(e).__name__)\ntry: os.truncate('/proc/self/fd/0', 5)\nexcept OSError as e: print(type(e).__name__)")
+    assert cell.text() == "PermissionError\nPermissionError\n"
+    assert sandbox.run("os.read(0, 10)").result == "b''"
+
+
+def test_the_programs_of_a_script_do_not_read_the_script(sandbox):
+    assert sandbox.run("%%bash\ncat\necho after").text() == "after\n"
+    long = sandbox.run("%%bash\n: " + "x" * 200_000 + "\necho $0 ${#BASH_EXECUTION_STRING}")
+    assert long.text() == "bash 0\n"  # too long for an argument: as IPython does it
+
+
+def test_a_failing_script_is_told_as_ipython_does(sandbox):
+    cell = sandbox.run("%%bash\necho out\nno-such-command\nexit 3")
+    assert cell.text() == "out\n" and "bash: line 2: no-such-command: command not found" in cell.text("stderr")
+    assert cell.reply["ename"] == "CalledProcessError" and "exit status 3" in cell.reply["evalue"]
+    assert "Run cells with bash in a subprocess" in sandbox.run("%%bash?").reply["payload"][0]["data"]["text/plain"]
+
+
+def test_a_shell_line_has_a_terminal_to_write_to_and_leaves_its_status(sandbox):
+    cell = sandbox.run("""!python3 -c 'import os, sys; print(sys.stdin.isatty(), sys.stdout.isatty(), tuple(os.get_terminal_size(1)))'\n!exit 7\n_exit_code""")
+    assert cell.text().split("\r\n")[0] == "False True (80, 24)"
+    assert cell.result == "7"
+    assert sandbox.run("!kill -9 $$\n_exit_code").result == "-9"
+    assert sandbox.run("lines = !printf 'ä\\nb' >&2; printf c\nlines").result == "['ä', 'bc']"
+
+
+def test_a_shell_line_does_not_wait_for_what_it_leaves_running(sandbox):
+    assert sandbox.run("!sleep 100 & echo started", seconds=30).text() == "started\r\n"
+
+
+@pytest.mark.parametrize("command", ["sleep 0.5; echo begun; exec sleep 100", "trap '' INT; sleep 0.5; echo begun; sleep 100"])
+def test_an_interrupt_ends_a_shell_line_and_not_the_cell(sandbox, command):
+    msg_id = sandbox.send("!%s\nprint('goes on', _exit_code)" % command)
+    sandbox.wait_text("begun")
+    sandbox.interrupt(msg_id)
+    cell = sandbox.finish(msg_id, seconds=30)
+    assert cell.reply["status"] == "ok" and "^C\ngoes on -" in cell.text()
+
+
+def test_an_interrupt_ends_a_line_whose_output_is_kept(sandbox):
+    msg_id = sandbox.send("lines = !sleep 0.5; echo begun >/proc/$PPID/fd/1; exec sleep 100\nprint(list(lines))")
+    sandbox.wait_text("begun")
+    sandbox.interrupt(msg_id)
+    assert "^C\n[]\n" in sandbox.finish(msg_id, seconds=30).text()

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import type { Engine } from '../../src/engine/engine';
+import { describe as describeProblem, paragraph, untranslated } from '../../src/messages';
+import { connect, derivedImage, endSessions, startSession, type RanCell, type TestSession } from './support/sandboxes';
+
+const MB = 2 ** 20;
+
+/** Of the supervisor, which is pid 1 and lives as long as its sandbox: bytes of memory at most so far. */
+async function peak(sandbox: TestSession): Promise<number> {
+  const { result } = await sandbox.run("next(int(line.split()[1]) for line in open('/proc/1/status') if line.startswith('VmHWM'))");
+  return Number(result) * 1024;
+}
+
+const noticesOf = (cell: RanCell): string => cell.of('notice').map((notice) => paragraph(describeProblem(notice, { t: untranslated, platform: 'linux' }))).join('\n');
+
+describe('what a cell should not show', function () {
+  this.timeout(120_000);
+  let engine: Engine;
+  let sandbox: TestSession;
+  before(async () => {
+    engine = await connect();
+    sandbox = startSession(engine, await derivedImage(engine));
+    await sandbox.session.started;
+    await sandbox.run('kept = "kept"');
+  });
+  after(async () => {
+    await endSessions();
+    engine.dispose();
+  });
+  afterEach('the kernel lives', async () => { assert.equal((await sandbox.run('kept')).result, "'kept'"); });
+
+  for (const [what, code] of [
+    ['one print of 50 MB', "print('x' * 52_428_799)"], ['a million prints of 50 bytes', "for _ in range(1_048_576): print('x' * 49)"],
+    ['50 MB of a child process', "import subprocess; subprocess.run(['head', '-c', '52428800', '/dev/zero']);"],
+  ] as const) {
+    it(`${what}: the first 10 MB are shown, all of it is counted, and neither side keeps it in memory`, async () => {
+      const [heap, supervisor] = [process.memoryUsage().heapUsed, await peak(sandbox)];
+      const cell = await sandbox.run(code);
+      const shown = Buffer.byteLength(cell.text());
+      assert.ok(shown > 9.5 * MB && shown <= 10 * MB, `${shown} bytes`);
+      const [notice, ...more] = cell.of('notice');
+      assert.deepEqual([notice, more], [{ code: 'OutputDropped', params: { bytes: 50 * MB - shown, total: 50 * MB, limit: 10 * MB } }, []]);
+      assert.match(noticesOf(cell), /of 50 MB of output \([\d,]+ of 52,428,800 bytes\) were dropped: a cell may show 10 MB\. .*sandboxedIPython\.maxOutput/);
+      assert.ok(process.memoryUsage().heapUsed - heap < 200 * MB, 'the host');
+      assert.ok(await peak(sandbox) - supervisor < 30 * MB, 'the supervisor');
+    });
+  }
+
+  it('a value of 100 MB is counted, and no such value travels', async () => {
+    const supervisor = await peak(sandbox);
+    for (const code of ["'x' * 104_857_600", "display({'text/html': 'x' * 104_857_600}, raw=True)"]) {
+      const cell = await sandbox.run(code);
+      assert.equal(cell.reply.status, 'ok');
+      assert.match(noticesOf(cell), /^100 MB of 100 MB of output/);
+    }
+    assert.ok(await peak(sandbox) - supervisor < 30 * MB, 'the supervisor');
+  });
+
+  it('a circle, and what JSON has no form for, are errors at the cell\'s line', async () => {
+    for (const [value, ename, evalue] of [
+      ["(circle := {}).update(c=circle) or circle", 'RecursionError', /application\/json of a display refers to itself/], ['{"a": object()}', 'ValueError', /application\/json of a display holds a value of type object/],
+    ] as const) {
+      const cell = await sandbox.run(`display({'application/json': ${value}, 'text/plain': 'x'}, raw=True)`);
+      const [error] = cell.of('error');
+      assert.equal(error?.ename, ename);
+      assert.match(error.evalue, evalue);
+      assert.doesNotMatch(error.traceback.join('\n'), /sandboxed_ipython/);
+    }
+  });
+
+  it('a part of a bundle that nobody can show is left out with a word', async () => {
+    const cell = await sandbox.run("display({'text/plain': 'shown', 'nonsense': 1, 'text/html': None}, raw=True)");
+    assert.match(cell.text('stderr'), /'nonsense' is left out of a display: it is no mime type\.[^]*text\/html is left out of a display: its value is None\./);
+    assert.deepEqual(cell.of('display_data').map(({ data }) => data), [{ 'text/plain': 'shown' }]);
+  });
+
+  it('a repr that raises says what; the rest of the cell runs', async () => {
+    const cell = await sandbox.run("class Bad:\n    def __repr__(self): raise RuntimeError('no repr')\ndisplay(Bad())\nprint('goes on')");
+    assert.deepEqual([cell.of('error').map(({ ename, evalue }) => `${ename}: ${evalue}`), cell.text()], [['RuntimeError: no repr'], 'goes on\n']);
+  });
+
+  it('a repr that hangs ends at an interrupt and at the time limit', async () => {
+    const code = "class Hangs:\n    def __repr__(self):\n        print('begun')\n        while True: pass\nHangs()";
+    const { msgId, reply } = sandbox.session.execute(code);
+    await sandbox.printed(msgId, 'begun');
+    await sandbox.session.interrupt(msgId);
+    assert.equal((await reply).ename, 'KeyboardInterrupt');
+    assert.deepEqual((await sandbox.run(code, { timeout: 0.5 })).reply.failure, { code: 'TimedOut', params: { timeout: 0.5, killed: false } });
+  });
+
+  it('a message that makes no sense is said to be left out, once a cell, and the sandbox goes on', async () => {
+    const cell = await sandbox.run("channel = get_ipython().sandbox.channel\nfor _ in range(5): channel.send('display_data', {'data': 5}, get_ipython().sandbox.running)\nprint('goes on')");
+    assert.equal(noticesOf(cell), 'Output of this cell could not be read, and is left out. Reason: data. The log has more: "Sandboxed IPython: Show Log".');
+    assert.equal(cell.text(), 'goes on\n');
+  });
+
+  it('a program that reads standard input finds its end, and the cell says so', async () => {
+    for (const code of ['!cat', '%%bash\nread x\necho "got:$x"', "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'input()'])"]) {
+      const cell = await sandbox.run(code);
+      assert.equal(cell.reply.status, 'ok');
+      assert.match(noticesOf(cell), /read standard input\. It is empty here, so it got end-of-file at once\. .*input\(/);
+    }
+  });
+});
