@@ -68,12 +68,12 @@ class KernelComms:
     def begin(self, request, budgets):
         """The kernel gets a host's message now. What callbacks show counts for the cell that opened the comm."""
         budgets.open_comm(request.msg_id, self._owners.get(request.content["comm_id"], ""))
-        self._append("status", {"execution_state": "busy"}, request.msg_id)
+        self._append("status", {"execution_state": "busy", "comm_id": request.content["comm_id"]}, request.msg_id)
         return "busy"
 
     def end(self, request, failure):
         """It was handled, or never will be: ``failure`` says why."""
-        content = {"execution_state": "idle"}
+        content = {"execution_state": "idle", "comm_id": request.content["comm_id"]}
         if failure:
             content["failure"] = failure
         self._append("status", content, request.msg_id)

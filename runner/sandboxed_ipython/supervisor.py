@@ -176,11 +176,7 @@ class Supervisor:
         event = self.envelope("control", "accepted", {"msg_type": kind}, msg_id, kernel=kernel)
         metadata = command["metadata"]
         event["metadata"] = wire.short_metadata(metadata)
-        if kind in wire.COMM_KINDS:
-            event["content"]["comm_id"] = command["content"]["comm_id"]
-            self.log.append_comm(event)
-        else:
-            self.log.append(event)
+        (self.log.append_comm if kind in wire.COMM_KINDS else self.log.append)(event)
         return True
 
     def _say_again(self, host, msg_id):

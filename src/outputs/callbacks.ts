@@ -17,7 +17,7 @@ export class Callbacks {
   hear(event: SandboxEvent): void {
     const parent = event.parent_header.msg_id;
     if (event.msg_type === 'comm_open') { remember(this.#owners, event.content.comm_id, this.#runs.get(parent) ?? parent, MAX_COMMS); }
-    if (event.msg_type === 'accepted' && event.content.comm_id !== undefined) {
+    if (event.msg_type === 'status' && event.content.comm_id !== undefined) {
       const owner = this.#owners.get(event.content.comm_id);
       if (owner !== undefined) { remember(this.#runs, parent, owner, MAX_MESSAGES); }
     }

@@ -9,7 +9,7 @@ export interface PlacedCell { id: string; index: number; sourceHash: string }
 export function runsOf(events: readonly SandboxEvent[], open: readonly { msgId: string; metadata: JsonObject }[]): PastRun[] {
   const runs = new Map<string, CellMetadata>();
   for (const event of events) {
-    const isRun = (event.msg_type === 'accepted' && event.content.msg_type === 'execute_request') || (event.msg_type === 'status' && event.content.execution_state === 'busy');
+    const isRun = (event.msg_type === 'accepted' && event.content.msg_type === 'execute_request') || (event.msg_type === 'status' && event.content.execution_state === 'busy' && event.content.comm_id === undefined);
     if (isRun && event.parent_header.msg_id !== '') { runs.set(event.parent_header.msg_id, cellMetadata(event.metadata)); }
   }
   for (const { msgId, metadata } of open) { runs.set(msgId, cellMetadata(metadata)); }

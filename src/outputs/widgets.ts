@@ -29,6 +29,8 @@ interface Widget {
   holds: HeldOutputs | undefined;
   /** It has captured what the kernel's own widget does not know of. */
   news: boolean;
+  /** Nothing that it has captured was lost on the way here. */
+  whole: boolean;
   cost: number;
 }
 
@@ -46,9 +48,12 @@ export class Widgets {
   /** By run: the `Output` widgets that capture it, the innermost last. */
   readonly #capturing = new Map<string, string[]>();
   #cost = 0;
+  #gen = 0;
+  #seq = 0;
 
   /** Takes a comm's message, or an output of a run that is captured. Null: it is neither; else the widgets whose text changed. */
   hear(event: SandboxEvent): string[] | null {
+    this.#begin(event);
     switch (event.msg_type) {
       case 'comm_open':
         return event.content.target_name === 'jupyter.widget' ? this.#open(event.content.comm_id, stateOf(event.content.data)) : [];
@@ -61,8 +66,8 @@ export class Widgets {
       case 'comm_close':
         this.#forget(event.content.comm_id);
         return [];
-      case 'status':
-        if (event.content.execution_state === 'restarting') { this.#forgetAll(); } // comms end with their kernel
+      case 'gap': case 'comm_gap':
+        for (const widget of this.#widgets.values()) { widget.whole = false; }
         return null;
       case 'stream': case 'display_data': case 'execute_result': case 'error': case 'clear_output': {
         const id = this.#capturing.get(event.parent_header.msg_id)?.at(-1);
@@ -94,7 +99,7 @@ export class Widgets {
 
   /**
    * What `Output` widgets have captured since this was asked, and no longer capture: a front end tells it to the kernel, where
-   * `out.outputs` are read. One that holds too much for that is left out.
+   * `out.outputs` are read. One that holds too much for that, or not all, is left out.
    */
   takeCaptured(): { commId: string; outputs: JsonObject[] }[] {
     const capturing = new Set([...this.#capturing.values()].flat());
@@ -102,9 +107,18 @@ export class Widgets {
     for (const [commId, widget] of this.#widgets) {
       if (!widget.news || widget.holds === undefined || capturing.has(commId)) { continue; }
       widget.news = false;
-      if (widget.holds.size <= LONGEST_STATE) { taken.push({ commId, outputs: widget.holds.toJson() }); }
+      if (widget.whole && widget.holds.size <= LONGEST_STATE) { taken.push({ commId, outputs: widget.holds.toJson() }); }
     }
     return taken;
+  }
+
+  /** Comms end with their kernel: here a newer one speaks, or another sandbox's. */
+  #begin({ gen, seq }: SandboxEvent): void {
+    if (gen > this.#gen || (seq > 0 && seq < this.#seq)) {
+      this.#forgetAll();
+      this.#gen = gen;
+    }
+    if (seq > 0) { this.#seq = seq; }
   }
 
   #open(id: string, state: JsonObject): string[] {
@@ -112,7 +126,7 @@ export class Widgets {
     const holds = state['_model_name'] === 'OutputModel' ? new HeldOutputs() : undefined;
     const kind = typeof state['_model_name'] === 'string' ? SAYS[state['_model_name']] : undefined;
     const says: Says | undefined = kind === undefined ? undefined : { kind, text: '', value: NaN, min: 0, max: 100 };
-    this.#widgets.set(id, { children: [], holds, says, news: false, cost: 0 });
+    this.#widgets.set(id, { children: [], holds, says, news: false, whole: true, cost: 0 });
     return this.#update(id, state);
   }
 
@@ -135,6 +149,7 @@ export class Widgets {
     }
     if (widget.holds !== undefined && Array.isArray(state['outputs'])) {
       widget.holds.replace(state['outputs']);
+      widget.whole = true;
       changed = true;
     }
     if (widget.holds !== undefined && typeof state['msg_id'] === 'string') {

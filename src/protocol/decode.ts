@@ -69,7 +69,8 @@ const nothing = (): Record<string, never> => ({});
 const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
   status: (c) => {
     const cause = optional(c['failure'], 'failure', failure);
-    return { execution_state: state(c['execution_state'], 'execution_state'), ...(cause && { failure: cause }) };
+    const commId = optional(c['comm_id'], 'comm_id', key);
+    return { execution_state: state(c['execution_state'], 'execution_state'), ...(cause && { failure: cause }), ...(commId !== undefined && { comm_id: commId }) };
   },
   execute_input: (c) => ({ code: text(c['code'], 'code'), execution_count: count(c['execution_count'], 'execution_count') }),
   stream: (c) => ({ name: c['name'] === 'stdout' ? 'stdout' : oneOf(['stdout', 'stderr'])(c['name'], 'name'), text: text(c['text'], 'text') }),
@@ -94,10 +95,7 @@ const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
   inspect_reply: (c) => ({
     status: answered(c['status'], 'status'), found: flag(c['found'] ?? false, 'found'), data: mimeBundle(c['data'] ?? {}, 'data'), metadata: json(c['metadata'] ?? {}, 'metadata'),
   }),
-  accepted: (c) => {
-    const commId = optional(c['comm_id'], 'comm_id', key);
-    return { msg_type: name(c['msg_type'], 'msg_type'), ...(commId !== undefined && { comm_id: commId }) };
-  },
+  accepted: (c) => ({ msg_type: name(c['msg_type'], 'msg_type') }),
   interrupt_reply: (c) => ({ status: done(c['status'], 'status'), step: oneOf(['interrupt', 'interrupt-again', 'kill', 'aborted', 'stale'])(c['step'], 'step') }),
   reset_reply: (c) => ({ status: done(c['status'], 'status') }),
   shutdown_reply: () => ({ status: 'ok' }),

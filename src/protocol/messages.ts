@@ -148,7 +148,8 @@ export interface KernelRecord {
 
 export interface EventContents {
   // iopub
-  status: { execution_state: ExecutionState; failure?: Failure };
+  /** `comm_id` (ours): its parent is a message of that comm, and no cell. */
+  status: { execution_state: ExecutionState; failure?: Failure; comm_id?: string };
   execute_input: { code: string; execution_count: number };
   stream: { name: 'stdout' | 'stderr'; text: string };
   display_data: { data: MimeBundle; metadata: JsonObject; transient: JsonObject };
@@ -173,11 +174,8 @@ export interface EventContents {
   /** Unlogged: to the host that asked. */
   inspect_reply: { status: 'ok' | 'error' | 'busy'; found: boolean; data: MimeBundle; metadata: JsonObject };
   // control, all ours
-  /**
-   * The command is in the log and will run (or ran) once; `metadata` is the command's, `comm_id` that of a comm's message.
-   * A `status` busy has its cell's metadata too.
-   */
-  accepted: { msg_type: string; comm_id?: string };
+  /** The command is in the log and will run (or ran) once; `metadata` is the command's. A `status` busy has its cell's too. */
+  accepted: { msg_type: string };
   interrupt_reply: { status: 'ok' | 'error'; step: 'interrupt' | 'interrupt-again' | 'kill' | 'aborted' | 'stale' };
   reset_reply: { status: 'ok' | 'error' };
   shutdown_reply: { status: 'ok' };

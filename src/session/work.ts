@@ -177,7 +177,7 @@ export class Work {
         // The kernel is done with the cell: a reply that could not be read will not come.
         if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) this.#settleLater(msgId, LOST_REPLY);
         if (event.content.execution_state === 'idle' && msgId === this.#callback) this.#callback = '';
-        if (event.content.execution_state === 'busy' && !this.#cells.isOpen(msgId)) this.#callback = msgId;
+        if (event.content.execution_state === 'busy' && event.content.comm_id !== undefined) this.#callback = msgId;
         this.#requests.answer(event); // of a comm's message whose `accepted` is no longer in the log
         return;
       case 'accepted':

@@ -39,8 +39,7 @@ def test_a_target_of_a_cell_answers_with_the_bytes_it_got(sandbox):
     buffers = [os.urandom(1_000_000), b"", bytes(range(256))]
     cell = sandbox.handled(sandbox.comm("comm_msg", comm_id, {"n": [1, "ü", None]}, buffers))
     assert sent(cell) == [({"n": [1, "ü", None]}, buffers)]
-    states = [event["content"]["execution_state"] for event in cell.events if event["msg_type"] == "status"]
-    assert states == ["busy", "idle"]
+    assert cell.contents("status") == [{"execution_state": state, "comm_id": comm_id} for state in ("busy", "idle")]
     closing = sandbox.handled(sandbox.comm("comm_close", comm_id, {"why": 1}))
     assert closing.text() == "closed {'why': 1}\n"
     assert sandbox.run("get_ipython().kernel.comm_manager.comms").result == "{}"

@@ -4,7 +4,7 @@ import type { Engine } from '../../src/engine/engine';
 import { buffersOf } from '../../src/protocol/decode';
 import type { EventOf, SandboxEvent } from '../../src/protocol/messages';
 import type { CommMessage } from '../../src/session/comms';
-import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
+import { attach, connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 
 const ECHO = `
 def echo(comm, opened):
@@ -38,10 +38,10 @@ describe('comms of a real sandbox', () => {
   beforeEach(async () => { await sandbox.session.reset({ files: 'clear' }); });
 
   /** Everything about one message, once it was handled. */
-  const send = async (message: CommMessage): Promise<SandboxEvent[]> => {
-    const id = await sandbox.session.sendComm(message);
-    await sandbox.event((event) => event.msg_type === 'status' && event.content.execution_state === 'idle' && event.parent_header.msg_id === id);
-    return sandbox.events.filter((event) => event.parent_header.msg_id === id);
+  const send = async (message: CommMessage, by = sandbox): Promise<SandboxEvent[]> => {
+    const id = await by.session.sendComm(message);
+    await by.event((event) => event.msg_type === 'status' && event.content.execution_state === 'idle' && event.parent_header.msg_id === id);
+    return by.events.filter((event) => event.parent_header.msg_id === id);
   };
   const answers = (events: readonly SandboxEvent[]) => events.filter((event): event is EventOf<'comm_msg'> & SandboxEvent => event.msg_type === 'comm_msg');
   const stderr = (events: readonly SandboxEvent[]) => events.map((event) => (event.msg_type === 'stream' && event.content.name === 'stderr' ? event.content.text : '')).join('');
@@ -58,6 +58,30 @@ describe('comms of a real sandbox', () => {
       assert.deepEqual(buffersOf(answer).map((one) => Buffer.from(one)), bytes);
       await sandbox.run(CUT);
     }
+  });
+
+  it('are any session\'s: one that attaches later sends to a comm that another has opened, and gets the widgets as they are', async () => {
+    const first = startSession(engine, sandbox.session.image);
+    const cell = await first.run(`${ECHO}
+from sandboxed_ipython.kernel.comms import Comm
+bar = Comm("jupyter.widget", data={"state": {"max": 20_000, "value": 0}})
+for i in range(20_000): bar.send({"method": "update", "state": {"value": i}, "buffer_paths": []})
+print(bar.comm_id)`);
+    await send({ type: 'comm_open', commId: 'echo-1', targetName: 'echo' }, first);
+    const running = first.session.execute('import time; time.sleep(1)');
+    await first.begun(running.msgId);
+    await first.session.sendComm({ type: 'comm_msg', commId: 'echo-1', data: { sent: 'before' }, msgId: 'left-behind' });
+    await first.session.detach();
+    const second = await attach(engine, first.session);
+    await second.session.started;
+    assert.deepEqual(second.session.cells.map(({ msgId }) => msgId), [running.msgId], 'a message is no cell');
+    const bytes = randomBytes(1_000_000);
+    const [answer] = answers(await send({ type: 'comm_msg', commId: 'echo-1', buffers: [bytes] }, second));
+    assert.ok(answer !== undefined && Buffer.concat(buffersOf(answer)).equals(bytes));
+    assert.deepEqual(answers(second.events.filter((event) => event.parent_header.msg_id === 'left-behind')).map(({ content }) => content.data), [{ sent: 'before' }]);
+    const updates = answers(second.events).filter(({ content }) => content.comm_id === cell.text().trim());
+    assert.ok(updates.length < 1_000, `${updates.length} updates`);
+    assert.deepEqual(updates.at(-1)?.content.data['state'], { value: 19_999 });
   });
 
   it('come from a cell with their bytes', async () => {
@@ -116,8 +140,8 @@ get_ipython().kernel.comm_manager.register_target("hang", hang)`);
     await sandbox.run(ECHO);
     const cell = sandbox.session.execute('print("go")\nwhile True: pass');
     await sandbox.printed(cell.msgId, 'go');
-    const waiting = send({ type: 'comm_msg', commId: 'waits' });
-    await sandbox.event((event) => event.msg_type === 'accepted' && event.content.comm_id === 'waits');
+    const waiting = send({ type: 'comm_msg', commId: 'c', msgId: 'waits' });
+    await sandbox.event((event) => event.msg_type === 'accepted' && event.parent_header.msg_id === 'waits');
     await sandbox.session.reset({ files: 'keep' });
     assert.deepEqual((await waiting).flatMap((event) => (event.msg_type === 'status' ? [event.content.failure?.code] : [])), ['Aborted']);
   });
