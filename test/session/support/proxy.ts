@@ -9,12 +9,17 @@ export interface Fault {
   up: number;
   /** Bytes from the engine to the host. */
   down: number;
+  /** Bytes from the engine once the host has sent a command, which arrives: what is cut is the answer. */
+  answer?: number;
   /** The longest that a piece is held back, in milliseconds. */
   delay: number;
   /** Pieces are cut in two that travel apart. */
   halve: boolean;
 }
 export const NO_FAULT: Fault = { up: Infinity, down: Infinity, delay: 0, halve: false };
+
+/** Bytes of the shortest command, and more than a ping has. */
+const COMMAND = 250;
 
 /** A connection that carries a raw stream. Its fault may be changed while it is open. */
 export interface RawStream {
@@ -123,6 +128,7 @@ export class FaultProxy {
       const arrives = piece.subarray(0, Math.max(0, fault[way]));
       fault[way] -= piece.length;
       await new Promise<void>((resolve) => { if (!to.write(arrives, () => { resolve(); })) return; });
+      if (way === 'up' && chunk.length >= COMMAND) fault.down = Math.min(fault.down, fault.answer ?? Infinity);
       if (fault[way] < 0) {
         link.cut();
         return;
