@@ -34,19 +34,21 @@ export function table(rows: readonly Row[]): string {
 }
 
 /** What a reader needs to compare with a machine of theirs, and no name or path of this one. */
-export function machine(load: readonly number[], engine: string, versions: string): string {
+export function machine(load: readonly number[], engine: string): string {
   const [cpu] = os.cpus();
   return `${os.cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(os.totalmem() / 2 ** 30)} GB, load ${load.map((one) => one.toFixed(1)).join(' → ')}, `
-    + `${os.type()} ${os.release()}, Node ${process.versions.node}, ${engine}. Peer: ${versions}.`;
+    + `${os.type()} ${os.release()}, Node ${process.versions.node}, ${engine}.`;
 }
 
-const BEGIN = '<!-- table: npm run bench -- --write -->';
-const END = '<!-- end of table -->';
-
-export function write(text: string): void {
+/** Replaces what stands between two marks of the README. @param command what wrote it, as the mark names it */
+export function write(command: string, text: string): void {
   const file = path.join(__dirname, '../../bench/README.md');
   const readme = readFileSync(file, 'utf8');
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  const mark = `<!-- table: ${command} -->`;
+  const begin = readme.indexOf(mark);
+  const end = readme.indexOf(END, begin);
   if (begin < 0 || end < begin) throw new Error('bench/README.md has lost the marks around its table');
-  writeFileSync(file, `${readme.slice(0, begin + BEGIN.length)}\n${text}\n${readme.slice(end)}`);
+  writeFileSync(file, `${readme.slice(0, begin + mark.length)}\n${text}\n${readme.slice(end)}`);
 }
+
+const END = '<!-- end of table -->';

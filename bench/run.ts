@@ -43,9 +43,9 @@ async function main([python = 'python3', ...options]: string[]): Promise<void> {
     ];
     load.push(os.loadavg()[0] ?? 0);
     const { product, version, apiVersion } = engine.info;
-    const text = `${table(rows)}\n\nHost memory during the prints: ${Math.round(memory / 2 ** 20)} MB more at most.\n\n${machine(load, `${product} ${version} (API ${apiVersion})`, await peer.versions())}`;
+    const text = `${table(rows)}\n\nHost memory during the prints: ${Math.round(memory / 2 ** 20)} MB more at most.\n\n${machine(load, `${product} ${version} (API ${apiVersion})`)} Peer: ${await peer.versions()}.`;
     console.log(text);
-    if (options.includes('--write')) write(text);
+    if (options.includes('--write')) write('npm run bench -- --write', text);
   } finally {
     engine.dispose();
     await peer.end();

@@ -22,6 +22,14 @@ export async function runConformance(options) {
   await run(process.execPath, ['--enable-source-maps', 'out/bench/conformance.js', ...options], { deadline: 1_800_000, env: { ...process.env, ...env }, show: true });
 }
 
+/** @param {readonly string[]} options for `bench/faults.ts` */
+export async function runFaults(options) {
+  const environment = new TestEnvironment(new Set(['engine', 'bookworm']));
+  await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
+  const env = await environment.of(['engine', 'bookworm']);
+  await run(process.execPath, ['--enable-source-maps', 'out/bench/faults.js', ...options], { deadline: 7_200_000, env: { ...process.env, ...env }, show: true });
+}
+
 /** A virtual environment with the peer, outside the checkout. Its interpreter. */
 async function ensureIpykernel() {
   const folder = cacheDir('ipykernel');

@@ -18,7 +18,8 @@ const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/li
 /** @type {Readonly<Record<string, Suite>>} */
 export const SUITES = {
   unit: { args: mocha('unit', 10), needs: [], minutes: 3 },
-  session: { args: mocha('session', 60), needs: ['engine', 'bookworm', 'networks'], minutes: 10 },
+  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 10 },
+  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 10 },
   podman: {
     args: mocha('podman', 60, ['endpoints', 'engine', 'files', 'hardening', 'libraries', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
     needs: ['podman', 'networks'],

@@ -9,12 +9,25 @@ export interface Fault {
   up: number;
   /** Bytes from the engine to the host. */
   down: number;
+  /** Bytes from the engine once the host has sent a command, which arrives: what is cut is the answer. */
+  answer?: number;
   /** The longest that a piece is held back, in milliseconds. */
   delay: number;
   /** Pieces are cut in two that travel apart. */
   halve: boolean;
 }
 export const NO_FAULT: Fault = { up: Infinity, down: Infinity, delay: 0, halve: false };
+
+/** Bytes of the shortest command, and more than a ping has. */
+const COMMAND = 250;
+
+/** A connection that carries a raw stream. Its fault may be changed while it is open. */
+export interface RawStream {
+  /** What was asked of the engine: `POST /exec/…/start`. */
+  readonly asked: string;
+  readonly fault: Fault;
+  cut(): void;
+}
 
 /** A Unix socket before the engine's. Faults begin where a connection is upgraded to a raw stream: there the cells travel. */
 export class FaultProxy {
@@ -26,6 +39,7 @@ export class FaultProxy {
   readonly requests: string[] = [];
   readonly #server = net.createServer({ allowHalfOpen: true }, (client) => { this.#serve(client); });
   readonly #open = new Set<net.Socket>();
+  readonly #raw = new Set<RawStream>();
   #folder = '';
 
   /** @param engineSocket where the engine listens @param below a seeded random number */
@@ -39,8 +53,16 @@ export class FaultProxy {
     return `unix://${socket}`;
   }
 
-  async close(): Promise<void> {
+  /** The raw streams that are open. */
+  get streams(): readonly RawStream[] { return [...this.#raw]; }
+
+  /** Every connection, raw or not. */
+  cutAll(): void {
     for (const socket of this.#open) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cutAll();
     await new Promise((resolve) => this.#server.close(resolve));
     await rm(this.#folder, { recursive: true, force: true });
   }
@@ -48,12 +70,22 @@ export class FaultProxy {
   #serve(client: net.Socket): void {
     const engine = net.connect({ path: this.engineSocket, allowHalfOpen: true });
     const cut = () => { client.destroy(); engine.destroy(); };
-    const link: Link = { raw: undefined, cut: () => { this.cuts += 1; cut(); } };
+    const link: Link = {
+      asked: '', raw: undefined,
+      cut: () => {
+        if (!client.destroyed) this.cuts += 1;
+        cut();
+      },
+    };
     for (const socket of [client, engine]) {
       this.#open.add(socket);
       socket.setNoDelay(true);
       socket.on('error', cut);
-      socket.on('close', () => { this.#open.delete(socket); cut(); });
+      socket.on('close', () => {
+        this.#open.delete(socket);
+        if (link.raw) this.#raw.delete(link.raw);
+        cut();
+      });
     }
     this.#pass(client, engine, link, 'up');
     this.#pass(engine, client, link, 'down');
@@ -65,9 +97,15 @@ export class FaultProxy {
     const later = (work: () => Promise<void> | void) => { queue = queue.then(work).catch(() => { from.destroy(); }); };
     from.on('data', (chunk: Buffer) => {
       // The engine's answer "101 UPGRADED" (or a hijacked "200") to an exec start makes both directions raw.
-      if (way === 'down' && link.raw === undefined && /^HTTP\/1\.1 (101 |200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream)/.test(chunk.toString('latin1', 0, 120))) link.raw = this.fault();
+      if (way === 'down' && link.raw === undefined && /^HTTP\/1\.1 (101 |200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream)/.test(chunk.toString('latin1', 0, 120))) {
+        link.raw = { asked: link.asked, fault: { ...this.fault() }, cut: link.cut };
+        if (!from.destroyed) this.#raw.add(link.raw);
+      }
       const asked = way === 'up' && link.raw === undefined ? /^([A-Z]+ \S+) HTTP\/1\.1\r\n/.exec(chunk.toString('latin1', 0, 400)) : null;
-      if (asked?.[1] !== undefined) this.requests.push(asked[1]);
+      if (asked?.[1] !== undefined) {
+        link.asked = asked[1];
+        this.requests.push(asked[1]);
+      }
       if (++waiting > 64) from.pause();
       later(async () => {
         await this.#forward(chunk, to, link, way);
@@ -78,7 +116,7 @@ export class FaultProxy {
   }
 
   async #forward(chunk: Buffer, to: net.Socket, link: Link, way: 'up' | 'down'): Promise<void> {
-    const fault = link.raw;
+    const fault = link.raw?.fault;
     if (!fault) {
       to.write(chunk);
       return;
@@ -90,6 +128,7 @@ export class FaultProxy {
       const arrives = piece.subarray(0, Math.max(0, fault[way]));
       fault[way] -= piece.length;
       await new Promise<void>((resolve) => { if (!to.write(arrives, () => { resolve(); })) return; });
+      if (way === 'up' && chunk.length >= COMMAND) fault.down = Math.min(fault.down, fault.answer ?? Infinity);
       if (fault[way] < 0) {
         link.cut();
         return;
@@ -99,7 +138,8 @@ export class FaultProxy {
 }
 
 interface Link {
+  asked: string;
   /** Set once the connection carries a raw stream. */
-  raw: Fault | undefined;
+  raw: RawStream | undefined;
   cut: () => void;
 }

@@ -1,0 +1,68 @@
+import { EventBatcher } from '../../../src/outputs/batcher';
+import { NotebookOutputs } from '../../../src/outputs/notebook-outputs';
+import type { RunEdit } from '../../../src/outputs/types';
+import type { ExecuteReply, Failure, SandboxEvent } from '../../../src/protocol/messages';
+import { applyEdit, type ModelCell } from '../../unit/outputsModel';
+import type { Shown } from './program';
+
+/** What a notebook's document holds, folded from events by the extension's own reducer. Cells by the msg_id of their run. */
+export class NotebookDocument {
+  readonly #cells = new Map<string, ModelCell>();
+  #outputs = new NotebookOutputs();
+  /** Runs whose first event of a replay begins their cell anew. */
+  #replayed = new Set<string>();
+  readonly #batcher = new EventBatcher((event) => { this.#apply(this.#outputs.fold(event)); });
+
+  begin(msgId: string): void {
+    this.#outputs.begin(msgId, msgId);
+    this.#cells.set(msgId, { outputs: [], started: false });
+  }
+
+  receive(event: SandboxEvent): void {
+    if (this.#replayed.delete(event.parent_header.msg_id)) this.#cells.set(event.parent_header.msg_id, { outputs: [], started: false });
+    this.#batcher.add(event);
+  }
+
+  end(msgId: string, reply: ExecuteReply): void {
+    this.#batcher.flush();
+    this.#apply(this.#outputs.end(msgId, reply));
+  }
+
+  /** Another window takes over: what its replay tells of these runs replaces what is there. */
+  reload(msgIds: readonly string[]): void {
+    this.#batcher.flush();
+    this.#outputs = new NotebookOutputs();
+    for (const msgId of msgIds) this.#outputs.begin(msgId, msgId);
+    this.#replayed = new Set(msgIds);
+  }
+
+  /** What cells printed and showed, without what is ours. */
+  shown(msgId: string): Shown[] {
+    this.#batcher.flush();
+    return this.#outputsOf(msgId).flatMap(({ output }): Shown[] => {
+      switch (output.output_type) {
+        case 'stream': return [{ type: output.name, text: output.text }];
+        case 'display_data': case 'execute_result': {
+          const { 'text/plain': text } = output.data;
+          return [{ type: 'display', text: typeof text === 'string' ? text : JSON.stringify(text) }];
+        }
+        case 'error': return [{ type: 'error', text: `${output.ename}: ${output.evalue}` }];
+        case 'failure': case 'notice': return [];
+      }
+    });
+  }
+
+  notices(msgId: string): Failure[] {
+    return this.#outputsOf(msgId).flatMap(({ output }) => output.output_type === 'notice' ? [output.failure] : []);
+  }
+
+  #outputsOf(msgId: string): ModelCell['outputs'] { return this.#cells.get(msgId)?.outputs ?? []; }
+
+  #apply(edits: readonly RunEdit[]): void {
+    for (const { run, edit } of edits) {
+      const cell = this.#cells.get(run);
+      if (!cell) throw new Error(`an edit of no cell: ${run}`);
+      applyEdit(cell, edit);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+
+/** One process of a container as this machine numbers it, and as the container does. */
+export interface ContainerProcess { pid: number; inside: number; parent: number; command: string }
+
+/** The processes that share the pid namespace of this one: those of its container. Empty if it has ended. */
+export function processesOf(pid: number): ContainerProcess[] {
+  const namespace = linkOf(pid);
+  if (namespace === undefined) return [];
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && linkOf(Number(name)) === namespace).flatMap((name): ContainerProcess[] => {
+    try {
+      const status = readFileSync(`/proc/${name}/status`, 'utf8');
+      const inside = Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1]);
+      const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]);
+      return [{ pid: Number(name), inside, parent, command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
+    } catch {
+      return []; // ended meanwhile
+    }
+  });
+}
+
+/** The user that it runs as, by number. Throws if it has ended. */
+export const uidOf = (pid: number): number => Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+/** False: there is no such process any more. */
+export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function linkOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
+}
