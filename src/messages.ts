@@ -10,7 +10,9 @@ export interface Surroundings { t: Translate; platform: NodeJS.Platform }
 export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
 
 /** What is told and is no failure, by the runner for the most part. */
-export const NOTICE_CODES = ['StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'StdinRead', 'Restarted', 'InputTooLong'] as const;
+export const NOTICE_CODES = [
+  'StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'DiskFull', 'PidsExhausted', 'OutOfReach', 'StdinRead', 'Restarted', 'InputTooLong',
+] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
 const isCode = (code: string): code is Code => CODES.has(code);
@@ -84,6 +86,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'StartFailed':
       return [t('The sandbox could not be started.') + because(t, reason), t('Run the cell again. If it fails again, see the log: "Sandboxed IPython: Show Log".')];
     case 'KernelDied':
+      if (params.text('path') !== '') return noRoomForMapping(params, t);
       return [
         params.text('signal') !== '' ? t('Python was ended by {0}.', params.text('signal'))
           : t('Python ended{0}.', params.number('exitcode') > 0 ? t(' with exit code {0}', params.number('exitcode')) : '') + because(t, reason),
@@ -168,10 +171,42 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         t('A program of this cell, or the cell itself, read standard input. It is empty here, so it got end-of-file at once.'),
         t('To ask somebody use input("Name? "); give a program its input from a file or by a pipe.')];
+    case 'DiskFull':
+      return [
+        params.text('path') === '' ? t('A file did not fit into the sandbox, whose places for files are /sandbox, /tmp and /dev/shm.')
+          : t('{0} is full: it holds {1}.', params.text('path'), bytes(params.number('limit'))),
+        t('The cell goes on. Remove files, or raise the setting sandboxedIPython.maxMemory: /sandbox has half of it, /tmp and /dev/shm a quarter each.')];
+    case 'PidsExhausted':
+      return [
+        t('The sandbox has no room for more processes and threads{0}.', params.number('limit') > 0 ? t(': the limit is {0}', params.number('limit')) : ''),
+        t('The cell goes on. Start fewer, or raise the setting sandboxedIPython.pids.')];
+    case 'OutOfReach':
+      return outOfReach(params, t);
     case 'Restarted':
       return [t('A fresh kernel was started.'), reason === 'reset' ? '' : t('Variables are lost; run the cells above again.')];
   }
 }
+
+/** A condition of a cell that goes on, see `src/session/conditions.ts`; with `seconds` it is over. */
+function outOfReach(params: Params, t: Translate): Sentences {
+  const [cause, over, seconds] = [params.text('cause'), params.has('seconds'), params.number('seconds')];
+  const goesOn = t('The cell goes on, and its output comes when there is an answer again.');
+  if (cause === 'SandboxPaused') {
+    return over ? [t('The sandbox\'s container was paused for {0} s.', seconds), '']
+      : [t('The sandbox\'s container is paused.'), t('The cell goes on when it is unpaused ("docker unpause").')];
+  }
+  if (cause.startsWith('Engine') && cause !== 'EngineFailed') {
+    return over ? [t('The container engine did not answer for {0} s.', seconds), '']
+      : [t('The container engine does not answer.'), join(goesOn, t('Start the engine, or restart it.'))];
+  }
+  return over ? [t('The sandbox did not answer for {0} s.', seconds), '']
+    : [t('The sandbox does not answer.') + because(t, params.text('reason')), join(goesOn, t('If it does not come: interrupt the cell, or "Restart Kernel".'))];
+}
+
+/** A file that is mapped, or shared memory, has no other way to say that its place is full. */
+const noRoomForMapping = (params: Params, t: Translate): Sentences => [
+  t('Python was ended by {0}: shared memory or a mapped file found no room, probably in {1}, which holds {2}.', params.text('signal'), params.text('path'), bytes(params.number('limit'))),
+  t('Its variables are lost; files are kept. Use less of it, or raise the setting sandboxedIPython.maxMemory: /sandbox has half of it, /tmp and /dev/shm a quarter each.')];
 
 /** What kept libraries from being installed, see `src/engine/installer.ts`. */
 function installFailure(params: Params, t: Translate): Sentences {
@@ -203,6 +238,7 @@ function whyGone(params: Params, t: Translate): string {
   switch (params.text('reason')) {
     case 'removed': return t(' because its container was removed');
     case 'restarted': return t(' because its container was restarted');
+    case 'stopped': return t(' because its container was stopped');
     case 'idle': return minutes > 0 ? t(' because it was not used for {0} minutes (setting sandboxedIPython.idleTimeout)', minutes) : t(' because it was not used (setting sandboxedIPython.idleTimeout)');
     case 'lease': return minutes > 0 ? t(' because no window had the notebook open for {0} minutes (setting sandboxedIPython.keepAlive)', minutes) : t(' because no window had the notebook open (setting sandboxedIPython.keepAlive)');
     default: return params.number('exitCode') > 0 ? t(' (exit code {0})', params.number('exitCode')) : '';
@@ -356,6 +392,8 @@ class Params {
     const value = this.params[name];
     return typeof value === 'number' && Number.isFinite(value) ? value : 0;
   }
+
+  has(name: string): boolean { return this.params[name] !== undefined; }
 
   is(name: string): boolean { return this.params[name] === true; }
 }

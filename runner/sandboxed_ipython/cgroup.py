@@ -1,8 +1,9 @@
-"""The sandbox's own memory cgroup, as far as it can be read from inside (cgroup v1 and v2)."""
+"""The sandbox's own cgroup, as far as it can be read from inside (v1 and v2)."""
 
 import os
 
 _V1 = "/sys/fs/cgroup/memory"
+_V1_PIDS = "/sys/fs/cgroup/pids"
 _V2 = "/sys/fs/cgroup"
 #: Version 1 shows "no limit" as a number near 2**63.
 _UNLIMITED = 1 << 60
@@ -22,6 +23,26 @@ def oom_kills():
         value = _fields(path).get("oom_kill")
         if value is not None:
             return int(value)
+    return 0
+
+
+def refused_forks():
+    """How often a process or thread was refused because there were too many; 0 where that cannot be read."""
+    for path in (_V1_PIDS + "/pids.events", _V2 + "/pids.events"):
+        value = _fields(path).get("max")
+        if value is not None:
+            return int(value)
+    return 0
+
+
+def pids_limit():
+    """Processes and threads; 0 where that cannot be read."""
+    for path in (_V1_PIDS + "/pids.max", _V2 + "/pids.max"):
+        try:
+            with open(path, encoding="ascii") as file:
+                return int(file.read())
+        except (OSError, ValueError):  # "max": no limit
+            continue
     return 0
 
 

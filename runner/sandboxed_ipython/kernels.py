@@ -1,19 +1,16 @@
 """One kernel of the sandbox as a record: its process, its queue of cells, the cell that runs, and how things end."""
 
 import logging
-import time
 from collections import deque
 
 from . import cgroup, comms, packets, wire
 from .budgets import Budgets, size_of
 from .replies import aborted_reply, cause_of_death, checked_reply, error_reply
+from .timelimit import TimeLimit
+from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-#: How often elapsed time is counted; a longer gap means that nobody was awake (pause, suspend) and does not count.
-_TICK = 0.25
-#: Seconds between the time limit's interrupt and its kill.
-GRACE = 5.0
 #: What a kernel may say of its own accord, by type, and on which channel.
 _CHANNELS = {
     "execute_input": "iopub", "stream": "iopub", "display_data": "iopub", "update_display_data": "iopub", "execute_result": "iopub",
@@ -51,9 +48,8 @@ class Kernel:
         self._series_dropped = ""
         self._asked = {}  # msg_id of a complete or inspect request → the host that waits
         self._resets = []  # msg_ids of reset_requests that wait for the fresh kernel
-        self._oom_kills = cgroup.oom_kills()
-        self._ticking = False
-        self._ticked = 0.0
+        self._watch = Watch(supervisor.reactor, supervisor.options, self._notice)
+        self._time_limit = TimeLimit(supervisor.reactor, self._signal, lambda cell: self._kill_for("timeout"))
 
     # ----------------------------------------------------------------------------------------------- what hosts ask
 
@@ -156,9 +152,12 @@ class Kernel:
             self._running.killed_for = "reset"
         self._replace("reset")
 
-    def shut_down(self):
-        for cell in ([self._running] if self._running else []) + list(self._queue):
-            self._abort(cell, "shutdown")
+    def shut_down(self, failure):
+        """The sandbox ends. ``failure``: why, for the cell that runs; None: whoever runs it knows."""
+        if self._running:
+            self._finish(self._running, error_reply(self.execution_count or None, failure) if failure else aborted_reply(None, "shutdown"))
+        for cell in self._queue:
+            self._abort(cell, "died" if failure else "shutdown")
         self._queue.clear()
         self._running = None
         if self._process:
@@ -210,8 +209,7 @@ class Kernel:
         self._tell_stdin()
         process.close()
         cell = self._running
-        kills, self._oom_kills = cgroup.oom_kills() - self._oom_kills, cgroup.oom_kills()
-        failure = cause_of_death(status, kills, cell, cgroup.memory_limit(self._supervisor.options.memory_limit))
+        failure = cause_of_death(status, self._watch.kernel_died(), cell, cgroup.memory_limit(self._supervisor.options.memory_limit))
         if cell is not None:
             self._end(cell, error_reply(self.execution_count or None, failure))
             self._abort_run(cell, "died")
@@ -222,6 +220,8 @@ class Kernel:
         old, self._process = self._process, None
         if self._running is not None:
             cell, self._running = self._running, None
+            self._time_limit.end()
+            self._watch.end()
             self._finish(cell, aborted_reply(self.execution_count or None, reason))
         self._asked.clear()
         if old is not None:
@@ -269,10 +269,8 @@ class Kernel:
             self._supervisor.log.new_segment()
             self._set_state("busy", metadata=wire.short_metadata(cell.metadata))
         self._process.send(cell.message())
-        if cell.content["timeout"] and not self._ticking:
-            self._ticking = True
-            self._ticked = time.monotonic()
-            self._supervisor.reactor.after(_TICK, self._tick)
+        self._time_limit.begin(cell)
+        self._watch.begin(cell)
 
     def _on_reply(self, parent, content):
         cell = self._running
@@ -285,10 +283,7 @@ class Kernel:
             reply.update(status="error", failure=failure)
             if not reply["ename"]:
                 reply["ename"] = "TimedOut"
-        kills = cgroup.oom_kills()
-        if kills > self._oom_kills:
-            self._oom_kills = kills
-            self._log("iopub", "notice", {"code": "ChildKilled", "params": {"limit": cgroup.memory_limit(self._supervisor.options.memory_limit)}}, parent)
+        self._watch.end(reply["evalue"])
         self._tell_stdin()
         leaving = reply.pop("exiting")
         self._end(cell, reply)
@@ -301,6 +296,7 @@ class Kernel:
 
     def _end(self, cell, reply):
         self._running = None
+        self._time_limit.end()
         self._finish(cell, reply)
         if self._process is None or self._process.closed:
             return
@@ -320,14 +316,16 @@ class Kernel:
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
 
     def _tell_dropped(self, msg_id, cell, size):
-        params = {"bytes": size, "total": cell.total, "limit": self._budgets.limit}
-        self._log("iopub", "notice", {"code": "OutputDropped", "params": params}, msg_id)
+        self._notice("OutputDropped", {"bytes": size, "total": cell.total, "limit": self._budgets.limit}, msg_id)
 
     def _tell_stdin(self):
         """Whoever reads standard input finds its end: at the cell that runs, or ran last, it is said that somebody did."""
         parent = self.running_id or self._last_id
         if self._process is not None and self._process.stdin.was_read() and parent:
-            self._log("iopub", "notice", {"code": "StdinRead", "params": {}}, parent)
+            self._notice("StdinRead", {}, parent)
+
+    def _notice(self, code, params, msg_id):
+        self._log("iopub", "notice", {"code": code, "params": params}, msg_id)
 
     def _abort(self, cell, reason):
         self._finish(cell, aborted_reply(None, reason))
@@ -339,23 +337,6 @@ class Kernel:
         for other in [one for one in self._queue if one.run_id == cell.run_id]:
             self._queue.remove(other)
             self._abort(other, reason)
-
-    def _tick(self):
-        now = time.monotonic()
-        passed, self._ticked = min(now - self._ticked, 2 * _TICK), now
-        cell = self._running
-        if cell is None or not cell.content["timeout"]:
-            self._ticking = False
-            return
-        if not cell.prompt:
-            cell.elapsed += passed
-        if cell.interrupted_at is None:
-            if cell.elapsed >= cell.content["timeout"]:
-                cell.interrupted_at = cell.elapsed
-                self._signal(cell)
-        elif cell.elapsed >= cell.interrupted_at + GRACE and not cell.killed_for:
-            self._kill_for("timeout")
-        self._supervisor.reactor.after(_TICK, self._tick)
 
     def _signal(self, cell):
         """SIGINT for this cell and no other: one that has not begun gets it when it does."""

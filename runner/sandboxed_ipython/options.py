@@ -16,6 +16,7 @@ class Options:
     lease: float = 1800.0
     #: 0: a sandbox may rest for ever.
     idle: float = 0.0
+    start_deadline: float = 20.0
     home: str = "/sandbox"
     queue: str = "/sandbox/.interactive"
     libraries: str = "/opt/sandboxed-ipython-libraries"

@@ -39,6 +39,8 @@ class KernelProcess:
         self._on_message = on_message
         self._on_text = on_text
         self.ready = False
+        #: It was not ready in time, and ended for that.
+        self.late = False
         self.closed = False
         self._outgoing = deque()
         self._series = 0

@@ -4,6 +4,7 @@ import os
 import signal
 
 from . import cgroup
+from .watch import fullest
 
 
 def error_reply(count, failure):
@@ -38,10 +39,10 @@ def checked_reply(content):
     }
 
 
-def cause_of_death(status, oom_kills, cell, memory_limit):
+def cause_of_death(status, out_of_memory, cell, memory_limit):
     """The failure that a kernel's end is for ``cell`` (None: none ran).
 
-    ``status`` is ``waitpid``'s; ``oom_kills`` counts what the memory limit has killed since the last look.
+    ``status`` is ``waitpid``'s; ``out_of_memory``: the memory limit has just killed something.
     """
     reason = cell.killed_for if cell else ""
     if reason == "timeout":
@@ -51,10 +52,13 @@ def cause_of_death(status, oom_kills, cell, memory_limit):
     if not os.WIFSIGNALED(status):
         return {"code": "KernelDied", "params": {"signal": "", "exitcode": os.WEXITSTATUS(status)}}
     number = os.WTERMSIG(status)
-    if number == signal.SIGKILL and oom_kills > 0:
+    if number == signal.SIGKILL and out_of_memory:
         return {"code": "OutOfMemory", "params": {"limit": memory_limit, "tmpfs": cgroup.tmpfs_bytes()}}
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = "signal %d" % number
-    return {"code": "KernelDied", "params": {"signal": name, "exitcode": 128 + number}}
+    params = {"signal": name, "exitcode": 128 + number}
+    if number == signal.SIGBUS:  # what a mapped file or shared memory ends with that finds no room
+        params["path"], params["limit"] = fullest()
+    return {"code": "KernelDied", "params": params}

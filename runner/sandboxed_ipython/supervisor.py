@@ -27,6 +27,8 @@ _SPARE_DELAY = 0.4
 _MAX_FAILED_STARTS = 5
 #: Seconds between two clearings of a full queue.
 _ROOM_PAUSE = 1.0
+#: Exit status of a sandbox that was stopped from outside, as of any process that SIGTERM ends.
+_STOPPED = 128 + signal.SIGTERM
 _SIGNALS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP)
 
 
@@ -47,6 +49,8 @@ class Supervisor:
         self._spare_timer = None
         self._failed_starts = 0
         self._status = 0
+        #: Why everything ends, where no host has asked for it.
+        self._ended_by = None
         self._room_made = -_ROOM_PAUSE
         self.hosts = ()
         self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._note, self._make_room)
@@ -64,7 +68,7 @@ class Supervisor:
             self.reactor.turn()
             self.hosts.pump()
         for kernel in self.kernels.values():
-            kernel.shut_down()
+            kernel.shut_down(self._ended_by)
         self.hosts.pump()
         self.hosts.close()
         return self._status
@@ -254,7 +258,19 @@ class Supervisor:
             log.warning("no kernel could be forked: %s", error.strerror)
             return None
         self._processes[process.pid] = process
+        self._await_ready(process, self.options.start_deadline)
         return process
+
+    def _await_ready(self, process, seconds):
+        """Ends a process that is not ready within ``seconds`` in which somebody was awake, a second each look."""
+        if process.ready or process.pid not in self._processes:
+            return
+        if seconds > 0:
+            self.reactor.after(min(1.0, seconds), lambda: self._await_ready(process, seconds - 1.0))
+            return
+        log.warning("a kernel was not ready within %g s", self.options.start_deadline)
+        process.late = True
+        process.kill()
 
     def _on_kernel_message(self, process, message):
         if isinstance(message, dict) and message["msg_type"] == "ready":
@@ -276,7 +292,8 @@ class Supervisor:
         for number, sender in self._signals.read():
             # From inside the sandbox the sender has a pid; only the engine's stop comes from nowhere.
             if number == signal.SIGTERM and (sender == 0 or os.getpid() != 1):
-                self._end()
+                self._ended_by = {"code": "SandboxGone", "params": {"reason": "stopped"}}
+                self._end(_STOPPED)
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -303,8 +320,9 @@ class Supervisor:
             process.drain()
             self._failed_starts += 1
             delay = 0.02 * 2**self._failed_starts
-            if self._failed_starts > _MAX_FAILED_STARTS:
-                kernel.cannot_start("the kernel ends as soon as it starts")
+            if process.late or self._failed_starts > _MAX_FAILED_STARTS:
+                late = "the kernel does not start within %g s" % self.options.start_deadline
+                kernel.cannot_start(late if process.late else "the kernel ends as soon as it starts")
                 delay = 5.0
             self.reactor.after(min(delay, 5.0), lambda: kernel.on_death(status) if kernel.knows(process) else None)
         else:

@@ -6,7 +6,8 @@ import type { Endpoint } from './address';
 import { DockerEngine } from './docker-engine';
 import { endpointCandidates, type Machine } from './endpoint';
 import type { Engine, EngineInfo } from './engine';
-import { DEADLINES, Requests } from './request';
+import type { Deadlines } from './deadlines';
+import { Requests } from './request';
 import { readSmallFile } from './small-file';
 
 /** Docker 19.03 and every Podman that speaks Docker's API. */
@@ -15,6 +16,8 @@ const MIN_API_VERSION = '1.40';
 export interface ConnectOptions extends Machine {
   log?: Log;
   signal?: AbortSignal;
+  /** Default: `DEADLINES`. */
+  deadlines?: Deadlines;
 }
 
 /**
@@ -27,7 +30,7 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
 }
 
 /** The first of the endpoints that answers, as {@link connectEngine}. */
-export async function connectToFirst(candidates: readonly Endpoint[], options: Pick<ConnectOptions, 'log' | 'signal'> = {}): Promise<Engine> {
+export async function connectToFirst(candidates: readonly Endpoint[], options: Pick<ConnectOptions, 'log' | 'signal' | 'deadlines'> = {}): Promise<Engine> {
   const log = options.log ?? silentLog;
   const failures: SandboxError[] = [];
   for (const endpoint of candidates) {
@@ -51,12 +54,12 @@ export async function connectToFirst(candidates: readonly Endpoint[], options: P
 const pick = (params: SandboxError['params'] | undefined): { reason?: string | number | boolean } =>
   params?.['reason'] === undefined ? {} : { reason: params['reason'] };
 
-async function connectTo(endpoint: Endpoint, { signal }: Pick<ConnectOptions, 'signal'>, log: Log): Promise<Engine> {
-  const requests = new Requests(endpoint.label, log);
+async function connectTo(endpoint: Endpoint, { signal, deadlines }: Pick<ConnectOptions, 'signal' | 'deadlines'>, log: Log): Promise<Engine> {
+  const requests = new Requests(endpoint.label, log, deadlines);
   const docker = client(endpoint);
   const probe = docker as unknown as Probe;
   try {
-    const version = await requests.run('version', (abortSignal) => probe.version({ abortSignal }), { deadline: DEADLINES.probe, signal });
+    const version = await requests.run('version', (abortSignal) => probe.version({ abortSignal }), { signal });
     if (typeof version.ApiVersion !== 'string' || typeof version.Version !== 'string') {
       throw new SandboxError('EngineFailed', { endpoint: endpoint.label, request: 'version', status: 200, reason: 'the answer is not that of a container engine' });
     }

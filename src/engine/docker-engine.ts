@@ -17,7 +17,7 @@ import { inspectByPodman } from './podman';
 import type { Progress } from './progress';
 import { putFiles } from './put-files';
 import { removeContainer } from './remove';
-import { DEADLINES, despiteHalfRemoved, engineReason, isMissing, isNotConnected, type Requests } from './request';
+import { despiteHalfRemoved, engineReason, isMissing, isNotConnected, type Requests } from './request';
 import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName, containerOptions, interpreterOf } from './specification';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
@@ -62,12 +62,12 @@ export class DockerEngine implements Engine {
       ]);
       checkLimits(asked, got);
       this.interpreters.set(containerId, interpreterOf(got));
-      await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { deadline: DEADLINES.heavy, signal });
+      await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { signal });
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
       void this.sweepOnce(specification.owner);
       return containerId;
     } catch (error) {
-      await this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined);
+      await this.requests.cleanUp(this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined));
       throw startFailure(error);
     }
   }
@@ -113,7 +113,7 @@ export class DockerEngine implements Engine {
     this.interpreters.delete(containerId);
     await removeContainer(this.docker, this.requests, containerId);
     this.output.forget(containerId);
-    await this.releaseNetwork();
+    await this.requests.cleanUp(this.releaseNetwork());
   }
 
   async removeAll(owner: string): Promise<void> {
@@ -173,7 +173,7 @@ export class DockerEngine implements Engine {
     for (let attempt = 0; ; attempt++) {
       const [networkId] = await Promise.all([this.network.ensure(signal), this.libraries.ensure(specification, signal)]);
       const asked = containerOptions(specification, { networkId, engineCpus: this.info.cpus, capabilities: this.info.capabilities, created: new Date() });
-      const container = await this.requests.run('create container', (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }), { deadline: DEADLINES.heavy, signal });
+      const container = await this.requests.run('create container', (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }), { signal });
       try {
         await this.network.disconnect(networkId, container.id, signal);
         return { asked, containerId: container.id };
@@ -193,7 +193,7 @@ export class DockerEngine implements Engine {
   }
 
   private async sandboxes(filters: Record<string, string[]> = { label: [LABELS.sandbox] }): Promise<Docker.ContainerInfo[]> {
-    return despiteHalfRemoved(() => this.requests.run('list containers', (abortSignal) => {
+    return despiteHalfRemoved(this.requests, () => this.requests.run('list containers', (abortSignal) => {
       const options = { all: true, filters, abortSignal };
       return this.docker.listContainers(options);
     }));

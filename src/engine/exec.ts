@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { SandboxError } from '../protocol/errors';
 import type { ExecStream } from './engine';
 import { execStream } from './exec-stream';
+import type { ProcessName } from './deadlines';
 import { isMissing, isNotRunning, type RequestOptions, type Requests } from './request';
 
 export interface ExecOptions extends RequestOptions {
@@ -40,6 +41,10 @@ export async function openExec(
 }
 
 export interface ProcessOptions extends ExecOptions {
+  /** What runs, which also says how long it may. */
+  name: ProcessName;
+  /** Milliseconds that it may take beside. */
+  more?: number;
   /** Bytes for its stdin, which is then closed. */
   input?: AsyncIterable<Buffer> | Iterable<Buffer>;
   /** Each line of stdout and stderr as it comes, without its end, cut at 4 KiB. */
@@ -48,8 +53,6 @@ export interface ProcessOptions extends ExecOptions {
 
 export interface ProcessResult { exitCode: number; stdout: string; stderr: string }
 
-/** How the request is named that lasts as long as a process. */
-export const RUN = 'run ';
 /** Characters kept of each output: the end, where the reason stands. */
 const KEPT = 64 * 1024;
 const MAX_LINE = 4096;
@@ -57,14 +60,14 @@ const MAX_LINE = 4096;
 const EXIT_STATUS_LOOKS = [0, 20, 50, 100, 250, 500, 1000, 2000];
 
 /**
- * Runs a process to its end. When the signal aborts or the deadline (milliseconds, for the whole process) passes it returns at once;
+ * Runs a process to its end. When the signal aborts or its deadline passes it returns at once;
  * the process goes on until its container is removed.
  */
 export async function runProcess(docker: Docker, requests: Requests, containerId: string, argv: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
-  const { input, onLine, deadline, signal, ...exec } = options;
+  const { name, more = 0, input, onLine, signal, ...exec } = options;
   const streams = await openExec(docker, requests, containerId, argv, { ...exec, signal });
   try {
-    return await requests.run(`${RUN}${argv[0]?.split('/').pop() ?? ''}`, async (drop) => {
+    return await requests.run(name, async (drop) => {
       drop.addEventListener('abort', () => streams.destroy(), { once: true });
       const outputs = Promise.all([collect(streams.stream, onLine), collect(streams.stderr, onLine)]);
       await feed(streams.stream, input);
@@ -75,7 +78,7 @@ export async function runProcess(docker: Docker, requests: Requests, containerId
         if (exitCode !== null) return { exitCode, stdout, stderr };
       }
       throw new SandboxError('EngineFailed', { endpoint: requests.endpoint, request: 'exec', status: 0, reason: 'the connection to a process was lost' });
-    }, { ...(deadline === undefined ? {} : { deadline }), signal });
+    }, { more, signal });
   } finally {
     streams.destroy();
   }

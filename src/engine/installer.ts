@@ -1,6 +1,6 @@
 import { SandboxError, isSandboxError } from '../protocol/errors';
 import { LIBRARIES_LIMIT, type InstallRequest } from './engine';
-import { RUN } from './exec';
+import { isProcess } from './deadlines';
 import { BuildContainer } from './image/build-container';
 import type { ImageContext } from './image/context';
 import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './image/install-network';
@@ -11,8 +11,6 @@ import { redact } from './redact';
 import { engineReason } from './request';
 import { LIBRARIES_FOLDER, RUNNER_FOLDER, interpreterOf, librariesMount } from './specification';
 
-/** Milliseconds. */
-const DEADLINE = 60 * 60_000;
 /** Bytes; pip unpacks a wheel file by file. */
 const MEMORY = 2 * 2 ** 30;
 /** Exit statuses of `runner/installer.py` beside pip's; the last when the memory limit killed pip. */
@@ -28,12 +26,12 @@ export async function install(context: ImageContext, request: InstallRequest, on
     if (!container) throw failed('busy', '');
     try {
       const python = container.interpreter;
-      const lent = await container.run([python, '-I', '-c', LEND], { input: lentInput(network), deadline: 60_000, signal });
+      const lent = await container.run([python, '-I', '-c', LEND], { name: 'run lend', input: lentInput(network), signal });
       if (lent.exitCode !== 0) throw failed('container', lastLine(lent.stderr));
       const { exitCode, stdout, stderr } = await container.run([
         python, '-I', `${RUNNER_FOLDER}/installer.py`, `--folder=${LIBRARIES_FOLDER}`, `--limit=${limit}`, '--', ...options.map((option) => `--${option}`), '--', ...requirements,
       ], {
-        env: { ...pipNetwork(network), HOME: LENT_FOLDER, PIP_ROOT_USER_ACTION: 'ignore' }, deadline: DEADLINE, signal,
+        name: 'run installer', env: { ...pipNetwork(network), HOME: LENT_FOLDER, PIP_ROOT_USER_ACTION: 'ignore' }, signal,
         onLine: (line) => { onLine(redact(line)); },
       });
       if (exitCode === TOO_LARGE) throw new SandboxError('InstallTooLarge', { limit });
@@ -41,9 +39,11 @@ export async function install(context: ImageContext, request: InstallRequest, on
       if (exitCode === KILLED) throw failed('memory', `pip needs more than ${MEMORY / 2 ** 30} GB of memory`);
       if (exitCode !== 0) throw failed('pip', pipReason(`${stdout}\n${stderr}`));
       context.log.info(`engine: installed into ${libraries}`);
-    } finally {
-      await container.remove();
+    } catch (error) {
+      await context.requests.cleanUp(container.remove());
+      throw error;
     }
+    await container.remove();
   } catch (error) {
     throw asInstallFailure(error);
   }
@@ -73,6 +73,6 @@ function failed(problem: Problem, reason: string, cause?: unknown): SandboxError
 function asInstallFailure(error: unknown): unknown {
   if (isSandboxError(error, 'Cancelled')) return new SandboxError('Cancelled', { operation: 'install' }, { cause: error });
   if (isSandboxError(error, 'EngineFailed') || isSandboxError(error, 'SandboxGone') || isSandboxError(error, 'BaseUnusable')) return failed('container', engineReason(error), error);
-  if (isSandboxError(error, 'EngineSilent') && String(error.params['request']).startsWith(RUN)) return failed('time', `no end within ${error.params['timeout']} s`, error);
+  if (isSandboxError(error, 'EngineSilent') && isProcess(error.params['request'])) return failed('time', `no end within ${error.params['timeout']} s`, error);
   return error;
 }

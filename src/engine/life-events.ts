@@ -55,7 +55,6 @@ export class LifeEvents {
     const opening = new AbortController();
     this.opening = opening;
     try {
-      // some engines send no header before the first event, so this wait has no deadline
       const stream = await this.requests.run('events', (abortSignal) => {
         const options = {
           // Podman matches a label by its value only, and an end under its own name, `died`, which it then tells as `die`
@@ -64,7 +63,7 @@ export class LifeEvents {
         };
         // the client's types know of a number only, which has no nanoseconds
         return this.docker.getEvents(options as object);
-      }, { deadline: Infinity, signal: opening.signal });
+      }, { signal: opening.signal });
       this.follow(stream as IncomingMessage);
     } catch (error) {
       if (opening.signal.aborted) return;

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { Demuxer } from './demux';
-import { DEADLINES, isMissing, type Requests } from './request';
+import { isMissing, type Requests } from './request';
 
 /** Bytes kept of a main process's last words. */
 const KEPT = 16 * 1024;
@@ -38,7 +38,7 @@ export class MainOutput {
     if (capture) return capture.tail.toString('utf8');
     try {
       const raw = await this.requests.run('logs', (abortSignal) =>
-        this.docker.getContainer(containerId).logs({ stdout: true, stderr: true, tail: 200, abortSignal }), { deadline: DEADLINES.light });
+        this.docker.getContainer(containerId).logs({ stdout: true, stderr: true, tail: 200, abortSignal }));
       let text = Buffer.alloc(0);
       new Demuxer().push(Buffer.from(raw), (_source, piece) => { text = Buffer.concat([text, piece]).subarray(-KEPT); });
       return text.toString('utf8');

@@ -56,7 +56,7 @@ export class SandboxNetwork {
   }
 
   private async list(): Promise<Docker.NetworkInspectInfo[]> {
-    const found = await despiteHalfRemoved(() => this.requests.run('list networks', (abortSignal) => {
+    const found = await despiteHalfRemoved(this.requests, () => this.requests.run('list networks', (abortSignal) => {
       const options = { filters: { name: [NETWORK_NAME], label: [LABELS.version] }, abortSignal };
       return this.docker.listNetworks(options);
     }));

@@ -10,8 +10,7 @@ const TAKEN_BACK = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 const EMPTY_FRAME = Buffer.alloc(4);
 /** Frames are sent together up to here: a small file is not worth a packet of its own. */
 const COALESCED = 128 * 1024;
-/** Milliseconds for a send, and bytes per millisecond of the slowest link that is waited for. */
-const PATIENCE = 20_000;
+/** Bytes per millisecond of the slowest link that is waited for. */
 const SLOWEST = 2_000;
 
 /** See `Engine.putFiles`. The sandbox's own user writes the files, with the rights of a cell. */
@@ -20,7 +19,7 @@ export async function putFiles(
 ): Promise<Map<number, string>> {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const { exitCode, stdout, stderr } = await runProcess(docker, requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
-    input: coalesced(frames(files)), deadline: PATIENCE + bytes / SLOWEST, signal,
+    name: 'run file copy', more: bytes / SLOWEST, input: coalesced(frames(files)), signal,
   });
   if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: stderr.trim().split('\n').pop()?.slice(0, 500) || `exit code ${exitCode}` });
   return failuresOf(stdout, files.length);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { DEADLINES, isBeingRemoved, isHalfRemoved, isMissing, type Requests } from './request';
+import { SandboxError } from '../protocol/errors';
+import { isBeingRemoved, isHalfRemoved, isMissing, type Requests } from './request';
 
 /** Milliseconds. */
 const LOOK_EVERY = 50;
@@ -11,11 +12,12 @@ const LOOK_EVERY = 50;
  */
 export async function removeContainer(docker: Docker, requests: Requests, idOrName: string): Promise<void> {
   const container = docker.getContainer(idOrName);
-  const giveUp = performance.now() + DEADLINES.heavy;
+  const { endpoint, deadlines: { removal } } = requests;
+  const giveUp = performance.now() + removal;
   let asked = false;
   while (performance.now() < giveUp) {
     try {
-      if (!asked) await requests.run('remove container', (abortSignal) => container.remove({ force: true, v: true, abortSignal }), { deadline: DEADLINES.heavy });
+      if (!asked) await requests.run('remove container', (abortSignal) => container.remove({ force: true, v: true, abortSignal }));
       asked = true;
       await requests.run('inspect removed container', (abortSignal) => container.inspect({ abortSignal } as object));
     } catch (error) {
@@ -25,4 +27,5 @@ export async function removeContainer(docker: Docker, requests: Requests, idOrNa
     }
     await sleep(LOOK_EVERY);
   }
+  throw new SandboxError('EngineSilent', { endpoint, request: 'remove container', timeout: removal / 1000 });
 }

@@ -1,14 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
+import { DEADLINES, type Deadlines, type WaitName } from './deadlines';
 import { redact } from './redact';
 
-/** Milliseconds. An engine under load takes seconds to start or remove a container, so these only catch a stuck one. */
-export const DEADLINES = { probe: 5_000, light: 15_000, heavy: 60_000, commit: 600_000 } as const;
-
 export interface RequestOptions {
-  /** Milliseconds until the answer's first byte (streams) or last byte (the rest). Default {@link DEADLINES}.light; Infinity for none. */
-  deadline?: number;
   signal?: AbortSignal | undefined;
 }
 
@@ -16,14 +12,16 @@ export interface RequestOptions {
 export class Requests {
   private readonly ending = new AbortController();
 
-  constructor(readonly endpoint: string, private readonly log: Log) {}
+  constructor(readonly endpoint: string, private readonly log: Log, readonly deadlines: Deadlines = DEADLINES) {}
 
   /**
-   * @param name what is asked, for messages and logs: `inspect container`
+   * @param name what is asked, which also says how long it is waited for
+   * @param more milliseconds beside
    * @param send must hand its signal to the engine's client, which then drops the connection
    * @throws SandboxError `Cancelled`, `EngineSilent` (deadline), `EngineNotFound`, `EngineDenied`, else `EngineFailed` with the engine's status and reason
    */
-  async run<T>(name: string, send: (signal: AbortSignal) => Promise<T>, { deadline = DEADLINES.light, signal }: RequestOptions = {}): Promise<T> {
+  async run<T>(name: WaitName, send: (signal: AbortSignal) => Promise<T>, { signal, more = 0 }: RequestOptions & { more?: number } = {}): Promise<T> {
+    const deadline = this.deadlines[name] + more;
     const started = performance.now();
     const drop = new AbortController();
     let silent = false;
@@ -51,6 +49,13 @@ export class Requests {
       if (aborted) drop.signal.removeEventListener('abort', aborted);
       this.log.debug(`engine: ${name}, ${Math.round(performance.now() - started)} ms`);
     }
+  }
+
+  /** Waits for the removal of what a failed operation left, which never rejects; not longer than the failure may take to be told. */
+  async cleanUp(removal: Promise<void>): Promise<void> {
+    const enough = new AbortController();
+    await Promise.race([removal, sleep(this.deadlines['clean up'], undefined, { signal: enough.signal, ref: false }).catch(() => undefined)]);
+    enough.abort();
   }
 
   /** Drops every open request. */
@@ -107,18 +112,18 @@ export const isBeingRemoved = (error: unknown): boolean => failedWith(error, 409
 /** Podman forgot a container by half, which happens where its making was cancelled: until it is removed again, whatever lists containers fails. */
 export const isHalfRemoved = (error: unknown): boolean => failedWith(error, 500, /container not known|does not exist in database/i);
 
-/** Milliseconds that a half removed container may stand in the way, and between looks. */
-const HALF_REMOVED = { longest: 5_000, look: 100 } as const;
+/** Milliseconds between looks whether a half removed container still stands in the way. */
+const HALF_REMOVED_LOOK = 100;
 
 /** Asks again while a half removed container, which its own remover cares for, spoils the answer. */
-export async function despiteHalfRemoved<T>(ask: () => Promise<T>): Promise<T> {
-  const giveUp = performance.now() + HALF_REMOVED.longest;
+export async function despiteHalfRemoved<T>({ deadlines }: Requests, ask: () => Promise<T>): Promise<T> {
+  const giveUp = performance.now() + deadlines['half removed container'];
   for (;;) {
     try {
       return await ask();
     } catch (error) {
       if (!isHalfRemoved(error) || performance.now() > giveUp) throw error;
-      await sleep(HALF_REMOVED.look);
+      await sleep(HALF_REMOVED_LOOK);
     }
   }
 }

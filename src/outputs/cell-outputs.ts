@@ -1,4 +1,4 @@
-import type { ExecuteReply, SandboxEvent } from '../protocol/messages';
+import type { ExecuteReply, Failure, SandboxEvent } from '../protocol/messages';
 import { emptyStream, foldText, textOf, type StreamText } from './stream-text';
 import type { CellEdit, CellOutput, StreamName } from './types';
 
@@ -12,6 +12,8 @@ export interface CellOutputs {
   /** `clear_output(wait=True)`: the next output replaces all others. */
   readonly clearPending: boolean;
   readonly nextId: number;
+  /** The notice that the sandbox is out of reach, which the next one of its kind replaces. */
+  readonly outOfReach: number | undefined;
   /** The last output, while it is a stream that may grow. */
   readonly open: { readonly id: number; readonly name: StreamName; readonly text: StreamText } | undefined;
 }
@@ -19,7 +21,7 @@ export interface CellOutputs {
 export interface Folded { state: CellOutputs; edits: CellEdit[] }
 
 export const newCellOutputs: CellOutputs = {
-  started: false, ended: false, ordered: false, failed: false, clearPending: false, nextId: 0, open: undefined,
+  started: false, ended: false, ordered: false, failed: false, clearPending: false, nextId: 0, outOfReach: undefined, open: undefined,
 };
 
 /**
@@ -45,11 +47,11 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
     case 'input_request': // prompt and answer stay in the output, as in a terminal: a box at the top of the window is easily missed
       return event.content.prompt === '' ? unchanged(state) : foldStream(state, 'stdout', event.content.prompt);
     case 'notice':
-      return foldOutput(state, { output_type: 'notice', failure: event.content });
+      return event.content.code === 'OutOfReach' ? foldOutOfReach(state, event.content) : foldOutput(state, { output_type: 'notice', failure: event.content });
     case 'clear_output':
       return event.content.wait
         ? unchanged({ ...state, clearPending: true })
-        : { state: { ...state, open: undefined, clearPending: false }, edits: [{ kind: 'clear' }] };
+        : { state: { ...state, open: undefined, outOfReach: undefined, clearPending: false }, edits: [{ kind: 'clear' }] };
     case 'execute_reply':
       return foldReply(state, event.content);
     default:
@@ -74,7 +76,7 @@ export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
 }
 
 /** The user cleared the cell: what comes next starts a new output. */
-export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, clearPending: false });
+export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, outOfReach: undefined, clearPending: false });
 
 /** What `name?` and `%man` show in a pager: Jupyter's front ends without one show it as an output. */
 function pagesOf(reply: ExecuteReply): CellOutput[] {
@@ -105,11 +107,19 @@ export function foldStream(state: CellOutputs, name: StreamName, text: string): 
   return { state: next, edits: [{ kind: change.kind === 'append' ? 'appendText' : 'replaceText', id: open.id, name, text: change.text }] };
 }
 
+/** What lasts, and then is over, has one place in the cell; text goes on behind it. It is no output that `clear_output(wait=True)` waits for. */
+function foldOutOfReach(state: CellOutputs, failure: Failure): Folded {
+  const output: CellOutput = { output_type: 'notice', failure };
+  if (state.outOfReach !== undefined) { return { state, edits: [{ kind: 'replace', id: state.outOfReach, output }] }; }
+  const id = state.nextId;
+  return then(foldOutput({ ...state, clearPending: false }, output), (now) => unchanged({ ...now, clearPending: state.clearPending, outOfReach: id }));
+}
+
 /** VS Code takes outputs of started cells only. */
 function foldOutput(state: CellOutputs, output: CellOutput): Folded {
   const id = state.nextId;
   return then(start(state, undefined), (now) => ({
-    state: { ...now, nextId: id + 1, open: undefined, clearPending: false },
+    state: { ...now, nextId: id + 1, open: undefined, clearPending: false, ...(state.clearPending && { outOfReach: undefined }) },
     edits: [{ kind: state.clearPending ? 'replaceAll' : 'append', id, output }],
   }));
 }

@@ -17,8 +17,10 @@ export interface ConnectionSink {
   tooLong(bytes: number): void;
   /** The stream that said hello is over; another will follow unless the sandbox is gone. */
   cut(): void;
-  /** Why there is no stream now. Called again when the reason changes. */
+  /** Why there is no stream now, or why it says nothing. Called again when the reason changes. */
   trouble(failure: SandboxError): void;
+  /** A stream that said nothing says something again. */
+  heard(): void;
   /** The last call: the container does not run any more, or another host has it (`InUse`). */
   gone(failure: SandboxError): void;
 }
@@ -98,6 +100,7 @@ export class Connection {
     while (!this.#isClosed) {
       const lost = await this.#oneStream();
       if (this.#isClosed) return;
+      if (this.#attachedAt > 0) this.sink.trouble(lost); // the engine may take its time to say why
       if (this.#attachedAt > 0 && performance.now() - this.#attachedAt >= this.timing.stable) delay = first;
       const reason = await this.#reason(lost);
       if (this.#isClosed) return;
@@ -125,7 +128,10 @@ export class Connection {
       hello: (content, t) => { this.#hello(content, t); },
       decoded: (decoded) => { this.sink.decoded(decoded); },
       tooLong: (bytes) => { this.sink.tooLong(bytes); },
-      heard: () => { this.#silentPings = 0; },
+      heard: () => {
+        if (this.#silentPings >= this.#suspicious) this.sink.heard();
+        this.#silentPings = 0;
+      },
     });
     const deadline = setTimeout(() => { if (!this.#greeted) stream.close('no hello'); }, this.timing.hello);
     stream.send(encodeCommand(this.sink.follow()));
@@ -193,9 +199,13 @@ export class Connection {
       stream.close('silent');
       return;
     }
+    if (this.#silentPings === this.#suspicious) this.sink.trouble(new SandboxError('SandboxSilent'));
     this.#silentPings += 1;
     stream.send(encodeCommand(command('ping', {})));
   }
+
+  /** Pings without a byte back that are worth mentioning: one more may still be answered, then the stream counts as cut. */
+  get #suspicious(): number { return this.timing.silentPings - 1; }
 
   #finish(failure: SandboxError): void {
     if (this.#isClosed) return;

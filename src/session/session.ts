@@ -10,6 +10,7 @@ import {
 } from '../protocol/messages';
 import { Comms, type CommMessage } from './comms';
 import { completionOf } from './completion';
+import { Conditions } from './conditions';
 import { Connection } from './connection';
 import { SandboxContainer } from './container';
 import { aborted, asSandboxError, exited, replyOf } from './failures';
@@ -18,7 +19,7 @@ import { Installs, type InstallOptions } from './installs';
 import { Listeners } from './listeners';
 import type { SandboxSettings } from './settings';
 import { States } from './states';
-import { TIMING, type Timing } from './time';
+import { TIMING, within, type Timing } from './time';
 import type { AttachedCell, CellExecution, Completion, ExecuteOptions, SandboxSession, SessionState } from './types';
 import { Work } from './work';
 
@@ -73,6 +74,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   readonly libraries: string;
   readonly #events: Listeners<SandboxEvent>;
   readonly #states: States;
+  readonly #conditions = new Conditions((msgId, notice) => { this.#notice(msgId, notice); });
   readonly #container: SandboxContainer;
   readonly #work: Work;
   readonly #comms: Comms;
@@ -129,6 +131,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#timing = options.timing ?? TIMING;
     this.#events = new Listeners(this.#log);
     this.#states = new States(this.id, this.#timing.unreachable, this.#log);
+    this.#states.listeners.add((state) => { this.#conditions.update(state, this.#work.oldest); });
     this.#work = new Work({
       send: (line) => this.#connection?.send(line) ?? false,
       unsent: () => this.#connection?.unsent ?? 0,
@@ -181,6 +184,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     }, { metadata: options.metadata ?? {} });
     const cell = this.#work.execute(message, options.metadata?.runId);
     void cell.reply.then(() => { this.#installs.ended(cell.msgId); });
+    queueMicrotask(() => { this.#conditions.update(this.state, this.#work.oldest); }); // who asks knows the cell by then
     return cell;
   }
 
@@ -237,8 +241,11 @@ export class InteractiveSandboxSession implements SandboxSession {
   onState(listener: (state: SessionState) => void): { dispose(): void } { return this.#states.listeners.add(listener); }
 
   async dispose({ keepLibraries = false }: { keepLibraries?: boolean } = {}): Promise<void> {
-    await (this.#disposal ??= this.#dispose());
-    if (!keepLibraries) await (this.#libraryRemoval ??= this.#container.removeLibraries());
+    const all = async () => {
+      await (this.#disposal ??= this.#dispose());
+      if (!keepLibraries) await (this.#libraryRemoval ??= this.#container.removeLibraries());
+    };
+    await within(all(), this.#timing.dispose, undefined);
   }
 
   async detach(): Promise<void> {
@@ -278,11 +285,13 @@ export class InteractiveSandboxSession implements SandboxSession {
       tooLong: (bytes) => { this.#follower.tooLong(bytes); },
       cut: () => { this.#cut(); },
       trouble: (failure) => { this.#states.troubled(failure); },
+      heard: () => { if (this.state.kind === 'unreachable' && !this.#replaying) this.#states.ready(); },
       gone: (failure) => {
         if (this.state.kind === 'starting') this.#notStarted(containerId, failure);
         else this.#gone(failure);
       },
     }, this.#log, this.#timing);
+    this.#connection.await(this.#work.isAwaited); // cells may have been sent before
     this.#connection.open();
   }
 
@@ -381,7 +390,11 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   /** Output is missing from a cell: its reader must know. Said once a cell, whatever the sandbox sends. */
   #missing(msgId: string, notice: Failure): void {
-    if (!this.#work.complain(msgId)) return;
+    if (this.#work.complain(msgId)) this.#notice(msgId, notice);
+  }
+
+  /** A notice of our own, as if it stood in the log. */
+  #notice(msgId: string, notice: Failure): void {
     this.#events.emit({
       seq: this.#follower.place.after, kernel: MAIN_KERNEL, gen: 0, t: 0, channel: 'iopub', msg_type: 'notice', parent_header: { msg_id: msgId },
       content: notice, metadata: {}, buffers: [],

@@ -28,10 +28,10 @@ export class States {
     return true;
   }
 
-  /** A pause is shown at once, any other reason only if it lasts. */
+  /** A pause, and a silence that has lasted, are shown at once, any other reason only if it lasts. */
   troubled(failure: SandboxError): void {
     this.#trouble = failure;
-    if (this.#current.kind === 'unreachable' || (this.#current.kind === 'ready' && failure.code === 'SandboxPaused')) this.#become({ kind: 'unreachable', failure });
+    if (this.#current.kind === 'unreachable' || (this.#current.kind === 'ready' && (failure.code === 'SandboxPaused' || failure.code === 'SandboxSilent'))) this.#become({ kind: 'unreachable', failure });
     else if (this.#current.kind === 'ready') this.#mention ??= setTimeout(() => { this.#become({ kind: 'unreachable', failure: this.#trouble }); }, this.patience);
   }
 

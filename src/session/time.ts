@@ -1,4 +1,4 @@
-/** Every wait of a session, in milliseconds; tests shorten them. */
+/** Every wait of a session for its sandbox, in milliseconds; tests shorten them. Those for the engine are in `src/engine/deadlines.ts`. */
 export interface Timing {
   /** From the container's start to the first hello. */
   start: number;
@@ -32,11 +32,13 @@ export interface Timing {
   comm: number;
   /** From shutdown_request to the stream's end. */
   shutdown: number;
+  /** Of a disposal; what an engine has not removed by then is tried on. */
+  dispose: number;
 }
 
 export const TIMING: Timing = {
   start: 30_000, hello: 10_000, ping: 500, silentPings: 4, backOff: { first: 50, longest: 5_000 }, stable: 2_000, unreachable: 1_000, pausedLook: 2_000,
-  lastWords: 300, replay: 1_000, lostReply: 2_000, interrupt: 10_000, reset: 30_000, answer: 10_000, complete: 5_000, install: 90_000, comm: 30_000, shutdown: 1_000,
+  lastWords: 300, replay: 1_000, lostReply: 2_000, interrupt: 10_000, reset: 30_000, answer: 10_000, complete: 5_000, install: 90_000, comm: 30_000, shutdown: 1_000, dispose: 30_000,
 };
 
 /** Resolves after `ms`, or at once when the signal is or becomes aborted; never rejects. */

@@ -64,6 +64,15 @@ class ContainerPlace:
     def alive(self):
         return docker("inspect", "-f", "{{.State.Running}}", self.id, check=False) == "true"
 
+    def pause(self):
+        docker("pause", self.id)
+
+    def unpause(self):
+        docker("unpause", self.id)
+
+    def stop(self):
+        docker("stop", self.id)
+
     def close(self):
         server().ask(do="remove", id=self.id)
         if self.eater:

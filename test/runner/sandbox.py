@@ -240,6 +240,23 @@ class LocalPlace:
     def alive(self):
         return self.process.poll() is None
 
+    def pause(self):
+        """As an engine freezes a container: the supervisor and all that it has started."""
+        self._signal_all(signal.SIGSTOP)
+
+    def unpause(self):
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number):
+        family = [self.process.pid]
+        for pid in family:
+            os.kill(pid, number)
+            family += map(int, Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split())
+
+    def stop(self):
+        """As ``docker stop``."""
+        self.process.send_signal(signal.SIGTERM)
+
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         try:

@@ -24,7 +24,8 @@ def ended(sandbox, code, presses=1, seconds=8.0):
     "code",
     [
         "while True: pass",
-        "import time; time.sleep(1e6)",
+        "import time; time.sleep(1e9)",
+        "import numpy\na = numpy.ones((300, 300))\nwhile True: a = a @ a / 300",
         "input('? ')",
         "import subprocess; subprocess.run(['sleep', '1000'])",
         "import asyncio; await asyncio.sleep(1000)",

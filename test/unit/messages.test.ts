@@ -40,6 +40,9 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
   StdinRead: [{}, /end-of-file at once/, /input\("/],
+  DiskFull: [{ path: '/tmp', limit: 256 * 2 ** 20 }, /\/tmp is full: it holds 256 MB/, /goes on/, /sandboxedIPython\.maxMemory/],
+  PidsExhausted: [{ limit: 512 }, /no room .* processes and threads: the limit is 512/, /goes on/, /sandboxedIPython\.pids/],
+  OutOfReach: [{ cause: 'EngineNotFound', reason: 'ENOENT' }, /engine does not answer/, /cell goes on/, /Start the engine/],
   Restarted: [{ reason: 'died' }, /fresh kernel/, /Variables are lost/],
   InputTooLong: [{ characters: 3_000_000, limit: 1_000_000 }, /3000000 characters.*1000000/, /%load -r/],
 };
@@ -66,6 +69,26 @@ describe('what the user is told', () => {
   it('every reason of an aborted cell has its sentence', () => {
     const texts = ['error', 'interrupt', 'reset', 'died', 'shutdown'].map((reason) => say('Aborted', { reason }).message);
     assert.equal(new Set(texts).size, texts.length);
+  });
+
+  it('what a cell waits for is told by its cause, and that it is over', () => {
+    for (const [cause, now, over] of [
+      ['SandboxPaused', /is paused[^]*docker unpause/, /was paused for 7 s\.$/], ['EngineSilent', /engine does not answer[^]*restart it/, /engine did not answer for 7 s\.$/],
+      ['SandboxSilent', /sandbox does not answer[^]*Restart Kernel/, /sandbox did not answer for 7 s\.$/],
+    ] as const) {
+      assert.match(paragraph(say('OutOfReach', { cause })), now);
+      assert.match(paragraph(say('OutOfReach', { cause, seconds: 7 })), over);
+    }
+  });
+
+  it('shared memory that finds no room is told with its place', () => {
+    const text = paragraph(say('KernelDied', { signal: 'SIGBUS', exitcode: 135, path: '/dev/shm', limit: 2 ** 28 }));
+    assert.match(text, /SIGBUS[^]*\/dev\/shm, which holds 256 MB[^]*variables are lost[^]*sandboxedIPython\.maxMemory/);
+  });
+
+  it('a container that is stopped or removed from outside is told as that', () => {
+    assert.match(say('SandboxGone', { reason: 'stopped' }).message, /because its container was stopped/);
+    assert.match(say('SandboxGone', { reason: 'removed' }).message, /because its container was removed/);
   });
 
   it('an address of an engine that cannot be used says why', () => {

@@ -108,6 +108,18 @@ describe('the outputs of a cell', () => {
     assert.equal(second.cell().success, false);
   });
 
+  it('that the sandbox is out of reach has one place, and goes when the cell clears its output', () => {
+    const { fold, lines, cell } = notebook();
+    const outOfReach = (params: Record<string, string | number>) => event('r', 'notice', { code: 'OutOfReach', params });
+    const params = () => cell().outputs.flatMap(({ output }) => (output.output_type === 'notice' ? [output.failure.params] : []));
+    fold(stdout('a'), outOfReach({ cause: 'SandboxSilent' }), outOfReach({ cause: 'EngineSilent' }), stdout('b'), outOfReach({ cause: 'EngineSilent', seconds: 3 }), stdout('c'));
+    assert.deepEqual([lines(), params()], [['stdout: a', 'notice: OutOfReach', 'stdout: bc'], [{ cause: 'EngineSilent', seconds: 3 }]]);
+    fold(event('r', 'clear_output', { wait: true }), outOfReach({ cause: 'SandboxPaused' }));
+    assert.deepEqual(lines(), ['stdout: a', 'notice: OutOfReach', 'stdout: bc']);
+    fold(stdout('d'), outOfReach({ cause: 'SandboxPaused', seconds: 1 }));
+    assert.deepEqual(lines(), ['stdout: d', 'notice: OutOfReach']);
+  });
+
   it('a failure is shown behind the traceback; a notice where it came', () => {
     const { fold, lines } = notebook();
     fold(event('r', 'notice', { code: 'ChildKilled', params: { limit: 1 } }), event('r', 'error', { ename: 'KeyboardInterrupt', evalue: '', traceback: [] }),

@@ -75,7 +75,7 @@ describe('a session', () => {
           if (faults-- <= 0) return { up: Infinity, down: Infinity };
           return { up: where === 'down' ? Infinity : 150 + next(1200), down: where === 'up' ? Infinity : next(2500) };
         };
-        const { session, events } = start(sandbox, { stable: 10_000, backOff: { first: 1, longest: 2 } });
+        const { session, events } = start(sandbox, { stable: 10_000, unreachable: 10_000, backOff: { first: 1, longest: 2 } });
         const codes = Array.from({ length: 12 }, (_, i) => `cell ${i}`);
         const cells = [];
         for (const one of codes) {
@@ -196,6 +196,82 @@ describe('a session', () => {
     sandbox.deaf = false;
     finish();
     assert.equal((await cell.reply).status, 'ok');
+  });
+
+  it('tells the cell that runs what it waits for, once, by its reason, and that it is over', async () => {
+    const sandbox = new FakeSandbox();
+    let finish: () => void = () => undefined;
+    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    const { session, events } = start(sandbox);
+    const told = () => events.flatMap((event) => event.msg_type === 'notice' ? [`${event.parent_header.msg_id === cell.msgId} ${event.content.code} ${event.content.params['cause']}${'seconds' in event.content.params ? ' over' : ''}`] : []);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.away = new SandboxError('EngineNotFound');
+    sandbox.cut();
+    await until(() => told().length === 1);
+    const behind = session.execute('b');
+    sandbox.away = new SandboxError('EngineSilent');
+    await until(() => told().length === 2);
+    sandbox.away = undefined;
+    await until(() => told().length === 3);
+    finish();
+    await cell.reply;
+    await until(() => sandbox.ran.length === 2);
+    finish();
+    await behind.reply;
+    assert.deepEqual(told(), ['true OutOfReach EngineNotFound', 'true OutOfReach EngineSilent', 'true OutOfReach EngineSilent over']);
+  });
+
+  it('tells a cell that is sent while the sandbox is out of reach, and none while nothing runs', async () => {
+    const sandbox = new FakeSandbox();
+    const { session, events } = start(sandbox);
+    await session.started;
+    sandbox.away = new SandboxError('EngineNotFound');
+    sandbox.cut();
+    await until(() => session.state.kind === 'unreachable');
+    assert.equal(events.some((event) => event.msg_type === 'notice'), false);
+    const cell = session.execute('a');
+    await until(() => events.some((event) => event.msg_type === 'notice' && event.parent_header.msg_id === cell.msgId));
+    sandbox.away = undefined;
+    assert.equal((await cell.reply).status, 'ok');
+  });
+
+  it('tells of an engine that takes its time to say why a stream was lost', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.run = () => new Promise(() => undefined);
+    const { session } = start(sandbox);
+    session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.inspect = () => new Promise(() => undefined);
+    sandbox.cut();
+    await until(() => session.state.kind === 'unreachable');
+  });
+
+  it('tells of a sandbox that says nothing before its stream counts as cut', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.run = () => new Promise(() => undefined);
+    const { session } = start(sandbox, { ping: 50 });
+    session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    sandbox.deaf = true;
+    await until(() => session.state.kind === 'unreachable');
+    assert.deepEqual([session.state.kind === 'unreachable' && session.state.failure.code, sandbox.streams], ['SandboxSilent', 1]);
+    sandbox.deaf = false;
+    await until(() => session.state.kind === 'ready');
+  });
+
+  it('is disposed of in time though its container cannot be removed, which is tried on', async () => {
+    const sandbox = new FakeSandbox();
+    const { session } = start(sandbox, { dispose: 50 });
+    await session.started;
+    let asked = 0;
+    let remove: () => void = () => undefined;
+    sandbox.remove = () => new Promise((resolve) => { asked += 1; remove = resolve; });
+    await session.dispose();
+    assert.equal(asked, 1);
+    assert.deepEqual(sandbox.removedLibraries, []);
+    remove();
+    await until(() => sandbox.removedLibraries.length === 1);
   });
 
   it('shows a paused container at once and keeps its stream', async () => {

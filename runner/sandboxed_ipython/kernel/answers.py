@@ -1,5 +1,7 @@
 """Completion and inspection by the live shell."""
 
+import signal
+from contextlib import contextmanager
 from itertools import islice
 
 from IPython.core.completer import provisionalcompleter, rectify_completions
@@ -8,6 +10,8 @@ from IPython.utils.tokenutil import token_at_cursor
 from . import bounds
 
 MAX_MATCHES = 500
+#: Seconds. Whoever asked waits a little longer, and the next cell waits behind it.
+DEADLINE = 4.0
 
 
 def complete(shell, content):
@@ -32,12 +36,30 @@ def inspect(shell, content):
     return {"status": "ok", "found": True, "data": data, "metadata": {}}
 
 
+@contextmanager
+def _deadline(seconds):
+    """An object of a cell's may take for ever to say its names: KeyboardInterrupt then. A timer of the cell's own goes on afterwards."""
+    def over(_number, _frame):
+        raise KeyboardInterrupt
+
+    handler = signal.signal(signal.SIGALRM, over)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        spent = seconds - signal.setitimer(signal.ITIMER_REAL, 0)[0]
+        signal.signal(signal.SIGALRM, handler if handler is not None else signal.SIG_DFL)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - spent, 1e-3), interval)
+
+
 def _always(answer):
     """An object of a cell's may fail when it is asked for its names; whoever waits gets ``status: error`` then."""
     def answered(shell, content):
         try:
-            return answer(shell, content)
-        except Exception:
+            with _deadline(DEADLINE):
+                return answer(shell, content)
+        except (Exception, KeyboardInterrupt):
             return {"status": "error"}
 
     return answered

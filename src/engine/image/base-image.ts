@@ -1,13 +1,10 @@
 import type { Readable } from 'node:stream';
 import { SandboxError } from '../../protocol/errors';
 import type { Progress } from '../progress';
-import { DEADLINES, engineReason } from '../request';
+import { engineReason } from '../request';
 import type { ImageContext } from './context';
 import { asStepFailure, baseUnusable, imageFailed } from './failures';
 import { imageDetails } from './tags';
-
-/** Milliseconds without any word from the engine while it pulls. */
-const SILENCE = 120_000;
 
 /**
  * Id of the base image, pulled if the engine does not have it.
@@ -37,16 +34,17 @@ export async function pullBase(context: ImageContext, base: string, progress: Pr
 async function pull({ docker, requests }: ImageContext, base: string, progress: Progress, signal: AbortSignal | undefined): Promise<void> {
   // with a body, which the client would send and the engine never reads, the engine would not notice that the connection is gone
   const options = { _query: splitReference(base), _body: {} };
-  const stream = await requests.run('pull', (abortSignal) => docker.createImage({ ...options, abortSignal }), { deadline: DEADLINES.heavy, signal }) as Readable;
+  const stream = await requests.run('pull', (abortSignal) => docker.createImage({ ...options, abortSignal }), { signal }) as Readable;
   const layers = new Layers();
   let last = '';
   // without the request the engine gives the pull up
   const cancel = (): void => { stream.destroy(); };
   let silent = false;
+  const longest = requests.deadlines['word of a pull'];
   const silence = setTimeout(() => {
     silent = true;
     stream.destroy();
-  }, SILENCE);
+  }, longest);
   signal?.addEventListener('abort', cancel, { once: true });
   let line = '';
   try {
@@ -64,7 +62,7 @@ async function pull({ docker, requests }: ImageContext, base: string, progress: 
     }
     layers.add(line);
   } catch (error) {
-    if (!signal?.aborted) throw imageFailed(base, 'pullingBase', silent ? `no progress for ${SILENCE / 1000} s` : engineReason(error), error);
+    if (!signal?.aborted) throw imageFailed(base, 'pullingBase', silent ? `no progress for ${longest / 1000} s` : engineReason(error), error);
   } finally {
     clearTimeout(silence);
     signal?.removeEventListener('abort', cancel);

@@ -3,7 +3,7 @@ import type { HostConfig } from 'dockerode';
 import { SandboxError, isSandboxError } from '../../protocol/errors';
 import { openExec, runProcess, type ProcessOptions, type ProcessResult } from '../exec';
 import { removeContainer } from '../remove';
-import { DEADLINES, engineReason, isNameTaken } from '../request';
+import { engineReason, isNameTaken } from '../request';
 import { LABELS, SANDBOX_VERSION } from '../specification';
 import type { ImageContext } from './context';
 import { baseUnusable } from './failures';
@@ -62,13 +62,13 @@ export class BuildContainer {
             LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } }, ...host,
           },
           abortSignal,
-        }), { deadline: DEADLINES.heavy, signal });
+        }), { signal });
         id = container.id;
-        await requests.run('start build container', (abortSignal) => container.start({ abortSignal }), { deadline: DEADLINES.heavy, signal });
+        await requests.run('start build container', (abortSignal) => container.start({ abortSignal }), { signal });
         return new BuildContainer(context, id, interpreter, await guard(context, id, interpreter, signal));
       } catch (error) {
         if (id === undefined && isNameTaken(error)) return null;
-        await removeBuildContainer(context, id ?? name);
+        await requests.cleanUp(removeBuildContainer(context, id ?? name));
         if (!isSandboxError(error, 'EngineFailed') && !isSandboxError(error, 'SandboxGone')) throw error;
         reason = engineReason(error);
         // an engine that could not start this program names it; whatever else it could not do is not the image's fault
@@ -93,7 +93,7 @@ export class BuildContainer {
     await requests.run('commit', (abortSignal) => docker.getContainer(this.id).commit({
       // Podman before 4.4 fails without a body, and the client sends none that is empty
       _query: { container: this.id, repo, tag: version, changes, pause: false }, _body: { Labels: { [LABELS.version]: SANDBOX_VERSION } }, abortSignal,
-    }), { deadline: DEADLINES.commit, signal });
+    }), { signal });
   }
 
   /** Ends and removes the container; returns when it and with it the lock are gone. */
@@ -111,7 +111,7 @@ async function guard({ docker, requests }: ImageContext, id: string, interpreter
       stream.once('data', (text: Buffer) => resolve(text.toString()));
       stream.once('close', () => resolve(''));
       abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
-    }), { deadline: DEADLINES.heavy, signal });
+    }), { signal });
   } catch (error) {
     stream.destroy();
     throw error;

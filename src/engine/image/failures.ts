@@ -1,6 +1,6 @@
 import { SandboxError, isSandboxError } from '../../protocol/errors';
 import { redact } from '../redact';
-import { RUN } from '../exec';
+import { isProcess } from '../deadlines';
 import { engineReason } from '../request';
 import type { ImageStep } from './context';
 import { networkTrouble } from './pip-output';
@@ -26,7 +26,7 @@ export function imageFailed(image: string, step: ImageStep, reason: string, caus
 /** An engine's refusal within a step, as the step's failure; what concerns the engine as a whole stays what it is. */
 export function asStepFailure(error: unknown, image: string, step: ImageStep): unknown {
   if (isSandboxError(error, 'EngineFailed') || isSandboxError(error, 'SandboxGone')) return imageFailed(image, step, engineReason(error), error);
-  if (isSandboxError(error, 'EngineSilent') && String(error.params['request']).startsWith(RUN)) {
+  if (isSandboxError(error, 'EngineSilent') && isProcess(error.params['request'])) {
     return imageFailed(image, step, `no end within ${error.params['timeout']} s`, error);
   }
   return error;

@@ -9,7 +9,6 @@ import { imageDetails } from './tags';
 
 /** Milliseconds. */
 const LOOK_EVERY = 300;
-const LONGEST_WAIT = 60 * 60_000;
 /** A container that was made and not started for so long lost its maker. */
 const ABANDONED = 60_000;
 
@@ -32,7 +31,7 @@ export interface Build {
  */
 export async function buildOnce(context: ImageContext, { tag, from, base, network, anew, work }: Build, progress: Progress, signal?: AbortSignal): Promise<void> {
   const name = `sandboxed-ipython-build-${tag.split(':').pop() ?? ''}`;
-  const giveUp = performance.now() + LONGEST_WAIT;
+  const giveUp = performance.now() + context.requests.deadlines['other build'];
   let waiting = false;
   while (performance.now() < giveUp) {
     if (!anew && await imageDetails(context, tag, signal)) return;
@@ -42,9 +41,11 @@ export async function buildOnce(context: ImageContext, { tag, from, base, networ
       try {
         // made between the look and the lock
         if (anew || !await imageDetails(context, tag, signal)) await work(container);
-      } finally {
-        await container.remove();
+      } catch (error) {
+        await context.requests.cleanUp(container.remove());
+        throw error;
       }
+      await container.remove();
       return;
     }
     if (!waiting) progress.step('waitingForOther');

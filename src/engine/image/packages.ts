@@ -13,9 +13,6 @@ import { IPYTHON_REQUIREMENTS } from './tags';
 const SCRATCH = '/var/tmp/sandboxed-ipython';
 /** The image is a copy that nothing but pip changes, also where a distribution's own tool should be asked. */
 const PIP_AS_ROOT = { PIP_BREAK_SYSTEM_PACKAGES: '1', PIP_ROOT_USER_ACTION: 'ignore' };
-/** Milliseconds. */
-const INSTALL_DEADLINE = 2 * 3600_000;
-const COMPILE_DEADLINE = 300_000;
 
 /** Files for pip: what is lent to it, and the constraints on the command line. */
 const PREPARE = `${LEND}
@@ -48,12 +45,12 @@ export async function installPackages(context: ImageContext, container: BuildCon
     if (!python.pip) await addPip(container, python, request.base, signal);
     await pipInstall(context, container, python, missing, request, progress, signal);
   }
-  await container.run([python.executable, '-I', '-c', FINISH, python.stdlib], { deadline: COMPILE_DEADLINE, signal });
+  await container.run([python.executable, '-I', '-c', FINISH, python.stdlib], { name: 'run compile', signal });
 }
 
 async function addPip(container: BuildContainer, python: Python, base: string, signal: AbortSignal | undefined): Promise<void> {
   if (!python.ensurepip) throw baseUnusable(base, 'noPip', 'it has neither pip nor ensurepip');
-  const { exitCode, stderr, stdout } = await container.run([python.executable, '-I', '-c', ADD_PIP], { env: PIP_AS_ROOT, deadline: 120_000, signal });
+  const { exitCode, stderr, stdout } = await container.run([python.executable, '-I', '-c', ADD_PIP], { name: 'run ensurepip', env: PIP_AS_ROOT, signal });
   if (exitCode !== 0) throw baseUnusable(base, 'noPip', lastLine(stderr) || lastLine(stdout) || 'ensurepip failed');
 }
 
@@ -63,7 +60,7 @@ async function pipInstall(
   progress.step('installingPackages');
   const { network } = request;
   const prepared = await container.run([python.executable, '-I', '-c', PREPARE, python.ipython ? `ipython==${python.ipython}\n` : ''], {
-    input: lentInput(network), deadline: 60_000, signal,
+    name: 'run lend', input: lentInput(network), signal,
   });
   if (prepared.exitCode !== 0) throw imageFailed(request.base, 'installingPackages', lastLine(prepared.stderr));
   const proxies = new Set(Object.entries(network.proxies).flatMap(([name, value]) => (/^no_proxy$/i.test(name) ? [] : redact(value))));
@@ -73,8 +70,8 @@ async function pipInstall(
     python.executable, '-I', '-m', 'pip', 'install', '--only-binary', ':all:', '--no-cache-dir', '--no-input', '--progress-bar', 'off',
     '--disable-pip-version-check', '--constraint', `${LENT_FOLDER}/constraints.txt`, '--', ...requirements,
   ], {
-    env: { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' },
-    deadline: INSTALL_DEADLINE, signal,
+    name: 'run pip', env: { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' },
+    signal,
     onLine: (line) => {
       const detail = pipProgress(line);
       if (detail !== undefined && detail !== last) progress.step('installingPackages', detail);

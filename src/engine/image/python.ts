@@ -38,7 +38,7 @@ print(json.dumps(probe()))
 
 /** @throws SandboxError `BaseUnusable` if there is no Python 3.9 or later, or an IPython before 8 */
 export async function probePython(container: BuildContainer, base: string, signal?: AbortSignal): Promise<Python> {
-  const { exitCode, stdout, stderr } = await container.run([container.interpreter, '-I', '-c', PROBE], { deadline: 60_000, signal });
+  const { exitCode, stdout, stderr } = await container.run([container.interpreter, '-I', '-c', PROBE], { name: 'run probe', signal });
   const answer = exitCode === 0 ? parse(stdout) : undefined;
   if (!answer) throw baseUnusable(base, 'noPython', lastLine(stderr) || lastLine(stdout) || `${container.interpreter} ended with exit code ${exitCode}`);
   const [major = 0, minor = 0] = answer.version;

@@ -5,9 +5,6 @@ import { baseUnusable, imageFailed } from './failures';
 import { lastLine, probePython } from './python';
 import { tarOf, type RunnerFile } from './runner-files';
 
-/** Milliseconds. A plot's first font cache takes a slow machine a minute. */
-const SELF_TEST_DEADLINE = 300_000;
-
 /**
  * Unpacks, compiles (a sandbox can write no byte code), writes our own pip, and makes the mount points: the one of the libraries, and those of the
  * sandbox's tmpfs, each of which takes the mode of the directory that the image has at its place.
@@ -35,12 +32,13 @@ for folder in ("${SANDBOX_HOME}", "${QUEUE_FOLDER}", "/tmp"):
 export async function installRunner(container: BuildContainer, files: readonly RunnerFile[], base: string, progress: Progress, signal?: AbortSignal): Promise<string[]> {
   const { executable } = await probePython(container, base, signal);
   progress.step('copyingRunner');
-  const unpacked = await container.run([executable, '-I', '-c', UNPACK], { input: tarOf(files), deadline: 120_000, signal });
+  const unpacked = await container.run([executable, '-I', '-c', UNPACK], { name: 'run unpack', input: tarOf(files), signal });
   if (unpacked.exitCode !== 0) throw imageFailed(base, 'copyingRunner', lastLine(unpacked.stderr));
   progress.step('testing');
   const tested = await container.run([executable, '-I', `${RUNNER_FOLDER}/selftest.py`], {
+    name: 'run self-test', signal,
     // a tmpfs: what the test writes is in no image
-    env: { HOME: '/dev/shm', TMPDIR: '/dev/shm', LANG: 'C.UTF-8', MPLBACKEND: 'module://matplotlib_inline.backend_inline' }, deadline: SELF_TEST_DEADLINE, signal,
+    env: { HOME: '/dev/shm', TMPDIR: '/dev/shm', LANG: 'C.UTF-8', MPLBACKEND: 'module://matplotlib_inline.backend_inline' },
   });
   if (tested.exitCode !== 0) throw baseUnusable(base, 'selfTest', lastLine(tested.stderr) || `the self-test ended with exit code ${tested.exitCode}`);
   return [executable, '-I', `${RUNNER_FOLDER}/main.py`];

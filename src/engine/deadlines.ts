@@ -1,0 +1,51 @@
+/** What an engine answers from what it knows; what makes, starts or removes something. Under load an engine takes seconds for it. */
+const LIGHT = 15_000;
+const HEAVY = 60_000;
+/** A program of a second or two in a build container. */
+const SCRIPT = 60_000;
+const HOUR = 3600_000;
+
+/**
+ * Every wait for a container engine by its name, in milliseconds. A request counts until the last byte of its answer, one that
+ * answers with a stream until the first; `run …` is a program in a container from its start to its end. An operation that asks
+ * for several things ends when the first of them is late, plus `clean up`. Nothing else in this room waits.
+ */
+export const DEADLINES = {
+  // finding an engine
+  version: 5_000, info: LIGHT,
+  // images
+  'inspect image': LIGHT, 'remove image': LIGHT, pull: HEAVY, 'word of a pull': 120_000, commit: 600_000,
+  'create build container': HEAVY, 'start build container': HEAVY, 'guard of the build container': HEAVY, 'inspect build container': LIGHT,
+  /** Another window makes the same image. */
+  'other build': HOUR,
+  'run probe': SCRIPT, 'run ensurepip': 120_000, 'run lend': SCRIPT, 'run pip': 2 * HOUR, 'run compile': 300_000, 'run unpack': 120_000,
+  /** A plot's first font cache takes a slow machine a minute. */
+  'run self-test': 300_000,
+  // a sandbox
+  'list containers': LIGHT, 'create container': HEAVY, 'start container': HEAVY, 'inspect container': LIGHT, 'inspect container by Podman': LIGHT,
+  'attach to output': LIGHT, logs: LIGHT, 'update container': LIGHT,
+  'list networks': LIGHT, 'create network': LIGHT, 'disconnect network': LIGHT, 'remove network': LIGHT,
+  'create volume': LIGHT, 'list volumes': LIGHT, 'remove volume': LIGHT,
+  'create exec': LIGHT, 'start exec': LIGHT, 'inspect exec': LIGHT,
+  /** And a while for every byte, see `put-files.ts`. */
+  'run file copy': 20_000,
+  'run installer': HOUR,
+  /** Nobody waits for it: some engines send no header before the first event. */
+  events: Infinity,
+  // ends
+  'remove container': HEAVY, 'inspect removed container': LIGHT,
+  /** Until a container that was asked to go is gone, its name too. */
+  removal: HEAVY,
+  /** A half removed container, which its own remover cares for, may stand in the way. */
+  'half removed container': 5_000,
+  /** What a failed operation left is removed before the failure is told, or, where that takes longer, behind it. */
+  'clean up': 5_000,
+} as const satisfies Record<string, number>;
+
+export type WaitName = keyof typeof DEADLINES;
+/** How the wait for a process is named. */
+export type ProcessName = Extract<WaitName, `run ${string}`>;
+export type Deadlines = Readonly<Record<WaitName, number>>;
+
+/** Whether the name, as a failure's parameter has it, is that of a process. */
+export const isProcess = (name: unknown): boolean => typeof name === 'string' && name.startsWith('run ');
