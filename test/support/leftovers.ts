@@ -2,13 +2,20 @@ import http from 'node:http';
 
 const socketPath = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
 
-/** Ends the sandboxes of the notebooks in this folder: a closed window leaves them to their lease, a test must not. */
+interface Container { Id: string; Labels: Record<string, string>; Mounts: { Type: string; Name?: string }[] }
+
+/** Ends the sandboxes, with their volumes, of the notebooks in this folder: a closed window leaves them to their lease, a test must not. */
 export async function removeSandboxesOf(folder: string): Promise<void> {
   const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.notebook'] }));
-  const containers = await request<{ Id: string; Labels: Record<string, string> }[]>('GET', `/containers/json?filters=${filters}`) ?? [];
-  await Promise.all(containers.filter(({ Labels }) => Labels['sandboxed-ipython.notebook']?.includes(folder))
-    .map(({ Id }) => request('DELETE', `/containers/${Id}?force=true`).catch(() => undefined))); // another may be faster
+  const containers = await request<Container[]>('GET', `/containers/json?filters=${filters}`) ?? [];
+  await Promise.all(containers.filter(({ Labels }) => Labels['sandboxed-ipython.notebook']?.includes(folder)).map(async ({ Id, Mounts }) => {
+    await remove(`/containers/${Id}?force=true`);
+    await Promise.all(Mounts.filter(({ Type }) => Type === 'volume').map(({ Name = '' }) => remove(`/volumes/${Name}`)));
+  }));
 }
+
+/** Another may be faster. */
+const remove = (path: string): Promise<unknown> => request('DELETE', path).catch(() => undefined);
 
 function request<T>(method: string, path: string): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
