@@ -24,8 +24,8 @@ import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName
 const ABANDONED = 10 * 60_000;
 /** The same for libraries without a container: a window may keep them for the next sandbox of its notebook. */
 const LIBRARIES_ABANDONED = 7 * 24 * 3600_000;
-/** Milliseconds after which a container is looked for again whose creation was sent and never answered. */
-const STRAY_LOOKS = [500, 2_000, 5_000, 15_000];
+/** Milliseconds after which a container is looked for again whose creation was sent and never answered, or that could not be removed. */
+const STRAY_LOOKS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
 
 /** Everything that speaks Docker's API: Docker and Podman, local or over TCP. Made by `connectEngine`. */
 export class DockerEngine implements Engine {
@@ -199,17 +199,20 @@ export class DockerEngine implements Engine {
     }));
   }
 
-  /** Started containers remove themselves; those of a window that was killed between making and starting one don't, nor do volumes. What is another owner's stays. */
+  /**
+   * Started containers remove themselves; those of a window that was killed between making and starting one don't, nor do those that an engine
+   * was removing when it ended, nor volumes. What is another owner's stays.
+   */
   private async sweepOnce(owner: string): Promise<void> {
     if (this.swept) return;
     this.swept = true;
     try {
-      const unstarted = await this.requests.run('list containers', (abortSignal) => {
-        const options = { all: true, filters: { label: [LABELS.version], status: ['created'] }, abortSignal };
+      const useless = await this.requests.run('list containers', (abortSignal) => {
+        const options = { all: true, filters: { label: [LABELS.version], status: ['created', 'dead'] }, abortSignal };
         return this.docker.listContainers(options);
       });
-      const ours = unstarted.filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
-      for (const { Id, Created } of ours) if (Date.now() - Created * 1000 > ABANDONED) await removeContainer(this.docker, this.requests, Id);
+      const ours = useless.filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
+      for (const { Id, Created, State } of ours) if (State === 'dead' || Date.now() - Created * 1000 > ABANDONED) await removeContainer(this.docker, this.requests, Id);
       await this.libraries.sweep(owner, LIBRARIES_ABANDONED);
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);
@@ -228,15 +231,17 @@ export class DockerEngine implements Engine {
   /** Removes what a failed creation left. An engine may still be making a container whose request was dropped. */
   private async removeStray(idOrName: string, exists: boolean): Promise<void> {
     this.interpreters.delete(idOrName);
+    let removed = false;
     try {
       await removeContainer(this.docker, this.requests, idOrName);
       this.output.forget(idOrName);
+      removed = true;
     } catch (error) {
       this.log.warn(`engine: container ${idOrName} could not be removed, ${engineReason(error)}`);
     }
     await this.releaseNetwork();
-    if (exists) return;
-    for (const wait of STRAY_LOOKS) setTimeout(() => { removeContainer(this.docker, this.requests, idOrName).catch(() => undefined); }, wait).unref();
+    if (exists && removed) return;
+    for (const wait of STRAY_LOOKS) setTimeout(() => { removeContainer(this.docker, this.requests, idOrName).then(() => this.releaseNetwork(), () => undefined); }, wait).unref();
   }
 
   private async interpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {

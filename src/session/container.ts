@@ -1,11 +1,13 @@
 import type { Engine, FoundSandbox, SandboxSpecification } from '../engine/engine';
 import type { Log } from '../log';
 import { asSandboxError } from './failures';
-import { sleep } from './time';
 import { freeUid } from './uid';
 
-/** Pauses before another try to remove, in milliseconds: a container left behind costs memory. */
-const REMOVAL_PAUSES = [1_000, 4_000];
+/**
+ * Pauses before another try to remove, in milliseconds: a container left behind costs memory. Who waits for the removal waits for the first
+ * tries; an engine that is being started again takes longer.
+ */
+const REMOVAL_PAUSES = { awaited: [1_000, 4_000], later: [5_000, 20_000, 60_000, 300_000] } as const;
 
 /** The container of one session and its volume, from the first request that creates or finds them to their removal. */
 export class SandboxContainer {
@@ -14,7 +16,10 @@ export class SandboxContainer {
   #removal: Promise<void> | undefined;
 
   /** @param sandbox what is to be created, or what is there already */
-  constructor(private readonly engine: Engine, private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox, private readonly log: Log) {}
+  constructor(
+    private readonly engine: Engine, private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox, private readonly log: Log,
+    private readonly pauses: { awaited: readonly number[]; later: readonly number[] } = REMOVAL_PAUSES,
+  ) {}
 
   /** Its id once it runs, however often it is asked for; rejects with a SandboxError. */
   create(): Promise<string> { return this.#id ??= this.#create(); }
@@ -45,17 +50,26 @@ export class SandboxContainer {
     if (id !== undefined) await this.#insist('container of', () => this.engine.remove(id));
   }
 
-  async #insist(what: string, remove: () => Promise<void>): Promise<void> {
-    for (let attempt = 0; ; attempt += 1) {
+  /** Resolves when it is done, or when nobody is to wait for it any longer. */
+  #insist(what: string, remove: () => Promise<void>): Promise<void> {
+    return new Promise((letGo) => { void this.#keepTrying(what, remove, letGo).finally(letGo); });
+  }
+
+  async #keepTrying(what: string, remove: () => Promise<void>, letGo: () => void): Promise<void> {
+    const { awaited, later } = this.pauses;
+    for (const [attempt, pause] of [0, ...awaited, ...later].entries()) {
+      const isAwaited = attempt <= awaited.length;
+      if (!isAwaited) letGo();
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, pause);
+        if (!isAwaited) timer.unref();
+      });
       try {
         await remove();
         return;
       } catch (error) {
         this.log.error(`${what} sandbox ${this.sandbox.sandboxId} not removed: ${asSandboxError(error).message}`);
       }
-      const pause = REMOVAL_PAUSES[attempt];
-      if (pause === undefined) return;
-      await sleep(pause);
     }
   }
 }

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { silentLog } from '../../src/log';
+import { SandboxError } from '../../src/protocol/errors';
+import { SandboxContainer } from '../../src/session/container';
+import { FakeSandbox } from './sessionFakeSandbox';
+
+const FOUND = { sandboxId: 's', containerId: 'c', notebookHint: '', image: 'image', libraries: 'volume', created: 0 };
+
+describe('the container of a session', () => {
+  it('is removed once its engine is there again, however long nobody waits for that any more', async () => {
+    const sandbox = new FakeSandbox();
+    let tries = 0;
+    const removed = new Promise<void>((resolve) => {
+      sandbox.remove = () => {
+        tries += 1;
+        if (tries < 5) return Promise.reject(new SandboxError('EngineNotFound'));
+        resolve();
+        return Promise.resolve();
+      };
+    });
+    const container = new SandboxContainer(sandbox, FOUND, silentLog, { awaited: [1, 1], later: [1, 1, 1] });
+    await container.create();
+    await container.remove();
+    assert.equal(tries, 3, 'who waits is let go');
+    await Promise.all([removed, new Promise((resolve) => { setTimeout(resolve, 50); })]); // a timer that keeps no process alive does not keep this test
+    assert.equal(tries, 5);
+  });
+});
