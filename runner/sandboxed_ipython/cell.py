@@ -31,7 +31,7 @@ class Cell:
         #: Names the file in ``results/``.
         self.number = number
         run_id = self.metadata.get("runId")
-        self.run_id = run_id if isinstance(run_id, str) else ""
+        self.run_id = run_id if isinstance(run_id, str) and len(run_id) <= 128 else ""
         self.presses = 0
         #: The kernel has said that it runs this cell. Before, a SIGINT could hit what it did last.
         self.started = False

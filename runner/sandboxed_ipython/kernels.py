@@ -1,7 +1,7 @@
 """One kernel of the sandbox as a record: its process, its queue of cells, the cell that runs, and how things end."""
 
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 
 from . import cgroup, comms, packets, wire
 from .budgets import Budgets, size_of
@@ -17,6 +17,8 @@ _CHANNELS = {
     "error": "iopub", "clear_output": "iopub", "input_request": "stdin", "install_request": "stdin",
     "execute_reply": "shell", "comm_open": "iopub", "comm_msg": "iopub", "comm_close": "iopub",
 }
+#: Runs of which no cell runs any more.
+_REMEMBERED_RUNS = 1000
 #: Cells that may wait; a cell can drop commands without end, and each costs memory here.
 _MAX_QUEUE = 10_000
 #: Of all open cells in one hello, which is one line.
@@ -39,6 +41,7 @@ class Kernel:
         self.history_size = supervisor.options.history_size
         self._supervisor = supervisor
         self._queue = deque()
+        self._ended_runs = OrderedDict()  # run_id → why its cells do not run any more
         self._running = None
         self._last_id = ""  # text of threads between cells belongs to the cell that ran last
         self._comms = comms.KernelComms(supervisor.log, self._event)
@@ -92,6 +95,9 @@ class Kernel:
         return process is self._process
 
     def enqueue(self, cell):
+        if cell.run_id in self._ended_runs:  # its run ended while it was on its way
+            self._abort(cell, self._ended_runs[cell.run_id])
+            return
         self._queue.append(cell)
         self._dispatch()
 
@@ -148,6 +154,7 @@ class Kernel:
         for cell in list(self._queue):
             self._abort(cell, "reset")
         self._queue.clear()
+        self._ended_runs.clear()
         if self._running is not None:
             self._running.killed_for = "reset"
         self._replace("reset")
@@ -334,6 +341,9 @@ class Kernel:
         """The queued cells of the same run do not run any more, also when no window is there to say so."""
         if not cell.run_id:
             return
+        self._ended_runs[cell.run_id] = reason
+        if len(self._ended_runs) > _REMEMBERED_RUNS:
+            self._ended_runs.popitem(last=False)
         for other in [one for one in self._queue if one.run_id == cell.run_id]:
             self._queue.remove(other)
             self._abort(other, reason)

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
@@ -12,7 +13,9 @@ export interface RequestOptions {
 export class Requests {
   private readonly ending = new AbortController();
 
-  constructor(readonly endpoint: string, private readonly log: Log, readonly deadlines: Deadlines = DEADLINES) {}
+  constructor(readonly endpoint: string, private readonly log: Log, readonly deadlines: Deadlines = DEADLINES) {
+    setMaxListeners(0, this.ending.signal); // one for each open request
+  }
 
   /**
    * @param name what is asked, which also says how long it is waited for

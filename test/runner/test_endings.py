@@ -137,6 +137,16 @@ def test_a_death_says_why_with_the_last_words_before_it(sandbox, code, failure):
     assert sandbox.run("1 + 1").result == "2"
 
 
+@pytest.mark.parametrize("code, reason", [("1/0", "error"), ("import os; os._exit(1)", "died")])
+def test_a_cell_that_arrives_when_its_run_has_ended_does_not_run(sandbox, code, reason):
+    sandbox.run(code, metadata={"runId": "a"})
+    late = sandbox.run("'never'", metadata={"runId": "a"})
+    assert late.reply["failure"] == {"code": "Aborted", "params": {"reason": reason}}
+    assert sandbox.run("'other'", metadata={"runId": "b"}).result == "'other'"
+    sandbox.reset()
+    assert sandbox.run("'again'", metadata={"runId": "a"}).result == "'again'"
+
+
 def test_a_death_aborts_the_rest_of_its_run(sandbox):
     ids = [sandbox.send("import os; os._exit(1)", metadata={"runId": "a"}), sandbox.send("'never'", metadata={"runId": "a"}), sandbox.send("'fresh'")]
     assert sandbox.finish(ids[1]).reply["failure"]["params"]["reason"] == "died"

@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { HostConfig } from 'dockerode';
 import { SandboxError, isSandboxError } from '../../protocol/errors';
 import { openExec, runProcess, type ProcessOptions, type ProcessResult } from '../exec';
 import { removeContainer } from '../remove';
-import { engineReason, isNameTaken } from '../request';
+import { engineReason, isMissing, isNameTaken } from '../request';
 import { LABELS, SANDBOX_VERSION } from '../specification';
 import type { ImageContext } from './context';
 import { baseUnusable } from './failures';
@@ -32,6 +33,8 @@ sys.stdout.flush()
 sys.stdin.read()
 os.kill(1, signal.SIGTERM)
 `;
+/** Milliseconds after which a container is looked for again whose making was sent and never answered. */
+const STRAY_LOOKS = [500, 2_000, 5_000];
 const INTERPRETERS = ['python3', 'python'];
 
 /** A temporary container of an image under work, run by the image's own Python as root. Its name is the lock of the image it makes. */
@@ -51,10 +54,11 @@ export class BuildContainer {
     let reason = '';
     for (const interpreter of interpreters) {
       let id: string | undefined;
+      const maker = randomUUID();
       try {
         const container = await requests.run('create build container', (abortSignal) => docker.createContainer({
           name, Image: image, Entrypoint: [interpreter], Cmd: ['-I', '-c', KEEPER], User: '0:0', WorkingDir: '/', Env: [], Healthcheck: { Test: ['NONE'] },
-          Labels: { [LABELS.version]: SANDBOX_VERSION },
+          Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.maker]: maker },
           HostConfig: {
             AutoRemove: true, NetworkMode: network, PidsLimit: 2048, SecurityOpt: ['no-new-privileges'],
             // root without more than pip needs to write what belongs to others
@@ -68,7 +72,7 @@ export class BuildContainer {
         return new BuildContainer(context, id, interpreter, await guard(context, id, interpreter, signal));
       } catch (error) {
         if (id === undefined && isNameTaken(error)) return null;
-        await requests.cleanUp(removeBuildContainer(context, id ?? name));
+        await requests.cleanUp(id === undefined ? removeIfMine(context, name, maker) : removeBuildContainer(context, id));
         if (!isSandboxError(error, 'EngineFailed') && !isSandboxError(error, 'SandboxGone')) throw error;
         reason = engineReason(error);
         // an engine that could not start this program names it; whatever else it could not do is not the image's fault
@@ -122,6 +126,22 @@ async function guard({ docker, requests }: ImageContext, id: string, interpreter
   }
   stream.resume();
   return stream;
+}
+
+/**
+ * An engine may have made a container and not said so, or be about to. Where another window holds the name, it is not touched.
+ * Looks once more, behind whoever waits for this.
+ */
+async function removeIfMine(context: ImageContext, name: string, maker: string, later: readonly number[] = STRAY_LOOKS): Promise<void> {
+  const { docker, requests, log } = context;
+  try {
+    const { Id, Config } = await requests.run('inspect build container', (abortSignal) => docker.getContainer(name).inspect({ abortSignal } as object));
+    if (Config.Labels[LABELS.maker] === maker) await removeBuildContainer(context, Id);
+  } catch (error) {
+    if (!isMissing(error)) log.warn(`engine: the container ${name} could not be looked at, ${engineReason(error)}`);
+    const [next, ...rest] = later;
+    if (next !== undefined) setTimeout(() => { void removeIfMine(context, name, maker, rest); }, next).unref();
+  }
 }
 
 /** Leaves a container that cannot be removed to its own end. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import os from 'node:os';
 import path from 'node:path';
 import { connectEngine } from '../../../src/engine/connect';
+import { DEADLINES, type Deadlines } from '../../../src/engine/deadlines';
 import type { Engine } from '../../../src/engine/engine';
 import { installNetwork } from '../../../src/engine/image/install-network';
 import { silentProgress } from '../../../src/engine/progress';
@@ -24,8 +25,8 @@ export function baseImage(): string {
 }
 
 /** The machine's engine, or the one behind another socket. */
-export const connect = (dockerHost = process.env['DOCKER_HOST']): Promise<Engine> => connectEngine({
-  platform: process.platform, home: os.homedir(), uid: process.getuid?.(), log: testLog,
+export const connect = (dockerHost = process.env['DOCKER_HOST'], deadlines = DEADLINES as Deadlines): Promise<Engine> => connectEngine({
+  platform: process.platform, home: os.homedir(), uid: process.getuid?.(), log: testLog, deadlines,
   env: { ...process.env, ...(dockerHost !== undefined && { DOCKER_HOST: dockerHost }) },
 });
 
@@ -92,7 +93,7 @@ export class TestSession {
 
 const open = new Set<InteractiveSandboxSession>();
 
-export function startSession(engine: Engine, image: string, settings: Partial<SandboxSettings> = {}, more: Partial<Pick<SessionOptions, 'previous' | 'network' | 'idle' | 'lease' | 'notebookHint'>> = {}): TestSession {
+export function startSession(engine: Engine, image: string, settings: Partial<SandboxSettings> = {}, more: Partial<Pick<SessionOptions, 'previous' | 'network' | 'idle' | 'lease' | 'notebookHint' | 'timing'>> = {}): TestSession {
   const session = InteractiveSandboxSession.start(engine, {
     image, owner: OWNER, notebookHint: '', settings: { ...DEFAULT_SETTINGS, timeout: 60, ...settings }, lease: 120, log: testLog, network: () => installNetwork(process.env), ...more,
   });

@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+
+/** How a request is treated: it is accepted and never answered; its answer stops behind the headers; its connection is closed at once, or in the middle of the answer's body. */
+export type Answer = 'never' | 'stalls' | 'closes' | 'half';
+export const ANSWERS: readonly Answer[] = ['never', 'stalls', 'closes', 'half'];
+
+/** An engine without a registry answers it with an error, which is no stream that could stall. */
+const PULL = 'POST /images/create';
+/** What runs in containers, by what is on its command line. */
+const PROGRAMS: readonly (readonly [RegExp, string])[] = [
+  [/\/relay\.py$/m, 'relay'], [/\/unpack\.py$/m, 'file copy'], [/\/installer\.py$/m, 'installer'], [/\/selftest\.py$/m, 'self-test'],
+  [/^-m\npip$/m, 'pip'], [/signal\.SIGUSR1/, 'guard'], [/def probe/, 'probe'], [/_bundled/, 'ensurepip'], [/shutil\.rmtree/, 'compile'], [/tarfile\.open/, 'unpack'],
+  [/sys\.stdin\.buffer\.read\(\)/, 'lend'],
+];
+
+/**
+ * A Unix socket before the engine's that knows what is asked: a method and a path's pattern, and for an exec its program, as
+ * `POST /exec/{id}/start relay`. One kind of request at a time can be treated badly; all others pass.
+ */
+export class RequestProxy {
+  /** Each kind that was asked for, in the order of the first time. */
+  readonly seen = new Set<string>();
+  /** Requests that were treated badly. */
+  hits = 0;
+  #fault: { kind: string; answer: Answer } | undefined;
+  readonly #server = net.createServer({ allowHalfOpen: true }, (client) => { this.#serve(client); });
+  readonly #open = new Set<net.Socket>();
+  /** Programs by the id of their exec. */
+  readonly #programs = new Map<string, string>();
+  #folder = '';
+
+  constructor(private readonly engineSocket: string) {}
+
+  /** The value of DOCKER_HOST that leads through here. */
+  async listen(): Promise<string> {
+    this.#folder = await mkdtemp(path.join(os.tmpdir(), 'proxy-'));
+    const socket = path.join(this.#folder, 'engine.sock');
+    await new Promise<void>((resolve, reject) => { this.#server.once('error', reject).listen(socket, resolve); });
+    return `unix://${socket}`;
+  }
+
+  /** The kind that is treated badly. */
+  get treated(): string | undefined { return this.#fault?.kind; }
+
+  /** From now on requests of this kind are treated so, those that are open included where their answer is awaited. Undefined: all pass. */
+  treat(kind: string | undefined, answer: Answer = 'never'): void {
+    this.#fault = kind === undefined ? undefined : { kind, answer };
+    this.hits = 0;
+  }
+
+  /** Every connection that is open. */
+  cut(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #serve(client: net.Socket): void {
+    let received: Buffer[] = [];
+    this.#keep(client, undefined);
+    const listen = (chunk: Buffer): void => {
+      received.push(chunk);
+      const request = parse(Buffer.concat(received));
+      if (!request) return;
+      client.off('data', listen).pause();
+      const kind = this.#kind(request);
+      this.seen.add(kind);
+      const answer = this.#fault?.kind === kind ? this.#fault.answer : undefined;
+      if (answer !== undefined) this.hits += 1;
+      if (answer === 'closes') client.destroy();
+      else if (answer === 'never') client.resume();
+      else if (answer === 'stalls' && kind === PULL) client.resume().write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
+      else this.#forward(client, request, Buffer.concat(received), answer);
+      received = [];
+    };
+    client.on('data', listen);
+  }
+
+  #forward(client: net.Socket, request: Request, received: Buffer, answer: 'stalls' | 'half' | undefined): void {
+    const engine = net.connect({ path: this.engineSocket, allowHalfOpen: true });
+    this.#keep(engine, answer === 'stalls' ? undefined : client); // nothing ends that stalls
+    this.#keep(client, engine);
+    engine.write(received);
+    client.pipe(engine);
+    const program = request.program;
+    if (program !== undefined) {
+      let said = '';
+      engine.on('data', (chunk: Buffer) => {
+        said = (said + chunk.toString('latin1')).slice(0, 10_000);
+        const id = /"Id":"([0-9a-f]+)"/.exec(said)?.[1];
+        if (id !== undefined) this.#programs.set(id, program);
+      });
+    }
+    if (answer === undefined) {
+      engine.pipe(client);
+      return;
+    }
+    let said = Buffer.alloc(0);
+    const spoil = (chunk: Buffer): void => {
+      said = Buffer.concat([said, chunk]);
+      const head = said.indexOf('\r\n\r\n') + 4;
+      if (head < 4) return;
+      const hasBody = !/^HTTP\/1\.1 (204|304)|^content-length: 0\r$/im.test(said.toString('latin1', 0, head));
+      if (answer === 'half' && hasBody && said.length === head) return;
+      engine.off('data', spoil).resume();
+      if (answer === 'stalls') client.write(said.subarray(0, hasBody ? head : head >> 1));
+      else client.write(said.subarray(0, hasBody ? head + Math.ceil((said.length - head) / 2) : head >> 1), () => { client.destroy(); });
+    };
+    engine.on('data', spoil).on('end', () => { if (answer === 'half') client.destroy(); });
+  }
+
+  #keep(socket: net.Socket, other: net.Socket | undefined): void {
+    if (!this.#open.has(socket)) socket.setNoDelay(true).on('error', () => undefined).on('close', () => { this.#open.delete(socket); });
+    this.#open.add(socket);
+    if (other) socket.on('close', () => { other.destroy(); });
+  }
+
+  #kind({ method, pathname, program, exec }: Request): string {
+    const pattern = pathname.replace(/^\/v[\d.]+\//, '/')
+      .replace(/^\/(containers|networks|volumes|exec)\/(?!json$|create$|prune$)[^/]+/, '/$1/{id}').replace(/^\/images\/(?!create$|json$).+?(\/json|\/tag|\/push|\/history)?$/, '/images/{id}$1');
+    const what = program ?? (exec === undefined ? undefined : this.#programs.get(exec) ?? 'of nobody');
+    return `${method} ${pattern}${what === undefined ? '' : ` ${what}`}`;
+  }
+}
+
+interface Request {
+  method: string;
+  pathname: string;
+  /** What an exec that is created will run. */
+  program: string | undefined;
+  /** The exec that is asked about. */
+  exec: string | undefined;
+}
+
+/** Undefined: more has to come. */
+function parse(received: Buffer): Request | undefined {
+  const head = received.indexOf('\r\n\r\n') + 4;
+  if (head < 4) return undefined;
+  const text = received.toString('latin1', 0, head);
+  const [, method = '', target = ''] = /^([A-Z]+) (\S+) HTTP/.exec(text) ?? [];
+  const { pathname } = new URL(target, 'http://engine');
+  const exec = /\/exec\/([0-9a-f]+)\//.exec(pathname)?.[1];
+  if (!/\/containers\/[^/]+\/exec$/.test(pathname)) return { method, pathname, program: undefined, exec };
+  if (received.length < head + Number(/^content-length: (\d+)/im.exec(text)?.[1] ?? 0)) return undefined;
+  const { Cmd } = JSON.parse(received.toString('utf8', head)) as { Cmd: string[] };
+  return { method, pathname, program: PROGRAMS.find(([pattern]) => pattern.test(Cmd.join('\n')))?.[1] ?? `unknown program: ${Cmd.join(' ').slice(0, 100)}`, exec };
+}
