@@ -38,7 +38,7 @@ const answer = async (request: Request): Promise<object> => {
         sandboxId: randomUUID(), owner: 'runner-tests', notebookHint: '', image: request.image, cpus: 2, pids: 512,
         uid: options['uid'] ?? freeUid(await engine.usedUids()), memory: options['memory'] ?? 512 * MIB, logBudget: options['log_budget'] ?? 48 * MIB,
         maxOutput: options['max_output'] ?? 10 * MIB, historySize: options['history_size'] ?? 1000, pollInterval: options['poll_interval'] ?? 0.1,
-        lease: options['lease'] ?? 600, idle: 0, libraries: librariesName(),
+        lease: options['lease'] ?? 600, idle: options['idle'] ?? 0, libraries: librariesName(),
       };
       const id = await engine.create(specification);
       volumes.set(id, specification.libraries);
