@@ -36,6 +36,7 @@ describe('a new user', () => {
 
   afterEach(function () { return pictureOfFailure(this.currentTest, window); });
   after(async () => {
+    await window?.close();
     await Promise.all([browser?.close(), server?.stop()]);
     rmSync(folder, { recursive: true, force: true });
   });

@@ -110,6 +110,7 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.runCell(3);
     await notebook.waitForOutput(/name 'x' is not defined/);
     assert.equal(await notebook.executionCount(3).innerText(), '[1]');
+    for (const cell of [2, 3]) { await notebook.waitForState(cell, 'error'); }
     await notebook.screenshot('other-notebook');
   });
 
