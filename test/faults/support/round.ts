@@ -101,12 +101,15 @@ export async function runRound({ engine, image, seed, round, faults: kinds = ROU
     const settled = Math.max(0, ...runs.filter(({ sent, ended }) => sent <= calm && ended !== undefined).map(({ ended = 0 }) => ended - calm));
     const history = historyOf(faults, notebooks, begun);
     const ran = new Set((await Promise.all(notebooks.flatMap(({ records }) => [...records.values()].map(async (one) => [...(await one.read()).keys()])))).flat()).size;
-    await end(notebooks, windows);
-    const left = await leftOver(engine, temporary);
+    await Promise.all(notebooks.map((notebook) => notebook.close()));
+    const left = await leftOver(engine);
+    for (const window of windows.splice(0)) await window.close();
+    left.push(...(await readdir(os.tmpdir())).filter((name) => !temporary.has(name)).map((name) => `file ${name}`));
     return { cells: runs.length, ran, faults: count(faults), findings, left, settled, told: toldAfter(notebooks, faults), seconds: (performance.now() - begun) / 1000, history };
   } finally {
     stop.abort();
-    await end(notebooks, windows);
+    await Promise.all(notebooks.map((notebook) => notebook.close()));
+    for (const window of windows) await window.close();
     for (const notebook of notebooks) await notebook.closeRecords();
   }
 }
@@ -163,21 +166,16 @@ const hits = ({ sandbox, window: at }: Fault, run: string, window: number): bool
 const explains = (faults: readonly Fault[], window: number): boolean => faults.some((fault) =>
   (fault.window === undefined || fault.window === window) && fault.kind !== 'kernel' && fault.kind !== 'disk full' && fault.until > Date.now() - AFTERMATH);
 
-async function end(notebooks: readonly Notebook[], windows: Window[]): Promise<void> {
-  await Promise.all(notebooks.map((notebook) => notebook.close()));
-  for (const window of windows.splice(0)) await window.close();
-}
-
-/** What is there of ours once the engine had time to remove it. */
-async function leftOver({ docker }: UnpluggedEngine, temporary: ReadonlySet<string>): Promise<string[]> {
+/** What is there of ours once the engine, and whoever still tries, had time to remove it. */
+async function leftOver({ docker }: UnpluggedEngine): Promise<string[]> {
   const filters = { label: [LABELS.version] };
   for (const giveUp = Date.now() + LEFT; ; await sleep(500)) {
-    const [containers, networks, { Volumes }, files] = await Promise.all([
-      docker.listContainers({ all: true, filters }), docker.listNetworks({ filters: { name: [NETWORK_NAME] } }), docker.listVolumes({ filters } as object), readdir(os.tmpdir()),
+    const [containers, networks, { Volumes }] = await Promise.all([
+      docker.listContainers({ all: true, filters }), docker.listNetworks({ filters: { name: [NETWORK_NAME] } }), docker.listVolumes({ filters } as object),
     ]);
     const left = [
       ...containers.map(({ Names, State }) => `container ${Names.join()} (${State})`), ...networks.map(({ Name }) => `network ${Name}`),
-      ...Volumes.map(({ Name }) => `volume ${Name}`), ...files.filter((name) => !temporary.has(name)).map((name) => `file ${name}`),
+      ...Volumes.map(({ Name }) => `volume ${Name}`),
     ];
     if (left.length === 0 || Date.now() > giveUp) return left;
   }
