@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
@@ -6,7 +6,7 @@ import { containerName } from '../../../src/engine/specification';
 import { NO_FAULT } from '../../session/support/proxy';
 import type { UnpluggedEngine } from '../../session/support/unpluggedEngine';
 import { Window, type Installation, type Notebook } from './notebook';
-import { kill, processesOf, uidOf } from './processes';
+import { kill, processesOf, thaw, uidOf } from './processes';
 import type { Below } from './program';
 import type { Turns } from './turns';
 import type { Fault, FaultKind } from './verdict';
@@ -21,6 +21,9 @@ export interface Target {
   below: Below;
   turns: Turns;
 }
+
+/** Milliseconds that an engine may take to let a container go on. */
+const UNPAUSE = 10_000;
 
 /** Injects one fault and takes it back. False: there was nothing that it could hit; then nothing has happened. */
 export const inject = (kind: FaultKind, target: Target): Promise<boolean> => INJECTORS[kind](target);
@@ -132,7 +135,10 @@ function pauseContainer(target: Target): Promise<boolean> {
     const it = containerOf(target, victim.session.id);
     if (!await succeeds(it.pause())) return false;
     await sleep(lasts);
-    await succeeds(it.unpause());
+    const going = succeeds(it.unpause());
+    // paused in the middle of an exec's start, runc waits for what is frozen, and its engine for runc
+    if (await Promise.race([going, sleep(UNPAUSE, 'late', { ref: false })]) === 'late' && existsSync(`/proc/${victim.pid}`)) thaw(victim.pid);
+    await going;
     return true;
   }));
 }

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 
 /** One process of a container as this machine numbers it, and as the container does. */
 export interface ContainerProcess { pid: number; inside: number; parent: number; command: string }
@@ -21,6 +21,16 @@ export function processesOf(pid: number): ContainerProcess[] {
 
 /** The user that it runs as, by number. Throws if it has ended. */
 export const uidOf = (pid: number): number => Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+/** Lets a container go on past its engine. */
+export function thaw(pid: number): void {
+  const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  const places = [
+    [`/sys/fs/cgroup/freezer${/^\d+:freezer:(.*)$/m.exec(groups)?.[1] ?? ''}/freezer.state`, 'THAWED'],
+    [`/sys/fs/cgroup${/^0::(.*)$/m.exec(groups)?.[1] ?? ''}/cgroup.freeze`, '0'],
+  ] as const;
+  for (const [file, go] of places) if (existsSync(file)) writeFileSync(file, go);
+}
 
 /** False: there is no such process any more. */
 export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): boolean {

@@ -60,6 +60,8 @@ const AT_ONCE = 3;
 const STUCK = 60_000;
 /** Milliseconds in which a fault must find something to hit. */
 const FUTILE = 60_000;
+/** Milliseconds that a fault may last, with all that it waits for. */
+const LASTS = 180_000;
 /** Milliseconds in which nothing may be left after the end. */
 const LEFT = 40_000;
 /** Milliseconds that a fault explains that a sandbox cannot be had. */
@@ -121,7 +123,9 @@ async function injectAll(kinds: readonly FaultKind[], target: Target): Promise<F
   for (const kind of kinds) {
     await sleep(target.below(GAP));
     while (lasting.size >= AT_ONCE) await Promise.race(lasting);
-    const one = insist(kind, target).then((hit) => { if (!hit) findings.push({ wrong: 'unexplained', cell: '', why: `no ${kind} fault hit anything within ${FUTILE / 1000} s` }); })
+    const one = Promise.race([insist(kind, target), sleep(FUTILE + LASTS, undefined, { ref: false })]).then((hit) => {
+      if (hit !== true) findings.push({ wrong: 'unexplained', cell: '', why: hit === false ? `no ${kind} fault hit anything within ${FUTILE / 1000} s` : `a ${kind} fault did not end` });
+    })
       .finally(() => { lasting.delete(one); });
     lasting.add(one);
   }
