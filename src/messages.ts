@@ -68,12 +68,12 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('The container engine{0} does not answer.', at(t, params)),
         t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.')];
     case 'EngineFailed':
-      return [t('The container engine could not do what was asked.') + because(t, reason), t('Run the cell again. If it fails again, restart the engine.')];
+      return [t('The container engine could not do what was asked.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, restart the engine.')];
     case 'ImageFailed':
       return [
         params.text('step') === '' ? t('The sandbox image could not be made.') + because(t, reason)
           : t('The sandbox image could not be made ({0}).', stepText(params.text('step'), undefined, t)) + because(t, reason),
-        networkStep(params.text('trouble'), t)];
+        fullDisk(reason, t) ?? networkStep(params.text('trouble'), t)];
     case 'BaseUnusable':
       return [
         t('The base image {0} cannot be used.', params.text('image')) + because(t, baseProblem(params, t)),
@@ -84,7 +84,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
           : t('The container engine did not apply the limit "{0}", so the sandbox was not started.', params.text('limit')),
         t('Use Docker, or Podman on a system with cgroup v2, so that a cell cannot take the whole computer.')];
     case 'StartFailed':
-      return [t('The sandbox could not be started.') + because(t, reason), t('Run the cell again. If it fails again, see the log: "Sandboxed IPython: Show Log".')];
+      return [t('The sandbox could not be started.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, see the log: "Sandboxed IPython: Show Log".')];
     case 'KernelDied':
       if (params.text('path') !== '') return noRoomForMapping(params, t);
       return [
@@ -186,6 +186,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [t('A fresh kernel was started.'), reason === 'reset' ? '' : t('Variables are lost; run the cells above again.')];
   }
 }
+
+/** What to do where the engine has no room; undefined: it does not say so. */
+const fullDisk = (reason: string, t: Translate): string | undefined => (/no space left on device/i.test(reason)
+  ? t('Make room on the disk where the engine keeps its data ("docker system df", "docker system prune"), then run the cell again.') : undefined);
 
 /** A condition of a cell that goes on, see `src/session/conditions.ts`; with `seconds` it is over. */
 function outOfReach(params: Params, t: Translate): Sentences {

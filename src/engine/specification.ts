@@ -5,8 +5,6 @@ const MIB = 1024 * 1024;
 
 /** Labels of a sandbox's container: only what never changes. */
 export const LABELS = {
-  /** Random, of a container that makes an image or installs: whether it is ours that has the name. */
-  maker: 'sandboxed-ipython.maker',
   version: 'sandboxed-ipython.version', sandbox: 'sandboxed-ipython.sandbox', owner: 'sandboxed-ipython.owner',
   created: 'sandboxed-ipython.created', notebook: 'sandboxed-ipython.notebook',
 } as const;

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Engine } from '../../src/engine/engine';
+import { installNetwork } from '../../src/engine/image/install-network';
+import { silentProgress } from '../../src/engine/progress';
 import { containerName } from '../../src/engine/specification';
-import type { FailureParams } from '../../src/protocol/errors';
-import { docker, until } from './engineTools';
-import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
+import { isSandboxError, type FailureParams } from '../../src/protocol/errors';
+import { RUNNER, docker, runnerWith, until } from './engineTools';
+import { baseImage, connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 
 const MB = 2 ** 20;
 /** Milliseconds in which an end is told: within two seconds on a machine that has them. */
@@ -57,6 +61,29 @@ describe('an end with a cause', function () {
       assert.equal(other.result, "(False, 'kept')");
     });
   }
+
+  it('of a kernel that does not start is told to the cells and the reset that wait for it; when one starts, they run again', async () => {
+    const file = async (name: string, change: (text: string) => string) => ({ [name]: change(await readFile(join(RUNNER, name), 'utf8')) });
+    const hang = '\n_prepare = prepare_environment\ndef prepare_environment(options):\n    import time\n    while os.path.exists("/sandbox/hang"): time.sleep(0.1)\n    _prepare(options)\n';
+    const runner = await runnerWith({
+      ...await file('sandboxed_ipython/kernel/shell.py', (text) => text + hang), ...await file('sandboxed_ipython/options.py', (text) => text.replace('start_deadline: float = 20.0', 'start_deadline: float = 2.0')),
+    });
+    try {
+      const broken = await engine.ensureImage({ base: baseImage(), packages: [], runnerFolder: runner.folder, network: await installNetwork(process.env) }, silentProgress);
+      const sandbox = startSession(engine, broken);
+      await sandbox.run('open("/sandbox/hang", "w").close()');
+      // one may have been forked ahead by then
+      const reset = () => sandbox.session.reset({ files: 'keep' });
+      await assert.rejects(reset().then(reset), (error) => isSandboxError(error, 'KernelDied'));
+      assert.match(String((await sandbox.run('1')).reply.failure?.params['reason']), /does not start within 2 s/);
+      await docker.getContainer(containerName(sandbox.session.id)).exec({ Cmd: ['rm', '/sandbox/hang'] }).then((exec) => exec.start({}));
+      await until('a kernel starts', async () => (await sandbox.run('6 * 7')).result === '42', 30_000);
+      await endSessions();
+      await docker.getImage(broken).remove();
+    } finally {
+      await runner.remove();
+    }
+  });
 
   const CONTAINER_ENDS = {
     'is stopped': [(id: string) => docker.getContainer(id).stop(), ['stopped']],

@@ -12,7 +12,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   EngineDenied: [{ endpoint: 'unix:///var/run/docker.sock' }, /unix:\/\/\/var\/run\/docker\.sock/, /usermod -aG docker/],
   EngineTooOld: [{ endpoint: 'unix:///x', version: '18.06', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
   EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer/, /Restart it/],
-  EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/],
+  EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/, /docker system prune/],
   ImageFailed: [{ image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' }, /installing packages/, /No matching distribution found for nopackage/, /sandboxedIPython\.packages/],
   BaseUnusable: [{ image: 'alpine', problem: 'noPython', reason: 'python3: not found' }, /alpine/, /python3: not found/, /sandboxedIPython\.image/],
   LimitNotApplied: [{ limit: 'memory', asked: '1', got: '0' }, /"memory"/, /cgroup v2/],
@@ -79,6 +79,11 @@ describe('what the user is told', () => {
       assert.match(paragraph(say('OutOfReach', { cause })), now);
       assert.match(paragraph(say('OutOfReach', { cause, seconds: 7 })), over);
     }
+  });
+
+  it('a full disk of the engine is told with how to make room, wherever the engine says so', () => {
+    const reason = 'mkdir /var/lib/docker/overlay2/x: no space left on device';
+    for (const code of ['StartFailed', 'ImageFailed', 'EngineFailed']) assert.match(say(code, { reason, step: 'committing' }).nextStep, /Make room[^]*docker system prune/);
   });
 
   it('shared memory that finds no room is told with its place', () => {

@@ -54,11 +54,11 @@ export class BuildContainer {
     let reason = '';
     for (const interpreter of interpreters) {
       let id: string | undefined;
-      const maker = randomUUID();
+      const hostname = `build-${randomUUID().slice(0, 8)}`; // whether it is ours that has the name; a label would go into the image
       try {
         const container = await requests.run('create build container', (abortSignal) => docker.createContainer({
           name, Image: image, Entrypoint: [interpreter], Cmd: ['-I', '-c', KEEPER], User: '0:0', WorkingDir: '/', Env: [], Healthcheck: { Test: ['NONE'] },
-          Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.maker]: maker },
+          Labels: { [LABELS.version]: SANDBOX_VERSION }, Hostname: hostname,
           HostConfig: {
             AutoRemove: true, NetworkMode: network, PidsLimit: 2048, SecurityOpt: ['no-new-privileges'],
             // root without more than pip needs to write what belongs to others
@@ -72,7 +72,7 @@ export class BuildContainer {
         return new BuildContainer(context, id, interpreter, await guard(context, id, interpreter, signal));
       } catch (error) {
         if (id === undefined && isNameTaken(error)) return null;
-        await requests.cleanUp(id === undefined ? removeIfMine(context, name, maker) : removeBuildContainer(context, id));
+        await requests.cleanUp(id === undefined ? removeIfMine(context, name, hostname) : removeBuildContainer(context, id));
         if (!isSandboxError(error, 'EngineFailed') && !isSandboxError(error, 'SandboxGone')) throw error;
         reason = engineReason(error);
         // an engine that could not start this program names it; whatever else it could not do is not the image's fault
@@ -132,15 +132,15 @@ async function guard({ docker, requests }: ImageContext, id: string, interpreter
  * An engine may have made a container and not said so, or be about to. Where another window holds the name, it is not touched.
  * Looks once more, behind whoever waits for this.
  */
-async function removeIfMine(context: ImageContext, name: string, maker: string, later: readonly number[] = STRAY_LOOKS): Promise<void> {
+async function removeIfMine(context: ImageContext, name: string, hostname: string, later: readonly number[] = STRAY_LOOKS): Promise<void> {
   const { docker, requests, log } = context;
   try {
     const { Id, Config } = await requests.run('inspect build container', (abortSignal) => docker.getContainer(name).inspect({ abortSignal } as object));
-    if (Config.Labels[LABELS.maker] === maker) await removeBuildContainer(context, Id);
+    if (Config.Hostname === hostname) await removeBuildContainer(context, Id);
   } catch (error) {
     if (!isMissing(error)) log.warn(`engine: the container ${name} could not be looked at, ${engineReason(error)}`);
     const [next, ...rest] = later;
-    if (next !== undefined) setTimeout(() => { void removeIfMine(context, name, maker, rest); }, next).unref();
+    if (next !== undefined) setTimeout(() => { void removeIfMine(context, name, hostname, rest); }, next).unref();
   }
 }
 

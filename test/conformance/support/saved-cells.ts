@@ -35,7 +35,7 @@ export function savedCells(run: NotebookRun): SavedCell[] {
     }
   };
   const batcher = new EventBatcher((event) => { apply(outputs.fold(event)); }, 0);
-  for (const event of run.events) batcher.add(withoutPages(event));
+  for (const event of run.events.flatMap(ofTheKernel)) batcher.add(event);
   batcher.dispose();
   return run.cells.map(({ index, msgId, reply, prompts }) => {
     const cell = cells.get(msgId);
@@ -46,10 +46,11 @@ export function savedCells(run: NotebookRun): SavedCell[] {
   });
 }
 
-/** What a pager shows is told by `payload`; whether a front end shows it as an output is its own affair. */
-function withoutPages(event: SandboxEvent): SandboxEvent {
-  if (event.msg_type !== 'execute_reply') return event;
-  return { ...event, content: { ...event.content, payload: event.content.payload.filter(({ source }) => source !== 'page') } };
+/** What a pager shows is told by `payload`, what is asked by `prompts`; whether a front end shows them as outputs is its own affair. */
+function ofTheKernel(event: SandboxEvent): SandboxEvent[] {
+  if (event.msg_type === 'input_request') return [];
+  if (event.msg_type !== 'execute_reply') return [event];
+  return [{ ...event, content: { ...event.content, payload: event.content.payload.filter(({ source }) => source !== 'page') } }];
 }
 
 function saved(output: ModelCell['outputs'][number]['output']): SavedOutput {

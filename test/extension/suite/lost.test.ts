@@ -38,7 +38,7 @@ describe('a sandbox that is lost or held up', () => {
     assert.match(notebook.text(1), /^This is a new sandbox: [^]*\nFalse$/);
   });
 
-  it('whose container is paused: the user is told, and the cell goes on when it is unpaused', async () => {
+  it('whose container is paused: the user is told, the cell says so in its output, and goes on when it is unpaused', async () => {
     notebook = await OpenNotebook.of(SLOW);
     notebook.start();
     await until('some text', () => notebook.text(0).startsWith('0\n'));
@@ -50,11 +50,14 @@ describe('a sandbox that is lost or held up', () => {
     }, async () => {
       await engine('POST', `/containers/${container}/pause`);
       await until('the warning', () => told.length > 0, 10_000);
+      await until('the cell', () => /container is paused\. The cell goes on when it is unpaused/.test(notebook.text(0)), 10_000);
       await engine('POST', `/containers/${container}/unpause`);
     });
     assert.match(told[0] ?? '', /is paused/);
     await notebook.ended(0);
-    assert.equal(notebook.text(0), Array.from({ length: 30 }, (_, i) => `${i}\n`).join(''));
+    assert.deepEqual(notebook.text(0).match(/^\d+$/gm), Array.from({ length: 30 }, (_, i) => String(i)));
+    await until('that it is over', () => /container was paused for \d+ s\.\n/.test(notebook.text(0)), 10_000);
+    assert.doesNotMatch(notebook.text(0), /is paused/);
     assert.equal(notebook.success(0), true);
   });
 
