@@ -43,8 +43,9 @@ print(*[base64.b64encode(open(name, "rb").read()).decode() for name in ("/tmp/ke
 async function gateway(): Promise<string | undefined> {
   for (const name of ['bridge', 'podman']) {
     try {
-      const { IPAM } = await docker.getNetwork(name).inspect() as { IPAM?: { Config?: { Gateway?: string }[] } };
-      const found = IPAM?.Config?.[0]?.Gateway;
+      const { IPAM } = await docker.getNetwork(name).inspect() as { IPAM?: { Config?: { Gateway?: string; Subnet?: string }[] } };
+      const { Gateway, Subnet } = IPAM?.Config?.[0] ?? {};
+      const found = Gateway ?? Subnet?.replace(/\.0\/\d+$/, '.1'); // an engine that found its bridge made tells no gateway
       if (found) return found;
     } catch { // another engine's name
     }
