@@ -6,7 +6,7 @@ import { containerName } from '../../src/engine/specification';
 import type { SandboxError} from '../../src/protocol/errors';
 import { isSandboxError, type FailureCode } from '../../src/protocol/errors';
 import { containerExists, docker, newVolume, until } from './engineTools';
-import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
+import { OWNER, connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 
 const volumeExists = (name: string): Promise<boolean> => docker.getVolume(name).inspect().then(() => true, (error: { statusCode?: number }) => {
   if (error.statusCode === 404) return false;
@@ -157,13 +157,13 @@ describe('libraries', function () {
   });
 
   it('of a sandbox whose window was killed are removed by a later one after a week: until then another window may want them', async () => {
-    const volume = async (created: Date) => {
+    const volume = async (created: Date, owner = OWNER) => {
       const name = newVolume();
-      await docker.createVolume({ Name: name, Labels: { 'sandboxed-ipython.version': '1', 'sandboxed-ipython.created': created.toISOString() } });
+      await docker.createVolume({ Name: name, Labels: { 'sandboxed-ipython.version': '1', 'sandboxed-ipython.owner': owner, 'sandboxed-ipython.created': created.toISOString() } });
       return name;
     };
     const days = (count: number): Date => new Date(Date.now() - count * 24 * 3600_000);
-    const [left, fresh] = [await volume(days(8)), await volume(days(6))];
+    const [left, fresh, anothers] = [await volume(days(8)), await volume(days(6)), await volume(days(8), 'somebody else')];
     const other = await connect();
     let later: TestSession | undefined;
     try {
@@ -171,6 +171,7 @@ describe('libraries', function () {
       await later.session.started;
       await until('the volume that was left is gone', async () => !await volumeExists(left));
       assert.equal(await volumeExists(fresh), true);
+      assert.equal(await volumeExists(anothers), true, 'another user\'s is never touched');
       assert.equal(await volumeExists(sandbox.session.libraries), true);
     } finally {
       await later?.session.dispose();
