@@ -5,6 +5,9 @@ import type { ExecuteReply, Failure, SandboxEvent } from '../../../src/protocol/
 import { applyEdit, type ModelCell } from '../../unit/outputsModel';
 import type { Shown } from './program';
 
+const STREAMS: ReadonlySet<string> = new Set(['stdout', 'stderr']);
+const CONDITIONS: ReadonlySet<string> = new Set(['OutOfReach', 'DiskFull', 'PidsExhausted', 'ChildKilled']);
+
 /** What a notebook's document holds, folded from events by the extension's own reducer. Cells by the msg_id of their run. */
 export class NotebookDocument {
   readonly #cells = new Map<string, ModelCell>();
@@ -39,7 +42,7 @@ export class NotebookDocument {
   /** What cells printed and showed, without what is ours. */
   shown(msgId: string): Shown[] {
     this.#batcher.flush();
-    return this.#outputsOf(msgId).flatMap(({ output }): Shown[] => {
+    const shown = this.#outputsOf(msgId).flatMap(({ output }): Shown[] => {
       switch (output.output_type) {
         case 'stream': return [{ type: output.name, text: output.text }];
         case 'display_data': case 'execute_result': {
@@ -50,10 +53,17 @@ export class NotebookDocument {
         case 'failure': case 'notice': return [];
       }
     });
+    // a notice that stood in a stream has cut it in two
+    return shown.reduce<Shown[]>((joined, one) => {
+      const last = joined.at(-1);
+      if (last === undefined || last.type !== one.type || !STREAMS.has(one.type)) return [...joined, one];
+      return [...joined.slice(0, -1), { type: one.type, text: last.text + one.text }];
+    }, []);
   }
 
+  /** Those that say that output is missing; a condition that the cell went on under is none. */
   notices(msgId: string): Failure[] {
-    return this.#outputsOf(msgId).flatMap(({ output }) => output.output_type === 'notice' ? [output.failure] : []);
+    return this.#outputsOf(msgId).flatMap(({ output }) => output.output_type === 'notice' && !CONDITIONS.has(output.failure.code) ? [output.failure] : []);
   }
 
   #outputsOf(msgId: string): ModelCell['outputs'] { return this.#cells.get(msgId)?.outputs ?? []; }
