@@ -40,8 +40,9 @@ def test_each_cell_has_its_own_limit(sandbox):
 
 
 def test_a_press_and_the_limit_together_end_one_cell_once(sandbox):
-    msg_id = sandbox.send(NO_YIELD, timeout=1)
-    sandbox.started(msg_id)
+    msg_id = sandbox.send("print('go')\n" + NO_YIELD, timeout=1)
+    sandbox.wait_text("go")
+    time.sleep(0.3)  # by then it is where it swallows interrupts
     for _ in range(3):
         sandbox.interrupt(msg_id)
     assert sandbox.finish(msg_id).reply["failure"] == {"code": "Interrupted", "params": {"killed": True}}
