@@ -4,7 +4,7 @@
  *
  * @typedef {'engine' | 'bookworm' | 'all bases' | 'python' | 'networks' | 'podman' | 'code-server' | 'browser' | 'vsix'} Need
  * @typedef {{ args: readonly string[], needs: readonly Need[], minutes: number, beside?: string }} Suite `args` for Node;
- *   `beside`: runs at the same time as that suite, if both run. They have an engine each, and each keeps one processor busy at most.
+ *   `beside`: runs at the same time as that suite, if both run: each mostly waits, together they keep two processors busy.
  */
 
 /**
@@ -18,15 +18,15 @@ const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/li
 /** @type {Readonly<Record<string, Suite>>} */
 export const SUITES = {
   unit: { args: mocha('unit', 10), needs: [], minutes: 3 },
-  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 10 },
-  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 10 },
+  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 12, beside: 'runner' },
   podman: {
     args: mocha('podman', 60, ['endpoints', 'engine', 'files', 'hardening', 'libraries', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
     needs: ['podman', 'networks'],
     minutes: 8,
     beside: 'runner',
   },
-  runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 12 },
+  runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 15 },
+  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 10 },
   conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 12 },
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],

@@ -3,13 +3,14 @@ import { say, step } from './log.mjs';
 import { SUITES } from './suites.mjs';
 import { lastSum, sumLine, total } from './sums.mjs';
 import { TestEnvironment } from './test-environment.mjs';
+import { TestLeftovers } from './test-leftovers.mjs';
 import { endGroup, run, start } from './tools.mjs';
 
 const FAILED = { passed: 0, failed: 1, skipped: 0 };
 
 /**
  * Compiles, then runs suites one after the other (more at a time would make each other slow on a small machine; some bear
- * one beside them), while what the later ones need is still being made ready.
+ * others beside them), while what the later ones need is still being made ready.
  * @param {readonly string[]} names none means all
  * @returns {Promise<import('./sums.mjs').Sum>}
  */
@@ -20,17 +21,19 @@ export async function runSuites(names) {
   }
   const chosen = Object.keys(SUITES).filter((name) => names.length === 0 || names.includes(name));
   const environment = new TestEnvironment(new Set(chosen.flatMap((name) => SUITES[name].needs)));
+  const leftovers = new TestLeftovers();
   const rows = [{ name: 'compile', ...await timed(compile) }];
   const isBeside = (name) => chosen.includes(SUITES[name].beside);
   for (const name of chosen.filter((one) => !isBeside(one))) {
     const beside = chosen.filter((other) => SUITES[other].beside === name);
     rows.push(...await Promise.all([name, ...beside].map(async (one) => (
-      { name: one, ...await timed(() => runSuite(one, environment, { later: one !== name })) }
+      { name: one, ...await timed(() => runSuite(one, environment, leftovers, { later: one !== name })) }
     ))));
   }
+  rows.push({ name: 'leftovers', ...await timed(() => leftovers.sum()) });
   console.log();
   for (const { name, seconds, sum } of rows.filter((row) => row.sum !== undefined)) {
-    console.log(`  ${name.padEnd(10)} ${sumLine(sum).padEnd(36)} ${seconds.toFixed(1).padStart(6)} s`);
+    console.log(`  ${name.padEnd(11)} ${sumLine(sum).padEnd(36)} ${seconds.toFixed(1).padStart(6)} s`);
   }
   return total(rows.flatMap((row) => row.sum ?? []));
 }
@@ -52,12 +55,13 @@ async function compile() {
 }
 
 /** @param {{ later: boolean }} how `later`: what it prints comes when it has ended, in one piece */
-async function runSuite(name, environment, { later }) {
+async function runSuite(name, environment, leftovers, { later }) {
   const { args, needs, minutes } = SUITES[name];
   try {
     const env = await step(`waited for what ${name} needs`, () => environment.of(needs));
+    leftovers.watch(env.DOCKER_HOST);
     say(`${name}${later ? ' runs beside' : ''}:`);
-    const { printed, failed } = await runToEnd(args, { ...process.env, ...env }, minutes, later ? name : undefined);
+    const { printed, failed } = await runToEnd(args, { ...process.env, ...env, TMPDIR: leftovers.folder }, minutes, later ? name : undefined);
     const sum = lastSum(printed);
     if (failed !== undefined) {
       say(`${name} ${failed}`);

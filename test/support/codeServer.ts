@@ -85,7 +85,7 @@ export class CodeServer {
   static async start(options: CodeServerOptions = {}): Promise<CodeServer> {
     const temporary = options.dataDir === undefined ? fs.mkdtempSync(path.join(os.tmpdir(), 'code-server-')) : undefined;
     const layout = prepareFolders(options, options.dataDir ?? temporary ?? '');
-    const launcher = launcherOf(options, layout);
+    const launcher = launcherOf(options, layout, temporary !== undefined);
     for (const file of options.vsix ?? []) {
       installExtension(launcher, file);
     }
@@ -194,7 +194,7 @@ function prepareFolders(options: CodeServerOptions, root: string): Layout {
     extensions: path.join(root, 'extensions'),
     workspace: path.join(root, 'workspace'),
   };
-  for (const folder of [path.join(layout.user, 'User'), path.join(layout.user, 'Machine'), layout.extensions, layout.workspace]) {
+  for (const folder of [path.join(layout.user, 'User'), path.join(layout.user, 'Machine'), layout.extensions, layout.workspace, temporaryIn(layout)]) {
     fs.mkdirSync(folder, { recursive: true });
   }
   if (options.workspace !== undefined) {
@@ -214,13 +214,16 @@ function prepareFolders(options: CodeServerOptions, root: string): Layout {
   return layout;
 }
 
+/** Of the server's own, which leaves sockets and folders there. */
+const temporaryIn = ({ root }: Layout): string => path.join(root, 'tmp');
+
 interface Launcher {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
 }
 
-function launcherOf(options: CodeServerOptions, layout: Layout): Launcher {
+function launcherOf(options: CodeServerOptions, layout: Layout, isTemporary: boolean): Launcher {
   const home = options.home ?? process.env['CODE_SERVER_HOME'];
   if (home === undefined) {
     throw new Error('CODE_SERVER_HOME is not set: run the tests by `npm test -- <suite>`');
@@ -234,7 +237,7 @@ function launcherOf(options: CodeServerOptions, layout: Layout): Launcher {
       '--user-data-dir', layout.user,
       '--extensions-dir', layout.extensions,
     ],
-    env: { ...Object.fromEntries(inherited), EXTENSIONS_GALLERY: '{}', ...options.env },
+    env: { ...Object.fromEntries(inherited), EXTENSIONS_GALLERY: '{}', ...(isTemporary && { TMPDIR: temporaryIn(layout) }), ...options.env },
   };
 }
 

@@ -12,6 +12,8 @@ const UNASKED_MS = 3_000;
 
 /** So long after it was clicked, a menu that is still there has not heard it. */
 const HEARD_MS = 1_000;
+/** So long after it was filled, a box of VS Code's has taken back what it takes back. */
+const SETTLED_MS = 500;
 /** What comes by itself comes within this. */
 const WAIT_MS = 60_000;
 /** Above the cells. */
@@ -275,6 +277,26 @@ export class NotebookPage {
 
   async save(): Promise<void> {
     await this.page.keyboard.press('ControlOrMeta+S');
+  }
+
+  /** Saves a notebook that has no file yet. The box that asks for a path puts one of its own into it when it has settled. */
+  async saveFirst(file: string): Promise<void> {
+    const box = this.quickInput.locator('input').first();
+    await insist(async (patience) => {
+      await this.command('File: Save');
+      await this.#waitForValue(box, (value) => value !== '', patience);
+      await box.fill(file, { timeout: patience });
+      await this.page.waitForTimeout(SETTLED_MS);
+      await this.#waitForValue(box, (value) => value === file, HEARD_MS);
+    }, () => this.escape());
+    await box.press('Enter');
+    await this.page.locator('.tabs-container .tab', { hasText: path.basename(file) }).waitFor();
+  }
+
+  async #waitForValue(box: Locator, fits: (value: string) => boolean, timeout: number): Promise<void> {
+    for (const end = Date.now() + timeout; !fits(await box.inputValue({ timeout })); await this.page.waitForTimeout(50)) {
+      if (Date.now() > end) { throw new Error(`the box holds "${await box.inputValue({ timeout })}"`); }
+    }
   }
 
   /** Reloads the window, as "Developer: Reload Window" does. */

@@ -19,10 +19,8 @@ describe('a notebook that has no file yet', function () {
     await notebook.pickKernel('Sandboxed IPython');
     await notebook.runCell(0);
     await notebook.waitForOutput('1', 240_000);
-    await notebook.save();
     const file = path.join(window.workspace, 'saved.ipynb');
-    await notebook.answer(file);
-    await notebook.inExplorer('saved.ipynb').waitFor();
+    await notebook.saveFirst(file);
     assert.ok(existsSync(file));
     await notebook.kernelLabel.filter({ hasText: 'Sandboxed IPython' }).waitFor();
     await notebook.runCell(0);
