@@ -1,36 +1,41 @@
 /**
- * Injects faults into notebooks at work, round after round, on an engine of its own: `faults.js [--seed N] [--faults 1000] [--from ROUND] [--drop N] [--tell] [--write]`.
- * Ends at the first finding and says how to run that round again. `npm run faults` makes everything ready and calls this.
+ * Injects faults into notebooks at work, round after round, on an engine of its own:
+ * `faults.js [--seed N] [--faults 1000] [--from ROUND] [--keep FILE] [--drop N] [--tell] [--write]`.
+ * Ends at the first finding and says how to run that round again. `--keep`: each round that is done is a line of this file, and a run that
+ * finds rounds of its seed there goes on behind them. `npm run faults` makes everything ready and calls this.
  */
 import { randomInt } from 'node:crypto';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { connect, testLog } from '../test/session/support/sandboxes';
 import { dropping } from '../test/faults/support/broken';
 import { runRound, ROUND, type RoundResult } from '../test/faults/support/round';
 import { setUp } from '../test/faults/support/setUp';
-import { KINDS } from '../test/faults/support/verdict';
+import { KINDS, type FaultKind } from '../test/faults/support/verdict';
 import { machine, median, write } from './report';
 
 async function main(args: string[]): Promise<boolean> {
   const { values } = parseArgs({
     args, options: {
-      seed: { type: 'string' }, faults: { type: 'string', default: '1000' }, from: { type: 'string', default: '0' }, drop: { type: 'string' }, tell: { type: 'boolean', default: false }, write: { type: 'boolean', default: false },
+      seed: { type: 'string' }, faults: { type: 'string', default: '1000' }, from: { type: 'string' }, keep: { type: 'string' }, drop: { type: 'string' }, tell: { type: 'boolean', default: false }, write: { type: 'boolean', default: false },
     },
   });
   const seed = Number(values.seed ?? randomInt(1, 1_000_000));
-  const from = Number(values.from);
+  const kept = values.keep === undefined ? [] : readKept(values.keep, seed);
+  const from = Number(values.from ?? kept.length);
   const rounds = Math.ceil(Number(values.faults) / ROUND.length);
   if (![seed, from, rounds].every((number) => Number.isSafeInteger(number) && number >= 0)) throw new Error('--seed, --faults and --from are whole numbers');
   const load = [os.loadavg()[0] ?? 0];
   const ground = await setUp();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void ground.remove().finally(() => process.exit(1)));
-  const results: RoundResult[] = [];
+  const results: RoundResult[] = kept.slice(0, from);
   const version = await versionOf();
   try {
     for (let round = from; round < rounds; round += 1) {
       const result = await runRound({ ...ground, seed, round, log: testLog, ...(values.drop !== undefined && { broken: dropping(Number(values.drop)) }) });
       results.push(result);
+      if (values.keep !== undefined) keep(values.keep, seed, result);
       console.log(line(round, rounds, result));
       const { findings, left, history } = result;
       const told = history.map((one) => `    ${one}`).join('\n');
@@ -42,7 +47,7 @@ async function main(args: string[]): Promise<boolean> {
       return false;
     }
     load.push(os.loadavg()[0] ?? 0);
-    const text = `${table(results)}\n\nSeed ${seed}, ${rounds - from} rounds. ${machine(load, version)}`;
+    const text = `${table(results)}\n\nSeed ${seed}, ${results.length} rounds. ${machine(load, version)}`;
     console.log(text);
     if (values.write) write('npm run faults -- --write', text);
     return true;
@@ -59,6 +64,17 @@ async function versionOf(): Promise<string> {
   const { product, version } = engine.info;
   engine.dispose();
   return `${product} ${version}`;
+}
+
+function keep(file: string, seed: number, result: RoundResult): void {
+  appendFileSync(file, `${JSON.stringify({ seed, result: { ...result, faults: [...result.faults], history: [] } })}\n`);
+}
+
+/** The clean rounds of this seed, in their order; what comes behind one that was not is done again. */
+function readKept(file: string, seed: number): RoundResult[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean).map((text) => JSON.parse(text) as { seed: number; result: Omit<RoundResult, 'faults'> & { faults: [FaultKind, number][] } });
+  return lines.filter((one) => one.seed === seed && one.result.findings.length + one.result.left.length === 0).map(({ result }) => ({ ...result, faults: new Map(result.faults) }));
 }
 
 const faultsOf = ({ faults }: RoundResult): number => [...faults.values()].reduce((sum, one) => sum + one, 0);

@@ -1,4 +1,4 @@
-// npm run faults [-- --seed N --faults 1000 --from ROUND --write]: injects faults into notebooks at work until something is wrong; bench/faults.ts says more.
+// npm run faults [-- --seed N --faults 1000 --from ROUND --keep FILE --write]: injects faults into notebooks at work until something is wrong; bench/faults.ts says more.
 // Starts with Node's own modules only: the others may have to be installed first.
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';
