@@ -93,6 +93,7 @@ describe('the judge of cells under faults', () => {
     const before = [run({ reply: KILLED })];
     const none = { records: undefined, before };
     assert.deepEqual(wrong(called, 0, [], none), []);
+    assert.deepEqual(wrong(called, 0, [], { ...none, before: [run({ reply: GONE })] }), [], 'its supervisor was asked to end');
     assert.deepEqual(wrong(called, 0, [], { ...none, before: [run()] }), ['unexplained']);
     assert.deepEqual(wrong(called, 1, [], { before }), ['unexplained']);
     assert.deepEqual(wrong(called, 0, shownAfter(PROGRAM, 1), none), ['doubled']);

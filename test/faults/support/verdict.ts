@@ -57,6 +57,8 @@ export interface Evidence {
 const AFTERMATH = 20_000;
 /** Output that is older than this when its container dies has reached a host that was attached and read it, in milliseconds. */
 const ON_ITS_WAY = 3_000;
+/** What the cell says that ran, where those behind it are `Aborted`: a supervisor that is asked to end has that much time left. */
+const DEATHS: ReadonlySet<string> = new Set(['KernelDied', 'SandboxGone']);
 const HOLDS_OUTPUT_UP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'relay', 'streams cut', 'streams delayed', 'streams half-written', 'engine paused', 'container paused', 'engine restarted', 'window reloaded',
 ]);
@@ -144,7 +146,7 @@ function endOf(run: CellRun, records: CellRecords, { before, faults }: Evidence)
       };
     case 'Aborted': {
       const reason = failure?.params['reason'];
-      const cause = before.find(({ reply: one }) => reason === 'died' ? one?.failure?.code === 'KernelDied' : one?.status === 'error' && one.failure === undefined);
+      const cause = before.find(({ reply: one }) => reason === 'died' ? DEATHS.has(one?.failure?.code ?? '') : one?.status === 'error' && one.failure === undefined);
       if (reason !== 'shutdown') return { what, explained: neverBegan === true ? cause ? true : 'no cell of its run before it ended so' : neverBegan, ...nothing };
       break;
     }
