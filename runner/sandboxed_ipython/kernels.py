@@ -160,13 +160,18 @@ class Kernel:
         self._replace("reset")
 
     def shut_down(self, failure):
-        """The sandbox ends. ``failure``: why, for the cell that runs; None: whoever runs it knows."""
-        if self._running:
-            self._finish(self._running, error_reply(self.execution_count or None, failure) if failure else aborted_reply(None, "shutdown"))
-        for cell in self._queue:
-            self._abort(cell, "died" if failure else "shutdown")
+        """The sandbox ends. ``failure``: why, for the cell that runs, or waits for a kernel; None: whoever runs it knows."""
+        reason = "died" if failure else "shutdown"
+        cells = [self._running] if self._running else []
+        cells.extend(self._queue)
         self._queue.clear()
         self._running = None
+        for cell in cells:
+            if failure and not cell.is_comm:
+                self._finish(cell, error_reply(self.execution_count or None, failure))
+                failure = None
+            else:
+                self._abort(cell, reason)
         if self._process:
             self._process.kill()
 
