@@ -65,7 +65,8 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('Update Docker to 19.03 or later, or Podman to 4 or later, then run the cell again.')];
     case 'EngineSilent':
       return [
-        t('The container engine{0} does not answer.', at(t, params)),
+        t('The container engine{0} does not answer.', at(t, params)) + (params.text('request') === '' ? ''
+          : because(t, t('no answer to "{0}" within {1} s', params.text('request'), params.number('timeout')))),
         t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.')];
     case 'EngineFailed':
       return [t('The container engine could not do what was asked.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, restart the engine.')];

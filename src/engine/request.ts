@@ -131,8 +131,10 @@ export async function despiteHalfRemoved<T>({ deadlines }: Requests, ask: () => 
   }
 }
 
-/** What the engine itself said, for messages; the error's code where it said nothing. */
+/** What the engine itself said, for messages; where it said nothing, for how long, else the error's code. */
 export function engineReason(error: unknown): string {
   if (!isSandboxError(error)) return error instanceof Error ? error.message : String(error);
-  return typeof error.params['reason'] === 'string' ? error.params['reason'] : error.code;
+  const { code, params: { reason, request, timeout } } = error;
+  if (typeof reason === 'string') return reason;
+  return code === 'EngineSilent' && request !== undefined ? `the engine gave no answer to "${request}" within ${timeout} s` : code;
 }
