@@ -43,7 +43,7 @@ export class Requests {
       });
       return await Promise.race([answer, dropped]);
     } catch (error) {
-      if (silent) throw new SandboxError('EngineSilent', { endpoint: this.endpoint, request: name, timeout: deadline / 1000 }, { cause: error });
+      if (silent) throw new SandboxError('EngineSilent', { endpoint: this.endpoint, request: name, timeout: Number((deadline / 1000).toFixed(1)) }, { cause: error });
       if (drop.signal.aborted) throw new SandboxError('Cancelled', { request: name }, { cause: error });
       throw asSandboxError(error, name, this.endpoint);
     } finally {

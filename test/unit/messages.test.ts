@@ -86,6 +86,14 @@ describe('what the user is told', () => {
     for (const code of ['StartFailed', 'ImageFailed', 'EngineFailed']) assert.match(say(code, { reason, step: 'committing' }).nextStep, /Make room[^]*docker system prune/);
   });
 
+  it('an image that fails in a step without the network sends nobody to look at the network', () => {
+    for (const step of ['startingContainer', 'checkingBase', 'copyingRunner', 'testing', 'committing', 'waitingForOther']) {
+      const { nextStep } = say('ImageFailed', { image: 'b', step, reason: 'no end within 60 s' });
+      assert.match(nextStep, /un the cell again/);
+      assert.doesNotMatch(nextStep, /network|packages/, step);
+    }
+  });
+
   it('shared memory that finds no room is told with its place', () => {
     const text = paragraph(say('KernelDied', { signal: 'SIGBUS', exitcode: 135, path: '/dev/shm', limit: 2 ** 28 }));
     assert.match(text, /SIGBUS[^]*\/dev\/shm, which holds 256 MB[^]*variables are lost[^]*sandboxedIPython\.maxMemory/);
