@@ -65,7 +65,8 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('Update Docker to 19.03 or later, or Podman to 4 or later, then run the cell again.')];
     case 'EngineSilent':
       return [
-        t('The container engine{0} does not answer.', at(t, params)),
+        t('The container engine{0} does not answer.', at(t, params)) + (params.text('request') === '' ? ''
+          : because(t, t('no answer to "{0}" within {1} s', params.text('request'), params.number('timeout')))),
         t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.')];
     case 'EngineFailed':
       return [t('The container engine could not do what was asked.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, restart the engine.')];
@@ -73,7 +74,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         params.text('step') === '' ? t('The sandbox image could not be made.') + because(t, reason)
           : t('The sandbox image could not be made ({0}).', stepText(params.text('step'), undefined, t)) + because(t, reason),
-        fullDisk(reason, t) ?? networkStep(params.text('trouble'), t)];
+        fullDisk(reason, t) ?? imageStep(params, t)];
     case 'BaseUnusable':
       return [
         t('The base image {0} cannot be used.', params.text('image')) + because(t, baseProblem(params, t)),
@@ -269,7 +270,19 @@ function aborted(reason: string, t: Translate): Sentences {
   }
 }
 
-/** What to do about an image that could not be made, by what stood in the way to the network (`src/engine/image/pip-output.ts`). */
+/** What to do about an image that could not be made: not every step of it goes to the network. */
+function imageStep(params: Params, t: Translate): string {
+  switch (params.text('step')) {
+    case 'waitingForOther':
+      return t('Wait for the other window. If there is none, remove that container ("docker rm --force"). Then run the cell again.');
+    case 'startingContainer': case 'checkingBase': case 'copyingRunner': case 'testing': case 'committing':
+      return t('Run the cell again. If it fails again, restart the engine, or name another image in the setting sandboxedIPython.image.');
+    default:
+      return networkStep(params.text('trouble'), t);
+  }
+}
+
+/** What to do about the network, by what stood in the way to the network (`src/engine/image/pip-output.ts`). */
 function networkStep(trouble: string, t: Translate): string {
   switch (trouble) {
     case 'certificate':

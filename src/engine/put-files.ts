@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
-import { SandboxError } from '../protocol/errors';
+import { SandboxError, isSandboxError } from '../protocol/errors';
+import { isProcess } from './deadlines';
 import type { SandboxFile } from './engine';
 import { runProcess } from './exec';
 import type { Requests } from './request';
@@ -20,6 +21,10 @@ export async function putFiles(
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const { exitCode, stdout, stderr } = await runProcess(docker, requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
     name: 'run file copy', more: bytes / SLOWEST, input: coalesced(frames(files)), signal,
+  }).catch((error: unknown) => {
+    // the sandbox is late, not the engine
+    if (!isSandboxError(error, 'EngineSilent') || !isProcess(error.params['request'])) throw error;
+    throw new SandboxError('FilesNotCopied', { reason: `no end within ${error.params['timeout']} s` }, { cause: error });
   });
   if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: stderr.trim().split('\n').pop()?.slice(0, 500) || `exit code ${exitCode}` });
   return failuresOf(stdout, files.length);

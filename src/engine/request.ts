@@ -43,7 +43,7 @@ export class Requests {
       });
       return await Promise.race([answer, dropped]);
     } catch (error) {
-      if (silent) throw new SandboxError('EngineSilent', { endpoint: this.endpoint, request: name, timeout: deadline / 1000 }, { cause: error });
+      if (silent) throw new SandboxError('EngineSilent', { endpoint: this.endpoint, request: name, timeout: Number((deadline / 1000).toFixed(1)) }, { cause: error });
       if (drop.signal.aborted) throw new SandboxError('Cancelled', { request: name }, { cause: error });
       throw asSandboxError(error, name, this.endpoint);
     } finally {
@@ -131,8 +131,10 @@ export async function despiteHalfRemoved<T>({ deadlines }: Requests, ask: () => 
   }
 }
 
-/** What the engine itself said, for messages; the error's code where it said nothing. */
+/** What the engine itself said, for messages; where it said nothing, for how long, else the error's code. */
 export function engineReason(error: unknown): string {
   if (!isSandboxError(error)) return error instanceof Error ? error.message : String(error);
-  return typeof error.params['reason'] === 'string' ? error.params['reason'] : error.code;
+  const { code, params: { reason, request, timeout } } = error;
+  if (typeof reason === 'string') return reason;
+  return code === 'EngineSilent' && request !== undefined ? `the engine gave no answer to "${request}" within ${timeout} s` : code;
 }

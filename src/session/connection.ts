@@ -33,6 +33,8 @@ export class Connection {
   readonly #closed = new AbortController();
   #stream: SandboxStream | null = null;
   #greeted = false;
+  /** A stream has said hello before. */
+  #met = false;
   #attachedAt = 0;
   #awaited = false;
   #paused = false;
@@ -100,7 +102,7 @@ export class Connection {
     while (!this.#isClosed) {
       const lost = await this.#oneStream();
       if (this.#isClosed) return;
-      if (this.#attachedAt > 0) this.sink.trouble(lost); // the engine may take its time to say why
+      if (this.#attachedAt > 0 || !this.#met) this.sink.trouble(lost); // the engine may take its time to say why
       if (this.#attachedAt > 0 && performance.now() - this.#attachedAt >= this.timing.stable) delay = first;
       const reason = await this.#reason(lost);
       if (this.#isClosed) return;
@@ -133,7 +135,7 @@ export class Connection {
         this.#silentPings = 0;
       },
     });
-    const deadline = setTimeout(() => { if (!this.#greeted) stream.close('no hello'); }, this.timing.hello);
+    const deadline = setTimeout(() => { if (!this.#greeted) stream.close(`the sandbox said nothing within ${this.timing.hello / 1000} s`); }, this.timing.hello);
     stream.send(encodeCommand(this.sink.follow()));
     const reason = await stream.ended;
     clearTimeout(deadline);
@@ -152,6 +154,7 @@ export class Connection {
       return;
     }
     this.#greeted = true;
+    this.#met = true;
     this.#attachedAt = performance.now();
     this.#silentPings = 0;
     this.#schedulePings();

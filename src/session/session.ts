@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Engine, FoundSandbox, LifeEvent, SandboxFile } from '../engine/engine';
 import type { InstallNetwork } from '../engine/image/install-network';
 import { librariesName } from '../engine/libraries';
+import { engineReason } from '../engine/request';
 import { silentLog, type Log } from '../log';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
@@ -271,7 +272,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   #connect(containerId: string): void {
-    this.#startDeadline = setTimeout(() => { this.#notStarted(containerId, this.#states.trouble); }, this.#timing.start);
+    this.#startDeadline = setTimeout(() => { void this.#notStarted(containerId, this.#states.trouble); }, this.#timing.start);
     this.#connection = new Connection(this.engine, containerId, {
       follow: () => command('follow_request', { ...this.#follower.place, writer: true, host: this.host, take_over: this.#taking }),
       hello: (content, t) => { this.#hello(content, t); },
@@ -287,7 +288,7 @@ export class InteractiveSandboxSession implements SandboxSession {
       trouble: (failure) => { this.#states.troubled(failure); },
       heard: () => { if (this.state.kind === 'unreachable' && !this.#replaying) this.#states.ready(); },
       gone: (failure) => {
-        if (this.state.kind === 'starting') this.#notStarted(containerId, failure);
+        if (this.state.kind === 'starting') void this.#notStarted(containerId, failure);
         else this.#gone(failure);
       },
     }, this.#log, this.#timing);
@@ -295,16 +296,20 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#connection.open();
   }
 
-  /** The container's own last words say best why nothing came. */
-  #notStarted(containerId: string, cause: SandboxError): void {
+  /** The container's own last words say best why nothing came; where it said nothing, what kept the engine from letting us in. */
+  async #notStarted(containerId: string, cause: SandboxError): Promise<void> {
     this.#connection?.close();
     if (this.#isFound) {
       this.#gone(cause);
       return;
     }
-    this.engine.logs(containerId).catch((error: unknown) => asSandboxError(error).message).then((logs) => {
-      this.#gone(new SandboxError('StartFailed', { reason: logs.trim().slice(-2_000) || String(cause.params['reason'] ?? cause.code) }, { cause }));
-    }, (error: unknown) => { this.#gone(asSandboxError(error)); });
+    const logs = await this.engine.logs(containerId).catch((error: unknown) => {
+      this.#log.debug(`sandbox ${this.id}: no last words, ${asSandboxError(error).message}`);
+      return '';
+    });
+    const said = logs.trim().slice(-2_000);
+    const isEngines = ['EngineSilent', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
+    this.#gone(said === '' && isEngines ? cause : new SandboxError('StartFailed', { reason: said || engineReason(cause) }, { cause }));
   }
 
   // ------------------------------------------------------------------------------------------------------- the stream

@@ -8,7 +8,7 @@ export class States {
   readonly listeners: Listeners<SessionState>;
   #current: SessionState = { kind: 'starting' };
   /** The last reason for having no stream. */
-  #trouble = new SandboxError('StartFailed');
+  #trouble = new SandboxError('StartFailed', { reason: 'it said nothing in time' });
   #mention: NodeJS.Timeout | undefined;
 
   /** @param patience milliseconds that a cut goes unmentioned */

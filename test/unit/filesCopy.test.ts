@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SandboxFile } from '../../src/engine/engine';
 import { silentLog } from '../../src/log';
-import { isSandboxError } from '../../src/protocol/errors';
+import { SandboxError, isSandboxError } from '../../src/protocol/errors';
 import { boundsOf } from '../../src/session/files/bounds';
 import { FolderCopy } from '../../src/session/files/folder-copy';
 import { NodeFiles } from '../../src/session/files/node-files';
@@ -94,6 +94,12 @@ describe('the copy of a folder', () => {
     assert.deepEqual(await copy.bring({ ...bounds, file: 2 }, goOn), { count: 1, first: { path: 'a', reason: 'tooLarge', size: 3 } });
     assert.equal(await copy.bring(bounds, goOn), undefined);
     assert.deepEqual(sends, [{ a: '123' }]);
+  });
+
+  it('that an engine does not answer says so in words', async () => {
+    write('a', '1');
+    answer = () => { throw new SandboxError('EngineSilent', { endpoint: 'unix:///x', request: 'create exec', timeout: 15 }); };
+    await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the engine gave no answer to "create exec" within 15 s');
   });
 
   it('that fails is one failure with its reason, not one before every cell', async () => {

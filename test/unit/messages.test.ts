@@ -11,7 +11,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   EngineNotFound: [{ tried: 'unix:///var/run/docker.sock' }, /Docker or Podman/, /systemctl start docker/],
   EngineDenied: [{ endpoint: 'unix:///var/run/docker.sock' }, /unix:\/\/\/var\/run\/docker\.sock/, /usermod -aG docker/],
   EngineTooOld: [{ endpoint: 'unix:///x', version: '18.06', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
-  EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer/, /Restart it/],
+  EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer\./, /no answer to "version" within 5 s/, /Restart it/],
   EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/, /docker system prune/],
   ImageFailed: [{ image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' }, /installing packages/, /No matching distribution found for nopackage/, /sandboxedIPython\.packages/],
   BaseUnusable: [{ image: 'alpine', problem: 'noPython', reason: 'python3: not found' }, /alpine/, /python3: not found/, /sandboxedIPython\.image/],
@@ -84,6 +84,14 @@ describe('what the user is told', () => {
   it('a full disk of the engine is told with how to make room, wherever the engine says so', () => {
     const reason = 'mkdir /var/lib/docker/overlay2/x: no space left on device';
     for (const code of ['StartFailed', 'ImageFailed', 'EngineFailed']) assert.match(say(code, { reason, step: 'committing' }).nextStep, /Make room[^]*docker system prune/);
+  });
+
+  it('an image that fails in a step without the network sends nobody to look at the network', () => {
+    for (const step of ['startingContainer', 'checkingBase', 'copyingRunner', 'testing', 'committing', 'waitingForOther']) {
+      const { nextStep } = say('ImageFailed', { image: 'b', step, reason: 'no end within 60 s' });
+      assert.match(nextStep, /un the cell again/);
+      assert.doesNotMatch(nextStep, /network|packages/, step);
+    }
   });
 
   it('shared memory that finds no room is told with its place', () => {

@@ -122,6 +122,26 @@ describe('a session', () => {
     assert.ok(sandbox.streams > 2);
   });
 
+  for (const [what, logs] of [['there are no last words', () => Promise.resolve('')], ['they are not to be had', () => Promise.reject(new SandboxError('EngineSilent', { request: 'logs' }))]] as const) {
+    it(`says that the engine did not answer where it lets nobody in and ${what}`, async () => {
+      const sandbox = new FakeSandbox();
+      sandbox.away = new SandboxError('EngineSilent', { endpoint: 'fake', request: 'create exec', timeout: 15 });
+      sandbox.logs = logs;
+      const { session } = start(sandbox, { start: 60 });
+      assert.deepEqual((await session.execute('a').reply).failure, { code: 'EngineSilent', params: sandbox.away.params });
+      await assert.rejects(session.started, (error) => error === sandbox.away);
+    });
+  }
+
+  it('knows why no stream came while the engine does not say what became of the container', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.plainText = 'OCI runtime exec failed: too busy';
+    sandbox.logs = () => Promise.resolve('');
+    sandbox.inspect = () => new Promise(() => undefined);
+    const { session } = start(sandbox, { start: 60 });
+    assert.deepEqual((await session.execute('a').reply).failure, { code: 'StartFailed', params: { reason: 'OCI runtime exec failed: too busy' } });
+  });
+
   it('ends as gone within two seconds when its container dies, and open cells and requests with it', async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);

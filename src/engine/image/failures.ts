@@ -19,7 +19,7 @@ export function imageFailed(image: string, step: ImageStep, reason: string, caus
   const isPip = step === 'installingPackages';
   const trouble = isPip ? networkTrouble(reason) : undefined;
   return new SandboxError('ImageFailed', { image, step, reason: redact(reason), ...(trouble && { trouble }) }, {
-    cause, setting: trouble ? SETTING_FOR[trouble] : isPip ? 'packages' : 'image',
+    cause, ...(step !== 'waitingForOther' && { setting: trouble ? SETTING_FOR[trouble] : isPip ? 'packages' : 'image' }),
   });
 }
 

@@ -1,7 +1,7 @@
 import type { SandboxFile } from '../../engine/engine';
+import { engineReason } from '../../engine/request';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
-import { asSandboxError } from '../failures';
 import { within } from '../time';
 import { LOOK_DEADLINE, type Bounds } from './bounds';
 import { Gitignore } from './gitignore';
@@ -86,8 +86,7 @@ export class FolderCopy {
         this.#offered.set(path, versionOf(file));
         this.#failed.set(path, { path, reason: 'refused', ...(file && { size: file.size }) });
       }
-      const { code, params } = asSandboxError(error);
-      throw new SandboxError('FilesNotCopied', { reason: String(params['reason'] ?? code) }, { cause: error });
+      throw new SandboxError('FilesNotCopied', { reason: engineReason(error) }, { cause: error });
     }
     for (const [i, { path, file }] of items.entries()) {
       this.#offered.set(path, versionOf(file));

@@ -18,14 +18,16 @@ const PROGRAMS: readonly (readonly [RegExp, string])[] = [
 
 /**
  * A Unix socket before the engine's that knows what is asked: a method and a path's pattern, and for an exec its program, as
- * `POST /exec/{id}/start relay`. One kind of request at a time can be treated badly; all others pass.
+ * `POST /exec/{id}/start relay`. One kind of request at a time can be treated badly, or all from the first of a kind on; all others pass.
  */
 export class RequestProxy {
   /** Each kind that was asked for, in the order of the first time. */
   readonly seen = new Set<string>();
   /** Requests that were treated badly. */
   hits = 0;
-  #fault: { kind: string; answer: Answer } | undefined;
+  /** When the first of them came, by `performance.now()`. */
+  firstHit: number | undefined;
+  #fault: { kind: string; answer: Answer; andAll: boolean } | undefined;
   readonly #server = net.createServer({ allowHalfOpen: true }, (client) => { this.#serve(client); });
   readonly #open = new Set<net.Socket>();
   /** Programs by the id of their exec. */
@@ -45,10 +47,14 @@ export class RequestProxy {
   /** The kind that is treated badly. */
   get treated(): string | undefined { return this.#fault?.kind; }
 
-  /** From now on requests of this kind are treated so, those that are open included where their answer is awaited. Undefined: all pass. */
-  treat(kind: string | undefined, answer: Answer = 'never'): void {
-    this.#fault = kind === undefined ? undefined : { kind, answer };
+  /**
+   * From now on requests of this kind are treated so. Undefined: all pass.
+   * @param andAll from the first of them on, whatever is asked is
+   */
+  treat(kind: string | undefined, answer: Answer = 'never', andAll = false): void {
+    this.#fault = kind === undefined ? undefined : { kind, answer, andAll };
     this.hits = 0;
+    this.firstHit = undefined;
   }
 
   /** Every connection that is open. */
@@ -72,8 +78,12 @@ export class RequestProxy {
       client.off('data', listen).pause();
       const kind = this.#kind(request);
       this.seen.add(kind);
-      const answer = this.#fault?.kind === kind ? this.#fault.answer : undefined;
-      if (answer !== undefined) this.hits += 1;
+      const fault = this.#fault;
+      const answer = fault && (fault.kind === kind || (fault.andAll && this.hits > 0)) ? fault.answer : undefined;
+      if (answer !== undefined) {
+        this.hits += 1;
+        this.firstHit ??= performance.now();
+      }
       if (answer === 'closes') client.destroy();
       else if (answer === 'never') client.resume();
       else if (answer === 'stalls' && kind === PULL) client.resume().write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { DEADLINES, type WaitName } from '../../src/engine/deadlines';
+import type { Engine } from '../../src/engine/engine';
+import { connect, docker, usualImage } from './engineTools';
+import { Bases } from './support/bases';
+import * as images from './support/imageTrials';
+import { IDLE_PIP } from './support/imageTrials';
+import * as sandbox from './support/sandboxTrials';
+import * as session from './support/sessionTrials';
+import { Tenant, type Ground } from './support/tenant';
+import { runGroup, type Group } from './support/trials';
+
+interface Operation {
+  groups(ground: Ground): Group[];
+  /** Operations that are part of it, or of what is cleaned up after it: kinds of request that it shares with them may be tried there. */
+  includes?: readonly Name[];
+}
+/** All that is asked of an engine: without trials of a method of it this does not compile. And what a session asks of it by itself. */
+type Name = 'connect' | Exclude<keyof Engine, 'info' | 'dispose'> | 'start' | 'attach' | 'dispose';
+
+const OPERATIONS: Readonly<Record<Name, Operation>> = {
+  connect: { groups: sandbox.connect },
+  ensureImage: { groups: images.ensureImage },
+  rebuildImage: { groups: images.rebuildImage, includes: ['ensureImage'] },
+  findImages: { groups: images.findImages },
+  create: { groups: sandbox.create, includes: ['remove'] },
+  openStream: { groups: sandbox.openStream },
+  setMemory: { groups: sandbox.setMemory },
+  putFiles: { groups: sandbox.putFiles },
+  inspect: { groups: sandbox.inspect },
+  onLifeEvent: { groups: sandbox.onLifeEvent, includes: ['inspect'] },
+  findSandboxes: { groups: sandbox.findSandboxes },
+  remove: { groups: sandbox.remove, includes: ['create'] },
+  removeAll: { groups: sandbox.removeAll, includes: ['remove', 'create'] },
+  logs: { groups: sandbox.logs },
+  install: { groups: sandbox.install },
+  removeLibraries: { groups: sandbox.removeLibraries },
+  usedUids: { groups: sandbox.usedUids },
+  start: { groups: session.start, includes: ['create', 'remove'] },
+  attach: { groups: session.attach },
+  dispose: { groups: session.dispose, includes: ['start', 'create', 'remove'] },
+};
+const NAMES = Object.keys(OPERATIONS) as Name[];
+/** Waits that no request by itself makes too long here. */
+const UNTRIED: Readonly<Partial<Record<WaitName, string>>> = {
+  events: 'has no end', 'inspect container by Podman': 'is not asked of Docker', 'half removed container': 'is not to be had of Docker', removal: 'is of answers, not of one',
+};
+/** Groups of trials at a time: most of their time goes by waiting. */
+const AT_ONCE = 10;
+
+/** Runs works in the order in which they come, so many at a time. */
+class Pool {
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private readonly size: number) {}
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.running === this.size) await new Promise<void>((next) => { this.waiting.push(next); });
+    else this.running += 1;
+    try {
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.running -= 1;
+    }
+  }
+}
+
+describe('an engine that takes a request and does not answer', function () {
+  this.timeout(240_000);
+  const bases = new Bases();
+  const groups = new Map<Name, Group[]>();
+  const outcomes = new Map<Name, Promise<PromiseSettledResult<ReadonlySet<string>>[]>>();
+  let direct: Engine;
+  let shared: Tenant | undefined;
+  /** No other sandbox is there. */
+  let isOurs = false;
+
+  before(async () => {
+    direct = await connect();
+    const image = await usualImage(direct);
+    const [base, sleeper] = await Promise.all([
+      bases.make('silent', IDLE_PIP, [], image), bases.make('asleep', 'pass', ['ENTRYPOINT ["sh", "-c", "exec sleep 600"]']),
+    ]);
+    let one: Promise<{ id: string; owner: string }> | undefined;
+    const ground: Ground = {
+      direct, image, base, sleeper, bases,
+      shared: () => one ??= (async () => {
+        shared = new Tenant(ground);
+        return { id: await shared.sandbox(direct, image), owner: shared.owner };
+      })(),
+    };
+    isOurs = (await direct.usedUids()).size === 0;
+    for (const name of NAMES) groups.set(name, OPERATIONS[name].groups(ground).filter(({ alone }) => isOurs || !alone));
+    const pool = new Pool(AT_ONCE);
+    // what makes images has no sandbox, so it is beside what needs an engine without
+    const isImages = (name: Name): boolean => name.endsWith('Image') || name.endsWith('Images') || name === 'connect';
+    const settled = new Map<Group, PromiseSettledResult<ReadonlySet<string>>>();
+    const alone = (async () => {
+      for (const group of [...groups.values()].flat()) if (group.alone) settled.set(group, await settle(runGroup(group)));
+    })();
+    for (const name of [...NAMES].sort((a, b) => Number(isImages(b)) - Number(isImages(a)))) {
+      outcomes.set(name, Promise.all((groups.get(name) ?? []).map(async (group) => {
+        if (!isImages(name)) await alone;
+        return settled.get(group) ?? await pool.run(() => settle(runGroup(group)));
+      })));
+    }
+  });
+  after(async () => {
+    await bases.remove();
+    direct.dispose();
+  });
+
+  const kindsOf = (name: Name): string[] => (groups.get(name) ?? []).flatMap(({ trials }) => trials.flatMap(({ kind }) => kind ?? []));
+
+  for (const name of NAMES) {
+    it(`is given up in time by ${name}, for each kind of its requests in turn, and ${name} works when there are answers again`, async () => {
+      const all = await outcomes.get(name) ?? [];
+      const wrong = all.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []));
+      assert.deepEqual(wrong, []);
+      const seen = new Set(all.flatMap((outcome) => (outcome.status === 'fulfilled' ? [...outcome.value] : [])));
+      const tried = new Set([name, ...OPERATIONS[name].includes ?? []].flatMap(kindsOf));
+      assert.deepEqual([...seen].filter((kind) => !tried.has(kind)), [], 'kinds of request without a trial');
+    });
+  }
+
+  it('is given up by every wait of the table', () => {
+    const tried = new Set<WaitName>([...groups.values()].flat().flatMap(({ trials }) => trials.flatMap(({ waits }) => waits)));
+    assert.deepEqual((Object.keys(DEADLINES) as WaitName[]).filter((name) => !tried.has(name) && !Object.hasOwn(UNTRIED, name)), isOurs ? [] : ['create network', 'remove network']);
+  });
+
+  it('is left as it was found: without sandboxes, networks and build containers', async () => {
+    await Promise.all(outcomes.values());
+    await shared?.end();
+    const left = await docker.listContainers({ all: true, filters: { label: ['sandboxed-ipython.version'] } });
+    if (isOurs) assert.deepEqual(left.map(({ Names }) => Names.join()), []);
+  });
+});
+
+const settle = async <T>(work: Promise<T>): Promise<PromiseSettledResult<T>> => {
+  const [outcome] = await Promise.allSettled([work]);
+  return outcome;
+};

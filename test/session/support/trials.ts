@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { DEADLINES, type ProcessName, type WaitName } from '../../../src/engine/deadlines';
+import type { Engine } from '../../../src/engine/engine';
+import { describe, untranslated } from '../../../src/messages';
+import { isSandboxError, type FailureCode, type SandboxError } from '../../../src/protocol/errors';
+import { TIMING, type Timing } from '../../../src/session/time';
+import { until } from '../engineTools';
+import { RequestProxy, type Answer } from './requestProxy';
+import { connect } from './sandboxes';
+
+const ENGINE_SOCKET = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
+/** Milliseconds that stand for a wait's own. */
+export const SHORT = 1_000;
+/** What this machine may be late by. */
+const SLACK = 8_000;
+/** A healthy request may be late too, where the machine is busy: then the trial is made again with more time. */
+const ATTEMPTS = 4;
+
+/** How an operation ends that lacks an answer: which error, with which parameters. */
+interface End { codes: readonly FailureCode[]; params?: Readonly<Record<string, string | RegExp>> }
+
+/** One kind of request, treated badly. */
+export interface Trial {
+  /** As `RequestProxy` names it; undefined: the engine answers all, and what is waited for does not come. */
+  kind: string | undefined;
+  answer: Answer;
+  /** From the first of them on no request is answered. */
+  andAll?: boolean;
+  /** What is shortened: the wait for this answer first. */
+  waits: readonly WaitName[];
+  /** Undefined: it goes on without the answer. */
+  end: End | undefined;
+  /** What is shortened of a session's own waits. */
+  timing?: Partial<SimpleTiming>;
+}
+type SimpleTiming = Omit<Timing, 'backOff'>;
+
+/** An operation on its stage: what it needs is there. */
+export interface Stage {
+  /** @throws SandboxError */
+  run(): Promise<unknown>;
+  /** Before it is tried without faults: whatever else was in its way goes. */
+  heal?(): Promise<unknown>;
+  /** What is on the engine and should not be, a while after it failed or was done. */
+  left(): Promise<readonly string[]>;
+  /** Removes what it made and what it needed. */
+  end(): Promise<unknown>;
+}
+
+/** Trials one after the other on one stage; behind the last one the operation must work. So each of them shows that the one before is got over. */
+export interface Group {
+  trials: readonly Trial[];
+  prepare: (way: Way) => Promise<Stage>;
+  /** Needs an engine without another sandbox. */
+  alone?: boolean;
+  /** It is what connects. */
+  connects?: boolean;
+  /** That it worked in the last trial without the answer is enough. */
+  isOver?: boolean;
+}
+
+/** Never answered, or only by headers: the wait for it ends it. */
+export const unanswered = (kind: string, wait: WaitName, answer: Answer = 'never'): Trial =>
+  ({ kind, answer, waits: [wait], end: { codes: ['EngineSilent'], params: { request: wait } } });
+
+/** A connection that is closed is told at once; half an answer is waited for like none. */
+export const everyWay = (kind: string, wait: WaitName): Trial[] => [
+  unanswered(kind, wait), unanswered(kind, wait, 'stalls'),
+  { kind, answer: 'closes', waits: [], end: { codes: ['EngineFailed'] } },
+  { kind, answer: 'half', waits: [wait], end: { codes: ['EngineFailed', 'EngineSilent'] } },
+];
+
+export const twice = (kind: string, wait: WaitName): Trial[] => [unanswered(kind, wait), unanswered(kind, wait, 'stalls')];
+
+export const goesOn = (kind: string, ...waits: WaitName[]): Trial => ({ kind, answer: 'never', waits, end: undefined });
+
+/** From a request on that is not answered, nothing is: what the failure leaves cannot be removed either, for a while. */
+export const silentFrom = (kind: string, wait: WaitName): Trial => ({
+  ...unanswered(kind, wait), andAll: true,
+  waits: [wait, 'clean up', 'remove container', 'inspect removed container', 'inspect build container', 'list containers', 'list networks'],
+});
+
+/** A program in a container: its making, its start, what it says, its exit status. @param late how its operation ends when the program does not */
+export const program = (name: string, late: End): Trial[] => [
+  unanswered(`POST /containers/{id}/exec ${name}`, 'create exec'), unanswered(`POST /exec/{id}/start ${name}`, 'start exec'),
+  { kind: `POST /exec/{id}/start ${name}`, answer: 'stalls', waits: [`run ${name}` as ProcessName], end: late },
+  unanswered(`GET /exec/{id}/json ${name}`, 'inspect exec'),
+];
+
+export const each = (trials: readonly Trial[], prepare: Group['prepare'], more: Partial<Group> = {}): Group[] => trials.map((trial) => ({ trials: [trial], prepare, ...more }));
+
+const nameOf = ({ kind, answer, andAll, waits }: Trial): string => `${kind ?? waits.join()}, ${answer}${andAll ? ' and all later ones' : ''}`;
+
+/** To an engine through a proxy, with deadlines that can be shortened on the way. */
+export class Way {
+  readonly deadlines: Record<WaitName, number> = { ...DEADLINES };
+  readonly timing: Timing = { ...TIMING };
+  #engine: Promise<Engine> | undefined;
+
+  private constructor(readonly proxy: RequestProxy, readonly host: string) {}
+
+  static async open(): Promise<Way> {
+    const proxy = new RequestProxy(ENGINE_SOCKET);
+    return new Way(proxy, await proxy.listen());
+  }
+
+  connect(): Promise<Engine> { return connect(this.host, this.deadlines); }
+
+  get engine(): Promise<Engine> { return this.#engine ??= this.connect(); }
+
+  spoil({ kind, answer, andAll, waits, timing }: Trial, factor: number): void {
+    for (const wait of waits) this.deadlines[wait] = SHORT * factor;
+    for (const [name, time = 0] of Object.entries(timing ?? {})) this.timing[name as keyof SimpleTiming] = time * factor;
+    this.proxy.treat(kind, answer, andAll);
+  }
+
+  heal(): void {
+    this.proxy.treat(undefined);
+    Object.assign(this.deadlines, DEADLINES);
+    Object.assign(this.timing, TIMING);
+  }
+
+  async close(): Promise<void> {
+    (await this.#engine)?.dispose();
+    await this.proxy.close();
+  }
+}
+
+/** Makes the group's trials; gives every kind that was asked for, clean-ups included. Rejects with all that was wrong. */
+export async function runGroup({ trials, prepare, connects = false, isOver = false }: Group): Promise<ReadonlySet<string>> {
+  const way = await Way.open();
+  const seen = new Set<string>();
+  let stage: Stage | undefined;
+  try {
+    if (!connects) await way.engine;
+    way.proxy.seen.clear();
+    stage = await prepare(way);
+    for (const trial of trials) await tryOut(trial, stage, way).catch((cause: unknown) => { throw new Error(`${nameOf(trial)}: ${String(cause)}`, { cause }); });
+    if (!isOver) {
+      await stage.heal?.();
+      await stage.run();
+      await nothingLeft(stage);
+    }
+    for (const kind of way.proxy.seen) seen.add(kind);
+  } finally {
+    way.heal();
+    await stage?.end();
+    await way.close();
+  }
+  return seen;
+}
+
+async function tryOut(trial: Trial, stage: Stage, way: Way): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    const factor = 2 ** attempt;
+    const { kind, end, waits } = trial;
+    way.spoil(trial, factor);
+    const begun = performance.now();
+    const error = await stage.run().then(() => undefined, (failure: unknown) => failure);
+    const { hits, firstHit = begun } = way.proxy;
+    const took = performance.now() - firstHit;
+    if (error !== undefined && kind !== undefined && hits === 0 && attempt < ATTEMPTS) {
+      way.heal();
+      await nothingLeft(stage);
+      continue;
+    }
+    if (error === undefined && kind !== undefined) await until('it is asked for', () => way.proxy.hits > 0);
+    const longest = factor * Math.max(SHORT, ...Object.values(trial.timing ?? {})) + way.deadlines['clean up'] + (end === undefined ? 3 : 1) * SLACK;
+    way.heal();
+    if (end === undefined) assert.equal(error, undefined, String(error));
+    else told(error, end, SHORT * factor, waits);
+    assert.ok(kind === undefined || hits > 0 || end === undefined, 'it was not asked for');
+    assert.ok(took < longest, `it took ${Math.round(took)} ms`);
+    await nothingLeft(stage);
+    return;
+  }
+}
+
+/** The error is the one that is meant, and the user reads what did not answer and what to do. */
+function told(error: unknown, { codes, params = {} }: End, deadline: number, waits: readonly WaitName[]): void {
+  assert.ok(isSandboxError(error) && codes.includes(error.code), `${String(error)}, not ${codes.join(' or ')}`);
+  for (const [name, expected] of Object.entries(params)) assert.match(String(error.params[name]), expected instanceof RegExp ? expected : new RegExp(`^${expected}$`), error.message);
+  const { message, nextStep } = describe(error, { t: untranslated, platform: 'linux' });
+  assert.ok(message.length > 20 && nextStep.length > 20, `${message} | ${nextStep}`);
+  assert.doesNotMatch(message + nextStep, /undefined|NaN|\{\d\}|Reason: [A-Z][A-Za-z]+\.( |$)/, 'a code, and no reason');
+  if (error.code === 'EngineSilent') assertSilent(error, message, deadline, waits);
+}
+
+function assertSilent({ params: { request, timeout, endpoint } }: SandboxError, message: string, deadline: number, waits: readonly WaitName[]): void {
+  assert.ok(waits.includes(request as WaitName), `${String(request)} is not what was not answered`);
+  assert.equal(timeout, deadline / 1000);
+  assert.ok(message.includes(`"${String(request)}" within ${String(timeout)} s`) && message.includes(String(endpoint)), message);
+}
+
+async function nothingLeft(stage: Stage): Promise<void> {
+  let left: readonly string[] = [];
+  await until('nothing is left', async () => { left = await stage.left(); return left.length === 0; }, 25_000)
+    .catch((cause: unknown) => { throw new Error(`${left.join()} is left behind`, { cause }); });
+}
