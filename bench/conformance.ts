@@ -10,6 +10,7 @@ import { connectEngine } from '../src/engine/connect';
 import type { Engine } from '../src/engine/engine';
 import { installNetwork } from '../src/engine/image/install-network';
 import { silentProgress } from '../src/engine/progress';
+import type { SandboxEvent } from '../src/protocol/messages';
 import { InteractiveSandboxSession } from '../src/session/session';
 import { DEFAULT_SETTINGS } from '../src/session/settings';
 import { runNotebook, type CodeCell } from '../test/conformance/support/notebook-run';
@@ -68,16 +69,34 @@ async function runOne(engine: Engine, image: string, folder: string, out: string
       } }];
     });
     const run = await runNotebook(session, cells, (notebook.metadata.heldout?.settle ?? 0) + SETTLE);
-    for (const { index, outputs, execution_count, ...rest } of savedCells(run)) {
+    for (const { index, outputs, execution_count, payload, prompts, kernel_died } of savedCells(run)) {
       const cell = notebook.cells[index];
       if (cell === undefined) continue;
       cell.outputs = outputs;
       cell.execution_count = execution_count;
-      cell.metadata.heldout_run = rest;
+      const msgId = run.cells.find((one) => one.index === index)?.msgId;
+      cell.metadata.heldout_run = { payload, prompts, kernel_died, comms: run.events.filter((event) => event.parent_header.msg_id === msgId).flatMap(commWord) };
     }
     await writeFile(path.join(out, `${stem}.ipynb`), JSON.stringify(notebook, null, 1));
   } finally {
     await session.dispose();
+  }
+}
+
+/** A word for a message of a comm, as the comparator has it. */
+function commWord(event: SandboxEvent): string[] {
+  switch (event.msg_type) {
+    case 'comm_open': {
+      const { state } = event.content.data;
+      const model = typeof state === 'object' && state !== null && !Array.isArray(state) ? state['_model_name'] : undefined;
+      return [`comm_open:${event.content.target_name}:${typeof model === 'string' ? model : ''}`];
+    }
+    case 'comm_msg': {
+      const { method, state } = event.content.data;
+      const keys = typeof state === 'object' && state !== null ? Object.keys(state).sort().join(',') : '';
+      return [`comm_msg:${typeof method === 'string' ? method : ''}:${keys}`];
+    }
+    default: return [];
   }
 }
 

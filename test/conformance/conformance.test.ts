@@ -93,14 +93,14 @@ function differencesOf(notebook: CorpusNotebook, ours: readonly SavedCell[], the
   });
 }
 
-async function runInSession(engine: Engine, image: string, { name, cells, settle }: CorpusNotebook): Promise<NotebookRun> {
-  const { session } = startSession(engine, image, { maxMemory: 2 * 2 ** 30, timeout: 90 });
+async function runInSession(engine: Engine, image: string, { name, cells, settle, historySize }: CorpusNotebook): Promise<NotebookRun> {
+  const { session } = startSession(engine, image, { maxMemory: 2 * 2 ** 30, timeout: 90, ...(historySize !== undefined && { historySize }) });
   try {
     await session.started;
     const folder = `'/tmp/notebooks/${name}'`;
     const { reply } = session.execute(`import os; os.makedirs(${folder}); del os\n%cd -q ${folder}`, { silent: true });
     assert.equal((await reply).status, 'ok');
-    return await runNotebook(session, cells.map(({ index, source, options }) => ({ index, source, script: options })), settle);
+    return await runNotebook(session, cells.map(({ index, source, options, questions }) => ({ index, source, script: options, questions })), settle);
   } finally {
     await session.dispose();
   }

@@ -11,6 +11,14 @@ class Bundle:
 class Hangs:
     def __repr__(self):
         while True: time.sleep(0.01)
+class Raises:
+    def __repr__(self): raise LookupError('no repr')
+class RaisesAsHtml:
+    def __repr__(self): return 'the text'
+    def _repr_html_(self): raise LookupError('no repr')
+class RaisesAsBundle:
+    def __repr__(self): return 'the text'
+    def _repr_mimebundle_(self, include=None, exclude=None): raise LookupError('no repr')
 class HangsAsHtml:
     def __repr__(self): return 'the text'
     def _repr_html_(self):
@@ -58,6 +66,14 @@ def test_what_cannot_be_sent_is_an_error_at_the_users_line(told, code, name, wor
     assert (error["ename"], cell.reply["status"]) == (name, "error") and words in error["evalue"]
     assert "sandboxed_ipython" not in "".join(error["traceback"])
     assert not cell.contents("execute_result") and not cell.contents("display_data")
+
+
+@pytest.mark.parametrize("code", ["Raises()", "display(Raises())", "[Raises()]", "print(Raises())", "RaisesAsHtml()", "RaisesAsBundle()"])
+def test_a_repr_that_raises_is_an_error_in_the_cell(told, code):
+    cell = told(code)
+    (error,) = cell.contents("error")
+    assert (error["ename"], error["evalue"]) == ("LookupError", "no repr")
+    assert cell.result == ("the text" if "As" in code else None)
 
 
 @pytest.mark.parametrize(

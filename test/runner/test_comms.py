@@ -71,8 +71,9 @@ def test_an_unknown_target_is_closed_again_with_a_word(sandbox):
     cell = sandbox.handled(sandbox.comm("comm_open", "unknown", target_name="nobody"))
     assert cell.text("stderr") == "No such comm target registered: nobody\n"
     assert [event["content"]["comm_id"] for event in cell.events if event["msg_type"] == "comm_close"] == ["unknown"]
-    cell = sandbox.handled(sandbox.comm("comm_msg", "unknown", {}))
-    assert cell.text("stderr") == "No such comm: unknown\n"
+    for kind in ("comm_msg", "comm_close"):
+        cell = sandbox.handled(sandbox.comm(kind, "unknown", {}))
+        assert cell.text("stderr") == "No such comm: unknown\n"
     assert sandbox.run("1").result == "1"
 
 
@@ -215,6 +216,30 @@ def test_messages_over_the_limit_are_refused_on_both_ways(sandbox):
     cell = sandbox.run("comm = get_ipython().kernel.comm_manager.get_comm(%r)\ncomm.send({}, buffers=[bytes(13_000_000)])" % comm_id)
     assert cell.reply["ename"] == "MessageTooLong" and "16777216" in cell.reply["evalue"]
     assert sent(sandbox.handled(sandbox.comm("comm_msg", comm_id, {}, [bytes(12_000_000)]))) == [({}, [bytes(12_000_000)])]
+
+
+@pytest.mark.parametrize(
+    "data, name, words",
+    [
+        ("{'a': object()}", "ValueError", "a comm_msg holds a value of type object"),
+        ("{'a': circle}", "RecursionError", "data of a comm refers to itself"),
+        ("deep", "RecursionError", "nested more than"),
+        ("[1, 2]", "TypeError", "data of a comm must be a dict, got: list"),
+        ("{'a': 'x' * 104_857_600}", "MessageTooLong", "16777216"),
+        ("{}, buffers=[bytes(104_857_600)]", "MessageTooLong", "16777216"),
+        ("{}, buffers=['text']", "TypeError", "bytes-like object"),
+        ("{}, buffers=[memoryview(b'abc')[::2]]", "ValueError", "is not contiguous"),
+    ],
+)
+def test_what_a_comm_cannot_send_is_an_error_at_the_users_line(sandbox, data, name, words):
+    sandbox.run("kept = 1\ncircle = []; circle.append(circle)\ndeep = {}\nfor _ in range(300): deep = {'d': deep}\n"
+                "from sandboxed_ipython.kernel.comms import Comm\ncomm = Comm(target_name='t')")
+    cell = sandbox.run("comm.send(%s)" % data)
+    (error,) = cell.contents("error")
+    assert error["ename"] == name and words in error["evalue"], error["evalue"]
+    assert "sandboxed_ipython" not in "".join(error["traceback"])
+    assert sent(cell) == [] and sandbox.run("comm.send({'n': kept})").order == []
+    assert sandbox.run("kept").result == "1"
 
 
 def test_the_comm_package_makes_our_comms_however_late_it_comes(sandbox):

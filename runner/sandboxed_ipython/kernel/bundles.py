@@ -1,5 +1,5 @@
-"""What a display may hold. Checked in the kernel, where the cell that made it can still be told: the host leaves out without a
-word what it cannot take (``src/protocol/check.ts``, which has the same bounds)."""
+"""What a display, or a comm's message, may hold. Checked in the kernel, where the cell that made it can still be told: the
+host leaves out without a word what it cannot take (``src/protocol/check.ts``, which has the same bounds)."""
 
 import base64
 import re
@@ -50,9 +50,16 @@ def checked(content):
         data[mime] = value
     content["data"] = data
     for name, value in _parts(content):
-        if not _is_shallow(value):
-            raise RecursionError("%s of a display refers to itself, or is nested more than %d levels deep" % (name, MAX_DEPTH))
+        _check_depth("%s of a display" % name, value)
     return content
+
+
+def check_comm(content):
+    """Raises TypeError where the data of a comm's message is no dict, RecursionError where it refers to itself."""
+    data = content.get("data", {})
+    if not isinstance(data, dict):
+        raise TypeError("data of a comm must be a dict, got: %s" % type(data).__name__)
+    _check_depth("data of a comm", data)
 
 
 def size_of(content):
@@ -76,6 +83,11 @@ def _parts(content):
 
 def _may_be_base64(value):
     return isinstance(value, list) or (isinstance(value, str) and _BASE64.match(value[:_LOOK]) is not None)
+
+
+def _check_depth(name, value):
+    if not _is_shallow(value):
+        raise RecursionError("%s refers to itself, or is nested more than %d levels deep" % (name, MAX_DEPTH))
 
 
 def _is_shallow(value):

@@ -21,6 +21,9 @@ _SETTLE_DEADLINE = 2.0
 class MessageTooLong(ValueError):
     """More than a sandbox's log takes in one piece."""
 
+    def __init__(self, size):
+        super().__init__("a comm message of %d bytes is too long: %d are allowed, binary parts count four thirds" % (size, wire.MAX_COMM_BYTES))
+
 
 class Channel:
     """Messages to and from the supervisor, and raw text. Its descriptors may be replaced while it lives (a snapshot's)."""
@@ -48,7 +51,7 @@ class Channel:
         whole = packets.split(message, self._next_series())
         size = sum(len(packet) for packet in whole)
         if msg_type in wire.COMM_KINDS and size > wire.MAX_COMM_BYTES:
-            raise MessageTooLong("a comm message of %d bytes is too long: %d are allowed, binary parts count four thirds" % (size, wire.MAX_COMM_BYTES))
+            raise MessageTooLong(size)
         for packet in whole:
             self._send(packet)
 

@@ -9,13 +9,24 @@ import logging
 import sys
 import uuid
 
+from .. import wire
+from .channel import MessageTooLong
+
 #: As the ``comm`` package has it: without a handler of the user's it writes to stderr.
 log = logging.getLogger("Comm")
 
 
 def encoded(buffers):
-    """Contiguous bytes-like objects as a message has them."""
-    return [base64.b64encode(one).decode("ascii") for one in buffers or ()]
+    """Bytes-like objects as a message has them. Raises as Jupyter does: TypeError for others, ValueError where they have gaps;
+    and MessageTooLong before it copies what can never be sent, for which there may be no room."""
+    views = [memoryview(one) for one in buffers or ()]
+    size = sum(view.nbytes for view in views)
+    if size > wire.MAX_COMM_BYTES:
+        raise MessageTooLong(size)
+    for index, view in enumerate(views):
+        if not view.contiguous:
+            raise ValueError("Buffer %d (%r) is not contiguous" % (index, view))
+    return [base64.b64encode(view if view.c_contiguous else view.tobytes("A")).decode("ascii") for view in views]
 
 
 class Comm:
@@ -105,7 +116,10 @@ class CommManager:
         """``f(comm, open_message)``, or its dotted name, is called when a comm for this target is opened from outside."""
         if isinstance(f, str):
             module, _, name = f.rpartition(".")
-            f = getattr(importlib.import_module(module), name)
+            try:
+                f = getattr(importlib.import_module(module), name)
+            except AttributeError as error:
+                raise ImportError("No module named %s" % name) from error
         self.targets[target_name] = f
 
     def unregister_target(self, target_name, f):

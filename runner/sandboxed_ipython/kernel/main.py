@@ -60,6 +60,8 @@ class Kernel:
             if bundles.size_of(content) > self._max_output:
                 self.channel.announce(msg_type, bundles.size_of(content), parent)
                 return
+        elif msg_type in wire.COMM_KINDS:
+            bundles.check_comm(content)
         try:
             self.channel.send(msg_type, content, parent, metadata, buffers)
         except packets.Unsendable as error:

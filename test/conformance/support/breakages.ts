@@ -35,6 +35,8 @@ export const BREAKAGES: readonly Breakage[] = [
     broken: 'results that come as displays', notebook: 'metadata-counts',
     filter: each((event) => [event.msg_type === 'execute_result' ? { ...event, msg_type: 'display_data' } : event]),
   },
+  { broken: 'comms without their bytes', notebook: 'comms-cells', filter: each((event) => [{ ...event, buffers: [] }]) },
+  { broken: 'comms that answer nothing', notebook: 'comms-host', filter: without(({ msg_type }) => msg_type === 'comm_msg') },
   { broken: 'the richest type of a bundle lost', notebook: 'displays-repr', filter: each(withoutHtml) },
 ];
 

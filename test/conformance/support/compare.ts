@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../../../src/protocol/messages';
 import { emptyStream, foldText, textOf } from '../../../src/outputs/stream-text';
+import type { Heard } from './comms';
 import { isNotice, type SavedCell, type SavedOutput } from './saved-cells';
 
 /** What of a cell's options the comparison needs. */
@@ -26,7 +27,9 @@ export function differences(ran: SavedCell | undefined, theirs: SavedCell | unde
   same('kernel died', ours.kernel_died, theirs.kernel_died);
   same('prompts', ours.prompts, theirs.prompts);
   same('payload', ours.payload.map(payloadOf), theirs.payload.map(payloadOf));
-  same('comms', [...ours.comms].sort(), [...theirs.comms].sort());
+  same('comms', ours.comms.map(masked).sort(), theirs.comms.map(masked).sort());
+  same('what comms answer', ours.heard.map(heardOf), theirs.heard.map(heardOf));
+  same('what the editor is told', ours.told.map(maskedJson), theirs.told.map(maskedJson));
   const views: [string, (output: SavedOutput) => boolean][] = order === 'exact' ? [['outputs', () => true]] : [
     ['outputs but stderr', (output) => nameOf(output) !== 'stderr'], ['outputs but stdout', (output) => nameOf(output) !== 'stdout'],
   ];
@@ -107,10 +110,13 @@ function payloadOf(payload: JsonObject): unknown {
   return [payload['source'], typeof shown === 'string' ? masked(shown) : null, Boolean(payload['replace']), Boolean(payload['keepkernel'])];
 }
 
+const heardOf = ({ comms, stdout, stderr, shown }: Heard): unknown => [comms.map(masked), masked(stdout), masked(stderr), shown.map(maskedJson)];
+
 const NUMBER = '\\d[\\d.,e+-]*';
-/** What two runs of the same kernel do not share: addresses and random names, times, temporary paths. */
+/** What two runs of the same kernel do not share: addresses and random names, times, temporary paths; and what calls a comm's callback. */
 const MASKS: [RegExp, string][] = [
   [/\x1b\[[\d;]*m/g, ''], // eslint-disable-line no-control-regex
+  [/ {2}File "[^"]*\/(?:comm\/base_comm|ipykernel\/comm\/manager|sandboxed_ipython\/kernel\/comms)\.py", line \d+, in \w+\n(?: {4}.*\n)+/g, ''],
   [/\/tmp\/ipykernel_\d+\/\d+\.py/g, '<cell>'],
   [/\b\d{6,}\.py(?=, line|:)/g, '<cell>'],
   [/\/tmp\/tmp\w{8}/g, '<temporary>'],
@@ -126,6 +132,7 @@ const MASKS: [RegExp, string][] = [
   [/\b\d+\.\d+ seconds\b/g, '<time>'],
 ];
 const masked = (value: string): string => MASKS.reduce((text, [pattern, name]) => text.replace(pattern, name), value);
+const maskedJson = (value: JsonValue): string => masked(typeof value === 'string' ? value : JSON.stringify(sorted(value)));
 
 function firstDifference(one: string, other: string): string {
   let at = 0;

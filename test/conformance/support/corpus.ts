@@ -2,14 +2,21 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Expected } from './compare';
 import type { CellScript } from './notebook-run';
+import { questionsOf, type Question, type QuestionOptions } from './questions';
 
 /** The source of the corpus: `out/` has only what was compiled. */
 export const NOTEBOOKS = path.join(__dirname, '../../../../test/conformance/notebooks');
 
 /** What a cell marker may say in JSON behind its tags. */
-type Options = CellScript & Expected;
-export interface CorpusCell { index: number; source: string; tags: string[]; options: Options }
-export interface CorpusNotebook { name: string; cells: CorpusCell[]; settle: number }
+type Options = CellScript & Expected & QuestionOptions;
+export interface CorpusCell { index: number; source: string; tags: string[]; options: Options; questions: Question[] }
+export interface CorpusNotebook {
+  name: string;
+  cells: CorpusCell[];
+  settle: number;
+  /** Undefined: the default of both. */
+  historySize?: number;
+}
 
 const MARKER = /^# %% ([\w/. -]+?)(?: (\{.*\}))?$/;
 const SETTLE = 0.3;
@@ -26,7 +33,9 @@ function parseNotebook(name: string, text: string): CorpusNotebook {
     const end = part.indexOf('\n');
     const marker = MARKER.exec(part.slice(0, end));
     if (marker === null) throw new Error(`${name}, cell ${index}: ${part.slice(0, end)}`);
-    return { index, source: part.slice(end + 1).trimEnd(), tags: (marker[1] ?? '').split(' '), options: JSON.parse(marker[2] ?? '{}') as Options };
+    const options = JSON.parse(marker[2] ?? '{}') as Options;
+    return { index, source: part.slice(end + 1).trimEnd(), tags: (marker[1] ?? '').split(' '), options, questions: questionsOf(options) };
   });
-  return { name, cells, settle: Number(/^# settle ([\d.]+)$/m.exec(head)?.[1] ?? SETTLE) };
+  const historySize = /^# historySize (\d+)$/m.exec(head)?.[1];
+  return { name, cells, settle: Number(/^# settle ([\d.]+)$/m.exec(head)?.[1] ?? SETTLE), ...(historySize !== undefined && { historySize: Number(historySize) }) };
 }

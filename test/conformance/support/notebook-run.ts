@@ -1,5 +1,9 @@
-import type { ExecuteReply, SandboxEvent } from '../../../src/protocol/messages';
+import { randomUUID } from 'node:crypto';
+import type { ExecuteReply, JsonValue, SandboxEvent } from '../../../src/protocol/messages';
 import type { InteractiveSandboxSession } from '../../../src/session/session';
+import type { CellExecution } from '../../../src/session/types';
+import type { HostMessage } from './comms';
+import { ask, type Question } from './questions';
 
 /** What whoever sits before the notebook does while a cell runs. */
 export interface CellScript {
@@ -11,6 +15,12 @@ export interface CellScript {
   interruptAfter?: number;
   /** Seconds to wait before the next cell. */
   settle?: number;
+  /** Sent together with the cell above it, as a "Run All" does. */
+  queued?: boolean;
+  /** Tagged `raises-exception`: those behind it run all the same. */
+  raises?: boolean;
+  /** What a host sends once the cell is over, one after the other. */
+  comm?: readonly HostMessage[];
 }
 
 export interface CodeCell {
@@ -18,12 +28,20 @@ export interface CodeCell {
   index: number;
   source: string;
   script: CellScript;
-  /** An error ends the run unless the cell expects it. */
-  raises?: boolean;
+  /** What an editor asks once the cell is over and the messages to comms are handled. */
+  questions?: readonly Question[];
 }
 
 export interface Prompt { prompt: string; password: boolean }
-export interface RanCell { index: number; msgId: string; reply: ExecuteReply; prompts: Prompt[] }
+export interface RanCell {
+  index: number;
+  msgId: string;
+  reply: ExecuteReply;
+  prompts: Prompt[];
+  /** Ids of the messages that were sent to comms. */
+  sent: string[];
+  told: JsonValue[];
+}
 
 /** One notebook's run: what each cell came to, and every event in the order of the log. */
 export interface NotebookRun { cells: RanCell[]; events: SandboxEvent[] }
@@ -46,16 +64,21 @@ export async function runNotebook(session: InteractiveSandboxSession, cells: rea
     session.answer(request, asked.left.shift() ?? (DEBUGGER.test(prompt) ? 'q' : '')).catch((error: unknown) => { failures.push(error); });
   });
   try {
-    for (const { index, source, script } of cells) {
-      const { msgId, reply } = session.execute(source);
+    const executions: CellExecution[] = [];
+    for (const [place, { index, script, questions = [] }] of cells.entries()) {
+      if (executions.length === 0) executions.push(...together(session, cells, place));
+      const { msgId, reply } = executions.shift() ?? fail('nothing was sent');
       const prompts: Prompt[] = [];
       answers.set(msgId, { left: [...script.answers ?? []], hang: script.hang ?? false, prompts });
       const press = script.interruptAfter === undefined ? undefined
         : setTimeout(() => { session.interrupt(msgId).catch((error: unknown) => { failures.push(error); }); }, script.interruptAfter * 1000);
       const ended = await reply;
       clearTimeout(press);
-      run.cells.push({ index, msgId, reply: ended, prompts });
-      if (ended.failure !== undefined && ended.failure.code !== 'Interrupted') break;
+      const ran: RanCell = { index, msgId, reply: ended, prompts, sent: [], told: [] };
+      run.cells.push(ran);
+      if (ended.failure !== undefined && !['Interrupted', 'Aborted'].includes(ended.failure.code)) break;
+      for (const message of script.comm ?? []) ran.sent.push(await toComm(session, message, run.events));
+      for (const question of questions) ran.told.push(await ask(session, question));
       if (script.settle !== undefined) await wait(script.settle);
     }
     await wait(settle);
@@ -65,3 +88,25 @@ export async function runNotebook(session: InteractiveSandboxSession, cells: rea
   if (failures.length > 0) throw new AggregateError(failures, 'a prompt or an interrupt was not taken');
   return run;
 }
+
+/** Sends a cell and those that are queued behind it. */
+function together(session: InteractiveSandboxSession, cells: readonly CodeCell[], place: number): CellExecution[] {
+  const behind = cells.slice(place + 1).findIndex(({ script }) => script.queued !== true);
+  const group = cells.slice(place, behind < 0 ? undefined : place + 1 + behind);
+  const runId = randomUUID();
+  return group.map(({ source, script }) => session.execute(source, { stopOnError: script.raises !== true, metadata: { runId } }));
+}
+
+/** The id of the message, once it was handled and everything that it led to is among the events. */
+async function toComm(session: InteractiveSandboxSession, { type, comm, target, data, metadata, buffers = [] }: HostMessage, events: readonly SandboxEvent[]): Promise<string> {
+  const msgId = await session.sendComm({
+    type, commId: comm, ...(target !== undefined && { targetName: target }), ...(data !== undefined && { data }), ...(metadata !== undefined && { metadata }), buffers: buffers.map((one) => Buffer.from(one, 'base64')),
+  });
+  for (let waited = 0; !events.some((event) => event.msg_type === 'status' && event.content.execution_state === 'idle' && event.parent_header.msg_id === msgId); waited += 1) {
+    if (waited > 3_000) fail('a message to a comm was not handled');
+    await wait(0.01);
+  }
+  return msgId;
+}
+
+function fail(why: string): never { throw new Error(why); }

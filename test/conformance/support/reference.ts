@@ -5,15 +5,20 @@ import path from 'node:path';
 import type { Engine } from '../../../src/engine/engine';
 import { execStream } from '../../../src/engine/exec-stream';
 import { silentProgress } from '../../../src/engine/progress';
+import type { JsonObject } from '../../../src/protocol/messages';
 import { docker, imageRequest, MIB } from '../../session/engineTools';
+import { commLine, heard, type KernelMessage } from './comms';
 import type { CorpusNotebook } from './corpus';
+import { told } from './questions';
 import type { SavedCell } from './saved-cells';
 
 const SCRIPT = path.join(__dirname, '../../../../test/conformance/reference.py');
 /** On top of the image of the sandboxes, so that Python and every package are the same. */
 export const PEER = ['ipykernel==7.4.0', 'nbclient==0.11.0', 'jupyter_client==8.10.0'];
 
-interface Answer { name: string; cells?: SavedCell[]; error?: string }
+interface Answer { name: string; cells?: PeerCell[]; error?: string }
+/** As `reference.py` writes it: messages are not yet made comparable. */
+interface PeerCell extends Omit<SavedCell, 'comms' | 'heard' | 'told'> { comms: KernelMessage[]; heard: KernelMessage[][]; told: JsonObject[] }
 
 /**
  * What ipykernel gives for the notebooks, by name. Each notebook's answer is kept by the hash of its source, of the image
@@ -26,10 +31,11 @@ export async function reference(engine: Engine, image: string, versions: string,
   const fileOf = (notebook: CorpusNotebook): string =>
     path.join(folder, `${createHash('sha256').update(JSON.stringify([script, versions, PEER, notebook])).digest('hex').slice(0, 32)}.json`);
   const found = new Map<string, SavedCell[]>();
+  const take = (notebook: CorpusNotebook, cells: readonly PeerCell[]): void => { found.set(notebook.name, cells.map((cell) => savedCell(cell, notebook))); };
   const missing: CorpusNotebook[] = [];
   for (const notebook of notebooks) {
     const text = await readFile(fileOf(notebook), 'utf8').catch(() => undefined);
-    if (text === undefined) missing.push(notebook); else found.set(notebook.name, JSON.parse(text) as SavedCell[]);
+    if (text === undefined) missing.push(notebook); else take(notebook, JSON.parse(text) as PeerCell[]);
   }
   if (missing.length === 0) return found;
   const peer = await engine.ensureImage(await imageRequest({ base: image, packages: PEER }), silentProgress);
@@ -39,13 +45,20 @@ export async function reference(engine: Engine, image: string, versions: string,
       console.log(`      ipykernel did not run ${name}: ${error ?? ''}`);
       return;
     }
-    const outputs = (cell: SavedCell): SavedCell => ({ ...cell, outputs: cell.outputs.map((output) => output.output_type === 'stream' ? { ...output, text: [output.text].flat().join('') } : output) });
-    found.set(name, cells.map(outputs));
+    take(notebook, cells);
     const file = fileOf(notebook);
-    await writeFile(`${file}.new`, JSON.stringify(found.get(name)));
+    await writeFile(`${file}.new`, JSON.stringify(cells));
     await rename(`${file}.new`, file);
   });
   return found;
+}
+
+function savedCell(cell: PeerCell, { cells }: CorpusNotebook): SavedCell {
+  const questions = cells.find(({ index }) => index === cell.index)?.questions ?? [];
+  return {
+    ...cell, outputs: cell.outputs.map((output) => output.output_type === 'stream' ? { ...output, text: [output.text].flat().join('') } : output),
+    comms: cell.comms.map(commLine), heard: cell.heard.map(heard), told: questions.map((question, index) => told(question, cell.told[index] ?? {})),
+  };
 }
 
 async function inContainer(image: string, script: string, notebooks: readonly CorpusNotebook[], take: (answer: Answer) => Promise<void>): Promise<void> {
@@ -62,7 +75,7 @@ async function inContainer(image: string, script: string, notebooks: readonly Co
     const { stream, stderr } = execStream(await exec.start({ hijack: true, stdin: true }));
     let said = '';
     stderr.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-4_000); });
-    stream.write(`${JSON.stringify(notebooks.map(({ name, cells, settle }) => ({ name, settle, cells: cells.map(({ source, options }) => ({ source, script: options })) })))}\n`);
+    stream.write(`${JSON.stringify(notebooks.map((notebook) => ({ ...notebook, cells: notebook.cells.map(({ source, options, questions }) => ({ source, script: options, questions })) })))}\n`);
     let rest = '';
     const taken: Promise<void>[] = [];
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -1,7 +1,8 @@
 import { EventBatcher } from '../../../src/outputs/batcher';
 import { NotebookOutputs } from '../../../src/outputs/notebook-outputs';
-import type { JsonObject, MimeBundle, SandboxEvent } from '../../../src/protocol/messages';
+import type { JsonObject, JsonValue, MimeBundle, SandboxEvent } from '../../../src/protocol/messages';
 import { applyEdit, type ModelCell } from '../../unit/outputsModel';
+import { commLine, heard, isComm, kernelMessage, type Heard } from './comms';
 import type { NotebookRun, Prompt } from './notebook-run';
 
 /** An output as nbformat saves it. */
@@ -18,8 +19,12 @@ export interface SavedCell {
   execution_count: number | null;
   payload: JsonObject[];
   prompts: Prompt[];
-  /** A word for each message of a comm: its type, target and what an update changes. */
+  /** A line for each message of a comm that it sent. */
   comms: string[];
+  /** What came of each message that was sent to a comm after it. */
+  heard: Heard[];
+  /** What the kernel answered to each question that was asked after it. */
+  told: JsonValue[];
   kernel_died: boolean;
 }
 
@@ -35,13 +40,16 @@ export function savedCells(run: NotebookRun): SavedCell[] {
     }
   };
   const batcher = new EventBatcher((event) => { apply(outputs.fold(event)); }, 0);
-  for (const event of run.events.flatMap(ofTheKernel)) batcher.add(event);
+  const beside = new Set(run.cells.flatMap(({ sent }) => sent)); // where a front end shows it is its own affair: it is compared by itself
+  for (const event of run.events.filter((one) => !beside.has(one.parent_header.msg_id)).flatMap(ofTheKernel)) batcher.add(event);
   batcher.dispose();
-  return run.cells.map(({ index, msgId, reply, prompts }) => {
+  const eventsOf = (parent: string): SandboxEvent[] => run.events.filter((event) => event.parent_header.msg_id === parent);
+  return run.cells.map(({ index, msgId, reply, prompts, sent, told }) => {
     const cell = cells.get(msgId);
     return {
       index, outputs: cell?.outputs.filter(({ output }) => output.output_type !== 'failure').map(({ output }) => saved(output)) ?? [], execution_count: cell?.order ?? null, payload: reply.payload, prompts,
-      comms: run.events.filter((event) => event.parent_header.msg_id === msgId).flatMap(commWord), kernel_died: reply.failure?.code === 'KernelDied',
+      comms: eventsOf(msgId).filter(isComm).map((event) => commLine(kernelMessage(event))), heard: sent.map((one) => heard(eventsOf(one).map(kernelMessage))), told,
+      kernel_died: reply.failure?.code === 'KernelDied',
     };
   });
 }
@@ -66,19 +74,3 @@ function saved(output: ModelCell['outputs'][number]['output']): SavedOutput {
 /** A notice's words are of `src/messages.ts`; here it is told by its code. */
 const noticeText = (code: string): string => `<${code}>\n`;
 export const isNotice = (output: SavedOutput, code: string): boolean => output.output_type === 'stream' && output.name === 'stderr' && output.text === noticeText(code);
-
-function commWord(event: SandboxEvent): string[] {
-  switch (event.msg_type) {
-    case 'comm_open': {
-      const { state } = event.content.data;
-      const model = typeof state === 'object' && state !== null && !Array.isArray(state) ? state['_model_name'] : undefined;
-      return [`comm_open:${event.content.target_name}:${typeof model === 'string' ? model : ''}`];
-    }
-    case 'comm_msg': {
-      const { method, state } = event.content.data;
-      const keys = typeof state === 'object' && state !== null ? Object.keys(state).sort().join(',') : '';
-      return [`comm_msg:${typeof method === 'string' ? method : ''}:${keys}`];
-    }
-    default: return [];
-  }
-}
