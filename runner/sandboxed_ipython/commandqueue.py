@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 #: Results that are kept; the oldest go first.
 KEEP_RESULTS = 1000
+#: Seconds until a folder that a cell removes while we make it is made again.
+_RETRY = 0.1
 _WATCHED = linux.IN_MOVED_TO | linux.IN_CLOSE_WRITE | linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_ONLYDIR
 _GONE = linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_UNMOUNT | linux.IN_IGNORED
 
@@ -34,6 +36,8 @@ class CommandQueue:
         self._waiting = {}  # name → data of files that we put there ourselves
         self._kept = deque()
         self._inotify = self._open_inotify() if use_inotify else -1
+        self._watch = -1  # inotify's number of the folder that is watched
+        self._retry = None
         self._make_folders()
         if self._inotify < 0:
             log.info("no inotify here: looking every %g s", poll_interval)
@@ -109,30 +113,47 @@ class CommandQueue:
             except OSError as error:
                 log.warning("%s: %s", folder, error.strerror)
         if self._inotify >= 0:
-            try:
-                linux.inotify_add_watch(self._inotify, self._commands, _WATCHED)
-            except OSError as error:
-                log.warning("%s: looking every %g s instead", error, self._poll_interval)
-                self._reactor.unwatch(self._inotify)
-                os.close(self._inotify)
-                self._inotify = -1
-                self._poll()
+            self._watch_commands()
         self._scan()
+
+    def _watch_commands(self):
+        """Watches the folder that has the name now, and no other. One that is watched already keeps its number."""
+        before = self._watch
+        try:
+            self._watch = linux.inotify_add_watch(self._inotify, self._commands, _WATCHED)
+        except OSError as error:
+            self._watch = -1
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):  # removed again before we were here
+                if self._retry is None:
+                    self._retry = self._reactor.after(_RETRY, self._mend)
+                return
+            log.warning("%s: looking every %g s instead", error, self._poll_interval)
+            self._reactor.unwatch(self._inotify)
+            os.close(self._inotify)
+            self._inotify = -1
+            self._poll()
+            return
+        if before not in (-1, self._watch):
+            try:
+                linux.inotify_rm_watch(self._inotify, before)
+            except OSError:
+                pass  # it went with its folder
+
+    def _mend(self):
+        """Whatever has the name now is what is watched, and nothing of ours is lost in what had it before."""
+        self._retry = None
+        self._make_folders()
+        self.take_waiting()
 
     def _on_inotify(self):
         try:
             data = os.read(self._inotify, 1 << 16)
         except BlockingIOError:
             return
-        for mask, name in linux.inotify_events(data):
-            if mask & linux.IN_Q_OVERFLOW:
-                self._scan()
-                self.take_waiting()
-            elif mask & _GONE:
-                if not os.path.isdir(self._commands):
-                    self._make_folders()
-                    self.take_waiting()
-            elif name:
+        for watch, mask, name in linux.inotify_events(data):
+            if mask & linux.IN_Q_OVERFLOW or (watch == self._watch and mask & _GONE):
+                self._mend()
+            elif watch == self._watch and name:  # not of a folder that was in this place before
                 self._pick_up(name)
 
     def _poll(self):

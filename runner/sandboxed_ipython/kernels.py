@@ -354,9 +354,11 @@ class Kernel:
             self._abort(other, reason)
 
     def _signal(self, cell):
-        """SIGINT for this cell and no other: one that has not begun gets it when it does."""
-        if cell.started:
-            self._process.interrupt()
+        """SIGINT for this cell and no other. One that has not begun is told of it too, and gets another as soon as it has: until
+        then the kernel lets a signal hit only what holds the cell up, a task of an earlier one."""
+        if not cell.started:
+            self._process.send({"msg_type": "interrupt_request", "parent_header": {"msg_id": cell.msg_id}})
+        self._process.interrupt()
 
     def _kill_for(self, reason):
         self._running.killed_for = reason

@@ -72,13 +72,17 @@ def inotify_add_watch(fd, path, mask):
     return _check(_libc.inotify_add_watch(fd, os.fsencode(path), mask), "inotify_add_watch")
 
 
+def inotify_rm_watch(fd, watch):
+    _check(_libc.inotify_rm_watch(fd, watch), "inotify_rm_watch")
+
+
 def inotify_events(data):
-    """(mask, name) of every event in what was read from an inotify descriptor."""
+    """(watch, mask, name) of every event in what was read from an inotify descriptor."""
     offset = 0
     while offset + 16 <= len(data):
-        _, mask, _, length = struct.unpack_from("iIII", data, offset)
+        watch, mask, _, length = struct.unpack_from("iIII", data, offset)
         name = data[offset + 16 : offset + 16 + length].rstrip(b"\0")
-        yield mask, os.fsdecode(name)
+        yield watch, mask, os.fsdecode(name)
         offset += 16 + length
 
 

@@ -23,6 +23,8 @@ _PIPE_BYTES = 64 * 1024
 _BURST_PAUSE = 0.004
 #: Packets handled before other descriptors get their turn.
 _PACKETS_AT_ONCE = 64
+#: Times that many are more than the pair's buffer holds: each takes some hundred bytes of it at least.
+_LAST_ROUNDS = 16
 _EMPTY, _DONE, _MORE = range(3)
 _count = array.array("i", [0])
 
@@ -97,12 +99,18 @@ class KernelProcess:
         self._signal(os.kill, signal.SIGKILL)
 
     def drain(self):
-        """Reads what a dead kernel has left behind, in order as far as there is one."""
-        while not self.closed:
-            before = self._read_packets()
-            texts = [self._read_pipe(pipe) for pipe in self._pipes.values()]
-            if before is _EMPTY and not any(texts):
-                return
+        """Reads what a dead kernel has left behind, in order as far as there is one, and no more: its children may go on
+        to fill what they share with it for as long as they live."""
+        left = {pipe: pipe.unread() for pipe in self._pipes.values()}
+        for _ in range(_LAST_ROUNDS):
+            if self._read_packets() is not _MORE:
+                break
+        for pipe, size in left.items():
+            while size > 0:
+                read = self._read_pipe(pipe)
+                if not read:
+                    break
+                size -= read
 
     def close(self):
         """Lets go of the descriptors; a process that still holds the other ends gets SIGPIPE or end-of-file."""
@@ -198,22 +206,22 @@ class KernelProcess:
         pipe.last_read = 0.0
 
     def _read_pipe(self, pipe):
-        """One read; True if there was text."""
+        """One read; the bytes that it gave."""
         if pipe.ended or self.closed:
-            return False
+            return 0
         try:
             data = os.read(pipe.fd, _PIPE_BYTES)
         except (BlockingIOError, InterruptedError):
-            return False
+            return 0
         if not data:
             pipe.close(self._reactor)
-            return False
+            return 0
         # A pipe that was nearly full has somebody waiting to write more: no pause then.
         pipe.last_read = time.monotonic() if len(data) < _PIPE_BYTES // 2 else 0.0
         text = pipe.decoder.decode(data)
         if text:
             self._on_text(self, pipe.name, text)
-        return True
+        return len(data)
 
 
 class _Pipe:

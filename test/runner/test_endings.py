@@ -137,6 +137,16 @@ def test_a_death_says_why_with_the_last_words_before_it(sandbox, code, failure):
     assert sandbox.run("1 + 1").result == "2"
 
 
+def test_a_kernel_whose_children_flood_its_output_ends_all_the_same(new_sandbox):
+    sandbox = new_sandbox(max_output=100_000)
+    flood = "import os, subprocess, time\nfloods = [subprocess.Popen(['yes'], stdout=n % 2 + 1) for n in range(8)]\nif os.fork() == 0:\n    while True: display('y')\n"
+    cell = sandbox.run(flood + "time.sleep(0.3); os._exit(1)", seconds=20)
+    assert cell.reply["failure"] == {"code": "KernelDied", "params": {"signal": "", "exitcode": 1}}
+    ping = sandbox.stream.send("ping", {}, "control")
+    sandbox.stream.wait(lambda e: e["msg_type"] == "pong" and e["parent_header"]["msg_id"] == ping, 10)
+    assert sandbox.run("6 * 7", seconds=20).result == "42"
+
+
 @pytest.mark.parametrize("code, reason", [("1/0", "error"), ("import os; os._exit(1)", "died")])
 def test_a_cell_that_arrives_when_its_run_has_ended_does_not_run(sandbox, code, reason):
     sandbox.run(code, metadata={"runId": "a"})

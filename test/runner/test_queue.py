@@ -71,6 +71,29 @@ def test_removing_the_queue_stops_no_later_cell(sandbox):
     assert sandbox.result(msg_id)["content"]["status"] == "ok"
 
 
+EXCHANGE = "import ctypes; os.mkdir('other'); ctypes.CDLL(None).renameat2(-100, b'commands', -100, b'other', 2)"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        EXCHANGE,
+        EXCHANGE + "; shutil.rmtree('other')",
+        "os.rename('commands', 'other'); os.symlink('other', 'commands')",
+        "os.rename('commands', 'other'); open('commands', 'w').close()",
+        "for _ in range(200): shutil.rmtree('commands', ignore_errors=True); os.makedirs('commands', exist_ok=True)",
+    ],
+    ids=["exchanged", "exchanged and removed", "a link", "a file", "again and again"],
+)
+def test_another_folder_in_the_place_of_the_commands_is_watched(new_sandbox, code):
+    sandbox = new_sandbox(poll_interval=60)
+    sandbox.run("import os, shutil; os.chdir('.interactive')\n" + code)  # the supervisor may be first to mend it, which is an error here
+    for i in range(3):
+        assert sandbox.run(str(i), seconds=10).result == str(i)
+    sandbox.drop("a.json", command("1", "after-all"))
+    assert sandbox.result("after-all")["content"]["status"] == "ok"
+
+
 def test_without_inotify_the_queue_is_polled(new_sandbox):
     sandbox = new_sandbox(no_inotify=True, poll_interval=0.3)
     sandbox.run("1")

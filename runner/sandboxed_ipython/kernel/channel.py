@@ -7,7 +7,6 @@ sent on one channel while an earlier text is still unread in another: :meth:`Cha
 import array
 import fcntl
 import os
-import select
 import socket
 import termios
 import time
@@ -34,8 +33,6 @@ class Channel:
         self._series = 0
         self._joiner = packets.Joiner(1 << 30)
         self._waiting = array.array("i", [0])
-        #: :class:`Interrupts` while there are any: a signal ends a wait here.
-        self.interrupts = None
 
     def fileno(self):
         return self.socket.fileno()
@@ -83,13 +80,11 @@ class Channel:
             time.sleep(pause)
             pause = min(pause * 2, 0.002)
 
-    def receive(self, wait=False, seconds=None):
-        """The next whole message, or None (nothing there, or only a piece; or ``seconds`` passed). Raises EOFError when the supervisor is gone."""
+    def receive(self):
+        """The next whole message, or None (nothing there, or only a piece). Raises EOFError when the supervisor is gone."""
         while True:
-            if wait and not self._wait(seconds):
-                return None
             try:
-                packet = self.socket.recv(packets.PACKET_BYTES, 0 if wait else socket.MSG_DONTWAIT)
+                packet = self.socket.recv(packets.PACKET_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return None
             if not packet:
@@ -99,15 +94,6 @@ class Channel:
                 message = self._joiner.add(message)
             if isinstance(message, dict):
                 return message
-
-    def _wait(self, seconds):
-        give_up = None if seconds is None else time.monotonic() + seconds
-        while True:
-            left = None if give_up is None else max(0.0, give_up - time.monotonic())
-            ready = select.select([self.socket, self.interrupts.woken], [], [], left)[0]
-            if self.socket in ready or not ready:
-                return bool(ready)
-            self.interrupts.drain()
 
     def _next_series(self):
         self._series += 1

@@ -38,7 +38,7 @@ class CommRequests:
         try:
             kernel.channel.send("comm_done", {"status": "ok", "exiting": kernel.exiting}, msg_id)
         finally:
-            kernel.running = ""
+            kernel.end()
 
     def _call(self, message):
         manager = self._kernel.shell.kernel.comm_manager

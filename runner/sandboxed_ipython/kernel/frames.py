@@ -8,6 +8,10 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _IPYTHONS = os.path.dirname(os.path.abspath(IPython.__file__)) + os.sep
 
 
+def is_ours(frame):
+    return frame.f_code.co_filename.startswith(_OURS)
+
+
 def is_the_cells(frame):
     """Whether it is neither ours nor IPython's: the user's, or a library's."""
     return not frame.f_code.co_filename.startswith((_OURS, _IPYTHONS))

@@ -3,7 +3,6 @@
 import re
 import shlex
 import sys
-import time
 
 from . import libraries, pip_line
 
@@ -78,28 +77,21 @@ class Installs:
 
     def _ask(self, install):
         """Returns the names that pip says it installed."""
-        kernel = self._kernel
-        request = kernel.prompts.new_request()
-        content = {"request": request, "requirements": install.requirements, "options": install.options}
-        kernel.channel.send("install_request", content, kernel.running)
+        content = {"requirements": install.requirements, "options": install.options}
         said = []
-        give_up = time.monotonic() + SILENCE
-        while True:
-            message = kernel.channel.receive(wait=True, seconds=max(0.0, give_up - time.monotonic()))
-            if message is None:
-                raise InstallFailed("nobody has answered for %d s." % SILENCE)
-            kind, answer = message["msg_type"], message.get("content") or {}
-            if kind not in ("install_output", "install_reply"):
-                kernel.defer(message)
-            elif answer.get("request") == request:
-                give_up = time.monotonic() + SILENCE
-                if kind == "install_reply":
-                    if answer["status"] != "ok":
-                        raise InstallFailed(answer["reason"])
+        with self._kernel.inbox.request("install_request", content) as answer:
+            while True:
+                message = answer(SILENCE)
+                if message is None:
+                    raise InstallFailed("nobody has answered for %d s." % SILENCE)
+                content = message["content"]
+                if message["msg_type"] == "install_reply":
+                    if content["status"] != "ok":
+                        raise InstallFailed(content["reason"])
                     return _names("".join(said))
-                said.append(answer["text"])
-                if answer["text"] and not install.quiet:
-                    sys.stdout.write(answer["text"])
+                said.append(content["text"])
+                if content["text"] and not install.quiet:
+                    sys.stdout.write(content["text"])
 
 
 def _names(text):

@@ -6,23 +6,29 @@ import fcntl
 import os
 import signal
 
+from .frames import is_ours
+
 #: Lower numbers belong to cells.
 _LOW_FDS = 99
 
 
 class Interrupts:
-    """Installed while the kernel lives. The supervisor sends SIGINT only once a cell has said that it begins, so one that
-    comes outside a cell is late and does nothing."""
+    """Installed while the kernel lives. A SIGINT that comes outside a cell hits at most a task that holds the loop: it may be
+    late, and when it is for a cell that has not begun, the supervisor sends another as soon as it has.
 
-    def __init__(self, loop):
+    ``on_press`` is called at each SIGINT within a cell.
+    """
+
+    def __init__(self, loop, on_press):
         self._loop = loop
+        self.on_press = on_press
         self._begun = False
         self._in_code = False
         self.task = None  # the foreground cell's, if it is asynchronous
         self.pressed = False  # during this cell
         self._held = 0
         self._late = False
-        self._woken, self._waking = map(_keep, os.pipe())
+        self._woken, self._waking = map(keep, os.pipe())
         loop.add_reader(self._woken, self.drain)
         self._install()
 
@@ -42,10 +48,11 @@ class Interrupts:
         signal.signal(signal.SIGINT, self._on_sigint)
         signal.set_wakeup_fd(self._waking, warn_on_full_buffer=False)
 
-    def begin(self):
-        """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own."""
+    def begin(self, pressed):
+        """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own. ``pressed``: it has
+        been interrupted while it waited."""
         self._install()
-        self.pressed = self._late = False
+        self.pressed, self._late = pressed, False
         self._begun = True
 
     @contextlib.contextmanager
@@ -71,14 +78,19 @@ class Interrupts:
         self._begun = self._in_code = True
 
     def leave(self):
-        """Its code is over: nothing is raised any more."""
+        """Its code is over: nothing is raised any more, whatever handler it has set."""
         self._begun = self._in_code = False
         self.task = None
+        signal.signal(signal.SIGINT, self._on_sigint)
 
     def _on_sigint(self, _number, frame):
         if not self._begun:
+            # For a cell that waits for its turn, and is interrupted by another signal when it begins.
+            if _is_in_a_callback(frame):
+                raise KeyboardInterrupt  # what holds the loop goes, or the cell could never begin
             return
         self.pressed = True
+        self.on_press()
         if not self._in_code or (self.task is not None and self.task.done()):
             return
         if self._held:
@@ -88,22 +100,24 @@ class Interrupts:
         else:
             # It waits: perhaps in the loop's own select, which a plain cancel() would not wake.
             self._loop.call_soon_threadsafe(self.task.cancel)
-            if _inside_callback(frame):
+            if _is_in_a_callback(frame):
                 raise KeyboardInterrupt  # code of another task keeps the loop, or is what the cell waits for
 
 
-def _keep(fd):
+def keep(fd):
+    """The same under a number that no cell closes by accident; it never blocks."""
     high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOW_FDS + 1)
     os.close(fd)
     os.set_blocking(high, False)
     return high
 
 
-def _inside_callback(frame):
-    """Whether the loop is running somebody's code, and not waiting or between two callbacks, where an exception would hit nobody."""
-    innermost = frame
+def _is_in_a_callback(frame):
+    """Whether the loop is running somebody's code: it is not waiting, nor between two callbacks, where an exception would hit
+    nobody, nor is it ours, where one would end the kernel."""
+    inner = None
     while frame is not None:
         if frame.f_code is asyncio.Handle._run.__code__:
-            return frame is not innermost
-        frame = frame.f_back
+            return inner is not None and not is_ours(inner)
+        inner, frame = frame, frame.f_back
     return False

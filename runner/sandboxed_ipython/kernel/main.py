@@ -12,6 +12,7 @@ from . import answers, bounds, bundles
 from . import shell as shells
 from .channel import Channel
 from .comm_requests import CommRequests
+from .inbox import Inbox
 from .installs import Installs
 from .interrupt import Interrupts
 from .prompts import Prompts
@@ -33,7 +34,6 @@ class Kernel:
         self._max_output = options.max_output
         self._pid = os.getpid()
         self._count = 0
-        self._deferred = []
         self._context = contextvars.copy_context()
         self._comm_requests = CommRequests(self, self._context)
         sys.stdout = sys.__stdout__ = CellStream(self, "stdout", 1)
@@ -41,7 +41,8 @@ class Kernel:
         shells.prepare_environment(options)
         self.loop = _make_loop()
         asyncio.set_event_loop(self.loop)
-        self.interrupts = self.channel.interrupts = Interrupts(self.loop)
+        self.inbox = Inbox(self, lambda: self.loop.call_soon_threadsafe(self._take_next))
+        self.interrupts = Interrupts(self.loop, self.inbox.wake)
         self.prompts = Prompts(self)
         self.installs = Installs(self)
         self.shell = shells.make(self, options.history_size)
@@ -89,12 +90,14 @@ class Kernel:
         self.running = msg_id
         self.parent = {"msg_id": msg_id, "msg_type": msg_type}
         self.exiting = False
-        self.interrupts.begin()
+        self.interrupts.begin(self.inbox.begin(msg_id))
         self._context.run(current_cell.set, msg_id)
 
-    def defer(self, message):
-        """A message that came while a prompt was open; it is taken when the cell is over."""
-        self._deferred.append(message)
+    def end(self):
+        """It is over: its reply is on its way."""
+        self.prompts.allowed = self.installs.allowed = False
+        self.running = ""
+        self.inbox.wake()
 
     # ------------------------------------------------------------------------------------------------
 
@@ -112,16 +115,22 @@ class Kernel:
 
     def _on_readable(self):
         try:
-            # One at a time: what a cell has put on the loop has its turn before the next cell.
-            message = self.channel.receive()
-            if message is None:
-                return
-            if self.running:
-                self._deferred.append(message)  # the end of the asynchronous cell takes it
-            else:
-                self._take(message)
+            self.inbox.read()
         except EOFError:
             os._exit(0)
+        except BaseException:
+            self._give_up()
+        self._take_next()
+
+    def _take_next(self):
+        """One command at a time, and none while a cell runs: what that has put on the loop has its turn before the next."""
+        if self.running:
+            return  # the end of the asynchronous cell takes it
+        try:
+            message = self.inbox.next_command()
+            if message is not None:
+                self._take(message)
+                self.loop.call_soon(self._take_next)
         except BaseException:
             self._give_up()
 
@@ -195,9 +204,7 @@ class Kernel:
                     raised = KeyboardInterrupt() if self.interrupts.pressed else asyncio.CancelledError()
                 self._show(raised)
             self._finish(msg_id, result, raised)
-            deferred, self._deferred = self._deferred, []
-            for message in deferred:
-                self._take(message)
+            self.loop.call_soon(self._take_next)
         except BaseException:
             self._give_up()
 
@@ -251,7 +258,7 @@ class Kernel:
         try:
             self.channel.send("execute_reply", reply, msg_id)
         finally:
-            self.running = ""
+            self.end()
 
 
 def _make_loop():

@@ -1,12 +1,8 @@
 """``input()`` and ``getpass()``: a request to whoever watches the notebook, and the wait for the answer."""
 
-import itertools
-import os
 import warnings
 
 from . import bounds
-
-_numbers = itertools.count(1)
 
 
 class StdinNotImplementedError(NotImplementedError):
@@ -20,7 +16,7 @@ except ImportError:
 
 
 class Prompts:
-    """Replaces ``builtins.input`` and ``getpass.getpass`` of a kernel."""
+    """Replaces ``builtins.input`` and ``getpass.getpass`` of a kernel. Any thread may ask, while a cell runs that is ``allowed`` to."""
 
     def __init__(self, kernel):
         self._kernel = kernel
@@ -36,29 +32,19 @@ class Prompts:
             warnings.warn("The `stream` parameter of `getpass.getpass` has no effect in a notebook", UserWarning, stacklevel=2)
         return self._ask(str(prompt), password=True)
 
-    def new_request(self):
-        """An id that no other request of this kernel has."""
-        return "%d-%d" % (os.getpid(), next(_numbers))
-
     def _ask(self, prompt, password):
-        kernel = self._kernel
         if not self.allowed:
-            raise StdinNotImplementedError("input was requested, but whoever runs this cell does not answer prompts.")
-        request = self.new_request()
+            raise StdinNotImplementedError("input was requested, but %s." % _nobody(self._kernel))
         prompt = bounds.shortened(prompt, bounds.PROMPT_CHARS)
-        kernel.channel.send("input_request", {"prompt": prompt, "password": password, "request": request}, kernel.running)
         try:
-            return self._answer(request)
+            with self._kernel.inbox.request("input_request", {"prompt": prompt, "password": password}) as answer:
+                value = answer()["content"]["value"]
         except KeyboardInterrupt:
             raise KeyboardInterrupt("Interrupted by user") from None
+        if value == "\x04":  # Ctrl-D, as ipykernel takes it
+            raise EOFError
+        return value
 
-    def _answer(self, request):
-        kernel = self._kernel
-        while True:
-            message = kernel.channel.receive(wait=True)
-            if message["msg_type"] == "input_reply" and message["content"].get("request") == request:
-                value = message["content"]["value"]
-                if value == "\x04":  # Ctrl-D, as ipykernel takes it
-                    raise EOFError
-                return value
-            kernel.defer(message)
+
+def _nobody(kernel):
+    return "whoever runs this cell does not answer prompts" if kernel.running else "no cell runs that could ask"
