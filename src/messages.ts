@@ -149,6 +149,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'FilesLeftOut':
       return filesLeftOut(params, t);
     case 'OutputDropped':
+      if (params.number('outputs') > 0) return [t('The cell has made more than {0} outputs: the others are not shown.', params.number('outputs').toLocaleString('en-US')), t('Print in one piece, or update a display.')];
       return [
         params.number('total') > 0
           ? t('{0} of {1} of output ({2} of {3} bytes) were dropped: a cell may show {4}.', bytes(params.number('bytes')), bytes(params.number('total')),
