@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../src/engine/engine';
 import { containerName } from '../../src/engine/specification';
@@ -6,6 +9,7 @@ import { TIMING } from '../../src/session/time';
 import type { SessionState } from '../../src/session/types';
 import { containerExists, docker, python, until } from './engineTools';
 import { OWNER, attach, connect, derivedImage, endSessions, startSession } from './support/sandboxes';
+import type { WindowsSandbox } from './support/window';
 
 const numbers = (from: number, to: number): string => Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join('');
 const failureOf = (state: SessionState): string => ('failure' in state ? state.failure.code : state.kind);
@@ -211,6 +215,22 @@ describe('a sandbox that a window has left', function () {
     await first.session.detach();
     await until('it is removed', async () => !(await containerExists(containerName(first.session.id))), 15_000);
     assert.deepEqual((await engine.findSandboxes(OWNER)).filter(({ sandboxId }) => sandboxId === first.session.id), []);
+  });
+
+  it('ends when its lease is over though its window was killed under a running cell; what that had installed stays until all is shut down', async () => {
+    const window = fork(join(__dirname, 'support/window.js'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const [{ id, owner, libraries }] = await once(window, 'message', { signal: AbortSignal.timeout(30_000) }) as [WindowsSandbox];
+    try {
+      const container = containerName(id);
+      assert.ok(await containerExists(container));
+      window.kill('SIGKILL');
+      await until('it is removed', async () => !await containerExists(container), 15_000);
+      await docker.getVolume(libraries).inspect();
+    } finally {
+      window.kill('SIGKILL');
+      await engine.removeAll(owner);
+    }
+    await assert.rejects(docker.getVolume(libraries).inspect(), { statusCode: 404 });
   });
 
   it('ends when it was not used for so long, and says that', async () => {
