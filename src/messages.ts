@@ -150,6 +150,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'FilesLeftOut':
       return filesLeftOut(params, t);
     case 'OutputDropped':
+      if (params.number('outputs') > 0) return [t('The cell has made more than {0} outputs: the others are not shown.', params.number('outputs').toLocaleString('en-US')), t('Print in one piece, or update a display.')];
       return [
         params.number('total') > 0
           ? t('{0} of {1} of output ({2} of {3} bytes) were dropped: a cell may show {4}.', bytes(params.number('bytes')), bytes(params.number('total')),
@@ -158,7 +159,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('Show less, or raise the setting sandboxedIPython.maxOutput.')];
     case 'OutputLost':
       return [
-        t('{0} of output were lost while the window was not connected: the sandbox keeps the last {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
+        t('Output may be missing here: while the window was not connected, the oldest {0} in the sandbox were dropped. It keeps the last {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
         t('To keep more, raise the setting sandboxedIPython.logBudget.')];
     case 'ChildKilled':
       return [
@@ -184,6 +185,9 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'OutOfReach':
       return outOfReach(params, t);
     case 'Restarted':
+      if (reason === 'died') return [
+        params.text('cause') === 'OutOfMemory' ? t('The sandbox ran out of memory while no cell ran, and Python was ended.') : t('Python ended while no cell ran: a thread, a process or a widget ended it.'),
+        t('This cell runs in a fresh kernel. Variables are lost; files are kept. Run the cells above again.')];
       return [t('A fresh kernel was started.'), reason === 'reset' ? '' : t('Variables are lost; run the cells above again.')];
   }
 }

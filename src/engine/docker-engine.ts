@@ -8,7 +8,7 @@ import { openExec } from './exec';
 import type { ImageContext } from './image/context';
 import { ensureImage, findImages, rebuildImage } from './image/ensure-image';
 import { install } from './installer';
-import { Libraries } from './libraries';
+import { Libraries, installerOf } from './libraries';
 import { LifeEvents } from './life-events';
 import { checkLimits } from './limits';
 import { MainOutput } from './main-output';
@@ -117,8 +117,13 @@ export class DockerEngine implements Engine {
   }
 
   async removeAll(owner: string): Promise<void> {
-    await Promise.all((await this.findSandboxes(owner)).map(({ containerId }) => this.remove(containerId)));
+    // in every state: what never started, or has ended and not removed itself, holds its volume too
+    const [containers, libraries] = await Promise.all([this.sandboxes({ label: [LABELS.sandbox, `${LABELS.owner}=${owner}`] }), this.libraries.of(owner)]);
+    const removals = await Promise.allSettled([...containers.map(({ Id }) => Id), ...libraries.map(installerOf)].map((idOrName) => this.remove(idOrName)));
     await this.libraries.sweep(owner, 0);
+    await this.releaseNetwork();
+    const failed = removals.find((removal) => removal.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   async logs(containerId: string): Promise<string> {
@@ -207,12 +212,10 @@ export class DockerEngine implements Engine {
     if (this.swept) return;
     this.swept = true;
     try {
-      const useless = await this.requests.run('list containers', (abortSignal) => {
-        const options = { all: true, filters: { label: [LABELS.version], status: ['created', 'dead'] }, abortSignal };
-        return this.docker.listContainers(options);
-      });
-      const ours = useless.filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
-      for (const { Id, Created, State } of ours) if (State === 'dead' || Date.now() - Created * 1000 > ABANDONED) await removeContainer(this.docker, this.requests, Id);
+      // not by a filter: some engines refuse to be asked for a state that they do not know
+      const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
+      const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean => State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
+      for (const { Id } of ours.filter(isUseless)) await removeContainer(this.docker, this.requests, Id);
       await this.libraries.sweep(owner, LIBRARIES_ABANDONED);
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);

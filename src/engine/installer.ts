@@ -7,6 +7,7 @@ import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './image/install-networ
 import { SETTING_FOR } from './image/failures';
 import { networkTrouble, pipReason } from './image/pip-output';
 import { lastLine } from './image/python';
+import { installerOf } from './libraries';
 import { redact } from './redact';
 import { engineReason } from './request';
 import { LIBRARIES_FOLDER, RUNNER_FOLDER, interpreterOf, librariesMount } from './specification';
@@ -53,7 +54,7 @@ export async function install(context: ImageContext, request: InstallRequest, on
 async function start(context: ImageContext, { containerId, libraries }: InstallRequest, signal: AbortSignal | undefined): Promise<BuildContainer | null> {
   const { docker, requests } = context;
   const sandbox = await requests.run('inspect container', (abortSignal) => docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
-  return BuildContainer.start(context, sandbox.Image, sandbox.Image, libraries.replace('libraries', 'install'), 'default', signal, {
+  return BuildContainer.start(context, sandbox.Image, sandbox.Image, installerOf(libraries), 'default', signal, {
     interpreters: [interpreterOf(sandbox)],
     host: {
       ReadonlyRootfs: true, Memory: MEMORY, MemorySwap: MEMORY, Tmpfs: { '/var/tmp': 'rw,noexec,nosuid,nodev,size=16m', '/tmp': 'rw,noexec,nosuid,nodev,size=16m' },

@@ -7,6 +7,9 @@ import { LABELS, SANDBOX_VERSION } from './specification';
 /** A name for a volume of libraries, as no other sandbox has it. */
 export const librariesName = (): string => `sandboxed-ipython-libraries-${randomUUID()}`;
 
+/** Name of the container that installs into such a volume. */
+export const installerOf = (libraries: string): string => libraries.replace('libraries', 'install');
+
 /** The volumes with what is installed into sandboxes. Engines remove no named volume with its container. */
 export class Libraries {
   constructor(private readonly docker: Docker, private readonly requests: Requests) {}
@@ -26,15 +29,23 @@ export class Libraries {
     }
   }
 
+  /** Names of all that are the owner's. */
+  async of(owner: string): Promise<string[]> { return (await this.list(owner)).map(({ Name }) => Name); }
+
   /** Removes the owner's volumes that no container has: their window was killed. @param age milliseconds; a younger one may be about to be mounted */
   async sweep(owner: string, age: number): Promise<void> {
-    const { Volumes } = await this.requests.run('list volumes', (abortSignal) => {
-      const options = { filters: { label: [`${LABELS.owner}=${owner}`], dangling: ['true'] }, abortSignal };
-      return this.docker.listVolumes(options as object);
-    });
-    for (const { Name, Labels } of Volumes ?? []) {
+    for (const { Name, Labels } of await this.list(owner, { dangling: ['true'] })) {
       const created = Date.parse(Labels?.[LABELS.created] ?? '');
       if (Date.now() - created > age) await this.remove(Name);
     }
+  }
+
+  /** Whose they are is not asked by a filter: of two filters some engines give what fits one of them. */
+  private async list(owner: string, filters: Record<string, string[]> = {}): Promise<Docker.VolumeInspectInfo[]> {
+    const { Volumes } = await this.requests.run('list volumes', (abortSignal) => {
+      const options = { filters, abortSignal };
+      return this.docker.listVolumes(options as object);
+    });
+    return (Volumes ?? []).filter(({ Labels }) => Labels?.[LABELS.owner] === owner); // some say null for no volume
   }
 }

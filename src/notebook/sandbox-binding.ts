@@ -212,13 +212,14 @@ export class SandboxBinding {
     const { boot } = session.place;
     const record = (shown: number): SandboxRecord => ({
       sandboxId: session.id, image: session.image, libraries: session.libraries, boot, seq: shown, host: session.host, settings: this.#live?.settings ?? settings,
-      installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
+      open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
     });
     const isKept = settings.keepAlive > 0;
     this.records.set(this.notebook.uri, isKept ? record(seq) : undefined);
     const recorder = isKept ? new PlaceRecorder(seq, () => session.place.seq, (shown) => this.records.update(this.notebook.uri, record(shown))) : undefined;
     const events = session.onEvent((event) => {
       this.sink.event(event);
+      if (changesOpenCells(event)) { recorder?.again(); }
       recorder?.changed();
     });
     const states = session.onState((state) => this.#stateChanged(session, state));
@@ -283,3 +284,7 @@ export class SandboxBinding {
 function stopListening(live: Live | undefined): void {
   for (const listener of live?.listeners ?? []) { listener.dispose(); }
 }
+
+/** A cell is known to the sandbox now, or has ended: who comes later must know which ones had not. */
+const changesOpenCells = ({ msg_type: type, content }: SandboxEvent): boolean =>
+  (type === 'accepted' && content.msg_type === 'execute_request') || (type === 'status' && content.execution_state === 'idle' && content.comm_id === undefined);

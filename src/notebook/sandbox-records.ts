@@ -1,6 +1,7 @@
 import type * as vscode from 'vscode';
 import type { FoundSandbox } from '../engine/engine';
 import type { SandboxSettings } from '../session/settings';
+import type { OpenCell } from '../session/types';
 
 /** What a window has to remember of a notebook's sandbox to find it again. */
 export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' | 'libraries'> {
@@ -11,6 +12,8 @@ export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' 
   host: string;
   /** Those that it was started with. */
   settings: SandboxSettings;
+  /** Cells that it had not replied to. */
+  open?: readonly OpenCell[];
   /** Requirements in its libraries. */
   installed: readonly string[];
   /** Minutes that it lives without a window. */

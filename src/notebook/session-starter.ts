@@ -78,9 +78,9 @@ export async function attachSession(
     const engine = await engines.get();
     const sandbox = (await engine.findSandboxes(owner)).find(({ sandboxId }) => sandboxId === record.sandboxId);
     if (sandbox === undefined) { throw new SandboxError('SandboxGone', { reason: 'removed' }); }
-    const { boot, host, settings, installed, image } = record;
+    const { boot, host, settings, installed, image, open = [] } = record;
     const session = InteractiveSandboxSession.attach(engine, {
-      sandbox: { ...sandbox, image }, boot, settings, installed, takeOver, ...(host !== '' && { host }), network: () => readNetwork(log), explain, log,
+      sandbox: { ...sandbox, image }, boot, settings, installed, open, takeOver, ...(host !== '' && { host }), network: () => readNetwork(log), explain, log,
     }, signal);
     const collecting = session.onEvent(collect);
     await session.started;

@@ -1,4 +1,5 @@
 import type { ExecuteReply, Failure, SandboxEvent } from '../protocol/messages';
+import { MAX_NOTICES, MAX_OUTPUTS, shortError, shortTransient } from './bounds';
 import { emptyStream, foldText, textOf, type StreamText } from './stream-text';
 import type { CellEdit, CellOutput, StreamName } from './types';
 
@@ -12,6 +13,8 @@ export interface CellOutputs {
   /** `clear_output(wait=True)`: the next output replaces all others. */
   readonly clearPending: boolean;
   readonly nextId: number;
+  /** Outputs that are shown. Of those over the bound nothing is, and that is said once, in the first one's place. */
+  readonly shown: number;
   /** The notice that the sandbox is out of reach, which the next one of its kind replaces. */
   readonly outOfReach: number | undefined;
   /** The last output, while it is a stream that may grow. */
@@ -21,7 +24,7 @@ export interface CellOutputs {
 export interface Folded { state: CellOutputs; edits: CellEdit[] }
 
 export const newCellOutputs: CellOutputs = {
-  started: false, ended: false, ordered: false, failed: false, clearPending: false, nextId: 0, outOfReach: undefined, open: undefined,
+  started: false, ended: false, ordered: false, failed: false, clearPending: false, nextId: 0, shown: 0, outOfReach: undefined, open: undefined,
 };
 
 /**
@@ -39,11 +42,12 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
     case 'stream':
       return foldStream(state, event.content.name, event.content.text);
     case 'display_data':
-      return foldOutput(state, { output_type: 'display_data', ...event.content });
+      return foldOutput(state, { output_type: 'display_data', ...event.content, transient: shortTransient(event.content.transient) });
     case 'execute_result':
-      return foldOutput(state, { output_type: 'execute_result', ...event.content });
+      return foldOutput(state, { output_type: 'execute_result', ...event.content, transient: shortTransient(event.content.transient) });
     case 'error':
-      return then(foldOutput(state, { output_type: 'error', ...event.content }), (now) => unchanged({ ...now, failed: true }));
+      // one that finds no room is told by the reply
+      return then(foldOutput(state, shortError(event.content)), (now) => unchanged({ ...now, failed: state.failed || now.shown <= MAX_OUTPUTS }));
     case 'input_request': // prompt and answer stay in the output, as in a terminal: a box at the top of the window is easily missed
       return event.content.prompt === '' ? unchanged(state) : foldStream(state, 'stdout', event.content.prompt);
     case 'notice':
@@ -51,7 +55,7 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
     case 'clear_output':
       return event.content.wait
         ? unchanged({ ...state, clearPending: true })
-        : { state: { ...state, open: undefined, outOfReach: undefined, clearPending: false }, edits: [{ kind: 'clear' }] };
+        : { state: { ...state, open: undefined, outOfReach: undefined, clearPending: false, shown: 0 }, edits: [{ kind: 'clear' }] };
     case 'execute_reply':
       return foldReply(state, event.content);
     default:
@@ -70,13 +74,13 @@ export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
   }
   const output = outputOf(state, reply, neverRan);
   for (const shown of [...pagesOf(reply), ...(output === undefined ? [] : [output])]) {
-    folded = then(folded, (now) => foldOutput(now, shown));
+    folded = then(folded, (now) => append(now, shown));
   }
   return then(folded, (now) => ({ state: { ...now, ended: true }, edits: [{ kind: 'end', success: reply.status === 'ok' }] }));
 }
 
 /** The user cleared the cell: what comes next starts a new output. */
-export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, outOfReach: undefined, clearPending: false });
+export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, outOfReach: undefined, clearPending: false, shown: 0 });
 
 /** What `name?` and `%man` show in a pager: Jupyter's front ends without one show it as an output. */
 function pagesOf(reply: ExecuteReply): CellOutput[] {
@@ -91,7 +95,7 @@ function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): C
   }
   // without a traceback the cell said what was wrong on stderr: a magic that does not exist, a group of exceptions
   if (reply.status !== 'error' || state.failed || reply.traceback.length === 0) { return undefined; }
-  return { output_type: 'error', ename: reply.ename, evalue: reply.evalue, traceback: reply.traceback };
+  return shortError(reply);
 }
 
 export function foldStream(state: CellOutputs, name: StreamName, text: string): Folded {
@@ -99,7 +103,7 @@ export function foldStream(state: CellOutputs, name: StreamName, text: string): 
   if (open === undefined || open.name !== name || state.clearPending) {
     const stream = foldText(emptyStream, text).stream;
     const folded = foldOutput(state, { output_type: 'stream', name, text: textOf(stream) });
-    return { ...folded, state: { ...folded.state, open: { id: state.nextId, name, text: stream } } };
+    return folded.state.shown > MAX_OUTPUTS ? folded : { ...folded, state: { ...folded.state, open: { id: state.nextId, name, text: stream } } };
   }
   const { stream, change } = foldText(open.text, text);
   const next = { ...state, open: { ...open, text: stream } };
@@ -115,11 +119,18 @@ function foldOutOfReach(state: CellOutputs, failure: Failure): Folded {
   return then(foldOutput({ ...state, clearPending: false }, output), (now) => unchanged({ ...now, clearPending: state.clearPending, outOfReach: id }));
 }
 
-/** VS Code takes outputs of started cells only. */
+/** As long as there is room. A cell that makes outputs without end must not fill the window's memory. */
 function foldOutput(state: CellOutputs, output: CellOutput): Folded {
+  const room = output.output_type === 'notice' ? MAX_OUTPUTS + MAX_NOTICES : MAX_OUTPUTS;
+  if (state.clearPending || state.shown < room) { return append(state, output); }
+  return state.shown > MAX_OUTPUTS ? unchanged({ ...state, open: undefined }) : append(state, { output_type: 'notice', failure: { code: 'OutputDropped', params: { outputs: MAX_OUTPUTS } } });
+}
+
+/** VS Code takes outputs of started cells only. */
+function append(state: CellOutputs, output: CellOutput): Folded {
   const id = state.nextId;
   return then(start(state, undefined), (now) => ({
-    state: { ...now, nextId: id + 1, open: undefined, clearPending: false, ...(state.clearPending && { outOfReach: undefined }) },
+    state: { ...now, nextId: id + 1, shown: state.clearPending ? 1 : state.shown + 1, open: undefined, clearPending: false, ...(state.clearPending && { outOfReach: undefined }) },
     edits: [{ kind: state.clearPending ? 'replaceAll' : 'append', id, output }],
   }));
 }

@@ -1,9 +1,10 @@
-import type { ExecuteReply, SandboxEvent } from '../protocol/messages';
+import type { ExecuteReply, JsonObject, SandboxEvent } from '../protocol/messages';
 import type { CellExecution } from './types';
 
 interface OpenCell {
   msgId: string;
-  runId: string | undefined;
+  /** Of its command. */
+  metadata: JsonObject;
   /** The command's line, until the cell's reply: asked again after a gap in the log. */
   line: string;
   /** The user was told once that part of its output could not be read. */
@@ -22,8 +23,8 @@ export class Cells {
 
   get size(): number { return this.#open.size; }
 
-  open(msgId: string, line: string, runId?: string): CellExecution {
-    const reply = new Promise<ExecuteReply>((settle) => { this.#open.set(msgId, { msgId, runId, line, complained: false, settle }); });
+  open(msgId: string, line: string, metadata: JsonObject): CellExecution {
+    const reply = new Promise<ExecuteReply>((settle) => { this.#open.set(msgId, { msgId, metadata, line, complained: false, settle }); });
     return { msgId, reply };
   }
 
@@ -31,12 +32,14 @@ export class Cells {
 
   ids(): string[] { return [...this.#open.keys()]; }
 
+  metadata(msgId: string): JsonObject { return this.#open.get(msgId)?.metadata ?? {}; }
+
   line(msgId: string): string | undefined { return this.#open.get(msgId)?.line; }
 
   /** The open cells that share the run of this one, itself included. */
   run(msgId: string): string[] {
-    const runId = this.#open.get(msgId)?.runId;
-    return this.ids().filter((id) => id === msgId || (runId !== undefined && this.#open.get(id)?.runId === runId));
+    const { runId } = this.metadata(msgId);
+    return this.ids().filter((id) => id === msgId || (typeof runId === 'string' && this.metadata(id)['runId'] === runId));
   }
 
   /** True the first time for an open cell. */

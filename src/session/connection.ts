@@ -21,6 +21,8 @@ export interface ConnectionSink {
   trouble(failure: SandboxError): void;
   /** A stream that said nothing says something again. */
   heard(): void;
+  /** A pause is over of which nobody has said so. */
+  unpaused(): void;
   /** The last call: the container does not run any more, or another host has it (`InUse`). */
   gone(failure: SandboxError): void;
 }
@@ -41,6 +43,7 @@ export class Connection {
   #silentPings = 0;
   #unsent = 0;
   #pinging: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
   #wake = new AbortController();
 
   constructor(
@@ -71,9 +74,11 @@ export class Connection {
     this.#schedulePings();
   }
 
-  /** A paused container keeps its stream; its silence means nothing. */
+  /** A paused container keeps its stream; its silence means nothing. Its end of pause may be told to nobody, so it is looked at meanwhile. */
   pause(paused: boolean): void {
     this.#paused = paused;
+    clearInterval(this.#looking);
+    if (paused && !this.#isClosed) this.#looking = setInterval(() => { this.#look().catch((error: unknown) => { this.log.debug(`no look at a pause: ${String(error)}`); }); }, this.timing.pausedLook);
     this.#schedulePings();
     if (!paused) this.#wakeUp();
   }
@@ -91,6 +96,7 @@ export class Connection {
 
   close(): void {
     this.#closed.abort();
+    clearInterval(this.#looking);
     this.#wakeUp();
     this.#stream?.close('closed here');
     this.#schedulePings();
@@ -183,6 +189,13 @@ export class Connection {
       }
     }
     return lost;
+  }
+
+  async #look(): Promise<void> {
+    const state = await this.engine.inspect(this.containerId);
+    if (!this.#paused || !state?.running || state.paused) return; // an end is told by other ways
+    this.pause(false);
+    this.sink.unpaused();
   }
 
   #schedulePings(): void {

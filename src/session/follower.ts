@@ -81,7 +81,7 @@ export class Follower {
 
   #gap(event: EventOf<'gap'>): void {
     const { to } = event.content;
-    if (to <= this.#last || to > this.#last + MAX_JUMP) return;
+    if (to <= this.#last || this.#isOutOfReach(to)) return;
     this.#last = to;
     this.#chunks.clear();
     this.#bad('', `events up to ${to} are no longer in the log`);
@@ -90,7 +90,7 @@ export class Follower {
 
   #advance(seq: number): boolean {
     if (seq <= this.#last) return false; // replayed, or two streams overlap
-    if (seq > this.#last + MAX_JUMP) {
+    if (this.#isOutOfReach(seq)) {
       this.#bad('', 'a seq out of reach');
       return false;
     }
@@ -99,6 +99,9 @@ export class Follower {
     if (hole) this.sink.hole();
     return true;
   }
+
+  /** From where this place is, or, where the log has gone on without it, from where the log was at the hello. */
+  #isOutOfReach(seq: number): boolean { return seq > Math.max(this.#last, this.#target) + MAX_JUMP; }
 
   /** Logged at 1, 2, 4, 8 …: a sandbox must not be able to fill the log of the host. */
   #bad(msgId: string, reason: string): void {

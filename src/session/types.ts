@@ -36,10 +36,15 @@ export interface CellExecution {
   readonly reply: Promise<ExecuteReply>;
 }
 
-/** A cell that was open when the session attached. */
-export interface AttachedCell extends CellExecution {
-  /** Of its execute_request, as the sandbox tells it: {@link CellMetadata} where it is honest. */
+/** A cell without a reply. */
+export interface OpenCell {
+  readonly msgId: string;
+  /** Of its execute_request: {@link CellMetadata} where who tells it is honest. */
   readonly metadata: JsonObject;
+}
+
+/** A cell that was open when the session attached. */
+export interface AttachedCell extends CellExecution, OpenCell {
   /** The `input_request` that it waited for; '' = none. */
   readonly request: string;
 }
@@ -78,6 +83,8 @@ export interface SandboxSession {
   readonly clock: { t: number; at: number };
   /** What was open when this session attached to a sandbox that ran; some may have ended since. */
   readonly cells: readonly AttachedCell[];
+  /** What has no reply yet. A later session is to be told of it: the log may lose both what these cells said and that they ended. */
+  readonly open: readonly OpenCell[];
   /** Requirements that cells or the user installed into them. */
   readonly installed: readonly string[];
   /** Sends the cell at once; the supervisor queues. */

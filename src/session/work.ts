@@ -1,13 +1,13 @@
 import type { Log } from '../log';
 import { command, encodeCommand, MAX_COMMAND_BYTES } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
-import { COMM_TYPES, type Command, type CommandContents, type CommandType, type ExecuteReply, type SandboxEvent } from '../protocol/messages';
+import { COMM_TYPES, type Command, type CommandContents, type CommandType, type EventOf, type ExecuteReply, type JsonObject, type SandboxEvent } from '../protocol/messages';
 import { Cells } from './cells';
 import { aborted, replyOf } from './failures';
 import { Outbox } from './outbox';
 import { Requests, type RequestOptions } from './requests';
 import type { Timing } from './time';
-import type { CellExecution } from './types';
+import type { CellExecution, OpenCell } from './types';
 
 const TOO_LONG = replyOf({ code: 'ProtocolViolation', params: { reason: 'the cell is too long', limit: MAX_COMMAND_BYTES } });
 /** Commands to which the sandbox says nothing else. */
@@ -27,7 +27,12 @@ export interface WorkSink {
   unsent(): number;
   /** Something may have begun to be awaited, or nothing is any more. */
   changed(): void;
+  /** A cell ends by a reply that the log did not bring; told before it settles. */
+  unheard(reply: EventOf<'execute_reply'>): void;
 }
+
+/** A reply that counts if the log brings no better one; `event`: the supervisor's word, out of order. */
+interface LaterReply { timer: NodeJS.Timeout; reply: ExecuteReply; event: EventOf<'execute_reply'> | undefined }
 
 /** All that a session has asked of its sandbox and waits for: what goes out, and which event settles it. */
 export class Work {
@@ -41,8 +46,9 @@ export class Work {
   #gapSeen = false;
   #askAgainIn = ASK_AGAIN;
   #asking: NodeJS.Timeout | undefined;
-  /** Replies that count if the log brings no better one. */
-  readonly #later = new Map<string, { timer: NodeJS.Timeout; reply: ExecuteReply }>();
+  readonly #later = new Map<string, LaterReply>();
+  /** Seconds on the supervisor's clock: the log was read up to there. */
+  #readTo = -Infinity;
 
   constructor(private readonly sink: WorkSink, private readonly timing: Timing, private readonly log: Log) {
     this.#outbox = new Outbox((line) => { sink.send(line); });
@@ -50,10 +56,18 @@ export class Work {
 
   get isAwaited(): boolean { return this.#cells.size > 0 || this.#requests.size > 0; }
 
-  execute(message: Command<'execute_request'>, runId?: string): CellExecution {
+  /** What the sandbox has accepted and not replied to yet, as far as is known here. */
+  get open(): OpenCell[] {
+    return this.#cells.ids().filter((msgId) => !this.#outbox.has(msgId)).map((msgId) => ({ msgId, metadata: this.#cells.metadata(msgId) }));
+  }
+
+  /** The same with what is on its way. */
+  get openIds(): string[] { return this.#cells.ids(); }
+
+  execute(message: Command<'execute_request'>): CellExecution {
     const { msg_id: msgId } = message.header;
     const line = encodeCommand(message);
-    const cell = this.#cells.open(msgId, line, runId);
+    const cell = this.#cells.open(msgId, line, { ...message.metadata });
     if (this.#over) this.#cells.settle(msgId, this.#over.reply);
     else if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) this.#cells.settle(msgId, TOO_LONG);
     else this.#outbox.add(msgId, line);
@@ -117,7 +131,11 @@ export class Work {
 
   /** First look at an event of the log. False: it comes from an older kernel than the cell that it names. */
   admits(event: SandboxEvent): boolean {
-    for (const { timer } of this.#later.values()) timer.refresh();
+    this.#readTo = Math.max(this.#readTo, event.t);
+    for (const [msgId, later] of this.#later) {
+      if (this.#isPassed(later)) this.#settleNow(msgId, later);
+      else later.timer.refresh();
+    }
     if (event.msg_type === 'gap') {
       this.#askAgainIn = ASK_AGAIN;
       this.missed();
@@ -135,14 +153,20 @@ export class Work {
    * A cell that an earlier host sent and that has no reply yet. Its code is not known here; who asks by its id alone is told
    * how it ended, and an id is obeyed once.
    */
-  adopt(msgId: string, runId: string | undefined): CellExecution {
+  adopt(msgId: string, metadata: JsonObject): CellExecution {
     const known = command('execute_request', { code: '', silent: true, store_history: false, allow_stdin: false, stop_on_error: false, timeout: 1 }, { msgId });
-    const cell = this.#cells.open(msgId, encodeCommand(known), runId);
+    const cell = this.#cells.open(msgId, encodeCommand(known), metadata);
     this.sink.changed();
     return cell;
   }
 
   isOpen(msgId: string): boolean { return this.#cells.isOpen(msgId); }
+
+  /** Nobody says how this cell ended. */
+  giveUp(msgId: string): void {
+    this.#cells.settle(msgId, LOST_REPLY);
+    this.sink.changed();
+  }
 
   /** The log lacks something: replies may have been in it. */
   missed(): void {
@@ -169,7 +193,7 @@ export class Work {
     switch (event.msg_type) {
       case 'execute_reply':
         // Unlogged ones come ahead of the log, where the same reply may stand behind the cell's output.
-        if (event.seq === 0) this.#settleLater(msgId, event.content);
+        if (event.seq === 0) this.#settleLater(msgId, event.content, event);
         else this.#cells.settle(msgId, event.content);
         this.sink.changed();
         return;
@@ -213,19 +237,28 @@ export class Work {
     this.sink.changed();
   }
 
-  #settleLater(msgId: string, reply: ExecuteReply): void {
+  #settleLater(msgId: string, reply: ExecuteReply, event?: EventOf<'execute_reply'>): void {
     const known = this.#later.get(msgId);
     // one a cell, and none for what is not open; a reply that was told is better than the word that it was lost
     if (!this.#cells.isOpen(msgId) || (known !== undefined && reply === LOST_REPLY)) return;
     clearTimeout(known?.timer);
-    const timer = setTimeout(() => {
-      this.#later.delete(msgId);
-      this.#cells.settle(msgId, reply);
-      this.sink.changed();
-    }, this.timing.lostReply).unref();
-    this.#later.set(msgId, { timer, reply });
+    const later: LaterReply = { timer: setTimeout(() => { this.#settleNow(msgId, later); }, this.timing.lostReply).unref(), reply, event };
+    this.#later.set(msgId, later);
+    if (this.#isPassed(later)) this.#settleNow(msgId, later);
   }
 
+  /** The log was read beyond where this reply stood: it is not in there any more. */
+  #isPassed({ event }: LaterReply): boolean { return event !== undefined && event.t < this.#readTo; }
+
+  #settleNow(msgId: string, { timer, reply, event }: LaterReply): void {
+    clearTimeout(timer);
+    this.#later.delete(msgId);
+    if (!this.#cells.isOpen(msgId)) return;
+    const told = event && { ...event, content: withLine(event.content) };
+    if (told) this.sink.unheard(told);
+    this.#cells.settle(msgId, told?.content ?? reply);
+    this.sink.changed();
+  }
 
   /** Replies may have been in a gap of the log: the supervisor says again what it knows of an id. */
   #askAgain(): void {
@@ -246,3 +279,9 @@ export class Work {
 }
 
 const cutFailure = ({ operation }: Pick<RequestOptions, 'operation'>): SandboxError => new SandboxError('SandboxSilent', { operation, seconds: 0 });
+
+/** What is remembered of a reply has no traceback: its last line can be said. */
+function withLine(reply: ExecuteReply): ExecuteReply {
+  const isBare = reply.status === 'error' && reply.failure === undefined && reply.traceback.length === 0 && reply.ename !== '';
+  return isBare ? { ...reply, traceback: [`${reply.ename}: ${reply.evalue}`] } : reply;
+}

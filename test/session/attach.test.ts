@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../src/engine/engine';
 import { containerName } from '../../src/engine/specification';
 import { TIMING } from '../../src/session/time';
 import type { SessionState } from '../../src/session/types';
-import { containerExists, docker, until } from './engineTools';
+import { containerExists, docker, python, until } from './engineTools';
 import { OWNER, attach, connect, derivedImage, endSessions, startSession } from './support/sandboxes';
+import type { WindowsSandbox } from './support/window';
 
 const numbers = (from: number, to: number): string => Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join('');
 const failureOf = (state: SessionState): string => ('failure' in state ? state.failure.code : state.kind);
@@ -64,6 +68,27 @@ describe('a sandbox that a window has left', function () {
     assert.equal(reply.content.ename, 'ZeroDivisionError');
     const busy = second.events.find((event) => event.msg_type === 'status' && event.parent_header.msg_id === cell.msgId);
     assert.deepEqual(busy?.metadata, { cellId: 'a' });
+  });
+
+  it('says of each cell that ended meanwhile how and when, and where output is missing that its log could not keep', async () => {
+    const first = startSession(engine, image, { logBudget: 2 ** 20, maxOutput: 2 ** 20 });
+    const flood = 'print("x" * 600_000)';
+    const codes = [`import time\nprint("go")\ntime.sleep(1)\n${flood}`, `${flood}\n1/0`, `print("whole")\n${flood}\nopen("/sandbox/there", "w").close()\nwhile True: time.sleep(0.1)`];
+    const [cut = '', gone = '', running = ''] = codes.map((code, index) => first.session.execute(code, { metadata: { cellId: `cell ${index}`, index } }).msgId);
+    await first.printed(cut, 'go');
+    const { open } = first.session;
+    await first.session.detach();
+    await until('the cells are in the last one', async () => (await python(containerName(first.session.id), 'import os; print(os.path.exists("/sandbox/there"))')).includes('True'), 15_000);
+    const second = await attach(engine, first.session, { open });
+    await second.session.started;
+    const of = (msgId: string) => second.events.filter((event) => event.parent_header.msg_id === msgId);
+    const told = (msgId: string) => of(msgId).flatMap((event) => (event.msg_type === 'notice' ? [event.content.code] : event.msg_type === 'execute_reply' ? [event.content.ename || event.content.status] : []));
+    assert.deepEqual([cut, gone, running].map(told), [['OutputLost', 'ok'], ['OutputLost', 'ZeroDivisionError'], []]);
+    assert.deepEqual([cut, gone].map((msgId) => of(msgId)[0]?.metadata['cellId']), ['cell 0', 'cell 1']);
+    const [endOfCut = 0, endOfGone = 0, now = 0] = [cut, gone, running].map((msgId) => of(msgId).at(-1)?.t);
+    assert.ok(second.session.clock.t - 60 < endOfCut && endOfCut <= endOfGone && endOfGone <= now, `${endOfCut} ${endOfGone} ${now}`);
+    assert.deepEqual(second.session.cells.map(({ msgId }) => msgId), [running]);
+    assert.match(of(running).flatMap((event) => (event.msg_type === 'stream' ? [event.content.text] : [])).join(''), /^whole\nx{600000}/);
   });
 
   it('has an open prompt that the later session answers', async () => {
@@ -190,6 +215,22 @@ describe('a sandbox that a window has left', function () {
     await first.session.detach();
     await until('it is removed', async () => !(await containerExists(containerName(first.session.id))), 15_000);
     assert.deepEqual((await engine.findSandboxes(OWNER)).filter(({ sandboxId }) => sandboxId === first.session.id), []);
+  });
+
+  it('ends when its lease is over though its window was killed under a running cell; what that had installed stays until all is shut down', async () => {
+    const window = fork(join(__dirname, 'support/window.js'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const [{ id, owner, libraries }] = await once(window, 'message', { signal: AbortSignal.timeout(30_000) }) as [WindowsSandbox];
+    try {
+      const container = containerName(id);
+      assert.ok(await containerExists(container));
+      window.kill('SIGKILL');
+      await until('it is removed', async () => !await containerExists(container), 15_000);
+      await docker.getVolume(libraries).inspect();
+    } finally {
+      window.kill('SIGKILL');
+      await engine.removeAll(owner);
+    }
+    await assert.rejects(docker.getVolume(libraries).inspect(), { statusCode: 404 });
   });
 
   it('ends when it was not used for so long, and says that', async () => {

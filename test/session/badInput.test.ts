@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../../src/engine/engine';
 import { describe as describeProblem, paragraph, untranslated } from '../../src/messages';
+import { EventBatcher } from '../../src/outputs/batcher';
+import { MAX_NOTICES, MAX_OUTPUTS } from '../../src/outputs/bounds';
+import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import { connect, derivedImage, endSessions, startSession, type RanCell, type TestSession } from './support/sandboxes';
 
 const MB = 2 ** 20;
@@ -43,6 +46,40 @@ describe('what a cell should not show', function () {
       assert.match(noticesOf(cell), /of 50 MB of output \([\d,]+ of 52,428,800 bytes\) were dropped: a cell may show 10 MB\. .*sandboxedIPython\.maxOutput/);
       assert.ok(process.memoryUsage().heapUsed - heap < 200 * MB, 'the host');
       assert.ok(await peak(sandbox) - supervisor < 30 * MB, 'the supervisor');
+    });
+  }
+
+  for (const [what, step] of [
+    ['of prints to both outputs in turn', 'print(1); print(2, file=sys.stderr)'], ['of empty displays', "display({'text/plain': ''}, raw=True)"],
+    ['of displays with much metadata', "display({'text/plain': ''}, metadata={'x': 'A' * 100_000}, raw=True)"],
+    ['of displays with much that is transient', "display({'text/plain': ''}, transient={'x': 'A' * 100_000}, raw=True)"],
+    ['of plots that are cleared', "clear_output(); display({'text/plain': 'A' * 1_000_000}, raw=True)"], ['that ends with a long error', "raise ValueError('A' * 10_000_000)"],
+  ] as const) {
+    it(`a flood ${what} ends in a cell that a window can hold, and the window keeps none of it in memory`, async () => {
+      const outputs = new NotebookOutputs();
+      const shown = new Map<number, number>();
+      const batcher = new EventBatcher((event) => {
+        for (const { edit } of outputs.fold(event)) {
+          if (edit.kind === 'clear' || edit.kind === 'replaceAll') shown.clear();
+          if (edit.kind === 'append' || edit.kind === 'replaceAll') shown.set(edit.id, edit.output.output_type === 'error' ? JSON.stringify(edit.output).length : 0);
+        }
+      });
+      const listening = sandbox.session.onEvent((event) => {
+        sandbox.events.length = 0; // which would keep everything
+        batcher.add(event);
+      });
+      const heap = process.memoryUsage().heapUsed;
+      const { msgId, reply } = sandbox.session.execute(`import sys, time\nfrom IPython.display import clear_output\nend = time.monotonic() + 1\nwhile time.monotonic() < end:\n    ${step}`);
+      outputs.begin(msgId, 'cell');
+      try {
+        await reply;
+        batcher.flush();
+        assert.ok(shown.size > 0 && shown.size <= MAX_OUTPUTS + MAX_NOTICES + 2, `${shown.size} outputs`);
+        assert.ok([...shown.values()].reduce((all, one) => all + one, 0) < 2 * MB, 'the errors');
+        assert.ok(process.memoryUsage().heapUsed - heap < 200 * MB, `${Math.round((process.memoryUsage().heapUsed - heap) / MB)} MB`);
+      } finally {
+        listening.dispose();
+      }
     });
   }
 

@@ -62,6 +62,19 @@ describe('an end with a cause', function () {
     });
   }
 
+  for (const [what, end, cause] of [
+    ['that a thread ends', 'os._exit(1)', 'KernelDied'], ['that a thread takes over the memory limit', 'globals().update(x=b"x" * (1 << 30))', 'OutOfMemory'],
+  ] as const) {
+    it(`of a kernel ${what} while no cell runs is said by the next cell, which has a fresh one`, async () => {
+      const sandbox = startSession(engine, image, { maxMemory: 256 * MB });
+      await sandbox.run(`lost = 1\nimport os, threading\nthreading.Timer(0.3, lambda: ${end}).start()`);
+      await sandbox.event((event) => event.msg_type === 'status' && event.content.execution_state === 'restarting');
+      const [next, later] = [await sandbox.run('lost'), await sandbox.run('1')];
+      assert.equal(next.reply.ename, 'NameError');
+      assert.deepEqual([next, later].map((cell) => cell.of('notice')), [[{ code: 'Restarted', params: { reason: 'died', cause } }], []]);
+    });
+  }
+
   it('of a kernel that does not start is told to the cells and the reset that wait for it; when one starts, they run again', async () => {
     const file = async (name: string, change: (text: string) => string) => ({ [name]: change(await readFile(join(RUNNER, name), 'utf8')) });
     const hang = '\n_prepare = prepare_environment\ndef prepare_environment(options):\n    import time\n    while os.path.exists("/sandbox/hang"): time.sleep(0.1)\n    _prepare(options)\n';

@@ -8,9 +8,9 @@ import { createInterface } from 'node:readline';
 import type { Engine, LifeEvent } from '../../src/engine/engine';
 import { NETWORK_NAME } from '../../src/engine/network';
 import { silentProgress } from '../../src/engine/progress';
-import { containerName } from '../../src/engine/specification';
+import { LIBRARIES_FOLDER, containerName } from '../../src/engine/specification';
 import { isSandboxError } from '../../src/protocol/errors';
-import { connect, containerExists, docker, imageRequest, runnerWith, specification, until, usualImage } from './engineTools';
+import { connect, containerExists, docker, imageRequest, newVolume, runnerWith, specification, until, usualImage } from './engineTools';
 
 /** The engine behind a socket whose connections can all be cut. */
 async function cuttingProxy(): Promise<{ proxy: Server; socketPath: string; cut(this: void): void }> {
@@ -177,6 +177,55 @@ describe('an engine', () => {
     await engine.remove(second);
     if ((await engine.usedUids()).size === 0) assert.equal(await ourNetworks(), 0);
   });
+
+  describe('that is to remove all of an owner\'s', () => {
+    const [owner, another] = [`owner-${process.pid}`, `another-${process.pid}`];
+    const labelsOf = (one: string) => ({ 'sandboxed-ipython.version': '1', 'sandboxed-ipython.owner': one });
+    async function volumeOf(one: string): Promise<string> {
+      const name = newVolume();
+      await docker.createVolume({ Name: name, Labels: { ...labelsOf(one), 'sandboxed-ipython.created': new Date().toISOString() } });
+      return name;
+    }
+    /** A sandbox as one is left that something has gone wrong with. */
+    async function left(sandboxId: string, of: string): Promise<{ name: string; libraries: string }> {
+      const [libraries, name, labels] = [await volumeOf(of), containerName(sandboxId), labelsOf(of)];
+      await docker.createContainer({
+        name, Image: image, Cmd: ['-c', 'pass'], Entrypoint: ['/bin/sh'], Labels: { ...labels, 'sandboxed-ipython.sandbox': sandboxId },
+        HostConfig: { NetworkMode: 'none', Mounts: [{ Type: 'volume', Source: libraries, Target: LIBRARIES_FOLDER }] },
+      });
+      return { name, libraries };
+    }
+    const volumeExists = async (name: string): Promise<boolean> => docker.getVolume(name).inspect().then(() => true, () => false);
+
+    it('removes those that run, are paused, never started and have ended, with their libraries, and what is another owner\'s never', async () => {
+      const wanted = [0, 1].map(() => specification(image, { owner }));
+      const [[, paused = ''], created, ended, other] = await Promise.all([
+        Promise.all(wanted.map((one) => engine.create(one))), left(`created-${owner}`, owner), left(`ended-${owner}`, owner), left(`others-${owner}`, another),
+      ]);
+      const [kept, theirs] = [await volumeOf(owner), await volumeOf(another)];
+      try {
+        // an engine may not manage while processes begin
+        await until('it is paused', () => docker.getContainer(paused).pause().then(() => true, () => false));
+        await docker.getContainer(ended.name).start();
+        await docker.getContainer(ended.name).wait();
+        await engine.removeAll(owner);
+        const mine = [...wanted.map(({ sandboxId, libraries }) => ({ name: containerName(sandboxId), libraries })), created, ended];
+        assert.deepEqual(await Promise.all(mine.map(({ name }) => containerExists(name))), mine.map(() => false));
+        assert.deepEqual(await Promise.all([kept, ...mine.map(({ libraries }) => libraries)].map(volumeExists)), [false, ...mine.map(() => false)]);
+        assert.deepEqual([await containerExists(other.name), await volumeExists(other.libraries), await volumeExists(theirs)], [true, true, true]);
+      } finally {
+        await Promise.all([owner, another].map((one) => engine.removeAll(one)));
+      }
+    });
+
+    it('removes the network that sandboxes leave which have ended by themselves', async () => {
+      const id = await engine.create(specification(image, { owner }));
+      await docker.getContainer(id).kill();
+      await until('it has removed itself', async () => !await containerExists(id));
+      await engine.removeAll(owner);
+      if ((await engine.usedUids()).size === 0) assert.equal(await ourNetworks(), 0);
+    });
+  }).timeout(30_000);
 
   it('makes sandboxes while others end', async () => {
     await Promise.all([0, 1, 2].map(async () => {

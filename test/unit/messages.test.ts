@@ -71,6 +71,11 @@ describe('what the user is told', () => {
     assert.equal(new Set(texts).size, texts.length);
   });
 
+  it('a kernel that ended while no cell ran, and outputs over their bound, have sentences of their own', () => {
+    assert.match(paragraph(say('Restarted', { reason: 'died', cause: 'OutOfMemory' })), /^The sandbox ran out of memory while no cell ran.* fresh kernel\. Variables are lost/);
+    assert.match(paragraph(say('OutputDropped', { outputs: 10_000 })), /^The cell has made more than 10,000 outputs/);
+  });
+
   it('what a cell waits for is told by its cause, and that it is over', () => {
     for (const [cause, now, over] of [
       ['SandboxPaused', /is paused[^]*docker unpause/, /was paused for 7 s\.$/], ['EngineSilent', /engine does not answer[^]*restart it/, /engine did not answer for 7 s\.$/],

@@ -1,40 +1,13 @@
 import assert from 'node:assert/strict';
 import { SandboxError } from '../../src/protocol/errors';
-import type { ExecuteReply, SandboxEvent } from '../../src/protocol/messages';
-import { InteractiveSandboxSession } from '../../src/session/session';
-import { DEFAULT_SETTINGS } from '../../src/session/settings';
-import { TIMING, type Timing } from '../../src/session/time';
-import type { SessionState } from '../../src/session/types';
+import type { ExecuteReply } from '../../src/protocol/messages';
 import { random } from './outputsModel';
 import { FakeSandbox } from './sessionFakeSandbox';
+import { endSessions, start, until } from './sessionStart';
 
-const QUICK: Timing = {
-  ...TIMING, start: 500, hello: 100, ping: 10, unreachable: 30, backOff: { first: 1, longest: 10 }, stable: 20, pausedLook: 10, lastWords: 20, replay: 30,
-  lostReply: 30, interrupt: 200, reset: 200, answer: 200, complete: 100, shutdown: 20,
-};
-
-const open: InteractiveSandboxSession[] = [];
-function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}, signal?: AbortSignal) {
-  const session = InteractiveSandboxSession.start(sandbox, {
-    image: 'image', owner: 'owner', notebookHint: '', settings: DEFAULT_SETTINGS, lease: 60, timing: { ...QUICK, ...timing },
-  }, signal);
-  open.push(session);
-  const events: SandboxEvent[] = [];
-  const states: SessionState['kind'][] = [];
-  session.onEvent((event) => events.push(event));
-  session.onState((state) => states.push(state.kind));
-  return { session, events, states };
-}
 const code = (reply: ExecuteReply) => reply.failure?.code;
-const until = async (what: () => boolean, ms = 1_000) => {
-  for (const end = performance.now() + ms; !what();) {
-    assert.ok(performance.now() < end, `not within ${ms} ms: ${String(what)}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-};
-
 describe('a session', () => {
-  afterEach(async () => { await Promise.all(open.splice(0).map((session) => session.dispose())); });
+  afterEach(endSessions);
 
   it('takes cells before it is ready and runs them in order, each event once', async () => {
     const sandbox = new FakeSandbox();

@@ -2,7 +2,7 @@ import { Duplex, PassThrough } from 'node:stream';
 import type { Engine, EngineInfo, ExecStream, FoundSandbox, ImagesFound, InstallRequest, LifeEvent, SandboxSpecification, SandboxState } from '../../src/engine/engine';
 import { SandboxError } from '../../src/protocol/errors';
 import { LineSplitter } from '../../src/protocol/lines';
-import type { Command, CommandChunk, CommType, EventContents, EventType } from '../../src/protocol/messages';
+import type { Command, CommandChunk, CommType, EventContents, EventType, JsonObject } from '../../src/protocol/messages';
 
 /** How a stream ends before its time: after so many bytes to or from the host, in the middle of a line or not. */
 export interface Fault { up: number; down: number }
@@ -15,6 +15,8 @@ export class FakeSandbox implements Engine {
   readonly info: EngineInfo = { product: 'unknown', version: '', apiVersion: '', endpoint: 'fake', cpus: 2, memory: 0, seccomp: true, capabilities: { update: false, tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false } };
   /** Lines of the log; the event `seq` is at `seq - 1`. */
   readonly log: string[] = [];
+  /** The oldest event that is still in the log. */
+  first = 1;
   /** Codes in the order in which they ran. */
   readonly ran: string[] = [];
   readonly removed: string[] = [];
@@ -44,6 +46,8 @@ export class FakeSandbox implements Engine {
   readonly #queue: Command<'execute_request'>[] = [];
   #running: Command<'execute_request'> | undefined;
   #host: FakeHost | undefined;
+  /** Seconds. */
+  #clock = 0;
 
   /** What a cell does: emits events and resolves with its reply. */
   run = async (request: Command<'execute_request'>): Promise<Partial<EventContents['execute_reply']>> => {
@@ -114,18 +118,30 @@ export class FakeSandbox implements Engine {
   get listeners(): number { return this.#listeners.size; }
 
   life(action: LifeEvent['action'], exitCode: number | null = null): void {
+    if (this.state && (action === 'pause' || action === 'unpause')) this.state = { ...this.state, paused: action === 'pause' };
     for (const listener of [...this.#listeners]) listener({ sandboxId: this.specification?.sandboxId ?? '', action, exitCode });
   }
 
   cut(): void { this.#host?.destroy(); }
 
+  /** The log keeps only what comes from now on. */
+  trim(): void { this.first = this.log.length + 1; }
+
+  /** The kernel ends while no cell runs, and a fresh one takes over. */
+  die(cause = 'KernelDied'): void {
+    this.emit('status', { execution_state: 'restarting', failure: { code: 'Restarted', params: { reason: 'died', cause } } });
+    this.gen += 1;
+    this.emit('status', { execution_state: 'idle' });
+  }
+
   /** Raw bytes to the host, as a hostile sandbox may send them. */
   raw(bytes: string): void { this.#host?.send(bytes); }
 
-  emit<T extends EventType>(type: T, content: EventContents[T], msgId = '', more: { gen?: number; seq?: number } = {}): void {
+  emit<T extends EventType>(type: T, content: EventContents[T], msgId = '', more: { gen?: number; seq?: number; metadata?: object } = {}): void {
     const seq = more.seq ?? this.log.length + 1;
     const line = JSON.stringify({
-      seq, kernel: 'main', gen: more.gen ?? this.gen, t: 1, channel: 'iopub', msg_type: type, parent_header: { msg_id: msgId }, content, metadata: {}, buffers: [],
+      seq, kernel: 'main', gen: more.gen ?? this.gen, t: this.#clock += 0.001, channel: 'iopub', msg_type: type, parent_header: { msg_id: msgId }, content,
+      metadata: more.metadata ?? {}, buffers: [],
     });
     if (more.seq === undefined) this.log.push(line);
     this.#host?.send(`${line}\n`);
@@ -141,10 +157,12 @@ export class FakeSandbox implements Engine {
       if (this.#host !== host) this.#host?.destroy();
       this.#host = host;
       this.emit('hello', {
-        boot: this.boot, protocol: 1, runner: '0', python: '3', ipython: '9', first: 1, last: this.log.length, writer: true,
-        kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0, request: '', cells: [] } },
+        boot: this.boot, protocol: 1, runner: '0', python: '3', ipython: '9', first: this.first, last: this.log.length, writer: true,
+        kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0, request: '', cells: this.#openCells() } },
       }, msgId, { seq: 0 });
-      for (const logged of this.log.slice(boot === this.boot ? after : 0)) host.send(`${logged}\n`);
+      const from = boot === this.boot ? after : 0;
+      if (from < this.first - 1) this.emit('gap', { from: from + 1, to: this.first - 1, bytes: 1_000 }, '', { seq: this.first - 1 });
+      for (const logged of this.log.slice(Math.max(from, this.first - 1))) host.send(`${logged}\n`);
     } else if (type === 'ping') this.emit('pong', {}, msgId, { seq: 0 });
     else if (type === 'complete_request') {
       this.emit('complete_reply', { status: this.#running ? 'busy' : 'ok', matches: ['print'], cursor_start: 0, cursor_end: 3, metadata: {} }, msgId, { seq: 0 });
@@ -154,9 +172,13 @@ export class FakeSandbox implements Engine {
       if (reply) host.send(reply);
     } else {
       this.#accepted.set(msgId, '');
-      this.emit('accepted', { msg_type: type }, msgId);
+      this.emit('accepted', { msg_type: type }, msgId, { metadata: message.metadata });
       this.#obey(message);
     }
+  }
+
+  #openCells(): { msg_id: string; metadata: JsonObject }[] {
+    return [...this.#running ? [this.#running] : [], ...this.#queue].map(({ header, metadata }) => ({ msg_id: header.msg_id, metadata: { ...metadata } }));
   }
 
   #obey(message: Command): void {

@@ -11,6 +11,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   'a cell swallows the interrupt, or sits in C': [['test/runner/test_endings.py', 'test_the_third_press_kills_and_says_so'], ['test/runner/test_deadlines.py', 'test_the_third_press_ends_what_sits_in_c'], ['test/session/session.test.ts', 'kills with the third press']],
   'a cell runs longer than `timeout`': [['test/runner/test_deadlines.py', 'test_the_time_limit_holds_while_no_host_is_there'], ['test/runner/test_deadlines.py', 'test_time_in_which_the_sandbox_was_paused_does_not_count'], ['test/session/session.test.ts', 'interrupts a cell over its time limit, and kills']],
   'Python ends by itself: `os._exit`, a segmentation fault, `kill -9`': [['test/session/deaths.test.ts', "'that calls os._exit'"], ['test/session/deaths.test.ts', "'with a segmentation fault'"], ['test/session/deaths.test.ts', "'that is killed'"]],
+  'Python ends while no cell runs: by a thread, a widget\'s callback': [['test/session/deaths.test.ts', 'while no cell runs is said by the next cell']],
   'Python needs more than `maxMemory`': [['test/session/deaths.test.ts', "'over the memory limit'"], ['test/runner/test_conditions.py', 'test_files_in_memory_and_a_heap_together_are_out_of_memory']],
   'a process that a cell started does': [['test/runner/test_conditions.py', 'test_a_child_that_the_memory_limit_ends_is_told']],
   'shared memory or a mapped file finds no room': [['test/session/deaths.test.ts', "'whose shared memory finds no room'"]],

@@ -8,7 +8,8 @@ import { installNetwork } from '../../../src/engine/image/install-network';
 import { silentProgress } from '../../../src/engine/progress';
 import { silentLog, type Log } from '../../../src/log';
 import type { EventContents, EventOf, EventType, ExecuteReply, SandboxEvent } from '../../../src/protocol/messages';
-import { InteractiveSandboxSession, type AttachOptions, type SessionOptions } from '../../../src/session/session';
+import { InteractiveSandboxSession } from '../../../src/session/session';
+import type { AttachOptions, SessionOptions } from '../../../src/session/session-options';
 import { DEFAULT_SETTINGS, type SandboxSettings } from '../../../src/session/settings';
 import type { ExecuteOptions } from '../../../src/session/types';
 

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import type { SandboxEvent } from '../../src/protocol/messages';
+import { InteractiveSandboxSession } from '../../src/session/session';
+import type { AttachOptions } from '../../src/session/session-options';
+import { DEFAULT_SETTINGS } from '../../src/session/settings';
+import { TIMING, type Timing } from '../../src/session/time';
+import type { SessionState } from '../../src/session/types';
+import type { FakeSandbox } from './sessionFakeSandbox';
+
+/** Waits of a machine that is never busy. */
+const QUICK: Timing = {
+  ...TIMING, start: 500, hello: 100, ping: 10, unreachable: 30, backOff: { first: 1, longest: 10 }, stable: 20, pausedLook: 10, lastWords: 20, replay: 30,
+  lostReply: 30, interrupt: 200, reset: 200, answer: 200, complete: 100, shutdown: 20,
+};
+
+const open: InteractiveSandboxSession[] = [];
+export function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}, signal?: AbortSignal) {
+  return told(InteractiveSandboxSession.start(sandbox, {
+    image: 'image', owner: 'owner', notebookHint: '', settings: DEFAULT_SETTINGS, lease: 60, timing: { ...QUICK, ...timing },
+  }, signal));
+}
+
+/** The session of a later window. */
+export function attach(sandbox: FakeSandbox, more: Partial<AttachOptions> = {}) {
+  const { sandboxId = '', libraries = '' } = sandbox.specification ?? {};
+  return told(InteractiveSandboxSession.attach(sandbox, {
+    sandbox: { sandboxId, libraries, containerId: 'container1', image: 'image', notebookHint: '', created: 0 }, boot: sandbox.boot, settings: DEFAULT_SETTINGS, timing: QUICK, ...more,
+  }));
+}
+
+/** With all that it tells. */
+function told(session: InteractiveSandboxSession) {
+  open.push(session);
+  const events: SandboxEvent[] = [];
+  const states: SessionState['kind'][] = [];
+  session.onEvent((event) => events.push(event));
+  session.onState((state) => states.push(state.kind));
+  return { session, events, states };
+}
+
+export async function endSessions(): Promise<void> { await Promise.all(open.splice(0).map((session) => session.dispose())); }
+
+export const until = async (what: () => boolean, ms = 1_000) => {
+  for (const end = performance.now() + ms; !what();) {
+    assert.ok(performance.now() < end, `not within ${ms} ms: ${String(what)}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+};
+
