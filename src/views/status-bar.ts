@@ -27,14 +27,33 @@ export class StatusBar implements vscode.Disposable {
       this.#item.hide();
       return;
     }
-    const { icon, text, tooltip, command, warn } = face(this.controller.sandboxes.get(notebook)?.status ?? { kind: 'none' });
+    const status: SandboxStatus = this.controller.sandboxes.get(notebook)?.status ?? { kind: 'none' };
+    const { kind } = status;
+    const { icon, text, tooltip, command, warn } = face(status);
     this.#item.text = `$(${icon}) ${text}`;
-    this.#item.tooltip = tooltip;
+    this.#item.tooltip = kind === 'none' ? tooltip : withActions(tooltip, notebook.uri);
     this.#item.command = { command, title: text, arguments: [notebook.uri] };
     this.#item.backgroundColor = warn ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
     this.#item.accessibilityInformation = { label: `${text}. ${tooltip}`, role: 'button' };
     this.#item.show();
   }
+}
+
+/** What sets the two ways to a fresh kernel apart, which their titles cannot say. */
+function withActions(tooltip: string, notebook: vscode.Uri): vscode.MarkdownString {
+  const t = vscode.l10n.t;
+  const actions = [
+    ['restartKernel', t('Restart Kernel'), t('fresh variables in this sandbox; its files stay')],
+    ['resetSandboxState', t('Reset Sandbox State'), t('fresh variables, and changed settings take effect, in a new sandbox if need be')],
+    ['shutDownSandbox', t('Shut Down Sandbox'), t('all of it goes; the next cell starts a new one')],
+  ] as const;
+  const text = new vscode.MarkdownString();
+  text.isTrusted = { enabledCommands: actions.map(([command]) => `sandboxedIPython.${command}`) };
+  text.appendText(tooltip);
+  for (const [command, title, meaning] of actions) {
+    text.appendMarkdown(`\n\n[${title}](command:sandboxedIPython.${command}?${encodeURIComponent(JSON.stringify([notebook]))}) – `).appendText(meaning);
+  }
+  return text;
 }
 
 interface Face { icon: string; text: string; tooltip: string; command: string; warn: boolean }
