@@ -10,7 +10,10 @@ export function filesNotCopied(params: Params, t: Translate): Sentences {
     case 'setting': return [not + t(': the setting sandboxedIPython.files is "none".'), t('With "copy" they are there at the next run.')];
     case 'untrusted': return [not + t(': the workspace is in Restricted Mode.'), t('If you trust it, choose "Manage Workspace Trust", then run the cell again.')];
     case 'untitled': return [not + t(': it has no file yet.'), t('Save it beside them, then run the cell again.')];
-    default: return [not + '.' + because(t, params.text('reason')), t('Cells run without them. "Restart Kernel" copies them with the next cell.')];
+    default: return [
+      not + '.' + because(t, params.text('reason')),
+      params.number('rest') > 0 ? t('Cells run without them. It is tried again in {0} s, or after "Restart Kernel".', params.number('rest'))
+        : t('Cells run without them. "Restart Kernel" copies them with the next cell.')];
   }
 }
 
@@ -29,7 +32,8 @@ export function filesLeftOut(params: Params, t: Translate): Sentences {
       case 'tooLarge': return t('is over {0}', bytes(params.number('limit')));
       case 'tooMuch': return t('and others are over {0} in all', bytes(params.number('limit')));
       case 'tooMany': return t('and others are over {0} files', params.number('limit'));
-      case 'more': case 'slow': return t('has too many files to look at');
+      case 'more': return t('has too many files to look at');
+      case 'slow': return t('could not be looked at in time, so it is not tried with every cell');
       case 'name': return t('has a name that a sandbox cannot have');
       case 'unreadable': return t('cannot be read');
       case 'changed': return t('changed while it was read');
