@@ -70,10 +70,12 @@ function face(status: SandboxStatus): Face {
       return { ...shown, icon: 'warning', text: t('Sandbox does not answer'), tooltip: t('Cells go on inside; the window tries to reach the sandbox again. Click for diagnostics.'), warn: true };
     case 'ready': {
       const { settings: { image, maxMemory, cpus, timeout }, pending } = status;
-      if (pending.length > 0) {
+      if (pending.sandbox.length + pending.kernel.length > 0) {
         return {
           icon: 'debug-restart', text: t('Reset to apply'), warn: true, command: 'sandboxedIPython.resetSandboxState',
-          tooltip: t('Changed settings take effect with the next sandbox: {0}. Click to start it; variables and files of this one go.', pending.join(', ')),
+          tooltip: pending.sandbox.length > 0
+            ? t('What has changed takes effect with the next sandbox: {0}. Click to start it; variables and files of this one go.', [...pending.sandbox, ...pending.kernel].join(', '))
+            : t('What has changed takes effect with the next kernel: {0}. Click to start it; variables go, files stay.', pending.kernel.join(', ')),
         };
       }
       const limit = timeout === 0 ? t('no time limit') : t('{0} s a cell', timeout);
