@@ -8,14 +8,14 @@ import { shutDown, shutDownOnSignals } from './lib/shutdown.mjs';
 shutDownOnSignals();
 try {
   await ensureDependencies();
-  const { ENGINE_HOST, ensureEngine } = await import('./lib/engine.mjs');
+  const { engineHost, ensureEngine } = await import('./lib/engine.mjs');
   const { SUITES, baseImage, ensureBaseImage } = await import('./lib/base-images.mjs');
   const { checkLimits } = await import('./lib/engine-check.mjs');
   await ensureEngine({ keep: true });
   for (const suite of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(SUITES)) {
     await ensureBaseImage(suite);
     await checkLimits(baseImage(suite));
-    say(`${baseImage(suite)} is ready at ${ENGINE_HOST}`);
+    say(`${baseImage(suite)} is ready at ${engineHost()}`);
   }
 } catch (error) {
   report(error);

@@ -8,11 +8,11 @@ import { shutDown, shutDownOnSignals } from './lib/shutdown.mjs';
 shutDownOnSignals();
 try {
   await ensureDependencies();
-  const { ENGINE_HOST, ensureEngine } = await import('./lib/engine.mjs');
+  const { engineHost, ensureEngine } = await import('./lib/engine.mjs');
   const { run } = await import('./lib/tools.mjs');
   await Promise.all([ensureEngine(), step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }))]);
   await run(process.execPath, ['--enable-source-maps', 'out/test/session/originals.js', ...process.argv.slice(2)], {
-    deadline: 3600_000, env: { ...process.env, DOCKER_HOST: ENGINE_HOST }, show: true,
+    deadline: 3600_000, env: { ...process.env, DOCKER_HOST: engineHost() }, show: true,
   });
 } catch (error) {
   report(error);

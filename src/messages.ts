@@ -1,10 +1,16 @@
-import { FAILURE_CODES, SandboxError, type FailureCode, type FailureParams } from './protocol/errors';
+import { installHint, limitNotApplied, namedEngine } from './messages/engine';
+import { filesLeftOut, filesNotCopied } from './messages/files';
+import { baseProblem, fullDisk, imageStep } from './messages/image';
+import { installFailure, installRefusal } from './messages/installs';
+import { aborted, commRefusal, kernelDied, outOfReach, outputDropped, whyGone } from './messages/sandbox';
+import { Params, at, because, bytes, clean, join, settingName, type Sentences, type Translate } from './messages/words';
+import { FAILURE_CODES, SandboxError, type FailureCode } from './protocol/errors';
 import type { Failure } from './protocol/messages';
 
-/** What the user reads: `name` and `message` as an error has them, then what to do. No other file has sentences about failures. */
+export { bytes, type Translate };
+
+/** What the user reads: `name` and `message` as an error has them, then what to do. Only this file and its folder have sentences about failures. */
 export interface Message { name: string; message: string; nextStep: string }
-/** `vscode.l10n.t`: `{0}` is the first argument. */
-export type Translate = (message: string, ...args: (string | number)[]) => string;
 export interface Surroundings { t: Translate; platform: NodeJS.Platform }
 
 export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
@@ -31,19 +37,6 @@ export function describe(problem: Failure | SandboxError, { t, platform }: Surro
 
 /** One short paragraph. */
 export const paragraph = ({ message, nextStep }: Message): string => join(message, nextStep);
-
-export const settingName = (setting: string): string => (setting.startsWith('sandboxedIPython.') ? setting : `sandboxedIPython.${setting}`);
-
-/** As `1 GB`, `512 MB`: binary units, as in the settings. */
-export function bytes(count: number): string {
-  const units = ['bytes', 'KB', 'MB', 'GB', 'TB'];
-  let value = count;
-  let unit = 0;
-  for (; value >= 1024 && unit < units.length - 1; unit += 1) { value /= 1024; }
-  return `${Number(value.toFixed(value < 10 ? 1 : 0))} ${units[unit]}`;
-}
-
-type Sentences = readonly [message: string, nextStep: string];
 
 function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Platform): Sentences {
   const reason = params.text('reason');
@@ -80,18 +73,11 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('The base image {0} cannot be used.', params.text('image')) + because(t, baseProblem(params, t)),
         t('Set sandboxedIPython.image to an image with Python 3.9 or later and pip, such as python:3.13-slim.')];
     case 'LimitNotApplied':
-      return [
-        params.text('limit') === '' ? t('The container engine did not apply a limit, so the sandbox was not started.')
-          : t('The container engine did not apply the limit "{0}", so the sandbox was not started.', params.text('limit')),
-        t('Use Docker, or Podman on a system with cgroup v2, so that a cell cannot take the whole computer.')];
+      return limitNotApplied(params, t);
     case 'StartFailed':
       return [t('The sandbox could not be started.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, see the log: "Sandboxed IPython: Show Log".')];
     case 'KernelDied':
-      if (params.text('path') !== '') return noRoomForMapping(params, t);
-      return [
-        params.text('signal') !== '' ? t('Python was ended by {0}.', params.text('signal'))
-          : t('Python ended{0}.', params.number('exitcode') > 0 ? t(' with exit code {0}', params.number('exitcode')) : '') + because(t, reason),
-        t('Its variables are lost; files are kept. Run the cells above again: the next cell starts a fresh kernel.')];
+      return kernelDied(params, t);
     case 'OutOfMemory':
       return [
         t('The cell ran out of memory: the limit is {0}.', bytes(params.number('limit'))) + (params.number('tmpfs') > params.number('limit') / 10
@@ -114,7 +100,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('The sandbox ended{0}; its variables and files are lost.', whyGone(params, t)),
         t('Run the cells again from the top: the next cell starts a new sandbox.')];
     case 'InUse':
-      return [t('Another window uses the sandbox of this notebook.'), t('Close the notebook there, or run the cell again and choose "Use Here".')];
+      return [t('Another window uses the sandbox of this notebook.'), t('Close the notebook there. Or run the cell again and choose: "Use Here" moves the sandbox to this window, "New Sandbox" leaves it there.')];
     case 'StateLost':
       return [t('This is a new sandbox: the one before ended{0}. Its variables and files are lost.', whyGone(params, t)), t('Run the cells above again.')];
     case 'SandboxPaused':
@@ -125,7 +111,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('It may be overloaded: interrupt the cell, or use "Reset Sandbox State".')];
     case 'ProtocolViolation':
       if (params.text('problem') === 'output') return [t('Output of this cell could not be read, and is left out.') + because(t, reason), t('The log has more: "Sandboxed IPython: Show Log".')];
-      return [t('The sandbox sent or was sent something that is not allowed.') + because(t, reason), t('Use "Reset Sandbox State", then run the cell again.')];
+      return [t('The sandbox and this window no longer understand each other.') + because(t, reason), t('Use "Reset Sandbox State", then run the cell again.')];
     case 'SettingInvalid':
       return [
         params.text('setting') === '' ? t('A setting has a value that cannot be used.') : t('The setting {0} cannot be "{1}".', settingName(params.text('setting')), params.text('value')),
@@ -144,19 +130,11 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       if (params.text('operation') === 'install') return [t('The installation was cancelled.'), t('Nothing was installed.')];
       return [t('The start of the sandbox was cancelled.'), t('Run the cell again to start it.')];
     case 'FilesNotCopied':
-      return [
-        t('The files beside the notebook are not in the sandbox.') + because(t, reason),
-        t('Cells run without them. "Restart Kernel" copies them with the next cell.')];
+      return filesNotCopied(params, t);
     case 'FilesLeftOut':
       return filesLeftOut(params, t);
     case 'OutputDropped':
-      if (params.number('outputs') > 0) return [t('The cell has made more than {0} outputs: the others are not shown.', params.number('outputs').toLocaleString('en-US')), t('Print in one piece, or update a display.')];
-      return [
-        params.number('total') > 0
-          ? t('{0} of {1} of output ({2} of {3} bytes) were dropped: a cell may show {4}.', bytes(params.number('bytes')), bytes(params.number('total')),
-            params.number('bytes').toLocaleString('en-US'), params.number('total').toLocaleString('en-US'), bytes(params.number('limit')))
-          : t('{0} of output were dropped: a cell may show {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
-        t('Show less, or raise the setting sandboxedIPython.maxOutput.')];
+      return outputDropped(params, t);
     case 'OutputLost':
       return [
         t('Output may be missing here: while the window was not connected, the oldest {0} in the sandbox were dropped. It keeps the last {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
@@ -192,193 +170,6 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
   }
 }
 
-/** What to do where the engine has no room; undefined: it does not say so. */
-const fullDisk = (reason: string, t: Translate): string | undefined => (/no space left on device/i.test(reason)
-  ? t('Make room on the disk where the engine keeps its data ("docker system df", "docker system prune"), then run the cell again.') : undefined);
-
-/** A condition of a cell that goes on, see `src/session/conditions.ts`; with `seconds` it is over. */
-function outOfReach(params: Params, t: Translate): Sentences {
-  const [cause, over, seconds] = [params.text('cause'), params.has('seconds'), params.number('seconds')];
-  const goesOn = t('The cell goes on, and its output comes when there is an answer again.');
-  if (cause === 'SandboxPaused') {
-    return over ? [t('The sandbox\'s container was paused for {0} s.', seconds), '']
-      : [t('The sandbox\'s container is paused.'), t('The cell goes on when it is unpaused ("docker unpause").')];
-  }
-  if (cause.startsWith('Engine') && cause !== 'EngineFailed') {
-    return over ? [t('The container engine did not answer for {0} s.', seconds), '']
-      : [t('The container engine does not answer.'), join(goesOn, t('Start the engine, or restart it.'))];
-  }
-  return over ? [t('The sandbox did not answer for {0} s.', seconds), '']
-    : [t('The sandbox does not answer.') + because(t, params.text('reason')), join(goesOn, t('If it does not come: interrupt the cell, or "Restart Kernel".'))];
-}
-
-/** A file that is mapped, or shared memory, has no other way to say that its place is full. */
-const noRoomForMapping = (params: Params, t: Translate): Sentences => [
-  t('Python was ended by {0}: shared memory or a mapped file found no room, probably in {1}, which holds {2}.', params.text('signal'), params.text('path'), bytes(params.number('limit'))),
-  t('Its variables are lost; files are kept. Use less of it, or raise the setting sandboxedIPython.maxMemory: /sandbox has half of it, /tmp and /dev/shm a quarter each.')];
-
-/** What kept libraries from being installed, see `src/engine/installer.ts`. */
-function installFailure(params: Params, t: Translate): Sentences {
-  const reason = params.text('reason');
-  switch (params.text('problem')) {
-    case 'noPip': return [t('The image of the sandbox has no pip.'), t('Add the packages to the setting sandboxedIPython.packages: the image is then made with them.')];
-    case 'busy': return [t('Another installation into this sandbox is going on.'), t('Install again when it is over.')];
-    case 'container': return [t('The installation could not be started.') + because(t, reason), t('Try again, and see the log: "Sandboxed IPython: Show Log".')];
-    case 'memory': case 'time': return [t('The installation was ended, and nothing was installed.') + because(t, reason), t('Install fewer packages at once.')];
-    default: return [t('The packages could not be installed.') + because(t, reason), params.text('trouble') === '' ? t('Check names and versions. Only wheels for this Python are taken.') : networkStep(params.text('trouble'), t)];
-  }
-}
-
-/** What was asked for and is not done, see `src/session/installs.ts`. */
-function installRefusal(params: Params, t: Translate): Sentences {
-  switch (params.text('problem')) {
-    case 'requirement':
-      return [
-        t('"{0}" cannot be installed.', params.text('requirement')),
-        t('Name packages of the package index with extras and versions, such as pandas or numpy>=2,<3; no options, addresses or paths.')];
-    case 'none': return [t('No package was named.'), t('Name packages of the package index, such as pandas or numpy>=2,<3.')];
-    case 'tooMany': return [t('More packages were named than one installation takes: {0}.', params.number('limit')), t('Install fewer at once.')];
-    default: return [t('This sandbox has asked for too many installations.'), t('Close the notebook and open it again for a fresh sandbox.')];
-  }
-}
-
-function whyGone(params: Params, t: Translate): string {
-  const minutes = params.number('minutes');
-  switch (params.text('reason')) {
-    case 'removed': return t(' because its container was removed');
-    case 'restarted': return t(' because its container was restarted');
-    case 'stopped': return t(' because its container was stopped');
-    case 'idle': return minutes > 0 ? t(' because it was not used for {0} minutes (setting sandboxedIPython.idleTimeout)', minutes) : t(' because it was not used (setting sandboxedIPython.idleTimeout)');
-    case 'lease': return minutes > 0 ? t(' because no window had the notebook open for {0} minutes (setting sandboxedIPython.keepAlive)', minutes) : t(' because no window had the notebook open (setting sandboxedIPython.keepAlive)');
-    default: return params.number('exitCode') > 0 ? t(' (exit code {0})', params.number('exitCode')) : '';
-  }
-}
-
-/** A widget's message that was not sent, see `src/session/comms.ts`. */
-function commRefusal(params: Params, t: Translate): Sentences {
-  switch (params.text('problem')) {
-    case 'tooLong': return [t('A widget\'s message was not sent: it is over {0}.', bytes(params.number('limit'))), t('Send less at once.')];
-    case 'tooMany': return [t('A widget\'s message was not sent: too many wait for the kernel.'), t('Wait for the running cell, or interrupt it.')];
-    default: return [t('A widget\'s message was not sent: it is not made as one.'), t('Run the cell that shows the widget again.')];
-  }
-}
-
-function aborted(reason: string, t: Translate): Sentences {
-  switch (reason) {
-    case 'error': return [t('Not run, because a cell before it failed.'), t('Run it again when the error is mended.')];
-    case 'interrupt': return [t('Not run, because the run was interrupted.'), t('Run it again.')];
-    case 'reset': return [t('Ended, because the kernel was restarted.'), t('Run it again.')];
-    case 'died': return [t('Not run, because the kernel ended.'), t('Run the cells again from the top.')];
-    case 'detached': return [t('This window left the sandbox while the cell ran.'), t('Open the notebook again to see its output.')];
-    default: return [t('Ended, because the sandbox was closed.'), t('Run it again.')];
-  }
-}
-
-/** What to do about an image that could not be made: not every step of it goes to the network. */
-function imageStep(params: Params, t: Translate): string {
-  switch (params.text('step')) {
-    case 'waitingForOther':
-      return t('Wait for the other window. If there is none, remove that container ("docker rm --force"). Then run the cell again.');
-    case 'startingContainer': case 'checkingBase': case 'copyingRunner': case 'testing': case 'committing':
-      return t('Run the cell again. If it fails again, restart the engine, or name another image in the setting sandboxedIPython.image.');
-    default:
-      return networkStep(params.text('trouble'), t);
-  }
-}
-
-/** What to do about the network, by what stood in the way to the network (`src/engine/image/pip-output.ts`). */
-function networkStep(trouble: string, t: Translate): string {
-  switch (trouble) {
-    case 'certificate':
-      return t('If this network opens encrypted traffic, name its certificate authority, a PEM file, in the setting sandboxedIPython.caBundle, then run the cell again.');
-    case 'proxy':
-      return t('Check the proxy and its password in the setting sandboxedIPython.proxy, in http.proxy or in HTTPS_PROXY, then run the cell again. Containers must reach it: a proxy at localhost they do not.');
-    case 'network':
-      return t('Check the network. If it needs a proxy, name it in the setting sandboxedIPython.proxy. Then run the cell again.');
-    default:
-      return t('Check the network and the settings sandboxedIPython.image and sandboxedIPython.packages, then run the cell again.');
-  }
-}
-
-/** See `src/session/files/left-out.ts`. */
-function filesLeftOut(params: Params, t: Translate): Sentences {
-  const count = params.number('count');
-  const path = plain(params.text('path'));
-  const first = path === '' ? '' : ` ${path}${params.number('size') > 0 ? ` (${bytes(params.number('size'))})` : ''} ${why()}.`;
-  return [
-    (count > 1 ? t('{0} files of the notebook\'s folder are not in the sandbox:', count) : t('Files of the notebook\'s folder are not in the sandbox:')) + (first || ' …'),
-    isRoom() ? t('For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.') : t('The log names what is missing.')];
-
-  function isRoom(): boolean { return ['tooLarge', 'tooMuch', 'full'].includes(params.text('reason')); }
-  function why(): string {
-    switch (params.text('reason')) {
-      case 'tooLarge': return t('is over {0}', bytes(params.number('limit')));
-      case 'tooMuch': return t('and others are over {0} in all', bytes(params.number('limit')));
-      case 'tooMany': return t('and others are over {0} files', params.number('limit'));
-      case 'more': case 'slow': return t('has too many files to look at');
-      case 'name': return t('has a name that a sandbox cannot have');
-      case 'unreadable': return t('cannot be read');
-      case 'changed': return t('changed while it was read');
-      case 'full': return t('found no room');
-      default: return t('could not be written');
-    }
-  }
-}
-
-/** What is wrong with a base image, see `src/engine/image/failures.ts`. */
-function baseProblem(params: Params, t: Translate): string {
-  const reason = params.text('reason');
-  switch (params.text('problem')) {
-    case 'noPython':
-      return /executable file not found|no such file/i.test(reason) ? t('it has no Python') : t('its Python does not start ({0})', reason);
-    case 'noPip':
-      return t('IPython cannot be installed in it: {0}', reason);
-    case 'oldPython':
-      return t('it has Python {0}', params.text('found'));
-    case 'oldIPython':
-      return t('it has IPython {0}, and at least {1} is needed', params.text('found'), params.text('needed'));
-    case 'volumes':
-      return t('it declares volumes ({0}), whose size no engine can bound', params.text('found'));
-    default:
-      return reason;
-  }
-}
-
-/** `DOCKER_HOST` or a Docker context names an engine that cannot be used or is not there. */
-function namedEngine(params: Params, t: Translate): Sentences {
-  const [by, context, tried, reason] = [params.text('by'), params.text('context'), params.text('tried'), params.text('reason')];
-  const problem = engineProblem(reason, params.text('detail'), t);
-  const start = ['ssh', 'tls', 'malformed', 'contextMissing', 'contextBroken'].includes(reason) ? '' : t('Start that engine and run the cell again. Or: ');
-  if (by === 'DOCKER_HOST') {
-    return [t('DOCKER_HOST is {0}, and {1}.', tried, problem), start + t('Unset DOCKER_HOST or set it to a socket such as unix:///var/run/docker.sock, and start VS Code again.')];
-  }
-  if (context === '') return [t('Docker\'s configuration {0} cannot be used: {1}.', tried, problem), t('Repair or remove that file, then run the cell again.')];
-  return [
-    reason === 'contextMissing' ? t('The current Docker context "{0}" does not exist.', context)
-      : reason === 'contextBroken' ? t('The current Docker context "{0}" cannot be used: {2} ({1}).', context, tried, problem)
-        : t('The current Docker context "{0}" is {1}, and {2}.', context, tried, problem),
-    start + (by === 'DOCKER_CONTEXT' ? t('Set DOCKER_CONTEXT to a context of an engine on this computer (see "docker context ls"), and start VS Code again.')
-      : t('Choose a context of an engine on this computer ("docker context ls", "docker context use default"), then run the cell again.'))];
-}
-
-function engineProblem(reason: string, detail: string, t: Translate): string {
-  switch (reason) {
-    case 'ssh': return t('engines over SSH are not supported yet, those behind a local socket are');
-    case 'tls': return t('engines over TLS are not supported yet, those behind a local socket are');
-    case 'malformed': return t('that is no address of an engine');
-    case 'contextBroken': case 'configBroken': return detail === '' ? t('its file cannot be read') : detail;
-    default: return t('no engine answers there');
-  }
-}
-
-function installHint(t: Translate, platform: NodeJS.Platform): string {
-  switch (platform) {
-    case 'darwin': return t('Start Docker Desktop, OrbStack, Colima or Podman Desktop (or install one), then run the cell again.');
-    case 'win32': return t('Start Docker Desktop or Podman Desktop (or install one), or open the folder in WSL, then run the cell again.');
-    default: return t('Start it ("sudo systemctl start docker") or install Docker Engine or Podman, then run the cell again.');
-  }
-}
-
 /** The steps of making the image, for the progress notification. */
 export function stepText(code: string, detail: string | undefined, t: Translate): string {
   const step = STEPS[code];
@@ -400,33 +191,3 @@ const STEPS: Record<string, (t: Translate) => string> = {
 };
 export const STEP_CODES: readonly string[] = Object.keys(STEPS);
 
-/** Parameters as they come, from our own code or from a hostile sandbox. */
-class Params {
-  constructor(private readonly params: FailureParams) {}
-
-  text(name: string): string {
-    const value = this.params[name];
-    return value === undefined ? '' : clean(String(value));
-  }
-
-  number(name: string): number {
-    const value = this.params[name];
-    return typeof value === 'number' && Number.isFinite(value) ? value : 0;
-  }
-
-  has(name: string): boolean { return this.params[name] !== undefined; }
-
-  is(name: string): boolean { return this.params[name] === true; }
-}
-
-/** One line, of a length that can be read. pip's reason is its last line, so the end is kept. */
-function clean(text: string): string {
-  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-  return line.length > 400 ? `…${line.slice(-400)}` : line;
-}
-
-/** A file's name that VS Code does not take for a link. */
-const plain = (name: string): string => name.replaceAll('](', '] (');
-const because = (t: Translate, reason: string): string => (reason === '' ? '' : ' ' + t('Reason: {0}', /[.!?]$/.test(reason) ? reason : `${reason}.`));
-const at = (t: Translate, params: Params): string => (params.text('endpoint') === '' ? '' : t(' at {0}', params.text('endpoint')));
-const join = (first: string, second: string): string => (second === '' ? first : `${first} ${second}`);

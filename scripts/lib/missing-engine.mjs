@@ -16,27 +16,59 @@ const START = [
   ['colima', 'colima start'],
   ['orb', 'orb start'],
   ['systemctl', 'sudo systemctl start docker', 'dockerd'],
+  ['systemctl', 'systemctl --user enable --now podman.socket', 'podman'],
+  ...(process.platform === 'linux' ? [] : [['podman', 'podman machine start']]),
+];
+/** What starts the engine of a Docker context. */
+const START_CONTEXT = [
+  [/^colima$/, 'colima start'],
+  [/^colima-./, (context) => `colima start ${context.slice('colima-'.length)}`],
+  [/^orbstack$/, 'orb start'],
+  [/^rancher-desktop$/, 'rdctl start'],
+  [/^desktop-linux$/, () => (process.platform === 'linux' ? 'systemctl --user start docker-desktop' : 'docker desktop start')],
 ];
 
 /**
  * What is missing for an engine where these scripts install nothing themselves: words, and the one command to run.
- * @param {string} socket where the engine was looked for, as `unix:///var/run/docker.sock`
+ * @param {readonly { label: string, socketPath?: string, named?: { by: string, context?: string } }[]} tried where the engine was looked for
  * @returns {Failure}
  */
-export function missingEngine(socket) {
-  if (process.env.DOCKER_HOST) {
-    return new Failure(`No container engine answers at ${socket}, which DOCKER_HOST names.`, { nextStep: 'unset DOCKER_HOST' });
+export function missingEngine(tried) {
+  const [{ label, named }] = tried;
+  const denied = tried.find(({ socketPath }) => socketPath !== undefined && existsSync(socketPath) && !mayUse(socketPath));
+  if (denied) {
+    return new Failure(`You may not use the container engine at ${denied.label}.`, { nextStep: 'sudo usermod -aG docker "$USER" && newgrp docker' });
   }
-  const file = socket.replace(/^unix:\/\//, '');
-  if (existsSync(file) && !mayUse(file)) {
-    return new Failure(`You may not use the container engine at ${socket}.`, { nextStep: 'sudo usermod -aG docker "$USER" && newgrp docker' });
+  if (named?.by === 'DOCKER_HOST') {
+    return new Failure(`No container engine answers at ${label}, which DOCKER_HOST names.`, { nextStep: 'unset DOCKER_HOST' });
+  }
+  if (named !== undefined) {
+    const [, start] = START_CONTEXT.find(([context]) => context.test(named.context)) ?? [];
+    return new Failure(`No container engine answers at ${label}, which the current Docker context "${named.context}" names.`, {
+      nextStep: (typeof start === 'function' ? start(named.context) : start) ?? anotherContext(named.by),
+    });
   }
   const installed = START.find(([command, , engine = command]) => findCommand(command) && findCommand(engine));
   const known = installed ?? INSTALL.find(([command]) => findCommand(command));
-  return new Failure(`No container engine answers at ${socket}, and one is needed: Docker or Podman.`, {
+  const elsewhere = tried.length > 1 ? ', nor at the other usual places' : '';
+  return new Failure(`No container engine answers at ${label}${elsewhere}, and one is needed: Docker or Podman.`, {
     nextStep: known?.[1] ?? 'Install Docker or Podman and start it.',
   });
 }
+
+/**
+ * An address, or a context of Docker's, that names no engine which can be used.
+ * @param {Error & { params?: { tried?: string, reason?: string, by?: string } }} error of `endpointCandidates`
+ * @returns {Error}
+ */
+export function unusableEngine(error) {
+  const { tried, reason, by } = error.params ?? {};
+  return by === undefined ? error : new Failure(`${by === 'DOCKER_HOST' ? 'DOCKER_HOST' : 'The current Docker context'} names no engine that can be used: ${tried} (${reason}).`, {
+    cause: error, nextStep: by === 'DOCKER_HOST' ? 'unset DOCKER_HOST' : anotherContext(by),
+  });
+}
+
+const anotherContext = (by) => (by === 'DOCKER_CONTEXT' ? 'unset DOCKER_CONTEXT' : 'docker context use default');
 
 function mayUse(file) {
   try {

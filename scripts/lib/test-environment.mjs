@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { SUITES as BASES, baseImage, canBuildBases, ensureBaseImage } from './base-images.mjs';
 import { ensureCodeServer } from './code-server.mjs';
-import { ENGINE_HOST, engineAnswers, ensureEngine } from './engine.mjs';
+import { engineAnswers, engineHost, ensureEngine } from './engine.mjs';
 import { checkLimits } from './engine-check.mjs';
 import { cacheDir } from './paths.mjs';
 import { startPodman } from './podman.mjs';
@@ -26,7 +26,7 @@ export class TestEnvironment {
     const engine = once(() => packages().then(() => ensureEngine()));
     const usual = once(() => engine().then(() => ready(USUAL)));
     const make = {
-      engine: () => engine().then(() => ({ DOCKER_HOST: ENGINE_HOST })),
+      engine: () => engine().then(() => ({ DOCKER_HOST: engineHost() })),
       bookworm: () => usual().then(() => ({ SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL) })),
       'all bases': () => usual().then(allBases),
       python: () => packages().then(pythonTools).then((python) => ({ SANDBOXED_IPYTHON_PYTHON_TOOLS: python })),

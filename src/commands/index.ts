@@ -11,7 +11,7 @@ import { resetSandboxState } from './reset-sandbox-state';
 import { restartAndRunAll } from './restart-and-run-all';
 import { restartAndRunToHere } from './restart-and-run-to-here';
 import { restartKernel } from './restart-kernel';
-import { showDiagnostics } from './show-diagnostics';
+import { DiagnosticsPage, showDiagnostics } from './show-diagnostics';
 import { showLog } from './show-log';
 import { shutDownAllSandboxes } from './shut-down-all-sandboxes';
 import { shutDownSandbox } from './shut-down-sandbox';
@@ -21,12 +21,13 @@ export interface Means { channel: vscode.LogOutputChannel; installation: Install
 
 /** Registers every command of the palette; what one throws is told to the user. */
 export function registerCommands(controller: SandboxController, { channel, installation, records, surroundings, version }: Means): vscode.Disposable {
+  const page = new DiagnosticsPage();
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
     resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
     shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records), rebuildImage(controller, installation),
-    installPackages(controller), addToImage(controller), showDiagnostics(controller, installation, surroundings, version), showLog(channel),
+    installPackages(controller), addToImage(controller), showDiagnostics(page, controller, installation, surroundings, version), showLog(channel),
   ];
-  return vscode.Disposable.from(...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {
+  return vscode.Disposable.from(page, ...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {
     try {
       await run(argument, ...more);
     } catch (error) {

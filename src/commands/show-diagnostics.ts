@@ -4,16 +4,49 @@ import { SECTION, readSettings } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
 import type { SandboxController } from '../notebook/controller';
 import { imageRequest, type Installation } from '../notebook/session-starter';
+import type { SandboxError } from '../protocol/errors';
 import { asSandboxError } from '../session/failures';
 import { SETTING_NAMES } from '../session/settings';
 import { diagnosticsText, type Finding } from './diagnostics-text';
 
+/** A page that is no file: to be closed without a question. */
+const PAGE = vscode.Uri.from({ scheme: 'sandboxed-ipython', path: 'Diagnostics.md' });
+
+/** The page's text; each look is one page, made anew. */
+export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.#changed.event;
+  readonly #registration = vscode.workspace.registerTextDocumentContentProvider(PAGE.scheme, this);
+  #text = '';
+
+  provideTextDocumentContent(): string { return this.#text; }
+
+  async show(text: string): Promise<void> {
+    this.#text = text;
+    this.#changed.fire(PAGE);
+    const document = await vscode.workspace.openTextDocument(PAGE);
+    await vscode.window.showTextDocument(await vscode.languages.setTextDocumentLanguage(document, 'markdown'), { preview: false });
+  }
+
+  dispose(): void {
+    this.#registration.dispose();
+    this.#changed.dispose();
+  }
+}
+
+/** What was looked for where, if that is not said. */
+function wordsFor(error: SandboxError, surroundings: Surroundings): string {
+  const { tried } = error.params;
+  const text = paragraph(describe(error, surroundings));
+  return typeof tried !== 'string' || text.includes(tried) ? text : `${text} ${vscode.l10n.t('Tried: {0}.', tried)}`;
+}
+
 /** Opens a page that says what this window finds: engine, image, versions, sandboxes. To read, and to paste into a report. */
-export const showDiagnostics = (controller: SandboxController, installation: Installation, surroundings: Surroundings, version: string) => ({
+export const showDiagnostics = (page: DiagnosticsPage, controller: SandboxController, installation: Installation, surroundings: Surroundings, version: string) => ({
   id: 'sandboxedIPython.showDiagnostics',
   run: async (): Promise<void> => {
     const found = <T>(look: () => Promise<T>): Promise<Finding<T>> =>
-      look().then((value) => ({ value }), (error: unknown) => ({ problem: paragraph(describe(asSandboxError(error), surroundings)) }));
+      look().then((value) => ({ value }), (error: unknown) => ({ problem: wordsFor(asSandboxError(error), surroundings) }));
     const configuration = vscode.workspace.getConfiguration(SECTION);
     const text = diagnosticsText({
       window: {
@@ -31,7 +64,7 @@ export const showDiagnostics = (controller: SandboxController, installation: Ins
       settings: SETTING_NAMES.flatMap((name) => (isDefault(configuration.inspect(name)) ? [] : [{ name: `${SECTION}.${name}`, value: JSON.stringify(configuration.get(name)) }])),
       environment: Object.keys(process.env),
     });
-    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ language: 'markdown', content: text }));
+    await page.show(text);
   },
 });
 

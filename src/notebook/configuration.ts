@@ -9,7 +9,7 @@ const TIGHTENABLE: readonly Tightenable[] = ['timeout', 'maxMemory', 'pollInterv
 /** Only the user's own value counts: a workspace must not choose what runs. */
 const USERS_ALONE: readonly SettingName[] = ['image', 'packages'];
 /** What a running container cannot change. */
-const FIXED_AT_START: readonly SettingName[] = ['maxMemory', 'pollInterval', 'image', 'packages', 'cpus', 'pids', 'logBudget', 'maxOutput', 'keepAlive', 'idleTimeout'];
+export const FIXED_AT_START: readonly SettingName[] = ['maxMemory', 'pollInterval', 'image', 'packages', 'cpus', 'pids', 'logBudget', 'maxOutput', 'keepAlive', 'idleTimeout'];
 
 /**
  * The settings that hold for this notebook, or without one for the window.
@@ -29,10 +29,20 @@ export function readSettings(notebook: vscode.Uri | undefined, log: Log): Sandbo
   return parseSettings(raw);
 }
 
+/** What a running kernel cannot change, and the next one in the same sandbox can. */
+export const FIXED_IN_KERNEL: readonly SettingName[] = ['historySize'];
+
 /** The settings that differ and that only a new sandbox can have. */
 export function needNewSandbox(before: SandboxSettings, now: SandboxSettings): SettingName[] {
-  return FIXED_AT_START.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
+  const fixed = changed(FIXED_AT_START, before, now);
+  return before.files === 'copy' && now.files === 'none' ? [...fixed, 'files'] : fixed; // what was copied stays; the other way it comes with the next run
 }
+
+/** The settings that differ and that wait for the next kernel. */
+export const needNewKernel = (before: SandboxSettings, now: SandboxSettings): SettingName[] => changed(FIXED_IN_KERNEL, before, now);
+
+const changed = (names: readonly SettingName[], before: SandboxSettings, now: SandboxSettings): SettingName[] =>
+  names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
 
 function valuesOf(configuration: vscode.WorkspaceConfiguration, name: SettingName): { user: unknown; workspace: unknown } {
   const values = configuration.inspect<unknown>(name);

@@ -66,6 +66,12 @@ export class SandboxController implements vscode.Disposable {
       void vscode.window.showInformationMessage(vscode.l10n.t('Choose the kernel "Sandboxed IPython" for this notebook first.'));
       return;
     }
+    if (!vscode.workspace.isTrusted) { // VS Code itself asks before it hands us cells, and lets no extension ask
+      const manage = vscode.l10n.t('Manage Workspace Trust');
+      const text = vscode.l10n.t('Cells run only in a workspace that you trust. This one is in Restricted Mode.');
+      if (await vscode.window.showWarningMessage(text, { modal: true }, manage) === manage) { await vscode.commands.executeCommand('workbench.trust.manage'); }
+      return;
+    }
     const kernel = this.sandboxes.of(notebook);
     await kernel.reset({ applySettings: false });
     await kernel.run(notebook.getCells(new vscode.NotebookRange(0, end)).filter(canRun));

@@ -1,17 +1,18 @@
 import * as vscode from 'vscode';
 import type { ExecuteReply } from '../protocol/messages';
+import { tagsOf } from './cell-metadata';
 import { failingLine } from './failing-line';
 
 /** Characters of an error's own text that the mark shows. */
 const LONGEST = 500;
 
-/** The squiggle at the line of a cell that raised; it goes when the cell runs again. */
+/** The squiggle at the line of a cell that raised; it goes when the cell runs again, is cleared, or loses the kernel that it ran in. */
 export class ErrorMarks implements vscode.Disposable {
   readonly #marks = vscode.languages.createDiagnosticCollection('sandboxed-ipython');
 
-  /** The cell has ended. */
+  /** The cell has ended. What was interrupted, or is meant to raise, has no wrong line. */
   show(cell: vscode.NotebookCell, { status, execution_count: count, ename, evalue, traceback }: ExecuteReply): void {
-    if (status !== 'error' || count === null) { return; }
+    if (status !== 'error' || count === null || cell.index < 0 || ename === 'KeyboardInterrupt' || tagsOf(cell).includes('raises-exception')) { return; }
     const line = failingLine(traceback, count);
     if (line === undefined || line < 0 || line >= cell.document.lineCount) { return; }
     const { range, firstNonWhitespaceCharacterIndex: start } = cell.document.lineAt(line);
@@ -21,7 +22,12 @@ export class ErrorMarks implements vscode.Disposable {
     this.#marks.set(cell.document.uri, [mark]);
   }
 
-  /** The cell runs again, or is gone. */
+  /** The notebook is closed, or has another kernel. */
+  forget(notebook: vscode.NotebookDocument): void {
+    for (const cell of notebook.getCells()) { this.clear(cell); }
+  }
+
+  /** The cell runs again, was cleared, or is gone. */
   clear(cell: vscode.NotebookCell): void { this.#marks.delete(cell.document.uri); }
 
   dispose(): void { this.#marks.dispose(); }

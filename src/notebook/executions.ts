@@ -37,6 +37,10 @@ export class CellRun {
   }
 }
 
+export function endAll(runs: readonly CellRun[]): void {
+  for (const run of runs) { run.end(false); }
+}
+
 export interface PastTimes { order: number | undefined; start: number; end: number; success: boolean }
 
 /** The live runs of one notebook, in the order in which they were asked for. Nothing else makes or ends an execution. */

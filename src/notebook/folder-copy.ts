@@ -6,25 +6,29 @@ import { SANDBOX_HOME } from '../engine/specification';
 import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { SandboxError } from '../protocol/errors';
+import type { ExecuteReply } from '../protocol/messages';
 import { boundsOf, type Bounds } from '../session/files/bounds';
-import { FolderCopy, type Lack } from '../session/files/folder-copy';
+import { FolderCopy } from '../session/files/folder-copy';
 import type { HostFiles } from '../session/files/host-files';
+import type { LeftOut } from '../session/files/left-out';
 import { NodeFiles } from '../session/files/node-files';
-import { reasonForNone, xdgFolders, type Machine } from '../session/files/which-folder';
+import { NONE, reasonForNone, xdgFolders, type Machine, type None } from '../session/files/which-folder';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { fileName } from './cell-metadata';
 import { WorkspaceFiles } from './workspace-files';
 
-/** The copy that one sandbox has, and what was said about it. */
-interface Copy { session: SandboxSession; memory: number; folder: FolderCopy | undefined; told: boolean }
+/** The copy that one sandbox has, and what was said about it: a failure's code, and what is not there. */
+interface Copy { session: SandboxSession; memory: number; folder: FolderCopy | undefined; told: Set<string> }
 
 /** The files beside a notebook, in its sandbox: copied before its first cell and, where they have changed, before later ones. */
 export class NotebookFolder {
   #copy: Copy | undefined;
   #last: Promise<void> = Promise.resolve();
   #calledOff = new AbortController();
-  #reason: string | undefined;
+  #reason: None | undefined;
+  /** Reasons that the user knows by now. */
+  readonly #toldNone = new Set<None>();
 
   constructor(private readonly notebook: vscode.NotebookDocument, private readonly surroundings: Surroundings, private readonly log: Log) {}
 
@@ -43,35 +47,49 @@ export class NotebookFolder {
   /** What could not be copied is tried again with the next cell. */
   retry(): void { this.#copy?.folder?.retry(); }
 
+  /** A cell has ended. Where it asked for a file in vain that was left out, the user is told why: nobody expects it to be missing. */
+  missed({ ename, evalue }: ExecuteReply): void {
+    if (ename !== 'FileNotFoundError') { return; }
+    if (this.#reason !== undefined) {
+      this.#tellNone(this.#reason);
+      return;
+    }
+    const name = /'([^']+)'|"([^"]+)"/.exec(evalue)?.slice(1).find((one) => one !== undefined) ?? '';
+    const inside = path.posix.relative(SANDBOX_HOME, path.posix.resolve(SANDBOX_HOME, name));
+    const leftOut = this.#copy?.folder?.whyNot(inside);
+    if (this.#copy !== undefined && leftOut !== undefined && !inside.startsWith('../')) { this.#tellLeftOut(this.#copy, [leftOut], 1); }
+  }
+
   /** The path, from the notebook's folder, of the file that one of the sandbox is a copy of. */
-  beside(path: string): string | undefined {
-    const [home] = ['~', SANDBOX_HOME].filter((folder) => path.startsWith(`${folder}/`));
-    const inside = home === undefined ? undefined : path.slice(home.length + 1);
+  beside(file: string): string | undefined {
+    const [home] = ['~', SANDBOX_HOME].filter((folder) => file.startsWith(`${folder}/`));
+    const inside = home === undefined ? undefined : file.slice(home.length + 1);
     return inside !== undefined && this.#copy?.folder?.has(inside) === true ? inside : undefined;
   }
 
   async #bring(session: SandboxSession, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
     if (signal.aborted) { return; }
     const reason = await this.#reasonForNone(settings);
-    if (reason !== this.#reason && reason !== undefined) { this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${reason}`); }
+    if (reason !== this.#reason && reason !== undefined) { this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${NONE[reason]}`); }
     this.#reason = reason;
+    if (reason === 'wide' || reason === 'hidden') { this.#tellNone(reason); } // the others are the user's own doing
     if (reason !== undefined) { return; }
-    const copy = this.#copy?.session === session ? this.#copy : this.#copy = { session, memory: settings.maxMemory, folder: undefined, told: false };
+    const copy = this.#copy?.session === session ? this.#copy : this.#copy = { session, memory: settings.maxMemory, folder: undefined, told: new Set() };
     const bounds = boundsOf(settings.maxMemory, copy.memory);
     try {
       copy.folder ??= new FolderCopy({
         files: await this.#files(), notebook: fileName(this.notebook), log: this.log, put: (files, stop) => session.putFiles(files, stop),
       });
       const lack = await copy.folder.bring(bounds, signal);
-      if (lack !== undefined) { this.#tell(copy, asFailure(lack, bounds)); }
+      if (lack !== undefined) { this.#tellLeftOut(copy, copy.folder.missing, lack.count, bounds); }
     } catch (error) {
       const failure = error instanceof SandboxError ? error : new SandboxError('FilesNotCopied', { reason: String(error) }, { cause: error });
       this.log.warn(`folder: ${failure.message}`);
-      if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) { this.#tell(copy, failure); }
+      if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) { this.#tell(copy, failure, [`${failure.code} ${String(failure.params['reason'])}`]); }
     }
   }
 
-  async #reasonForNone({ files }: SandboxSettings): Promise<string | undefined> {
+  async #reasonForNone({ files }: SandboxSettings): Promise<None | undefined> {
     const { uri, isUntitled } = this.notebook;
     const folders = [path.posix.dirname(uri.path)];
     let machine: Machine = { platform: 'linux', home: '/root', temporary: '/tmp', userFolders: [] };
@@ -89,23 +107,39 @@ export class NotebookFolder {
     return new WorkspaceFiles(vscode.Uri.joinPath(this.notebook.uri, '..'));
   }
 
-  /** Once a sandbox: what is missing before one cell is missing before the next. */
-  #tell(copy: Copy, failure: SandboxError): void {
-    if (copy.told) { return; }
-    copy.told = true;
+  #tellNone(reason: None): void {
+    if (this.#toldNone.has(reason)) { return; }
+    this.#toldNone.add(reason);
+    this.#show(new SandboxError('FilesNotCopied', { problem: reason }), reason === 'setting' ? 'files' : undefined);
+  }
+
+  #tellLeftOut(copy: Copy, missing: readonly LeftOut[], count: number, bounds?: Bounds): void {
+    const keyOf = ({ path: name, reason }: LeftOut): string => `${reason} ${name}`;
+    const first = missing.find((one) => !copy.told.has(keyOf(one)));
+    if (first === undefined) { return; }
+    const { path: name, reason, size = 0 } = first;
+    const limits: Record<string, number | undefined> = { tooLarge: bounds?.file, tooMuch: bounds?.total, tooMany: bounds?.items };
+    const failure = new SandboxError('FilesLeftOut', { count, path: name === '' ? '.' : name, reason, size, limit: limits[reason] ?? 0 });
+    this.#tell(copy, failure, missing.map(keyOf), ['tooLarge', 'tooMuch', 'full'].includes(reason) ? 'maxMemory' : 'files');
+  }
+
+  /** Each once a sandbox: what is missing before one cell is missing before the next. */
+  #tell(copy: Copy, failure: SandboxError, what: readonly string[], setting = 'files'): void {
+    if (what.every((one) => copy.told.has(one))) { return; }
+    for (const one of what) { copy.told.add(one); }
+    this.#show(failure, setting);
+  }
+
+  /** @param setting that helps, without its prefix */
+  #show(failure: SandboxError, setting: string | undefined): void {
     const showLog = vscode.l10n.t('Show Log');
     const settings = vscode.l10n.t('Settings');
     const text = `${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`;
-    vscode.window.showWarningMessage(text, showLog, settings).then(async (choice) => {
+    vscode.window.showWarningMessage(text, ...(setting === undefined ? [showLog] : [showLog, settings])).then(async (choice) => {
       if (choice === showLog) { await vscode.commands.executeCommand('sandboxedIPython.showLog'); }
-      if (choice === settings) { await vscode.commands.executeCommand('workbench.action.openSettings', 'sandboxedIPython.files'); }
+      if (choice === settings) { await vscode.commands.executeCommand('workbench.action.openSettings', `sandboxedIPython.${setting}`); }
     }).then(undefined, (error: unknown) => this.log.error(String(error)));
   }
-}
-
-function asFailure({ count, first: { path: name, reason, size } }: Lack, bounds: Bounds): SandboxError {
-  const limits: Record<string, number> = { tooLarge: bounds.file, tooMuch: bounds.total, tooMany: bounds.items };
-  return new SandboxError('FilesLeftOut', { count, path: name === '' ? '.' : name, reason, size: size ?? 0, limit: limits[reason] ?? 0 });
 }
 
 let machine: Promise<Machine> | undefined;

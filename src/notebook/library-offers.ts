@@ -30,7 +30,7 @@ export class LibraryOffers {
     const names = notInSettings(installed);
     if (this.#offered || names.length === 0) { return; }
     this.#offered = true;
-    offerToKeep(this.notebook, vscode.l10n.t('{0}: {1} is installed until the notebook is closed.', fileName(this.notebook), shortList(names)));
+    offerToKeep(this.notebook, vscode.l10n.t('{0}: {1} stays as long as this notebook\'s sandbox. To have it in every sandbox: Add to Image.', fileName(this.notebook), shortList(names)));
   }
 }
 

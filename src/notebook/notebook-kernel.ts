@@ -8,11 +8,13 @@ import type { SandboxError } from '../protocol/errors';
 import { MAIN_KERNEL, type EventOf, type ExecuteReply, type Failure, type SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { InstallOptions } from '../session/installs';
+import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
+import { tellCaptured } from './captured-outputs';
 import { fileName, hashOf, idOf, keyOf, tagsOf } from './cell-metadata';
-import { needNewSandbox, readSettings } from './configuration';
+import { readSettings } from './configuration';
 import type { ErrorMarks } from './error-marks';
-import { Executions, type CellRun } from './executions';
+import { Executions, endAll, type CellRun } from './executions';
 import { NotebookFolder } from './folder-copy';
 import { LibraryOffers } from './library-offers';
 import { NextInput } from './next-input';
@@ -73,6 +75,9 @@ export class NotebookKernel {
   /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
   takeSettings(): Promise<void> { return this.#sandbox.takeSettings(); }
 
+  /** See {@link SandboxBinding.imageMade}. */
+  imageMade(settings: SandboxSettings): boolean { return this.#sandbox.imageMade(settings); }
+
   /** What was installed into this notebook's sandbox, as pip requirements. */
   get installed(): readonly string[] { return this.#sandbox.installed; }
 
@@ -120,29 +125,30 @@ export class NotebookKernel {
   /** A fresh kernel; all cells end. A sandbox that does not answer, or has other settings now, is replaced. */
   async reset({ applySettings }: { applySettings: boolean }): Promise<void> {
     this.#sandbox.cancel();
-    const { session, settings: applied } = this.#sandbox;
+    const { session } = this;
     const before = this.executions.all(); // what is asked for while this goes on is for the fresh kernel
     this.#folder.callOff();
     this.#folder.retry();
     endAll(before.filter(({ msgId }) => msgId === undefined)); // no sandbox knows them
-    if (session === undefined || applied === undefined) {
-      endAll(before);
+    if (session === undefined) {
+      this.#end(before);
       return;
     }
     const settings = readSettings(this.notebook.uri, this.log);
-    if (applySettings && needNewSandbox(applied, settings).length > 0) {
+    if (applySettings && this.#sandbox.needsNew(settings)) {
       await this.close({ keepLibraries: true });
       return;
     }
     try {
       await session.reset({ files: 'keep', historySize: settings.historySize });
+      this.#sandbox.took({ historySize: settings.historySize });
     } catch (error) {
       const failure = asSandboxError(error);
       this.log.warn(`reset failed, the sandbox is replaced: ${failure.message}`);
       await this.close({ keepLibraries: failure.code !== 'KernelDied' }); // a library may be what keeps a kernel from starting
     }
     this.#batcher.flush();
-    endAll(before);
+    this.#end(before);
   }
 
   /** Ends sandbox and cells. The next cell starts anew, with the libraries that are kept for it. */
@@ -152,7 +158,7 @@ export class NotebookKernel {
     endAll(before.filter(({ msgId }) => msgId === undefined));
     await this.#sandbox.close({ keepLibraries });
     this.#batcher.flush();
-    endAll(before);
+    this.#end(before);
   }
 
   /** The window closes, or the notebook: cells go on in the sandbox, unless settings say that it ends now. */
@@ -165,7 +171,13 @@ export class NotebookKernel {
       return;
     }
     this.#batcher.flush();
-    endAll(before);
+    this.#end(before);
+  }
+
+  /** They ran in a kernel that the notebook has no more. */
+  #end(runs: readonly CellRun[]): void {
+    endAll(runs);
+    this.marks.forget(this.notebook);
   }
 
   documentChanged(): void { this.#sandbox.documentChanged(); }
@@ -175,6 +187,7 @@ export class NotebookKernel {
     if (this.#writer.isClearing(cell)) { return; }
     this.#batcher.flush();
     this.#outputs.forget(keyOf(cell));
+    this.marks.clear(cell);
   }
 
   /** The cell is no longer in the notebook: its run is called off. */
@@ -223,7 +236,8 @@ export class NotebookKernel {
       return;
     }
     this.#settle(run, msgId, ended);
-    if (cell.index >= 0) { this.marks.show(cell, ended); }
+    this.marks.show(cell, ended);
+    this.#folder.missed(ended);
     this.#nextInput.show(run, ended).then((trouble) => { if (trouble !== undefined) { this.#warn(trouble); } })
       .catch((error: unknown) => this.log.warn(`a next input was not shown: ${String(error)}`));
     this.#offers.offer(session.installed);
@@ -307,7 +321,7 @@ export class NotebookKernel {
       if (run !== undefined) { this.#targets.ran(this.session?.id, event, run.cell); }
     }
     this.#writer.write(this.#outputs.fold(event));
-    if (event.msg_type === 'execute_reply' || (event.msg_type === 'status' && event.content.execution_state === 'idle')) { this.#tellCaptured(); }
+    if (event.msg_type === 'execute_reply' || (event.msg_type === 'status' && event.content.execution_state === 'idle')) { tellCaptured(this.session, this.#outputs, this.log); }
     if (event.msg_type !== 'input_request') { return; }
     const run = this.#runOf(event);
     const { session } = this;
@@ -316,16 +330,6 @@ export class NotebookKernel {
 
   #ask(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): void {
     this.#prompt(session, run, event).catch((error: unknown) => this.log.error(`a prompt was not answered: ${asSandboxError(error).message}`));
-  }
-
-  /** What `Output` widgets have captured only a front end knows: it is told to the kernel before the next cell, where `out.outputs` are read. */
-  #tellCaptured(): void {
-    const { session } = this;
-    if (session?.state.kind !== 'ready') { return; } // what is replayed now was told when it was new
-    for (const { commId, outputs } of this.#outputs.takeCaptured()) {
-      session.sendComm({ type: 'comm_msg', commId, data: { method: 'update', state: { outputs }, buffer_paths: [] } })
-        .catch((error: unknown) => this.log.debug(`an Output widget was not told what it holds: ${asSandboxError(error).message}`));
-    }
   }
 
   #runOf({ parent_header: parent }: SandboxEvent): CellRun | undefined { return this.executions.all().find(({ msgId }) => msgId === parent.msg_id); }
@@ -346,7 +350,3 @@ export class NotebookKernel {
 const noticeFor = (msgId: string, content: Failure): SandboxEvent => ({
   seq: 0, kernel: MAIN_KERNEL, gen: 0, t: 0, channel: 'iopub', msg_type: 'notice', parent_header: { msg_id: msgId }, content, metadata: {}, buffers: [],
 });
-
-function endAll(runs: readonly CellRun[]): void {
-  for (const run of runs) { run.end(false); }
-}

@@ -6,7 +6,7 @@ import { asSandboxError } from '../session/failures';
 import type { SandboxSettings, SettingName } from '../session/settings';
 import type { SandboxSession, SessionState } from '../session/types';
 import { fileName } from './cell-metadata';
-import { needNewSandbox, readSettings } from './configuration';
+import { needNewKernel, needNewSandbox, readSettings } from './configuration';
 import { PlaceRecorder } from './place-recorder';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 
@@ -23,8 +23,10 @@ export interface SessionSource {
   left(record: SandboxRecord): PreviousSandbox;
 }
 
+/** Changed settings: those that ask for a new sandbox (`image` also where that was made anew), and those that ask for a new kernel. */
+export interface Pending { sandbox: readonly SettingName[]; kernel: readonly SettingName[] }
 /** What a user can see of a notebook's sandbox. */
-export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: readonly SettingName[] };
+export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
 
 export interface BindingSink {
   /** A session attached to a sandbox that ran: its whole log, of which the document surely shows what came up to `seq`. */
@@ -38,7 +40,7 @@ export interface BindingSink {
   changed(): void;
 }
 
-interface Live { session: SandboxSession; settings: SandboxSettings; listeners: { dispose(): void }[]; recorder: PlaceRecorder | undefined }
+interface Live { session: SandboxSession; settings: SandboxSettings; isImageOld?: boolean; listeners: { dispose(): void }[]; recorder: PlaceRecorder | undefined }
 /** Undefined: the sandbox that was meant is gone. */
 interface Starting { session: Promise<SandboxSession | undefined>; abort: AbortController }
 
@@ -65,8 +67,6 @@ export class SandboxBinding {
 
   /** Undefined while there is none. */
   get session(): SandboxSession | undefined { return this.#live?.session; }
-  /** Those that the sandbox has. */
-  get settings(): SandboxSettings | undefined { return this.#live?.settings; }
   get installed(): readonly string[] { return (this.#live?.session ?? this.#previous)?.installed ?? []; }
 
   /** Told once: what became of the sandbox before, if no cell could say it. */
@@ -79,7 +79,10 @@ export class SandboxBinding {
   /** The notebook's session: the one there is, one on the sandbox of an earlier window, or a new one. Rejects with a SandboxError. */
   async open(settings: SandboxSettings): Promise<SandboxSession> {
     for (;;) {
-      if (this.#live !== undefined) { return this.#live.session; }
+      if (this.#live !== undefined) {
+        if (settings.files === 'copy') { this.took({ files: 'copy' }); }
+        return this.#live.session;
+      }
       const starting = this.#starting ?? this.#begin((signal) => this.#record === undefined ? this.#startNew(settings, signal) : this.#attachRecorded(signal, { takeOver: false }));
       try {
         const session = await starting.session;
@@ -106,11 +109,30 @@ export class SandboxBinding {
   /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
   async takeSettings(): Promise<void> {
     const live = this.#live;
-    if (live !== undefined && this.#pending().includes('maxMemory')) {
+    if (live !== undefined && this.#pending().sandbox.includes('maxMemory')) {
       const { maxMemory } = readSettings(this.notebook.uri, this.log);
       if (await live.session.setMemory(maxMemory)) { live.settings = { ...live.settings, maxMemory }; }
     }
     this.sink.changed();
+  }
+
+  /** The running sandbox has these now. */
+  took(settings: Partial<SandboxSettings>): void {
+    if (this.#live !== undefined) { this.#live.settings = { ...this.#live.settings, ...settings }; }
+  }
+
+  /** Whether a fresh kernel is not enough for these settings. */
+  needsNew(settings: SandboxSettings): boolean {
+    return this.#live !== undefined && (this.#live.isImageOld === true || needNewSandbox(this.#live.settings, settings).length > 0);
+  }
+
+  /** The image of these settings was made anew. True: the sandbox that runs has the one before. */
+  imageMade({ image, packages }: SandboxSettings): boolean {
+    const live = this.#live;
+    if (live?.settings.image !== image || live.settings.packages.join() !== packages.join()) { return false; }
+    live.isImageOld = true;
+    this.sink.changed();
+    return true;
   }
 
   /** The document has changed: VS Code keeps it later. */
@@ -270,13 +292,16 @@ export class SandboxBinding {
     }).then(undefined, (error: unknown) => this.log.error(String(error)));
   }
 
-  /** Settings that only a new sandbox can have; none while one is invalid, which the next cell says. */
-  #pending(): SettingName[] {
-    if (this.#live === undefined) { return []; }
+  /** None while a setting is invalid, which the next cell says. */
+  #pending(): Pending {
+    if (this.#live === undefined) { return { sandbox: [], kernel: [] }; }
+    const { settings, isImageOld = false } = this.#live;
     try {
-      return needNewSandbox(this.#live.settings, readSettings(this.notebook.uri, silentLog));
+      const now = readSettings(this.notebook.uri, silentLog);
+      const changed = needNewSandbox(settings, now);
+      return { sandbox: isImageOld && !changed.includes('image') ? [...changed, 'image'] : changed, kernel: needNewKernel(settings, now) };
     } catch {
-      return [];
+      return { sandbox: [], kernel: [] };
     }
   }
 }

@@ -213,10 +213,18 @@ export function modelOf(output: CellOutput): string | undefined {
 const numeric = (value: JsonValue | undefined, before: number): number => (value === undefined ? before : typeof value === 'number' ? value : NaN);
 
 function asLine({ kind, text: said, value, min, max }: Says): string {
-  if (kind === 'text') { return said.replace(/<[^<>]*>/g, '').replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&'); }
+  if (kind === 'text') { return decoded(said.replace(/<[^<>]*>/g, '')); }
   const part = (value - min) / (max - min);
   const full = Math.round(Math.min(1, Math.max(0, Number.isFinite(part) ? part : 0)) * BAR);
   return `|${'█'.repeat(full)}${' '.repeat(BAR - full)}|`;
 }
+
+/** What Python's `html.escape` makes, tqdm's way to say anything, and other numbered characters; each once. */
+const decoded = (html: string): string => html.replace(/&(?:(lt|gt|amp|quot|apos|nbsp)|#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7})));/g, (whole, name: string | undefined, hex: string | undefined, decimal: string | undefined) => {
+  if (name !== undefined) { return NAMED[name] ?? whole; }
+  const code = hex === undefined ? Number(decimal) : parseInt(hex, 16);
+  return code > 0 && code <= 0x10FFFF ? String.fromCodePoint(code) : whole;
+});
+const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: '\'', nbsp: '\u00a0' };
 
 const stateOf = (data: JsonObject): JsonObject => (isObject(data['state']) ? data['state'] : {});

@@ -2,11 +2,12 @@ import * as vscode from 'vscode';
 import { SECTION } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
 import type { SandboxController } from '../notebook/controller';
+import type { Pending } from '../notebook/sandbox-binding';
 
 /** Milliseconds after the last change: the settings editor saves while one types. */
 const QUIET = 800;
 
-/** Hands changed settings to the sandboxes that run, and says, with a button, what only a new sandbox can have. */
+/** Hands changed settings to the sandboxes that run, and says, with a button, what only a new sandbox, or a new kernel, can have. */
 export class SettingsNotice implements vscode.Disposable {
   readonly #subscription: vscode.Disposable;
   #timer: NodeJS.Timeout | undefined;
@@ -30,16 +31,18 @@ export class SettingsNotice implements vscode.Disposable {
 
   async #take(): Promise<void> {
     const { sandboxes } = this.controller;
-    const pending = new Map<vscode.NotebookDocument, readonly string[]>();
+    const pending = new Map<vscode.NotebookDocument, Pending>();
     await Promise.all(sandboxes.notebooks.map(async (notebook) => {
       const kernel = sandboxes.get(notebook);
       await kernel?.takeSettings();
       const status = kernel?.status;
-      if (status !== undefined && 'pending' in status && status.pending.length > 0) { pending.set(notebook, status.pending); }
+      if (status !== undefined && 'pending' in status && countOf(status.pending) > 0) { pending.set(notebook, status.pending); }
     }));
-    const names = [...new Set([...pending.values()].flat())].map((name) => `${SECTION}.${name}`).join(', ');
+    const names = [...new Set([...pending.values()].flatMap(({ sandbox, kernel }) => [...sandbox, ...kernel]))].map((name) => `${SECTION}.${name}`).join(', ');
     const notebooks = [...pending.keys()].map(fileName).join(', ');
-    const text = vscode.l10n.t('{0}: {1} takes effect with the next sandbox. A reset starts it; variables and files of this one go.', notebooks, names);
+    const isKernels = [...pending.values()].every(({ sandbox }) => sandbox.length === 0);
+    const text = isKernels ? vscode.l10n.t('{0}: {1} takes effect with the next kernel. A reset starts it; variables go, files stay.', notebooks, names)
+      : vscode.l10n.t('{0}: {1} takes effect with the next sandbox. A reset starts it; variables and files of this one go.', notebooks, names);
     if (pending.size === 0 || this.#open.has(text)) { return; }
     this.#open.add(text);
     try {
@@ -52,3 +55,5 @@ export class SettingsNotice implements vscode.Disposable {
     }
   }
 }
+
+const countOf = ({ sandbox, kernel }: Pending): number => sandbox.length + kernel.length;

@@ -27,14 +27,33 @@ export class StatusBar implements vscode.Disposable {
       this.#item.hide();
       return;
     }
-    const { icon, text, tooltip, command, warn } = face(this.controller.sandboxes.get(notebook)?.status ?? { kind: 'none' });
+    const status: SandboxStatus = this.controller.sandboxes.get(notebook)?.status ?? { kind: 'none' };
+    const { kind } = status;
+    const { icon, text, tooltip, command, warn } = face(status);
     this.#item.text = `$(${icon}) ${text}`;
-    this.#item.tooltip = tooltip;
+    this.#item.tooltip = kind === 'none' ? tooltip : withActions(tooltip, notebook.uri);
     this.#item.command = { command, title: text, arguments: [notebook.uri] };
     this.#item.backgroundColor = warn ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
     this.#item.accessibilityInformation = { label: `${text}. ${tooltip}`, role: 'button' };
     this.#item.show();
   }
+}
+
+/** What sets the two ways to a fresh kernel apart, which their titles cannot say. */
+function withActions(tooltip: string, notebook: vscode.Uri): vscode.MarkdownString {
+  const t = vscode.l10n.t;
+  const actions = [
+    ['restartKernel', t('Restart Kernel'), t('fresh variables in this sandbox; its files stay')],
+    ['resetSandboxState', t('Reset Sandbox State'), t('fresh variables, and changed settings take effect, in a new sandbox if need be')],
+    ['shutDownSandbox', t('Shut Down Sandbox'), t('all of it goes; the next cell starts a new one')],
+  ] as const;
+  const text = new vscode.MarkdownString();
+  text.isTrusted = { enabledCommands: actions.map(([command]) => `sandboxedIPython.${command}`) };
+  text.appendText(tooltip);
+  for (const [command, title, meaning] of actions) {
+    text.appendMarkdown(`\n\n[${title}](command:sandboxedIPython.${command}?${encodeURIComponent(JSON.stringify([notebook]))}) – `).appendText(meaning);
+  }
+  return text;
 }
 
 interface Face { icon: string; text: string; tooltip: string; command: string; warn: boolean }
@@ -51,10 +70,12 @@ function face(status: SandboxStatus): Face {
       return { ...shown, icon: 'warning', text: t('Sandbox does not answer'), tooltip: t('Cells go on inside; the window tries to reach the sandbox again. Click for diagnostics.'), warn: true };
     case 'ready': {
       const { settings: { image, maxMemory, cpus, timeout }, pending } = status;
-      if (pending.length > 0) {
+      if (pending.sandbox.length + pending.kernel.length > 0) {
         return {
           icon: 'debug-restart', text: t('Reset to apply'), warn: true, command: 'sandboxedIPython.resetSandboxState',
-          tooltip: t('Changed settings take effect with the next sandbox: {0}. Click to start it; variables and files of this one go.', pending.join(', ')),
+          tooltip: pending.sandbox.length > 0
+            ? t('What has changed takes effect with the next sandbox: {0}. Click to start it; variables and files of this one go.', [...pending.sandbox, ...pending.kernel].join(', '))
+            : t('What has changed takes effect with the next kernel: {0}. Click to start it; variables go, files stay.', pending.kernel.join(', ')),
         };
       }
       const limit = timeout === 0 ? t('no time limit') : t('{0} s a cell', timeout);

@@ -43,7 +43,7 @@ describe('what a cell should not show', function () {
       assert.ok(shown > 9.5 * MB && shown <= 10 * MB, `${shown} bytes`);
       const [notice, ...more] = cell.of('notice');
       assert.deepEqual([notice, more], [{ code: 'OutputDropped', params: { bytes: 50 * MB - shown, total: 50 * MB, limit: 10 * MB } }, []]);
-      assert.match(noticesOf(cell), /of 50 MB of output \([\d,]+ of 52,428,800 bytes\) were dropped: a cell may show 10 MB\. .*sandboxedIPython\.maxOutput/);
+      assert.match(noticesOf(cell), /This cell printed 50 MB; .* of it \([\d,]+ of 52,428,800 bytes\) are left out, as a cell may show 10 MB\. .*sandboxedIPython\.maxOutput/);
       assert.ok(process.memoryUsage().heapUsed - heap < 200 * MB, 'the host');
       assert.ok(await peak(sandbox) - supervisor < 30 * MB, 'the supervisor');
     });

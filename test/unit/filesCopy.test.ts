@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SandboxFile } from '../../src/engine/engine';
 import { silentLog } from '../../src/log';
 import { SandboxError, isSandboxError } from '../../src/protocol/errors';
 import { boundsOf } from '../../src/session/files/bounds';
 import { FolderCopy } from '../../src/session/files/folder-copy';
+import type { HostFiles } from '../../src/session/files/host-files';
 import { NodeFiles } from '../../src/session/files/node-files';
 
 describe('the copy of a folder', () => {
@@ -100,6 +102,41 @@ describe('the copy of a folder', () => {
     write('a', '1');
     answer = () => { throw new SandboxError('EngineSilent', { endpoint: 'unix:///x', request: 'create exec', timeout: 15 }); };
     await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the engine gave no answer to "create exec" within 15 s');
+  });
+
+  it('knows why a file, or one in a folder, was left out', async () => {
+    mkdirSync(join(folder, 'data'));
+    for (const name of ['data/x.csv', '.env', 'a', 'big']) write(name, name.padEnd(name === 'big' ? 10 : 1));
+    write('.gitignore', 'data/\n');
+    await copy.bring({ ...bounds, file: 4 }, goOn);
+    assert.deepEqual(['data/x.csv', 'data', 'database', '.env', 'a', 'none', 'big'].map((path) => copy.whyNot(path)?.reason), ['ignored', 'ignored', undefined, 'hidden', undefined, undefined, 'tooLarge']);
+    assert.deepEqual(copy.missing.map(({ path }) => path), ['big']);
+  });
+
+  it('of a folder that is slow is made of what was seen in time, said, and not looked for again until it has rested or one asks', async () => {
+    write('a', '1');
+    mkdirSync(join(folder, 'sub'));
+    const real = await NodeFiles.of(folder);
+    let looks = 0;
+    const slow: HostFiles = {
+      name: real.name, parent: () => undefined, look: (path) => real.look(path), read: (path, seen) => real.read(path, seen),
+      list: async (path, most) => {
+        looks += 1;
+        await sleep(420);
+        return real.list(path, most);
+      },
+    };
+    copy = new FolderCopy({
+      files: slow, notebook: 'book.ipynb', log: silentLog, waits: { look: 400, rest: 60_000 }, put: (files) => { sends.push(Object.fromEntries(files.map(({ path }) => [path, '']))); return Promise.resolve(new Map()); },
+    });
+    const lack = await copy.bring(bounds, goOn);
+    assert.deepEqual([lack, sends], [{ count: 1, first: { path: 'sub', reason: 'slow' } }, [{ a: '' }]]);
+    const before = looks;
+    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(looks, before);
+    copy.retry();
+    await copy.bring(bounds, goOn);
+    assert.ok(looks > before);
   });
 
   it('that fails is one failure with its reason, not one before every cell', async () => {

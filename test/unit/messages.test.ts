@@ -8,35 +8,35 @@ const say = (code: string, params: FailureParams = {}, platform: NodeJS.Platform
 
 /** Parameters as they are thrown, and what the user must find in the paragraph. */
 const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailureParams, ...RegExp[]]> = {
-  EngineNotFound: [{ tried: 'unix:///var/run/docker.sock' }, /Docker or Podman/, /systemctl start docker/],
+  EngineNotFound: [{ tried: 'unix:///var/run/docker.sock' }, /Docker or Podman/, /Start Docker \("sudo systemctl start docker"\) or Podman's socket \("systemctl --user enable --now podman\.socket"\), or install one of them/],
   EngineDenied: [{ endpoint: 'unix:///var/run/docker.sock' }, /unix:\/\/\/var\/run\/docker\.sock/, /usermod -aG docker/],
   EngineTooOld: [{ endpoint: 'unix:///x', version: '18.06', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
   EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer\./, /no answer to "version" within 5 s/, /Restart it/],
   EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/, /docker system prune/],
   ImageFailed: [{ image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' }, /installing packages/, /No matching distribution found for nopackage/, /sandboxedIPython\.packages/],
   BaseUnusable: [{ image: 'alpine', problem: 'noPython', reason: 'python3: not found' }, /alpine/, /python3: not found/, /sandboxedIPython\.image/],
-  LimitNotApplied: [{ limit: 'memory', asked: '1', got: '0' }, /"memory"/, /cgroup v2/],
+  LimitNotApplied: [{ limit: 'memory', asked: '1', got: '0' }, /limit of memory/, /cgroup_enable=memory swapaccount=1/, /cgroup v2/],
   StartFailed: [{ reason: 'exec format error' }, /exec format error/, /log/],
-  KernelDied: [{ signal: 'SIGSEGV', exitcode: -11 }, /SIGSEGV/, /variables are lost/],
+  KernelDied: [{ signal: 'SIGSEGV', exitcode: -11 }, /^Python crashed \(SIGSEGV\)\./, /variables are lost/],
   OutOfMemory: [{ limit: 2 ** 30, tmpfs: 2 ** 29 }, /out of memory/, /1 GB/, /512 MB/, /sandboxedIPython\.maxMemory/],
   TimedOut: [{ timeout: 2, killed: false }, /2 s/, /interrupted/, /sandboxedIPython\.timeout/],
   Interrupted: [{ killed: true }, /did not react/, /lost/],
   Aborted: [{ reason: 'reset' }, /restarted/],
   SandboxGone: [{ reason: 'exited', exitCode: 137 }, /137/, /files are lost/, /new sandbox/],
-  InUse: [{}, /Another window/, /Use Here/],
+  InUse: [{}, /Another window/, /"Use Here" moves/, /"New Sandbox" leaves/],
   SandboxPaused: [{}, /paused/, /docker unpause/],
   SandboxSilent: [{ operation: 'interrupt', seconds: 10 }, /10 s/, /Reset Sandbox State/],
-  ProtocolViolation: [{ reason: 'the reply was lost' }, /the reply was lost/, /Reset Sandbox State/],
+  ProtocolViolation: [{ reason: 'the reply was lost' }, /no longer understand each other/, /the reply was lost/, /Reset Sandbox State/],
   SettingInvalid: [{ setting: 'maxMemory', value: 'lots', allowed: '256MB–1024GB' }, /sandboxedIPython\.maxMemory cannot be "lots"/, /Allowed: 256MB–1024GB/],
   Cancelled: [{}, /cancelled/, /Run the cell again/],
   FilesNotCopied: [{ reason: 'the sandbox gave no report' }, /the sandbox gave no report/, /Restart Kernel/],
   FilesLeftOut: [{ count: 3, path: 'big.bin', reason: 'tooLarge', size: 2 * 2 ** 30, limit: 64 * 2 ** 20 }, /^3 files .* are not in the sandbox: big\.bin \(2 GB\) is over 64 MB\. .*sandboxedIPython\.maxMemory/],
-  InstallFailed: [{ problem: 'pip', reason: 'No matching distribution found for nopackage' }, /No matching distribution found for nopackage/, /Only wheels/],
+  InstallFailed: [{ problem: 'pip', reason: 'No matching distribution found for nopackage' }, /No matching distribution found for nopackage/, /Only ready-built packages \(wheels\)/],
   InstallTooLarge: [{ limit: 4 * 2 ** 30 }, /4 GB/, /nothing was installed/, /sandboxedIPython\.image/],
   InstallRefused: [{ problem: 'requirement', requirement: 'git+https://x' }, /"git\+https:\/\/x" cannot be installed/, /numpy>=2/],
   CommRefused: [{ problem: 'tooLong', limit: 16 * 2 ** 20 }, /not sent/, /16 MB/],
   OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
-  OutputDropped: [{ bytes: 40 * 2 ** 20, total: 50 * 2 ** 20, limit: 10 * 2 ** 20 }, /40 MB of 50 MB/, /41,943,040 of 52,428,800 bytes/, /10 MB/, /sandboxedIPython\.maxOutput/],
+  OutputDropped: [{ bytes: 40 * 2 ** 20, total: 50 * 2 ** 20, limit: 10 * 2 ** 20 }, /^This cell printed 50 MB; 40 MB of it \(41,943,040 of 52,428,800 bytes\) are left out, as a cell may show 10 MB\./, /sandboxedIPython\.maxOutput/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
   StdinRead: [{}, /end-of-file at once/, /input\("/],
@@ -117,6 +117,56 @@ describe('what the user is told', () => {
       assert.match(say('EngineNotFound', { tried: 'ssh://host', reason, by: 'DOCKER_CONTEXT', context: 'build' }).nextStep, /DOCKER_CONTEXT/);
     }
     assert.match(say('EngineNotFound', { tried: 'ssh://host', reason: 'ssh', by: 'DOCKER_HOST' }).message, /not supported yet.*local socket/);
+  });
+
+  it('a product that is not running is named, with how to start it, by its context or its socket', () => {
+    const tried = 'unix:///somewhere/docker.sock';
+    for (const [context, product, start] of [
+      ['desktop-linux', 'Docker Desktop', /^Start it, then run the cell again\./], ['colima', 'Colima', /^Start it \("colima start"\), then/],
+      ['colima-work', 'Colima', /^Start it \("colima start work"\), then/], ['orbstack', 'OrbStack', /^Start it \("orb start"\), then/], ['rancher-desktop', 'Rancher Desktop', /^Start it, then/],
+    ] as const) {
+      const { message, nextStep } = say('EngineNotFound', { tried, reason: 'ENOENT', by: 'currentContext', context });
+      assert.ok(message.startsWith(`${product} is not running: `) && message.includes(tried), message);
+      assert.match(nextStep, start);
+      assert.match(nextStep, /docker context use default[^]*$/);
+    }
+    for (const [socket, product] of [
+      ['/Users/ada/.colima/default/docker.sock', 'Colima'], ['/home/ada/.config/colima/default/docker.sock', 'Colima'], ['/Users/ada/.docker/run/docker.sock', 'Docker Desktop'],
+      ['/Users/ada/.orbstack/run/docker.sock', 'OrbStack'], ['/home/ada/.rd/docker.sock', 'Rancher Desktop'],
+    ]) assert.match(say('EngineNotFound', { tried: `unix://${socket}`, reason: 'ECONNREFUSED', by: 'DOCKER_HOST' }).message, new RegExp(`^${product} is not running: DOCKER_HOST is unix:`));
+    assert.match(say('EngineNotFound', { tried: 'ssh://host', reason: 'ssh', by: 'currentContext', context: 'colima' }).message, /^The current Docker context "colima" is ssh/);
+  });
+
+  it('a limit that was not applied is named in words, with what helps against that', () => {
+    const told = (limit: string): string => paragraph(say('LimitNotApplied', { limit, asked: 'x', got: 'y' }));
+    assert.match(told('swap'), /limit of swap[^]*swapaccount=1/);
+    assert.match(told('seccomp'), /runs without its seccomp profile[^]*Start the engine with its default profile/);
+    assert.match(told('cpus'), /limit of processors[^]*cgroup v2[^]*update the engine/);
+    for (const limit of ['noNewPrivileges', 'tmpfs /run']) assert.match(told(limit), new RegExp(`\\(${limit}\\)[^]*Update the engine`));
+    for (const limit of ['memory', 'swap', 'pids', 'cpus', 'seccomp', 'noNewPrivileges', '']) assert.doesNotMatch(told(limit), /Use Docker/);
+  });
+
+  it('a registry that refuses an image is told with how to log in, and not as a network that fails', () => {
+    for (const reason of ['pull access denied for ada/private, repository does not exist or may require \'docker login\'', 'unauthorized: authentication required']) {
+      const docker = say('ImageFailed', { step: 'pullingBase', image: 'ada/private:1', reason }).nextStep;
+      assert.match(docker, /^The registry refused\. [^]*sandboxedIPython\.image[^]*"docker login" and "docker pull ada\/private:1"/);
+      assert.doesNotMatch(docker, /network/);
+      assert.match(say('ImageFailed', { step: 'pullingBase', image: 'ghcr.io/ada/x', reason }).nextStep, /"docker login ghcr\.io" and "docker pull ghcr\.io\/ada\/x"/);
+    }
+    assert.match(say('ImageFailed', { step: 'pullingBase', image: 'python:3.13-slim', reason: 'dial tcp: lookup registry-1.docker.io: no such host' }).nextStep, /^Check the network/);
+    assert.match(say('ImageFailed', { step: 'installingPackages', image: 'x', reason: 'Permission denied' }).nextStep, /^Check the network/);
+  });
+
+  it('a signal is a crash where the program did what it may not, else an end', () => {
+    for (const signal of ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE']) assert.match(say('KernelDied', { signal, exitcode: -1 }).message, /^Python crashed/);
+    assert.match(say('KernelDied', { signal: 'SIGKILL', exitcode: -9 }).message, /^Python was ended by SIGKILL\.$/);
+  });
+
+  it('files that are never copied are told with the reason and what to do', () => {
+    for (const [problem, text] of [
+      ['wide', /Downloads[^]*folder of its own/], ['hidden', /hidden[^]*folder of its own/], ['setting', /sandboxedIPython\.files/], ['untrusted', /Restricted Mode[^]*trust it/], ['untitled', /Save it/],
+    ] as const) assert.match(paragraph(say('FilesNotCopied', { problem })), text);
+    assert.match(paragraph(say('FilesLeftOut', { count: 1, path: 'data', reason: 'ignored' })), /not in the sandbox: data is named by \.gitignore\. The log names/);
   });
 
   it('a Docker context or configuration that cannot be read is named', () => {

@@ -50,6 +50,17 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(fallbacks(shown.get('r')), ['appended']);
   });
 
+  it('text of widgets is read as HTML is: every escape that Python and people write, each once', () => {
+    const said = (value: string): unknown => fallbacks(cells(
+      open('text', { _model_name: 'HTMLModel', value }), open('bar', { _model_name: 'IntProgressModel', max: 4, value: 0 }),
+      open('row', { _model_name: 'HBoxModel', children: ['IPY_MODEL_text', 'IPY_MODEL_bar'] }), display('row', 'x')).get('r'))[0];
+    const bar = `|${' '.repeat(20)}|`;
+    for (const [html, text] of [
+      ['Ada&#x27;s &quot;&lt;b&gt;&quot; &amp; 1', 'Ada\'s "<b>" & 1'], ['&amp;lt;', '&lt;'], ['&#39;&apos;&nbsp;&#X1F680;', '\'\'\u00a0🚀'],
+      ['&none; &#x110000; &#0; &#99999999; &', '&none; &#x110000; &#0; &#99999999; &'],
+    ] as const) assert.equal(said(html), text + bar);
+  });
+
   it('a progress bar of widgets moves as text', () => {
     const shown = cells(
       open('before', { _model_name: 'HTMLModel', value: '<b>50 %</b>' }), open('bar', { _model_name: 'FloatProgressModel', max: 4, value: 0 }),

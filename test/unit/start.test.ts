@@ -29,14 +29,14 @@ describe('npm start, without an engine', function () {
   const commands = (said: string): string[] => said.split('\n').filter((line) => /^ {4}\S/.test(line)).map((line) => line.trim());
 
   it('installs nothing and prints the one command that is missing, where the user is not root', () => {
-    const engines = ['/usr/bin/dockerd', '/usr/sbin/dockerd', '/usr/bin/systemctl', '/bin/systemctl'];
+    const engines = ['/usr/bin/dockerd', '/usr/sbin/dockerd', '/usr/bin/podman', '/usr/bin/systemctl', '/bin/systemctl'];
     const { status, said } = start({ hidden: engines, as: ['unshare', '--user', '--map-user=1000'] });
     assert.deepEqual([status, commands(said)], [1, ['sudo apt-get install -y docker.io']], said);
-    assert.match(said, /No container engine answers at unix:\/\/\/var\/run\/docker\.sock, and one is needed: Docker or Podman\./);
+    assert.match(said, /No container engine answers at unix:\/\/\/var\/run\/docker\.sock, nor at the other usual places, and one is needed: Docker or Podman\./);
   });
 
   it('says so in words, where the system is none that it knows', () => {
-    const { status, said } = start({ hidden: ['/usr/sbin/dockerd', '/usr/bin/dockerd', ...managers] });
+    const { status, said } = start({ hidden: ['/usr/sbin/dockerd', '/usr/bin/dockerd', '/usr/bin/podman', ...managers] });
     assert.deepEqual([status, commands(said)], [1, ['Install Docker or Podman and start it.']], said);
   });
 });

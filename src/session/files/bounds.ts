@@ -24,6 +24,8 @@ export function boundsOf(memory: number, first = memory): Bounds {
 export const MOST_ENTRIES = 20_000;
 /** Milliseconds for a look at the folder: network drives and sleeping disks. */
 export const LOOK_DEADLINE = 5_000;
+/** Milliseconds without a look, after one that took longer: a cell must not wait so long each time. */
+export const LATE_LOOK_REST = 60_000;
 /** Bytes of a `.gitignore` that are read; a longer one governs a folder that is left out. */
 export const MOST_RULES = 256 * 1024;
 /** Bytes of a name and of a path that every sandbox's file system takes. */

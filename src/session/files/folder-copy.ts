@@ -3,10 +3,10 @@ import { engineReason } from '../../engine/request';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
 import { within } from '../time';
-import { LOOK_DEADLINE, type Bounds } from './bounds';
+import { LATE_LOOK_REST, LOOK_DEADLINE, type Bounds } from './bounds';
 import { Gitignore } from './gitignore';
 import { FileChanged, type HostFiles } from './host-files';
-import { REASONS, isMissing, type LeftOut, type LeftOuts, type Reason } from './left-out';
+import { LeftOuts, REASONS, isMissing, type LeftOut, type Reason } from './left-out';
 import { isKey } from './names';
 import { select, type Item } from './selection';
 
@@ -20,6 +20,8 @@ export interface FolderCopyOptions {
   /** See `Engine.putFiles`. */
   put: (files: readonly SandboxFile[], signal: AbortSignal) => Promise<Map<number, string>>;
   log: Log;
+  /** Milliseconds: for a look, and after one that took longer. */
+  waits?: { look: number; rest: number };
 }
 
 /** What is not in the sandbox though the user may expect it. */
@@ -35,22 +37,31 @@ export class FolderCopy {
   /** What was beside the notebook when it was looked last. */
   #there: ReadonlySet<string> = new Set();
   #told = '';
+  /** What the last look left out. */
+  #leftOut = new LeftOuts();
+  /** Until then the folder, which is slow, is not looked at. */
+  #restUntil = 0;
 
   constructor(private readonly options: FolderCopyOptions) { this.#gitignore = new Gitignore(options.files); }
 
   /**
-   * Brings the sandbox what it lacks.
+   * Brings the sandbox what it lacks; nothing for a while after a look that was late.
    * @throws SandboxError `FilesNotCopied {reason}`; `Cancelled`: nothing of it counts as there
    */
   async bring(bounds: Bounds, signal: AbortSignal): Promise<Lack | undefined> {
-    const { notebook, files, log } = this.options;
+    const { notebook, files, log, waits = { look: LOOK_DEADLINE, rest: LATE_LOOK_REST } } = this.options;
     const began = performance.now();
-    const look = select({ files, gitignore: this.#gitignore, bounds, notebook }).catch((cause: unknown) => {
+    if (began < this.#restUntil) return undefined;
+    const look = select({ files, gitignore: this.#gitignore, bounds, notebook, deadline: waits.look }).catch((cause: unknown) => {
       throw new SandboxError('FilesNotCopied', { reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
     });
-    const selection = await within(look, 2 * LOOK_DEADLINE, undefined);
-    if (selection === undefined) throw new SandboxError('FilesNotCopied', { reason: 'the folder cannot be read in time' });
+    const selection = await within(look, 2 * waits.look, undefined);
     const looked = performance.now();
+    if (looked - began >= waits.look) {
+      this.#restUntil = looked + waits.rest;
+      log.warn(`folder: it is slow, and not looked at for ${Math.round(waits.rest / 1000)} s`);
+    }
+    if (selection === undefined) throw new SandboxError('FilesNotCopied', { reason: 'the folder cannot be read in time', rest: waits.rest / 1000 });
     const news = selection.items.filter(({ path, file }) => this.#offered.get(path) !== versionOf(file));
     if (news.length > 0) await this.#send(news, signal);
     log.debug(`folder: ${selection.items.length} items looked at in ${Math.round(looked - began)} ms, ${news.length} sent in ${Math.round(performance.now() - looked)} ms`);
@@ -60,13 +71,25 @@ export class FolderCopy {
       if (there.has(path)) selection.leftOut.add(one);
       else this.#failed.delete(path);
     }
+    this.#leftOut = selection.leftOut;
     this.#tell(selection.leftOut);
     const [first] = selection.leftOut.missing;
     return first === undefined ? undefined : { count: selection.leftOut.missingCount, first };
   }
 
-  /** What was offered in vain is offered again. */
+  /** What the user may have expected, the first of it. */
+  get missing(): readonly LeftOut[] { return this.#leftOut.missing; }
+
+  /** Why a file of the folder, or a folder that it is in, was left out; undefined: it was not, or is not there. */
+  whyNot(path: string): LeftOut | undefined {
+    const { excluded, missing } = this.#leftOut;
+    const isOf = (whole: string): boolean => whole === '' || path === whole || path.startsWith(`${whole}/`);
+    return [...missing, ...excluded].find((one) => isOf(one.path));
+  }
+
+  /** What was offered in vain is offered again, and a slow folder is looked at. */
   retry(): void {
+    this.#restUntil = 0;
     for (const path of this.#failed.keys()) this.#offered.delete(path);
     this.#failed.clear();
   }

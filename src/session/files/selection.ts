@@ -14,6 +14,8 @@ export interface Asked {
   bounds: Bounds;
   /** Name of the notebook's own file, which the window has and changes all the time. */
   notebook: string;
+  /** Milliseconds; what was not looked at by then is left out. */
+  deadline?: number;
 }
 
 /** Looks under way at once. */
@@ -33,11 +35,11 @@ class Walk {
   readonly items: Item[] = [];
   readonly leftOut = new LeftOuts();
   readonly #folders: { path: string; layers: Layers }[] = [];
-  readonly #end = performance.now() + LOOK_DEADLINE;
+  readonly #end: number;
   #entries = 0;
   #bytes = 0;
 
-  constructor(private readonly asked: Asked) {}
+  constructor(private readonly asked: Asked) { this.#end = performance.now() + (asked.deadline ?? LOOK_DEADLINE); }
 
   async run(): Promise<void> {
     const { gitignore } = this.asked;

@@ -18,13 +18,23 @@ export interface Asked {
   folders: readonly string[];
 }
 
-/** Why nothing is copied, as the log says it; undefined: the folder may be. */
-export function reasonForNone({ setting, isTrusted, isUntitled, folders }: Asked, machine: Machine): string | undefined {
-  if (setting === 'none') return 'the setting sandboxedIPython.files is "none"';
-  if (!isTrusted) return 'the workspace is not trusted';
-  if (isUntitled) return 'the notebook has no file yet';
-  if (folders.some((folder) => isWide(folder, machine))) return 'a home, a root or another wide folder is never copied: move the notebook into a folder of its own';
-  if (folders.some((folder) => isHidden(folder, machine))) return 'it is a hidden folder';
+/** Why nothing is copied: for the log. `src/messages/files.ts` has the words for users. */
+export const NONE = {
+  setting: 'the setting sandboxedIPython.files is "none"',
+  untrusted: 'the workspace is not trusted',
+  untitled: 'the notebook has no file yet',
+  wide: 'a home, a root or another wide folder is never copied: move the notebook into a folder of its own',
+  hidden: 'it is a hidden folder, or one with keys',
+} as const;
+export type None = keyof typeof NONE;
+
+/** Why nothing is copied; undefined: the folder may be. */
+export function reasonForNone({ setting, isTrusted, isUntitled, folders }: Asked, machine: Machine): None | undefined {
+  if (setting === 'none') return 'setting';
+  if (!isTrusted) return 'untrusted';
+  if (isUntitled) return 'untitled';
+  if (folders.some((folder) => isWide(folder, machine))) return 'wide';
+  if (folders.some((folder) => isHidden(folder, machine))) return 'hidden';
   return undefined;
 }
 

@@ -86,7 +86,7 @@ describe('settings', () => {
     await set('maxOutput', '64KB');
     await open('print("x" * 200_000)', '1');
     await notebook.run(0);
-    assert.match(notebook.text(0), /of output .*were dropped: a cell may show 64 KB\. .*sandboxedIPython\.maxOutput/);
+    assert.match(notebook.text(0), /This cell printed 195 KB; .*are left out, as a cell may show 64 KB\. .*sandboxedIPython\.maxOutput/);
     assert.ok(notebook.text(0).length < 80_000);
     await notebook.run(1);
     assert.equal(notebook.text(1), '1');

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { OpenNotebook, until, useTestBase } from './support';
+
+describe('the mark at the line that raised', () => {
+  before(useTestBase);
+  let notebook: OpenNotebook;
+  const marks = (index: number): string[] => vscode.languages.getDiagnostics(notebook.cell(index).document.uri).filter(({ source }) => source === 'Sandboxed IPython').map(({ message }) => message);
+  const gone = (what: string, index = 0): Promise<true> => until(`no mark after ${what}`, () => marks(index).length === 0);
+  const fail = async (): Promise<void> => {
+    await notebook.run(0);
+    assert.deepEqual(marks(0), ['ZeroDivisionError: division by zero']);
+  };
+  const command = (name: string): Thenable<unknown> => vscode.commands.executeCommand(name);
+  afterEach(() => notebook.close());
+
+  it('goes with the outputs, and with the kernel that it ran in', async () => {
+    notebook = await OpenNotebook.of('1 / 0');
+    await fail();
+    await command('notebook.clearAllCellsOutputs');
+    await gone('"Clear All Outputs"');
+    for (const name of ['restartKernel', 'resetSandboxState', 'shutDownSandbox']) {
+      await fail();
+      await command(`sandboxedIPython.${name}`);
+      await gone(name);
+    }
+  });
+
+  it('goes with the notebook', async () => {
+    notebook = await OpenNotebook.of('1 / 0');
+    await fail();
+    const { document: { uri } } = notebook.cell(0);
+    await notebook.close();
+    await until('no mark', () => vscode.languages.getDiagnostics(uri).every(({ source }) => source !== 'Sandboxed IPython'));
+    notebook = await OpenNotebook.of('1');
+  });
+
+  it('is at no cell that is meant to raise, and at none that was interrupted', async () => {
+    notebook = await OpenNotebook.of({ code: '1 / 0', tags: ['raises-exception'] }, 'import time\ntime.sleep(60)');
+    await notebook.run(0);
+    notebook.start(1, 2);
+    await notebook.running(1);
+    await vscode.commands.executeCommand('sandboxedIPython.interruptKernel');
+    await notebook.ended(1);
+    assert.match(notebook.text(1), /KeyboardInterrupt/);
+    assert.deepEqual([marks(0), marks(1)], [[], []]);
+  });
+});

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { OpenNotebook, set, stub, until, useTestBase } from './support';
+
+describe('files beside a notebook that are not in its sandbox', () => {
+  before(useTestBase);
+  let folder: string;
+  let notebook: OpenNotebook;
+  const told: string[][] = [];
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'told-'));
+    told.length = 0;
+  });
+  afterEach(async () => {
+    await notebook.close();
+    await set('files', undefined);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Runs a cell; gives the warnings of it. */
+  async function run(index: number, press?: string): Promise<string[]> {
+    const before = told.length;
+    await stub('showWarningMessage', (...said: string[]) => {
+      told.push(said);
+      return Promise.resolve(press);
+    }, () => notebook.run(index));
+    return told.slice(before).map(([text = '']) => text);
+  }
+
+  it('because the folder is too wide are told once, with what to do, and the cell runs', async () => {
+    const file = path.join(os.tmpdir(), `${path.basename(folder)}.ipynb`); // the place for temporary files itself is never copied
+    try {
+      notebook = await OpenNotebook.saved(file, '"ran"');
+      assert.deepEqual(await run(0), [`${path.basename(file)}: The files beside the notebook are not in its sandbox: home folders, Desktop, Documents, Downloads and folders as wide are never copied. `
+        + 'Put the notebook, with the files that it reads, into a folder of its own.']);
+      assert.deepEqual(told[0]?.slice(1), ['Show Log']);
+      assert.equal(notebook.text(0), "'ran'");
+      assert.deepEqual(await run(0), []);
+    } finally {
+      rmSync(file, { force: true });
+    }
+  });
+
+  it('because .gitignore names them are told when a cell asks for one in vain', async () => {
+    mkdirSync(path.join(folder, 'data'));
+    writeFileSync(path.join(folder, 'data/x.csv'), 'x');
+    writeFileSync(path.join(folder, '.gitignore'), 'data/\n');
+    notebook = await OpenNotebook.saved(path.join(folder, 'book.ipynb'), '"ran"', 'open("data/x.csv")', 'open("/sandbox/none.csv")');
+    assert.deepEqual(await run(0), []);
+    assert.match((await run(1)).join('\n'), /^book\.ipynb: Files of the notebook's folder are not in the sandbox: data is named by \.gitignore\. The log names what is missing\.$/);
+    assert.deepEqual(await run(1), [], 'once');
+    assert.deepEqual(await run(2), [], 'it is nowhere');
+  });
+
+  it('because the setting or the lack of a file forbids it are told when a cell asks for one in vain', async () => {
+    notebook = await OpenNotebook.of('"ran"', 'open("data.csv")');
+    assert.deepEqual(await run(0), []);
+    assert.match((await run(1)).join('\n'), /it has no file yet\. Save it beside them/);
+    await set('files', 'none');
+    assert.match((await run(1)).join('\n'), /the setting sandboxedIPython\.files is "none"/);
+    assert.deepEqual(await run(1), []);
+  });
+
+  it('for want of room are each told once, with the setting that makes room', async () => {
+    const big = (name: string): void => {
+      writeFileSync(path.join(folder, name), '');
+      truncateSync(path.join(folder, name), 70 * 2 ** 20);
+    };
+    big('big.bin');
+    notebook = await OpenNotebook.saved(path.join(folder, 'book.ipynb'), '1');
+    assert.match((await run(0)).join('\n'), /not in the sandbox: big\.bin \(70 MB\) is over 64 MB/);
+    assert.deepEqual(await run(0), []);
+    big('later.bin');
+    const opened: unknown[] = [];
+    const { executeCommand } = vscode.commands;
+    Object.defineProperty(vscode.commands, 'executeCommand', { configurable: true, writable: true, value: (command: string, ...more: unknown[]) => {
+      if (command !== 'workbench.action.openSettings') { return executeCommand(command, ...more); }
+      opened.push(...more);
+      return Promise.resolve();
+    } });
+    try {
+      assert.match((await run(0, 'Settings')).join('\n'), /2 files .*: later\.bin \(70 MB\) is over 64 MB/);
+      await until('the settings', () => opened.length > 0);
+    } finally {
+      Object.defineProperty(vscode.commands, 'executeCommand', { value: executeCommand, configurable: true, writable: true });
+    }
+    assert.deepEqual(opened, ['sandboxedIPython.maxMemory']);
+    assert.deepEqual(await run(0), []);
+  });
+});
