@@ -13,7 +13,7 @@ import { registerLanguageFeatures } from './notebook/language/features';
 import { NotebookMoves } from './notebook/moves';
 import type { SessionSource } from './notebook/sandbox-binding';
 import { SandboxRecords } from './notebook/sandbox-records';
-import { attachSession, leftBehind, startSession, type Installation } from './notebook/session-starter';
+import { attachSession, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
 import { SettingsNotice } from './views/settings-notice';
 import { StatusBar } from './views/status-bar';
 
@@ -34,6 +34,7 @@ export function activate(context: vscode.ExtensionContext): void {
     start: (...start) => startSession(installation, ...start),
     attach: (...attach) => attachSession(installation, ...attach),
     left: (record) => leftBehind(installation, record),
+    end: (record) => endSandbox(installation, record),
   };
   const controller = new SandboxController(source, records, surroundings, log);
   const { version } = context.extension.packageJSON as { version: string };
@@ -44,6 +45,7 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   // sandboxes are left, or go, before the engine's connection that removes them
   end = async () => {
+    records.settleAll();
     await controller.sandboxes.leaveAll();
     engines.dispose();
   };

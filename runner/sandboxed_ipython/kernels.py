@@ -101,8 +101,8 @@ class Kernel:
         self._queue.append(cell)
         self._dispatch()
 
-    def interrupt(self, msg_id):
-        """One press for the cell ``msg_id``; what it did, as ``interrupt_reply.step``."""
+    def interrupt(self, msg_id, run=True):
+        """One press for the cell ``msg_id``; what it did, as ``interrupt_reply.step``. ``run`` False: one that is queued goes alone."""
         cell = self._running
         if cell is not None and cell.msg_id == msg_id:
             return self._press(cell)
@@ -111,8 +111,9 @@ class Kernel:
             return "stale"
         self._queue.remove(queued)
         self._abort(queued, "interrupt")
-        self._abort_run(queued, "interrupt")
-        if cell is not None and cell.is_comm and not queued.is_comm:
+        if run:
+            self._abort_run(queued, "interrupt")
+        if run and cell is not None and cell.is_comm and not queued.is_comm:
             self._press(cell)  # no cell that one could press for: it is what keeps this one waiting
         return "aborted"
 

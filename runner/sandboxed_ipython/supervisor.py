@@ -200,7 +200,7 @@ class Supervisor:
         if kind in ("input_reply", "install_output", "install_reply"):
             kernel.answer_prompt(kind, content)
         elif kind == "interrupt_request":
-            step = kernel.interrupt(content["msg_id"])
+            step = kernel.interrupt(content["msg_id"], content["run"])
             reply = self.envelope("control", "interrupt_reply", {"status": "ok", "step": step}, msg_id, kernel=kernel)
             self.log.append(reply)
             self.accepted.finished(reply)

@@ -153,7 +153,7 @@ COMMANDS = {
         {"after": (_number, 0), "boot": (_TEXT, ""), "writer": (_FLAG, False), "host": (_TEXT, ""), "take_over": (_FLAG, False)},
     ),
     "ping": ("control", {}),
-    "interrupt_request": ("control", {"msg_id": (_TEXT, ...)}),
+    "interrupt_request": ("control", {"msg_id": (_TEXT, ...), "run": (_FLAG, True)}),
     "reset_request": ("control", {"files": (lambda value: value in ("keep", "clear"), "keep"), "history_size": (_number_or_none, None)}),
     "shutdown_request": ("control", {}),
     # a piece of any other, whose own line would be long

@@ -17,8 +17,8 @@ export const shutDownAllSandboxes = (controller: SandboxController, { engines, o
       const detail = vscode.l10n.t('{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.', others);
       if (await vscode.window.showWarningMessage(text, { modal: true, detail }, end) !== end) { return; }
     }
+    records.clear(); // those that another window has are ended below
     await controller.sandboxes.closeAll();
-    records.clear();
     await engine.removeAll(owner);
     void vscode.window.showInformationMessage(vscode.l10n.t('{0} sandboxes were shut down.', all.length));
   },

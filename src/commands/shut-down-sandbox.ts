@@ -6,7 +6,6 @@ export const shutDownSandbox = (controller: SandboxController) => ({
   id: 'sandboxedIPython.shutDownSandbox',
   run: async (argument: unknown): Promise<void> => {
     const notebook = targetNotebook(argument);
-    if (notebook === undefined) { return; }
-    await controller.sandboxes.get(notebook)?.close();
+    if (notebook !== undefined) { await controller.shutDown(notebook); }
   },
 });

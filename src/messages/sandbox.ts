@@ -40,6 +40,8 @@ export function whyGone(params: Params, t: Translate): string {
     case 'removed': return t(' because its container was removed');
     case 'restarted': return t(' because its container was restarted');
     case 'stopped': return t(' because its container was stopped');
+    case 'silent': return t(' because it did not answer the reset');
+    case 'noKernel': return t(' because Python did not start in it any more');
     case 'idle': return minutes > 0 ? t(' because it was not used for {0} minutes (setting sandboxedIPython.idleTimeout)', minutes) : t(' because it was not used (setting sandboxedIPython.idleTimeout)');
     case 'lease': return minutes > 0 ? t(' because no window had the notebook open for {0} minutes (setting sandboxedIPython.keepAlive)', minutes) : t(' because no window had the notebook open (setting sandboxedIPython.keepAlive)');
     default: return params.number('exitCode') > 0 ? t(' (exit code {0})', params.number('exitCode')) : '';

@@ -3,8 +3,10 @@ import * as vscode from 'vscode';
 import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { SandboxError } from '../protocol/errors';
+import { fileName } from './cell-metadata';
 import { ErrorMarks } from './error-marks';
 import { NotebookKernel } from './notebook-kernel';
+import { Prompts } from './prompts';
 import type { SessionSource } from './sandbox-binding';
 import type { SandboxRecords } from './sandbox-records';
 import { Sandboxes } from './sandboxes';
@@ -26,6 +28,7 @@ export class SandboxController implements vscode.Disposable {
   readonly #leaving = new Set<Promise<void>>();
   readonly #status = new vscode.EventEmitter<vscode.NotebookDocument>();
   readonly #marks = new ErrorMarks();
+  readonly #prompts: Prompts;
   readonly #subscriptions: vscode.Disposable[];
   /** Something of {@link NotebookKernel.status} may be different. */
   readonly onDidChangeStatus = this.#status.event;
@@ -42,7 +45,9 @@ export class SandboxController implements vscode.Disposable {
     controller.executeHandler = (cells, notebook) => this.sandboxes.of(notebook).run(cells);
     controller.interruptHandler = (notebook) => this.interrupt(notebook);
     this.#controller = controller;
-    this.sandboxes = new Sandboxes((notebook) => new NotebookKernel(notebook, controller, source, records, surroundings, log, this.#marks, () => this.#status.fire(notebook)));
+    this.#prompts = new Prompts(log);
+    this.sandboxes = new Sandboxes((notebook) =>
+      new NotebookKernel(notebook, controller, source, records, surroundings, log, this.#marks, this.#prompts, () => this.#status.fire(notebook)));
     this.#subscriptions = [
       controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => this.#select(notebook, selected)),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#select(notebook, false)),
@@ -58,6 +63,19 @@ export class SandboxController implements vscode.Disposable {
     } catch (error) {
       this.report(error);
     }
+  }
+
+  /** A fresh kernel, or a word that there is none yet. */
+  async restart(notebook: vscode.NotebookDocument, how: { applySettings: boolean }): Promise<void> {
+    if (await this.#known(notebook)?.reset(how) !== true) {
+      void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no sandbox yet: run a cell.', fileName(notebook)));
+    }
+  }
+
+  /** Ends the notebook's sandbox, also one that an earlier window has left. */
+  async shutDown(notebook: vscode.NotebookDocument): Promise<void> {
+    this.#known(notebook);
+    await this.sandboxes.close(notebook);
   }
 
   /** A fresh kernel, and only then the code cells before `end`. */
@@ -90,7 +108,14 @@ export class SandboxController implements vscode.Disposable {
     this.#status.dispose();
     this.#taken.dispose();
     this.#marks.dispose();
+    this.#prompts.dispose();
     this.#controller.dispose();
+  }
+
+  /** The kernel of a notebook that has, or may have, a sandbox. */
+  #known(notebook: vscode.NotebookDocument): NotebookKernel | undefined {
+    const isLeft = this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined;
+    return isLeft ? this.sandboxes.of(notebook) : this.sandboxes.get(notebook);
   }
 
   #select(notebook: vscode.NotebookDocument, selected: boolean): void {
@@ -111,8 +136,10 @@ export class SandboxController implements vscode.Disposable {
   reattach(notebook: vscode.NotebookDocument): void {
     // a document of the same notebook may just be closing, under this name or another
     void Promise.all(this.#leaving).then(async () => {
-      if (this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined) { await this.sandboxes.of(notebook).reattach(); }
-    });
+      if (!this.isSelectedFor(notebook) || this.records.get(notebook.uri) === undefined) { return; }
+      // one without a file and without code is another that got the name: a window may have closed with the one before
+      if (notebook.isUntitled && isBlank(notebook)) { await this.shutDown(notebook); } else { await this.sandboxes.of(notebook).reattach(); }
+    }).catch((error: unknown) => this.log.warn(`the sandbox of an earlier window: ${String(error)}`));
   }
 
   /** A notebook that is closed leaves its sandbox; one that has another kernel now has no use for it. */
@@ -136,6 +163,8 @@ export class SandboxController implements vscode.Disposable {
     }
   }
 }
+
+const isBlank = (notebook: vscode.NotebookDocument): boolean => notebook.getCells().every((cell) => cell.document.getText().trim() === '');
 
 /** Whether this kernel runs the cell, as VS Code itself decides it. */
 const canRun = ({ kind, document }: vscode.NotebookCell): boolean => kind === vscode.NotebookCellKind.Code && document.languageId === LANGUAGE;

@@ -33,7 +33,10 @@ export class NotebookMoves implements vscode.Disposable {
   }
 
   #opening(notebook: vscode.NotebookDocument): void {
-    if (notebook.isUntitled) { return; }
+    if (notebook.isUntitled) {
+      this.records.settle(notebook.uri);
+      return;
+    }
     this.#opened.set(notebook, Date.now());
     const closed = this.#closed;
     if (closed !== undefined && Date.now() - closed.at < SAVING && closed.cells === cellsOf(notebook)) {
@@ -44,7 +47,7 @@ export class NotebookMoves implements vscode.Disposable {
 
   #closing(notebook: vscode.NotebookDocument): void {
     this.#opened.delete(notebook);
-    if (!notebook.isUntitled || this.records.get(notebook.uri) === undefined) { return; }
+    if (!notebook.isUntitled || (this.records.get(notebook.uri) === undefined && !this.records.isDeparting(notebook.uri))) { return; }
     const cells = cellsOf(notebook);
     const saved = [...this.#opened].find(([open, at]) => Date.now() - at < SAVING && this.records.get(open.uri) === undefined && cellsOf(open) === cells)?.[0];
     if (saved === undefined) { this.#closed = { uri: notebook.uri, cells, at: Date.now() }; } else { this.#saved(notebook.uri, saved); }

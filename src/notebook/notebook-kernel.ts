@@ -5,7 +5,7 @@ import { describe, paragraph, type Surroundings } from '../messages';
 import { EventBatcher } from '../outputs/batcher';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
 import type { SandboxError } from '../protocol/errors';
-import { MAIN_KERNEL, type EventOf, type ExecuteReply, type Failure, type SandboxEvent } from '../protocol/messages';
+import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { InstallOptions } from '../session/installs';
 import type { SandboxSettings } from '../session/settings';
@@ -19,8 +19,8 @@ import { NotebookFolder } from './folder-copy';
 import { LibraryOffers } from './library-offers';
 import { NextInput } from './next-input';
 import { completeMetadata } from './notebook-metadata';
-import { askUser, echoOf } from './prompts';
-import { restore, type RestoredRun } from './restoration';
+import type { Prompts } from './prompts';
+import { RestoredRuns } from './restored-runs';
 import { SandboxBinding, type SandboxStatus, type SessionSource } from './sandbox-binding';
 import { SandboxClock } from './sandbox-clock';
 import type { SandboxRecords } from './sandbox-records';
@@ -38,20 +38,24 @@ export class NotebookKernel {
   readonly #targets: TracebackTargets;
   readonly #batcher = new EventBatcher((event) => this.#handle(event));
   readonly #sandbox: SandboxBinding;
-  /** Cells that run in the sandbox and that the notebook does not have any more. */
-  #strays: readonly string[] = [];
+  readonly #restored: RestoredRuns;
   readonly #offers: LibraryOffers;
+  /** Resolves when a restart or an end that was asked for has reached the sandbox: what is run behind it is not for the one before. */
+  #ahead: Promise<void> = Promise.resolve();
 
   constructor(
     readonly notebook: vscode.NotebookDocument, controller: vscode.NotebookController,
     source: SessionSource, records: SandboxRecords, private readonly surroundings: Surroundings, private readonly log: Log,
-    private readonly marks: ErrorMarks, changed: () => void,
+    private readonly marks: ErrorMarks, private readonly prompts: Prompts, changed: () => void,
   ) {
     this.executions = new Executions(controller);
     this.#offers = new LibraryOffers(notebook);
     this.#folder = new NotebookFolder(notebook, surroundings, log);
     this.#targets = new TracebackTargets(notebook, this.#folder);
     this.#writer = new Writer(this.executions, this.#clock, surroundings, this.#targets, log);
+    this.#restored = new RestoredRuns(notebook, {
+      executions: this.executions, outputs: this.#outputs, clock: this.#clock, writer: this.#writer, targets: this.#targets, marks,
+    }, log);
     this.#sandbox = new SandboxBinding(notebook, source, records, {
       restored: (session, events, seq) => this.#restore(session, events, seq),
       event: (event) => {
@@ -59,7 +63,7 @@ export class NotebookKernel {
         this.#batcher.add(event);
       },
       gone: () => {
-        this.#strays = [];
+        this.#restored.forget();
         return this.executions.all().length > 0;
       },
       warn: (failure) => this.#warn(failure),
@@ -93,85 +97,97 @@ export class NotebookKernel {
   /** Runs cells as one run: an error ends those behind it. Resolves when all have ended; never rejects for a cell's sake. */
   async run(cells: readonly vscode.NotebookCell[]): Promise<void> {
     const runs = cells.flatMap((cell) => this.#begin(cell) ?? []);
+    const waiting = (): CellRun[] => runs.filter(({ state, msgId }) => state !== 'ended' && msgId === undefined);
     const runId = randomUUID();
     try {
+      await this.#ahead;
       const settings = readSettings(this.notebook.uri, this.log);
-      const session = await this.#sandbox.open(settings);
-      const lost = this.#sandbox.takeLost();
+      const session = await this.#sandbox.open(settings, () => waiting().length > 0);
       await this.#folder.bring(session, settings);
-      await Promise.all(runs.filter(({ state }) => state !== 'ended').map((run, place) => this.#send(session, run, runId, settings.timeout, place === 0 ? lost : undefined)));
+      const sent = waiting();
+      const lost = sent.length === 0 ? undefined : this.#sandbox.takeLost(); // a notice is told once: not to cells that were called off
+      await Promise.all(sent.map((run, place) => this.#send(session, run, runId, settings.timeout, place === 0 ? lost : undefined)));
       await completeMetadata(this.notebook);
     } catch (error) {
-      this.#cannotRun(runs, asSandboxError(error));
+      this.#cannotRun(waiting(), asSandboxError(error));
     }
   }
 
   /** One press. Queued cells are called off first, so that none starts when the running one ends. */
   async interrupt(): Promise<void> {
-    const runs = this.executions.all();
-    const sent = [...this.#strays, ...runs.flatMap(({ msgId }) => msgId ?? [])];
-    const unsent = runs.filter(({ msgId }) => msgId === undefined);
+    const unsent = this.executions.all().filter(({ msgId }) => msgId === undefined);
     if (unsent.length > 0) {
       this.#sandbox.cancel();
       this.#folder.callOff();
+    } else {
+      await this.#sandbox.looked(); // the press is for what runs there
     }
-    for (const run of unsent) { run.end(false); }
+    endAll(unsent);
     const { session } = this;
     if (session === undefined) { return; }
-    if (runs.length === 0 && sent.length === 0) { await session.interruptCallback(); } // else a cell that waits for it is what is pressed for
+    const sent = [...this.#restored.strays, ...this.executions.all().flatMap(({ msgId }) => msgId ?? [])];
+    if (unsent.length === 0 && sent.length === 0) { await session.interruptCallback(); } // else a cell that waits for it is what is pressed for
     await Promise.all(sent.reverse().map((msgId) => session.interrupt(msgId)));
   }
 
-  /** A fresh kernel; all cells end. A sandbox that does not answer, or has other settings now, is replaced. */
-  async reset({ applySettings }: { applySettings: boolean }): Promise<void> {
-    this.#sandbox.cancel();
-    const { session } = this;
+  /**
+   * A fresh kernel; all cells end. A sandbox that has other settings now is replaced. One that does not answer, or has no kernel any
+   * more, is kept: this rejects then, with a SandboxError; where settings are applied it is replaced, and the user is told.
+   * @returns false: there was none, nor one being started
+   */
+  async reset({ applySettings }: { applySettings: boolean }): Promise<boolean> {
     const before = this.executions.all(); // what is asked for while this goes on is for the fresh kernel
-    this.#folder.callOff();
+    const hadWork = before.length > 0 || this.status.kind === 'starting';
+    this.#callOff(before);
     this.#folder.retry();
-    endAll(before.filter(({ msgId }) => msgId === undefined)); // no sandbox knows them
-    if (session === undefined) {
+    return this.#first(async (reached) => {
+      const session = await this.#sandbox.find();
+      if (session === undefined) {
+        this.#end(before);
+        return hadWork;
+      }
+      const settings = readSettings(this.notebook.uri, this.log);
+      const { historySize } = settings;
+      try {
+        const isReplaced = applySettings && this.#sandbox.needsNew(settings);
+        const done = isReplaced ? this.#sandbox.close({ keepLibraries: true }) : session.reset({ files: 'keep', historySize });
+        reached();
+        await done;
+        if (!isReplaced) { this.#sandbox.took({ historySize }); }
+      } catch (error) {
+        const failure = asSandboxError(error);
+        const isOver = ['gone', 'disposed'].includes(session.state.kind); // which says itself what was lost
+        if (!isOver && !applySettings) { throw error; }
+        if (!isOver) { await this.#replace(failure); }
+      }
+      this.#batcher.flush();
       this.#end(before);
-      return;
-    }
-    const settings = readSettings(this.notebook.uri, this.log);
-    if (applySettings && this.#sandbox.needsNew(settings)) {
-      await this.close({ keepLibraries: true });
-      return;
-    }
-    try {
-      await session.reset({ files: 'keep', historySize: settings.historySize });
-      this.#sandbox.took({ historySize: settings.historySize });
-    } catch (error) {
-      const failure = asSandboxError(error);
-      this.log.warn(`reset failed, the sandbox is replaced: ${failure.message}`);
-      await this.close({ keepLibraries: failure.code !== 'KernelDied' }); // a library may be what keeps a kernel from starting
-    }
-    this.#batcher.flush();
-    this.#end(before);
+      return true;
+    });
   }
 
-  /** Ends sandbox and cells. The next cell starts anew, with the libraries that are kept for it. */
-  async close({ keepLibraries = false }: { keepLibraries?: boolean } = {}): Promise<void> {
+  /** Ends sandbox and cells. The next cell starts anew. Rejects where a sandbox of an earlier window cannot be ended. */
+  async close(): Promise<void> {
     const before = this.executions.all();
-    this.#folder.callOff();
-    endAll(before.filter(({ msgId }) => msgId === undefined));
-    await this.#sandbox.close({ keepLibraries });
-    this.#batcher.flush();
-    this.#end(before);
+    this.#callOff(before);
+    try {
+      await this.#first(() => this.#sandbox.close({ keepLibraries: false }));
+    } finally {
+      this.#batcher.flush();
+      this.#end(before);
+    }
   }
 
   /** The window closes, or the notebook: cells go on in the sandbox, unless settings say that it ends now. */
   async leave(): Promise<void> {
     const before = this.executions.all();
-    this.#folder.callOff();
-    endAll(before.filter(({ msgId }) => msgId === undefined));
-    if (!await this.#sandbox.leave()) {
-      await this.close();
-      return;
+    this.#callOff(before);
+    try {
+      await this.#sandbox.leave();
+    } finally {
+      this.#batcher.flush();
+      this.#end(before);
     }
-    this.#batcher.flush();
-    this.#end(before);
   }
 
   /** They ran in a kernel that the notebook has no more. */
@@ -197,7 +213,7 @@ export class NotebookKernel {
     this.#writer.release(cell);
     this.marks.clear(cell);
     run?.end(false);
-    if (run?.msgId !== undefined) { await this.session?.interrupt(run.msgId); }
+    if (run?.msgId !== undefined) { await this.session?.interrupt(run.msgId, { run: false }); }
   }
 
   // ---------------------------------------------------------------------------------------------------------- sending
@@ -253,7 +269,7 @@ export class NotebookKernel {
   /** The first cell says why, the others end without a word. */
   #cannotRun(runs: readonly CellRun[], error: SandboxError): void {
     this.log.error(`cells could not run: ${error.message}`);
-    const [first, ...others] = runs.filter(({ state }) => state !== 'ended');
+    const [first, ...others] = runs;
     if (first !== undefined) {
       const name = randomUUID();
       this.#outputs.begin(name, keyOf(first.cell));
@@ -270,43 +286,41 @@ export class NotebookKernel {
 
   /** Shows what the cells of an earlier window have done meanwhile, and goes on with those that run. */
   #restore(session: SandboxSession, events: readonly SandboxEvent[], seq: number): void {
-    this.#clock.seen(session.clock.t, session.clock.at);
-    const { runs, strays, homeless } = restore(events, session.cells, this.notebook, this.#outputs, seq);
-    const cells = new Map(runs.map(({ msgId, cell }) => [msgId, cell]));
-    for (const event of events) {
-      const cell = cells.get(event.parent_header.msg_id);
-      if (event.msg_type === 'execute_input' && cell !== undefined) { this.#targets.ran(session.id, event, cell); }
-    }
-    this.#strays = strays.map(({ msgId }) => msgId);
-    for (const stray of strays) { void stray.reply.then(() => { this.#strays = this.#strays.filter((msgId) => msgId !== stray.msgId); }); }
-    for (const restored of runs) {
-      try {
-        this.#restoreRun(session, restored);
-      } catch (error) { // the cell was removed or given to another kernel meanwhile
-        this.log.warn(`a cell cannot be shown as it is: ${String(error)}`);
+    this.#restored.restore(session, events, seq, (run, msgId, { open, prompt }) => {
+      if (open !== undefined) {
+        this.#ending(session, run, msgId, open.reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
       }
-    }
-    if (homeless > 0) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('{0}: cells that ran meanwhile are no longer in the notebook, so their output is not shown.', fileName(this.notebook)));
-    }
-    this.log.info(`attached again: ${runs.length} cells known, ${session.cells.length} open`);
+      if (prompt !== undefined) { this.prompts.answer(session, run, prompt); }
+    });
   }
 
-  #restoreRun(session: SandboxSession, { msgId, cell, document, open, prompt, isNew, end }: RestoredRun): void {
-    if (open === undefined) {
-      const { order, success = false, t } = document;
-      const times = isNew && end !== undefined && document.started
-        ? { order, success, start: this.#clock.toLocal(t ?? end.t, 0), end: this.#clock.toLocal(end.t, 0) } : undefined;
-      this.#writer.restoreEnded(msgId, cell, document, times);
-      if (end !== undefined) { this.marks.show(cell, end.reply); }
-      return;
+  // ----------------------------------------------------------------------------------------------------------- ending
+
+  /** Cells that no sandbox knows yet end at once. */
+  #callOff(runs: readonly CellRun[]): void {
+    this.#folder.callOff();
+    endAll(runs.filter(({ msgId }) => msgId === undefined));
+  }
+
+  /** Does what cells that are run from now on must not overtake; they wait until it has `reached` the sandbox, or is over. */
+  async #first<T>(work: (reached: () => void) => Promise<T>): Promise<T> {
+    let reached!: () => void;
+    this.#ahead = new Promise((resolve) => { reached = resolve; });
+    try {
+      return await work(reached);
+    } finally {
+      reached();
     }
-    const run = this.executions.begin(cell);
-    if (run === undefined) { return; }
-    run.msgId = msgId;
-    this.#writer.restore(msgId, run, document);
-    this.#ending(session, run, msgId, open.reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
-    if (prompt !== undefined) { this.#ask(session, run, prompt); }
+  }
+
+  /** The sandbox gives no fresh kernel, and the user wants one whatever it costs. */
+  async #replace(failure: SandboxError): Promise<void> {
+    this.log.warn(`reset failed, the sandbox is replaced: ${failure.message}`);
+    const reason = failure.code === 'KernelDied' ? 'noKernel' : 'silent';
+    await this.#sandbox.close({
+      keepLibraries: reason === 'silent', lost: { code: 'StateLost', params: { reason } }, // a library may be what keeps a kernel from starting
+    });
+    this.#warn({ code: 'SandboxGone', params: { reason } });
   }
 
   #warn(failure: Failure | SandboxError): void {
@@ -325,26 +339,10 @@ export class NotebookKernel {
     if (event.msg_type !== 'input_request') { return; }
     const run = this.#runOf(event);
     const { session } = this;
-    if (run !== undefined && session !== undefined) { this.#ask(session, run, event); }
-  }
-
-  #ask(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): void {
-    this.#prompt(session, run, event).catch((error: unknown) => this.log.error(`a prompt was not answered: ${asSandboxError(error).message}`));
+    if (run !== undefined && session !== undefined) { this.prompts.answer(session, run, event); }
   }
 
   #runOf({ parent_header: parent }: SandboxEvent): CellRun | undefined { return this.executions.all().find(({ msgId }) => msgId === parent.msg_id); }
-
-  async #prompt(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): Promise<void> {
-    const { password, request } = event.content;
-    const cell = event.parent_header.msg_id;
-    const answer = await askUser(run, event.content);
-    if (run.state === 'ended') { return; }
-    if (answer === undefined) {
-      await session.interrupt(cell);
-      return;
-    }
-    await session.answer(request, answer, { cell, echo: echoOf(answer, password) });
-  }
 }
 
 const noticeFor = (msgId: string, content: Failure): SandboxEvent => ({

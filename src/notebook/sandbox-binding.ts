@@ -1,12 +1,12 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import { silentLog, type Log } from '../log';
 import { SandboxError } from '../protocol/errors';
 import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { SandboxSettings, SettingName } from '../session/settings';
 import type { SandboxSession, SessionState } from '../session/types';
-import { fileName } from './cell-metadata';
 import { needNewKernel, needNewSandbox, readSettings } from './configuration';
+import { askWhoseItIs, tellNew } from './in-use';
 import { PlaceRecorder } from './place-recorder';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 
@@ -21,6 +21,8 @@ export interface SessionSource {
   attach(record: SandboxRecord, collect: (event: SandboxEvent) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
   /** What is left when {@link attach} found no sandbox. */
   left(record: SandboxRecord): PreviousSandbox;
+  /** Ends a sandbox that no session here has; absent is fine. Rejects with a SandboxError, `InUse` where another window may have it. */
+  end(record: SandboxRecord): Promise<void>;
 }
 
 /** Changed settings: those that ask for a new sandbox (`image` also where that was made anew), and those that ask for a new kernel. */
@@ -40,9 +42,12 @@ export interface BindingSink {
   changed(): void;
 }
 
-interface Live { session: SandboxSession; settings: SandboxSettings; isImageOld?: boolean; listeners: { dispose(): void }[]; recorder: PlaceRecorder | undefined }
-/** Undefined: the sandbox that was meant is gone. */
-interface Starting { session: Promise<SandboxSession | undefined>; abort: AbortController }
+/** Milliseconds from the end of a notebook's document to the word that it has another name now. */
+const MOVING = 2_000;
+
+interface Live { session: SandboxSession; settings: SandboxSettings; isImageOld?: boolean; listeners: { dispose(): void }[]; recorder: PlaceRecorder }
+/** `isNew` false: the sandbox of an earlier window is looked for; its session is undefined where that is gone. */
+interface Starting { session: Promise<SandboxSession | undefined>; abort: AbortController; isNew: boolean }
 
 /** Which sandbox a notebook has, over the life of the window and beyond it. */
 export class SandboxBinding {
@@ -51,6 +56,8 @@ export class SandboxBinding {
   /** Has ended, and its libraries wait for the next one. */
   #previous: PreviousSandbox | undefined;
   #lost: Failure | undefined;
+  /** The question whose the sandbox is, is open. */
+  #asking = false;
 
   constructor(
     private readonly notebook: vscode.NotebookDocument, private readonly source: SessionSource, private readonly records: SandboxRecords,
@@ -76,35 +83,47 @@ export class SandboxBinding {
     return lost;
   }
 
-  /** The notebook's session: the one there is, one on the sandbox of an earlier window, or a new one. Rejects with a SandboxError. */
-  async open(settings: SandboxSettings): Promise<SandboxSession> {
+  /**
+   * The notebook's session: the one there is, one on the sandbox of an earlier window, or a new one. Rejects with a SandboxError,
+   * `Cancelled` where it is not wanted any more.
+   */
+  async open(settings: SandboxSettings, isWanted: () => boolean = () => true): Promise<SandboxSession> {
     for (;;) {
+      if (!isWanted()) { throw new SandboxError('Cancelled'); }
       if (this.#live !== undefined) {
         if (settings.files === 'copy') { this.took({ files: 'copy' }); }
         return this.#live.session;
       }
-      const starting = this.#starting ?? this.#begin((signal) => this.#record === undefined ? this.#startNew(settings, signal) : this.#attachRecorded(signal, { takeOver: false }));
-      try {
-        const session = await starting.session;
-        if (session !== undefined) { return session; }
-      } catch (error) {
-        if (asSandboxError(error).code === 'InUse') { this.#inUse(); }
-        throw error;
-      }
+      const isNew = this.#starting?.isNew ?? this.#record === undefined;
+      const session = isNew ? await (this.#starting ?? this.#begin(isNew, (signal) => this.#startNew(settings, signal))).session : await this.#earlier();
+      if (session !== undefined) { return session; }
     }
+  }
+
+  /**
+   * The sandbox that the notebook has, in this window or since an earlier one; undefined: none, and what is being started anew is
+   * called off. Rejects with a SandboxError where nobody can say.
+   */
+  async find(): Promise<SandboxSession | undefined> {
+    if (this.#live !== undefined) { return this.#live.session; }
+    this.cancel();
+    return this.#record === undefined && this.#starting === undefined ? undefined : this.#earlier();
   }
 
   /** Finds the sandbox of an earlier window again, if there was one. Never rejects: a cell that runs says what is wrong. */
   async reattach(how = { takeOver: false }): Promise<void> {
     if (this.#live !== undefined || this.#starting !== undefined || this.#record === undefined) { return; }
     try {
-      await this.#begin((signal) => this.#attachRecorded(signal, how)).session;
+      await this.#earlier(how);
     } catch (error) {
       const failure = asSandboxError(error);
       this.log.warn(`not attached again: ${failure.message}`);
-      if (failure.code === 'InUse') { this.#inUse(); }
+      if (how.takeOver) { this.sink.warn(failure); } // the user has asked for it
     }
   }
+
+  /** Resolves when no sandbox of an earlier window is being looked for. */
+  async looked(): Promise<void> { await this.#starting?.session.catch(() => undefined); }
 
   /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
   async takeSettings(): Promise<void> {
@@ -136,43 +155,58 @@ export class SandboxBinding {
   }
 
   /** The document has changed: VS Code keeps it later. */
-  documentChanged(): void { this.#live?.recorder?.changed(); }
+  documentChanged(): void { this.#live?.recorder.changed(); }
 
-  /** What is being started is not wanted any more. */
-  cancel(): void { this.#starting?.abort.abort(); }
-
-  /** Ends the sandbox. The next one has its libraries if they are kept. */
-  async close({ keepLibraries }: { keepLibraries: boolean }): Promise<void> {
-    const live = this.#unbind();
-    const previous = this.#previous;
-    this.#previous = keepLibraries ? live?.session ?? previous : undefined;
-    this.records.set(this.notebook.uri, undefined);
-    this.sink.changed();
-    await live?.session.dispose({ keepLibraries });
-    if (!keepLibraries) { await previous?.dispose(); }
-    stopListening(live);
+  /** What is being started anew is not wanted any more. The sandbox of an earlier window is looked for all the same: cells run in it. */
+  cancel(): void {
+    if (this.#starting?.isNew === true) { this.#starting.abort.abort(); }
   }
 
-  /** Leaves the sandbox as it is, for a later window to find. False: settings say that it ends with this one. */
-  async leave(): Promise<boolean> {
-    if (this.#live !== undefined && this.#live.recorder === undefined) { return false; }
+  /**
+   * Ends the sandbox, also one of an earlier window. The next one has its libraries if they are kept. Rejects, and forgets
+   * nothing, where that one cannot be ended.
+   * @param lost what the next cell says of it
+   */
+  async close({ keepLibraries, lost }: { keepLibraries: boolean; lost?: Failure }): Promise<void> {
+    await this.#end(keepLibraries, this.#record);
+    this.#lost = lost ?? this.#lost;
+  }
+
+  /** Leaves the sandbox as it is, for a later window or under another name; where nobody would find it, it ends. */
+  async leave(): Promise<void> {
+    const record = this.#record;
+    const { isClosed, isUntitled } = this.notebook;
+    const isOver = record !== undefined && (record.keepAlive === 0 || (isClosed && isUntitled));
+    if (isOver && !(isClosed && await this.records.depart(this.notebook.uri, record, MOVING))) {
+      await this.#end(false, record);
+      return;
+    }
     const live = this.#unbind();
-    live?.recorder?.again();
+    live?.recorder.again();
     stopListening(live);
     await live?.session.detach();
     this.sink.changed();
-    return true;
   }
 
   // ---------------------------------------------------------------------------------------------------------- to have
 
   get #record(): SandboxRecord | undefined { return this.records.get(this.notebook.uri); }
 
+  /** On the sandbox of an earlier window; undefined: it is gone. */
+  async #earlier(how = { takeOver: false }): Promise<SandboxSession | undefined> {
+    try {
+      return await (this.#starting ?? this.#begin(false, (signal) => this.#attachRecorded(signal, how))).session;
+    } catch (error) {
+      if (asSandboxError(error).code === 'InUse') { this.#inUse(); }
+      throw error;
+    }
+  }
+
   /** One start at a time; one that was given up must not hold up the next. */
-  #begin(work: (signal: AbortSignal) => Promise<SandboxSession | undefined>): Starting {
+  #begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>): Starting {
     const abort = new AbortController();
     const starting: Starting = {
-      abort,
+      abort, isNew,
       session: work(abort.signal).finally(() => {
         if (this.#starting === starting) { this.#starting = undefined; }
         this.sink.changed();
@@ -225,7 +259,28 @@ export class SandboxBinding {
     const isLease = failure.params['reason'] === 'removed' && Date.now() - seen > minutes * 60_000;
     this.#lost = { code: 'StateLost', params: isLease ? { reason: 'lease', minutes } : failure.params };
     this.#previous = this.source.left(record);
-    this.records.set(this.notebook.uri, undefined);
+    this.records.remove(this.notebook.uri, record.sandboxId);
+  }
+
+  async #end(keepLibraries: boolean, record: SandboxRecord | undefined): Promise<void> {
+    const live = this.#unbind();
+    const earlier = live === undefined ? record : undefined;
+    if (record !== undefined) { this.records.remove(this.notebook.uri, record.sandboxId); }
+    if (earlier !== undefined) {
+      try {
+        await this.source.end(earlier);
+      } catch (error) {
+        if (this.#record === undefined) { this.records.set(this.notebook.uri, earlier); }
+        throw error;
+      }
+    }
+    const previous = this.#previous;
+    const ended = live?.session ?? (earlier && this.source.left(earlier));
+    this.#previous = keepLibraries ? ended ?? previous : undefined;
+    this.sink.changed();
+    await ended?.dispose({ keepLibraries });
+    if (!keepLibraries) { await previous?.dispose(); }
+    stopListening(live);
   }
 
   // ---------------------------------------------------------------------------------------------------------- to keep
@@ -233,19 +288,19 @@ export class SandboxBinding {
   #bind(session: SandboxSession, settings: SandboxSettings, seq: number): void {
     const { boot } = session.place;
     const record = (shown: number): SandboxRecord => ({
-      sandboxId: session.id, image: session.image, libraries: session.libraries, boot, seq: shown, host: session.host, settings: this.#live?.settings ?? settings,
-      open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
+      sandboxId: session.id, image: session.image, libraries: session.libraries, boot, seq: shown, host: session.host, pid: process.pid,
+      settings: this.#live?.settings ?? settings, open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
     });
-    const isKept = settings.keepAlive > 0;
-    this.records.set(this.notebook.uri, isKept ? record(seq) : undefined);
-    const recorder = isKept ? new PlaceRecorder(seq, () => session.place.seq, (shown) => this.records.update(this.notebook.uri, record(shown))) : undefined;
+    this.records.set(this.notebook.uri, record(seq));
+    const recorder = new PlaceRecorder(seq, () => session.place.seq, (shown) => this.records.update(this.notebook.uri, record(shown)));
     const events = session.onEvent((event) => {
       this.sink.event(event);
-      if (changesOpenCells(event)) { recorder?.again(); }
-      recorder?.changed();
+      if (changesOpenCells(event)) { recorder.again(); }
+      recorder.changed();
     });
     const states = session.onState((state) => this.#stateChanged(session, state));
     this.#live = { session, settings, listeners: [events, states], recorder };
+    if (session.state.kind !== 'ready') { this.#stateChanged(session, session.state); } // it has ended, or lost its stream, before anybody listened
   }
 
   #unbind(): Live | undefined {
@@ -253,20 +308,20 @@ export class SandboxBinding {
     this.#live = undefined;
     this.#starting?.abort.abort();
     this.#starting = undefined;
-    live?.recorder?.stop();
+    live?.recorder.stop();
     return live;
   }
 
   #stateChanged(session: SandboxSession, state: SessionState): void {
     if (state.kind === 'gone' && this.#live?.session === session) {
       const { settings } = this.#live;
-      this.#live.recorder?.stop();
+      this.#live.recorder.stop();
       this.#live = undefined;
       if (state.failure.code === 'InUse') {
         this.sink.gone();
-        this.#inUse();
+        if (this.#record?.sandboxId === session.id) { this.#inUse(); } // else it is this notebook's own, under another name
       } else {
-        this.records.set(this.notebook.uri, undefined);
+        this.records.remove(this.notebook.uri, session.id);
         this.#previous = session;
         if (!this.sink.gone()) { this.#mourn(state.failure, settings); }
       }
@@ -282,14 +337,17 @@ export class SandboxBinding {
     if (!isIdle) { this.sink.warn(failure); }
   }
 
-  /** Another window has the sandbox: which one is to have it is the user's decision. */
   #inUse(): void {
-    const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
-    const text = vscode.l10n.t('{0}: another window uses the sandbox of this notebook.', fileName(this.notebook));
-    vscode.window.showInformationMessage(text, here, another).then(async (chosen) => {
-      if (chosen === another) { this.records.set(this.notebook.uri, undefined); }
-      if (chosen === here) { await this.reattach({ takeOver: true }); }
-    }).then(undefined, (error: unknown) => this.log.error(String(error)));
+    if (this.#asking) { return; }
+    this.#asking = true;
+    const used = this.#record?.sandboxId;
+    askWhoseItIs(this.notebook).finally(() => { this.#asking = false; }).then(async (chosen) => {
+      if (chosen === 'new' && used !== undefined) {
+        this.records.remove(this.notebook.uri, used);
+        tellNew(this.notebook);
+      }
+      if (chosen === 'here') { await this.reattach({ takeOver: true }); }
+    }).catch((error: unknown) => this.log.error(String(error)));
   }
 
   /** None while a setting is invalid, which the next cell says. */

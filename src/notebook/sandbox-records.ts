@@ -2,21 +2,20 @@ import type * as vscode from 'vscode';
 import type { FoundSandbox } from '../engine/engine';
 import type { SandboxSettings } from '../session/settings';
 import type { OpenCell } from '../session/types';
+import type { FormerHost } from './former-host';
 
 /** What a window has to remember of a notebook's sandbox to find it again. */
-export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' | 'libraries'> {
+export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' | 'libraries'>, FormerHost {
   boot: string;
   /** Up to this event the document surely shows what the sandbox said. */
   seq: number;
-  /** '' = another window's, not known. */
-  host: string;
   /** Those that it was started with. */
   settings: SandboxSettings;
   /** Cells that it had not replied to. */
   open?: readonly OpenCell[];
   /** Requirements in its libraries. */
   installed: readonly string[];
-  /** Minutes that it lives without a window. */
+  /** Minutes that it lives without a window; with 0 no later window finds it. */
   keepAlive: number;
   /** Milliseconds since 1970 when it was last known to live. */
   seen: number;
@@ -26,8 +25,15 @@ const PREFIX = 'sandbox:';
 /** Milliseconds; nothing of a sandbox is left by then. */
 const FORGOTTEN = 8 * 24 * 3600_000;
 
+interface Departure { record: SandboxRecord; settle: (isMoved: boolean) => void }
+
 /** Which sandbox each notebook has, in the state of the workspace: a copy of a notebook must not share one, and two windows must not overwrite each other. */
 export class SandboxRecords {
+  /** Those that no later window is to find. */
+  readonly #ofThisWindow = new Map<string, SandboxRecord>();
+  /** Of notebooks that were closed and may open under another name. */
+  readonly #departing = new Map<string, Departure>();
+
   constructor(private readonly memento: vscode.Memento) {
     for (const key of this.#keys()) {
       const record = memento.get<SandboxRecord>(key);
@@ -35,29 +41,76 @@ export class SandboxRecords {
     }
   }
 
-  get(uri: vscode.Uri): SandboxRecord | undefined { return this.memento.get(PREFIX + uri.toString()); }
+  get(uri: vscode.Uri): SandboxRecord | undefined { return this.#read(keyOf(uri)); }
 
-  set(uri: vscode.Uri, record: SandboxRecord | undefined): void { this.#write(PREFIX + uri.toString(), record); }
+  set(uri: vscode.Uri, record: SandboxRecord): void { this.#write(keyOf(uri), record); }
 
   /** For a sandbox that is still the notebook's: the notebook may have another name by now, or another sandbox. */
   update(uri: vscode.Uri, record: SandboxRecord): void {
     if (this.get(uri)?.sandboxId === record.sandboxId) { this.set(uri, record); }
   }
 
+  /** The notebook of this name does not have this sandbox any more. */
+  remove(uri: vscode.Uri, sandboxId: string): void {
+    if (this.get(uri)?.sandboxId === sandboxId) { this.#write(keyOf(uri), undefined); }
+  }
+
   /** A notebook, or a folder with some, has another name now. */
   move(from: vscode.Uri, to: vscode.Uri): void {
-    const before = PREFIX + from.toString();
-    for (const key of this.#keys().filter((one) => one === before || one.startsWith(`${before}/`))) {
-      this.#write(PREFIX + to.toString() + key.slice(before.length), this.memento.get(key));
-      this.#write(key, undefined);
+    const before = keyOf(from);
+    for (const key of new Set([...this.#departing.keys(), ...this.#keys()])) {
+      if (key !== before && !key.startsWith(`${before}/`)) { continue; }
+      const departure = this.#departing.get(key);
+      const record = departure?.record ?? this.#read(key);
+      if (departure === undefined) { this.#write(key, undefined); }
+      if (record !== undefined) { this.#write(keyOf(to) + key.slice(before.length), record); }
+      departure?.settle(true);
     }
+  }
+
+  /**
+   * The notebook of this name was closed for good, unless it opens under another one within `ms`: true if it did. Until then
+   * nobody finds its sandbox by the old name, which the next notebook without a file may have.
+   */
+  depart(uri: vscode.Uri, record: SandboxRecord, ms: number): Promise<boolean> {
+    const key = keyOf(uri);
+    this.remove(uri, record.sandboxId);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => settle(false), ms);
+      const departure: Departure = { record, settle: (isMoved) => settle(isMoved) };
+      const settle = (isMoved: boolean): void => {
+        clearTimeout(timer);
+        if (this.#departing.get(key) === departure) { this.#departing.delete(key); }
+        resolve(isMoved);
+      };
+      this.#departing.get(key)?.settle(false);
+      this.#departing.set(key, departure);
+    });
+  }
+
+  isDeparting(uri: vscode.Uri): boolean { return this.#departing.has(keyOf(uri)); }
+
+  /** Another notebook has the name of one that was closed. */
+  settle(uri: vscode.Uri): void { this.#departing.get(keyOf(uri))?.settle(false); }
+
+  /** The window closes: what is closed opens under no other name. */
+  settleAll(): void {
+    for (const { settle } of [...this.#departing.values()]) { settle(false); }
   }
 
   clear(): void {
     for (const key of this.#keys()) { this.#write(key, undefined); }
   }
 
-  #keys(): string[] { return this.memento.keys().filter((key) => key.startsWith(PREFIX)); }
+  #keys(): string[] { return [...this.memento.keys().filter((key) => key.startsWith(PREFIX)), ...this.#ofThisWindow.keys()]; }
 
-  #write(key: string, record: SandboxRecord | undefined): void { void this.memento.update(key, record); }
+  #read(key: string): SandboxRecord | undefined { return this.#ofThisWindow.get(key) ?? this.memento.get(key); }
+
+  #write(key: string, record: SandboxRecord | undefined): void {
+    const isKept = record !== undefined && record.keepAlive > 0;
+    if (record === undefined || isKept) { this.#ofThisWindow.delete(key); } else { this.#ofThisWindow.set(key, record); }
+    if (isKept || this.memento.get(key) !== undefined) { void this.memento.update(key, isKept ? record : undefined); }
+  }
 }
+
+const keyOf = (uri: vscode.Uri): string => PREFIX + uri.toString();

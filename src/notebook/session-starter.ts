@@ -11,6 +11,7 @@ import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { SECTION } from './configuration';
 import type { EngineSource } from './engine-source';
+import { inPlaceOf, isOver } from './former-host';
 import { tellGone } from './library-offers';
 import type { PreviousSandbox } from './sandbox-binding';
 import type { SandboxRecord } from './sandbox-records';
@@ -49,7 +50,7 @@ export async function startSession(
       throw error;
     }
     if (previous !== undefined && takenOver === undefined) {
-      await previous.dispose();
+      void previous.dispose(); // no cell waits for it; it never rejects
       tellGone(notebook, previous);
     }
     return session;
@@ -78,14 +79,29 @@ export async function attachSession(
     const engine = await engines.get();
     const sandbox = (await engine.findSandboxes(owner)).find(({ sandboxId }) => sandboxId === record.sandboxId);
     if (sandbox === undefined) { throw new SandboxError('SandboxGone', { reason: 'removed' }); }
-    const { boot, host, settings, installed, image, open = [] } = record;
-    const session = InteractiveSandboxSession.attach(engine, {
-      sandbox: { ...sandbox, image }, boot, settings, installed, open, takeOver, ...(host !== '' && { host }), network: () => readNetwork(log), explain, log,
+    const { boot, settings, installed, image, open = [] } = record;
+    return await inPlaceOf(record, async (host) => {
+      const session = InteractiveSandboxSession.attach(engine, {
+        sandbox: { ...sandbox, image }, boot, settings, installed, open, takeOver, ...(host !== undefined && { host }), network: () => readNetwork(log), explain, log,
+      }, signal);
+      const collecting = session.onEvent(collect);
+      await session.started;
+      collecting.dispose();
+      return session;
     }, signal);
-    const collecting = session.onEvent(collect);
-    await session.started;
-    collecting.dispose();
-    return session;
+  } catch (error) {
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    throw error;
+  }
+}
+
+/** Ends a sandbox that no session of this window has. Absent is fine. Rejects with a SandboxError, `InUse` where another window may have it. */
+export async function endSandbox({ owner, engines }: Installation, record: SandboxRecord): Promise<void> {
+  if (!isOver(record)) { throw new SandboxError('InUse'); }
+  try {
+    const engine = await engines.get();
+    const sandbox = (await engine.findSandboxes(owner)).find(({ sandboxId }) => sandboxId === record.sandboxId);
+    if (sandbox !== undefined) { await engine.remove(sandbox.containerId); }
   } catch (error) {
     if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
     throw error;

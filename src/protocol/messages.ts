@@ -76,8 +76,11 @@ export interface CommandContents {
   follow_request: { after: number; boot: string; writer: boolean; host: string; take_over: boolean };
   /** Ours. Answered by `pong`. */
   ping: Record<string, never>;
-  /** `msg_id` names the execute_request that is meant: a late press hits nothing else. */
-  interrupt_request: { msg_id: string };
+  /**
+   * `msg_id` names the execute_request that is meant: a late press hits nothing else. `run` (ours) false: where that is queued
+   * it alone is aborted, and the cells of its run go on.
+   */
+  interrupt_request: { msg_id: string; run: boolean };
   /** Ours. A fresh kernel; `clear` also empties `/sandbox` and `/tmp`. */
   reset_request: { files: 'keep' | 'clear'; history_size: number };
   shutdown_request: Record<string, never>;

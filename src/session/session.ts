@@ -158,9 +158,9 @@ export class InteractiveSandboxSession implements SandboxSession {
     return cell;
   }
 
-  interrupt(msgId: string): Promise<void> {
+  interrupt(msgId: string, options?: { run: boolean }): Promise<void> {
     this.#installs.ended(msgId);
-    return this.#work.interrupt(msgId);
+    return this.#work.interrupt(msgId, options);
   }
 
   interruptCallback(): Promise<void> { return this.#work.interruptCallback(); }

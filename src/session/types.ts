@@ -89,8 +89,11 @@ export interface SandboxSession {
   readonly installed: readonly string[];
   /** Sends the cell at once; the supervisor queues. */
   execute(code: string, options?: ExecuteOptions): CellExecution;
-  /** One press: interrupts (third press kills) if `msgId` runs, aborts it if it is queued, else does nothing. Resolves when obeyed; rejects with a SandboxError at its deadline. */
-  interrupt(msgId: string): Promise<void>;
+  /**
+   * One press: interrupts (third press kills) if `msgId` runs, aborts it if it is queued, else does nothing. With a queued cell the rest of
+   * its run is aborted, unless `run` is false. Resolves when obeyed; rejects with a SandboxError at its deadline.
+   */
+  interrupt(msgId: string, options?: { run: boolean }): Promise<void>;
   /** The same for the callback of a comm's message, if one is going on. */
   interruptCallback(): Promise<void>;
   /** A fresh kernel. Ends running and queued cells first (their replies settle as `aborted`). */

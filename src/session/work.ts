@@ -75,16 +75,16 @@ export class Work {
     return cell;
   }
 
-  async interrupt(msgId: string): Promise<void> {
+  async interrupt(msgId: string, { run } = { run: true }): Promise<void> {
     if (!this.#cells.isOpen(msgId)) return;
     const wasUnsent = this.#outbox.isUnsent(msgId);
-    this.#abortUnsent(this.#cells.run(msgId), 'interrupt');
-    if (!wasUnsent) await this.request('interrupt_request', { msg_id: msgId }, { operation: 'interrupt', deadline: this.timing.interrupt });
+    this.#abortUnsent(run ? this.#cells.run(msgId) : [msgId], 'interrupt');
+    if (!wasUnsent) await this.request('interrupt_request', { msg_id: msgId, run }, { operation: 'interrupt', deadline: this.timing.interrupt });
   }
 
   /** One press for what a comm's message has called; nothing if none is handled. */
   async interruptCallback(): Promise<void> {
-    if (this.#callback !== '') await this.request('interrupt_request', { msg_id: this.#callback }, { operation: 'interrupt', deadline: this.timing.interrupt });
+    if (this.#callback !== '') await this.request('interrupt_request', { msg_id: this.#callback, run: true }, { operation: 'interrupt', deadline: this.timing.interrupt });
   }
 
   async reset(content: CommandContents['reset_request']): Promise<void> {

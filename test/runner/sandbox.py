@@ -179,8 +179,8 @@ class Sandbox:
             self.stream.wait(done, seconds)
         return Cell(msg_id, [event for event in list(self.stream.log) if event["parent_header"]["msg_id"] == msg_id and event["seq"]])
 
-    def interrupt(self, msg_id):
-        return self._control("interrupt_request", {"msg_id": msg_id}, "interrupt_reply")
+    def interrupt(self, msg_id, **content):
+        return self._control("interrupt_request", dict(content, msg_id=msg_id), "interrupt_reply")
 
     def reset(self, files="keep", history_size=1000):
         return self._control("reset_request", {"files": files, "history_size": history_size}, "reset_reply")

@@ -99,6 +99,13 @@ def test_an_interrupt_aborts_the_queued_cells_of_its_run(sandbox):
     assert sandbox.finish(second).reply["status"] == "aborted"
 
 
+def test_a_queued_cell_can_be_called_off_alone(sandbox):
+    ids = [sandbox.send(code, metadata={"runId": "a"}) for code in ("import time; time.sleep(0.5)", "'never'", "'third'")]
+    assert sandbox.interrupt(ids[1], run=False)["step"] == "aborted"
+    assert sandbox.finish(ids[1]).reply["status"] == "aborted"
+    assert sandbox.finish(ids[2]).result == "'third'"
+
+
 @pytest.mark.smoke
 def test_the_time_limit_interrupts(sandbox):
     start = time.monotonic()

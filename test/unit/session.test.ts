@@ -390,6 +390,16 @@ describe('a session', () => {
     await session.interrupt(a.msgId); // it is over: nothing to do
   });
 
+  it('aborts a cell alone where that is asked for', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.createDelay = 50;
+    const { session } = start(sandbox);
+    const [a, b] = [1, 2].map((i) => session.execute(`a${i}`, { metadata: { runId: 'r' } })) as [ReturnType<typeof session.execute>, ReturnType<typeof session.execute>];
+    await session.interrupt(a.msgId, { run: false });
+    assert.deepEqual([(await a.reply).status, (await b.reply).status], ['aborted', 'ok']);
+    assert.deepEqual(sandbox.ran, ['a2']);
+  });
+
   it('gives up on an interrupt and a reset at their deadlines, with a SandboxError', async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);

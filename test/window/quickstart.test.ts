@@ -90,7 +90,7 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.screenshot('toolbar');
   });
 
-  it('another notebook has a sandbox of its own; a prompt names its cell, a cell of another language says why it does not run', async () => {
+  it('another notebook has a sandbox of its own; a prompt names its cell, outlives another box and ends with Escape, a cell of another language says why it does not run', async () => {
     const { notebook } = window;
     window.addNotebook('other.ipynb', [
       'name = input("Your name? ")\nprint("Hello", name)', { code: 'SELECT 1', language: 'sql' }, 'import os\nos._exit(7)', 'for i in range(3):\n    print(f"\\r{i}", end="")\nx',
@@ -103,6 +103,17 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.runCell(0);
     await notebook.quickInput.getByText(/Cell \[1\] of other\.ipynb asks/).waitFor();
     await notebook.screenshot('prompt');
+    await notebook.page.keyboard.type('Ad');
+    await notebook.page.keyboard.press('ControlOrMeta+P');
+    await notebook.quickInput.getByText(/asks/).waitFor({ state: 'hidden' });
+    await notebook.escape();
+    await notebook.answerNotification('Cell [1] of other.ipynb waits for your input: Your name?', 'Answer');
+    await notebook.quickInput.getByText(/Cell \[1\] of other\.ipynb asks/).waitFor();
+    assert.equal(await notebook.quickInput.locator('input').first().inputValue(), 'Ad');
+    await notebook.escape();
+    await notebook.waitForOutput('KeyboardInterrupt');
+    await notebook.waitForState(0, 'error');
+    await notebook.runCell(0);
     await notebook.answer('Ada');
     await notebook.waitForOutput(/Your name\? Ada\s*Hello Ada/);
     await notebook.runCell(2);

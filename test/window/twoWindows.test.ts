@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import path from 'node:path';
 import { pictureOfFailure, type Window } from '../support/window';
 import { openBeside, openWindow } from './server';
@@ -31,5 +32,15 @@ describe('a notebook in two windows', function () {
     await first.notebook.answerNotification('another window uses the sandbox', 'Use Here');
     await first.notebook.waitForOutput(/^0 1 2 3[^]*end 42/, 60_000);
     await second.notebook.notification('another window uses the sandbox').waitFor();
+  });
+
+  it('is not taken from the one by the other where both are the same tab twice: the second is asked, the first goes on', async () => {
+    await second?.notebook.page.close();
+    second = await openBeside(first, first.workspace);
+    await second.notebook.open('loop.ipynb');
+    await second.notebook.waitForNotification('another window uses the sandbox');
+    await first.notebook.runCell(0);
+    await first.notebook.waitForState(0, 'success');
+    assert.equal(await first.notebook.notification('another window uses the sandbox').count(), 0);
   });
 });

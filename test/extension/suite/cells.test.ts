@@ -174,4 +174,27 @@ R()`);
     await notebook.run(0);
     assert.equal(notebook.text(0), 'next\n');
   });
+
+  it('of a run of which one is deleted while it waits run on', async () => {
+    await open('import time; time.sleep(1.5)', '"deleted"', '"third"', '"fourth"');
+    notebook.start();
+    await notebook.running(0);
+    const edit = new vscode.WorkspaceEdit();
+    edit.set(notebook.document.uri, [vscode.NotebookEdit.deleteCells(new vscode.NotebookRange(1, 2))]);
+    await vscode.workspace.applyEdit(edit);
+    await Promise.all([notebook.ended(1), notebook.ended(2)]);
+    assert.deepEqual([1, 2].map((i) => [notebook.text(i), notebook.count(i)]), [["'third'", 2], ["'fourth'", 3]]);
+  });
+
+  it('that are moved while they run go on printing where they are now', async () => {
+    await open('import time\nfor i in range(12):\n    print(i, flush=True)\n    time.sleep(0.1)', '"second"');
+    notebook.start();
+    await until('some text', () => notebook.text(0).startsWith('0\n1\n'));
+    await vscode.window.showNotebookDocument(notebook.document, { selections: [new vscode.NotebookRange(0, 1)] });
+    await vscode.commands.executeCommand('notebook.cell.moveDown');
+    await until('it is moved', () => notebook.cell(1).document.getText().includes('range(12)'));
+    await Promise.all([notebook.ended(0), notebook.ended(1)]);
+    assert.equal(notebook.text(1), Array.from({ length: 12 }, (_, i) => `${i}\n`).join(''));
+    assert.deepEqual([notebook.text(0), notebook.success(1)], ["'second'", true]);
+  });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { OpenNotebook, stub, until, useTestBase } from './support';
+import { OpenNotebook, answer, boxes, stub, until, useTestBase } from './support';
 
 const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
 const STUBBORN = 'import time\nwhile True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        print("no", flush=True)';
@@ -93,13 +93,13 @@ describe('interrupt, restart, reset and prompts', () => {
 
   it('input() is asked in a box that names the cell, and its answer stays in the output', async () => {
     await open('name = input("Name? ")\nprint("Hello", name)');
-    let asked: vscode.InputBoxOptions | undefined;
-    await stub('showInputBox', (options: vscode.InputBoxOptions) => {
-      asked = options;
-      return Promise.resolve('Ada');
+    let asked: vscode.InputBox | undefined;
+    await boxes((box) => {
+      asked = box;
+      answer(box, 'Ada');
     }, () => notebook.run(0));
     assert.equal(asked?.prompt, 'Name? ');
-    assert.match(asked.title ?? '', /^Cell \[1\] of /);
+    assert.match(asked.title ?? '', /^Cell \[1\] of .* asks$/);
     assert.equal(asked.password, false);
     assert.equal(notebook.text(0), 'Name? Ada\nHello Ada\n');
   });
@@ -107,9 +107,9 @@ describe('interrupt, restart, reset and prompts', () => {
   it('getpass hides the answer, also in the output', async () => {
     await open('from getpass import getpass\nprint(len(getpass("Key: ")))');
     let password: boolean | undefined;
-    await stub('showInputBox', (options: vscode.InputBoxOptions) => {
-      password = options.password;
-      return Promise.resolve('secret');
+    await boxes((box) => {
+      ({ password } = box);
+      answer(box, 'secret');
     }, () => notebook.run(0));
     assert.equal(password, true);
     assert.equal(notebook.text(0), 'Key: ········\n6\n');
@@ -117,13 +117,17 @@ describe('interrupt, restart, reset and prompts', () => {
 
   it('Escape at a prompt interrupts the cell; a cell that ends takes its prompt with it', async () => {
     await open('input("?")', 'input("again?")');
-    await stub('showInputBox', () => Promise.resolve(undefined), () => notebook.run(0));
+    await boxes(() => { void command('escapePrompt'); }, () => notebook.run(0));
     assert.match(notebook.text(0), /KeyboardInterrupt/);
     let closed = false;
     let shown = false;
-    await stub('showInputBox', (_options: vscode.InputBoxOptions, token: vscode.CancellationToken) => {
+    await boxes((box) => {
       shown = true;
-      return new Promise<undefined>((resolve) => token.onCancellationRequested(() => { closed = true; resolve(undefined); }));
+      const dispose = box.dispose.bind(box);
+      box.dispose = () => {
+        closed = true;
+        dispose();
+      };
     }, async () => {
       notebook.start(1, 2);
       await until('the prompt', () => shown);
@@ -131,6 +135,54 @@ describe('interrupt, restart, reset and prompts', () => {
       await notebook.ended(1);
       await until('the prompt is closed', () => closed);
     });
+  });
+
+  it('another box that opens over a prompt is no Escape: what was typed is asked for again', async () => {
+    await open('name = input("Name? ")\nprint("Hello", name)');
+    const shown: vscode.InputBox[] = [];
+    let reminded = '';
+    let remember: (chosen: string) => void = () => undefined;
+    const remind = (text: string) => {
+      reminded = text;
+      return new Promise((resolve) => { remember = resolve; });
+    };
+    await stub('showInformationMessage', remind, () => boxes((box) => shown.push(box), async () => {
+      notebook.start();
+      await until('the prompt', () => shown.length > 0);
+      if (shown[0] !== undefined) { shown[0].value = 'Ad'; }
+      void vscode.commands.executeCommand('workbench.action.quickOpen');
+      await until('the word that the cell waits', () => reminded !== '');
+      assert.match(reminded, /^Cell \[1\] of .* waits for your input: Name\? /);
+      await vscode.commands.executeCommand('workbench.action.closeQuickOpen');
+      assert.equal(notebook.success(0), undefined, 'it runs');
+      remember('Answer');
+      const [, again] = await until('the prompt again', () => (shown.length > 1 ? shown : false));
+      assert.ok(again);
+      answer(again, `${again.value}a`);
+      await notebook.ended(0);
+    }));
+    assert.equal(notebook.text(0), 'Name? Ada\nHello Ada\n');
+  });
+
+  it('two notebooks that ask at once are both answered', async () => {
+    await open('print(input("first? "))');
+    const first = notebook;
+    const second = await OpenNotebook.of('print(input("second? "))');
+    try {
+      const asked: string[] = [];
+      await boxes((box) => {
+        asked.push(box.prompt ?? '');
+        if (asked.length > 1) { answer(box, `to ${box.prompt}`); } else { setTimeout(() => answer(box, `to ${box.prompt}`), 1_500); } // both wait by then
+      }, async () => {
+        first.start();
+        second.start();
+        await Promise.all([first.ended(0), second.ended(0)]);
+      });
+      assert.deepEqual(asked.sort(), ['first? ', 'second? ']);
+      assert.deepEqual([first.text(0), second.text(0)], ['first? to first? \nto first? \n', 'second? to second? \nto second? \n']);
+    } finally {
+      await second.close();
+    }
   });
 
   it('a kernel that dies says how, and the next cell runs in a fresh one', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { OpenNotebook, containerOf, engine, set, stub, until, useTestBase } from './support';
 
@@ -8,6 +9,7 @@ describe('a sandbox that is lost or held up', () => {
   before(useTestBase);
   let notebook: OpenNotebook;
   afterEach(() => notebook.close());
+  const command = (name: string) => vscode.commands.executeCommand(`sandboxedIPython.${name}`, notebook.document.uri);
 
   it('whose container is removed under a cell: the cell says so, the next cell runs in a new one', async () => {
     notebook = await OpenNotebook.of('x = 1', SLOW, 'print("never")', '"x" in globals()');
@@ -61,27 +63,69 @@ describe('a sandbox that is lost or held up', () => {
     assert.equal(notebook.success(0), true);
   });
 
-  it('whose image is being made when the user cancels: the cell says so, the next run makes it', async function () {
+  it('whose image is being made when the user cancels, restarts or shuts down: its cell ends, the next run makes it', async function () {
     this.timeout(120_000);
     notebook = await OpenNotebook.of('import six; six.__name__');
-    await set('packages', ['six']);
-    try {
-      const steps: string[] = [];
+    await set('packages', [`six<${1000 + Date.now() % 1_000_000}`]); // an image that no run of the suite has made
+    /** Runs the cell, and does `work` at the first step of making the image. VS Code runs none that has not ended. */
+    const atTheFirstStep = async (work: (source: vscode.CancellationTokenSource) => unknown) => {
+      const source = new vscode.CancellationTokenSource();
+      let steps = 0;
       await stub('withProgress', (options: vscode.ProgressOptions, task: (progress: vscode.Progress<{ message?: string }>, token: vscode.CancellationToken) => Thenable<void>) => {
         assert.equal(options.cancellable, true);
-        const source = new vscode.CancellationTokenSource();
-        return task({ report: ({ message }) => {
-          steps.push(message ?? '');
-          source.cancel();
-        } }, source.token);
-      }, () => notebook.run(0));
-      if (steps.length > 0) { // else the image is from an earlier run of the suite
-        assert.match(notebook.text(0), /^Cancelled: The start of the sandbox was cancelled\./);
-        await notebook.run(0);
-      }
-      assert.equal(notebook.text(0), "'six'");
+        return task({ report: () => { steps += 1; } }, source.token);
+      }, async () => {
+        notebook.start();
+        await until('the first step: the image is not there', () => steps > 0);
+        await work(source);
+      });
+    };
+    try {
+      await atTheFirstStep((source) => source.cancel());
+      await until('the word of it', () => /^Cancelled: The start of the sandbox was cancelled\./.test(notebook.text(0)));
+      await atTheFirstStep(() => command('restartKernel'));
+      await atTheFirstStep(() => command('shutDownSandbox'));
+      await atTheFirstStep(() => command('restartAndRunAll'));
+      assert.deepEqual([notebook.text(0), notebook.count(0)], ["'six'", 1]);
     } finally {
       await useTestBase();
     }
+  });
+
+  for (const name of ['restartKernel', 'shutDownSandbox', 'restartAndRunAll']) {
+    it(`that is being started when it meets "${name}": what was run ends, what is run then runs in a fresh kernel`, async () => {
+      notebook = await OpenNotebook.of('n = globals().get("n", 0) + 1; n');
+      notebook.start();
+      await sleep(200); // its container is being made
+      await command(name);
+      if (name !== 'restartAndRunAll') { await notebook.run(0); }
+      await until('the result', () => notebook.text(0) === '1' && notebook.success(0));
+      assert.equal(notebook.count(0), 1);
+    });
+  }
+
+  it('that is restarted and run from the top while a cell runs and another waits: both run anew, in order', async () => {
+    notebook = await OpenNotebook.of('n = globals().get("n", 0) + 1\nn', 'import time\nfor i in range(100 if n > 1 else 3):\n    print(i, flush=True)\n    time.sleep(0.1)', '"end"');
+    await notebook.run(0);
+    await notebook.run(0);
+    notebook.start(1, 3);
+    await until('some text', () => notebook.text(1).startsWith('0\n'));
+    await command('restartAndRunAll');
+    await until('the end', () => notebook.success(2));
+    assert.deepEqual([0, 1, 2].map((i) => [notebook.text(i), notebook.count(i)]), [['1', 1], ['0\n1\n2\n', 2], ["'end'", 3]]);
+  });
+
+  it('that there is none of is said when it is to be restarted or reset', async () => {
+    notebook = await OpenNotebook.of('1');
+    const told: string[] = [];
+    await stub('showInformationMessage', (text: string) => {
+      told.push(text);
+      return Promise.resolve(undefined);
+    }, async () => {
+      await command('restartKernel');
+      await command('resetSandboxState');
+    });
+    const text = `${notebook.document.uri.path} has no sandbox yet: run a cell.`;
+    assert.deepEqual(told, [text, text]);
   });
 });

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { OpenNotebook, containerOf, engine, hasSandbox, set, stub, until, useTestBase } from './support';
+import { OpenNotebook, answer, boxes, containerOf, containersOf, engine, engineSocket, hasSandbox, isThere, set, stub, until, useTestBase } from './support';
 
 const LOOP = 'import time\nfor i in range(40):\n    print(i, flush=True)\n    time.sleep(0.1)\n6 * 7';
+const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
 const numbers = (to: number): string => Array.from({ length: to }, (_, i) => `${i}\n`).join('');
 
 describe('a notebook that was closed and is opened again', () => {
@@ -32,6 +33,10 @@ describe('a notebook that was closed and is opened again', () => {
     // output that came since it was saved would be asked about
     await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
     await until('the notebook is closed', () => notebook.document.isClosed);
+  };
+  const command = (name: string, argument: unknown = notebook.document.uri) => vscode.commands.executeCommand(`sandboxedIPython.${name}`, argument);
+  const isRemoved = async (container: string) => {
+    for (const end = Date.now() + 10_000; await isThere(container); await sleep(50)) { assert.ok(Date.now() < end, 'the container is still there'); }
   };
   const reopen = async (uri = notebook.document.uri) => { notebook = await OpenNotebook.at(uri); };
 
@@ -69,10 +74,14 @@ describe('a notebook that was closed and is opened again', () => {
     await until('some text', () => notebook.text(0).includes('2\n'));
     await close();
     await sleep(2_000);
+    const opened = Date.now();
     await reopen();
     await until('the error', () => notebook.text(0).includes('ZeroDivisionError'));
     assert.match(notebook.text(0), /^0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n\nZeroDivisionError: division by zero$/);
     assert.deepEqual([notebook.success(0), notebook.count(0)], [false, 1]);
+    const { timing } = notebook.cell(0).executionSummary ?? assert.fail();
+    assert.ok(timing !== undefined && timing.endTime - timing.startTime >= 900, JSON.stringify(timing));
+    assert.ok(timing.endTime < opened, `it ended at ${timing.endTime}, before the notebook was opened at ${opened}`);
   });
 
   it('leaves an error as it was saved, and links later ones to cells that ran before', async () => {
@@ -108,19 +117,19 @@ describe('a notebook that was closed and is opened again', () => {
   it('asks again what a cell had asked, and keeps what was answered before', async () => {
     const asked: string[] = [];
     const answers = new Map([['one? ', 'first']]);
-    const box = (options: vscode.InputBoxOptions, token: vscode.CancellationToken) => {
-      asked.push(options.prompt ?? '');
-      const answer = answers.get(options.prompt ?? '');
-      return answer !== undefined ? Promise.resolve(answer) : new Promise<undefined>((resolve) => { token.onCancellationRequested(() => resolve(undefined)); });
+    const shown = (box: vscode.InputBox) => {
+      asked.push(box.prompt ?? '');
+      const known = answers.get(box.prompt ?? '');
+      if (known !== undefined) { answer(box, known); }
     };
     notebook = await open('a = input("one? ")\nb = input("two? ")\nprint(a, b)');
-    await stub('showInputBox', box, async () => {
+    await boxes(shown, async () => {
       notebook.start();
       await until('the second prompt', () => asked.includes('two? '));
       await close();
     });
     answers.set('two? ', 'second');
-    await stub('showInputBox', box, async () => {
+    await boxes(shown, async () => {
       await reopen();
       await notebook.ended(0);
     });
@@ -138,17 +147,80 @@ describe('a notebook that was closed and is opened again', () => {
     await until('the update', () => notebook.text(0) === "'after'");
   });
 
-  it('keeps its sandbox under another name', async () => {
-    notebook = await open('x = 1', 'x');
-    await notebook.run(0);
-    await notebook.document.save();
-    const renamed = vscode.Uri.file(path.join(folder, 'renamed.ipynb'));
+  /** As the Explorer does it. */
+  async function rename(from: vscode.Uri, to: string, notebookThere = to): Promise<void> {
     const edit = new vscode.WorkspaceEdit();
-    edit.renameFile(notebook.document.uri, renamed);
+    edit.renameFile(from, vscode.Uri.file(to));
     assert.ok(await vscode.workspace.applyEdit(edit));
-    await reopen(renamed);
-    await notebook.run(1);
-    assert.equal(notebook.text(1), '1');
+    await reopen(vscode.Uri.file(notebookThere));
+  }
+
+  for (const minutes of [10, 0]) {
+    it(`keeps its sandbox under another name, keepAlive ${minutes}`, async () => {
+      await set('keepAlive', minutes);
+      try {
+        notebook = await open('x = 1', 'x');
+        await notebook.run(0);
+        await notebook.document.save();
+        await rename(notebook.document.uri, path.join(folder, 'renamed.ipynb'));
+        await notebook.run(1);
+        assert.deepEqual([notebook.text(1), notebook.count(1)], ['1', 2]);
+      } finally {
+        await set('keepAlive', 10);
+      }
+    });
+  }
+
+  it('goes on with its cell in another folder, and when the folder has another name; a copy of it shares nothing', async () => {
+    notebook = await open('import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)', '"i" in globals()');
+    notebook.start(0, 1);
+    const goesOn = async () => {
+      const lines = notebook.text(0).split('\n').length;
+      await until('more text', () => notebook.text(0).split('\n').length > lines + 3);
+    };
+    await goesOn();
+    const others = await containersOf(notebook);
+    assert.equal(others.length, 1);
+    await notebook.document.save();
+    const copy = vscode.Uri.file(path.join(folder, 'copy.ipynb'));
+    await vscode.workspace.fs.copy(notebook.document.uri, copy);
+    await rename(notebook.document.uri, path.join(folder, 'deep', 'moved.ipynb'));
+    await goesOn();
+    await notebook.document.save();
+    await rename(vscode.Uri.file(path.join(folder, 'deep')), path.join(folder, 'deeper'), path.join(folder, 'deeper', 'moved.ipynb'));
+    await goesOn();
+    await command('interruptKernel');
+    await until('the interrupt', () => notebook.text(0).includes('KeyboardInterrupt'));
+    const printed = notebook.text(0).split('\n\n')[0]?.trim().split('\n') ?? [];
+    assert.deepEqual(printed, printed.map((_, i) => String(i)));
+    const other = await OpenNotebook.at(copy);
+    await other.run(1);
+    assert.equal(other.text(1), 'False');
+    await command('shutDownSandbox', copy);
+    await other.close();
+  });
+
+  it('whose running cell was taken out of its file meanwhile says so, and can be interrupted', async () => {
+    notebook = await open(FOREVER, '"alive"');
+    notebook.start(0, 1);
+    await notebook.running(0);
+    const container = await containerOf(notebook);
+    await close();
+    const file = notebook.document.uri.fsPath;
+    const content = JSON.parse(readFileSync(file, 'utf8')) as { cells: unknown[] };
+    writeFileSync(file, JSON.stringify({ ...content, cells: content.cells.slice(1) }));
+    const told: string[] = [];
+    await stub('showInformationMessage', (text: string) => {
+      told.push(text);
+      return Promise.resolve(undefined);
+    }, async () => {
+      await reopen();
+      await until('the message', () => told.some((text) => /work\.ipynb: cells that ran meanwhile are no longer in the notebook/.test(text)));
+    });
+    await command('interruptKernel');
+    await notebook.run(0);
+    assert.equal(notebook.text(0), "'alive'");
+    assert.equal(await containerOf(notebook), container);
   });
 
   it('has a sandbox of its own when it is a copy', async () => {
@@ -173,6 +245,87 @@ describe('a notebook that was closed and is opened again', () => {
     await reopen();
     await notebook.run(1);
     assert.match(notebook.text(1), /^This is a new sandbox: the one before ended because its container was removed\. Its variables and files are lost\. [^]*\nFalse$/);
+  });
+
+  /** Opened again while its sandbox is paused: it is looked for, and not found until `work` has begun. */
+  async function beforeItIsFound(work: () => unknown): Promise<void> {
+    const container = await containerOf(notebook);
+    await close();
+    const pause = () => engine('POST', `/containers/${container}/pause`);
+    await pause().catch(pause); // a busy machine may take too long to freeze it
+    await reopen();
+    const done = work();
+    await engine('POST', `/containers/${container}/unpause`);
+    await done;
+  }
+
+  it('is restarted before it is found again: the next cell runs in a fresh kernel, and the one that ran has ended', async () => {
+    notebook = await open('x = 1', FOREVER, 'print("x" in globals())');
+    await notebook.run(0);
+    const container = await containerOf(notebook);
+    notebook.start(1, 2);
+    await notebook.running(1);
+    await beforeItIsFound(() => command('restartKernel'));
+    await notebook.run(2);
+    assert.deepEqual([notebook.text(2), notebook.count(2)], ['False\n', 1]);
+    assert.equal(await containerOf(notebook), container);
+  });
+
+  it('is restarted and run from the top before it is found again', async () => {
+    notebook = await open('n = globals().get("n", 0) + 1\nn', FOREVER);
+    await notebook.run(0);
+    notebook.start(1, 2);
+    await notebook.running(1);
+    const before = notebook.cell(0).executionSummary;
+    await beforeItIsFound(() => { void command('restartAndRunToHere', notebook.cell(0)); });
+    await notebook.ended(0, before);
+    assert.deepEqual([notebook.text(0), notebook.count(0)], ['1', 1]);
+  });
+
+  it('is shut down though it was not found again: the sandbox is gone', async () => {
+    notebook = await open('x = 1', 'print("x" in globals())');
+    await notebook.run(0);
+    const container = await containerOf(notebook);
+    await close();
+    engineSocket.remove();
+    try {
+      await reopen();
+      await sleep(300); // it was looked for, in vain
+    } finally {
+      engineSocket.restore();
+    }
+    await command('shutDownSandbox');
+    assert.ok(!await isThere(container));
+    await notebook.run(1);
+    assert.match(notebook.text(1), /^False\n$/);
+  });
+
+  it('shows a cell that runs though it is run again before it is found, and interrupts that one', async () => {
+    notebook = await open('import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)', 'print("alive")');
+    notebook.start(0, 1);
+    await until('some text', () => notebook.text(0).includes('3\n'));
+    const before = notebook.cell(0).executionSummary;
+    await beforeItIsFound(() => { notebook.start(0, 1); });
+    await until('what it has printed', () => notebook.text(0).includes('15\n'));
+    await vscode.commands.executeCommand('notebook.cancelExecution', { ranges: [{ start: 0, end: 1 }], document: notebook.document.uri });
+    await notebook.ended(0, before);
+    assert.match(notebook.text(0), /^0\n1\n[^]*KeyboardInterrupt/);
+    await notebook.run(1);
+    assert.equal(notebook.text(1), 'alive\n');
+  });
+
+  it('without a file, closed and not saved, has nothing to do with the next one of its name', async () => {
+    const first = await OpenNotebook.of('x = "secret"');
+    const others = await containersOf(first); // of other windows, which have the same names
+    await first.run(0);
+    const [container = ''] = (await containersOf(first)).filter((one) => !others.includes(one));
+    await first.close();
+    await until('it is closed', () => first.document.isClosed);
+    notebook = await OpenNotebook.of('print(globals().get("x"))');
+    assert.equal(notebook.document.uri.toString(), first.document.uri.toString());
+    await notebook.run(0);
+    assert.deepEqual([notebook.text(0), notebook.count(0)], ['None\n', 1]);
+    await isRemoved(container);
   });
 
   it('is shut down by a command', async () => {

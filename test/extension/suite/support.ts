@@ -153,6 +153,26 @@ export async function stub<K extends keyof typeof vscode.window, T>(name: K, rep
   }
 }
 
+/** Calls `shown` with each box of the window that asks for an input, once it is open. */
+export async function boxes<T>(shown: (box: vscode.InputBox) => void, work: () => Promise<T>): Promise<T> {
+  const create = vscode.window.createInputBox.bind(vscode.window);
+  return stub('createInputBox', () => {
+    const box = create();
+    const show = box.show.bind(box);
+    box.show = () => {
+      show();
+      shown(box);
+    };
+    return box;
+  }, work);
+}
+
+/** Types the answer and presses Enter. */
+export function answer(box: vscode.InputBox, value: string): void {
+  box.value = value;
+  vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem').then(undefined, (error: unknown) => console.error(error));
+}
+
 interface Container { Id: string }
 
 /** A request to the engine, as somebody else would make it. */
@@ -185,12 +205,19 @@ export async function emptyImage(): Promise<string> {
 export async function containerOf(notebook: OpenNotebook): Promise<string> {
   const found = await containersOf(notebook);
   assert.equal(found.length, 1);
-  return found[0]?.Id ?? '';
+  return found[0] ?? '';
 }
 
 export async function hasSandbox(notebook: OpenNotebook): Promise<boolean> { return (await containersOf(notebook)).length > 0; }
 
-async function containersOf(notebook: OpenNotebook): Promise<Container[]> {
+/** Whether the engine knows this container. */
+export async function isThere(container: string): Promise<boolean> {
+  const filters = encodeURIComponent(JSON.stringify({ id: [container] }));
+  return (await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? []).length > 0;
+}
+
+/** Of all sandboxes that began under the notebook's name. */
+export async function containersOf(notebook: OpenNotebook): Promise<string[]> {
   const label = `sandboxed-ipython.notebook=${notebook.document.uri.toString()}`;
-  return await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`) ?? [];
+  return (await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`) ?? []).map(({ Id }) => Id);
 }

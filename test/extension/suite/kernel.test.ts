@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { silentLog } from '../../../src/log';
+import { untranslated } from '../../../src/messages';
+import { ErrorMarks } from '../../../src/notebook/error-marks';
+import { NotebookKernel } from '../../../src/notebook/notebook-kernel';
+import type { Prompts } from '../../../src/notebook/prompts';
+import { SandboxRecords } from '../../../src/notebook/sandbox-records';
+import { SandboxError } from '../../../src/protocol/errors';
+import type { ExecuteReply } from '../../../src/protocol/messages';
+import { aborted, replyOf } from '../../../src/session/failures';
+import type { SandboxSession, SessionState } from '../../../src/session/types';
+import { EXTENSION, OpenNotebook, set, stub, until } from './support';
+
+const OK: ExecuteReply = { status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {} };
+
+/** A sandbox that fails at moments which no real one can be brought to. Cells end when the test says so. */
+class FailingSession {
+  readonly id = Math.random().toString(36).slice(2);
+  readonly image = 'image';
+  readonly libraries = 'libraries';
+  readonly host = 'host';
+  readonly place = { seq: 0, boot: 'boot' };
+  readonly clock = { t: 0, at: 0 };
+  readonly cells = [];
+  readonly installed = [];
+  readonly ran: string[] = [];
+  readonly ends: ((reply: ExecuteReply) => void)[] = [];
+  disposed = false;
+  readonly #states = new Set<(state: SessionState) => void>();
+
+  constructor(
+    public state: SessionState = { kind: 'ready' }, readonly reset: () => Promise<void> = () => Promise.resolve(),
+    readonly putFiles: (files: unknown, signal: AbortSignal) => Promise<Map<number, string>> = () => Promise.resolve(new Map<number, string>()),
+  ) {}
+
+  execute(code: string) {
+    const isOver = this.state.kind === 'gone' || this.disposed;
+    this.ran.push(code);
+    const reply = isOver ? Promise.resolve(replyOf({ code: 'SandboxGone', params: {} })) : new Promise<ExecuteReply>((resolve) => { this.ends.push(resolve); });
+    return { msgId: `${this.id}-${this.ran.length}`, reply };
+  }
+
+  interrupt() { return Promise.resolve(); }
+  interruptCallback() { return Promise.resolve(); }
+  onEvent() { return { dispose: () => undefined }; }
+  onState(listener: (state: SessionState) => void) {
+    this.#states.add(listener);
+    return { dispose: () => { this.#states.delete(listener); } };
+  }
+  go(failure: SandboxError) {
+    this.state = { kind: 'gone', failure };
+    for (const listener of this.#states) { listener(this.state); }
+  }
+  dispose() {
+    this.disposed = true;
+    this.state = { kind: 'disposed' };
+    for (const end of this.ends) { end(aborted('shutdown')); }
+    return Promise.resolve();
+  }
+  detach() { return this.dispose(); }
+}
+
+describe('the kernel of a notebook', () => {
+  let folder: string;
+  let notebook: OpenNotebook;
+  let controller: vscode.NotebookController;
+  let kernel: NotebookKernel;
+  let told: string[];
+  let sessions: FailingSession[];
+  /** What the next starts give. */
+  let next: FailingSession[];
+  const removed = new SandboxError('SandboxGone', { reason: 'removed' });
+
+  beforeEach(async () => {
+    await set('keepAlive', 0);
+    folder = mkdtempSync(path.join(os.tmpdir(), 'kernel-'));
+    notebook = await OpenNotebook.saved(path.join(folder, 'work.ipynb'), '"first"', '"second"');
+    controller = vscode.notebooks.createNotebookController('kernel-test', 'jupyter-notebook', 'Test');
+    controller.supportedLanguages = ['python'];
+    await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor: notebook.editor, id: 'kernel-test', extension: EXTENSION });
+    [sessions, next, told] = [[], [], []];
+    const source = {
+      start: () => {
+        const session = next.shift() ?? new FailingSession();
+        sessions.push(session);
+        return Promise.resolve(session as unknown as SandboxSession);
+      },
+      attach: () => Promise.reject(removed), left: () => assert.fail(), end: () => Promise.resolve(),
+    };
+    const memory = { keys: () => [], get: () => undefined, update: () => Promise.resolve() } as unknown as vscode.Memento;
+    kernel = new NotebookKernel(
+      notebook.document, controller, source, new SandboxRecords(memory), { t: untranslated, platform: 'linux' }, silentLog, new ErrorMarks(), {} as Prompts, () => undefined);
+  });
+  afterEach(async () => {
+    await kernel.close();
+    controller.dispose();
+    await notebook.close();
+    rmSync(folder, { recursive: true, force: true });
+    await set('keepAlive', undefined);
+  });
+
+  const run = (index: number) => kernel.run([notebook.cell(index)]);
+  const sent = (session: number, count: number) => until('the cell is sent', () => sessions[session]?.ran.length === count);
+  const hearing = <T>(work: () => Promise<T>) => stub('showWarningMessage', (text: string) => {
+    told.push(text);
+    return Promise.resolve(undefined);
+  }, work);
+
+  it('starts a new sandbox for the next cell when the last ended before anybody listened', async () => {
+    next = [new FailingSession({ kind: 'gone', failure: removed })];
+    await run(0);
+    void run(1);
+    await sent(1, 1);
+    assert.deepEqual(sessions.map(({ ran }) => ran), [['"first"'], ['"second"']]);
+  });
+
+  it('keeps a sandbox that does not answer a restart, with its cell: only a reset replaces it, and says what is lost', async () => {
+    const silent = () => Promise.reject(new SandboxError('SandboxSilent', { operation: 'reset', seconds: 30 }));
+    next = [new FailingSession({ kind: 'ready' }, silent)];
+    void run(0);
+    await sent(0, 1);
+    await hearing(async () => {
+      await assert.rejects(kernel.reset({ applySettings: false }), { code: 'SandboxSilent' });
+      assert.deepEqual([sessions[0]?.disposed, kernel.executions.all().length, told], [false, 1, []]);
+      await kernel.reset({ applySettings: true });
+    });
+    assert.deepEqual([sessions[0]?.disposed, kernel.executions.all().length], [true, 0]);
+    assert.match(told.join(), /The sandbox ended because it did not answer the reset; its variables and files are lost/);
+    void run(1);
+    await sent(1, 1);
+    sessions[1]?.ends[0]?.(OK);
+    await until('the notice', () => /^This is a new sandbox: the one before ended because it did not answer the reset/.test(notebook.text(1)));
+  });
+
+  it('says what was lost in the next cell that runs, not in one that was called off before it did', async () => {
+    writeFileSync(path.join(folder, 'data.csv'), 'a,b');
+    let copying = false;
+    const stuck = (_files: unknown, signal: AbortSignal) => {
+      copying = true;
+      return new Promise<Map<number, string>>((_resolve, reject) => { signal.addEventListener('abort', () => reject(new SandboxError('Cancelled'))); });
+    };
+    next = [new FailingSession(), new FailingSession({ kind: 'ready' }, undefined, stuck)];
+    await hearing(async () => {
+      void run(0);
+      await sent(0, 1);
+      sessions[0]?.ends[0]?.(OK);
+      await until('its end', () => kernel.executions.all().length === 0);
+      sessions[0]?.go(removed);
+    });
+    const running = run(0);
+    await until('files are copied', () => copying);
+    await kernel.interrupt();
+    await running;
+    assert.deepEqual(sessions[1]?.ran, []);
+    if (sessions[1] !== undefined) { Object.assign(sessions[1], { putFiles: () => Promise.resolve(new Map()) }); }
+    void run(1);
+    await sent(1, 1);
+    sessions[1]?.ends[0]?.(OK);
+    await until('the notice', () => /^This is a new sandbox: the one before ended because its container was removed/.test(notebook.text(1)));
+  });
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { inPlaceOf, isOver } from '../../src/notebook/former-host';
+import { SandboxError } from '../../src/protocol/errors';
+
+const never = new AbortController().signal;
+const inUse = () => Promise.reject(new SandboxError('InUse'));
+
+/** A process that ran. */
+async function ended(): Promise<number> {
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'exit');
+  return child.pid ?? assert.fail();
+}
+
+describe('the window that had a sandbox before', () => {
+  it('is over when its process is, or when it is this one; one that nobody knows may have it still', async () => {
+    assert.equal(isOver({ host: 'h', pid: await ended() }), true);
+    assert.equal(isOver({ host: 'h', pid: process.pid }), true);
+    assert.equal(isOver({ host: 'h', pid: process.ppid }), false);
+    assert.equal(isOver({ host: 'h' }), false);
+  });
+
+  it('gives its place to who comes after it, once it is over', async () => {
+    const asked: (string | undefined)[] = [];
+    const attach = (host: string | undefined) => Promise.resolve(asked.push(host));
+    await inPlaceOf({ host: 'h', pid: await ended() }, attach, never);
+    await inPlaceOf({ host: 'h', pid: process.ppid }, attach, never);
+    await inPlaceOf({ host: '' }, attach, never);
+    assert.deepEqual(asked, ['h', undefined, undefined]);
+  });
+
+  it('keeps it while it lives: who comes is told that it is in use, when it had time to leave', async () => {
+    const hosts: (string | undefined)[] = [];
+    const attach = (host: string | undefined) => {
+      hosts.push(host);
+      return inUse();
+    };
+    await assert.rejects(inPlaceOf({ host: 'h', pid: process.ppid }, attach, never, { leaving: 30 }), { code: 'InUse' });
+    assert.ok(hosts.length > 1, 'it is asked once only');
+    assert.deepEqual([...new Set(hosts)], [undefined]);
+  });
+
+  it('is waited for while it reloads', async () => {
+    let alive = true;
+    let tries = 0;
+    const attach = (host: string | undefined) => {
+      tries += 1;
+      alive = tries < 2;
+      return host === 'h' ? Promise.resolve('attached') : inUse();
+    };
+    assert.equal(await inPlaceOf({ host: 'h', pid: process.ppid }, attach, never, { isAlive: () => alive, leaving: 10_000 }), 'attached');
+  });
+
+  it('may be over and another have the sandbox: that one is not waited for, nor for any other failure', async () => {
+    for (const [code, pid] of [['InUse', process.pid], ['SandboxGone', process.ppid]] as const) {
+      let tries = 0;
+      const attach = () => {
+        tries += 1;
+        return Promise.reject(new SandboxError(code));
+      };
+      await assert.rejects(inPlaceOf({ host: 'h', pid }, attach, never), { code });
+      assert.equal(tries, 1);
+    }
+  });
+});

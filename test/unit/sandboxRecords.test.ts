@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import type * as vscode from 'vscode';
+import { SandboxRecords, type SandboxRecord } from '../../src/notebook/sandbox-records';
+import { DEFAULT_SETTINGS } from '../../src/session/settings';
+
+/** As VS Code's, in memory. */
+class Memory implements vscode.Memento {
+  readonly values = new Map<string, unknown>();
+  keys() { return [...this.values.keys()]; }
+  get<T>(key: string) { return this.values.get(key) as T; }
+  update(key: string, value: unknown) {
+    if (value === undefined) { this.values.delete(key); } else { this.values.set(key, value); }
+    return Promise.resolve();
+  }
+}
+
+const uri = (text: string) => ({ toString: () => text }) as vscode.Uri;
+const [A, B] = [uri('file:///a.ipynb'), uri('file:///b.ipynb')];
+const record = (sandboxId: string, keepAlive = 30): SandboxRecord => ({
+  sandboxId, keepAlive, image: '', libraries: '', boot: '', seq: 0, host: '', settings: DEFAULT_SETTINGS, installed: [], seen: Date.now(),
+});
+
+describe('which sandbox a notebook has', () => {
+  it('is known to a later window, unless the sandbox ends with this one', () => {
+    const memory = new Memory();
+    const records = new SandboxRecords(memory);
+    records.set(A, record('a'));
+    records.set(B, record('b', 0));
+    const later = new SandboxRecords(memory);
+    assert.deepEqual([records, later].map((one) => [one.get(A)?.sandboxId, one.get(B)?.sandboxId]), [['a', 'b'], ['a', undefined]]);
+  });
+
+  it('goes with the notebook to its new name, and with those of a folder', () => {
+    for (const keepAlive of [30, 0]) {
+      const records = new SandboxRecords(new Memory());
+      records.set(uri('file:///old/a.ipynb'), record('a', keepAlive));
+      records.set(uri('file:///older.ipynb'), record('c', keepAlive));
+      records.move(uri('file:///old'), uri('file:///new'));
+      assert.deepEqual(['file:///old/a.ipynb', 'file:///new/a.ipynb', 'file:///older.ipynb'].map((one) => records.get(uri(one))?.sandboxId), [undefined, 'a', 'c']);
+    }
+  });
+
+  it('is another one when the name has another sandbox by now', () => {
+    const records = new SandboxRecords(new Memory());
+    records.set(A, record('new'));
+    records.update(A, record('old'));
+    records.remove(A, 'old');
+    assert.equal(records.get(A)?.sandboxId, 'new');
+  });
+
+  it('is not found by the name of a notebook that was closed, and still goes to its new name', async () => {
+    const memory = new Memory();
+    const records = new SandboxRecords(memory);
+    records.set(A, record('a'));
+    const moved = records.depart(A, record('a'), 1_000);
+    assert.deepEqual([records.get(A), records.isDeparting(A), memory.keys()], [undefined, true, []]);
+    records.set(A, record('next')); // a notebook without a file that got the name
+    records.move(A, B);
+    assert.equal(await moved, true);
+    assert.deepEqual([records.get(A)?.sandboxId, records.get(B)?.sandboxId, records.isDeparting(A)], ['next', 'a', false]);
+  });
+
+  it('is nobody\'s when it does not open under another name in time, or the window closes', async () => {
+    const records = new SandboxRecords(new Memory());
+    records.set(A, record('a'));
+    assert.equal(await records.depart(A, record('a'), 1), false);
+    const [first, second] = [records.depart(A, record('a'), 60_000), records.depart(B, record('b'), 60_000)];
+    records.settleAll();
+    assert.deepEqual(await Promise.all([first, second]), [false, false]);
+  });
+});
