@@ -2,30 +2,33 @@
 
 from collections import OrderedDict
 
+from . import wire
+
 #: Cells whose late output is still taken.
 _REMEMBERED_CELLS = 1000
 _OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error"))
 #: Bytes by which an error may go over a cell's budget, so that a cell which printed too much still says how it failed.
 _ERROR_ROOM = 1024 * 1024
-#: Prompts, clearings and the like of one cell; no honest one comes near.
-_MAX_SIGNALS = 100_000
-#: What a value of a mime bundle counts that is no text.
-_VALUE_BYTES = 1000
+#: An output counts as so many bytes at least: each costs a window more than its text. 100,000 of them fit into the default.
+_LEAST = 100
+#: Bytes of one cell's prompts and the like, and how many each counts at least; no honest one comes near. A cell's own code is one.
+_SIGNAL_BYTES, _LEAST_SIGNAL = 2 * wire.MAX_COMMAND_BYTES, 1000
 
 
 class _NoCell:
     """Counts as a cell does."""
 
-    __slots__ = ("dropped", "signals", "total", "written")
+    __slots__ = ("dropped", "signals", "stream", "total", "written")
 
     def __init__(self):
         self.written = self.dropped = self.signals = self.total = 0
+        self.stream = ""
 
 
 class Budgets:
-    """One cell over ``limit`` bytes loses its own further output, counted; what is no output is bounded by number.
+    """One cell over ``limit`` bytes loses its own further output, counted; what is no output has a bound of its own.
 
-    ``on_late_drop(msg_id, cell, bytes)`` is called the first time that an ended cell loses output: it has had its reply.
+    ``on_late_drop(cell, msg_id)`` is called the first time that an ended cell loses output: it has had its reply.
     What a comm's callbacks show counts for the cell that opened the comm, else for all comms of the kernel together.
     """
 
@@ -47,23 +50,28 @@ class Budgets:
         """Its output was cleared, so it begins anew: a plot that is redrawn for an hour is within its budget."""
         cell = self._counted(msg_id)
         if cell is not None:
-            cell.written = 0
+            cell.written, cell.stream = 0, ""
 
-    def admits(self, kind, size, msg_id, running):
-        """Whether an event of ``size`` bytes may be logged; counts it."""
+    def admits(self, kind, size, msg_id, running, stream=""):
+        """Whether an event of ``size`` bytes may be logged; counts it. Text of the same ``stream`` as before is no new output."""
         cell = self._counted(msg_id)
         if cell is None:
             return False  # of a cell that ended long ago, or of none
+        if kind == "clear_output":
+            return True
         if kind not in _OUTPUT:
-            cell.signals += 1
-            return cell.signals <= _MAX_SIGNALS
+            cell.signals += max(size, _LEAST_SIGNAL)
+            return cell.signals <= _SIGNAL_BYTES
+        size = max(size, 1)
         cell.total += size
-        if cell.written + size > self.limit + (_ERROR_ROOM if kind == "error" else 0):
-            if cell is not running and not cell.dropped:
-                self._on_late_drop(msg_id, cell, size)
+        cost = size if stream and stream == cell.stream else max(size, _LEAST)
+        if cell.written + cost > self.limit + (_ERROR_ROOM if kind == "error" else 0):
             cell.dropped += size
+            if cell is not running and cell.dropped == size:
+                self._on_late_drop(cell, msg_id)
             return False
-        cell.written += size
+        cell.written += cost
+        cell.stream = stream
         return True
 
     def lost(self, msg_id, size):
@@ -82,18 +90,22 @@ def _remember(cells, msg_id, cell):
         cells.popitem(last=False)
 
 
-def size_of(kind, content):
-    """Bytes that an event counts, about."""
-    if kind == "stream":
-        text = content.get("text")
-        return _bytes(text) if isinstance(text, str) else 0
-    if kind == "error":
-        lines = content.get("traceback")
-        return sum(_bytes(line) for line in lines if isinstance(line, str)) if isinstance(lines, list) else 0
-    data = content.get("data")
-    return sum(_bytes(value) if isinstance(value, str) else _VALUE_BYTES for value in data.values()) if isinstance(data, dict) else 0
+def size_of(content, metadata=None, buffers=None):
+    """Bytes that an event counts, about: all that a cell has put into it, in whatever field."""
+    known = sum(_size(content[name]) for name in _FIELDS.intersection(content))
+    others = {name: value for name, value in content.items() if name not in _FIELDS}
+    return known + _size(others) + _size(metadata) + _size(buffers)
 
 
-def _bytes(text):
+#: Of the content of outputs and signals.
+_FIELDS = frozenset(("code", "data", "ename", "evalue", "execution_count", "metadata", "text", "traceback", "transient"))
+
+
+def _size(value):
+    if isinstance(value, str):
+        return bytes_of(value)
+    return len(wire.dumps(value)) if isinstance(value, (dict, list)) and value else 0
+
+
+def bytes_of(text):
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-

@@ -18,6 +18,7 @@ class Cell:
         "run_id",
         "signals",
         "started",
+        "stream",
         "total",
         "written",
     )
@@ -43,11 +44,13 @@ class Cell:
         self.killed_for = ""
         #: Id of the open input_request or install_request, or "".
         self.prompt = ""
-        #: Bytes of output since the last clear_output, of what was dropped, and of all output.
+        #: Bytes of output since the last clear_output as they count, and as they are: of what was dropped, and of all output.
         self.written = 0
         self.dropped = 0
         self.total = 0
-        #: How many messages it sent that are no output.
+        #: Name of the stream whose text was its last output, or "".
+        self.stream = ""
+        #: What its messages count that are no output.
         self.signals = 0
 
     def message(self):

@@ -1,33 +1,21 @@
 """One kernel of the sandbox as a record: its process, its queue of cells, the cell that runs, and how things end."""
 
 import logging
-from collections import OrderedDict, deque
 
 from . import cgroup, comms, packets, wire
-from .budgets import Budgets, size_of
+from .outputs import CHANNELS, Outputs
+from .questions import ANSWERS, Questions
 from .replies import aborted_reply, cause_of_death, checked_reply, error_reply
 from .timelimit import TimeLimit
+from .waiting import Waiting
 from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-#: What a kernel may say of its own accord, by type, and on which channel.
-_CHANNELS = {
-    "execute_input": "iopub", "stream": "iopub", "display_data": "iopub", "update_display_data": "iopub", "execute_result": "iopub",
-    "error": "iopub", "clear_output": "iopub", "input_request": "stdin", "install_request": "stdin",
-    "execute_reply": "shell", "comm_open": "iopub", "comm_msg": "iopub", "comm_close": "iopub",
-}
-#: Runs of which no cell runs any more.
-_REMEMBERED_RUNS = 1000
-#: Cells that may wait; a cell can drop commands without end, and each costs memory here.
-_MAX_QUEUE = 10_000
-#: Of all open cells in one hello, which is one line.
-_MAX_OPEN_BYTES = 256 * 1024
 #: A host checks the count in a hello, and a wrong one would keep it out for ever.
 _MAX_COUNT = 2**53 - 1
 #: What the supervisor itself has to read, and so puts together when it comes in pieces; the rest is logged in pieces.
 _READ_HERE = frozenset(("execute_input", "execute_reply", "input_request", "install_request")) | wire.COMM_KINDS
-_ANSWERS = frozenset(("complete_reply", "inspect_reply"))
 
 
 class Kernel:
@@ -40,18 +28,16 @@ class Kernel:
         self.execution_count = 0
         self.history_size = supervisor.options.history_size
         self._supervisor = supervisor
-        self._queue = deque()
-        self._ended_runs = OrderedDict()  # run_id → why its cells do not run any more
+        self.waiting = Waiting()
         self._running = None
         self._last_id = ""  # text of threads between cells belongs to the cell that ran last
-        self._comms = comms.KernelComms(supervisor.log, self._event)
-        self._budgets = Budgets(supervisor.options.max_output, self._tell_dropped)
+        self._outputs = Outputs(supervisor, self)
+        self._comms = comms.KernelComms(supervisor.log, self._outputs.event)
         self._process = None
         self._pieces = packets.Joiner(wire.MAX_COMMAND_BYTES)
-        self._series_dropped = ""
-        self._asked = {}  # msg_id of a complete or inspect request → the host that waits
+        self._questions = Questions(self._outputs.envelope)
         self._resets = []  # msg_ids of reset_requests that wait for the fresh kernel
-        self._watch = Watch(supervisor.reactor, supervisor.options, self._notice)
+        self._watch = Watch(supervisor.reactor, supervisor.options, self._outputs.notice)
         self._time_limit = TimeLimit(supervisor.reactor, self._signal, lambda cell: self._kill_for("timeout"))
 
     # ----------------------------------------------------------------------------------------------- what hosts ask
@@ -65,40 +51,23 @@ class Kernel:
         return self._process.pid if self._process else 0
 
     @property
-    def is_full(self):
-        """Whether something floods the queue."""
-        return len(self._queue) >= _MAX_QUEUE
-
-    @property
     def open_prompt(self):
         """Id of the request that the running cell waits for an answer to, or ""."""
         return self._running.prompt if self._running else ""
 
     def open_cells(self):
-        """What has no reply yet, the running one first, as far as a hello may hold it: who comes later must find it in its notebook."""
-        cells, size = [], 0
-        for cell in ([self._running] if self._running else []) + list(self._queue):
-            if cell.is_comm:
-                continue
-            entry = {"msg_id": cell.msg_id, "metadata": wire.short_metadata(cell.metadata)}
-            size += len(wire.dumps(entry))
-            if size > _MAX_OPEN_BYTES:
-                break
-            cells.append(entry)
-        return cells
-
-    def takes_comm(self, size):
-        """Whether a comm's message of ``size`` bytes may wait with what waits."""
-        return not self.is_full and size <= wire.MAX_COMM_BYTES and comms.have_room(self._queue, size)
+        """What has no reply yet, for a hello."""
+        return self.waiting.open_cells(self._running)
 
     def knows(self, process):
         return process is self._process
 
     def enqueue(self, cell):
-        if cell.run_id in self._ended_runs:  # its run ended while it was on its way
-            self._abort(cell, self._ended_runs[cell.run_id])
+        reason = self.waiting.why_ended(cell.run_id)
+        if reason is not None:  # its run ended while it was on its way
+            self._abort(cell, reason)
             return
-        self._queue.append(cell)
+        self.waiting.add(cell)
         self._dispatch()
 
     def interrupt(self, msg_id, run=True):
@@ -106,10 +75,9 @@ class Kernel:
         cell = self._running
         if cell is not None and cell.msg_id == msg_id:
             return self._press(cell)
-        queued = next((one for one in self._queue if one.msg_id == msg_id), None)
+        queued = self.waiting.take(msg_id)
         if queued is None:
             return "stale"
-        self._queue.remove(queued)
         self._abort(queued, "interrupt")
         if run:
             self._abort_run(queued, "interrupt")
@@ -137,25 +105,17 @@ class Kernel:
 
     def ask(self, command, host):
         """Completion or inspection: by the idle kernel, else ``busy`` at once."""
-        header = command["header"]
-        if self._running is not None or self._process is None or not self._process.ready or len(self._asked) > 64:
-            kind = header["msg_type"].replace("_request", "_reply")
-            content = {"status": "busy", "metadata": {}}
-            content.update({"matches": [], "cursor_start": 0, "cursor_end": 0} if kind == "complete_reply" else {"found": False, "data": {}})
-            host.answer(self._supervisor.envelope("shell", kind, content, header["msg_id"], kernel=self))
-            return
-        self._asked[header["msg_id"]] = host
-        self._process.send({"msg_type": header["msg_type"], "parent_header": {"msg_id": header["msg_id"]}, "content": command["content"]})
+        is_idle = self._running is None and self._process is not None and self._process.ready
+        self._questions.ask(command, host, self._process if is_idle else None)
 
     def reset(self, msg_id, history_size):
         """A fresh kernel; the reply to ``msg_id`` goes out when it is ready. ``history_size`` None: as before."""
         self._resets.append(msg_id)
         if history_size is not None:
             self.history_size = int(history_size)
-        for cell in list(self._queue):
+        for cell in self.waiting.take_all():
             self._abort(cell, "reset")
-        self._queue.clear()
-        self._ended_runs.clear()
+        self.waiting.forget_runs()
         if self._running is not None:
             self._running.killed_for = "reset"
         self._replace("reset")
@@ -164,8 +124,7 @@ class Kernel:
         """The sandbox ends. ``failure``: why, for the cell that runs, or waits for a kernel; None: whoever runs it knows."""
         reason = "died" if failure else "shutdown"
         cells = [self._running] if self._running else []
-        cells.extend(self._queue)
-        self._queue.clear()
+        cells.extend(self.waiting.take_all())
         self._running = None
         for cell in cells:
             if failure and not cell.is_comm:
@@ -202,18 +161,17 @@ class Kernel:
         elif kind == "comm_begun":
             self._begun(parent)
         elif kind in wire.COMM_KINDS:
+            self._outputs.flush()  # an Output widget takes what comes between two of them
             self._comms.heard(kind, parent, content, message)
-        elif kind in _ANSWERS:
-            self._on_answer(kind, parent, content)
-        elif kind in _CHANNELS:
+        elif kind in ANSWERS:
+            self._questions.answered(kind, parent, content)
+        elif kind in CHANNELS:
             self._note(kind, parent, content)
-            if self._budgets.admits(kind, size_of(kind, content), parent, self._running):
-                self._log(_CHANNELS[kind], kind, content, parent, message.get("metadata"), message.get("buffers"))
+            self._outputs.show(kind, content, parent, self._running, message.get("metadata"), message.get("buffers"))
 
     def on_text(self, name, text):
         parent = self._running.msg_id if self._running else self._last_id
-        if self._budgets.admits("stream", size_of("stream", {"text": text}), parent, self._running):
-            self._log("iopub", "stream", {"name": name, "text": text}, parent)
+        self._outputs.show_text(name, text, parent, self._running)
 
     def on_death(self, status):
         """The process is gone: says why at the cell that ran, and gets another."""
@@ -230,13 +188,14 @@ class Kernel:
 
     def _replace(self, reason, failure=None):
         """Ends what is left of the old process and takes a fresh one."""
+        self._outputs.flush()
         old, self._process = self._process, None
         if self._running is not None:
             cell, self._running = self._running, None
             self._time_limit.end()
             self._watch.end()
             self._finish(cell, aborted_reply(self.execution_count or None, reason))
-        self._asked.clear()
+        self._questions.clear()
         if old is not None:
             if not old.closed:
                 old.kill()
@@ -245,14 +204,14 @@ class Kernel:
             if failure:
                 params["cause"] = failure["code"]
             self._set_state("restarting", {"code": "Restarted", "params": params})
-        self._supervisor.replace_process(self)
+        self._supervisor.processes.replace(self)
 
     def _on_ready(self):
         if self._process is None:
             return
         self._set_state("idle")
         for msg_id in self._resets:
-            self._supervisor.accepted.finished(self._log("control", "reset_reply", {"status": "ok"}, msg_id))
+            self._supervisor.accepted.finished(self._outputs.log("control", "reset_reply", {"status": "ok"}, msg_id))
         self._resets = []
         self._dispatch()
 
@@ -260,25 +219,24 @@ class Kernel:
         """No fresh process can be had for now: nothing waits for it."""
         failure = {"code": "KernelDied", "params": {"signal": "", "exitcode": -1, "reason": reason}}
         self._set_state("dead", failure)
-        for cell in list(self._queue):
+        for cell in self.waiting.take_all():
             self._finish(cell, error_reply(None, failure))
-        self._queue.clear()
         for msg_id in self._resets:
-            self._supervisor.accepted.finished(self._log("control", "reset_reply", {"status": "error"}, msg_id))
+            self._supervisor.accepted.finished(self._outputs.log("control", "reset_reply", {"status": "error"}, msg_id))
         self._resets = []
 
     # ------------------------------------------------------------------------------------------------ cells
 
     def _dispatch(self):
-        if self._running is not None or not self._queue or self._process is None or not self._process.ready:
+        if self._running is not None or not self.waiting or self._process is None or not self._process.ready:
             return
         self._tell_stdin()  # what the cell before has left running
-        cell = self._running = self._queue.popleft()
+        cell = self._running = self.waiting.next()
         if cell.is_comm:
-            self.state = self._comms.begin(cell, self._budgets)
+            self.state = self._comms.begin(cell, self._outputs.budgets)
         else:
             self._last_id = cell.msg_id
-            self._budgets.open(cell)
+            self._outputs.budgets.open(cell)
             self._supervisor.log.new_segment()
             self._set_state("busy", metadata=wire.short_metadata(cell.metadata))
         self._process.send(cell.message())
@@ -319,39 +277,28 @@ class Kernel:
             self._set_state("idle", parent=cell.msg_id)
 
     def _finish(self, cell, reply):
+        self._outputs.flush()
         if cell.is_comm:
             self._comms.end(cell, reply.get("failure"))
             return
         if cell.dropped:
-            self._tell_dropped(cell.msg_id, cell, cell.dropped)
-        event = self._log("shell", "execute_reply", reply, cell.msg_id)
+            self._outputs.tell_dropped(cell, cell.msg_id)
+        event = self._outputs.log("shell", "execute_reply", reply, cell.msg_id)
         self._supervisor.accepted.finished(event)
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
-
-    def _tell_dropped(self, msg_id, cell, size):
-        self._notice("OutputDropped", {"bytes": size, "total": cell.total, "limit": self._budgets.limit}, msg_id)
 
     def _tell_stdin(self):
         """Whoever reads standard input finds its end: at the cell that runs, or ran last, it is said that somebody did."""
         parent = self.running_id or self._last_id
         if self._process is not None and self._process.stdin.was_read() and parent:
-            self._notice("StdinRead", {}, parent)
-
-    def _notice(self, code, params, msg_id):
-        self._log("iopub", "notice", {"code": code, "params": params}, msg_id)
+            self._outputs.notice("StdinRead", {}, parent)
 
     def _abort(self, cell, reason):
         self._finish(cell, aborted_reply(None, reason))
 
     def _abort_run(self, cell, reason):
         """The queued cells of the same run do not run any more, also when no window is there to say so."""
-        if not cell.run_id:
-            return
-        self._ended_runs[cell.run_id] = reason
-        if len(self._ended_runs) > _REMEMBERED_RUNS:
-            self._ended_runs.popitem(last=False)
-        for other in [one for one in self._queue if one.run_id == cell.run_id]:
-            self._queue.remove(other)
+        for other in self.waiting.end_run(cell.run_id, reason):
             self._abort(other, reason)
 
     def _signal(self, cell):
@@ -379,26 +326,18 @@ class Kernel:
         """What the supervisor itself has to know of an event that the kernel claims."""
         cell = self._running
         if cell is None or cell.msg_id != parent:
-            if kind == "clear_output":
-                self._budgets.cleared(parent)
             return
         if kind == "execute_input" and type(content.get("execution_count")) is int and 0 <= content["execution_count"] <= _MAX_COUNT:
             self.execution_count = content["execution_count"]
             self._begun(parent)
         elif kind in ("input_request", "install_request") and isinstance(content.get("request"), str):
             cell.prompt = content["request"]
-        elif kind == "clear_output":
-            self._budgets.cleared(parent)
 
     def _on_piece(self, piece):
         about = piece.about
-        kind, parent = about["msg_type"], about["parent_header"]["msg_id"]
-        if kind in _CHANNELS and kind not in _READ_HERE:
-            if about["i"] == 0:
-                self._series_dropped = "" if self._budgets.admits(kind, about["size"], parent, self._running) else about["id"]
-            if self._series_dropped != about["id"] and about["size"] <= wire.MAX_COMMAND_BYTES:
-                envelope = self._supervisor.envelope(_CHANNELS[kind], "chunk", {}, parent, kernel=self)
-                self._supervisor.log.append_chunk(envelope, "k%d-%s" % (self.gen, about["id"]), about["i"], bool(about.get("last")), piece.text)
+        kind = about["msg_type"]
+        if kind in CHANNELS and kind not in _READ_HERE:
+            self._outputs.show_piece(piece, self._running)
             return
         if kind in wire.COMM_KINDS and about["size"] > wire.MAX_COMM_BYTES:
             return  # an honest kernel has refused to send it
@@ -406,28 +345,9 @@ class Kernel:
         if isinstance(message, dict):
             self.on_message(message)
 
-    def _on_answer(self, kind, parent, content):
-        host = self._asked.pop(parent, None)
-        if host is not None:
-            host.answer(self._supervisor.envelope("shell", kind, content, parent, kernel=self))
-
     def _set_state(self, state, failure=None, parent=None, metadata=None):
         self.state = state
         content = {"execution_state": state}
         if failure:
             content["failure"] = failure
-        self._log("iopub", "status", content, self.running_id if parent is None else parent, metadata)
-
-    def _event(self, channel, kind, content, parent, metadata=None, buffers=None):
-        event = self._supervisor.envelope(channel, kind, content, parent, kernel=self)
-        if isinstance(metadata, dict):
-            event["metadata"] = metadata
-        if isinstance(buffers, list):
-            event["buffers"] = buffers
-        return event
-
-    def _log(self, channel, kind, content, parent, metadata=None, buffers=None):
-        event = self._event(channel, kind, content, parent, metadata, buffers)
-        if not self._supervisor.log.append(event):
-            self._budgets.lost(parent, size_of(kind, content))  # a cell has filled the log's file system, and fills it again
-        return event
+        self._outputs.log("iopub", "status", content, self.running_id if parent is None else parent, metadata)

@@ -17,14 +17,11 @@ from .eventlog import Cursor, EventLog
 from .hosts import Hosts
 from .kernels import Kernel
 from .lease import Lease
-from .process import KernelProcess
+from .processes import Processes
 from .reactor import Reactor
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a spare is forked once a kernel is there.
-_SPARE_DELAY = 0.4
-_MAX_FAILED_STARTS = 5
 #: Seconds between two clearings of a full queue.
 _ROOM_PAUSE = 1.0
 #: Exit status of a sandbox that was stopped from outside, as of any process that SIGTERM ends.
@@ -44,10 +41,6 @@ class Supervisor:
         self.reactor.watch(self._signals.fd, on_read=self._on_signal)
         self.accepted = AcceptedCommands()
         self._cells = 0
-        self._processes = {}  # pid → KernelProcess
-        self._spare = None
-        self._spare_timer = None
-        self._failed_starts = 0
         self._status = 0
         #: Why everything ends, where no host has asked for it.
         self._ended_by = None
@@ -55,12 +48,13 @@ class Supervisor:
         self.hosts = ()
         self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._note, self._make_room)
         self.kernels = {"main": Kernel("main", self)}
+        self.processes = Processes(self.reactor, opts, zygote.run_kernel, self.kernels.values())
         self.queue = CommandQueue(opts.queue, self.reactor, self._on_file, opts.poll_interval, not opts.no_inotify)
         self._lease = Lease(self.reactor, opts.lease, opts.idle, lambda: any(kernel.running_id for kernel in self.kernels.values()), self._end)
         self.hosts = Hosts(self.reactor, self.log, self.envelope, self._on_line, lambda: self._lease.hosts(len(self.hosts)), opts.socket)
         self._lease.hosts(0)
         for kernel in self.kernels.values():
-            self.replace_process(kernel)
+            self.processes.replace(kernel)
 
     def run(self):
         """Serves until told to end; the exit status."""
@@ -114,7 +108,7 @@ class Supervisor:
             kernel.ask(command, host)
         elif not host.writer:
             host.refuse(msg_id, "another host is the writer")
-        elif kind in wire.COMM_KINDS and not kernel.takes_comm(len(line)):
+        elif kind in wire.COMM_KINDS and not kernel.waiting.takes_comm(len(line)):
             host.refuse(msg_id, "too many comm messages wait, or this one is too long")
         elif not self._accept(command, kernel):
             self._say_again(host, msg_id)
@@ -162,7 +156,7 @@ class Supervisor:
                 self.queue.result(self._next_number(), error.msg_id, wire.dumps(self.envelope("control", "refused", failure, error.msg_id)))
             return
         if not self.accepted.taken(command["header"]["msg_id"]):
-            if kernel.is_full or (kind in wire.COMM_KINDS and not kernel.takes_comm(len(data))):
+            if kernel.waiting.is_full or (kind in wire.COMM_KINDS and not kernel.waiting.takes_comm(len(data))):
                 log.warning("too much waits: a dropped command is refused")
                 return
             if not self._accept(command, kernel):
@@ -217,77 +211,6 @@ class Supervisor:
         self._cells += 1
         return self._cells
 
-    # ------------------------------------------------------------------------------------------------ processes
-
-    def replace_process(self, kernel):
-        """Gives ``kernel`` the spare if there is one, else a fresh fork; ends what its old process left running."""
-        spare, self._spare = self._spare, None
-        keep = {one.pid for one in self.kernels.values() if one is not kernel and one.pid}
-        keep.update([spare.pid] if spare else [])
-        cleanup.kill_leftovers(keep)
-        process = spare or self._fork()
-        if process is None:
-            self._failed_starts += 1
-            delay = min(5.0, 0.05 * 2**self._failed_starts)
-            if self._failed_starts > _MAX_FAILED_STARTS:
-                kernel.cannot_start("no process can be started")
-            self.reactor.after(delay, lambda: self.replace_process(kernel) if not kernel.pid else None)
-            return
-        kernel.adopt(process)
-        self._want_spare()
-
-    def _want_spare(self):
-        if self._spare_timer:
-            self._spare_timer.cancel()
-        self._spare_timer = self.reactor.after(_SPARE_DELAY, self._make_spare)
-
-    def _make_spare(self):
-        if self._spare is not None:
-            return
-        if not all(kernel.state in ("idle", "busy") for kernel in self.kernels.values()):
-            self._want_spare()
-            return
-        self._spare = self._fork()
-
-    def _fork(self):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        try:
-            process = KernelProcess(self.reactor, self._zygote.run_kernel, self._on_kernel_message, self._on_kernel_text)
-        except OSError as error:
-            log.warning("no kernel could be forked: %s", error.strerror)
-            return None
-        self._processes[process.pid] = process
-        self._await_ready(process, self.options.start_deadline)
-        return process
-
-    def _await_ready(self, process, seconds):
-        """Ends a process that is not ready within ``seconds`` in which somebody was awake, a second each look."""
-        if process.ready or process.pid not in self._processes:
-            return
-        if seconds > 0:
-            self.reactor.after(min(1.0, seconds), lambda: self._await_ready(process, seconds - 1.0))
-            return
-        log.warning("a kernel was not ready within %g s", self.options.start_deadline)
-        process.late = True
-        process.kill()
-
-    def _on_kernel_message(self, process, message):
-        if isinstance(message, dict) and message["msg_type"] == "ready":
-            process.ready = True
-            self._failed_starts = 0
-        kernel = self._kernel_of(process)
-        if kernel:
-            kernel.on_message(message)
-
-    def _on_kernel_text(self, process, name, text):
-        kernel = self._kernel_of(process)
-        if kernel:
-            kernel.on_text(name, text)
-
-    def _kernel_of(self, process):
-        return next((kernel for kernel in self.kernels.values() if kernel.knows(process)), None)
-
     def _on_signal(self):
         for number, sender in self._signals.read():
             # From inside the sandbox the sender has a pid; only the engine's stop comes from nowhere.
@@ -301,32 +224,7 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            self._on_exit(pid, status)
-
-    def _on_exit(self, pid, status):
-        process = self._processes.pop(pid, None)
-        if process is None:
-            return  # an orphan of a cell's
-        kernel = self._kernel_of(process)
-        if kernel is None:
-            if process is self._spare:
-                self._spare = None
-                log.warning("the spare ended with status %d", status)
-                self._failed_starts += 1
-                if self._failed_starts <= _MAX_FAILED_STARTS:
-                    self.reactor.after(2**self._failed_starts, self._make_spare)
-            process.close()
-        elif not process.ready:
-            process.drain()
-            self._failed_starts += 1
-            delay = 0.02 * 2**self._failed_starts
-            if process.late or self._failed_starts > _MAX_FAILED_STARTS:
-                late = "the kernel does not start within %g s" % self.options.start_deadline
-                kernel.cannot_start(late if process.late else "the kernel ends as soon as it starts")
-                delay = 5.0
-            self.reactor.after(min(delay, 5.0), lambda: kernel.on_death(status) if kernel.knows(process) else None)
-        else:
-            kernel.on_death(status)
+            self.processes.on_exit(pid, status)
 
     # ------------------------------------------------------------------------------------------------ room
 

@@ -228,6 +228,7 @@ class LocalPlace:
         command = [python, "-I", str(RUNNER / "main.py"), "--home=%s" % self.home, "--queue=%s" % self.queue, "--socket=" + self.socket, *words]
         with open(self.folder / "stderr.log", "wb") as log:
             self.process = subprocess.Popen(command, stderr=log)
+        self.supervisor = self.process.pid
 
     def attach(self, **options):
         return Stream([self.python, "-I", str(RUNNER / "relay.py")], env=dict(os.environ, SANDBOXED_IPYTHON_SOCKET=self.socket), **options)

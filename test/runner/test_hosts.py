@@ -23,7 +23,8 @@ def test_a_host_that_comes_back_gets_what_it_missed_once(sandbox):
         sandbox.stream.close()
         sandbox.stream = sandbox.attach(host=host, after=last, boot=boot)
         assert sandbox.stream.hello["writer"]
-    sandbox.finish(msg_id)
+    if not any(e["msg_type"] == "execute_reply" and e["parent_header"]["msg_id"] == msg_id for e in seen):
+        sandbox.finish(msg_id)
     seen += [e for e in sandbox.stream.log if e["seq"]]
     first = next(e["seq"] for e in seen if e["parent_header"]["msg_id"] == msg_id)  # cells before it may have come in pieces
     numbers = [e["seq"] for e in seen if e["seq"] >= first]
@@ -140,6 +141,31 @@ def test_a_host_that_does_not_read_delays_nobody(new_sandbox):
     start = time.monotonic()
     assert sandbox.run("1").result == "1"
     assert time.monotonic() - start < 2
+    stuck.process.kill()
+
+
+FLOODS = {
+    "redrawn": "for i in range(100): clear_output(wait=True); display(HTML('x' * 1_000_000))",
+    "by turns": "for i in range(4000): sys.stdout.write('a'); sys.stderr.write('b')",
+    "metadata": "for i in range(100): display({'text/plain': ''}, metadata={'x': 'A' * 500_000}, raw=True)",
+}
+
+
+@pytest.mark.parametrize("what", FLOODS)
+def test_a_flood_that_a_host_does_not_read_takes_no_memory(new_sandbox, what):
+    sandbox = new_sandbox()
+    stuck = sandbox.attach(writer=False)
+    stuck.events.put = lambda *_: time.sleep(1000)
+    code = "from IPython.display import HTML, clear_output\nimport sys\n"
+    sandbox.run(code)
+
+    def most():
+        return int(sandbox.place.sh("grep VmHWM /proc/%d/status" % sandbox.place.supervisor).split()[1])
+
+    before = most()
+    sandbox.run(code + FLOODS[what])
+    assert sandbox.run("1").result == "1"
+    assert most() - before < 40_000  # kB; what is held of a drawing, and a message on its way
     stuck.process.kill()
 
 

@@ -1,6 +1,9 @@
 """Order, liveness and bounds of what a cell prints."""
 
+import json
 import time
+
+import pytest
 
 
 def test_python_and_raw_writes_keep_their_order(sandbox):
@@ -94,6 +97,87 @@ def test_redrawing_is_not_over_the_limit(new_sandbox):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run("from IPython.display import clear_output\nfor i in range(10):\n    clear_output(wait=True); print('y' * 50_000)")
     assert not cell.contents("notice")
+
+
+FLOODS = {
+    "metadata": "display({'text/plain': ''}, metadata={'x': 'A' * 1000}, raw=True)",
+    "transient": "display({'text/plain': ''}, transient={'x': 'A' * 1000}, raw=True)",
+    "a value that is no text": "display({'application/json': ['A'] * 300}, raw=True)",
+    "nothing": "display({'text/plain': ''}, raw=True)",
+    "streams by turns": "print(1); print(2, file=sys.stderr)",
+    "errors": "shell._showtraceback(ValueError, ValueError('A' * 1000), [])",
+    "other fields": "kernel.channel.send('stream', {'name': 'stdout', 'text': '', 'x': 'A' * 1000}, kernel.running)",
+}
+
+
+@pytest.mark.parametrize("what", FLOODS)
+def test_whatever_an_output_holds_counts_and_each_counts_something(new_sandbox, what):
+    sandbox = new_sandbox(max_output=100_000)
+    cell = sandbox.run("import sys\nshell = get_ipython(); kernel = shell.sandbox\nfor _ in range(2000):\n    %s" % FLOODS[what])
+    shown = [event for event in cell.events if event["channel"] == "iopub" and event["msg_type"] not in ("status", "notice", "execute_input")]
+    room = 100_000 + (1_100_000 if what == "errors" else 0)  # so that a cell which printed too much still says how it failed
+    assert sum(len(json.dumps(event["content"])) for event in shown) < 1.5 * room and len(shown) <= room / 100 + 100
+    (notice,) = [content for content in cell.contents("notice") if content["code"] == "OutputDropped"] or [None]
+    assert notice or what == "errors"
+    assert sandbox.run("print('next')").text() == "next\n"
+
+
+def test_small_displays_count_a_hundred_bytes_each(new_sandbox):
+    sandbox = new_sandbox(max_output=1_000_000)
+    send = "kernel = get_ipython().sandbox\nfor i in range(%d): kernel.channel.send('display_data', {'data': {'text/plain': str(i)}}, kernel.running)"
+    assert not sandbox.run(send % 10_000).contents("notice")
+    (notice,) = sandbox.run(send % 10_001).contents("notice")
+    assert notice["code"] == "OutputDropped" and notice["params"]["bytes"] < 100
+
+
+REDRAW = "from IPython.display import HTML, clear_output\nimport time\n"
+
+
+def drawings(cell):
+    """What stands in the cell after each event that shows something, the last of them last."""
+    shown, texts, cleared = [], "", False
+    for event in cell.events:
+        content = event["content"]
+        text = content.get("text") or content.get("data", {}).get("text/html", "")
+        if event["msg_type"] == "clear_output":
+            cleared = True
+        elif event["msg_type"] in ("stream", "display_data"):
+            texts, cleared = ("" if cleared else texts) + text, False
+            shown.append(texts)
+    return shown
+
+
+@pytest.mark.parametrize("length", [1, 200_000])
+def test_a_loop_that_redraws_as_fast_as_it_can_costs_little_and_shows_its_last_drawing(new_sandbox, length):
+    sandbox = new_sandbox(max_output=1_000_000)
+    start = time.monotonic()
+    cell = sandbox.run(REDRAW + "for i in range(200):\n    clear_output(wait=True); display(HTML('%%d ' %% i + 'y' * %d)); print('drawn', i)" % length)
+    shown = drawings(cell)
+    assert shown[-1] == "199 " + "y" * length + "drawn 199\n" and not cell.contents("notice")
+    clears = len(cell.contents("clear_output"))
+    assert clears <= (time.monotonic() - start) * 20 + 2 and clears < 200
+
+
+def test_a_drawing_that_stays_is_always_shown(sandbox):
+    cell = sandbox.run(REDRAW + "for i in range(5):\n    clear_output(wait=True); print(i); time.sleep(0.3)\nclear_output(); clear_output(); print('last'); time.sleep(1)")
+    assert [text for text in drawings(cell) if text.endswith("\n")] == ["0\n", "1\n", "2\n", "3\n", "4\n", "last\n"]
+
+
+def test_what_is_of_another_cell_is_not_cleared_with_a_drawing(sandbox):
+    shown = sandbox.run("from IPython.display import clear_output, display\nother = display('old', display_id=True)")
+    cell = sandbox.run("clear_output(wait=True); print(1); clear_output(wait=True); other.update('new'); print(2); clear_output(wait=True); print(3)")
+    assert [content["data"]["text/plain"] for content in cell.contents("update_display_data")] == ["'new'"]
+    assert drawings(cell)[-1] == "3\n" and shown.contents("display_data")
+
+
+def test_what_is_asked_or_sent_after_a_drawing_comes_after_it(sandbox):
+    for last, kind in (("input('?')", "input_request"), ("1/0", "error"), ("kernel.send('comm_open', {'comm_id': 'x', 'target_name': 'x', 'data': {}})", "comm_open")):
+        msg_id = sandbox.send(REDRAW + "kernel = get_ipython().sandbox\nfor i in range(20):\n    clear_output(wait=True); print(i)\n" + last)
+        if kind == "input_request":
+            sandbox.answer("")
+        cell = sandbox.finish(msg_id)
+        kinds = [event["msg_type"] for event in cell.events if event["msg_type"] in ("stream", kind)]
+        assert kinds[-1] == kind and drawings(cell)[-1] == "19\n"
 
 
 def test_a_forged_reply_of_another_cell_ends_nothing(sandbox):

@@ -88,7 +88,8 @@ def parse(words):
         leading.append(words.pop(0))
     verb = words.pop(0) if words else ""
     if verb == "uninstall":
-        raise PipError('packages of the image cannot be uninstalled, and what was installed goes with the sandbox: close the notebook for a fresh one. '
+        raise PipError('packages of the image cannot be uninstalled, and what was installed goes with the sandbox: for a fresh one use "Shut Down Sandbox", '
+                       'then run the cells again. '
                        'To have another version, install it: %pip install "name==1.2".')
     if verb in ("download", "wheel"):
         raise PipError("a sandbox has no network; pip install works, as its packages are fetched outside.")

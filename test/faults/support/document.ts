@@ -6,7 +6,7 @@ import { applyEdit, type ModelCell } from '../../unit/outputsModel';
 import type { Shown } from './program';
 
 const STREAMS: ReadonlySet<string> = new Set(['stdout', 'stderr']);
-const CONDITIONS: ReadonlySet<string> = new Set(['OutOfReach', 'DiskFull', 'PidsExhausted', 'ChildKilled']);
+const CONDITIONS: ReadonlySet<string> = new Set(['OutOfReach', 'DiskFull', 'PidsExhausted', 'ChildKilled', 'Restarted']);
 
 /** What a notebook's document holds, folded from events by the extension's own reducer. Cells by the msg_id of their run. */
 export class NotebookDocument {

@@ -1,0 +1,82 @@
+"""What waits for a kernel, in order, and the runs of which nothing runs any more."""
+
+from collections import OrderedDict, deque
+
+from . import comms, wire
+
+#: Runs of which no cell runs any more.
+_REMEMBERED_RUNS = 1000
+#: Cells that may wait; a cell can drop commands without end, and each costs memory here.
+_MAX_WAITING = 10_000
+#: Of all open cells in one hello, which is one line.
+_MAX_OPEN_BYTES = 256 * 1024
+
+
+class Waiting:
+    """A queue of cells and comm messages."""
+
+    def __init__(self):
+        self._queue = deque()
+        self._ended_runs = OrderedDict()  # run_id → why its cells do not run any more
+
+    def __len__(self):
+        return len(self._queue)
+
+    @property
+    def is_full(self):
+        """Whether something floods the queue."""
+        return len(self._queue) >= _MAX_WAITING
+
+    def takes_comm(self, size):
+        """Whether a comm's message of ``size`` bytes may wait with what waits."""
+        return not self.is_full and size <= wire.MAX_COMM_BYTES and comms.have_room(self._queue, size)
+
+    def add(self, cell):
+        self._queue.append(cell)
+
+    def next(self):
+        return self._queue.popleft()
+
+    def take(self, msg_id):
+        """Removes the cell ``msg_id``; None: it does not wait."""
+        cell = next((one for one in self._queue if one.msg_id == msg_id), None)
+        if cell is not None:
+            self._queue.remove(cell)
+        return cell
+
+    def take_all(self):
+        cells = list(self._queue)
+        self._queue.clear()
+        return cells
+
+    def why_ended(self, run_id):
+        """Why no cell of a run runs any more; None: they run."""
+        return self._ended_runs.get(run_id)
+
+    def end_run(self, run_id, reason):
+        """No cell of a run runs any more; removes those that wait."""
+        if not run_id:
+            return []
+        self._ended_runs[run_id] = reason
+        if len(self._ended_runs) > _REMEMBERED_RUNS:
+            self._ended_runs.popitem(last=False)
+        cells = [one for one in self._queue if one.run_id == run_id]
+        for cell in cells:
+            self._queue.remove(cell)
+        return cells
+
+    def forget_runs(self):
+        self._ended_runs.clear()
+
+    def open_cells(self, running):
+        """What has no reply yet, the running one first, as far as a hello may hold it: who comes later must find it in its notebook."""
+        cells, size = [], 0
+        for cell in ([running] if running else []) + list(self._queue):
+            if cell.is_comm:
+                continue
+            entry = {"msg_id": cell.msg_id, "metadata": wire.short_metadata(cell.metadata)}
+            size += len(wire.dumps(entry))
+            if size > _MAX_OPEN_BYTES:
+                break
+            cells.append(entry)
+        return cells
