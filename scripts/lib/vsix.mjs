@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildExtension } from './bundle.mjs';
+import { Failure } from './failure.mjs';
 import { ROOT } from './paths.mjs';
-import { run } from './tools.mjs';
+import { run, tail } from './tools.mjs';
 
 /** The extension's own manifest. */
 export const manifest = () => JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
@@ -15,9 +16,12 @@ export const manifest = () => JSON.parse(readFileSync(path.join(ROOT, 'package.j
 export async function packageExtension(file = path.join(ROOT, `${manifest().name}-${manifest().version}.vsix`)) {
   await buildExtension({ production: true });
   // its own command, not its API: that prints, and checks for secrets, in ways the API does not
-  await run(process.execPath, [
+  const said = await run(process.execPath, [
     path.join(ROOT, 'node_modules/@vscode/vsce/vsce'), 'package',
-    '--no-dependencies', '--skip-license', '--allow-missing-repository', '--no-rewrite-relative-links', '--out', file,
+    '--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links', '--out', file,
   ], { deadline: 120_000 });
+  if (/\bWARNING\b/.test(said)) {
+    throw new Failure(`vsce warns:\n${tail(said)}`);
+  }
   return file;
 }

@@ -13,7 +13,7 @@ interface Manifest {
   contributes: {
     commands: { command: string; title: string; category: string }[];
     menus: Record<string, { command: string; when?: string; group?: string }[]>;
-    configuration: { title: string; properties: Record<string, Property> }[];
+    configuration: { title: string; order: number; properties: Record<string, Property> }[];
   };
 }
 const manifest = JSON.parse(read('package.json')) as Manifest;
@@ -67,6 +67,46 @@ describe('the manifest', () => {
       for (const bound of [minimum, maximum]) { if (bound !== undefined) { parseSetting(name, bound); } }
       if (name !== 'packages') { assert.deepEqual(parseSetting(name, value), parseSetting(name, undefined), `the default of ${name}`); }
       if (maximum !== undefined) { assert.throws(() => parseSetting(name, maximum + 1), /SettingInvalid/); }
+    }
+  });
+
+  it('shows settings in sections and in an order, each with its unit, and with when it takes effect', () => {
+    const texts = JSON.parse(read('package.nls.json')) as Record<string, string>;
+    const sections = manifest.contributes.configuration;
+    assert.deepEqual(sections.map(({ order }) => order), sections.map((_, i) => i + 1));
+    const shown = sections.map(({ properties: own }) => Object.entries(own).sort(([, a], [, b]) => a.order - b.order).map(([name]) => name.replace('sandboxedIPython.', '')));
+    assert.deepEqual(shown, [
+      ['timeout', 'maxMemory', 'cpus', 'pids', 'maxOutput', 'logBudget'], ['image', 'packages', 'proxy', 'caBundle'],
+      ['keepAlive', 'idleTimeout', 'files', 'historySize', 'pollInterval'],
+    ]);
+    for (const section of sections) {
+      const orders = Object.values(section.properties).map(({ order }) => order);
+      assert.equal(new Set(orders).size, orders.length);
+    }
+    const units: Record<string, RegExp> = {
+      timeout: /seconds/, pollInterval: /seconds/, keepAlive: /minutes/, idleTimeout: /minutes/, maxMemory: /`512MB`/, maxOutput: /`10MB`/, logBudget: /`64MB`/,
+      cpus: /processors/, pids: /processes and threads/, historySize: /results/,
+    };
+    for (const name of shown.flat()) {
+      const text = texts[property(name).markdownDescription.replaceAll('%', '')] ?? '';
+      assert.match(text, units[name] ?? /./, name);
+      assert.match(text, /Takes effect (at once|with the next \w+)/, name);
+    }
+  });
+
+  it('has every setting in the README\'s table, with its default and with when it takes effect', () => {
+    const texts = JSON.parse(read('package.nls.json')) as Record<string, string>;
+    const rows = read('README.md').split('\n').filter((line) => line.startsWith('| `sandboxedIPython.')).map((line) => line.slice(1).split('|').map((cell) => cell.trim()));
+    const told = rows.flatMap(([names = '', defaults = '', when = '']) => {
+      const found = [...names.matchAll(/`(?:sandboxedIPython)?\.(\w+)`/g)].map(([, name = '']) => name);
+      return found.map((name) => ({ name, defaults: defaults.replaceAll('`', ''), when }));
+    });
+    assert.deepEqual(told.map(({ name }) => name).sort(), Object.keys(properties).map((name) => name.replace('sandboxedIPython.', '')).sort());
+    for (const { name, defaults, when } of told) {
+      const value = property(name).default;
+      if (value !== '') { assert.ok(defaults.includes(Array.isArray(value) ? value.join(', ') : String(value)), `${name}: ${defaults}`); }
+      const [, next = 'at once'] = /Takes effect (?:with the )?(next \w+)/.exec(texts[property(name).markdownDescription.replaceAll('%', '')] ?? '') ?? [];
+      assert.ok(when.startsWith(next), `${name}: ${when}, ${next}`);
     }
   });
 
