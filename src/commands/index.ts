@@ -4,6 +4,7 @@ import type { SandboxController } from '../notebook/controller';
 import type { SandboxRecords } from '../notebook/sandbox-records';
 import type { Installation } from '../notebook/session-starter';
 import { addToImage } from './add-to-image';
+import { escapePrompt } from './escape-prompt';
 import { installPackages } from './install-packages';
 import { interruptKernel } from './interrupt-kernel';
 import { rebuildImage } from './rebuild-image';
@@ -22,7 +23,7 @@ export interface Means { channel: vscode.LogOutputChannel; installation: Install
 /** Registers every command of the palette; what one throws is told to the user. */
 export function registerCommands(controller: SandboxController, { channel, installation, records, surroundings, version }: Means): vscode.Disposable {
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
-    resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
+    resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), escapePrompt(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
     shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records), rebuildImage(controller, installation),
     installPackages(controller), addToImage(controller), showDiagnostics(controller, installation, surroundings, version), showLog(channel),
   ];
