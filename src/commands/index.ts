@@ -4,6 +4,7 @@ import type { SandboxController } from '../notebook/controller';
 import type { SandboxRecords } from '../notebook/sandbox-records';
 import type { Installation } from '../notebook/session-starter';
 import { addToImage } from './add-to-image';
+import { escapePrompt } from './escape-prompt';
 import { installPackages } from './install-packages';
 import { interruptKernel } from './interrupt-kernel';
 import { rebuildImage } from './rebuild-image';
@@ -23,7 +24,7 @@ export interface Means { channel: vscode.LogOutputChannel; installation: Install
 export function registerCommands(controller: SandboxController, { channel, installation, records, surroundings, version }: Means): vscode.Disposable {
   const page = new DiagnosticsPage();
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
-    resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
+    resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), escapePrompt(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
     shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records), rebuildImage(controller, installation),
     installPackages(controller), addToImage(controller), showDiagnostics(page, controller, installation, surroundings, version), showLog(channel),
   ];

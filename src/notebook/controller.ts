@@ -21,6 +21,7 @@ const CLOSING = 1_000;
 /** Registers "Sandboxed IPython" as a kernel of `.ipynb` files and hands every notebook's cells to its own kernel. */
 export class SandboxController implements vscode.Disposable {
   readonly sandboxes: Sandboxes;
+  readonly prompts: Prompts;
   readonly #controller: vscode.NotebookController;
   readonly #selected = new Set<vscode.NotebookDocument>();
   readonly #selection = new vscode.EventEmitter<void>();
@@ -28,7 +29,6 @@ export class SandboxController implements vscode.Disposable {
   readonly #leaving = new Set<Promise<void>>();
   readonly #status = new vscode.EventEmitter<vscode.NotebookDocument>();
   readonly #marks = new ErrorMarks();
-  readonly #prompts: Prompts;
   readonly #subscriptions: vscode.Disposable[];
   /** Something of {@link NotebookKernel.status} may be different. */
   readonly onDidChangeStatus = this.#status.event;
@@ -45,9 +45,9 @@ export class SandboxController implements vscode.Disposable {
     controller.executeHandler = (cells, notebook) => this.sandboxes.of(notebook).run(cells);
     controller.interruptHandler = (notebook) => this.interrupt(notebook);
     this.#controller = controller;
-    this.#prompts = new Prompts(log);
+    this.prompts = new Prompts(log);
     this.sandboxes = new Sandboxes((notebook) =>
-      new NotebookKernel(notebook, controller, source, records, surroundings, log, this.#marks, this.#prompts, () => this.#status.fire(notebook)));
+      new NotebookKernel(notebook, controller, source, records, surroundings, log, this.#marks, this.prompts, () => this.#status.fire(notebook)));
     this.#subscriptions = [
       controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => this.#select(notebook, selected)),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#select(notebook, false)),
@@ -76,6 +76,12 @@ export class SandboxController implements vscode.Disposable {
   async shutDown(notebook: vscode.NotebookDocument): Promise<void> {
     this.#known(notebook);
     await this.sandboxes.close(notebook);
+  }
+
+  /** The notebook only has the name of one before, whose sandbox ends. */
+  disown(notebook: vscode.NotebookDocument): void {
+    if (this.records.get(notebook.uri) === undefined) { return; }
+    this.sandboxes.of(notebook).close().catch((error: unknown) => this.log.warn(`the sandbox of an earlier notebook: ${String(error)}`));
   }
 
   /** A fresh kernel, and only then the code cells before `end`. */
@@ -108,7 +114,6 @@ export class SandboxController implements vscode.Disposable {
     this.#status.dispose();
     this.#taken.dispose();
     this.#marks.dispose();
-    this.#prompts.dispose();
     this.#controller.dispose();
   }
 
@@ -136,10 +141,8 @@ export class SandboxController implements vscode.Disposable {
   reattach(notebook: vscode.NotebookDocument): void {
     // a document of the same notebook may just be closing, under this name or another
     void Promise.all(this.#leaving).then(async () => {
-      if (!this.isSelectedFor(notebook) || this.records.get(notebook.uri) === undefined) { return; }
-      // one without a file and without code is another that got the name: a window may have closed with the one before
-      if (notebook.isUntitled && isBlank(notebook)) { await this.shutDown(notebook); } else { await this.sandboxes.of(notebook).reattach(); }
-    }).catch((error: unknown) => this.log.warn(`the sandbox of an earlier window: ${String(error)}`));
+      if (this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined) { await this.sandboxes.of(notebook).reattach(); }
+    });
   }
 
   /** A notebook that is closed leaves its sandbox; one that has another kernel now has no use for it. */
@@ -163,8 +166,6 @@ export class SandboxController implements vscode.Disposable {
     }
   }
 }
-
-const isBlank = (notebook: vscode.NotebookDocument): boolean => notebook.getCells().every((cell) => cell.document.getText().trim() === '');
 
 /** Whether this kernel runs the cell, as VS Code itself decides it. */
 const canRun = ({ kind, document }: vscode.NotebookCell): boolean => kind === vscode.NotebookCellKind.Code && document.languageId === LANGUAGE;

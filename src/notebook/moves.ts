@@ -26,6 +26,9 @@ export class NotebookMoves implements vscode.Disposable {
       vscode.workspace.onDidOpenNotebookDocument((notebook) => this.#opening(notebook)),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#closing(notebook)),
     ];
+    for (const notebook of vscode.workspace.notebookDocuments) {
+      if (notebook.isUntitled && isBlank(notebook)) { controller.disown(notebook); }
+    }
   }
 
   dispose(): void {
@@ -35,6 +38,7 @@ export class NotebookMoves implements vscode.Disposable {
   #opening(notebook: vscode.NotebookDocument): void {
     if (notebook.isUntitled) {
       this.records.settle(notebook.uri);
+      if (isBlank(notebook)) { this.controller.disown(notebook); } // a window may have closed with the one before it
       return;
     }
     this.#opened.set(notebook, Date.now());
@@ -76,4 +80,5 @@ export class NotebookMoves implements vscode.Disposable {
   }
 }
 
+const isBlank = (notebook: vscode.NotebookDocument): boolean => notebook.getCells().every((cell) => cell.document.getText().trim() === '');
 const cellsOf = (notebook: vscode.NotebookDocument): string => JSON.stringify(notebook.getCells().map((cell) => cell.document.getText()));

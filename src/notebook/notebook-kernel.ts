@@ -5,19 +5,18 @@ import { describe, paragraph, type Surroundings } from '../messages';
 import { EventBatcher } from '../outputs/batcher';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
 import type { SandboxError } from '../protocol/errors';
-import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from '../protocol/messages';
+import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { InstallOptions } from '../session/installs';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { tellCaptured } from './captured-outputs';
-import { fileName, hashOf, idOf, keyOf, tagsOf } from './cell-metadata';
+import { fileName, keyOf } from './cell-metadata';
+import { CellRuns } from './cell-runs';
 import { readSettings } from './configuration';
 import type { ErrorMarks } from './error-marks';
 import { Executions, endAll, type CellRun } from './executions';
 import { NotebookFolder } from './folder-copy';
-import { LibraryOffers } from './library-offers';
-import { NextInput } from './next-input';
 import { completeMetadata } from './notebook-metadata';
 import type { Prompts } from './prompts';
 import { RestoredRuns } from './restored-runs';
@@ -32,14 +31,13 @@ export class NotebookKernel {
   readonly executions: Executions;
   readonly #outputs = new NotebookOutputs();
   readonly #clock = new SandboxClock();
-  readonly #nextInput = new NextInput();
   readonly #writer: Writer;
   readonly #folder: NotebookFolder;
   readonly #targets: TracebackTargets;
   readonly #batcher = new EventBatcher((event) => this.#handle(event));
   readonly #sandbox: SandboxBinding;
   readonly #restored: RestoredRuns;
-  readonly #offers: LibraryOffers;
+  readonly #runs: CellRuns;
   /** Resolves when a restart or an end that was asked for has reached the sandbox: what is run behind it is not for the one before. */
   #ahead: Promise<void> = Promise.resolve();
 
@@ -49,12 +47,14 @@ export class NotebookKernel {
     private readonly marks: ErrorMarks, private readonly prompts: Prompts, changed: () => void,
   ) {
     this.executions = new Executions(controller);
-    this.#offers = new LibraryOffers(notebook);
     this.#folder = new NotebookFolder(notebook, surroundings, log);
     this.#targets = new TracebackTargets(notebook, this.#folder);
     this.#writer = new Writer(this.executions, this.#clock, surroundings, this.#targets, log);
     this.#restored = new RestoredRuns(notebook, {
       executions: this.executions, outputs: this.#outputs, clock: this.#clock, writer: this.#writer, targets: this.#targets, marks,
+    }, log);
+    this.#runs = new CellRuns(notebook, { executions: this.executions, outputs: this.#outputs, writer: this.#writer, marks }, {
+      flush: () => this.#batcher.flush(), tell: (event) => this.#handle(event), ended: (reply) => this.#folder.missed(reply), warn: (failure) => this.#warn(failure),
     }, log);
     this.#sandbox = new SandboxBinding(notebook, source, records, {
       restored: (session, events, seq) => this.#restore(session, events, seq),
@@ -96,7 +96,7 @@ export class NotebookKernel {
 
   /** Runs cells as one run: an error ends those behind it. Resolves when all have ended; never rejects for a cell's sake. */
   async run(cells: readonly vscode.NotebookCell[]): Promise<void> {
-    const runs = cells.flatMap((cell) => this.#begin(cell) ?? []);
+    const runs = cells.flatMap((cell) => this.#runs.begin(cell) ?? []);
     const waiting = (): CellRun[] => runs.filter(({ state, msgId }) => state !== 'ended' && msgId === undefined);
     const runId = randomUUID();
     try {
@@ -106,10 +106,10 @@ export class NotebookKernel {
       await this.#folder.bring(session, settings);
       const sent = waiting();
       const lost = sent.length === 0 ? undefined : this.#sandbox.takeLost(); // a notice is told once: not to cells that were called off
-      await Promise.all(sent.map((run, place) => this.#send(session, run, runId, settings.timeout, place === 0 ? lost : undefined)));
+      await Promise.all(sent.map((run, place) => this.#runs.send(session, run, { runId, timeout: settings.timeout, notice: place === 0 ? lost : undefined })));
       await completeMetadata(this.notebook);
     } catch (error) {
-      this.#cannotRun(waiting(), asSandboxError(error));
+      this.#runs.fail(waiting(), asSandboxError(error));
     }
   }
 
@@ -216,79 +216,13 @@ export class NotebookKernel {
     if (run?.msgId !== undefined) { await this.session?.interrupt(run.msgId, { run: false }); }
   }
 
-  // ---------------------------------------------------------------------------------------------------------- sending
-
-  /** VS Code refuses a cell that was removed or given to another kernel meanwhile; the others run. */
-  #begin(cell: vscode.NotebookCell): CellRun | undefined {
-    try {
-      const run = this.executions.begin(cell);
-      if (run !== undefined) { this.marks.clear(cell); }
-      return run;
-    } catch (error) {
-      this.log.warn(`a cell cannot be run: ${String(error)}`);
-      return undefined;
-    }
-  }
-
-  /** @param notice what the cell has to say first */
-  async #send(session: SandboxSession, run: CellRun, runId: string, timeout: number, notice: Failure | undefined): Promise<void> {
-    const { cell, source } = run;
-    const { msgId, reply } = session.execute(source, {
-      timeout, stopOnError: !tagsOf(cell).includes('raises-exception'),
-      metadata: { cellId: idOf(cell), index: cell.index, sourceHash: hashOf(source), runId },
-    });
-    run.msgId = msgId;
-    this.#outputs.begin(msgId, keyOf(cell));
-    this.#writer.bind(msgId, run);
-    if (notice !== undefined) { this.#handle(noticeFor(msgId, notice)); }
-    await this.#ending(session, run, msgId, reply);
-  }
-
-  async #ending(session: SandboxSession, run: CellRun, msgId: string, reply: Promise<ExecuteReply>): Promise<void> {
-    const { cell } = run;
-    const ended = await reply;
-    if (ended.failure?.params['reason'] === 'detached') { // it goes on, for a later window to show
-      run.end(false);
-      return;
-    }
-    this.#settle(run, msgId, ended);
-    this.marks.show(cell, ended);
-    this.#folder.missed(ended);
-    this.#nextInput.show(run, ended).then((trouble) => { if (trouble !== undefined) { this.#warn(trouble); } })
-      .catch((error: unknown) => this.log.warn(`a next input was not shown: ${String(error)}`));
-    this.#offers.offer(session.installed);
-  }
-
-  /** Whatever the events said, the run has ended now. */
-  #settle(run: CellRun, name: string, reply: ExecuteReply): void {
-    this.#batcher.flush();
-    this.#writer.write(this.#outputs.end(name, reply));
-    run.end(reply.status === 'ok');
-  }
-
-  /** The first cell says why, the others end without a word. */
-  #cannotRun(runs: readonly CellRun[], error: SandboxError): void {
-    this.log.error(`cells could not run: ${error.message}`);
-    const [first, ...others] = runs;
-    if (first !== undefined) {
-      const name = randomUUID();
-      this.#outputs.begin(name, keyOf(first.cell));
-      this.#writer.bind(name, first);
-      const { code, params } = error;
-      this.#settle(first, name, {
-        status: 'error', execution_count: null, ename: code, evalue: '', traceback: [], payload: [], user_expressions: {}, failure: { code, params },
-      });
-    }
-    for (const run of others) { run.end(false); }
-  }
-
   // ---------------------------------------------------------------------------------------------------------- restoring
 
   /** Shows what the cells of an earlier window have done meanwhile, and goes on with those that run. */
   #restore(session: SandboxSession, events: readonly SandboxEvent[], seq: number): void {
     this.#restored.restore(session, events, seq, (run, msgId, { open, prompt }) => {
       if (open !== undefined) {
-        this.#ending(session, run, msgId, open.reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
+        this.#runs.follow(session, run, msgId, open.reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
       }
       if (prompt !== undefined) { this.prompts.answer(session, run, prompt); }
     });
@@ -345,6 +279,3 @@ export class NotebookKernel {
   #runOf({ parent_header: parent }: SandboxEvent): CellRun | undefined { return this.executions.all().find(({ msgId }) => msgId === parent.msg_id); }
 }
 
-const noticeFor = (msgId: string, content: Failure): SandboxEvent => ({
-  seq: 0, kernel: MAIN_KERNEL, gen: 0, t: 0, channel: 'iopub', msg_type: 'notice', parent_header: { msg_id: msgId }, content, metadata: {}, buffers: [],
-});

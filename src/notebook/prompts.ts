@@ -6,8 +6,7 @@ import type { SandboxSession } from '../session/types';
 import { fileName } from './cell-metadata';
 import type { CellRun } from './executions';
 
-/** Of the keybinding of Escape in `package.json`, which holds while a box of ours is open. */
-const ESCAPE = 'sandboxedIPython.escapePrompt';
+/** Holds while a box of ours is open: the keybinding of Escape in `package.json` looks at it. */
 const ASKING = 'sandboxedIPython.asking';
 
 type Question = Pick<EventContents['input_request'], 'prompt' | 'password'>;
@@ -19,20 +18,18 @@ type Outcome = { kind: 'answered' | 'covered'; value: string } | { kind: 'escape
  * when any other opens and says no more than that. So questions have their turns, Escape is told by a key of its own, and a box
  * that was closed otherwise is offered again and is no answer.
  */
-export class Prompts implements vscode.Disposable {
+export class Prompts {
   #escape: (() => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   /** Boxes that others have covered: what is open then is not ours to close. */
   #covered = 0;
-  readonly #command: vscode.Disposable;
 
-  constructor(private readonly log: Log) {
-    this.#command = vscode.commands.registerCommand(ESCAPE, async () => {
-      if (this.#escape === undefined) { await vscode.commands.executeCommand('workbench.action.closeQuickOpen'); } else { this.#escape(); }
-    });
+  constructor(private readonly log: Log) {}
+
+  /** Escape was pressed: in our box, unless another has covered it just now. */
+  async escape(): Promise<void> {
+    if (this.#escape === undefined) { await vscode.commands.executeCommand('workbench.action.closeQuickOpen'); } else { this.#escape(); }
   }
-
-  dispose(): void { this.#command.dispose(); }
 
   /** Asks for the run and answers its session; Escape interrupts it. What ends meanwhile asks nothing any more. */
   answer(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): void {

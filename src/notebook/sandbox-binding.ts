@@ -123,7 +123,9 @@ export class SandboxBinding {
   }
 
   /** Resolves when no sandbox of an earlier window is being looked for. */
-  async looked(): Promise<void> { await this.#starting?.session.catch(() => undefined); }
+  async looked(): Promise<void> {
+    if (this.#starting?.isNew === false) { await this.#starting.session.catch(() => undefined); }
+  }
 
   /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
   async takeSettings(): Promise<void> {

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type * as vscode from 'vscode';
+import type { Log } from '../log';
+import type { NotebookOutputs } from '../outputs/notebook-outputs';
+import type { SandboxError } from '../protocol/errors';
+import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from '../protocol/messages';
+import { replyOf } from '../session/failures';
+import type { SandboxSession } from '../session/types';
+import { hashOf, idOf, keyOf, tagsOf } from './cell-metadata';
+import type { ErrorMarks } from './error-marks';
+import type { CellRun, Executions } from './executions';
+import { LibraryOffers } from './library-offers';
+import { NextInput } from './next-input';
+import type { Writer } from './writer';
+
+/** Where the runs of a notebook are shown. */
+interface Shown { executions: Executions; outputs: NotebookOutputs; writer: Writer; marks: ErrorMarks }
+interface Sink {
+  /** Shows what the sandbox has said so far. */
+  flush(): void;
+  /** Shows an event as if it had come from the sandbox. */
+  tell(event: SandboxEvent): void;
+  /** A cell has ended with this. */
+  ended(reply: ExecuteReply): void;
+  /** Trouble that the cell cannot say. */
+  warn(failure: Failure): void;
+}
+
+/** The runs of one notebook's cells: how they begin, what is sent for them, and what there is to do at their ends. */
+export class CellRuns {
+  readonly #nextInput = new NextInput();
+  readonly #offers: LibraryOffers;
+
+  constructor(notebook: vscode.NotebookDocument, private readonly shown: Shown, private readonly sink: Sink, private readonly log: Log) {
+    this.#offers = new LibraryOffers(notebook);
+  }
+
+  /** VS Code refuses a cell that was removed or given to another kernel meanwhile; the others run. */
+  begin(cell: vscode.NotebookCell): CellRun | undefined {
+    const { executions, marks } = this.shown;
+    try {
+      const run = executions.begin(cell);
+      if (run !== undefined) { marks.clear(cell); }
+      return run;
+    } catch (error) {
+      this.log.warn(`a cell cannot be run: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  /**
+   * Resolves when the run has ended.
+   * @param timeout seconds; 0 = none
+   * @param notice what the cell has to say first
+   */
+  async send(session: SandboxSession, run: CellRun, { runId, timeout, notice }: { runId: string; timeout: number; notice: Failure | undefined }): Promise<void> {
+    const { cell, source } = run;
+    const { msgId, reply } = session.execute(source, {
+      timeout, stopOnError: !tagsOf(cell).includes('raises-exception'),
+      metadata: { cellId: idOf(cell), index: cell.index, sourceHash: hashOf(source), runId },
+    });
+    run.msgId = msgId;
+    this.#show(msgId, run);
+    if (notice !== undefined) { this.sink.tell(noticeFor(msgId, notice)); }
+    await this.follow(session, run, msgId, reply);
+  }
+
+  /** Waits for the end of a run that the sandbox has, and does what it asks for. */
+  async follow(session: SandboxSession, run: CellRun, msgId: string, reply: Promise<ExecuteReply>): Promise<void> {
+    const { cell } = run;
+    const ended = await reply;
+    if (ended.failure?.params['reason'] === 'detached') { // it goes on, for a later window to show
+      run.end(false);
+      return;
+    }
+    this.#settle(run, msgId, ended);
+    this.shown.marks.show(cell, ended);
+    this.sink.ended(ended);
+    this.#nextInput.show(run, ended).then((trouble) => { if (trouble !== undefined) { this.sink.warn(trouble); } })
+      .catch((error: unknown) => this.log.warn(`a next input was not shown: ${String(error)}`));
+    this.#offers.offer(session.installed);
+  }
+
+  /** They cannot run: the first says why, the others end without a word. */
+  fail(runs: readonly CellRun[], { code, params, message }: SandboxError): void {
+    this.log.error(`cells could not run: ${message}`);
+    const [first, ...others] = runs;
+    if (first !== undefined) {
+      const name = randomUUID();
+      this.#show(name, first);
+      this.#settle(first, name, { ...replyOf({ code, params }), status: 'error' });
+    }
+    for (const run of others) { run.end(false); }
+  }
+
+  #show(name: string, run: CellRun): void {
+    this.shown.outputs.begin(name, keyOf(run.cell));
+    this.shown.writer.bind(name, run);
+  }
+
+  /** Whatever the events said, the run has ended now. */
+  #settle(run: CellRun, name: string, reply: ExecuteReply): void {
+    this.sink.flush();
+    this.shown.writer.write(this.shown.outputs.end(name, reply));
+    run.end(reply.status === 'ok');
+  }
+}
+
+const noticeFor = (msgId: string, content: Failure): SandboxEvent => ({
+  seq: 0, kernel: MAIN_KERNEL, gen: 0, t: 0, channel: 'iopub', msg_type: 'notice', parent_header: { msg_id: msgId }, content, metadata: {}, buffers: [],
+});
