@@ -51,7 +51,7 @@ function withActions(tooltip: string, notebook: vscode.Uri): vscode.MarkdownStri
   text.isTrusted = { enabledCommands: actions.map(([command]) => `sandboxedIPython.${command}`) };
   text.appendText(tooltip);
   for (const [command, title, meaning] of actions) {
-    text.appendMarkdown(`\n\n[${title}](command:sandboxedIPython.${command}?${encodeURIComponent(JSON.stringify([notebook]))}) – `).appendText(meaning);
+    text.appendMarkdown(`\n\n[${title}](command:sandboxedIPython.${command}?${encodeURIComponent(JSON.stringify([notebook]))}) – ${meaning}`);
   }
   return text;
 }

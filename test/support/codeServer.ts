@@ -22,6 +22,8 @@ export interface CodeServerOptions {
   /** Settings of scope `machine`, which a remote window reads from the machine's own file. */
   readonly machineSettings?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** What the server is started through, with its own command behind: to hide something of this machine from it. */
+  readonly through?: readonly string[];
   /** Whether VS Code may be driven by its own automation hooks. They hide notifications: not for window tests. */
   readonly testDriver?: boolean;
   /** Listen on this Unix socket, for its owner only, instead of on a free port of the loopback. */
@@ -93,7 +95,9 @@ export class CodeServer {
     const listen = 'port' in address
       ? ['--bind-addr', `127.0.0.1:${address.port}`]
       : ['--socket', address.socketPath, '--socket-mode', '600'];
-    const child = spawn(launcher.command, [
+    const [command = launcher.command, ...before] = [...options.through ?? [], launcher.command];
+    const child = spawn(command, [
+      ...before,
       ...launcher.args,
       ...listen,
       '--auth', 'none', // the loopback is shared with tests only; `npm start` puts its own gate before the socket
@@ -130,6 +134,11 @@ export class CodeServer {
     const folder = fs.mkdtempSync(path.join(path.dirname(this.workspace), `${path.basename(source)}-`));
     fs.cpSync(source, folder, { recursive: true });
     return folder;
+  }
+
+  /** In place of those that it was started with; its windows take them at once. */
+  setMachineSettings(settings: Readonly<Record<string, unknown>>): void {
+    fs.writeFileSync(path.join(path.dirname(this.workspace), 'user', 'Machine', 'settings.json'), JSON.stringify(settings, null, 2));
   }
 
   /** A path of this machine as the workbench's own extension host names it; the authority must be the page's. */

@@ -25,6 +25,14 @@ export async function openBeside(window: Window, folder: string): Promise<Window
   return window.another(server, folder);
 }
 
+/** Settings of the machine, for all windows of the suite, beside the base image. */
+export async function machineSettings(more: Readonly<Record<string, unknown>>): Promise<void> {
+  const { server } = await (parts ??= start());
+  server.setMachineSettings({ ...machine(), ...more });
+}
+
+const machine = (): Record<string, unknown> => ({ 'sandboxedIPython.image': needed('SANDBOXED_IPYTHON_TEST_BASE') });
+
 after(async () => {
   const started = await parts?.catch(() => undefined);
   await Promise.all([started?.browser.close(), started?.server.stop()]);
@@ -35,7 +43,7 @@ async function start(): Promise<Parts> {
     CodeServer.start({
       vsix: [needed('SANDBOXED_IPYTHON_VSIX')],
       extensionFolders: [path.join(HERE, 'dummy-kernel')],
-      machineSettings: { 'sandboxedIPython.image': needed('SANDBOXED_IPYTHON_TEST_BASE') },
+      machineSettings: machine(),
     }),
     launchBrowser(),
   ]);

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { SandboxSession } from '../../session/types';
 import { signalOf, type SessionOf } from './features';
 import { pageOf } from './inspection';
 import { rangeOf, toCharacters } from './positions';
@@ -20,25 +21,29 @@ class KernelItem extends vscode.CompletionItem {
 
 /** Names of the live kernel: attributes of real objects, keys of dictionaries, columns of frames, magics. */
 export class CompletionProvider implements vscode.CompletionItemProvider<KernelItem> {
-  /** Set while others are asked, this provider among them. */
-  #asking = false;
+  /** What the kernel is being asked, by place: VS Code asks this provider too when it asks the others. */
+  readonly #asked = new Map<string, ReturnType<SandboxSession['complete']>>();
 
   constructor(private readonly sessionOf: SessionOf) {}
 
   async provideCompletionItems(document: vscode.TextDocument, position: vscode.Position, token: vscode.CancellationToken): Promise<KernelItem[] | undefined> {
     const session = this.sessionOf(document);
-    if (session === undefined || this.#asking) { return undefined; }
+    if (session === undefined) { return undefined; }
     const code = document.getText();
-    const [found, known] = await Promise.all([
-      session.complete(code, toCharacters(code, document.offsetAt(position)), signalOf(token)), this.#offeredByOthers(document, position),
-    ]);
+    const place = [document.uri.toString(), document.version, position.line, position.character].join();
+    const asked = this.#asked.get(place);
+    const complete = asked ?? session.complete(code, toCharacters(code, document.offsetAt(position)), signalOf(token));
+    const others = asked === undefined ? this.#askOthers(place, complete, document, position) : Promise.resolve([]);
+    const [found, offered] = await Promise.all([complete, others]);
     if (found === null || token.isCancellationRequested) { return undefined; }
     const range = rangeOf(document, code, found.start, found.end);
     const [before, after] = [code.slice(0, document.offsetAt(range.start)), code.slice(document.offsetAt(range.end))];
+    const ours = new Set(found.matches.map(({ type }) => detailOf(type)));
+    const known = new Set(offered.filter(({ detail }) => !ours.has(detail ?? '')).map(({ label }) => (typeof label === 'string' ? label : label.label)));
     return found.matches.filter(({ text }) => !known.has(text)).map(({ text, type }) => {
       const item = new KernelItem(text, KINDS[type] ?? vscode.CompletionItemKind.Value);
       item.range = range;
-      item.detail = type === '' || type === '<unknown>' ? vscode.l10n.t('from the kernel') : vscode.l10n.t('{0}, from the kernel', type);
+      item.detail = detailOf(type);
       item.completed = { code: before + text + after, end: before.length + text.length };
       return item;
     });
@@ -54,14 +59,16 @@ export class CompletionProvider implements vscode.CompletionItemProvider<KernelI
     return item;
   }
 
-  async #offeredByOthers(document: vscode.TextDocument, position: vscode.Position): Promise<Set<string>> {
-    if (!SERVERS.some((id) => vscode.extensions.getExtension(id)?.isActive === true)) { return new Set(); }
-    this.#asking = true;
+  /** What all providers offer here, this one among them. */
+  async #askOthers(place: string, complete: ReturnType<SandboxSession['complete']>, document: vscode.TextDocument, position: vscode.Position): Promise<vscode.CompletionItem[]> {
+    if (!SERVERS.some((id) => vscode.extensions.getExtension(id)?.isActive === true)) { return []; }
+    this.#asked.set(place, complete);
     try {
-      const { items } = await vscode.commands.executeCommand<vscode.CompletionList>('vscode.executeCompletionItemProvider', document.uri, position);
-      return new Set(items.map(({ label }) => (typeof label === 'string' ? label : label.label)));
+      return (await vscode.commands.executeCommand<vscode.CompletionList>('vscode.executeCompletionItemProvider', document.uri, position)).items;
     } finally {
-      this.#asking = false;
+      this.#asked.delete(place);
     }
   }
 }
+
+const detailOf = (type: string): string => (type === '' || type === '<unknown>' ? vscode.l10n.t('from the kernel') : vscode.l10n.t('{0}, from the kernel', type));

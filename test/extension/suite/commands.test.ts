@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import * as vscode from 'vscode';
 import { OpenNotebook, containerOf, engine, engineSocket, hasSandbox, set, stub, until, useTestBase } from './support';
 
 describe('a command', () => {
   before(useTestBase);
   const notebooks: OpenNotebook[] = [];
-  const open = async (...sources: Parameters<typeof OpenNotebook.of>): Promise<OpenNotebook> => {
-    const notebook = await OpenNotebook.of(...sources);
+  let count = 0;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'commands-'));
+  /** With a file, whose name no other window's notebook has on the engine. */
+  const open = async (...sources: string[]): Promise<OpenNotebook> => {
+    const notebook = await OpenNotebook.saved(path.join(folder, `book-${count += 1}.ipynb`), ...sources);
     notebooks.push(notebook);
     return notebook;
   };
@@ -17,6 +23,7 @@ describe('a command', () => {
     await set('historySize', undefined);
     await useTestBase();
   });
+  after(() => { rmSync(folder, { recursive: true, force: true }); });
   const command = (name: string, ...more: unknown[]): Thenable<unknown> => vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...more);
 
   /** Runs while messages are answered with this button; gives what they said. */
@@ -32,7 +39,6 @@ describe('a command', () => {
 
   it('"Rebuild Image" names every notebook with the old image; a reset then gives the new one, with what was installed', async function () {
     this.timeout(120_000);
-    await set('packages', ['six==1.16.0']); // an image that is nobody else's
     const [first, second] = [await open('import toolz; toolz.__name__'), await open('1')];
     await second.run(0);
     await command('installPackages', first.document.uri, ['toolz']);

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import * as vscode from 'vscode';
 import { OpenNotebook, engineSocket, useTestBase } from './support';
 
@@ -22,6 +26,30 @@ describe('an engine that is not there', () => {
     engineSocket.restore();
     await notebook.runAll();
     assert.deepEqual([notebook.text(0), notebook.text(1)], ["'ran'", "'second'"]);
+  });
+
+  it('of a product that has made its context the current one is told by the product\'s name', async () => {
+    const home = mkdtempSync(path.join(os.tmpdir(), 'home-'));
+    const meta = path.join(home, '.docker/contexts/meta', createHash('sha256').update('desktop-linux').digest('hex'));
+    mkdirSync(meta, { recursive: true });
+    writeFileSync(path.join(home, '.docker/config.json'), '{"currentContext":"desktop-linux"}');
+    writeFileSync(path.join(meta, 'meta.json'), JSON.stringify({ Name: 'desktop-linux', Endpoints: { docker: { Host: `unix://${home}/.docker/run/docker.sock` } } }));
+    engineSocket.remove();
+    notebook = await OpenNotebook.of('"ran"');
+    await notebook.run(0); // what was known of the engine is forgotten
+    const before = { HOME: process.env['HOME'], DOCKER_HOST: process.env['DOCKER_HOST'] };
+    process.env['HOME'] = home;
+    delete process.env['DOCKER_HOST'];
+    try {
+      await notebook.run(0);
+    } finally {
+      Object.assign(process.env, before);
+      rmSync(home, { recursive: true });
+    }
+    assert.match(notebook.text(0), /^EngineNotFound: Docker Desktop is not running: [^]*Start it, then run the cell again\./);
+    engineSocket.restore();
+    await notebook.run(0);
+    assert.equal(notebook.text(0), "'ran'");
   });
 
   it('does not disturb a sandbox that runs', async () => {

@@ -55,7 +55,7 @@ describe('a saved notebook', () => {
   it('looks like Jupyter\'s', async () => {
     const notebook = await OpenNotebook.saved(path.join(folder, 'saved.ipynb'),
       'import sys\nprint("out")\nprint("err", file=sys.stderr)\n42',
-      'from IPython.display import display, HTML\ndisplay(HTML("<b>x</b>"), metadata={"text/html": {"isolated": True}})\ndisplay({"image/png": "iVBORw0KGgo=", "text/plain": "p"}, raw=True)',
+      'from IPython.display import display, HTML\ndisplay(HTML("<b>x</b>"), metadata={"text/html": {"isolated": True}})\ndisplay({"image/png": "iVBORw0KGgo=", "text/plain": "p"}, raw=True, display_id="an-id", transient={"more": "for-now"});',
       { code: '1 / 0', tags: ['raises-exception'] });
     try {
       await notebook.runAll();
@@ -74,6 +74,7 @@ describe('a saved notebook', () => {
         { data: { 'text/html': ['<b>x</b>'], 'text/plain': ['<IPython.core.display.HTML object>'] }, metadata: { 'text/html': { isolated: true } }, output_type: 'display_data' },
         { data: { 'image/png': 'iVBORw0KGgo=', 'text/plain': ['p'] }, metadata: {}, output_type: 'display_data' },
       ]);
+      assert.doesNotMatch(JSON.stringify(saved.cells.map(({ outputs, metadata }) => [outputs, metadata])), /transient|an-id|for-now/);
       const error = third?.outputs[0] as { ename: string; evalue: string; output_type: string; traceback: string[] };
       assert.deepEqual([error.output_type, error.ename, error.evalue], ['error', 'ZeroDivisionError', 'division by zero']);
       assert.ok(error.traceback.length > 1 && error.traceback.at(-1)?.includes('ZeroDivisionError'));
@@ -129,4 +130,4 @@ describe('an error', () => {
   });
 });
 
-interface Saved { nbformat: number; nbformat_minor: number; cells: { outputs: unknown[]; execution_count: number | null }[] }
+interface Saved { nbformat: number; nbformat_minor: number; cells: { outputs: unknown[]; metadata: unknown; execution_count: number | null }[] }

@@ -33,6 +33,40 @@ describe('the live kernel, for one who types', () => {
     assert.match((hover?.contents[0] as vscode.MarkdownString | undefined)?.value ?? '', /class Rocket|Rocket object/i);
   });
 
+  it('documents what is hovered over and what is offered: signature and docstring, as text that nothing in it can break out of', async () => {
+    const { document: { uri } } = notebook.cell(2);
+    const [hover] = await vscode.commands.executeCommand<vscode.Hover[]>('vscode.executeHoverProvider', uri, new vscode.Position(0, 9));
+    assert.equal(hover?.contents.length, 1);
+    const shown = (hover.contents[0] as vscode.MarkdownString).value.trim();
+    assert.match(shown, /^```text\n[^]*Signature: *rocket\.launch\(when, crew=3\)\n[^]*Docstring: *Goes up\.[^]*\n```$/);
+    const [launch] = await complete(1);
+    assert.match((launch?.documentation as vscode.MarkdownString | undefined)?.value ?? '', /^\s*```text\n[^]*Goes up\.[^]*\n```\s*$/);
+  });
+
+  it('offers no name twice that a language server offers, also to one who asks again meanwhile', async () => {
+    const { getExtension } = vscode.extensions;
+    const server = vscode.languages.registerCompletionItemProvider({ notebookType: 'jupyter-notebook', language: 'python' }, {
+      provideCompletionItems: async () => {
+        await new Promise((resolve) => { setTimeout(resolve, 100); });
+        return [new vscode.CompletionItem('launch', vscode.CompletionItemKind.Method)];
+      },
+    });
+    const isActive = (id: string) => (id === 'ms-python.vscode-pylance' ? { isActive: true } : getExtension(id));
+    Object.defineProperty(vscode.extensions, 'getExtension', { value: isActive, configurable: true, writable: true });
+    try {
+      await notebook.edit(1, 'rocket.la');
+      assert.deepEqual((await complete(1)).map(({ label }) => label), [], 'the server has it');
+      await notebook.edit(1, 'rocket.__');
+      const names = (await Promise.all([complete(1), complete(1)])).map((items) => items.map(({ label }) => label));
+      for (const found of names) { assert.ok(found.includes('__class__') && !found.includes('launch'), JSON.stringify(found)); }
+    } finally {
+      Object.defineProperty(vscode.extensions, 'getExtension', { value: getExtension, configurable: true, writable: true });
+      server.dispose();
+    }
+    await notebook.edit(1, 'rocket.la');
+    assert.deepEqual((await complete(1)).map(({ label }) => label), ['launch']);
+  });
+
   it('helps with the signature of what is called, and marks the argument', async () => {
     const help = await vscode.commands.executeCommand<vscode.SignatureHelp | undefined>('vscode.executeSignatureHelpProvider', notebook.cell(2).document.uri, end(2));
     assert.equal(help?.signatures[0]?.label, 'rocket.launch(when, crew=3)');

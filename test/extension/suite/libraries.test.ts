@@ -58,7 +58,15 @@ describe('libraries', () => {
 
   it('are installed by the command, which starts the sandbox, and "Add to Image" puts them into the setting', async () => {
     notebook = await OpenNotebook.of('import toolz; toolz.__name__', 'import importlib.util as u; [u.find_spec(n) is not None for n in ("toolz", "six")]');
-    let said = await answering({ input: 'toolz, six' }, () => command('installPackages'));
+    const steps: string[] = [];
+    const titles: (string | undefined)[] = [];
+    const watched = (options: vscode.ProgressOptions, task: (progress: vscode.Progress<{ message?: string }>, token: vscode.CancellationToken) => Thenable<void>) => {
+      titles.push(options.title);
+      return task({ report: ({ message = '' }) => { steps.push(message); } }, new vscode.CancellationTokenSource().token);
+    };
+    let said = await stub('withProgress', watched, () => answering({ input: 'toolz, six' }, () => command('installPackages')));
+    assert.ok(titles.includes('Installing toolz, six'), titles.join());
+    for (const step of [/^Collecting toolz/, /^Downloading six-[\d.]+/, /^Installing collected packages$/, /^Successfully installed$/]) { assert.ok(steps.some((one) => step.test(one)), steps.join('\n')); }
     assert.match(said.join('\n'), /toolz, six is installed and can be imported\./);
     await notebook.run(0);
     assert.equal(notebook.text(0), "'toolz'");

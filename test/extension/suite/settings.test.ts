@@ -1,6 +1,21 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import * as vscode from 'vscode';
+import { FIXED_AT_START, FIXED_IN_KERNEL } from '../../../src/notebook/configuration';
+import { SETTING_NAMES } from '../../../src/session/settings';
 import { OpenNotebook, containerOf, emptyImage, engine, hasSandbox, set, stub, until, useTestBase } from './support';
+
+describe('what settings\' descriptions say', () => {
+  it('of when they take effect is so: at once, with the next run, kernel or sandbox', () => {
+    const texts = JSON.parse(readFileSync(path.resolve(__dirname, '../../../../package.nls.json'), 'utf8')) as Record<string, string>;
+    const saying = (...next: string[]): string[] => SETTING_NAMES.filter((name) => next.some((one) => texts[`setting.${name}`]?.includes(`Takes effect with the next ${one}`)));
+    const sorted = (names: readonly string[]): string[] => [...names].sort();
+    assert.deepEqual(sorted(saying('sandbox')), sorted(FIXED_AT_START.filter((name) => name !== 'maxMemory')), 'maxMemory at once, where the engine can');
+    assert.deepEqual(saying('kernel'), FIXED_IN_KERNEL);
+    assert.deepEqual(sorted([...saying('sandbox', 'kernel', 'cell', 'run'), 'maxMemory']), sorted(SETTING_NAMES));
+  });
+});
 
 describe('settings', () => {
   before(useTestBase);
