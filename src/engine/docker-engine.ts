@@ -37,13 +37,14 @@ export class DockerEngine implements Engine {
   private creating = 0;
   /** The interpreter of each sandbox's image, which runs its relay. */
   private readonly interpreters = new Map<string, string>();
-  private swept = false;
+  /** Whose leftovers were swept. */
+  private sweptFor: string | undefined;
 
   constructor(
     private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo, private readonly log: Log,
   ) {
     this.network = new SandboxNetwork(docker, requests);
-    this.events = new LifeEvents(docker, requests, log);
+    this.events = new LifeEvents(docker, requests, log, () => { if (this.sweptFor !== undefined) void this.sweep(this.sweptFor); });
     this.output = new MainOutput(docker, requests);
     this.libraries = new Libraries(docker, requests);
   }
@@ -64,7 +65,7 @@ export class DockerEngine implements Engine {
       this.interpreters.set(containerId, interpreterOf(got));
       await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { signal });
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
-      void this.sweepOnce(specification.owner);
+      if (this.sweptFor === undefined) void this.sweep(specification.owner);
       return containerId;
     } catch (error) {
       await this.requests.cleanUp(this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined));
@@ -206,16 +207,17 @@ export class DockerEngine implements Engine {
 
   /**
    * Started containers remove themselves; those of a window that was killed between making and starting one don't, nor do those that an engine
-   * was removing when it ended, nor volumes. What is another owner's stays.
+   * was removing when it ended, though it may have said that they are gone, nor volumes. What is another owner's stays.
    */
-  private async sweepOnce(owner: string): Promise<void> {
-    if (this.swept) return;
-    this.swept = true;
+  private async sweep(owner: string): Promise<void> {
+    this.sweptFor = owner;
     try {
       // not by a filter: some engines refuse to be asked for a state that they do not know
       const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
       const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean => State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
-      for (const { Id } of ours.filter(isUseless)) await removeContainer(this.docker, this.requests, Id);
+      const useless = ours.filter(isUseless);
+      for (const { Id } of useless) await removeContainer(this.docker, this.requests, Id);
+      if (useless.length > 0) await this.releaseNetwork();
       await this.libraries.sweep(owner, LIBRARIES_ABANDONED);
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);

@@ -23,7 +23,8 @@ export class LifeEvents {
   /** Engine's clock, `seconds.nanoseconds`, of the last event, or of the stream's start. */
   private last = '';
 
-  constructor(private readonly docker: Docker, private readonly requests: Requests, private readonly log: Log) {}
+  /** @param back the engine is there again after a break: it may have been started anew */
+  constructor(private readonly docker: Docker, private readonly requests: Requests, private readonly log: Log, private readonly back: () => void = () => undefined) {}
 
   listen(listener: (event: LifeEvent) => void): { dispose(): void } {
     const entry = (event: LifeEvent): void => listener(event);
@@ -64,7 +65,9 @@ export class LifeEvents {
         // the client's types know of a number only, which has no nanoseconds
         return this.docker.getEvents(options as object);
       }, { signal: opening.signal });
+      const isBack = this.last !== '';
       this.follow(stream as IncomingMessage);
+      if (isBack) this.back();
     } catch (error) {
       if (opening.signal.aborted) return;
       this.log.debug(`engine: events not available, ${engineReason(error)}`);

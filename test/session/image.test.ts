@@ -196,11 +196,14 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
   it('is made by the next window if the first one is killed', async () => {
     const runnerFolder = await newRunner({ 'selftest.py': 'import time; time.sleep(8)' });
     const script = `
+      globalThis.after = () => undefined; // no test runs there
       const { connect, imageRequest } = require(${JSON.stringify(require.resolve('./engineTools'))});
       (async () => (await connect()).ensureImage(await imageRequest({ runnerFolder: ${JSON.stringify(runnerFolder)} }), { step: (code) => console.log(code) }))();
     `;
     const window = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    for await (const line of createInterface({ input: window.stdout })) if (line === 'testing') break;
+    const seen: string[] = [];
+    for await (const line of createInterface({ input: window.stdout })) if (seen.push(line) && line === 'testing') break;
+    assert.equal(seen.at(-1), 'testing');
     window.kill('SIGKILL');
     await once(window, 'exit');
     const steps = new Steps();
