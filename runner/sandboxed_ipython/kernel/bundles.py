@@ -8,7 +8,8 @@ import warnings
 
 from IPython.core.formatters import FormatterWarning
 
-from .. import packets
+from .. import packets, wire
+from .channel import MessageTooLong
 from .frames import is_the_cells
 
 #: Messages whose content is a display.
@@ -55,11 +56,15 @@ def checked(content):
 
 
 def check_comm(content):
-    """Raises TypeError where the data of a comm's message is no dict, RecursionError where it refers to itself."""
+    """Raises TypeError where the data of a comm's message is no dict, RecursionError where it refers to itself, and MessageTooLong
+    before it is copied where it can never be sent: there may be no room for that."""
     data = content.get("data", {})
     if not isinstance(data, dict):
         raise TypeError("data of a comm must be a dict, got: %s" % type(data).__name__)
     _check_depth("data of a comm", data)
+    size = _texts(data)
+    if size > wire.MAX_COMM_BYTES:
+        raise MessageTooLong(size)
 
 
 def size_of(content):
@@ -99,6 +104,16 @@ def _is_shallow(value):
         if not level:
             return True
     return False
+
+
+def _texts(value):
+    """Characters of the texts in what is shallow, or fewer: an object counts once a level."""
+    size, level = 0, [value]
+    while level:
+        below = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
+        size += sum(len(child) for child in below if isinstance(child, str))
+        level = list({id(child): child for child in below if isinstance(child, (dict, list, tuple))}.values())
+    return size
 
 
 def _warn(text):
