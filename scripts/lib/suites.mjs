@@ -18,14 +18,14 @@ const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/li
 /** @type {Readonly<Record<string, Suite>>} */
 export const SUITES = {
   unit: { args: mocha('unit', 10), needs: [], minutes: 3 },
-  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 12, beside: 'runner' },
+  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 20, beside: 'runner' },
   podman: {
     args: mocha('podman', 60, ['endpoints', 'engine', 'files', 'hardening', 'libraries', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
     needs: ['podman', 'networks'],
-    minutes: 8,
+    minutes: 15,
     beside: 'runner',
   },
-  runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 15 },
+  runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 20 },
   faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 10 },
   conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 12 },
   extension: {

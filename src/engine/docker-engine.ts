@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import type { Log } from '../log';
-import { SandboxError } from '../protocol/errors';
+import { SandboxError, isSandboxError } from '../protocol/errors';
 import type {
   Engine, EngineInfo, ExecStream, FoundSandbox, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState,
 } from './engine';
@@ -121,10 +121,12 @@ export class DockerEngine implements Engine {
     // in every state: what never started, or has ended and not removed itself, holds its volume too
     const [containers, libraries] = await Promise.all([this.sandboxes({ label: [LABELS.sandbox, `${LABELS.owner}=${owner}`] }), this.libraries.of(owner)]);
     const removals = await Promise.allSettled([...containers.map(({ Id }) => Id), ...libraries.map(installerOf)].map((idOrName) => this.remove(idOrName)));
+    const failures = removals.flatMap((removal): unknown[] => removal.status === 'rejected' ? [removal.reason] : []);
+    const silence = failures.find((failure) => isSandboxError(failure, 'EngineSilent'));
+    if (silence !== undefined) throw silence; // it would not answer the rest either
     await this.libraries.sweep(owner, 0);
     await this.releaseNetwork();
-    const failed = removals.find((removal) => removal.status === 'rejected');
-    if (failed) throw failed.reason;
+    if (failures.length > 0) throw failures[0];
   }
 
   async logs(containerId: string): Promise<string> {
