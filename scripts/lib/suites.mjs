@@ -26,7 +26,7 @@ export const SUITES = {
     beside: 'runner',
   },
   runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 20 },
-  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 10 },
+  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 15 },
   conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 12 },
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],

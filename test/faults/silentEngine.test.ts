@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { DEADLINES, type WaitName } from '../../src/engine/deadlines';
 import type { Engine } from '../../src/engine/engine';
-import { connect, docker, usualImage } from './engineTools';
-import { Bases } from './support/bases';
-import * as images from './support/imageTrials';
-import { IDLE_PIP } from './support/imageTrials';
-import * as sandbox from './support/sandboxTrials';
-import * as session from './support/sessionTrials';
-import { Tenant, type Ground } from './support/tenant';
-import { runGroup, type Group } from './support/trials';
+import { connect, docker, usualImage } from '../session/engineTools';
+import { Bases } from '../session/support/bases';
+import * as images from '../session/support/imageTrials';
+import { IDLE_PIP } from '../session/support/imageTrials';
+import * as sandbox from '../session/support/sandboxTrials';
+import * as session from '../session/support/sessionTrials';
+import { Tenant, type Ground } from '../session/support/tenant';
+import { runGroup, type Group } from '../session/support/trials';
 
 interface Operation {
   groups(ground: Ground): Group[];
