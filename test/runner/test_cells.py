@@ -139,6 +139,15 @@ def test_inspection_that_fails_is_answered_too(sandbox):
     assert content["status"] == "error"
 
 
+@pytest.mark.parametrize("kind, content", [("complete", {"code": "loud.", "cursor_pos": 5}), ("inspect", {"code": "loud", "cursor_pos": 4, "detail_level": 0})])
+def test_what_an_object_prints_when_an_editor_asks_for_it_is_in_no_cell(sandbox, kind, content):
+    cell = sandbox.run("class Loud:\n    def __dir__(self): print('asked'); display('asked'); 1 / 0\n    def __repr__(self): print('asked'); return 'loud'\nloud = Loud()")
+    request = sandbox.stream.send(kind + "_request", content, "shell")
+    sandbox.stream.wait(lambda e: e["msg_type"] == kind + "_reply" and e["parent_header"]["msg_id"] == request)
+    assert sandbox.run("print('on')").text() == "on\n"
+    assert [e["msg_type"] for e in sandbox.stream.log if e["parent_header"]["msg_id"] == cell.msg_id and e["msg_type"] in ("stream", "display_data")] == []
+
+
 def test_completion_is_busy_at_once_while_a_cell_runs(sandbox):
     cell = sandbox.send("import time; time.sleep(1)")
     sandbox.started(cell)

@@ -72,9 +72,11 @@ slow = Slow()
 
 @pytest.mark.parametrize("kind, content", [("complete", {"code": "slow.", "cursor_pos": 5}), ("inspect", {"code": "slow", "cursor_pos": 4, "detail_level": 0})])
 def test_an_object_that_never_says_its_names_holds_up_no_cell(sandbox, kind, content):
-    sandbox.run("import signal\nheard = []\nsignal.signal(signal.SIGALRM, lambda *_: heard.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 8)\n" + SLOW_NAMES)
+    cell = sandbox.run("import signal\nheard = []\nsignal.signal(signal.SIGALRM, lambda *_: heard.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 8)\n" + SLOW_NAMES)
     request = sandbox.stream.send(kind + "_request", content, "shell")
     after = sandbox.send("kept = 'kept'; kept")
-    assert sandbox.stream.wait(lambda e: e["msg_type"] == kind + "_reply" and e["parent_header"]["msg_id"] == request, 15)
+    reply = sandbox.stream.wait(lambda e: e["msg_type"] == kind + "_reply" and e["parent_header"]["msg_id"] == request, 15)
+    assert reply["content"]["status"] == "error"
     assert sandbox.finish(after, 15).result == "'kept'"
+    assert not [e for e in sandbox.stream.log if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == cell.msg_id], "nothing is printed in a cell that asked for nothing"
     assert sandbox.run("import time\nwhile not heard: time.sleep(0.1)\nheard", timeout=30).result == "[1]", "a timer of the cell's own goes on"

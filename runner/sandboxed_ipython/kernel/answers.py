@@ -1,5 +1,6 @@
 """Completion and inspection by the live shell."""
 
+import contextvars
 import signal
 from contextlib import contextmanager
 from itertools import islice
@@ -8,6 +9,7 @@ from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.utils.tokenutil import token_at_cursor
 
 from . import bounds
+from .streams import NO_CELL, current_cell
 
 MAX_MATCHES = 500
 #: Seconds. Whoever asked waits a little longer, and the next cell waits behind it.
@@ -38,14 +40,18 @@ def inspect(shell, content):
 
 @contextmanager
 def _deadline(seconds):
-    """An object of a cell's may take for ever to say its names: KeyboardInterrupt then. A timer of the cell's own goes on afterwards."""
+    """An object of a cell's may take for ever to say its names: KeyboardInterrupt then, of which IPython may make an answer with
+    the names that it has; the list that is given is not empty then. A timer of the cell's own goes on afterwards."""
+    passed = []
+
     def over(_number, _frame):
+        passed.append(True)
         raise KeyboardInterrupt
 
     handler = signal.signal(signal.SIGALRM, over)
     left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
+        yield passed
     finally:
         spent = seconds - signal.setitimer(signal.ITIMER_REAL, 0)[0]
         signal.signal(signal.SIGALRM, handler if handler is not None else signal.SIG_DFL)
@@ -54,15 +60,18 @@ def _deadline(seconds):
 
 
 def _always(answer):
-    """An object of a cell's may fail when it is asked for its names; whoever waits gets ``status: error`` then."""
+    """An object of a cell's may fail when it is asked for its names; whoever waits gets ``status: error`` then. What it prints, or
+    IPython about it, is in no cell: nobody has run one."""
     def answered(shell, content):
+        current_cell.set(NO_CELL)
         try:
-            with _deadline(DEADLINE):
-                return answer(shell, content)
+            with _deadline(DEADLINE) as passed:
+                reply = answer(shell, content)
+            return {"status": "error"} if passed and reply.get("matches") == [] else reply
         except (Exception, KeyboardInterrupt):
             return {"status": "error"}
 
-    return answered
+    return lambda shell, content: contextvars.copy_context().run(answered, shell, content)
 
 
 REQUESTS = {"complete_request": _always(complete), "inspect_request": _always(inspect)}

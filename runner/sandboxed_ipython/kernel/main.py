@@ -16,7 +16,7 @@ from .inbox import Inbox
 from .installs import Installs
 from .interrupt import Interrupts
 from .prompts import Prompts
-from .streams import CellStream, current_cell
+from .streams import NO_CELL, CellStream, current_cell
 
 #: The channels start behind it too.
 _LOW_FDS = 99
@@ -49,9 +49,11 @@ class Kernel:
         self._warm_up()
 
     def send(self, msg_type, content, metadata=None, buffers=None):
-        """A message of the cell that the calling code belongs to; nothing while the kernel warms up."""
+        """A message of the cell that the calling code belongs to; nothing where it belongs to none, as while the kernel warms up."""
         parent = current_cell.get() or self.parent["msg_id"]
-        if not parent:
+        if parent == NO_CELL and msg_type in wire.COMM_KINDS:  # the other end's state depends on it
+            parent = self.parent["msg_id"]
+        if parent in ("", NO_CELL):
             return
         is_display = msg_type in bundles.DISPLAYS
         if is_display:

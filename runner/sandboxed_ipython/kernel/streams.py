@@ -7,6 +7,8 @@ from .. import wire
 
 #: The msg_id of the cell that a task was created by; unset in threads, whose text belongs to the cell that runs.
 current_cell = contextvars.ContextVar("current_cell", default="")
+#: In its place, for code that runs for no cell: what it prints and shows is nobody's.
+NO_CELL = "-"
 
 
 class CellStream(io.TextIOBase):
@@ -34,6 +36,8 @@ class CellStream(io.TextIOBase):
     def write_bytes(self, data):
         kernel = self._kernel
         cell = current_cell.get()
+        if cell == NO_CELL:
+            return
         if cell and cell != kernel.running:
             # A task of an earlier cell: its text goes where the task was made, not where the pipe's text goes now.
             text = bytes(data).decode("utf-8", "replace")

@@ -36,6 +36,9 @@ export function commLine({ msg_type: type, content, metadata, buffers }: KernelM
   return JSON.stringify([type, ...what, metadata, buffers.map((one) => digest(Buffer.from(one, 'base64')))]);
 }
 
+/** How often a bar moves while it goes up is a matter of time: the same update twice is one. */
+export const oftenAsOnce = (lines: readonly string[]): string[] => lines.filter((line, index) => !line.startsWith('["comm_msg","update"') || lines.indexOf(line) === index);
+
 export function heard(messages: readonly KernelMessage[]): Heard {
   const text = (name: string): string => messages.map(({ msg_type: type, content: { name: its, text: said } }) => type === 'stream' && its === name && typeof said === 'string' ? said : '').join('');
   const shown = messages.filter(({ msg_type: type }) => SHOWN.includes(type)).map(({ msg_type: type, content }): JsonValue =>

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../../../src/protocol/messages';
 import { emptyStream, foldText, textOf } from '../../../src/outputs/stream-text';
-import type { Heard } from './comms';
+import { oftenAsOnce, type Heard } from './comms';
 import { isNotice, type SavedCell, type SavedOutput } from './saved-cells';
 
 /** What of a cell's options the comparison needs. */
@@ -27,7 +27,7 @@ export function differences(ran: SavedCell | undefined, theirs: SavedCell | unde
   same('kernel died', ours.kernel_died, theirs.kernel_died);
   same('prompts', ours.prompts, theirs.prompts);
   same('payload', ours.payload.map(payloadOf), theirs.payload.map(payloadOf));
-  same('comms', ours.comms.map(masked).sort(), theirs.comms.map(masked).sort());
+  same('comms', oftenAsOnce(ours.comms.map(masked)).sort(), oftenAsOnce(theirs.comms.map(masked)).sort());
   same('what comms answer', ours.heard.map(heardOf), theirs.heard.map(heardOf));
   same('what the editor is told', ours.told.map(maskedJson), theirs.told.map(maskedJson));
   const views: [string, (output: SavedOutput) => boolean][] = order === 'exact' ? [['outputs', () => true]] : [

@@ -12,8 +12,9 @@ const CARET = '‸';
 const KINDS = ['complete', 'inspect', 'signature'] as const;
 /** A session shows no more names than this. */
 const MOST = 500;
-/** An editor asks again at the next key; the first answer may come too late, as the kernel loads jedi for it. */
+/** An editor asks again at the next key; the first answer may come too late, as the kernel loads jedi for it, or lack names. */
 const TRIES = 3;
+const LATE = 2_000;
 
 export function questionsOf(options: QuestionOptions): Question[] {
   return KINDS.flatMap((kind) => (options[kind] ?? []).map((text): Question => {
@@ -26,11 +27,12 @@ export function questionsOf(options: QuestionOptions): Question[] {
 /** As the editor of our extension does it: completion, hover, and for a signature the page about what is called. */
 export async function ask(session: SandboxSession, { kind, code, at }: Question): Promise<JsonValue> {
   if (kind === 'complete') {
-    for (let tried = 0; tried < TRIES; tried += 1) {
+    for (let tried = 1; ; tried += 1) {
+      const asked = performance.now();
       const found = await session.complete(code, at);
-      if (found !== null) return completion(found.matches.map(({ text }) => text), found.start, found.end);
+      if (tried < TRIES && (found === null || performance.now() - asked > LATE)) continue;
+      return found === null ? 'no answer' : completion(found.matches.map(({ text }) => text), found.start, found.end);
     }
-    return 'no answer';
   }
   if (kind === 'inspect') return page(await session.inspect(code, at) ?? {});
   const call = callAt(code, [...code].slice(0, at).join('').length);
@@ -44,7 +46,8 @@ export function told({ kind }: Question, reply: JsonObject): JsonValue {
   return (kind === 'inspect' ? page : signature)((data ?? {}) as MimeBundle);
 }
 
-const completion = (matches: readonly string[], start: number, end: number): JsonValue => ({ matches: [...new Set(matches)].slice(0, MOST), start, end });
+/** An editor sorts; the order of jedi's is also one of time. */
+const completion = (matches: readonly string[], start: number, end: number): JsonValue => ({ matches: [...new Set(matches)].slice(0, MOST).sort(), start, end });
 const page = (bundle: MimeBundle): JsonValue => pageOf(bundle);
 const signature = (bundle: MimeBundle): JsonValue => {
   const found = signatureOf(pageOf(bundle));
