@@ -11,7 +11,7 @@ import { FoundSandboxes } from './notebook/found-sandboxes';
 import { LanguageHint } from './notebook/language-hint';
 import { registerLanguageFeatures } from './notebook/language/features';
 import { NotebookMoves } from './notebook/moves';
-import type { SessionSource } from './notebook/sandbox-binding';
+import type { SessionSource } from './notebook/session-source';
 import { SandboxRecords } from './notebook/sandbox-records';
 import { attachSession, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
 import { SettingsNotice } from './views/settings-notice';

@@ -7,7 +7,7 @@ import { fileName } from './cell-metadata';
 import { ErrorMarks } from './error-marks';
 import { NotebookKernel } from './notebook-kernel';
 import { Prompts } from './prompts';
-import type { SessionSource } from './sandbox-binding';
+import type { SessionSource } from './session-source';
 import type { SandboxRecords } from './sandbox-records';
 import { Sandboxes } from './sandboxes';
 

@@ -3,30 +3,15 @@ import { silentLog, type Log } from '../log';
 import { SandboxError } from '../protocol/errors';
 import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
-import type { SandboxSettings, SettingName } from '../session/settings';
+import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession, SessionState } from '../session/types';
-import { needNewKernel, needNewSandbox, readSettings } from './configuration';
+import { AppliedSettings, NOTHING_PENDING, type Pending } from './applied-settings';
+import { readSettings } from './configuration';
 import { askWhoseItIs, tellNew } from './in-use';
 import { PlaceRecorder } from './place-recorder';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
+import type { PreviousSandbox, SessionSource } from './session-source';
 
-/** A sandbox that has ended and kept its libraries. */
-export type PreviousSandbox = Pick<SandboxSession, 'image' | 'libraries' | 'installed' | 'dispose'>;
-
-/** Where a notebook's sessions come from. Both reject with a SandboxError. */
-export interface SessionSource {
-  /** Libraries of `previous` are the new one's if its image is the same, else they are removed. */
-  start(notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal, previous: PreviousSandbox | undefined): Promise<SandboxSession>;
-  /** On a sandbox that a window has left. `collect` gets its whole log before this resolves. */
-  attach(record: SandboxRecord, collect: (event: SandboxEvent) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
-  /** What is left when {@link attach} found no sandbox. */
-  left(record: SandboxRecord): PreviousSandbox;
-  /** Ends a sandbox that no session here has; absent is fine. Rejects with a SandboxError, `InUse` where another window may have it. */
-  end(record: SandboxRecord): Promise<void>;
-}
-
-/** Changed settings: those that ask for a new sandbox (`image` also where that was made anew), and those that ask for a new kernel. */
-export interface Pending { sandbox: readonly SettingName[]; kernel: readonly SettingName[] }
 /** What a user can see of a notebook's sandbox. */
 export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
 
@@ -45,7 +30,7 @@ export interface BindingSink {
 /** Milliseconds from the end of a notebook's document to the word that it has another name now. */
 const MOVING = 2_000;
 
-interface Live { session: SandboxSession; settings: SandboxSettings; isImageOld?: boolean; listeners: { dispose(): void }[]; recorder: PlaceRecorder }
+interface Live { session: SandboxSession; settings: AppliedSettings; listeners: { dispose(): void }[]; recorder: PlaceRecorder }
 /** `isNew` false: the sandbox of an earlier window is looked for; its session is undefined where that is gone. */
 interface Starting { session: Promise<SandboxSession | undefined>; abort: AbortController; isNew: boolean }
 
@@ -67,7 +52,7 @@ export class SandboxBinding {
   get status(): SandboxStatus {
     if (this.#live !== undefined) {
       const { session, settings } = this.#live;
-      return { kind: session.state.kind === 'unreachable' ? 'unreachable' : 'ready', settings, pending: this.#pending() };
+      return { kind: session.state.kind === 'unreachable' ? 'unreachable' : 'ready', settings: settings.current, pending: this.#pending() };
     }
     return { kind: this.#starting === undefined ? 'none' : 'starting' };
   }
@@ -132,28 +117,22 @@ export class SandboxBinding {
     const live = this.#live;
     if (live !== undefined && this.#pending().sandbox.includes('maxMemory')) {
       const { maxMemory } = readSettings(this.notebook.uri, this.log);
-      if (await live.session.setMemory(maxMemory)) { live.settings = { ...live.settings, maxMemory }; }
+      if (await live.session.setMemory(maxMemory)) { live.settings.took({ maxMemory }); }
     }
     this.sink.changed();
   }
 
   /** The running sandbox has these now. */
-  took(settings: Partial<SandboxSettings>): void {
-    if (this.#live !== undefined) { this.#live.settings = { ...this.#live.settings, ...settings }; }
-  }
+  took(settings: Partial<SandboxSettings>): void { this.#live?.settings.took(settings); }
 
   /** Whether a fresh kernel is not enough for these settings. */
-  needsNew(settings: SandboxSettings): boolean {
-    return this.#live !== undefined && (this.#live.isImageOld === true || needNewSandbox(this.#live.settings, settings).length > 0);
-  }
+  needsNew(settings: SandboxSettings): boolean { return (this.#live?.settings.pending(settings) ?? NOTHING_PENDING).sandbox.length > 0; }
 
   /** The image of these settings was made anew. True: the sandbox that runs has the one before. */
-  imageMade({ image, packages }: SandboxSettings): boolean {
-    const live = this.#live;
-    if (live?.settings.image !== image || live.settings.packages.join() !== packages.join()) { return false; }
-    live.isImageOld = true;
-    this.sink.changed();
-    return true;
+  imageMade(settings: SandboxSettings): boolean {
+    const isOld = this.#live?.settings.imageMade(settings) ?? false;
+    if (isOld) { this.sink.changed(); }
+    return isOld;
   }
 
   /** The document has changed: VS Code keeps it later. */
@@ -291,7 +270,7 @@ export class SandboxBinding {
     const { boot } = session.place;
     const record = (shown: number): SandboxRecord => ({
       sandboxId: session.id, image: session.image, libraries: session.libraries, boot, seq: shown, host: session.host, pid: process.pid,
-      settings: this.#live?.settings ?? settings, open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
+      settings: this.#live?.settings.current ?? settings, open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
     });
     this.records.set(this.notebook.uri, record(seq));
     const recorder = new PlaceRecorder(seq, () => session.place.seq, (shown) => this.records.update(this.notebook.uri, record(shown)));
@@ -301,7 +280,7 @@ export class SandboxBinding {
       recorder.changed();
     });
     const states = session.onState((state) => this.#stateChanged(session, state));
-    this.#live = { session, settings, listeners: [events, states], recorder };
+    this.#live = { session, settings: new AppliedSettings(settings), listeners: [events, states], recorder };
     if (session.state.kind !== 'ready') { this.#stateChanged(session, session.state); } // it has ended, or lost its stream, before anybody listened
   }
 
@@ -325,7 +304,7 @@ export class SandboxBinding {
       } else {
         this.records.remove(this.notebook.uri, session.id);
         this.#previous = session;
-        if (!this.sink.gone()) { this.#mourn(state.failure, settings); }
+        if (!this.sink.gone()) { this.#mourn(state.failure, settings.current); }
       }
     }
     if (state.kind === 'unreachable') { this.sink.warn(state.failure); }
@@ -354,14 +333,10 @@ export class SandboxBinding {
 
   /** None while a setting is invalid, which the next cell says. */
   #pending(): Pending {
-    if (this.#live === undefined) { return { sandbox: [], kernel: [] }; }
-    const { settings, isImageOld = false } = this.#live;
     try {
-      const now = readSettings(this.notebook.uri, silentLog);
-      const changed = needNewSandbox(settings, now);
-      return { sandbox: isImageOld && !changed.includes('image') ? [...changed, 'image'] : changed, kernel: needNewKernel(settings, now) };
+      return this.#live?.settings.pending(readSettings(this.notebook.uri, silentLog)) ?? NOTHING_PENDING;
     } catch {
-      return { sandbox: [], kernel: [] };
+      return NOTHING_PENDING;
     }
   }
 }

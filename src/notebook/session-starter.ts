@@ -13,7 +13,7 @@ import { SECTION } from './configuration';
 import type { EngineSource } from './engine-source';
 import { inPlaceOf, isOver } from './former-host';
 import { tellGone } from './library-offers';
-import type { PreviousSandbox } from './sandbox-binding';
+import type { PreviousSandbox } from './session-source';
 import type { SandboxRecord } from './sandbox-records';
 
 export interface Installation {

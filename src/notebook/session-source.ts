@@ -1,0 +1,20 @@
+import type * as vscode from 'vscode';
+import type { SandboxEvent } from '../protocol/messages';
+import type { SandboxSettings } from '../session/settings';
+import type { SandboxSession } from '../session/types';
+import type { SandboxRecord } from './sandbox-records';
+
+/** A sandbox that has ended and kept its libraries. */
+export type PreviousSandbox = Pick<SandboxSession, 'image' | 'libraries' | 'installed' | 'dispose'>;
+
+/** Where a notebook's sessions come from. Both reject with a SandboxError. */
+export interface SessionSource {
+  /** Libraries of `previous` are the new one's if its image is the same, else they are removed. */
+  start(notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal, previous: PreviousSandbox | undefined): Promise<SandboxSession>;
+  /** On a sandbox that a window has left. `collect` gets its whole log before this resolves. */
+  attach(record: SandboxRecord, collect: (event: SandboxEvent) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
+  /** What is left when {@link attach} found no sandbox. */
+  left(record: SandboxRecord): PreviousSandbox;
+  /** Ends a sandbox that no session here has; absent is fine. Rejects with a SandboxError, `InUse` where another window may have it. */
+  end(record: SandboxRecord): Promise<void>;
+}
