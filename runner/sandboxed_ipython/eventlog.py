@@ -223,10 +223,12 @@ class EventLog:
         if segment.length + len(data) > SEGMENT_BYTES and segment.length:
             segment = self._start_segment()
         if not self._put(segment, data):
+            # what was told before is given up last: it may just be a moment until there is room again
             self._make_room()
-            self._trim(len(data))
             if not self._put(segment, data) and not self._spill(msg_type, data):
-                return 0
+                self._trim(len(data))
+                if not self._put(self._segments[-1], data):
+                    return 0
         self._segments[-1].last = self.last = seq
         if self._size > self._budget:
             self._trim()

@@ -173,14 +173,20 @@ export class NotebookPage {
   }
 
   async runCell(index: number): Promise<void> {
-    await this.cell(index).hover();
-    await this.cell(index).getByRole('button', { name: /^Execute Cell(?! and)/ }).first().click();
+    await this.#pressOf(index, /^Execute Cell(?! and)/);
   }
 
   /** Presses the cell's stop button. */
   async interruptCell(index: number): Promise<void> {
-    await this.cell(index).hover();
-    await this.cell(index).getByRole('button', { name: /^(Stop|Interrupt)/ }).first().click();
+    await this.#pressOf(index, /^(Stop|Interrupt)/);
+  }
+
+  /** A cell shows its buttons while the mouse is over it; outputs that come above move it away. */
+  async #pressOf(index: number, name: RegExp): Promise<void> {
+    await insist(async (patience) => {
+      await this.cell(index).hover({ timeout: patience });
+      await this.cell(index).getByRole('button', { name }).first().click({ timeout: patience });
+    }, async () => {});
   }
 
   async waitForState(index: number, state: CellState, timeout?: number): Promise<void> {

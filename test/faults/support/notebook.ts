@@ -8,6 +8,7 @@ import { isSandboxError } from '../../../src/protocol/errors';
 import type { ExecuteReply, SandboxEvent } from '../../../src/protocol/messages';
 import { InteractiveSandboxSession } from '../../../src/session/session';
 import type { SandboxSettings } from '../../../src/session/settings';
+import type { OpenCell } from '../../../src/session/types';
 import { FaultProxy } from '../../session/support/proxy';
 import { NotebookDocument } from './document';
 import { codeOf, makeProgram, type Below } from './program';
@@ -67,6 +68,8 @@ export class Notebook {
   readonly findings: Finding[] = [];
   readonly records = new Map<string, Records>();
   readonly #open = new Map<string, { run: CellRun; settle: () => void }>();
+  /** What had no reply when the window left, which a later one is told as by the extension's own records. */
+  #open: readonly OpenCell[] | undefined;
   #live: Live | undefined;
   /** Who last had the libraries. */
   #previous: Pick<InteractiveSandboxSession, 'libraries' | 'installed'> & Partial<Pick<InteractiveSandboxSession, 'dispose'>> | undefined;
@@ -120,6 +123,7 @@ export class Notebook {
 
   /** The window says goodbye. Held by the caller. */
   async leave(): Promise<void> {
+    this.#open = this.#live?.session.open;
     await this.#live?.session.detach();
   }
 
@@ -128,6 +132,8 @@ export class Notebook {
     this.way = way;
     const before = this.#live;
     if (!before || before.session.state.kind === 'gone') return;
+    const open = this.#open ?? before.session.open;
+    this.#open = undefined;
     void before.session.detach(); // nobody can hear it any more
     const { id, libraries, place: { boot }, host } = before.session;
     const mine = this.runs.filter(({ sandbox }) => sandbox === id);
@@ -135,7 +141,7 @@ export class Notebook {
       const found = await this.#find(id);
       if (found === undefined) continue;
       this.document.reload(mine.map(({ msgId }) => msgId));
-      const session = found === null ? undefined : InteractiveSandboxSession.attach(way.engine, { sandbox: found, boot, host, settings: this.installation.settings, log: this.installation.log });
+      const session = found === null ? undefined : InteractiveSandboxSession.attach(way.engine, { sandbox: found, boot, host, open, settings: this.installation.settings, log: this.installation.log });
       if (session) this.#listen(session, { attached: true });
       try {
         await session?.started;
