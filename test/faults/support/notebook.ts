@@ -69,7 +69,7 @@ export class Notebook {
   readonly records = new Map<string, Records>();
   readonly #open = new Map<string, { run: CellRun; settle: () => void }>();
   /** What had no reply when the window left, which a later one is told as by the extension's own records. */
-  #open: readonly OpenCell[] | undefined;
+  #leftOpen: readonly OpenCell[] | undefined;
   #live: Live | undefined;
   /** Who last had the libraries. */
   #previous: Pick<InteractiveSandboxSession, 'libraries' | 'installed'> & Partial<Pick<InteractiveSandboxSession, 'dispose'>> | undefined;
@@ -123,7 +123,7 @@ export class Notebook {
 
   /** The window says goodbye. Held by the caller. */
   async leave(): Promise<void> {
-    this.#open = this.#live?.session.open;
+    this.#leftOpen = this.#live?.session.open;
     await this.#live?.session.detach();
   }
 
@@ -132,8 +132,8 @@ export class Notebook {
     this.way = way;
     const before = this.#live;
     if (!before || before.session.state.kind === 'gone') return;
-    const open = this.#open ?? before.session.open;
-    this.#open = undefined;
+    const open = this.#leftOpen ?? before.session.open;
+    this.#leftOpen = undefined;
     void before.session.detach(); // nobody can hear it any more
     const { id, libraries, place: { boot }, host } = before.session;
     const mine = this.runs.filter(({ sandbox }) => sandbox === id);
