@@ -68,7 +68,7 @@ async function things(docker) {
     docker.listContainers({ all: true, filters }), docker.listNetworks({ filters }), docker.listVolumes({ filters }),
   ]), 30_000, 'The list of what the tests left');
   return new Set([
-    ...containers.map(({ Names, Status }) => `container ${Names[0]} ${/^\w+/.exec(Status)?.[0] ?? ''}`), ...networks.map(({ Name }) => `network ${Name}`),
-    ...(Volumes ?? []).map(({ Name }) => `volume ${Name}`),
+    ...containers.map(({ Names, Status, Labels }) => `container ${Names[0]} ${/^\w+/.exec(Status)?.[0] ?? ''} of ${Labels['sandboxed-ipython.owner'] ?? 'nobody'}`), ...networks.map(({ Name }) => `network ${Name}`),
+    ...(Volumes ?? []).map(({ Name, Labels }) => `volume ${Name} of ${Labels?.['sandboxed-ipython.owner'] ?? 'nobody'}`),
   ]);
 }

@@ -3,6 +3,8 @@
  * a smoke on those between. Ends with `N passed, N failed, N skipped`.
  */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { pythonTools } from '../../scripts/lib/python-tools.mjs';
@@ -39,7 +41,7 @@ function derivedImage(reference) {
 function pytest(python, image, marks) {
   return new Promise((resolve) => {
     const words = ['-m', 'pytest', '-q', '--no-header', '-p', 'no:cacheprovider', '--tb=short', '--color=no', ...(marks ? ['-m', marks] : []), ...process.argv.slice(2), here];
-    const child = spawn(python, words, { cwd: root, env: { ...process.env, SANDBOX_IMAGE: image, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(python, words, { cwd: root, env: { ...process.env, TMPDIR: temporary, SANDBOX_IMAGE: image, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['ignore', 'pipe', 'inherit'] });
     let last = '';
     createInterface({ input: child.stdout }).on('line', (line) => {
       console.log(line);
@@ -54,6 +56,8 @@ function pytest(python, image, marks) {
   });
 }
 
+/** pytest keeps what tests have written into temporary folders. */
+const temporary = mkdtempSync(path.join(tmpdir(), 'runner-'));
 const python = await pythonTools();
 const sums = { passed: 0, failed: 0, skipped: 0 };
 for (const { suite, title, marks } of RUNS) {
@@ -64,5 +68,6 @@ for (const { suite, title, marks } of RUNS) {
   });
   for (const key of Object.keys(sums)) sums[key] += result[key];
 }
+rmSync(temporary, { recursive: true, force: true });
 console.log(`${sums.passed} passed, ${sums.failed} failed, ${sums.skipped} skipped`);
 process.exit(sums.failed === 0 ? 0 : 1);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { connect as dial, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,9 @@ async function cuttingProxy(): Promise<{ proxy: Server; socketPath: string; cut(
     near.pipe(far);
     far.pipe(near);
   });
-  const socketPath = join(await mkdtemp(join(tmpdir(), 'cut-')), 'engine.sock');
+  const folder = await mkdtemp(join(tmpdir(), 'cut-'));
+  const socketPath = join(folder, 'engine.sock');
+  proxy.once('close', () => { rmSync(folder, { recursive: true, force: true }); });
   await once(proxy.listen(socketPath), 'listening');
   return { proxy, socketPath, cut: () => { for (const socket of sockets) socket.destroy(); } };
 }

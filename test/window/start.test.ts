@@ -2,6 +2,8 @@ import Docker from 'dockerode';
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +22,8 @@ describe('npm start', function () {
   let start: ChildProcess | undefined;
   let browser: Browser | undefined;
   let notebook: NotebookPage | undefined;
+  /** A VS Code server leaves sockets among the temporary files. */
+  const temporary = mkdtempSync(path.join(os.tmpdir(), 'start-'));
 
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') {
@@ -30,10 +34,11 @@ describe('npm start', function () {
   after(async () => {
     await browser?.close();
     start?.kill('SIGTERM');
+    rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
   });
 
   it('opens the quickstart with our kernel selected, runs it, and leaves nothing when it is stopped', async () => {
-    start = spawn('npm', ['start', '--silent', '--', '--no-open', '--port', '0'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    start = spawn('npm', ['start', '--silent', '--', '--no-open', '--port', '0'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TMPDIR: temporary } });
     const url = await addressOf(start);
     const origin = new URL(url).origin;
     assert.equal((await fetch(origin)).status, 403, 'without the token nobody gets in');
