@@ -14,12 +14,10 @@ const root = path.resolve(here, '../..');
 const bases = JSON.parse(process.env.SANDBOXED_IPYTHON_TEST_BASES ?? '{}');
 const base = (suite) => bases[suite] ?? `sandboxed-ipython-base:${suite}`;
 
-/** Which IPython a Python can have decides the rest: 3.9 ends at IPython 8, 3.14 begins with 9. */
-const RUNS = [
-  { suite: 'bullseye', title: 'Python 3.9, IPython 8', marks: '' },
-  { suite: 'forky', title: 'Python 3.14, IPython 9', marks: '' },
-  { suite: 'bookworm', title: 'Python 3.11', marks: 'smoke' },
-  { suite: 'trixie', title: 'Python 3.13', marks: 'smoke' },
+/** Which IPython a Python can have decides the rest: 3.9 ends at IPython 8, 3.14 begins with 9. Those of a lane run one after the other. */
+const LANES = [
+  [{ suite: 'bullseye', title: 'Python 3.9, IPython 8', marks: '' }, { suite: 'bookworm', title: 'Python 3.11', marks: 'smoke' }],
+  [{ suite: 'forky', title: 'Python 3.14, IPython 9', marks: '' }, { suite: 'trixie', title: 'Python 3.13', marks: 'smoke' }],
 ];
 
 /** @returns {Promise<string>} the derived image for a base, with matplotlib for the plots */
@@ -37,19 +35,20 @@ function derivedImage(reference) {
   });
 }
 
-/** @returns {Promise<{passed: number, failed: number, skipped: number}>} */
+/** @returns {Promise<{passed: number, failed: number, skipped: number, lines: string[]}>} */
 function pytest(python, image, marks) {
   return new Promise((resolve) => {
     const words = ['-m', 'pytest', '-q', '--no-header', '-p', 'no:cacheprovider', '--tb=short', '--color=no', ...(marks ? ['-m', marks] : []), ...process.argv.slice(2), here];
     const child = spawn(python, words, { cwd: root, env: { ...process.env, TMPDIR: temporary, SANDBOX_IMAGE: image, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['ignore', 'pipe', 'inherit'] });
     let last = '';
+    const lines = [];
     createInterface({ input: child.stdout }).on('line', (line) => {
-      console.log(line);
+      lines.push(line);
       if (/\d+ (passed|failed|error|skipped)/.test(line)) last = line;
     });
-    child.once('exit', () => {
+    child.once('close', () => {
       const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(last)?.[1] ?? 0);
-      const sums = { passed: count('passed'), failed: count('failed') + count('errors?'), skipped: count('skipped') };
+      const sums = { passed: count('passed'), failed: count('failed') + count('errors?'), skipped: count('skipped'), lines };
       if (sums.passed + sums.failed === 0) sums.failed = 1;
       resolve(sums);
     });
@@ -60,14 +59,13 @@ function pytest(python, image, marks) {
 const temporary = mkdtempSync(path.join(tmpdir(), 'runner-'));
 const python = await pythonTools();
 const sums = { passed: 0, failed: 0, skipped: 0 };
-for (const { suite, title, marks } of RUNS) {
-  console.log(`\n${title}${marks ? ` (${marks})` : ''}`);
-  const result = await derivedImage(base(suite)).then((image) => pytest(python, image, marks), (error) => {
-    console.log(String(error));
-    return { passed: 0, failed: 1, skipped: 0 };
-  });
-  for (const key of Object.keys(sums)) sums[key] += result[key];
-}
+await Promise.all(LANES.map(async (lane) => {
+  for (const { suite, title, marks } of lane) {
+    const result = await derivedImage(base(suite)).then((image) => pytest(python, image, marks), (error) => ({ passed: 0, failed: 1, skipped: 0, lines: [String(error)] }));
+    console.log([`\n${title}${marks ? ` (${marks})` : ''}`, ...result.lines].join('\n'));
+    for (const key of Object.keys(sums)) sums[key] += result[key];
+  }
+}));
 rmSync(temporary, { recursive: true, force: true });
 console.log(`${sums.passed} passed, ${sums.failed} failed, ${sums.skipped} skipped`);
 process.exit(sums.failed === 0 ? 0 : 1);
