@@ -1,4 +1,7 @@
 import http from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const PATIENCE_MS = 20_000;
 
 const socketPath = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
 
@@ -14,13 +17,23 @@ export async function removeSandboxesOf(folder: string): Promise<void> {
   }));
 }
 
-/** Another may be faster. */
-const remove = (path: string): Promise<unknown> => request('DELETE', path).catch(() => undefined);
+/** Another may be faster, or not have ended yet: a volume is in use until its container is gone. */
+async function remove(path: string): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; ; await sleep(100)) {
+    try {
+      await request('DELETE', path);
+      return;
+    } catch (error) {
+      if (Date.now() > end) { throw error; }
+    }
+  }
+}
 
 function request<T>(method: string, path: string): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     http.request({ socketPath, method, path }, (response) => {
       let text = '';
+      if (response.statusCode === 404) { response.resume().on('end', () => { resolve(undefined); }); return; }
       response.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; }).on('end', () => {
         if ((response.statusCode ?? 500) >= 300) { reject(new Error(`${path}: ${text}`)); } else { resolve(text === '' ? undefined : JSON.parse(text) as T); }
       });
