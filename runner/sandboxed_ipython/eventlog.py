@@ -13,7 +13,7 @@ from .commlog import CommLog, Entry
 
 #: A segment is closed at this size, so that trimming has something to trim, ...
 SEGMENT_BYTES = 4 * 1024 * 1024
-#: ... and earlier where a cell starts, so that whole cells are trimmed, but not so early that files become many.
+#: ... and earlier where a cell starts, so that trimming takes whole cells where they are not very long, but not so early that files become many.
 CELL_SEGMENT_BYTES = 256 * 1024
 #: Segments that are gone and whose size is still known.
 _REMEMBERED_SEGMENTS = 4096
@@ -115,7 +115,7 @@ class EventLog:
         return "s%d" % self._series
 
     def new_segment(self):
-        """Called at a cell's start, so that whole cells are trimmed."""
+        """Called at a cell's start: trimming then takes whole cells, where one is not longer than a segment."""
         if self._segments[-1].length >= CELL_SEGMENT_BYTES:
             self._start_segment()
             self._trim()
@@ -193,6 +193,7 @@ class EventLog:
         cursor.after = max(cursor.after, segment.first - 1)
         if wanted > segment.first:
             self._skip(cursor, wanted)
+
     def _skip(self, cursor, wanted):
         """Moves the cursor to the first line of ``wanted`` or later. Each line says its own seq: a cell may have overwritten others."""
         segment = cursor.segment

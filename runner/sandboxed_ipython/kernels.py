@@ -6,6 +6,7 @@ from . import cgroup, comms, packets, wire
 from .outputs import CHANNELS, Outputs
 from .questions import ANSWERS, Questions
 from .replies import aborted_reply, cause_of_death, checked_reply, error_reply
+from .resets import Resets
 from .timelimit import TimeLimit
 from .waiting import Waiting
 from .watch import Watch
@@ -36,7 +37,7 @@ class Kernel:
         self._process = None
         self._pieces = packets.Joiner(wire.MAX_COMMAND_BYTES)
         self._questions = Questions(self._outputs.envelope)
-        self._resets = []  # msg_ids of reset_requests that wait for the fresh kernel
+        self._resets = Resets(lambda reply, msg_id: supervisor.accepted.finished(self._outputs.log("control", "reset_reply", reply, msg_id)))
         self._watch = Watch(supervisor.reactor, supervisor.options, self._outputs.notice)
         self._time_limit = TimeLimit(supervisor.reactor, self._signal, lambda cell: self._kill_for("timeout"))
 
@@ -110,7 +111,7 @@ class Kernel:
 
     def reset(self, msg_id, history_size):
         """A fresh kernel; the reply to ``msg_id`` goes out when it is ready. ``history_size`` None: as before."""
-        self._resets.append(msg_id)
+        self._resets.begin(msg_id)
         if history_size is not None:
             self.history_size = int(history_size)
         for cell in self.waiting.take_all():
@@ -160,6 +161,9 @@ class Kernel:
             self._on_reply(parent, content)
         elif kind == "comm_begun":
             self._begun(parent)
+        elif kind == "request_over":  # answered or not
+            if self._running is not None and content.get("request") == self._running.prompt:
+                self._running.prompt = ""
         elif kind in wire.COMM_KINDS:
             self._outputs.flush()  # an Output widget takes what comes between two of them
             self._comms.heard(kind, parent, content, message)
@@ -210,9 +214,7 @@ class Kernel:
         if self._process is None:
             return
         self._set_state("idle")
-        for msg_id in self._resets:
-            self._supervisor.accepted.finished(self._outputs.log("control", "reset_reply", {"status": "ok"}, msg_id))
-        self._resets = []
+        self._resets.end("ok")
         self._dispatch()
 
     def cannot_start(self, reason):
@@ -221,9 +223,7 @@ class Kernel:
         self._set_state("dead", failure)
         for cell in self.waiting.take_all():
             self._finish(cell, error_reply(None, failure))
-        for msg_id in self._resets:
-            self._supervisor.accepted.finished(self._outputs.log("control", "reset_reply", {"status": "error"}, msg_id))
-        self._resets = []
+        self._resets.end("error")
 
     # ------------------------------------------------------------------------------------------------ cells
 

@@ -14,20 +14,17 @@ export async function runBenchmark(options) {
   await run(process.execPath, ['--enable-source-maps', 'out/bench/run.js', python, ...options], { deadline: 900_000, env: { ...process.env, ...env }, show: true });
 }
 
-/** @param {readonly string[]} options for `bench/conformance.ts` */
-export async function runConformance(options) {
+/**
+ * Runs a program of `bench/` that needs an engine and the usual base image.
+ * @param {'conformance' | 'faults' | 'told'} name
+ * @param {readonly string[]} options for it
+ * @param {number} minutes its deadline
+ */
+export async function runOnEngine(name, options, minutes) {
   const environment = new TestEnvironment(new Set(['engine', 'bookworm']));
   await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
   const env = await environment.of(['engine', 'bookworm']);
-  await run(process.execPath, ['--enable-source-maps', 'out/bench/conformance.js', ...options], { deadline: 1_800_000, env: { ...process.env, ...env }, show: true });
-}
-
-/** @param {readonly string[]} options for `bench/faults.ts` */
-export async function runFaults(options) {
-  const environment = new TestEnvironment(new Set(['engine', 'bookworm']));
-  await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
-  const env = await environment.of(['engine', 'bookworm']);
-  await run(process.execPath, ['--enable-source-maps', 'out/bench/faults.js', ...options], { deadline: 7_200_000, env: { ...process.env, ...env }, show: true });
+  await run(process.execPath, ['--enable-source-maps', `out/bench/${name}.js`, ...options], { deadline: minutes * 60_000, env: { ...process.env, ...env }, show: true });
 }
 
 /** A virtual environment with the peer, outside the checkout. Its interpreter. */

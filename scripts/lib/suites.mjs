@@ -26,13 +26,14 @@ export const SUITES = {
     beside: 'runner',
   },
   runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 20 },
-  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 15 },
-  conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 12 },
+  silent: { args: mocha('silent', 240), needs: ['engine', 'bookworm'], minutes: 10 }, // wants the engine for itself
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],
     needs: ['engine', 'bookworm', 'code-server', 'browser', 'python', 'vsix'], // the VSIX for the bundle that goes into it
-    minutes: 12,
+    minutes: 15,
   },
+  conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 15, beside: 'extension' },
+  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 15, beside: 'extension' }, // on an engine of its own
   window: {
     args: mocha('window', 180),
     needs: ['engine', 'bookworm', 'code-server', 'browser', 'vsix'],

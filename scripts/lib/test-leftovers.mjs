@@ -52,29 +52,12 @@ export class TestLeftovers {
     for (const [host, { docker, before }] of this.#engines) {
       try {
         const known = await before;
-        await removeUnused(docker, known);
         left.push(...[...await things(docker)].filter((thing) => !known.has(thing)).map((thing) => `${thing} (${host})`));
       } catch (error) {
         left.push(`${host} does not say what it has: ${error instanceof Error ? error.message : error}`);
       }
     }
     return left;
-  }
-}
-
-/** A window that is killed or ended leaves its network and its libraries to the next one, or to "Shut Down All Sandboxes"; here is neither. What is in use stays, and is told. */
-async function removeUnused(docker, known) {
-  const filters = { label: [LABEL] };
-  const before = [...known].join('\n');
-  for (const { Id, Name } of await docker.listNetworks({ filters })) {
-    if (!known.has(`network ${Name}`)) {
-      await docker.getNetwork(Id).remove().then(() => say(`removed what an ended window left: network ${Name}`), () => {}); // in use: told below
-    }
-  }
-  for (const { Name } of (await docker.listVolumes({ filters })).Volumes ?? []) {
-    if (!before.includes(Name)) {
-      await docker.getVolume(Name).remove().then(() => say(`removed what an ended window left: volume ${Name}`), () => {}); // in use: told below
-    }
   }
 }
 

@@ -24,6 +24,8 @@ import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName
 const ABANDONED = 10 * 60_000;
 /** The same for libraries without a container: a window may keep them for the next sandbox of its notebook. */
 const LIBRARIES_ABANDONED = 7 * 24 * 3600_000;
+/** Milliseconds after an engine is back at which its leftovers are swept: it ends and removes what it found for some time. */
+const SWEEPS_AFTER_BREAK = [0, 10_000];
 /** Milliseconds after which a container is looked for again whose creation was sent and never answered, or that could not be removed. */
 const STRAY_LOOKS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
 
@@ -44,7 +46,7 @@ export class DockerEngine implements Engine {
     private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo, private readonly log: Log,
   ) {
     this.network = new SandboxNetwork(docker, requests);
-    this.events = new LifeEvents(docker, requests, log, () => { if (this.sweptFor !== undefined) void this.sweep(this.sweptFor); });
+    this.events = new LifeEvents(docker, requests, log, () => { this.sweepAfterBreak(); });
     this.output = new MainOutput(docker, requests);
     this.libraries = new Libraries(docker, requests);
   }
@@ -224,6 +226,11 @@ export class DockerEngine implements Engine {
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);
     }
+  }
+
+  private sweepAfterBreak(): void {
+    const owner = this.sweptFor;
+    if (owner !== undefined) for (const wait of SWEEPS_AFTER_BREAK) setTimeout(() => { void this.sweep(owner); }, wait).unref();
   }
 
   /** The network goes with the last sandbox; one that another window makes meanwhile finds it gone and makes it anew. */

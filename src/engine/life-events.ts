@@ -22,6 +22,8 @@ export class LifeEvents {
   private wait: number = BACK_OFF[0];
   /** Engine's clock, `seconds.nanoseconds`, of the last event, or of the stream's start. */
   private last = '';
+  /** The stream broke, or could not be had again, also if nobody has listened since: whoever lost it may have given up before it was back. */
+  private broken = false;
 
   /** @param back the engine is there again after a break: it may have been started anew */
   constructor(private readonly docker: Docker, private readonly requests: Requests, private readonly log: Log, private readonly back: () => void = () => undefined) {}
@@ -65,11 +67,13 @@ export class LifeEvents {
         // the client's types know of a number only, which has no nanoseconds
         return this.docker.getEvents(options as object);
       }, { signal: opening.signal });
-      const isBack = this.last !== '';
+      const isBack = this.broken;
+      this.broken = false;
       this.follow(stream as IncomingMessage);
       if (isBack) this.back();
     } catch (error) {
       if (opening.signal.aborted) return;
+      this.broken = true;
       this.log.debug(`engine: events not available, ${engineReason(error)}`);
       this.openLater();
     }
@@ -99,6 +103,7 @@ export class LifeEvents {
     stream.on('close', () => {
       if (this.stream !== stream) return;
       this.stream = undefined;
+      this.broken = true;
       this.openLater();
     });
   }

@@ -1,3 +1,5 @@
+import type { SandboxEvent } from '../protocol/messages';
+
 /**
  * Milliseconds without a change after which what the document shows is surely kept: VS Code backs up what is dirty a second
  * or two after its *last* change, so never while output flows.
@@ -30,3 +32,7 @@ export class PlaceRecorder {
 
   stop(): void { clearTimeout(this.#timer); }
 }
+
+/** A cell is known to the sandbox now, or has ended: who comes later must know which ones had not. */
+export const changesOpenCells = ({ msg_type: type, content }: SandboxEvent): boolean =>
+  (type === 'accepted' && content.msg_type === 'execute_request') || (type === 'status' && content.execution_state === 'idle' && content.comm_id === undefined);

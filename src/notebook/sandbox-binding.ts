@@ -8,7 +8,7 @@ import type { SandboxSession, SessionState } from '../session/types';
 import { AppliedSettings, NOTHING_PENDING, type Pending } from './applied-settings';
 import { readSettings } from './configuration';
 import { askWhoseItIs, tellNew } from './in-use';
-import { PlaceRecorder } from './place-recorder';
+import { PlaceRecorder, changesOpenCells } from './place-recorder';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 import type { PreviousSandbox, SessionSource } from './session-source';
 
@@ -153,7 +153,7 @@ export class SandboxBinding {
     this.#lost = lost ?? this.#lost;
   }
 
-  /** Leaves the sandbox as it is, for a later window or under another name; where nobody would find it, it ends. */
+  /** Leaves the sandbox as it is, for a later window or under another name; where nobody would find it or its libraries, they go. */
   async leave(): Promise<void> {
     const record = this.#record;
     const { isClosed, isUntitled } = this.notebook;
@@ -162,10 +162,11 @@ export class SandboxBinding {
       await this.#end(false, record);
       return;
     }
-    const live = this.#unbind();
+    const [live, previous] = [this.#unbind(), this.#previous];
+    this.#previous = undefined;
     live?.recorder.again();
     stopListening(live);
-    await live?.session.detach();
+    await Promise.all([live?.session.detach(), previous?.dispose()]); // of one that has ended there is no record to find its libraries by
     this.sink.changed();
   }
 
@@ -344,7 +345,3 @@ export class SandboxBinding {
 function stopListening(live: Live | undefined): void {
   for (const listener of live?.listeners ?? []) { listener.dispose(); }
 }
-
-/** A cell is known to the sandbox now, or has ended: who comes later must know which ones had not. */
-const changesOpenCells = ({ msg_type: type, content }: SandboxEvent): boolean =>
-  (type === 'accepted' && content.msg_type === 'execute_request') || (type === 'status' && content.execution_state === 'idle' && content.comm_id === undefined);

@@ -39,6 +39,14 @@ def test_each_cell_has_its_own_limit(sandbox):
     assert [sandbox.finish(one).reply.get("failure", {}).get("code") for one in ids] == [None, "TimedOut", None]
 
 
+def test_a_cell_that_goes_on_after_an_interrupted_prompt_has_its_limit(sandbox):
+    msg_id = sandbox.send("import time\ntry: input('who? ')\nexcept KeyboardInterrupt: print('nobody')\ntime.sleep(60)", timeout=1)
+    sandbox.stream.wait(lambda event: event["msg_type"] == "input_request")
+    sandbox.interrupt(msg_id)
+    sandbox.wait_text("nobody")
+    assert sandbox.finish(msg_id).reply["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": False}}
+
+
 def test_a_press_and_the_limit_together_end_one_cell_once(sandbox):
     msg_id = sandbox.send("print('go')\n" + NO_YIELD, timeout=1)
     sandbox.wait_text("go")

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Engine } from '../../src/engine/engine';
+import type { Engine, SandboxFile } from '../../src/engine/engine';
 import { isSandboxError } from '../../src/protocol/errors';
 import { boundsOf } from '../../src/session/files/bounds';
 import { FolderCopy } from '../../src/session/files/folder-copy';
@@ -136,6 +136,14 @@ left`)).result, '[]');
 
   it('fail as a whole with a reason when a cell has ended what receives them', async () => {
     put({ 'a.txt': 'x' });
+    let killed: Promise<unknown> = Promise.resolve();
+    const waiting = ({ content, ...file }: SandboxFile): SandboxFile => ({ ...file, content: content && (async function* () {
+      await killed; // what receives it is there until then
+      yield* content();
+    }) });
+    copy = new FolderCopy({
+      files: await NodeFiles.of(folder), notebook: 'book.ipynb', log: testLog, put: (files, signal) => sandbox.session.putFiles(files.map(waiting), signal),
+    });
     const { msgId, reply } = sandbox.session.execute(`
 import glob, os, signal, time
 end = time.monotonic() + 10
@@ -147,6 +155,7 @@ while time.monotonic() < end:
         if found:
             os.kill(int(path.split("/")[2]), signal.SIGKILL)
             end = 0`);
+    killed = reply;
     await sandbox.begun(msgId);
     await assert.rejects(copy.bring(boundsOf(MEMORY), goOn), (error) => isSandboxError(error, 'FilesNotCopied') && String(error.params['reason']).length > 3);
     assert.equal((await reply).status, 'ok');

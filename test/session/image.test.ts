@@ -8,7 +8,7 @@ import type { Engine, ImageRequest } from '../../src/engine/engine';
 import type { Progress } from '../../src/engine/progress';
 import { isSandboxError, type FailureCode, type SandboxError } from '../../src/protocol/errors';
 import { BASE, RUNNER, connect, containerExists, docker, imageRequest, runnerWith, until, usualImage } from './engineTools';
-import { Registry } from './imageRegistry';
+import { Registry } from '../support/imageRegistry';
 import { Bases, namesOf } from './support/bases';
 
 /** A base that has IPython already, so that little is installed. */

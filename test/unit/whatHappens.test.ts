@@ -23,7 +23,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   'the engine is stopped or killed': [['test/session/engineEnds.test.ts', 'stopped and started again'], ['test/session/engineEnds.test.ts', 'killed and started again: its sandboxes are gone'], ['test/session/engineEnds.test.ts', 'where containers outlive it']],
   'the engine hangs, or what is between does': [['test/session/engineEnds.test.ts', 'that hangs: the cell says so'], ['test/session/outOfReach.test.ts', 'it says so, what is asked ends in time'], ['test/extension/suite/kernel.test.ts', 'only a reset replaces it']],
   'a stream to the engine breaks': [['test/session/faults.test.ts', 'no cell runs twice, none is stuck'], ['test/session/outOfReach.test.ts', 'its output comes when there is one']],
-  'the engine does not answer a request': [['test/unit/engineConnect.test.ts', 'gives up an engine that accepts and never answers after five seconds'], ['test/faults/silentEngine.test.ts', 'is given up in time by ${name}'], ['test/session/outOfReach.test.ts', 'what is asked ends in time']],
+  'the engine does not answer a request': [['test/unit/engineConnect.test.ts', 'gives up an engine that accepts and never answers after five seconds'], ['test/silent/silentEngine.test.ts', 'is given up in time by ${name}'], ['test/session/outOfReach.test.ts', 'what is asked ends in time']],
   'the computer\'s disk is full': [['test/session/engineEnds.test.ts', 'lets a sandbox that runs go on, says what it lacks']],
   'Python does not start': [['test/session/deaths.test.ts', 'of a kernel that does not start is told']],
   'an object never says its names': [['test/runner/test_deadlines.py', 'test_an_object_that_never_says_its_names_holds_up_no_cell']],

@@ -16,10 +16,11 @@ describe('a computer without a container engine', () => {
   let server: CodeServer | undefined;
   let browser: Browser | undefined;
   let window: Window | undefined;
-  const home = mkdtempSync(path.join(os.tmpdir(), 'no-engine-'));
+  let home = '';
 
   before(async function () {
     if (process.getuid?.() !== 0 || process.platform !== 'linux') { this.skip(); } // only root can hide what is there
+    home = mkdtempSync(path.join(os.tmpdir(), 'no-engine-'));
     const nothing = path.join(home, 'nothing');
     writeFileSync(nothing, '');
     const hide = SOCKETS.map((file) => `{ [ ! -e ${file} ] || mount --bind ${nothing} ${file}; }`).join(' && ');
@@ -37,7 +38,7 @@ describe('a computer without a container engine', () => {
   after(async () => {
     await window?.close();
     await Promise.all([browser?.close(), server?.stop()]);
-    rmSync(home, { recursive: true, force: true });
+    if (home !== '') { rmSync(home, { recursive: true, force: true }); }
   });
 
   it('is told in the cell which products give one and how to start it; the status bar leads to what was tried', async () => {

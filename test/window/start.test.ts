@@ -23,7 +23,9 @@ describe('npm start', function () {
   let browser: Browser | undefined;
   let notebook: NotebookPage | undefined;
   /** A VS Code server leaves sockets among the temporary files. */
-  const temporary = mkdtempSync(path.join(os.tmpdir(), 'start-'));
+  let temporary = '';
+
+  before(() => { temporary = mkdtempSync(path.join(os.tmpdir(), 'start-')); });
 
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') {

@@ -79,16 +79,18 @@ class Inbox:
         self._check(cell)
         while not turn.acquire(timeout=_LOOK):
             self._check(cell)
+        # A forked child counts on from where its parent was.
+        request = "%d-%d" % (os.getpid(), next(_numbers))
         try:
             self._check(cell)
             self._answers.clear()
-            # A forked child counts on from where its parent was.
-            self._request = request = "%d-%d" % (os.getpid(), next(_numbers))
+            self._request = request
             self._kernel.channel.send(msg_type, dict(content, request=request), cell)
             yield lambda seconds=None: self._next(cell, seconds)
         finally:
             self._request = ""
             turn.release()
+            self._kernel.channel.send("request_over", {"request": request}, cell)
 
     def _next(self, cell, seconds):
         give_up = None if seconds is None else time.monotonic() + seconds

@@ -9,6 +9,7 @@ describe('the mark at the line that raised', () => {
   const gone = (what: string, index = 0): Promise<true> => until(`no mark after ${what}`, () => marks(index).length === 0);
   const fail = async (): Promise<void> => {
     await notebook.run(0);
+    await until('the mark', () => marks(0).length > 0); // it comes just behind the end of the cell
     assert.deepEqual(marks(0), ['ZeroDivisionError: division by zero']);
   };
   const command = (name: string): Thenable<unknown> => vscode.commands.executeCommand(name);

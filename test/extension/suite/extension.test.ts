@@ -102,8 +102,10 @@ describe('an error', () => {
       vscode.languages.getDiagnostics(notebook.cell(index).document.uri).filter(({ source }) => source === 'Sandboxed IPython').map(({ range, message }) => [range.start.line, message]);
     try {
       await notebook.run(0);
+      await until('the mark', () => marks(0).length > 0);
       assert.deepEqual(marks(0), [[1, 'ZeroDivisionError: division by zero']]);
       await notebook.run(1);
+      await until('the mark', () => marks(1).length > 0);
       assert.match(JSON.stringify(marks(1)), /^\[\[0,"SyntaxError: invalid syntax/);
       await notebook.edit(0, '1');
       await notebook.run(0);

@@ -50,6 +50,9 @@ export class UnpluggedEngine {
     await this.startDaemon(options);
   }
 
+  /** Ends the daemon without a word; {@link restart} starts it again. */
+  kill(): void { this.daemon?.kill('SIGKILL'); }
+
   /** The daemon and its containerd do nothing until {@link resume}; containers run on. */
   pause(): void { this.signal('SIGSTOP'); }
 
