@@ -20,7 +20,7 @@ export const SUITES = {
   unit: { args: mocha('unit', 10), needs: [], minutes: 3 },
   session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 20, beside: 'runner' },
   podman: {
-    args: mocha('podman', 60, ['endpoints', 'engine', 'files', 'hardening', 'libraries', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
+    args: mocha('podman', 60, ['attach', 'badInput', 'comms', 'deaths', 'endpoints', 'engine', 'faults', 'files', 'hardening', 'libraries', 'outOfReach', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
     needs: ['podman', 'networks'],
     minutes: 15,
     beside: 'runner',

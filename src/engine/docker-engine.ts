@@ -91,7 +91,8 @@ export class DockerEngine implements Engine {
   async inspect(containerId: string): Promise<SandboxState | null> {
     try {
       const { State } = await this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object));
-      return { running: State.Running, paused: State.Paused, exitCode: State.Running ? null : State.ExitCode };
+      const running = State.Running || State.Status === 'stopping'; // Podman's word while it waits for the end
+      return { running, paused: State.Paused, exitCode: running ? null : State.ExitCode };
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;

@@ -68,6 +68,8 @@ export function containerOptions(specification: SandboxSpecification, { networkI
     // a base image's own health check would run in the sandbox
     Healthcheck: { Test: ['NONE'] },
     StopSignal: 'SIGTERM',
+    // seconds, of which the supervisor needs a fraction; unsaid, some engines kill at once
+    StopTimeout: 3,
     HostConfig: {
       AutoRemove: true,
       // the supervisor is process 1 itself: as such it cannot be killed from a cell

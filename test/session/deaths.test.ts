@@ -89,7 +89,7 @@ describe('an end with a cause', function () {
       const reset = () => sandbox.session.reset({ files: 'keep' });
       await assert.rejects(reset().then(reset), (error) => isSandboxError(error, 'KernelDied'));
       assert.match(String((await sandbox.run('1')).reply.failure?.params['reason']), /does not start within 2 s/);
-      await docker.getContainer(containerName(sandbox.session.id)).exec({ Cmd: ['rm', '/sandbox/hang'] }).then((exec) => exec.start({}));
+      await docker.getContainer(containerName(sandbox.session.id)).exec({ Cmd: ['rm', '/sandbox/hang'], AttachStdout: true }).then((exec) => exec.start({}));
       await until('a kernel starts', async () => (await sandbox.run('6 * 7')).result === '42', 30_000);
       await endSessions();
       await docker.getImage(broken).remove();
@@ -100,8 +100,8 @@ describe('an end with a cause', function () {
 
   const CONTAINER_ENDS = {
     'is stopped': [(id: string) => docker.getContainer(id).stop(), ['stopped']],
-    'is restarted': [(id: string) => docker.getContainer(id).restart(), ['stopped', 'restarted', 'removed']],
-    'is removed': [(id: string) => docker.getContainer(id).remove({ force: true }), ['exited', 'removed']],
+    'is restarted': [(id: string) => docker.getContainer(id).restart({ t: 10 }), ['stopped', 'restarted', 'removed']],
+    'is removed': [(id: string) => docker.getContainer(id).remove({ force: true }), ['exited', 'removed', 'stopped']], // Podman asks it to end first
     'loses its supervisor': [async (id: string) => { process.kill((await docker.getContainer(id).inspect()).State.Pid, 'SIGKILL'); }, ['exited']],
   } as const;
   for (const [what, [end, reasons]] of Object.entries(CONTAINER_ENDS)) {
