@@ -44,9 +44,9 @@ const FROM_OUTSIDE: readonly (readonly [what: string, says: string, end: End])[]
 ];
 
 /** What becomes of the engine. */
-const OF_THE_ENGINE: readonly (readonly [what: string, does: (own: UnpluggedEngine) => void, undo: (own: UnpluggedEngine) => unknown])[] = [
+const OF_THE_ENGINE: readonly (readonly [what: string, does: (own: UnpluggedEngine) => unknown, undo: (own: UnpluggedEngine) => unknown])[] = [
   ['the engine hangs', (own) => { own.pause(); }, (own) => { own.resume(); }],
-  ['the engine is killed', (own) => { own.kill(); }, (own) => own.restart('SIGKILL')],
+  ['the engine is killed', (own) => own.kill(), (own) => own.restart('SIGKILL')],
 ];
 
 async function main(options: string[]): Promise<void> {
@@ -114,8 +114,7 @@ async function ofTheEngine(image: string): Promise<Row[]> {
         const { msgId, told } = running(sandbox, 'print("go")\nwhile True: pass', 'OutOfReach');
         await sandbox.printed(msgId, 'go');
         const begun = Date.now();
-        does(own);
-        const at = await told;
+        const [at] = await Promise.all([told, does(own)]);
         await undo(own);
         await sandbox.session.dispose();
         return at - begun;

@@ -17,7 +17,7 @@ export class Bases {
       assert.equal(StatusCode, 0, (await container.logs({ stdout: true, stderr: true })).toString());
       const repo = `sandboxed-ipython-test/${name}`;
       this.tags.add(`${repo}:1`);
-      await container.commit({ _query: { container: container.id, repo, tag: '1', changes: ['ENTRYPOINT []', ...changes].join('\n') }, _body: {} });
+      await container.commit({ _query: { container: container.id, repo, tag: '1', changes: ['ENTRYPOINT []', ...changes].join('\n') }, _body: { Labels: { test: name } } }); // some engines read a body that is there
       return `${repo}:1`;
     } finally {
       await container.remove({ force: true });

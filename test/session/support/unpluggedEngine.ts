@@ -51,7 +51,7 @@ export class UnpluggedEngine {
   }
 
   /** Ends the daemon without a word; {@link restart} starts it again. */
-  kill(): void { this.daemon?.kill('SIGKILL'); }
+  async kill(): Promise<void> { await this.endDaemon('SIGKILL'); }
 
   /** The daemon and its containerd do nothing until {@link resume}; containers run on. */
   pause(): void { this.signal('SIGSTOP'); }
