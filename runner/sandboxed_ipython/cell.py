@@ -17,6 +17,7 @@ class Cell:
         "prompt",
         "run_id",
         "signals",
+        "spared",
         "started",
         "stream",
         "total",
@@ -36,6 +37,8 @@ class Cell:
         self.presses = 0
         #: The kernel has said that it runs this cell. Before, a SIGINT could hit what it did last.
         self.started = False
+        #: A kernel has died before it began, and it goes to the next one.
+        self.spared = False
         #: Seconds of awake time, without the time in which a prompt or an install was open.
         self.elapsed = 0.0
         #: ``elapsed`` at which the time limit interrupted; None before.

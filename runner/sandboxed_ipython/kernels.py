@@ -183,12 +183,23 @@ class Kernel:
         process.drain()
         self._tell_stdin()
         process.close()
+        self._spare_unbegun()
         cell = self._running
         failure = cause_of_death(status, self._watch.kernel_died(), cell, cgroup.memory_limit(self._supervisor.options.memory_limit))
         if cell is not None:
             self._end(cell, error_reply(self.execution_count or None, failure))
             self._abort_run(cell, "died")
         self._replace("died", failure)
+
+    def _spare_unbegun(self):
+        """A cell that reached a dying kernel and had not begun runs in the next one, as if it had come a moment later; once."""
+        cell = self._running
+        if cell is None or cell.is_comm or cell.started or cell.spared or cell.presses or cell.killed_for or cell.interrupted_at is not None:
+            return
+        cell.spared = True
+        self._running = None
+        self._time_limit.end()
+        self.waiting.put_back(cell)
 
     def _replace(self, reason, failure=None):
         """Ends what is left of the old process and takes a fresh one."""

@@ -90,6 +90,13 @@ class KernelProcess:
         """SIGINT to the kernel and what it started in its own process group."""
         self._signal(os.killpg, signal.SIGINT)
 
+    def has_ended(self):
+        """Whether it waits to be reaped, or was."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
     def resume(self):
         """A cell of the kernel before may have stopped it."""
         self._signal(os.kill, signal.SIGCONT)

@@ -29,6 +29,8 @@ class Processes:
     def replace(self, kernel):
         """Gives ``kernel`` the spare if there is one, else a fresh fork; ends what its old process left running."""
         spare, self._spare = self._spare, None
+        if spare and spare.has_ended():
+            spare = None  # which on_exit is about to be told
         keep = {one.pid for one in self._kernels if one is not kernel and one.pid}
         keep.update([spare.pid] if spare else [])
         cleanup.kill_leftovers(keep)

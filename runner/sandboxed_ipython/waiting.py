@@ -34,6 +34,10 @@ class Waiting:
     def add(self, cell):
         self._queue.append(cell)
 
+    def put_back(self, cell):
+        """It was the next one, and did not begin."""
+        self._queue.appendleft(cell)
+
     def next(self):
         return self._queue.popleft()
 

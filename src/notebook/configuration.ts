@@ -17,7 +17,7 @@ export const FIXED_AT_START: readonly SettingName[] = ['maxMemory', 'pollInterva
  */
 export function readSettings(notebook: vscode.Uri | undefined, log: Log): SandboxSettings {
   const configuration = vscode.workspace.getConfiguration(SECTION, notebook);
-  const raw: RawSettings = { historySize: configuration.get('historySize') };
+  const raw: RawSettings = { historySize: configuration.get('historySize'), resetFiles: configuration.get('resetFiles') };
   for (const name of USERS_ALONE) { raw[name] = valuesOf(configuration, name).user; }
   for (const name of TIGHTENABLE) {
     const { user, workspace } = valuesOf(configuration, name);

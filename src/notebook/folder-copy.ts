@@ -47,6 +47,11 @@ export class NotebookFolder {
   /** What could not be copied is tried again with the next cell. */
   retry(): void { this.#copy?.folder?.retry(); }
 
+  /** The sandbox has no files any more: all are copied anew with the next cell. */
+  cleared(): void {
+    this.#last = this.#last.then(() => { if (this.#copy !== undefined) { this.#copy.folder = undefined; } });
+  }
+
   /** A cell has ended. Where it asked for a file in vain that was left out, the user is told why: nobody expects it to be missing. */
   missed({ ename, evalue }: ExecuteReply): void {
     if (ename !== 'FileNotFoundError') { return; }

@@ -151,10 +151,12 @@ export class NotebookKernel {
       const { historySize } = settings;
       try {
         const isReplaced = applySettings && this.#sandbox.needsNew(settings);
-        const done = isReplaced ? this.#sandbox.close({ keepLibraries: true }) : session.reset({ files: 'keep', historySize });
-        reached();
+        const files = applySettings ? settings.resetFiles : 'keep';
+        const done = isReplaced ? this.#sandbox.close({ keepLibraries: true }) : session.reset({ files, historySize });
+        if (files === 'keep') { reached(); } // else what is copied for the next cell might be cleared too
         await done;
         if (!isReplaced) { this.#sandbox.took({ historySize }); }
+        if (files === 'clear') { this.#folder.cleared(); }
       } catch (error) {
         const failure = asSandboxError(error);
         const isOver = ['gone', 'disposed'].includes(session.state.kind); // which says itself what was lost

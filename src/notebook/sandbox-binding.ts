@@ -162,11 +162,15 @@ export class SandboxBinding {
       await this.#end(false, record);
       return;
     }
-    const [live, previous] = [this.#unbind(), this.#previous];
+    const [starting, live, previous] = [this.#starting, this.#unbind(), this.#previous];
     this.#previous = undefined;
     live?.recorder.again();
     stopListening(live);
-    await Promise.all([live?.session.detach(), previous?.dispose()]); // of one that has ended there is no record to find its libraries by
+    await live?.session.detach();
+    if (previous !== undefined) { // nobody finds its libraries by a record
+      await starting?.session.catch(() => undefined); // which may have them
+      await previous.dispose();
+    }
     this.sink.changed();
   }
 

@@ -17,6 +17,8 @@ export interface SandboxSettings extends InteractiveSettings {
   maxOutput: number;
   /** Whether the notebook's folder is copied into its sandbox. */
   files: 'copy' | 'none';
+  /** What "Reset Sandbox State" does with the files of a sandbox. */
+  resetFiles: 'keep' | 'clear';
   /** Minutes that it lives without a window; 0 = it ends with it. */
   keepAlive: number;
   /** Minutes that it lives without being used; 0 = for ever. */
@@ -62,6 +64,7 @@ const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
   logBudget: size(64 * MB, MB, 4 * GB),
   maxOutput: size(10 * MB, 64 * 2 ** 10, 200 * MB),
   files: { fallback: 'copy', allowed: '"copy" or "none"', parse: (raw) => raw === 'copy' || raw === 'none' ? raw : undefined },
+  resetFiles: { fallback: 'keep', allowed: '"keep" or "clear"', parse: (raw) => raw === 'keep' || raw === 'clear' ? raw : undefined },
   keepAlive: numeric(30, 0, 10_080, { unit: ' (minutes; 0 = the sandbox ends with its window)' }),
   idleTimeout: numeric(0, 0, 10_080, { unit: ' (minutes; 0 = never)' }),
   image: {
@@ -87,7 +90,7 @@ export function parseSettings(raw: RawSettings): SandboxSettings {
   const logBudget = parsed('logBudget');
   return {
     timeout: parsed('timeout'), maxMemory: parsed('maxMemory'), historySize: parsed('historySize'), pollInterval: parsed('pollInterval'), image: parsed('image'),
-    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), files: parsed('files'), logBudget,
+    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), files: parsed('files'), resetFiles: parsed('resetFiles'), logBudget,
     keepAlive: parsed('keepAlive'), idleTimeout: parsed('idleTimeout'),
     maxOutput: Math.min(parsed('maxOutput'), logBudget), // what the log cannot hold, no window could show again
   };
@@ -109,7 +112,7 @@ function leastLimit(a: number, b: number): number {
 
 /** Which of two values of a setting confines more. */
 const TIGHTER: {
-  [Name in Exclude<SettingName, 'historySize' | 'image' | 'packages'>]: (a: SandboxSettings[Name], b: SandboxSettings[Name]) => SandboxSettings[Name]
+  [Name in Exclude<SettingName, 'historySize' | 'resetFiles' | 'image' | 'packages'>]: (a: SandboxSettings[Name], b: SandboxSettings[Name]) => SandboxSettings[Name]
 } = {
   timeout: leastLimit, idleTimeout: leastLimit, keepAlive: Math.min,
   maxMemory: Math.min, logBudget: Math.min, maxOutput: Math.min, cpus: Math.min, pids: Math.min,

@@ -289,6 +289,15 @@ def test_a_reset_works_whatever_a_cell_did_to_the_spare(sandbox, number):
     assert sandbox.run("6 * 7").result == "42"
 
 
+def test_a_cell_that_a_dying_kernel_has_not_begun_runs_in_the_next_one(sandbox):
+    sandbox.run("import asyncio, os, time\nasyncio.get_running_loop().call_later(0.1, lambda: (time.sleep(1), os._exit(3)))")
+    time.sleep(0.5)  # it holds up the loop by now
+    msg_id = sandbox.send("open('begun', 'a').write('x'); open('begun').read()", metadata={"runId": "a"})
+    behind = sandbox.send("'behind'", metadata={"runId": "a"})
+    assert sandbox.finish(msg_id).result == "'x'"
+    assert sandbox.finish(behind).result == "'behind'"
+
+
 def test_files_that_cannot_be_walked_are_cleared_too(sandbox):
     sandbox.run("import os\nos.makedirs('a/b'); os.chmod('a/b', 0); os.chmod('a', 0)\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')")
     assert sandbox.reset(files="clear")["status"] == "ok"

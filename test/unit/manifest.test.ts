@@ -51,7 +51,7 @@ describe('the manifest', () => {
   });
 
   const SCOPES: Record<string, string> = {
-    timeout: 'resource', historySize: 'resource', maxMemory: 'machine-overridable', pollInterval: 'machine-overridable', logBudget: 'machine-overridable', maxOutput: 'machine-overridable',
+    timeout: 'resource', historySize: 'resource', resetFiles: 'resource', maxMemory: 'machine-overridable', pollInterval: 'machine-overridable', logBudget: 'machine-overridable', maxOutput: 'machine-overridable',
     image: 'machine', packages: 'machine', cpus: 'machine', pids: 'machine', proxy: 'machine', caBundle: 'machine',
     files: 'machine-overridable', keepAlive: 'machine-overridable', idleTimeout: 'machine-overridable',
   };
@@ -77,7 +77,7 @@ describe('the manifest', () => {
     const shown = sections.map(({ properties: own }) => Object.entries(own).sort(([, a], [, b]) => a.order - b.order).map(([name]) => name.replace('sandboxedIPython.', '')));
     assert.deepEqual(shown, [
       ['timeout', 'maxMemory', 'cpus', 'pids', 'maxOutput', 'logBudget'], ['image', 'packages', 'proxy', 'caBundle'],
-      ['keepAlive', 'idleTimeout', 'files', 'historySize', 'pollInterval'],
+      ['keepAlive', 'idleTimeout', 'files', 'resetFiles', 'historySize', 'pollInterval'],
     ]);
     for (const section of sections) {
       const orders = Object.values(section.properties).map(({ order }) => order);

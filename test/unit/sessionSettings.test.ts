@@ -10,7 +10,7 @@ describe('settings', () => {
   it('have the defaults of the table', () => {
     assert.deepEqual(DEFAULT_SETTINGS, {
       timeout: 300, maxMemory: 1024 * MB, historySize: 1000, pollInterval: 0.1, image: 'python:3.13-slim', packages: [], cpus: 2, pids: 512,
-      logBudget: 64 * MB, maxOutput: 10 * MB, files: 'copy', keepAlive: 30, idleTimeout: 0,
+      logBudget: 64 * MB, maxOutput: 10 * MB, files: 'copy', resetFiles: 'keep', keepAlive: 30, idleTimeout: 0,
     });
     assert.deepEqual(parseSettings({ timeout: undefined }), DEFAULT_SETTINGS);
   });
@@ -35,6 +35,7 @@ describe('settings', () => {
     ['logBudget', ['1KB', '100GB', null]],
     ['maxOutput', ['1KB', '10GB', null]],
     ['files', ['all', '', true, null]],
+    ['resetFiles', ['none', '', true, null]],
     ['image', ['', 'a b', '-v', 'python:', 'http://x/y', 'x'.repeat(300), 'python;rm', '../x', 5, null, 'Python', 'x@sha256:12', '--privileged']],
     ['packages', ['numpy', [5], ['-r x'], ['--index-url=x'], ['git+https://host/x'], ['./local'], ['/abs'], ['x @ https://host/x.whl'], ['x.whl/'], [''], ['numpy;os_name=="x"'], ['a b'],
       ['numpy>=1 --pre'], ['-e .'], ['x\n-r y'], Array.from({ length: 201 }, () => 'x'), null]],

@@ -1,8 +1,8 @@
-import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../support/browser';
 import { CodeServer } from '../support/codeServer';
+import { needed } from '../support/needed';
 import { Window, type Notebooks } from '../support/window';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
@@ -55,11 +55,4 @@ async function start(): Promise<Parts> {
     browser.status === 'fulfilled' ? browser.value.close() : undefined,
   ]);
   throw server.status === 'rejected' ? server.reason : (browser as PromiseRejectedResult).reason;
-}
-
-/** An environment variable that `npm test` sets. */
-export function needed(name: string): string {
-  const value = process.env[name];
-  assert.ok(value, `${name} is not set: run the tests by \`npm test -- window\``);
-  return value;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { needed } from './server';
+import { needed } from '../support/needed';
 
 const ROOT = path.resolve(__dirname, '../../..');
 const MB = 1_000_000;

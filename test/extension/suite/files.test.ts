@@ -23,6 +23,7 @@ describe('the files beside a notebook', () => {
     await notebook?.close();
     notebook = undefined;
     for (const target of [Global, Workspace]) { await set('files', undefined, target); }
+    await set('resetFiles', undefined);
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -46,6 +47,25 @@ describe('the files beside a notebook', () => {
     await vscode.commands.executeCommand('sandboxedIPython.restartKernel');
     await book.run(2);
     assert.equal(book.text(2), "('a,b\\n5,6\\n', 'cell')", 'the sandbox keeps its files');
+  });
+
+  it('come anew with "Reset Sandbox State" where "resetFiles" says so, and what cells wrote is gone', async () => {
+    write('data.csv', 'a,b\n1,2\n');
+    const book = await open('open("data.csv", "a").write("cell")\nopen("result.txt", "w").write("cell")', `${LIST}, open("data.csv").read()`);
+    const reset = () => vscode.commands.executeCommand('sandboxedIPython.resetSandboxState');
+    await book.runAll();
+    const sandbox = await containerOf(book);
+    await reset();
+    await book.run(1);
+    assert.equal(book.text(1), "(['data.csv', 'result.txt'], 'a,b\\n1,2\\ncell')");
+    await set('resetFiles', 'clear');
+    await vscode.commands.executeCommand('sandboxedIPython.restartKernel');
+    await book.run(1);
+    assert.equal(book.text(1), "(['data.csv', 'result.txt'], 'a,b\\n1,2\\ncell')");
+    await reset();
+    await book.run(1);
+    assert.equal(book.text(1), "(['data.csv'], 'a,b\\n1,2\\n')");
+    assert.equal(await containerOf(book), sandbox, 'in the same sandbox');
   });
 
   it('are there for the first cell of a "Run All", and in a sandbox that replaces another', async () => {

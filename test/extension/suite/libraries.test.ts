@@ -27,6 +27,16 @@ describe('libraries', () => {
     return said;
   }
   const command = (name: string, ...more: unknown[]) => vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...more);
+  const volumeOf = async (one: OpenNotebook): Promise<string> => {
+    const { Mounts } = await engine<{ Mounts: { Name: string }[] }>('GET', `/containers/${await containerOf(one)}/json`) ?? assert.fail();
+    const volume = Mounts[0]?.Name ?? '';
+    assert.match(volume, /^sandboxed-ipython-libraries-/);
+    return volume;
+  };
+  const isRemoved = async (volume: string): Promise<void> => {
+    const names = async () => (await engine<{ Volumes: { Name: string }[] | null }>('GET', '/volumes'))?.Volumes?.map(({ Name }) => Name) ?? [];
+    for (const end = Date.now() + 15_000; (await names()).includes(volume);) { assert.ok(Date.now() < end, 'the volume is still there'); }
+  };
   const packages = () => vscode.workspace.getConfiguration('sandboxedIPython').get<string[]>('packages');
 
   it('are installed by %pip in a cell, imported at once, kept by a restart and a reset, and gone with the notebook', async () => {
@@ -47,12 +57,26 @@ describe('libraries', () => {
     assert.equal(notebook.success(2), false);
     await notebook.run(3);
     assert.match(notebook.text(3), /six +1/);
-    const { Mounts } = await engine<{ Mounts: { Name: string }[] }>('GET', `/containers/${await containerOf(notebook)}/json`) ?? assert.fail();
-    const volume = Mounts[0]?.Name ?? '';
+    const volume = await volumeOf(notebook);
     await notebook.close();
-    const names = async () => (await engine<{ Volumes: { Name: string }[] | null }>('GET', '/volumes'))?.Volumes?.map(({ Name }) => Name) ?? [];
-    assert.match(volume, /^sandboxed-ipython-libraries-/);
-    for (const end = Date.now() + 15_000; (await names()).includes(volume);) { assert.ok(Date.now() < end, 'the volume is still there'); }
+    await isRemoved(volume);
+    notebook = await OpenNotebook.of('1');
+  });
+
+  it('of a sandbox that somebody has removed go with its notebook too', async () => {
+    notebook = await OpenNotebook.of('1');
+    await notebook.run(0);
+    const [container, volume] = [await containerOf(notebook), await volumeOf(notebook)];
+    const told: string[] = [];
+    await stub('showWarningMessage', (text: string) => {
+      told.push(text);
+      return Promise.resolve(undefined);
+    }, async () => {
+      await engine('DELETE', `/containers/${container}?force=true`);
+      await until('the end is told', () => told.length > 0);
+    });
+    await notebook.close();
+    await isRemoved(volume);
     notebook = await OpenNotebook.of('1');
   });
 

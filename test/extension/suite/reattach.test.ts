@@ -200,6 +200,22 @@ describe('a notebook that was closed and is opened again', () => {
     await other.close();
   });
 
+  it('whose running cell was changed in its file meanwhile shows that run to its end, and then runs what it has now', async () => {
+    notebook = await open(LOOP);
+    notebook.start();
+    await until('some text', () => notebook.text(0).includes('5\n'));
+    await close();
+    const file = notebook.document.uri.fsPath;
+    const content = JSON.parse(readFileSync(file, 'utf8')) as { cells: { source: string }[] };
+    writeFileSync(file, JSON.stringify({ ...content, cells: content.cells.map((cell) => ({ ...cell, source: 'i' })) }));
+    await reopen();
+    await notebook.ended(0);
+    assert.deepEqual([notebook.text(0), notebook.success(0)], [`${numbers(40)}\n42`, true]);
+    assert.equal(notebook.cell(0).document.getText(), 'i');
+    await notebook.run(0);
+    assert.deepEqual([notebook.text(0), notebook.count(0)], ['39', 2]);
+  });
+
   it('whose running cell was taken out of its file meanwhile says so, and can be interrupted', async () => {
     notebook = await open(FOREVER, '"alive"');
     notebook.start(0, 1);

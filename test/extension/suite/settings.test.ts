@@ -24,7 +24,7 @@ describe('settings', () => {
   const { Global, Workspace } = vscode.ConfigurationTarget;
   afterEach(async () => {
     await notebook.close();
-    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pollInterval', 'logBudget', 'cpus', 'pids', 'proxy', 'caBundle', 'files']) { await set(name, undefined, Global); }
+    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pollInterval', 'logBudget', 'cpus', 'pids', 'proxy', 'caBundle', 'files', 'resetFiles']) { await set(name, undefined, Global); }
     await set('timeout', undefined, Workspace);
     await useTestBase();
   });
@@ -132,6 +132,7 @@ describe('settings', () => {
     ['maxOutput', 'all', /sandboxedIPython\.maxOutput cannot be "all"\. Allowed: 64KB–200MB/],
     ['proxy', 'socks5://ada:s3cret@proxy:1080', /sandboxedIPython\.proxy cannot be "socks5:\/\/\*\*\*@proxy:1080"\. Allowed: http:\/\/ or https:\/\//],
     ['files', 'all', /sandboxedIPython\.files cannot be "all"\. Allowed: "copy" or "none"/],
+    ['resetFiles', 'all', /sandboxedIPython\.resetFiles cannot be "all"\. Allowed: "keep" or "clear"/],
     ['caBundle', '/no/such/authority.pem', /sandboxedIPython\.caBundle cannot be "\/no\/such\/authority\.pem"\. Allowed: a PEM file that can be read/],
   ];
   for (const [name, value, message] of wrong) {

@@ -5,8 +5,8 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../support/browser';
 import { CodeServer } from '../support/codeServer';
+import { needed } from '../support/needed';
 import { Window, pictureOfFailure } from '../support/window';
-import { needed } from './server';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
 /** Where Linux has sockets of engines beside a user's own: nothing of that is there for this server. */

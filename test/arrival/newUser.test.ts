@@ -7,10 +7,10 @@ import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../support/browser';
 import { CodeServer } from '../support/codeServer';
 import { Registry, asNew } from '../support/imageRegistry';
+import { needed } from '../support/needed';
 import { Window, pictureOfFailure } from '../support/window';
-import { needed } from './server';
 
-const HERE = path.resolve(__dirname, '../../../test/window');
+const HERE = path.resolve(__dirname, '../../../test/arrival');
 /** Seconds from the click that opens the notebook to its first plot, the image being there. */
 const FIRST_PLOT_SECONDS = 5;
 /** Other work on the machine only ever adds: the quickest of these is what it costs. */
@@ -25,14 +25,12 @@ describe('a new user', () => {
   let browser: Browser | undefined;
   let window: Window | undefined;
   let registry: Registry | undefined;
-  let images: ReadonlySet<string> | undefined;
   let folder = '';
 
   before(async () => {
     // a server of its own: here nothing is installed yet
     [registry, browser] = await Promise.all([Registry.start(asNew(docker, needed('SANDBOXED_IPYTHON_TEST_BASE')), DOWNLOAD_PACE), launchBrowser()]);
     server = await CodeServer.start({ machineSettings: { 'sandboxedIPython.image': registry.image } });
-    images = await imagesThere();
     folder = mkdtempSync(path.join(os.tmpdir(), 'new-user-'));
     cpSync(path.join(HERE, 'new-user-workspace'), folder, { recursive: true });
     for (const file of MEASURED) { cpSync(path.join(folder, 'first-plot.ipynb'), path.join(folder, file)); }
@@ -45,7 +43,7 @@ describe('a new user', () => {
     await window?.close();
     registry?.close();
     await Promise.all([browser?.close(), server?.stop()]);
-    if (images !== undefined) { await removeImagesBut(images); }
+    if (registry !== undefined) { await removeWithDerived(registry.image); }
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -102,11 +100,12 @@ describe('a new user', () => {
 /** The engine past our code: what a test prepares and takes away. */
 const docker = new Docker();
 
-const imagesThere = async (): Promise<Set<string>> => new Set((await docker.listImages()).map(({ Id }) => Id));
-
-/** Those that were made or downloaded meanwhile. */
-async function removeImagesBut(there: ReadonlySet<string>): Promise<void> {
-  for (const { Id } of (await docker.listImages()).filter((image) => !there.has(image.Id))) { await docker.getImage(Id).remove({ force: true }).catch(() => undefined); } // goes with another
+/** An image, and those that were made from it. */
+async function removeWithDerived(name: string): Promise<void> {
+  const all = await docker.listImages({ all: true });
+  const ids = [(await docker.getImage(name).inspect()).Id];
+  for (const id of ids) { ids.push(...all.filter(({ ParentId }) => ParentId === id).map(({ Id }) => Id)); }
+  for (const id of ids.reverse()) { await docker.getImage(id).remove({ force: true }); }
 }
 
 /** How much of a processor this process gets when it asks for all of one. */
