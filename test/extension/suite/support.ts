@@ -201,16 +201,22 @@ export async function emptyImage(): Promise<string> {
   return `${repo}:1`;
 }
 
-/** What closed notebooks had, the window removes: it must not end before. Other owners on this engine are other suites, and have names. */
+let volumesBefore: ReadonlySet<string> = new Set();
+before(async () => { volumesBefore = new Set(await volumes()); });
+
+/** What closed notebooks had, the window removes: it must not end before. */
 after(async function () {
   this.timeout(60_000);
-  const left = async (): Promise<string[]> => {
-    const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.owner'] }));
-    const volumes = await engine<{ Volumes: { Name: string; Labels: Record<string, string> }[] | null }>('GET', `/volumes?filters=${filters}`);
-    return (volumes?.Volumes ?? []).filter(({ Labels }) => /^[0-9a-f]{8}-/.test(Labels['sandboxed-ipython.owner'] ?? '')).map(({ Name }) => Name);
-  };
+  const left = async (): Promise<string[]> => (await volumes()).filter((name) => !volumesBefore.has(name));
   for (const end = Date.now() + 30_000; (await left()).length > 0; await sleep(100)) { assert.ok(Date.now() < end, `not removed: ${(await left()).join()}`); }
 });
+
+/** Of windows: other suites on this engine are owners with other names. */
+async function volumes(): Promise<string[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.owner'] }));
+  const found = await engine<{ Volumes: { Name: string; Labels: Record<string, string> }[] | null }>('GET', `/volumes?filters=${filters}`);
+  return (found?.Volumes ?? []).filter(({ Labels }) => /^[0-9a-f]{8}-/.test(Labels['sandboxed-ipython.owner'] ?? '')).map(({ Name }) => Name);
+}
 
 /** The container of the notebook's sandbox. */
 export async function containerOf(notebook: OpenNotebook): Promise<string> {
