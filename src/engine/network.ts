@@ -15,7 +15,7 @@ export class SandboxNetwork {
 
   constructor(private readonly docker: Docker, private readonly requests: Requests) {}
 
-  /** Id of the network, made if absent. Of several (two windows may make one each) all windows choose the oldest. */
+  /** Id of the network, made if absent. Of several (two windows may make one each) all windows choose the oldest, and remove the others. */
   async ensure(signal?: AbortSignal): Promise<string> {
     this.ensuring ??= this.find().finally(() => { this.ensuring = undefined; });
     const id = await this.ensuring;
@@ -25,8 +25,11 @@ export class SandboxNetwork {
 
   private async find(): Promise<string> {
     for (let attempt = 0; attempt < 3; attempt++) {
-      const [oldest] = await this.list();
-      if (oldest) return oldest.Id;
+      const [oldest, ...others] = await this.list();
+      if (oldest) {
+        await Promise.all(others.map(({ Id }) => this.remove(Id).catch(() => undefined))); // one that has just been taken stays
+        return oldest.Id;
+      }
       try {
         await this.requests.run('create network', (abortSignal) => this.docker.createNetwork({
           Name: NETWORK_NAME, Driver: 'bridge', CheckDuplicate: true, Labels: { [LABELS.version]: SANDBOX_VERSION },
@@ -46,12 +49,14 @@ export class SandboxNetwork {
 
   /** Removes the network unless something is connected. */
   async removeUnused(): Promise<void> {
-    for (const { Id } of await this.list()) {
-      try {
-        await this.requests.run('remove network', (abortSignal) => this.docker.getNetwork(Id).remove({ abortSignal }));
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-      }
+    for (const { Id } of await this.list()) await this.remove(Id);
+  }
+
+  private async remove(id: string): Promise<void> {
+    try {
+      await this.requests.run('remove network', (abortSignal) => this.docker.getNetwork(id).remove({ abortSignal }));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
     }
   }
 

@@ -110,7 +110,8 @@ describe('a sandbox', () => {
     isPodman = engine.info.product === 'podman';
     image = await usualImage(engine);
     sandbox = await engine.create(specification(image, { uid: UID, memory: MEMORY, pids: PIDS }));
-    network = NETWORK_NAME;
+    const networks = await docker.listNetworks({ filters: JSON.stringify({ name: [NETWORK_NAME] }) });
+    network = networks.find(({ Name }) => Name === NETWORK_NAME)?.Id ?? assert.fail('it has no network');
     [control, neighbour] = await Promise.all([
       start({ User: '0:0', HostConfig: { NetworkMode: network, AutoRemove: true } }),
       start({ Cmd: ['import socket\ns = socket.create_server(("", 7777))\nwhile True: s.accept()[0].send(b"hello")'], HostConfig: { NetworkMode: network, AutoRemove: true } }),
@@ -176,7 +177,7 @@ describe('a sandbox', () => {
   });
 
   it('has no way out, where the control reaches every listener', async function () {
-    const [{ IPAM } = {}] = await docker.listNetworks({ filters: JSON.stringify({ name: [network] }) });
+    const [{ IPAM } = {}] = await docker.listNetworks({ filters: JSON.stringify({ id: [network] }) });
     const gateway = IPAM?.Config?.[0]?.Gateway ?? '';
     const listener = createServer((socket) => { socket.on('error', () => undefined).end('hello'); });
     listener.listen(0, gateway);
