@@ -26,6 +26,8 @@ const ABANDONED = 10 * 60_000;
 const LIBRARIES_ABANDONED = 7 * 24 * 3600_000;
 /** Milliseconds after an engine is back at which its leftovers are swept: it ends and removes what it found for some time. */
 const SWEEPS_AFTER_BREAK = [0, 10_000];
+/** Milliseconds from a sandbox's start to a sweep: its first cell goes first. */
+const SWEEP_AFTER_START = 1_000;
 /** Milliseconds after which a container is looked for again whose creation was sent and never answered, or that could not be removed. */
 const STRAY_LOOKS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
 
@@ -41,6 +43,7 @@ export class DockerEngine implements Engine {
   private readonly interpreters = new Map<string, string>();
   /** Whose leftovers were swept. */
   private sweptFor: string | undefined;
+  private sweeping: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo, private readonly log: Log,
@@ -67,7 +70,7 @@ export class DockerEngine implements Engine {
       this.interpreters.set(containerId, interpreterOf(got));
       await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { signal });
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
-      if (this.sweptFor === undefined) void this.sweep(specification.owner);
+      this.sweepAfterStart(specification.owner);
       return containerId;
     } catch (error) {
       await this.requests.cleanUp(this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined));
@@ -227,6 +230,15 @@ export class DockerEngine implements Engine {
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);
     }
+  }
+
+  /** With every sandbox: where the last ones ended with their engine, nobody was left to see it come back. */
+  private sweepAfterStart(owner: string): void {
+    if (this.sweptFor === undefined) void this.sweep(owner);
+    else this.sweeping ??= setTimeout(() => {
+      this.sweeping = undefined;
+      void this.sweep(owner);
+    }, SWEEP_AFTER_START).unref();
   }
 
   private sweepAfterBreak(): void {
