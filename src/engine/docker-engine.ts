@@ -249,7 +249,8 @@ export class DockerEngine implements Engine {
   /** The network goes with the last sandbox; one that another window makes meanwhile finds it gone and makes it anew. */
   private async releaseNetwork(): Promise<void> {
     try {
-      if ((await this.sandboxes()).length === 0 && this.creating === 0) await this.network.removeUnused();
+      const living = (await this.sandboxes()).filter(({ State }) => State !== 'dead'); // what an engine was removing when it ended is on no network
+      if (living.length === 0 && this.creating === 0) await this.network.removeUnused();
     } catch (error) {
       this.log.debug(`engine: the network stays, ${engineReason(error)}`);
     }

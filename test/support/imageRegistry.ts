@@ -20,9 +20,9 @@ export class Registry {
   /** Downloads that are under way. */
   open = 0;
 
-  private constructor(private readonly server: Server, readonly image: string) {}
+  /** @param pace bytes in a millisecond at most; may change while somebody downloads */
+  private constructor(private readonly server: Server, readonly image: string, public pace: number) {}
 
-  /** @param pace bytes in a millisecond at most, of all that are not small */
   static async start(image: ImageParts | Promise<ImageParts> = smallImage(), pace = Infinity): Promise<Registry> {
     const { config, layers } = await image;
     const blobs = new Map([config, ...layers].map((content) => [digestOf(content), content]));
@@ -44,11 +44,11 @@ export class Registry {
         registry.open++;
         response.on('close', () => { registry.open--; });
         if (registry.slow && blob.length > 100_000) drip(response, blob);
-        else void send(response, blob, pace);
+        else void send(response, blob, () => registry.pace);
       } else response.writeHead(404).end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
-    const registry = new Registry(server, `127.0.0.1:${(server.address() as AddressInfo).port}/test/base:1`);
+    const registry = new Registry(server, `127.0.0.1:${(server.address() as AddressInfo).port}/test/base:1`, pace);
     return registry;
   }
 
@@ -93,10 +93,10 @@ const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 const digestOf = (content: Buffer): string => `sha256:${createHash('sha256').update(content).digest('hex')}`;
 const isPacked = (content: Buffer): boolean => content[0] === 0x1f && content[1] === 0x8b;
 
-async function send(response: ServerResponse, content: Buffer, pace: number): Promise<void> {
+async function send(response: ServerResponse, content: Buffer, pace: () => number): Promise<void> {
   for (let at = 0; at < content.length && !response.destroyed; at += PIECE) {
     response.write(content.subarray(at, at + PIECE));
-    if (pace < Infinity) await sleep(PIECE / pace);
+    if (pace() < Infinity) await sleep(PIECE / pace());
   }
   response.end();
 }

@@ -177,8 +177,10 @@ async function leftOver({ docker }: UnpluggedEngine): Promise<string[]> {
     const [containers, networks, { Volumes }] = await Promise.all([
       docker.listContainers({ all: true, filters }), docker.listNetworks({ filters: { name: [NETWORK_NAME] } }), docker.listVolumes({ filters } as object),
     ]);
+    // an engine that was ended while it removed one may list what it does not know any more
+    const there = await Promise.all(containers.map(({ Id }) => docker.getContainer(Id).inspect().then(() => true, (error: { statusCode?: number }) => error.statusCode !== 404)));
     const left = [
-      ...containers.map(({ Names, State }) => `container ${Names.join()} (${State})`), ...networks.map(({ Name }) => `network ${Name}`),
+      ...containers.filter((_, i) => there[i]).map(({ Names, State }) => `container ${Names.join()} (${State})`), ...networks.map(({ Name }) => `network ${Name}`),
       ...Volumes.map(({ Name }) => `volume ${Name}`),
     ];
     if (left.length === 0 || Date.now() > giveUp) return left;
