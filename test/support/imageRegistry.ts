@@ -66,9 +66,12 @@ export async function asNew(docker: Docker, name: string): Promise<ImageParts> {
   for await (const entry of archive) files.set(entry.header.name, await buffer(entry));
   const file = (path: string): Buffer => files.get(path) ?? Buffer.alloc(0);
   const [manifest] = JSON.parse(file('manifest.json').toString()) as [{ Config: string; Layers: string[] }];
-  const config = JSON.parse(file(manifest.Config).toString()) as { config: { Labels?: Record<string, string> | null } };
+  const config = JSON.parse(file(manifest.Config).toString()) as { config: { Labels?: Record<string, string> | null }; rootfs: { diff_ids: string[] }; history?: object[] };
   config.config.Labels = { ...config.config.Labels, copy: randomUUID() };
-  return { config: Buffer.from(JSON.stringify(config)), layers: manifest.Layers.map(file) };
+  const more = await layer('opt/copy', 8_000_000); // the others the engine may know
+  config.rootfs.diff_ids.push(digestOf(more));
+  config.history?.push({ created_by: 'test' });
+  return { config: Buffer.from(JSON.stringify(config)), layers: [...manifest.Layers.map(file), more] };
 }
 
 /** One of two layers that nothing can be run in. */
