@@ -24,10 +24,8 @@ import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName
 const ABANDONED = 10 * 60_000;
 /** The same for libraries without a container: a window may keep them for the next sandbox of its notebook. */
 const LIBRARIES_ABANDONED = 7 * 24 * 3600_000;
-/** Milliseconds after an engine is back at which its leftovers are swept: it ends and removes what it found for some time. */
-const SWEEPS_AFTER_BREAK = [0, 10_000];
-/** Milliseconds from a sandbox's start to a sweep: its first cell goes first. */
-const SWEEP_AFTER_START = 1_000;
+/** Milliseconds from a sandbox's start to the sweep: its first cell goes first. */
+const SWEEP_DELAY = 1_000;
 /** Milliseconds after which a container is looked for again whose creation was sent and never answered, or that could not be removed. */
 const STRAY_LOOKS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
 
@@ -41,15 +39,15 @@ export class DockerEngine implements Engine {
   private creating = 0;
   /** The interpreter of each sandbox's image, which runs its relay. */
   private readonly interpreters = new Map<string, string>();
-  /** Whose leftovers were swept. */
-  private sweptFor: string | undefined;
-  private sweeping: NodeJS.Timeout | undefined;
+  /** Whose sandboxes were made here. */
+  private owner: string | undefined;
+  private nextSweep: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo, private readonly log: Log,
   ) {
     this.network = new SandboxNetwork(docker, requests);
-    this.events = new LifeEvents(docker, requests, log, () => { this.sweepAfterBreak(); });
+    this.events = new LifeEvents(docker, requests, log, () => { if (this.owner !== undefined) this.sweepSoon(this.owner); });
     this.output = new MainOutput(docker, requests);
     this.libraries = new Libraries(docker, requests);
   }
@@ -70,7 +68,8 @@ export class DockerEngine implements Engine {
       this.interpreters.set(containerId, interpreterOf(got));
       await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { signal });
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
-      this.sweepAfterStart(specification.owner);
+      this.owner = specification.owner;
+      this.sweepSoon(this.owner); // with each: who lost the last ones with their engine may not have seen it come back
       return containerId;
     } catch (error) {
       await this.requests.cleanUp(this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined));
@@ -173,6 +172,7 @@ export class DockerEngine implements Engine {
   }
 
   dispose(): void {
+    clearTimeout(this.nextSweep);
     this.events.dispose();
     this.output.dispose();
     this.requests.dispose();
@@ -218,7 +218,6 @@ export class DockerEngine implements Engine {
    * was removing when it ended, though it may have said that they are gone, nor volumes. What is another owner's stays.
    */
   private async sweep(owner: string): Promise<void> {
-    this.sweptFor = owner;
     try {
       // not by a filter: some engines refuse to be asked for a state that they do not know
       const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
@@ -232,24 +231,17 @@ export class DockerEngine implements Engine {
     }
   }
 
-  /** With every sandbox: where the last ones ended with their engine, nobody was left to see it come back. */
-  private sweepAfterStart(owner: string): void {
-    if (this.sweptFor === undefined) void this.sweep(owner);
-    else this.sweeping ??= setTimeout(() => {
-      this.sweeping = undefined;
+  private sweepSoon(owner: string): void {
+    this.nextSweep ??= setTimeout(() => {
+      this.nextSweep = undefined;
       void this.sweep(owner);
-    }, SWEEP_AFTER_START).unref();
-  }
-
-  private sweepAfterBreak(): void {
-    const owner = this.sweptFor;
-    if (owner !== undefined) for (const wait of SWEEPS_AFTER_BREAK) setTimeout(() => { void this.sweep(owner); }, wait).unref();
+    }, SWEEP_DELAY).unref();
   }
 
   /** The network goes with the last sandbox; one that another window makes meanwhile finds it gone and makes it anew. */
   private async releaseNetwork(): Promise<void> {
     try {
-      const living = (await this.sandboxes()).filter(({ State }) => State !== 'dead'); // what an engine was removing when it ended is on no network
+      const living = (await this.sandboxes()).filter(({ State }) => State !== 'dead'); // an engine that ended while it removed one may list it for ever and know it no more
       if (living.length === 0 && this.creating === 0) await this.network.removeUnused();
     } catch (error) {
       this.log.debug(`engine: the network stays, ${engineReason(error)}`);

@@ -165,16 +165,23 @@ describe('libraries', function () {
     const days = (count: number): Date => new Date(Date.now() - count * 24 * 3600_000);
     const [left, fresh, anothers] = [await volume(days(8)), await volume(days(6)), await volume(days(8), 'somebody else')];
     const other = await connect();
-    let later: TestSession | undefined;
+    const later: TestSession[] = [];
+    const start = async () => {
+      const one = startSession(other, image);
+      later.push(one);
+      await one.session.started;
+    };
     try {
-      later = startSession(other, image);
-      await later.session.started;
+      await start();
       await until('the volume that was left is gone', async () => !await volumeExists(left));
+      const another = await volume(days(8));
+      await start();
+      await until('what was left after that is gone', async () => !await volumeExists(another));
       assert.equal(await volumeExists(fresh), true);
       assert.equal(await volumeExists(anothers), true, 'another user\'s is never touched');
       assert.equal(await volumeExists(sandbox.session.libraries), true);
     } finally {
-      await later?.session.dispose();
+      await Promise.all(later.map(({ session }) => session.dispose()));
       other.dispose();
     }
   });
