@@ -56,6 +56,19 @@ class Cell:
         #: What its messages count that are no output.
         self.signals = 0
 
+    @property
+    def is_untouched(self):
+        """Whether another kernel may have it in place of the one that it was sent to, and none has had it so."""
+        return not (self.started or self.spared or self.presses or self.killed_for or self.interrupted_at is not None)
+
+    def takes_answer(self, kind, request):
+        """Whether it waits for this answer, which ends the wait unless more of the kind come."""
+        if not self.prompt or self.prompt != request:
+            return False
+        if kind != "install_output":
+            self.prompt = ""
+        return True
+
     def message(self):
         """What the kernel gets."""
         return {"msg_type": "execute_request", "parent_header": {"msg_id": self.msg_id}, "content": self.content, "metadata": self.metadata}

@@ -4,6 +4,7 @@ import logging
 
 from . import cgroup, comms, packets, wire
 from .outputs import CHANNELS, Outputs
+from .pieces import Pieces
 from .questions import ANSWERS, Questions
 from .replies import aborted_reply, cause_of_death, checked_reply, error_reply
 from .resets import Resets
@@ -15,8 +16,6 @@ log = logging.getLogger(__name__)
 
 #: A host checks the count in a hello, and a wrong one would keep it out for ever.
 _MAX_COUNT = 2**53 - 1
-#: What the supervisor itself has to read, and so puts together when it comes in pieces; the rest is logged in pieces.
-_READ_HERE = frozenset(("execute_input", "execute_reply", "input_request", "install_request")) | wire.COMM_KINDS
 
 
 class Kernel:
@@ -35,7 +34,7 @@ class Kernel:
         self._outputs = Outputs(supervisor, self)
         self._comms = comms.KernelComms(supervisor.log, self._outputs.event)
         self._process = None
-        self._pieces = packets.Joiner(wire.MAX_COMMAND_BYTES)
+        self._pieces = Pieces(self._outputs)
         self._questions = Questions(self._outputs.envelope)
         self._resets = Resets(lambda reply, msg_id: supervisor.accepted.finished(self._outputs.log("control", "reset_reply", reply, msg_id)))
         self._watch = Watch(supervisor.reactor, supervisor.options, self._outputs.notice)
@@ -97,12 +96,8 @@ class Kernel:
 
     def answer_prompt(self, kind, content):
         """Passes on what belongs to the prompt or the install that the cell waits for."""
-        cell = self._running
-        if cell is None or not cell.prompt or cell.prompt != content["request"]:
-            return
-        if kind != "install_output":
-            cell.prompt = ""
-        self._process.send({"msg_type": kind, "content": content})
+        if self._running is not None and self._running.takes_answer(kind, content["request"]):
+            self._process.send({"msg_type": kind, "content": content})
 
     def ask(self, command, host):
         """Completion or inspection: by the idle kernel, else ``busy`` at once."""
@@ -150,8 +145,9 @@ class Kernel:
 
     def on_message(self, message):
         if isinstance(message, packets.Piece):
-            self._on_piece(message)
-            return
+            message = self._pieces.take(message, self._running)
+            if message is None:
+                return
         kind, parent, content = message["msg_type"], message["parent_header"]["msg_id"], message.get("content")
         if not isinstance(content, dict):
             return
@@ -161,9 +157,8 @@ class Kernel:
             self._on_reply(parent, content)
         elif kind == "comm_begun":
             self._begun(parent)
-        elif kind == "request_over":  # answered or not
-            if self._running is not None and content.get("request") == self._running.prompt:
-                self._running.prompt = ""
+        elif kind == "request_over" and self._running is not None:  # answered or not
+            self._running.takes_answer(kind, content.get("request"))
         elif kind in wire.COMM_KINDS:
             self._outputs.flush()  # an Output widget takes what comes between two of them
             self._comms.heard(kind, parent, content, message)
@@ -194,12 +189,11 @@ class Kernel:
     def _spare_unbegun(self):
         """A cell that reached a dying kernel and had not begun runs in the next one, as if it had come a moment later; once."""
         cell = self._running
-        if cell is None or cell.is_comm or cell.started or cell.spared or cell.presses or cell.killed_for or cell.interrupted_at is not None:
-            return
-        cell.spared = True
-        self._running = None
-        self._time_limit.end()
-        self.waiting.put_back(cell)
+        if cell is not None and not cell.is_comm and cell.is_untouched:
+            cell.spared = True
+            self._running = None
+            self._time_limit.end()
+            self.waiting.put_back(cell)
 
     def _replace(self, reason, failure=None):
         """Ends what is left of the old process and takes a fresh one."""
@@ -343,18 +337,6 @@ class Kernel:
             self._begun(parent)
         elif kind in ("input_request", "install_request") and isinstance(content.get("request"), str):
             cell.prompt = content["request"]
-
-    def _on_piece(self, piece):
-        about = piece.about
-        kind = about["msg_type"]
-        if kind in CHANNELS and kind not in _READ_HERE:
-            self._outputs.show_piece(piece, self._running)
-            return
-        if kind in wire.COMM_KINDS and about["size"] > wire.MAX_COMM_BYTES:
-            return  # an honest kernel has refused to send it
-        message = self._pieces.add(piece)
-        if isinstance(message, dict):
-            self.on_message(message)
 
     def _set_state(self, state, failure=None, parent=None, metadata=None):
         self.state = state

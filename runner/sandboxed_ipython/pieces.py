@@ -1,0 +1,26 @@
+"""Long messages of a kernel, which come in pieces."""
+
+from . import packets, wire
+from .outputs import CHANNELS
+
+#: What the supervisor itself has to read, and so puts together; the rest is logged in pieces.
+_READ_HERE = frozenset(("execute_input", "execute_reply", "input_request", "install_request")) | wire.COMM_KINDS
+
+
+class Pieces:
+    """``outputs`` shows the pieces that are not put together."""
+
+    def __init__(self, outputs):
+        self._outputs = outputs
+        self._joiner = packets.Joiner(wire.MAX_COMMAND_BYTES)
+
+    def take(self, piece, running):
+        """The whole message, once its last piece is here and the supervisor reads it; else None. ``running``: the cell that runs, or None."""
+        kind = piece.about["msg_type"]
+        if kind in CHANNELS and kind not in _READ_HERE:
+            self._outputs.show_piece(piece, running)
+            return None
+        if kind in wire.COMM_KINDS and piece.about["size"] > wire.MAX_COMM_BYTES:
+            return None  # an honest kernel has refused to send it
+        message = self._joiner.add(piece)
+        return message if isinstance(message, dict) else None
