@@ -1,8 +1,23 @@
 import * as vscode from 'vscode';
+import type { Log } from '../log';
 import { fileName } from './cell-metadata';
 
-/** Another window has the notebook's sandbox: which one is to have it is the user's decision. Undefined: none for now. */
-export async function askWhoseItIs(notebook: vscode.NotebookDocument): Promise<'here' | 'new' | undefined> {
+/** The question of one notebook, asked once at a time. */
+export class WhoseItIs {
+  #isOpen = false;
+
+  constructor(private readonly notebook: vscode.NotebookDocument, private readonly log: Log) {}
+
+  /** Another window has the notebook's sandbox: which one is to have it is the user's decision. `decided` is not called where there is none. */
+  ask(decided: (which: 'here' | 'new') => Promise<void>): void {
+    if (this.#isOpen) { return; }
+    this.#isOpen = true;
+    choose(this.notebook).finally(() => { this.#isOpen = false; })
+      .then((which) => (which === undefined ? undefined : decided(which))).catch((error: unknown) => this.log.error(String(error)));
+  }
+}
+
+async function choose(notebook: vscode.NotebookDocument): Promise<'here' | 'new' | undefined> {
   const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
   const text = vscode.l10n.t('{0}: another window uses the sandbox of this notebook.', fileName(notebook));
   const chosen = await vscode.window.showInformationMessage(text, here, another);

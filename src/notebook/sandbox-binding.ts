@@ -7,7 +7,7 @@ import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession, SessionState } from '../session/types';
 import { AppliedSettings, NOTHING_PENDING, type Pending } from './applied-settings';
 import { readSettings } from './configuration';
-import { askWhoseItIs, tellNew } from './in-use';
+import { WhoseItIs, tellNew } from './in-use';
 import { PlaceRecorder, changesOpenCells } from './place-recorder';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 import type { PreviousSandbox, SessionSource } from './session-source';
@@ -41,13 +41,12 @@ export class SandboxBinding {
   /** Has ended, and its libraries wait for the next one. */
   #previous: PreviousSandbox | undefined;
   #lost: Failure | undefined;
-  /** The question whose the sandbox is, is open. */
-  #asking = false;
+  readonly #whose: WhoseItIs;
 
   constructor(
     private readonly notebook: vscode.NotebookDocument, private readonly source: SessionSource, private readonly records: SandboxRecords,
     private readonly sink: BindingSink, private readonly log: Log,
-  ) {}
+  ) { this.#whose = new WhoseItIs(notebook, log); }
 
   get status(): SandboxStatus {
     if (this.#live !== undefined) {
@@ -324,16 +323,15 @@ export class SandboxBinding {
   }
 
   #inUse(): void {
-    if (this.#asking) { return; }
-    this.#asking = true;
     const used = this.#record?.sandboxId;
-    askWhoseItIs(this.notebook).finally(() => { this.#asking = false; }).then(async (chosen) => {
-      if (chosen === 'new' && used !== undefined) {
+    this.#whose.ask(async (which) => {
+      if (which === 'here') {
+        await this.reattach({ takeOver: true });
+      } else if (used !== undefined) {
         this.records.remove(this.notebook.uri, used);
         tellNew(this.notebook);
       }
-      if (chosen === 'here') { await this.reattach({ takeOver: true }); }
-    }).catch((error: unknown) => this.log.error(String(error)));
+    });
   }
 
   /** None while a setting is invalid, which the next cell says. */
