@@ -20,6 +20,16 @@ def ended(sandbox, code, presses=1, seconds=8.0):
     return cell, time.monotonic() - start
 
 
+def ended_within_a_second(sandbox, code):
+    """The same. Other work on the machine only ever adds: the quickest of three counts, and each must end."""
+    for _ in range(3):
+        cell, seconds = ended(sandbox, code)
+        assert cell.reply["status"] == "error"
+        if seconds < 1:
+            return cell
+    raise AssertionError("never within a second; at last in %.1f s" % seconds)
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -34,9 +44,7 @@ def ended(sandbox, code, presses=1, seconds=8.0):
     ],
 )
 def test_one_press_ends_the_cell_and_keeps_state(sandbox, code):
-    cell, seconds = ended(sandbox, code)
-    assert cell.reply["status"] == "error"
-    assert seconds < 3
+    ended_within_a_second(sandbox, code)
     assert sandbox.run("kept").result == "1"
 
 
