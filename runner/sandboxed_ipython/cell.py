@@ -10,6 +10,7 @@ class Cell:
         "elapsed",
         "interrupted_at",
         "killed_for",
+        "knows_interrupt",
         "metadata",
         "msg_id",
         "number",
@@ -37,6 +38,8 @@ class Cell:
         self.presses = 0
         #: The kernel has said that it runs this cell. Before, a SIGINT could hit what it did last.
         self.started = False
+        #: It was interrupted before it began, and the kernel has seen that.
+        self.knows_interrupt = False
         #: A kernel has died before it began, and it goes to the next one.
         self.spared = False
         #: Seconds of awake time, without the time in which a prompt or an install was open.

@@ -3,6 +3,7 @@
 import logging
 
 from . import cgroup, comms, packets, wire
+from .interrupts import Interrupts
 from .outputs import CHANNELS, Outputs
 from .pieces import Pieces
 from .questions import ANSWERS, Questions
@@ -38,7 +39,8 @@ class Kernel:
         self._questions = Questions(self._outputs.envelope)
         self._resets = Resets(lambda reply, msg_id: supervisor.accepted.finished(self._outputs.log("control", "reset_reply", reply, msg_id)))
         self._watch = Watch(supervisor.reactor, supervisor.options, self._outputs.notice)
-        self._time_limit = TimeLimit(supervisor.reactor, self._signal, lambda cell: self._kill_for("timeout"))
+        self._interrupts = Interrupts(supervisor.reactor, lambda cell: self._process if self._running is cell else None)
+        self._time_limit = TimeLimit(supervisor.reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"))
 
     # ----------------------------------------------------------------------------------------------- what hosts ask
 
@@ -91,7 +93,7 @@ class Kernel:
         if cell.presses >= 3:
             self._kill_for("interrupt")
             return "kill"
-        self._signal(cell)
+        self._interrupts.interrupt(cell)
         return "interrupt" if cell.presses == 1 else "interrupt-again"
 
     def answer_prompt(self, kind, content):
@@ -157,6 +159,8 @@ class Kernel:
             self._on_reply(parent, content)
         elif kind == "comm_begun":
             self._begun(parent)
+        elif kind == "interrupt_taken" and self.running_id == parent:
+            self._running.knows_interrupt = True
         elif kind == "request_over" and self._running is not None:  # answered or not
             self._running.takes_answer(kind, content.get("request"))
         elif kind in wire.COMM_KINDS:
@@ -306,13 +310,6 @@ class Kernel:
         for other in self.waiting.end_run(cell.run_id, reason):
             self._abort(other, reason)
 
-    def _signal(self, cell):
-        """SIGINT for this cell and no other. One that has not begun is told of it too, and gets another as soon as it has: until
-        then the kernel lets a signal hit only what holds the cell up, a task of an earlier one."""
-        if not cell.started:
-            self._process.send({"msg_type": "interrupt_request", "parent_header": {"msg_id": cell.msg_id}})
-        self._process.interrupt()
-
     def _kill_for(self, reason):
         self._running.killed_for = reason
         self._process.kill()
@@ -324,8 +321,7 @@ class Kernel:
         cell = self._running
         if cell is not None and cell.msg_id == parent and not cell.started:
             cell.started = True
-            if cell.presses or cell.interrupted_at is not None:
-                self._signal(cell)
+            self._interrupts.begun(cell)
 
     def _note(self, kind, parent, content):
         """What the supervisor itself has to know of an event that the kernel claims."""

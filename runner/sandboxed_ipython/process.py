@@ -13,7 +13,7 @@ import time
 import traceback
 from collections import deque
 
-from . import packets
+from . import linux, packets
 from .emptyinput import EmptyInput
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,10 @@ class KernelProcess:
     def interrupt(self):
         """SIGINT to the kernel and what it started in its own process group."""
         self._signal(os.killpg, signal.SIGINT)
+
+    def nudge(self):
+        """Ends the system call in which the kernel waits, if it does: it goes on with it where it knows of no other signal."""
+        self._signal(os.kill, linux.NUDGE)
 
     def has_ended(self):
         """Whether it waits to be reaped, or was."""

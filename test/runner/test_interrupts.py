@@ -15,6 +15,71 @@ def test_an_interrupt_that_just_precedes_a_wait_ends_it(sandbox, code):
         assert sandbox.finish(cell, 20).reply["ename"] in ("KeyboardInterrupt", "CancelledError")
 
 
+def test_an_interrupt_ends_a_system_call_that_it_has_not_ended_itself(sandbox):
+    # as when it comes right before the call: here another thread takes the signal, and Python acts on it when the call is over
+    cell = sandbox.send("import signal, threading, time\nthreading.Thread(target=time.sleep, args=(100,), daemon=True).start()\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\ntime.sleep(100)")
+    sandbox.started(cell)
+    time.sleep(0.5)
+    assert sandbox.interrupt(cell)["step"] == "interrupt"
+    assert sandbox.finish(cell, 5).reply["ename"] == "KeyboardInterrupt"
+
+
+STARTS = {
+    "a wait": "import time; time.sleep(100)",
+    "a loop": "while True: pass",
+    "an await": "import asyncio; await asyncio.sleep(100)",
+    "a loop behind an await": "import asyncio; await asyncio.sleep(0)\nwhile True: pass",
+    "a loop of a coroutine": "async def hog():\n    while True: pass\nawait hog()",
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_an_interrupt_at_the_start_of_a_cell_ends_it_at_one_press_and_leaves_a_whole_kernel(sandbox, start):
+    for delay in range(60):
+        cell = sandbox.send(STARTS[start])
+        time.sleep(delay * 0.00005)
+        sandbox.interrupt(cell)
+        ended = sandbox.finish(cell, 20)
+        assert ended.reply["ename"] == "KeyboardInterrupt"
+        assert not ended.contents("stream")  # nothing of IPython's about it
+        assert sandbox.run("'whole'", seconds=20).result == "'whole'"
+
+
+#: What IPython calls for each cell, with a lock; its code is said to be of Python's, as that of locks is.
+PRESSED_IN_HISTORY = """
+import os, signal, threading
+passed, ran = [], []
+exec(compile('''
+def store_inputs(*args, **kwargs):
+    store(*args, **kwargs)
+    if len(args[1].split("ran.append")) > 1:
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000): pass
+        passed.append(1)
+''', threading.__file__, 'exec'))
+history = get_ipython().history_manager
+store, history.store_inputs = history.store_inputs, store_inputs
+"""
+
+
+def test_an_interrupt_does_not_hit_what_ipython_does_around_a_cell(sandbox):
+    # its history takes a lock for each: an exception right there leaves it taken, and the next cell waits for ever
+    sandbox.run(PRESSED_IN_HISTORY)
+    cell = sandbox.run("ran.append(1)")
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert sandbox.run("passed, ran").result == "([1], [])"
+
+
+def test_an_interrupt_ends_a_callback_that_keeps_a_cell_from_its_code(sandbox):
+    sandbox.run("import time\nran = []\ndef hang(): time.sleep(100)\nget_ipython().events.register('pre_run_cell', lambda info: hang() if 'ran.append' in info.raw_cell else None)")
+    cell = sandbox.send("ran.append(1)")
+    sandbox.started(cell)
+    time.sleep(0.3)
+    sandbox.interrupt(cell)
+    assert sandbox.finish(cell, 20).reply["ename"] == "KeyboardInterrupt"
+    assert sandbox.run("ran").result == "[]"
+
+
 HOGS = {
     "python": "while not free: pass",
     "a wait": "while not free: time.sleep(100)",

@@ -1,11 +1,17 @@
 """Whose code a frame runs: a traceback ends, and a warning points, where the user can do something."""
 
 import os
+from traceback import walk_tb
 
 import IPython
+import traitlets
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _IPYTHONS = os.path.dirname(os.path.abspath(IPython.__file__)) + os.sep
+_TRAITLETS = os.path.dirname(os.path.abspath(traitlets.__file__)) + os.sep
+_PYTHONS = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+#: Folders of what was installed, which may be within Python's own.
+_INSTALLED = tuple(os.sep + name + os.sep for name in ("site-packages", "dist-packages"))
 
 
 def is_ours(frame):
@@ -15,6 +21,19 @@ def is_ours(frame):
 def is_the_cells(frame):
     """Whether it is neither ours nor IPython's: the user's, or a library's."""
     return not frame.f_code.co_filename.startswith((_OURS, _IPYTHONS))
+
+
+def is_foreign(frame):
+    """Whether it is the user's or a library's, and none of those with which we and IPython work: Python's own, traitlets."""
+    name = frame.f_code.co_filename
+    if not is_the_cells(frame) or name.startswith((_TRAITLETS, "<frozen ")):
+        return False
+    return not name.startswith(_PYTHONS) or any(folder in name for folder in _INSTALLED)
+
+
+def holds_code_of_a_cell(trace):
+    """Whether a line of the user's, or of a library, is in a traceback."""
+    return any(is_foreign(frame) for frame, _line in walk_tb(trace))
 
 
 def without_ours(trace):

@@ -6,7 +6,8 @@ import fcntl
 import os
 import signal
 
-from .frames import is_ours
+from .. import linux
+from .frames import is_foreign, is_ours
 
 #: Lower numbers belong to cells.
 _LOW_FDS = 99
@@ -14,7 +15,10 @@ _LOW_FDS = 99
 
 class Interrupts:
     """Installed while the kernel lives. A SIGINT that comes outside a cell hits at most a task that holds the loop: it may be
-    late, and when it is for a cell that has not begun, the supervisor sends another as soon as it has.
+    late, and one that is for a cell that has not begun comes as a message too.
+
+    Within a cell it raises where code of the cell's runs. What IPython does around that is let go on, and the interrupt is due
+    until code is entered: raised there it could leave a lock of IPython's taken for ever, or be swallowed by what calls callbacks.
 
     ``on_press`` is called at each SIGINT within a cell.
     """
@@ -26,11 +30,14 @@ class Interrupts:
         self._in_code = False
         self.task = None  # the foreground cell's, if it is asynchronous
         self.pressed = False  # during this cell
+        self._due = False  # it was pressed, and code of the cell's is yet to see it
+        self._cancellation = None  # of the task, which the loop has not come to
         self._held = 0
         self._late = False
         self._woken, self._waking = map(keep, os.pipe())
         loop.add_reader(self._woken, self.drain)
         self._install()
+        signal.signal(linux.NUDGE, self._on_nudge)
 
     @property
     def woken(self):
@@ -48,12 +55,15 @@ class Interrupts:
         signal.signal(signal.SIGINT, self._on_sigint)
         signal.set_wakeup_fd(self._waking, warn_on_full_buffer=False)
 
-    def begin(self, pressed):
-        """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own. ``pressed``: it has
-        been interrupted while it waited."""
+    def begin(self):
+        """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own."""
         self._install()
-        self.pressed, self._late = pressed, False
+        self.pressed = self._due = self._in_code = self._late = False
         self._begun = True
+
+    def press(self):
+        """It has been interrupted while it waited."""
+        self.pressed = self._due = True
 
     @contextlib.contextmanager
     def held(self):
@@ -68,10 +78,21 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def enter(self):
-        """Its code is about to run; raises KeyboardInterrupt if it was interrupted since it began."""
+        """Its code is about to run; raises KeyboardInterrupt if it was interrupted since it began, or since code of it ran last."""
         self._in_code = True
-        if self.pressed:
+        if self._due:
+            self._due = False
             raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def code(self):
+        """A part of its code runs, of which there may be more within this one or after it."""
+        outer = self._in_code
+        try:
+            self.enter()
+            yield
+        finally:
+            self._in_code = outer
 
     def resume(self):
         """Code of the cell's runs once more, until :meth:`leave`; not if it was interrupted."""
@@ -81,6 +102,7 @@ class Interrupts:
         """Its code is over: nothing is raised any more, whatever handler it has set."""
         self._begun = self._in_code = False
         self.task = None
+        self._forget_cancellation()
         signal.signal(signal.SIGINT, self._on_sigint)
 
     def _on_sigint(self, _number, frame):
@@ -91,17 +113,39 @@ class Interrupts:
             return
         self.pressed = True
         self.on_press()
-        if not self._in_code or (self.task is not None and self.task.done()):
-            return
-        if self._held:
-            self._late = True
-        elif self.task is None or asyncio.current_task(self._loop) is self.task:
-            raise KeyboardInterrupt
-        else:
+        if self.task is None or asyncio.current_task(self._loop) is self.task:
+            self._hit(frame)
+        elif not self.task.done():
             # It waits: perhaps in the loop's own select, which a plain cancel() would not wake.
-            self._loop.call_soon_threadsafe(self.task.cancel)
+            self._due = not self._in_code
+            self._cancellation = self._loop.call_soon_threadsafe(self._cancel, self.task)
             if _is_in_a_callback(frame):
                 raise KeyboardInterrupt  # code of another task keeps the loop, or is what the cell waits for
+
+    def _hit(self, frame):
+        """Raises where the cell itself is, now or later."""
+        if self._held:
+            self._late = True
+            return
+        self._due = not self._in_code
+        if self._in_code or _is_called_by_a_cell(frame):
+            raise KeyboardInterrupt
+
+    def _cancel(self, task):
+        self._cancellation = None
+        task.cancel()
+
+    def _on_nudge(self, _number, frame):
+        """That it ends a system call is what it is for; and a task that waited no more, when it was to be cancelled, may have
+        kept the loop since."""
+        if self._cancellation is not None and self.task is not None and asyncio.current_task(self._loop) is self.task:
+            self._forget_cancellation()
+            self._hit(frame)
+
+    def _forget_cancellation(self):
+        if self._cancellation is not None:
+            self._cancellation.cancel()
+            self._cancellation = None
 
 
 def keep(fd):
@@ -110,6 +154,15 @@ def keep(fd):
     os.close(fd)
     os.set_blocking(high, False)
     return high
+
+
+def _is_called_by_a_cell(frame):
+    """Whether IPython waits for code of the user's or of a library: a callback, a transformer."""
+    while frame is not None and frame.f_code is not asyncio.Handle._run.__code__:
+        if is_foreign(frame):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_in_a_callback(frame):

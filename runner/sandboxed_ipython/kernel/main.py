@@ -92,7 +92,10 @@ class Kernel:
         self.running = msg_id
         self.parent = {"msg_id": msg_id, "msg_type": msg_type}
         self.exiting = False
-        self.interrupts.begin(self.inbox.begin(msg_id))
+        self.interrupts.begin()
+        if self.inbox.begin(msg_id):
+            self.interrupts.press()
+            self.channel.send("interrupt_taken", {}, msg_id)  # or a SIGINT would say it once more
         self._context.run(current_cell.set, msg_id)
 
     def end(self):
@@ -164,13 +167,12 @@ class Kernel:
         self.begin(msg_id, "execute_request")
         self._count = shell.execution_count
         self.channel.send("execute_input", {"code": code, "execution_count": self._count}, msg_id)
-        try:
-            transformed, error = shell.transform_cell(code), None
-        except Exception:
-            transformed, error = code, sys.exc_info()
         options = {"store_history": store, "silent": silent}
         try:
-            self.interrupts.enter()
+            try:
+                transformed, error = shell.transform_cell(code), None
+            except Exception:
+                transformed, error = code, sys.exc_info()
             if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error):
                 coroutine = shell.run_cell_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
                 task = self._context.run(self._create_task, coroutine)
@@ -186,7 +188,7 @@ class Kernel:
             self.interrupts.leave()
             result, raised = None, error
             # Between our code and the cell's there is no frame of the user's to show.
-            self._show(error, exception_only=isinstance(error, KeyboardInterrupt))
+            self._show(error)
         self._finish(msg_id, result, raised)
 
     def _create_task(self, coroutine):
@@ -210,9 +212,12 @@ class Kernel:
         except BaseException:
             self._give_up()
 
-    def _show(self, error, exception_only=False):
+    def _show(self, error):
         try:
-            self._context.run(self.shell.showtraceback, (type(error), error, error.__traceback__), exception_only=exception_only)
+            if isinstance(error, KeyboardInterrupt):
+                self._context.run(self.shell.show_interrupt, error)
+            else:
+                self._context.run(self.shell.showtraceback, (type(error), error, error.__traceback__))
         except Exception:
             # What shows tracebacks is the user's to break.
             lines = traceback.format_exception(type(error), error, error.__traceback__)

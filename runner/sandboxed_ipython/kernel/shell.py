@@ -23,7 +23,7 @@ from . import bounds, comms, programs
 from .compiler import CellCompiler
 from .display import CellDisplayHook, ZMQDisplayPublisher
 from .facade import KernelFacade
-from .frames import without_ours
+from .frames import holds_code_of_a_cell, without_ours
 from .libraries import add_to_path
 from .magics import KernelMagics
 
@@ -89,6 +89,23 @@ class ZMQInteractiveShell(InteractiveShell):
         self.failed_display = self.shown_error = None
         return super().run_cell(*args, **kwargs)
 
+    async def run_code(self, code_obj, result=None, *, async_=False):
+        """Code of the cell's, which is where an interrupt is raised; one that came before it has begun is its end."""
+        code = super().run_code(code_obj, result, async_=async_)
+        try:
+            with self.sandbox.interrupts.code():
+                return await code
+        except KeyboardInterrupt as error:
+            code.close()  # it may not have begun
+            if result is not None:
+                result.error_in_exec = error
+            self.show_interrupt(error)
+            return True
+
+    def show_interrupt(self, error):
+        """Of a KeyboardInterrupt that hit no line of the cell's."""
+        self._showtraceback(KeyboardInterrupt, error, self.InteractiveTB.get_exception_only(KeyboardInterrupt, error))
+
     def set_next_input(self, text, replace=False):
         self.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
 
@@ -118,6 +135,9 @@ class ZMQInteractiveShell(InteractiveShell):
             exc_tuple = (KeyboardInterrupt, error, error.__traceback__)
         if kind is not None:
             exc_tuple = exc_tuple or sys.exc_info()
+            if kind is KeyboardInterrupt and not holds_code_of_a_cell(exc_tuple[2]):
+                self.show_interrupt(exc_tuple[1])
+                return
             without_ours(exc_tuple[2])
         super().showtraceback(exc_tuple, *args, **kwargs)
 
