@@ -1,4 +1,5 @@
 import { Failure, report } from './failure.mjs';
+import { failuresIn } from './failures.mjs';
 import { say, step } from './log.mjs';
 import { SUITES } from './suites.mjs';
 import { lastSum, sumLine, total } from './sums.mjs';
@@ -7,6 +8,8 @@ import { TestLeftovers } from './test-leftovers.mjs';
 import { endGroup, run, start } from './tools.mjs';
 
 const FAILED = { passed: 0, failed: 1, skipped: 0 };
+/** Of what a suite prints; its failures come at its end. */
+const KEPT_CHARS = 1_000_000;
 
 /**
  * Compiles, then runs suites one after the other (more at a time would make each other slow on a small machine; some bear
@@ -31,6 +34,9 @@ export async function runSuites(names) {
     ))));
   }
   rows.push({ name: 'leftovers', ...await timed(() => leftovers.sum()) });
+  for (const { name, sum } of rows.filter((row) => row.sum?.failures)) {
+    console.log(`\n${name}, once more what failed:\n\n${sum.failures}`); // a log that is cut keeps its end
+  }
   console.log();
   for (const { name, seconds, sum } of rows.filter((row) => row.sum !== undefined)) {
     console.log(`  ${name.padEnd(11)} ${sumLine(sum).padEnd(36)} ${seconds.toFixed(1).padStart(6)} s`);
@@ -69,6 +75,9 @@ async function runSuite(name, environment, leftovers, { later }) {
     if (sum === undefined || (failed !== undefined && sum.failed === 0)) {
       return { ...sum ?? FAILED, failed: 1 };
     }
+    if (sum.failed > 0) {
+      return { ...sum, failures: failuresIn(printed) };
+    }
     if (sum.passed + sum.failed + sum.skipped === 0 && !process.env.MOCHA_GREP) {
       say(`${name} has no test`);
       return FAILED;
@@ -90,7 +99,7 @@ async function runToEnd(args, env, minutes, title) {
   let failed;
   let kept = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
-    printed = (printed + text).slice(-10_000);
+    printed = (printed + text).slice(-KEPT_CHARS);
     if (title === undefined) {
       process.stdout.write(text);
     } else {
