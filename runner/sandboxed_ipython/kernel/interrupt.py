@@ -18,7 +18,8 @@ class Interrupts:
     late, and one that is for a cell that has not begun comes as a message too.
 
     Within a cell it raises where code of the cell's runs. What IPython does around that is let go on, and the interrupt is due
-    until code is entered: raised there it could leave a lock of IPython's taken for ever, or be swallowed by what calls callbacks.
+    until code is entered, or the supervisor's nudge finds it there: raised in IPython it could leave a lock taken for ever, or be
+    swallowed by what calls callbacks.
 
     ``on_press`` is called at each SIGINT within a cell.
     """
@@ -31,7 +32,6 @@ class Interrupts:
         self.task = None  # the foreground cell's, if it is asynchronous
         self.pressed = False  # during this cell
         self._due = False  # it was pressed, and code of the cell's is yet to see it
-        self._cancellation = None  # of the task, which the loop has not come to
         self._held = 0
         self._late = False
         self._woken, self._waking = map(keep, os.pipe())
@@ -74,7 +74,7 @@ class Interrupts:
         finally:
             self._held -= 1
         if not self._held and self._late:
-            self._late = False
+            self._late = self._due = False
             raise KeyboardInterrupt
 
     def enter(self):
@@ -102,50 +102,53 @@ class Interrupts:
         """Its code is over: nothing is raised any more, whatever handler it has set."""
         self._begun = self._in_code = False
         self.task = None
-        self._forget_cancellation()
         signal.signal(signal.SIGINT, self._on_sigint)
 
     def _on_sigint(self, _number, frame):
         if not self._begun:
-            # For a cell that waits for its turn, and is interrupted by another signal when it begins.
+            # For a cell that waits for its turn, and is told when it begins.
             if _is_in_a_callback(frame):
                 raise KeyboardInterrupt  # what holds the loop goes, or the cell could never begin
             return
-        self.pressed = True
+        self.pressed = self._due = True
         self.on_press()
-        if self.task is None or asyncio.current_task(self._loop) is self.task:
-            self._hit(frame)
-        elif not self.task.done():
-            # It waits: perhaps in the loop's own select, which a plain cancel() would not wake.
-            self._due = not self._in_code
-            self._cancellation = self._loop.call_soon_threadsafe(self._cancel, self.task)
+        if self.task is not None and self.task.done():
+            return
+        if self._waits():
+            self._cancel_soon()
             if _is_in_a_callback(frame):
                 raise KeyboardInterrupt  # code of another task keeps the loop, or is what the cell waits for
-
-    def _hit(self, frame):
-        """Raises where the cell itself is, now or later."""
-        if self._held:
-            self._late = True
-            return
-        self._due = not self._in_code
-        if self._in_code or _is_called_by_a_cell(frame):
-            raise KeyboardInterrupt
-
-    def _cancel(self, task):
-        self._cancellation = None
-        task.cancel()
-
-    def _on_nudge(self, _number, frame):
-        """That it ends a system call is what it is for; and a task that waited no more, when it was to be cancelled, may have
-        kept the loop since."""
-        if self._cancellation is not None and self.task is not None and asyncio.current_task(self._loop) is self.task:
-            self._forget_cancellation()
+        elif not _is_ignored(frame):
             self._hit(frame)
 
-    def _forget_cancellation(self):
-        if self._cancellation is not None:
-            self._cancellation.cancel()
-            self._cancellation = None
+    def _on_nudge(self, _number, frame):
+        """That it ends a system call is what it is for. And what was just about to run code when it was interrupted, IPython or
+        the loop, may have begun that, and not come back since."""
+        if self._begun and self._in_code and self._due:
+            if self._waits():
+                self._cancel_soon()
+            else:
+                self._hit(frame)
+
+    def _waits(self):
+        return self.task is not None and asyncio.current_task(self._loop) is not self.task
+
+    def _cancel_soon(self):
+        # It may wait in the loop's own select, which a plain cancel() would not wake.
+        self._loop.call_soon_threadsafe(self._cancel, self.task)
+
+    def _cancel(self, task):
+        if self._due and task is self.task:
+            self._due = False
+            task.cancel()
+
+    def _hit(self, frame):
+        """Raises if code of the cell's or of a callback's runs; no code is to run behind a callback."""
+        if self._held:
+            self._late = True
+        elif _is_called_by_a_cell(frame):
+            self._due = not self._in_code
+            raise KeyboardInterrupt
 
 
 def keep(fd):
@@ -163,6 +166,12 @@ def _is_called_by_a_cell(frame):
             return True
         frame = frame.f_back
     return False
+
+
+def _is_ignored(frame):
+    """Whether Python prints what is raised here and goes on: it calls this when an object goes."""
+    code = frame.f_code
+    return code.co_name == "__del__" or (code.co_name in ("_remove", "remove") and os.path.basename(code.co_filename) in ("_weakrefset.py", "weakref.py"))
 
 
 def _is_in_a_callback(frame):
