@@ -160,7 +160,7 @@ def keep(fd):
 
 
 def _is_called_by_a_cell(frame):
-    """Whether IPython waits for code of the user's or of a library: a callback, a transformer."""
+    """Whether code of the user's or of a library's runs, itself or what it calls: of the cell, a callback, a transformer."""
     while frame is not None and frame.f_code is not asyncio.Handle._run.__code__:
         if is_foreign(frame):
             return True

@@ -6,7 +6,7 @@ import { containerName } from '../../../src/engine/specification';
 import { NO_FAULT } from '../../session/support/proxy';
 import type { UnpluggedEngine } from '../../session/support/unpluggedEngine';
 import { Window, type Installation, type Notebook } from './notebook';
-import { kill, processesOf, thaw, uidOf } from './processes';
+import { kill, processesOf, setFrozen, uidOf } from './processes';
 import type { Below } from './program';
 import type { Turns } from './turns';
 import type { Fault, FaultKind } from './verdict';
@@ -135,13 +135,23 @@ function pauseContainer(target: Target): Promise<boolean> {
     const it = containerOf(target, victim.session.id);
     if (!await succeeds(it.pause())) return false;
     await sleep(lasts);
-    const going = succeeds(it.unpause());
-    // paused in the middle of an exec's start, runc waits for what is frozen, and its engine for runc
-    if (await Promise.race([going, sleep(UNPAUSE, 'late', { ref: false })]) === 'late' && existsSync(`/proc/${victim.pid}`)) thaw(victim.pid);
-    await going;
+    await goOn(it, victim.pid);
     return true;
   }));
 }
+
+/** Unpauses a container, also one that was paused in the middle of an exec's start: runc waits for what is frozen then, and its engine for runc. */
+async function goOn(it: Docker.Container, pid: number): Promise<void> {
+  for (let left = 5; left > 0; left -= 1) {
+    const going = succeeds(it.unpause());
+    if (await Promise.race([going, sleep(UNPAUSE, 'late', { ref: false })]) === 'late' && existsSync(`/proc/${pid}`)) setFrozen(pid, false);
+    await going;
+    if (!await isPaused(it) || !existsSync(`/proc/${pid}`)) return;
+    setFrozen(pid, true); // let go on past its engine, it counts as paused, and only what is frozen can be unpaused
+  }
+}
+
+const isPaused = (container: Docker.Container): Promise<boolean> => container.inspect().then(({ State }) => State.Paused, () => false);
 
 function restart(target: Target): Promise<boolean> {
   const { engine, below, turns } = target;

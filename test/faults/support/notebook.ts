@@ -11,6 +11,7 @@ import type { SandboxSettings } from '../../../src/session/settings';
 import type { OpenCell } from '../../../src/session/types';
 import { FaultProxy } from '../../session/support/proxy';
 import { NotebookDocument } from './document';
+import { doingsOf } from './processes';
 import { codeOf, makeProgram, type Below } from './program';
 import { Records } from './records';
 import type { CellRun, Finding } from './verdict';
@@ -87,6 +88,14 @@ export class Notebook {
 
   /** Cells that have not ended. */
   get open(): CellRun[] { return [...this.#open.values()].map(({ run }) => run); }
+
+  /** For whoever looks for the cause of a cell that does not end. */
+  async situation(): Promise<string> {
+    if (!this.#live) return 'no sandbox';
+    const { session, pid } = this.#live;
+    const engine = await this.installation.docker.getContainer(containerName(session.id)).inspect().then(({ State }) => State.Status, String);
+    return `session ${session.state.kind}, engine: ${engine}, processes: ${doingsOf(pid).join(', ')}`;
+  }
 
   /** Runs cells until told to stop. */
   async work(stop: AbortSignal): Promise<void> {

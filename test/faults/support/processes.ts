@@ -22,14 +22,26 @@ export function processesOf(pid: number): ContainerProcess[] {
 /** The user that it runs as, by number. Throws if it has ended. */
 export const uidOf = (pid: number): number => Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
-/** Lets a container go on past its engine. */
-export function thaw(pid: number): void {
+/** What each process of a container does: its number inside, its state, the call of the kernel in which it waits. */
+export function doingsOf(pid: number): string[] {
+  return processesOf(pid).map((one) => {
+    try {
+      const state = /^State:\s*(\S)/m.exec(readFileSync(`/proc/${one.pid}/status`, 'utf8'))?.[1];
+      return `${one.inside} ${state} ${readFileSync(`/proc/${one.pid}/wchan`, 'utf8')}`;
+    } catch {
+      return `${one.inside} ended`;
+    }
+  });
+}
+
+/** Freezes a container, or lets it go on, past its engine. */
+export function setFrozen(pid: number, frozen: boolean): void {
   const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
   const places = [
-    [`/sys/fs/cgroup/freezer${/^\d+:freezer:(.*)$/m.exec(groups)?.[1] ?? ''}/freezer.state`, 'THAWED'],
-    [`/sys/fs/cgroup${/^0::(.*)$/m.exec(groups)?.[1] ?? ''}/cgroup.freeze`, '0'],
+    [`/sys/fs/cgroup/freezer${/^\d+:freezer:(.*)$/m.exec(groups)?.[1] ?? ''}/freezer.state`, frozen ? 'FROZEN' : 'THAWED'],
+    [`/sys/fs/cgroup${/^0::(.*)$/m.exec(groups)?.[1] ?? ''}/cgroup.freeze`, frozen ? '1' : '0'],
   ] as const;
-  for (const [file, go] of places) if (existsSync(file)) writeFileSync(file, go);
+  for (const [file, state] of places) if (existsSync(file)) writeFileSync(file, state);
 }
 
 /** False: there is no such process any more. */

@@ -101,7 +101,7 @@ export async function runRound({ engine, image, seed, round, faults: kinds = ROU
     for (const notebook of notebooks) findings.push(...notebook.findings, ...await judgeAll(notebook, faults));
     const runs = notebooks.flatMap((notebook) => notebook.runs);
     const settled = Math.max(0, ...runs.filter(({ sent, ended }) => sent <= calm && ended !== undefined).map(({ ended = 0 }) => ended - calm));
-    const history = historyOf(faults, notebooks, begun);
+    const history = [...historyOf(faults, notebooks, begun), ...await Promise.all(notebooks.filter((one) => one.open.length > 0).map(async (one) => `${one.name}: ${await one.situation()}`))];
     const ran = new Set((await Promise.all(notebooks.flatMap(({ records }) => [...records.values()].map(async (one) => [...(await one.read()).keys()])))).flat()).size;
     await Promise.all(notebooks.map((notebook) => notebook.close()));
     const left = await leftOver(engine);
