@@ -159,8 +159,8 @@ class Kernel:
             self._on_reply(parent, content)
         elif kind == "comm_begun":
             self._begun(parent)
-        elif kind == "interrupt_taken" and self.running_id == parent:
-            self._running.knows_interrupt = True
+        elif kind == "interrupt_taken":
+            self._note(kind, parent, content)
         elif kind == "request_over" and self._running is not None:  # answered or not
             self._running.takes_answer(kind, content.get("request"))
         elif kind in wire.COMM_KINDS:
@@ -331,6 +331,8 @@ class Kernel:
         if kind == "execute_input" and type(content.get("execution_count")) is int and 0 <= content["execution_count"] <= _MAX_COUNT:
             self.execution_count = content["execution_count"]
             self._begun(parent)
+        elif kind == "interrupt_taken":
+            cell.knows_interrupt = True
         elif kind in ("input_request", "install_request") and isinstance(content.get("request"), str):
             cell.prompt = content["request"]
 

@@ -205,6 +205,13 @@ for n in range(900, 1000):
     assert sandbox.run("6 * 7").result == "42"
 
 
+def test_what_a_kernel_claims_of_no_cell_while_none_runs_changes_nothing(sandbox):
+    kinds = ("interrupt_taken", "comm_begun", "comm_done", "request_over", "execute_input", "execute_reply", "input_request")
+    sandbox.run("import threading\nk = get_ipython().sandbox\ndef claim():\n    for kind in %r: k.channel.send(kind, {'request': '', 'status': 'ok'}, '')\nclaims = threading.Timer(0.3, claim); claims.start()" % (kinds,))
+    time.sleep(0.8)
+    assert sandbox.run("claims.join(); 'same kernel'").result == "'same kernel'"
+
+
 def test_a_forged_count_does_not_reach_a_hello(sandbox):
     sandbox.run("k = get_ipython().sandbox\nfor n in (-1, 1 << 70): k.channel.send('execute_input', {'code': '', 'execution_count': n}, k.running)")
     other = sandbox.attach(writer=False)
