@@ -1,10 +1,10 @@
 /**
- * The test suites, in the order in which they run. Each is a command whose last line on stdout is
- * `N passed, N failed, N skipped`; what it needs is made ready before, and its deadline ends it.
+ * The test suites. Each is a command whose last line on stdout is `N passed, N failed, N skipped`; what it needs is made
+ * ready before, and its deadline ends it.
  *
- * @typedef {'engine' | 'bookworm' | 'all bases' | 'python' | 'networks' | 'podman' | 'code-server' | 'browser' | 'vsix'} Need
- * @typedef {{ args: readonly string[], needs: readonly Need[], minutes: number, beside?: string }} Suite `args` for Node;
- *   `beside`: runs at the same time as that suite, if both run: each mostly waits, together they keep two processors busy.
+ * @typedef {import('./base-images.mjs').Suite} Base
+ * @typedef {'engine' | Base | 'python' | 'networks' | 'podman' | 'code-server' | 'browser' | 'vsix'} Need
+ * @typedef {{ args: readonly string[], needs: readonly Need[], minutes: number }} Suite `args` for Node
  */
 
 /**
@@ -15,28 +15,67 @@
  */
 const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/lib/run-mocha.mjs', name, String(seconds), ...more];
 
+/**
+ * The runner's tests in the image that is derived from a base.
+ * @param {Base} base
+ * @param {string} marks of pytest; empty: all tests
+ * @returns {Suite}
+ */
+const runner = (base, marks) => ({ args: ['test/runner/run.mjs', marks], needs: ['engine', base, 'python'], minutes: 20 });
+
 /** @type {readonly Need[]} */
 const WINDOW = ['engine', 'bookworm', 'code-server', 'browser', 'vsix'];
 
 /** @type {Readonly<Record<string, Suite>>} */
 export const SUITES = {
   unit: { args: mocha('unit', 10), needs: [], minutes: 3 },
-  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 20, beside: 'runner' },
+  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 20 },
   podman: {
     args: mocha('podman', 60, ['attach', 'badInput', 'comms', 'deaths', 'endpoints', 'engine', 'files', 'hardening', 'libraries', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
     needs: ['podman', 'networks'],
     minutes: 15,
-    beside: 'runner',
   },
-  runner: { args: ['test/runner/run.mjs'], needs: ['engine', 'all bases', 'python'], minutes: 20 },
-  silent: { args: mocha('silent', 240), needs: ['engine', 'bookworm'], minutes: 10 }, // wants the engine for itself
+  // a base's Python says which IPython is to be had: 3.9 ends at 8, 3.14 begins with 9
+  'runner-3.9': runner('bullseye', ''),
+  'runner-3.11': runner('bookworm', 'smoke'),
+  'runner-3.13': runner('trixie', 'smoke'),
+  'runner-3.14': runner('forky', ''),
+  silent: { args: mocha('silent', 240), needs: ['engine', 'bookworm'], minutes: 10 },
+  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 15 },
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],
     needs: ['engine', 'bookworm', 'code-server', 'browser', 'python', 'vsix'], // the VSIX for the bundle that goes into it
     minutes: 15,
   },
-  conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 15, beside: 'extension' },
-  faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 15, beside: 'extension' }, // on an engine of its own
+  conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 15 },
   window: { args: mocha('window', 180), needs: WINDOW, minutes: 12 },
-  arrival: { args: mocha('arrival', 180), needs: WINDOW, minutes: 12, beside: 'window' }, // each on a server of its own
+  arrival: { args: mocha('arrival', 180), needs: WINDOW, minutes: 12 },
 };
+
+/**
+ * The order in which they run: phase after phase; of a phase its lanes at the same time; of a lane its suites in turn.
+ * More lanes than these would make each other slow on two processors, fewer would leave them idle: most suites mostly wait.
+ * Whoever shares a phase shares the machine's engine, but for `podman` and `faults`, which have one of their own;
+ * `silent` wants the machine's for itself.
+ */
+export const PHASES = [
+  [['unit']],
+  [['session'], ['podman'], ['runner-3.14', 'runner-3.13'], ['runner-3.9', 'runner-3.11']],
+  [['silent'], ['faults']],
+  [['extension', 'window'], ['conformance', 'arrival']],
+];
+
+/**
+ * @param {readonly string[]} asked suites, or the first part of their names, as `runner`; none means all
+ * @returns {string[][][]} the phases with what is left of them
+ */
+export function chosenPhases(asked) {
+  const isChosen = (name) => asked.length === 0 || asked.some((one) => isCalled(name, one));
+  const lanes = (phase) => phase.map((lane) => lane.filter(isChosen)).filter((lane) => lane.length > 0);
+  return PHASES.map(lanes).filter((phase) => phase.length > 0);
+}
+
+/** Of what was asked for: what no suite is called. */
+export const unknownAmong = (asked) => asked.filter((one) => !Object.keys(SUITES).some((name) => isCalled(name, one)));
+
+const isCalled = (name, asked) => name === asked || name.startsWith(`${asked}-`);

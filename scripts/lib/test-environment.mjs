@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { SUITES as BASES, baseImage, canBuildBases, ensureBaseImage } from './base-images.mjs';
+import { baseImage, canBuildBases, ensureBaseImage } from './base-images.mjs';
 import { ensureCodeServer } from './code-server.mjs';
 import { engineAnswers, engineHost, ensureEngine } from './engine.mjs';
 import { checkLimits } from './engine-check.mjs';
@@ -11,6 +11,8 @@ import { packageExtension } from './vsix.mjs';
 
 /** The base image that tests use unless they are about Python's versions. */
 const USUAL = 'bookworm';
+/** In the order in which they are made, beside the first tests: those first whose tests take longest. */
+const BASES = [USUAL, 'forky', 'bullseye', 'trixie'];
 
 /**
  * Makes ready what the suites need, all of it at once, while the first suites already run.
@@ -24,14 +26,12 @@ export class TestEnvironment {
   constructor(needs) {
     const packages = once(() => missingPackages(needs).then(ensureSystemPackages));
     const engine = once(() => packages().then(() => ensureEngine()));
-    const usual = once(() => engine().then(() => ready(USUAL)));
+    const bases = basesInTurn(engine, BASES.filter((base) => needs.has(base) || (base === USUAL && needs.has('podman'))));
     const make = {
+      ...bases,
       engine: () => engine().then(() => ({ DOCKER_HOST: engineHost() })),
-      bookworm: () => usual().then(() => ({ SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL) })),
-      'all bases': () => usual().then(allBases),
       python: () => packages().then(pythonTools).then((python) => ({ SANDBOXED_IPYTHON_PYTHON_TOOLS: python })),
-      podman: () => usual().then(() => startPodman(baseImage(USUAL)))
-        .then((host) => ({ DOCKER_HOST: host, SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL) })),
+      podman: () => bases[USUAL]().then(async (variables) => ({ ...variables, DOCKER_HOST: await startPodman(baseImage(USUAL)) })),
       networks: () => packages().then(() => ({})),
       browser: () => packages().then(() => ({ CHROMIUM: findBrowser() })),
       'code-server': () => ensureCodeServer().then((home) => ({ CODE_SERVER_HOME: home })),
@@ -61,22 +61,32 @@ async function missingPackages(needs) {
   const abilities = ['browser', 'networks', 'podman', 'python'].filter((need) => needs.has(need));
   return [
     ...abilities,
-    ...(canBuildBases() && ['bookworm', 'all bases', 'podman'].some((need) => needs.has(need)) ? ['base images'] : []),
+    ...(canBuildBases() && [...BASES, 'podman'].some((need) => needs.has(need)) ? ['base images'] : []),
     ...(mayInstall() && (needs.has('engine') || needs.has('podman')) && !(await engineAnswers()) ? ['engine'] : []),
   ];
 }
 
-async function ready(suite) {
-  await ensureBaseImage(suite);
-  await checkLimits(baseImage(suite));
-}
-
-async function allBases() {
-  for (const suite of Object.keys(BASES)) {
-    await ensureBaseImage(suite);
+/**
+ * A function for each base that makes it when those before it are made or have failed.
+ * @param {() => Promise<void>} engine
+ * @param {readonly import('./base-images.mjs').Suite[]} bases
+ * @returns {Record<string, () => Promise<{ SANDBOXED_IPYTHON_TEST_BASE: string }>>}
+ */
+function basesInTurn(engine, bases) {
+  const made = {};
+  let limits;
+  let last = engine;
+  for (const base of bases) {
+    const before = last;
+    made[base] = last = once(async () => {
+      await engine();
+      await before().catch(() => {}); // told to the suites that need it
+      await ensureBaseImage(base);
+      await (limits ??= checkLimits(baseImage(base)));
+      return { SANDBOXED_IPYTHON_TEST_BASE: baseImage(base) };
+    });
   }
-  const tags = Object.fromEntries(Object.keys(BASES).map((suite) => [suite, baseImage(suite)]));
-  return { SANDBOXED_IPYTHON_TEST_BASE: baseImage(USUAL), SANDBOXED_IPYTHON_TEST_BASES: JSON.stringify(tags) };
+  return made;
 }
 
 /** @template T @param {() => Promise<T>} make @returns {() => Promise<T>} */

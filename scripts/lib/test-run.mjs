@@ -1,7 +1,7 @@
 import { Failure, report } from './failure.mjs';
 import { failuresIn } from './failures.mjs';
 import { say, step } from './log.mjs';
-import { SUITES } from './suites.mjs';
+import { SUITES, chosenPhases, unknownAmong } from './suites.mjs';
 import { lastSum, sumLine, total } from './sums.mjs';
 import { TestEnvironment } from './test-environment.mjs';
 import { TestLeftovers } from './test-leftovers.mjs';
@@ -12,26 +12,21 @@ const FAILED = { passed: 0, failed: 1, skipped: 0 };
 const KEPT_CHARS = 1_000_000;
 
 /**
- * Compiles, then runs suites one after the other (more at a time would make each other slow on a small machine; some bear
- * others beside them), while what the later ones need is still being made ready.
- * @param {readonly string[]} names none means all
+ * Compiles, then runs suites in their order, while what the later ones need is still being made ready.
+ * @param {readonly string[]} asked none means all
  * @returns {Promise<import('./sums.mjs').Sum>}
  */
-export async function runSuites(names) {
-  const unknown = names.filter((name) => !Object.hasOwn(SUITES, name));
+export async function runSuites(asked) {
+  const unknown = unknownAmong(asked);
   if (unknown.length > 0) {
     throw new Failure(`No suite is called ${unknown.join(' or ')}.`, { nextStep: `npm test -- ${Object.keys(SUITES).join(' ')}` });
   }
-  const chosen = Object.keys(SUITES).filter((name) => names.length === 0 || names.includes(name));
-  const environment = new TestEnvironment(new Set(chosen.flatMap((name) => SUITES[name].needs)));
+  const phases = chosenPhases(asked);
+  const environment = new TestEnvironment(new Set(phases.flat(2).flatMap((name) => SUITES[name].needs)));
   const leftovers = new TestLeftovers();
   const rows = [{ name: 'compile', ...await timed(compile) }];
-  const isBeside = (name) => chosen.includes(SUITES[name].beside);
-  for (const name of chosen.filter((one) => !isBeside(one))) {
-    const beside = chosen.filter((other) => SUITES[other].beside === name);
-    rows.push(...await Promise.all([name, ...beside].map(async (one) => (
-      { name: one, ...await timed(() => runSuite(one, environment, leftovers, { later: one !== name })) }
-    ))));
+  for (const phase of phases) {
+    rows.push(...(await Promise.all(phase.map((lane, i) => runLane(lane, environment, leftovers, { later: i > 0 })))).flat());
   }
   rows.push({ name: 'leftovers', ...await timed(() => leftovers.sum()) });
   for (const { name, sum } of rows.filter((row) => row.sum?.failures)) {
@@ -39,9 +34,17 @@ export async function runSuites(names) {
   }
   console.log();
   for (const { name, seconds, sum } of rows.filter((row) => row.sum !== undefined)) {
-    console.log(`  ${name.padEnd(11)} ${sumLine(sum).padEnd(36)} ${seconds.toFixed(1).padStart(6)} s`);
+    console.log(`  ${name.padEnd(12)} ${sumLine(sum).padEnd(36)} ${seconds.toFixed(1).padStart(6)} s`);
   }
   return total(rows.flatMap((row) => row.sum ?? []));
+}
+
+async function runLane(lane, environment, leftovers, how) {
+  const rows = [];
+  for (const name of lane) {
+    rows.push({ name, ...await timed(() => runSuite(name, environment, leftovers, how)) });
+  }
+  return rows;
 }
 
 async function timed(work) {

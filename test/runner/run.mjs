@@ -1,24 +1,18 @@
 /**
- * The runner's tests in hardened containers: all of them on the oldest Python with IPython 8 and on the newest with IPython 9,
- * a smoke on those between. Ends with `N passed, N failed, N skipped`.
+ * `run.mjs MARKS [PYTEST-ARGUMENT…]`: the runner's tests in hardened containers of the image that is derived from
+ * `SANDBOXED_IPYTHON_TEST_BASE`: those with such marks (as pytest's `-m`), with '' all. Ends with `N passed, N failed, N skipped`.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { needed } from '../../out/test/support/needed.js';
 import { pythonTools } from '../../scripts/lib/python-tools.mjs';
 
 const here = import.meta.dirname;
 const root = path.resolve(here, '../..');
-const bases = JSON.parse(process.env.SANDBOXED_IPYTHON_TEST_BASES ?? '{}');
-const base = (suite) => bases[suite] ?? `sandboxed-ipython-base:${suite}`;
-
-/** Which IPython a Python can have decides the rest: 3.9 ends at IPython 8, 3.14 begins with 9. Those of a lane run one after the other. */
-const LANES = [
-  [{ suite: 'bullseye', title: 'Python 3.9, IPython 8', marks: '' }, { suite: 'bookworm', title: 'Python 3.11', marks: 'smoke' }],
-  [{ suite: 'forky', title: 'Python 3.14, IPython 9', marks: '' }, { suite: 'trixie', title: 'Python 3.13', marks: 'smoke' }],
-];
+const [marks = '', ...more] = process.argv.slice(2);
 
 /** @returns {Promise<string>} the derived image for a base, with matplotlib for the plots */
 function derivedImage(reference) {
@@ -35,37 +29,33 @@ function derivedImage(reference) {
   });
 }
 
-/** @returns {Promise<{passed: number, failed: number, skipped: number, lines: string[]}>} */
-function pytest(python, image, marks) {
-  return new Promise((resolve) => {
-    const words = ['-m', 'pytest', '-q', '--no-header', '-p', 'no:cacheprovider', '--tb=short', '--color=no', ...(marks ? ['-m', marks] : []), ...process.argv.slice(2), here];
+/** @returns {Promise<string>} the last line in which pytest counted */
+function pytest(python, image, temporary) {
+  return new Promise((resolve, reject) => {
+    const words = ['-m', 'pytest', '-q', '--no-header', '-p', 'no:cacheprovider', '--tb=short', '--color=no', ...(marks ? ['-m', marks] : []), ...more, here];
     const child = spawn(python, words, { cwd: root, env: { ...process.env, TMPDIR: temporary, SANDBOX_IMAGE: image, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['ignore', 'pipe', 'inherit'] });
     let last = '';
-    const lines = [];
     createInterface({ input: child.stdout }).on('line', (line) => {
-      lines.push(line);
+      console.log(line);
       if (/\d+ (passed|failed|error|skipped)/.test(line)) last = line;
     });
-    child.once('close', () => {
-      const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(last)?.[1] ?? 0);
-      const sums = { passed: count('passed'), failed: count('failed') + count('errors?'), skipped: count('skipped'), lines };
-      if (sums.passed + sums.failed === 0) sums.failed = 1;
-      resolve(sums);
-    });
+    child.once('error', reject);
+    child.once('close', () => { resolve(last); });
   });
 }
 
 /** pytest keeps what tests have written into temporary folders. */
 const temporary = mkdtempSync(path.join(tmpdir(), 'runner-'));
-const python = await pythonTools();
-const sums = { passed: 0, failed: 0, skipped: 0 };
-await Promise.all(LANES.map(async (lane) => {
-  for (const { suite, title, marks } of lane) {
-    const result = await derivedImage(base(suite)).then((image) => pytest(python, image, marks), (error) => ({ passed: 0, failed: 1, skipped: 0, lines: [String(error)] }));
-    console.log([`\n${title}${marks ? ` (${marks})` : ''}`, ...result.lines].join('\n'));
-    for (const key of Object.keys(sums)) sums[key] += result[key];
-  }
-}));
-rmSync(temporary, { recursive: true, force: true });
-console.log(`${sums.passed} passed, ${sums.failed} failed, ${sums.skipped} skipped`);
-process.exit(sums.failed === 0 ? 0 : 1);
+let counted = '';
+try {
+  counted = await pytest(await pythonTools(), await derivedImage(needed('SANDBOXED_IPYTHON_TEST_BASE')), temporary);
+} catch (error) {
+  console.log(String(error));
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}
+const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(counted)?.[1] ?? 0);
+const [passed, failed, skipped] = [count('passed'), count('failed') + count('errors?'), count('skipped')];
+const unheard = passed + failed === 0 ? 1 : 0; // pytest did not come to its tests
+console.log(`${passed} passed, ${failed + unheard} failed, ${skipped} skipped`);
+process.exit(failed + unheard === 0 ? 0 : 1);
