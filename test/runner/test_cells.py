@@ -132,6 +132,14 @@ def test_completion_and_inspection_answer_when_idle(sandbox):
     assert content["found"] and "number of items" in json.dumps(content["data"])
 
 
+def test_completion_knows_the_live_names_where_jedi_takes_too_long(sandbox):
+    sandbox.run("a_long_name = 1\nimport jedi, time\njedi.Interpreter.complete = lambda *_, **__: time.sleep(60)")
+    request = sandbox.stream.send("complete_request", {"code": "x = 1\na_lon", "cursor_pos": 11}, "shell")
+    content = sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request)["content"]
+    assert content["matches"] == ["a_long_name"] and (content["cursor_start"], content["cursor_end"]) == (6, 11)
+    assert sandbox.run("get_ipython().Completer.use_jedi").result == "True"
+
+
 def test_inspection_that_fails_is_answered_too(sandbox):
     sandbox.run("def fails(*_, **__): raise ValueError('no')\nget_ipython().object_inspect_mime = fails")
     request = sandbox.stream.send("inspect_request", {"code": "len", "cursor_pos": 3, "detail_level": 0}, "shell")

@@ -14,17 +14,42 @@ from .streams import NO_CELL, current_cell
 MAX_MATCHES = 500
 #: Seconds. Whoever asked waits a little longer, and the next cell waits behind it.
 DEADLINE = 4.0
+#: Of these what jedi has. It reads sources, which takes a slow machine seconds the first time; the live names are there at once.
+JEDI_DEADLINE = 3.0
 
 
 def complete(shell, content):
     """``complete_reply``: matches for ``code`` at ``cursor_pos``, and the span that they replace (characters)."""
     code, position = content["code"], int(content["cursor_pos"])
-    with provisionalcompleter():
-        found = list(rectify_completions(code, islice(shell.Completer.completions(code, position), MAX_MATCHES)))
+    found = _completions(shell.Completer, code, position)
     start, end = (found[0].start, found[0].end) if found else (position, position)
     types = [{"text": one.text, "type": one.type, "start": one.start, "end": one.end} for one in found]
     metadata = {"_jupyter_types_experimental": types}
     return {"status": "ok", "matches": [one.text for one in found], "cursor_start": start, "cursor_end": end, "metadata": metadata}
+
+
+def _completions(completer, code, position):
+    """IPython's, by jedi, or where that takes too long by IPython alone."""
+    def found():
+        with provisionalcompleter():
+            return list(rectify_completions(code, islice(completer.completions(code, position), MAX_MATCHES)))
+
+    if not completer.use_jedi:
+        return found()
+    matches = []
+    with _deadline(JEDI_DEADLINE) as passed:
+        try:
+            matches = found()
+        except KeyboardInterrupt:
+            if not passed:
+                raise
+    if matches or not passed:
+        return matches
+    completer.use_jedi = False
+    try:
+        return found()
+    finally:
+        completer.use_jedi = True
 
 
 def inspect(shell, content):
