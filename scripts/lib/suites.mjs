@@ -60,9 +60,9 @@ export const SUITES = {
  */
 export const PHASES = [
   [['unit']],
-  [['session'], ['podman'], ['runner-3.14', 'runner-3.13'], ['runner-3.9', 'runner-3.11']],
+  [['session'], ['runner-3.14', 'runner-3.13'], ['runner-3.9', 'runner-3.11']],
   [['silent'], ['faults']],
-  [['extension', 'window'], ['conformance', 'arrival']],
+  [['extension', 'window'], ['conformance', 'arrival', 'podman']],
 ];
 
 /**
