@@ -54,7 +54,7 @@ export async function ensureBaseImage(suite) {
     return;
   }
   if (canBuildBases()) {
-    const file = await buildRootFs(suite);
+    const file = await ensureRootFs(suite);
     await step(`imported ${tag}`, () => importRootFs(file, suite));
   } else {
     await step(`pulled ${SUITES[suite].official} as ${tag}`, () => pull(SUITES[suite].official, suite));
@@ -62,11 +62,11 @@ export async function ensureBaseImage(suite) {
 }
 
 /**
- * A root file system with a suite's Python, as a tarball that is kept in the cache.
+ * A root file system with a suite's Python, as a tarball that is kept in the cache. Can be made where `canBuildBases`.
  * @param {Suite} suite
  * @returns {Promise<string>} the tarball
  */
-async function buildRootFs(suite) {
+export async function ensureRootFs(suite) {
   const file = path.join(cacheDir('base-images'), `${suite}.tar`);
   if (existsSync(file)) {
     return file;

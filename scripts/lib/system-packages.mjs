@@ -39,7 +39,7 @@ const NEEDS = {
 export const mayInstall = () => process.getuid?.() === 0 && findCommand('apt-get') !== undefined;
 
 /**
- * Installs, in one call of apt (two would wait for each other's lock), what the named abilities lack.
+ * Installs, in one call of apt (two at a time would wait for each other's lock), what the named abilities lack.
  * Where it may not install, it says what is missing and how to get it.
  * @param {readonly (keyof typeof NEEDS)[]} abilities
  */
@@ -58,11 +58,17 @@ export async function ensureSystemPackages(abilities) {
   await step(`installed ${missing.join(', ')}`, () => install(missing));
 }
 
+/** Debian's lists, once in this process. */
+let updated = false;
+
 async function install(names) {
   const wait = ['-o', 'DPkg::Lock::Timeout=300'];
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (...args) => run('apt-get', [...wait, ...args], { deadline: 600_000, env });
-  await apt('update');
+  if (!updated) {
+    await apt('update');
+    updated = true;
+  }
   await apt('install', '-y', '--no-install-recommends', ...names);
 }
 

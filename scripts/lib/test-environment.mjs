@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { baseImage, canBuildBases, ensureBaseImage } from './base-images.mjs';
+import { baseImage, canBuildBases, ensureBaseImage, ensureRootFs } from './base-images.mjs';
 import { ensureCodeServer } from './code-server.mjs';
 import { engineAnswers, engineHost, ensureEngine } from './engine.mjs';
 import { checkLimits } from './engine-check.mjs';
@@ -24,9 +24,12 @@ export class TestEnvironment {
 
   /** @param {ReadonlySet<import('./suites.mjs').Need>} needs */
   constructor(needs) {
-    const packages = once(() => missingPackages(needs).then(ensureSystemPackages));
+    const wanted = BASES.filter((base) => needs.has(base) || (base === USUAL && needs.has('podman')));
+    // by itself and first: with it the first base is made while the others are installed
+    const maker = once(() => (canBuildBases() && wanted.length > 0 ? ensureSystemPackages(['base images']) : Promise.resolve()));
+    const packages = once(() => maker().then(() => otherPackages(needs)).then(ensureSystemPackages));
     const engine = once(() => packages().then(() => ensureEngine()));
-    const bases = basesInTurn(engine, BASES.filter((base) => needs.has(base) || (base === USUAL && needs.has('podman'))));
+    const bases = basesInTurn(wanted, maker, engine);
     const make = {
       ...bases,
       engine: () => engine().then(() => ({ DOCKER_HOST: engineHost() })),
@@ -56,31 +59,34 @@ export class TestEnvironment {
   }
 }
 
-/** What the needs ask of the system, together: two calls of apt would wait for each other. */
-async function missingPackages(needs) {
+/** What else the needs ask of the system, together: two calls of apt would wait for each other. */
+async function otherPackages(needs) {
   const abilities = ['browser', 'networks', 'podman', 'python'].filter((need) => needs.has(need));
   return [
     ...abilities,
-    ...(canBuildBases() && [...BASES, 'podman'].some((need) => needs.has(need)) ? ['base images'] : []),
     ...(mayInstall() && (needs.has('engine') || needs.has('podman')) && !(await engineAnswers()) ? ['engine'] : []),
   ];
 }
 
 /**
  * A function for each base that makes it when those before it are made or have failed.
- * @param {() => Promise<void>} engine
  * @param {readonly import('./base-images.mjs').Suite[]} bases
+ * @param {() => Promise<void>} maker what makes a root file system; the engine is needed only to import it
+ * @param {() => Promise<void>} engine
  * @returns {Record<string, () => Promise<{ SANDBOXED_IPYTHON_TEST_BASE: string }>>}
  */
-function basesInTurn(engine, bases) {
+function basesInTurn(bases, maker, engine) {
   const made = {};
   let limits;
-  let last = engine;
+  let last = maker;
   for (const base of bases) {
     const before = last;
     made[base] = last = once(async () => {
-      await engine();
       await before().catch(() => {}); // told to the suites that need it
+      if (canBuildBases()) {
+        await ensureRootFs(base);
+      }
+      await engine();
       await ensureBaseImage(base);
       await (limits ??= checkLimits(baseImage(base)));
       return { SANDBOXED_IPYTHON_TEST_BASE: baseImage(base) };
