@@ -62,7 +62,8 @@ export const PHASES = [
   [['unit']],
   [['session'], ['runner-3.14', 'runner-3.13'], ['runner-3.9', 'runner-3.11']],
   [['silent'], ['faults']],
-  [['extension', 'window'], ['conformance', 'arrival', 'podman']],
+  [['extension'], ['conformance', 'arrival']],
+  [['window'], ['podman']],
 ];
 
 /**
