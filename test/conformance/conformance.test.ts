@@ -18,8 +18,6 @@ const PACKAGES = readFileSync(path.join(HERE, 'requirements.txt'), 'utf8').split
 /** Cells in which we differ, and why that is better for the user. */
 const ALLOWED = JSON.parse(readFileSync(path.join(HERE, 'differences.json'), 'utf8')) as { notebook: string; cell: number; why: string }[];
 const SESSIONS_AT_ONCE = 2;
-/** Of ipykernel, for one of ours: what a child process prints comes from it before a result or after it, as the machine has time. */
-const PEER_RUNS = 3;
 
 const corpus = readCorpus();
 const cellsOf = corpus.flatMap(({ cells }) => cells);
@@ -38,14 +36,12 @@ describe('a session gives what ipykernel gives', function () {
   this.timeout(300_000);
   let engine: Engine;
   let theirs: Promise<Map<string, SavedCell[]>>;
-  let peers: (notebooks: readonly CorpusNotebook[], how?: { anew: boolean }) => Promise<Map<string, SavedCell[]>>;
   const runs = new Map<string, Promise<NotebookRun>>();
 
   before(async () => {
     engine = await connect();
     const image = await engine.ensureImage(await imageRequest({ packages: PACKAGES }), silentProgress);
-    peers = (notebooks, how) => reference(engine, image, `${baseImage()} ${PACKAGES.join(' ')}`, notebooks, how);
-    theirs = peers(corpus);
+    theirs = reference(engine, image, `${baseImage()} ${PACKAGES.join(' ')}`, corpus);
     theirs.catch(() => undefined); // the tests say it
     const grep = process.env['MOCHA_GREP'];
     const places = Array.from({ length: SESSIONS_AT_ONCE }, () => Promise.resolve());
@@ -65,15 +61,11 @@ describe('a session gives what ipykernel gives', function () {
     it(notebook.name, async () => {
       const run = await runs.get(notebook.name);
       assert.ok(run);
+      const expected = (await theirs).get(notebook.name);
+      assert.ok(expected, 'ipykernel did not run it');
+      const found = differencesOf(notebook, savedCells(run), expected);
       const allowed = ALLOWED.filter((one) => one.notebook === notebook.name);
-      let found: Difference[] = [];
-      let unexpected: Difference[] = [];
-      for (let time = 1; time === 1 || (unexpected.length > 0 && time <= PEER_RUNS); time += 1) {
-        const expected = (time === 1 ? await theirs : await peers([notebook], { anew: true })).get(notebook.name);
-        assert.ok(expected, 'ipykernel did not run it');
-        found = differencesOf(notebook, savedCells(run), expected);
-        unexpected = found.filter(({ cell }) => !allowed.some((one) => one.cell === cell));
-      }
+      const unexpected = found.filter(({ cell }) => !allowed.some((one) => one.cell === cell));
       assert.deepEqual(unexpected, []);
       assert.deepEqual(allowed.filter(({ cell }) => !found.some((one) => one.cell === cell)), [], 'these do not differ any more');
     });
@@ -94,9 +86,7 @@ describe('a session gives what ipykernel gives', function () {
   });
 });
 
-interface Difference { cell: number; source: string; why: string[] }
-
-function differencesOf(notebook: CorpusNotebook, ours: readonly SavedCell[], theirs: readonly SavedCell[]): Difference[] {
+function differencesOf(notebook: CorpusNotebook, ours: readonly SavedCell[], theirs: readonly SavedCell[]): { cell: number; source: string; why: string[] }[] {
   return notebook.cells.flatMap(({ index, source, options }) => {
     const why = differences(ours.find((cell) => cell.index === index), theirs.find((cell) => cell.index === index), options);
     return why.length === 0 ? [] : [{ cell: index, source, why }];

@@ -128,9 +128,7 @@ const MASKS: [RegExp, string][] = [
   [new RegExp(`${NUMBER} [nµμm]?s ± ${NUMBER} [nµμm]?s per loop \\(mean ± std\\. dev\\. of \\d+ runs?, [\\d,]+ loops? each\\)`, 'g'), '<time>'],
   [/^The slowest run took .*\n/gm, ''],
   [/ object at [0-9a-f]{9,16}\b/g, ' object at <address>'],
-  // a progress bar, and the end of another's longer line that it overwrote, which is there only where the machine was slow
-  [/\[\d+:\d\d<[\d:?]+, [^\]\n]*\](?:[\d.its/]*\])?/g, '[<time>]'],
-  [/^ {20,}$/gm, '<cleared>'], // a bar that took itself away: as wide as its longest time
+  [/\[\d+:\d\d<[\d:?]+, [^\]\n]*\]/g, '[<time>]'],
   [/\b\d+\.\d+ seconds\b/g, '<time>'],
 ];
 const masked = (value: string): string => MASKS.reduce((text, [pattern, name]) => text.replace(pattern, name), value);

@@ -22,9 +22,9 @@ interface PeerCell extends Omit<SavedCell, 'comms' | 'heard' | 'told'> { comms: 
 
 /**
  * What ipykernel gives for the notebooks, by name. Each notebook's answer is kept by the hash of its source, of the image
- * that sandboxes start from, and of what runs it; only the others are run, in a container without a network. `anew`: all are.
+ * that sandboxes start from, and of what runs it; only the others are run, in a container without a network.
  */
-export async function reference(engine: Engine, image: string, versions: string, notebooks: readonly CorpusNotebook[], { anew = false } = {}): Promise<Map<string, SavedCell[]>> {
+export async function reference(engine: Engine, image: string, versions: string, notebooks: readonly CorpusNotebook[]): Promise<Map<string, SavedCell[]>> {
   const script = await readFile(SCRIPT, 'utf8');
   const folder = path.join(process.env['SANDBOXED_IPYTHON_CACHE'] ?? path.join(homedir(), '.cache', 'sandboxed-ipython-dev'), 'conformance');
   await mkdir(folder, { recursive: true });
@@ -34,7 +34,7 @@ export async function reference(engine: Engine, image: string, versions: string,
   const take = (notebook: CorpusNotebook, cells: readonly PeerCell[]): void => { found.set(notebook.name, cells.map((cell) => savedCell(cell, notebook))); };
   const missing: CorpusNotebook[] = [];
   for (const notebook of notebooks) {
-    const text = anew ? undefined : await readFile(fileOf(notebook), 'utf8').catch(() => undefined);
+    const text = await readFile(fileOf(notebook), 'utf8').catch(() => undefined);
     if (text === undefined) missing.push(notebook); else take(notebook, JSON.parse(text) as PeerCell[]);
   }
   if (missing.length === 0) return found;
