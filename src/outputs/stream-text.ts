@@ -20,9 +20,11 @@ export type TextChange = { kind: 'append'; text: string } | { kind: 'replace'; t
 
 /** Nested progress bars are a few rows high. */
 const REACHABLE_ROWS = 64;
-const CONTROL = /[\r\b]|\x1b\[\d{0,4}[AK]/; // eslint-disable-line no-control-regex
-const TOKENS = /\x1b\[(\d{0,4})([AK])|[\r\b\n]|[^\r\b\n\x1b]+|\x1b/g; // eslint-disable-line no-control-regex
-const UNFINISHED = /\x1b(\[\d{0,4})?$/; // eslint-disable-line no-control-regex
+/* eslint-disable no-control-regex -- a terminal's own */
+const CONTROL = /[\r\b]|\x1b\[\d{0,4}[AK]/;
+const TOKENS = /\x1b\[(\d{0,4})([AK])|[\r\b\n]|[^\r\b\n\x1b]+|\x1b/g;
+const UNFINISHED = /\x1b(\[\d{0,4})?$/;
+/* eslint-enable no-control-regex */
 
 export const emptyStream: StreamText = { done: '', rows: [''], row: 0, column: 0, held: '' };
 

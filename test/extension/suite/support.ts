@@ -208,8 +208,17 @@ before(async () => { volumesBefore = new Set(await volumes()); });
 after(async function () {
   this.timeout(60_000);
   const left = async (): Promise<string[]> => (await volumes()).filter((name) => !volumesBefore.has(name));
-  for (const end = Date.now() + 30_000; (await left()).length > 0; await sleep(100)) { assert.ok(Date.now() < end, `not removed: ${(await left()).join()}`); }
+  for (const end = Date.now() + 30_000; (await left()).length > 0; await sleep(100)) {
+    assert.ok(Date.now() < end, `not removed: ${(await Promise.all((await left()).map(withUsers))).join()}`);
+  }
 });
+
+/** A volume's name, and of which notebooks the sandboxes are that still have it. */
+async function withUsers(volume: string): Promise<string> {
+  const filters = encodeURIComponent(JSON.stringify({ volume: [volume] }));
+  const users = await engine<{ State: string; Labels: Record<string, string> }[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
+  return `${volume} of ${users.map(({ State, Labels }) => `${Labels['sandboxed-ipython.notebook'] ?? 'no notebook'} (${State})`).join() || 'no container'}`;
+}
 
 /** Of windows: other suites on this engine are owners with other names. */
 async function volumes(): Promise<string[]> {
