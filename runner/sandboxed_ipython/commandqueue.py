@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import stat
+import time
 from collections import deque
 
 from . import linux, wire
@@ -12,6 +13,8 @@ log = logging.getLogger(__name__)
 
 #: Results that are kept; the oldest go first.
 KEEP_RESULTS = 1000
+#: Seconds without a change until a file that is no JSON, found and not announced by its writer's close, is taken for whole.
+_WRITTEN = 5.0
 #: Seconds until a folder that a cell removes while we make it is made again.
 _RETRY = 0.1
 _WATCHED = linux.IN_MOVED_TO | linux.IN_CLOSE_WRITE | linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_ONLYDIR
@@ -34,10 +37,12 @@ class CommandQueue:
         self._poll_interval = poll_interval
         self._number = 0
         self._waiting = {}  # name → data of files that we put there ourselves
+        self._unfinished = {}  # name → (size and time of change, since when) of files that somebody may still write
         self._kept = deque()
         self._inotify = self._open_inotify() if use_inotify else -1
         self._watch = -1  # inotify's number of the folder that is watched
         self._retry = None
+        self._look = None
         self._make_folders()
         if self._inotify < 0:
             log.info("no inotify here: looking every %g s", poll_interval)
@@ -166,16 +171,39 @@ class CommandQueue:
     def _scan(self):
         try:
             with os.scandir(self._commands) as entries:
-                found = sorted((entry.stat(follow_symlinks=False).st_mtime_ns, _natural(entry.name), entry.name) for entry in entries)
+                found = sorted(((entry.stat(follow_symlinks=False), entry.name) for entry in entries), key=_arrival)
         except OSError:
             return
-        for _, _, name in found:
-            self._pick_up(name)
+        self._unfinished = {name: self._unfinished[name] for _, name in found if name in self._unfinished}
+        for status, name in found:
+            if name in self._waiting or self._is_whole(name, status):
+                self._pick_up(name)
+        if self._unfinished and self._look is None and self._inotify >= 0:  # without it we look again anyway
+            self._look = self._reactor.after(self._poll_interval, self._look_again)
+
+    def _look_again(self):
+        self._look = None
+        self._scan()
+
+    def _is_whole(self, name, status):
+        """Whether nobody is about to write more into a file that is there already: what is valid JSON is whole, the rest is waited for."""
+        if not _is_command(name) or not stat.S_ISREG(status.st_mode):
+            return True
+        state = (status.st_size, status.st_mtime_ns)
+        seen, since = self._unfinished.get(name, (None, 0.0))
+        if seen == state:
+            return time.monotonic() - since >= _WRITTEN
+        data = self._read(os.path.join(self._commands, name))
+        if data is None or wire.is_json(data):
+            return True
+        self._unfinished[name] = (state, time.monotonic())
+        return False
 
     def _pick_up(self, name):
-        if name.startswith(".") or not name.endswith(".json"):
+        if not _is_command(name):
             return
         data = self._waiting.pop(name, None)
+        self._unfinished.pop(name, None)
         path = os.path.join(self._commands, name)
         if data is None:
             data = self._read(path)
@@ -225,6 +253,15 @@ class CommandQueue:
             pass
         except OSError as error:
             log.warning("%s: %s", path, error.strerror)
+
+
+def _is_command(name):
+    return name.endswith(".json") and not name.startswith(".")
+
+
+def _arrival(found):
+    status, name = found
+    return status.st_mtime_ns, _natural(name), name
 
 
 def _natural(name):

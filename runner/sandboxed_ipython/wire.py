@@ -190,6 +190,14 @@ def _is_shallow(value, limit=100):
     return False
 
 
+def is_json(data):
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def parse_command(data, default_id=""):
     """The command in ``data`` (bytes of one JSON object), complete with defaults.
 

@@ -46,6 +46,23 @@ def test_half_a_file_under_a_temporary_name_is_not_touched(sandbox):
     assert ".half.json" in sandbox.place.sh("ls -a %s/commands" % sandbox.place.queue)
 
 
+@pytest.mark.parametrize("no_inotify", [False, True], ids=["announced", "polled"])
+def test_a_file_that_is_being_written_under_its_final_name_runs_once_it_is_whole(new_sandbox, no_inotify):
+    sandbox = new_sandbox(no_inotify=no_inotify, poll_interval=0.05)
+    sandbox.run("n = 0")
+    half = '{"header": {"msg_id": "slowly", "msg_type": "execute_request"},'
+    sandbox.place.sh("(printf '%%s' '%s'; sleep 1.5; printf '%%s' ' \"content\": {\"code\": \"n += 1\"}}') > %s/commands/slow.json" % (half, sandbox.place.queue))
+    assert sandbox.result("slowly")["content"]["status"] == "ok"
+    assert sandbox.run("n").result == "1"
+
+
+def test_a_file_that_is_never_finished_is_refused_where_it_is_polled_for(new_sandbox):
+    sandbox = new_sandbox(no_inotify=True, poll_interval=0.05)
+    sandbox.drop("never.json", b'{"header": {"msg_id": "never"')
+    assert sandbox.result("never")["content"]["code"] == "ProtocolViolation"
+    assert sandbox.run("'next'").result == "'next'"
+
+
 def test_links_fifos_and_folders_are_skipped(sandbox):
     sandbox.place.sh("cd %s/commands && mkfifo fifo.json && ln -s /etc/passwd link.json && mkdir folder.json; ln -s . loop.json" % sandbox.place.queue)
     assert sandbox.run("1").result == "1"
