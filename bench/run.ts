@@ -25,7 +25,7 @@ async function main([python = 'python3', ...options]: string[]): Promise<void> {
   const engine = await connectEngine({ platform: process.platform, env: process.env, home: os.homedir(), uid: process.getuid?.() });
   try {
     const image = await engine.ensureImage({
-      base: process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? DEFAULT_SETTINGS.image, packages: [], runnerFolder: path.join(__dirname, '../../runner'),
+      base: process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? DEFAULT_SETTINGS.image, packages: DEFAULT_SETTINGS.packages, runnerFolder: path.join(__dirname, '../../runner'),
       network: await installNetwork(process.env),
     }, silentProgress);
     const starts = await startsOf(engine, image, peer);
@@ -53,7 +53,7 @@ async function main([python = 'python3', ...options]: string[]): Promise<void> {
 }
 
 const open = (engine: Engine, image: string): InteractiveSandboxSession => InteractiveSandboxSession.start(engine, {
-  image, owner: 'bench', notebookHint: '', settings: DEFAULT_SETTINGS, lease: 300,
+  image, owner: 'bench', notebookHint: '', settings: DEFAULT_SETTINGS, lease: DEFAULT_SETTINGS.keepAlive * 60,
 });
 
 async function execute(session: InteractiveSandboxSession, code: string): Promise<number> {
