@@ -1,3 +1,5 @@
+import { SUITES as BASES } from './base-images.mjs';
+
 /**
  * The test suites. Each is a command whose last line on stdout is `N passed, N failed, N skipped`; what it needs is made
  * ready before, and its deadline ends it.
@@ -21,7 +23,7 @@ const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/li
  * @param {string} marks of pytest; empty: all tests
  * @returns {Suite}
  */
-const runner = (base, marks) => ({ args: ['test/runner/run.mjs', marks], needs: ['engine', base, 'python'], minutes: 20 });
+const runner = (base, marks) => ({ args: ['test/runner/run.mjs', BASES[base].python, marks], needs: ['engine', base, 'python'], minutes: 20 });
 
 /** @type {readonly Need[]} */
 const WINDOW = ['engine', 'bookworm', 'code-server', 'browser', 'vsix'];
@@ -56,15 +58,14 @@ export const SUITES = {
  * The order in which they run: phase after phase; of a phase its lanes at the same time; of a lane its suites in turn.
  * More lanes than these would make each other slow on two processors, fewer would leave them idle: most suites mostly wait.
  * Whoever shares a phase shares the machine's engine, but for `podman` and `faults`, which have one of their own;
- * `silent` wants the machine's for itself, and `extension` is the only one in its phase with windows, as it looks at the end
- * whether windows have left anything.
+ * `silent` wants the machine's for itself.
  */
 export const PHASES = [
   [['unit']],
   [['session'], ['runner-3.14', 'runner-3.13'], ['runner-3.9', 'runner-3.11']],
   [['silent'], ['faults']],
-  [['extension'], ['conformance', 'podman']],
-  [['window'], ['arrival']],
+  [['extension'], ['conformance', 'arrival']],
+  [['window'], ['podman']],
 ];
 
 /**

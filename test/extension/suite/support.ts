@@ -173,7 +173,7 @@ export function answer(box: vscode.InputBox, value: string): void {
   vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem').then(undefined, (error: unknown) => console.error(error));
 }
 
-interface Container { Id: string }
+interface Container { Id: string; State: string; Labels: Record<string, string> }
 
 /** A request to the engine, as somebody else would make it. */
 export function engine<T>(method: string, path: string): Promise<T | undefined> {
@@ -201,30 +201,29 @@ export async function emptyImage(): Promise<string> {
   return `${repo}:1`;
 }
 
-let volumesBefore: ReadonlySet<string> = new Set();
-before(async () => { volumesBefore = new Set(await volumes()); });
+/** Who owns the sandboxes of this window: one, of which tests learn from the labels. */
+const owners = new Set<string>();
 
 /** What closed notebooks had, the window removes: it must not end before. */
 after(async function () {
   this.timeout(60_000);
-  const left = async (): Promise<string[]> => (await volumes()).filter((name) => !volumesBefore.has(name));
-  for (const end = Date.now() + 30_000; (await left()).length > 0; await sleep(100)) {
-    assert.ok(Date.now() < end, `not removed: ${(await Promise.all((await left()).map(withUsers))).join()}`);
+  for (const end = Date.now() + 30_000; (await volumes()).length > 0; await sleep(100)) {
+    assert.ok(Date.now() < end, `not removed: ${(await Promise.all((await volumes()).map(withUsers))).join()}`);
   }
 });
 
 /** A volume's name, and of which notebooks the sandboxes are that still have it. */
 async function withUsers(volume: string): Promise<string> {
   const filters = encodeURIComponent(JSON.stringify({ volume: [volume] }));
-  const users = await engine<{ State: string; Labels: Record<string, string> }[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
+  const users = await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
   return `${volume} of ${users.map(({ State, Labels }) => `${Labels['sandboxed-ipython.notebook'] ?? 'no notebook'} (${State})`).join() || 'no container'}`;
 }
 
-/** Of windows: other suites on this engine are owners with other names. */
+/** Of this window: other suites have theirs on this engine. */
 async function volumes(): Promise<string[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.owner'] }));
   const found = await engine<{ Volumes: { Name: string; Labels: Record<string, string> }[] | null }>('GET', `/volumes?filters=${filters}`);
-  return (found?.Volumes ?? []).filter(({ Labels }) => /^[0-9a-f]{8}-/.test(Labels['sandboxed-ipython.owner'] ?? '')).map(({ Name }) => Name);
+  return (found?.Volumes ?? []).filter(({ Labels }) => owners.has(Labels['sandboxed-ipython.owner'] ?? '')).map(({ Name }) => Name);
 }
 
 /** The container of the notebook's sandbox. */
@@ -245,5 +244,7 @@ export async function isThere(container: string): Promise<boolean> {
 /** Of all sandboxes that began under the notebook's name. */
 export async function containersOf(notebook: OpenNotebook): Promise<string[]> {
   const label = `sandboxed-ipython.notebook=${notebook.document.uri.toString()}`;
-  return (await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`) ?? []).map(({ Id }) => Id);
+  const found = await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`) ?? [];
+  for (const { Labels } of found) { owners.add(Labels['sandboxed-ipython.owner'] ?? ''); }
+  return found.map(({ Id }) => Id);
 }
