@@ -2,7 +2,7 @@ import Docker from 'dockerode';
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +12,8 @@ import { launchBrowser, newPage, openWorkbench } from '../support/browser';
 import { NotebookPage } from '../support/notebookPage';
 
 const ROOT = path.resolve(__dirname, '../../..');
+const { cells } = JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipynb'), 'utf8')) as { cells: { id: string }[] };
+const at = (id: string): number => cells.findIndex((cell) => cell.id === id);
 const READY_MS = 120_000;
 /** The first cell on a machine derives the image: pip and a network. */
 const FIRST_CELL_MS = 240_000;
@@ -52,6 +54,10 @@ describe('npm start', function () {
     await notebook.runAll();
     assert.equal((await notebook.waitForOutput(/^42$/, FIRST_CELL_MS)).trim(), '42');
     await notebook.screenshot('npm-start');
+    await notebook.scrollTo(at('plot'));
+    await notebook.outputs.locator('img').first().waitFor();
+    await notebook.scrollTo(at('reset-after')); // the last one
+    assert.match(await notebook.waitForOutput('NameError'), /name 'x' is not defined/);
     const output = notebook.page.frames().find((frame) => frame.url().includes('/webview/browser/pre/'));
     assert.ok(output);
     assert.notEqual(new URL(output.url()).origin, origin, 'outputs have an origin of their own');

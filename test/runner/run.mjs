@@ -1,6 +1,6 @@
 /**
- * `run.mjs MARKS [PYTEST-ARGUMENT…]`: the runner's tests in hardened containers of the image that is derived from
- * `SANDBOXED_IPYTHON_TEST_BASE`: those with such marks (as pytest's `-m`), with '' all. Ends with `N passed, N failed, N skipped`.
+ * `run.mjs VERSION MARKS [PYTEST-ARGUMENT…]`: the runner's tests in hardened containers of the image that is derived from
+ * `SANDBOXED_IPYTHON_TEST_BASE`, whose Python has this version: those with such marks (as pytest's `-m`), with '' all. Ends with `N passed, N failed, N skipped`.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { pythonTools } from '../../scripts/lib/python-tools.mjs';
 
 const here = import.meta.dirname;
 const root = path.resolve(here, '../..');
-const [marks = '', ...more] = process.argv.slice(2);
+const [version, marks = '', ...more] = process.argv.slice(2);
 
 /** @returns {Promise<string>} the derived image for a base, with matplotlib for the plots */
 function derivedImage(reference) {
@@ -33,7 +33,7 @@ function derivedImage(reference) {
 function pytest(python, image, temporary) {
   return new Promise((resolve, reject) => {
     const words = ['-m', 'pytest', '-q', '--no-header', '-p', 'no:cacheprovider', '--tb=short', '--color=no', ...(marks ? ['-m', marks] : []), ...more, here];
-    const child = spawn(python, words, { cwd: root, env: { ...process.env, TMPDIR: temporary, SANDBOX_IMAGE: image, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(python, words, { cwd: root, env: { ...process.env, TMPDIR: temporary, SANDBOX_IMAGE: image, SANDBOX_PYTHON: version, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['ignore', 'pipe', 'inherit'] });
     let last = '';
     createInterface({ input: child.stdout }).on('line', (line) => {
       console.log(line);

@@ -11,6 +11,7 @@ import { NETWORK_NAME } from '../../src/engine/network';
 import { containerName } from '../../src/engine/specification';
 import { isSandboxError } from '../../src/protocol/errors';
 import { MIB, connect, containerExists, docker, python, specification, usualImage } from './engineTools';
+import { endSessions, startSession, type TestSession } from './support/sandboxes';
 
 const MEMORY = 512 * MIB;
 const PIDS = 128;
@@ -86,6 +87,8 @@ describe('a sandbox', () => {
   let isPodman: boolean;
   let image: string;
   let sandbox: string;
+  /** Whoever runs cells, in a sandbox like it. */
+  let cell: TestSession;
   let control: string;
   let neighbour: string;
   let network: string;
@@ -116,13 +119,14 @@ describe('a sandbox', () => {
       start({ User: '0:0', HostConfig: { NetworkMode: network, AutoRemove: true } }),
       start({ Cmd: ['import socket\ns = socket.create_server(("", 7777))\nwhile True: s.accept()[0].send(b"hello")'], HostConfig: { NetworkMode: network, AutoRemove: true } }),
     ]);
+    cell = startSession(engine, image);
     inside = JSON.parse(await python(sandbox, LOOK)) as Inside;
     outside = JSON.parse(await python(control, LOOK)) as Inside;
   });
   after(async function () {
     this.timeout(60_000);
     await Promise.all([control, neighbour].filter(Boolean).map((id) => docker.getContainer(id).remove({ force: true })));
-    await engine.remove(sandbox);
+    await Promise.all([engine.remove(sandbox), endSessions()]);
     engine.dispose();
   });
 
@@ -190,7 +194,7 @@ describe('a sandbox', () => {
       const targets = [`${gateway}:${(listener.address() as AddressInfo).port}`, `${await addressOf(neighbour)}:7777`, `${await addressOf(control)}:7777`];
       const [host = '', other = '', none = ''] = targets;
       assert.deepEqual(JSON.parse(await python(control, reach(targets))), { [host]: 'hello', [other]: 'hello', [none]: 'unreachable' });
-      assert.deepEqual(JSON.parse(await python(sandbox, reach(targets))), { [host]: 'unreachable', [other]: 'unreachable', [none]: 'unreachable' });
+      assert.deepEqual(JSON.parse((await cell.run(reach(targets))).text()), { [host]: 'unreachable', [other]: 'unreachable', [none]: 'unreachable' });
     } finally {
       listener.close();
     }
@@ -215,7 +219,7 @@ except OSError:
       const [port, abstract] = (await python(onHost, code)).trim().split('\n');
       if (!port?.includes('hello')) this.skip(); // the engine is on another machine
       assert.deepEqual([JSON.parse(port), abstract], [{ [target]: 'hello' }, 'hello']);
-      const [portInside, abstractInside] = (await python(sandbox, code)).trim().split('\n');
+      const [portInside, abstractInside] = (await cell.run(code)).text().trim().split('\n');
       assert.deepEqual([JSON.parse(portInside ?? ''), abstractInside], [{ [target]: 'unreachable' }, 'unreachable']);
     } finally {
       await docker.getContainer(onHost).remove({ force: true });

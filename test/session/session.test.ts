@@ -225,6 +225,9 @@ for log in glob.glob(q + "/events/*.jsonl"):
 "done"`);
     assert.equal(garbage.result, "'done'");
     for (const next of [1, 2, 3]) assert.equal((await sandbox.run(String(next))).result, String(next));
+    const refused = await sandbox.run(`import json
+sorted(name for name in ("half", "array", "empty", "deep", "g1", "binary") for file in glob.glob(f"{q}/results/*-{name}.json") if json.load(open(file))["content"]["code"] == "ProtocolViolation")`);
+    assert.equal(refused.result, "['array', 'binary', 'deep', 'empty', 'g1', 'half']", 'whoever dropped a file reads what is wrong with it where its result would be');
     await sandbox.run(`import shutil; shutil.rmtree("/sandbox/.interactive/commands", ignore_errors=True); shutil.rmtree("/sandbox/.interactive/results", ignore_errors=True)`);
     assert.equal((await sandbox.run('4')).result, '4');
   });

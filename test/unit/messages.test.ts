@@ -71,6 +71,10 @@ describe('what the user is told', () => {
     assert.equal(new Set(texts).size, texts.length);
   });
 
+  it('a cell over its time that does not react says that its kernel went with it', () => {
+    assert.match(paragraph(say('TimedOut', { timeout: 2, killed: true })), /2 s and did not react to an interrupt.*kernel was ended.*variables are lost\. .*sandboxedIPython\.timeout/);
+  });
+
   it('a kernel that ended while no cell ran, and outputs over their bound, have sentences of their own', () => {
     assert.match(paragraph(say('Restarted', { reason: 'died', cause: 'OutOfMemory' })), /^The sandbox ran out of memory while no cell ran.* fresh kernel\. Variables are lost/);
     assert.match(paragraph(say('OutputDropped', { outputs: 10_000 })), /^The cell has made more than 10,000 outputs/);

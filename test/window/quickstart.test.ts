@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { NotebookPage } from '../support/notebookPage';
 import { pictureOfFailure, type Window } from '../support/window';
 import { openWindow } from './server';
 
@@ -76,24 +77,29 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.screenshot('quickstart-reset');
   });
 
-  it('the toolbar restarts the kernel and resets the sandbox', async () => {
-    const { notebook } = window;
-    for (const button of ['Restart Kernel', 'Reset Sandbox State']) {
+  for (const [what, press] of [
+    ['the toolbar restarts the kernel', (page) => page.toolbarButton('Restart Kernel')],
+    ['the toolbar resets the sandbox', (page) => page.toolbarButton('Reset Sandbox State')],
+    ['the palette restarts the kernel', (page) => page.command('Sandboxed IPython: Restart Kernel')],
+  ] as [string, (page: NotebookPage) => Promise<void>][]) {
+    it(`${what}: names are gone and the count starts at 1`, async () => {
+      const { notebook } = window;
       await scrollTo('state-set');
       await notebook.runCell(at('state-set'));
-      await notebook.waitForState(at('state-set'), 'success');
-      await notebook.toolbarButton(button);
+      await notebook.runCell(at('state-use'));
+      await notebook.waitForState(at('state-use'), 'success'); // it was an error before
+      await press(notebook);
       await notebook.runCell(at('state-use'));
       await notebook.waitForState(at('state-use'), 'error');
-      assert.equal(await notebook.executionCount(at('state-use')).innerText(), '[1]', button);
-    }
-    await notebook.screenshot('toolbar');
-  });
+      assert.equal(await notebook.executionCount(at('state-use')).innerText(), '[1]');
+      await notebook.screenshot(what);
+    });
+  }
 
   it('another notebook has a sandbox of its own; a prompt names its cell, outlives another box and ends with Escape, a cell of another language says why it does not run', async () => {
     const { notebook } = window;
     window.addNotebook('other.ipynb', [
-      'name = input("Your name? ")\nprint("Hello", name)', { code: 'SELECT 1', language: 'sql' }, 'import os\nos._exit(7)', 'for i in range(3):\n    print(f"\\r{i}", end="")\nx',
+      'name = input("Your name? ")\nprint("Hello", name)', { code: 'SELECT 1', language: 'sql' }, 'import os\nos._exit(7)', 'for i in range(3):\n    print(f"\\r{i}", end="")\nx', 'pass',
     ]);
     await notebook.save();
     await notebook.command('View: Close Editor');
@@ -114,8 +120,12 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.waitForOutput('KeyboardInterrupt');
     await notebook.waitForState(0, 'error');
     await notebook.runCell(0);
+    await notebook.waitForState(0, 'executing');
+    await notebook.runCell(4);
+    await notebook.waitForState(4, 'pending');
     await notebook.answer('Ada');
     await notebook.waitForOutput(/Your name\? Ada\s*Hello Ada/);
+    await notebook.waitForState(4, 'success');
     await notebook.runCell(2);
     await notebook.waitForOutput(/KernelDied: Python ended with exit code 7\./);
     await notebook.runCell(3);

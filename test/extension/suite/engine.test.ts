@@ -73,7 +73,7 @@ describe('an engine that is not there', () => {
       await notebook.ended(0);
       assert.deepEqual([notebook.success(0), notebook.text(0)], [false, '']);
       await notebook.run(0);
-      assert.match(notebook.text(0), /^EngineSilent: The container engine .* does not answer\./);
+      assert.match(notebook.text(0), /^EngineSilent: The container engine .* does not answer\. .*Restart it/);
     } finally {
       mute.close();
     }
@@ -92,7 +92,7 @@ describe('an engine that is not there', () => {
     } finally {
       process.seteuid?.(0);
     }
-    assert.match(notebook.text(0), /^EngineDenied: .*docker\.sock/);
+    assert.match(notebook.text(0), /^EngineDenied: .*docker\.sock.*usermod -aG docker/);
     await notebook.run(0);
     assert.equal(notebook.text(0), "'ran'");
   });

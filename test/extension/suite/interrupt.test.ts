@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { OpenNotebook, answer, boxes, stub, until, useTestBase } from './support';
+import { OpenNotebook, answer, boxes, set, stub, until, useTestBase } from './support';
 
 const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
 const STUBBORN = 'import time\nwhile True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        print("no", flush=True)';
@@ -40,19 +40,31 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.deepEqual([notebook.text(1), notebook.count(1)], ['1', 1]);
   });
 
+  const withinASecond = async (cell: number) => {
+    await set('timeout', 1);
+    try {
+      await notebook.run(cell);
+    } finally {
+      await set('timeout', undefined);
+    }
+  };
+
   it('a cell over the time limit is interrupted and says which setting helps; the limit holds from the next cell on', async () => {
     await open('x = 1', FOREVER, 'x');
     await notebook.run(0);
-    const configuration = vscode.workspace.getConfiguration('sandboxedIPython');
-    await configuration.update('timeout', 1, vscode.ConfigurationTarget.Global);
-    try {
-      await notebook.run(1);
-    } finally {
-      await configuration.update('timeout', undefined, vscode.ConfigurationTarget.Global);
-    }
+    await withinASecond(1);
     assert.match(notebook.text(1), /^KeyboardInterrupt[^]*TimedOut: The cell ran longer than 1 s .* sandboxedIPython\.timeout/);
     await notebook.run(2);
     assert.equal(notebook.text(2), '1');
+  });
+
+  it('a cell over the time limit that swallows the interrupt is ended with its kernel, and says so', async () => {
+    await open('x = 1', STUBBORN, '"x" in globals()');
+    await notebook.run(0);
+    await withinASecond(1);
+    assert.match(notebook.text(1), /TimedOut: The cell ran longer than 1 s and did not react to an interrupt, so its kernel was ended and its variables are lost\. .*sandboxedIPython\.timeout/);
+    await notebook.run(2);
+    assert.deepEqual([notebook.text(2), notebook.count(2)], ['False', 1]);
   });
 
   it('"Reset Sandbox State" ends running and queued cells; names are gone and the count starts at 1', async () => {
