@@ -224,6 +224,7 @@ export class SandboxBinding {
       session = await this.source.attach(record, (event) => { events.push(event); }, signal, how);
     } catch (error) {
       const failure = asSandboxError(error);
+      if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); } // whoever called it off has the record
       if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') { throw error; }
       this.#leftBehind(record, failure);
       return undefined;

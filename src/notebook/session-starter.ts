@@ -6,6 +6,7 @@ import type { Log } from '../log';
 import { stepText } from '../messages';
 import { SandboxError } from '../protocol/errors';
 import type { SandboxEvent } from '../protocol/messages';
+import { insist } from '../session/removal';
 import { InteractiveSandboxSession } from '../session/session';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
@@ -108,15 +109,12 @@ export async function endSandbox({ owner, engines }: Installation, record: Sandb
   }
 }
 
-/** What a sandbox that is gone has left on the engine. */
-export const leftBehind = ({ engines, log }: Installation, { image, libraries, installed }: SandboxRecord): PreviousSandbox => ({
+/** What a sandbox that is gone has left on the engine, which may not be done with its container yet. */
+export const leftBehind = ({ engines, log }: Pick<Installation, 'engines' | 'log'>, { image, libraries, installed }: SandboxRecord): PreviousSandbox => ({
   image, libraries, installed,
-  dispose: async () => {
-    try {
-      await (await engines.get()).removeLibraries(libraries);
-    } catch (error) {
-      log.warn(`libraries ${libraries} stay: ${String(error)}`);
-    }
+  dispose: async ({ keepLibraries = false } = {}) => {
+    if (keepLibraries) { return; }
+    await insist(`libraries ${libraries}`, async () => (await engines.get()).removeLibraries(libraries), log);
   },
 });
 

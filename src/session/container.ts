@@ -1,13 +1,7 @@
 import type { Engine, FoundSandbox, SandboxSpecification } from '../engine/engine';
 import type { Log } from '../log';
-import { asSandboxError } from './failures';
+import { insist, type Pauses } from './removal';
 import { freeUid } from './uid';
-
-/**
- * Pauses before another try to remove, in milliseconds: a container left behind costs memory. Who waits for the removal waits for the first
- * tries; an engine that is being started again takes longer.
- */
-const REMOVAL_PAUSES = { awaited: [1_000, 4_000], later: [5_000, 20_000, 60_000, 300_000] } as const;
 
 /** The container of one session and its volume, from the first request that creates or finds them to their removal. */
 export class SandboxContainer {
@@ -18,7 +12,7 @@ export class SandboxContainer {
   /** @param sandbox what is to be created, or what is there already */
   constructor(
     private readonly engine: Engine, private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox, private readonly log: Log,
-    private readonly pauses: { awaited: readonly number[]; later: readonly number[] } = REMOVAL_PAUSES,
+    private readonly pauses?: Pauses,
   ) {}
 
   /** Its id once it runs, however often it is asked for; rejects with a SandboxError. */
@@ -50,26 +44,7 @@ export class SandboxContainer {
     if (id !== undefined) await this.#insist('container of', () => this.engine.remove(id));
   }
 
-  /** Resolves when it is done, or when nobody is to wait for it any longer. */
   #insist(what: string, remove: () => Promise<void>): Promise<void> {
-    return new Promise((letGo) => { void this.#keepTrying(what, remove, letGo).finally(letGo); });
-  }
-
-  async #keepTrying(what: string, remove: () => Promise<void>, letGo: () => void): Promise<void> {
-    const { awaited, later } = this.pauses;
-    for (const [attempt, pause] of [0, ...awaited, ...later].entries()) {
-      const isAwaited = attempt <= awaited.length;
-      if (!isAwaited) letGo();
-      await new Promise((resolve) => {
-        const timer = setTimeout(resolve, pause);
-        if (!isAwaited) timer.unref();
-      });
-      try {
-        await remove();
-        return;
-      } catch (error) {
-        this.log.error(`${what} sandbox ${this.sandbox.sandboxId} not removed: ${asSandboxError(error).message}`);
-      }
-    }
+    return insist(`${what} sandbox ${this.sandbox.sandboxId}`, remove, this.log, this.pauses);
   }
 }

@@ -12,6 +12,7 @@ import { SandboxRecords } from '../../../src/notebook/sandbox-records';
 import { SandboxError } from '../../../src/protocol/errors';
 import type { ExecuteReply } from '../../../src/protocol/messages';
 import { aborted, replyOf } from '../../../src/session/failures';
+import type { SandboxSettings } from '../../../src/session/settings';
 import type { SandboxSession, SessionState } from '../../../src/session/types';
 import { EXTENSION, OpenNotebook, set, stub, until } from './support';
 
@@ -70,6 +71,8 @@ describe('the kernel of a notebook', () => {
   let controller: vscode.NotebookController;
   let kernel: NotebookKernel;
   let told: string[];
+  let records: SandboxRecords;
+  let attach: () => Promise<SandboxSession>;
   let sessions: FailingSession[];
   /** What the next starts give. */
   let next: FailingSession[];
@@ -89,11 +92,13 @@ describe('the kernel of a notebook', () => {
         sessions.push(session);
         return Promise.resolve(session as unknown as SandboxSession);
       },
-      attach: () => Promise.reject(removed), left: () => assert.fail(), end: () => Promise.resolve(),
+      attach: () => attach(), left: () => ({ image: 'image', libraries: 'libraries', installed: [], dispose: () => Promise.resolve() }), end: () => Promise.resolve(),
     };
+    attach = () => Promise.reject(removed);
     const memory = { keys: () => [], get: () => undefined, update: () => Promise.resolve() } as unknown as vscode.Memento;
+    records = new SandboxRecords(memory);
     kernel = new NotebookKernel(
-      notebook.document, controller, source, new SandboxRecords(memory), { t: untranslated, platform: 'linux' }, silentLog, new ErrorMarks(), {} as Prompts, () => undefined);
+      notebook.document, controller, source, records, { t: untranslated, platform: 'linux' }, silentLog, new ErrorMarks(), {} as Prompts, () => undefined);
   });
   afterEach(async () => {
     await kernel.close();
@@ -161,5 +166,22 @@ describe('the kernel of a notebook', () => {
     await sent(1, 1);
     sessions[1]?.ends[0]?.(OK);
     await until('the notice', () => /^This is a new sandbox: the one before ended because its container was removed/.test(notebook.text(1)));
+  });
+
+  it('that is shut down while the sandbox of an earlier window is looked for says nothing of that one later', async () => {
+    let answer!: (failure: SandboxError) => void;
+    attach = () => new Promise((_resolve, reject) => { answer = reject; });
+    records.set(notebook.document.uri, {
+      sandboxId: 'earlier', image: 'image', libraries: 'libraries', boot: 'boot', seq: 0, host: '', settings: {} as SandboxSettings, installed: [], keepAlive: 0, seen: Date.now(),
+    });
+    const looked = kernel.reattach();
+    await kernel.close();
+    answer(removed);
+    await looked;
+    void run(0);
+    await sent(0, 1);
+    sessions[0]?.ends[0]?.(OK);
+    await notebook.ended(0);
+    assert.equal(notebook.text(0), '');
   });
 });

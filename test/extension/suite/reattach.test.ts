@@ -320,6 +320,23 @@ describe('a notebook that was closed and is opened again', () => {
     assert.match(notebook.text(1), /^False\n$/);
   });
 
+  it('is shut down after its sandbox was removed: the libraries go too, once nothing has them any more', async () => {
+    notebook = await open('1');
+    await notebook.run(0);
+    const container = await containerOf(notebook);
+    const { Image, Mounts: [libraries] } = await engine<{ Image: string; Mounts: { Name: string }[] }>('GET', `/containers/${container}/json`) ?? assert.fail();
+    await close();
+    const Mounts = [{ Type: 'volume', Source: libraries?.Name, Target: '/libraries' }];
+    const user = await engine<{ Id: string }>('POST', '/containers/create', { Image, Cmd: ['none'], HostConfig: { Mounts } });
+    await engine('DELETE', `/containers/${container}?force=true`);
+    await reopen();
+    const shut = command('shutDownSandbox');
+    await sleep(500); // an engine refuses to remove what a container has
+    await engine('DELETE', `/containers/${user?.Id}`);
+    await shut;
+    await assert.rejects(engine('GET', `/volumes/${libraries?.Name}`), /no such volume/);
+  });
+
   it('shows a cell that runs though it is run again before it is found, and interrupts that one', async () => {
     notebook = await open('import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)', 'print("alive")');
     notebook.start(0, 1);
