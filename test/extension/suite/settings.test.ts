@@ -124,7 +124,7 @@ describe('settings', () => {
     ['timeout', -1, /sandboxedIPython\.timeout cannot be "-1"\. Allowed: a number/],
     ['image', 'not an image!', /sandboxedIPython\.image cannot be "not an image!"\. Allowed: the reference of an image/],
     ['packages', ['--index-url=x'], /sandboxedIPython\.packages cannot be "\["--index-url=x"\]"\. Allowed: a list/],
-    ['historySize', 1.5, /sandboxedIPython\.historySize cannot be "1\.5"\. Allowed: a whole number/],
+    ['historySize', 1.5, /sandboxedIPython\.historySize cannot be "1\.5"\. Allowed: 0 or a whole number 3–1,000,000/],
     ['pollInterval', 0, /sandboxedIPython\.pollInterval cannot be "0"\. Allowed: a number 0\.01–10 \(seconds\)/],
     ['cpus', 0, /sandboxedIPython\.cpus cannot be "0"\. Allowed: a number 0\.1–256/],
     ['pids', 1, /sandboxedIPython\.pids cannot be "1"\. Allowed: a whole number 64–32,768/],

@@ -173,18 +173,20 @@ export function answer(box: vscode.InputBox, value: string): void {
   vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem').then(undefined, (error: unknown) => console.error(error));
 }
 
+interface Volume { Name: string; Labels: Record<string, string> }
 interface Container { Id: string; State: string; Labels: Record<string, string> }
 
 /** A request to the engine, as somebody else would make it. */
-export function engine<T>(method: string, path: string): Promise<T | undefined> {
+export function engine<T>(method: string, path: string, body?: unknown): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const request = http.request({ socketPath: engineSocket.path, method, path }, (response) => {
+    const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
+    const request = http.request({ socketPath: engineSocket.path, method, path, headers }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; }).on('end', () => {
         if ((response.statusCode ?? 500) >= 300) { reject(new Error(`${path}: ${text}`)); } else { resolve(text === '' ? undefined : JSON.parse(text) as T); }
       });
     });
-    request.once('error', reject).end();
+    request.once('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 
@@ -204,26 +206,35 @@ export async function emptyImage(): Promise<string> {
 /** Who owns the sandboxes of this window: one, of which tests learn from the labels. */
 const owners = new Set<string>();
 
+/** When each test began, to tell which one has left something. */
+const begun: { title: string; at: number }[] = [];
+beforeEach(function () { begun.push({ title: this.currentTest?.fullTitle() ?? '', at: Date.now() }); });
+
 /** What closed notebooks had, the window removes: it must not end before. */
 after(async function () {
   this.timeout(60_000);
+  // VS Code keeps a document now and then though its editor is closed, as output came then, or it had been opened before
+  for (const { uri } of vscode.workspace.notebookDocuments) { await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', uri); }
   for (const end = Date.now() + 30_000; (await volumes()).length > 0; await sleep(100)) {
     assert.ok(Date.now() < end, `not removed: ${(await Promise.all((await volumes()).map(withUsers))).join()}`);
   }
 });
 
-/** A volume's name, and of which notebooks the sandboxes are that still have it. */
-async function withUsers(volume: string): Promise<string> {
-  const filters = encodeURIComponent(JSON.stringify({ volume: [volume] }));
+/** A volume's name, in which test it was made, and of which notebooks the sandboxes are that still have it. */
+async function withUsers({ Name, Labels }: Volume): Promise<string> {
+  const filters = encodeURIComponent(JSON.stringify({ volume: [Name] }));
   const users = await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
-  return `${volume} of ${users.map(({ State, Labels }) => `${Labels['sandboxed-ipython.notebook'] ?? 'no notebook'} (${State})`).join() || 'no container'}`;
+  const of = users.map(({ State, Labels: { 'sandboxed-ipython.notebook': notebook } }) => `${notebook ?? 'no notebook'} (${State})`).join() || 'no container';
+  const created = Labels['sandboxed-ipython.created'] ?? '';
+  const test = begun.findLast(({ at }) => at <= Date.parse(created));
+  return `${Name} of ${of}, made ${created} in "${test?.title ?? 'no test'}"`;
 }
 
 /** Of this window: other suites have theirs on this engine. */
-async function volumes(): Promise<string[]> {
+async function volumes(): Promise<Volume[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.owner'] }));
-  const found = await engine<{ Volumes: { Name: string; Labels: Record<string, string> }[] | null }>('GET', `/volumes?filters=${filters}`);
-  return (found?.Volumes ?? []).filter(({ Labels }) => owners.has(Labels['sandboxed-ipython.owner'] ?? '')).map(({ Name }) => Name);
+  const found = await engine<{ Volumes: Volume[] | null }>('GET', `/volumes?filters=${filters}`);
+  return (found?.Volumes ?? []).filter(({ Labels }) => owners.has(Labels['sandboxed-ipython.owner'] ?? ''));
 }
 
 /** The container of the notebook's sandbox. */
