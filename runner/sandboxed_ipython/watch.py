@@ -51,13 +51,19 @@ class Watch:
         self._cell = None
 
     def kernel_died(self):
-        """Whether the memory limit has just killed something; what it killed so far is accounted for."""
+        """Whether the memory limit has just killed something; what it killed so far is accounted for.
+
+        The kernel that takes over may have been killed along with it, as the spare: its end comes to nobody's count later.
+        """
         self._cell = None
         if self._timer is not None:
             self._timer.cancel()
         kills, before = cgroup.oom_kills(), self._kills
         self._kills = self._seen_kills = kills
-        return kills > before or time.monotonic() < self._killed_at + _SAME_CAUSE
+        now = time.monotonic()
+        if kills > before:
+            self._killed_at = now
+        return now < self._killed_at + _SAME_CAUSE
 
     def _wait(self):
         self._timer = self._reactor.after(_LOOK, self._on_timer)
