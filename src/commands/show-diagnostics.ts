@@ -12,6 +12,9 @@ import { diagnosticsText, type Finding } from './diagnostics-text';
 /** A page that is no file: to be closed without a question. */
 const PAGE = vscode.Uri.from({ scheme: 'sandboxed-ipython', path: 'Diagnostics.md' });
 
+/** Milliseconds for VS Code to give a page that it still has its new text. */
+const RENEWAL = 2_000;
+
 /** The page's text; each look is one page, made anew. */
 export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
@@ -24,8 +27,24 @@ export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vsco
   async show(text: string): Promise<void> {
     this.#text = text;
     this.#changed.fire(PAGE);
-    const document = await vscode.workspace.openTextDocument(PAGE);
-    await vscode.window.showTextDocument(await vscode.languages.setTextDocumentLanguage(document, 'markdown'), { preview: false });
+    const document = await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(PAGE), 'markdown');
+    await this.#isRenewed(document);
+    await vscode.window.showTextDocument(document, { preview: false });
+  }
+
+  /** VS Code keeps a page for minutes after its tab was closed, and shows the text of then at first. */
+  #isRenewed(document: vscode.TextDocument): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => { if (document.getText() === this.#text) { done(); } };
+      const listener = vscode.workspace.onDidChangeTextDocument(look);
+      const timer = setTimeout(() => done(), RENEWAL);
+      const done = (): void => {
+        clearTimeout(timer);
+        listener.dispose();
+        resolve();
+      };
+      look();
+    });
   }
 
   dispose(): void {

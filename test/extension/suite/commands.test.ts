@@ -88,7 +88,7 @@ describe('a command', () => {
     assert.deepEqual([page()?.isDirty, page()?.isUntitled, page()?.languageId], [false, false, 'markdown']);
     engineSocket.restore();
     await command('showDiagnostics');
-    await until('the page is made anew', () => /API 1\.\d+/.test(page()?.getText() ?? ''));
+    assert.match(page()?.getText() ?? '', /API 1\.\d+/, 'it is made anew');
     const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs).filter(({ label }) => label.includes('Diagnostics'));
     assert.deepEqual(tabs.map(({ isDirty }) => isDirty), [false]);
     await vscode.window.tabGroups.close(tabs);
