@@ -5,6 +5,7 @@ import sys
 
 from . import cleanup
 from .process import KernelProcess
+from .standin import StandIn
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Processes:
         self._spare = None
         self._spare_timer = None
         self._failed_starts = 0
+        self._stand_in = StandIn(reactor)
 
     def replace(self, kernel):
         """Gives ``kernel`` the spare if there is one, else a fresh fork; ends what its old process left running."""
@@ -34,6 +36,7 @@ class Processes:
         keep = {one.pid for one in self._kernels if one is not kernel and one.pid}
         keep.update([spare.pid] if spare else [])
         cleanup.kill_leftovers(keep)
+        self._stand_in.renew()
         process = spare or self._fork()
         if process is None:
             self._failed_starts += 1
@@ -49,7 +52,8 @@ class Processes:
         """A child of ours has ended with ``waitpid``'s status."""
         process = self._processes.pop(pid, None)
         if process is None:
-            return  # an orphan of a cell's
+            self._stand_in.on_exit(pid)
+            return  # else an orphan of a cell's
         kernel = self._kernel_of(process)
         if kernel is None:
             if process is self._spare:

@@ -14,6 +14,44 @@ def test_a_cell_over_the_memory_limit_kills_its_kernel_and_says_so(sandbox):
     assert sandbox.run("'fresh'").result == "'fresh'"
 
 
+#: Processes of the supervisor's, but the kernel, that the memory limit ends before the supervisor.
+CHOSEN_BEFORE_IT = """
+import os
+def chosen():
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            parent = open("/proc/%s/stat" % pid).read().rpartition(")")[2].split()[1]
+            if parent == "1" and int(pid) != os.getpid() and open("/proc/%s/oom_score_adj" % pid).read() == "1000\\n":
+                found.append(int(pid))
+        except OSError:
+            pass
+    return sorted(found)
+print(*chosen())
+"""
+
+
+def test_while_a_kernel_dies_over_the_limit_there_is_another_process_to_end_before_the_supervisor(new_sandbox):
+    sandbox = new_sandbox()
+    sandbox.run("import time; time.sleep(1.5)")
+    spare_and_stand_in = sandbox.run(CHOSEN_BEFORE_IT).text().split()
+    assert len(spare_and_stand_in) == 2
+    sandbox.run("for pid in chosen(): os.kill(pid, 9)")
+    time.sleep(8)
+    assert len(sandbox.run("print(*chosen())").text().split()) == 2, "there are others"
+    sandbox.run("x = []\nwhile True: x.append(bytearray(10_000_000))", seconds=30)
+    assert sandbox.run("'lives'").result == "'lives'"
+
+
+def test_no_process_of_a_cell_outlives_its_kernel_as_the_one_that_is_to_be_ended_first(new_sandbox):
+    sandbox = new_sandbox()
+    sandbox.run("import time; time.sleep(1.5)")
+    before = sandbox.run(CHOSEN_BEFORE_IT).text().split()
+    sandbox.reset()
+    left = set(before).intersection(sandbox.run(CHOSEN_BEFORE_IT).text().split())
+    assert not left, "the spare is the kernel now"
+
+
 def test_a_child_over_the_memory_limit_is_told_and_the_kernel_lives(sandbox):
     sandbox.run("kept = 1")
     cell = sandbox.run("import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = []\\nwhile True: x.append(bytearray(10_000_000))']).returncode", seconds=30)
@@ -57,7 +95,7 @@ def test_a_cell_cannot_look_into_the_kernel_after_it(sandbox):
     time.sleep(1.5)  # the spare is there
     cell = sandbox.run(
         "import os\nfor pid in filter(str.isdigit, os.listdir('/proc')):\n"
-        "    if int(pid) in (os.getpid(), 1) or 'relay.py' in open('/proc/%s/cmdline' % pid).read(): continue  # a relay holds nothing\n"
+        "    if int(pid) in (os.getpid(), 1) or 'main.py' not in open('/proc/%s/cmdline' % pid).read(): continue  # a relay and the stand-in hold nothing\n"
         "    try: open('/proc/%s/mem' % pid, 'r+b').close(); print('open')\n    except OSError as e: print(type(e).__name__)"
     )
     assert "PermissionError" in cell.text() and "open" not in cell.text()
