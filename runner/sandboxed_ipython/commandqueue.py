@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import secrets
 import stat
 import time
 from collections import deque
@@ -231,9 +232,13 @@ class CommandQueue:
 
     @staticmethod
     def _write(folder, name, data):
-        """Under a name that nobody looks at, then renamed: a reader never sees half a file."""
-        temporary = os.path.join(folder, "." + name)
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        """Writes the file under a temporary name and renames it, so that a reader never sees half a file.
+
+        A cell cannot guess the temporary name, and ``O_EXCL`` refuses one that is there: opening a FIFO, or a file under
+        a lease, could block for ever.
+        """
+        temporary = os.path.join(folder, ".%s-%s" % (secrets.token_hex(8), name))
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             view = memoryview(data)
             while view:

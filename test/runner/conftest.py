@@ -4,6 +4,7 @@ import os
 
 import pytest
 from container import ContainerPlace
+from pinged import Pinged
 from sandbox import LocalPlace, Sandbox
 
 
@@ -43,3 +44,9 @@ def sandbox(_shared):
     """One sandbox for all tests that leave it usable, with a fresh kernel and empty folders for each."""
     _shared.reset(files="clear")
     return _shared
+
+
+@pytest.fixture
+def new_pinged(new_sandbox, _shared):
+    """Makes sandboxes for hostile cells, each pinged beside them (see ``pinged.py``)."""
+    return lambda **options: Pinged(new_sandbox(**options), _shared)

@@ -57,15 +57,17 @@ class Cell:
 
 
 class Stream:
-    """One exec stream: a relay process whose stdin and stdout the supervisor has taken over."""
+    """One exec stream: a relay process whose stdin and stdout the supervisor has taken over. Without ``follow`` it gets no event of the log."""
 
-    def __init__(self, argv, host=None, after=0, boot="", writer=True, take_over=False, env=None):
+    def __init__(self, argv, host=None, after=0, boot="", writer=True, take_over=False, env=None, follow=True):
         self.host = host or uuid.uuid4().hex
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         self.events = queue.Queue()
         self.log = []
         self._chunks = {}
         threading.Thread(target=self._read, daemon=True).start()
+        if not follow:
+            return
         self.send("follow_request", {"after": after, "boot": boot, "writer": writer, "host": self.host, "take_over": take_over}, "control")
         self.hello = self.wait(lambda event: event["msg_type"] == "hello")["content"]
 

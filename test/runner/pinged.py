@@ -1,0 +1,115 @@
+"""Hostile cells beside a ping: whatever a cell does, pid 1 of its sandbox answers, and the next cell is right.
+
+A ping is sent every :data:`INTERVAL` seconds over a stream of its own, which follows no log, so its answer waits for the
+supervisor and for nothing else. The same is measured of a second sandbox that has nothing to do: how long *its* answers take
+is the machine's doing, and is not counted against the first.
+"""
+
+import threading
+import time
+from contextlib import contextmanager
+
+INTERVAL = 0.1
+#: Seconds that an answer may take, beyond twice what it takes the quiet sandbox at the same time.
+LIMIT = 1.0
+#: Seconds after which a supervisor that has not answered is taken for hung.
+HUNG = 30.0
+
+
+class _Pinger:
+    """Pings one sandbox from a thread until it is stopped."""
+
+    def __init__(self, sandbox):
+        self._stream = sandbox.attach(writer=False, follow=False)
+        self._stream.send("ping", {}, "control")
+        self._stream.wait(lambda event: event["msg_type"] == "pong")  # the stream's own start is not measured
+        self._lock = threading.Lock()
+        self._sent = {}  # msg_id → when
+        self._took = []  # (when it was sent, when it was answered)
+        self._ended = None  # when the stream ended by itself
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=target, daemon=True) for target in (self._send, self._hear)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, seconds):
+        """Waits for what is still unanswered, at most so many ``seconds``."""
+        self._stopping.set()
+        self._threads[0].join()
+        give_up = time.monotonic() + seconds
+        while self._sent and self._ended is None and time.monotonic() < give_up:
+            time.sleep(0.02)
+        self._stream.close()
+
+    def results(self):
+        """``(sent, seconds)`` of each ping; ``seconds`` is infinite where no answer came."""
+        with self._lock:
+            answered = [(sent, heard - sent) for sent, heard in self._took]
+            return answered + [(sent, float("inf")) for sent in self._sent.values()]
+
+    def _send(self):
+        while not self._stopping.wait(INTERVAL) and self._ended is None:
+            msg_id = "ping-%d" % time.monotonic_ns()
+            with self._lock:
+                self._sent[msg_id] = time.monotonic()
+            try:
+                self._stream.send("ping", {}, "control", msg_id)
+            except OSError:
+                self._ended = time.monotonic()
+
+    def _hear(self):
+        while True:
+            event = self._stream.events.get()
+            now = time.monotonic()
+            if event is None:
+                self._ended = now
+                return
+            if event["msg_type"] == "pong":
+                with self._lock:
+                    sent = self._sent.pop(event["parent_header"]["msg_id"], None)
+                    if sent is not None:
+                        self._took.append((sent, now))
+
+
+class Pinged:
+    """A sandbox whose supervisor has to answer beside whatever its cells do. ``quiet`` is another sandbox, which does nothing."""
+
+    def __init__(self, sandbox, quiet):
+        self.sandbox = sandbox
+        self._quiet = quiet
+
+    def run(self, code, seconds=30.0, following=("6 * 7", "42"), **options):
+        """Runs one hostile cell and then the expression of ``following``, whose result has to be as given, both beside pings; the hostile :class:`Cell`."""
+        with self.pings():
+            cell = self.sandbox.run(code, seconds, **options)
+            self.check_next(*following)
+        return cell
+
+    def check_next(self, expression="6 * 7", result="42", seconds=30.0):
+        """The next cell is right."""
+        cell = self.sandbox.run(expression, seconds)
+        assert cell.result == result, cell.events
+
+    @contextmanager
+    def pings(self):
+        """While the body runs the supervisor is pinged; at its end every ping has to have been answered in time."""
+        pingers = _Pinger(self.sandbox), _Pinger(self._quiet)
+        try:
+            yield
+        except BaseException:
+            for pinger in pingers:
+                pinger.stop(0)
+            raise
+        for pinger in pingers:
+            pinger.stop(HUNG)
+        check(*(pinger.results() for pinger in pingers))
+
+
+def check(results, quiet):
+    """Fails if a ping of ``results`` took too long, beside those of the ``quiet`` sandbox at that time."""
+    assert results, "no ping was sent: the cell was over at once"
+    for sent, seconds in results:
+        machine = max((one for at, one in quiet if at <= sent + seconds and at + one >= sent - INTERVAL), default=0.0)
+        # A quiet sandbox that did not answer at all proves nothing about this one.
+        assert machine < HUNG, "the quiet sandbox did not answer: the machine is too busy to tell"
+        assert seconds <= LIMIT + 2 * machine, "a ping took %.1f s (%.1f s in a quiet sandbox)" % (seconds, machine)
