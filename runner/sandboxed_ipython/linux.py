@@ -20,6 +20,9 @@ F_ADD_SEALS = 1033
 #: Against writing, growing, shrinking and other seals.
 _SEALS = 0x8 | 0x4 | 0x2 | 0x1
 
+#: ``si_code`` of a signal that ``kill`` sent.
+_SI_USER = 0
+
 IN_CLOSE_WRITE = 0x8
 IN_MOVED_TO = 0x80
 IN_DELETE_SELF = 0x400
@@ -102,9 +105,13 @@ class SignalFd:
         self.fd = _check(_libc.signalfd(-1, mask, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
 
     def read(self):
-        """(signal number, pid of the sender; 0 = from outside the container) of each pending signal."""
+        """``(number, is_from_outside)`` of each pending signal: whether a process outside our pid namespace sent it by ``kill``.
+
+        Such a sender has no pid here. A cell can claim that too (``rt_sigqueueinfo``), but not along with the code of ``kill``.
+        """
         try:
             data = os.read(self.fd, self._SIZE * 16)
         except BlockingIOError:
             return []
-        return [struct.unpack_from("IiiI", data, at)[0::3] for at in range(0, len(data), self._SIZE)]
+        signals = [struct.unpack_from("IiiI", data, at) for at in range(0, len(data), self._SIZE)]
+        return [(number, code == _SI_USER and sender == 0) for number, _, code, sender in signals]

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import PROTOCOL_VERSION, __version__, cleanup, comms, linux, options, wire
+from . import PROTOCOL_VERSION, __version__, cleanup, comms, linux, options, syscallfilter, wire
 from .accepted import AcceptedCommands
 from .commandqueue import CommandQueue
 from .eventlog import Cursor, EventLog
@@ -212,9 +212,9 @@ class Supervisor:
         return self._cells
 
     def _on_signal(self):
-        for number, sender in self._signals.read():
-            # From inside the sandbox the sender has a pid; only the engine's stop comes from nowhere.
-            if number == signal.SIGTERM and (sender == 0 or os.getpid() != 1):
+        for number, is_from_outside in self._signals.read():
+            # In a container only the engine may stop us, and no cell.
+            if number == signal.SIGTERM and (is_from_outside or os.getpid() != 1):
                 self._ended_by = {"code": "SandboxGone", "params": {"reason": "stopped"}}
                 self._end(_STOPPED)
         while True:
@@ -260,6 +260,11 @@ def main(argv):
     os.umask(0o022)
     linux.set_dumpable(False)
     linux.adopt_orphans()
+    if syscallfilter.is_available():
+        syscallfilter.install(os.getpid(), os.getpgrp())
+    else:
+        # As on an emulated machine. What is missing then keeps a cell from ending its own sandbox, and from nothing outside it.
+        log.warning("this system filters no system calls: a cell can hamper or end the supervisor of its own sandbox")
     from . import zygote  # IPython's import takes a tenth of a second and more; options are checked before
 
     return Supervisor(opts, zygote.Zygote(opts)).run()
