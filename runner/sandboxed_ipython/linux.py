@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import struct
+import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -13,6 +14,9 @@ PR_SET_CHILD_SUBREAPER = 36
 
 #: Ends the system call that a kernel is in. Nobody else minds it: what has no handler for it ignores it.
 NUDGE = signal.SIGURG
+
+#: For how long a thread that prints by stdio is waited for.
+_FLUSH_SECONDS = 0.1
 
 MFD_CLOEXEC = 0x1
 MFD_ALLOW_SEALING = 0x2
@@ -51,8 +55,26 @@ def adopt_orphans():
 
 
 def flush_c_streams():
-    """``fflush(NULL)``: what C code printed through stdio leaves its buffers."""
-    _libc.fflush(None)
+    """What C code printed through stdio leaves its buffers.
+
+    Not ``fflush(NULL)``, which waits for every stream of the process, also for one that a thread reads from until something
+    comes. And a stream whose lock another thread keeps is left to that.
+    """
+    for name in ("stdout", "stderr"):
+        try:
+            stream = ctypes.c_void_p.in_dll(_libc, name)
+            if not _libc.__fpending(stream):
+                continue
+        except (AttributeError, ValueError):  # a libc that has not told us its streams
+            _libc.fflush(None)
+            return
+        give_up = time.monotonic() + _FLUSH_SECONDS
+        while _libc.ftrylockfile(stream):
+            if time.monotonic() > give_up:
+                return
+            time.sleep(0.001)
+        _libc.fflush(stream)
+        _libc.funlockfile(stream)
 
 
 def sealed_memory_file(name):

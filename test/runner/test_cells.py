@@ -90,6 +90,24 @@ def test_top_level_await_works_and_tasks_go_on_between_cells(sandbox):
     sandbox.run("t.cancel()")
 
 
+def test_a_result_that_could_not_be_shown_fails_no_later_cell(sandbox):
+    assert sandbox.run("class A:\n    def __repr__(self): raise ValueError('no')\nA()").reply["ename"] == "ValueError"
+    for code in ("import asyncio; await asyncio.sleep(0)", "1", "await asyncio.sleep(0)"):
+        assert sandbox.run(code).reply["status"] == "ok"
+
+
+def test_what_is_to_be_called_after_each_cell_is_called_after_one_that_awaits(sandbox):
+    sandbox.run("events = get_ipython().events\nfor name in ('post_execute', 'post_run_cell'): events.register(name, lambda *of, name=name: print(name, *(one.success for one in of)))")
+    assert sandbox.run("import asyncio; await asyncio.sleep(0)").text() == "post_execute\npost_run_cell True\n"
+    assert sandbox.run("await asyncio.sleep(0); 1 / 0").text() == "post_execute\npost_run_cell False\n"
+
+
+def test_a_loops_handler_of_a_signal_hears_it_in_later_cells(sandbox):
+    sandbox.run("import asyncio, os, signal\nheard = []\nasyncio.get_event_loop().add_signal_handler(signal.SIGUSR1, heard.append, 1)")
+    assert sandbox.run("os.kill(os.getpid(), signal.SIGUSR1)\nfor _ in range(100):\n    if heard: break\n    await asyncio.sleep(0.05)\nheard").result == "[1]"
+    assert sandbox.run("len(heard)").result == "1"
+
+
 def test_a_plot_is_an_image(sandbox):
     cell = sandbox.run("import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.show()", seconds=120)
     (display,) = cell.contents("display_data")

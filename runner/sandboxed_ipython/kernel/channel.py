@@ -4,17 +4,19 @@ The supervisor reads the pair before the pipes, and a pipe only if it had text b
 sent on one channel while an earlier text is still unread in another: :meth:`Channel.settle` waits for that.
 """
 
-import array
 import fcntl
 import os
+import select
 import socket
 import termios
+import threading
 import time
 
 from .. import packets, wire
 
 #: The supervisor never blocks; one that has not read for this long is not worth waiting for.
 _SETTLE_DEADLINE = 2.0
+_NONE_UNREAD = bytes(4)
 
 
 class MessageTooLong(ValueError):
@@ -25,47 +27,73 @@ class MessageTooLong(ValueError):
 
 
 class Channel:
-    """Messages to and from the supervisor, and raw text. Its descriptors may be replaced while it lives (a snapshot's)."""
+    """Messages to and from the supervisor, and raw text. Its descriptors may be replaced while it lives (a snapshot's).
+
+    Any thread may send and write: each message, and each text however long, is whole. The lock is one for all channels, as
+    their order is, and may be taken again by the thread that has it: a signal's handler may print.
+    """
 
     def __init__(self, pair, stdout, stderr):
         self.socket = socket.socket(fileno=pair)
         self.pipes = {"stdout": stdout, "stderr": stderr}
         self._series = 0
         self._joiner = packets.Joiner(1 << 30)
-        self._waiting = array.array("i", [0])
+        self._renew_lock()
+        os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self):
+        """In a forked child the thread that had the lock is not there any more."""
+        self._lock = threading.RLock()
 
     def fileno(self):
         return self.socket.fileno()
 
     def send(self, msg_type, content, parent, metadata=None, buffers=None):
         """One message, after all text that was written before it. ``parent`` is a msg_id. Raises MessageTooLong for a comm's."""
-        self.settle()
         message = {"msg_type": msg_type, "parent_header": {"msg_id": parent}, "content": content}
         if metadata:
             message["metadata"] = metadata
         if buffers:
             message["buffers"] = buffers
-        whole = packets.split(message, self._next_series())
-        size = sum(len(packet) for packet in whole)
-        if msg_type in wire.COMM_KINDS and size > wire.MAX_COMM_BYTES:
-            raise MessageTooLong(size)
-        for packet in whole:
-            self._send(packet)
+        with self._lock:
+            whole = packets.split(message, self._next_series())
+            size = sum(len(packet) for packet in whole)
+            if msg_type in wire.COMM_KINDS and size > wire.MAX_COMM_BYTES:
+                raise MessageTooLong(size)
+            self.settle()
+            for packet in whole:
+                self._send(packet)
 
     def announce(self, msg_type, size, parent):
         """Says of a message that is over every budget only how long it is."""
-        self.settle()
-        self._send(packets.announcement(msg_type, size, parent, self._next_series()))
+        with self._lock:
+            self.settle()
+            self._send(packets.announcement(msg_type, size, parent, self._next_series()))
 
     def write(self, name, data):
-        """Text to fd 1's or fd 2's pipe, after what the other pipe holds."""
-        other = "stderr" if name == "stdout" else "stdout"
-        if data != b"\n" and self._unread(other):  # print() writes its end by itself, right behind its text
-            self.settle()
-        fd = self.pipes[name]
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
+        """Writes bytes to fd 1's or fd 2's pipe, after what the other pipe holds and in one piece."""
+        with self._lock:
+            if data != b"\n" and self._unread("stderr" if name == "stdout" else "stdout"):  # print() writes its end by itself, right behind its text
+                self.settle()
+            fd = self.pipes[name]
+            try:
+                written = os.write(fd, data)
+            except BlockingIOError:
+                written = 0
+            if written < len(data):
+                self._write_rest(fd, memoryview(data)[written:])
+
+    @staticmethod
+    def _write_rest(fd, data):
+        """Waits for room as often as it takes: what a cell has started may have made the pipe non-blocking for all who share it."""
+        room = select.poll()
+        room.register(fd, select.POLLOUT)
+        while data:
+            room.poll()
+            try:
+                data = data[os.write(fd, data) :]
+            except BlockingIOError:
+                pass
 
     def settle(self):
         """Returns when the supervisor has read all text so far."""
@@ -103,5 +131,4 @@ class Channel:
         self.socket.send(packet)
 
     def _unread(self, name):
-        fcntl.ioctl(self.pipes[name], termios.FIONREAD, self._waiting)
-        return self._waiting[0]
+        return fcntl.ioctl(self.pipes[name], termios.FIONREAD, _NONE_UNREAD) != _NONE_UNREAD

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 
-from .interrupt import keep
+from .wakeup import keep
 
 #: What belongs to an open request.
 _ANSWERS = frozenset(("input_reply", "install_output", "install_reply"))
@@ -96,7 +96,9 @@ class Inbox:
         give_up = None if seconds is None else time.monotonic() + seconds
         interrupts = self._kernel.interrupts
         is_main = threading.current_thread() is threading.main_thread()
-        ends = [self._kernel.channel, self._woken, *([interrupts.woken] if is_main else [])]
+        if is_main:
+            interrupts.wakeup.install()
+        ends = [self._kernel.channel, self._woken, *([interrupts.wakeup.fd] if is_main else [])]
         while True:
             if self._answers:
                 return self._answers.popleft()
@@ -108,8 +110,8 @@ class Inbox:
             if self._woken in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._woken, 4096)
-            if interrupts.woken in ready:
-                interrupts.drain()
+            if interrupts.wakeup.fd in ready:
+                interrupts.wakeup.drain()
             if self._kernel.channel in ready:
                 # An interrupt raises where it hits: not in the middle of a message that may be another thread's.
                 with interrupts.held() if is_main else contextlib.nullcontext():

@@ -2,15 +2,12 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
 
 from .. import linux
 from .frames import is_foreign, is_ours
-
-#: Lower numbers belong to cells.
-_LOW_FDS = 99
+from .wakeup import Wakeup
 
 
 class Interrupts:
@@ -34,26 +31,15 @@ class Interrupts:
         self._due = False  # it was pressed, and code of the cell's is yet to see it
         self._held = 0
         self._late = False
-        self._woken, self._waking = map(keep, os.pipe())
-        loop.add_reader(self._woken, self.drain)
+        #: What ends a wait at a signal; whoever waits calls its ``drain``.
+        self.wakeup = Wakeup()
+        loop.add_reader(self.wakeup.fd, self.wakeup.drain)
         self._install()
         signal.signal(linux.NUDGE, self._on_nudge)
 
-    @property
-    def woken(self):
-        """A descriptor that is readable once a signal came: Python runs a handler only when it runs code, so a wait that a
-        signal just precedes must have something else to end it. Whoever waits for it calls :meth:`drain`."""
-        return self._woken
-
-    def drain(self):
-        try:
-            os.read(self._woken, 4096)
-        except BlockingIOError:
-            pass
-
     def _install(self):
         signal.signal(signal.SIGINT, self._on_sigint)
-        signal.set_wakeup_fd(self._waking, warn_on_full_buffer=False)
+        self.wakeup.install()
 
     def begin(self):
         """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own."""
@@ -149,14 +135,6 @@ class Interrupts:
         elif _is_called_by_a_cell(frame):
             self._due = not self._in_code
             raise KeyboardInterrupt
-
-
-def keep(fd):
-    """The same under a number that no cell closes by accident; it never blocks."""
-    high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOW_FDS + 1)
-    os.close(fd)
-    os.set_blocking(high, False)
-    return high
 
 
 def _is_called_by_a_cell(frame):

@@ -174,7 +174,7 @@ class Kernel:
             except Exception:
                 transformed, error = code, sys.exc_info()
             if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error):
-                coroutine = shell.run_cell_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
+                coroutine = shell.run_asynchronous_cell(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
                 task = self._context.run(self._create_task, coroutine)
                 self.interrupts.task = task
                 task.add_done_callback(lambda done: self._on_task_done(msg_id, done))

@@ -84,10 +84,22 @@ class ZMQInteractiveShell(InteractiveShell):
     def get_parent(self):
         return self.parent_header
 
-    def run_cell(self, *args, **kwargs):
+    async def run_cell_async(self, *args, **kwargs):
+        """What every cell comes through, with an ``await`` or without. It knows nothing of what the one before has shown."""
         self._last_traceback = None
         self.failed_display = self.shown_error = None
-        return super().run_cell(*args, **kwargs)
+        return await super().run_cell_async(*args, **kwargs)
+
+    async def run_asynchronous_cell(self, code, silent=False, **options):
+        """``run_cell`` for a cell with an ``await`` in it: what is registered for a cell's end is called (figures are shown then)."""
+        result = None
+        try:
+            result = await self.run_cell_async(code, silent=silent, **options)
+        finally:
+            self.events.trigger("post_execute")
+            if not silent:
+                self.events.trigger("post_run_cell", result)
+        return result
 
     async def run_code(self, code_obj, result=None, *, async_=False):
         """Code of the cell's, which is where an interrupt is raised; one that came before it has begun is its end."""

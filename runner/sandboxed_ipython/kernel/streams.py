@@ -19,7 +19,7 @@ class CellStream(io.TextIOBase):
         self._number = number
         self._stream = name
         self.name = "<%s>" % name
-        self.buffer = io.BufferedWriter(_Raw(self), 1)
+        self.buffer = _Bytes(self)
 
     encoding = "UTF-8"
     errors = "replace"
@@ -27,23 +27,33 @@ class CellStream(io.TextIOBase):
     line_buffering = True
 
     def write(self, text):
+        """Writes the whole text, together in one place also where other threads write; its length in characters."""
         if not isinstance(text, str):
             raise TypeError("write() argument must be str, not %s" % type(text))
         if text:
-            self.write_bytes(wire.utf8(text))
+            try:
+                data = text.encode()
+            except UnicodeEncodeError:
+                data = wire.utf8(text)
+            cell = current_cell.get()
+            if not cell or cell == self._kernel.running:
+                self._kernel.channel.write(self._stream, data)
+            else:
+                self._write_elsewhere(cell, data)
         return len(text)
 
     def write_bytes(self, data):
-        kernel = self._kernel
+        """Writes ``data`` (bytes), which is UTF-8 or is shown as if it were."""
         cell = current_cell.get()
-        if cell == NO_CELL:
-            return
-        if cell and cell != kernel.running:
-            # A task of an earlier cell: its text goes where the task was made, not where the pipe's text goes now.
-            text = bytes(data).decode("utf-8", "replace")
-            kernel.channel.send("stream", {"name": self._stream, "text": text}, cell)
+        if not cell or cell == self._kernel.running:
+            self._kernel.channel.write(self._stream, data)
         else:
-            kernel.channel.write(self._stream, data)
+            self._write_elsewhere(cell, data)
+
+    def _write_elsewhere(self, cell, data):
+        """Text of a task that an earlier cell made: it goes where the task was made, not where the pipe's text goes now."""
+        if cell != NO_CELL:
+            self._kernel.channel.send("stream", {"name": self._stream, "text": data.decode("utf-8", "replace")}, cell)
 
     def flush(self):
         pass  # nothing is held back
@@ -68,16 +78,39 @@ class CellStream(io.TextIOBase):
         """Accepted and ignored: encoding and buffering are fixed."""
 
 
-class _Raw(io.RawIOBase):
-    """``sys.stdout.buffer.raw``: bytes, unbuffered."""
+# click, and what is built on it, prints colours to a stream of which it is no terminal only if its class is ipykernel's.
+CellStream.__module__, CellStream.__qualname__, CellStream.__name__ = "ipykernel.iostream", "OutStream", "OutStream"
+
+
+class _Bytes(io.BufferedIOBase):
+    """``sys.stdout.buffer``, which holds nothing back: a byte that waited for the next would be shown in a later cell."""
+
+    mode = "wb"
 
     def __init__(self, stream):
         self._stream = stream
+        self.name = stream.name
+        self.raw = self
+
+    def write(self, data):
+        """Writes all of ``data``, any object that gives bytes; how many they are."""
+        data = bytes(memoryview(data))  # memoryview refuses str and int
+        if data:
+            self._stream.write_bytes(data)
+        return len(data)
 
     def writable(self):
         return True
 
-    def write(self, data):
-        data = bytes(data)
-        self._stream.write_bytes(data)
-        return len(data)
+    def isatty(self):
+        return False
+
+    def fileno(self):
+        return self._stream.fileno()
+
+    def close(self):
+        pass  # as the text stream
+
+    @property
+    def closed(self):
+        return False

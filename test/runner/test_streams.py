@@ -1,0 +1,103 @@
+"""``sys.stdout`` and its kin: what threads, raw bytes, C code and other programs do to what a cell prints."""
+
+import re
+
+import pytest
+
+LONG_PRINTS = """
+import threading
+def printing(letter):
+    for _ in range(20): print(letter * 70_000)
+threads = [threading.Thread(target=printing, args=(letter,)) for letter in "€漢"]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_a_long_print_stays_in_one_piece_beside_those_of_another_thread(new_sandbox):
+    text = new_sandbox(max_output=50_000_000).run(LONG_PRINTS).text()
+    assert "\ufffd" not in text
+    assert [len(run) % 70_000 for run in re.findall("€+|漢+", text)] == [0] * len(re.findall("€+|漢+", text))
+    assert text.count("€") == text.count("漢") == 20 * 70_000
+
+
+def test_threads_that_display_and_print_at_once_lose_and_break_nothing(sandbox):
+    cell = sandbox.run("""
+import sys, threading
+def work(name):
+    for number in range(40):
+        print('%s %d ' % (name, number) + 'x' * 5_000); display({'text/plain': name * 50_000}, raw=True); print('%s %d' % (name, number), file=sys.stderr)
+threads = [threading.Thread(target=work, args=(name,)) for name in 'ab']
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""")
+    assert len(re.findall("[ab] [0-9]+ x{5000}", cell.text())) == 80 and len(re.findall("[ab] [0-9]+", cell.text("stderr"))) == 80
+    shown = [content["data"]["text/plain"] for content in cell.contents("display_data")]
+    assert sorted(shown) == ["a" * 50_000] * 40 + ["b" * 50_000] * 40
+
+
+def test_a_fork_while_another_thread_prints_can_print(sandbox):
+    cell = sandbox.run("""
+import os, threading
+over = threading.Event()
+def printing():
+    while not over.is_set(): print('x' * 100_000)
+thread = threading.Thread(target=printing); thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0: print('child'); os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+over.set(); thread.join()
+""")
+    assert cell.reply["status"] == "ok"
+
+
+@pytest.mark.parametrize("how", [
+    "os.set_blocking(1, False)",
+    "transport, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)",
+])
+def test_a_pipe_that_something_made_non_blocking_takes_every_print(new_sandbox, how):
+    sandbox = new_sandbox()
+    cell = sandbox.run("import asyncio, os, sys\n%s\nfor _ in range(50): print('ä' * 50_000)\nos.get_blocking(1)" % how)
+    assert cell.reply["status"] == "ok" and cell.result == "False"
+    assert cell.text() == ("ä" * 50_000 + "\n") * 50
+
+
+C_STREAM_THAT_WAITS = """
+import ctypes, os, threading, time
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+reading, writing = os.pipe()
+stream = ctypes.c_void_p(libc.fdopen(reading, b'r'))
+buffer = ctypes.create_string_buffer(100)
+threading.Thread(target=lambda: libc.fgets(buffer, 100, stream), daemon=True).start()
+time.sleep(0.3)
+libc.printf(b'of C\\n')
+"""
+C_STDOUT_THAT_IS_LOCKED = """
+import ctypes, threading, time
+libc = ctypes.CDLL(None)
+stdout = ctypes.c_void_p.in_dll(libc, 'stdout')
+libc.printf(b'of C\\n')
+threading.Thread(target=lambda: (libc.flockfile(stdout), time.sleep(1000)), daemon=True).start()
+time.sleep(0.3)
+"""
+
+
+@pytest.mark.parametrize("code, text", [(C_STREAM_THAT_WAITS, "of C\n"), (C_STDOUT_THAT_IS_LOCKED, "")])
+def test_a_c_stream_that_a_thread_keeps_locked_holds_no_cell_up(new_sandbox, code, text):
+    sandbox = new_sandbox()
+    assert sandbox.run(code, seconds=20).text() == text
+    assert sandbox.run("6 * 7", seconds=20).result == "42"
+
+
+def test_single_bytes_are_shown_in_their_own_cell(sandbox):
+    assert sandbox.run("import sys; sys.stdout.buffer.write(b'one'); sys.stdout.buffer.write(b'\\n')").text() == "one\n"
+    assert sandbox.run("import array; sys.stdout.buffer.write(array.array('H', [0x4141])), sys.stdout.buffer.raw.write(b'C')").order == [
+        ("stdout", "AAC"), ("execute_result", "(2, 1)")]
+    assert sandbox.run("sys.stdout.buffer.write('text')").reply["ename"] == "TypeError"
+    assert sandbox.run("with sys.stdout.buffer as file: file.write(b'a')\nprint('b', flush=True)").text() == "ab\n"
+
+
+def test_click_takes_it_for_a_stream_that_shows_colours(sandbox):
+    assert sandbox.run("import sys; [type(stream).__module__.startswith('ipykernel.') for stream in (sys.stdout, sys.stderr)]").result == "[True, True]"
