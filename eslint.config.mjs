@@ -1,6 +1,7 @@
 import js from '@eslint/js';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
+import { userInterface } from './scripts/lib/lint-user-interface.mjs';
 
 const room = (name) => [`**/${name}`, `**/${name}/**`];
 /** A room of `src/` and what it must not import (README, "Where a change goes"). */
@@ -33,9 +34,11 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  border('protocol', ['engine', 'session', 'outputs', 'notebook', 'commands', 'views', 'agents'], { vscode: false }),
-  border('engine', ['session', 'outputs', 'notebook', 'commands', 'views', 'agents'], { vscode: false }),
-  border('session', ['outputs', 'notebook', 'commands', 'views', 'agents'], { vscode: false }),
-  border('outputs', ['engine', 'session', 'notebook', 'commands', 'views', 'agents'], { vscode: false }),
-  border('notebook', ['commands', 'views', 'agents'], { vscode: true }),
+  { files: ['src/**/*.ts'], ignores: ['src/ui/**'], rules: { 'no-restricted-syntax': ['error', ...userInterface] } },
+  border('protocol', ['engine', 'session', 'outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
+  border('engine', ['session', 'outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
+  border('session', ['outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
+  border('outputs', ['engine', 'session', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
+  border('notebook', ['commands', 'views'], { vscode: true }),
+  border('ui', ['protocol', 'engine', 'session', 'outputs', 'notebook', 'commands', 'views'], { vscode: true }),
 );

@@ -6,6 +6,9 @@ import { notInSettings, offerToKeep, shortList } from '../notebook/library-offer
 import { isSandboxError } from '../protocol/errors';
 import { splitRequirements } from '../session/packages';
 import { isRequirement } from '../session/references';
+import { askForText } from '../ui/inputs';
+import { showInformation } from '../ui/messages';
+import { withProgressNotification } from '../ui/progress';
 import { targetNotebook } from './target';
 
 /** Into the sandbox of the notebook, which is started if there is none. Without a list of requirements the user is asked for one. */
@@ -15,21 +18,21 @@ export const installPackages = (controller: SandboxController) => ({
     const notebook = targetNotebook(argument);
     if (notebook === undefined) { return; }
     if (!controller.isSelectedFor(notebook)) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('Select the kernel "Sandboxed IPython" for this notebook first.'));
+      void showInformation(vscode.l10n.t('Select the kernel "Sandboxed IPython" for this notebook first.'));
       return;
     }
     const requirements = Array.isArray(given) ? given.map(String) : await askForPackages();
     if (requirements === undefined || requirements.length === 0) { return; }
     const title = vscode.l10n.t('Installing {0}', shortList(requirements));
     try {
-      await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, cancellable: true, title }, async (progress, token) => {
+      await withProgressNotification(title, async (report, token) => {
         const cancel = new AbortController();
         token.onCancellationRequested(() => cancel.abort());
         await controller.sandboxes.of(notebook).install(requirements, {
           signal: cancel.signal,
           onOutput: (line) => {
             const message = pipProgress(line);
-            if (message !== undefined) { progress.report({ message }); }
+            if (message !== undefined) { report(message); }
           },
         });
       });
@@ -38,16 +41,16 @@ export const installPackages = (controller: SandboxController) => ({
       throw error;
     }
     const done = vscode.l10n.t('{0}: {1} is installed and can be imported.', fileName(notebook), shortList(requirements));
-    if (notInSettings(requirements).length > 0) { offerToKeep(notebook, done); } else { void vscode.window.showInformationMessage(done); }
+    if (notInSettings(requirements).length > 0) { offerToKeep(notebook, done); } else { void showInformation(done); }
   },
 });
 
 async function askForPackages(): Promise<string[] | undefined> {
-  const text = await vscode.window.showInputBox({
+  const text = await askForText({
     title: vscode.l10n.t('Install Packages'),
     prompt: vscode.l10n.t('Names from the package index, as pip takes them. The index learns the names; cells stay without a network.'),
-    placeHolder: 'seaborn polars>=1', ignoreFocusOut: true,
-    validateInput: (value) => {
+    placeholder: 'seaborn polars>=1',
+    validate: (value) => {
       const wrong = splitRequirements(value).find((requirement) => !isRequirement(requirement));
       return wrong === undefined ? undefined : vscode.l10n.t('"{0}" is no name with versions, such as seaborn or polars>=1,<2.', wrong);
     },

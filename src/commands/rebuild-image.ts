@@ -4,6 +4,7 @@ import { readSettings } from '../notebook/configuration';
 import type { SandboxController } from '../notebook/controller';
 import { rebuildImage as rebuild, type Installation } from '../notebook/session-starter';
 import { isSandboxError } from '../protocol/errors';
+import { showInformation } from '../ui/messages';
 
 /** Makes the sandbox image of the settings anew: newer packages, a newer base. */
 export const rebuildImage = (controller: SandboxController, installation: Installation) => ({
@@ -20,12 +21,12 @@ export const rebuildImage = (controller: SandboxController, installation: Instal
     }
     const old = sandboxes.notebooks.filter((notebook) => sandboxes.get(notebook)?.imageMade(settings) === true);
     if (old.length === 0) {
-      void vscode.window.showInformationMessage(t('The sandbox image was made anew. The next sandbox uses it.'));
+      void showInformation(t('The sandbox image was made anew. The next sandbox uses it.'));
       return;
     }
     const replace = t('Reset Sandbox State');
     const text = t('The sandbox image was made anew. {0}: the sandbox has the old one until a reset, which starts a new one; variables and files of this one go.', old.map(fileName).join(', '));
-    if (await vscode.window.showInformationMessage(text, replace) === replace) {
+    if (await showInformation(text, replace) === replace) {
       await Promise.all(old.map(async (notebook) => { await sandboxes.get(notebook)?.reset({ applySettings: true }); }));
     }
   },

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { SandboxController } from '../notebook/controller';
 import type { SandboxRecords } from '../notebook/sandbox-records';
 import type { Installation } from '../notebook/session-starter';
+import { confirm, showInformation } from '../ui/messages';
 
 /** Ends every sandbox of this installation, those of other windows too, and removes what was installed into them. */
 export const shutDownAllSandboxes = (controller: SandboxController, { engines, owner }: Installation, records: SandboxRecords) => ({
@@ -15,11 +16,11 @@ export const shutDownAllSandboxes = (controller: SandboxController, { engines, o
       const end = vscode.l10n.t('Shut Down All');
       const text = vscode.l10n.t('Shut down {0} sandboxes?', all.length);
       const detail = vscode.l10n.t('{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.', others);
-      if (await vscode.window.showWarningMessage(text, { modal: true, detail }, end) !== end) { return; }
+      if (!await confirm(text, end, detail)) { return; }
     }
     records.clear(); // those that another window has are ended below
     await controller.sandboxes.closeAll();
     await engine.removeAll(owner);
-    void vscode.window.showInformationMessage(vscode.l10n.t('{0} sandboxes were shut down.', all.length));
+    void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', all.length));
   },
 });

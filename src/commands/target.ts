@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { NOTEBOOK_TYPE } from '../notebook/controller';
+import { showInformation } from '../ui/messages';
 
 /** What VS Code hands to a command of the notebook toolbar. */
 interface ToolbarContext { notebookEditor: { notebookUri: vscode.Uri } }
@@ -26,6 +27,6 @@ export function targetNotebook(argument: unknown): vscode.NotebookDocument | und
     ? vscode.window.activeNotebookEditor?.notebook
     : vscode.workspace.notebookDocuments.find((open) => open.uri.toString() === uri.toString());
   if (notebook?.notebookType === NOTEBOOK_TYPE) { return notebook; }
-  void vscode.window.showInformationMessage(vscode.l10n.t('Open the notebook first: this command works on the notebook in front.'));
+  void showInformation(vscode.l10n.t('Open the notebook first: this command works on the notebook in front.'));
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { because, bytes, plain, type Params, type Sentences, type Translate } from './words';
+import { because, bytes, type Params, type Sentences, type Translate } from './words';
 
 /** With a `problem`, nothing is ever copied (`src/session/files/which-folder.ts`); else it did not succeed. */
 export function filesNotCopied(params: Params, t: Translate): Sentences {
@@ -20,7 +20,7 @@ export function filesNotCopied(params: Params, t: Translate): Sentences {
 /** See `src/session/files/left-out.ts`. */
 export function filesLeftOut(params: Params, t: Translate): Sentences {
   const count = params.number('count');
-  const path = plain(params.text('path'));
+  const path = params.text('path');
   const first = path === '' ? '' : ` ${path}${params.number('size') > 0 ? ` (${bytes(params.number('size'))})` : ''} ${why()}.`;
   return [
     (count > 1 ? t('{0} files of the notebook\'s folder are not in the sandbox:', count) : t('Files of the notebook\'s folder are not in the sandbox:')) + (first || ' …'),

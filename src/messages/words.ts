@@ -40,8 +40,6 @@ export function clean(text: string): string {
   return line.length > 400 ? `…${line.slice(-400)}` : line;
 }
 
-/** A file's name that VS Code does not take for a link. */
-export const plain = (name: string): string => name.replaceAll('](', '] (');
 export const because = (t: Translate, reason: string): string => (reason === '' ? '' : ' ' + t('Reason: {0}', /[.!?]$/.test(reason) ? reason : `${reason}.`));
 export const at = (t: Translate, params: Params): string => (params.text('endpoint') === '' ? '' : t(' at {0}', params.text('endpoint')));
 export const join = (first: string, second: string): string => (second === '' ? first : `${first} ${second}`);

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { SandboxError } from '../protocol/errors';
+import { confirm, showError, showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import { ErrorMarks } from './error-marks';
 import { NotebookKernel } from './notebook-kernel';
@@ -68,7 +69,7 @@ export class SandboxController implements vscode.Disposable {
   /** A fresh kernel, or a word that there is none yet. */
   async restart(notebook: vscode.NotebookDocument, how: { applySettings: boolean }): Promise<void> {
     if (await this.#known(notebook)?.reset(how) !== true) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no sandbox yet: run a cell.', fileName(notebook)));
+      void showInformation(vscode.l10n.t('{0} has no sandbox yet: run a cell.', fileName(notebook)));
     }
   }
 
@@ -87,13 +88,13 @@ export class SandboxController implements vscode.Disposable {
   /** A fresh kernel, and only then the code cells before `end`. */
   async restartAndRun(notebook: vscode.NotebookDocument, end: number): Promise<void> {
     if (!this.isSelectedFor(notebook)) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('Choose the kernel "Sandboxed IPython" for this notebook first.'));
+      void showInformation(vscode.l10n.t('Choose the kernel "Sandboxed IPython" for this notebook first.'));
       return;
     }
     if (!vscode.workspace.isTrusted) { // VS Code itself asks before it hands us cells, and lets no extension ask
       const manage = vscode.l10n.t('Manage Workspace Trust');
       const text = vscode.l10n.t('Cells run only in a workspace that you trust. This one is in Restricted Mode.');
-      if (await vscode.window.showWarningMessage(text, { modal: true }, manage) === manage) { await vscode.commands.executeCommand('workbench.trust.manage'); }
+      if (await confirm(text, manage)) { await vscode.commands.executeCommand('workbench.trust.manage'); }
       return;
     }
     const kernel = this.sandboxes.of(notebook);
@@ -105,7 +106,7 @@ export class SandboxController implements vscode.Disposable {
   report(error: unknown): void {
     this.log.error(String(error));
     const text = error instanceof SandboxError ? paragraph(describe(error, this.surroundings)) : String(error);
-    void vscode.window.showErrorMessage(text);
+    void showError(text);
   }
 
   dispose(): void {

@@ -1,10 +1,8 @@
 import * as vscode from 'vscode';
 import type { ExecuteReply } from '../protocol/messages';
+import { diagnostic } from '../ui/documentation';
 import { tagsOf } from './cell-metadata';
 import { failingLine } from './failing-line';
-
-/** Characters of an error's own text that the mark shows. */
-const LONGEST = 500;
 
 /** The squiggle at the line of a cell that raised; it goes when the cell runs again, is cleared, or loses the kernel that it ran in. */
 export class ErrorMarks implements vscode.Disposable {
@@ -17,9 +15,7 @@ export class ErrorMarks implements vscode.Disposable {
     if (line === undefined || line < 0 || line >= cell.document.lineCount) { return; }
     const { range, firstNonWhitespaceCharacterIndex: start } = cell.document.lineAt(line);
     const text = evalue === '' ? ename : `${ename}: ${evalue}`;
-    const mark = new vscode.Diagnostic(range.with(range.start.translate(0, start)), text.slice(0, LONGEST), vscode.DiagnosticSeverity.Error);
-    mark.source = 'Sandboxed IPython';
-    this.#marks.set(cell.document.uri, [mark]);
+    this.#marks.set(cell.document.uri, [diagnostic(range.with(range.start.translate(0, start)), text, 'Sandboxed IPython')]);
   }
 
   /** The notebook is closed, or has another kernel. */

@@ -15,6 +15,7 @@ import { NodeFiles } from '../session/files/node-files';
 import { NONE, reasonForNone, xdgFolders, type Machine, type None } from '../session/files/which-folder';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
+import { showWarning } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import { WorkspaceFiles } from './workspace-files';
 
@@ -140,7 +141,7 @@ export class NotebookFolder {
     const showLog = vscode.l10n.t('Show Log');
     const settings = vscode.l10n.t('Settings');
     const text = `${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`;
-    vscode.window.showWarningMessage(text, ...(setting === undefined ? [showLog] : [showLog, settings])).then(async (choice) => {
+    showWarning(text, ...(setting === undefined ? [showLog] : [showLog, settings])).then(async (choice) => {
       if (choice === showLog) { await vscode.commands.executeCommand('sandboxedIPython.showLog'); }
       if (choice === settings) { await vscode.commands.executeCommand('workbench.action.openSettings', `sandboxedIPython.${setting}`); }
     }).then(undefined, (error: unknown) => this.log.error(String(error)));

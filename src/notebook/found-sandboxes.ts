@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { Log } from '../log';
+import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import { readSettings } from './configuration';
 import type { SandboxController } from './controller';
@@ -46,7 +47,7 @@ export class FoundSandboxes implements vscode.Disposable {
     const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
     const since = new Date(found.created).toLocaleString();
     const text = vscode.l10n.t('{0}: a sandbox of this notebook runs since {1}, started in another window.', fileName(notebook), since);
-    if (await vscode.window.showInformationMessage(text, here, another) !== here || !isFree()) { return; }
+    if (await showInformation(text, here, another) !== here || !isFree()) { return; }
     const settings = readSettings(notebook.uri, this.log);
     this.records.set(notebook.uri, {
       sandboxId: found.sandboxId, image: found.image, libraries: found.libraries, boot: '', seq: 0, host: '', settings, installed: [],

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { Log } from '../log';
+import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 
 /** The question of one notebook, asked once at a time. */
@@ -20,11 +21,11 @@ export class WhoseItIs {
 async function choose(notebook: vscode.NotebookDocument): Promise<'here' | 'new' | undefined> {
   const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
   const text = vscode.l10n.t('{0}: another window uses the sandbox of this notebook.', fileName(notebook));
-  const chosen = await vscode.window.showInformationMessage(text, here, another);
+  const chosen = await showInformation(text, here, another);
   return chosen === here ? 'here' : chosen === another ? 'new' : undefined;
 }
 
 /** What a cell that has failed with `InUse` does not say: nothing runs by itself now. */
 export function tellNew(notebook: vscode.NotebookDocument): void {
-  void vscode.window.showInformationMessage(vscode.l10n.t('{0}: run the cell again: it starts a new sandbox.', fileName(notebook)));
+  void showInformation(vscode.l10n.t('{0}: run the cell again: it starts a new sandbox.', fileName(notebook)));
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { cellHint } from '../ui/status';
 import { LANGUAGE, NOTEBOOK_TYPE, type SandboxController } from './controller';
 
 /**
@@ -20,12 +21,10 @@ export class LanguageHint implements vscode.NotebookCellStatusBarItemProvider, v
 
   provideCellStatusBarItems(cell: vscode.NotebookCell): vscode.NotebookCellStatusBarItem | undefined {
     if (cell.kind !== vscode.NotebookCellKind.Code || cell.document.languageId === LANGUAGE || !this.controller.isSelectedFor(cell.notebook)) { return undefined; }
-    const text = vscode.l10n.t('Not run: Sandboxed IPython runs Python, not {0}', cell.document.languageId);
-    const item = new vscode.NotebookCellStatusBarItem(`$(warning) ${text}`, vscode.NotebookCellStatusBarAlignment.Left);
-    item.command = 'notebook.cell.changeLanguage';
-    item.tooltip = vscode.l10n.t('Change the cell\'s language to Python to run it here');
-    item.accessibilityInformation = { label: text, role: 'button' };
-    return item;
+    return cellHint({
+      icon: 'warning', text: vscode.l10n.t('Not run: Sandboxed IPython runs Python, not {0}', cell.document.languageId),
+      tooltip: vscode.l10n.t('Change the cell\'s language to Python to run it here'), command: 'notebook.cell.changeLanguage',
+    });
   }
 
   dispose(): void {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { mergePackages, packageName } from '../session/packages';
 import type { SandboxSession } from '../session/types';
+import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import { SECTION } from './configuration';
 
@@ -37,7 +38,7 @@ export class LibraryOffers {
 /** A message with the button "Add to Image". */
 export function offerToKeep(notebook: vscode.NotebookDocument, message: string): void {
   const add = vscode.l10n.t('Add to Image');
-  vscode.window.showInformationMessage(message, add).then((chosen) => {
+  showInformation(message, add).then((chosen) => {
     if (chosen === add) { void vscode.commands.executeCommand('sandboxedIPython.addToImage', notebook.uri); }
   }, () => undefined);
 }
@@ -47,7 +48,7 @@ export function tellGone(notebook: vscode.NotebookDocument, { installed }: Pick<
   const names = notInSettings(installed);
   if (names.length === 0) { return; }
   const again = vscode.l10n.t('Install Again');
-  vscode.window.showInformationMessage(vscode.l10n.t('{0}: the new sandbox has another image and lacks {1}.', fileName(notebook), shortList(names)), again).then((chosen) => {
+  showInformation(vscode.l10n.t('{0}: the new sandbox has another image and lacks {1}.', fileName(notebook), shortList(names)), again).then((chosen) => {
     if (chosen === again) { void vscode.commands.executeCommand('sandboxedIPython.installPackages', notebook.uri, names); }
   }, () => undefined);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { EventBatcher } from '../outputs/batcher';
@@ -10,6 +10,7 @@ import { asSandboxError } from '../session/failures';
 import type { InstallOptions } from '../session/installs';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
+import { showWarning } from '../ui/messages';
 import { tellCaptured } from './captured-outputs';
 import { fileName, keyOf } from './cell-metadata';
 import { CellRuns } from './cell-runs';
@@ -261,7 +262,7 @@ export class NotebookKernel {
   }
 
   #warn(failure: Failure | SandboxError): void {
-    void vscode.window.showWarningMessage(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`);
+    void showWarning(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`);
   }
 
   // ----------------------------------------------------------------------------------------------------------- events

@@ -3,6 +3,8 @@ import type { Log } from '../log';
 import type { EventContents, EventOf } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { SandboxSession } from '../session/types';
+import { createBox } from '../ui/inputs';
+import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import type { CellRun } from './executions';
 
@@ -69,12 +71,10 @@ export class Prompts {
   }
 
   #open(run: CellRun, { prompt, password }: Question, value: string): Promise<Outcome> {
-    const box = vscode.window.createInputBox();
-    box.title = vscode.l10n.t('{0} asks', titleOf(run));
-    box.prompt = prompt.trim() === '' ? vscode.l10n.t('The cell waits for your input. Escape interrupts it.') : prompt;
-    box.password = password;
-    box.value = value;
-    box.ignoreFocusOut = true;
+    const box = createBox({
+      title: vscode.l10n.t('{0} asks', titleOf(run)), password, value,
+      prompt: prompt.trim() === '' ? vscode.l10n.t('The cell waits for your input. Escape interrupts it.') : prompt,
+    });
     return new Promise((resolve) => {
       const close = (outcome: Outcome): void => {
         if (this.#escape !== escape) { return; }
@@ -101,7 +101,7 @@ export class Prompts {
     const [answer, interrupt] = [vscode.l10n.t('Answer'), vscode.l10n.t('Interrupt')];
     const text = vscode.l10n.t('{0} waits for your input: {1}', titleOf(run), prompt.trim() === '' ? '…' : prompt);
     const ended = new Promise<'ended'>((resolve) => { run.ended.onCancellationRequested(() => resolve('ended')); });
-    const chosen = await Promise.race([vscode.window.showInformationMessage(text, answer, interrupt), ended]);
+    const chosen = await Promise.race([showInformation(text, answer, interrupt), ended]);
     return chosen !== interrupt && chosen !== 'ended';
   }
 

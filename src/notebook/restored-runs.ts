@@ -3,6 +3,7 @@ import type { Log } from '../log';
 import type { NotebookOutputs } from '../outputs/notebook-outputs';
 import type { SandboxEvent } from '../protocol/messages';
 import type { AttachedCell, SandboxSession } from '../session/types';
+import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import type { ErrorMarks } from './error-marks';
 import type { CellRun, Executions } from './executions';
@@ -49,7 +50,7 @@ export class RestoredRuns {
       }
     }
     if (homeless > 0) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('{0}: cells that ran meanwhile are no longer in the notebook, so their output is not shown.', fileName(this.notebook)));
+      void showInformation(vscode.l10n.t('{0}: cells that ran meanwhile are no longer in the notebook, so their output is not shown.', fileName(this.notebook)));
     }
     this.log.info(`attached again: ${runs.length} cells known, ${session.cells.length} open`);
   }

@@ -10,6 +10,7 @@ import { insist } from '../session/removal';
 import { InteractiveSandboxSession } from '../session/session';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
+import { withProgressNotification } from '../ui/progress';
 import { SECTION } from './configuration';
 import type { EngineSource } from './engine-source';
 import { inPlaceOf, isOver } from './former-host';
@@ -136,11 +137,10 @@ async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) =
   let report: ((step: string) => void) | undefined;
   let done: (() => void) | undefined;
   const open = (first: string): void => {
-    const options = { location: vscode.ProgressLocation.Notification, cancellable: true, title: vscode.l10n.t('Preparing the sandbox image (once)') };
-    void vscode.window.withProgress(options, (progress, token) => {
+    void withProgressNotification(vscode.l10n.t('Preparing the sandbox image (once)'), (tell, token) => {
       token.onCancellationRequested(() => cancelled.abort());
-      report = (message) => progress.report({ message });
-      report(first);
+      report = tell;
+      tell(first);
       return new Promise<void>((resolve) => { done = resolve; });
     });
   };

@@ -3,6 +3,7 @@ import { SECTION } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
 import type { SandboxController } from '../notebook/controller';
 import type { Pending } from '../notebook/applied-settings';
+import { showInformation } from '../ui/messages';
 
 /** Milliseconds after the last change: the settings editor saves while one types. */
 const QUIET = 800;
@@ -47,7 +48,7 @@ export class SettingsNotice implements vscode.Disposable {
     this.#open.add(text);
     try {
       const apply = vscode.l10n.t('Reset to Apply');
-      if (await vscode.window.showInformationMessage(text, apply) === apply) {
+      if (await showInformation(text, apply) === apply) {
         await Promise.all([...pending.keys()].map(async (notebook) => { await sandboxes.get(notebook)?.reset({ applySettings: true }); }));
       }
     } finally {

@@ -2,14 +2,14 @@ import * as vscode from 'vscode';
 import { bytes } from '../messages';
 import type { SandboxController } from '../notebook/controller';
 import type { SandboxStatus } from '../notebook/sandbox-binding';
+import { StatusItem, type CommandLink } from '../ui/status';
 
 /** At the foot of the window, while a notebook with our kernel is in front: how its sandbox is, and what a click does about it. */
 export class StatusBar implements vscode.Disposable {
-  readonly #item = vscode.window.createStatusBarItem('sandbox', vscode.StatusBarAlignment.Right, 100);
+  readonly #item = new StatusItem('sandbox', 'Sandboxed IPython', 100);
   readonly #subscriptions: vscode.Disposable[];
 
   constructor(private readonly controller: SandboxController) {
-    this.#item.name = 'Sandboxed IPython';
     const update = (): void => this.#update();
     this.#subscriptions = [
       this.#item, controller.onDidChangeStatus(update), controller.onDidChangeSelection(update), vscode.window.onDidChangeActiveNotebookEditor(update),
@@ -28,32 +28,22 @@ export class StatusBar implements vscode.Disposable {
       return;
     }
     const status: SandboxStatus = this.controller.sandboxes.get(notebook)?.status ?? { kind: 'none' };
-    const { kind } = status;
     const { icon, text, tooltip, command, warn } = face(status);
-    this.#item.text = `$(${icon}) ${text}`;
-    this.#item.tooltip = kind === 'none' ? tooltip : withActions(tooltip, notebook.uri);
-    this.#item.command = { command, title: text, arguments: [notebook.uri] };
-    this.#item.backgroundColor = warn ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
-    this.#item.accessibilityInformation = { label: `${text}. ${tooltip}`, role: 'button' };
-    this.#item.show();
+    this.#item.show({
+      icon, text, tooltip, links: status.kind === 'none' ? [] : linksFor(notebook.uri),
+      command: { command, title: text, arguments: [notebook.uri] }, isWarning: warn,
+    });
   }
 }
 
 /** What sets the two ways to a fresh kernel apart, which their titles cannot say. */
-function withActions(tooltip: string, notebook: vscode.Uri): vscode.MarkdownString {
+function linksFor(notebook: vscode.Uri): CommandLink[] {
   const t = vscode.l10n.t;
-  const actions = [
-    ['restartKernel', t('Restart Kernel'), t('fresh variables in this sandbox; its files stay')],
-    ['resetSandboxState', t('Reset Sandbox State'), t('fresh variables, and changed settings take effect, in a new sandbox if need be')],
-    ['shutDownSandbox', t('Shut Down Sandbox'), t('all of it goes; the next cell starts a new one')],
-  ] as const;
-  const text = new vscode.MarkdownString();
-  text.isTrusted = { enabledCommands: actions.map(([command]) => `sandboxedIPython.${command}`) };
-  text.appendText(tooltip);
-  for (const [command, title, meaning] of actions) {
-    text.appendMarkdown(`\n\n[${title}](command:sandboxedIPython.${command}?${encodeURIComponent(JSON.stringify([notebook]))}) – ${meaning}`);
-  }
-  return text;
+  return [
+    ['restartKernel', t('Restart Kernel'), t('fresh variables in this sandbox; its files stay')] as const,
+    ['resetSandboxState', t('Reset Sandbox State'), t('fresh variables, and changed settings take effect, in a new sandbox if need be')] as const,
+    ['shutDownSandbox', t('Shut Down Sandbox'), t('all of it goes; the next cell starts a new one')] as const,
+  ].map(([name, title, meaning]) => ({ command: `sandboxedIPython.${name}`, title, argument: notebook, meaning }));
 }
 
 interface Face { icon: string; text: string; tooltip: string; command: string; warn: boolean }

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { SandboxSession } from '../../session/types';
+import { InertCompletion } from '../../ui/documentation';
 import { signalOf, type SessionOf } from './features';
 import { pageOf } from './inspection';
 import { rangeOf, toCharacters } from './positions';
@@ -14,7 +15,7 @@ const KINDS: Readonly<Record<string, vscode.CompletionItemKind>> = {
   path: vscode.CompletionItemKind.File, 'dict key': vscode.CompletionItemKind.Field,
 };
 
-class KernelItem extends vscode.CompletionItem {
+class KernelItem extends InertCompletion {
   /** The code as it would be with this item, to ask for its documentation. */
   completed = { code: '', end: 0 };
 }
@@ -41,9 +42,8 @@ export class CompletionProvider implements vscode.CompletionItemProvider<KernelI
     const ours = new Set(found.matches.map(({ type }) => detailOf(type)));
     const known = new Set(offered.filter(({ detail }) => !ours.has(detail ?? '')).map(({ label }) => (typeof label === 'string' ? label : label.label)));
     return found.matches.filter(({ text }) => !known.has(text)).map(({ text, type }) => {
-      const item = new KernelItem(text, KINDS[type] ?? vscode.CompletionItemKind.Value);
+      const item = new KernelItem(text, KINDS[type] ?? vscode.CompletionItemKind.Value, detailOf(type));
       item.range = range;
-      item.detail = detailOf(type);
       item.completed = { code: before + text + after, end: before.length + text.length };
       return item;
     });
@@ -55,7 +55,7 @@ export class CompletionProvider implements vscode.CompletionItemProvider<KernelI
     const { code, end } = item.completed;
     const found = await session?.inspect(code, toCharacters(code, end), signalOf(token));
     const page = found === undefined || found === null ? '' : pageOf(found);
-    if (page !== '') { item.documentation = new vscode.MarkdownString().appendCodeblock(page, 'text'); }
+    if (page !== '') { item.document(page); }
     return item;
   }
 

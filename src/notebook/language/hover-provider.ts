@@ -1,4 +1,5 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
+import { hover } from '../../ui/documentation';
 import { signalOf, type SessionOf } from './features';
 import { pageOf } from './inspection';
 import { toCharacters } from './positions';
@@ -14,7 +15,6 @@ export class HoverProvider implements vscode.HoverProvider {
     const code = document.getText();
     const found = await session.inspect(code, toCharacters(code, document.offsetAt(position)), signalOf(token));
     const page = found === null ? '' : pageOf(found);
-    // a code block: nothing that a cell put into a docstring becomes a link, a picture or a command
-    return page === '' ? undefined : new vscode.Hover(new vscode.MarkdownString().appendCodeblock(page, 'text'), range);
+    return page === '' ? undefined : hover(page, range);
   }
 }

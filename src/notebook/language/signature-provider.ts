@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { signature as shown } from '../../ui/documentation';
 import { callAt } from './call';
 import { signalOf, type SessionOf } from './features';
 import { pageOf, parameterFor, signatureOf } from './inspection';
@@ -16,10 +17,8 @@ export class SignatureProvider implements vscode.SignatureHelpProvider {
     const found = await session.inspect(code, toCharacters(code, call.calleeEnd), signalOf(token));
     const signature = found === null ? undefined : signatureOf(pageOf(found));
     if (signature === undefined) { return undefined; }
-    const information = new vscode.SignatureInformation(signature.label, new vscode.MarkdownString().appendCodeblock(signature.documentation, 'text'));
-    information.parameters = signature.parameters.map((parameter) => new vscode.ParameterInformation(parameter));
     const help = new vscode.SignatureHelp();
-    help.signatures = [information];
+    help.signatures = [shown(signature.label, signature.parameters, signature.documentation)];
     help.activeSignature = 0;
     help.activeParameter = parameterFor(signature, call.argument, call.keyword) ?? signature.parameters.length;
     return help;
