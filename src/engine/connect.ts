@@ -71,7 +71,8 @@ async function connectTo(endpoint: Endpoint, { signal, deadlines }: Pick<Connect
     const info: EngineInfo = {
       product, version: version.Version, apiVersion: version.ApiVersion, endpoint: endpoint.label,
       cpus: machine.NCPU || 1, memory: machine.MemTotal ?? 0,
-      seccomp: !machine.SecurityOptions || machine.SecurityOptions.some((option) => /name=seccomp/.test(option) && !/unconfined/.test(option)),
+      // Docker and Podman both name the profile where there is one, so an engine that says nothing has none
+      seccomp: (machine.SecurityOptions ?? []).some((option) => /name=seccomp/.test(option) && !/unconfined/.test(option)),
       capabilities: product === 'podman'
         ? { update: false, tmpfsCopiesUp: true, writableFolders: ['/run', '/var/tmp'], hidesCapabilities: true }
         : { update: product === 'docker', tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false },

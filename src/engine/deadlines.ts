@@ -24,7 +24,6 @@ export const DEADLINES = {
   // a sandbox
   'list containers': LIGHT, 'create container': HEAVY, 'start container': HEAVY, 'inspect container': LIGHT, 'inspect container by Podman': LIGHT,
   'attach to output': LIGHT, logs: LIGHT, 'update container': LIGHT,
-  'list networks': LIGHT, 'create network': LIGHT, 'disconnect network': LIGHT, 'remove network': LIGHT,
   'create volume': LIGHT, 'list volumes': LIGHT, 'remove volume': LIGHT,
   'create exec': LIGHT, 'start exec': LIGHT, 'inspect exec': LIGHT,
   /** And a while for every byte, see `put-files.ts`. */

@@ -10,14 +10,13 @@ import { ensureImage, findImages, rebuildImage } from './image/ensure-image';
 import { install } from './installer';
 import { Libraries, installerOf } from './libraries';
 import { LifeEvents } from './life-events';
-import { checkLimits } from './limits';
+import { checkLimits, checkNetwork } from './limits';
 import { MainOutput } from './main-output';
-import { SandboxNetwork } from './network';
 import { inspectByPodman } from './podman';
 import type { Progress } from './progress';
 import { putFiles } from './put-files';
 import { removeContainer } from './remove';
-import { despiteHalfRemoved, engineReason, isMissing, isNotConnected, type Requests } from './request';
+import { despiteHalfRemoved, engineReason, isMissing, type Requests } from './request';
 import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName, containerOptions, interpreterOf } from './specification';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
@@ -31,12 +30,9 @@ const STRAY_LOOKS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
 
 /** Everything that speaks Docker's API: Docker and Podman, local or over TCP. Made by `connectEngine`. */
 export class DockerEngine implements Engine {
-  private readonly network: SandboxNetwork;
   private readonly events: LifeEvents;
   private readonly output: MainOutput;
   private readonly libraries: Libraries;
-  /** Containers that are being made: the network stays for them. */
-  private creating = 0;
   /** The interpreter of each sandbox's image, which runs its relay. */
   private readonly interpreters = new Map<string, string>();
   /** Whose sandboxes were made here. */
@@ -46,7 +42,6 @@ export class DockerEngine implements Engine {
   constructor(
     private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo, private readonly log: Log,
   ) {
-    this.network = new SandboxNetwork(docker, requests);
     this.events = new LifeEvents(docker, requests, log, () => { if (this.owner !== undefined) this.sweepSoon(this.owner); });
     this.output = new MainOutput(docker, requests);
     this.libraries = new Libraries(docker, requests);
@@ -56,8 +51,9 @@ export class DockerEngine implements Engine {
     if (!this.info.seccomp) throw new SandboxError('LimitNotApplied', { limit: 'seccomp', asked: 'default', got: 'none' });
     let id: string | undefined;
     try {
-      this.creating++;
-      const { asked, containerId } = await this.createOffline(specification, signal).finally(() => { this.creating--; });
+      await this.libraries.ensure(specification, signal);
+      const asked = containerOptions(specification, { engineCpus: this.info.cpus, capabilities: this.info.capabilities, created: new Date() });
+      const { id: containerId } = await this.requests.run('create container', (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }), { signal });
       id = containerId;
       const [got] = await Promise.all([
         this.inspectCreated(containerId, signal),
@@ -67,6 +63,7 @@ export class DockerEngine implements Engine {
       checkLimits(asked, got);
       this.interpreters.set(containerId, interpreterOf(got));
       await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { signal });
+      await this.checkStarted(containerId, signal);
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
       this.owner = specification.owner;
       this.sweepSoon(this.owner); // with each: who lost the last ones with their engine may not have seen it come back
@@ -92,7 +89,7 @@ export class DockerEngine implements Engine {
 
   async inspect(containerId: string): Promise<SandboxState | null> {
     try {
-      const { State } = await this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object));
+      const { State } = await this.inspectContainer(containerId);
       const running = State.Running || State.Status === 'stopping'; // Podman's word while it waits for the end
       return { running, paused: State.Paused, exitCode: running ? null : State.ExitCode };
     } catch (error) {
@@ -119,7 +116,6 @@ export class DockerEngine implements Engine {
     this.interpreters.delete(containerId);
     await removeContainer(this.docker, this.requests, containerId);
     this.output.forget(containerId);
-    await this.requests.cleanUp(this.releaseNetwork());
   }
 
   async removeAll(owner: string): Promise<void> {
@@ -130,7 +126,6 @@ export class DockerEngine implements Engine {
     const silence = failures.find((failure) => isSandboxError(failure, 'EngineSilent'));
     if (silence !== undefined) throw silence; // it would not answer the rest either
     await this.libraries.sweep(owner, 0);
-    await this.releaseNetwork();
     if (failures.length > 0) throw failures[0];
   }
 
@@ -159,16 +154,8 @@ export class DockerEngine implements Engine {
   }
 
   async usedUids(): Promise<Set<number>> {
-    const users = await Promise.all((await this.sandboxes()).map(async ({ Id }) => {
-      try {
-        const { Config } = await this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(Id).inspect({ abortSignal } as object));
-        return Number.parseInt(Config.User, 10);
-      } catch (error) {
-        if (isMissing(error)) return NaN;
-        throw error;
-      }
-    }));
-    return new Set(users.filter((uid) => !Number.isNaN(uid)));
+    const uids = (await this.sandboxes()).map(({ Labels }) => Number.parseInt(Labels[LABELS.uid] ?? '', 10));
+    return new Set(uids.filter((uid) => !Number.isNaN(uid)));
   }
 
   dispose(): void {
@@ -182,28 +169,25 @@ export class DockerEngine implements Engine {
     return { docker: this.docker, requests: this.requests, log: this.log };
   }
 
-  /** A container that is on no network. The network may vanish meanwhile, with another window's last sandbox. */
-  private async createOffline(specification: SandboxSpecification, signal: AbortSignal | undefined): Promise<{ asked: ReturnType<typeof containerOptions>; containerId: string }> {
-    for (let attempt = 0; ; attempt++) {
-      const [networkId] = await Promise.all([this.network.ensure(signal), this.libraries.ensure(specification, signal)]);
-      const asked = containerOptions(specification, { networkId, engineCpus: this.info.cpus, capabilities: this.info.capabilities, created: new Date() });
-      const container = await this.requests.run('create container', (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }), { signal });
-      try {
-        await this.network.disconnect(networkId, container.id, signal);
-        return { asked, containerId: container.id };
-      } catch (error) {
-        if (attempt === 4 || !(isMissing(error) || isNotConnected(error))) throw error;
-        await removeContainer(this.docker, this.requests, container.id);
-      }
-    }
-  }
-
   /** What the engine made of a container, with the capabilities that its processes can have at most where that takes Podman's own API. */
   private async inspectCreated(containerId: string, signal: AbortSignal | undefined): Promise<Docker.ContainerInspectInfo & { BoundingCaps?: readonly string[] | null }> {
-    const inspect = this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
+    const inspect = this.inspectContainer(containerId, signal);
     if (!this.info.capabilities.hidesCapabilities) return inspect;
     const [info, { BoundingCaps }] = await Promise.all([inspect, inspectByPodman(this.docker, this.requests, containerId, signal)]);
     return { ...info, BoundingCaps };
+  }
+
+  /** An engine attaches networks and gives addresses at the start: what the sandbox really has is read back before anybody sends it a cell. */
+  private async checkStarted(containerId: string, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      checkNetwork(await this.inspectContainer(containerId, signal));
+    } catch (error) {
+      if (!isMissing(error)) throw error; // it has ended and removed itself: its last words say why
+    }
+  }
+
+  private inspectContainer(containerId: string, signal?: AbortSignal): Promise<Docker.ContainerInspectInfo> {
+    return this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
   }
 
   private async sandboxes(filters: Record<string, string[]> = { label: [LABELS.sandbox] }): Promise<Docker.ContainerInfo[]> {
@@ -224,7 +208,6 @@ export class DockerEngine implements Engine {
       const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean => State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
       const useless = ours.filter(isUseless);
       for (const { Id } of useless) await removeContainer(this.docker, this.requests, Id);
-      if (useless.length > 0) await this.releaseNetwork();
       await this.libraries.sweep(owner, LIBRARIES_ABANDONED);
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);
@@ -238,16 +221,6 @@ export class DockerEngine implements Engine {
     }, SWEEP_DELAY).unref();
   }
 
-  /** The network goes with the last sandbox; one that another window makes meanwhile finds it gone and makes it anew. */
-  private async releaseNetwork(): Promise<void> {
-    try {
-      const living = (await this.sandboxes()).filter(({ State }) => State !== 'dead'); // an engine that ended while it removed one may list it for ever and know it no more
-      if (living.length === 0 && this.creating === 0) await this.network.removeUnused();
-    } catch (error) {
-      this.log.debug(`engine: the network stays, ${engineReason(error)}`);
-    }
-  }
-
   /** Removes what a failed creation left. An engine may still be making a container whose request was dropped. */
   private async removeStray(idOrName: string, exists: boolean): Promise<void> {
     this.interpreters.delete(idOrName);
@@ -259,16 +232,15 @@ export class DockerEngine implements Engine {
     } catch (error) {
       this.log.warn(`engine: container ${idOrName} could not be removed, ${engineReason(error)}`);
     }
-    await this.releaseNetwork();
     if (exists && removed) return;
-    for (const wait of STRAY_LOOKS) setTimeout(() => { removeContainer(this.docker, this.requests, idOrName).then(() => this.releaseNetwork(), () => undefined); }, wait).unref();
+    for (const wait of STRAY_LOOKS) setTimeout(() => { removeContainer(this.docker, this.requests, idOrName).catch(() => undefined); }, wait).unref();
   }
 
   private async interpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {
     const known = this.interpreters.get(containerId);
     if (known !== undefined) return known;
     try {
-      const got = await this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
+      const got = await this.inspectContainer(containerId, signal);
       const interpreter = interpreterOf(got);
       this.interpreters.set(containerId, interpreter);
       return interpreter;

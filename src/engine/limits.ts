@@ -1,6 +1,6 @@
 import type { ContainerInspectInfo, HostConfig } from 'dockerode';
 import { SandboxError } from '../protocol/errors';
-import type { containerOptions } from './specification';
+import { NO_NETWORK, type containerOptions } from './specification';
 
 type Asked = ReturnType<typeof containerOptions>;
 /** `BoundingCaps` is what no process of the container can exceed, from an engine that tells it; null = none. */
@@ -30,8 +30,8 @@ export function checkLimits(asked: Asked, got: Got): void {
   same('mounts', (want.Mounts ?? []).map(({ Source, Target, ReadOnly }) => mount(Source, Target, !ReadOnly)).join(' '),
     got.Mounts.filter(({ Type }) => Type !== 'tmpfs').map(({ Type, Name, Source, Destination, RW }) => mount(Type === 'volume' ? Name : Source, Destination, RW)).join(' '));
   same('devices', 0, Array.isArray(have.Devices) ? have.Devices.length : 0);
-  same('networks', '', Object.keys(got.NetworkSettings.Networks ?? {}).join(' '));
-  for (const [name, mode] of [['pidNamespace', have.PidMode], ['ipcNamespace', have.IpcMode], ['networkNamespace', have.NetworkMode], ['utsNamespace', have.UTSMode]] as const) {
+  checkNetwork(got);
+  for (const [name, mode] of [['pidNamespace', have.PidMode], ['ipcNamespace', have.IpcMode], ['utsNamespace', have.UTSMode]] as const) {
     same(name, false, /^(host|container:)/.test(mode ?? ''));
   }
   for (const folder of Object.keys({ ...want.Tmpfs, ...have.Tmpfs })) {
@@ -43,6 +43,29 @@ export function checkLimits(asked: Asked, got: Got): void {
     same(`ulimit ${Name}`, Hard, have.Ulimits?.find((limit) => limit.Name?.toLowerCase().replace(/^rlimit_/, '') === Name)?.Hard);
   }
 }
+
+/**
+ * A sandbox is on no network: neither as it was created nor once it runs, since an engine attaches networks and gives addresses at the start.
+ * Docker lists its network `none`, without an address; Podman lists no network.
+ * @throws SandboxError `LimitNotApplied {limit: 'networks' | 'networkMode', asked, got}`
+ */
+export function checkNetwork({ HostConfig, NetworkSettings }: Pick<Got, 'HostConfig' | 'NetworkSettings'>): void {
+  const refuse = (limit: string, got: string): never => {
+    throw new SandboxError('LimitNotApplied', { limit, asked: NO_NETWORK, got });
+  };
+  if (HostConfig.NetworkMode !== NO_NETWORK) refuse('networkMode', HostConfig.NetworkMode ?? 'the default');
+  const networks = Object.entries(NetworkSettings.Networks ?? {});
+  for (const [name] of networks) if (name !== NO_NETWORK) refuse('networks', name);
+  for (const [name, settings] of [['its own', NetworkSettings], ...networks] as const) {
+    const address = ADDRESSES.map((key) => (settings as unknown as Record<string, unknown>)[key]).find((value) => value !== undefined && value !== null && value !== '');
+    if (address !== undefined) refuse('networks', `${name}: ${shown(address)}`);
+  }
+  const ports = Object.keys((NetworkSettings.Ports) ?? {});
+  if (ports.length > 0) refuse('networks', ports.join(' '));
+}
+
+/** What an engine tells of an interface beside the loopback. */
+const ADDRESSES = ['IPAddress', 'GlobalIPv6Address', 'LinkLocalIPv6Address', 'Gateway', 'IPv6Gateway', 'MacAddress'] as const;
 
 const mount = (source = '', target: string, writable: boolean): string => `${source}:${target}:${writable ? 'rw' : 'ro'}`;
 

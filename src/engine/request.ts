@@ -107,8 +107,6 @@ export const isNameTaken = (error: unknown): boolean => failedWith(error, 409, /
 export const isNotRunning = (error: unknown): boolean =>
   (failedWith(error, 409) || failedWith(error, 500)) && isSandboxError(error) &&
   /is not running|container state improper|can only create exec sessions on running/i.test(String(error.params['reason'])) && !/paused/i.test(String(error.params['reason']));
-/** The network went while a container was made on it. */
-export const isNotConnected = (error: unknown): boolean => [403, 409, 500].some((status) => failedWith(error, status, /is not connected to (the )?network/i));
 /** The container is being removed already. */
 export const isBeingRemoved = (error: unknown): boolean => failedWith(error, 409, /already in progress/i) || failedWith(error, 500, /already in progress|is being removed/i);
 

@@ -6,16 +6,19 @@ const MIB = 1024 * 1024;
 /** Labels of a sandbox's container: only what never changes. */
 export const LABELS = {
   version: 'sandboxed-ipython.version', sandbox: 'sandboxed-ipython.sandbox', owner: 'sandboxed-ipython.owner',
-  created: 'sandboxed-ipython.created', notebook: 'sandboxed-ipython.notebook',
+  created: 'sandboxed-ipython.created', notebook: 'sandboxed-ipython.notebook', uid: 'sandboxed-ipython.uid',
 } as const;
 /** Value of {@link LABELS}.version: rises when containers of an older extension can no longer be attached to. */
-export const SANDBOX_VERSION = '1';
+export const SANDBOX_VERSION = '2';
 
 export const SANDBOX_HOME = '/sandbox';
 export const QUEUE_FOLDER = '/sandbox/.interactive';
 export const RUNNER_FOLDER = '/opt/sandboxed-ipython';
 /** Where the volume of libraries is mounted; `runner/sandboxed_ipython/options.py` has the same. */
 export const LIBRARIES_FOLDER = '/opt/sandboxed-ipython-libraries';
+
+/** The engine's network mode, and Docker's name of the network, that leads nowhere. */
+export const NO_NETWORK = 'none';
 
 export const containerName = (sandboxId: string): string => `sandboxed-ipython-${sandboxId}`;
 
@@ -32,8 +35,6 @@ export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 
 
 /** What the engine adds to a specification. */
 export interface Placement {
-  /** Network that the container is created on, to be disconnected before its start. */
-  networkId: string;
   /** Cores that the engine has; asking for more is an error there. */
   engineCpus: number;
   capabilities: Pick<EngineCapabilities, 'tmpfsCopiesUp' | 'writableFolders'>;
@@ -41,7 +42,7 @@ export interface Placement {
 }
 
 /** The container of a sandbox as Docker's API wants it. Nothing of the host gets in: no path, no environment, no device. */
-export function containerOptions(specification: SandboxSpecification, { networkId, engineCpus, capabilities, created }: Placement): ContainerCreateOptions & { HostConfig: HostConfig } {
+export function containerOptions(specification: SandboxSpecification, { engineCpus, capabilities, created }: Placement): ContainerCreateOptions & { HostConfig: HostConfig } {
   const { memory, pids, uid } = specification;
   const sizes = writableSizes(specification);
   const copyUp = capabilities.tmpfsCopiesUp ? ',notmpcopyup' : '';
@@ -61,7 +62,7 @@ export function containerOptions(specification: SandboxSpecification, { networkI
     Env: [`HOME=${SANDBOX_HOME}`, 'USER=sandbox', 'LOGNAME=sandbox', 'LANG=C.UTF-8', 'MPLBACKEND=module://matplotlib_inline.backend_inline'],
     Labels: {
       [LABELS.version]: SANDBOX_VERSION, [LABELS.sandbox]: specification.sandboxId, [LABELS.owner]: specification.owner,
-      [LABELS.created]: created.toISOString(), [LABELS.notebook]: specification.notebookHint,
+      [LABELS.created]: created.toISOString(), [LABELS.notebook]: specification.notebookHint, [LABELS.uid]: String(uid),
     },
     Tty: false,
     OpenStdin: false,
@@ -96,7 +97,8 @@ export function containerOptions(specification: SandboxSpecification, { networkI
         // above what `pids` allows; said only because an engine's own default may be more than it has itself, and then nothing starts
         { Name: 'nproc', Soft: Math.max(4096, pids), Hard: Math.max(4096, pids) },
       ],
-      NetworkMode: networkId,
+      // the engine's documented way to a container with a loopback and nothing else
+      NetworkMode: NO_NETWORK,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
     },
   };

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Engine, LifeEvent } from '../../src/engine/engine';
-import { NETWORK_NAME } from '../../src/engine/network';
 import { silentProgress } from '../../src/engine/progress';
 import { LIBRARIES_FOLDER, containerName } from '../../src/engine/specification';
 import { isSandboxError } from '../../src/protocol/errors';
 import { connect, containerExists, docker, imageRequest, newVolume, runnerWith, specification, until, usualImage } from './engineTools';
+import { RequestProxy } from './support/requestProxy';
 
 /** The engine behind a socket whose connections can all be cut. */
 async function cuttingProxy(): Promise<{ proxy: Server; socketPath: string; cut(this: void): void }> {
@@ -53,7 +53,6 @@ describe('an engine', () => {
     containers.push(id);
     return id;
   }
-  const ourNetworks = async (): Promise<number> => (await docker.listNetworks({ filters: JSON.stringify({ name: [NETWORK_NAME] }) })).filter(({ Name }) => Name === NETWORK_NAME).length;
 
   it('starts a sandbox whose relay hands a stream to the supervisor', async () => {
     const exec = await engine.openStream(await create());
@@ -88,9 +87,18 @@ describe('an engine', () => {
     await assert.rejects(engine.openStream(id), (error) => isSandboxError(error, 'SandboxGone'));
   });
 
-  it('tells the users of all sandboxes', async () => {
+  it('tells the users of all sandboxes, by one request', async () => {
     await create({ uid: 20_777 });
-    assert.ok((await engine.usedUids()).has(20_777));
+    const proxy = new RequestProxy((process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''));
+    const behind = await connect({ DOCKER_HOST: await proxy.listen() });
+    try {
+      proxy.seen.clear();
+      assert.ok((await behind.usedUids()).has(20_777));
+      assert.deepEqual([...proxy.seen], ['GET /containers/json']);
+    } finally {
+      behind.dispose();
+      await proxy.close();
+    }
   });
 
   it('tells every listener of a sandbox\'s end, pause and exit code', async () => {
@@ -172,29 +180,6 @@ describe('an engine', () => {
     });
   }
 
-  it('keeps its network while there is a sandbox, and not longer', async () => {
-    const [first, second] = await Promise.all([create(), create()]);
-    const isOne = async () => (await ourNetworks()) === 1; // beside one that another process has just made
-    await until('there is one', isOne);
-    await engine.remove(first);
-    await until('there is one', isOne);
-    await engine.remove(second);
-    if ((await engine.usedUids()).size === 0) assert.equal(await ourNetworks(), 0);
-  });
-
-  it('has one network, though two windows may have made one each at the same time', async () => {
-    const make = () => docker.createNetwork({ Name: NETWORK_NAME, Driver: 'bridge', CheckDuplicate: false, Labels: { 'sandboxed-ipython.version': '1' } });
-    const made = (await Promise.allSettled([make(), make()])).flatMap((one) => one.status === 'fulfilled' ? [one.value] : []); // Podman's have their names for themselves
-    assert.ok(made.length > 0);
-    const id = await create();
-    try {
-      const there = await Promise.all(made.map((network) => network.inspect().then(() => true, () => false)));
-      assert.ok(there.filter(Boolean).length <= 1, 'the younger one is gone');
-    } finally {
-      await engine.remove(id);
-    }
-  });
-
   describe('that is to remove all of an owner\'s', () => {
     const [owner, another] = [`owner-${process.pid}`, `another-${process.pid}`];
     const labelsOf = (one: string) => ({ 'sandboxed-ipython.version': '1', 'sandboxed-ipython.owner': one });
@@ -233,14 +218,6 @@ describe('an engine', () => {
       } finally {
         await Promise.all([owner, another].map((one) => engine.removeAll(one)));
       }
-    });
-
-    it('removes the network that sandboxes leave which have ended by themselves', async () => {
-      const id = await engine.create(specification(image, { owner }));
-      await docker.getContainer(id).kill();
-      await until('it has removed itself', async () => !await containerExists(id));
-      await engine.removeAll(owner);
-      if ((await engine.usedUids()).size === 0) assert.equal(await ourNetworks(), 0);
     });
   }).timeout(30_000);
 

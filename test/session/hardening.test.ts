@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Engine } from '../../src/engine/engine';
-import { NETWORK_NAME } from '../../src/engine/network';
 import { containerName } from '../../src/engine/specification';
 import { isSandboxError } from '../../src/protocol/errors';
 import { MIB, connect, containerExists, docker, python, specification, usualImage } from './engineTools';
@@ -101,7 +100,7 @@ describe('a sandbox', () => {
     await container.start();
     return container.id;
   };
-  /** The address of a container on the sandboxes' network. */
+  /** The address of a container on the controls' network. */
   const addressOf = async (id: string): Promise<string> => {
     const { NetworkSettings } = await docker.getContainer(id).inspect();
     return Object.values(NetworkSettings.Networks)[0]?.IPAddress ?? '';
@@ -113,8 +112,7 @@ describe('a sandbox', () => {
     isPodman = engine.info.product === 'podman';
     image = await usualImage(engine);
     sandbox = await engine.create(specification(image, { uid: UID, memory: MEMORY, pids: PIDS }));
-    const networks = await docker.listNetworks({ filters: JSON.stringify({ name: [NETWORK_NAME] }) });
-    network = networks.find(({ Name }) => Name === NETWORK_NAME)?.Id ?? assert.fail('it has no network');
+    network = (await docker.createNetwork({ Name: `sandboxed-ipython-test-${process.pid}`, Driver: 'bridge' })).id;
     [control, neighbour] = await Promise.all([
       start({ User: '0:0', HostConfig: { NetworkMode: network, AutoRemove: true } }),
       start({ Cmd: ['import socket\ns = socket.create_server(("", 7777))\nwhile True: s.accept()[0].send(b"hello")'], HostConfig: { NetworkMode: network, AutoRemove: true } }),
@@ -126,7 +124,7 @@ describe('a sandbox', () => {
   after(async function () {
     this.timeout(60_000);
     await Promise.all([control, neighbour].filter(Boolean).map((id) => docker.getContainer(id).remove({ force: true })));
-    await Promise.all([engine.remove(sandbox), endSessions()]);
+    await Promise.all([engine.remove(sandbox), endSessions(), docker.getNetwork(network).remove()]);
     engine.dispose();
   });
 
@@ -296,8 +294,8 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
   });
   afterEach(async () => rm(folder, { recursive: true, force: true }));
 
-  /** The real engine behind a proxy that changes what is asked of `/containers/create`. */
-  async function lyingEngine(change: (options: { HostConfig: Record<string, unknown>; User?: string }) => void): Promise<{ engine: Engine; proxy: Server }> {
+  /** The real engine behind a proxy that changes what is asked of `/containers/create`, and what it says of a container that was started. */
+  async function lyingEngine(change: (options: { HostConfig: Record<string, unknown>; User?: string }) => void, onceStarted?: (inspected: { NetworkSettings: Record<string, unknown> }) => void): Promise<{ engine: Engine; proxy: Server }> {
     folder = await mkdtemp(join(tmpdir(), 'lying-'));
     const target = new URL(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
     const where = target.protocol === 'unix:' ? { socketPath: target.pathname } : { host: target.hostname, port: target.port };
@@ -306,6 +304,7 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
       const [answer] = await once(request({ ...where, path: incoming.url, method: incoming.method, headers }).end(body), 'response') as [IncomingMessage];
       return answer;
     };
+    let isStarted = false;
     const proxy = createHttpServer((incoming, outgoing) => {
       void (async () => {
         let body = await buffer(incoming);
@@ -315,6 +314,13 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
           body = Buffer.from(JSON.stringify(options));
         }
         const answer = await forward(incoming, body);
+        if (incoming.url?.endsWith('/start')) isStarted = true;
+        if (onceStarted && isStarted && incoming.method === 'GET' && /\/containers\/[0-9a-f]+\/json/.test(incoming.url ?? '')) {
+          const inspected = JSON.parse((await buffer(answer)).toString()) as Parameters<typeof onceStarted>[0];
+          onceStarted(inspected);
+          outgoing.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(inspected));
+          return;
+        }
         outgoing.writeHead(answer.statusCode ?? 500, answer.headers).flushHeaders();
         answer.pipe(outgoing).on('close', () => answer.destroy());
       })();
@@ -334,6 +340,7 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
     noNewPrivileges: ({ HostConfig }) => { delete HostConfig['SecurityOpt']; },
     readOnlyRoot: ({ HostConfig }) => { HostConfig['ReadonlyRootfs'] = false; },
     user: (options) => { options.User = ''; },
+    networkMode: ({ HostConfig }) => { HostConfig['NetworkMode'] = 'bridge'; },
     mounts: ({ HostConfig }) => { HostConfig['Mounts'] = [{ Type: 'volume', Source: '', Target: '/data' }]; },
   };
   for (const [limit, lie] of Object.entries(lies)) {
@@ -354,4 +361,17 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
       }
     });
   }
+
+  it('is removed, though it runs, if it is on a network once it has started', async () => {
+    const { engine, proxy } = await lyingEngine(() => undefined, ({ NetworkSettings }) => { NetworkSettings['Networks'] = { none: { IPAddress: '' }, bridge: { IPAddress: '172.17.0.9' } }; });
+    const wanted = specification(image);
+    try {
+      await assert.rejects(engine.create(wanted), (error) => isSandboxError(error, 'LimitNotApplied') && error.params['limit'] === 'networks' && error.params['got'] === 'bridge');
+      assert.equal(await containerExists(containerName(wanted.sandboxId)), false);
+    } finally {
+      engine.dispose();
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
 });

@@ -93,19 +93,11 @@ describe('an engine that takes a request and does not answer', function () {
       })(),
     };
     isOurs = (await direct.usedUids()).size === 0;
-    for (const name of NAMES) groups.set(name, OPERATIONS[name].groups(ground).filter(({ alone }) => isOurs || !alone));
+    for (const name of NAMES) groups.set(name, OPERATIONS[name].groups(ground));
     const pool = new Pool(AT_ONCE);
-    // what makes images has no sandbox, so it is beside what needs an engine without
     const isImages = (name: Name): boolean => name.endsWith('Image') || name.endsWith('Images') || name === 'connect';
-    const settled = new Map<Group, PromiseSettledResult<ReadonlySet<string>>>();
-    const alone = (async () => {
-      for (const group of [...groups.values()].flat()) if (group.alone) settled.set(group, await settle(runGroup(group)));
-    })();
     for (const name of [...NAMES].sort((a, b) => Number(isImages(b)) - Number(isImages(a)))) {
-      outcomes.set(name, Promise.all((groups.get(name) ?? []).map(async (group) => {
-        if (!isImages(name)) await alone;
-        return settled.get(group) ?? await pool.run(() => settle(runGroup(group)));
-      })));
+      outcomes.set(name, Promise.all((groups.get(name) ?? []).map((group) => pool.run(() => settle(runGroup(group))))));
     }
   });
   after(async () => {
@@ -128,10 +120,10 @@ describe('an engine that takes a request and does not answer', function () {
 
   it('is given up by every wait of the table', () => {
     const tried = new Set<WaitName>([...groups.values()].flat().flatMap(({ trials }) => trials.flatMap(({ waits }) => waits)));
-    assert.deepEqual((Object.keys(DEADLINES) as WaitName[]).filter((name) => !tried.has(name) && !Object.hasOwn(UNTRIED, name)), isOurs ? [] : ['create network', 'remove network']);
+    assert.deepEqual((Object.keys(DEADLINES) as WaitName[]).filter((name) => !tried.has(name) && !Object.hasOwn(UNTRIED, name)), []);
   });
 
-  it('is left as it was found: without sandboxes, networks and build containers', async () => {
+  it('is left as it was found: without sandboxes and build containers', async () => {
     await Promise.all(outcomes.values());
     await shared?.end();
     const left = await docker.listContainers({ all: true, filters: { label: ['sandboxed-ipython.version'] } });

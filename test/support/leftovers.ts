@@ -15,15 +15,6 @@ export async function removeSandboxesOf(folder: string): Promise<void> {
     await remove(`/containers/${Id}?force=true`);
     await Promise.all(Mounts.filter(({ Type }) => Type === 'volume').map(({ Name = '' }) => remove(`/volumes/${Name}`)));
   }));
-  await releaseNetwork();
-}
-
-/** The network goes with the last sandbox: a window that has been closed is not there to see to it. */
-async function releaseNetwork(): Promise<void> {
-  const list = <T>(path: string): Promise<T[] | undefined> => request<T[]>('GET', `${path}filters=${encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.version'] }))}`);
-  if ((await list('/containers/json?all=true&'))?.length === 0) {
-    for (const { Id } of await list<{ Id: string }>('/networks?') ?? []) { await remove(`/networks/${Id}`); }
-  }
 }
 
 /** Another may be faster, or not have ended yet: a volume is in use until its container is gone. */

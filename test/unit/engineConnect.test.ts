@@ -99,6 +99,15 @@ describe('connecting to an engine', () => {
     });
   }
 
+  for (const [said, seccomp] of [[undefined, false], [null, false], [[], false], [['name=apparmor'], false], [['name=seccomp,profile=unconfined'], false], [['name=seccomp,profile=default'], true]] as const) {
+    it(`takes the security options ${JSON.stringify(said)} for ${seccomp ? 'a' : 'no'} seccomp profile`, async () => {
+      await answering(json({ ApiVersion: '1.41', Version: '20.10', SecurityOptions: said }));
+      const engine = await connectEngine(options());
+      assert.equal(engine.info.seccomp, seccomp);
+      engine.dispose();
+    });
+  }
+
   it('passes on what an engine complains about', async () => {
     await answering((_request, response) => { response.writeHead(500).end('{"message":"out of file descriptors"}'); });
     const { params } = await failure(options(), 'EngineFailed');

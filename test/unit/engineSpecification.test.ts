@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ContainerInspectInfo } from 'dockerode';
 import type { SandboxSpecification } from '../../src/engine/engine';
-import { checkLimits } from '../../src/engine/limits';
+import { checkLimits, checkNetwork } from '../../src/engine/limits';
 import { containerOptions, writableSizes } from '../../src/engine/specification';
 import { isSandboxError } from '../../src/protocol/errors';
 
@@ -11,7 +11,7 @@ const specification: SandboxSpecification = {
   sandboxId: 'abc', owner: 'me', notebookHint: 'file:///n.ipynb', image: 'image:1', uid: 20_123, memory: GIB, cpus: 2, pids: 512,
   logBudget: 64 * MIB, maxOutput: 10 * MIB, historySize: 1000, pollInterval: 0.1, lease: 1800, idle: 0, libraries: 'volume-1',
 };
-const options = containerOptions(specification, { networkId: 'n1', engineCpus: 8, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date(0) });
+const options = containerOptions(specification, { engineCpus: 8, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date(0) });
 
 describe('the specification of a sandbox', () => {
   it('is a user of its own without capabilities, new privileges or a writable root', () => {
@@ -28,7 +28,7 @@ describe('the specification of a sandbox', () => {
   });
 
   it('asks for no more cores than the engine has', () => {
-    assert.equal(containerOptions({ ...specification, cpus: 4 }, { networkId: 'n', engineCpus: 1.5, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date() }).HostConfig.NanoCpus, 1.5e9);
+    assert.equal(containerOptions({ ...specification, cpus: 4 }, { engineCpus: 1.5, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date() }).HostConfig.NanoCpus, 1.5e9);
   });
 
   it('writes to sized tmpfs only, the queue to one of its own', () => {
@@ -41,7 +41,7 @@ describe('the specification of a sandbox', () => {
   });
 
   it('closes what an engine would make writable by itself, and takes nothing of the image into a tmpfs', () => {
-    const { Tmpfs = {} } = containerOptions(specification, { networkId: 'n', engineCpus: 8, capabilities: { tmpfsCopiesUp: true, writableFolders: ['/run'] }, created: new Date() }).HostConfig;
+    const { Tmpfs = {} } = containerOptions(specification, { engineCpus: 8, capabilities: { tmpfsCopiesUp: true, writableFolders: ['/run'] }, created: new Date() }).HostConfig;
     assert.equal(Tmpfs['/run'], 'ro,noexec,nosuid,nodev,size=4096,notmpcopyup');
     for (const tmpfs of Object.values(Tmpfs)) assert.match(tmpfs, /,size=\d+,notmpcopyup$/);
   });
@@ -65,8 +65,8 @@ describe('the specification of a sandbox', () => {
 
   it('is labelled with what never changes, and nothing else', () => {
     assert.deepEqual(options.Labels, {
-      'sandboxed-ipython.version': '1', 'sandboxed-ipython.sandbox': 'abc', 'sandboxed-ipython.owner': 'me',
-      'sandboxed-ipython.created': '1970-01-01T00:00:00.000Z', 'sandboxed-ipython.notebook': 'file:///n.ipynb',
+      'sandboxed-ipython.version': '2', 'sandboxed-ipython.sandbox': 'abc', 'sandboxed-ipython.owner': 'me',
+      'sandboxed-ipython.created': '1970-01-01T00:00:00.000Z', 'sandboxed-ipython.notebook': 'file:///n.ipynb', 'sandboxed-ipython.uid': '20123',
     });
   });
 
@@ -114,7 +114,7 @@ describe('the limits read back from the engine', () => {
     mounts: ({ Mounts }) => { Mounts.push({ Type: 'volume', Source: 'x', Destination: '/data', Mode: '', RW: true, Propagation: '' }); },
     devices: ({ HostConfig }) => { HostConfig.Devices = [{}]; },
     networks: ({ NetworkSettings }) => { Object.assign(NetworkSettings.Networks, { bridge: {} }); },
-    networkNamespace: ({ HostConfig }) => { HostConfig.NetworkMode = 'host'; },
+    networkMode: ({ HostConfig }) => { HostConfig.NetworkMode = 'host'; },
     pidNamespace: ({ HostConfig }) => { HostConfig.PidMode = 'host'; },
     ipcNamespace: ({ HostConfig }) => { HostConfig.IpcMode = 'host'; },
     'tmpfs /tmp': ({ HostConfig }) => { HostConfig.Tmpfs = { ...HostConfig.Tmpfs, '/tmp': '' }; },
@@ -128,6 +128,23 @@ describe('the limits read back from the engine', () => {
       assert.throws(() => checkLimits(options, answer(change)), (error) => isSandboxError(error, 'LimitNotApplied') && error.params['limit'] === limit);
     });
   }
+
+  const NONE = { IPAddress: '', GlobalIPv6Address: '', Gateway: '', IPv6Gateway: '', MacAddress: '' };
+  const networks: Record<string, { settings?: object; mode?: string }> = {
+    'a second network': { settings: { Networks: { none: NONE, bridge: NONE } } }, 'an IPv4 address': { settings: { Networks: { none: { ...NONE, IPAddress: '172.17.0.2' } } } },
+    'an IPv6 address': { settings: { Networks: { none: { ...NONE, GlobalIPv6Address: 'fd00::2' } } } }, 'an address of its own': { settings: { Networks: {}, IPAddress: '172.17.0.2' } },
+    'a published port': { settings: { Networks: {}, Ports: { '80/tcp': null } } }, 'the default network': { mode: 'default' }, 'no word of its network': { mode: '' },
+  };
+  for (const [name, { settings = { Networks: {} }, mode = 'none' }] of Object.entries(networks)) {
+    it(`are refused with ${name} after the start`, () => {
+      const got = answer((info) => { Object.assign(info, { NetworkSettings: settings, HostConfig: { ...info.HostConfig, NetworkMode: mode } }); });
+      assert.throws(() => { checkNetwork(got); }, (error) => isSandboxError(error, 'LimitNotApplied') && /^network/.test(String(error.params['limit'])));
+    });
+  }
+
+  it('are accepted in the words of Docker and of Podman for a sandbox on no network', () => {
+    for (const Networks of [{ none: NONE }, {}, null]) checkNetwork(answer((info) => { Object.assign(info, { NetworkSettings: { ...NONE, Ports: {}, Networks } }); }));
+  });
 
   const mounts: Record<string, object[]> = {
     'no volume': [], 'a writable volume': [{ ...LIBRARIES, RW: true }], 'another volume': [{ ...LIBRARIES, Name: 'volume-2' }], 'another place': [{ ...LIBRARIES, Destination: '/opt' }],

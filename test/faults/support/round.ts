@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NETWORK_NAME } from '../../../src/engine/network';
 import { LABELS } from '../../../src/engine/specification';
 import type { Log } from '../../../src/log';
 import type { SandboxEvent } from '../../../src/protocol/messages';
@@ -175,7 +174,7 @@ async function leftOver({ docker }: UnpluggedEngine): Promise<string[]> {
   const filters = { label: [LABELS.version] };
   for (const giveUp = Date.now() + LEFT; ; await sleep(500)) {
     const [containers, networks, { Volumes }] = await Promise.all([
-      docker.listContainers({ all: true, filters }), docker.listNetworks({ filters: { name: [NETWORK_NAME] } }), docker.listVolumes({ filters } as object),
+      docker.listContainers({ all: true, filters }), docker.listNetworks({ filters }), docker.listVolumes({ filters } as object),
     ]);
     // an engine that was ended while it removed one may list what it does not know any more
     const there = await Promise.all(containers.map(({ Id }) => docker.getContainer(Id).inspect().then(() => true, (error: { statusCode?: number }) => error.statusCode !== 404)));

@@ -4,7 +4,7 @@ import type { Engine, LifeEvent } from '../../../src/engine/engine';
 import { LABELS } from '../../../src/engine/specification';
 import { MIB, containerExists, docker, newVolume, until } from '../engineTools';
 import { Tenant, type Ground } from './tenant';
-import { each, everyWay, goesOn, program, silentFrom, twice, unanswered, type Group, type Trial, type Way } from './trials';
+import { each, everyWay, goesOn, program, silentFrom, twice, unanswered, type Group, type Way } from './trials';
 
 /** An operation on a sandbox that another window has started, and that is left as it is. */
 const onShared = ({ shared }: Ground, run: (engine: Engine, id: string, owner: string) => Promise<unknown>): Group['prepare'] => async (way) => {
@@ -23,10 +23,6 @@ export const connect = (): Group[] => each([...everyWay('GET /version', 'version
   run: async () => { (await way.connect()).dispose(); }, left: () => Promise.resolve([]), end: () => Promise.resolve(),
 }), { connects: true });
 
-/** The network may go with another's last sandbox meanwhile: then a container is made anew, and the one before is looked for until it is gone. */
-const orOfOneBefore = (trial: Trial): Trial => (
-  { ...trial, waits: [...trial.waits, 'inspect removed container'], end: { codes: ['EngineSilent'], params: { request: /^inspect (removed )?container$/ } } });
-
 export function create(ground: Ground): Group[] {
   const prepare: Group['prepare'] = async (way) => {
     const tenant = new Tenant(ground);
@@ -34,10 +30,9 @@ export function create(ground: Ground): Group[] {
     return { run: () => tenant.sandbox(engine), left: () => tenant.left(), end: () => tenant.end() };
   };
   return [
-    { trials: twice('POST /networks/create', 'create network'), prepare, alone: true }, // only the first sandbox on an engine asks for it
     ...[
-      twice('GET /networks', 'list networks'), twice('POST /volumes/create', 'create volume'), everyWay('POST /containers/create', 'create container'),
-      twice('POST /networks/{id}/disconnect', 'disconnect network'), twice('GET /containers/{id}/json', 'inspect container').map(orOfOneBefore), [goesOn('POST /containers/{id}/attach', 'attach to output')],
+      twice('POST /volumes/create', 'create volume'), everyWay('POST /containers/create', 'create container'),
+      twice('GET /containers/{id}/json', 'inspect container'), [goesOn('POST /containers/{id}/attach', 'attach to output')],
       everyWay('POST /containers/{id}/start', 'start container'), [silentFrom('POST /containers/{id}/start', 'start container')],
       // what was abandoned is looked for beside
       [goesOn('GET /volumes', 'list volumes')], [goesOn('GET /containers/json', 'list containers')],
@@ -66,7 +61,7 @@ export const inspect = (ground: Ground): Group[] => each(everyWay('GET /containe
 export const logs = (ground: Ground): Group[] => each(everyWay('GET /containers/{id}/logs', 'logs'), onShared(ground, (engine, id) => engine.logs(id)));
 
 export const usedUids = (ground: Ground): Group[] => each(
-  [...everyWay('GET /containers/json', 'list containers'), ...everyWay('GET /containers/{id}/json', 'inspect container')],
+  everyWay('GET /containers/json', 'list containers'),
   onShared(ground, async (engine) => { assert.ok((await engine.usedUids()).size > 0); }),
 );
 
@@ -97,9 +92,7 @@ export function remove(ground: Ground): Group[] {
   return [
     ...each([
       ...everyWay('DELETE /containers/{id}', 'remove container'), ...everyWay('GET /containers/{id}/json', 'inspect removed container'),
-      goesOn('GET /containers/json', 'list containers', 'clean up'), // whether the network can go
     ], prepare),
-    { trials: [goesOn('DELETE /networks/{id}', 'remove network', 'clean up')], prepare, alone: true }, // only with the last sandbox on an engine
   ];
 }
 

@@ -33,8 +33,8 @@ class Sessions extends Tenant {
 /** The start of a kernel, and the cell that waits for it. */
 export const start = (ground: Ground): Group[] => [
   [
-    unanswered('GET /containers/json', 'list containers'), unanswered('GET /networks', 'list networks'), unanswered('POST /volumes/create', 'create volume'),
-    unanswered('POST /containers/create', 'create container'), unanswered('POST /networks/{id}/disconnect', 'disconnect network'), goesOn('GET /volumes', 'list volumes'),
+    unanswered('GET /containers/json', 'list containers'), unanswered('POST /volumes/create', 'create volume'),
+    unanswered('POST /containers/create', 'create container'), goesOn('GET /volumes', 'list volumes'),
   ],
   [goesOn('GET /events'), unanswered('GET /containers/{id}/json', 'inspect container'), unanswered('POST /containers/{id}/start', 'start container'), goesOn('POST /containers/{id}/attach', 'attach to output')],
   [timed(unanswered(relay[0], 'create exec'), START), timed(unanswered(relay[1], 'start exec'), START)],
@@ -92,7 +92,7 @@ export const attach = (ground: Ground): Group[] => [{
 
 /** It never rejects, and ends in its time; what the engine has not removed by then is removed behind it. */
 export const dispose = (ground: Ground): Group[] => each([
-  goesOn('DELETE /containers/{id}', 'remove container'), goesOn('GET /containers/{id}/json', 'inspect removed container'), goesOn('GET /containers/json', 'list containers'),
+  goesOn('DELETE /containers/{id}', 'remove container'), goesOn('GET /containers/{id}/json', 'inspect removed container'),
   goesOn('DELETE /volumes/{id}', 'remove volume'), { ...silentFrom('DELETE /containers/{id}', 'remove container'), end: undefined },
 ].map((trial) => timed(trial, { dispose: 2_000 })), async (way) => {
   const sessions = new Sessions(ground);

@@ -51,8 +51,6 @@ export interface Stage {
 export interface Group {
   trials: readonly Trial[];
   prepare: (way: Way) => Promise<Stage>;
-  /** Needs an engine without another sandbox. */
-  alone?: boolean;
   /** It is what connects. */
   connects?: boolean;
   /** That it worked in the last trial without the answer is enough. */
@@ -77,7 +75,7 @@ export const goesOn = (kind: string, ...waits: WaitName[]): Trial => ({ kind, an
 /** From a request on that is not answered, nothing is: what the failure leaves cannot be removed either, for a while. */
 export const silentFrom = (kind: string, wait: WaitName): Trial => ({
   ...unanswered(kind, wait), andAll: true,
-  waits: [wait, 'clean up', 'remove container', 'inspect removed container', 'inspect build container', 'list containers', 'list networks'],
+  waits: [wait, 'clean up', 'remove container', 'inspect removed container', 'inspect build container', 'list containers'],
 });
 
 /** A program in a container: its making, its start, what it says, its exit status. @param late how its operation ends when the program does not */
