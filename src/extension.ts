@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { registerCommands } from './commands';
 import { connectEngine } from './engine/connect';
 import { redactedLog } from './engine/redact';
+import { unfailingLog } from './log';
 import { describe, paragraph, type Surroundings } from './messages';
 import { SandboxController } from './notebook/controller';
 import { EngineSource } from './notebook/engine-source';
@@ -15,14 +16,18 @@ import type { SessionSource } from './notebook/session-source';
 import { SandboxRecords } from './notebook/sandbox-records';
 import { attachSession, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
 import { SettingsNotice } from './views/settings-notice';
+import { within } from './session/time';
 import { StatusBar } from './views/status-bar';
+
+/** Milliseconds for sandboxes to be left or ended. VS Code ends the process 5 s after it has called {@link deactivate}. */
+const ENDING_MS = 4_500;
 
 let end: (() => Promise<void>) | undefined;
 
 /** Builds the parts and wires them. No file, engine or network is touched before the first cell runs. */
 export function activate(context: vscode.ExtensionContext): void {
   const channel = vscode.window.createOutputChannel('Sandboxed IPython', { log: true });
-  const log = redactedLog(channel);
+  const log = redactedLog(unfailingLog(channel));
   const surroundings: Surroundings = { t: vscode.l10n.t, platform: process.platform };
   const engines = new EngineSource(() => connectEngine({
     platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.(), log,
@@ -34,26 +39,33 @@ export function activate(context: vscode.ExtensionContext): void {
     start: (...start) => startSession(installation, ...start),
     attach: (...attach) => attachSession(installation, ...attach),
     left: (record) => leftBehind(installation, record),
-    end: (record) => endSandbox(installation, record),
+    end: (record, how) => endSandbox(installation, record, how),
   };
   const controller = new SandboxController(source, records, surroundings, log);
   const { version } = context.extension.packageJSON as { version: string };
   context.subscriptions.push(
-    channel, controller, new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
+    new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
     new NotebookMoves(controller, records, context.extension.id, log), new FoundSandboxes(controller, installation, records, context.globalState, log),
     registerCommands(controller, { channel, installation, records, surroundings, version }),
   );
-  // sandboxes are left, or go, before the engine's connection that removes them
+  // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a
+  // sandbox uses is disposed here instead, after that.
   end = async () => {
     records.settleAll();
-    await controller.sandboxes.leaveAll();
+    const failures = await within(controller.sandboxes.leaveAll(), ENDING_MS, undefined);
+    if (failures === undefined) { log.warn(`not all sandboxes were left within ${ENDING_MS / 1000} s: they end with their lease`); }
+    for (const failure of failures ?? []) { log.warn(`a sandbox was not left as it should: ${String(failure)}`); }
     engines.dispose();
+    controller.dispose();
+    channel.dispose();
   };
 }
 
+/** Never rejects. */
 export async function deactivate(): Promise<void> {
-  await end?.();
+  const ending = end?.();
   end = undefined;
+  await ending;
 }
 
 /** Tells this installation's sandboxes from those of others on the same engine. */

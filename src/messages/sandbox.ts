@@ -39,6 +39,7 @@ export function whyGone(params: Params, t: Translate): string {
   switch (params.text('reason')) {
     case 'removed': return t(' because its container was removed');
     case 'restarted': return t(' because its container was restarted');
+    case 'protocol': return t(' because it was started by another version of this extension');
     case 'stopped': return t(' because its container was stopped');
     case 'silent': return t(' because it did not answer the reset');
     case 'noKernel': return t(' because Python did not start in it any more');

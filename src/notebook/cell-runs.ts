@@ -83,7 +83,7 @@ export class CellRuns {
 
   /** They cannot run: the first says why, the others end without a word. */
   fail(runs: readonly CellRun[], { code, params, message }: SandboxError): void {
-    this.log.error(`cells could not run: ${message}`);
+    this.log[code === 'Cancelled' ? 'info' : 'error'](`cells could not run: ${message}`);
     const [first, ...others] = runs;
     if (first !== undefined) {
       const name = randomUUID();

@@ -4,6 +4,7 @@ import { SandboxError } from '../protocol/errors';
 import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { SandboxSettings } from '../session/settings';
+import { within } from '../session/time';
 import type { SandboxSession, SessionState } from '../session/types';
 import { AppliedSettings, NOTHING_PENDING, type Pending } from './applied-settings';
 import { readSettings } from './configuration';
@@ -29,6 +30,8 @@ export interface BindingSink {
 
 /** Milliseconds from the end of a notebook's document to the word that it has another name now. */
 const MOVING = 2_000;
+/** Milliseconds for a start that was called off to have removed what it had begun; then it goes on alone. */
+const CALLED_OFF_MS = 10_000;
 
 interface Live { session: SandboxSession; settings: AppliedSettings; listeners: { dispose(): void }[]; recorder: PlaceRecorder }
 /** `isNew` false: the sandbox of an earlier window is looked for; its session is undefined where that is gone. */
@@ -38,6 +41,8 @@ interface Starting { session: Promise<SandboxSession | undefined>; abort: AbortC
 export class SandboxBinding {
   #live: Live | undefined;
   #starting: Starting | undefined;
+  /** Starts that have not settled yet, also those that were called off: each may still make a container. */
+  readonly #unsettled = new Set<Promise<void>>();
   /** Has ended, and its libraries wait for the next one. */
   #previous: PreviousSandbox | undefined;
   #lost: Failure | undefined;
@@ -161,15 +166,13 @@ export class SandboxBinding {
       await this.#end(false, record);
       return;
     }
-    const [starting, live, previous] = [this.#starting, this.#unbind(), this.#previous];
+    const [live, previous] = [this.#unbind(), this.#previous];
     this.#previous = undefined;
     live?.recorder.again();
     stopListening(live);
     await live?.session.detach();
-    if (previous !== undefined) { // nobody finds its libraries by a record
-      await starting?.session.catch(() => undefined); // which may have them
-      await previous.dispose();
-    }
+    await this.#calledOff(); // a start may have the libraries of the previous sandbox
+    await previous?.dispose(); // nobody finds its libraries by a record
     this.sink.changed();
   }
 
@@ -199,8 +202,16 @@ export class SandboxBinding {
     };
     abort.signal.addEventListener('abort', () => { if (this.#starting === starting) { this.#starting = undefined; } }, { once: true });
     this.#starting = starting;
+    const settled: Promise<void> = starting.session.then(() => undefined, () => undefined).finally(() => this.#unsettled.delete(settled));
+    this.#unsettled.add(settled);
     this.sink.changed();
     return starting;
+  }
+
+  /** Resolves once no start is under way that could still leave a container; all of them were aborted before. */
+  async #calledOff(): Promise<void> {
+    const isOver = await within(Promise.all(this.#unsettled).then(() => true), CALLED_OFF_MS, false);
+    if (!isOver) { this.log.warn(`a start that was called off has not ended within ${CALLED_OFF_MS / 1000} s`); }
   }
 
   async #startNew(settings: SandboxSettings, signal: AbortSignal): Promise<SandboxSession> {
@@ -226,6 +237,9 @@ export class SandboxBinding {
       const failure = asSandboxError(error);
       if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); } // whoever called it off has the record
       if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') { throw error; }
+      // A sandbox that answered as another one (restarted, or of another protocol) runs, and no window will ever use it. Where it cannot
+      // be ended its record stays, and the next cell tries again.
+      if (failure.params['reason'] === 'restarted' || failure.code === 'ProtocolViolation') { await this.source.end(record, { isOurs: true }); }
       this.#leftBehind(record, failure);
       return undefined;
     }
@@ -264,7 +278,7 @@ export class SandboxBinding {
     const ended = live?.session ?? (earlier && this.source.left(earlier));
     this.#previous = keepLibraries ? ended ?? previous : undefined;
     this.sink.changed();
-    await ended?.dispose({ keepLibraries });
+    await Promise.all([ended?.dispose({ keepLibraries }), this.#calledOff()]);
     if (!keepLibraries) { await previous?.dispose(); }
     stopListening(live);
   }

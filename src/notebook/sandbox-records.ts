@@ -33,6 +33,8 @@ export class SandboxRecords {
   readonly #ofThisWindow = new Map<string, SandboxRecord>();
   /** Of notebooks that were closed and may open under another name. */
   readonly #departing = new Map<string, Departure>();
+  /** The window closes. */
+  #isOver = false;
 
   constructor(private readonly memento: vscode.Memento) {
     for (const key of this.#keys()) {
@@ -75,6 +77,7 @@ export class SandboxRecords {
   depart(uri: vscode.Uri, record: SandboxRecord, ms: number): Promise<boolean> {
     const key = keyOf(uri);
     this.remove(uri, record.sandboxId);
+    if (this.#isOver) { return Promise.resolve(false); }
     return new Promise((resolve) => {
       const timer = setTimeout(() => settle(false), ms);
       const departure: Departure = { record, settle: (isMoved) => settle(isMoved) };
@@ -93,8 +96,9 @@ export class SandboxRecords {
   /** Another notebook has the name of one that was closed. */
   settle(uri: vscode.Uri): void { this.#departing.get(keyOf(uri))?.settle(false); }
 
-  /** The window closes: what is closed opens under no other name. */
+  /** The window closes: what is closed, and what will be, opens under no other name. */
   settleAll(): void {
+    this.#isOver = true;
     for (const { settle } of [...this.#departing.values()]) { settle(false); }
   }
 

@@ -27,14 +27,24 @@ export class Sandboxes {
   /** The notebook was closed, or its window is. */
   leave(notebook: vscode.NotebookDocument): Promise<void> { return this.#go(notebook, (kernel) => kernel.leave()); }
 
-  /** Resolves when nothing is on its way out: another may take its place then. */
-  async settled(): Promise<void> { await Promise.all(this.#going); }
+  /**
+   * Leaves all of them and waits for those that are ending already; what fails for one holds up no other. Every sandbox is told in the
+   * first turn of the event loop: nothing that is waited for stands before another one's end.
+   * @returns why some could not be left as they should
+   */
+  leaveAll(): Promise<unknown[]> { return this.#all((notebook) => this.leave(notebook)); }
 
-  /** Leaves all, and waits for those that are ending. */
-  async leaveAll(): Promise<void> { await Promise.all([...this.#going, ...this.notebooks.map((notebook) => this.leave(notebook))]); }
+  /**
+   * Ends all of them and waits for those that are ending already; what fails for one holds up no other.
+   * @returns why some could not be ended
+   */
+  closeAll(): Promise<unknown[]> { return this.#all((notebook) => this.close(notebook)); }
 
-  /** Ends all. */
-  async closeAll(): Promise<void> { await Promise.all([...this.#going, ...this.notebooks.map((notebook) => this.close(notebook))]); }
+  async #all(go: (notebook: vscode.NotebookDocument) => Promise<void>): Promise<unknown[]> {
+    const already = [...this.#going];
+    const results = await Promise.allSettled([...already, ...this.notebooks.map(go)]);
+    return results.flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : []));
+  }
 
   async #go(notebook: vscode.NotebookDocument, how: (kernel: NotebookKernel) => Promise<void>): Promise<void> {
     const kernel = this.#kernels.get(notebook);

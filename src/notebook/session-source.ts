@@ -15,6 +15,9 @@ export interface SessionSource {
   attach(record: SandboxRecord, collect: (event: SandboxEvent) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
   /** What is left when {@link attach} found no sandbox. */
   left(record: SandboxRecord): PreviousSandbox;
-  /** Ends a sandbox that no session here has; absent is fine. Rejects with a SandboxError, `InUse` where another window may have it. */
-  end(record: SandboxRecord): Promise<void>;
+  /**
+   * Ends a sandbox that no session here has; absent is fine. Rejects with a SandboxError, `InUse` where another window may have it.
+   * @param how `isOurs`: it has taken this window as its host, so no other window has it
+   */
+  end(record: SandboxRecord, how?: { isOurs: boolean }): Promise<void>;
 }

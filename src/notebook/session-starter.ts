@@ -97,9 +97,9 @@ export async function attachSession(
   }
 }
 
-/** Ends a sandbox that no session of this window has. Absent is fine. Rejects with a SandboxError, `InUse` where another window may have it. */
-export async function endSandbox({ owner, engines }: Installation, record: SandboxRecord): Promise<void> {
-  if (!isOver(record)) { throw new SandboxError('InUse'); }
+/** See `SessionSource.end`. */
+export async function endSandbox({ owner, engines }: Installation, record: SandboxRecord, { isOurs } = { isOurs: false }): Promise<void> {
+  if (!isOurs && !isOver(record)) { throw new SandboxError('InUse'); }
   try {
     const engine = await engines.get();
     const sandbox = (await engine.findSandboxes(owner)).find(({ sandboxId }) => sandboxId === record.sandboxId);

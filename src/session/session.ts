@@ -132,7 +132,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     if (signal?.aborted) queueMicrotask(cancel);
     signal?.addEventListener('abort', cancel, { once: true });
     this.started.finally(() => { signal?.removeEventListener('abort', cancel); }).catch(() => undefined);
-    this.#container.create().then((id) => { if (!this.#container.ending) this.#connect(id); }).catch((error: unknown) => { this.#gone(asSandboxError(error)); });
+    this.#container.create().then((id) => { if (!this.#container.ending && !this.#states.isOver) this.#connect(id); }).catch((error: unknown) => { this.#gone(asSandboxError(error)); });
   }
 
   get state(): SessionState { return this.#states.current; }

@@ -9,12 +9,19 @@ interface Container { Id: string; Labels: Record<string, string>; Mounts: { Type
 
 /** Ends the sandboxes, with their volumes, of the notebooks in this folder: a closed window leaves them to their lease, a test must not. */
 export async function removeSandboxesOf(folder: string): Promise<void> {
-  const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.notebook'] }));
-  const containers = await request<Container[]>('GET', `/containers/json?filters=${filters}`) ?? [];
-  await Promise.all(containers.filter(({ Labels }) => Labels['sandboxed-ipython.notebook']?.includes(folder)).map(async ({ Id, Mounts }) => {
+  await Promise.all((await containersOf(folder)).map(async ({ Id, Mounts }) => {
     await remove(`/containers/${Id}?force=true`);
     await Promise.all(Mounts.filter(({ Type }) => Type === 'volume').map(({ Name = '' }) => remove(`/volumes/${Name}`)));
   }));
+}
+
+/** Ids of the containers, in whatever state, of notebooks in this folder. */
+export async function sandboxesOf(folder: string): Promise<string[]> { return (await containersOf(folder)).map(({ Id }) => Id); }
+
+async function containersOf(folder: string): Promise<Container[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.notebook'] }));
+  const containers = await request<Container[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
+  return containers.filter(({ Labels }) => Labels['sandboxed-ipython.notebook']?.includes(folder));
 }
 
 /** Another may be faster, or not have ended yet: a volume is in use until its container is gone. */

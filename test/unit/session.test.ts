@@ -451,6 +451,15 @@ describe('a session', () => {
     }
   });
 
+  it('that is left while its container is still made opens no stream to it later', async () => {
+    const sandbox = new FakeSandbox();
+    sandbox.createDelay = 20;
+    const { session, states } = start(sandbox);
+    await session.detach();
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    assert.deepEqual([sandbox.streams, states, session.state.kind], [0, ['disposed'], 'disposed']);
+  });
+
   it('tries again to remove, and never rejects for it', async () => {
     const sandbox = new FakeSandbox();
     const { session } = start(sandbox);

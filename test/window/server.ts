@@ -25,6 +25,9 @@ export async function openBeside(window: Window, folder: string): Promise<Window
   return window.another(server, folder);
 }
 
+/** The one that all windows of the suite share. */
+export async function theServer(): Promise<CodeServer> { return (await (parts ??= start())).server; }
+
 /** Settings of the machine, for all windows of the suite, beside the base image. */
 export async function machineSettings(more: Readonly<Record<string, unknown>>): Promise<void> {
   const { server } = await (parts ??= start());

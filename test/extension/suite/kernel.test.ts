@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { silentLog } from '../../../src/log';
 import { untranslated } from '../../../src/messages';
@@ -12,7 +13,7 @@ import { SandboxRecords } from '../../../src/notebook/sandbox-records';
 import { SandboxError } from '../../../src/protocol/errors';
 import type { ExecuteReply } from '../../../src/protocol/messages';
 import { aborted, replyOf } from '../../../src/session/failures';
-import type { SandboxSettings } from '../../../src/session/settings';
+import { DEFAULT_SETTINGS } from '../../../src/session/settings';
 import type { SandboxSession, SessionState } from '../../../src/session/types';
 import { EXTENSION, OpenNotebook, set, stub, until } from './support';
 
@@ -73,6 +74,10 @@ describe('the kernel of a notebook', () => {
   let told: string[];
   let records: SandboxRecords;
   let attach: () => Promise<SandboxSession>;
+  let starting: (signal: AbortSignal) => Promise<void>;
+  let end: () => Promise<void>;
+  /** How each sandbox without a session was ended. */
+  let ended: unknown[];
   let sessions: FailingSession[];
   /** What the next starts give. */
   let next: FailingSession[];
@@ -87,14 +92,21 @@ describe('the kernel of a notebook', () => {
     await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor: notebook.editor, id: 'kernel-test', extension: EXTENSION });
     [sessions, next, told] = [[], [], []];
     const source = {
-      start: () => {
+      start: (_notebook: unknown, _settings: unknown, signal: AbortSignal) => {
         const session = next.shift() ?? new FailingSession();
         sessions.push(session);
-        return Promise.resolve(session as unknown as SandboxSession);
+        return starting(signal).then(() => session as unknown as SandboxSession);
       },
-      attach: () => attach(), left: () => ({ image: 'image', libraries: 'libraries', installed: [], dispose: () => Promise.resolve() }), end: () => Promise.resolve(),
+      attach: () => attach(), left: () => ({ image: 'image', libraries: 'libraries', installed: [], dispose: () => Promise.resolve() }),
+      end: (...args: unknown[]) => {
+        ended.push(args[1]);
+        return end();
+      },
     };
     attach = () => Promise.reject(removed);
+    starting = () => Promise.resolve();
+    end = () => Promise.resolve();
+    ended = [];
     const memory = { keys: () => [], get: () => undefined, update: () => Promise.resolve() } as unknown as vscode.Memento;
     records = new SandboxRecords(memory);
     kernel = new NotebookKernel(
@@ -114,6 +126,52 @@ describe('the kernel of a notebook', () => {
     told.push(text);
     return Promise.resolve(undefined);
   }, work);
+
+  const earlier = () => records.set(notebook.document.uri, {
+    sandboxId: 'earlier', image: 'image', libraries: 'libraries', boot: 'boot', seq: 0, host: '', settings: DEFAULT_SETTINGS, installed: [], keepAlive: 0, seen: Date.now(),
+  });
+
+  for (const how of ['leave', 'close'] as const) {
+    it(`${how}s only when the start that this calls off has ended: it may still make a container`, async () => {
+      let isAborted = false;
+      starting = (signal) => new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          isAborted = true;
+          setTimeout(() => reject(new SandboxError('Cancelled')), 300);
+        });
+      });
+      const running = run(0);
+      await until('a start', () => sessions.length === 1);
+      let isOver = false;
+      void running.then(() => { isOver = true; });
+      await kernel.interrupt(); // this aborts it, and forgets it for what is run next
+      await kernel[how]();
+      assert.deepEqual([isAborted, isOver], [true, true]);
+    });
+  }
+
+  it('ends the sandbox of an earlier window that speaks another protocol, as nobody can use it any more, and says so', async () => {
+    attach = () => Promise.reject(new SandboxError('ProtocolViolation', { reason: 'protocol', expected: 2, found: 1 }));
+    earlier();
+    void run(0);
+    await sent(0, 1);
+    assert.deepEqual(ended, [{ isOurs: true }]);
+    sessions[0]?.ends[0]?.(OK);
+    await until('the notice', () => /^This is a new sandbox: the one before ended because it was started by another version of this extension/.test(notebook.text(0)));
+  });
+
+  it('does not forget such a sandbox while it cannot be ended: the cell says why, the next one tries again', async () => {
+    attach = () => Promise.reject(new SandboxError('ProtocolViolation', { reason: 'protocol', expected: 2, found: 1 }));
+    end = () => Promise.reject(new SandboxError('EngineSilent'));
+    earlier();
+    await run(0);
+    await until('the failure', () => /EngineSilent/.test(notebook.text(0)));
+    assert.equal(records.get(notebook.document.uri)?.sandboxId, 'earlier');
+    end = () => Promise.resolve();
+    void run(0);
+    await sent(0, 1);
+    assert.equal(ended.length, 2);
+  });
 
   it('starts a new sandbox for the next cell when the last ended before anybody listened', async () => {
     next = [new FailingSession({ kind: 'gone', failure: removed })];
@@ -171,12 +229,9 @@ describe('the kernel of a notebook', () => {
   it('that is shut down while the sandbox of an earlier window is looked for says nothing of that one later', async () => {
     let answer!: (failure: SandboxError) => void;
     attach = () => new Promise((_resolve, reject) => { answer = reject; });
-    records.set(notebook.document.uri, {
-      sandboxId: 'earlier', image: 'image', libraries: 'libraries', boot: 'boot', seq: 0, host: '', settings: {} as SandboxSettings, installed: [], keepAlive: 0, seen: Date.now(),
-    });
+    earlier();
     const looked = kernel.reattach();
-    await kernel.close();
-    answer(removed);
+    await Promise.all([kernel.close(), sleep(100).then(() => answer(removed))]);
     await looked;
     void run(0);
     await sent(0, 1);
