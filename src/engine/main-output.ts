@@ -5,13 +5,34 @@ import { isMissing, type Requests } from './request';
 
 /** Bytes kept of a main process's last words. */
 const KEPT = 16 * 1024;
+/** Bytes that a piece in memory costs beside its own. */
+const PIECE_COST = 64;
+
+/** The last bytes of many pieces, which may be of one byte each. */
+class Tail {
+  #pieces: Buffer[] = [];
+  #waste = 0;
+
+  add(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.#waste += piece.length + PIECE_COST;
+    if (this.#waste > 4 * KEPT) {
+      this.#pieces = [this.#kept()];
+      this.#waste = 0;
+    }
+  }
+
+  text(): string { return this.#kept().toString('utf8'); }
+
+  #kept(): Buffer { return Buffer.from(Buffer.concat(this.#pieces).subarray(-KEPT)); }
+}
 
 /**
  * The last words of containers' main processes. A container removes itself at its end and its log goes with it,
  * so the output is followed from before its start. Never with stdin: some engines feed the request's body into it.
  */
 export class MainOutput {
-  private readonly captures = new Map<string, { stream: Readable; tail: Buffer }>();
+  private readonly captures = new Map<string, { stream: Readable; tail: Tail }>();
 
   constructor(private readonly docker: Docker, private readonly requests: Requests) {}
 
@@ -20,11 +41,11 @@ export class MainOutput {
     // without stdin it is the response itself, which the client's types call a duplex
     const stream = await this.requests.run('attach to output', (abortSignal) =>
       this.docker.getContainer(containerId).attach({ stream: true, stdout: true, stderr: true, abortSignal }), { signal }) as unknown as Readable;
-    const capture = { stream, tail: Buffer.alloc(0) };
+    const capture = { stream, tail: new Tail() };
     const demuxer = new Demuxer();
     stream.on('data', (chunk: Buffer) => {
       try {
-        demuxer.push(chunk, (_source, piece) => { capture.tail = Buffer.concat([capture.tail, piece]).subarray(-KEPT); });
+        demuxer.push(chunk, (_source, piece) => { capture.tail.add(piece); });
       } catch {
         stream.destroy();
       }
@@ -35,13 +56,13 @@ export class MainOutput {
 
   async read(containerId: string): Promise<string> {
     const capture = this.captures.get(containerId);
-    if (capture) return capture.tail.toString('utf8');
+    if (capture) return capture.tail.text();
     try {
       const raw = await this.requests.run('logs', (abortSignal) =>
         this.docker.getContainer(containerId).logs({ stdout: true, stderr: true, tail: 200, abortSignal }));
-      let text = Buffer.alloc(0);
-      new Demuxer().push(Buffer.from(raw), (_source, piece) => { text = Buffer.concat([text, piece]).subarray(-KEPT); });
-      return text.toString('utf8');
+      const tail = new Tail();
+      new Demuxer().push(Buffer.from(raw), (_source, piece) => { tail.add(piece); });
+      return tail.text();
     } catch (error) {
       if (isMissing(error)) return '';
       throw error;

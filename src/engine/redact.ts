@@ -14,7 +14,7 @@ export function keepSecret(value: string): void {
 
 /** Hides user names, passwords and tokens in every URL of a text, and every known secret; for whatever reaches a log, a cell or a notification. */
 export function redact(text: string): string {
-  let shown = text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/]+@/gi, `$1${HIDDEN}@`);
+  let shown = text.replace(/:\/\/[^\s/]+@/g, `://${HIDDEN}@`); // without the scheme: to look for its beginning takes the square of a long word's length
   // the longest first: one may be part of another
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) shown = shown.replaceAll(secret, HIDDEN);
   return shown;

@@ -8,7 +8,9 @@ const FRAME = /\bCell In\s?\[(\d+)\], line (\d+)/g;
  * undefined if it leads through none. What a sandbox sends may name any line: the caller checks that there is one.
  */
 export function failingLine(traceback: readonly string[], executionCount: number): number | undefined {
-  const frames = [...withoutAnsi(traceback.join('\n')).matchAll(FRAME)];
-  const last = frames.filter(([, count]) => Number(count) === executionCount).at(-1);
-  return last === undefined ? undefined : Number(last[2]) - 1;
+  let line: number | undefined;
+  for (const [, count, number] of withoutAnsi(traceback.join('\n')).matchAll(FRAME)) {
+    if (Number(count) === executionCount) { line = Number(number) - 1; }
+  }
+  return line;
 }

@@ -4,6 +4,7 @@ import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { EventBatcher } from '../outputs/batcher';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
+import { Redraws } from '../outputs/redraws';
 import type { SandboxError } from '../protocol/errors';
 import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
@@ -37,6 +38,7 @@ export class NotebookKernel {
   readonly #folder: NotebookFolder;
   readonly #targets: TracebackTargets;
   readonly #batcher = new EventBatcher((event) => this.#handle(event));
+  readonly #redraws = new Redraws(this.#outputs, (edits) => this.#writer.write(edits));
   readonly #sandbox: SandboxBinding;
   readonly #restored: RestoredRuns;
   readonly #runs: CellRuns;
@@ -272,7 +274,9 @@ export class NotebookKernel {
       const run = this.#runOf(event);
       if (run !== undefined) { this.#targets.ran(this.session?.id, event, run.cell); }
     }
+    if (event.msg_type === 'execute_reply' && this.#runOf(event) !== undefined) { this.#redraws.flush(); } // the cell ends with its widgets as they are
     this.#writer.write(this.#outputs.fold(event));
+    this.#redraws.ask();
     if (event.msg_type === 'execute_reply' || (event.msg_type === 'status' && event.content.execution_state === 'idle')) { tellCaptured(this.session, this.#outputs, this.log); }
     if (event.msg_type !== 'input_request') { return; }
     const run = this.#runOf(event);

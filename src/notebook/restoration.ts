@@ -60,6 +60,7 @@ export function restore(events: readonly SandboxEvent[], open: readonly Attached
     if (event.seq > after && !known.has(msgId) && event.msg_type === 'stream') { fresh.add(msgId); }
   }
   batcher.flush();
+  for (const { run, edit } of outputs.redraw()) { documents.get(run)?.apply(edit); }
   const openCells = new Map(open.map((cell) => [cell.msgId, cell]));
   return {
     runs: [...placed].map(([msgId, { cell }]) => {

@@ -14,7 +14,7 @@ export interface LinkTargets {
 /** What IPython says before the lines of a frame, and of a syntax error. */
 const CELL = /^\s*Cell In\s?\[(\d+)\], line (\d+)/;
 const FILE = /^\s*File (.+?):(\d+)(?:, in |$)/;
-const ARROW = /(-+>(?:\u001b\[[\d;]*m|\s)*)(\d+)/; // eslint-disable-line no-control-regex -- ANSI's own
+const ARROW = /((?<!-)-+>(?:\u001b\[[\d;]*m|\s)*)(\d+)/; // eslint-disable-line no-control-regex -- ANSI's own
 /** A code that changes nothing ("the default font"), and breaks a pattern that VS Code would make a link of. */
 const NOTHING = '\u001b[10m';
 /** Characters of a line with a link; VS Code too makes none of longer ones. */

@@ -1,9 +1,10 @@
 import type * as vscode from 'vscode';
 import type { Log } from '../log';
 import type { Surroundings } from '../messages';
-import { emptyStream, foldText, textOf, type StreamText } from '../outputs/stream-text';
-import type { CellDocument } from '../outputs/document';
-import type { CellEdit, RunEdit } from '../outputs/types';
+import type { CellDocument, DocumentOutput } from '../outputs/document';
+import { Pacer } from '../outputs/pacer';
+import type { StreamText, TextMark } from '../outputs/stream-text';
+import type { CellEdit, CellOutput, RunEdit, StreamName } from '../outputs/types';
 import type { CellRun, Executions, PastTimes } from './executions';
 import { isSame, toItems, toNotebookOutput, toStreamItem, withFallback } from './projection';
 import type { SandboxClock } from './sandbox-clock';
@@ -13,18 +14,28 @@ import type { LinkTargets } from './traceback-links';
 interface Written { cell: vscode.NotebookCell; run: CellRun | undefined; outputs: Map<number, Shown> }
 interface Shown {
   readonly output: vscode.NotebookCellOutput;
+  readonly written: Written;
+  readonly id: number;
+  /** Of a stream: the text that VS Code was sent. */
+  mark?: TextMark;
   /**
-   * The text of a stream whose output VS Code has not taken yet. When it takes an output and more items for it together,
-   * it tells extensions of those items twice: until then the whole text is sent.
+   * VS Code has not taken the output yet. When it takes an output and more items for it together, it tells extensions of those items
+   * twice: until then nothing is added, and where that cannot wait, the whole text is sent.
    */
-  fresh?: StreamText;
+  isFresh?: boolean;
+  /** What is to be shown instead of what VS Code has. */
+  next?: { name: StreamName; stream: StreamText } | CellOutput | undefined;
 }
+
+/** Characters of outputs that are brought up to date before their run ends, about; the others follow a little later. */
+const MAX_LAST_CHARACTERS = 2_000_000;
 
 /** Applies edits to the cells of one notebook. Calls are not awaited: VS Code keeps their order and gathers them. */
 export class Writer {
   readonly #written = new Map<string, Written>();
   /** How many of our own clearings VS Code has not confirmed yet. Its event comes before its confirmation. */
   readonly #clearing = new Map<vscode.NotebookCell, number>();
+  readonly #pacer = new Pacer<Shown>((shown) => this.#send(shown));
 
   constructor(
     private readonly executions: Executions, private readonly clock: SandboxClock,
@@ -53,10 +64,10 @@ export class Writer {
     this.#written.set(name, written);
     if (times !== undefined && !this.#shows(cell, document)) {
       this.executions.replay(cell, times, (execution) => { this.#replace(written, document, execution); });
-    } else if (cell.outputs.length === document.outputs.size) {
-      [...document.outputs.keys()].forEach((id, place) => {
+    } else if (cell.outputs.length === document.size) {
+      [...document.outputs].forEach(([id, { mark }], place) => {
         const output = cell.outputs[place];
-        if (output !== undefined) { written.outputs.set(id, { output }); }
+        if (output !== undefined) { written.outputs.set(id, { output, written, id, ...(mark && { mark }) }); }
       });
     }
   }
@@ -93,26 +104,23 @@ export class Writer {
         if (run !== undefined) { run.execution.executionOrder = edit.order; }
         return;
       case 'end':
+        this.#bringUpToDate(written);
         run?.end(edit.success);
         return;
       case 'append': case 'replaceAll': {
         const output = toNotebookOutput(edit.output, this.surroundings, this.targets);
         if (edit.kind === 'replaceAll') { outputs.clear(); }
-        const shown: Shown = edit.output.output_type === 'stream' ? { output, fresh: foldText(emptyStream, edit.output.text).stream } : { output };
+        const shown: Shown = { output, written, id: edit.id };
+        if (edit.stream !== undefined) { shown.mark = edit.stream.mark(); }
         outputs.set(edit.id, shown);
-        this.#change(written, (execution, cell) =>
-          (edit.kind === 'append' ? execution.appendOutput(output, cell) : execution.replaceOutput(output, cell)).then(() => { delete shown.fresh; }));
+        this.#taken([shown], written, (execution, cell) => (edit.kind === 'append' ? execution.appendOutput(output, cell) : execution.replaceOutput(output, cell)));
         return;
       }
-      case 'appendText': case 'replaceText': {
+      case 'text': case 'replace': {
         const shown = outputs.get(edit.id);
-        if (shown !== undefined) { this.#text(written, shown, edit); }
-        return;
-      }
-      case 'replace': {
-        const items = 'data' in edit.output ? toItems(withFallback(edit.output)) : toNotebookOutput(edit.output, this.surroundings, this.targets).items;
-        const shown = outputs.get(edit.id);
-        if (shown !== undefined) { this.#change(written, (execution) => execution.replaceOutputItems(items, shown.output)); }
+        if (shown === undefined) { return; }
+        shown.next = edit.kind === 'text' ? edit : edit.output;
+        if (edit.kind === 'replace' || shown.isFresh !== true) { this.#pacer.ask(shown); }
         return;
       }
       case 'clear':
@@ -122,22 +130,33 @@ export class Writer {
 
   /** In one edit, so that what is there does not flicker or double. */
   #replace(written: Written, document: CellDocument, through?: vscode.NotebookCellExecution): void {
-    if (document.outputs.size === 0) {
+    if (document.size === 0) {
       if (written.cell.outputs.length > 0) { this.#clear(written, through); }
       return;
     }
-    const shown = [...document.outputs].map(([id, output]): [number, Shown] => {
-      const made = toNotebookOutput(output, this.surroundings, this.targets);
-      return [id, output.output_type === 'stream' ? { output: made, fresh: foldText(emptyStream, output.text).stream } : { output: made }];
-    });
-    for (const [id, one] of shown) { written.outputs.set(id, one); }
-    this.#change(written, (execution, cell) => execution.replaceOutput(shown.map(([, { output }]) => output), cell).then(() => {
-      for (const [, one] of shown) { delete one.fresh; }
+    const shown = [...document.outputs].map(([id, one]) => this.#shownOf(written, id, one));
+    for (const one of shown) { written.outputs.set(one.id, one); }
+    this.#taken(shown, written, (execution, cell) => execution.replaceOutput(shown.map(({ output }) => output), cell), through);
+  }
+
+  #shownOf(written: Written, id: number, { output, mark }: DocumentOutput): Shown {
+    return { output: toNotebookOutput(output, this.surroundings, this.targets), written, id, ...(mark && { mark }) };
+  }
+
+  /** Sends new outputs. What is to be added to their texts waits until VS Code has taken them. */
+  #taken(shown: readonly Shown[], written: Written, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>, through?: vscode.NotebookCellExecution): void {
+    for (const one of shown) { one.isFresh = true; }
+    this.#change(written, (execution, cell) => change(execution, cell).then(() => {
+      for (const one of shown) {
+        one.isFresh = false;
+        one.output.items = []; // VS Code has its own copy
+        if (one.next !== undefined) { this.#pacer.ask(one); }
+      }
     }), through);
   }
 
   #shows(cell: vscode.NotebookCell, document: CellDocument): boolean {
-    const outputs = [...document.outputs.values()].map((output) => toNotebookOutput(output, this.surroundings, this.targets));
+    const outputs = [...document.outputs.values()].map(({ output }) => toNotebookOutput(output, this.surroundings, this.targets));
     return cell.executionSummary?.executionOrder === document.order && isSame(cell.outputs, outputs);
   }
 
@@ -157,16 +176,34 @@ export class Writer {
     }, through);
   }
 
-  #text(written: Written, shown: Shown, { kind, name, text }: Extract<CellEdit, { text: string }>): void {
-    const { output } = shown;
-    if (shown.fresh === undefined) {
-      const item = toStreamItem(name, text);
-      this.#change(written, (execution) => kind === 'appendText' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output));
-      return;
+  /** Shows the last state of an output. Returns how many characters VS Code goes through for it. */
+  #send(shown: Shown): number {
+    const { output, written, id, next } = shown;
+    shown.next = undefined;
+    if (next === undefined || written.outputs.get(id) !== shown) { return 0; } // it was cleared
+    if (!('stream' in next)) {
+      const items = 'data' in next ? toItems(withFallback(next)) : toNotebookOutput(next, this.surroundings, this.targets).items;
+      this.#change(written, (execution) => execution.replaceOutputItems(items, output));
+      return items.reduce((sum, { data }) => sum + data.length, 0);
     }
-    shown.fresh = foldText(kind === 'appendText' ? shown.fresh : emptyStream, text).stream;
-    const item = toStreamItem(name, textOf(shown.fresh));
-    this.#change(written, (execution) => execution.replaceOutputItems(item, output));
+    const { name, stream } = next;
+    const change = shown.mark === undefined || shown.isFresh === true ? { kind: 'replace', text: stream.text() } as const : stream.changeSince(shown.mark);
+    if (change.kind === 'append' && change.text === '') { return 0; }
+    shown.mark = stream.mark();
+    const item = toStreamItem(name, change.text);
+    this.#change(written, (execution) => (change.kind === 'append' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output)));
+    return stream.length;
+  }
+
+  /** The run is about to end, and what its cell shows should be right by then. */
+  #bringUpToDate({ outputs }: Written): void {
+    let room = MAX_LAST_CHARACTERS;
+    for (const shown of [...outputs.values()].reverse()) {
+      if (shown.next === undefined) { continue; }
+      if (room <= 0 && !('stream' in shown.next)) { continue; }
+      this.#pacer.forget(shown);
+      room -= this.#send(shown);
+    }
   }
 
   #change({ cell, run }: Written, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>, through?: vscode.NotebookCellExecution): void {

@@ -1,7 +1,10 @@
 import type { ExecuteReply, Failure, SandboxEvent } from '../protocol/messages';
 import { MAX_NOTICES, MAX_OUTPUTS, shortError, shortTransient } from './bounds';
-import { emptyStream, foldText, textOf, type StreamText } from './stream-text';
+import { StreamText } from './stream-text';
 import type { CellEdit, CellOutput, StreamName } from './types';
+
+/** Characters of a stream that is kept after its run has ended, for what a thread still prints. Text behind a longer one begins another output. */
+export const MAX_ENDED_STREAM = 8 * 1024;
 
 /** What the next event of one run depends on. Finished outputs are not kept: only VS Code's document has them. */
 export interface CellOutputs {
@@ -28,8 +31,8 @@ export const newCellOutputs: CellOutputs = {
 };
 
 /**
- * Folds one event of a run into edits of its cell. Pure: the same events give the same edits, wherever the log was cut
- * between two calls. `update_display_data` goes across cells, see `NotebookOutputs`.
+ * Folds one event of a run into edits of its cell: the same events show the same, wherever the log was cut between two calls.
+ * The text of the open stream is changed in place, all else is made anew. `update_display_data` goes across cells, see `NotebookOutputs`.
  */
 export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
   switch (event.msg_type) {
@@ -76,8 +79,12 @@ export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
   for (const shown of [...pagesOf(reply), ...(output === undefined ? [] : [output])]) {
     folded = then(folded, (now) => append(now, shown));
   }
-  return then(folded, (now) => ({ state: { ...now, ended: true }, edits: [{ kind: 'end', success: reply.status === 'ok' }] }));
+  return then(folded, (now) => ({
+    state: { ...now, ended: true, open: isKeptAfterEnd(now) ? now.open : undefined }, edits: [{ kind: 'end', success: reply.status === 'ok' }],
+  }));
 }
+
+const isKeptAfterEnd = ({ open }: CellOutputs): boolean => open !== undefined && open.text.length <= MAX_ENDED_STREAM;
 
 /** The user cleared the cell: what comes next starts a new output. */
 export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, outOfReach: undefined, clearPending: false, shown: 0 });
@@ -100,15 +107,13 @@ function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): C
 
 export function foldStream(state: CellOutputs, name: StreamName, text: string): Folded {
   const { open } = state;
-  if (open === undefined || open.name !== name || state.clearPending) {
-    const stream = foldText(emptyStream, text).stream;
-    const folded = foldOutput(state, { output_type: 'stream', name, text: textOf(stream) });
+  if (open === undefined || open.name !== name || state.clearPending || (state.ended && !isKeptAfterEnd(state))) {
+    const stream = new StreamText(text);
+    const folded = foldOutput(state, { output_type: 'stream', name, text: stream.text() }, stream);
     return folded.state.shown > MAX_OUTPUTS ? folded : { ...folded, state: { ...folded.state, open: { id: state.nextId, name, text: stream } } };
   }
-  const { stream, change } = foldText(open.text, text);
-  const next = { ...state, open: { ...open, text: stream } };
-  if (change.kind === 'append' && change.text === '') { return unchanged(next); }
-  return { state: next, edits: [{ kind: change.kind === 'append' ? 'appendText' : 'replaceText', id: open.id, name, text: change.text }] };
+  open.text.write(text);
+  return { state, edits: [{ kind: 'text', id: open.id, name, stream: open.text }] };
 }
 
 /** What lasts, and then is over, has one place in the cell; text goes on behind it. It is no output that `clear_output(wait=True)` waits for. */
@@ -120,18 +125,18 @@ function foldOutOfReach(state: CellOutputs, failure: Failure): Folded {
 }
 
 /** As long as there is room. A cell that makes outputs without end must not fill the window's memory. */
-function foldOutput(state: CellOutputs, output: CellOutput): Folded {
+function foldOutput(state: CellOutputs, output: CellOutput, stream?: StreamText): Folded {
   const room = output.output_type === 'notice' ? MAX_OUTPUTS + MAX_NOTICES : MAX_OUTPUTS;
-  if (state.clearPending || state.shown < room) { return append(state, output); }
+  if (state.clearPending || state.shown < room) { return append(state, output, stream); }
   return state.shown > MAX_OUTPUTS ? unchanged({ ...state, open: undefined }) : append(state, { output_type: 'notice', failure: { code: 'OutputDropped', params: { outputs: MAX_OUTPUTS } } });
 }
 
 /** VS Code takes outputs of started cells only. */
-function append(state: CellOutputs, output: CellOutput): Folded {
+function append(state: CellOutputs, output: CellOutput, stream?: StreamText): Folded {
   const id = state.nextId;
   return then(start(state, undefined), (now) => ({
     state: { ...now, nextId: id + 1, shown: state.clearPending ? 1 : state.shown + 1, open: undefined, clearPending: false, ...(state.clearPending && { outOfReach: undefined }) },
-    edits: [{ kind: state.clearPending ? 'replaceAll' : 'append', id, output }],
+    edits: [{ kind: state.clearPending ? 'replaceAll' : 'append', id, output, ...(stream && { stream }) }],
   }));
 }
 

@@ -1,5 +1,8 @@
-import { emptyStream, foldText, textOf, type StreamText } from './stream-text';
+import type { StreamText, TextMark } from './stream-text';
 import type { CellEdit, CellOutput } from './types';
+
+/** An output as it is to be shown. `mark`: of its stream, whose text may go on. */
+export interface DocumentOutput { output: CellOutput; mark: TextMark | undefined }
 
 /** What one run has left in its cell, as it would be there had every edit been written: for a window that comes later. */
 export class CellDocument {
@@ -8,12 +11,16 @@ export class CellDocument {
   started = false;
   order: number | undefined;
   success: boolean | undefined;
-  readonly #outputs = new Map<number, { output: CellOutput; text: StreamText }>();
+  readonly #outputs = new Map<number, { output: CellOutput; stream: StreamText | undefined }>();
 
   /** By the ids that later edits use. */
-  get outputs(): Map<number, CellOutput> {
-    return new Map([...this.#outputs].map(([id, { output, text }]) => [id, output.output_type === 'stream' ? { ...output, text: textOf(text) } : output]));
+  get outputs(): Map<number, DocumentOutput> {
+    return new Map([...this.#outputs].map(([id, { output, stream }]) => [
+      id, output.output_type === 'stream' && stream !== undefined ? { output: { ...output, text: stream.text() }, mark: stream.mark() } : { output, mark: undefined },
+    ]));
   }
+
+  get size(): number { return this.#outputs.size; }
 
   apply(edit: CellEdit): void {
     switch (edit.kind) {
@@ -27,13 +34,10 @@ export class CellDocument {
         return;
       case 'append': case 'replaceAll':
         if (edit.kind === 'replaceAll') { this.#outputs.clear(); }
-        this.#outputs.set(edit.id, { output: edit.output, text: edit.output.output_type === 'stream' ? foldText(emptyStream, edit.output.text).stream : emptyStream });
+        this.#outputs.set(edit.id, { output: edit.output, stream: edit.stream });
         return;
-      case 'appendText': case 'replaceText': {
-        const known = this.#outputs.get(edit.id);
-        if (known !== undefined) { known.text = foldText(edit.kind === 'appendText' ? known.text : emptyStream, edit.text).stream; }
+      case 'text': // the stream is known, and is asked when its text is needed
         return;
-      }
       case 'replace': {
         const known = this.#outputs.get(edit.id);
         if (known !== undefined) { known.output = edit.output; }

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, SandboxEvent } from '../protocol/messages';
 import { foldEvent, newCellOutputs, type CellOutputs } from './cell-outputs';
-import { emptyStream, foldText, textOf, type StreamText } from './stream-text';
+import { StreamText } from './stream-text';
 import type { CellOutput, StreamName } from './types';
 
 /** Characters that one widget holds; beyond, its oldest outputs go. */
@@ -23,12 +23,8 @@ export class HeldOutputs {
     this.#state = state;
     for (const edit of edits) {
       if (edit.kind === 'clear' || edit.kind === 'replaceAll') { this.#clear(); }
-      if (edit.kind === 'append' || edit.kind === 'replaceAll') { this.#put(edit.id, contentOf(edit.output)); }
-      else if (edit.kind === 'appendText' || edit.kind === 'replaceText') {
-        const before = this.#held.get(edit.id)?.content;
-        const stream = edit.kind === 'replaceText' || before === undefined || 'output_type' in before ? emptyStream : before.text;
-        this.#put(edit.id, { name: edit.name, text: foldText(stream, edit.text).stream });
-      }
+      if (edit.kind === 'append' || edit.kind === 'replaceAll') { this.#put(edit.id, contentOf(edit.output, edit.stream)); }
+      else if (edit.kind === 'text') { this.#put(edit.id, { name: edit.name, text: edit.stream }); }
     }
   }
 
@@ -40,14 +36,24 @@ export class HeldOutputs {
     known.forEach((output, index) => { this.#put(index, contentOf(output)); });
   }
 
-  /** What can be shown as text, one each. */
-  texts(): string[] { return [...this.#held.values()].map(({ content }) => asText(content)); }
+  /** What can be shown as text, one each: the last ones, with as many characters as asked for, or a little more. */
+  lastTexts(characters: number): string[] {
+    const texts: string[] = [];
+    let room = characters;
+    for (const { content } of [...this.#held.values()].reverse()) {
+      if (room <= 0) { break; }
+      const text = asText(content, room);
+      room -= text.length + 1;
+      texts.push(text);
+    }
+    return texts.reverse();
+  }
 
   /** As nbformat has it, and as the widget's `outputs` are in Python. */
   toJson(): JsonObject[] { return [...this.#held.values()].flatMap(({ content }) => asJson(content)); }
 
-  #put(id: number, put: Held['content']): void {
-    const content = shortened(put);
+  #put(id: number, content: Held['content']): void {
+    shorten(content);
     const size = sizeOf(content);
     this.#size += size - (this.#held.get(id)?.size ?? 0);
     this.#held.set(id, { content, size });
@@ -64,17 +70,16 @@ export class HeldOutputs {
   }
 }
 
-const contentOf = (output: CellOutput): Held['content'] =>
-  output.output_type === 'stream' ? { name: output.name, text: foldText(emptyStream, output.text).stream } : output;
+const contentOf = (output: CellOutput, stream?: StreamText): Held['content'] =>
+  output.output_type === 'stream' ? { name: output.name, text: stream ?? new StreamText(output.text) } : output;
 
 /** A stream that goes on for ever keeps its end. */
-function shortened(content: Held['content']): Held['content'] {
-  if ('output_type' in content || sizeOf(content) <= MOST) { return content; }
-  return { ...content, text: foldText(emptyStream, textOf(content.text).slice(-MOST / 2)).stream };
+function shorten(content: Held['content']): void {
+  if (!('output_type' in content) && content.text.length > MOST) { content.text.shorten(MOST / 2); }
 }
 
 function sizeOf(content: Held['content']): number {
-  if (!('output_type' in content)) { return content.text.rows.reduce((sum, row) => sum + row.length + 1, content.text.done.length); }
+  if (!('output_type' in content)) { return content.text.length; }
   switch (content.output_type) {
     case 'error': return content.ename.length + content.evalue.length + content.traceback.reduce((sum, line) => sum + line.length, 0);
     case 'display_data': case 'execute_result': return JSON.stringify([content.data, content.metadata]).length;
@@ -82,8 +87,8 @@ function sizeOf(content: Held['content']): number {
   }
 }
 
-function asText(content: Held['content']): string {
-  if (!('output_type' in content)) { return textOf(content.text); }
+function asText(content: Held['content'], characters: number): string {
+  if (!('output_type' in content)) { return content.text.tail(characters); }
   switch (content.output_type) {
     case 'error': return content.traceback.length > 0 ? content.traceback.join('\n') : `${content.ename}: ${content.evalue}`;
     case 'display_data': case 'execute_result': return text(content.data['text/plain']);
@@ -92,7 +97,7 @@ function asText(content: Held['content']): string {
 }
 
 function asJson(content: Held['content']): JsonObject[] {
-  if (!('output_type' in content)) { return [{ output_type: 'stream', name: content.name, text: textOf(content.text) }]; }
+  if (!('output_type' in content)) { return [{ output_type: 'stream', name: content.name, text: content.text.text() }]; }
   switch (content.output_type) {
     case 'error': return [{ output_type: 'error', ename: content.ename, evalue: content.evalue, traceback: content.traceback }];
     case 'display_data': return [{ output_type: 'display_data', data: content.data, metadata: content.metadata }];

@@ -2,6 +2,7 @@ import type { AnswerMetadata, EventType, ExecuteReply, JsonObject, SandboxEvent 
 import { Callbacks } from './callbacks';
 import { foldEvent, foldReply, foldStream, forgetOutputs, newCellOutputs, type CellOutputs, type Folded } from './cell-outputs';
 import { answerOf } from './past';
+import { Places, type Place } from './places';
 import type { CellOutput, RunEdit } from './types';
 import { modelOf, Widgets } from './widgets';
 
@@ -9,11 +10,18 @@ import { modelOf, Widgets } from './widgets';
 const OUTPUTS: ReadonlySet<EventType> = new Set<EventType>(['stream', 'display_data', 'execute_result', 'error', 'clear_output', 'notice']);
 
 /** Where a display is shown, so that `update_display_data` finds it, in whichever cell and long after it ended. */
-interface Display { run: string; id: number; output: Extract<CellOutput, { data: unknown }> }
+interface Display extends Place { output: Extract<CellOutput, { data: unknown }> }
 /** Where a widget is shown. */
 interface View extends Display { model: string }
-/** Places of widgets that are drawn anew when they change; the oldest stay as they are then. */
+/** Places of widgets that are drawn anew when they change, and of displays that are updated; the oldest stay as they are then. */
 const MAX_VIEWS = 1_000;
+const MAX_DISPLAYS = { ofKey: 1_000, all: 20_000 };
+/** Characters that one call of `redraw` draws, about: with 20 calls a second as much as VS Code can take. */
+const MAX_DRAWN_CHARACTERS = 1_000_000;
+/** Characters of a widget's own data, which is kept as long as the widget is drawn anew. Honest data name a model and say `HBox(…)`. */
+const MAX_VIEW_CHARACTERS = 64 * 1024;
+/** Milliseconds of one call. */
+const MAX_DRAWING_MS = 20;
 interface Run { cell: string; state: CellOutputs }
 
 /**
@@ -22,10 +30,15 @@ interface Run { cell: string; state: CellOutputs }
  */
 export class NotebookOutputs {
   private readonly runs = new Map<string, Run>();
-  private readonly displays = new Map<string, Display[]>();
+  private readonly displays = new Places<Display>(MAX_DISPLAYS);
   private readonly widgets = new Widgets();
   private readonly callbacks = new Callbacks();
-  private views: View[] = [];
+  /** By model. */
+  private readonly views = new Places<View>({ ofKey: MAX_VIEWS, all: MAX_VIEWS });
+  /** Views that are to be drawn anew. */
+  private readonly waiting = new Set<View>();
+  /** Characters that were drawn since the last `redraw`. */
+  private drawnCharacters = 0;
 
   /** A run of this cell begins; the run before it loses its claim on the cell. */
   begin(run: string, cell: string): void {
@@ -39,8 +52,7 @@ export class NotebookOutputs {
   fold(event: SandboxEvent): RunEdit[] {
     this.callbacks.hear(event);
     const name = OUTPUTS.has(event.msg_type) ? this.callbacks.runOf(event.parent_header.msg_id) : event.parent_header.msg_id;
-    const changed = this.widgets.hear(event);
-    if (changed !== null) { return changed.length === 0 ? [] : this.redraw(changed); }
+    if (this.widgets.hear(event)) { return []; }
     const answer = answerOf(event);
     if (answer !== undefined) { return this.echo(answer); }
     if (event.msg_type === 'update_display_data') { return this.update(event.content); }
@@ -48,6 +60,29 @@ export class NotebookOutputs {
     if (run === undefined) { return []; }
     const edits = this.apply(name, run, foldEvent(run.state, event));
     if (event.msg_type === 'display_data' || event.msg_type === 'execute_result') { this.remember(name, edits, event.content.transient); }
+    return edits;
+  }
+
+  /** Whether `redraw` has something to do. */
+  get needsRedraw(): boolean { return this.widgets.isChanged || this.waiting.size > 0; }
+
+  /**
+   * Draws the widgets that have changed since the last call, or some of them, as this takes a bounded time. A cell may change them
+   * thousands of times a second: call this 20 times a second at most.
+   */
+  redraw(): RunEdit[] {
+    for (const model of this.widgets.takeChanged()) {
+      for (const view of this.views.of(model)) { this.waiting.add(view); }
+    }
+    this.drawnCharacters = 0;
+    const edits: RunEdit[] = [];
+    const end = performance.now() + MAX_DRAWING_MS;
+    for (const view of this.waiting) {
+      if (this.drawnCharacters > MAX_DRAWN_CHARACTERS || performance.now() > end) { break; }
+      this.waiting.delete(view);
+      const { run, id, output, model } = view;
+      if (this.views.has(model, view)) { edits.push({ run, edit: { kind: 'replace', id, output: this.drawn(output, model) } }); }
+    }
     return edits;
   }
 
@@ -92,22 +127,20 @@ export class NotebookOutputs {
     if (folded.edits.some((edit) => edit.kind === 'clear' || edit.kind === 'replaceAll')) { this.forgetDisplays(name); }
     return folded.edits.map((edit) => {
       const model = edit.kind === 'append' || edit.kind === 'replaceAll' ? modelOf(edit.output) : undefined;
-      if (model === undefined || !('output' in edit) || !('data' in edit.output)) { return { run: name, edit }; }
-      this.views.push({ run: name, id: edit.id, output: edit.output, model });
-      if (this.views.length > MAX_VIEWS) { this.views.shift(); }
-      return { run: name, edit: { ...edit, output: this.drawn(edit.output, model) } };
+      if (model === undefined || !('output' in edit) || !('data' in edit.output) || JSON.stringify(edit.output.data).length > MAX_VIEW_CHARACTERS) { return { run: name, edit }; }
+      const view = { run: name, id: edit.id, output: edit.output, model };
+      this.views.add(model, view);
+      if (this.drawnCharacters <= MAX_DRAWN_CHARACTERS) { return { run: name, edit: { ...edit, output: this.drawn(edit.output, model) } }; }
+      this.waiting.add(view);
+      return { run: name, edit };
     });
   }
 
   /** A widget as text shows it. */
   private drawn(output: View['output'], model: string): View['output'] {
     const fallback = this.widgets.text(model);
+    this.drawnCharacters += fallback?.length ?? 0;
     return fallback === undefined ? output : { ...output, fallback };
-  }
-
-  private redraw(changed: readonly string[]): RunEdit[] {
-    return this.views.filter(({ model }) => this.widgets.has(model, changed))
-      .map(({ run, id, output, model }) => ({ run, edit: { kind: 'replace', id, output: this.drawn(output, model) } }));
   }
 
   private remember(run: string, edits: RunEdit[], transient: Record<string, unknown>): void {
@@ -115,24 +148,20 @@ export class NotebookOutputs {
     if (typeof displayId !== 'string') { return; }
     for (const { edit } of edits) {
       if ((edit.kind === 'append' || edit.kind === 'replaceAll') && 'data' in edit.output) {
-        const kept = { ...edit.output, data: {}, metadata: {} };
-        this.displays.set(displayId, [...this.displays.get(displayId) ?? [], { run, id: edit.id, output: kept }]);
+        this.displays.add(displayId, { run, id: edit.id, output: { ...edit.output, data: {}, metadata: {} } });
       }
     }
   }
 
   private update(content: { data: Display['output']['data']; metadata: Display['output']['metadata']; transient: Record<string, unknown> }): RunEdit[] {
     const displayId = content.transient['display_id'];
-    const displays = typeof displayId === 'string' ? this.displays.get(displayId) ?? [] : [];
+    const displays = typeof displayId === 'string' ? [...this.displays.of(displayId)] : [];
     return displays.map(({ run, id, output }) =>
       ({ run, edit: { kind: 'replace', id, output: { ...output, data: content.data, metadata: content.metadata } } }));
   }
 
   private forgetDisplays(run: string): void {
-    this.views = this.views.filter((view) => view.run !== run);
-    for (const [displayId, displays] of this.displays) {
-      const others = displays.filter((display) => display.run !== run);
-      if (others.length === 0) { this.displays.delete(displayId); } else if (others.length < displays.length) { this.displays.set(displayId, others); }
-    }
+    this.views.forget(run);
+    this.displays.forget(run);
   }
 }

@@ -1,102 +1,223 @@
-/**
- * The text of one stream output as a terminal would show it: `\r`, `\b`, cursor up (`ESC[A`) and erase line (`ESC[K`)
- * are obeyed, so that progress bars stay one line. The result depends on the characters alone, never on where the stream
- * was cut into chunks.
- */
-export interface StreamText {
-  /** Rows that the cursor cannot reach any more, each with its line feed. Only ever grows. */
-  readonly done: string;
-  /** The last rows; never empty. */
-  readonly rows: readonly string[];
-  /** Cursor. */
-  readonly row: number;
-  readonly column: number;
-  /** The start of a control sequence that the next chunk may complete; not shown. */
-  readonly held: string;
-}
+import { Row } from './row';
 
-/** What to do to the text shown so far. An appended text may begin with one `\r`, see `overwrite`. */
+/** What to do to the text shown so far. An appended text may begin with one `\r`, which overwrites the last line: see `canOverwrite`. */
 export type TextChange = { kind: 'append'; text: string } | { kind: 'replace'; text: string };
+
+/** What somebody shows of a stream: the text of its rows, and how many characters were above them. */
+export interface TextMark { readonly settled: number; readonly rows: readonly string[] }
 
 /** Nested progress bars are a few rows high. */
 const REACHABLE_ROWS = 64;
+/** Spaces that may be put before text beyond the end of a row, in all, beside as many as characters were written. */
+const FREE_PADDING = 10_000;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const BACKSPACE = 0x08;
+const ESCAPE = 0x1b;
 /* eslint-disable no-control-regex -- a terminal's own */
 const CONTROL = /[\r\b]|\x1b\[\d{0,4}[AK]/;
-const TOKENS = /\x1b\[(\d{0,4})([AK])|[\r\b\n]|[^\r\b\n\x1b]+|\x1b/g;
+const SEQUENCE = /\x1b\[(\d{0,4})([AK])/y;
 const UNFINISHED = /\x1b(\[\d{0,4})?$/;
 /* eslint-enable no-control-regex */
+const LONGEST_UNFINISHED = 6;
 
-export const emptyStream: StreamText = { done: '', rows: [''], row: 0, column: 0, held: '' };
+/**
+ * The text of one stream output as a terminal would show it: `\r`, `\b`, cursor up (`ESC[A`) and erase line (`ESC[K`)
+ * are obeyed, so that progress bars stay one line. The result depends on the characters alone, never on where the stream
+ * was cut into chunks. Time and memory are linear in the characters that were written, whatever they are.
+ */
+export class StreamText {
+  /** Rows that the cursor cannot reach any more, each with its line feed, in pieces that end where a mark was made. */
+  #pieces: { text: string; end: number }[] = [];
+  /** Those behind the last piece. */
+  #recent = '';
+  /** The last rows; never empty. */
+  #rows = [new Row()];
+  /** Cursor. */
+  #row = 0;
+  #column = 0;
+  /** The start of a control sequence that the next chunk may complete; not shown. */
+  #held = '';
+  /** Spaces that may still be put before text beyond the end of a row: else a few bytes would make a row of spaces, again and again. */
+  #padding = FREE_PADDING;
 
-export const textOf = (stream: StreamText): string => stream.done + stream.rows.join('\n');
+  constructor(text = '') { this.write(text); }
 
-export function foldText(before: StreamText, chunk: string): { stream: StreamText; change: TextChange } {
-  let text = before.held + chunk;
-  const held = UNFINISHED.exec(text)?.[0] ?? '';
-  text = text.slice(0, text.length - held.length);
-  const last = before.rows.length - 1;
-  const atEnd = before.row === last && before.column === lengthOf(before.rows[last]);
-  if (atEnd && !CONTROL.test(text)) {
-    const lines = text.split('\n');
-    const rows = [...before.rows.slice(0, last), (before.rows[last] ?? '') + (lines[0] ?? ''), ...lines.slice(1)];
-    const stream = settle(before.done, rows, rows.length - 1, lengthOf(rows[rows.length - 1]), held).stream;
-    return { stream, change: { kind: 'append', text } };
+  /** Characters that are shown. */
+  get length(): number { return this.#rows.reduce((sum, row) => sum + row.length + 1, this.#settled - 1); }
+
+  write(chunk: string): void {
+    let text = this.#held + chunk;
+    this.#held = UNFINISHED.exec(text.slice(-LONGEST_UNFINISHED))?.[0] ?? '';
+    if (this.#held !== '') { text = text.slice(0, -this.#held.length); }
+    const isAtEnd = this.#row === this.#rows.length - 1 && this.#column === this.#at.length;
+    if (isAtEnd && !CONTROL.test(text)) { this.#append(text); } else { this.#draw(text); }
   }
-  const screen = draw(before, text);
-  const { stream, settled } = settle(before.done, screen.rows, screen.row, screen.column, held);
-  return { stream, change: changeOf(before, settled + stream.rows.join('\n'), stream) };
-}
 
-function draw(before: StreamText, text: string): { rows: string[]; row: number; column: number } {
-  const rows = [...before.rows];
-  let { row, column } = before;
-  const line = (): string => rows[row] ?? '';
-  for (const [token, count, command] of text.matchAll(TOKENS)) {
-    if (token === '\r') {
-      column = 0;
-    } else if (token === '\n') {
-      row += 1;
-      column = 0;
-      if (row === rows.length) { rows.push(''); }
-    } else if (token === '\b') { // deletes, as in Jupyter's front ends
-      if (column > 0) {
-        rows[row] = line().slice(0, column - 1) + line().slice(column);
-        column -= 1;
+  text(): string { return this.#textFrom(0); }
+
+  /** The last `characters` at most. */
+  tail(characters: number): string {
+    const rows = this.#rowsText();
+    return rows.length >= characters ? rows.slice(rows.length - characters) : this.#textFrom(Math.max(0, this.#settled + rows.length - characters));
+  }
+
+  /** Keeps the last `characters` at most. No mark that was made before is of use then. */
+  shorten(characters: number): void {
+    const kept = this.tail(characters);
+    this.#pieces = [];
+    this.#recent = '';
+    this.#rows = [new Row()];
+    this.#row = this.#column = 0;
+    this.#append(kept);
+  }
+
+  /** For `changeSince`, by whoever shows the text from now on. */
+  mark(): TextMark {
+    if (this.#recent !== '') {
+      this.#pieces.push({ text: this.#recent, end: this.#settled });
+      this.#recent = '';
+    }
+    return { settled: this.#settled, rows: this.#rows.map((row) => row.text()) };
+  }
+
+  /** What makes the text now of the text at the mark. */
+  changeSince({ settled, rows }: TextMark): TextChange {
+    const shown = rows.join('\n');
+    const now = this.#textFrom(settled);
+    if (now.startsWith(shown)) { return { kind: 'append', text: now.slice(shown.length) }; }
+    const above = shown.slice(0, shown.lastIndexOf('\n') + 1);
+    const rest = now.slice(above.length);
+    return now.startsWith(above) && canOverwrite(rows.at(-1) ?? '', firstLine(rest))
+      ? { kind: 'append', text: `\r${rest}` }
+      : { kind: 'replace', text: this.text() };
+  }
+
+  get #settled(): number { return (this.#pieces.at(-1)?.end ?? 0) + this.#recent.length; }
+
+  /** The row that the cursor is in. */
+  get #at(): Row { return this.#rows[this.#row] ?? new Row(); }
+
+  #rowsText(): string { return this.#rows.map((row) => row.text()).join('\n'); }
+
+  /** From this character on. */
+  #textFrom(start: number): string {
+    const parts = [this.#rowsText(), this.#recent];
+    let end = this.#settled - this.#recent.length;
+    if (start > end) { parts[1] = this.#recent.slice(start - end); }
+    for (let at = this.#pieces.length - 1; at >= 0 && start < end; at -= 1) {
+      const text = this.#pieces[at]?.text ?? '';
+      end -= text.length;
+      parts.push(text.slice(Math.max(0, start - end)));
+    }
+    return parts.reverse().join('');
+  }
+
+  /** Text without anything to obey but line feeds, behind all that there is. */
+  #append(text: string): void {
+    this.#padding += text.length;
+    let reachable = text.length; // the line feed before the rows that stay in reach
+    for (let rows = 0; rows < REACHABLE_ROWS && reachable >= 0; rows += 1) { reachable = reachable === 0 ? -1 : text.lastIndexOf('\n', reachable - 1); }
+    if (reachable >= 0) {
+      this.#recent += `${this.#rowsText()}${text.slice(0, reachable + 1)}`;
+      this.#rows = [new Row()];
+      this.#row = this.#column = 0;
+    }
+    const [first = '', ...more] = text.slice(reachable + 1).split('\n');
+    this.#at.write(this.#column, first, 0, first.length);
+    for (const line of more) {
+      this.#newLine();
+      this.#at.write(0, line, 0, line.length);
+    }
+    this.#column = this.#at.length;
+  }
+
+  #draw(text: string): void {
+    for (let at = 0; at < text.length;) {
+      switch (text.charCodeAt(at)) {
+        case CARRIAGE_RETURN:
+          this.#column = 0;
+          at += 1;
+          break;
+        case LINE_FEED:
+          this.#newLine();
+          at += 1;
+          break;
+        case BACKSPACE: // deletes, as in Jupyter's front ends
+          if (this.#column > 0) {
+            if (this.#column <= this.#at.length) { this.#at.deleteBefore(this.#column); }
+            this.#column -= 1;
+          }
+          at += 1;
+          break;
+        default:
+          at = this.#obey(text, at) ?? this.#overwrite(text, at);
       }
-    } else if (command === 'A') { // never above what was reachable for certain, wherever the stream was cut
-      row = Math.max(row - Number(count || 1), 0, rows.length - REACHABLE_ROWS);
-    } else if (command === 'K') {
-      rows[row] = count === '2' ? '' : count === '1' ? ' '.repeat(column) + line().slice(column) : line().slice(0, column);
-    } else {
-      rows[row] = line().slice(0, column).padEnd(column) + token + line().slice(column + token.length);
-      column += token.length;
     }
   }
-  return { rows, row, column };
+
+  /** Obeys the control sequence that begins at `at`, and returns where it ends; undefined: none begins there. */
+  #obey(text: string, at: number): number | undefined {
+    if (text.charCodeAt(at) !== ESCAPE) { return undefined; }
+    SEQUENCE.lastIndex = at;
+    const [sequence, count, command] = SEQUENCE.exec(text) ?? [];
+    if (sequence === undefined) { return undefined; }
+    if (command === 'A') { // never above what was reachable for certain, wherever the stream was cut
+      this.#row = Math.max(this.#row - Number(count || 1), 0, this.#rows.length - REACHABLE_ROWS);
+    } else if (count === '2') {
+      this.#at.truncate(0);
+    } else if (count === '1') {
+      this.#pad();
+      this.#at.blankBefore(this.#column);
+    } else {
+      this.#at.truncate(this.#column);
+    }
+    return at + sequence.length;
+  }
+
+  /** Writes the text that begins at `at`, up to the next control character, and returns where that is. */
+  #overwrite(text: string, at: number): number {
+    let end = at + 1;
+    while (end < text.length && !isControl(text.charCodeAt(end))) { end += 1; }
+    this.#pad();
+    this.#at.write(this.#column, text, at, end);
+    this.#column += end - at;
+    this.#padding += end - at;
+    return end;
+  }
+
+  /** Puts spaces between the end of the row and a cursor that is beyond it. */
+  #pad(): void {
+    const row = this.#at;
+    const missing = Math.min(this.#column - row.length, this.#padding);
+    if (missing > 0) {
+      row.write(row.length, ' '.repeat(missing), 0, missing);
+      this.#padding -= missing;
+    }
+    this.#column = Math.min(this.#column, row.length);
+  }
+
+  #newLine(): void {
+    this.#row += 1;
+    this.#column = 0;
+    if (this.#row < this.#rows.length) { return; }
+    this.#rows.push(new Row());
+    if (this.#rows.length > REACHABLE_ROWS) {
+      this.#recent += `${this.#rows.shift()?.text()}\n`;
+      this.#row -= 1;
+    }
+  }
 }
 
-function settle(done: string, rows: string[], row: number, column: number, held: string): { stream: StreamText; settled: string } {
-  const surplus = Math.max(0, rows.length - REACHABLE_ROWS);
-  const settled = surplus > 0 ? rows.slice(0, surplus).join('\n') + '\n' : '';
-  return { stream: { done: done + settled, rows: rows.slice(surplus), row: row - surplus, column, held }, settled };
-}
+const isControl = (code: number): boolean => code === CARRIAGE_RETURN || code === LINE_FEED || code === BACKSPACE || code === ESCAPE;
 
-/** `now` is the text from where `before.rows` began. */
-function changeOf(before: StreamText, now: string, stream: StreamText): TextChange {
-  const shown = before.rows.join('\n');
-  if (now.startsWith(shown)) { return { kind: 'append', text: now.slice(shown.length) }; }
-  const above = shown.slice(0, shown.lastIndexOf('\n') + 1);
-  const overwritten = shown.slice(above.length);
-  const rest = now.slice(above.length);
-  return now.startsWith(above) && canOverwrite(overwritten, rest.split('\n', 1)[0] ?? '')
-    ? { kind: 'append', text: '\r' + rest }
-    : { kind: 'replace', text: textOf(stream) };
-}
+const firstLine = (text: string): string => {
+  const end = text.indexOf('\n');
+  return end < 0 ? text : text.slice(0, end);
+};
 
 /**
  * VS Code folds an appended `\r` itself, by a regular expression: what is longer in the old line stays,
  * and `$` and Unicode's line separators in the new one are misread.
  */
 const canOverwrite = (old: string, line: string): boolean => line.length >= old.length && line !== '' && !/[$\u2028\u2029]/.test(line + old);
-
-const lengthOf = (line: string | undefined): number => line?.length ?? 0;

@@ -1,4 +1,5 @@
 import type { Failure, JsonObject, MimeBundle } from '../protocol/messages';
+import type { StreamText } from './stream-text';
 
 /** One output of a cell, with the names of nbformat; `failure` and `notice` are ours and get their sentence when they are shown. */
 export type CellOutput =
@@ -20,13 +21,16 @@ export type CellEdit =
   /** The kernel begins; the outputs of the run before go. `t`: the supervisor's clock in seconds, undefined if it never said. */
   | { kind: 'start'; t: number | undefined }
   | { kind: 'setExecutionOrder'; order: number }
-  | { kind: 'append'; id: number; output: CellOutput }
-  /** More text for a stream; one leading `\r` overwrites its last line (which is then never longer than the new one). */
-  | { kind: 'appendText'; id: number; name: StreamName; text: string }
-  | { kind: 'replaceText'; id: number; name: StreamName; text: string }
+  /** `stream`: the text of this output, which may go on; it is the same object in each later `text` edit. */
+  | { kind: 'append'; id: number; output: CellOutput; stream?: StreamText }
+  /**
+   * The text of a stream has changed. Whoever shows it asks `stream.changeSince` when it is time to show it: to find out what has
+   * changed takes as long as the text that is sent, and a cell may change its text thousands of times a second.
+   */
+  | { kind: 'text'; id: number; name: StreamName; stream: StreamText }
   | { kind: 'replace'; id: number; output: CellOutput }
   /** Nothing but this output is left. */
-  | { kind: 'replaceAll'; id: number; output: CellOutput }
+  | { kind: 'replaceAll'; id: number; output: CellOutput; stream?: StreamText }
   | { kind: 'clear' }
   | { kind: 'end'; success: boolean };
 

@@ -5,6 +5,9 @@ export type Assembled =
   | { kind: 'complete'; json: string }
   | { kind: 'dropped'; reason: string };
 
+/** Characters that a piece counts as beside its own: millions of empty ones cost memory too. */
+const PIECE_COST = 64;
+
 interface Series { parts: string[]; length: number }
 
 /**
@@ -29,8 +32,9 @@ export class ChunkAssembler {
     }
     this.#open.set(key, series);
     series.parts.push(chunk.data);
-    series.length += chunk.data.length;
-    this.#held += chunk.data.length;
+    const cost = chunk.data.length + PIECE_COST;
+    series.length += cost;
+    this.#held += cost;
     this.#makeRoom(key);
     if (!this.#open.has(key)) return { kind: 'dropped', reason: 'a message over the limit' };
     if (!chunk.last) return { kind: 'partial' };

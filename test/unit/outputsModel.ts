@@ -1,8 +1,9 @@
+import type { TextMark } from '../../src/outputs/stream-text';
 import type { CellEdit, CellOutput, RunEdit } from '../../src/outputs/types';
 import type { EventContents, EventType, SandboxEvent } from '../../src/protocol/messages';
 
 /** What VS Code's document holds after edits: the text as VS Code itself folds it (`notebookCommon.ts`, `compressOutputItemStreams`). */
-export interface ModelCell { outputs: { id: number; output: CellOutput }[]; order?: number; success?: boolean; started: boolean }
+export interface ModelCell { outputs: { id: number; output: CellOutput; mark?: TextMark }[]; order?: number; success?: boolean; started: boolean }
 
 export function applyEdit(cell: ModelCell, edit: CellEdit): void {
   const find = (id: number) => {
@@ -13,23 +14,30 @@ export function applyEdit(cell: ModelCell, edit: CellEdit): void {
   switch (edit.kind) {
     case 'start': cell.started = true; cell.outputs = []; break;
     case 'setExecutionOrder': cell.order = edit.order; break;
-    case 'append': cell.outputs.push({ id: edit.id, output: edit.output }); break;
-    case 'appendText': {
+    case 'append': cell.outputs.push(appended(edit)); break;
+    case 'text': {
       const entry = find(edit.id);
-      if (entry.output.output_type !== 'stream') { throw new Error('text for what is no stream'); }
-      entry.output = { ...entry.output, text: vscodeFolds(entry.output.text + edit.text) };
+      if (entry.output.output_type !== 'stream' || entry.mark === undefined) { throw new Error('text for what is no stream'); }
+      const change = edit.stream.changeSince(entry.mark);
+      entry.output = { ...entry.output, text: change.kind === 'replace' ? change.text : vscodeFolds(entry.output.text + change.text) };
+      entry.mark = edit.stream.mark();
       break;
     }
-    case 'replaceText': find(edit.id).output = { output_type: 'stream', name: edit.name, text: edit.text }; break;
     case 'replace': find(edit.id).output = edit.output; break;
-    case 'replaceAll': cell.outputs = [{ id: edit.id, output: edit.output }]; break;
+    case 'replaceAll': cell.outputs = [appended(edit)]; break;
     case 'clear': cell.outputs = []; break;
     case 'end': cell.success = edit.success; break;
   }
 }
 
-export function applyAll(edits: readonly RunEdit[]): Map<string, ModelCell> {
-  const cells = new Map<string, ModelCell>();
+function appended({ id, output, stream }: Extract<CellEdit, { kind: 'append' | 'replaceAll' }>): ModelCell['outputs'][number] {
+  return stream === undefined || output.output_type !== 'stream' ? { id, output } : { id, output: { ...output, text: stream.text() }, mark: stream.mark() };
+}
+
+/** Edits of streams say that the text has changed, not how: where it matters, they are to be applied as they come. */
+export const applyAll = (edits: readonly RunEdit[]): Map<string, ModelCell> => applyTo(new Map(), edits);
+
+export function applyTo(cells: Map<string, ModelCell>, edits: readonly RunEdit[]): Map<string, ModelCell> {
   for (const { run, edit } of edits) {
     const cell = cells.get(run) ?? { outputs: [], started: false };
     cells.set(run, cell);

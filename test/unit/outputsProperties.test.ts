@@ -3,12 +3,11 @@ import * as fc from 'fast-check';
 import { silentLog } from '../../src/log';
 import { EventBatcher } from '../../src/outputs/batcher';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
-import { emptyStream, foldText, textOf } from '../../src/outputs/stream-text';
-import type { RunEdit } from '../../src/outputs/types';
+import { StreamText } from '../../src/outputs/stream-text';
 import { decodeLine } from '../../src/protocol/decode';
 import type { SandboxEvent } from '../../src/protocol/messages';
 import { Follower } from '../../src/session/follower';
-import { applyAll, event, type ModelCell } from './outputsModel';
+import { applyTo, event, type ModelCell } from './outputsModel';
 
 const RUNS = ['r1', 'r2', 'r3'];
 const MEGABYTE = 2 ** 20;
@@ -42,15 +41,12 @@ const log = fc.array(said, { maxLength: 60 }).map((events) => events.map((one, i
 
 function folded(events: readonly SandboxEvent[], pass = (fold: (one: SandboxEvent) => void) => { events.forEach(fold); }): Map<string, ModelCell> {
   const outputs = new NotebookOutputs();
-  const edits: RunEdit[] = [];
+  const cells = new Map<string, ModelCell>();
   for (const name of RUNS) outputs.begin(name, `cell of ${name}`);
-  pass((one) => { edits.push(...outputs.fold(one)); });
-  return shown(edits);
+  pass((one) => { applyTo(cells, outputs.fold(one)); });
+  applyTo(cells, outputs.redraw());
+  return new Map([...cells].map(([name, cell]) => [name, { ...cell, outputs: cell.outputs.map(({ output }) => ({ id: 0, output })) }])); // ids are only names
 }
-
-/** What the cells show: ids are only names. */
-const shown = (edits: readonly RunEdit[]): Map<string, ModelCell> =>
-  new Map([...applyAll(edits)].map(([name, cell]) => [name, { ...cell, outputs: cell.outputs.map(({ output }) => ({ id: 0, output })) }]));
 
 /** Cuts an array at any places. */
 const cuts = <T>(items: readonly T[], places: readonly number[]): T[][] => {
@@ -62,8 +58,10 @@ describe('the outputs of a notebook, whatever a kernel says', () => {
   it('any cut of a stream into chunks gives the same text, in VS Code too', () => {
     fc.assert(fc.property(terminalText, fc.array(fc.nat(400), { maxLength: 30 }), (text, places) => {
       const chunks = cuts([...text], places).map((characters) => characters.join(''));
-      const whole = textOf(foldText(emptyStream, text).stream);
-      assert.equal(textOf(chunks.reduce((stream, chunk) => foldText(stream, chunk).stream, emptyStream)), whole);
+      const whole = new StreamText(text).text();
+      const pieces = new StreamText();
+      for (const chunk of chunks) pieces.write(chunk);
+      assert.equal(pieces.text(), whole);
       const cell = folded(chunks.filter((chunk) => chunk !== '').map((chunk) => event('r1', 'stream', { name: 'stdout', text: chunk }))).get('r1');
       const output = cell?.outputs[0]?.output;
       assert.equal(output?.output_type === 'stream' ? output.text : '', whole);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { emptyStream, foldText, textOf } from '../../src/outputs/stream-text';
+import * as fc from 'fast-check';
+import { StreamText } from '../../src/outputs/stream-text';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
-import { applyAll, cut, event, random } from './outputsModel';
+import { applyTo, cut, event, random, type ModelCell } from './outputsModel';
+import { referenceText } from './streamReference';
 
-const fold = (text: string): string => textOf(foldText(emptyStream, text).stream);
+const fold = (text: string): string => new StreamText(text).text();
 
 describe('the text of a stream', () => {
   const cases: [string, string, string][] = [
@@ -32,8 +34,9 @@ describe('the text of a stream', () => {
       const text = Array.from({ length: 1 + next(150) }, () => pieces[next(pieces.length)] ?? '').join('');
       const outputs = new NotebookOutputs();
       outputs.begin('r', 'cell');
-      const edits = cut(text, next).flatMap((chunk) => outputs.fold(event('r', 'stream', { name: 'stdout', text: chunk })));
-      const shown = applyAll(edits).get('r')?.outputs[0]?.output;
+      const cells = new Map<string, ModelCell>();
+      for (const chunk of cut(text, next)) { applyTo(cells, outputs.fold(event('r', 'stream', { name: 'stdout', text: chunk }))); }
+      const shown = cells.get('r')?.outputs[0]?.output;
       assert.equal(shown?.output_type === 'stream' ? shown.text : '', fold(text), `seed ${seed}: ${JSON.stringify(text)}`);
     }
   });
@@ -45,8 +48,48 @@ describe('the text of a stream', () => {
   });
 
   it('a progress bar at the end of a long log is an append, not the whole text again', () => {
-    const log = foldText(emptyStream, 'x'.repeat(99).concat('\n').repeat(10_000)).stream;
-    const first = foldText(log, ' 10%').stream;
-    assert.deepEqual(foldText(first, '\r 20%').change, { kind: 'append', text: '\r 20%' });
+    const log = new StreamText('x'.repeat(99).concat('\n').repeat(10_000));
+    log.write(' 10%');
+    const mark = log.mark();
+    log.write('\r 20%');
+    assert.deepEqual(log.changeSince(mark), { kind: 'append', text: '\r 20%' });
   });
+
+  it('is what a simple model says, whatever was written', () => {
+    const repeated = fc.tuple(fc.constantFrom('x', 'yz', '\b', '\b\bq', '\x1b[A', '\n', '\r', ' '), fc.integer({ min: 1, max: 90 })).map(([piece, times]) => piece.repeat(times));
+    const piece = fc.oneof(repeated, fc.constantFrom(
+      '\r', '\b', '\n', '\x1b[A', '\x1b[3A', '\x1b[0A', '\x1b[9999A', '\x1b[K', '\x1b[0K', '\x1b[1K', '\x1b[2K', '\x1b[3K', '\x1b[12345K', '\x1b', '[', '\x1b[', 'ä', '𝄞', '\ud834', '\ud834\b', '\x1b[31m', '\t', '\u2028',
+    ));
+    fc.assert(fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => { assert.equal(fold(pieces.join('')), referenceText(pieces.join(''))); }), { numRuns: 2_000 });
+  });
+
+  const LINE = 'x'.repeat(1_000_000);
+  const floods: [string, string][] = [
+    ['a character deleted and written again at the end of a long line', LINE + '\bx'.repeat(1_000_000)],
+    ['a long line overwritten from its beginning, a character at a time', `${LINE}${'\rx'.repeat(500_000)}`],
+    ['a long line deleted', LINE + '\b'.repeat(1_000_000)],
+    ['a long line overwritten in its middle', `${LINE}\n${'y'.repeat(500_000)}\x1b[A${'z\b\b'.repeat(300_000)}`],
+    ['a long line erased from its end, and written again', LINE + '\x1b[Kx'.repeat(400_000)],
+    ['a long line erased as a whole, and a character written at its end', LINE + '\x1b[2Kx'.repeat(400_000)],
+    ['a long line made of spaces, again and again', LINE + '\x1b[1Kx'.repeat(400_000)],
+    ['two long lines in turn', `${LINE}\n${LINE}${'\x1b[A\bx\n\x1b[1K'.repeat(200_000)}`],
+    ['sixty long lines in turn', `${'y'.repeat(20_000)}\n`.repeat(60) + 'z'.repeat(20_000) + `${'\x1b[Ax\b'.repeat(60)}${'\n'.repeat(60)}\r`.repeat(5_000)],
+    ['a few characters far to the right of short lines', `${'\n'.repeat(63)}${LINE}${'\x1b[Ax'.repeat(63)}`],
+    ['empty lines', '\n'.repeat(3_000_000)], ['carriage returns and line feeds', '\r\n\b'.repeat(1_000_000)], ['escapes that are none', '\x1b[1\x1b'.repeat(1_000_000)],
+  ];
+  for (const [what, text] of floods) {
+    it(`takes time and room in proportion to its bytes: ${what}`, function () {
+      this.timeout(60_000);
+      const before = process.cpuUsage();
+      const stream = new StreamText();
+      const mark = stream.mark();
+      for (let at = 0; at < text.length; at += 65_536) { stream.write(text.slice(at, at + 65_536)); }
+      const shown = stream.text();
+      assert.equal(stream.changeSince(mark).text, shown);
+      const { user, system } = process.cpuUsage(before);
+      assert.ok((user + system) / 1000 < 4_000, `${Math.round((user + system) / 1000)} ms of processor time for ${text.length} characters`);
+      assert.ok(shown.length <= 2 * text.length + 10_000, `${shown.length} characters`);
+      assert.equal(shown.length, stream.length);
+    });
+  }
 });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
-import type { RunEdit } from '../../src/outputs/types';
 import type { JsonObject, SandboxEvent } from '../../src/protocol/messages';
 import { applyAll, event, type ModelCell } from './outputsModel';
 
@@ -13,7 +12,7 @@ const stdout = (text: string): SandboxEvent => event('r', 'stream', { name: 'std
 function cells(...events: SandboxEvent[]): Map<string, ModelCell> {
   const outputs = new NotebookOutputs();
   for (const run of ['r', 's']) { outputs.begin(run, `cell of ${run}`); }
-  return applyAll(events.reduce<RunEdit[]>((edits, one) => [...edits, ...outputs.fold(one)], []));
+  return applyAll([...events.flatMap((one) => outputs.fold(one)), ...outputs.redraw()]);
 }
 const fallbacks = (cell: ModelCell | undefined): unknown[] => cell?.outputs.map(({ output }) => 'fallback' in output ? output.fallback : undefined) ?? [];
 

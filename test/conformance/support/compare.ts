@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../../../src/protocol/messages';
-import { emptyStream, foldText, textOf } from '../../../src/outputs/stream-text';
+import { StreamText } from '../../../src/outputs/stream-text';
 import { oftenAsOnce, type Heard } from './comms';
 import { isNotice, type SavedCell, type SavedOutput } from './saved-cells';
 
@@ -64,7 +64,7 @@ function joined(outputs: readonly SavedOutput[]): SavedOutput[] {
 function comparable(output: SavedOutput | undefined): unknown {
   switch (output?.output_type) {
     case undefined: return undefined;
-    case 'stream': return [output.name, masked(textOf(foldText(emptyStream, output.text).stream))];
+    case 'stream': return [output.name, masked(new StreamText(output.text).text())];
     case 'error': return ['error', output.ename, masked(output.evalue), shortened(masked(output.traceback.join('\n')))];
     case 'display_data': return ['display_data', bundle(output.data), metadataOf(output.metadata)];
     case 'execute_result': return ['execute_result', output.execution_count, bundle(output.data), metadataOf(output.metadata)];
