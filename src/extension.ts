@@ -34,7 +34,7 @@ export function activate(context: vscode.ExtensionContext): void {
   }));
   const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
   const installation: Installation = { owner: ownerOf(context), runnerFolder: context.asAbsolutePath('runner'), engines, explain, log };
-  const records = new SandboxRecords(context.workspaceState);
+  const records = new SandboxRecords(context.workspaceState, log);
   const source: SessionSource = {
     start: (...start) => startSession(installation, ...start),
     attach: (...attach) => attachSession(installation, ...attach),

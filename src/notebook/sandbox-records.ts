@@ -1,8 +1,10 @@
 import type * as vscode from 'vscode';
 import type { FoundSandbox } from '../engine/engine';
+import { silentLog } from '../log';
 import type { SandboxSettings } from '../session/settings';
 import type { OpenCell } from '../session/types';
 import type { FormerHost } from './former-host';
+import { fromStored, toStored } from './stored-record';
 
 /** What a window has to remember of a notebook's sandbox to find it again. */
 export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' | 'libraries'>, FormerHost {
@@ -36,9 +38,10 @@ export class SandboxRecords {
   /** The window closes. */
   #isOver = false;
 
-  constructor(private readonly memento: vscode.Memento) {
+  /** A stored record that this version cannot use counts as none: its sandbox ends with its lease. */
+  constructor(private readonly memento: vscode.Memento, private readonly log = silentLog) {
     for (const key of this.#keys()) {
-      const record = memento.get<SandboxRecord>(key);
+      const record = this.#read(key);
       if (record === undefined || Date.now() - record.seen > FORGOTTEN) { this.#write(key, undefined); }
     }
   }
@@ -108,12 +111,22 @@ export class SandboxRecords {
 
   #keys(): string[] { return [...this.memento.keys().filter((key) => key.startsWith(PREFIX)), ...this.#ofThisWindow.keys()]; }
 
-  #read(key: string): SandboxRecord | undefined { return this.#ofThisWindow.get(key) ?? this.memento.get(key); }
+  #read(key: string): SandboxRecord | undefined {
+    const ofThisWindow = this.#ofThisWindow.get(key);
+    const stored = ofThisWindow === undefined ? this.memento.get<unknown>(key) : undefined;
+    if (stored === undefined) { return ofThisWindow; }
+    try {
+      return fromStored(stored);
+    } catch (error) {
+      this.log.warn(`the stored sandbox of ${key.slice(PREFIX.length)} cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  }
 
   #write(key: string, record: SandboxRecord | undefined): void {
     const isKept = record !== undefined && record.keepAlive > 0;
     if (record === undefined || isKept) { this.#ofThisWindow.delete(key); } else { this.#ofThisWindow.set(key, record); }
-    if (isKept || this.memento.get(key) !== undefined) { void this.memento.update(key, isKept ? record : undefined); }
+    if (isKept || this.memento.get(key) !== undefined) { void this.memento.update(key, isKept ? toStored(record) : undefined); }
   }
 }
 

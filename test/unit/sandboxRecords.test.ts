@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type * as vscode from 'vscode';
+import { silentLog } from '../../src/log';
 import { SandboxRecords, type SandboxRecord } from '../../src/notebook/sandbox-records';
 import { DEFAULT_SETTINGS } from '../../src/session/settings';
 
@@ -28,6 +29,31 @@ describe('which sandbox a notebook has', () => {
     records.set(B, record('b', 0));
     const later = new SandboxRecords(memory);
     assert.deepEqual([records, later].map((one) => [one.get(A)?.sandboxId, one.get(B)?.sandboxId]), [['a', 'b'], ['a', undefined]]);
+  });
+
+  it('is read back as it was stored, whichever part is there', () => {
+    const memory = new Memory();
+    const whole: SandboxRecord = { ...record('a'), pid: 7, open: [{ msgId: 'm1', metadata: { cellId: 'x' } }], installed: ['numpy'], seq: 12 };
+    new SandboxRecords(memory).set(A, whole);
+    assert.deepEqual(new SandboxRecords(memory).get(A), whole);
+    memory.values.set('sandbox:file:///a.ipynb', { ...whole }); // of a build whose records had no version
+    assert.deepEqual(new SandboxRecords(memory).get(A), whole);
+  });
+
+  it('is none where what is stored is of another version, or broken: the log says which field', () => {
+    const whole = { version: 1, ...record('a'), open: [{ msgId: 'm1', metadata: {} }] };
+    for (const [field, broken] of [
+      ['version', { ...whole, version: 2 }], ['record', 'text'], ['sandboxId', { ...whole, sandboxId: '' }], ['seq', { ...whole, seq: -1 }], ['libraries', { ...whole, libraries: null }],
+      ['maxMemory', { ...whole, settings: { maxMemory: 'much' } }], ['settings', { ...whole, settings: undefined }], ['installed', { ...whole, installed: [1] }],
+      ['keepAlive', { ...whole, keepAlive: '30' }], ['seen', { ...whole, seen: undefined }], ['pid', { ...whole, pid: 1.5 }], ['msgId', { ...whole, open: [{ metadata: {} }] }],
+    ] as const) {
+      const memory = new Memory();
+      memory.values.set('sandbox:file:///a.ipynb', broken);
+      const said: string[] = [];
+      const records = new SandboxRecords(memory, { ...silentLog, warn: (message) => said.push(message) });
+      assert.deepEqual([records.get(A), memory.keys()], [undefined, []], field);
+      assert.match(said.join(), new RegExp(`^the stored sandbox of file:///a.ipynb cannot be used: .*${field}`), field);
+    }
   });
 
   it('goes with the notebook to its new name, and with those of a folder', () => {
