@@ -6,7 +6,6 @@ class Cell:
 
     __slots__ = (
         "content",
-        "dropped",
         "elapsed",
         "interrupted_at",
         "killed_for",
@@ -17,12 +16,8 @@ class Cell:
         "presses",
         "prompt",
         "run_id",
-        "signals",
         "spared",
         "started",
-        "stream",
-        "total",
-        "written",
     )
 
     is_comm = False
@@ -50,14 +45,6 @@ class Cell:
         self.killed_for = ""
         #: Id of the open input_request or install_request, or "".
         self.prompt = ""
-        #: Bytes of output since the last clear_output as they count, and as they are: of what was dropped, and of all output.
-        self.written = 0
-        self.dropped = 0
-        self.total = 0
-        #: Name of the stream whose text was its last output, or "".
-        self.stream = ""
-        #: What its messages count that are no output.
-        self.signals = 0
 
     @property
     def is_untouched(self):

@@ -147,7 +147,7 @@ class Kernel:
 
     def on_message(self, message):
         if isinstance(message, packets.Piece):
-            message = self._pieces.take(message, self._running)
+            message = self._pieces.take(message)
             if message is None:
                 return
         kind, parent, content = message["msg_type"], message["parent_header"]["msg_id"], message.get("content")
@@ -170,11 +170,11 @@ class Kernel:
             self._questions.answered(kind, parent, content)
         elif kind in CHANNELS:
             self._note(kind, parent, content)
-            self._outputs.show(kind, content, parent, self._running, message.get("metadata"), message.get("buffers"))
+            self._outputs.show(kind, content, parent, message.get("metadata"), message.get("buffers"))
 
     def on_text(self, name, text):
         parent = self._running.msg_id if self._running else self._last_id
-        self._outputs.show_text(name, text, parent, self._running)
+        self._outputs.show_text(name, text, parent)
 
     def on_death(self, status):
         """The process is gone: says why at the cell that ran, and gets another."""
@@ -245,7 +245,7 @@ class Kernel:
             self.state = self._comms.begin(cell, self._outputs.budgets)
         else:
             self._last_id = cell.msg_id
-            self._outputs.budgets.open(cell)
+            self._outputs.budgets.open(cell.msg_id)
             self._supervisor.log.new_segment()
             self._set_state("busy", metadata=wire.short_metadata(cell.metadata))
         self._process.send(cell.message())
@@ -290,8 +290,7 @@ class Kernel:
         if cell.is_comm:
             self._comms.end(cell, reply.get("failure"))
             return
-        if cell.dropped:
-            self._outputs.tell_dropped(cell, cell.msg_id)
+        self._outputs.tell_dropped(cell.msg_id)
         event = self._outputs.log("shell", "execute_reply", reply, cell.msg_id)
         self._supervisor.accepted.finished(event)
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))

@@ -69,10 +69,11 @@ export function aborted(reason: string, t: Translate): Sentences {
   }
 }
 
-/** `bytes` of the `total` that the cell printed and showed. */
+/** `bytes` of the `total` that the cell printed and showed; neither is known while it goes on. */
 export function outputDropped(params: Params, t: Translate): Sentences {
   const [left, total, limit] = [params.number('bytes'), params.number('total'), bytes(params.number('limit'))];
   if (params.number('outputs') > 0) return [t('The cell has made more than {0} outputs: the others are not shown.', params.number('outputs').toLocaleString('en-US')), t('Print in one piece, or update a display.')];
+  if (left === 0) return [t('This cell has shown {0}, all that a cell may show: what comes from here on is left out.', limit), t('Show less, clear what is old, or raise the setting sandboxedIPython.maxOutput.')];
   return [
     total > 0 ? t('This cell printed {0}; {1} of it ({2} of {3} bytes) are left out, as a cell may show {4}.', bytes(total), bytes(left), left.toLocaleString('en-US'), total.toLocaleString('en-US'), limit)
       : t('{0} of output are left out, as a cell may show {1}.', bytes(left), limit),

@@ -18,8 +18,8 @@ export interface CellOutputs {
   readonly nextId: number;
   /** Outputs that are shown. Of those over the bound nothing is, and that is said once, in the first one's place. */
   readonly shown: number;
-  /** The notice that the sandbox is out of reach, which the next one of its kind replaces. */
-  readonly outOfReach: number | undefined;
+  /** Where the notices stand that the next one of their kind replaces, by their code. */
+  readonly places: Readonly<Partial<Record<string, number>>>;
   /** The last output, while it is a stream that may grow. */
   readonly open: { readonly id: number; readonly name: StreamName; readonly text: StreamText } | undefined;
 }
@@ -27,7 +27,7 @@ export interface CellOutputs {
 export interface Folded { state: CellOutputs; edits: CellEdit[] }
 
 export const newCellOutputs: CellOutputs = {
-  started: false, ended: false, ordered: false, failed: false, clearPending: false, nextId: 0, shown: 0, outOfReach: undefined, open: undefined,
+  started: false, ended: false, ordered: false, failed: false, clearPending: false, nextId: 0, shown: 0, places: {}, open: undefined,
 };
 
 /**
@@ -54,11 +54,11 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
     case 'input_request': // prompt and answer stay in the output, as in a terminal: a box at the top of the window is easily missed
       return event.content.prompt === '' ? unchanged(state) : foldStream(state, 'stdout', event.content.prompt);
     case 'notice':
-      return event.content.code === 'OutOfReach' ? foldOutOfReach(state, event.content) : foldOutput(state, { output_type: 'notice', failure: event.content });
+      return foldNotice(state, event.content);
     case 'clear_output':
       return event.content.wait
         ? unchanged({ ...state, clearPending: true })
-        : { state: { ...state, open: undefined, outOfReach: undefined, clearPending: false, shown: 0 }, edits: [{ kind: 'clear' }] };
+        : { state: { ...state, open: undefined, places: {}, clearPending: false, shown: 0 }, edits: [{ kind: 'clear' }] };
     case 'execute_reply':
       return foldReply(state, event.content);
     default:
@@ -87,7 +87,7 @@ export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
 const isKeptAfterEnd = ({ open }: CellOutputs): boolean => open !== undefined && open.text.length <= MAX_ENDED_STREAM;
 
 /** The user cleared the cell: what comes next starts a new output. */
-export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, outOfReach: undefined, clearPending: false, shown: 0 });
+export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, places: {}, clearPending: false, shown: 0 });
 
 /** What `name?` and `%man` show in a pager: Jupyter's front ends without one show it as an output. */
 function pagesOf(reply: ExecuteReply): CellOutput[] {
@@ -116,12 +116,20 @@ export function foldStream(state: CellOutputs, name: StreamName, text: string): 
   return { state, edits: [{ kind: 'text', id: open.id, name, stream: open.text }] };
 }
 
-/** What lasts, and then is over, has one place in the cell; text goes on behind it. It is no output that `clear_output(wait=True)` waits for. */
-function foldOutOfReach(state: CellOutputs, failure: Failure): Folded {
+/**
+ * A notice of what lasts (the sandbox is out of reach, output is being left out) has one place in the cell, where the next of its
+ * kind says what has become of it; text goes on behind it.
+ */
+function foldNotice(state: CellOutputs, failure: Failure): Folded {
   const output: CellOutput = { output_type: 'notice', failure };
-  if (state.outOfReach !== undefined) { return { state, edits: [{ kind: 'replace', id: state.outOfReach, output }] }; }
-  const id = state.nextId;
-  return then(foldOutput({ ...state, clearPending: false }, output), (now) => unchanged({ ...now, clearPending: state.clearPending, outOfReach: id }));
+  if (failure.code !== 'OutOfReach' && failure.code !== 'OutputDropped') { return foldOutput(state, output); }
+  const place = state.places[failure.code];
+  if (place !== undefined) { return { state, edits: [{ kind: 'replace', id: place, output }] }; }
+  // what is said of the sandbox is no output that `clear_output(wait=True)` waits for
+  const waiting = state.clearPending && failure.code === 'OutOfReach';
+  return then(foldOutput(waiting ? { ...state, clearPending: false } : state, output), (now) => unchanged({
+    ...now, clearPending: waiting, ...(now.nextId > state.nextId && { places: { ...now.places, [failure.code]: state.nextId } }),
+  }));
 }
 
 /** As long as there is room. A cell that makes outputs without end must not fill the window's memory. */
@@ -135,7 +143,7 @@ function foldOutput(state: CellOutputs, output: CellOutput, stream?: StreamText)
 function append(state: CellOutputs, output: CellOutput, stream?: StreamText): Folded {
   const id = state.nextId;
   return then(start(state, undefined), (now) => ({
-    state: { ...now, nextId: id + 1, shown: state.clearPending ? 1 : state.shown + 1, open: undefined, clearPending: false, ...(state.clearPending && { outOfReach: undefined }) },
+    state: { ...now, nextId: id + 1, shown: state.clearPending ? 1 : state.shown + 1, open: undefined, clearPending: false, ...(state.clearPending && { places: {} }) },
     edits: [{ kind: state.clearPending ? 'replaceAll' : 'append', id, output, ...(stream && { stream }) }],
   }));
 }

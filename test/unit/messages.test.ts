@@ -77,6 +77,7 @@ describe('what the user is told', () => {
 
   it('a kernel that ended while no cell ran, and outputs over their bound, have sentences of their own', () => {
     assert.match(paragraph(say('Restarted', { reason: 'died', cause: 'OutOfMemory' })), /^The sandbox ran out of memory while no cell ran.* fresh kernel\. Variables are lost/);
+    assert.match(paragraph(say('OutputDropped', { limit: 10 * 2 ** 20 })), /^This cell has shown 10 MB, all that a cell may show: what comes from here on is left out\. .*maxOutput/);
     assert.match(paragraph(say('OutputDropped', { outputs: 10_000 })), /^The cell has made more than 10,000 outputs/);
   });
 

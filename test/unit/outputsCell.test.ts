@@ -121,6 +121,20 @@ describe('the outputs of a cell', () => {
     assert.deepEqual(lines(), ['stdout: d', 'notice: OutOfReach']);
   });
 
+  it('that output is left out stands where it begins, and says there in the end how much it was', () => {
+    const { fold, lines, cell } = notebook();
+    const dropped = (params: Record<string, number>) => event('r', 'notice', { code: 'OutputDropped', params: { limit: 10, ...params } });
+    const params = () => cell().outputs.flatMap(({ output }) => (output.output_type === 'notice' ? [output.failure.params] : []));
+    fold(stdout('a'), dropped({}), event('r', 'error', { ename: 'ValueError', evalue: 'no', traceback: ['…'] }), event('r', 'clear_output', { wait: true }), dropped({ bytes: 5, total: 9 }));
+    assert.deepEqual([lines(), params()], [['stdout: a', 'notice: OutputDropped', 'error: ValueError'], [{ limit: 10, bytes: 5, total: 9 }]]);
+    fold(stdout('b'), dropped({}), dropped({ bytes: 7 }));
+    assert.deepEqual([lines(), params()], [['stdout: b', 'notice: OutputDropped'], [{ limit: 10, bytes: 7 }]]);
+    fold(event('r', 'clear_output', { wait: true }), dropped({ bytes: 8 }), event('r', 'clear_output', { wait: false }), dropped({}));
+    assert.deepEqual([lines(), params()], [['notice: OutputDropped'], [{ limit: 10 }]]);
+    fold(event('r', 'clear_output', { wait: false }), event('r', 'clear_output', { wait: true }), dropped({}), stdout('c'));
+    assert.deepEqual(lines(), ['notice: OutputDropped', 'stdout: c']);
+  });
+
   it('a failure is shown behind the traceback; a notice where it came', () => {
     const { fold, lines } = notebook();
     fold(event('r', 'notice', { code: 'ChildKilled', params: { limit: 1 } }), event('r', 'error', { ename: 'KeyboardInterrupt', evalue: '', traceback: [] }),

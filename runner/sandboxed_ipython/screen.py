@@ -1,0 +1,107 @@
+"""What of a stream's text is seen: a progress bar that draws its line anew a million times is one line.
+
+The window obeys ``\\r``, ``\\b``, cursor up (``ESC[A``) and erase line (``ESC[K``) and takes all else as text
+(``src/outputs/stream-text.ts``). Here the same text is measured, and what is overwritten within one read is left out.
+"""
+
+import re
+
+#: Rows that the cursor reaches in the window.
+_REACHABLE_ROWS = 64
+_CONTROL = re.compile("[\r\b]|\x1b\\[\\d{0,4}[AK]")
+_TOKENS = re.compile("\x1b\\[(\\d{0,4})([AK])|\b+|[\r\n]|[^\r\b\n\x1b]+|\x1b")
+_UNFINISHED = re.compile("\x1b(\\[\\d{0,4})?\\Z")
+#: Moves within a line or erases it, so that which columns a text has is not known from its length.
+_MOVES = re.compile("\b|\x1b\\[\\d{0,4}[AK]")
+
+
+class Screen:
+    """The rows of one stream output, of which only the lengths are kept.
+
+    Columns are bytes of UTF-8, which are never fewer than the window's columns, and what is deleted or erased counts as if it
+    still stood there. So a text that overwrites others takes no more than is counted, but for a factor below 2 where long
+    characters overwrite short ones.
+    """
+
+    __slots__ = ("_column", "_held", "_row", "_rows")
+
+    def __init__(self):
+        self._rows = [0]
+        self._row = self._column = 0
+        self._held = ""  # the start of a control sequence that the next text may complete
+
+    def write(self, text):
+        """Takes in a text; by how many bytes it makes longer what is seen."""
+        text = self._held + text
+        unfinished = _UNFINISHED.search(text, max(0, len(text) - 6))
+        self._held = unfinished.group() if unfinished else ""
+        if unfinished:
+            text = text[: unfinished.start()]
+        if self._row == len(self._rows) - 1 and self._column == self._rows[-1] and not _CONTROL.search(text):
+            return self._append(text)
+        return self._draw(text)
+
+    def _append(self, text):
+        # the last rows suffice, and splitting a long text at every line feed would cost more than all else
+        first, *others = [bytes_of(line) for line in text.rsplit("\n", _REACHABLE_ROWS)]
+        if len(others) < _REACHABLE_ROWS:
+            self._rows[-1] += first
+        self._rows = (self._rows + others)[-_REACHABLE_ROWS:]
+        self._row, self._column = len(self._rows) - 1, self._rows[-1]
+        return bytes_of(text)
+
+    def _draw(self, text):
+        rows, row, column, grown = self._rows, self._row, self._column, 0
+        for match in _TOKENS.finditer(text):
+            token = match.group()
+            if token == "\r":
+                column = 0
+            elif token == "\n":
+                row, column = row + 1, 0
+                if row == len(rows):
+                    rows.append(0)
+                    grown += 1
+            elif token[0] == "\b":
+                column = max(0, column - len(token))
+            elif match.group(2) == "A":
+                row = max(row - int(match.group(1) or 1), 0, len(rows) - _REACHABLE_ROWS)
+            else:
+                if match.group(2) is None:  # what is erased up to the cursor becomes blanks, also beyond the line's end
+                    column += bytes_of(token)
+                if column > rows[row]:
+                    grown += column - rows[row]
+                    rows[row] = column
+        surplus = max(0, len(rows) - _REACHABLE_ROWS)
+        self._rows, self._row, self._column = rows[surplus:], row - surplus, column
+        return grown
+
+
+def without_overwritten(text):
+    """The same text less what it overwrites itself: of a line's parts between two ``\\r`` those that a longer one comes after."""
+    if "\r" not in text:
+        return text
+    return "\n".join(_line_without_overwritten(line) for line in text.split("\n"))
+
+
+def _line_without_overwritten(line):
+    if line.count("\r") < 2 or _MOVES.search(line):
+        return line
+    first, *parts = line.split("\r")  # the first goes on where the line was
+    kept, longest = [parts.pop()], 0
+    longest = _columns_of(kept[0])
+    for part in reversed(parts):
+        columns = _columns_of(part)
+        if columns > longest:
+            kept.append(part)
+            longest = columns
+    return "\r".join([first, *reversed(kept)])
+
+
+def _columns_of(text):
+    """As the window counts them: units of UTF-16."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "replace")) // 2
+
+
+def bytes_of(text):
+    """Bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

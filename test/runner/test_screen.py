@@ -1,0 +1,82 @@
+"""What of a stream's text counts as seen, and what of it is left out, against a terminal that draws it all."""
+
+import random
+import re
+import sys
+
+import pytest
+from sandbox import RUNNER
+
+sys.path.insert(0, str(RUNNER))
+from sandboxed_ipython.screen import Screen, without_overwritten
+
+TOKENS = re.compile("\x1b\\[(\\d{0,4})([AK])|[\r\b\n]|[^\r\b\n\x1b]+|\x1b")
+
+
+def drawn(text):
+    """The rows that the window shows, by the rules of ``src/outputs/stream-text.ts``, and its cursor."""
+    rows, row, column = [""], 0, 0
+    for match in TOKENS.finditer(text):
+        token, count, command = match.group(), match.group(1), match.group(2)
+        line = rows[row]
+        if token == "\r":
+            column = 0
+        elif token == "\n":
+            row, column = row + 1, 0
+            if row == len(rows):
+                rows.append("")
+        elif token == "\b":
+            if column:
+                rows[row], column = line[: column - 1] + line[column:], column - 1
+        elif command == "A":
+            row = max(row - int(count or 1), 0, len(rows) - 64)
+        elif command == "K":
+            rows[row] = "" if count == "2" else " " * column + line[column:] if count == "1" else line[:column]
+        else:
+            rows[row] = line[:column].ljust(column) + token + line[column + len(token) :]
+            column += len(token)
+    return rows, row, column
+
+
+def cut(text, chance):
+    """The same text as it comes in reads."""
+    parts = [""]
+    for character in text:
+        if chance.random() < 0.2:
+            parts.append("")
+        parts[-1] += character
+    return parts
+
+
+@pytest.mark.parametrize("alphabet", ["ab\r\n", ["a", "bcd", "\r", "\b", "\n", "\x1b[A", "\x1b[2A", "\x1b[K", "\x1b[2K", "\x1b[1K", "\x1b[31m", "\x1b"], ["ä", "€€", "😀", "x", "\r", "\b"]])
+def test_no_text_takes_more_than_is_counted(alphabet):
+    chance = random.Random(1)
+    for _ in range(3000):
+        text = "".join(chance.choice(alphabet) for _ in range(chance.randrange(60)))
+        screen = Screen()
+        counted = sum(screen.write(part) for part in cut(text, chance))
+        unfinished = re.search("\x1b(\\[\\d{0,4})?\\Z", text)
+        rows = drawn(text[: unfinished.start()] if unfinished else text)[0]
+        seen = len("\n".join(rows).encode())
+        assert seen <= counted * (1 if text.isascii() else 2), repr(text)
+        if set(text) <= set("ab\n"):
+            assert seen == counted
+
+
+def test_many_rows_and_long_lines_count_in_full():
+    for text in ("x" * 100_000, "line\n" * 50_000, "ä\n" * 300 + "\x1b[A" * 100 + "\rab"):
+        screen = Screen()
+        assert sum(screen.write(text[at : at + 777]) for at in range(0, len(text), 777)) in (len(text.encode()), 300 * 3)
+
+
+@pytest.mark.parametrize("alphabet", ["ab\r\n", ["abc", "d", "ä€", "\r", "\r", "\n", "\x1b[31m", "\b", "\x1b[K"]])
+def test_what_is_left_out_is_not_missed(alphabet):
+    chance = random.Random(2)
+    for _ in range(3000):
+        before, text, after = ("".join(chance.choice(alphabet) for _ in range(chance.randrange(30))) for _ in range(3))
+        assert drawn(before + without_overwritten(text) + after) == drawn(before + text + after), repr((before, text, after))
+
+
+def test_a_bar_that_was_drawn_a_thousand_times_is_one_line():
+    assert without_overwritten("\r".join("%3d%%" % (i // 10) for i in range(1000)) + "\n") == "  0%\r 99%\n"
+    assert len(without_overwritten("\r\x1b[32m bar \x1b[0m" * 1000)) < 50
