@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { registerCommands } from './commands';
 import { connectEngine } from './engine/connect';
 import { redactedLog } from './engine/redact';
-import { unfailingLog } from './log';
+import { unfailingLog, type Log } from './log';
 import { describe, paragraph, type Surroundings } from './messages';
 import { SandboxController } from './notebook/controller';
 import { EngineSource } from './notebook/engine-source';
@@ -12,6 +12,7 @@ import { FoundSandboxes } from './notebook/found-sandboxes';
 import { LanguageHint } from './notebook/language-hint';
 import { registerLanguageFeatures } from './notebook/language/features';
 import { NotebookMoves } from './notebook/moves';
+import { ownerIn } from './notebook/owner';
 import type { SessionSource } from './notebook/session-source';
 import { SandboxRecords } from './notebook/sandbox-records';
 import { attachSession, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
@@ -33,7 +34,7 @@ export function activate(context: vscode.ExtensionContext): void {
     platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.(), log,
   }));
   const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
-  const installation: Installation = { owner: ownerOf(context), runnerFolder: context.asAbsolutePath('runner'), engines, explain, log };
+  const installation: Installation = { owner: ownerOf(context, log), runnerFolder: context.asAbsolutePath('runner'), engines, explain, log };
   const records = new SandboxRecords(context.workspaceState, log);
   const source: SessionSource = {
     start: (...start) => startSession(installation, ...start),
@@ -68,12 +69,25 @@ export async function deactivate(): Promise<void> {
   await ending;
 }
 
-/** Tells this installation's sandboxes from those of others on the same engine. */
-function ownerOf(context: vscode.ExtensionContext): string {
+/**
+ * Tells this installation's sandboxes from those of others on the same engine; asked for when an engine is first used. An installation
+ * that has its owner in VS Code's state keeps it. That state is no place for a new one: two windows that are activated at once would
+ * each see none and store their own.
+ */
+function ownerOf({ globalState, globalStorageUri }: vscode.ExtensionContext, log: Log): () => Promise<string> {
   const key = 'owner';
-  const known = context.globalState.get<string>(key);
-  if (known !== undefined) { return known; }
-  const owner = randomUUID();
-  void context.globalState.update(key, owner);
-  return owner;
+  let owner: Promise<string> | undefined;
+  const find = async (): Promise<string> => {
+    const known = globalState.get<string>(key);
+    if (known !== undefined) { return known; }
+    try {
+      return await ownerIn(globalStorageUri.fsPath);
+    } catch (error) {
+      log.warn(`the owner of sandboxes cannot be stored in ${globalStorageUri.fsPath}: ${String(error)}`);
+      const made = randomUUID();
+      await globalState.update(key, made);
+      return made;
+    }
+  };
+  return () => owner ??= find();
 }

@@ -25,7 +25,7 @@ export function registerCommands(controller: SandboxController, { channel, insta
   const page = new DiagnosticsPage();
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
     resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), escapePrompt(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
-    shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records), rebuildImage(controller, installation),
+    shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records, surroundings), rebuildImage(controller, installation),
     installPackages(controller), addToImage(controller), showDiagnostics(page, controller, installation, surroundings, version), showLog(channel),
   ];
   return vscode.Disposable.from(page, ...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {

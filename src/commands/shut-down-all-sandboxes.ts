@@ -1,26 +1,50 @@
 import * as vscode from 'vscode';
+import { describe, paragraph, type Surroundings } from '../messages';
 import type { SandboxController } from '../notebook/controller';
 import type { SandboxRecords } from '../notebook/sandbox-records';
 import type { Installation } from '../notebook/session-starter';
-import { confirm, showInformation } from '../ui/messages';
+import { asSandboxError } from '../session/failures';
+import { confirm, showError, showInformation } from '../ui/messages';
 
-/** Ends every sandbox of this installation, those of other windows too, and removes what was installed into them. */
-export const shutDownAllSandboxes = (controller: SandboxController, { engines, owner }: Installation, records: SandboxRecords) => ({
+/**
+ * Ends every sandbox of this installation, those of other windows too, and removes what was installed into them. A sandbox is forgotten
+ * only once the engine lists it no more: one that could not be ended is found again by its notebook.
+ */
+export const shutDownAllSandboxes = (controller: SandboxController, { engines, owner, log }: Installation, records: SandboxRecords, surroundings: Surroundings) => ({
   id: 'sandboxedIPython.shutDownAllSandboxes',
   run: async (): Promise<void> => {
-    const engine = await engines.get();
-    const all = await engine.findSandboxes(owner);
-    const mine = new Set(controller.sandboxes.notebooks.map((notebook) => controller.sandboxes.get(notebook)?.session?.id));
-    const others = all.filter(({ sandboxId }) => !mine.has(sandboxId)).length;
+    const [engine, mine] = [await engines.get(), await owner()];
+    const all = await engine.findSandboxes(mine);
+    const here = new Set(controller.sandboxes.notebooks.map((notebook) => controller.sandboxes.get(notebook)?.session?.id));
+    const others = all.filter(({ sandboxId }) => !here.has(sandboxId)).length;
     if (others > 0) {
       const end = vscode.l10n.t('Shut Down All');
       const text = vscode.l10n.t('Shut down {0} sandboxes?', all.length);
       const detail = vscode.l10n.t('{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.', others);
       if (!await confirm(text, end, detail)) { return; }
     }
-    records.clear(); // those that another window has are ended below
-    await controller.sandboxes.closeAll();
-    await engine.removeAll(owner);
-    void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', all.length));
+    for (const failure of await controller.sandboxes.closeAll()) { log.warn(`a notebook did not end its sandbox: ${String(failure)}`); } // the engine does
+    const failure = await engine.removeAll(mine).then(() => undefined, asSandboxError);
+    const living = await livingOf(all.map(({ sandboxId }) => sandboxId), () => engine.findSandboxes(mine), failure);
+    records.forget(new Set(all.flatMap(({ sandboxId }) => (living.has(sandboxId) ? [] : sandboxId))));
+    const ended = all.length - living.size;
+    if (failure === undefined && living.size === 0) {
+      void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', ended));
+      return;
+    }
+    const reason = failure === undefined ? '' : ` ${paragraph(describe(failure, surroundings))}`;
+    log.error(`of ${all.length} sandboxes ${living.size} may still run: ${failure?.message ?? 'the engine lists them'}`);
+    void showError(vscode.l10n.t('{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.', ended, all.length) + reason);
   },
 });
+
+/** Which of these live; all of them where the engine does not say it after a failure. */
+async function livingOf(sandboxIds: readonly string[], find: () => Promise<readonly { sandboxId: string }[]>, failure: unknown): Promise<ReadonlySet<string>> {
+  try {
+    const found = new Set((await find()).map(({ sandboxId }) => sandboxId));
+    return new Set(sandboxIds.filter((sandboxId) => found.has(sandboxId)));
+  } catch (error) {
+    if (failure === undefined) { throw error; }
+    return new Set(sandboxIds);
+  }
+}

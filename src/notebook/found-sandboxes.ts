@@ -38,7 +38,7 @@ export class FoundSandboxes implements vscode.Disposable {
   async #look(notebook: vscode.NotebookDocument): Promise<void> {
     const uri = notebook.uri.toString();
     if (this.memento.get(USED) !== true || notebook.isUntitled || this.#asked.has(uri) || this.records.get(notebook.uri) !== undefined) { return; }
-    const found = (await (await this.installation.engines.get()).findSandboxes(this.installation.owner))
+    const found = (await (await this.installation.engines.get()).findSandboxes(await this.installation.owner()))
       .filter(({ notebookHint }) => notebookHint === uri).sort((a, b) => b.created - a.created)[0];
     const isFree = (): boolean => this.controller.isSelectedFor(notebook) && this.records.get(notebook.uri) === undefined
       && this.controller.sandboxes.get(notebook)?.session === undefined;

@@ -105,8 +105,12 @@ export class SandboxRecords {
     for (const { settle } of [...this.#departing.values()]) { settle(false); }
   }
 
-  clear(): void {
-    for (const key of this.#keys()) { this.#write(key, undefined); }
+  /** These sandboxes have ended: no notebook is to look for them. */
+  forget(sandboxIds: ReadonlySet<string>): void {
+    for (const key of this.#keys()) {
+      const record = this.#read(key);
+      if (record !== undefined && sandboxIds.has(record.sandboxId)) { this.#write(key, undefined); }
+    }
   }
 
   #keys(): string[] { return [...this.memento.keys().filter((key) => key.startsWith(PREFIX)), ...this.#ofThisWindow.keys()]; }

@@ -20,7 +20,7 @@ import type { SandboxRecord } from './sandbox-records';
 
 export interface Installation {
   /** Random id of this installation of the extension. */
-  owner: string;
+  owner: () => Promise<string>;
   runnerFolder: string;
   engines: EngineSource;
   /** A failure in words. */
@@ -36,15 +36,15 @@ export async function startSession(
   installation: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal,
   previous?: PreviousSandbox,
 ): Promise<SandboxSession> {
-  const { owner, runnerFolder, engines, explain, log } = installation;
+  const { runnerFolder, engines, explain, log } = installation;
   const known = engines.isKnown;
   try {
-    const engine = await engines.get();
+    const [engine, owner] = await Promise.all([engines.get(), installation.owner()]);
     signal.throwIfAborted();
     const request = await imageRequest({ runnerFolder, log }, settings);
     const image = await withProgress((progress, stop) => engine.ensureImage(request, progress, stop), signal);
     const takenOver = previous?.image === image ? previous : undefined;
-    const session = start(engine, image, takenOver);
+    const session = start(engine, owner, image, takenOver);
     try {
       await session.started;
     } catch (error) {
@@ -64,7 +64,7 @@ export async function startSession(
     throw error;
   }
 
-  function start(engine: Engine, image: string, takenOver: PreviousSandbox | undefined): InteractiveSandboxSession {
+  function start(engine: Engine, owner: string, image: string, takenOver: PreviousSandbox | undefined): InteractiveSandboxSession {
     return InteractiveSandboxSession.start(engine, {
       image, owner, notebookHint: notebook.uri.toString(), settings,
       lease: Math.max(LEAST_LEASE, settings.keepAlive * 60), idle: settings.idleTimeout * 60, network: () => readNetwork(log), explain, log,
@@ -79,7 +79,7 @@ export async function attachSession(
 ): Promise<SandboxSession> {
   try {
     const engine = await engines.get();
-    const sandbox = (await engine.findSandboxes(owner)).find(({ sandboxId }) => sandboxId === record.sandboxId);
+    const sandbox = (await engine.findSandboxes(await owner())).find(({ sandboxId }) => sandboxId === record.sandboxId);
     if (sandbox === undefined) { throw new SandboxError('SandboxGone', { reason: 'removed' }); }
     const { boot, settings, installed, image, open = [] } = record;
     return await inPlaceOf(record, async (host) => {
@@ -102,7 +102,7 @@ export async function endSandbox({ owner, engines }: Installation, record: Sandb
   if (!isOurs && !isOver(record)) { throw new SandboxError('InUse'); }
   try {
     const engine = await engines.get();
-    const sandbox = (await engine.findSandboxes(owner)).find(({ sandboxId }) => sandboxId === record.sandboxId);
+    const sandbox = (await engine.findSandboxes(await owner())).find(({ sandboxId }) => sandboxId === record.sandboxId);
     if (sandbox !== undefined) { await engine.remove(sandbox.containerId); }
   } catch (error) {
     if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }

@@ -56,6 +56,14 @@ describe('which sandbox a notebook has', () => {
     }
   });
 
+  it('is forgotten once its sandbox has ended, and that of no other', () => {
+    const memory = new Memory();
+    const records = new SandboxRecords(memory);
+    for (const [notebook, id, keepAlive] of [[A, 'a', 30], [B, 'b', 30], [uri('file:///c.ipynb'), 'c', 0]] as const) { records.set(notebook, record(id, keepAlive)); }
+    records.forget(new Set(['a', 'c', 'unknown']));
+    assert.deepEqual([records.get(A), records.get(B)?.sandboxId, records.get(uri('file:///c.ipynb')), memory.keys()], [undefined, 'b', undefined, ['sandbox:file:///b.ipynb']]);
+  });
+
   it('goes with the notebook to its new name, and with those of a folder', () => {
     for (const keepAlive of [30, 0]) {
       const records = new SandboxRecords(new Memory());

@@ -320,6 +320,29 @@ describe('a notebook that was closed and is opened again', () => {
     assert.match(notebook.text(1), /^False\n$/);
   });
 
+  it('keeps its sandbox where "Shut Down All Sandboxes" could not end it, which is said', async () => {
+    notebook = await open('x = 6 * 7', 'x');
+    await notebook.run(0);
+    const container = await containerOf(notebook);
+    await close();
+    const said: string[] = [];
+    try {
+      await stub('showErrorMessage', (text: string) => {
+        said.push(text);
+        return Promise.resolve(undefined);
+      }, () => stub('showWarningMessage', () => {
+        engineSocket.remove(); // the engine goes while the user thinks
+        return Promise.resolve('Shut Down All');
+      }, async () => { await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes'); }));
+    } finally {
+      engineSocket.restore();
+    }
+    assert.match(said.join('\n'), /^0 of \d+ sandboxes were shut down\. .*container engine/);
+    await reopen();
+    await notebook.run(1);
+    assert.deepEqual([notebook.text(1), await containerOf(notebook)], ['42', container]);
+  });
+
   it('is shut down after its sandbox was removed: the libraries go too, once nothing has them any more', async () => {
     notebook = await open('1');
     await notebook.run(0);
