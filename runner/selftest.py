@@ -27,8 +27,9 @@ def main():
     reactor, seen, texts = Reactor(), [], []
     home = tempfile.mkdtemp()
     os.environ["MPLCONFIGDIR"] = home
+    run_kernel = zygote.Zygote(Options(home=home)).run_kernel
     process = KernelProcess(
-        reactor, zygote.Zygote(Options(home=home)).run_kernel, lambda _, message: seen.append(message), lambda _, name, text: texts.append(text)
+        reactor, run_kernel, lambda _, message: seen.append(message), lambda _, name, text: texts.append(text), lambda _: None
     )
 
     def run(code):
@@ -37,7 +38,7 @@ def main():
         process.send({"msg_type": "execute_request", "parent_header": {"msg_id": "t"}, "content": content})
         give_up = time.monotonic() + DEADLINE
         while not any(_type(message) == "execute_reply" for message in seen[start:]):
-            if time.monotonic() > give_up or os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if time.monotonic() > give_up or process.has_ended():
                 raise RuntimeError("a first cell does not answer: %s" % "".join(texts)[-500:])
             reactor.after(0.5, lambda: None)
             reactor.turn()

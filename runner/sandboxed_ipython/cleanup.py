@@ -6,75 +6,59 @@ import secrets
 import signal
 import time
 
-from .hosts import parent_of
+from .proctable import processes_of_cells
 
 log = logging.getLogger(__name__)
 
+#: Seconds for which leftovers are killed one by one, and after which those that were killed at once are not waited for: they run
+#: nothing of a cell any more. Nobody else is served meanwhile.
+_PATIENCE = 0.3
+_LAST_PATIENCE = 0.2
+#: The same where there is nothing but to go on one by one.
+_PATIENCE_ON_A_HOST = 2.0
+#: Processes that are not looked at one by one: where all of them are busy that would take seconds.
+_TOO_MANY = 150
 
-def _stat(pid):
-    """(state, parent, session) of a process, or None."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return fields[0], int(fields[1]), int(fields[3])
-    except (OSError, ValueError, IndexError):
-        return None
 
-
-def kill_leftovers(keep, seconds=2.0):
+def kill_leftovers(keep, reap):
     """Kills every process of the sandbox but ourselves, ``keep`` (pids and their descendants) and what came from outside.
 
     Double-forked and ``setsid`` processes included: a whole container is ours as pid 1. Elsewhere (a test on the
-    host) only the descendants of this process are. Bounded by ``seconds``, against a fork bomb that outruns us.
+    host) only the descendants of this process are. ``reap()`` takes the exits of children, and is called often enough
+    that none of them fills the sandbox's number of processes. Where they are too many, or multiply faster than they are found,
+    pid 1 kills all processes of its user at once, a file copy's too. False: so ``keep`` was not kept.
     """
+    is_pid_1 = os.getpid() == 1
+    if not is_pid_1:
+        if not _kill_each(keep, reap, _PATIENCE_ON_A_HOST):
+            log.warning("some processes of the old kernel could not be ended")
+        return True
+    if sum(map(str.isdigit, os.listdir("/proc"))) <= _TOO_MANY and _kill_each(keep, reap, _PATIENCE):
+        return True
+    log.info("the old kernel has left many processes: all are killed")
+    # Linux lets no fork that is under way outrun this.
+    os.kill(-1, signal.SIGKILL)
+    _kill_each(keep, reap, _LAST_PATIENCE)
+    return False
+
+
+def _kill_each(keep, reap, seconds):
+    """Kills one by one until none is left; False: there still are some after so many seconds."""
     give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        victims = list(_ours(keep))
+    while True:
+        victims = processes_of_cells(keep)
         if not victims:
-            return
-        for pid in victims:
+            return True
+        for process in victims:
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(process.pid, signal.SIGKILL)
             except OSError:
                 pass  # it is gone already
-        _reap(victims)
-    log.warning("some processes of the old kernel could not be ended")
-
-
-def _ours(keep):
-    me = os.getpid()
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == me:
-            continue
-        pid = int(entry)
-        status = _stat(pid)
-        if status is None or status[0] == b"Z":
-            continue
-        ancestors = _ancestors(pid)
-        if keep.intersection(ancestors):
-            continue
-        if (me == 1 and ancestors[-1] != 0) or (me != 1 and me in ancestors[1:]):
-            yield pid
-
-
-def _ancestors(pid):
-    """``[pid, parent, …]`` up to pid 1, us, or 0 for a process from outside this pid namespace."""
-    chain = [pid]
-    while chain[-1] > 1 and chain[-1] != os.getpid() and len(chain) < 4096:
-        parent = parent_of(chain[-1])
-        if parent < 0:
-            parent = 1
-        chain.append(parent)
-    return chain
-
-
-def _reap(pids):
-    for pid in pids:
-        try:
-            os.waitpid(pid, os.WNOHANG)
-        except OSError:
-            pass  # not our child; pid 1 reaps it later
-    time.sleep(0.001)
+        reap()
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.001)
+        reap()
 
 
 def empty_folder(folder, keep=()):

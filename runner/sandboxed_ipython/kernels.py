@@ -38,7 +38,7 @@ class Kernel:
         self._pieces = Pieces(self._outputs)
         self._questions = Questions(self._outputs.envelope)
         self._resets = Resets(lambda reply, msg_id: supervisor.accepted.finished(self._outputs.log("control", "reset_reply", reply, msg_id)))
-        self._watch = Watch(supervisor.reactor, supervisor.options, self._outputs.notice)
+        self._watch = Watch(supervisor.reactor, supervisor.options, self._outputs.notice, lambda late: supervisor.processes.guard.look(late))
         self._interrupts = Interrupts(supervisor.reactor, lambda cell: self._process if self._running is cell else None)
         self._time_limit = TimeLimit(supervisor.reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"))
 

@@ -18,6 +18,8 @@ NUDGE = signal.SIGURG
 #: For how long a thread that prints by stdio is waited for.
 _FLUSH_SECONDS = 0.1
 
+_PIDFD_OPEN = 434
+
 MFD_CLOEXEC = 0x1
 MFD_ALLOW_SEALING = 0x2
 F_ADD_SEALS = 1033
@@ -52,6 +54,15 @@ def set_dumpable(dumpable):
 def adopt_orphans():
     """Orphaned descendants become children of this process, as they do of pid 1 anyway."""
     _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+
+
+def open_pidfd(pid):
+    """A descriptor of a child that becomes readable when all its threads have ended, even while another process traces it.
+
+    Raises OSError where Linux is older than 5.3 or an engine's profile refuses the call. (``os.pidfd_open`` is not in every
+    Python that runs here.) The number is that of every ABI.
+    """
+    return _check(_libc.syscall(_PIDFD_OPEN, pid, 0), "pidfd_open")
 
 
 def flush_c_streams():

@@ -15,6 +15,7 @@ from collections import deque
 
 from . import linux, packets
 from .emptyinput import EmptyInput
+from .endofprocess import EndOfProcess
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,14 @@ _count = array.array("i", [0])
 
 
 class KernelProcess:
-    """Forks at once. ``on_message(process, message_or_piece)`` and ``on_text(process, name, text)`` bring what it says.
+    """Forks at once. ``on_message(process, message_or_piece)`` and ``on_text(process, name, text)`` bring what it says,
+    ``on_end(process)`` that nothing of it runs any more, before or after its exit is there to be reaped.
 
     The order of the two is the order in which the kernel said it, provided that it waits for empty pipes before it
     sends a packet or changes pipes (see ``kernel/streams.py``). Raises OSError if it cannot be forked.
     """
 
-    def __init__(self, reactor, child, on_message, on_text):
+    def __init__(self, reactor, child, on_message, on_text, on_end):
         self._reactor = reactor
         self._on_message = on_message
         self._on_text = on_text
@@ -77,6 +79,7 @@ class KernelProcess:
             self._pipes[name] = _Pipe(name, read)
             reactor.watch(read, on_read=lambda name=name: self._on_pipe(name))
         reactor.watch(ours.fileno(), on_read=self._on_packets)
+        self._end = EndOfProcess(reactor, self.pid, lambda: on_end(self))
 
     def send(self, message):
         """Queues a message for the kernel; never blocks, whatever the kernel is doing."""
@@ -95,11 +98,8 @@ class KernelProcess:
         self._signal(os.kill, linux.NUDGE)
 
     def has_ended(self):
-        """Whether it waits to be reaped, or was."""
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:
-            return True
+        """Whether nothing of it runs any more; it may still be there to be reaped."""
+        return self._end.has_come()
 
     def resume(self):
         """A cell of the kernel before may have stopped it."""
@@ -130,6 +130,7 @@ class KernelProcess:
         self.closed = True
         self._reactor.unwatch(self._socket.fileno())
         self._socket.close()
+        self._end.close()
         self.stdin.close()
         for pipe in self._pipes.values():
             pipe.close(self._reactor)

@@ -1,9 +1,12 @@
 """The processes of a sandbox's kernels: forked, kept ready ahead as a spare, replaced, and what their end means."""
 
 import logging
+import os
+import signal
 import sys
 
 from . import cleanup
+from .guard import Guard
 from .process import KernelProcess
 from .standin import StandIn
 
@@ -12,6 +15,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which a spare is forked once a kernel is there.
 _SPARE_DELAY = 0.4
 _MAX_FAILED_STARTS = 5
+#: The spare cannot be one: it is no larger than the supervisor, and while a cell could trace it, it cannot offer itself.
+_STAND_INS = 2
 
 
 class Processes:
@@ -26,17 +31,19 @@ class Processes:
         self._spare = None
         self._spare_timer = None
         self._failed_starts = 0
-        self._stand_in = StandIn(reactor)
+        self._stand_ins = [StandIn(reactor) for _ in range(_STAND_INS)]
+        #: Of the supervisor, while a cell runs.
+        self.guard = Guard(lambda: set(self._processes), lambda: [self._spare.pid] if self._spare else [])
+        self._ended = []  # (pid, status) of processes of ours that were reaped and not looked at yet
 
     def replace(self, kernel):
         """Gives ``kernel`` the spare if there is one, else a fresh fork; ends what its old process left running."""
         spare, self._spare = self._spare, None
-        if spare and spare.has_ended():
-            spare = None  # which on_exit is about to be told
-        keep = {one.pid for one in self._kernels if one is not kernel and one.pid}
-        keep.update([spare.pid] if spare else [])
-        cleanup.kill_leftovers(keep)
-        self._stand_in.renew()
+        is_kept = self._kill_leftovers(kernel, spare)
+        if spare and (not is_kept or spare.has_ended()):
+            spare = None  # _take_exits is about to be told
+        for stand_in in self._stand_ins:
+            stand_in.renew()
         process = spare or self._fork()
         if process is None:
             self._failed_starts += 1
@@ -48,12 +55,50 @@ class Processes:
         kernel.adopt(process)
         self._want_spare()
 
-    def on_exit(self, pid, status):
-        """A child of ours has ended with ``waitpid``'s status."""
+    def reap(self):
+        """Takes the exits of all children. Those of kernels are looked at at the end of this turn, whoever has called."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in self._processes:
+                self._ended.append((pid, status))
+                self._reactor.after(0, self._take_exits)
+            else:
+                for stand_in in self._stand_ins:
+                    stand_in.on_exit(pid)  # else an orphan of a cell's
+
+    def _take_exits(self):
+        while self._ended:
+            self._on_exit(*self._ended.pop(0))
+
+    def _on_end(self, process):
+        """Nothing of a process runs any more. Its parent learns that only when whoever traces it lets go."""
+        self.reap()
+        if process.pid not in self._processes or any(pid == process.pid for pid, _ in self._ended):
+            return
+        kernel = self._kernel_of(process)
+        if kernel is not None:
+            self._kill_leftovers(kernel, self._spare)
+            self.reap()
+        if not any(pid == process.pid for pid, _ in self._ended):
+            log.warning("a process has ended that another one still traces")
+            self._ended.append((process.pid, signal.SIGKILL))
+        self._take_exits()
+
+    def _kill_leftovers(self, kernel, spare):
+        keep = {one.pid for one in self._kernels if one is not kernel and one.pid}
+        keep.update([spare.pid] if spare else [])
+        return cleanup.kill_leftovers(keep, self.reap)
+
+    def _on_exit(self, pid, status):
+        """A process of ours has ended with ``waitpid``'s status."""
         process = self._processes.pop(pid, None)
         if process is None:
-            self._stand_in.on_exit(pid)
-            return  # else an orphan of a cell's
+            return  # it was given up before
         kernel = self._kernel_of(process)
         if kernel is None:
             if process is self._spare:
@@ -92,7 +137,7 @@ class Processes:
         sys.stdout.flush()
         sys.stderr.flush()
         try:
-            process = KernelProcess(self._reactor, self._run_kernel, self._on_kernel_message, self._on_kernel_text)
+            process = KernelProcess(self._reactor, self._run_kernel, self._on_kernel_message, self._on_kernel_text, self._on_end)
         except OSError as error:
             log.warning("no kernel could be forked: %s", error.strerror)
             return None

@@ -217,14 +217,7 @@ class Supervisor:
             if number == signal.SIGTERM and (is_from_outside or os.getpid() != 1):
                 self._ended_by = {"code": "SandboxGone", "params": {"reason": "stopped"}}
                 self._end(_STOPPED)
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self.processes.on_exit(pid, status)
+        self.processes.reap()
 
     # ------------------------------------------------------------------------------------------------ room
 

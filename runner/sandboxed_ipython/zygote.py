@@ -21,7 +21,6 @@ import IPython.display
 import IPython.extensions.storemagic
 import stack_data  # noqa: F401
 
-from . import linux
 from .kernel import main as kernel_main
 
 #: Descriptors of a kernel that cells should not hit by accident when they close or duplicate low ones.
@@ -37,9 +36,7 @@ class Zygote:
         """The life of a forked kernel, which never returns to the supervisor's code."""
         fds = _take_fds(pair, stdin, stdout, stderr)
         os.setsid()
-        linux.set_dumpable(True)  # before oom_score_adj, which belongs to root in a process that is not dumpable
-        _prefer_for_oom()
-        linux.set_dumpable(False)  # until it is adopted: a cell must not look into, or write into, the kernel after it
+        # It stays not dumpable until it is adopted: no cell must look into, trace or write into the kernel after it.
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until a cell runs
@@ -63,12 +60,3 @@ def _take_fds(pair, stdin, stdout, stderr):
         low = fd + 1
     os.closerange(low, limit)
     return private
-
-
-def _prefer_for_oom():
-    """When memory runs out the kernel goes, not the supervisor."""
-    try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write("1000")
-    except OSError:
-        pass  # an insurance only: the biggest process is chosen anyway

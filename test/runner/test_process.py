@@ -39,7 +39,7 @@ def test_what_the_children_of_a_dead_kernel_go_on_to_say_is_not_waited_for(say, 
         os.setsid()
         say(pair, stdout)
 
-    process = KernelProcess(Reactor(), child, hear, hear)
+    process = KernelProcess(Reactor(), child, hear, hear, lambda process: None)
     try:
         give_up = time.monotonic() + 20
         while not heard and time.monotonic() < give_up:

@@ -7,7 +7,7 @@ import selectors
 import sys
 import traceback
 
-from .. import linux, packets, wire
+from .. import linux, oomscore, packets, wire
 from . import answers, bounds, bundles
 from . import shell as shells
 from .channel import Channel
@@ -152,6 +152,7 @@ class Kernel:
         msg_id = message["parent_header"]["msg_id"]
         if kind == "adopt":
             linux.set_dumpable(True)
+            oomscore.raise_own()
             shells.set_history_size(self.shell, content["history_size"])
         elif kind == "execute_request":
             self._execute(msg_id, content)

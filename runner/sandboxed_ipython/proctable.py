@@ -1,0 +1,55 @@
+"""The processes of the sandbox as ``/proc`` shows them."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Process:
+    """One line of the table. ``parent`` is 0 for a process that the engine put in; ``threads`` counts those that have not been reaped."""
+
+    pid: int
+    parent: int
+    state: str
+    threads: int
+
+    @property
+    def has_ended(self):
+        """Whether nothing of it runs any more. (Its threads may outlive its first one, which then is a zombie alone.)"""
+        return self.state in "ZX" and self.threads <= 1
+
+
+def process_of(pid):
+    """The process, or None if there is none of that pid."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            # The name, in parentheses, may hold anything.
+            fields = file.read().rpartition(b")")[2].split()
+        return Process(pid, int(fields[1]), fields[0].decode("ascii"), int(fields[17]))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def processes_of_the_sandbox():
+    """Every process that is visible here."""
+    found = [process_of(int(name)) for name in os.listdir("/proc") if name.isdigit()]
+    return [process for process in found if process is not None]
+
+
+def processes_of_cells(keep):
+    """Those that run and are neither this one, nor ``keep`` (pids) and their descendants, nor put in by the engine.
+
+    As pid 1 all of a container is ours. Elsewhere (a test on the host) the descendants of this process are.
+    """
+    me = os.getpid()
+    table = {process.pid: process for process in processes_of_the_sandbox()}
+    found = []
+    for process in table.values():
+        if process.pid == me or process.has_ended:
+            continue
+        line = [process.pid]  # and its ancestors, as far as they are known
+        while line[-1] in table and line[-1] not in (1, me) and len(line) <= len(table):
+            line.append(table[line[-1]].parent)
+        if not keep.intersection(line) and (line[-1] != 0 if me == 1 else me in line[1:]):
+            found.append(process)
+    return found

@@ -1,0 +1,192 @@
+"""A kernel that is over is over: nothing of a cell hides its end, outlives it, or gets into the kernel after it."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from sandbox import RUNNER
+
+TRACE = """
+import ctypes, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+PTRACE_SEIZE = 0x4206
+libc.prctl(0x59616d61, ctypes.c_ulong(-1), 0, 0, 0)  # PR_SET_PTRACER, where Yama asks for it
+def table():
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state, parent = open("/proc/%s/stat" % pid).read().rpartition(")")[2].split()[:2]
+            found[int(pid)] = int(parent), state, open("/proc/%s/cmdline" % pid).read()
+        except OSError:
+            pass
+    return found
+"""
+
+#: A child that traces its kernel and never lets go. It counts into a file, to be seen to live.
+TRACED = (
+    TRACE
+    + """
+kernel = os.getpid()
+read, write = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    os.write(write, b"1" if libc.ptrace(PTRACE_SEIZE, kernel, None, None) == 0 else b"0")
+    while True:
+        with open("alive", "w") as file: file.write(str(time.monotonic()))
+        time.sleep(0.05)
+print(os.read(read, 1), flush=True)
+"""
+)
+
+
+def is_alive(sandbox):
+    """Whether whatever writes the file ``alive`` still does."""
+    return sandbox.run("import time\nbefore = open('alive').read()\ntime.sleep(0.5)\nopen('alive').read() != before").result == "True"
+
+
+@pytest.mark.container
+@pytest.mark.parametrize("end, failure", [("while True: pass", "TimedOut"), ("os._exit(3)", "KernelDied")])
+def test_a_tracer_cannot_hide_the_end_of_its_kernel(new_pinged, end, failure):
+    pinged = new_pinged()
+    with pinged.pings():
+        cell = pinged.sandbox.run(TRACED + "\nimport signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + end, seconds=40, timeout=2)
+        assert cell.text() == "b'1'\n"
+        assert cell.reply["failure"]["code"] == failure
+        assert failure != "KernelDied" or cell.reply["failure"]["params"]["exitcode"] == 3
+        pinged.check_next()
+    assert not is_alive(pinged.sandbox)
+
+
+#: The first thread of a process ends, and another goes on.
+HEADLESS = """
+import ctypes, os, threading, time
+def count():
+    while True:
+        with open("alive", "w") as file: file.write(str(time.monotonic()))
+        time.sleep(0.05)
+if os.fork() == 0:
+    os.setsid()
+    threading.Thread(target=count).start()
+    ctypes.CDLL(None).pthread_exit(None)
+while not os.path.exists("alive"): time.sleep(0.01)
+time.sleep(0.3)
+"""
+
+
+def test_a_process_whose_first_thread_has_ended_is_ended_too(sandbox):
+    sandbox.run(HEADLESS)
+    assert is_alive(sandbox)
+    sandbox.reset()
+    assert not is_alive(sandbox)
+
+
+#: Tries to trace whatever process comes next, until the next spare has come and is warm.
+SEIZE_THE_NEXT = (
+    TRACE
+    + """
+kernel, deadline, seized = os.getpid(), time.monotonic() + 12, []
+def spares(): return [pid for pid, (parent, _, command) in table().items() if parent == 1 and pid != kernel and "main.py" in command]
+while not spares() and time.monotonic() < deadline: time.sleep(0.05)
+old = spares()
+for pid in old: os.kill(pid, 9)
+newest = int(open("/proc/loadavg").read().split()[-1])
+ptrace, seen, looked = libc.ptrace, None, time.monotonic()
+while time.monotonic() < deadline:
+    for pid in range(newest + 1, newest + 5):
+        if ptrace(PTRACE_SEIZE, pid, None, None) == 0: seized.append(pid)
+    if time.monotonic() > looked + 0.5:
+        looked = time.monotonic()
+        new = [pid for pid in spares() if pid not in old]
+        if new and seen is None: seen, deadline = new[0], looked + 1
+print(seen is not None, seen in seized)
+"""
+)
+
+
+@pytest.mark.container
+def test_a_spare_cannot_be_traced_from_its_first_moment(new_sandbox):
+    assert new_sandbox().run(SEIZE_THE_NEXT, seconds=40).text() == "True False\n"
+
+
+#: A user's number of processes is bounded here, to leave something of the machine for other tests.
+FORK_BOMB = """
+import os, resource
+resource.setrlimit(resource.RLIMIT_NPROC, (200, 200))
+while True:
+    try:
+        if os.fork() == 0: os.setsid()
+    except OSError: pass
+"""
+
+
+@pytest.mark.container
+def test_a_fork_bomb_of_many_sessions_ends_at_the_time_limit(new_sandbox):
+    """No bound on pings here: the supervisor takes precedence once it has noticed that it came too late."""
+    sandbox = new_sandbox(memory=3 << 30)
+    assert sandbox.run(FORK_BOMB, seconds=60, timeout=1).reply["failure"]["code"] == "TimedOut"
+    assert sandbox.run("1 + 1").result == "2"
+    sandbox.reset()
+    assert sandbox.run("6 * 7").result == "42"
+
+
+def test_a_score_that_a_cell_lowers_is_raised_again(sandbox):
+    cell = sandbox.run(
+        "import os, subprocess, time\n"
+        "def score(pid): return open('/proc/%s/oom_score_adj' % pid).read().strip()\n"
+        "child = subprocess.Popen(['sh', '-c', 'echo 0 > /proc/self/oom_score_adj; exec sleep 100'])\n"
+        "open('/proc/self/oom_score_adj', 'w').write('0')\n"
+        "before, deadline = score('self'), time.monotonic() + 20\n"
+        "while (score('self'), score(child.pid)) != ('1000', '1000') and time.monotonic() < deadline: time.sleep(0.1)\n"
+        "print(before, score('self'), score(child.pid)); child.kill()"
+    )
+    assert cell.text() == "0 1000 1000\n"
+
+
+@pytest.mark.container
+def test_a_process_that_lowers_its_score_and_makes_itself_unreachable_is_ended(sandbox):
+    """Linux gives the file of such a process to root."""
+    code = (
+        "import ctypes, os, time\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    with open('/proc/self/oom_score_adj', 'w') as file: file.write('0')\n"
+        "    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"
+        "    time.sleep(100)\n"
+        "os.waitpid(child, 0)[1]"
+    )
+    assert sandbox.run(code).result == "9"
+
+
+#: A kernel process ends while what it left behind is killed.
+REAPED_MEANWHILE = """
+import os, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+from sandboxed_ipython import linux
+from sandboxed_ipython.options import Options
+from sandboxed_ipython.processes import Processes
+from sandboxed_ipython.reactor import Reactor
+linux.adopt_orphans()
+reactor = Reactor()
+processes = Processes(reactor, Options(), lambda *ends: time.sleep(100), ())
+process = processes._fork()
+processes._kill_leftovers(None, None)
+give_up = time.monotonic() + 10
+while processes._processes and time.monotonic() < give_up: reactor.turn()
+print(process.closed, processes._processes)
+"""
+
+
+def test_the_end_of_a_kernel_process_is_noticed_whoever_reaps_it():
+    done = subprocess.run([sys.executable, "-c", REAPED_MEANWHILE, str(RUNNER)], stdout=subprocess.PIPE, timeout=60, check=True)
+    assert done.stdout.decode().strip() == "True {}"
+
+
+def test_a_long_life_of_resets_leaves_nothing_behind(sandbox):
+    """Descriptors and processes of the supervisor, as a cell can count them."""
+    count = "import os\nparent = os.getppid()\nsum(open('/proc/%s/stat' % pid).read().rpartition(')')[2].split()[1] == str(parent) for pid in filter(str.isdigit, os.listdir('/proc')))"
+    for _ in range(10):
+        sandbox.run("import subprocess; subprocess.Popen(['sleep', '1000'], start_new_session=True)")
+        sandbox.reset()
+    time.sleep(2)  # the spare and the stand-ins are there
+    assert int(sandbox.run(count).result) <= 4
