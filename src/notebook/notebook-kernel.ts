@@ -21,7 +21,7 @@ import { Executions, endAll, type CellRun } from './executions';
 import { NotebookFolder } from './folder-copy';
 import { completeMetadata } from './notebook-metadata';
 import type { Prompts } from './prompts';
-import { RestoredRuns } from './restored-runs';
+import { RestoredRuns, type Restoring } from './restored-runs';
 import { SandboxBinding, type SandboxStatus } from './sandbox-binding';
 import type { SessionSource } from './session-source';
 import { SandboxClock } from './sandbox-clock';
@@ -61,7 +61,7 @@ export class NotebookKernel {
       flush: () => this.#batcher.flush(), tell: (event) => this.#handle(event), ended: (reply) => this.#folder.missed(reply), warn: (failure) => this.#warn(failure),
     }, log);
     this.#sandbox = new SandboxBinding(notebook, source, records, {
-      restored: (session, events, seq) => this.#restore(session, events, seq),
+      restoring: (seq) => this.#restore(seq),
       event: (event) => {
         this.#clock.seen(event.t);
         this.#batcher.add(event);
@@ -225,11 +225,9 @@ export class NotebookKernel {
   // ---------------------------------------------------------------------------------------------------------- restoring
 
   /** Shows what the cells of an earlier window have done meanwhile, and goes on with those that run. */
-  #restore(session: SandboxSession, events: readonly SandboxEvent[], seq: number): void {
-    this.#restored.restore(session, events, seq, (run, msgId, { open, prompt }) => {
-      if (open !== undefined) {
-        this.#runs.follow(session, run, msgId, open.reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
-      }
+  #restore(seq: number): Restoring {
+    return this.#restored.restore(seq, (session, run, { msgId, reply }, prompt) => {
+      this.#runs.follow(session, run, msgId, reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
       if (prompt !== undefined) { this.prompts.answer(session, run, prompt); }
     });
   }

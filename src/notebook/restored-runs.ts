@@ -1,19 +1,34 @@
 import * as vscode from 'vscode';
 import type { Log } from '../log';
 import type { NotebookOutputs } from '../outputs/notebook-outputs';
-import type { SandboxEvent } from '../protocol/messages';
+import { PastLog, type PastRun, type PlacedCell } from '../outputs/past';
+import type { EventOf, SandboxEvent } from '../protocol/messages';
 import type { AttachedCell, SandboxSession } from '../session/types';
 import { showInformation } from '../ui/messages';
-import { fileName } from './cell-metadata';
+import { fileName, hashOf, idOf, keyOf } from './cell-metadata';
 import type { ErrorMarks } from './error-marks';
 import type { CellRun, Executions } from './executions';
-import { restore, type RestoredRun } from './restoration';
 import type { SandboxClock } from './sandbox-clock';
 import type { TracebackTargets } from './traceback-targets';
 import type { Writer } from './writer';
 
 /** What of a notebook shows what its sandbox did while no window was there. */
 export interface Shown { executions: Executions; outputs: NotebookOutputs; clock: SandboxClock; writer: Writer; targets: TracebackTargets; marks: ErrorMarks }
+
+/** The log of a sandbox that an earlier window had, while a session attaches to it. */
+export interface Restoring {
+  /** @param open cells that are open now */
+  event(event: SandboxEvent, open: readonly AttachedCell[]): void;
+  /** The log was told: the notebook shows it. */
+  attached(session: SandboxSession): void;
+  /** The sandbox was not to be had. */
+  failed(): void;
+}
+
+/** Takes over a run that is still open. `prompt`: the one whose answer it waits for. */
+export type GoOn = (session: SandboxSession, run: CellRun, open: AttachedCell, prompt: EventOf<'input_request'> | undefined) => void;
+
+interface NotebookCell extends PlacedCell { cell: vscode.NotebookCell }
 
 /** Shows in the notebook what its cells did in an earlier window and meanwhile, and knows which run on without a cell to show them. */
 export class RestoredRuns {
@@ -27,26 +42,34 @@ export class RestoredRuns {
   /** The sandbox is gone. */
   forget(): void { this.#strays = []; }
 
-  /**
-   * @param seq the event up to which the document surely shows everything
-   * @param goOn takes over a run that is still open
-   */
-  restore(session: SandboxSession, events: readonly SandboxEvent[], seq: number, goOn: (run: CellRun, msgId: string, restored: RestoredRun) => void): void {
-    const { clock, outputs, targets } = this.shown;
+  /** @param seq the event up to which the document surely shows everything */
+  restore(seq: number, goOn: GoOn): Restoring {
+    const cells = this.notebook.getCells().filter(({ kind }) => kind === vscode.NotebookCellKind.Code)
+      .map((cell): NotebookCell => ({ id: idOf(cell), index: cell.index, sourceHash: hashOf(cell.document.getText()), key: keyOf(cell), cell }));
+    const past = new PastLog(cells, this.shown.outputs, seq);
+    return {
+      event: (event, open) => { past.add(event, open); },
+      attached: (session) => { this.#attached(session, past.finish(session.cells), goOn); },
+      failed: () => { past.abandon(); },
+    };
+  }
+
+  #attached(session: SandboxSession, { runs, homeless }: ReturnType<PastLog<NotebookCell>['finish']>, goOn: GoOn): void {
+    const { clock, targets } = this.shown;
     clock.seen(session.clock.t, session.clock.at);
-    const { runs, strays, homeless } = restore(events, session.cells, this.notebook, outputs, seq);
-    const cells = new Map(runs.map(({ msgId, cell }) => [msgId, cell]));
-    for (const event of events) {
-      const cell = cells.get(event.parent_header.msg_id);
-      if (event.msg_type === 'execute_input' && cell !== undefined) { targets.ran(session.id, event, cell); }
-    }
+    const inputs = runs.flatMap(({ input, cell: { cell } }) => (input === undefined ? [] : [{ input, cell }])).sort((a, b) => a.input.seq - b.input.seq);
+    for (const { input, cell } of inputs) { targets.ran(session.id, input, cell); }
+    const open = new Map(session.cells.map((cell) => [cell.msgId, cell]));
+    const placed = new Set(runs.map(({ msgId }) => msgId));
+    const strays = session.cells.filter(({ msgId }) => !placed.has(msgId));
     for (const stray of strays) { this.#lose(stray); }
     for (const restored of runs) {
       try {
-        this.#show(restored, goOn);
+        this.#show(session, restored, open.get(restored.msgId), goOn);
       } catch (error) { // the cell was removed or given to another kernel meanwhile
         this.log.warn(`a cell cannot be shown as it is: ${String(error)}`);
-        if (restored.open !== undefined) { this.#lose(restored.open); }
+        const lost = open.get(restored.msgId);
+        if (lost !== undefined) { this.#lose(lost); }
       }
     }
     if (homeless > 0) {
@@ -55,8 +78,8 @@ export class RestoredRuns {
     this.log.info(`attached again: ${runs.length} cells known, ${session.cells.length} open`);
   }
 
-  #show(restored: RestoredRun, goOn: (run: CellRun, msgId: string, restored: RestoredRun) => void): void {
-    const { msgId, cell, document, open, isNew, end } = restored;
+  #show(session: SandboxSession, restored: PastRun<NotebookCell>, open: AttachedCell | undefined, goOn: GoOn): void {
+    const { msgId, cell: { cell }, document, isNew, end, prompt } = restored;
     const { executions, writer, clock, marks } = this.shown;
     const asked = executions.of(cell); // before this window knew what the sandbox does
     if (open === undefined) {
@@ -76,7 +99,7 @@ export class RestoredRuns {
     }
     run.msgId = msgId;
     writer.restore(msgId, run, document);
-    goOn(run, msgId, restored);
+    goOn(session, run, open, prompt?.content.request === open.request ? prompt : undefined);
   }
 
   #lose({ msgId, reply }: AttachedCell): void {

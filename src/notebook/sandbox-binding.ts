@@ -9,6 +9,7 @@ import type { SandboxSession, SessionState } from '../session/types';
 import { AppliedSettings, NOTHING_PENDING, type Pending } from './applied-settings';
 import { readSettings } from './configuration';
 import { WhoseItIs, tellNew } from './in-use';
+import type { Restoring } from './restored-runs';
 import { PlaceRecorder, changesOpenCells } from './place-recorder';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 import type { PreviousSandbox, SessionSource } from './session-source';
@@ -17,8 +18,8 @@ import type { PreviousSandbox, SessionSource } from './session-source';
 export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
 
 export interface BindingSink {
-  /** A session attached to a sandbox that ran: its whole log, of which the document surely shows what came up to `seq`. */
-  restored(session: SandboxSession, events: readonly SandboxEvent[], seq: number): void;
+  /** A session attaches to a sandbox that ran. The document surely shows what its log has up to `seq`. */
+  restoring(seq: number): Restoring;
   event(event: SandboxEvent): void;
   /** The sandbox has ended. True: a cell that ran says it. */
   gone(): boolean;
@@ -229,11 +230,12 @@ export class SandboxBinding {
   async #attachRecorded(signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession | undefined> {
     const record = this.#record;
     if (record === undefined) { return undefined; }
-    const events: SandboxEvent[] = [];
+    const restoring = this.sink.restoring(record.seq);
     let session: SandboxSession;
     try {
-      session = await this.source.attach(record, (event) => { events.push(event); }, signal, how);
+      session = await this.source.attach(record, (event, open) => { restoring.event(event, open); }, signal, how);
     } catch (error) {
+      restoring.failed();
       const failure = asSandboxError(error);
       if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); } // whoever called it off has the record
       if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') { throw error; }
@@ -244,10 +246,11 @@ export class SandboxBinding {
       return undefined;
     }
     if (signal.aborted) {
+      restoring.failed();
       await session.detach();
       throw new SandboxError('Cancelled');
     }
-    this.sink.restored(session, events, record.seq);
+    restoring.attached(session);
     this.#bind(session, record.settings, record.seq);
     return session;
   }

@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 import type { SandboxEvent } from '../protocol/messages';
 import type { SandboxSettings } from '../session/settings';
-import type { SandboxSession } from '../session/types';
+import type { AttachedCell, SandboxSession } from '../session/types';
 import type { SandboxRecord } from './sandbox-records';
 
 /** A sandbox that has ended and kept its libraries. */
@@ -11,8 +11,8 @@ export type PreviousSandbox = Pick<SandboxSession, 'image' | 'libraries' | 'inst
 export interface SessionSource {
   /** Libraries of `previous` are the new one's if its image is the same, else they are removed. */
   start(notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal, previous: PreviousSandbox | undefined): Promise<SandboxSession>;
-  /** On a sandbox that a window has left. `collect` gets its whole log before this resolves. */
-  attach(record: SandboxRecord, collect: (event: SandboxEvent) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
+  /** On a sandbox that a window has left. `hear` gets its whole log, event by event, before this resolves, and the cells that are open now. */
+  attach(record: SandboxRecord, hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
   /** What is left when {@link attach} found no sandbox. */
   left(record: SandboxRecord): PreviousSandbox;
   /**

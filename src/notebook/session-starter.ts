@@ -9,7 +9,7 @@ import type { SandboxEvent } from '../protocol/messages';
 import { insist } from '../session/removal';
 import { InteractiveSandboxSession } from '../session/session';
 import type { SandboxSettings } from '../session/settings';
-import type { SandboxSession } from '../session/types';
+import type { AttachedCell, SandboxSession } from '../session/types';
 import { withProgressNotification } from '../ui/progress';
 import { SECTION } from './configuration';
 import type { EngineSource } from './engine-source';
@@ -73,9 +73,9 @@ export async function startSession(
   }
 }
 
-/** The sandbox of an earlier window; resolves when its whole log was collected. Rejects with a SandboxError, `SandboxGone` if it is not there. */
+/** The sandbox of an earlier window; resolves when its whole log was told. Rejects with a SandboxError, `SandboxGone` if it is not there. */
 export async function attachSession(
-  { owner, engines, explain, log }: Installation, record: SandboxRecord, collect: (event: SandboxEvent) => void, signal: AbortSignal, { takeOver }: { takeOver: boolean },
+  { owner, engines, explain, log }: Installation, record: SandboxRecord, hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void, signal: AbortSignal, { takeOver }: { takeOver: boolean },
 ): Promise<SandboxSession> {
   try {
     const engine = await engines.get();
@@ -86,9 +86,9 @@ export async function attachSession(
       const session = InteractiveSandboxSession.attach(engine, {
         sandbox: { ...sandbox, image }, boot, settings, installed, open, takeOver, ...(host !== undefined && { host }), network: () => readNetwork(log), explain, log,
       }, signal);
-      const collecting = session.onEvent(collect);
+      const hearing = session.onEvent((event) => { hear(event, session.cells); });
       await session.started;
-      collecting.dispose();
+      hearing.dispose();
       return session;
     }, signal);
   } catch (error) {

@@ -30,6 +30,8 @@ interface Run { cell: string; state: CellOutputs }
  */
 export class NotebookOutputs {
   private readonly runs = new Map<string, Run>();
+  /** By cell: its run. */
+  private readonly byCell = new Map<string, string>();
   private readonly displays = new Places<Display>(MAX_DISPLAYS);
   private readonly widgets = new Widgets();
   private readonly callbacks = new Callbacks();
@@ -42,10 +44,9 @@ export class NotebookOutputs {
 
   /** A run of this cell begins; the run before it loses its claim on the cell. */
   begin(run: string, cell: string): void {
-    for (const [other, { cell: its }] of this.runs) {
-      if (its === cell) { this.release(other); }
-    }
+    this.releaseCell(cell);
     this.runs.set(run, { cell, state: newCellOutputs });
+    this.byCell.set(cell, run);
   }
 
   /** Events of runs that are not ours, or no longer, change nothing. */
@@ -97,24 +98,24 @@ export class NotebookOutputs {
 
   /** The user cleared this cell: updates for its displays and text for its streams start anew. */
   forget(cell: string): void {
-    for (const [name, run] of this.runs) {
-      if (run.cell === cell) {
-        this.forgetDisplays(name);
-        run.state = forgetOutputs(run.state);
-      }
-    }
+    const name = this.byCell.get(cell);
+    const run = name === undefined ? undefined : this.runs.get(name);
+    if (name === undefined || run === undefined) { return; }
+    this.forgetDisplays(name);
+    run.state = forgetOutputs(run.state);
   }
 
   /** The cell is gone, or belongs to another run. */
   release(name: string): void {
+    const run = this.runs.get(name);
+    if (run !== undefined) { this.byCell.delete(run.cell); }
     this.runs.delete(name);
     this.forgetDisplays(name);
   }
 
   releaseCell(cell: string): void {
-    for (const [name, run] of this.runs) {
-      if (run.cell === cell) { this.release(name); }
-    }
+    const name = this.byCell.get(cell);
+    if (name !== undefined) { this.release(name); }
   }
 
   private echo({ cell: name, echo }: AnswerMetadata): RunEdit[] {

@@ -1,34 +1,146 @@
-import type { AnswerMetadata, CellMetadata, JsonObject, SandboxEvent } from '../protocol/messages';
+import type { AnswerMetadata, CellMetadata, EventOf, ExecuteReply, JsonObject, SandboxEvent } from '../protocol/messages';
+import { EventBatcher } from './batcher';
+import { CellDocument } from './document';
+import type { NotebookOutputs } from './notebook-outputs';
 
-/** A cell as a log tells of it. */
-export interface PastRun { msgId: string; metadata: CellMetadata }
-/** A cell as a notebook has it; `id` is nbformat's, '' where it has none. */
-export interface PlacedCell { id: string; index: number; sourceHash: string }
+/** A cell as a notebook has it; `id` is nbformat's, '' where it has none. `key` names it as long as the notebook is open. */
+export interface PlacedCell { id: string; index: number; sourceHash: string; key: string }
+/** A run that is still open, with what it says of its cell. */
+export interface OpenRun { msgId: string; metadata: JsonObject }
 
-/** Every execute_request of a log, in its order, with what it says of its cell. What a sandbox claims, checked. */
-export function runsOf(events: readonly SandboxEvent[], open: readonly { msgId: string; metadata: JsonObject }[]): PastRun[] {
-  const runs = new Map<string, CellMetadata>();
-  for (const event of events) {
-    const isRun = (event.msg_type === 'accepted' && event.content.msg_type === 'execute_request') || (event.msg_type === 'status' && event.content.execution_state === 'busy' && event.content.comm_id === undefined);
-    if (isRun && event.parent_header.msg_id !== '') { runs.set(event.parent_header.msg_id, cellMetadata(event.metadata)); }
-  }
-  for (const { msgId, metadata } of open) { runs.set(msgId, cellMetadata(metadata)); }
-  return [...runs].map(([msgId, metadata]) => ({ msgId, metadata }));
+/** What a log says of one cell of the notebook: of the last run of it. */
+export interface PastRun<Cell> {
+  readonly msgId: string;
+  readonly cell: Cell;
+  readonly document: CellDocument;
+  /** Something of it came after what the document surely shows. */
+  isNew: boolean;
+  /** How it ended, and when by the supervisor's clock (seconds). */
+  end: { reply: ExecuteReply; t: number } | undefined;
+  /** The last prompt of it. */
+  prompt: EventOf<'input_request'> | undefined;
+  /** What told its count, without its code. */
+  input: EventOf<'execute_input'> | undefined;
 }
+
+/** Runs without a cell, and those that a later run of their cell has replaced: so many of each are remembered. */
+const MAX_REMEMBERED = 10_000;
 
 /**
- * Which cell each run is of: the one with its nbformat id, else, for a cell without one, the one with its source that is
- * nearest to where it was. Of several runs of a cell the last counts. Runs of cells that are gone are left out.
+ * Folds the log of an earlier window, as it comes, into what each cell of the notebook should show: cells are replaced and never
+ * appended to, as document and log are never saved together. Keeps of the log no more than the cells show.
  */
-export function matchRuns<Cell extends PlacedCell>(runs: readonly PastRun[], cells: readonly Cell[]): Map<string, Cell> {
-  const last = new Map<Cell, string>();
-  for (const { msgId, metadata: { cellId = '', index = 0, sourceHash = '' } } of runs) {
-    const candidates = cellId !== '' ? cells.filter(({ id }) => id === cellId) : cells.filter((cell) => cell.id === '' && sourceHash !== '' && cell.sourceHash === sourceHash);
-    const [nearest] = [...candidates].sort((a, b) => Math.abs(a.index - index) - Math.abs(b.index - index));
-    if (nearest !== undefined) { last.set(nearest, msgId); }
+export class PastLog<Cell extends PlacedCell> {
+  readonly #runs = new Map<string, PastRun<Cell>>();
+  /** By cell: the last run of it. */
+  readonly #last = new Map<Cell, string>();
+  readonly #replaced = new Set<string>();
+  /** Runs whose cells are gone; true: with something new. */
+  readonly #homeless = new Map<string, boolean>();
+  readonly #byId = new Map<string, Cell[]>();
+  /** Those without an id, by their source. */
+  readonly #bySource = new Map<string, Cell[]>();
+  #open: readonly OpenRun[] = [];
+  #openRuns: ReadonlyMap<string, OpenRun> = new Map();
+  readonly #batcher: EventBatcher;
+
+  /**
+   * @param outputs which go on with what comes later
+   * @param after the event up to which the document surely shows everything
+   */
+  constructor(cells: readonly Cell[], private readonly outputs: NotebookOutputs, private readonly after: number) {
+    for (const cell of cells) {
+      const [map, key] = cell.id === '' ? [this.#bySource, cell.sourceHash] : [this.#byId, cell.id];
+      map.set(key, [...map.get(key) ?? [], cell]);
+    }
+    this.#batcher = new EventBatcher((event) => { this.#fold(event); });
   }
-  return new Map([...last].map(([cell, msgId]) => [msgId, cell]));
+
+  /** @param open the runs that are open now, which the log may not announce any more */
+  add(event: SandboxEvent, open: readonly OpenRun[]): void {
+    const msgId = event.parent_header.msg_id;
+    this.#setOpen(open);
+    if (isBeginning(event) && msgId !== '') { this.#begin(msgId, event.metadata); } else { this.#beginOpen(msgId); }
+    this.#batcher.add(event);
+    const run = this.#runs.get(msgId);
+    if (run === undefined) {
+      if (event.msg_type === 'stream' && event.seq > this.after && this.#homeless.has(msgId)) { this.#homeless.set(msgId, true); }
+    } else if (event.msg_type === 'execute_reply') {
+      run.end = { reply: event.content, t: event.t };
+    } else if (event.msg_type === 'input_request') {
+      run.prompt = event;
+    } else if (event.msg_type === 'execute_input') {
+      run.input = { ...event, content: { ...event.content, code: '' } };
+    }
+  }
+
+  /** The log is over. `homeless`: how many runs with something new have no cell any more. */
+  finish(open: readonly OpenRun[]): { runs: PastRun<Cell>[]; homeless: number } {
+    this.#batcher.flush();
+    this.#setOpen(open);
+    for (const { msgId } of open) { this.#beginOpen(msgId); }
+    for (const { run, edit } of this.outputs.redraw()) { this.#runs.get(run)?.document.apply(edit); }
+    const homeless = [...this.#homeless].filter(([msgId, isNew]) => isNew || this.#openRuns.has(msgId)).length;
+    return { runs: [...this.#runs.values()], homeless };
+  }
+
+  /** The sandbox was not to be had: nothing of its log is shown. */
+  abandon(): void {
+    this.#batcher.flush();
+    for (const msgId of this.#runs.keys()) { this.outputs.release(msgId); }
+    this.#runs.clear();
+  }
+
+  #fold(event: SandboxEvent): void {
+    for (const { run: msgId, edit } of this.outputs.fold(event)) {
+      const run = this.#runs.get(msgId);
+      if (run === undefined) { continue; }
+      run.document.apply(edit);
+      if (event.seq > this.after) { run.isNew = true; }
+    }
+  }
+
+  #setOpen(open: readonly OpenRun[]): void {
+    if (open === this.#open) { return; }
+    this.#open = open;
+    this.#openRuns = new Map(open.map((run) => [run.msgId, run]));
+  }
+
+  #beginOpen(msgId: string): void {
+    const run = this.#openRuns.get(msgId);
+    if (run !== undefined) { this.#begin(msgId, run.metadata); }
+  }
+
+  #begin(msgId: string, metadata: JsonObject): void {
+    if (this.#runs.has(msgId) || this.#replaced.has(msgId) || this.#homeless.has(msgId)) { return; }
+    const cell = this.#cellOf(cellMetadata(metadata));
+    if (cell === undefined) {
+      if (this.#homeless.size < MAX_REMEMBERED) { this.#homeless.set(msgId, false); }
+      return;
+    }
+    const replaced = this.#last.get(cell);
+    if (replaced !== undefined) {
+      this.#runs.delete(replaced);
+      this.#replaced.add(replaced);
+      const [oldest = ''] = this.#replaced;
+      if (this.#replaced.size > MAX_REMEMBERED) { this.#replaced.delete(oldest); }
+    }
+    this.outputs.begin(msgId, cell.key);
+    this.#last.set(cell, msgId);
+    this.#runs.set(msgId, { msgId, cell, document: new CellDocument(), isNew: false, end: undefined, prompt: undefined, input: undefined });
+  }
+
+  /** The cell with its nbformat id, else, of the cells without one, the one with its source that is nearest to where it was. */
+  #cellOf({ cellId = '', index = 0, sourceHash = '' }: CellMetadata): Cell | undefined {
+    const candidates = (cellId !== '' ? this.#byId.get(cellId) : sourceHash === '' ? [] : this.#bySource.get(sourceHash)) ?? [];
+    return candidates.reduce<Cell | undefined>((nearest, cell) =>
+      nearest !== undefined && Math.abs(nearest.index - index) <= Math.abs(cell.index - index) ? nearest : cell, undefined);
+  }
 }
+
+const isBeginning = (event: SandboxEvent): boolean =>
+  (event.msg_type === 'accepted' && event.content.msg_type === 'execute_request')
+  || (event.msg_type === 'status' && event.content.execution_state === 'busy' && event.content.comm_id === undefined);
 
 /** What the log keeps of an answer to a prompt; undefined for any other event. */
 export function answerOf(event: SandboxEvent): AnswerMetadata | undefined {
@@ -37,6 +149,7 @@ export function answerOf(event: SandboxEvent): AnswerMetadata | undefined {
   return typeof cell === 'string' && typeof echo === 'string' ? { cell, echo } : undefined;
 }
 
+/** What a sandbox claims of a cell, checked. */
 function cellMetadata({ cellId, index, sourceHash, runId }: JsonObject): CellMetadata {
   return {
     ...(typeof cellId === 'string' && { cellId }), ...(typeof index === 'number' && { index }),
