@@ -8,7 +8,10 @@ import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import type { CellRun } from './executions';
 
-/** Holds while a box of ours is open: the keybinding of Escape in `package.json` looks at it. */
+/**
+ * Holds while a box of ours is open. The keybinding of Escape in `package.json` asks for it and for VS Code's own keys: the focus is in the box at
+ * the top (`inQuickInput`), and that is one for text (`quickInputType`). Before 1.105 the box itself takes the key, and we hear only that it was closed.
+ */
 const ASKING = 'sandboxedIPython.asking';
 
 type Question = Pick<EventContents['input_request'], 'prompt' | 'password'>;

@@ -50,11 +50,13 @@ const withIcon = (icon: string, text: string): string => `$(${icon}) ${inert(tex
 
 /** The commands of the links are the only ones that the text may run. */
 function markdown(text: string, links: readonly CommandLink[]): vscode.MarkdownString {
-  const shown = new vscode.MarkdownString().appendText(inertInMarkdown(text));
+  const shown = new vscode.MarkdownString(escaped(text));
   if (links.length > 0) { shown.isTrusted = { enabledCommands: links.map(({ command }) => command) }; }
   for (const { command, title, argument, meaning } of links) {
-    shown.appendMarkdown('\n\n[').appendText(inertInMarkdown(title)).appendMarkdown(`](command:${command}?${encodeURIComponent(JSON.stringify([argument]))}) – `)
-      .appendText(inertInMarkdown(meaning));
+    shown.appendMarkdown(`\n\n[${escaped(title)}](command:${command}?${encodeURIComponent(JSON.stringify([argument]))}) – ${escaped(meaning)}`);
   }
   return shown;
 }
+
+/** `appendText` makes each space one at which no line breaks, so it gets the words alone. */
+const escaped = (text: string): string => inertInMarkdown(text).split(' ').map((word) => new vscode.MarkdownString().appendText(word).value).join(' ');

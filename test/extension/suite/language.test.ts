@@ -7,7 +7,8 @@ describe('the live kernel, for one who types', () => {
   before(async () => {
     await useTestBase();
     notebook = await OpenNotebook.of(
-      'class Rocket:\n    def launch(self, when, crew=3):\n        """Goes up."""\nrocket = Rocket()\nstages = {"first 🚀": 1}', 'x = "🚀"; rocket.la', 'rocket.launch("🚀, (", crew=', 'import time; print("busy"); time.sleep(3)');
+      'class Rocket:\n    def launch(self, when, crew=3):\n        """Goes up."""\nrocket = Rocket()\nstages = {"first 🚀": 1}', 'x = "🚀"; rocket.la', 'rocket.launch("🚀, (", crew=', 'import time; print("busy"); time.sleep(3)',
+      'class Broken:\n    "Breaks.\\n   ```\\n![seen](https://picture.invalid/seen.png)"\nBroken');
   });
   after(() => notebook.close());
 
@@ -41,6 +42,15 @@ describe('the live kernel, for one who types', () => {
     assert.match(shown, /^```text\n[^]*Signature: *rocket\.launch\(when, crew=3\)\n[^]*Docstring: *Goes up\.[^]*\n```$/);
     const [launch] = await complete(1);
     assert.match((launch?.documentation as vscode.MarkdownString | undefined)?.value ?? '', /^\s*```text\n[^]*Goes up\.[^]*\n```\s*$/);
+  });
+
+  it('shows documentation as text also where that ends a block of Markdown with an indented fence', async () => {
+    await notebook.run(4);
+    const { document: { uri } } = notebook.cell(4);
+    const [hover] = await vscode.commands.executeCommand<vscode.Hover[]>('vscode.executeHoverProvider', uri, new vscode.Position(2, 1));
+    const { value, isTrusted, supportHtml, supportThemeIcons } = hover?.contents[0] as vscode.MarkdownString;
+    assert.match(value, /^\n````text\n[^]*\n {3}```\n!\[seen\][^]*\n````\n$/);
+    assert.deepEqual([isTrusted, supportHtml, supportThemeIcons].filter(Boolean), []);
   });
 
   it('offers no name twice that a language server offers, also to one who asks again meanwhile', async () => {

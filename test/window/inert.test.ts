@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Locator } from 'playwright-core';
+import { pictureOfFailure, type Window } from '../support/window';
+import { openWindow } from './server';
+
+const HERE = path.resolve(__dirname, '../../../test/window');
+
+/** A click on the link that this would be opens a view; a real one would start a program. */
+const LINK = '[Sign in](command:workbench.view.search)';
+const HOSTILE = `${LINK} $(zap)`;
+/** The notebook's name is its author's. */
+const FILE = `${HOSTILE}.ipynb`;
+const SECRET = `${HOSTILE}.pem`;
+/** Nobody answers there; that the window asks at all would tell that the hover was seen, and whatever else the address holds. */
+const PICTURE = 'https://picture.invalid/seen.png';
+
+const CELLS = [
+  `input(${JSON.stringify(`Session expired. ${HOSTILE} \u202egnp.exe `)})`,
+  `class Rocket:\n    ${JSON.stringify(`Goes up.\n   \`\`\`\n\n![seen](${PICTURE}) ${HOSTILE} https://link.invalid/x\n`)}\nRocket`,
+  'Rocket',
+  `open(${JSON.stringify(SECRET)})`,
+];
+
+describe('hostile text in the window', () => {
+  let window: Window;
+  const requests: string[] = [];
+  before(async () => {
+    window = await openWindow(path.join(HERE, 'dummy-workspace'), { [FILE]: CELLS });
+    window.notebook.page.on('request', (request) => { requests.push(request.url()); });
+    writeFileSync(path.join(window.workspace, SECRET), 'secret');
+    await window.notebook.open('Sign in');
+    await window.notebook.pickKernel('Sandboxed IPython');
+  });
+  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  after(() => window?.close());
+
+  /** It stands there as it was written, and is neither a link nor an icon. */
+  async function isText(place: Locator, expected: string): Promise<void> {
+    await place.waitFor();
+    const text = (await place.innerText()).replaceAll('\u2060', '').replaceAll('\u00a0', ' ');
+    assert.ok(text.includes(expected), text);
+    assert.equal(await place.locator('a[href^="command:"], a:has-text("Sign in")').count(), 0, 'a link');
+    assert.equal(await place.locator('.codicon-zap').count(), 0, 'an icon');
+    assert.doesNotMatch(text, /\u202e/);
+  }
+
+  it('in a message about a notebook, by its file name', async () => {
+    const { notebook } = window;
+    await notebook.command('Sandboxed IPython: Restart Kernel');
+    await notebook.waitForNotification('has no sandbox yet');
+    await isText(notebook.notification('has no sandbox yet').first(), `${FILE} has no sandbox yet: run a cell.`);
+    await notebook.screenshot('inert-file-name');
+  });
+
+  /** Runs the cell that asks, unless it asks already. */
+  async function ask(): Promise<void> {
+    const { notebook } = window;
+    if (await notebook.quickInput.isVisible()) { return; }
+    await notebook.runCell(0);
+    await notebook.quickInput.getByText(/Cell \[\d\] of .* asks/).waitFor();
+  }
+
+  it('in the prompt of a cell and in the title of its box', async () => {
+    const { notebook } = window;
+    await ask();
+    await isText(notebook.quickInput, `of ${FILE} asks`);
+    await isText(notebook.quickInput, `Session expired. ${HOSTILE} gnp.exe`);
+    await notebook.screenshot('inert-prompt');
+  });
+
+  it('in the message that reminds of a prompt', async () => {
+    const { notebook } = window;
+    await ask();
+    await notebook.page.keyboard.press('F1');
+    await notebook.quickInput.getByText(/asks/).waitFor({ state: 'hidden' });
+    await notebook.escape();
+    await notebook.waitForNotification('waits for your input');
+    await notebook.screenshot('inert-reminder');
+    try {
+      await isText(notebook.notification('waits for your input').first(), `waits for your input: Session expired. ${HOSTILE} gnp.exe`);
+    } finally {
+      await notebook.answerNotification('waits for your input', 'Interrupt');
+    }
+    await notebook.waitForOutput('KeyboardInterrupt');
+  });
+
+  it('in what a name\'s documentation says, of which nothing is fetched', async () => {
+    const { notebook } = window;
+    await notebook.runCell(1);
+    await notebook.waitForState(1, 'success');
+    await notebook.cell(2).getByText('Rocket').first().hover();
+    const hover = notebook.page.locator('.monaco-hover:visible', { hasText: 'Goes up.' });
+    await isText(hover.first(), HOSTILE);
+    await notebook.screenshot('inert-hover');
+    assert.equal(await hover.locator('img, a').count(), 0);
+    assert.deepEqual(requests.filter((url) => url.includes('.invalid')), []);
+  });
+
+  it('in the message about a file that was left out', async () => {
+    const { notebook } = window;
+    await notebook.runCell(3);
+    await notebook.waitForOutput('FileNotFoundError');
+    await notebook.waitForNotification('is taken for keys or credentials');
+    await isText(notebook.notification('is taken for keys or credentials').first(), `${SECRET} is taken for keys or credentials.`);
+    await notebook.screenshot('inert-left-out');
+  });
+
+  it('in the tooltip of the status bar, whose own three links are the only ones', async () => {
+    const { notebook } = window;
+    await notebook.page.locator('.statusbar-item', { hasText: /^\s*Sandbox\s*$/ }).hover();
+    const tooltip = notebook.page.locator('.workbench-hover', { hasText: 'Click for diagnostics' });
+    await tooltip.getByRole('link', { name: 'Shut Down Sandbox' }).waitFor();
+    assert.equal(await tooltip.getByRole('link').count(), 3);
+    await notebook.screenshot('inert-tooltip');
+  });
+
+  it('in the message about a setting of the workspace', async () => {
+    const { notebook } = window;
+    mkdirSync(path.join(window.workspace, '.vscode'), { recursive: true });
+    writeFileSync(path.join(window.workspace, '.vscode', 'settings.json'), JSON.stringify({ 'sandboxedIPython.historySize': HOSTILE }));
+    await notebook.command('Sandboxed IPython: Rebuild Image');
+    await notebook.waitForNotification('sandboxedIPython.historySize cannot be');
+    await isText(notebook.notification('sandboxedIPython.historySize cannot be').first(), `cannot be "${HOSTILE}`);
+    await notebook.screenshot('inert-setting');
+  });
+});
