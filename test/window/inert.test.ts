@@ -109,6 +109,7 @@ describe('hostile text in the window', () => {
 
   it('in the tooltip of the status bar, whose own three links are the only ones', async () => {
     const { notebook } = window;
+    await notebook.runCell(3);
     await notebook.page.locator('.statusbar-item', { hasText: /^\s*Sandbox\s*$/ }).hover();
     const tooltip = notebook.page.locator('.workbench-hover', { hasText: 'Click for diagnostics' });
     await tooltip.getByRole('link', { name: 'Shut Down Sandbox' }).waitFor();
