@@ -8,7 +8,7 @@ import os
 import re
 from collections import deque
 
-from . import wire
+from . import commfold, linux, wire
 from .commlog import CommLog, Entry
 
 #: A segment is closed at this size, so that trimming has something to trim, ...
@@ -103,12 +103,19 @@ class EventLog:
         return self._write("chunk", wire.dumps(wire.chunk(envelope, series, index, last, text)))
 
     def append_comm(self, event):
-        """A comm's message, or what is said of one that a host sent: numbered like any event, kept by other rules (``commlog.py``)."""
-        first, segment = self.last + 1, self._segments[-1]
-        lines = wire.lines(event, self._next_series())
+        """A comm's message, or what is said of one that a host sent: numbered like any event, kept by other rules (``commlog.py``).
+
+        True: the state of its comm has just become too large to be kept.
+        """
+        update, segment, series = commfold.update_of(event), self._segments[-1], self._next_series()
+        lines = update.lines(series) if update else wire.lines(event, series)
         self.last += len(lines)
-        data = b"".join(wire.numbered(first + index, line) for index, line in enumerate(lines))
-        self._comms.add(Entry(first, self.last, segment.serial, segment.length, data), event)
+        return self._comms.add(Entry(self.last, segment.serial, segment.length, lines, update), event)
+
+    @property
+    def comm_state_limit(self):
+        """Bytes of state that one comm may have, and all together."""
+        return self._comms.half
 
     def _next_series(self):
         self._series += 1
@@ -254,7 +261,7 @@ class EventLog:
             return False
         segment = self._segments[-1]
         if segment.path is not None:
-            segment = self._add(os.memfd_create("events", os.MFD_CLOEXEC), None)
+            segment = self._add(linux.memory_file("events"), None)
         self._spilled += len(data)
         return self._put(segment, data)
 
@@ -264,7 +271,7 @@ class EventLog:
             os.makedirs(self._folder, exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except OSError:
-            return self._add(os.memfd_create("events", os.MFD_CLOEXEC), None)
+            return self._add(linux.memory_file("events"), None)
         return self._add(fd, path)
 
     def _add(self, fd, path):

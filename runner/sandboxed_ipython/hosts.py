@@ -5,7 +5,7 @@ import os
 import socket
 import struct
 
-from . import wire
+from . import discarding, wire
 from .commandchunks import CommandChunks
 
 log = logging.getLogger(__name__)
@@ -20,10 +20,11 @@ class Host:
 
     def __init__(self, hosts, link, stdin, stdout):
         self._hosts = hosts
-        self._reactor = hosts.reactor
+        self._reactor = hosts.reactor.owned(self.close)
         self._link = link
         self._stdin = stdin
         self._stdout = stdout
+        self._reading = True
         self._received = bytearray()
         self._skipping = False
         self._answers = bytearray()
@@ -45,16 +46,21 @@ class Host:
         """Sends one unlogged message, ahead of what is still to be read of the log."""
         if self.closed:
             return
-        self._answers += wire.dumps(message) + b"\n"
         if len(self._answers) > _MAX_UNREAD_ANSWERS:
             log.warning("a host does not read its answers: cut")
             self.close()
             return
+        self._answers += wire.dumps(message) + b"\n"
         self.pump()
 
-    def pump(self):
-        """Writes what there is until the stream is full, then waits for room."""
+    def pump(self, to_the_end=False):
+        """Writes until the stream is full or nothing is left; unless ``to_the_end``, no longer than this turn lasts."""
+        begun = False
         while not self.closed:
+            if begun and not to_the_end and self._reactor.turn_is_over:
+                self._reactor.watch(self._stdout, on_write=self.pump)
+                return
+            begun = True
             if not self._unsent and not self._fill():
                 self._reactor.watch(self._stdout)
                 return
@@ -77,7 +83,7 @@ class Host:
             self._reactor.unwatch(fd)
         os.close(self._stdin)
         os.close(self._stdout)
-        self._link.close()
+        discarding.close_socket(self._link)
         self._hosts.gone(self)
 
     def _fill(self):
@@ -94,11 +100,13 @@ class Host:
 
     def _on_link(self):
         try:
-            if self._link.recv(64, socket.MSG_DONTWAIT) == b"":
-                self._reactor.unwatch(self._link.fileno())
+            data, fds = discarding.receive(self._link, 64)
         except BlockingIOError:
-            pass
+            return
         except OSError:
+            data, fds = b"", []
+        discarding.discard(fds)
+        if not data:
             self._reactor.unwatch(self._link.fileno())
 
     def _on_readable(self):
@@ -111,6 +119,12 @@ class Host:
         if not data:
             self.close()
             return
+        if not self._reactor.gradually(self._lines(data)) and not self.closed:
+            self._reading = False
+            self._reactor.unwatch(self._stdin)
+
+    def _lines(self, data):
+        """Handles the lines that have come to their end, one a step; the next bytes are read behind the last."""
         start = 0
         while not self.closed:
             end = data.find(b"\n", start)
@@ -124,7 +138,12 @@ class Host:
                 self.refuse("", "a line over the limit")
             elif line:
                 self._hosts.on_line(self, line)
-        self._take(data[start:])
+            yield
+        if not self.closed:
+            self._take(data[start:])
+            if not self._reading:
+                self._reading = True
+                self._reactor.watch(self._stdin, on_read=self._on_readable)
 
     def _take(self, piece):
         if len(self._received) + len(piece) > wire.MAX_COMMAND_BYTES:
@@ -168,9 +187,9 @@ class Hosts:
                 other.close()
         host.writer = content["writer"] and not any(one.writer for one in self._all)
 
-    def pump(self):
+    def pump(self, to_the_end=False):
         for host in list(self._all):
-            host.pump()
+            self.reactor.guarded(lambda host=host: host.pump(to_the_end), host.close)
 
     def gone(self, host):
         if host in self._all:
@@ -189,23 +208,20 @@ class Hosts:
         link.setblocking(False)
         if not _from_outside(link):
             log.warning("a process of the sandbox itself wanted to be a host")
-            link.close()
+            discarding.close_socket(link)
             return
         self.reactor.watch(link.fileno(), on_read=lambda: self._on_hand_over(link))
 
     def _on_hand_over(self, link):
         self.reactor.unwatch(link.fileno())
         try:
-            _, fds, _, _ = socket.recv_fds(link, 16, 2)
+            fds = discarding.receive(link, 16)[1]
         except OSError:
             fds = []
         if len(fds) != 2:
-            for fd in fds:
-                os.close(fd)
-            link.close()
+            discarding.discard(fds)
+            discarding.close_socket(link)
             return
-        for fd in fds:
-            os.set_inheritable(fd, False)
         self._all.append(Host(self, link, *fds))
         self._on_change()
 

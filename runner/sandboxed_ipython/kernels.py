@@ -33,14 +33,15 @@ class Kernel:
         self._running = None
         self._last_id = ""  # text of threads between cells belongs to the cell that ran last
         self._outputs = Outputs(supervisor, self)
-        self._comms = comms.KernelComms(supervisor.log, self._outputs.event)
+        self._comms = comms.KernelComms(supervisor.log, self._outputs.event, self._outputs.notice)
         self._process = None
         self._pieces = Pieces(self._outputs)
         self._questions = Questions(self._outputs.envelope)
         self._resets = Resets(lambda reply, msg_id: supervisor.accepted.finished(self._outputs.log("control", "reset_reply", reply, msg_id)))
-        self._watch = Watch(supervisor.reactor, supervisor.options, self._outputs.notice, lambda late: supervisor.processes.guard.look(late))
-        self._interrupts = Interrupts(supervisor.reactor, lambda cell: self._process if self._running is cell else None)
-        self._time_limit = TimeLimit(supervisor.reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"))
+        reactor = supervisor.reactor.owned(self._on_fault)
+        self._watch = Watch(reactor, supervisor.options, self._outputs.notice, lambda late: supervisor.processes.guard.look(late))
+        self._interrupts = Interrupts(reactor, lambda cell: self._process if self._running is cell else None)
+        self._time_limit = TimeLimit(reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"))
 
     # ----------------------------------------------------------------------------------------------- what hosts ask
 
@@ -156,7 +157,7 @@ class Kernel:
         if kind == "ready":
             self._on_ready()
         elif kind in ("execute_reply", "comm_done"):
-            self._on_reply(parent, content)
+            self._on_reply(kind, parent, content)
         elif kind == "comm_begun":
             self._begun(parent)
         elif kind == "interrupt_taken":
@@ -189,6 +190,11 @@ class Kernel:
             self._end(cell, error_reply(self.execution_count or None, failure))
             self._abort_run(cell, "died")
         self._replace("died", failure)
+
+    def _on_fault(self):
+        """Something that concerns this kernel could not be handled: it goes, and the sandbox stays."""
+        if self._process is not None:
+            self._process.kill()
 
     def _spare_unbegun(self):
         """A cell that reached a dying kernel and had not begun runs in the next one, as if it had come a moment later; once."""
@@ -252,9 +258,9 @@ class Kernel:
         self._time_limit.begin(cell)
         self._watch.begin(cell)
 
-    def _on_reply(self, parent, content):
+    def _on_reply(self, kind, parent, content):
         cell = self._running
-        if cell is None or cell.msg_id != parent:
+        if cell is None or cell.msg_id != parent or cell.is_comm is not (kind == "comm_done"):
             log.warning("a reply of the kernel to nothing that runs")
             return
         reply = checked_reply(content)

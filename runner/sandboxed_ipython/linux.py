@@ -1,6 +1,7 @@
 """The few calls of Linux that Python's standard library lacks, by ctypes."""
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -88,13 +89,18 @@ def flush_c_streams():
         _libc.funlockfile(stream)
 
 
-def sealed_memory_file(name):
-    """The descriptor of an empty file that stays empty. (``os.memfd_create`` is not in every Python that runs here.)"""
+def memory_file(name, flags=MFD_CLOEXEC):
+    """The descriptor of an empty file in memory. (``os.memfd_create`` is not in every Python that runs here.)"""
     try:
         create = _libc.memfd_create
     except AttributeError as error:
-        raise OSError(str(error)) from None
-    fd = _check(create(name.encode("ascii"), MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create")
+        raise OSError(errno.ENOSYS, str(error)) from None
+    return _check(create(name.encode("ascii"), flags), "memfd_create")
+
+
+def sealed_memory_file(name):
+    """The descriptor of an empty file that stays empty."""
+    fd = memory_file(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)
     try:
         fcntl.fcntl(fd, F_ADD_SEALS, _SEALS)
     except OSError:

@@ -80,7 +80,7 @@ class Piece:
 
 
 def parse(packet):
-    """A message (dict), a :class:`Piece`, :data:`DRAIN`, or None for what makes no sense."""
+    """A message (dict) that can be encoded again wherever we stand then, a :class:`Piece`, :data:`DRAIN`, or None for what makes no sense."""
     if packet[:1] == b"{":
         body = packet
     elif packet[:1] == b"C":
@@ -90,8 +90,8 @@ def parse(packet):
     else:
         return None
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = wire.loads(body)
+    except ValueError:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("msg_type"), str) or not _parent(value):
         return None

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections import deque
 
-from . import linux, packets
+from . import deadman, discarding, linux, packets
 from .emptyinput import EmptyInput
 from .endofprocess import EndOfProcess
 
@@ -22,10 +22,8 @@ log = logging.getLogger(__name__)
 _PIPE_BYTES = 64 * 1024
 #: Within a burst a pipe is read at most this often, so that many small writes become few events.
 _BURST_PAUSE = 0.004
-#: Packets handled before other descriptors get their turn.
-_PACKETS_AT_ONCE = 64
-#: Times that many are more than the pair's buffer holds: each takes some hundred bytes of it at least.
-_LAST_ROUNDS = 16
+#: More packets than the pair's buffer holds: each takes some hundred bytes of it at least.
+_LAST_PACKETS = 1024
 _EMPTY, _DONE, _MORE = range(3)
 _count = array.array("i", [0])
 
@@ -36,10 +34,11 @@ class KernelProcess:
 
     The order of the two is the order in which the kernel said it, provided that it waits for empty pipes before it
     sends a packet or changes pipes (see ``kernel/streams.py``). Raises OSError if it cannot be forked.
+    A message that cannot be handled, or a descriptor that comes along with one, ends the process.
     """
 
     def __init__(self, reactor, child, on_message, on_text, on_end):
-        self._reactor = reactor
+        self._reactor = reactor = reactor.owned(self.kill)
         self._on_message = on_message
         self._on_text = on_text
         self.ready = False
@@ -64,6 +63,7 @@ class KernelProcess:
             raise
         if self.pid == 0:
             try:
+                deadman.disarm()
                 child(theirs, self.stdin.fd, pipes[0][1], pipes[1][1])
             except BaseException:
                 os.write(2, traceback.format_exc().encode("utf-8", "replace"))
@@ -113,8 +113,8 @@ class KernelProcess:
         """Reads what a dead kernel has left behind, in order as far as there is one, and no more: its children may go on
         to fill what they share with it for as long as they live."""
         left = {pipe: pipe.unread() for pipe in self._pipes.values()}
-        for _ in range(_LAST_ROUNDS):
-            if self._read_packets() is not _MORE:
+        for _ in range(_LAST_PACKETS):
+            if not self._read_packet():
                 break
         for pipe, size in left.items():
             while size > 0:
@@ -129,7 +129,7 @@ class KernelProcess:
             return
         self.closed = True
         self._reactor.unwatch(self._socket.fileno())
-        self._socket.close()
+        discarding.close_socket(self._socket)
         self._end.close()
         self.stdin.close()
         for pipe in self._pipes.values():
@@ -175,31 +175,49 @@ class KernelProcess:
 
     def _read_packets(self):
         """Handles what has arrived: :data:`_MORE` if there may be more, :data:`_EMPTY` if there was nothing, else :data:`_DONE`."""
-        for count in range(_PACKETS_AT_ONCE):
-            if self.closed:
-                return _EMPTY
-            try:
-                packet = self._socket.recv(packets.PACKET_BYTES)
-            except (BlockingIOError, InterruptedError):
-                return _DONE if count else _EMPTY
-            except OSError:
-                packet = b""
-            if not packet:
-                # Every holder of the other end is gone. Death is told by the process, not by this.
-                self._reactor.unwatch(self._socket.fileno())
-                return _DONE if count else _EMPTY
-            message = packets.parse(packet)
-            if message is packets.DRAIN:
-                # Not at once: we may have read the pipes since it was sent, and what came after is behind it here.
-                self._drain_asked = True
-            elif message is None:
-                log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
-            else:
-                try:
-                    self._on_message(self, message)
-                except RecursionError:
-                    log.warning("a packet of the kernel is nested too deeply")
+        if not self._read_packet():
+            return _EMPTY
+        while not self._reactor.turn_is_over:
+            if not self._read_packet():
+                return _DONE
         return _MORE
+
+    def _read_packet(self):
+        """Handles one packet. False: there is none."""
+        if self.closed:
+            return False
+        try:
+            packet, fds = discarding.receive(self._socket, packets.PACKET_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except ConnectionResetError:
+            return True  # what was under way to a process that is gone; what it has said is still to come
+        except OSError:
+            packet, fds = b"", []
+        if fds:
+            log.warning("the kernel's process is ended: it has sent %d descriptors", len(fds))
+            discarding.discard(fds)
+            self.kill()
+        if not packet and _events_of(self._socket.fileno()) & (select.POLLHUP | select.POLLERR):
+            # Every holder of the other end is gone. Death is told by the process, not by this.
+            self._reactor.unwatch(self._socket.fileno())
+            return False
+        message = packets.parse(packet)
+        if message is packets.DRAIN:
+            # Not at once: we may have read the pipes since it was sent, and what came after is behind it here.
+            self._drain_asked = True
+        elif message is None:
+            log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
+        elif not (self.ready and isinstance(message, dict) and message["msg_type"] == "ready"):  # which it says once
+            self._take(message)
+        return True
+
+    def _take(self, message):
+        try:
+            self._on_message(self, message)
+        except Exception:
+            log.exception("the kernel's process is ended: what it has said cannot be handled")
+            self.kill()
 
     def _on_pipe(self, name):
         pipe = self._pipes[name]
@@ -236,6 +254,13 @@ class KernelProcess:
         return len(data)
 
 
+def _events_of(fd):
+    """What ``poll`` says of a descriptor now."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return next((events for _, events in poll.poll(0)), 0)
+
+
 class _Pipe:
     __slots__ = ("decoder", "ended", "fd", "last_read", "name")
 
@@ -255,9 +280,7 @@ class _Pipe:
 
     def hung_up(self):
         """Whether nobody can write any more and nothing is left to read."""
-        poll = select.poll()
-        poll.register(self.fd, select.POLLIN)
-        return not self.ended and [events for _, events in poll.poll(0)] == [select.POLLHUP]
+        return not self.ended and _events_of(self.fd) == select.POLLHUP
 
     def close(self, reactor):
         if not self.ended:

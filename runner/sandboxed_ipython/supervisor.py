@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import PROTOCOL_VERSION, __version__, cleanup, comms, linux, options, syscallfilter, wire
+from . import PROTOCOL_VERSION, __version__, cleanup, comms, deadman, linux, options, syscallfilter, wire
 from .accepted import AcceptedCommands
 from .commandqueue import CommandQueue
 from .eventlog import Cursor, EventLog
@@ -35,7 +35,7 @@ class Supervisor:
     def __init__(self, opts, zygote):
         self.options = opts
         self.boot = secrets.token_hex(16)
-        self.reactor = Reactor()
+        self.reactor = Reactor(deadman.Deadman())
         self._zygote = zygote
         self._signals = linux.SignalFd(_SIGNALS)
         self.reactor.watch(self._signals.fd, on_read=self._on_signal)
@@ -52,18 +52,23 @@ class Supervisor:
         self.queue = CommandQueue(opts.queue, self.reactor, self._on_file, opts.poll_interval, not opts.no_inotify)
         self._lease = Lease(self.reactor, opts.lease, opts.idle, lambda: any(kernel.running_id for kernel in self.kernels.values()), self._end)
         self.hosts = Hosts(self.reactor, self.log, self.envelope, self._on_line, lambda: self._lease.hosts(len(self.hosts)), opts.socket)
+        self.reactor.at_turn_end = self.hosts.pump
         self._lease.hosts(0)
         for kernel in self.kernels.values():
             self.processes.replace(kernel)
 
     def run(self):
         """Serves until told to end; the exit status."""
-        while self.reactor.running:
-            self.reactor.turn()
-            self.hosts.pump()
+        try:
+            while self.reactor.running:
+                self.reactor.turn()
+        except Exception:
+            log.exception("the supervisor cannot go on")
+            self._ended_by = {"code": "SandboxGone", "params": {"reason": "stuck"}}
+            self._end(deadman.EXIT_STUCK)
         for kernel in self.kernels.values():
-            kernel.shut_down(self._ended_by)
-        self.hosts.pump()
+            self.reactor.guarded(lambda kernel=kernel: kernel.shut_down(self._ended_by))
+        self.hosts.pump(to_the_end=True)
         self.hosts.close()
         return self._status
 

@@ -27,6 +27,13 @@ MESSAGE_ID = re.compile(r"[\w-]{1,64}\Z", re.ASCII)
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z", re.ASCII)
 
+#: Objects and arrays of one text. Each takes up to 240 bytes of memory, whatever little text it is.
+_MAX_CONTAINERS = 500_000
+#: Levels of nesting that a text may have at all: what a host reads, and what is around it.
+_MAX_TEXT_DEPTH = 250
+#: Digits of a whole number; older Pythons take time in the square of them.
+_MAX_DIGITS = 1000
+
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)
 
 
@@ -58,13 +65,17 @@ def short_metadata(metadata):
 
 def lines(event, series):
     """An event (without its ``seq``) as lines: one, or several ``chunk`` events of the series if it is long."""
-    line = dumps(event)
-    if len(line) <= CHUNK_BYTES:
-        return [line]
-    inner = {name: event[name] for name in ("channel", "msg_type", "parent_header", "content", "metadata", "buffers")}
-    text = dumps(inner).decode("utf-8")
+    return lines_of(event, dumps({name: event[name] for name in ("channel", "msg_type", "parent_header", "content", "metadata", "buffers")}), series)
+
+
+def lines_of(envelope, inner, series):
+    """The same of an event whose members but kernel, gen and t are encoded already, as the object ``inner``."""
+    head = dumps({name: envelope[name] for name in ("kernel", "gen", "t")})
+    if len(head) + len(inner) <= CHUNK_BYTES:
+        return [head[:-1] + b"," + inner[1:]]
+    text = inner.decode("utf-8")
     starts = range(0, len(text), CHUNK_BYTES // 2)
-    return [dumps(chunk(event, series, index, at == starts[-1], text[at : at + CHUNK_BYTES // 2])) for index, at in enumerate(starts)]
+    return [dumps(chunk(envelope, series, index, at == starts[-1], text[at : at + CHUNK_BYTES // 2])) for index, at in enumerate(starts)]
 
 
 def chunk(envelope, series, index, last, text):
@@ -190,10 +201,54 @@ def _is_shallow(value, limit=100):
     return False
 
 
+def loads(data):
+    """The value of a JSON text (bytes) that somebody else wrote, at a cost of memory and time that is linear in its length.
+
+    Raises ValueError for what is no JSON (NaN and Infinity are none), for a nesting over 250 levels, and for more containers than
+    an honest message has.
+    """
+    opened = data.count(b"[") + data.count(b"{")
+    if opened > _MAX_CONTAINERS:
+        opened = _containers(data)
+        if opened > _MAX_CONTAINERS:
+            raise ValueError("too many containers")
+    try:
+        value = _decoder.decode(data.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if opened > _MAX_TEXT_DEPTH and not _is_shallow(value, _MAX_TEXT_DEPTH):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _containers(data):
+    """How many objects and arrays a JSON text has, without those in its strings."""
+    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    count, in_string = 0, False
+    for start in range(0, len(data), CHUNK_BYTES):  # so that the parts take little memory, however many there are
+        parts = data[start : start + CHUNK_BYTES].split(b'"')
+        count += sum(part.count(b"[") + part.count(b"{") for part in parts[1 if in_string else 0 :: 2])
+        in_string ^= len(parts) % 2 == 0
+    return count
+
+
+def _no_constant(name):
+    raise ValueError("%s is no JSON" % name)
+
+
+def _whole_number(digits):
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError("a number of %d digits" % len(digits))
+    return int(digits)
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant, parse_int=_whole_number)
+
+
 def is_json(data):
     try:
-        json.loads(data)
-    except (ValueError, RecursionError):
+        loads(data)
+    except ValueError:
         return False
     return True
 
@@ -204,8 +259,8 @@ def parse_command(data, default_id=""):
     ``default_id`` is the ``msg_id`` of a command that names none. Raises BadCommand.
     """
     try:
-        command = json.loads(data)
-    except (ValueError, RecursionError):
+        command = loads(data)
+    except ValueError:
         raise BadCommand("not valid JSON", default_id) from None
     if not isinstance(command, dict):
         raise BadCommand("not a JSON object", default_id)

@@ -42,6 +42,7 @@ export function whyGone(params: Params, t: Translate): string {
     case 'protocol': return t(' because it was started by another version of this extension');
     case 'stopped': return t(' because its container was stopped');
     case 'silent': return t(' because it did not answer the reset');
+    case 'stuck': return t(' because the program that runs its cells hung and gave up');
     case 'noKernel': return t(' because Python did not start in it any more');
     case 'idle': return minutes > 0 ? t(' because it was not used for {0} minutes (setting sandboxedIPython.idleTimeout)', minutes) : t(' because it was not used (setting sandboxedIPython.idleTimeout)');
     case 'lease': return minutes > 0 ? t(' because no window had the notebook open for {0} minutes (setting sandboxedIPython.keepAlive)', minutes) : t(' because no window had the notebook open (setting sandboxedIPython.keepAlive)');

@@ -10,8 +10,8 @@ export function replyOf(failure: Failure): ExecuteReply {
   };
 }
 
-/** Statuses with which a supervisor ends by itself or when its container is stopped; `lease.py` and `supervisor.py` of the runner have the same. */
-const ENDED_BY_ITSELF = new Map([[75, 'lease'], [76, 'idle'], [143, 'stopped']]);
+/** Statuses with which a supervisor ends by itself or when its container is stopped; `lease.py`, `deadman.py` and `supervisor.py` of the runner have the same. */
+const ENDED_BY_ITSELF = new Map([[75, 'lease'], [76, 'idle'], [77, 'stuck'], [143, 'stopped']]);
 
 /** The container's main process ended; -1: nobody says how. */
 export const exited = (exitCode: number | null): SandboxError =>

@@ -37,6 +37,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   CommRefused: [{ problem: 'tooLong', limit: 16 * 2 ** 20 }, /not sent/, /16 MB/],
   OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
   OutputDropped: [{ bytes: 40 * 2 ** 20, total: 50 * 2 ** 20, limit: 10 * 2 ** 20 }, /^This cell printed 50 MB; 40 MB of it \(41,943,040 of 52,428,800 bytes\) are left out, as a cell may show 10 MB\./, /sandboxedIPython\.maxOutput/],
+  WidgetStateDropped: [{ limit: 32 * 2 ** 20 }, /limit is 32 MB/, /not when it is opened again/, /sandboxedIPython\.logBudget/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
   StdinRead: [{}, /end-of-file at once/, /input\("/],
@@ -69,6 +70,10 @@ describe('what the user is told', () => {
   it('every reason of an aborted cell has its sentence', () => {
     const texts = ['error', 'interrupt', 'reset', 'died', 'shutdown'].map((reason) => say('Aborted', { reason }).message);
     assert.equal(new Set(texts).size, texts.length);
+  });
+
+  it('a sandbox whose first process hung says so', () => {
+    assert.match(paragraph(say('SandboxGone', { reason: 'stuck', exitCode: 77 })), /^The sandbox ended because the program that runs its cells hung and gave up; /);
   });
 
   it('a cell over its time that does not react says that its kernel went with it', () => {

@@ -1,0 +1,75 @@
+"""What a cell sends along the pair by itself, past all that an honest kernel does: it ends its kernel at most, and costs a bounded time."""
+
+import pytest
+
+PAIR = """
+import json, os, time
+kernel = get_ipython().sandbox
+pair, me = kernel.channel.socket, kernel.running
+def forge(kind, content, **more):
+    pair.send(json.dumps(dict({"msg_type": kind, "parent_header": {"msg_id": me}, "content": content}, **more)).encode())
+"""
+
+
+@pytest.mark.parametrize("inmost", ["''", "NaN", "1e999"])
+def test_displays_that_are_nested_almost_too_deeply_stay_the_cells_own_matter(new_pinged, inmost):
+    """They are held where a cell redraws, and are encoded later, from a deeper stack."""
+    code = PAIR + """
+from IPython.display import clear_output
+clear_output(); print("x" * 3_500_000); clear_output()
+for depth in [*range(150, 260), *range(450, 500), *range(900, 1000)]:
+    text = '{"msg_type":"update_display_data","parent_header":{"msg_id":"%%s"},"content":{"data":{"a/b":%%s},"metadata":{},"transient":{}}}'
+    pair.send((text %% (me, "[" * depth + %r + "]" * depth)).encode())
+time.sleep(0.5)
+os._exit(0)
+""" % inmost.replace("''", '""')
+    assert new_pinged().run(code).reply["failure"]["code"] == "KernelDied"
+
+
+def test_updates_that_are_nested_almost_too_deeply_leave_the_log_of_comms_whole(new_pinged):
+    code = PAIR + """
+forge("comm_open", {"comm_id": "c", "target_name": "t", "data": {"state": {}}})
+for depth in [*range(150, 260), *range(450, 500), *range(960, 1000)]:
+    text = '{"msg_type":"comm_msg","parent_header":{"msg_id":"%s"},"content":{"comm_id":"c","data":{"method":"update","state":{"a":%s,"pad":"%s"},"buffer_paths":[]}}}'
+    pair.send((text % (me, "[" * depth + "]" * depth, "x" * 20_000)).encode())
+"""
+    assert new_pinged().run(code).reply["status"] == "ok"
+
+
+def test_a_number_of_many_digits_is_refused(new_pinged):
+    code = PAIR + "for _ in range(30): pair.send(b'{\"msg_type\":\"display_data\",\"content\":{\"data\":{\"a\":' + b'9' * 180_000 + b'}}}')"
+    assert new_pinged().run(code).reply["status"] == "ok"
+
+
+def test_a_flood_of_ready_neither_holds_up_nor_empties_the_log(new_pinged):
+    pinged = new_pinged(log_budget=1_000_000)
+    first = pinged.sandbox.run("print('the first cell')")
+    pinged.run(PAIR + "for _ in range(50_000): pair.send(b'{\"msg_type\":\"ready\"}')", seconds=60)
+    late = pinged.sandbox.attach(writer=False)
+    late.wait(lambda event: event["parent_header"]["msg_id"] == first.msg_id and event["msg_type"] == "execute_reply")
+    assert not [event for event in late.log if event["msg_type"] == "gap"]
+    late.close()
+
+
+FORGED = """
+odd = [None, 0, -1, 1.5, True, "", "x" * 1000, [], [[]], {}, {"a": {"b": []}}, "\\ud800", 10 ** 30, ["\\ud800"], {"": None}]
+kinds = ["ready", "execute_input", "stream", "display_data", "update_display_data", "execute_result", "error", "clear_output", "input_request", "install_request",
+         "comm_open", "comm_msg", "comm_close", "comm_done", "comm_begun", "interrupt_taken", "request_over", "complete_reply", "inspect_reply", "status", "notice", "nothing", ""]
+names = ["name", "text", "data", "metadata", "transient", "execution_count", "code", "request", "prompt", "comm_id", "target_name", "ename", "evalue", "traceback", "wait", "payload"]
+for kind in kinds:
+    for value in odd:
+        forge(kind, value)
+        forge(kind, {name: value for name in names}, metadata=value, buffers=value)
+        forge(kind, {"comm_id": "c", "data": {"method": "update", "state": {"a": value}, "buffer_paths": value}}, metadata=value, buffers=value)
+        pair.send(json.dumps({"msg_type": kind, "parent_header": value, "content": {}}).encode())
+        pair.send(b"C" + json.dumps({"msg_type": kind, "parent_header": {"msg_id": me}, "id": "s", "size": 10 ** 12, "i": 0, "last": value}).encode() + b"\\n\\xff{")
+for junk in (b"", b"C", b"C\\n", b"D", b"{", b"[]", b"C{}\\n", b"\\xff" * 1000, b"{}" * 1000):
+    for _ in range(20): pair.send(junk)
+"""
+
+
+def test_forged_events_of_every_kind_and_shape_stop_nothing(new_pinged):
+    pinged = new_pinged()
+    cell = pinged.run(PAIR + FORGED)
+    assert cell.reply["status"] == "ok", cell.reply
+    assert pinged.run(PAIR + FORGED + "os._exit(3)").reply["failure"]["params"]["exitcode"] == 3

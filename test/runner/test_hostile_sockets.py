@@ -1,0 +1,53 @@
+"""A socket that a cell sends along with a message is closed without waiting for what it still has to send."""
+
+import pytest
+
+#: ``lingering()`` is the descriptor of a socket whose close waits: it has unsent data, and lingers for hours. ``inside(fd)`` is one of a
+#: socket in whose queue such a one is under way.
+SOCKETS = """
+import os, socket, struct, time
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(64)
+peers = []
+def lingering():
+    one = socket.socket()
+    one.connect(listener.getsockname())
+    peers.append(listener.accept()[0])
+    one.setblocking(False)
+    try:
+        while True: one.send(b"x" * 65536)
+    except BlockingIOError: pass
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 10_000))
+    return one.detach()
+def inside(fd):
+    one, other = socket.socketpair()
+    socket.send_fds(one, [b"x"], [fd])
+    os.close(fd)
+    one.close()
+    return other.detach()
+pair = get_ipython().sandbox.channel.socket
+"""
+
+
+def gone(cell):
+    """Whether the kernel has ended, and the cell says so."""
+    return cell.reply["failure"]["code"] == "KernelDied"
+
+
+@pytest.mark.parametrize("made", ["lingering()", "inside(lingering())"], ids=["itself", "in another's queue"])
+def test_a_lingering_socket_along_the_pair_ends_its_kernel_and_nothing_waits(new_pinged, made):
+    pinged = new_pinged()
+    cell = pinged.run(SOCKETS + "for i in range(3):\n    for j in range(100): pair.send(b'y')\n    fd = %s; socket.send_fds(pair, [b'y'], [fd]); os.close(fd)\ntime.sleep(60)" % made)
+    assert gone(cell)
+
+
+def test_a_lingering_socket_that_nobody_has_read_when_its_kernel_ends_holds_up_nothing(new_pinged):
+    cell = new_pinged().run(SOCKETS + "fd = lingering()\nfor i in range(20): pair.send(b''); socket.send_fds(pair, [b''], [fd])\nos.kill(os.getpid(), 9)")
+    assert gone(cell)
+
+
+@pytest.mark.container
+def test_a_lingering_socket_to_the_door_holds_up_nothing(new_pinged):
+    code = "for _ in range(5):\n    door = socket.socket(socket.AF_UNIX); door.connect('\\0sandboxed-ipython'); fd = lingering()\n    try: socket.send_fds(door, [b'host'], [fd, fd])\n    except OSError: pass\n    os.close(fd); door.close()\ntime.sleep(1)"
+    assert new_pinged().run(SOCKETS + code).reply["status"] == "ok"
