@@ -17,7 +17,7 @@ export const untranslated: Translate = (message, ...args) => message.replace(/\{
 
 /** What is told and is no failure, by the runner for the most part. */
 export const NOTICE_CODES = [
-  'StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'DiskFull', 'PidsExhausted', 'OutOfReach', 'StdinRead', 'Restarted', 'InputTooLong',
+  'StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'DiskFull', 'PidsExhausted', 'OutOfReach', 'StdinRead', 'Restarted', 'InputTooLong', 'WidgetStateDropped',
 ] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
@@ -139,6 +139,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         t('Output may be missing here: while the window was not connected, the oldest {0} in the sandbox were dropped. It keeps the last {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
         t('To keep more, raise the setting sandboxedIPython.logBudget.')];
+    case 'WidgetStateDropped':
+      return [
+        t('A widget has more state than a sandbox keeps of all: the limit is {0}. It is shown as long as the notebook stays open, and not when it is opened again.', bytes(params.number('limit'))),
+        t('Give the widget less data, or raise the setting sandboxedIPython.logBudget.')];
     case 'ChildKilled':
       return [
         t('A process that the cell started was ended because the sandbox ran out of memory: the limit is {0}.', bytes(params.number('limit'))),

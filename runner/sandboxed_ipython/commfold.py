@@ -1,22 +1,26 @@
-"""Updates of a widget's state folded: of each key of the state only its latest value has to be kept.
+"""Updates of a widget's state by their keys: of each key of the state only its latest value has to be kept.
 
 An update is a ``comm_msg`` whose data are ``{"method": "update", "state": {…}, "buffer_paths": [[key, …], …]}``, as ipywidgets
 sends them; a binary value is left out of ``state`` and stands in ``buffers``, in the order of ``buffer_paths``.
 ``echo_update`` is the same for a state that a host has set.
 """
 
+from . import wire
+
 _UPDATES = ("update", "echo_update")
 #: Of an ``Output`` widget: what is between two of its updates is captured or not, so they keep their places.
 _ORDERED = frozenset(("msg_id", "outputs"))
+#: What a key costs beside its text, about.
+_KEY_BYTES = 200
 
 
-def is_foldable(event):
-    """Whether a later update of the same keys makes this one needless."""
-    keys = keys_of(event) if event["msg_type"] == "comm_msg" else None
-    return bool(keys) and not keys & _ORDERED
+def update_of(event):
+    """The event as an :class:`Update`; None if no later update of the same keys can make it needless."""
+    keys = _keys_of(event) if event["msg_type"] == "comm_msg" else None
+    return Update(event) if keys and not keys & _ORDERED else None
 
 
-def keys_of(event):
+def _keys_of(event):
     """The keys of the state that an update sets; None: it is none, or not made as one."""
     data = event["content"].get("data")
     if not isinstance(data, dict) or data.get("method") not in _UPDATES or not isinstance(data.get("state"), dict):
@@ -29,24 +33,52 @@ def keys_of(event):
     return set(data["state"]) | {path[0] for path in paths}
 
 
-def without(event, keys):
-    """The same update of all other keys."""
-    data = event["content"]["data"]
-    kept = [(path, buffer) for path, buffer in zip(data.get("buffer_paths") or (), event.get("buffers") or ()) if path[0] not in keys]
-    state = {key: value for key, value in data["state"].items() if key not in keys}
-    return _with(event, dict(data, state=state, buffer_paths=[path for path, _ in kept]), [buffer for _, buffer in kept])
+class Update:
+    """The value of each key is encoded once, so that one key can be dropped without a look at the others."""
+
+    __slots__ = ("_content", "_data", "_envelope", "_metadata", "_values", "size")
+
+    def __init__(self, event):
+        content = dict(event["content"])
+        data = dict(content.pop("data"))
+        state, paths = data.pop("state"), data.pop("buffer_paths", None) or ()
+        self._envelope = {name: event[name] for name in ("kernel", "gen", "t", "channel", "msg_type", "parent_header")}
+        self._content, self._data, self._metadata = wire.dumps(content), wire.dumps(data), wire.dumps(event["metadata"])
+        self._values = {key: ([_member(key, wire.dumps(value))], [], []) for key, value in state.items()}
+        for path, buffer in zip(paths, event["buffers"]):
+            _, own_paths, own_buffers = self._values.setdefault(path[0], ([], [], []))
+            own_paths.append(wire.dumps(path))
+            own_buffers.append(wire.dumps(buffer))
+        #: Bytes of memory, about.
+        self.size = len(self._content) + len(self._data) + len(self._metadata) + sum(map(_size, self._values.values()))
+
+    @property
+    def keys(self):
+        return self._values.keys()
+
+    def drop(self, key):
+        """Forgets the value of a key, which a later update has set."""
+        self.size -= _size(self._values.pop(key))
+
+    def lines(self, series):
+        """The message as :func:`wire.lines` gives it, with the keys that are left. They are never more than before."""
+        members, paths, buffers = ([part for value in self._values.values() for part in value[index]] for index in range(3))
+        data = _joined(self._data, b'"state":{%s}' % b",".join(members), b'"buffer_paths":[%s]' % b",".join(paths))
+        inner = _joined(
+            wire.dumps({name: self._envelope[name] for name in ("channel", "msg_type", "parent_header")}),
+            b'"content":' + _joined(self._content, b'"data":' + data), b'"metadata":' + self._metadata, b'"buffers":[%s]' % b",".join(buffers),
+        )
+        return wire.lines_of(self._envelope, inner, series)
 
 
-def merged(older, newer):
-    """One update in place of two that have no key in common, where the newer stands."""
-    first, second = older["content"]["data"], newer["content"]["data"]
-    method = "update" if "update" in (first["method"], second["method"]) else "echo_update"
-    data = dict(
-        second, method=method, state=dict(first["state"], **second["state"]),
-        buffer_paths=[*(first.get("buffer_paths") or ()), *(second.get("buffer_paths") or ())],
-    )
-    return _with(newer, data, [*(older.get("buffers") or ()), *(newer.get("buffers") or ())])
+def _member(key, value):
+    return wire.dumps(key) + b":" + value
 
 
-def _with(event, data, buffers):
-    return dict(event, content=dict(event["content"], data=data), buffers=buffers)
+def _joined(encoded, *members):
+    """A JSON object with more members."""
+    return encoded[:-1] + (b"," if len(encoded) > 2 else b"") + b",".join(members) + b"}"
+
+
+def _size(value):
+    return _KEY_BYTES + sum(len(part) for parts in value for part in parts)

@@ -3,74 +3,113 @@
 They are numbered with all other events and delivered in their places among them, but kept here, in memory, and not in the
 log's files: of a widget's state only the latest value of each key is kept, which a file could not forget. Half of the budget
 is for state (``comm_open``, updates, ``comm_close``), by comm; half for all other messages, of which the oldest go first.
+
+What a message costs here depends on its own length, never on how much state its comm has.
 """
 
-import json
 from bisect import bisect_right
 from collections import OrderedDict, deque
 
-from . import commfold, wire
+from . import wire
 
-#: An update is sought to be folded once its comm has this many bytes of them, and as many as are left of the last time.
+#: A comm's updates are folded once so many bytes of them are not.
 _FOLD_BYTES = 64 * 1024
 #: What an entry and a comm cost beside their text, about.
 _ENTRY_BYTES = 512
-#: Entries whose loss can still be told.
+#: Entries whose loss can still be told, and comms whose state is refused.
 _REMEMBERED = 4096
 #: However small the log is: what a cell sends at once must reach a host that reads, and nobody waits for it.
 _LEAST_BUDGET = 8 * 1024 * 1024
 
 
 class Entry:
-    """A message's lines, with the numbers ``first``..``last``, which stand before the byte ``offset`` of the log's segment ``serial``."""
+    """A message with the numbers up to ``last``, which stand before the byte ``offset`` of the log's segment ``serial``.
 
-    __slots__ = ("data", "first", "last", "offset", "serial")
+    ``lines`` are its lines without numbers. A foldable one has its ``update`` too, which alone is kept once it is folded.
+    """
 
-    def __init__(self, first, last, serial, offset, data):
-        self.first = first
+    __slots__ = ("_data", "last", "offset", "serial", "update")
+
+    def __init__(self, last, serial, offset, lines, update=None):
         self.last = last
-        self.serial = serial
         self.offset = offset
-        self.data = data
+        self.serial = serial
+        self.update = update
+        self._data = self._numbered(lines)
 
     @property
     def size(self):
-        return len(self.data) + _ENTRY_BYTES
+        """Bytes of memory, about."""
+        return _ENTRY_BYTES + len(self._data or b"") + (self.update.size if self.update else 0)
 
-    def event(self):
-        """The message, read from its lines again."""
-        lines = [json.loads(line) for line in self.data.split(b"\n")[:-1]]
-        event = lines[0]
-        if event["msg_type"] == "chunk":
-            event = dict(event, **json.loads("".join(line["content"]["data"] for line in lines)))
-        del event["seq"]
-        return event
+    @property
+    def data(self):
+        """Its numbered lines. One that became shorter has the last of the numbers that it had."""
+        return self._data if self._data is not None else self._numbered(self.update.lines("f%d" % self.last))
+
+    def pack(self):
+        """Keeps the update alone, whose keys may be dropped from now on."""
+        self._data = None
+
+    def unpack(self):
+        """Is a message like any other from now on."""
+        self._data, self.update = self.data, None
+
+    def clear(self):
+        self._data, self.update = b"", None
+
+    def _numbered(self, lines):
+        first = self.last - len(lines) + 1
+        return b"".join(wire.numbered(first + index, line) for index, line in enumerate(lines))
 
 
 class _Comm:
-    """What is kept of one comm's state. ``fixed``: entries that are no update; ``folded``, ``unfolded``: bytes of those that are."""
+    """What is kept of one comm's state: entries that are no update; the entry of each key's latest value; updates not folded yet."""
 
-    __slots__ = ("fixed", "folded", "unfolded", "updates")
+    __slots__ = ("fixed", "latest", "size", "unfolded", "unfolded_bytes")
 
     def __init__(self):
         self.fixed = []
-        self.updates = []
-        self.folded = 0
-        self.unfolded = 0
+        self.latest = {}
+        self.unfolded = []
+        self.unfolded_bytes = 0
+        self.size = 0
 
     def entries(self):
-        return self.fixed + self.updates
+        """All its entries, each once, in order."""
+        return sorted({*self.fixed, *self.latest.values(), *self.unfolded}, key=_last)
 
-    @property
-    def size(self):
-        return sum(entry.size for entry in self.fixed) + self.folded + self.unfolded
+    def fold(self):
+        """Each key of an older update that a newer one has set is dropped; the entries that have no key left."""
+        empty = []
+        for entry in self.unfolded:
+            self.size -= entry.size
+            entry.pack()
+            self.size += entry.size
+            for key in entry.update.keys:
+                older = self.latest.get(key)
+                if older is not None:
+                    before = older.size
+                    older.update.drop(key)
+                    self.size += older.size - before
+                    if not older.update.keys:
+                        self.size -= older.size
+                        empty.append(older)
+                self.latest[key] = entry
+        self.unfolded, self.unfolded_bytes = [], 0
+        return empty
+
+
+def _last(entry):
+    return entry.last
 
 
 class CommLog:
     """Entries in the order of their numbers. The newest is never dropped."""
 
     def __init__(self, budget):
-        self._half = max(budget, _LEAST_BUDGET) // 2
+        #: Bytes of state, of one comm or of all, and as many of other messages.
+        self.half = max(budget, _LEAST_BUDGET) // 2
         self._entries = []
         self._lasts = []  # of _entries, for bisection
         self._gone = set()  # of _entries, by last
@@ -79,34 +118,34 @@ class CommLog:
         self._state_bytes = 0
         self._messages = deque()
         self._message_bytes = 0
+        self._refused = OrderedDict()  # keys of comms whose state is over the budget
         self._lost = deque(maxlen=_REMEMBERED)  # (last, bytes)
         self._lost_upto = 0
 
     def add(self, entry, event):
+        """Keeps a message. True: its comm's state has just become too large, and is not kept any more."""
         self._entries.append(entry)
         self._lasts.append(entry.last)
         kind = event["msg_type"]
         key = (event["kernel"], event["gen"], event["content"].get("comm_id"))
         if kind == "comm_open":
+            self._refused.pop(key, None)
             for comms in (self._open, self._closed):
                 self._forget(comms.pop(key, None))  # its id is given anew
-            self._keep(key, entry)
-        elif kind == "comm_close":
-            self._keep(key, entry)
+        is_state = kind in ("comm_open", "comm_close") or entry.update is not None
+        if not is_state or key in self._refused:
+            self._add_message(entry)
+            return False
+        comm = self._add_state(key, entry)
+        if comm.size > self.half:
+            self._refuse(key, comm, entry)
+            return True
+        if kind == "comm_close":
             self._forget(self._closed.pop(key, None))
             self._closed[key] = self._open.pop(key)
-        elif commfold.is_foldable(event):
-            self._update(key, entry)
-        else:
-            self._messages.append(entry)
-            self._message_bytes += entry.size
-            while self._message_bytes > self._half and len(self._messages) > 1:
-                oldest = self._messages.popleft()
-                self._message_bytes -= oldest.size
-                self._lose(oldest)
-                self._drop(oldest)
-        if self._state_bytes > self._half:
-            self._make_room()
+        if self._state_bytes > self.half:
+            self._make_room(key)
+        return False
 
     def after(self, seq):
         """The oldest entry with a number above ``seq``, or None."""
@@ -124,74 +163,51 @@ class CommLog:
 
     # ------------------------------------------------------------------------------------------------ state
 
-    def _keep(self, key, entry):
+    def _add_state(self, key, entry):
         comm = self._open.setdefault(key, _Comm())
         self._open.move_to_end(key)
-        comm.fixed.append(entry)
+        comm.size += entry.size
         self._state_bytes += entry.size
+        if entry.update is None:
+            comm.fixed.append(entry)
+        else:
+            comm.unfolded.append(entry)
+            comm.unfolded_bytes += entry.size
+            if comm.unfolded_bytes > _FOLD_BYTES:
+                self._fold(comm)
+        return comm
 
-    def _update(self, key, entry):
-        comm = self._open.setdefault(key, _Comm())
-        self._open.move_to_end(key)
-        comm.updates.append(entry)
-        comm.unfolded += entry.size
-        self._state_bytes += entry.size
-        if comm.unfolded > max(_FOLD_BYTES, comm.folded):
-            self._fold(comm)
+    def _fold(self, comm):
+        before = comm.size
+        for entry in comm.fold():
+            self._drop(entry)
+        self._state_bytes += comm.size - before
 
-    def _make_room(self):
+    def _make_room(self, newest):
         """Folds what can be folded, then drops whole comms: closed ones first, then those not heard of for longest."""
         for comm in [*self._closed.values(), *self._open.values()]:
             self._fold(comm)
         for comms in (self._closed, self._open):
-            for key, comm in list(comms.items()):
-                if self._state_bytes <= self._half * 7 // 8:  # not again at once
+            for key in list(comms):
+                if self._state_bytes <= self.half * 7 // 8:  # not again at once
                     return
-                entries = comm.entries()
-                if any(entry is self._entries[-1] for entry in entries):
-                    continue
-                del comms[key]
-                for entry in entries:
-                    self._lose(entry)
-                self._forget(comm)
+                if key != newest:
+                    self._lose_comm(comms.pop(key))
 
-    def _fold(self, comm):
-        """Of each key only the latest value, where it was said; what fits moves to the update behind it, so that few are left."""
-        if not comm.unfolded or len(comm.updates) < 2:
-            return
-        self._state_bytes -= comm.folded + comm.unfolded
-        seen, kept, behind = set(), [], None
-        for entry in reversed(comm.updates):
-            event = entry.event()
-            keys = commfold.keys_of(event)
-            if keys <= seen:
-                self._drop(entry)
-                continue
-            if keys & seen:
-                event = commfold.without(event, seen)
-                self._rewrite(entry, event)
-            seen |= keys
-            together = behind and commfold.merged(event, behind)
-            if together and len(entry.data) + len(kept[-1].data) <= wire.CHUNK_BYTES and self._rewrite(kept[-1], together):
-                self._drop(entry)
-                behind = together
-            else:
-                kept.append(entry)
-                behind = event
-        comm.updates = kept[::-1]
-        comm.folded, comm.unfolded = sum(entry.size for entry in kept), 0
-        self._state_bytes += comm.folded
+    def _refuse(self, key, comm, newest):
+        """State that is over the whole budget is not kept; the newest message still reaches who reads, as one that is no state."""
+        self._refused[key] = True
+        if len(self._refused) > _REMEMBERED:
+            self._refused.popitem(last=False)
+        del self._open[key]
+        self._lose_comm(comm, but=newest)
+        self._add_message(newest)
 
-    @staticmethod
-    def _rewrite(entry, event):
-        """Other text under the same numbers. False: it needs more of them than there are."""
-        lines = wire.lines(event, "f%d" % entry.last)
-        spare = entry.last - entry.first + 1 - len(lines)
-        if spare < 0:
-            return False
-        entry.first += spare
-        entry.data = b"".join(wire.numbered(entry.first + index, line) for index, line in enumerate(lines))
-        return True
+    def _lose_comm(self, comm, but=None):
+        self._state_bytes -= comm.size
+        for entry in comm.entries():
+            if entry is not but:
+                self._lose(entry)
 
     def _forget(self, comm):
         if comm is not None:
@@ -201,12 +217,24 @@ class CommLog:
 
     # ------------------------------------------------------------------------------------------------ entries
 
+    def _add_message(self, entry):
+        if entry.update is not None:
+            entry.unpack()
+        self._messages.append(entry)
+        self._message_bytes += entry.size
+        while self._message_bytes > self.half and len(self._messages) > 1:
+            oldest = self._messages.popleft()
+            self._message_bytes -= oldest.size
+            self._lose(oldest)
+
     def _lose(self, entry):
+        """Drops what somebody may miss."""
         self._lost.append((entry.last, entry.size))
         self._lost_upto = max(self._lost_upto, entry.last)
+        self._drop(entry)
 
     def _drop(self, entry):
-        entry.data = b""
+        entry.clear()
         self._gone.add(entry.last)
         if len(self._gone) > 1000 and 2 * len(self._gone) > len(self._entries):
             self._entries = [one for one in self._entries if one.last not in self._gone]

@@ -47,11 +47,15 @@ def have_room(queue, size):
 
 
 class KernelComms:
-    """What is logged of a kernel's comms. ``event(channel, kind, content, parent, metadata, buffers)`` makes an event of the kernel."""
+    """What is logged of a kernel's comms.
 
-    def __init__(self, eventlog, event):
+    ``event(channel, kind, content, parent, metadata, buffers)`` makes an event of the kernel, ``notice(code, params, parent)`` logs one.
+    """
+
+    def __init__(self, eventlog, event, notice):
         self._log = eventlog
         self._event = event
+        self._notice = notice
         self._owners = OrderedDict()  # comm_id → msg_id of the cell that opened it
 
     def heard(self, kind, parent, content, message):
@@ -79,4 +83,5 @@ class KernelComms:
         self._append("status", content, request.msg_id)
 
     def _append(self, kind, content, parent, metadata=None, buffers=None):
-        self._log.append_comm(self._event("iopub", kind, content, parent, metadata, buffers))
+        if self._log.append_comm(self._event("iopub", kind, content, parent, metadata, buffers)):
+            self._notice("WidgetStateDropped", {"limit": self._log.comm_state_limit}, parent)

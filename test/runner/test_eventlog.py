@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+import time
 
 import pytest
 from sandbox import RUNNER
@@ -150,3 +151,43 @@ def test_a_message_of_many_pieces_keeps_its_place_and_its_bytes(tmp_path):
         log.append_comm(event("comm_msg", {"comm_id": "c", "data": {"method": "update", "state": {"small": i}, "buffer_paths": []}}))
     reader = Reader(log).read_all()
     assert reader.state == {"c": {"big": big, "small": 999}} and len(reader.main) == 2
+
+
+def update(comm, **state):
+    return event("comm_msg", {"comm_id": comm, "data": {"method": "update", "state": state, "buffer_paths": []}})
+
+
+def test_a_small_update_costs_nothing_of_the_state_that_its_comm_has(tmp_path):
+    log = eventlog.EventLog(str(tmp_path), 64 << 20, note)
+    log.append_comm(event("comm_open", {"comm_id": "c", "data": {"state": {}}}))
+    live = Reader(log)
+    for key in "abc":
+        log.append_comm(update("c", **{key: "x" * 10_000_000}))
+    live.read_all()
+    begun = time.monotonic()
+    for i in range(20_000):
+        log.append_comm(update("c", d=i))
+        live.read()
+    assert time.monotonic() - begun < 30, "about 1 s, where it took minutes"
+    live.read_all()
+    assert Reader(log).read_all().state == live.state
+    assert live.state["c"]["d"] == 19_999 and not live.comm_gaps
+
+
+def test_state_over_the_budget_is_refused_once_and_later_messages_reach_who_reads(tmp_path):
+    log = eventlog.EventLog(str(tmp_path), 8 << 20, note)
+    for comm in ("big", "small"):
+        log.append_comm(event("comm_open", {"comm_id": comm, "data": {"state": {"z": comm}}}))
+    log.append_comm(update("small", a=1))
+    live = Reader(log).read_all()
+    refused = []
+    for i in range(40):
+        refused.append(log.append_comm(update("big", **{"k%d" % i: "x" * 500_000})))
+        live.read_all()
+    assert sum(refused) == 1 and 5 < refused.index(True) < 9
+    assert len(live.state["big"]) == 41 and not live.comm_gaps
+    late = Reader(log).read_all()
+    assert late.comm_gaps == 1 and late.state == {"small": {"z": "small", "a": 1}}
+    log.append_comm(event("comm_open", {"comm_id": "big", "data": {"state": {"z": "anew"}}}))
+    log.append_comm(update("big", a=2))
+    assert Reader(log).read_all().state["big"] == {"z": "anew", "a": 2}
