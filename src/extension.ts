@@ -6,6 +6,7 @@ import { connectEngine } from './engine/connect';
 import { redactedLog } from './engine/redact';
 import { unfailingLog, type Log } from './log';
 import { describe, paragraph, type Surroundings } from './messages';
+import { BusyNotice } from './notebook/busy-notice';
 import { SandboxController } from './notebook/controller';
 import { EngineSource } from './notebook/engine-source';
 import { FoundSandboxes } from './notebook/found-sandboxes';
@@ -30,8 +31,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const channel = vscode.window.createOutputChannel('Sandboxed IPython', { log: true });
   const log = redactedLog(unfailingLog(channel));
   const surroundings: Surroundings = { t: vscode.l10n.t, platform: process.platform };
+  const busy = new BusyNotice();
   const engines = new EngineSource(() => connectEngine({
-    platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.(), log,
+    platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.(), log, onBusy: (isBusy) => busy.changed(isBusy),
   }));
   const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
   const installation: Installation = { owner: ownerOf(context, log), runnerFolder: context.asAbsolutePath('runner'), engines, explain, log };

@@ -61,6 +61,11 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('The container engine{0} does not answer.', at(t, params)) + (params.text('request') === '' ? ''
           : because(t, t('no answer to "{0}" within {1} s', params.text('request'), params.number('timeout')))),
         t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.')];
+    case 'EngineBusy':
+      return [
+        t('The container engine{0} is too busy.', at(t, params)) + (params.text('request') === '' ? ''
+          : because(t, t('no answer to "{0}" within {1} s, though it answers pings', params.text('request'), params.number('timeout')))),
+        t('Wait until the computer has less to do, then run the cell again. If that does not help, restart the engine.')];
     case 'EngineFailed':
       return [t('The container engine could not do what was asked.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, restart the engine.')];
     case 'ImageFailed':

@@ -1,12 +1,13 @@
-import { Agent } from 'node:http';
 import Docker from 'dockerode';
 import { silentLog, type Log } from '../log';
 import { SandboxError, isSandboxError, type FailureCode } from '../protocol/errors';
 import type { Endpoint } from './address';
+import { EngineAgent } from './connections';
 import { DockerEngine } from './docker-engine';
 import { endpointCandidates, type Machine } from './endpoint';
 import type { Engine, EngineInfo } from './engine';
 import type { Deadlines } from './deadlines';
+import { Pulse } from './pulse';
 import { Requests } from './request';
 import { readSmallFile } from './small-file';
 
@@ -18,19 +19,21 @@ export interface ConnectOptions extends Machine {
   signal?: AbortSignal;
   /** Default: `DEADLINES`. */
   deadlines?: Deadlines;
+  /** Told when an engine begins to be late with answers though it answers pings, and when it is not any more; also while it is being connected to. */
+  onBusy?: (isBusy: boolean) => void;
 }
 
 /**
  * Connects to the first engine that answers. Keeps nothing when it fails: call again to try again.
  * @throws SandboxError `EngineNotFound {tried, reason?, by?, context?, detail?}`, `EngineDenied {endpoint}`, `EngineTooOld {endpoint, version, apiVersion, required}`,
- * `EngineSilent {endpoint, request, timeout}`, `EngineFailed`, `Cancelled`; of several endpoints the failure that says most
+ * `EngineSilent {endpoint, request, timeout}`, `EngineBusy` (the same), `EngineFailed`, `Cancelled`; of several endpoints the failure that says most
  */
 export async function connectEngine(options: ConnectOptions): Promise<Engine> {
   return connectToFirst(await endpointCandidates(options, readSmallFile), options);
 }
 
 /** The first of the endpoints that answers, as {@link connectEngine}. */
-export async function connectToFirst(candidates: readonly Endpoint[], options: Pick<ConnectOptions, 'log' | 'signal' | 'deadlines'> = {}): Promise<Engine> {
+export async function connectToFirst(candidates: readonly Endpoint[], options: Omit<ConnectOptions, keyof Machine> = {}): Promise<Engine> {
   const log = options.log ?? silentLog;
   const failures: SandboxError[] = [];
   for (const endpoint of candidates) {
@@ -44,7 +47,7 @@ export async function connectToFirst(candidates: readonly Endpoint[], options: P
       failures.push(error);
     }
   }
-  const telling: FailureCode[] = ['EngineDenied', 'EngineTooOld', 'EngineFailed', 'EngineSilent'];
+  const telling: FailureCode[] = ['EngineDenied', 'EngineTooOld', 'EngineBusy', 'EngineFailed', 'EngineSilent'];
   const best = telling.flatMap((code) => failures.filter((failure) => failure.code === code))[0];
   if (best) throw best;
   const tried = candidates.map(({ label }) => label).join(', ');
@@ -54,9 +57,11 @@ export async function connectToFirst(candidates: readonly Endpoint[], options: P
 const pick = (params: SandboxError['params'] | undefined): { reason?: string | number | boolean } =>
   params?.['reason'] === undefined ? {} : { reason: params['reason'] };
 
-async function connectTo(endpoint: Endpoint, { signal, deadlines }: Pick<ConnectOptions, 'signal' | 'deadlines'>, log: Log): Promise<Engine> {
-  const requests = new Requests(endpoint.label, log, deadlines);
+async function connectTo(endpoint: Endpoint, { signal, deadlines, onBusy }: Pick<ConnectOptions, 'signal' | 'deadlines' | 'onBusy'>, log: Log): Promise<Engine> {
   const docker = client(endpoint);
+  const pulse = new Pulse((abortSignal) => (docker as unknown as Probe).ping({ abortSignal }));
+  if (onBusy) pulse.onBusy(onBusy);
+  const requests = new Requests(endpoint.label, log, pulse, deadlines);
   const probe = docker as unknown as Probe;
   try {
     const version = await requests.run('version', (abortSignal) => probe.version({ abortSignal }), { signal });
@@ -86,6 +91,7 @@ async function connectTo(endpoint: Endpoint, { signal, deadlines }: Pick<Connect
 
 /** What is asked of an unknown engine; the client's own types lack the options. */
 interface Probe {
+  ping(options: { abortSignal: AbortSignal }): Promise<unknown>;
   version(options: { abortSignal: AbortSignal }): Promise<Partial<Docker.DockerVersion>>;
   info(options: { abortSignal: AbortSignal }): Promise<{ NCPU?: number; MemTotal?: number; SecurityOptions?: string[] | null }>;
 }
@@ -94,8 +100,7 @@ interface Probe {
 function client(endpoint: Endpoint): Docker {
   const fixed = {
     protocol: 'http' as const, pathPrefix: '/', username: undefined, ca: undefined, cert: undefined, key: undefined, timeout: undefined,
-    // a connection that waits for reuse is a broken one after the engine's restart; opening one takes 0.1 ms
-    agent: new Agent({ keepAlive: false }),
+    agent: new EngineAgent(),
   };
   const options = 'socketPath' in endpoint
     ? { ...fixed, socketPath: endpoint.socketPath, host: undefined, port: undefined }

@@ -29,6 +29,8 @@ export const DEADLINES = {
   /** And a while for every byte, see `put-files.ts`. */
   'run file copy': 20_000,
   'run installer': HOUR,
+  /** Beside a request's own wait, while the engine answers pings. */
+  'busy engine': 300_000,
   /** Nobody waits for it: some engines send no header before the first event. */
   events: Infinity,
   // ends
@@ -45,6 +47,15 @@ export type WaitName = keyof typeof DEADLINES;
 /** How the wait for a process is named. */
 export type ProcessName = Extract<WaitName, `run ${string}`>;
 export type Deadlines = Readonly<Record<WaitName, number>>;
+
+/** Whether the wait is for the engine itself, and not for a program in a container or for what may never come. */
+export const asksEngine = (name: WaitName): boolean => !isProcess(name) && name !== 'guard of the build container' && name !== 'events';
+
+/** What changes nothing when the engine gets it twice. */
+export const REPEATABLE: ReadonlySet<WaitName> = new Set<WaitName>([
+  'version', 'info', 'inspect image', 'remove image', 'inspect build container', 'list containers', 'inspect container', 'inspect container by Podman',
+  'attach to output', 'logs', 'update container', 'create volume', 'list volumes', 'remove volume', 'inspect exec', 'remove container', 'inspect removed container',
+]);
 
 /** Whether the name, as a failure's parameter has it, is that of a process. */
 export const isProcess = (name: unknown): boolean => typeof name === 'string' && name.startsWith('run ');

@@ -47,6 +47,10 @@ export class DockerEngine implements Engine {
     this.libraries = new Libraries(docker, requests);
   }
 
+  get isBusy(): boolean { return this.requests.pulse.isBusy; }
+
+  onBusy(listener: (isBusy: boolean) => void): { dispose(): void } { return this.requests.pulse.onBusy(listener); }
+
   async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
     if (!this.info.seccomp) throw new SandboxError('LimitNotApplied', { limit: 'seccomp', asked: 'default', got: 'none' });
     let id: string | undefined;
@@ -123,7 +127,7 @@ export class DockerEngine implements Engine {
     const [containers, libraries] = await Promise.all([this.sandboxes({ label: [LABELS.sandbox, `${LABELS.owner}=${owner}`] }), this.libraries.of(owner)]);
     const removals = await Promise.allSettled([...containers.map(({ Id }) => Id), ...libraries.map(installerOf)].map((idOrName) => this.remove(idOrName)));
     const failures = removals.flatMap((removal): unknown[] => removal.status === 'rejected' ? [removal.reason] : []);
-    const silence = failures.find((failure) => isSandboxError(failure, 'EngineSilent'));
+    const silence = failures.find((failure) => isSandboxError(failure, 'EngineSilent') || isSandboxError(failure, 'EngineBusy'));
     if (silence !== undefined) throw silence; // it would not answer the rest either
     await this.libraries.sweep(owner, 0);
     if (failures.length > 0) throw failures[0];

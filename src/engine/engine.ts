@@ -104,6 +104,10 @@ export type LifeEvent = { sandboxId: string; action: 'die' | 'oom' | 'pause' | '
  */
 export interface Engine {
   readonly info: EngineInfo;
+  /** It is late with an answer though it answers pings, as under load: it is waited for. */
+  readonly isBusy: boolean;
+  /** Told when {@link isBusy} changes. */
+  onBusy(listener: (isBusy: boolean) => void): { dispose(): void };
   /** Creates and starts a hardened container, reads its limits back (LimitNotApplied), gives its id. */
   create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string>;
   /** Runs the relay in the container, its streams hijacked. */

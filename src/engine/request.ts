@@ -2,56 +2,90 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
-import { DEADLINES, type Deadlines, type WaitName } from './deadlines';
+import { overOneConnection } from './connections';
+import { DEADLINES, REPEATABLE, asksEngine, type Deadlines, type WaitName } from './deadlines';
+import type { GivenUp, Pulse } from './pulse';
 import { redact } from './redact';
 
 export interface RequestOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Milliseconds before a request whose connection was lost is sent again. */
+const RETRY_PAUSES_MS = [100, 500];
+/** The connection went while the request was on its way: whether the engine has it nobody knows. */
+const LOST = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT'];
+/** The engine's socket has no room for another connection just now: the request was not sent. */
+const NOT_SENT = 'EAGAIN';
+
 /** Sends requests to one engine: none waits for ever, none can be left half-sent, each failure is a `SandboxError`. */
 export class Requests {
   private readonly ending = new AbortController();
 
-  constructor(readonly endpoint: string, private readonly log: Log, readonly deadlines: Deadlines = DEADLINES) {
+  /** @param pulse tells whether an engine that is late is busy */
+  constructor(readonly endpoint: string, private readonly log: Log, readonly pulse: Pulse, readonly deadlines: Deadlines = DEADLINES) {
     setMaxListeners(0, this.ending.signal); // one for each open request
   }
 
   /**
+   * An engine that is late and answers pings is busy: it is waited for, longer by the wait `busy engine`. What can be asked twice is asked
+   * again when its connection was lost.
    * @param name what is asked, which also says how long it is waited for
    * @param more milliseconds beside
    * @param send must hand its signal to the engine's client, which then drops the connection
-   * @throws SandboxError `Cancelled`, `EngineSilent` (deadline), `EngineNotFound`, `EngineDenied`, else `EngineFailed` with the engine's status and reason
+   * @throws SandboxError `Cancelled`, `EngineSilent` (deadline), `EngineBusy`, `EngineNotFound`, `EngineDenied`, else `EngineFailed` with the engine's status and reason
    */
   async run<T>(name: WaitName, send: (signal: AbortSignal) => Promise<T>, { signal, more = 0 }: RequestOptions & { more?: number } = {}): Promise<T> {
     const deadline = this.deadlines[name] + more;
     const started = performance.now();
     const drop = new AbortController();
-    let silent = false;
+    const enough = new AbortController();
+    let givenUp: GivenUp | undefined;
     const cancel = (): void => drop.abort();
-    const timer = deadline === Infinity ? undefined : setTimeout(() => { silent = true; drop.abort(); }, deadline);
     const sources = signal ? [signal, this.ending.signal] : [this.ending.signal];
     for (const source of sources) source.addEventListener('abort', cancel, { once: true });
     let aborted: (() => void) | undefined;
     try {
       if (sources.some((source) => source.aborted)) drop.abort();
       drop.signal.throwIfAborted();
-      const answer = send(drop.signal);
+      if (deadline !== Infinity) {
+        void this.pulse.outlast({ deadline, limit: asksEngine(name) ? deadline + this.deadlines['busy engine'] : deadline }, enough.signal).then((why) => {
+          givenUp = why;
+          if (why) drop.abort();
+        });
+      }
       const dropped = new Promise<never>((_, reject) => {
         aborted = () => reject(new Error('dropped'));
         drop.signal.addEventListener('abort', aborted, { once: true });
       });
-      return await Promise.race([answer, dropped]);
+      return await Promise.race([this.sendAgain(name, send, drop.signal), dropped]);
     } catch (error) {
-      if (silent) throw new SandboxError('EngineSilent', { endpoint: this.endpoint, request: name, timeout: Number((deadline / 1000).toFixed(1)) }, { cause: error });
+      if (givenUp) {
+        const { because, waited } = givenUp;
+        throw new SandboxError(because === 'busy' ? 'EngineBusy' : 'EngineSilent', { endpoint: this.endpoint, request: name, timeout: Number((waited / 1000).toFixed(1)) }, { cause: error });
+      }
       if (drop.signal.aborted) throw new SandboxError('Cancelled', { request: name }, { cause: error });
       throw asSandboxError(error, name, this.endpoint);
     } finally {
-      clearTimeout(timer);
+      enough.abort();
       for (const source of sources) source.removeEventListener('abort', cancel);
       if (aborted) drop.signal.removeEventListener('abort', aborted);
       this.log.debug(`engine: ${name}, ${Math.round(performance.now() - started)} ms`);
     }
+  }
+
+  private async sendAgain<T>(name: WaitName, send: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (const pause of RETRY_PAUSES_MS) {
+      try {
+        return await overOneConnection(() => send(signal));
+      } catch (error) {
+        const code = codeOf(error);
+        if (signal.aborted || !(code === NOT_SENT || (LOST.includes(code) && REPEATABLE.has(name)))) throw error;
+        this.log.debug(`engine: ${name} again, ${code}`);
+        await sleep(pause, undefined, { signal });
+      }
+    }
+    return overOneConnection(() => send(signal));
   }
 
   /** Waits for the removal of what a failed operation left, which never rejects; not longer than the failure may take to be told. */
@@ -66,6 +100,9 @@ export class Requests {
     this.ending.abort();
   }
 }
+
+/** The system's name of an error; '' = it has none. */
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
 
 interface EngineAnswer { statusCode: number; reason: string }
 
@@ -82,7 +119,7 @@ function asSandboxError(error: unknown, request: string, endpoint: string): Sand
   const options = { cause: error };
   const answer = engineAnswer(error);
   if (answer) return new SandboxError('EngineFailed', { endpoint, request, status: answer.statusCode, reason: answer.reason }, options);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   switch (code) {
     case 'ENOENT': case 'ECONNREFUSED': case 'ENOTFOUND': case 'EAI_AGAIN': case 'EHOSTUNREACH': case 'ENETUNREACH': case 'ENOTSOCK':
       return new SandboxError('EngineNotFound', { tried: endpoint, reason: code }, options);
@@ -134,5 +171,6 @@ export function engineReason(error: unknown): string {
   if (!isSandboxError(error)) return error instanceof Error ? error.message : String(error);
   const { code, params: { reason, request, timeout } } = error;
   if (typeof reason === 'string') return reason;
-  return code === 'EngineSilent' && request !== undefined ? `the engine gave no answer to "${request}" within ${timeout} s` : code;
+  const isLate = code === 'EngineSilent' || code === 'EngineBusy';
+  return isLate && request !== undefined ? `the engine gave no answer to "${request}" within ${timeout} s` : code;
 }

@@ -8,6 +8,9 @@ export function outOfReach(params: Params, t: Translate): Sentences {
     return over ? [t('The sandbox\'s container was paused for {0} s.', seconds), '']
       : [t('The sandbox\'s container is paused.'), t('The cell goes on when it is unpaused ("docker unpause").')];
   }
+  if (cause === 'EngineBusy') {
+    return over ? [t('The container engine was busy for {0} s.', seconds), ''] : [t('The container engine is busy.'), goesOn];
+  }
   if (cause.startsWith('Engine') && cause !== 'EngineFailed') {
     return over ? [t('The container engine did not answer for {0} s.', seconds), '']
       : [t('The container engine does not answer.'), join(goesOn, t('Start the engine, or restart it.'))];

@@ -33,6 +33,7 @@ export interface ConnectionSink {
  */
 export class Connection {
   readonly #closed = new AbortController();
+  readonly #busy: { dispose(): void };
   #stream: SandboxStream | null = null;
   #greeted = false;
   /** A stream has said hello before. */
@@ -49,7 +50,9 @@ export class Connection {
   constructor(
     private readonly engine: Engine, private readonly containerId: string, private readonly sink: ConnectionSink,
     private readonly log: Log, private readonly timing: Timing,
-  ) {}
+  ) {
+    this.#busy = engine.onBusy(() => { this.#tellBusy(); });
+  }
 
   /** A stream that said hello is open. */
   get attached(): boolean { return this.#greeted; }
@@ -96,6 +99,7 @@ export class Connection {
 
   close(): void {
     this.#closed.abort();
+    this.#busy.dispose();
     clearInterval(this.#looking);
     this.#wakeUp();
     this.#stream?.close('closed here');
@@ -122,6 +126,7 @@ export class Connection {
   /** Opens a stream and stays with it to its end; says why there is none any more. */
   async #oneStream(): Promise<SandboxError> {
     this.#attachedAt = 0;
+    this.#tellBusy();
     let exec: ExecStream;
     try {
       exec = await this.engine.openStream(this.containerId, this.#closed.signal);
@@ -152,6 +157,11 @@ export class Connection {
       this.sink.cut();
     }
     return new SandboxError('EngineFailed', { reason: stream.complaint || reason });
+  }
+
+  /** An open stream shows by itself that it works. */
+  #tellBusy(): void {
+    if (this.engine.isBusy && !this.#greeted) this.sink.trouble(new SandboxError('EngineBusy'));
   }
 
   #hello(content: EventContents['hello'], t: number): void {

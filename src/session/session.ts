@@ -224,7 +224,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   // ------------------------------------------------------------------------------------------------------------ start
 
   #connect(containerId: string): void {
-    this.#startDeadline = setTimeout(() => { void this.#notStarted(containerId, this.#states.trouble); }, this.#timing.start);
+    this.#awaitStart(containerId, performance.now() + this.#timing.busyStart);
     this.#connection = new Connection(this.engine, containerId, {
       follow: () => this.#attachment.request(),
       hello: (content, t) => { this.#hello(content, t); },
@@ -247,6 +247,14 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#connection.open();
   }
 
+  /** A busy engine is waited for, but not for ever. @param latest by `performance.now()` */
+  #awaitStart(containerId: string, latest: number): void {
+    this.#startDeadline = setTimeout(() => {
+      if (this.engine.isBusy && performance.now() < latest) this.#awaitStart(containerId, latest);
+      else void this.#notStarted(containerId, this.#states.trouble);
+    }, this.#timing.start);
+  }
+
   /** The container's own last words say best why nothing came; where it said nothing, what kept the engine from letting us in. */
   async #notStarted(containerId: string, cause: SandboxError): Promise<void> {
     this.#connection?.close();
@@ -259,7 +267,7 @@ export class InteractiveSandboxSession implements SandboxSession {
       return '';
     });
     const said = logs.trim().slice(-2_000);
-    const isEngines = ['EngineSilent', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
+    const isEngines = ['EngineSilent', 'EngineBusy', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
     this.#gone(said === '' && isEngines ? cause : new SandboxError('StartFailed', { reason: said || engineReason(cause) }, { cause }));
   }
 

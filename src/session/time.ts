@@ -2,6 +2,8 @@
 export interface Timing {
   /** From the container's start to the first hello. */
   start: number;
+  /** The same at most while the engine is busy. */
+  busyStart: number;
   /** From an opened stream to its hello. */
   hello: number;
   /** Between pings, while something is awaited. */
@@ -37,7 +39,7 @@ export interface Timing {
 }
 
 export const TIMING: Timing = {
-  start: 30_000, hello: 10_000, ping: 500, silentPings: 4, backOff: { first: 50, longest: 5_000 }, stable: 2_000, unreachable: 1_000, pausedLook: 2_000,
+  start: 30_000, busyStart: 330_000, hello: 10_000, ping: 500, silentPings: 4, backOff: { first: 50, longest: 5_000 }, stable: 2_000, unreachable: 1_000, pausedLook: 2_000,
   lastWords: 300, replay: 1_000, lostReply: 2_000, interrupt: 10_000, reset: 30_000, answer: 10_000, complete: 5_000, install: 90_000, comm: 30_000, shutdown: 1_000, dispose: 30_000,
 };
 

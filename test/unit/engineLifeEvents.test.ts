@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { LifeEvents } from '../../src/engine/life-events';
+import { Pulse } from '../../src/engine/pulse';
 import { Requests } from '../../src/engine/request';
 import { silentLog } from '../../src/log';
 
@@ -23,7 +24,7 @@ describe('the stream of an engine\'s events', () => {
     socketPath = join(folder, 'engine.sock');
     streams = [];
     back = 0;
-    events = new LifeEvents(new Docker({ socketPath }), new Requests(socketPath, silentLog), silentLog, () => { back += 1; });
+    events = new LifeEvents(new Docker({ socketPath }), new Requests(socketPath, silentLog, new Pulse(() => Promise.reject(new Error('no ping')))), silentLog, () => { back += 1; });
     await engineStarts();
   });
   afterEach(async () => {

@@ -12,6 +12,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   EngineDenied: [{ endpoint: 'unix:///var/run/docker.sock' }, /unix:\/\/\/var\/run\/docker\.sock/, /usermod -aG docker/],
   EngineTooOld: [{ endpoint: 'unix:///x', version: '18.06', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
   EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer\./, /no answer to "version" within 5 s/, /Restart it/],
+  EngineBusy: [{ endpoint: 'unix:///x', request: 'inspect container', timeout: 315 }, /unix:\/\/\/x is too busy\./, /no answer to "inspect container" within 315 s, though it answers pings/, /Wait until the computer has less to do/],
   EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/, /docker system prune/],
   ImageFailed: [{ image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' }, /installing packages/, /No matching distribution found for nopackage/, /sandboxedIPython\.packages/],
   BaseUnusable: [{ image: 'alpine', problem: 'noPython', reason: 'python3: not found' }, /alpine/, /python3: not found/, /sandboxedIPython\.image/],
@@ -89,6 +90,7 @@ describe('what the user is told', () => {
   it('what a cell waits for is told by its cause, and that it is over', () => {
     for (const [cause, now, over] of [
       ['SandboxPaused', /is paused[^]*docker unpause/, /was paused for 7 s\.$/], ['EngineSilent', /engine does not answer[^]*restart it/, /engine did not answer for 7 s\.$/],
+      ['EngineBusy', /engine is busy[^]*The cell goes on/, /engine was busy for 7 s\.$/],
       ['SandboxSilent', /sandbox does not answer[^]*Restart Kernel/, /sandbox did not answer for 7 s\.$/],
     ] as const) {
       assert.match(paragraph(say('OutOfReach', { cause })), now);

@@ -215,6 +215,44 @@ describe('a session', () => {
     assert.deepEqual(told(), ['true OutOfReach EngineNotFound', 'true OutOfReach EngineSilent', 'true OutOfReach EngineSilent over']);
   });
 
+  it('tells the cell that runs that the engine is busy, while its stream is being opened again', async () => {
+    const sandbox = new FakeSandbox();
+    let finish: () => void = () => undefined;
+    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    const { session, events } = start(sandbox);
+    const told = () => events.flatMap((event) => event.msg_type === 'notice' ? [`${event.content.code} ${event.content.params['cause']}${'seconds' in event.content.params ? ' over' : ''}`] : []);
+    const cell = session.execute('a');
+    await until(() => sandbox.ran.length === 1);
+    const open = sandbox.openStream.bind(sandbox);
+    let answer: () => void = () => undefined;
+    sandbox.openStream = async (...asked) => { await new Promise<void>((resolve) => { answer = resolve; }); return open(...asked); };
+    sandbox.cut();
+    sandbox.becomeBusy(true);
+    await until(() => told().length === 1);
+    sandbox.becomeBusy(false);
+    sandbox.openStream = open;
+    answer();
+    await until(() => told().length === 2);
+    finish();
+    await cell.reply;
+    assert.deepEqual(told(), ['OutOfReach EngineBusy', 'OutOfReach EngineBusy over']);
+  });
+
+  it('waits with the start of a sandbox while the engine is busy, but not for ever', async () => {
+    for (const [busyStart, code] of [[60_000, undefined], [150, 'EngineBusy']] as const) {
+      const sandbox = new FakeSandbox();
+      const open = sandbox.openStream.bind(sandbox);
+      sandbox.logs = () => Promise.resolve('');
+      sandbox.openStream = async (...asked) => { await new Promise((resolve) => { setTimeout(resolve, 400); }); return open(...asked); };
+      const { session } = start(sandbox, { start: 100, busyStart });
+      await until(() => sandbox.specification !== undefined);
+      await new Promise((resolve) => { setTimeout(resolve, 10); });
+      sandbox.becomeBusy(true);
+      const failure = await session.started.then(() => undefined, (error: unknown) => error);
+      assert.equal((failure as SandboxError | undefined)?.code, code);
+    }
+  });
+
   it('tells a cell that is sent while the sandbox is out of reach, and none while nothing runs', async () => {
     const sandbox = new FakeSandbox();
     const { session, events } = start(sandbox);

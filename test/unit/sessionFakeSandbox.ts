@@ -13,12 +13,14 @@ export interface Fault { up: number; down: number }
  */
 export class FakeSandbox implements Engine {
   readonly info: EngineInfo = { product: 'unknown', version: '', apiVersion: '', endpoint: 'fake', cpus: 2, memory: 0, seccomp: true, capabilities: { update: false, tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false } };
+  isBusy = false;
   /** Lines of the log; the event `seq` is at `seq - 1`. */
   readonly log: string[] = [];
   /** The oldest event that is still in the log. */
   first = 1;
   /** Codes in the order in which they ran. */
   readonly ran: string[] = [];
+  readonly #busyListeners = new Set<(isBusy: boolean) => void>();
   readonly removed: string[] = [];
   readonly removedLibraries: string[] = [];
   readonly installs: InstallRequest[] = [];
@@ -113,6 +115,14 @@ export class FakeSandbox implements Engine {
   findSandboxes(): Promise<FoundSandbox[]> { return Promise.resolve([]); }
   removeAll(): Promise<void> { return Promise.resolve(); }
   usedUids(): Promise<Set<number>> { return Promise.resolve(new Set()); }
+  onBusy(listener: (isBusy: boolean) => void): { dispose(): void } {
+    this.#busyListeners.add(listener);
+    return { dispose: () => { this.#busyListeners.delete(listener); } };
+  }
+  becomeBusy(isBusy: boolean): void {
+    this.isBusy = isBusy;
+    for (const listener of this.#busyListeners) listener(isBusy);
+  }
   dispose(): void { /* nothing is open */ }
 
   get listeners(): number { return this.#listeners.size; }

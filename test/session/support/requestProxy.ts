@@ -3,10 +3,16 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-/** How a request is treated: it is accepted and never answered; its answer stops behind the headers; its connection is closed at once, or in the middle of the answer's body. */
-export type Answer = 'never' | 'stalls' | 'closes' | 'half';
+/**
+ * How a request is treated: it is accepted and never answered; its answer stops behind the headers; its connection is closed at once, or in the
+ * middle of the answer's body; it reaches the engine after {@link RequestProxy.delay} milliseconds.
+ */
+export type Answer = 'never' | 'stalls' | 'closes' | 'half' | 'late';
+
+/** Those that spoil an answer. */
 export const ANSWERS: readonly Answer[] = ['never', 'stalls', 'closes', 'half'];
 
+const PING = 'GET /_ping';
 /** An engine without a registry answers it with an error, which is no stream that could stall. */
 const PULL = 'POST /images/create';
 /** What runs in containers, by what is on its command line. */
@@ -25,6 +31,14 @@ export class RequestProxy {
   readonly seen = new Set<string>();
   /** Requests that were treated badly. */
   hits = 0;
+  /** How many of them are; those behind pass. */
+  most = Infinity;
+  /** Pings that came. */
+  pings = 0;
+  /** Milliseconds by which a request is late that is treated so. */
+  delay = 0;
+  /** An engine that does not answer a request answers pings all the same. */
+  answersPings = false;
   /** When the first of them came, by `performance.now()`. */
   firstHit: number | undefined;
   #fault: { kind: string; answer: Answer; andAll: boolean } | undefined;
@@ -77,15 +91,25 @@ export class RequestProxy {
       if (!request) return;
       client.off('data', listen).pause();
       const kind = this.#kind(request);
-      this.seen.add(kind);
+      const isPing = kind === PING;
+      if (isPing) this.pings += 1;
+      else this.seen.add(kind);
       const fault = this.#fault;
-      const answer = fault && (fault.kind === kind || (fault.andAll && this.hits > 0)) ? fault.answer : undefined;
+      if (isPing && fault && !this.answersPings) {
+        client.resume();
+        return;
+      }
+      const answer = fault && this.hits < this.most && (fault.kind === kind || (fault.andAll && this.hits > 0)) ? fault.answer : undefined;
       if (answer !== undefined) {
         this.hits += 1;
         this.firstHit ??= performance.now();
       }
       if (answer === 'closes') client.destroy();
       else if (answer === 'never') client.resume();
+      else if (answer === 'late') {
+        const all = Buffer.concat(received);
+        setTimeout(() => { if (!client.destroyed) this.#forward(client, request, all, undefined); }, this.delay);
+      }
       else if (answer === 'stalls' && kind === PULL) client.resume().write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
       else this.#forward(client, request, Buffer.concat(received), answer);
       received = [];

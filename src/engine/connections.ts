@@ -1,0 +1,39 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Agent } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** Milliseconds in which what a connection brought before its end may still become an answer. */
+const LAST_BYTES_MS = 250;
+
+/** Called when the connection of the request that is being sent has ended. */
+const closed = new AsyncLocalStorage<() => void>();
+
+/**
+ * Sends a request through an {@link EngineAgent}. Rejects if its connection ends before it is answered, which the engine's client does not
+ * tell of where it ends in the middle of an answer.
+ */
+export async function overOneConnection<T>(send: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const lost = (): void => {
+        timer = setTimeout(() => { reject(Object.assign(new Error('the connection ended before the answer did'), { code: 'ECONNRESET' })); }, LAST_BYTES_MS);
+      };
+      closed.run(lost, send).then(resolve, reject);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** One connection a request: one that waits for reuse is a broken one after the engine's restart, and opening one takes 0.1 ms. */
+export class EngineAgent extends Agent {
+  constructor() { super({ keepAlive: false }); }
+
+  override createConnection(...parameters: Parameters<Agent['createConnection']>): ReturnType<Agent['createConnection']> {
+    const connection = super.createConnection(...parameters);
+    const lost = closed.getStore();
+    if (lost) (connection as Duplex | undefined)?.once('close', lost);
+    return connection;
+  }
+}
