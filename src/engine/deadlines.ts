@@ -26,7 +26,7 @@ export const DEADLINES = {
   'attach to output': LIGHT, logs: LIGHT, 'update container': LIGHT,
   'create volume': LIGHT, 'list volumes': LIGHT, 'remove volume': LIGHT,
   'create exec': LIGHT, 'start exec': LIGHT, 'inspect exec': LIGHT,
-  /** And a while for every byte, see `put-files.ts`. */
+  /** For each piece that is taken, and for the report behind the last: see `put-files.ts`. */
   'run file copy': 20_000,
   'run installer': HOUR,
   /** Beside a request's own wait, while the engine answers pings. */

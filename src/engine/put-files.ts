@@ -1,6 +1,5 @@
 import type Docker from 'dockerode';
-import { SandboxError, isSandboxError } from '../protocol/errors';
-import { isProcess } from './deadlines';
+import { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from './engine';
 import { runProcess } from './exec';
 import type { Requests } from './request';
@@ -11,23 +10,62 @@ const TAKEN_BACK = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 const EMPTY_FRAME = Buffer.alloc(4);
 /** Frames are sent together up to here: a small file is not worth a packet of its own. */
 const COALESCED = 128 * 1024;
-/** Bytes per millisecond of the slowest link that is waited for. */
-const SLOWEST = 2_000;
 
-/** See `Engine.putFiles`. The sandbox's own user writes the files, with the rights of a cell. */
+/**
+ * See `Engine.putFiles`. The sandbox's own user writes the files, with the rights of a cell. It may take as long as it likes, as long as
+ * it goes on: the deadline `run file copy` is for each piece, and for the report behind the last one.
+ */
 export async function putFiles(
   docker: Docker, requests: Requests, containerId: string, interpreter: string, files: readonly SandboxFile[], signal?: AbortSignal,
 ): Promise<Map<number, string>> {
-  const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const { exitCode, stdout, stderr } = await runProcess(docker, requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
-    name: 'run file copy', more: bytes / SLOWEST, input: coalesced(frames(files)), signal,
-  }).catch((error: unknown) => {
-    // the sandbox is late, not the engine
-    if (!isSandboxError(error, 'EngineSilent') || !isProcess(error.params['request'])) throw error;
-    throw new SandboxError('FilesNotCopied', { reason: `no end within ${error.params['timeout']} s` }, { cause: error });
-  });
-  if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: stderr.trim().split('\n').pop()?.slice(0, 500) || `exit code ${exitCode}` });
-  return failuresOf(stdout, files.length);
+  const progress = new Progress(requests.deadlines['run file copy']);
+  try {
+    const { exitCode, stdout, stderr } = await runProcess(docker, requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
+      name: 'run file copy', more: Infinity, input: progress.watch(coalesced(frames(files))), signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
+    });
+    if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: stderr.trim().split('\n').pop()?.slice(0, 500) || `exit code ${exitCode}` });
+    return failuresOf(stdout, files.length);
+  } catch (cause) {
+    if (!progress.stalled.aborted || signal?.aborted === true) throw cause;
+    throw new SandboxError('FilesNotCopied', { reason: progress.problem }, { cause }); // the sandbox is late, not the engine
+  } finally {
+    progress.end();
+  }
+}
+
+/** Ends a copy of which no piece was taken for a while. */
+class Progress {
+  readonly #stall = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #allTaken = false;
+
+  /** @param patience milliseconds */
+  constructor(private readonly patience: number) {}
+
+  get stalled(): AbortSignal { return this.#stall.signal; }
+
+  get problem(): string {
+    const seconds = Math.ceil(this.patience / 1000);
+    return this.#allTaken ? `no end within ${seconds} s` : `nothing more was taken within ${seconds} s`;
+  }
+
+  /** A piece is asked for when the one before was taken. */
+  async *watch(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    this.#goOn();
+    for await (const piece of pieces) {
+      yield piece;
+      this.#goOn();
+    }
+    this.#allTaken = true;
+    this.#goOn();
+  }
+
+  end(): void { clearTimeout(this.#timer); }
+
+  #goOn(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => { this.#stall.abort(); }, this.patience);
+  }
 }
 
 async function* frames(files: readonly SandboxFile[]): AsyncGenerator<Buffer> {

@@ -7,11 +7,12 @@ import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
 import { SandboxError } from '../protocol/errors';
 import type { ExecuteReply } from '../protocol/messages';
-import { boundsOf, type Bounds } from '../session/files/bounds';
+import { LOOK_DEADLINE, boundsOf, type Bounds } from '../session/files/bounds';
 import { FolderCopy } from '../session/files/folder-copy';
 import type { HostFiles } from '../session/files/host-files';
 import type { LeftOut } from '../session/files/left-out';
 import { NodeFiles } from '../session/files/node-files';
+import { OneLook } from '../session/files/one-look';
 import { NONE, reasonForNone, xdgFolders, type Machine, type None } from '../session/files/which-folder';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
@@ -28,6 +29,8 @@ export class NotebookFolder {
   #last: Promise<void> = Promise.resolve();
   #calledOff = new AbortController();
   #reason: None | undefined;
+  /** Where the folder is: on a drive that does not answer, this may take for ever. */
+  readonly #looks = new OneLook();
   /** Reasons that the user knows by now. */
   readonly #toldNone = new Set<None>();
 
@@ -75,16 +78,24 @@ export class NotebookFolder {
 
   async #bring(session: SandboxSession, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
     if (signal.aborted) { return; }
-    const reason = await this.#reasonForNone(settings);
+    const copyOf = (): Copy => (this.#copy?.session === session ? this.#copy : this.#copy = { session, memory: settings.maxMemory, folder: undefined, told: new Set() });
+    const place = await this.#looks.look(() => this.#place(settings), LOOK_DEADLINE);
+    if (place === undefined) {
+      const failure = new SandboxError('FilesNotCopied', { reason: `the folder cannot be read within ${LOOK_DEADLINE / 1000} s` });
+      this.log.warn(`folder: ${failure.message}`);
+      this.#tell(copyOf(), failure, [failure.code]);
+      return;
+    }
+    const { reason, files } = place;
     if (reason !== this.#reason && reason !== undefined) { this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${NONE[reason]}`); }
     this.#reason = reason;
     if (reason === 'wide' || reason === 'hidden') { this.#tellNone(reason); } // the others are the user's own doing
     if (reason !== undefined) { return; }
-    const copy = this.#copy?.session === session ? this.#copy : this.#copy = { session, memory: settings.maxMemory, folder: undefined, told: new Set() };
+    const copy = copyOf();
     const bounds = boundsOf(settings.maxMemory, copy.memory);
     try {
       copy.folder ??= new FolderCopy({
-        files: await this.#files(), notebook: fileName(this.notebook), log: this.log, put: (files, stop) => session.putFiles(files, stop),
+        files: await files(), notebook: fileName(this.notebook), log: this.log, put: (sent, stop) => session.putFiles(sent, stop),
       });
       const lack = await copy.folder.bring(bounds, signal);
       if (lack !== undefined) { this.#tellLeftOut(copy, copy.folder.missing, lack.count, bounds); }
@@ -95,22 +106,22 @@ export class NotebookFolder {
     }
   }
 
-  async #reasonForNone({ files }: SandboxSettings): Promise<None | undefined> {
+  /** Why nothing is copied, or where the files are. */
+  async #place({ files: setting }: SandboxSettings): Promise<{ reason: None | undefined; files: () => Promise<HostFiles> }> {
     const { uri, isUntitled } = this.notebook;
-    const folders = [path.posix.dirname(uri.path)];
-    let machine: Machine = { platform: 'linux', home: '/root', temporary: '/tmp', userFolders: [] };
-    if (uri.scheme === 'file') {
-      machine = await thisMachine();
-      const folder = path.dirname(uri.fsPath);
-      folders.splice(0, 1, folder, await NodeFiles.of(folder).then((real) => real.folder, () => folder));
+    const ask = (folders: readonly string[], machine: Machine): None | undefined =>
+      reasonForNone({ setting, isTrusted: vscode.workspace.isTrusted, isUntitled, folders }, machine);
+    if (uri.scheme !== 'file') { // The provider of VS Code's own scheme follows links; node:fs can refuse to.
+      const reason = ask([path.posix.dirname(uri.path)], { platform: 'linux', home: '/root', temporary: '/tmp', userFolders: [] });
+      return { reason, files: () => Promise.resolve(new WorkspaceFiles(vscode.Uri.joinPath(uri, '..'))) };
     }
-    return reasonForNone({ setting: files, isTrusted: vscode.workspace.isTrusted, isUntitled, folders }, machine);
-  }
-
-  async #files(): Promise<HostFiles> {
-    // The provider of VS Code's own scheme follows links; node:fs can refuse to.
-    if (this.notebook.uri.scheme === 'file') { return NodeFiles.of(path.dirname(this.notebook.uri.fsPath)); }
-    return new WorkspaceFiles(vscode.Uri.joinPath(this.notebook.uri, '..'));
+    const folder = path.dirname(uri.fsPath);
+    const machine = await thisMachine();
+    const early = ask([folder], machine); // without a look at the drive that it is on
+    if (early !== undefined) { return { reason: early, files: () => NodeFiles.of(folder) }; }
+    const real = await NodeFiles.of(folder).catch((error: unknown) => error);
+    return real instanceof NodeFiles
+      ? { reason: ask([folder, real.folder], machine), files: () => Promise.resolve(real) } : { reason: undefined, files: () => NodeFiles.of(folder) };
   }
 
   #tellNone(reason: None): void {

@@ -3,12 +3,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DEADLINES } from '../../src/engine/deadlines';
 import type { Engine, SandboxFile } from '../../src/engine/engine';
 import { isSandboxError } from '../../src/protocol/errors';
 import { boundsOf } from '../../src/session/files/bounds';
 import { FolderCopy } from '../../src/session/files/folder-copy';
 import { NodeFiles } from '../../src/session/files/node-files';
-import { connect, derivedImage, endSessions, startSession, testLog, type TestSession } from './support/sandboxes';
+import { OWNER, connect, derivedImage, endSessions, startSession, testLog, type TestSession } from './support/sandboxes';
 
 const MB = 2 ** 20;
 const MEMORY = 256 * MB;
@@ -162,5 +164,41 @@ while time.monotonic() < end:
     copy.retry();
     assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
     assert.equal((await sandbox.run('open("a.txt").read()')).result, "'x'");
+  });
+
+  it('may take as long as they like to be sent, and are given up where the sandbox takes nothing more', async () => {
+    const PATIENCE = 1_000;
+    const hasty = await connect(undefined, { ...DEADLINES, 'run file copy': PATIENCE });
+    try {
+      const container = (await hasty.findSandboxes(OWNER)).find(({ sandboxId }) => sandboxId === sandbox.session.id)?.containerId ?? '';
+      const file = (size: number, pause: number): SandboxFile => ({
+        path: 'slow.bin', size, modified: 0, executable: false,
+        content: async function* () {
+          for (let sent = 0; sent < size; sent += MB) {
+            await sleep(pause);
+            yield Buffer.alloc(MB);
+          }
+        },
+      });
+      const began = performance.now();
+      assert.equal((await hasty.putFiles(container, [file(8 * MB, PATIENCE / 4)])).size, 0);
+      assert.ok(performance.now() - began > 1.5 * PATIENCE, 'longer than the deadline');
+      const { msgId, reply } = sandbox.session.execute(`
+import glob, os, signal, time
+end = time.monotonic() + 10
+while time.monotonic() < end:
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file: found = b"unpack.py" in file.read()
+        except OSError: continue
+        if found:
+            os.kill(int(path.split("/")[2]), signal.SIGSTOP)
+            end = 0`);
+      await sandbox.begun(msgId);
+      await assert.rejects(hasty.putFiles(container, [file(50 * MB, 100)]), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'nothing more was taken within 1 s');
+      await reply;
+    } finally {
+      hasty.dispose();
+    }
   });
 });

@@ -147,4 +147,49 @@ describe('the copy of a folder', () => {
     assert.equal((await copy.bring(bounds, goOn))?.count, 1);
     assert.equal(sends.length, 1);
   });
+
+  it('of a folder on a drive that does not answer is given up in time, and no second look hangs beside the first', async () => {
+    const real = await NodeFiles.of(folder);
+    let looks = 0;
+    let answers: (listed: { entries: []; complete: boolean }) => void = () => undefined;
+    const hung: HostFiles = {
+      name: real.name, parent: () => undefined, look: (path) => real.look(path), read: (path, seen) => real.read(path, seen),
+      list: () => {
+        looks += 1;
+        return new Promise((resolve) => { answers = resolve; });
+      },
+    };
+    copy = new FolderCopy({ files: hung, notebook: 'book.ipynb', log: silentLog, waits: { look: 100, rest: 60_000 }, put: () => Promise.resolve(new Map()) });
+    const isLate = (error: unknown) => isSandboxError(error, 'FilesNotCopied') && /in time/.test(String(error.params['reason']));
+    await assert.rejects(copy.bring(bounds, goOn), isLate);
+    copy.retry();
+    const began = performance.now();
+    await assert.rejects(copy.bring(bounds, goOn), isLate);
+    assert.ok(performance.now() - began < 150, 'not waited for again');
+    assert.equal(looks, 1);
+    answers({ entries: [], complete: true });
+    await sleep(10);
+    copy.retry();
+    answers = () => undefined;
+    const third = copy.bring(bounds, goOn);
+    await sleep(10);
+    answers({ entries: [], complete: true });
+    assert.equal(await third, undefined);
+  });
+
+  it('that the sandbox took only in part counts as not sent, and is sent again after a rest', async () => {
+    write('a', '1');
+    let isDown = true;
+    const put = (files: readonly SandboxFile[]) => {
+      sends.push(Object.fromEntries(files.map(({ path }) => [path, ''])));
+      return isDown ? Promise.reject(new SandboxError('FilesNotCopied', { reason: 'nothing more was taken within 20 s' })) : Promise.resolve(new Map<number, string>());
+    };
+    copy = new FolderCopy({ files: await NodeFiles.of(folder), notebook: 'book.ipynb', log: silentLog, waits: { look: 5_000, rest: 200 }, put });
+    await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied'));
+    assert.equal(copy.has('a'), false);
+    isDown = false;
+    await sleep(250);
+    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.deepEqual([copy.has('a'), sends], [true, [{ a: '' }, { a: '' }]]);
+  });
 });

@@ -1,6 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { silentLog } from '../../log';
 import { SandboxError } from '../../protocol/errors';
+import { readSmallFile } from '../small-file';
+
+/** Bytes. The authorities of all the world have 300 KB. */
+const MAX_BUNDLE_BYTES = 16 * 1024 * 1024;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -34,7 +37,8 @@ export async function settingsCertificates(file: string): Promise<string> {
 
 /** pip would take a file without any for one that adds none, and then fail for no reason that a user could see. */
 async function readCertificates(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8');
+  const text = await readSmallFile(file, MAX_BUNDLE_BYTES);
+  if (text === undefined) throw new Error('there is no such file');
   if (!/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(text)) throw new Error('there is no certificate in it');
   return text;
 }

@@ -2,12 +2,12 @@ import type { SandboxFile } from '../../engine/engine';
 import { engineReason } from '../../engine/request';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
-import { within } from '../time';
 import { LATE_LOOK_REST, LOOK_DEADLINE, type Bounds } from './bounds';
 import { Gitignore } from './gitignore';
 import { FileChanged, type HostFiles } from './host-files';
 import { LeftOuts, REASONS, isMissing, type LeftOut, type Reason } from './left-out';
 import { isKey } from './names';
+import { OneLook } from './one-look';
 import { select, type Item } from './selection';
 
 /** Of each reason, in the log. */
@@ -41,6 +41,10 @@ export class FolderCopy {
   #leftOut = new LeftOuts();
   /** Until then the folder, which is slow, is not looked at. */
   #restUntil = 0;
+  readonly #looks = new OneLook();
+  /** Versions of what could not be sent, as the sandbox took nothing; it is sent again after a rest. */
+  readonly #unsent = new Map<string, string>();
+  #sendAgainAt = 0;
 
   constructor(private readonly options: FolderCopyOptions) { this.#gitignore = new Gitignore(options.files); }
 
@@ -52,24 +56,26 @@ export class FolderCopy {
     const { notebook, files, log, waits = { look: LOOK_DEADLINE, rest: LATE_LOOK_REST } } = this.options;
     const began = performance.now();
     if (began < this.#restUntil) return undefined;
-    const look = select({ files, gitignore: this.#gitignore, bounds, notebook, deadline: waits.look }).catch((cause: unknown) => {
+    const selection = await this.#looks.look(() => select({ files, gitignore: this.#gitignore, bounds, notebook, deadline: waits.look }), 2 * waits.look).catch((cause: unknown) => {
       throw new SandboxError('FilesNotCopied', { reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
     });
-    const selection = await within(look, 2 * waits.look, undefined);
     const looked = performance.now();
-    if (looked - began >= waits.look) {
+    if (selection === undefined || looked - began >= waits.look) {
       this.#restUntil = looked + waits.rest;
       log.warn(`folder: it is slow, and not looked at for ${Math.round(waits.rest / 1000)} s`);
     }
     if (selection === undefined) throw new SandboxError('FilesNotCopied', { reason: 'the folder cannot be read in time', rest: waits.rest / 1000 });
-    const news = selection.items.filter(({ path, file }) => this.#offered.get(path) !== versionOf(file));
+    const news = selection.items.filter(({ path, file }) => this.#offered.get(path) !== versionOf(file) && !(this.#unsent.get(path) === versionOf(file) && looked < this.#sendAgainAt));
     if (news.length > 0) await this.#send(news, signal);
     log.debug(`folder: ${selection.items.length} items looked at in ${Math.round(looked - began)} ms, ${news.length} sent in ${Math.round(performance.now() - looked)} ms`);
     const there = new Set(selection.items.map(({ path }) => path));
     this.#there = there;
     for (const [path, one] of this.#failed) {
       if (there.has(path)) selection.leftOut.add(one);
-      else this.#failed.delete(path);
+      else {
+        this.#failed.delete(path);
+        this.#unsent.delete(path);
+      }
     }
     this.#leftOut = selection.leftOut;
     this.#tell(selection.leftOut);
@@ -89,7 +95,7 @@ export class FolderCopy {
 
   /** What was offered in vain is offered again, and a slow folder is looked at. */
   retry(): void {
-    this.#restUntil = 0;
+    this.#restUntil = this.#sendAgainAt = 0;
     for (const path of this.#failed.keys()) this.#offered.delete(path);
     this.#failed.clear();
   }
@@ -105,13 +111,17 @@ export class FolderCopy {
       refused = await this.options.put(items.map((item) => this.#outgoing(item, trouble)), signal);
     } catch (error) {
       if (signal.aborted) throw new SandboxError('Cancelled', {}, { cause: error });
-      for (const { path, file } of items) { // it would fail in the same way before every cell
-        this.#offered.set(path, versionOf(file));
+      // the sandbox may have some of it and may not: it is sent again, but not before every cell, which would wait in vain each time
+      this.#sendAgainAt = performance.now() + (this.options.waits?.rest ?? LATE_LOOK_REST);
+      for (const { path, file } of items) {
+        this.#offered.delete(path);
+        this.#unsent.set(path, versionOf(file));
         this.#failed.set(path, { path, reason: 'refused', ...(file && { size: file.size }) });
       }
       throw new SandboxError('FilesNotCopied', { reason: engineReason(error) }, { cause: error });
     }
     for (const [i, { path, file }] of items.entries()) {
+      this.#unsent.delete(path);
       this.#offered.set(path, versionOf(file));
       const error = refused.get(i);
       const reason = trouble.get(path) ?? (error === undefined ? undefined : ['ENOSPC', 'EDQUOT', 'ENOMEM'].includes(error) ? 'full' : 'refused');

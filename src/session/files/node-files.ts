@@ -2,18 +2,24 @@ import type { Dirent, Stats } from 'node:fs';
 import { constants, lstat, open, opendir, realpath, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { FileChanged, type EntryKind, type HostEntry, type HostFiles, type Seen } from './host-files';
+import { Slots } from './slots';
 
 const PIECE = 256 * 1024;
 /** Absent on Windows, where `#isStill` has to do. Without the second, opening a pipe waits for its writer. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants as Partial<typeof constants>;
 const EXECUTABLE = 0o100;
+/**
+ * Node has four threads for files, which all extensions of a window share. A drive that does not answer holds a thread for each call:
+ * one thread is always left, whatever becomes of the drives with notebooks.
+ */
+const threads = new Slots(3);
 
 /** Files of this computer, by node:fs. */
 export class NodeFiles implements HostFiles {
   private constructor(readonly folder: string) {}
 
   /** @param folder absolute; links that lead to it are resolved here, once, and none after that */
-  static async of(folder: string): Promise<NodeFiles> { return new NodeFiles(await realpath(folder)); }
+  static async of(folder: string): Promise<NodeFiles> { return new NodeFiles(await threads.run(() => realpath(folder))); }
 
   get name(): string { return path.basename(this.folder); }
 
@@ -23,23 +29,25 @@ export class NodeFiles implements HostFiles {
   }
 
   async list(folder: string, most: number): Promise<{ entries: HostEntry[]; complete: boolean }> {
-    const entries: HostEntry[] = [];
     const at = this.#at(folder);
-    let complete = true;
-    for await (const entry of await opendir(at, { bufferSize: 256 })) {
-      if (entries.length === most) {
-        complete = false;
-        break;
+    return threads.run(async () => {
+      const entries: HostEntry[] = [];
+      let complete = true;
+      for await (const entry of await opendir(at, { bufferSize: 256 })) {
+        if (entries.length === most) {
+          complete = false;
+          break;
+        }
+        entries.push({ name: entry.name, kind: kindOf(entry) });
       }
-      entries.push({ name: entry.name, kind: kindOf(entry) });
-    }
-    if (await realpath(at) !== at) throw new FileChanged(folder); // a link took its place
-    return { entries, complete };
+      if (await realpath(at) !== at) throw new FileChanged(folder); // a link took its place
+      return { entries, complete };
+    });
   }
 
   async look(file: string): Promise<Seen | undefined> {
     try {
-      return seen(await lstat(this.#at(file)));
+      return seen(await threads.run(() => lstat(this.#at(file))));
     } catch (error) {
       if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
       throw error;
@@ -47,16 +55,17 @@ export class NodeFiles implements HostFiles {
   }
 
   async *read(file: string, as: Seen): AsyncGenerator<Buffer> {
-    const handle = await open(this.#at(file), (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK);
+    const handle = await threads.run(() => open(this.#at(file), (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK));
     try {
-      if (!await this.#isStill(file, as, handle)) throw new FileChanged(file);
+      if (!await threads.run(() => this.#isStill(file, as, handle))) throw new FileChanged(file);
       for (let left = as.size; left > 0;) {
-        const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(Math.min(PIECE, left)), position: null });
+        const piece = Buffer.allocUnsafe(Math.min(PIECE, left));
+        const { bytesRead, buffer } = await threads.run(() => handle.read({ buffer: piece, position: null }));
         if (bytesRead === 0) break;
         left -= bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
-      if (seen(await handle.stat()).version !== as.version) throw new FileChanged(file);
+      if (seen(await threads.run(() => handle.stat())).version !== as.version) throw new FileChanged(file);
     } finally {
       await handle.close();
     }
