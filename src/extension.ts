@@ -13,7 +13,9 @@ import { FoundSandboxes } from './notebook/found-sandboxes';
 import { LanguageHint } from './notebook/language-hint';
 import { registerLanguageFeatures } from './notebook/language/features';
 import { NotebookMoves } from './notebook/moves';
+import { readNetwork } from './notebook/network-settings';
 import { ownerIn } from './notebook/owner';
+import { ProxyPassword } from './notebook/proxy-password';
 import type { SessionSource } from './notebook/session-source';
 import { SandboxRecords } from './notebook/sandbox-records';
 import { attachSession, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
@@ -36,7 +38,8 @@ export function activate(context: vscode.ExtensionContext): void {
     platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.(), log, onBusy: (isBusy) => busy.changed(isBusy),
   }));
   const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
-  const installation: Installation = { owner: ownerOf(context, log), runnerFolder: context.asAbsolutePath('runner'), engines, explain, log };
+  const password = new ProxyPassword(context.secrets, context.globalState, log);
+  const installation: Installation = { owner: ownerOf(context, log), runnerFolder: context.asAbsolutePath('runner'), network: () => readNetwork(password, log), engines, explain, log };
   const records = new SandboxRecords(context.workspaceState, log);
   const source: SessionSource = {
     start: (...start) => startSession(installation, ...start),
@@ -49,7 +52,7 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
     new NotebookMoves(controller, records, context.extension.id, log), new FoundSandboxes(controller, installation, records, context.globalState, log),
-    registerCommands(controller, { channel, installation, records, surroundings, version }),
+    registerCommands(controller, { channel, installation, password, records, surroundings, version }),
   );
   // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a
   // sandbox uses is disposed here instead, after that.

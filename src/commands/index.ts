@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Surroundings } from '../messages';
 import type { SandboxController } from '../notebook/controller';
+import type { ProxyPassword } from '../notebook/proxy-password';
 import type { SandboxRecords } from '../notebook/sandbox-records';
 import type { Installation } from '../notebook/session-starter';
 import { addToImage } from './add-to-image';
@@ -12,21 +13,22 @@ import { resetSandboxState } from './reset-sandbox-state';
 import { restartAndRunAll } from './restart-and-run-all';
 import { restartAndRunToHere } from './restart-and-run-to-here';
 import { restartKernel } from './restart-kernel';
+import { setProxyPassword } from './set-proxy-password';
 import { DiagnosticsPage, showDiagnostics } from './show-diagnostics';
 import { showLog } from './show-log';
 import { shutDownAllSandboxes } from './shut-down-all-sandboxes';
 import { shutDownSandbox } from './shut-down-sandbox';
 
 /** What commands need beside the controller. */
-export interface Means { channel: vscode.LogOutputChannel; installation: Installation; records: SandboxRecords; surroundings: Surroundings; version: string }
+export interface Means { channel: vscode.LogOutputChannel; installation: Installation; password: ProxyPassword; records: SandboxRecords; surroundings: Surroundings; version: string }
 
 /** Registers every command of the palette; what one throws is told to the user. */
-export function registerCommands(controller: SandboxController, { channel, installation, records, surroundings, version }: Means): vscode.Disposable {
+export function registerCommands(controller: SandboxController, { channel, installation, password, records, surroundings, version }: Means): vscode.Disposable {
   const page = new DiagnosticsPage();
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
     resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), escapePrompt(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
     shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records, surroundings), rebuildImage(controller, installation),
-    installPackages(controller), addToImage(controller), showDiagnostics(page, controller, installation, surroundings, version), showLog(channel),
+    installPackages(controller), addToImage(controller), setProxyPassword(password), showDiagnostics(page, controller, installation, surroundings, version), showLog(channel),
   ];
   return vscode.Disposable.from(page, ...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {
     try {

@@ -32,7 +32,7 @@ export function networkStep(trouble: string, t: Translate): string {
     case 'certificate':
       return t('If this network opens encrypted traffic, name its certificate authority, a PEM file, in the setting sandboxedIPython.caBundle, then run the cell again.');
     case 'proxy':
-      return t('Check the proxy and its password in the setting sandboxedIPython.proxy, in http.proxy or in HTTPS_PROXY, then run the cell again. Containers must reach it: a proxy at localhost they do not.');
+      return t('Check the proxy in the setting sandboxedIPython.proxy and its password ("Set Proxy Password…"), or http.proxy or HTTPS_PROXY, then run the cell again. Containers must reach the proxy, so it cannot be at localhost.');
     case 'network':
       return t('Check the network. If it needs a proxy, name it in the setting sandboxedIPython.proxy. Then run the cell again.');
     default:

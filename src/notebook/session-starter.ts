@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Engine, ImageRequest } from '../engine/engine';
-import { installNetwork, type InstallNetwork } from '../engine/image/install-network';
+import type { InstallNetwork } from '../engine/image/install-network';
 import type { Progress } from '../engine/progress';
 import type { Log } from '../log';
 import { stepText } from '../messages';
@@ -11,7 +11,6 @@ import { InteractiveSandboxSession } from '../session/session';
 import type { SandboxSettings } from '../session/settings';
 import type { AttachedCell, SandboxSession } from '../session/types';
 import { withProgressNotification } from '../ui/progress';
-import { SECTION } from './configuration';
 import type { EngineSource } from './engine-source';
 import { inPlaceOf, isOver } from './former-host';
 import { tellGone } from './library-offers';
@@ -22,6 +21,8 @@ export interface Installation {
   /** Random id of this installation of the extension. */
   owner: () => Promise<string>;
   runnerFolder: string;
+  /** How its containers reach the package index. Rejects with a SandboxError, `SettingInvalid`. */
+  network: () => Promise<InstallNetwork>;
   engines: EngineSource;
   /** A failure in words. */
   explain: (failure: SandboxError) => string;
@@ -36,12 +37,12 @@ export async function startSession(
   installation: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal,
   previous?: PreviousSandbox,
 ): Promise<SandboxSession> {
-  const { runnerFolder, engines, explain, log } = installation;
+  const { network, engines, explain, log } = installation;
   const known = engines.isKnown;
   try {
     const [engine, owner] = await Promise.all([engines.get(), installation.owner()]);
     signal.throwIfAborted();
-    const request = await imageRequest({ runnerFolder, log }, settings);
+    const request = await imageRequest(installation, settings);
     const image = await withProgress((progress, stop) => engine.ensureImage(request, progress, stop), signal);
     const takenOver = previous?.image === image ? previous : undefined;
     const session = start(engine, owner, image, takenOver);
@@ -67,7 +68,7 @@ export async function startSession(
   function start(engine: Engine, owner: string, image: string, takenOver: PreviousSandbox | undefined): InteractiveSandboxSession {
     return InteractiveSandboxSession.start(engine, {
       image, owner, notebookHint: notebook.uri.toString(), settings,
-      lease: Math.max(LEAST_LEASE, settings.keepAlive * 60), idle: settings.idleTimeout * 60, network: () => readNetwork(log), explain, log,
+      lease: Math.max(LEAST_LEASE, settings.keepAlive * 60), idle: settings.idleTimeout * 60, network, explain, log,
       ...(takenOver && { previous: takenOver }),
     }, signal);
   }
@@ -75,7 +76,7 @@ export async function startSession(
 
 /** The sandbox of an earlier window; resolves when its whole log was told. Rejects with a SandboxError, `SandboxGone` if it is not there. */
 export async function attachSession(
-  { owner, engines, explain, log }: Installation, record: SandboxRecord, hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void, signal: AbortSignal, { takeOver }: { takeOver: boolean },
+  { owner, network, engines, explain, log }: Installation, record: SandboxRecord, hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void, signal: AbortSignal, { takeOver }: { takeOver: boolean },
 ): Promise<SandboxSession> {
   try {
     const engine = await engines.get();
@@ -84,7 +85,7 @@ export async function attachSession(
     const { boot, settings, installed, image, open = [] } = record;
     return await inPlaceOf(record, async (host) => {
       const session = InteractiveSandboxSession.attach(engine, {
-        sandbox: { ...sandbox, image }, boot, settings, installed, open, takeOver, ...(host !== undefined && { host }), network: () => readNetwork(log), explain, log,
+        sandbox: { ...sandbox, image }, boot, settings, installed, open, takeOver, ...(host !== undefined && { host }), network, explain, log,
       }, signal);
       const hearing = session.onEvent((event) => { hear(event, session.cells); });
       await session.started;
@@ -127,8 +128,8 @@ export async function rebuildImage(installation: Installation, settings: Sandbox
 }
 
 /** What the settings and this machine say about the image. @throws SandboxError `SettingInvalid` */
-export async function imageRequest({ runnerFolder, log }: Pick<Installation, 'runnerFolder' | 'log'>, settings: SandboxSettings): Promise<ImageRequest> {
-  return { base: settings.image, packages: settings.packages, runnerFolder, network: await readNetwork(log) };
+export async function imageRequest({ runnerFolder, network }: Pick<Installation, 'runnerFolder' | 'network'>, settings: SandboxSettings): Promise<ImageRequest> {
+  return { base: settings.image, packages: settings.packages, runnerFolder, network: await network() };
 }
 
 /** Shows the steps in a notification that can cancel, but only when there is a step: most starts find their image made. */
@@ -156,15 +157,4 @@ async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) =
   } finally {
     done?.();
   }
-}
-
-/** Of the user alone: a workspace must not choose where an installation goes. */
-async function readNetwork(log: Log): Promise<InstallNetwork> {
-  const users = (section: string, name: string): unknown => vscode.workspace.getConfiguration(section).inspect(name)?.globalValue;
-  const text = (value: unknown): string => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)); // which is then refused
-  const noProxy = users('http', 'noProxy');
-  return installNetwork(process.env, {
-    proxy: text(users(SECTION, 'proxy')), caBundle: text(users(SECTION, 'caBundle')),
-    editorProxy: users('http', 'proxySupport') === 'off' ? '' : text(users('http', 'proxy')), editorNoProxy: Array.isArray(noProxy) ? noProxy.map(text) : [],
-  }, log);
 }

@@ -36,6 +36,11 @@ export async function askForText({ title, prompt, placeholder, validate }: Quest
   });
 }
 
+/** Asks for a secret, which is not shown while it is typed. Undefined: the user closed the box. */
+export async function askForSecret({ title, prompt }: Pick<Question, 'title' | 'prompt'>): Promise<string | undefined> {
+  return await vscode.window.showInputBox({ title: inert(title), prompt: inert(prompt), password: true, ignoreFocusOut: true });
+}
+
 export interface Choice<T> { value: T; label: string; description: string; picked: boolean }
 
 /** Asks which of these are meant. Undefined: the user closed the list. */

@@ -9,7 +9,7 @@ import { silentLog } from '../../src/log';
 import { isSandboxError } from '../../src/protocol/errors';
 import { Layers, splitReference } from '../../src/engine/image/base-image';
 import { networkTrouble, pipProgress, pipReason } from '../../src/engine/image/pip-output';
-import { parseProxy, proxyEnvironment, shownProxy } from '../../src/engine/image/proxy';
+import { parseProxy, proxyAccount, proxyEnvironment, shownProxy, withPassword } from '../../src/engine/image/proxy';
 import { readRunner, tarOf } from '../../src/engine/image/runner-files';
 import { kernelTag, packagesTag } from '../../src/engine/image/tags';
 import { parseLifeEvent } from '../../src/engine/life-events';
@@ -85,6 +85,23 @@ describe('what the machine lends to pip', () => {
     assert.deepEqual(set('', ''), { HTTPS_PROXY: 'http://env:1', https_proxy: 'http://env:1', ALL_PROXY: 'http://all:1', all_proxy: 'http://all:1', NO_PROXY: 'intern', no_proxy: 'intern' });
     assert.deepEqual(set('none', 'http://editor:1'), {});
     assert.deepEqual(proxyEnvironment({ PIP_PROXY: 'pip:8080', HTTPS_PROXY: 'http://env:1' }), { HTTP_PROXY: 'http://pip:8080', http_proxy: 'http://pip:8080', HTTPS_PROXY: 'http://pip:8080', https_proxy: 'http://pip:8080' });
+  });
+
+  it('has an account, whose password may be kept elsewhere and is hidden all the same', () => {
+    assert.deepEqual(proxyAccount(' http://anna@proxy.example:3128/ '), { address: 'http://anna@proxy.example:3128', user: 'anna', password: '' });
+    assert.deepEqual(proxyAccount('http://a%40b:p%40ss-word@p:1'), { address: 'http://a%40b@p:1', user: 'a@b', password: 'p@ss-word' });
+    assert.equal(proxyAccount('socks5://anna@p:1'), undefined);
+    assert.equal(redact('anna met p@ss-word'), 'anna met ***', 'a user is no secret, a password is');
+    for (const password of ['50%41@:/?# "ä', 'plain-password']) {
+      const proxy = withPassword({ address: 'http://anna@proxy.example:3128' }, password);
+      const { user, password: again } = proxyAccount(proxy) ?? {};
+      assert.deepEqual([user, again], ['anna', password]);
+      assert.equal(proxyEnvironment({}, { proxy, editorProxy: '', editorNoProxy: [] })['HTTPS_PROXY'], proxy);
+      for (const spelling of [password, encodeURIComponent(password), JSON.stringify(password), Buffer.from(`anna:${password}`).toString('base64')]) {
+        assert.ok(!redact(`said ${spelling} here`).includes(spelling), spelling);
+      }
+      assert.equal(redact(`by ${proxy}`), 'by http://***@proxy.example:3128');
+    }
   });
 
   it('is no proxy that pip cannot use; the log says which, without its password', () => {

@@ -41,18 +41,52 @@ export function proxyEnvironment(env: Environment, settings = NOTHING_SET, log =
   });
 }
 
+/** Whose password a proxy asks for. */
+export interface ProxyAccount {
+  /** The proxy with its user and without a password: `http://user@host:3128`. */
+  readonly address: string;
+  /** Decoded; '' = the address names none. */
+  readonly user: string;
+  /** Decoded; '' = the address has none. */
+  readonly password: string;
+}
+
+/** The account of a proxy; undefined: the text is no proxy. From now on {@link redact} hides its password. */
+export function proxyAccount(text: string): ProxyAccount | undefined {
+  const value = text.trim();
+  keepPassword(value);
+  const url = proxyUrl(value);
+  if (url === undefined) return undefined;
+  const [user, password] = [decoded(url.username), decoded(url.password)];
+  url.password = '';
+  return { address: url.href.slice(0, -1), user, password };
+}
+
+/** An account's address with a password that is kept elsewhere. */
+export function withPassword({ address }: Pick<ProxyAccount, 'address'>, password: string): string {
+  keepSecret(password);
+  const url = new URL(address);
+  url.password = encodeURIComponent(password);
+  return url.href.slice(0, -1);
+}
+
 /** The address of an HTTP proxy as programs take it, special characters of its password encoded. Undefined: it is none. */
 export function parseProxy(text: string): string | undefined {
   const value = text.trim();
   keepPassword(value);
-  if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) return undefined;
-  const url = new URL(value);
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return undefined;
+  const url = proxyUrl(value);
+  if (url === undefined) return undefined;
   const [user, password] = [decoded(url.username), decoded(url.password)];
   for (const secret of [url.password || url.username, password || user]) keepSecret(secret);
   // as it stands in a request's header
   if (user !== '') keepSecret(Buffer.from(`${user}:${password}`).toString('base64'));
   return url.href.slice(0, -1);
+}
+
+function proxyUrl(value: string): URL | undefined {
+  if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) return undefined;
+  const url = new URL(value);
+  return url.pathname === '/' && url.search === '' && url.hash === '' ? url : undefined;
 }
 
 /** A value that is no proxy, for a message: never with what may be a password. */
@@ -64,7 +98,7 @@ export function shownProxy(text: string): string {
 function checked(proxy: string): string {
   const address = parseProxy(proxy);
   if (address !== undefined) return address;
-  const allowed = 'http:// or https://, a host and a port, with user:password@ before the host if needed (special characters as %40), or "none"';
+  const allowed = 'http:// or https://, a host and a port, with user@ before the host if needed (special characters as %40), or "none"; the command "Set Proxy Password…" keeps the password';
   throw new SandboxError('SettingInvalid', { setting: 'proxy', value: shownProxy(proxy), allowed }, { setting: 'proxy' });
 }
 

@@ -1,0 +1,19 @@
+import * as vscode from 'vscode';
+import { installNetwork, type InstallNetwork } from '../engine/image/install-network';
+import type { Log } from '../log';
+import { SECTION } from './configuration';
+import type { ProxyPassword } from './proxy-password';
+
+/**
+ * How installations reach the package index, read anew for each. Of the user alone: a workspace must not choose where an installation goes.
+ * @throws SandboxError `SettingInvalid` for `proxy` or `caBundle`
+ */
+export async function readNetwork(password: ProxyPassword, log: Log): Promise<InstallNetwork> {
+  const users = (section: string, name: string): unknown => vscode.workspace.getConfiguration(section).inspect(name)?.globalValue;
+  const text = (value: unknown): string => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)); // which is then refused
+  const noProxy = users('http', 'noProxy');
+  return installNetwork(process.env, {
+    proxy: await password.complete(text(users(SECTION, 'proxy'))), caBundle: text(users(SECTION, 'caBundle')),
+    editorProxy: users('http', 'proxySupport') === 'off' ? '' : text(users('http', 'proxy')), editorNoProxy: Array.isArray(noProxy) ? noProxy.map(text) : [],
+  }, log);
+}
