@@ -281,6 +281,8 @@ class Kernel:
             self._dispatch()
 
     def _end(self, cell, reply):
+        if self._process is not None:
+            self._process.end_text()
         self._running = None
         self._time_limit.end()
         self._finish(cell, reply)

@@ -123,6 +123,13 @@ class KernelProcess:
                     break
                 size -= read
 
+    def end_text(self):
+        """What is there of a character that was not written to its end is shown now, and not in front of a later cell's text."""
+        for pipe in self._pipes.values():
+            text = pipe.decoder.decode(b"", True)
+            if text:
+                self._on_text(self, pipe.name, text)
+
     def close(self):
         """Lets go of the descriptors; a process that still holds the other ends gets SIGPIPE or end-of-file."""
         if self.closed:

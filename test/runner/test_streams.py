@@ -99,5 +99,11 @@ def test_single_bytes_are_shown_in_their_own_cell(sandbox):
     assert sandbox.run("with sys.stdout.buffer as file: file.write(b'a')\nprint('b', flush=True)").text() == "ab\n"
 
 
+def test_half_a_character_at_a_cells_end_is_shown_there(sandbox):
+    assert sandbox.run("import os; os.write(1, 'ä'.encode()[:1]); os.write(2, '😀'.encode()[:3]);").order == [("stdout", "\ufffd"), ("stderr", "\ufffd")]
+    assert sandbox.run("os.write(1, 'ä'.encode()[1:]); print('ö')").text() == "\ufffdö\n"
+    assert sandbox.run("os.write(1, 'ä'.encode()[:1]); os._exit(1)").text() == "\ufffd"
+
+
 def test_click_takes_it_for_a_stream_that_shows_colours(sandbox):
     assert sandbox.run("import sys; [type(stream).__module__.startswith('ipykernel.') for stream in (sys.stdout, sys.stderr)]").result == "[True, True]"
