@@ -108,6 +108,14 @@ def test_a_loops_handler_of_a_signal_hears_it_in_later_cells(sandbox):
     assert sandbox.run("len(heard)").result == "1"
 
 
+def test_a_cells_code_is_transformed_once(sandbox):
+    sandbox.run("seen = []\nget_ipython().input_transformers_cleanup.append(lambda lines: seen.append(lines) or lines)")
+    for code in ("1", "import asyncio; await asyncio.sleep(0)", "get_ipython().run_cell('2');"):
+        sandbox.run("del seen[:]")
+        sandbox.run(code)
+        assert sandbox.run("len(seen)").result == str(len([code] + ["2"] * ("run_cell" in code)) + 1)
+
+
 def test_a_plot_is_an_image(sandbox):
     cell = sandbox.run("import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.show()", seconds=120)
     (display,) = cell.contents("display_data")

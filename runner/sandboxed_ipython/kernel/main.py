@@ -170,11 +170,8 @@ class Kernel:
         self.channel.send("execute_input", {"code": code, "execution_count": self._count}, msg_id)
         options = {"store_history": store, "silent": silent}
         try:
-            try:
-                transformed, error = shell.transform_cell(code), None
-            except Exception:
-                transformed, error = code, sys.exc_info()
-            if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error):
+            transformed, error, is_async = shell.prepare(code)
+            if is_async:
                 coroutine = shell.run_asynchronous_cell(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
                 task = self._context.run(self._create_task, coroutine)
                 self.interrupts.task = task

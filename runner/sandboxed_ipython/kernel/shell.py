@@ -52,6 +52,8 @@ class ZMQInteractiveShell(InteractiveShell):
     failed_display = None
     #: The exception whose traceback was shown last in this cell, and its text.
     shown_error = None
+    #: (code, as Python) of the synchronous cell that is about to run.
+    _prepared = None
 
     @default("exiter")
     def _default_exiter(self):
@@ -83,6 +85,30 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def get_parent(self):
         return self.parent_header
+
+    def prepare(self, code):
+        """A cell's code as Python, what went wrong on the way there (``sys.exc_info()`` or None), and whether it awaits.
+
+        ``run_cell`` of the same code asks for the first and the last once more, and is told what is known.
+        """
+        try:
+            transformed, error = self.transform_cell(code), None
+        except Exception:
+            transformed, error = code, sys.exc_info()
+        is_async = self.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=error)
+        self._prepared = None if is_async or error else (code, transformed)
+        return transformed, error, is_async
+
+    def transform_cell(self, raw_cell):
+        if self._prepared is not None and self._prepared[0] is raw_cell:
+            return self._prepared[1]
+        return super().transform_cell(raw_cell)
+
+    def should_run_async(self, raw_cell, *, transformed_cell=None, preprocessing_exc_tuple=None):
+        if self._prepared is not None and self._prepared[1] is transformed_cell:
+            self._prepared = None  # told once: code of the cell may run the same text again, with other rules
+            return False
+        return super().should_run_async(raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple)
 
     async def run_cell_async(self, *args, **kwargs):
         """What every cell comes through, with an ``await`` or without. It knows nothing of what the one before has shown."""
