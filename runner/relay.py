@@ -1,6 +1,8 @@
 """The other end of a host's exec stream: hands its own stdin and stdout to the supervisor and sleeps.
 
-No data goes through this process, so it may die at any time and costs nothing while it lives.
+No data goes through this process, so it may die at any time and costs nothing while it lives. In a container it runs as root
+without any capability: cells, which are another user's, can neither end nor trace it, and the supervisor takes streams from
+nobody else.
 """
 
 import os

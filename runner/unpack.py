@@ -3,14 +3,19 @@
 stdin is frames: 4 bytes of length (big endian) and as many bytes. Every file is a frame of JSON ``{"path", "folder", "modified", "executable"}``,
 the frames of its bytes, and an empty one; ``TAKEN_BACK`` in place of a length takes the file back. A last empty frame ends it all.
 stdout is one line, ``{"failed": [[index, "ENOSPC"], …]}``.
+
+It runs as the cells' user, whose files these become. So a cell may end or stop it; the host takes nothing that it says for more
+than a claim, and waits for it only so long.
 """
 
+import ctypes
 import errno
 import glob
 import json
 import os
 import sys
 
+_PR_SET_DUMPABLE = 4
 TAKEN_BACK = 0xFFFFFFFF
 MAX_FRAME = 4 * 1024 * 1024
 #: What is not whole yet has this name, in the home itself: a rename must not leave the file system.
@@ -117,6 +122,8 @@ def receive(source, home):
 
 
 def main(home):
+    # A cell is not to find the host's streams in /proc. It may trace this process before; then what it writes is its own.
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     try:
         failed = receive(sys.stdin.buffer, home)
     except EOFError as error:

@@ -23,6 +23,8 @@ import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName
 const ABANDONED = 10 * 60_000;
 /** The same for libraries without a container: a window may keep them for the next sandbox of its notebook. */
 const LIBRARIES_ABANDONED = 7 * 24 * 3600_000;
+/** Another user than the cells', so that none of them can end or trace a relay, or stand in for it. Without a capability, as all in a sandbox. */
+const RELAY_USER = '0:0';
 /** Milliseconds from a sandbox's start to the sweep: its first cell goes first. */
 const SWEEP_DELAY = 1_000;
 /** Milliseconds after which a container is looked for again whose creation was sent and never answered, or that could not be removed. */
@@ -79,7 +81,7 @@ export class DockerEngine implements Engine {
   }
 
   async openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream> {
-    return openExec(this.docker, this.requests, containerId, [await this.interpreter(containerId, signal), '-I', `${RUNNER_FOLDER}/relay.py`], { signal });
+    return openExec(this.docker, this.requests, containerId, [await this.interpreter(containerId, signal), '-I', `${RUNNER_FOLDER}/relay.py`], { user: RELAY_USER, signal });
   }
 
   async putFiles(containerId: string, files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {

@@ -12,7 +12,8 @@ const EMPTY_FRAME = Buffer.alloc(4);
 const COALESCED = 128 * 1024;
 
 /**
- * See `Engine.putFiles`. The sandbox's own user writes the files, with the rights of a cell. It may take as long as it likes, as long as
+ * See `Engine.putFiles`. The sandbox's own user writes the files, so that they are the cells' to change. A cell may end or stop that process,
+ * or write in its place: it gains files of its own, and what it says of them here is a claim. It may take as long as it likes, as long as
  * it goes on: the deadline `run file copy` is for each piece, and for the report behind the last one.
  */
 export async function putFiles(
@@ -20,10 +21,11 @@ export async function putFiles(
 ): Promise<Map<number, string>> {
   const progress = new Progress(requests.deadlines['run file copy']);
   try {
-    const { exitCode, stdout, stderr } = await runProcess(docker, requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
+    const { exitCode, stdout } = await runProcess(docker, requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
       name: 'run file copy', more: Infinity, input: progress.watch(coalesced(frames(files))), signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
     });
-    if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: stderr.trim().split('\n').pop()?.slice(0, 500) || `exit code ${exitCode}` });
+    // its stderr is no reason to show: a cell may have written it
+    if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: `the process that writes them ended with exit code ${exitCode}` });
     return failuresOf(stdout, files.length);
   } catch (cause) {
     if (!progress.stalled.aborted || signal?.aborted === true) throw cause;

@@ -55,8 +55,8 @@ class ContainerPlace:
             self.eater = _eat_inotify(image, self.python, options["uid"])
         self.id = server().ask(do="create", image=image, options=options)["id"]
 
-    def attach(self, **options):
-        return Stream(["docker", "exec", "-i", self.id, self.python, "-I", "/opt/sandboxed-ipython/relay.py"], **options)
+    def attach(self, user="0:0", **options):
+        return Stream(["docker", "exec", "-i", "-u", user, self.id, self.python, "-I", "/opt/sandboxed-ipython/relay.py"], **options)
 
     def sh(self, script, data=b"", check=True):
         """A shell script from outside, as the sandbox's own user; its stdout."""

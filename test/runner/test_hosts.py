@@ -253,3 +253,13 @@ def test_metadata_nested_too_deeply_is_refused(sandbox):
         sandbox.stream.send_raw(line.encode())
         assert sandbox.stream.wait(lambda event: event["msg_type"] == "refused")
     assert sandbox.run("6 * 7").result == "42"
+
+
+@pytest.mark.container
+def test_whoever_a_cell_could_trace_is_no_host(sandbox):
+    """A process that the engine puts in as the cells' user, as a relay that a cell has taken over would be."""
+    with pytest.raises(AssertionError, match="the stream ended"):
+        sandbox.attach(user="")
+    other = sandbox.attach(writer=False)
+    assert other.hello["boot"] == sandbox.stream.hello["boot"]
+    other.close()

@@ -4,6 +4,7 @@ import type { Engine } from '../../src/engine/engine';
 import { buffersOf } from '../../src/protocol/decode';
 import type { EventOf, SandboxEvent } from '../../src/protocol/messages';
 import type { CommMessage } from '../../src/session/comms';
+import { killRelays } from './engineTools';
 import { attach, connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 
 const ECHO = `
@@ -12,14 +13,6 @@ def echo(comm, opened):
     def answer(message):
         comm.send(message["content"]["data"], buffers=message["buffers"])
 get_ipython().kernel.comm_manager.register_target("echo", echo)`;
-
-/** A cell that ends its own stream: another is opened, and knows nothing of what the first brought. */
-const CUT = `
-import os, signal
-for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
-    try:
-        if b"relay.py" in open(f"/proc/{pid}/cmdline", "rb").read(): os.kill(pid, signal.SIGKILL)
-    except OSError: pass`;
 
 describe('comms of a real sandbox', () => {
   let engine: Engine;
@@ -56,7 +49,7 @@ describe('comms of a real sandbox', () => {
       assert.deepEqual([answer.content.comm_id, answer.content.data['round'], more.length], ['echo-1', round, 0]);
       assert.equal(answer.content.data['text'], 'ü🎈'.repeat(50_000));
       assert.deepEqual(buffersOf(answer).map((one) => Buffer.from(one)), bytes);
-      await sandbox.run(CUT);
+      await killRelays(sandbox.session.id); // another stream is opened, and knows nothing of what the first brought
     }
   });
 

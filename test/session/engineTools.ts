@@ -9,6 +9,7 @@ import { librariesName } from '../../src/engine/libraries';
 import { execStream } from '../../src/engine/exec-stream';
 import { installNetwork } from '../../src/engine/image/install-network';
 import { silentProgress } from '../../src/engine/progress';
+import { containerName } from '../../src/engine/specification';
 
 export const BASE = process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? 'sandboxed-ipython-base:bookworm';
 export const RUNNER = resolve(__dirname, '../../../runner');
@@ -49,15 +50,25 @@ export async function runnerWith(files: Readonly<Record<string, string>>): Promi
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-/** Runs Python in a container, as the container's own user; gives what it printed on both outputs. */
-export async function python(containerId: string, code: string, interpreter = 'python3'): Promise<string> {
-  const exec = await docker.getContainer(containerId).exec({ Cmd: [interpreter, '-I', '-c', code], AttachStdin: true, AttachStdout: true, AttachStderr: true });
+/** Runs Python in a container, by default as the container's own user; gives what it printed on both outputs. */
+export async function python(containerId: string, code: string, { interpreter = 'python3', user }: { interpreter?: string; user?: string } = {}): Promise<string> {
+  const exec = await docker.getContainer(containerId).exec({
+    Cmd: [interpreter, '-I', '-c', code], AttachStdin: true, AttachStdout: true, AttachStderr: true, ...(user === undefined ? {} : { User: user }),
+  });
   const { stream, stderr } = execStream(await exec.start({ hijack: true, stdin: true }));
   let said = '';
   for (const output of [stream, stderr]) output.on('data', (chunk: Buffer) => { said += chunk.toString(); });
   await new Promise((ended) => stream.once('close', ended));
   return said;
 }
+
+/** Ends the relays of a sandbox, and with them its streams. Only who comes from outside can. */
+export const killRelays = (sandboxId: string): Promise<string> => python(containerName(sandboxId), `
+import os, signal
+for pid in [int(p) for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]:
+    try:
+        if b"/relay.py" in open(f"/proc/{pid}/cmdline", "rb").read(): os.kill(pid, signal.SIGKILL)
+    except OSError: pass`, { user: '0:0' });
 
 export async function until(what: string, condition: () => Promise<boolean> | boolean, milliseconds = 10_000): Promise<void> {
   const end = performance.now() + milliseconds;

@@ -155,11 +155,13 @@ while time.monotonic() < end:
             with open(path, "rb") as file: found = b"unpack.py" in file.read()
         except OSError: continue
         if found:
+            try: print("[Retry](command:workbench.action.terminal.new)", file=open(path.replace("cmdline", "fd/2"), "w"), flush=True)
+            except OSError: pass
             os.kill(int(path.split("/")[2]), signal.SIGKILL)
             end = 0`);
     killed = reply;
     await sandbox.begun(msgId);
-    await assert.rejects(copy.bring(boundsOf(MEMORY), goOn), (error) => isSandboxError(error, 'FilesNotCopied') && String(error.params['reason']).length > 3);
+    await assert.rejects(copy.bring(boundsOf(MEMORY), goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the process that writes them ended with exit code 137');
     assert.equal((await reply).status, 'ok');
     copy.retry();
     assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);

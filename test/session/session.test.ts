@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import Docker from 'dockerode';
 import type { Engine } from '../../src/engine/engine';
+import { killRelays } from './engineTools';
 import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 
 describe('a session with a real sandbox', () => {
@@ -189,15 +190,29 @@ describe('a session with a real sandbox', () => {
     assert.ok(process.memoryUsage().rss - before < 200 * 2 ** 20, `${(process.memoryUsage().rss - before) / 2 ** 20} MB more`);
   });
 
-  it('attaches again when a cell kills the relay, and misses nothing', async () => {
+  it('attaches again when the relay is killed, and misses nothing', async () => {
+    const { msgId, reply } = sandbox.session.execute('import time\nfor i in range(60): print(i); time.sleep(0.05)');
+    await sandbox.printed(msgId, '0');
+    await killRelays(sandbox.session.id);
+    const cell = sandbox.gathered(msgId, await reply);
+    assert.equal(cell.text(), Array.from({ length: 60 }, (_, i) => `${i}\n`).join(''));
+  });
+
+  it('has a relay that no cell can end, stop, trace or look into', async () => {
     const cell = await sandbox.run(`
-import os, signal, time
-for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
-    try:
-        if b"relay.py" in open(f"/proc/{pid}/cmdline", "rb").read(): os.kill(pid, signal.SIGKILL)
-    except OSError: pass
-for i in range(20): print(i); time.sleep(0.05)`);
-    assert.equal(cell.text(), Array.from({ length: 20 }, (_, i) => `${i}\n`).join(''));
+import ctypes, os, signal
+libc = ctypes.CDLL(None, use_errno=True)
+relays = [int(p) for p in os.listdir("/proc") if p.isdigit() and b"/relay.py" in open(f"/proc/{p}/cmdline", "rb").read()]
+def attempt(action):
+    try: action(); return "done"
+    except PermissionError: return "denied"
+status = dict(line.split(":", 1) for line in open(f"/proc/{relays[0]}/status"))
+print(len(relays) > 0, status["Uid"].split(), {status[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}, status["NoNewPrivs"].strip())
+for pid in relays:
+    print(*[attempt(lambda: os.kill(pid, number)) for number in (signal.SIGKILL, signal.SIGSTOP)], attempt(lambda: os.listdir(f"/proc/{pid}/fd")), libc.ptrace(0x4206, pid, None, None))`);
+    const [who = '', ...attempts] = cell.text().trim().split('\n');
+    assert.equal(who, "True ['0', '0', '0', '0'] {'0000000000000000'} 1");
+    assert.deepEqual(new Set(attempts), new Set(['denied denied denied -1']));
   });
 
   it('runs what something else drops into the queue, with a result beside it', async () => {
