@@ -166,6 +166,14 @@ def test_completion_knows_the_live_names_where_jedi_takes_too_long(sandbox):
     assert sandbox.run("get_ipython().Completer.use_jedi").result == "True"
 
 
+@pytest.mark.parametrize("swallows", ["try: time.sleep(60)\n        except BaseException: time.sleep(60)", "class Gone:\n            def __del__(self): time.sleep(60)\n        Gone(); time.sleep(60)"])
+def test_completion_ends_where_an_object_swallows_that_it_took_too_long(sandbox, swallows):
+    sandbox.run("import time\nget_ipython().Completer.use_jedi = False\nclass Slow:\n    def __dir__(self):\n        %s\nslow = Slow()" % swallows)
+    request = sandbox.stream.send("complete_request", {"code": "slow.", "cursor_pos": 5}, "shell")
+    sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request, 30)
+    assert sandbox.run("1").result == "1"
+
+
 def test_inspection_that_fails_is_answered_too(sandbox):
     sandbox.run("def fails(*_, **__): raise ValueError('no')\nget_ipython().object_inspect_mime = fails")
     request = sandbox.stream.send("inspect_request", {"code": "len", "cursor_pos": 3, "detail_level": 0}, "shell")

@@ -1,14 +1,16 @@
 """Completion and inspection by the live shell."""
 
+import contextlib
 import contextvars
 import signal
-from contextlib import contextmanager
+import time
 from itertools import islice
 
 from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.utils.tokenutil import token_at_cursor
 
 from . import bounds
+from .frames import is_ours
 from .streams import NO_CELL, current_cell
 
 MAX_MATCHES = 500
@@ -16,6 +18,8 @@ MAX_MATCHES = 500
 DEADLINE = 4.0
 #: Of these what jedi has. It reads sources, which takes a slow machine seconds the first time; the live names are there at once.
 JEDI_DEADLINE = 3.0
+#: Seconds after which what has swallowed the exception gets another.
+_AGAIN = 0.2
 
 
 def complete(shell, content):
@@ -63,25 +67,28 @@ def inspect(shell, content):
     return {"status": "ok", "found": True, "data": data, "metadata": {}}
 
 
-@contextmanager
+@contextlib.contextmanager
 def _deadline(seconds):
     """An object of a cell's may take for ever to say its names: KeyboardInterrupt then, of which IPython may make an answer with
     the names that it has; the list that is given is not empty then. A timer of the cell's own goes on afterwards."""
     passed = []
 
-    def over(_number, _frame):
+    def over(_number, frame):
+        if is_ours(frame) or frame.f_code.co_filename == contextlib.__file__:
+            return  # there is nobody here to end; it comes once more
         passed.append(True)
         raise KeyboardInterrupt
 
     handler = signal.signal(signal.SIGALRM, over)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    begun = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield passed
     finally:
-        spent = seconds - signal.setitimer(signal.ITIMER_REAL, 0)[0]
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler if handler is not None else signal.SIG_DFL)
         if left:
-            signal.setitimer(signal.ITIMER_REAL, max(left - spent, 1e-3), interval)
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 1e-3), interval)
 
 
 def _always(answer):
