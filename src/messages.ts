@@ -1,4 +1,4 @@
-import { installHint, limitNotApplied, namedEngine } from './messages/engine';
+import { installHint, limitNotApplied, namedEngine, otherEngine } from './messages/engine';
 import { filesLeftOut, filesNotCopied } from './messages/files';
 import { baseProblem, fullDisk, imageStep } from './messages/image';
 import { installFailure, installRefusal } from './messages/installs';
@@ -104,6 +104,8 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         t('The sandbox ended{0}; its variables and files are lost.', whyGone(params, t)),
         t('Run the cells again from the top: the next cell starts a new sandbox.')];
+    case 'OtherEngine':
+      return otherEngine(params, t);
     case 'InUse':
       return [t('Another window uses the sandbox of this notebook.'), t('Close the notebook there. Or run the cell again and choose: "Use Here" moves the sandbox to this window, "New Sandbox" leaves it there.')];
     case 'StateLost':

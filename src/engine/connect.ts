@@ -6,6 +6,7 @@ import { EngineAgent } from './connections';
 import { DockerEngine } from './docker-engine';
 import { endpointCandidates, type Machine } from './endpoint';
 import type { Engine, EngineInfo } from './engine';
+import { engineId, type EngineMarks } from './identity';
 import type { Deadlines } from './deadlines';
 import { Pulse } from './pulse';
 import { Requests } from './request';
@@ -74,7 +75,9 @@ async function connectTo(endpoint: Endpoint, { signal, deadlines, onBusy }: Pick
     const machine = await requests.run('info', (abortSignal) => probe.info({ abortSignal }), { signal });
     const product = productOf(version);
     const info: EngineInfo = {
+      id: engineId(product, endpoint.label, machine),
       product, version: version.Version, apiVersion: version.ApiVersion, endpoint: endpoint.label,
+      context: endpoint.named && 'context' in endpoint.named ? endpoint.named.context : '',
       cpus: machine.NCPU || 1, memory: machine.MemTotal ?? 0,
       // Docker and Podman both name the profile where there is one, so an engine that says nothing has none
       seccomp: (machine.SecurityOptions ?? []).some((option) => /name=seccomp/.test(option) && !/unconfined/.test(option)),
@@ -93,7 +96,7 @@ async function connectTo(endpoint: Endpoint, { signal, deadlines, onBusy }: Pick
 interface Probe {
   ping(options: { abortSignal: AbortSignal }): Promise<unknown>;
   version(options: { abortSignal: AbortSignal }): Promise<Partial<Docker.DockerVersion>>;
-  info(options: { abortSignal: AbortSignal }): Promise<{ NCPU?: number; MemTotal?: number; SecurityOptions?: string[] | null }>;
+  info(options: { abortSignal: AbortSignal }): Promise<EngineMarks & { NCPU?: number; MemTotal?: number; SecurityOptions?: string[] | null }>;
 }
 
 /** Every option that the client would else take from its own process's environment is named. */

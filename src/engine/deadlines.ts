@@ -24,7 +24,7 @@ export const DEADLINES = {
   // a sandbox
   'list containers': LIGHT, 'create container': HEAVY, 'start container': HEAVY, 'inspect container': LIGHT, 'inspect container by Podman': LIGHT,
   'attach to output': LIGHT, logs: LIGHT, 'update container': LIGHT,
-  'create volume': LIGHT, 'list volumes': LIGHT, 'remove volume': LIGHT,
+  'create volume': LIGHT, 'inspect volume': LIGHT, 'list volumes': LIGHT, 'remove volume': LIGHT,
   'create exec': LIGHT, 'start exec': LIGHT, 'inspect exec': LIGHT,
   /** For each piece that is taken, and for the report behind the last: see `put-files.ts`. */
   'run file copy': 20_000,
@@ -54,7 +54,7 @@ export const asksEngine = (name: WaitName): boolean => !isProcess(name) && name 
 /** What changes nothing when the engine gets it twice. */
 export const REPEATABLE: ReadonlySet<WaitName> = new Set<WaitName>([
   'version', 'info', 'inspect image', 'remove image', 'inspect build container', 'list containers', 'inspect container', 'inspect container by Podman',
-  'attach to output', 'logs', 'update container', 'create volume', 'list volumes', 'remove volume', 'inspect exec', 'remove container', 'inspect removed container',
+  'attach to output', 'logs', 'update container', 'create volume', 'inspect volume', 'list volumes', 'remove volume', 'inspect exec', 'remove container', 'inspect removed container',
 ]);
 
 /** Whether the name, as a failure's parameter has it, is that of a process. */

@@ -159,6 +159,10 @@ export class DockerEngine implements Engine {
     return this.libraries.remove(name);
   }
 
+  async hasLibraries(name: string): Promise<boolean> {
+    return this.libraries.has(name);
+  }
+
   async usedUids(): Promise<Set<number>> {
     const uids = (await this.sandboxes()).map(({ Labels }) => Number.parseInt(Labels[LABELS.uid] ?? '', 10));
     return new Set(uids.filter((uid) => !Number.isNaN(uid)));

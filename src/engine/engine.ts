@@ -16,11 +16,15 @@ export interface EngineCapabilities {
 }
 
 export interface EngineInfo {
+  /** Tells this engine from others, see `identity.ts`; the same after its restart and its upgrade. */
+  id: string;
   product: 'docker' | 'podman' | 'unknown';
   version: string;
   apiVersion: string;
   /** For messages, without credentials: `unix:///var/run/docker.sock`. */
   endpoint: string;
+  /** Docker's context that names it; '' = none. */
+  context: string;
   /** Cores. */
   cpus: number;
   /** Bytes; 0 = not told. */
@@ -149,6 +153,8 @@ export interface Engine {
   install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
   /** Absent is fine. */
   removeLibraries(name: string): Promise<void>;
+  /** Whether a volume of this name is there. */
+  hasLibraries(name: string): Promise<boolean>;
   /** uids of all our sandboxes on this engine, so that each gets one of its own. */
   usedUids(): Promise<Set<number>>;
   dispose(): void;

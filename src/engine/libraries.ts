@@ -21,6 +21,16 @@ export class Libraries {
     } as object), { signal });
   }
 
+  async has(name: string): Promise<boolean> {
+    try {
+      await this.requests.run('inspect volume', (abortSignal) => this.docker.getVolume(name).inspect({ abortSignal } as object));
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
   async remove(name: string): Promise<void> {
     try {
       await this.requests.run('remove volume', (abortSignal) => this.docker.getVolume(name).remove({ abortSignal } as object));

@@ -137,7 +137,7 @@ const failedWith = (error: unknown, status: number, text?: RegExp): boolean =>
 
 /** The engine does not know the container, image or network that was asked for. */
 export const isMissing = (error: unknown): boolean =>
-  failedWith(error, 404) || failedWith(error, 500, /no such (container|image|network|exec)|no container with name or id/i);
+  failedWith(error, 404) || failedWith(error, 500, /no such (container|image|network|volume|exec)|no container with name or id/i);
 /** The name is taken. Docker says 409, Podman 500. */
 export const isNameTaken = (error: unknown): boolean => failedWith(error, 409, /name/i) || failedWith(error, 500, /name .*already in use/i);
 /** The container exists and does not run. Docker says 409, Podman 409 or 500. */

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { engineName } from '../engine/identity';
 import type { Log } from '../log';
 import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
@@ -38,7 +39,8 @@ export class FoundSandboxes implements vscode.Disposable {
   async #look(notebook: vscode.NotebookDocument): Promise<void> {
     const uri = notebook.uri.toString();
     if (this.memento.get(USED) !== true || notebook.isUntitled || this.#asked.has(uri) || this.records.get(notebook.uri) !== undefined) { return; }
-    const found = (await (await this.installation.engines.get()).findSandboxes(await this.installation.owner()))
+    const engine = await this.installation.engines.get();
+    const found = (await engine.findSandboxes(await this.installation.owner()))
       .filter(({ notebookHint }) => notebookHint === uri).sort((a, b) => b.created - a.created)[0];
     const isFree = (): boolean => this.controller.isSelectedFor(notebook) && this.records.get(notebook.uri) === undefined
       && this.controller.sandboxes.get(notebook)?.session === undefined;
@@ -50,7 +52,7 @@ export class FoundSandboxes implements vscode.Disposable {
     if (await showInformation(text, here, another) !== here || !isFree()) { return; }
     const settings = readSettings(notebook.uri, this.log);
     this.records.set(notebook.uri, {
-      sandboxId: found.sandboxId, image: found.image, libraries: found.libraries, boot: '', seq: 0, host: '', settings, installed: [],
+      engine: engine.info.id, engineName: engineName(engine.info), sandboxId: found.sandboxId, image: found.image, libraries: found.libraries, boot: '', seq: 0, host: '', settings, installed: [],
       keepAlive: settings.keepAlive, seen: Date.now(),
     });
     await this.controller.sandboxes.of(notebook).reattach({ takeOver: true });

@@ -47,6 +47,8 @@ export class SandboxBinding {
   /** Has ended, and its libraries wait for the next one. */
   #previous: PreviousSandbox | undefined;
   #lost: Failure | undefined;
+  /** Ids of sandboxes on other engines of which a cell has said so. */
+  readonly #toldElsewhere = new Set<string>();
   readonly #whose: WhoseItIs;
 
   constructor(
@@ -84,8 +86,9 @@ export class SandboxBinding {
         if (settings.files === 'copy') { this.took({ files: 'copy' }); }
         return this.#live.session;
       }
+      this.#bringBack();
       const isNew = this.#starting?.isNew ?? this.#record === undefined;
-      const session = isNew ? await (this.#starting ?? this.#begin(isNew, (signal) => this.#startNew(settings, signal))).session : await this.#earlier();
+      const session = isNew ? await (this.#starting ?? this.#begin(isNew, (signal) => this.#startNew(settings, signal))).session : await this.#earlierOrAside();
       if (session !== undefined) { return session; }
     }
   }
@@ -191,6 +194,37 @@ export class SandboxBinding {
     }
   }
 
+  /** The same, for a cell that is run: the sandbox on another engine is left there, and the cell gets one on the engine that answers. */
+  async #earlierOrAside(): Promise<SandboxSession | undefined> {
+    try {
+      return await this.#earlier();
+    } catch (error) {
+      const record = this.#record;
+      if (!(error instanceof SandboxError) || error.code !== 'OtherEngine' || record === undefined) { throw error; }
+      this.log.info(`the notebook's sandbox is on another engine: ${error.message}`);
+      this.#putAside(record);
+      if (!this.#toldElsewhere.has(record.sandboxId)) {
+        this.#toldElsewhere.add(record.sandboxId);
+        this.#lost = { code: 'OtherEngine', params: { ...error.params, started: true } };
+      }
+      return undefined;
+    }
+  }
+
+  #putAside(record: SandboxRecord): void {
+    this.records.remove(this.notebook.uri, record.sandboxId);
+    this.records.elsewhere.put(this.notebook.uri, record);
+  }
+
+  /** Without a sandbox here, one that was left on another engine is looked for: that engine may be the one which answers now. */
+  #bringBack(): void {
+    if (this.#live !== undefined || this.#starting !== undefined || this.#record !== undefined) { return; }
+    const record = this.records.elsewhere.newest(this.notebook.uri);
+    if (record === undefined || this.#toldElsewhere.has(record.sandboxId)) { return; }
+    this.records.elsewhere.take(this.notebook.uri, record.engine);
+    this.records.set(this.notebook.uri, record);
+  }
+
   /** One start at a time; one that was given up must not hold up the next. */
   #begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>): Starting {
     const abort = new AbortController();
@@ -238,6 +272,12 @@ export class SandboxBinding {
       restoring.failed();
       const failure = asSandboxError(error);
       if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); } // whoever called it off has the record
+      const here = failure.code === 'OtherEngine' ? this.records.elsewhere.take(this.notebook.uri, String(failure.params['hereId'])) : undefined;
+      if (here !== undefined) { // each engine has one: that of this engine is the notebook's again
+        this.#putAside(record);
+        this.records.set(this.notebook.uri, here);
+        return this.#attachRecorded(signal, how);
+      }
       if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') { throw error; }
       // A sandbox that answered as another one (restarted, or of another protocol) runs, and no window will ever use it. Where it cannot
       // be ended its record stays, and the next cell tries again.
@@ -291,7 +331,7 @@ export class SandboxBinding {
   #bind(session: SandboxSession, settings: SandboxSettings, seq: number): void {
     const { boot } = session.place;
     const record = (shown: number): SandboxRecord => ({
-      sandboxId: session.id, image: session.image, libraries: session.libraries, boot, seq: shown, host: session.host, pid: process.pid,
+      engine: session.engine, engineName: session.engineName, sandboxId: session.id, image: session.image, libraries: session.libraries, boot, seq: shown, host: session.host, pid: process.pid,
       settings: this.#live?.settings.current ?? settings, open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
     });
     this.records.set(this.notebook.uri, record(seq));

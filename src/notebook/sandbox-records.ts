@@ -4,10 +4,14 @@ import { silentLog } from '../log';
 import type { SandboxSettings } from '../session/settings';
 import type { OpenCell } from '../session/types';
 import type { FormerHost } from './former-host';
+import { RecordsElsewhere } from './records-elsewhere';
 import { fromStored, toStored } from './stored-record';
 
 /** What a window has to remember of a notebook's sandbox to find it again. */
 export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' | 'libraries'>, FormerHost {
+  /** Id of the engine that the sandbox is on, and its name for people; '' = not known. */
+  engine: string;
+  engineName: string;
   boot: string;
   /** Up to this event the document surely shows what the sandbox said. */
   seq: number;
@@ -37,9 +41,12 @@ export class SandboxRecords {
   readonly #departing = new Map<string, Departure>();
   /** The window closes. */
   #isOver = false;
+  /** Sandboxes of the same notebooks on other engines. */
+  readonly elsewhere: RecordsElsewhere;
 
   /** A stored record that this version cannot use counts as none: its sandbox ends with its lease. */
   constructor(private readonly memento: vscode.Memento, private readonly log = silentLog) {
+    this.elsewhere = new RecordsElsewhere(memento);
     for (const key of this.#keys()) {
       const record = this.#read(key);
       if (record === undefined || Date.now() - record.seen > FORGOTTEN) { this.#write(key, undefined); }
@@ -62,6 +69,7 @@ export class SandboxRecords {
 
   /** A notebook, or a folder with some, has another name now. */
   move(from: vscode.Uri, to: vscode.Uri): void {
+    this.elsewhere.move(from, to);
     const before = keyOf(from);
     for (const key of new Set([...this.#departing.keys(), ...this.#keys()])) {
       if (key !== before && !key.startsWith(`${before}/`)) { continue; }

@@ -5,7 +5,7 @@ import type { AttachedCell, SandboxSession } from '../session/types';
 import type { SandboxRecord } from './sandbox-records';
 
 /** A sandbox that has ended and kept its libraries. */
-export type PreviousSandbox = Pick<SandboxSession, 'image' | 'libraries' | 'installed' | 'dispose'>;
+export type PreviousSandbox = Pick<SandboxSession, 'engine' | 'image' | 'libraries' | 'installed' | 'dispose'>;
 
 /** Where a notebook's sessions come from. Both reject with a SandboxError. */
 export interface SessionSource {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Engine, ImageRequest } from '../engine/engine';
 import type { InstallNetwork } from '../engine/image/install-network';
+import { engineName } from '../engine/identity';
 import type { Progress } from '../engine/progress';
 import type { Log } from '../log';
 import { stepText } from '../messages';
@@ -14,6 +15,7 @@ import { withProgressNotification } from '../ui/progress';
 import type { EngineSource } from './engine-source';
 import { inPlaceOf, isOver } from './former-host';
 import { tellGone } from './library-offers';
+import { isExpired } from './records-elsewhere';
 import type { PreviousSandbox } from './session-source';
 import type { SandboxRecord } from './sandbox-records';
 
@@ -44,7 +46,7 @@ export async function startSession(
     signal.throwIfAborted();
     const request = await imageRequest(installation, settings);
     const image = await withProgress((progress, stop) => engine.ensureImage(request, progress, stop), signal);
-    const takenOver = previous?.image === image ? previous : undefined;
+    const takenOver = previous?.image === image && ['', engine.info.id].includes(previous.engine) && await engine.hasLibraries(previous.libraries) ? previous : undefined;
     const session = start(engine, owner, image, takenOver);
     try {
       await session.started;
@@ -81,7 +83,7 @@ export async function attachSession(
   try {
     const engine = await engines.get();
     const sandbox = (await engine.findSandboxes(await owner())).find(({ sandboxId }) => sandboxId === record.sandboxId);
-    if (sandbox === undefined) { throw new SandboxError('SandboxGone', { reason: 'removed' }); }
+    if (sandbox === undefined) { throw notFound(record, engine); }
     const { boot, settings, installed, image, open = [] } = record;
     return await inPlaceOf(record, async (host) => {
       const session = InteractiveSandboxSession.attach(engine, {
@@ -98,12 +100,21 @@ export async function attachSession(
   }
 }
 
+/** It may live on an engine that is not the one which answers now. */
+const isElsewhere = (record: SandboxRecord, engine: Engine): boolean => record.engine !== '' && record.engine !== engine.info.id && !isExpired(record);
+
+/** Why the engine does not list the sandbox: it has ended, or it is another engine's. */
+const notFound = (record: SandboxRecord, engine: Engine): SandboxError => (isElsewhere(record, engine)
+  ? new SandboxError('OtherEngine', { engine: record.engineName, here: engineName(engine.info), hereId: engine.info.id, minutes: record.keepAlive })
+  : new SandboxError('SandboxGone', { reason: 'removed' }));
+
 /** See `SessionSource.end`. */
 export async function endSandbox({ owner, engines }: Installation, record: SandboxRecord, { isOurs } = { isOurs: false }): Promise<void> {
   if (!isOurs && !isOver(record)) { throw new SandboxError('InUse'); }
   try {
     const engine = await engines.get();
     const sandbox = (await engine.findSandboxes(await owner())).find(({ sandboxId }) => sandboxId === record.sandboxId);
+    if (sandbox === undefined && isElsewhere(record, engine)) { throw notFound(record, engine); }
     if (sandbox !== undefined) { await engine.remove(sandbox.containerId); }
   } catch (error) {
     if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
@@ -112,11 +123,14 @@ export async function endSandbox({ owner, engines }: Installation, record: Sandb
 }
 
 /** What a sandbox that is gone has left on the engine, which may not be done with its container yet. */
-export const leftBehind = ({ engines, log }: Pick<Installation, 'engines' | 'log'>, { image, libraries, installed }: SandboxRecord): PreviousSandbox => ({
-  image, libraries, installed,
+export const leftBehind = ({ engines, log }: Pick<Installation, 'engines' | 'log'>, { engine: id, image, libraries, installed }: SandboxRecord): PreviousSandbox => ({
+  engine: id, image, libraries, installed,
   dispose: async ({ keepLibraries = false } = {}) => {
     if (keepLibraries) { return; }
-    await insist(`libraries ${libraries}`, async () => (await engines.get()).removeLibraries(libraries), log);
+    await insist(`libraries ${libraries}`, async () => {
+      const engine = await engines.get();
+      if (['', engine.info.id].includes(id)) { await engine.removeLibraries(libraries); } // another one has none of that name; this one's sweep removes them
+    }, log);
   },
 });
 

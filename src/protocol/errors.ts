@@ -1,7 +1,7 @@
 /** Every way in which a sandbox, its engine or its settings can fail. `src/messages.ts` has a sentence for each. */
 export const FAILURE_CODES = [
   'EngineNotFound', 'EngineDenied', 'EngineTooOld', 'EngineSilent', 'EngineBusy', 'EngineFailed', 'ImageFailed', 'BaseUnusable', 'LimitNotApplied',
-  'StartFailed', 'KernelDied', 'OutOfMemory', 'TimedOut', 'Interrupted', 'Aborted', 'SandboxGone', 'SandboxPaused', 'InUse', 'SandboxSilent', 'ProtocolViolation',
+  'StartFailed', 'KernelDied', 'OutOfMemory', 'TimedOut', 'Interrupted', 'Aborted', 'SandboxGone', 'OtherEngine', 'SandboxPaused', 'InUse', 'SandboxSilent', 'ProtocolViolation',
   'SettingInvalid', 'Cancelled', 'FilesNotCopied', 'FilesLeftOut', 'InstallFailed', 'InstallTooLarge', 'InstallRefused', 'CommRefused',
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine, SandboxFile } from '../engine/engine';
+import { engineName } from '../engine/identity';
 import { librariesName } from '../engine/libraries';
 import { engineReason } from '../engine/request';
 import { silentLog, type Log } from '../log';
@@ -74,7 +75,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   private constructor(
-    private readonly engine: Engine, sandbox: ConstructorParameters<typeof SandboxContainer>[1], private readonly options: CommonOptions & Partial<AttachOptions>, signal?: AbortSignal,
+    private readonly engineOfSandbox: Engine, sandbox: ConstructorParameters<typeof SandboxContainer>[1], private readonly options: CommonOptions & Partial<AttachOptions>, signal?: AbortSignal,
   ) {
     this.id = sandbox.sandboxId;
     this.host = options.host ?? randomUUID();
@@ -95,9 +96,9 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#language = new Language(this.#work, () => this.state.kind === 'ready', this.#timing, this.#log);
     this.#comms = new Comms(this.#work, this.#timing, settings.timeout);
     this.#memory = settings.maxMemory;
-    this.#container = new SandboxContainer(engine, sandbox, this.#log);
+    this.#container = new SandboxContainer(engineOfSandbox, sandbox, this.#log);
     const { network = () => Promise.resolve({ proxies: {}, certificates: undefined }), explain = (failure) => failure.message } = options;
-    this.#installs = new Installs(engine, { containerId: () => this.#container.create(), libraries: this.libraries, network, explain }, {
+    this.#installs = new Installs(engineOfSandbox, { containerId: () => this.#container.create(), libraries: this.libraries, network, explain }, {
       isOpen: (msgId) => this.#work.isOpen(msgId),
       send: async (type, content) => { await this.#work.request(type, content, { operation: 'answer', deadline: this.#timing.install }); },
     }, this.#log);
@@ -117,7 +118,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     );
     this.started = new Promise((resolve, reject) => { this.#settleStart = { resolve, reject }; });
     this.started.catch(() => undefined); // the state tells it too
-    this.#life = new Life(engine, this.id, () => this.#memory, {
+    this.#life = new Life(engineOfSandbox, this.id, () => this.#memory, {
       died: (failure) => { this.#connection?.died(failure).catch((error: unknown) => { this.#gone(asSandboxError(error)); }); },
       paused: () => {
         this.#connection?.pause(true);
@@ -136,6 +137,8 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   get state(): SessionState { return this.#states.current; }
+  get engine(): string { return this.engineOfSandbox.info.id; }
+  get engineName(): string { return engineName(this.engineOfSandbox.info); }
   get settings(): SandboxSettings { return this.options.settings; }
   get place(): { seq: number; boot: string } {
     const { after, boot } = this.#follower.place;
@@ -175,9 +178,9 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   async setMemory(bytes: number): Promise<boolean> {
-    if (this.state.kind !== 'ready' || !this.engine.info.capabilities.update) return false;
+    if (this.state.kind !== 'ready' || !this.engineOfSandbox.info.capabilities.update) return false;
     try {
-      await this.engine.setMemory(await this.#container.create(), bytes);
+      await this.engineOfSandbox.setMemory(await this.#container.create(), bytes);
     } catch (error) {
       this.#log.info(`sandbox ${this.id}: the memory limit stays, ${asSandboxError(error).message}`);
       return false;
@@ -197,7 +200,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   sendComm(message: CommMessage, signal?: AbortSignal): Promise<string> { return this.#comms.send(message, signal); }
 
   async putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {
-    return this.engine.putFiles(await this.#container.create(), files, signal);
+    return this.engineOfSandbox.putFiles(await this.#container.create(), files, signal);
   }
 
   onEvent(listener: (event: SandboxEvent) => void): { dispose(): void } { return this.#telling.listeners.add(listener); }
@@ -225,7 +228,7 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   #connect(containerId: string): void {
     this.#awaitStart(containerId, performance.now() + this.#timing.busyStart);
-    this.#connection = new Connection(this.engine, containerId, {
+    this.#connection = new Connection(this.engineOfSandbox, containerId, {
       follow: () => this.#attachment.request(),
       hello: (content, t) => { this.#hello(content, t); },
       decoded: (decoded) => {
@@ -250,7 +253,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   /** A busy engine is waited for, but not for ever. @param latest by `performance.now()` */
   #awaitStart(containerId: string, latest: number): void {
     this.#startDeadline = setTimeout(() => {
-      if (this.engine.isBusy && performance.now() < latest) this.#awaitStart(containerId, latest);
+      if (this.engineOfSandbox.isBusy && performance.now() < latest) this.#awaitStart(containerId, latest);
       else void this.#notStarted(containerId, this.#states.trouble);
     }, this.#timing.start);
   }
@@ -262,7 +265,7 @@ export class InteractiveSandboxSession implements SandboxSession {
       this.#gone(cause);
       return;
     }
-    const logs = await this.engine.logs(containerId).catch((error: unknown) => {
+    const logs = await this.engineOfSandbox.logs(containerId).catch((error: unknown) => {
       this.#log.debug(`sandbox ${this.id}: no last words, ${asSandboxError(error).message}`);
       return '';
     });

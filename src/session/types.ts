@@ -75,6 +75,9 @@ export interface SandboxSession {
   /** The derived image, and the volume of the libraries that are installed on top of it. */
   readonly image: string;
   readonly libraries: string;
+  /** The engine that it is on: its id, and its name for people. */
+  readonly engine: string;
+  readonly engineName: string;
   /** Random id of this session as a host: who attaches with it takes its place. */
   readonly host: string;
   /** The last event that was told to listeners, and the supervisor that numbered it ('' before its first hello). */

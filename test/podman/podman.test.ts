@@ -32,6 +32,13 @@ describe('on Podman', function () {
     assert.equal(engine.info.seccomp, true);
   });
 
+  it('the engine is the same for every window, and is not the Docker beside it', async () => {
+    const [again, beside] = await Promise.all([connect(), connect({ DOCKER_HOST: 'unix:///var/run/docker.sock' })]);
+    assert.equal(again.info.id, engine.info.id);
+    assert.notEqual(beside.info.id, engine.info.id);
+    for (const one of [again, beside]) one.dispose();
+  });
+
   it('an image is derived with packages, by one of two windows, and found again', async () => {
     const runner = await runnerWith({ 'unique.py': `# ${randomUUID()}` });
     const steps: string[] = [];

@@ -35,6 +35,7 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
   logs: { groups: sandbox.logs },
   install: { groups: sandbox.install },
   removeLibraries: { groups: sandbox.removeLibraries },
+  hasLibraries: { groups: sandbox.hasLibraries },
   usedUids: { groups: sandbox.usedUids },
   start: { groups: session.start, includes: ['create', 'remove'] },
   attach: { groups: session.attach },

@@ -24,6 +24,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   Interrupted: [{ killed: true }, /did not react/, /lost/],
   Aborted: [{ reason: 'reset' }, /restarted/],
   SandboxGone: [{ reason: 'exited', exitCode: 137 }, /137/, /files are lost/, /new sandbox/],
+  OtherEngine: [{ engine: 'Docker 28 (unix:///a)', here: 'Podman 5 (unix:///b)', hereId: 'x', minutes: 30, started: true }, /new sandbox, on Podman 5 \(unix:\/\/\/b\)/, /is on another container engine: Docker 28 \(unix:\/\/\/a\)\./, /choose its engine again[^]*reload/, /ends after 30 minutes/],
   InUse: [{}, /Another window/, /"Use Here" moves/, /"New Sandbox" leaves/],
   SandboxPaused: [{}, /paused/, /docker unpause/],
   SandboxSilent: [{ operation: 'interrupt', seconds: 10 }, /10 s/, /Reset Sandbox State/],

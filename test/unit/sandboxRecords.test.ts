@@ -18,7 +18,7 @@ class Memory implements vscode.Memento {
 const uri = (text: string) => ({ toString: () => text }) as vscode.Uri;
 const [A, B] = [uri('file:///a.ipynb'), uri('file:///b.ipynb')];
 const record = (sandboxId: string, keepAlive = 30): SandboxRecord => ({
-  sandboxId, keepAlive, image: '', libraries: '', boot: '', seq: 0, host: '', settings: DEFAULT_SETTINGS, installed: [], seen: Date.now(),
+  engine: 'engine-1', engineName: 'Docker', sandboxId, keepAlive, image: '', libraries: '', boot: '', seq: 0, host: '', settings: DEFAULT_SETTINGS, installed: [], seen: Date.now(),
 });
 
 describe('which sandbox a notebook has', () => {
@@ -54,6 +54,23 @@ describe('which sandbox a notebook has', () => {
       assert.deepEqual([records.get(A), memory.keys()], [undefined, []], field);
       assert.match(said.join(), new RegExp(`^the stored sandbox of file:///a.ipynb cannot be used: .*${field}`), field);
     }
+  });
+
+  it('is one on each engine, is found again with its engine, goes with the notebook, and is forgotten with its lease', () => {
+    const memory = new Memory();
+    const { elsewhere } = new SandboxRecords(memory);
+    elsewhere.put(A, { ...record('older'), seen: Date.now() - 60_000 });
+    elsewhere.put(A, { ...record('newer'), engine: 'engine-2' });
+    elsewhere.put(B, { ...record('over', 1), seen: Date.now() - 3 * 60_000 });
+    assert.deepEqual([elsewhere.newest(A)?.sandboxId, elsewhere.newest(B)], ['newer', undefined]);
+    const later = new SandboxRecords(memory);
+    assert.equal(memory.keys().length, 2, 'a lease that is over');
+    later.move(uri('file:///a.ipynb'), uri('file:///c.ipynb'));
+    assert.equal(later.elsewhere.newest(A), undefined);
+    assert.deepEqual(['engine-1', 'engine-1', 'engine-2', 'engine-3'].map((engine) => later.elsewhere.take(uri('file:///c.ipynb'), engine)?.sandboxId), ['older', undefined, 'newer', undefined]);
+    elsewhere.put(uri('file:///old/a.ipynb'), record('in a folder'));
+    later.move(uri('file:///old'), uri('file:///new'));
+    assert.equal(later.elsewhere.newest(uri('file:///new/a.ipynb'))?.sandboxId, 'in a folder');
   });
 
   it('is forgotten once its sandbox has ended, and that of no other', () => {

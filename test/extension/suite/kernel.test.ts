@@ -9,7 +9,7 @@ import { untranslated } from '../../../src/messages';
 import { ErrorMarks } from '../../../src/notebook/error-marks';
 import { NotebookKernel } from '../../../src/notebook/notebook-kernel';
 import type { Prompts } from '../../../src/notebook/prompts';
-import { SandboxRecords } from '../../../src/notebook/sandbox-records';
+import { SandboxRecords, type SandboxRecord } from '../../../src/notebook/sandbox-records';
 import { SandboxError } from '../../../src/protocol/errors';
 import type { ExecuteReply } from '../../../src/protocol/messages';
 import { aborted, replyOf } from '../../../src/session/failures';
@@ -22,6 +22,8 @@ const OK: ExecuteReply = { status: 'ok', execution_count: 1, ename: '', evalue: 
 /** A sandbox that fails at moments which no real one can be brought to. Cells end when the test says so. */
 class FailingSession {
   readonly id = Math.random().toString(36).slice(2);
+  readonly engine = 'engine-here';
+  readonly engineName = 'Podman';
   readonly image = 'image';
   readonly libraries = 'libraries';
   readonly host = 'host';
@@ -73,7 +75,7 @@ describe('the kernel of a notebook', () => {
   let kernel: NotebookKernel;
   let told: string[];
   let records: SandboxRecords;
-  let attach: () => Promise<SandboxSession>;
+  let attach: (record: SandboxRecord) => Promise<SandboxSession>;
   let starting: (signal: AbortSignal) => Promise<void>;
   let end: () => Promise<void>;
   /** How each sandbox without a session was ended. */
@@ -97,7 +99,7 @@ describe('the kernel of a notebook', () => {
         sessions.push(session);
         return starting(signal).then(() => session as unknown as SandboxSession);
       },
-      attach: () => attach(), left: () => ({ image: 'image', libraries: 'libraries', installed: [], dispose: () => Promise.resolve() }),
+      attach: (record: SandboxRecord) => attach(record), left: () => ({ engine: 'engine-1', image: 'image', libraries: 'libraries', installed: [], dispose: () => Promise.resolve() }),
       end: (...args: unknown[]) => {
         ended.push(args[1]);
         return end();
@@ -107,7 +109,14 @@ describe('the kernel of a notebook', () => {
     starting = () => Promise.resolve();
     end = () => Promise.resolve();
     ended = [];
-    const memory = { keys: () => [], get: () => undefined, update: () => Promise.resolve() } as unknown as vscode.Memento;
+    const stored = new Map<string, unknown>();
+    const memory = {
+      keys: () => [...stored.keys()], get: (key: string) => stored.get(key),
+      update: (key: string, value: unknown) => {
+        if (value === undefined) { stored.delete(key); } else { stored.set(key, value); }
+        return Promise.resolve();
+      },
+    } as vscode.Memento;
     records = new SandboxRecords(memory);
     kernel = new NotebookKernel(
       notebook.document, controller, source, records, { t: untranslated, platform: 'linux' }, silentLog, new ErrorMarks(), {} as Prompts, () => undefined);
@@ -127,9 +136,10 @@ describe('the kernel of a notebook', () => {
     return Promise.resolve(undefined);
   }, work);
 
-  const earlier = () => records.set(notebook.document.uri, {
-    sandboxId: 'earlier', image: 'image', libraries: 'libraries', boot: 'boot', seq: 0, host: '', settings: DEFAULT_SETTINGS, installed: [], keepAlive: 0, seen: Date.now(),
+  const earlier = (change: Partial<SandboxRecord> = {}) => records.set(notebook.document.uri, {
+    engine: 'engine-1', engineName: 'Docker', sandboxId: 'earlier', image: 'image', libraries: 'libraries', boot: 'boot', seq: 0, host: '', settings: DEFAULT_SETTINGS, installed: [], keepAlive: 0, seen: Date.now(), ...change,
   });
+  const elsewhere = (hereId: string) => new SandboxError('OtherEngine', { engine: 'Docker 28 (unix:///a)', here: 'Podman 5 (unix:///b)', hereId, minutes: 30 });
 
   for (const how of ['leave', 'close'] as const) {
     it(`${how}s only when the start that this calls off has ended: it may still make a container`, async () => {
@@ -171,6 +181,43 @@ describe('the kernel of a notebook', () => {
     void run(0);
     await sent(0, 1);
     assert.equal(ended.length, 2);
+  });
+
+  it('leaves a sandbox on another engine where it is: a cell runs in a new one here, and says so once', async () => {
+    attach = () => Promise.reject(elsewhere('engine-2'));
+    earlier({ keepAlive: 30 });
+    await kernel.reattach(); // only a cell that is run asks for another one
+    assert.deepEqual([records.get(notebook.document.uri)?.sandboxId, sessions.length], ['earlier', 0]);
+    void run(0);
+    await sent(0, 1);
+    sessions[0]?.ends[0]?.(OK);
+    await until('the notice', () => /^This is a new sandbox, on Podman 5 [^]*The one before, with its variables, is on another container engine: Docker 28/.test(notebook.text(0)));
+    assert.deepEqual([records.elsewhere.newest(notebook.document.uri)?.sandboxId, ended], ['earlier', []]);
+    void run(1);
+    await sent(0, 2);
+    sessions[0]?.ends[1]?.(OK);
+    await until('the end', () => notebook.success(1) !== undefined);
+    assert.equal(notebook.text(1), '');
+  });
+
+  it('is on the sandbox of this engine again when the engine is, and leaves that of the other one', async () => {
+    const here = new FailingSession();
+    attach = ({ sandboxId }) => (sandboxId === 'there' ? Promise.reject(elsewhere('engine-1')) : Promise.resolve(here as unknown as SandboxSession));
+    earlier({ keepAlive: 30 });
+    records.elsewhere.put(notebook.document.uri, records.get(notebook.document.uri) ?? assert.fail());
+    earlier({ keepAlive: 30, sandboxId: 'there', engine: 'engine-2' });
+    void run(0);
+    await until('the cell is sent', () => here.ran.length === 1);
+    assert.deepEqual([sessions.length, records.elsewhere.newest(notebook.document.uri)?.sandboxId], [0, 'there']);
+    here.ends[0]?.(OK);
+  });
+
+  it('keeps the record of a sandbox on another engine that cannot be ended from here', async () => {
+    end = () => Promise.reject(elsewhere('engine-2'));
+    earlier();
+    await assert.rejects(kernel.close(), { code: 'OtherEngine' });
+    assert.equal(records.get(notebook.document.uri)?.sandboxId, 'earlier');
+    end = () => Promise.resolve();
   });
 
   it('starts a new sandbox for the next cell when the last ended before anybody listened', async () => {

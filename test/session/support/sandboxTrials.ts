@@ -111,6 +111,10 @@ export const removeLibraries = (ground: Ground): Group[] => each(everyWay('DELET
   return { run: async () => (await way.engine).removeLibraries(name), left: () => tenant.left(), end: () => tenant.end() };
 });
 
+export const hasLibraries = (ground: Ground): Group[] => each(everyWay('GET /volumes/{id}', 'inspect volume'), onShared(ground, async (engine) => {
+  assert.equal(await engine.hasLibraries('sandboxed-ipython-libraries-of-nobody'), false);
+}));
+
 const installLate = { codes: ['InstallFailed'], params: { problem: 'time', reason: /^no end within \d+ s$/ } } as const;
 
 export const install = (ground: Ground): Group[] => [

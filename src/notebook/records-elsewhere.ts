@@ -1,0 +1,66 @@
+import type * as vscode from 'vscode';
+import type { SandboxRecord } from './sandbox-records';
+import { fromStored, toStored } from './stored-record';
+
+const PREFIX = 'elsewhere:';
+/** Parts the notebook's address, in which this character is encoded, from the engine's id. */
+const SEPARATOR = '#';
+/** Milliseconds that an engine's lease may be late by. */
+const GRACE = 60_000;
+
+/** Whether the sandbox has surely ended with its lease, as far as anybody here can know. */
+export const isExpired = ({ seen, keepAlive }: Pick<SandboxRecord, 'seen' | 'keepAlive'>, now = Date.now()): boolean => now - seen > keepAlive * 60_000 + GRACE;
+
+/**
+ * Sandboxes that notebooks have on engines that are not the one in use: one a notebook and engine, in the state of the workspace. They are
+ * found again when their engine is, and forgotten when their lease is over.
+ */
+export class RecordsElsewhere {
+  constructor(private readonly memento: vscode.Memento) {
+    for (const [key, record] of this.#all('')) { if (isExpired(record)) { void this.memento.update(key, undefined); } }
+  }
+
+  /** The newest record of the notebook's. */
+  newest(uri: vscode.Uri): SandboxRecord | undefined {
+    return this.#all(uri.toString() + SEPARATOR).map(([, record]) => record).filter((record) => !isExpired(record)).sort((a, b) => b.seen - a.seen)[0];
+  }
+
+  put(uri: vscode.Uri, record: SandboxRecord): void { void this.memento.update(keyOf(uri, record.engine), toStored(record)); }
+
+  /** The record for this engine, which is then here and not elsewhere. */
+  take(uri: vscode.Uri, engine: string): SandboxRecord | undefined {
+    const key = keyOf(uri, engine);
+    const record = this.#read(key);
+    if (record !== undefined) { void this.memento.update(key, undefined); }
+    return record;
+  }
+
+  /** A notebook, or a folder with some, has another name now. */
+  move(from: vscode.Uri, to: vscode.Uri): void {
+    for (const end of [SEPARATOR, '/']) {
+      for (const [key, record] of this.#all(from.toString() + end)) {
+        void this.memento.update(key, undefined);
+        void this.memento.update(PREFIX + to.toString() + key.slice(PREFIX.length + from.toString().length), toStored(record));
+      }
+    }
+  }
+
+  #all(start: string): [key: string, record: SandboxRecord][] {
+    return this.memento.keys().filter((key) => key.startsWith(PREFIX + start)).flatMap((key): [string, SandboxRecord][] => {
+      const record = this.#read(key);
+      return record === undefined ? [] : [[key, record]];
+    });
+  }
+
+  /** Undefined: none, or one that this version cannot use. */
+  #read(key: string): SandboxRecord | undefined {
+    const stored = this.memento.get<unknown>(key);
+    try {
+      return stored === undefined ? undefined : fromStored(stored);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const keyOf = (uri: vscode.Uri, engine: string): string => PREFIX + uri.toString() + SEPARATOR + engine;
