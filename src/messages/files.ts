@@ -35,6 +35,7 @@ export function filesLeftOut(params: Params, t: Translate): Sentences {
       case 'more': return t('has too many files to look at');
       case 'slow': return t('could not be looked at in time, so it is not tried with every cell');
       case 'name': return t('has a name that a sandbox cannot have');
+      case 'rules': return t('cannot be matched in time with the patterns of .gitignore, so it is not copied');
       case 'unreadable': return t('cannot be read');
       case 'changed': return t('changed while it was read');
       case 'full': return t('found no room');

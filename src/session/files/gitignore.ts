@@ -1,5 +1,5 @@
-import ignore, { type Ignore } from 'ignore';
 import { MOST_RULES } from './bounds';
+import { GitignoreRules, MAX_STEPS } from './gitignore-rules';
 import { below, type HostFiles } from './host-files';
 
 const FILE = '.gitignore';
@@ -8,7 +8,7 @@ const IGNORE_CASE = process.platform !== 'linux';
 
 /** The rules of one `.gitignore`. */
 interface Layer {
-  rules: Ignore;
+  rules: GitignoreRules;
   /** A path relative to our folder, as this layer sees it. */
   seen: (path: string) => string;
 }
@@ -18,8 +18,8 @@ export type Layers = readonly Layer[];
 
 /** What `.gitignore` names, as git understands it: nested ones, and those above the folder up to its repository's root. */
 export class Gitignore {
-  /** Rules remember what they were asked, so they are kept from look to look. */
-  #rules = new Map<string, { text: string; rules: Ignore }>();
+  /** Kept from look to look. */
+  #rules = new Map<string, { content: Buffer; rules: GitignoreRules }>();
 
   constructor(private readonly files: HostFiles) {}
 
@@ -43,10 +43,35 @@ export class Gitignore {
     return rules ? [{ rules, seen: (inner) => (folder === '' ? inner : inner.slice(folder.length + 1)) }, ...layers] : layers;
   }
 
+  /**
+   * Whether they name something in our folder whose folders they do not name.
+   * @throws TooCostly
+   */
   names(path: string, isFolder: boolean, layers: Layers): boolean {
+    const steps = { left: MAX_STEPS };
     for (const { rules, seen } of layers) {
-      const { ignored, unignored } = rules.test(seen(path) + (isFolder ? '/' : ''));
-      if (ignored || unignored) return ignored;
+      const ignored = rules.ignores(seen(path), isFolder, steps);
+      if (ignored !== undefined) return ignored;
+    }
+    return false;
+  }
+
+  /**
+   * Whether those above name our folder, or one that it is in: then what is in it has no say.
+   * @throws TooCostly
+   */
+  namesAll(layers: Layers): boolean {
+    const steps = { left: MAX_STEPS };
+    const fromRoot = layers.at(-1)?.seen('').split('/') ?? [];
+    for (let depth = 1; depth <= fromRoot.length; depth += 1) { // the repository's own root is named by nobody
+      const above = fromRoot.slice(0, depth).join('/');
+      for (const { rules, seen } of layers) {
+        const own = fromRoot.slice(0, fromRoot.length - seen('').split('/').length).join('/');
+        if (own !== '' && !above.startsWith(`${own}/`)) continue; // it is in this folder, or further down
+        const ignored = rules.ignores(own === '' ? above : above.slice(own.length + 1), true, steps);
+        if (ignored === true) return true;
+        if (ignored === false) break;
+      }
     }
     return false;
   }
@@ -61,17 +86,17 @@ export class Gitignore {
     return [];
   }
 
-  async #rulesOf(files: HostFiles, path: string, key: string): Promise<Ignore | undefined> {
+  async #rulesOf(files: HostFiles, path: string, key: string): Promise<GitignoreRules | undefined> {
     const seen = await files.look(path);
     if (seen?.kind !== 'file') return undefined; // git does not follow a link here either
     if (seen.size > MOST_RULES) throw new Error(`${key} is too long`);
     const pieces: Buffer[] = [];
     for await (const piece of files.read(path, seen)) pieces.push(piece);
-    const text = Buffer.concat(pieces).toString('utf8');
+    const content = Buffer.concat(pieces);
     const known = this.#rules.get(key);
-    if (known?.text === text) return known.rules;
-    const rules = ignore({ ignoreCase: IGNORE_CASE }).add(text);
-    this.#rules.set(key, { text, rules });
+    if (known?.content.equals(content) === true) return known.rules;
+    const rules = new GitignoreRules(content, IGNORE_CASE);
+    this.#rules.set(key, { content, rules });
     return rules;
   }
 }

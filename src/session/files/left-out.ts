@@ -1,7 +1,7 @@
 /** What is never copied, whoever asks: the log tells it, no message does. */
 export type Excluded = 'notebook' | 'hidden' | 'key' | 'ignored' | 'generated' | 'link' | 'special';
-/** What the user may have expected. `more`: what is below or behind was not looked at. */
-export type Missing = 'tooLarge' | 'tooMuch' | 'tooMany' | 'more' | 'slow' | 'name' | 'unreadable' | 'changed' | 'full' | 'refused';
+/** What the user may have expected. `more`: what is below or behind was not looked at; `rules`: nobody can say in time whether .gitignore names it. */
+export type Missing = 'tooLarge' | 'tooMuch' | 'tooMany' | 'more' | 'slow' | 'name' | 'rules' | 'unreadable' | 'changed' | 'full' | 'refused';
 export type Reason = Excluded | Missing;
 
 export interface LeftOut {
@@ -18,7 +18,7 @@ const EXCLUDED: Record<Excluded, string> = {
 };
 const MISSING: Record<Missing, string> = {
   tooLarge: 'too large', tooMuch: 'more bytes in all than allowed', tooMany: 'more files than allowed', more: 'not looked at', slow: 'not looked at in time',
-  name: 'a name that a sandbox cannot have', unreadable: 'cannot be read', changed: 'changed while it was read', full: 'no room in the sandbox', refused: 'the sandbox cannot have it there',
+  name: 'a name that a sandbox cannot have', rules: 'a .gitignore takes too long to match', unreadable: 'cannot be read', changed: 'changed while it was read', full: 'no room in the sandbox', refused: 'the sandbox cannot have it there',
 };
 /** For the log. */
 export const REASONS: Record<Reason, string> = { ...EXCLUDED, ...MISSING };

@@ -1,5 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LOOK_DEADLINE, MOST_ENTRIES, type Bounds } from './bounds';
 import type { Gitignore, Layers } from './gitignore';
+import { TooCostly } from './gitignore-rules';
 import { below, type HostEntry, type HostFiles, type Seen } from './host-files';
 import { LeftOuts } from './left-out';
 import { excludedBy, impossible, isEnvironment } from './names';
@@ -18,6 +20,8 @@ export interface Asked {
   deadline?: number;
 }
 
+/** Milliseconds for which names are matched without a pause. */
+const MAX_TURN_MS = 20;
 /** Looks under way at once. */
 const AT_ONCE = 64;
 
@@ -44,7 +48,7 @@ class Walk {
   async run(): Promise<void> {
     const { gitignore } = this.asked;
     const layers = await gitignore.above();
-    if (layers.length > 0 && gitignore.names('', true, layers)) {
+    if (layers.length > 0 && gitignore.namesAll(layers)) {
       this.leftOut.add({ path: '', reason: 'ignored' });
       return;
     }
@@ -77,17 +81,45 @@ class Walk {
     }
     if (!complete) this.leftOut.add({ path, reason: 'more' });
     const layers = entries.some(({ name }) => name === '.gitignore') ? await gitignore.within(path, above) : above;
-    const wanted = entries.filter((entry) => this.#wants(path, entry, layers)).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const wanted = (await this.#wanted(path, entries, layers)).sort((a, b) => (a.name < b.name ? -1 : 1));
     await this.#filesOf(path, wanted);
     for (const { name, kind } of wanted) if (kind === 'folder') this.#folders.push({ path: below(path, name), layers });
+  }
+
+  /** Those that are not left out by their names. Rules may take long to match: other work of the window goes on meanwhile, and the deadline holds. */
+  async #wanted(folder: string, entries: readonly HostEntry[], layers: Layers): Promise<HostEntry[]> {
+    const wanted: HostEntry[] = [];
+    let turn = performance.now();
+    for (const entry of entries) {
+      if (performance.now() - turn > MAX_TURN_MS) {
+        await nextTurn();
+        turn = performance.now();
+      }
+      if (turn > this.#end) {
+        this.leftOut.add({ path: folder, reason: 'slow' });
+        break;
+      }
+      if (this.#wants(folder, entry, layers)) wanted.push(entry);
+    }
+    return wanted;
   }
 
   #wants(folder: string, { name, kind }: HostEntry, layers: Layers): boolean {
     const path = below(folder, name);
     const reason = path === this.asked.notebook ? 'notebook' : excludedBy(name, kind)
-      ?? (this.asked.gitignore.names(path, kind === 'folder', layers) ? 'ignored' : impossible(path));
+      ?? impossible(path) ?? this.#ignored(path, kind === 'folder', layers);
     if (reason !== undefined) this.leftOut.add({ path, reason });
     return reason === undefined;
+  }
+
+  /** What cannot be told in time may be meant to stay here. */
+  #ignored(path: string, isFolder: boolean, layers: Layers): 'ignored' | 'rules' | undefined {
+    try {
+      return this.asked.gitignore.names(path, isFolder, layers) ? 'ignored' : undefined;
+    } catch (error) {
+      if (!(error instanceof TooCostly)) throw error;
+      return 'rules';
+    }
   }
 
   async #filesOf(folder: string, entries: readonly HostEntry[]): Promise<void> {
