@@ -9,6 +9,8 @@ import { LABELS, SANDBOX_VERSION } from './specification';
 const BACK_OFF = [250, 10_000] as const;
 /** Bytes; an event's line is about one kilobyte. */
 const MAX_LINE = 1024 * 1024;
+/** Events that are remembered, so that none is told twice. */
+const MAX_SEEN = 1_000;
 
 /**
  * The engine's stream of what happens to our containers: one for all listeners, open while there are any. After a break it goes on
@@ -20,7 +22,9 @@ export class LifeEvents {
   private opening: AbortController | undefined;
   private retry: NodeJS.Timeout | undefined;
   private wait: number = BACK_OFF[0];
-  /** Engine's clock, `seconds.nanoseconds`, of the last event, or of the stream's start. */
+  /** The events that were told last, the oldest first: time, action and sandbox. */
+  private readonly seen = new Set<string>();
+  /** Engine's clock, `seconds.nanoseconds`, of the latest event, or of the stream's start. */
   private last = '';
   /** The stream broke, or could not be had again, also if nobody has listened since: whoever lost it may have given up before it was back. */
   private broken = false;
@@ -67,6 +71,10 @@ export class LifeEvents {
         // the client's types know of a number only, which has no nanoseconds
         return this.docker.getEvents(options as object);
       }, { signal: opening.signal });
+      if (opening.signal.aborted) { // nobody listens any more, or somebody has opened another one since
+        (stream as IncomingMessage).destroy();
+        return;
+      }
       const isBack = this.broken;
       this.broken = false;
       this.follow(stream as IncomingMessage);
@@ -110,8 +118,15 @@ export class LifeEvents {
 
   private receive(line: string): void {
     const parsed = parseLifeEvent(line);
-    if (!parsed || parsed.time <= this.last) return;
-    this.last = parsed.time;
+    if (!parsed) return;
+    const key = `${parsed.time} ${parsed.event.action} ${parsed.event.sandboxId}`;
+    if (this.seen.has(key)) return; // after a break the engine tells the last ones again
+    this.seen.add(key);
+    for (const oldest of this.seen) {
+      if (this.seen.size <= MAX_SEEN) break;
+      this.seen.delete(oldest);
+    }
+    if (parsed.time > this.last) this.last = parsed.time; // containers end at the same time, and their events may come in another order
     for (const listener of [...this.listeners]) {
       try {
         listener(parsed.event);

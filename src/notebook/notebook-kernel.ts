@@ -70,6 +70,7 @@ export class NotebookKernel {
         this.#restored.forget();
         return this.executions.all().length > 0;
       },
+      unreachable: (failure) => { if (this.executions.all().length === 0) { this.#warn(failure); } }, // a cell that runs says it
       warn: (failure) => this.#warn(failure),
       changed,
     }, log);

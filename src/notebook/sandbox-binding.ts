@@ -23,6 +23,8 @@ export interface BindingSink {
   event(event: SandboxEvent): void;
   /** The sandbox has ended. True: a cell that ran says it. */
   gone(): boolean;
+  /** The sandbox does not answer; it may still come back. */
+  unreachable(failure: SandboxError): void;
   /** Trouble that no cell can say. */
   warn(failure: SandboxError): void;
   /** {@link SandboxBinding.status} may be different. */
@@ -369,7 +371,7 @@ export class SandboxBinding {
         if (!this.sink.gone()) { this.#mourn(state.failure, settings.current); }
       }
     }
-    if (state.kind === 'unreachable') { this.sink.warn(state.failure); }
+    if (state.kind === 'unreachable') { this.sink.unreachable(state.failure); }
     this.sink.changed();
   }
 

@@ -4,6 +4,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { LifeEvents } from '../../src/engine/life-events';
@@ -71,6 +72,44 @@ describe('the stream of an engine\'s events', () => {
     await engineStarts();
     await open(2);
     assert.equal(back, 1);
+  });
+
+  it('tells each event once, also those that come in another order than they happened, and those that are told again after a break', async () => {
+    const told: string[] = [];
+    events.listen(({ sandboxId, exitCode }) => { told.push(`${sandboxId} ${exitCode}`); });
+    await open(1);
+    const now = Date.now() * 1_000_000;
+    const died = (sandboxId: string, after: number): string =>
+      `${JSON.stringify({ Action: 'die', Actor: { Attributes: { 'sandboxed-ipython.sandbox': sandboxId, exitCode: '137' } } }).slice(0, -1)},"timeNano":${now + after}}\n`;
+    streams[0]?.write(died('b', 2_000) + died('a', 1_000) + died('c', 2_000));
+    await until(() => told.length === 3);
+    engineEnds();
+    await engineStarts();
+    await open(2);
+    streams[1]?.write(died('a', 1_000) + died('b', 2_000) + died('c', 2_000) + died('d', 3_000));
+    await until(() => told.length > 3);
+    assert.deepEqual(told, ['b 137', 'a 137', 'c 137', 'd 137']);
+  });
+
+  it('keeps no stream that comes when nobody listens any more, however late that is seen', async () => {
+    for (let turns = 0; turns < 20; turns += 1) {
+      const stream = Object.assign(new PassThrough(), { headers: {} });
+      const listening: { dispose(): void }[] = [];
+      const docker = {
+        getEvents: ({ abortSignal }: { abortSignal: AbortSignal }) => {
+          abortSignal.addEventListener('abort', () => stream.destroy()); // as Node's client does
+          const answer = Promise.resolve(stream);
+          let later: Promise<unknown> = answer;
+          for (let turn = 0; turn < turns; turn += 1) { later = later.then(() => undefined); }
+          void later.then(() => { listening[0]?.dispose(); });
+          return answer;
+        },
+      } as unknown as Docker;
+      const late = new LifeEvents(docker, new Requests(socketPath, silentLog, new Pulse(() => Promise.reject(new Error('no ping')))), silentLog);
+      listening.push(late.listen(() => undefined));
+      await sleep(5);
+      assert.ok(stream.destroyed, `left open after ${turns} turns`);
+    }
   });
 
   it('says that the engine is back after a break to whoever listens next, where those who lost it have given up', async () => {

@@ -9,7 +9,7 @@ import { machineSettings, openWindow, theServer } from './server';
 const FOLDER = path.resolve(__dirname, '../../../test/window/dummy-workspace');
 const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
 /** What VS Code logs where an extension touches what is disposed, rejects, throws, or logs an error itself. */
-const TROUBLE = /object is disposed|has been closed|not handled|unhandled|\[(error|warning)\]/i;
+const TROUBLE = /object is disposed|has been closed|not handled|unhandled|\[error\]|was not left|not all sandboxes were left/i;
 const NOTEBOOKS = ['a.ipynb', 'b.ipynb', 'c.ipynb'];
 /** Milliseconds in which what VS Code's deadline has cut off would end by itself on the engine; far less than the lease of a sandbox that was left. */
 const ENGINE_MS = 20_000;
