@@ -221,6 +221,23 @@ def test_what_a_cell_breaks_of_ipython_ends_no_cell_without_a_word(new_sandbox, 
     assert sandbox.run("import asyncio; await asyncio.sleep(0); 1/0").order[-1][0] == "error"
 
 
+@pytest.mark.parametrize(
+    "fork",
+    [
+        "asyncio.get_running_loop().call_later(0.05, forked)",
+        "async def task():\n    await asyncio.sleep(0.05)\n    forked()\n    await asyncio.sleep(0.05)\nkept = asyncio.create_task(task())",
+        "asyncio.get_running_loop().call_later(0.05, lambda: ctypes.CDLL(None).fork())",
+    ],
+)
+def test_a_fork_between_cells_is_no_second_kernel(sandbox, fork):
+    sandbox.run("import asyncio, ctypes, os\ndef forked(): os.fork()\nkernel = os.getpid()\n" + fork)
+    sandbox.run("import time; time.sleep(0.2)")
+    sandbox.run("await asyncio.sleep(0.2)")
+    for _ in range(6):
+        assert sandbox.run("os.getpid() == kernel", seconds=10).result == "True"
+        assert sandbox.run("await asyncio.to_thread(abs, -1) if hasattr(asyncio, 'to_thread') else 1", seconds=10).result == "1"
+
+
 @pytest.mark.parametrize("wait", ["", "\nimport asyncio; await asyncio.sleep(0.1)"])
 def test_a_fork_that_runs_on_is_no_second_kernel(sandbox, wait):
     cell = sandbox.run("import os\nwho = 'parent' if os.fork() else 'child'" + wait)

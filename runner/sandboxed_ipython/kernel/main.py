@@ -1,6 +1,7 @@
 """One kernel from its fork to its end: an event loop for life, on which cells run and between them their tasks."""
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import selectors
@@ -72,6 +73,7 @@ class Kernel:
 
     def serve(self):
         """Until the supervisor is gone."""
+        os.register_at_fork(after_in_child=self._end_copy_soon)
         self.channel.send("ready", {"pid": os.getpid()}, "")
         self.loop.add_reader(self.channel.fileno(), self._on_readable)
         while True:
@@ -84,8 +86,18 @@ class Kernel:
 
     @property
     def is_copy(self):
-        """In a fork that ran on to the end of a cell: it is no kernel, the one that forked it answers."""
+        """In a fork that ran on to the end of a cell or of a task's step: it is no kernel, the one that forked it answers."""
         return os.getpid() != self._pid
+
+    def _end_copy_soon(self):
+        """In a forked child. One that comes back to the loop must read nothing there: its channels are its parent's, and so is the
+        pipe by which other threads wake the loop. So this is the first thing that the loop does then."""
+        with contextlib.suppress(RuntimeError):  # a closed loop; one in debug mode, in a child of another thread
+            self.loop.call_soon(self._end_if_copy)
+
+    def _end_if_copy(self):
+        if self.is_copy:
+            os._exit(0)
 
     def begin(self, msg_id, msg_type):
         """A cell, or a comm's message, is about to be handled; a SIGINT may come as soon as the supervisor is told."""
@@ -119,6 +131,7 @@ class Kernel:
                 delattr(sys, name)
 
     def _on_readable(self):
+        self._end_if_copy()  # a child that was forked past Python
         try:
             self.inbox.read()
         except EOFError:
@@ -241,8 +254,7 @@ class Kernel:
         """The reply, once everything that the cell wrote is on its way. ``raised`` is what came out of IPython itself."""
         shell = self.shell
         linux.flush_c_streams()
-        if self.is_copy:
-            os._exit(0)
+        self._end_if_copy()
         error = raised
         if result is not None and not result.success:
             error = result.error_before_exec or result.error_in_exec
