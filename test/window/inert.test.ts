@@ -121,6 +121,7 @@ describe('hostile text in the window', () => {
     const { notebook } = window;
     mkdirSync(path.join(window.workspace, '.vscode'), { recursive: true });
     writeFileSync(path.join(window.workspace, '.vscode', 'settings.json'), JSON.stringify({ 'sandboxedIPython.historySize': HOSTILE }));
+    await notebook.reload(); // else VS Code may not have read the settings yet
     await notebook.command('Sandboxed IPython: Rebuild Image');
     await notebook.waitForNotification('sandboxedIPython.historySize cannot be');
     await isText(notebook.notification('sandboxedIPython.historySize cannot be').first(), `cannot be "${HOSTILE}`);
