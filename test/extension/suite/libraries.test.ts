@@ -39,6 +39,20 @@ describe('libraries', () => {
   };
   const packages = () => vscode.workspace.getConfiguration('sandboxedIPython').get<string[]>('packages');
 
+  it('whose name is a link of VS Code\'s are told of as text, while they are installed and when they are refused', async () => {
+    notebook = await OpenNotebook.of('1');
+    const titles: (string | undefined)[] = [];
+    const progress = (options: vscode.ProgressOptions, work: (...given: unknown[]) => Promise<unknown>) => {
+      titles.push(options.title);
+      return work({ report: () => undefined }, new vscode.CancellationTokenSource().token);
+    };
+    const said = await answering({}, () => stub('withProgress', progress, async () => {
+      await command('installPackages', notebook.document.uri, ['[press](command:workbench.view.search)', '$(zap)']);
+    }));
+    assert.deepEqual(titles.slice(0, 1), ['Installing [press]\u2060(command:workbench.view.search), $\u2060(zap)']);
+    assert.match(said.at(-1) ?? '', /^"\[press\]\u2060\(command:workbench\.view\.search\)" cannot be installed\./);
+  });
+
   it('are installed by %pip in a cell, imported at once, kept by a restart and a reset, and gone with the notebook', async () => {
     notebook = await OpenNotebook.of('%pip install six\nimport six; print("version", six.__version__)', 'import six; six.__name__', '%pip install no-such-package-of-sandboxed-ipython', '%pip list');
     await notebook.run(0);
