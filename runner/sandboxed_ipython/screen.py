@@ -77,8 +77,8 @@ class Screen:
 
 
 def _moves_the_cursor(text):
-    # the pattern alone takes ten times as long
-    return "\r" in text or "\b" in text or ("\x1b[" in text and _CONTROL.search(text) is not None)
+    # a single character is found a hundred times faster than two, or a pattern
+    return "\r" in text or "\b" in text or ("\x1b" in text and _CONTROL.search(text) is not None)
 
 
 def without_overwritten(text):
