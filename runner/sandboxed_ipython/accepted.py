@@ -1,21 +1,23 @@
 """What is remembered of the commands that were accepted, so that each is obeyed once and its sender can be told again."""
 
+import json
 from collections import OrderedDict
 
 from . import wire
 
 #: A host resends within seconds, not within this many commands.
 _REMEMBERED = 20_000
+#: Characters of an error's name and text that are remembered: they may be a cell's own.
+_MAX_TEXT = 200
 
 
 class Accepted:
-    """One command: its type, whether its file is still to be picked up, the last word on it."""
+    """One command: its type, and the last word on it (a short event, as JSON) or None."""
 
-    __slots__ = ("kind", "queued", "reply")
+    __slots__ = ("kind", "reply")
 
     def __init__(self, kind):
         self.kind = kind
-        self.queued = kind in wire.QUEUED
         self.reply = None
 
 
@@ -25,8 +27,16 @@ class AcceptedCommands:
     def __init__(self):
         self._commands = OrderedDict()
 
-    def get(self, msg_id):
-        return self._commands.get(msg_id)
+    def knows(self, msg_id):
+        return msg_id in self._commands
+
+    def kind_of(self, msg_id):
+        return self._commands[msg_id].kind
+
+    def reply_to(self, msg_id):
+        """The last word on a command, as an event without a place in the log; None while there is none."""
+        reply = self._commands[msg_id].reply
+        return None if reply is None else json.loads(reply)
 
     def add(self, msg_id, kind):
         """False: it was accepted before."""
@@ -37,17 +47,16 @@ class AcceptedCommands:
             self._commands.popitem(last=False)
         return True
 
-    def taken(self, msg_id):
-        """Its file has been picked up, or it has none. False: it had been before, or the id is unknown."""
-        known = self._commands.get(msg_id)
-        queued = known is not None and known.queued
-        if queued:
-            known.queued = False
-        return queued
-
     def finished(self, event):
         """Remembers the last word on a command, without what may be long."""
         known = self._commands.get(event["parent_header"]["msg_id"])
         if known is not None:
-            content = event["content"]
-            known.reply = dict(event, content=dict(content, traceback=[], payload=[]) if "traceback" in content else content)
+            known.reply = wire.dumps(dict(event, content=_short(event["content"]), seq=0))
+
+
+def _short(content):
+    if "traceback" not in content:
+        return content
+    return dict(
+        content, traceback=[], payload=[], user_expressions={}, ename=content["ename"][:_MAX_TEXT], evalue=content["evalue"][:_MAX_TEXT]
+    )

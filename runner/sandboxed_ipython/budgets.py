@@ -14,7 +14,7 @@ _ERROR_ROOM = 1024 * 1024
 #: An output counts as so many bytes at least: each costs a window more than its text. 100,000 of them fit into the default.
 _LEAST = 100
 #: Bytes of one cell's prompts and the like, and how many each counts at least; no honest one comes near. A cell's own code is one.
-_SIGNAL_BYTES, _LEAST_SIGNAL = 2 * wire.MAX_COMMAND_BYTES, 1000
+_SIGNAL_BYTES, _LEAST_SIGNAL = 2 * wire.MAX_EVENT_BYTES, 1000
 #: Text that overwrites other text is free up to so many bytes a second, and so many at once: no honest progress bar comes near,
 #: and a flood ends at the limit. (An update of a display is free too; ``redraws.py`` bounds how many come.)
 _OVERWRITTEN_RATE, _OVERWRITTEN_AT_ONCE = 100_000, 1_000_000

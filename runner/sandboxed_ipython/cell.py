@@ -1,5 +1,7 @@
 """One execute_request on its way through the supervisor."""
 
+from . import wire
+
 
 class Cell:
     """``reply`` is made by exactly one of: the kernel, its death, an abort."""
@@ -7,6 +9,7 @@ class Cell:
     __slots__ = (
         "content",
         "elapsed",
+        "from_folder",
         "interrupted_at",
         "killed_for",
         "knows_interrupt",
@@ -16,16 +19,24 @@ class Cell:
         "presses",
         "prompt",
         "run_id",
+        "short_metadata",
+        "size",
         "spared",
         "started",
     )
 
     is_comm = False
 
-    def __init__(self, command, number):
+    def __init__(self, command, number, size, from_folder=False):
         self.msg_id = command["header"]["msg_id"]
+        #: Bytes of its command.
+        self.size = size
+        #: Something of the sandbox has dropped it into the queue's folder: no window shows it.
+        self.from_folder = from_folder
         self.content = command["content"]
         self.metadata = command["metadata"]
+        #: As it goes into the log.
+        self.short_metadata = wire.short_metadata(self.metadata)
         #: Names the file in ``results/``.
         self.number = number
         run_id = self.metadata.get("runId")

@@ -1,8 +1,7 @@
-"""Ends what a dead kernel left running, and empties places that a reset clears."""
+"""Ends what a dead kernel left running."""
 
 import logging
 import os
-import secrets
 import signal
 import time
 
@@ -59,52 +58,3 @@ def _kill_each(keep, reap, seconds):
             return False
         time.sleep(0.001)
         reap()
-
-
-def empty_folder(folder, keep=()):
-    """Removes what is in ``folder`` but the entries named in ``keep``; what cannot be removed is logged."""
-    try:
-        names = os.listdir(folder)
-    except OSError as error:
-        log.warning("%s: %s", folder, error.strerror)
-        return
-    for name in names:
-        if name in keep:
-            continue
-        path = os.path.join(folder, name)
-        try:
-            if os.path.isdir(path) and not os.path.islink(path):
-                _remove_tree(path)
-            else:
-                os.unlink(path)
-        except OSError as error:
-            log.warning("%s: %s", path, error.strerror)
-
-
-def _remove_tree(top):
-    """Folders are moved up into ``top`` before they are emptied: a cell can nest them deeper than a recursion or a path
-    goes. They are ours, whatever rights a cell has taken from them."""
-    os.chmod(top, 0o700)
-    moved = os.path.join(top, secrets.token_hex(8))
-    folders, count = [top], 0
-    while folders:
-        folder = folders.pop()
-        below = []
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(entry.path)
-                else:
-                    os.unlink(entry.path)
-        if folder is top and below:
-            folders.append(top)  # again, once what is in it is gone
-        for path in below:
-            os.chmod(path, 0o700)
-            if folder is not top:
-                count += 1
-                lifted = "%s-%d" % (moved, count)
-                os.rename(path, lifted)
-                path = lifted
-            folders.append(path)
-        if folder is not top or not below:
-            os.rmdir(folder)

@@ -16,6 +16,10 @@ log = logging.getLogger(__name__)
 KEEP_RESULTS = 1000
 #: Seconds without a change until a file that is no JSON, found and not announced by its writer's close, is taken for whole.
 _WRITTEN = 5.0
+#: Seconds for which files are removed at once to make room.
+_ROOM_SECONDS = 0.2
+#: Files that one look at the folder finds; the next look comes when they are picked up. Names that are read at a time.
+_MAX_FOUND, _NAMES_AT_ONCE = 10_000, 200
 #: Seconds until a folder that a cell removes while we make it is made again.
 _RETRY = 0.1
 _WATCHED = linux.IN_MOVED_TO | linux.IN_CLOSE_WRITE | linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_ONLYDIR
@@ -23,10 +27,11 @@ _GONE = linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_UNMOUNT | linux.IN_
 
 
 class CommandQueue:
-    """Watches ``commands/`` and hands each new ``*.json`` to ``on_command(name, data)``, once.
+    """Watches ``commands/`` and hands each new ``*.json`` to ``on_command(name, data, is_ours)``, once, in order of arrival.
 
     A host's own command is put there by :meth:`put` and comes back like any other. What a cell does to the folder
-    (removing it, filling it) delays nothing: ``data`` of our own files is kept here until they are picked up.
+    (removing it, filling it) delays nothing: ``data`` of our own files is kept here until they are picked up. Of others it is
+    None where they are too long. However many files are there, they are picked up as far as a turn allows, the others in the next.
     """
 
     def __init__(self, root, reactor, on_command, poll_interval, use_inotify=True):
@@ -40,6 +45,8 @@ class CommandQueue:
         self._waiting = {}  # name → data of files that we put there ourselves
         self._unfinished = {}  # name → (size and time of change, since when) of files that somebody may still write
         self._kept = deque()
+        self._announced = deque()  # names that inotify has told and that are not picked up yet
+        self._is_picking = self._is_scanning = self._scans_again = False
         self._inotify = self._open_inotify() if use_inotify else -1
         self._watch = -1  # inotify's number of the folder that is watched
         self._retry = None
@@ -92,12 +99,18 @@ class CommandQueue:
         keep = set(known)
         keep.update(os.path.join(self._results, name) for name in self._kept)
         keep.update(os.path.join(self._commands, name) for name in self._waiting)
+        give_up, removed = time.monotonic() + _ROOM_SECONDS, 0
         for folder, _, files in os.walk(self._root):
             for name in files:
                 path = os.path.join(folder, name)
                 if path not in keep:
                     self._unlink(path)
-                    log.warning("the queue is full: removed a file that is not ours")
+                    removed += 1
+                if time.monotonic() > give_up:
+                    break
+            if time.monotonic() > give_up:
+                break
+        log.warning("the queue is full: removed %d files that are not ours", removed)
 
     # ------------------------------------------------------------------------------------------------ in
 
@@ -149,7 +162,6 @@ class CommandQueue:
         """Whatever has the name now is what is watched, and nothing of ours is lost in what had it before."""
         self._retry = None
         self._make_folders()
-        self.take_waiting()
 
     def _on_inotify(self):
         try:
@@ -160,27 +172,65 @@ class CommandQueue:
             if mask & linux.IN_Q_OVERFLOW or (watch == self._watch and mask & _GONE):
                 self._mend()
             elif watch == self._watch and name:  # not of a folder that was in this place before
-                self._pick_up(name)
+                self._announced.append(name)
+        if not self._is_picking:
+            self._is_picking = True
+            if not self._reactor.gradually(self._pick_up_announced()):
+                self._reactor.unwatch(self._inotify)  # until these are picked up
+
+    def _pick_up_announced(self):
+        while self._announced:
+            name = self._announced.popleft()
+            self._reactor.guarded(lambda name=name: self._pick_up(name))
+            yield
+        self._is_picking = False
+        if self._inotify >= 0:
+            self._reactor.watch(self._inotify, on_read=self._on_inotify)
 
     def _poll(self):
         if not os.path.isdir(self._commands):
             self._make_folders()
         self._scan()
-        self.take_waiting()
         self._reactor.after(self._poll_interval, self._poll)
 
     def _scan(self):
+        """Picks up what is in the folder, in order of arrival, and then what is ours and is not there any more."""
+        if self._is_scanning:
+            self._scans_again = True
+            return
+        self._is_scanning = True
+        self._reactor.gradually(self._scan_steps())
+
+    def _scan_steps(self):
+        found = []
         try:
             with os.scandir(self._commands) as entries:
-                found = sorted(((entry.stat(follow_symlinks=False), entry.name) for entry in entries), key=_arrival)
+                for count, entry in enumerate(entries):
+                    if _is_command(entry.name) and not entry.is_dir(follow_symlinks=False):
+                        found.append((entry.stat(follow_symlinks=False), entry.name))
+                    if len(found) >= _MAX_FOUND:
+                        self._scans_again = True
+                        break
+                    if count % _NAMES_AT_ONCE == 0:
+                        yield
         except OSError:
-            return
+            pass  # the folder is gone, or one of its files
+        found.sort(key=_arrival)
         self._unfinished = {name: self._unfinished[name] for _, name in found if name in self._unfinished}
         for status, name in found:
-            if name in self._waiting or self._is_whole(name, status):
-                self._pick_up(name)
-        if self._unfinished and self._look is None and self._inotify >= 0:  # without it we look again anyway
+            self._reactor.guarded(lambda status=status, name=name: self._look_at(name, status))
+            yield
+        self.take_waiting()
+        self._is_scanning = False
+        if self._scans_again:
+            self._scans_again = False
+            self._reactor.after(0.0, self._scan)
+        elif self._unfinished and self._look is None and self._inotify >= 0:  # without it we look again anyway
             self._look = self._reactor.after(self._poll_interval, self._look_again)
+
+    def _look_at(self, name, status):
+        if name in self._waiting or self._is_whole(name, status):
+            self._pick_up(name)
 
     def _look_again(self):
         self._look = None
@@ -188,14 +238,14 @@ class CommandQueue:
 
     def _is_whole(self, name, status):
         """Whether nobody is about to write more into a file that is there already: what is valid JSON is whole, the rest is waited for."""
-        if not _is_command(name) or not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.st_mode) or status.st_size > wire.MAX_DROPPED_BYTES:
             return True
         state = (status.st_size, status.st_mtime_ns)
         seen, since = self._unfinished.get(name, (None, 0.0))
         if seen == state:
             return time.monotonic() - since >= _WRITTEN
-        data = self._read(os.path.join(self._commands, name))
-        if data is None or wire.is_json(data):
+        is_file, data = self._read(os.path.join(self._commands, name))
+        if not is_file or data is None or wire.is_json(data):
             return True
         self._unfinished[name] = (state, time.monotonic())
         return False
@@ -206,27 +256,30 @@ class CommandQueue:
         data = self._waiting.pop(name, None)
         self._unfinished.pop(name, None)
         path = os.path.join(self._commands, name)
-        if data is None:
-            data = self._read(path)
+        is_ours = is_file = data is not None
+        if not is_ours:
+            is_file, data = self._read(path)
         self._unlink(path)
-        if data is not None:
-            self._on_command(name, data)
+        if is_file:
+            self._on_command(name, data, is_ours)
 
     def _read(self, path):
-        """The content of a regular file of bounded size, else None (a link, a FIFO, a folder, gone)."""
+        """Whether there is a regular file, and its content, or None where that is too long. (A link, a FIFO or a folder is none.)"""
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
-            return None  # already picked up: a file is announced by its close and by its rename
+            return False, None  # already picked up: a file is announced by its close and by its rename
         except OSError as error:
             log.warning("not a readable command file: %s", error.strerror)
-            return None
+            return False, None
         with os.fdopen(fd, "rb") as file:
             status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > wire.MAX_COMMAND_BYTES:
-                log.warning("not a command file: %d bytes, mode %o", status.st_size, status.st_mode)
-                return None
-            return file.read(wire.MAX_COMMAND_BYTES)
+            if not stat.S_ISREG(status.st_mode):
+                log.warning("not a command file: mode %o", status.st_mode)
+                return False, None
+            if status.st_size > wire.MAX_DROPPED_BYTES:
+                return True, None
+            return True, file.read(wire.MAX_DROPPED_BYTES)
 
     # ----------------------------------------------------------------------------------------------- out
 

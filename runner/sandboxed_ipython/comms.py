@@ -8,8 +8,6 @@ from .cell import Cell
 
 log = logging.getLogger(__name__)
 
-#: Bytes of a kernel's comm messages that may wait; a cell can drop them into the queue without end.
-_MAX_WAITING_BYTES = 64 * 1024 * 1024
 #: Comms whose cell is remembered.
 _REMEMBERED = 10_000
 
@@ -20,15 +18,14 @@ class CommRequest(Cell):
     That it was handled is told by ``status: idle``.
     """
 
-    __slots__ = ("buffers", "kind", "size")
+    __slots__ = ("buffers", "kind")
     is_comm = True
 
-    def __init__(self, command, number, size):
-        super().__init__(command, number)
+    def __init__(self, command, number, size, from_folder=False):
+        super().__init__(command, number, size, from_folder)
         self.run_id = ""
         self.kind = command["header"]["msg_type"]
         self.buffers = command["buffers"]
-        self.size = size
 
     def message(self):
         return {
@@ -36,14 +33,10 @@ class CommRequest(Cell):
         }
 
 
-def make(command, number, size):
+def make(command, number, size, from_folder=False):
     """A command of the queue as what runs; ``size`` is that of its line."""
-    return CommRequest(command, number, size) if command["header"]["msg_type"] in wire.COMM_KINDS else Cell(command, number)
-
-
-def have_room(queue, size):
-    """Whether a comm message of ``size`` bytes may wait with the others in the queue."""
-    return size + sum(one.size for one in queue if one.is_comm) <= _MAX_WAITING_BYTES
+    kind = CommRequest if command["header"]["msg_type"] in wire.COMM_KINDS else Cell
+    return kind(command, number, size, from_folder)
 
 
 class KernelComms:

@@ -2,21 +2,18 @@
 
 import logging
 
-from . import cgroup, comms, packets, wire
+from . import cgroup, comms, cputime, packets, wire
 from .interrupts import Interrupts
 from .outputs import CHANNELS, Outputs
 from .pieces import Pieces
 from .questions import ANSWERS, Questions
-from .replies import aborted_reply, cause_of_death, checked_reply, error_reply
+from .replies import MAX_COUNT, aborted_reply, cause_of_death, checked_reply, error_reply
 from .resets import Resets
 from .timelimit import TimeLimit
 from .waiting import Waiting
 from .watch import Watch
 
 log = logging.getLogger(__name__)
-
-#: A host checks the count in a hello, and a wrong one would keep it out for ever.
-_MAX_COUNT = 2**53 - 1
 
 
 class Kernel:
@@ -36,12 +33,13 @@ class Kernel:
         self._comms = comms.KernelComms(supervisor.log, self._outputs.event, self._outputs.notice)
         self._process = None
         self._pieces = Pieces(self._outputs)
-        self._questions = Questions(self._outputs.envelope)
         self._resets = Resets(lambda reply, msg_id: supervisor.accepted.finished(self._outputs.log("control", "reset_reply", reply, msg_id)))
-        reactor = supervisor.reactor.owned(self._on_fault)
+        self._holds = 0  # reasons for which a process that is ready is not used yet
+        self._reactor = reactor = supervisor.reactor.owned(self._on_fault)
+        self._questions = Questions(self._outputs.envelope, reactor)
         self._watch = Watch(reactor, supervisor.options, self._outputs.notice, lambda late: supervisor.processes.guard.look(late))
         self._interrupts = Interrupts(reactor, lambda cell: self._process if self._running is cell else None)
-        self._time_limit = TimeLimit(reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"))
+        self._time_limit = TimeLimit(reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"), lambda: cputime.seconds_of_session(self.pid))
 
     # ----------------------------------------------------------------------------------------------- what hosts ask
 
@@ -84,7 +82,7 @@ class Kernel:
         self._abort(queued, "interrupt")
         if run:
             self._abort_run(queued, "interrupt")
-        if run and cell is not None and cell.is_comm and not queued.is_comm:
+        if run and cell is not None and (cell.is_comm or cell.from_folder) and not (queued.is_comm or queued.from_folder):
             self._press(cell)  # no cell that one could press for: it is what keeps this one waiting
         return "aborted"
 
@@ -107,13 +105,22 @@ class Kernel:
         is_idle = self._running is None and self._process is not None and self._process.ready
         self._questions.ask(command, host, self._process if is_idle else None)
 
+    def hold(self):
+        """No cell runs, and no reset is over, until :meth:`release` has been called as often."""
+        self._holds += 1
+
+    def release(self):
+        self._holds -= 1
+        if not self._holds and self._process is not None and self._process.ready:
+            self._on_ready()
+
     def reset(self, msg_id, history_size):
         """A fresh kernel; the reply to ``msg_id`` goes out when it is ready. ``history_size`` None: as before."""
         self._resets.begin(msg_id)
         if history_size is not None:
             self.history_size = int(history_size)
-        for cell in self.waiting.take_all():
-            self._abort(cell, "reset")
+        self.hold()
+        self._abort_all(self.waiting.take_all(), "reset", self.release)
         self.waiting.forget_runs()
         if self._running is not None:
             self._running.killed_for = "reset"
@@ -123,6 +130,8 @@ class Kernel:
         """The sandbox ends. ``failure``: why, for the cell that runs, or waits for a kernel; None: whoever runs it knows."""
         reason = "died" if failure else "shutdown"
         cells = [self._running] if self._running else []
+        cells.extend(cell for cell, _ in self.waiting.leaving)
+        self.waiting.leaving.clear()
         cells.extend(self.waiting.take_all())
         self._running = None
         for cell in cells:
@@ -158,6 +167,8 @@ class Kernel:
             self._on_ready()
         elif kind in ("execute_reply", "comm_done"):
             self._on_reply(kind, parent, content)
+        elif kind == "too_long":
+            self._on_too_long(parent, content.get("of"))
         elif kind == "comm_begun":
             self._begun(parent)
         elif kind == "interrupt_taken":
@@ -226,7 +237,7 @@ class Kernel:
         self._supervisor.processes.replace(self)
 
     def _on_ready(self):
-        if self._process is None:
+        if self._process is None or self._holds:
             return
         self._set_state("idle")
         self._resets.end("ok")
@@ -236,14 +247,13 @@ class Kernel:
         """No fresh process can be had for now: nothing waits for it."""
         failure = {"code": "KernelDied", "params": {"signal": "", "exitcode": -1, "reason": reason}}
         self._set_state("dead", failure)
-        for cell in self.waiting.take_all():
-            self._finish(cell, error_reply(None, failure))
+        self._end_all(self.waiting.take_all(), error_reply(None, failure))
         self._resets.end("error")
 
     # ------------------------------------------------------------------------------------------------ cells
 
     def _dispatch(self):
-        if self._running is not None or not self.waiting or self._process is None or not self._process.ready:
+        if self._running is not None or self._holds or not self.waiting or self._process is None or not self._process.ready:
             return
         self._tell_stdin()  # what the cell before has left running
         cell = self._running = self.waiting.next()
@@ -253,12 +263,19 @@ class Kernel:
             self._last_id = cell.msg_id
             self._outputs.budgets.open(cell.msg_id)
             self._supervisor.log.new_segment()
-            self._set_state("busy", metadata=wire.short_metadata(cell.metadata))
+            self._set_state("busy", metadata=cell.short_metadata)
         self._process.send(cell.message())
         self._time_limit.begin(cell)
         self._watch.begin(cell)
 
-    def _on_reply(self, kind, parent, content):
+    def _on_too_long(self, parent, of):
+        """What somebody waits for is over its limit."""
+        if of == "execute_reply":
+            self._on_reply(of, parent, {}, {"code": "ProtocolViolation", "params": {"reason": "the kernel's reply is too long", "limit": wire.MAX_REPLY_BYTES}})
+        elif of in ANSWERS:
+            self._questions.answered(of, parent, {"status": "error"})
+
+    def _on_reply(self, kind, parent, content, failure=None):
         cell = self._running
         if cell is None or cell.msg_id != parent or cell.is_comm is not (kind == "comm_done"):
             log.warning("a reply of the kernel to nothing that runs")
@@ -266,9 +283,8 @@ class Kernel:
         reply = checked_reply(content)
         if cell.interrupted_at is not None:
             failure = {"code": "TimedOut", "params": {"timeout": cell.content["timeout"], "killed": False}}
-            reply.update(status="error", failure=failure)
-            if not reply["ename"]:
-                reply["ename"] = "TimedOut"
+        if failure is not None:
+            reply.update(status="error", failure=failure, ename=reply["ename"] or failure["code"])
         self._watch.end(reply["evalue"])
         self._tell_stdin()
         leaving = reply.pop("exiting")
@@ -314,8 +330,23 @@ class Kernel:
 
     def _abort_run(self, cell, reason):
         """The queued cells of the same run do not run any more, also when no window is there to say so."""
-        for other in self.waiting.end_run(cell.run_id, reason):
-            self._abort(other, reason)
+        self._abort_all(self.waiting.end_run(cell.run_id, reason), reason)
+
+    def _abort_all(self, cells, reason, then=None):
+        self._end_all(cells, aborted_reply(None, reason), then)
+
+    def _end_all(self, cells, reply, then=None):
+        """Ends cells that wait no more, many of them over several turns, and then calls ``then()``."""
+        self.waiting.leaving.extend((cell, reply) for cell in cells)
+        self._reactor.gradually(self._leave(len(cells), then))
+
+    def _leave(self, count, then):
+        for _ in range(count):
+            if self.waiting.leaving:
+                self._finish(*self.waiting.leaving.popleft())
+            yield
+        if then is not None:
+            then()
 
     def _kill_for(self, reason):
         self._running.killed_for = reason
@@ -335,12 +366,12 @@ class Kernel:
         cell = self._running
         if cell is None or cell.msg_id != parent:
             return
-        if kind == "execute_input" and type(content.get("execution_count")) is int and 0 <= content["execution_count"] <= _MAX_COUNT:
+        if kind == "execute_input" and type(content.get("execution_count")) is int and 0 <= content["execution_count"] <= MAX_COUNT:
             self.execution_count = content["execution_count"]
             self._begun(parent)
         elif kind == "interrupt_taken":
             cell.knows_interrupt = True
-        elif kind in ("input_request", "install_request") and isinstance(content.get("request"), str):
+        elif kind in ("input_request", "install_request") and wire.is_id(content.get("request")):
             cell.prompt = content["request"]
 
     def _set_state(self, state, failure=None, parent=None, metadata=None):

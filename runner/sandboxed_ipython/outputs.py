@@ -76,7 +76,7 @@ class Outputs:
         self._redraws.put(kind, parent, len(text), lambda: self._supervisor.log.append_chunk(envelope, name, index, last, text), name, last)
 
     def _begin_series(self, name, size, parent):
-        if size > wire.MAX_COMMAND_BYTES:  # no host would put it together
+        if size > wire.MAX_EVENT_BYTES:  # no host would put it together
             self.budgets.lost(parent, size)
             return
         self._series[name] = _Series(size)

@@ -9,6 +9,7 @@ import collections.abc
 import datetime
 import json
 import numbers
+import sys
 
 from . import wire
 
@@ -117,7 +118,7 @@ class Joiner:
     def __init__(self, limit):
         self._limit = limit
         self._open = {}  # id → texts, in order of their first piece
-        self._size = 0
+        self._size = 0  # bytes of memory
 
     def add(self, piece):
         """The whole message once its last piece is there, else None."""
@@ -132,13 +133,14 @@ class Joiner:
             self._close(name)
             return None
         texts.append(piece.text)
-        self._size += len(piece.text)
+        self._size += sys.getsizeof(piece.text)
         while self._size > self._limit or len(self._open) > _MAX_SERIES:
             self._close(next(iter(self._open)))
         if not piece.about.get("last") or name not in self._open:
             return None
+        data = "".join(texts).encode("utf-8")
         self._close(name)
-        return parse("".join(texts).encode("utf-8"))
+        return parse(data)
 
     def _close(self, name):
-        self._size -= sum(len(text) for text in self._open.pop(name, ()))
+        self._size -= sum(map(sys.getsizeof, self._open.pop(name, ())))

@@ -7,6 +7,7 @@ import sys
 
 from . import cleanup
 from .guard import Guard
+from .helpers import Helpers
 from .process import KernelProcess
 from .standin import StandIn
 
@@ -32,6 +33,7 @@ class Processes:
         self._spare_timer = None
         self._failed_starts = 0
         self._stand_ins = [StandIn(reactor) for _ in range(_STAND_INS)]
+        self.helpers = Helpers()
         #: Of the supervisor, while a cell runs.
         self.guard = Guard(lambda: set(self._processes), lambda: [self._spare.pid] if self._spare else [])
         self._ended = []  # (pid, status) of processes of ours that were reaped and not looked at yet
@@ -67,7 +69,7 @@ class Processes:
             if pid in self._processes:
                 self._ended.append((pid, status))
                 self._reactor.after(0, self._take_exits)
-            else:
+            elif not self.helpers.on_exit(pid, status):
                 for stand_in in self._stand_ins:
                     stand_in.on_exit(pid)  # else an orphan of a cell's
 
@@ -92,6 +94,7 @@ class Processes:
     def _kill_leftovers(self, kernel, spare):
         keep = {one.pid for one in self._kernels if one is not kernel and one.pid}
         keep.update([spare.pid] if spare else [])
+        keep.update(self.helpers.pids)
         return cleanup.kill_leftovers(keep, self.reap)
 
     def _on_exit(self, pid, status):

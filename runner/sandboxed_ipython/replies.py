@@ -6,6 +6,9 @@ import signal
 from . import cgroup
 from .watch import fullest
 
+#: A host checks a count, and a wrong one would keep it out for ever.
+MAX_COUNT = 2**53 - 1
+
 
 def error_reply(count, failure):
     """An ``execute_reply`` for a cell that something else than its own code ended."""
@@ -27,9 +30,10 @@ def checked_reply(content):
         value = content.get(name)
         return value if isinstance(value, kind) and not isinstance(value, bool) else default
 
+    count = field("execution_count", int, None)
     return {
         "status": content.get("status") if content.get("status") in ("ok", "error", "aborted") else "error",
-        "execution_count": field("execution_count", int, None),
+        "execution_count": count if count is not None and 0 <= count <= MAX_COUNT else None,
         "ename": field("ename", str, ""),
         "evalue": field("evalue", str, ""),
         "traceback": [line for line in field("traceback", list, []) if isinstance(line, str)],

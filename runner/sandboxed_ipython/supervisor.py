@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import PROTOCOL_VERSION, __version__, cleanup, comms, deadman, linux, options, syscallfilter, wire
+from . import PROTOCOL_VERSION, __version__, clearing, comms, deadman, linux, options, syscallfilter, wire
 from .accepted import AcceptedCommands
 from .commandqueue import CommandQueue
 from .eventlog import Cursor, EventLog
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two clearings of a full queue.
 _ROOM_PAUSE = 1.0
+#: Seconds that a dropped command may run where a host's cells may run for ever.
+_MAX_DROPPED_SECONDS = 3600
 #: Exit status of a sandbox that was stopped from outside, as of any process that SIGTERM ends.
 _STOPPED = 128 + signal.SIGTERM
 _SIGNALS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP)
@@ -45,6 +47,7 @@ class Supervisor:
         #: Why everything ends, where no host has asked for it.
         self._ended_by = None
         self._room_made = -_ROOM_PAUSE
+        self._time_limit = 0  # seconds, of a host's last cell; 0: none
         self.hosts = ()
         self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._note, self._make_room)
         self.kernels = {"main": Kernel("main", self)}
@@ -113,12 +116,14 @@ class Supervisor:
             kernel.ask(command, host)
         elif not host.writer:
             host.refuse(msg_id, "another host is the writer")
-        elif kind in wire.COMM_KINDS and not kernel.waiting.takes_comm(len(line)):
-            host.refuse(msg_id, "too many comm messages wait, or this one is too long")
+        elif kind in wire.QUEUED and not self.accepted.knows(msg_id) and not self._takes(kernel, kind, len(line)):
+            host.refuse(msg_id, "too much waits for the kernel, or this is too long")
         elif not self._accept(command, kernel):
             self._say_again(host, msg_id)
         else:
             self._lease.active()
+            if kind == "execute_request":
+                self._time_limit = content["timeout"]
             if kind in wire.QUEUED:
                 # Through the queue like any other command; if a cell has filled that, it runs all the same.
                 if not self.queue.put(line):
@@ -128,6 +133,10 @@ class Supervisor:
             else:
                 self._obey(command, kernel)
 
+    @staticmethod
+    def _takes(kernel, kind, size):
+        """Whether a command of ``size`` bytes may wait for the kernel."""
+        return kernel.waiting.takes(size) and (kind not in wire.COMM_KINDS or size <= wire.MAX_COMM_BYTES)
     def _on_follow(self, host, msg_id, content):
         self.hosts.follow(host, content)
         same = content["boot"] == self.boot
@@ -145,31 +154,41 @@ class Supervisor:
         host.answer(self.envelope("control", "hello", hello, msg_id))
         host.cursor = Cursor(min(int(content["after"]), self.log.last) if same else 0)
 
-    def _on_file(self, name, data):
-        """A command from the folder: a host's, accepted before, or one that something else dropped."""
+    def _on_file(self, name, data, is_ours):
+        """A command from the folder: a host's, accepted before, or one that something else dropped. ``data`` None: one that is too long."""
         stem = name[:-5]
         try:
-            command = wire.parse_command(data, stem if wire.MESSAGE_ID.match(stem) else secrets.token_hex(8))
+            default_id = stem if wire.MESSAGE_ID.match(stem) else secrets.token_hex(8)
+            if data is None:
+                raise wire.BadCommand("longer than %d bytes" % wire.MAX_DROPPED_BYTES, default_id)
+            command = wire.parse_command(data, default_id)
             kind = command["header"]["msg_type"]
             kernel = self.kernels.get(command["kernel"])
             if kernel is None or kind not in _DROPPABLE:
                 raise wire.BadCommand("no such kernel" if kernel is None else "%s does not go through the queue" % kind, command["header"]["msg_id"])
+            if not is_ours and not self._takes(kernel, kind, len(data)):
+                raise wire.BadCommand("too much waits for the kernel", command["header"]["msg_id"])
         except wire.BadCommand as error:
             log.warning("a file of the queue is no command: %s", error.reason)
             if error.msg_id:
                 failure = {"code": "ProtocolViolation", "params": {"reason": error.reason}}
                 self.queue.result(self._next_number(), error.msg_id, wire.dumps(self.envelope("control", "refused", failure, error.msg_id)))
             return
-        if not self.accepted.taken(command["header"]["msg_id"]):
-            if kernel.waiting.is_full or (kind in wire.COMM_KINDS and not kernel.waiting.takes_comm(len(data))):
-                log.warning("too much waits: a dropped command is refused")
-                return
+        if not is_ours:
             if not self._accept(command, kernel):
                 return
+            self._limit_time(command)
         if kind in wire.QUEUED:
-            self._enqueue(command, kernel, len(data))
+            self._enqueue(command, kernel, len(data), from_folder=not is_ours)
         else:
             self._obey(command, kernel)
+
+    def _limit_time(self, command):
+        """A dropped command has at most the time that a host gives its cells. Where they have no limit, it has one all the same: nobody sees it run."""
+        timeout = command["content"].get("timeout")
+        if timeout is not None:
+            limit = self._time_limit or _MAX_DROPPED_SECONDS
+            command["content"]["timeout"] = min(timeout or limit, limit)
 
     def _accept(self, command, kernel):
         """Logs ``accepted`` before anything runs. False: accepted before, it is not obeyed twice."""
@@ -184,14 +203,13 @@ class Supervisor:
 
     def _say_again(self, host, msg_id):
         """To the sender of a known id: that it is known, and how it ended; both may be gone from the log."""
-        known = self.accepted.get(msg_id)
-        host.answer(self.envelope("control", "accepted", {"msg_type": known.kind}, msg_id, unlogged=True))
-        if known.reply is not None:
-            host.answer(dict(known.reply, seq=0))
+        host.answer(self.envelope("control", "accepted", {"msg_type": self.accepted.kind_of(msg_id)}, msg_id, unlogged=True))
+        reply = self.accepted.reply_to(msg_id)
+        if reply is not None:
+            host.answer(reply)
 
-    def _enqueue(self, command, kernel, size):
-        self.accepted.taken(command["header"]["msg_id"])
-        kernel.enqueue(comms.make(command, self._next_number(), size))
+    def _enqueue(self, command, kernel, size, from_folder=False):
+        kernel.enqueue(comms.make(command, self._next_number(), size, from_folder))
 
     def _obey(self, command, kernel):
         kind, msg_id, content = command["header"]["msg_type"], command["header"]["msg_id"], command["content"]
@@ -204,10 +222,13 @@ class Supervisor:
             self.log.append(reply)
             self.accepted.finished(reply)
         elif kind == "reset_request":
+            clears = content["files"] == "clear"
+            if clears:
+                kernel.hold()
             kernel.reset(msg_id, content["history_size"])
-            if content["files"] == "clear":
-                cleanup.empty_folder(self.options.home, keep=(os.path.basename(self.options.queue),))
-                cleanup.empty_folder("/tmp" if os.getpid() == 1 else os.path.join(self.options.home, ".tmp"))
+            if clears:  # once nothing of the cells runs any more, and before anything else does
+                in_container = os.getpid() == 1
+                self.processes.helpers.start(lambda: clearing.clear(self.options, in_container), kernel.release)
         elif kind == "shutdown_request":
             self.log.append(self.envelope("control", "shutdown_reply", {"status": "ok"}, msg_id, kernel=kernel))
             self._end()

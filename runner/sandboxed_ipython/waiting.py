@@ -2,12 +2,13 @@
 
 from collections import OrderedDict, deque
 
-from . import comms, wire
+from . import wire
 
 #: Runs of which no cell runs any more.
 _REMEMBERED_RUNS = 1000
-#: Cells that may wait; a cell can drop commands without end, and each costs memory here.
+#: Cells and comm messages that may wait, and their bytes: a cell can drop commands without end, and each costs memory here.
 _MAX_WAITING = 10_000
+_MAX_WAITING_BYTES = 64 * 1024 * 1024
 #: Of all open cells in one hello, which is one line.
 _MAX_OPEN_BYTES = 256 * 1024
 
@@ -17,40 +18,44 @@ class Waiting:
 
     def __init__(self):
         self._queue = deque()
+        self._bytes = 0
         self._ended_runs = OrderedDict()  # run_id → why its cells do not run any more
+        #: (cell, reply) of those that do not wait any more and whose reply is still to be logged.
+        self.leaving = deque()
 
     def __len__(self):
         return len(self._queue)
 
-    @property
-    def is_full(self):
-        """Whether something floods the queue."""
-        return len(self._queue) >= _MAX_WAITING
-
-    def takes_comm(self, size):
-        """Whether a comm's message of ``size`` bytes may wait with what waits."""
-        return not self.is_full and size <= wire.MAX_COMM_BYTES and comms.have_room(self._queue, size)
+    def takes(self, size):
+        """Whether a command of ``size`` bytes may wait with what waits."""
+        return len(self._queue) < _MAX_WAITING and self._bytes + size <= _MAX_WAITING_BYTES
 
     def add(self, cell):
         self._queue.append(cell)
+        self._bytes += cell.size
 
     def put_back(self, cell):
         """It was the next one, and did not begin."""
         self._queue.appendleft(cell)
+        self._bytes += cell.size
 
     def next(self):
-        return self._queue.popleft()
+        cell = self._queue.popleft()
+        self._bytes -= cell.size
+        return cell
 
     def take(self, msg_id):
         """Removes the cell ``msg_id``; None: it does not wait."""
         cell = next((one for one in self._queue if one.msg_id == msg_id), None)
         if cell is not None:
             self._queue.remove(cell)
+            self._bytes -= cell.size
         return cell
 
     def take_all(self):
         cells = list(self._queue)
         self._queue.clear()
+        self._bytes = 0
         return cells
 
     def why_ended(self, run_id):
@@ -65,8 +70,9 @@ class Waiting:
         if len(self._ended_runs) > _REMEMBERED_RUNS:
             self._ended_runs.popitem(last=False)
         cells = [one for one in self._queue if one.run_id == run_id]
-        for cell in cells:
-            self._queue.remove(cell)
+        if cells:
+            self._queue = deque(one for one in self._queue if one.run_id != run_id)
+            self._bytes -= sum(one.size for one in cells)
         return cells
 
     def forget_runs(self):
@@ -75,10 +81,10 @@ class Waiting:
     def open_cells(self, running):
         """What has no reply yet, the running one first, as far as a hello may hold it: who comes later must find it in its notebook."""
         cells, size = [], 0
-        for cell in ([running] if running else []) + list(self._queue):
+        for cell in ([running] if running else []) + [one for one, _ in self.leaving] + list(self._queue):
             if cell.is_comm:
                 continue
-            entry = {"msg_id": cell.msg_id, "metadata": wire.short_metadata(cell.metadata)}
+            entry = {"msg_id": cell.msg_id, "metadata": cell.short_metadata}
             size += len(wire.dumps(entry))
             if size > _MAX_OPEN_BYTES:
                 break

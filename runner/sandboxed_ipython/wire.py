@@ -6,8 +6,14 @@ import re
 
 #: A message whose JSON is longer travels in pieces; the same bound as ``CHUNK_BYTES`` on the host.
 CHUNK_BYTES = 128 * 1024
-#: No honest line of a host or file of the queue is longer.
-MAX_COMMAND_BYTES = 64 * 1024 * 1024
+#: No command of a host is longer; the same as on the host.
+MAX_COMMAND_BYTES = 16 * 1024 * 1024
+#: A file that something else than the supervisor puts into the queue, in bytes.
+MAX_DROPPED_BYTES = 1024 * 1024
+#: No event of a kernel is longer.
+MAX_EVENT_BYTES = 64 * 1024 * 1024
+#: A reply of a kernel, or an answer to a question, as JSON.
+MAX_REPLY_BYTES = 8 * 1024 * 1024
 #: A comm's message, either way, as JSON.
 MAX_COMM_BYTES = 16 * 1024 * 1024
 #: Types of a comm's messages, either way.
@@ -27,8 +33,9 @@ MESSAGE_ID = re.compile(r"[\w-]{1,64}\Z", re.ASCII)
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z", re.ASCII)
 
-#: Objects and arrays of one text. Each takes up to 240 bytes of memory, whatever little text it is.
-_MAX_CONTAINERS = 500_000
+#: Bytes of memory that the values of one text may take, and what each object or array, and each of their members, takes at most.
+_MAX_VALUE_BYTES = 192 * 1024 * 1024
+_CONTAINER_BYTES, _MEMBER_BYTES = 240, 32
 #: Levels of nesting that a text may have at all: what a host reads, and what is around it.
 _MAX_TEXT_DEPTH = 250
 #: Digits of a whole number; older Pythons take time in the square of them.
@@ -191,6 +198,11 @@ def _is_base64(value):
     return isinstance(value, str) and len(value) % 4 == 0 and _BASE64.match(value) is not None
 
 
+def is_id(value):
+    """Whether a host takes it for the id of a message or of a request."""
+    return isinstance(value, str) and MESSAGE_ID.match(value) is not None
+
+
 def _is_shallow(value, limit=100):
     """Whether it can be encoded again, with more around it and wherever we stand then."""
     level = [value]
@@ -204,14 +216,14 @@ def _is_shallow(value, limit=100):
 def loads(data):
     """The value of a JSON text (bytes) that somebody else wrote, at a cost of memory and time that is linear in its length.
 
-    Raises ValueError for what is no JSON (NaN and Infinity are none), for a nesting over 250 levels, and for more containers than
-    an honest message has.
+    Raises ValueError for what is no JSON (NaN and Infinity are none), for a nesting over 250 levels, and for more values than an
+    honest message has.
     """
-    opened = data.count(b"[") + data.count(b"{")
-    if opened > _MAX_CONTAINERS:
-        opened = _containers(data)
-        if opened > _MAX_CONTAINERS:
-            raise ValueError("too many containers")
+    opened, members = data.count(b"[") + data.count(b"{"), data.count(b",")
+    if _CONTAINER_BYTES * opened + _MEMBER_BYTES * members > _MAX_VALUE_BYTES:
+        opened, members = _outside_strings(data)
+        if _CONTAINER_BYTES * opened + _MEMBER_BYTES * members > _MAX_VALUE_BYTES:
+            raise ValueError("too many values")
     try:
         value = _decoder.decode(data.decode("utf-8"))
     except RecursionError:
@@ -221,15 +233,17 @@ def loads(data):
     return value
 
 
-def _containers(data):
-    """How many objects and arrays a JSON text has, without those in its strings."""
+def _outside_strings(data):
+    """How many objects and arrays, and how many commas, a JSON text has outside its strings."""
     data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    count, in_string = 0, False
+    opened, commas, in_string = 0, 0, False
     for start in range(0, len(data), CHUNK_BYTES):  # so that the parts take little memory, however many there are
         parts = data[start : start + CHUNK_BYTES].split(b'"')
-        count += sum(part.count(b"[") + part.count(b"{") for part in parts[1 if in_string else 0 :: 2])
+        for part in parts[1 if in_string else 0 :: 2]:
+            opened += part.count(b"[") + part.count(b"{")
+            commas += part.count(b",")
         in_string ^= len(parts) % 2 == 0
-    return count
+    return opened, commas
 
 
 def _no_constant(name):

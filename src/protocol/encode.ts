@@ -4,7 +4,7 @@ import {
 } from './messages';
 
 /** The supervisor refuses a longer command. */
-export const MAX_COMMAND_BYTES = 64 * 1024 * 1024;
+export const MAX_COMMAND_BYTES = 16 * 1024 * 1024;
 
 export interface CommandOptions<T extends CommandType = CommandType> {
   msgId?: string | undefined;

@@ -1,6 +1,9 @@
 """What a cell sends along the pair by itself, past all that an honest kernel does: it ends its kernel at most, and costs a bounded time."""
 
+import time
+
 import pytest
+from pinged import resident
 
 PAIR = """
 import json, os, time
@@ -73,3 +76,48 @@ def test_forged_events_of_every_kind_and_shape_stop_nothing(new_pinged):
     cell = pinged.run(PAIR + FORGED)
     assert cell.reply["status"] == "ok", cell.reply
     assert pinged.run(PAIR + FORGED + "os._exit(3)").reply["failure"]["params"]["exitcode"] == 3
+
+
+def test_long_replies_are_bounded_and_are_not_kept(new_pinged):
+    pinged = new_pinged(memory=1 << 30)
+    sandbox = pinged.sandbox
+    before = resident(sandbox)
+    for size, failure in ((40_000_000, "ProtocolViolation"), (6_000_000, None)):
+        for _ in range(5):
+            code = PAIR + "kernel.channel.send('execute_reply', {'status': 'error', 'ename': 'E', 'evalue': 'x' * %d, 'execution_count': 1}, me)" % size
+            reply = pinged.run(code).reply
+            assert reply["status"] == "error" and (reply.get("failure") or {"code": None})["code"] == failure
+    assert resident(sandbox) - before < 150 << 20
+
+
+@pytest.mark.parametrize("request_id", ["'not an id! ' * 1000", "''", "5"])
+def test_a_request_whose_id_no_host_takes_stops_no_clock_and_keeps_no_host_out(new_sandbox, request_id):
+    sandbox = new_sandbox()
+    msg_id = sandbox.send(PAIR + "forge('input_request', {'prompt': 'p', 'password': False, 'request': %s})\nwhile True: time.sleep(0.1)" % request_id, timeout=2)
+    sandbox.stream.wait(lambda event: event["msg_type"] == "input_request")
+    late = sandbox.attach(writer=False)
+    assert late.hello["kernels"]["main"]["request"] == ""
+    late.close()
+    assert sandbox.finish(msg_id).reply["failure"]["code"] == "TimedOut"
+
+
+def test_a_cell_that_computes_while_a_thread_asks_has_its_time_limit(new_sandbox):
+    sandbox = new_sandbox()
+    cell = sandbox.run("import threading\nthreading.Thread(target=input, daemon=True).start()\nwhile True: pass", timeout=2)
+    assert cell.reply["failure"]["code"] == "TimedOut"
+    asking = sandbox.send("input()", timeout=1)
+    sandbox.stream.wait(lambda event: event["msg_type"] == "input_request" and event["parent_header"]["msg_id"] == asking)
+    time.sleep(3)
+    sandbox.answer("in time", sandbox.attach(writer=False).hello["kernels"]["main"]["request"])
+    assert sandbox.finish(asking).result == "'in time'"
+
+
+def test_a_completion_of_long_names_cuts_no_stream(new_sandbox):
+    sandbox = new_sandbox()
+    sandbox.run("d = {'x' * 20_000 + str(i): 1 for i in range(400)}\nshort = {'abcdef': 1}\nmany = {'k%06d' % i + 'y' * 8_000: 1 for i in range(400)}")
+    for code, least in (("d['", 0), ("many['", 1)):
+        asked = sandbox.stream.send("complete_request", {"code": code, "cursor_pos": len(code)}, "shell")
+        reply = sandbox.stream.wait(lambda event, asked=asked: event["msg_type"] == "complete_reply" and event["parent_header"]["msg_id"] == asked)["content"]
+        assert reply["status"] == "ok" and len(reply["matches"]) >= least
+        assert sum(map(len, reply["matches"])) < 1_000_000
+    assert sandbox.run("1").result == "1"

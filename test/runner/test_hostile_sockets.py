@@ -10,10 +10,10 @@ listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen(64)
 peers = []
-def lingering():
+def lingering(accepted=True):
     one = socket.socket()
     one.connect(listener.getsockname())
-    peers.append(listener.accept()[0])
+    if accepted: peers.append(listener.accept()[0])
     one.setblocking(False)
     try:
         while True: one.send(b"x" * 65536)
@@ -49,5 +49,18 @@ def test_a_lingering_socket_that_nobody_has_read_when_its_kernel_ends_holds_up_n
 
 @pytest.mark.container
 def test_a_lingering_socket_to_the_door_holds_up_nothing(new_pinged):
-    code = "for _ in range(5):\n    door = socket.socket(socket.AF_UNIX); door.connect('\\0sandboxed-ipython'); fd = lingering()\n    try: socket.send_fds(door, [b'host'], [fd, fd])\n    except OSError: pass\n    os.close(fd); door.close()\ntime.sleep(1)"
+    # By a child, as a process that exits waits for no socket, and the listener is its parent's.
+    code = """
+for _ in range(5):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            door = socket.socket(socket.AF_UNIX)
+            door.connect("\\0sandboxed-ipython")
+            fd = lingering(accepted=False)
+            socket.send_fds(door, [b"host"], [fd, fd])
+        finally: os._exit(0)
+    os.waitpid(pid, 0)
+time.sleep(1)
+"""
     assert new_pinged().run(SOCKETS + code).reply["status"] == "ok"

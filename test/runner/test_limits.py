@@ -118,3 +118,11 @@ def test_the_kernel_lacks_every_capability_and_new_privileges(sandbox):
     assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == int(fields["CapPrm"], 16) == 0
     assert fields["NoNewPrivs"] == "1"
     assert fields["Uid"].split()[0] != "0"
+
+
+def test_a_reset_that_clears_files_clears_shared_memory(sandbox):
+    sandbox.run("from multiprocessing import shared_memory, resource_tracker\nm = shared_memory.SharedMemory(create=True, size=1 << 20)\nresource_tracker.unregister(m._name, 'shared_memory')\nopen('/dev/shm/other', 'w').close()")
+    sandbox.reset(files="keep")
+    assert "other" in sandbox.place.sh("ls /dev/shm")
+    sandbox.reset(files="clear")
+    assert sandbox.place.sh("ls /dev/shm").strip() == ""

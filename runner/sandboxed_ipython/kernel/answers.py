@@ -14,6 +14,8 @@ from .frames import is_ours
 from .streams import NO_CELL, current_cell
 
 MAX_MATCHES = 500
+#: Characters of one match, and of all: a name of a cell's may be as long as it likes.
+_MAX_MATCH_CHARS, _MAX_CHARS = 10_000, 500_000
 #: Seconds. Whoever asked waits a little longer, and the next cell waits behind it.
 DEADLINE = 4.0
 #: Of these what jedi has. It reads sources, which takes a slow machine seconds the first time; the live names are there at once.
@@ -25,11 +27,21 @@ _AGAIN = 0.2
 def complete(shell, content):
     """``complete_reply``: matches for ``code`` at ``cursor_pos``, and the span that they replace (characters)."""
     code, position = content["code"], int(content["cursor_pos"])
-    found = _completions(shell.Completer, code, position)
+    found = _bounded(_completions(shell.Completer, code, position))
     start, end = (found[0].start, found[0].end) if found else (position, position)
     types = [{"text": one.text, "type": one.type, "start": one.start, "end": one.end} for one in found]
     metadata = {"_jupyter_types_experimental": types}
     return {"status": "ok", "matches": [one.text for one in found], "cursor_start": start, "cursor_end": end, "metadata": metadata}
+
+
+def _bounded(found):
+    """Those that are no longer than a host shows, as far as there is room. (One that is cut would be no name.)"""
+    kept, room = [], _MAX_CHARS
+    for one in found:
+        if len(one.text) <= min(_MAX_MATCH_CHARS, room):
+            kept.append(one)
+            room -= len(one.text)
+    return kept
 
 
 def _completions(completer, code, position):

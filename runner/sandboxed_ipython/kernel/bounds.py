@@ -7,7 +7,8 @@ ERROR_CHARS = 100_000
 TRACEBACK_CHARS = 500_000
 PROMPT_CHARS = 65_536
 HELP_CHARS = 1_000_000
-_PAYLOAD_BYTES = 8 * 1024 * 1024
+#: Of all payloads of a reply; the supervisor takes replies of 8 MiB.
+_PAYLOAD_BYTES = 4 * 1024 * 1024
 
 
 def shortened(text, limit):
