@@ -16,12 +16,15 @@ interface View extends Display { model: string }
 /** Places of widgets that are drawn anew when they change, and of displays that are updated; the oldest stay as they are then. */
 const MAX_VIEWS = 1_000;
 const MAX_DISPLAYS = { ofKey: 1_000, all: 20_000 };
-/** Characters that one call of `redraw` draws, about: with 20 calls a second as much as VS Code can take. */
+/** Characters that are drawn between two calls of `redraw`, about: with 20 calls a second as much as VS Code can take. */
 const MAX_DRAWN_CHARACTERS = 1_000_000;
 /** Characters of a widget's own data, which is kept as long as the widget is drawn anew. Honest data name a model and say `HBox(…)`. */
 const MAX_VIEW_CHARACTERS = 64 * 1024;
-/** Milliseconds of one call. */
+/** Milliseconds of drawing between two calls, and of one call. */
 const MAX_DRAWING_MS = 20;
+const newDrawing = (): { characters: number; ms: number } => ({ characters: 0, ms: 0 });
+const isEnough = ({ characters, ms }: { characters: number; ms: number }): boolean => characters > MAX_DRAWN_CHARACTERS || ms > MAX_DRAWING_MS;
+
 interface Run { cell: string; state: CellOutputs }
 
 /**
@@ -39,8 +42,8 @@ export class NotebookOutputs {
   private readonly views = new Places<View>({ ofKey: MAX_VIEWS, all: MAX_VIEWS });
   /** Views that are to be drawn anew. */
   private readonly waiting = new Set<View>();
-  /** Characters that were drawn since the last `redraw`. */
-  private drawnCharacters = 0;
+  /** What was drawn since the last `redraw`: characters and milliseconds. */
+  private drawing = newDrawing();
 
   /** A run of this cell begins; the run before it loses its claim on the cell. */
   begin(run: string, cell: string): void {
@@ -75,11 +78,10 @@ export class NotebookOutputs {
     for (const model of this.widgets.takeChanged()) {
       for (const view of this.views.of(model)) { this.waiting.add(view); }
     }
-    this.drawnCharacters = 0;
+    this.drawing = newDrawing();
     const edits: RunEdit[] = [];
-    const end = performance.now() + MAX_DRAWING_MS;
     for (const view of this.waiting) {
-      if (this.drawnCharacters > MAX_DRAWN_CHARACTERS || performance.now() > end) { break; }
+      if (isEnough(this.drawing)) { break; }
       this.waiting.delete(view);
       const { run, id, output, model } = view;
       if (this.views.has(model, view)) { edits.push({ run, edit: { kind: 'replace', id, output: this.drawn(output, model) } }); }
@@ -131,7 +133,7 @@ export class NotebookOutputs {
       if (model === undefined || !('output' in edit) || !('data' in edit.output) || JSON.stringify(edit.output.data).length > MAX_VIEW_CHARACTERS) { return { run: name, edit }; }
       const view = { run: name, id: edit.id, output: edit.output, model };
       this.views.add(model, view);
-      if (this.drawnCharacters <= MAX_DRAWN_CHARACTERS) { return { run: name, edit: { ...edit, output: this.drawn(edit.output, model) } }; }
+      if (!isEnough(this.drawing)) { return { run: name, edit: { ...edit, output: this.drawn(edit.output, model) } }; }
       this.waiting.add(view);
       return { run: name, edit };
     });
@@ -139,8 +141,11 @@ export class NotebookOutputs {
 
   /** A widget as text shows it. */
   private drawn(output: View['output'], model: string): View['output'] {
+    const { drawing } = this;
+    const began = performance.now();
     const fallback = this.widgets.text(model);
-    this.drawnCharacters += fallback?.length ?? 0;
+    drawing.ms += performance.now() - began;
+    drawing.characters += fallback?.length ?? 0;
     return fallback === undefined ? output : { ...output, fallback };
   }
 

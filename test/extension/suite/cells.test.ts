@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as vscode from 'vscode';
 import { OpenNotebook, until, useTestBase } from './support';
 
@@ -196,5 +197,18 @@ R()`);
     await Promise.all([notebook.ended(0), notebook.ended(1)]);
     assert.equal(notebook.text(1), Array.from({ length: 12 }, (_, i) => `${i}\n`).join(''));
     assert.deepEqual([notebook.text(0), notebook.success(1)], ["'second'", true]);
+  });
+
+  it('that print a long line and delete it again and again hold up nothing else in the window', async function () {
+    this.timeout(120_000);
+    notebook = await OpenNotebook.of("print('x' * 10**6 + '\\bx' * 10**6)\nprint('\\ry' * 10**6)", '1');
+    await notebook.run(1); // the sandbox is there
+    const delay = monitorEventLoopDelay({ resolution: 20 });
+    delay.enable();
+    await notebook.run(0);
+    delay.disable();
+    assert.equal(notebook.text(0), `${'x'.repeat(10 ** 6)}\ny\n`);
+    const longest = delay.max / 1e6;
+    assert.ok(longest < 5_000, `${Math.round(longest)} ms`); // before output was folded in linear time: 40 s for each 64 KB
   });
 });
