@@ -1,27 +1,28 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import { connect } from './engine.mjs';
 
+/** Where a window keeps the id that labels all that it has on an engine, below the folder of its user's data. */
+const OWNER_FILE = path.join('globalStorage', 'sandboxed-ipython.sandboxed-ipython', 'owner');
+
 /**
- * Ends the sandboxes of notebooks below a folder and removes their volumes. A sandbox outlives its window, for a later one
- * to find; when the folder goes, none will.
+ * Ends the sandboxes of all windows whose data is below a folder, wherever their notebooks are, and removes their volumes. A sandbox outlives its
+ * window, for a later one to find; when the folder goes, none will.
  * @param {string} folder
  * @returns {Promise<void>}
  */
-export async function removeSandboxesBelow(folder) {
+export async function removeSandboxesOfWindowsBelow(folder) {
+  const owners = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(path.sep + OWNER_FILE))
+    .map((name) => readFileSync(path.join(folder, name), 'utf8').trim()).filter(Boolean);
   const docker = connect();
-  const all = await docker.listContainers({ all: true, filters: { label: ['sandboxed-ipython.notebook'] } });
-  const wanted = plain(folder);
-  await Promise.all(all.filter(({ Labels }) => plain(decodeURIComponent(Labels['sandboxed-ipython.notebook'])).includes(`${wanted}/`)).map(async ({ Id, Mounts }) => {
-    await unlessGone(docker.getContainer(Id).remove({ force: true }));
-    for (const { Type, Name } of Mounts) {
-      if (Type === 'volume') {
-        await unlessGone(docker.getVolume(Name).remove());
-      }
-    }
-  }));
+  for (const owner of new Set(owners)) {
+    const filters = { label: [`sandboxed-ipython.owner=${owner}`] };
+    const containers = await docker.listContainers({ all: true, filters });
+    await Promise.all(containers.map(({ Id }) => unlessGone(docker.getContainer(Id).remove({ force: true, v: true }))));
+    const { Volumes } = await docker.listVolumes({ filters });
+    await Promise.all((Volumes ?? []).map(({ Name }) => unlessGone(docker.getVolume(Name).remove())));
+  }
 }
-
-/** Windows writes one path in several ways. */
-const plain = (path) => path.replaceAll('\\', '/').toLowerCase();
 
 /** The window, or the sandbox itself, may be faster. */
 async function unlessGone(removal) {

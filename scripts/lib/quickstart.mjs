@@ -7,7 +7,7 @@ import { findDesktop, openDesktop } from './desktop.mjs';
 import { ensureEngine } from './engine.mjs';
 import { Failure } from './failure.mjs';
 import { openGate } from './gate.mjs';
-import { removeSandboxesBelow } from './leftovers.mjs';
+import { removeSandboxesOfWindowsBelow } from './leftovers.mjs';
 import { say, step } from './log.mjs';
 import { ROOT, cacheDir } from './paths.mjs';
 import { isShuttingDown, onShutdown } from './shutdown.mjs';
@@ -35,7 +35,7 @@ export async function startQuickstart({ open, port }) {
   const desktop = open ? findDesktop() : undefined;
   const folder = mkdtempSync(path.join(cacheDir('start'), 'window-'));
   onShutdown('the window’s folder', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  onShutdown('the sandboxes of its notebooks', () => removeSandboxesBelow(folder));
+  onShutdown('the sandboxes of its windows', () => removeSandboxesOfWindowsBelow(folder));
   const vsix = path.join(folder, 'extension.vsix');
   const [settings, home] = await Promise.all([
     ensureEngine().then(imageSettings),

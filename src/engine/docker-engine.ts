@@ -21,8 +21,10 @@ import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
 const ABANDONED = 10 * 60_000;
-/** The same for libraries without a container: a window may keep them for the next sandbox of its notebook. */
-const LIBRARIES_ABANDONED = 7 * 24 * 3600_000;
+/** Milliseconds that libraries are kept which no container has: a window may keep them for the next sandbox of its notebook. */
+const LIBRARIES_KEPT = { unused: 7 * 24 * 3600_000, fresh: 24 * 3600_000 };
+/** Milliseconds between sweeps while nothing is started: marks of libraries that this window holds are taken away long before they count. */
+const SWEEP_EVERY = 12 * 3600_000;
 /** Another user than the cells', so that none of them can end or trace a relay, or stand in for it. Without a capability, as all in a sandbox. */
 const RELAY_USER = '0:0';
 /** Milliseconds from a sandbox's start to the sweep: its first cell goes first. */
@@ -40,6 +42,7 @@ export class DockerEngine implements Engine {
   /** Whose sandboxes were made here. */
   private owner: string | undefined;
   private nextSweep: NodeJS.Timeout | undefined;
+  private regularSweeps: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo, private readonly log: Log,
@@ -131,7 +134,7 @@ export class DockerEngine implements Engine {
     const failures = removals.flatMap((removal): unknown[] => removal.status === 'rejected' ? [removal.reason] : []);
     const silence = failures.find((failure) => isSandboxError(failure, 'EngineSilent') || isSandboxError(failure, 'EngineBusy'));
     if (silence !== undefined) throw silence; // it would not answer the rest either
-    await this.libraries.sweep(owner, 0);
+    await this.libraries.removeAll(owner);
     if (failures.length > 0) throw failures[0];
   }
 
@@ -159,6 +162,10 @@ export class DockerEngine implements Engine {
     return this.libraries.remove(name);
   }
 
+  holdLibraries(name: string): void {
+    this.libraries.hold(name);
+  }
+
   async hasLibraries(name: string): Promise<boolean> {
     return this.libraries.has(name);
   }
@@ -170,6 +177,7 @@ export class DockerEngine implements Engine {
 
   dispose(): void {
     clearTimeout(this.nextSweep);
+    clearInterval(this.regularSweeps);
     this.events.dispose();
     this.output.dispose();
     this.requests.dispose();
@@ -218,13 +226,14 @@ export class DockerEngine implements Engine {
       const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean => State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
       const useless = ours.filter(isUseless);
       for (const { Id } of useless) await removeContainer(this.docker, this.requests, Id);
-      await this.libraries.sweep(owner, LIBRARIES_ABANDONED);
+      await this.libraries.sweep(owner, LIBRARIES_KEPT);
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);
     }
   }
 
   private sweepSoon(owner: string): void {
+    this.regularSweeps ??= setInterval(() => { void this.sweep(owner); }, SWEEP_EVERY).unref();
     this.nextSweep ??= setTimeout(() => {
       this.nextSweep = undefined;
       void this.sweep(owner);

@@ -153,6 +153,8 @@ export interface Engine {
   install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
   /** Absent is fine. */
   removeLibraries(name: string): Promise<void>;
+  /** This volume is not swept while this process lives: the sandbox of an earlier window had it, and the next one of its notebook may get it. */
+  holdLibraries(name: string): void;
   /** Whether a volume of this name is there. */
   hasLibraries(name: string): Promise<boolean>;
   /** uids of all our sandboxes on this engine, so that each gets one of its own. */

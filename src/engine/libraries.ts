@@ -12,10 +12,14 @@ export const installerOf = (libraries: string): string => libraries.replace('lib
 
 /** The volumes with what is installed into sandboxes. Engines remove no named volume with its container. */
 export class Libraries {
+  /** Volumes that sandboxes of this process have or have had, or are to get. */
+  private readonly held = new Set<string>();
+
   constructor(private readonly docker: Docker, private readonly requests: Requests) {}
 
   /** Makes the sandbox's volume unless it is there, with what was installed for the sandbox before. */
   async ensure({ libraries, owner }: SandboxSpecification, signal?: AbortSignal): Promise<void> {
+    this.hold(libraries);
     await this.requests.run('create volume', (abortSignal) => this.docker.createVolume({
       Name: libraries, Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.owner]: owner, [LABELS.created]: new Date().toISOString() }, abortSignal,
     } as object), { signal });
@@ -32,6 +36,7 @@ export class Libraries {
   }
 
   async remove(name: string): Promise<void> {
+    this.held.delete(name);
     try {
       await this.requests.run('remove volume', (abortSignal) => this.docker.getVolume(name).remove({ abortSignal } as object));
     } catch (error) {
@@ -42,12 +47,44 @@ export class Libraries {
   /** Names of all that are the owner's. */
   async of(owner: string): Promise<string[]> { return (await this.list(owner)).map(({ Name }) => Name); }
 
-  /** Removes the owner's volumes that no container has: their window was killed. @param age milliseconds; a younger one may be about to be mounted */
-  async sweep(owner: string, age: number): Promise<void> {
-    for (const { Name, Labels } of await this.list(owner, { dangling: ['true'] })) {
-      const created = Date.parse(Labels?.[LABELS.created] ?? '');
-      if (Date.now() - created > age) await this.remove(Name);
+  /** Removes all of the owner's volumes that no container has. */
+  async removeAll(owner: string): Promise<void> {
+    for (const { Name } of await this.list(owner, { dangling: ['true'] })) await this.remove(Name);
+  }
+
+  /** From now on a window of this process has a use for this volume, also while no container has it. */
+  hold(name: string): void { this.held.add(name); }
+
+  /**
+   * Removes the owner's volumes that no container has had for a week, as far as sweeps have seen. When a volume was used last no engine tells:
+   * the first sweep that sees it without a container marks it by another volume, which holds nothing and goes with the next use. A window
+   * takes the marks of those that it holds away, so that no notebook which is open for weeks loses its libraries to another window's sweep.
+   * @param unused milliseconds after a mark, `fresh` after the making, that a volume is left alone
+   */
+  async sweep(owner: string, { unused, fresh }: { unused: number; fresh: number }): Promise<void> {
+    const dangling = await this.list(owner, { dangling: ['true'] });
+    const marks = new Map(dangling.flatMap((volume): [string, Docker.VolumeInspectInfo][] => {
+      const marked = volume.Labels[LABELS.unused];
+      return marked === undefined ? [] : [[marked, volume]];
+    }));
+    const idle = dangling.filter(({ Name, Labels }) => Labels[LABELS.unused] === undefined && !this.held.has(Name));
+    for (const volume of idle) {
+      const mark = marks.get(volume.Name);
+      marks.delete(volume.Name);
+      if (mark === undefined) {
+        if (ageOf(volume) > fresh) await this.mark(owner, volume.Name);
+      } else if (ageOf(mark) > unused) {
+        await this.remove(volume.Name);
+        await this.remove(mark.Name);
+      }
     }
+    for (const { Name } of marks.values()) await this.remove(Name); // of what is in use again, held, or gone
+  }
+
+  private async mark(owner: string, name: string): Promise<void> {
+    await this.requests.run('create volume', (abortSignal) => this.docker.createVolume({
+      Name: `${name}-unused`, Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.owner]: owner, [LABELS.created]: new Date().toISOString(), [LABELS.unused]: name }, abortSignal,
+    } as object));
   }
 
   /** Whose they are is not asked by a filter: of two filters some engines give what fits one of them. */
@@ -59,3 +96,6 @@ export class Libraries {
     return (Volumes ?? []).filter(({ Labels }) => Labels?.[LABELS.owner] === owner); // some say null for no volume
   }
 }
+
+/** Milliseconds since it was made, by its label. */
+const ageOf = ({ Labels }: Docker.VolumeInspectInfo): number => Date.now() - Date.parse(Labels[LABELS.created] ?? '');

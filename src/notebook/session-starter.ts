@@ -83,7 +83,11 @@ export async function attachSession(
   try {
     const engine = await engines.get();
     const sandbox = (await engine.findSandboxes(await owner())).find(({ sandboxId }) => sandboxId === record.sandboxId);
-    if (sandbox === undefined) { throw notFound(record, engine); }
+    if (sandbox === undefined) {
+      engine.holdLibraries(record.libraries); // the notebook is open
+      throw notFound(record, engine);
+    }
+    engine.holdLibraries(sandbox.libraries);
     const { boot, settings, installed, image, open = [] } = record;
     return await inPlaceOf(record, async (host) => {
       const session = InteractiveSandboxSession.attach(engine, {

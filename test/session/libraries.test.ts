@@ -5,8 +5,8 @@ import { installNetwork } from '../../src/engine/image/install-network';
 import { containerName } from '../../src/engine/specification';
 import type { SandboxError} from '../../src/protocol/errors';
 import { isSandboxError, type FailureCode } from '../../src/protocol/errors';
-import { containerExists, docker, newVolume, until } from './engineTools';
-import { OWNER, connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
+import { containerExists, docker, newVolume, specification, until } from './engineTools';
+import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 
 const volumeExists = (name: string): Promise<boolean> => docker.getVolume(name).inspect().then(() => true, (error: { statusCode?: number }) => {
   if (error.statusCode === 404) return false;
@@ -156,33 +156,39 @@ describe('libraries', function () {
     assert.equal((await look.run('import importlib.util; importlib.util.find_spec("toolz") is None')).result, 'True');
   });
 
-  it('of a sandbox whose window was killed are removed by a later one after a week: until then another window may want them', async () => {
-    const volume = async (created: Date, owner = OWNER) => {
-      const name = newVolume();
-      await docker.createVolume({ Name: name, Labels: { 'sandboxed-ipython.version': '1', 'sandboxed-ipython.owner': owner, 'sandboxed-ipython.created': created.toISOString() } });
-      return name;
+  it('of a sandbox whose window was killed are removed a week after they were first seen unused; those of an open notebook and of others never are', async () => {
+    const days = (count: number): string => new Date(Date.now() - count * 24 * 3600_000).toISOString();
+    const owner = `sweep-${process.pid}`;
+    const labels = (created: string, of: string) => ({ 'sandboxed-ipython.version': '2', 'sandboxed-ipython.owner': of, 'sandboxed-ipython.created': created });
+    const made: string[] = [];
+    const volume = async (created: string, of = owner) => {
+      const Name = newVolume();
+      made.push(Name);
+      await docker.createVolume({ Name, Labels: labels(created, of) });
+      return Name;
     };
-    const days = (count: number): Date => new Date(Date.now() - count * 24 * 3600_000);
-    const [left, fresh, anothers] = [await volume(days(8)), await volume(days(6)), await volume(days(8), 'somebody else')];
+    const marked = async (name: string, since: string) => {
+      made.push(`${name}-unused`);
+      await docker.createVolume({ Name: `${name}-unused`, Labels: { ...labels(since, owner), 'sandboxed-ipython.unused': name } });
+    };
+    const [old, left, fresh, held, anothers, waiting] = [await volume(days(30)), await volume(days(30)), await volume(days(0)), await volume(days(30)), await volume(days(30), 'somebody else'), await volume(days(30))];
+    for (const [name, since] of [[left, days(8)], [held, days(8)], [waiting, days(6)]] as const) await marked(name, since);
     const other = await connect();
-    const later: TestSession[] = [];
-    const start = async () => {
-      const one = startSession(other, image);
-      later.push(one);
-      await one.session.started;
-    };
+    other.holdLibraries(held);
+    const used = specification(image, { owner, libraries: await volume(days(30)) }); // unused until this sandbox gets it
+    await marked(used.libraries, days(8));
+    const id = await other.create(used);
     try {
-      await start();
-      await until('the volume that was left is gone', async () => !await volumeExists(left));
-      const another = await volume(days(8));
-      await start();
-      await until('what was left after that is gone', async () => !await volumeExists(another));
-      assert.equal(await volumeExists(fresh), true);
-      assert.equal(await volumeExists(anothers), true, 'another user\'s is never touched');
-      assert.equal(await volumeExists(sandbox.session.libraries), true);
+      await until('what nobody has used for a week is gone', async () => !await volumeExists(left) && !await volumeExists(`${left}-unused`));
+      await until('what is unused now is marked', () => volumeExists(`${old}-unused`));
+      await until('what is used is marked no more', async () => !await volumeExists(`${held}-unused`) && !await volumeExists(`${used.libraries}-unused`));
+      for (const name of [old, fresh, held, anothers, waiting, `${waiting}-unused`, used.libraries]) assert.equal(await volumeExists(name), true, name);
+      assert.equal(await volumeExists(`${fresh}-unused`), false);
     } finally {
-      await Promise.all(later.map(({ session }) => session.dispose()));
+      await other.remove(id);
+      await other.removeAll(owner);
       other.dispose();
+      for (const name of [...made, `${old}-unused`]) await docker.getVolume(name).remove().catch(() => undefined);
     }
   });
 

@@ -112,6 +112,7 @@ export class FakeSandbox implements Engine {
     this.removedLibraries.push(name);
     return Promise.resolve();
   }
+  holdLibraries(): void { /* nothing is swept */ }
   hasLibraries(): Promise<boolean> { return Promise.resolve(true); }
   findSandboxes(): Promise<FoundSandbox[]> { return Promise.resolve([]); }
   removeAll(): Promise<void> { return Promise.resolve(); }
