@@ -97,6 +97,16 @@ describe('what of a folder comes into a sandbox', () => {
     assert.equal(left['sub'], 'unreadable');
   });
 
+  it('is nothing that might be named by patterns that take too long to match: it may be meant to stay', async () => {
+    put({ 'sub/.gitignore': `${'[a-z]*'.repeat(120)}?\u0001\n`.repeat(350), [`sub/${'a'.repeat(250)}`]: '1', 'sub/b': '1' });
+    const before = process.cpuUsage();
+    const { files, left, count } = await choose();
+    const { user, system } = process.cpuUsage(before);
+    assert.deepEqual(files, ['sub/', 'sub/b']);
+    assert.deepEqual([left[`sub/${'a'.repeat(250)}`], count], ['rules', 1]);
+    assert.ok((user + system) / 1000 < 3_000, `${(user + system) / 1000} ms`);
+  });
+
   it('is no link, wherever it leads, no pipe, socket or device; a hard link is a file', async () => {
     put({ 'real.csv': '1', 'folder/in.csv': '1' });
     for (const [name, target] of [['out', '/etc/passwd'], ['up', '..'], ['loop', '.'], ['dangling', 'nowhere'], ['near', 'real.csv'], ['folder/back', '..'], ['root', '/']] as const) symlinkSync(target, join(top, name));

@@ -94,10 +94,10 @@ class Walk {
       if (performance.now() - turn > MAX_TURN_MS) {
         await nextTurn();
         turn = performance.now();
-      }
-      if (turn > this.#end) {
-        this.leftOut.add({ path: folder, reason: 'slow' });
-        break;
+        if (turn > this.#end) {
+          this.leftOut.add({ path: folder, reason: 'slow' });
+          break;
+        }
       }
       if (this.#wants(folder, entry, layers)) wanted.push(entry);
     }
