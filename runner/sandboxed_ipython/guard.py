@@ -10,23 +10,24 @@ _LOWEST_PRIORITY = 19
 
 
 class Guard:
-    """``kernel_pids()`` gives the pids of all kernel processes, ``waiting_pids()`` of those among them that no cell runs in yet."""
+    """``forked_pids()`` gives the pids of all that the supervisor has forked from itself, ``own_pids()`` of those among them in which
+    no cell runs."""
 
-    def __init__(self, kernel_pids, waiting_pids):
-        self._kernel_pids = kernel_pids
-        self._waiting_pids = waiting_pids
+    def __init__(self, forked_pids, own_pids):
+        self._forked_pids = forked_pids
+        self._own_pids = own_pids
 
     def look(self, late):
         """Now and then while a cell runs; ``late``: seconds since this look was due."""
         if late > _LATE:
             self._take_precedence()  # and nothing else: it was waited for long enough
         else:
-            oomscore.raise_lowered(self._kernel_pids())
+            oomscore.raise_lowered(self._forked_pids())
 
     def _take_precedence(self):
         """Hundreds of busy processes would leave us a hundredth of a processor. Other containers have a share of their own, so a
         cell that is alone with us loses nothing by it. Children inherit it."""
-        spared = {os.getpid(), *self._waiting_pids()}
+        spared = {os.getpid(), *self._own_pids()}
         for name in os.listdir("/proc"):
             if name.isdigit() and int(name) not in spared:
                 try:

@@ -114,17 +114,23 @@ class Kernel:
         if not self._holds and self._process is not None and self._process.ready:
             self._on_ready()
 
-    def reset(self, msg_id, history_size):
-        """A fresh kernel; the reply to ``msg_id`` goes out when it is ready. ``history_size`` None: as before."""
+    def reset(self, msg_id, history_size, keep_files=True):
+        """A fresh kernel; the reply to ``msg_id`` goes out when it is ready. ``history_size`` None: as before.
+
+        An idle one may write its files first, where they are kept.
+        """
+        is_idle = self._running is None
         self._resets.begin(msg_id)
         if history_size is not None:
             self.history_size = int(history_size)
+        self.hold()  # for the cells that are aborted, and here: the old process is ready too
         self.hold()
         self._abort_all(self.waiting.take_all(), "reset", self.release)
         self.waiting.forget_runs()
         if self._running is not None:
             self._running.killed_for = "reset"
-        self._replace("reset")
+        self._replace("reset", gently=is_idle and keep_files)
+        self.release()
 
     def shut_down(self, failure):
         """The sandbox ends. ``failure``: why, for the cell that runs, or waits for a kernel; None: whoever runs it knows."""
@@ -216,8 +222,8 @@ class Kernel:
             self._time_limit.end()
             self.waiting.put_back(cell)
 
-    def _replace(self, reason, failure=None):
-        """Ends what is left of the old process and takes a fresh one."""
+    def _replace(self, reason, failure=None, gently=False):
+        """Ends what is left of the old process and takes a fresh one. ``gently``: once the old one has finalized."""
         self._outputs.flush()
         old, self._process = self._process, None
         if self._running is not None:
@@ -227,14 +233,18 @@ class Kernel:
             self._finish(cell, aborted_reply(self.execution_count or None, reason))
         self._questions.clear()
         if old is not None:
-            if not old.closed:
+            gently = gently and old.ready and not old.closed
+            if not old.closed and not gently:
                 old.kill()
                 old.close()
             params = {"reason": reason}
             if failure:
                 params["cause"] = failure["code"]
             self._set_state("restarting", {"code": "Restarted", "params": params})
-        self._supervisor.processes.replace(self)
+        if old is not None and gently:
+            self._supervisor.processes.retire(self, old)
+        else:
+            self._supervisor.processes.replace(self)
 
     def _on_ready(self):
         if self._process is None or self._holds:
@@ -292,7 +302,7 @@ class Kernel:
         if reply["status"] == "error" and cell.content.get("stop_on_error"):
             self._abort_run(cell, "interrupt" if cell.presses else "error")
         if leaving:
-            self._replace("exit")
+            self._replace("exit", gently=True)
         else:
             self._dispatch()
 

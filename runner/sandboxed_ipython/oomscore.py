@@ -21,15 +21,15 @@ def raise_own():
         pass  # an insurance only: the largest process is chosen anyway
 
 
-def raise_lowered(kernels):
+def raise_lowered(forked):
     """Raises what cells have lowered, and ends a process that has lowered it and then made itself unreachable.
 
-    Of ``kernels``, the pids of all kernel processes, none is ended: one that is not adopted yet is both by design.
+    Of ``forked``, the pids of what the supervisor has forked from itself, none is ended: where no cell runs yet, it is both by design.
     """
     lowered = {int(name) for name in os.listdir("/proc") if name.isdigit() and _read(name) not in (HIGHEST, None)} - {os.getpid()}
-    for pid in lowered.intersection(kernels):
+    for pid in lowered.intersection(forked):
         _raise(pid)
-    lowered.difference_update(kernels)
+    lowered.difference_update(forked)
     if all(process is None or process.parent == 0 for process in map(process_of, lowered)):
         return  # they are of the engine
     for pid in lowered.intersection(process.pid for process in processes_of_cells(frozenset())):

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which a spare is forked once a kernel is there.
 _SPARE_DELAY = 0.4
 _MAX_FAILED_STARTS = 5
+#: Seconds for the exit handlers of a kernel that is told to leave.
+_LEAVE_SECONDS = 1.0
 #: The spare cannot be one: it is no larger than the supervisor, and while a cell could trace it, it cannot offer itself.
 _STAND_INS = 2
 
@@ -29,13 +31,14 @@ class Processes:
         self._run_kernel = run_kernel
         self._kernels = kernels
         self._processes = {}  # pid → KernelProcess
+        self._retiring = {}  # pid of a process that finalizes → the kernel whose it was
         self._spare = None
         self._spare_timer = None
         self._failed_starts = 0
         self._stand_ins = [StandIn(reactor) for _ in range(_STAND_INS)]
         self.helpers = Helpers()
         #: Of the supervisor, while a cell runs.
-        self.guard = Guard(lambda: set(self._processes), lambda: [self._spare.pid] if self._spare else [])
+        self.guard = Guard(lambda: self.helpers.pids.union(self._processes), lambda: self.helpers.pids.union([self._spare.pid] if self._spare else []))
         self._ended = []  # (pid, status) of processes of ours that were reaped and not looked at yet
 
     def replace(self, kernel):
@@ -56,6 +59,16 @@ class Processes:
             return
         kernel.adopt(process)
         self._want_spare()
+
+    def retire(self, kernel, process):
+        """Lets the idle ``process`` of ``kernel`` write its files and run its exit handlers, and replaces it when that is done.
+
+        Not before: what it writes late must not meet what the next kernel's cells write, and while a process of its cells is
+        there, the next kernel must not be traceable. What it says is dropped.
+        """
+        self._retiring[process.pid] = kernel
+        process.send({"msg_type": "leave", "parent_header": {"msg_id": ""}})
+        self._reactor.after(_LEAVE_SECONDS, lambda: process.kill() if process.pid in self._retiring else None)
 
     def reap(self):
         """Takes the exits of all children. Those of kernels are looked at at the end of this turn, whoever has called."""
@@ -102,6 +115,12 @@ class Processes:
         process = self._processes.pop(pid, None)
         if process is None:
             return  # it was given up before
+        retired_from = self._retiring.pop(pid, None)
+        if retired_from is not None:
+            process.close()
+            if not retired_from.pid:  # else another reset did not wait for it
+                self.replace(retired_from)
+            return
         kernel = self._kernel_of(process)
         if kernel is None:
             if process is self._spare:

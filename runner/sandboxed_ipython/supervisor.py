@@ -225,7 +225,7 @@ class Supervisor:
             clears = content["files"] == "clear"
             if clears:
                 kernel.hold()
-            kernel.reset(msg_id, content["history_size"])
+            kernel.reset(msg_id, content["history_size"], keep_files=not clears)
             if clears:  # once nothing of the cells runs any more, and before anything else does
                 in_container = os.getpid() == 1
                 self.processes.helpers.start(lambda: clearing.clear(self.options, in_container), kernel.release)

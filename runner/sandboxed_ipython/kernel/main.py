@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from .. import linux, oomscore, packets, wire
-from . import answers, bounds, bundles
+from . import answers, bounds, bundles, finalize
 from . import shell as shells
 from .channel import Channel
 from .comm_requests import CommRequests
@@ -167,6 +167,8 @@ class Kernel:
             linux.set_dumpable(True)
             oomscore.raise_own()
             shells.set_history_size(self.shell, content["history_size"])
+        elif kind == "leave":
+            finalize.leave()
         elif kind == "execute_request":
             self._execute(msg_id, content)
         elif kind in wire.COMM_KINDS:
