@@ -9,6 +9,7 @@ import { escapePrompt } from './escape-prompt';
 import { installPackages } from './install-packages';
 import { interruptKernel } from './interrupt-kernel';
 import { rebuildImage } from './rebuild-image';
+import { removeUnusedImages } from './remove-unused-images';
 import { resetSandboxState } from './reset-sandbox-state';
 import { restartAndRunAll } from './restart-and-run-all';
 import { restartAndRunToHere } from './restart-and-run-to-here';
@@ -27,7 +28,7 @@ export function registerCommands(controller: SandboxController, { channel, insta
   const page = new DiagnosticsPage();
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
     resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), escapePrompt(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
-    shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records, surroundings), rebuildImage(controller, installation),
+    shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records, surroundings), rebuildImage(controller, installation), removeUnusedImages(installation),
     installPackages(controller), addToImage(controller), setProxyPassword(password), showDiagnostics(page, controller, installation, surroundings, version), showLog(channel),
   ];
   return vscode.Disposable.from(page, ...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {

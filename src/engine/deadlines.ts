@@ -14,7 +14,7 @@ export const DEADLINES = {
   // finding an engine
   version: 5_000, info: LIGHT,
   // images
-  'inspect image': LIGHT, 'remove image': LIGHT, pull: HEAVY, 'word of a pull': 120_000, commit: 600_000,
+  'inspect image': LIGHT, 'remove image': HEAVY, 'list images': HEAVY, 'tag image': LIGHT, pull: HEAVY, 'word of a pull': 120_000, commit: 600_000,
   'create build container': HEAVY, 'start build container': HEAVY, 'guard of the build container': HEAVY, 'inspect build container': LIGHT,
   /** Another window makes the same image. */
   'other build': HOUR,
@@ -53,7 +53,7 @@ export const asksEngine = (name: WaitName): boolean => !isProcess(name) && name 
 
 /** What changes nothing when the engine gets it twice. */
 export const REPEATABLE: ReadonlySet<WaitName> = new Set<WaitName>([
-  'version', 'info', 'inspect image', 'remove image', 'inspect build container', 'list containers', 'inspect container', 'inspect container by Podman',
+  'version', 'info', 'inspect image', 'remove image', 'list images', 'tag image', 'inspect build container', 'list containers', 'inspect container', 'inspect container by Podman',
   'attach to output', 'logs', 'update container', 'create volume', 'inspect volume', 'list volumes', 'remove volume', 'inspect exec', 'remove container', 'inspect removed container',
 ]);
 

@@ -2,11 +2,12 @@ import type Docker from 'dockerode';
 import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
 import type {
-  Engine, EngineInfo, ExecStream, FoundSandbox, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState,
+  Engine, EngineInfo, ExecStream, FoundSandbox, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState, UnusedImage,
 } from './engine';
 import { openExec } from './exec';
 import type { ImageContext } from './image/context';
-import { ensureImage, findImages, rebuildImage } from './image/ensure-image';
+import { ensureImage, findImages, findUnusedImages, rebuildImage } from './image/ensure-image';
+import { IMAGE_KEPT_MS, findUnused, removeOurs } from './image/unused';
 import { install } from './installer';
 import { Libraries, installerOf } from './libraries';
 import { LifeEvents } from './life-events';
@@ -41,6 +42,8 @@ export class DockerEngine implements Engine {
   private readonly interpreters = new Map<string, string>();
   /** Whose sandboxes were made here. */
   private owner: string | undefined;
+  /** Names of the images that were asked for here. */
+  private readonly images = new Set<string>();
   private nextSweep: NodeJS.Timeout | undefined;
   private regularSweeps: NodeJS.Timeout | undefined;
 
@@ -143,11 +146,24 @@ export class DockerEngine implements Engine {
   }
 
   async ensureImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
-    return ensureImage(this.imageContext, request, progress, signal);
+    return ensureImage(this.imageContext, request, progress, signal, this.images);
   }
 
   async rebuildImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
     return rebuildImage(this.imageContext, request, progress, signal);
+  }
+
+  async findUnusedImages(request: ImageRequest): Promise<UnusedImage[]> {
+    return findUnusedImages(this.imageContext, request);
+  }
+
+  async removeImages(ids: readonly string[]): Promise<string[]> {
+    const gone: string[] = [];
+    // a window may have begun to use one since it was found
+    const unused = new Set((await findUnused(this.imageContext, this.images)).map(({ id }) => id));
+    // in the order in which they were found, the newest first: what was made of another image goes before it
+    for (const id of ids) if (unused.has(id) && await removeOurs(this.imageContext, id)) gone.push(id);
+    return gone;
   }
 
   async findImages(request: ImageRequest): Promise<ImagesFound> {
@@ -217,7 +233,8 @@ export class DockerEngine implements Engine {
 
   /**
    * Started containers remove themselves; those of a window that was killed between making and starting one don't, nor do those that an engine
-   * was removing when it ended, though it may have said that they are gone, nor volumes. What is another owner's stays.
+   * was removing when it ended, though it may have said that they are gone, nor volumes, nor
+   * images. What is another owner's stays, and an image that anybody has used of late.
    */
   private async sweep(owner: string): Promise<void> {
     try {
@@ -227,6 +244,9 @@ export class DockerEngine implements Engine {
       const useless = ours.filter(isUseless);
       for (const { Id } of useless) await removeContainer(this.docker, this.requests, Id);
       await this.libraries.sweep(owner, LIBRARIES_KEPT);
+      for (const { id, name } of await findUnused(this.imageContext, this.images, { before: Date.now() - IMAGE_KEPT_MS })) {
+        if (await removeOurs(this.imageContext, id)) this.log.info(`engine: removed the image ${name}, which nobody has used for two weeks`);
+      }
     } catch (error) {
       this.log.debug(`engine: not swept, ${engineReason(error)}`);
     }

@@ -142,6 +142,10 @@ export interface Engine {
   ensureImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string>;
   /** The same, made anew from a base that is pulled again where it can be. Sandboxes that run keep the old one, which then goes with the last of them. */
   rebuildImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string>;
+  /** Images of ours that no container uses and this request does not name, with their sizes. Those of others are not among them. */
+  findUnusedImages(request: ImageRequest): Promise<UnusedImage[]>;
+  /** Removes images that {@link findUnusedImages} has given; gives the ids of those that are gone. */
+  removeImages(ids: readonly string[]): Promise<string[]>;
   /** What of these images is there; makes and pulls nothing. */
   findImages(request: ImageRequest): Promise<ImagesFound>;
   /**
@@ -160,6 +164,18 @@ export interface Engine {
   /** uids of all our sandboxes on this engine, so that each gets one of its own. */
   usedUids(): Promise<Set<number>>;
   dispose(): void;
+}
+
+export interface UnusedImage {
+  id: string;
+  /** For people: its tag, or where it has none the beginning of its id. */
+  name: string;
+  /** The base as the setting named it; '' = not known. */
+  base: string;
+  /** Bytes that go with it, beside what it shares with the image that it is made of; all of it where the engine does not tell that. */
+  bytes: number;
+  /** Milliseconds since 1970, to the day. */
+  lastUse: number;
 }
 
 /** Ids of the images behind a request, null where there is none. */

@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 /** Labels of a sandbox's container: only what never changes. */
 export const LABELS = {
   version: 'sandboxed-ipython.version', sandbox: 'sandboxed-ipython.sandbox', owner: 'sandboxed-ipython.owner',
-  created: 'sandboxed-ipython.created', notebook: 'sandboxed-ipython.notebook', uid: 'sandboxed-ipython.uid', unused: 'sandboxed-ipython.unused',
+  created: 'sandboxed-ipython.created', notebook: 'sandboxed-ipython.notebook', uid: 'sandboxed-ipython.uid', unused: 'sandboxed-ipython.unused', base: 'sandboxed-ipython.base',
 } as const;
 /** Value of {@link LABELS}.version: rises when containers of an older extension can no longer be attached to. */
 export const SANDBOX_VERSION = '2';

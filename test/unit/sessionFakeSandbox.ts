@@ -101,6 +101,8 @@ export class FakeSandbox implements Engine {
 
   logs(): Promise<string> { return Promise.resolve('the last words'); }
   ensureImage(): Promise<string> { return Promise.resolve('image'); }
+  findUnusedImages(): Promise<[]> { return Promise.resolve([]); }
+  removeImages(): Promise<string[]> { return Promise.resolve([]); }
   rebuildImage(): Promise<string> { return Promise.resolve('image'); }
   findImages(): Promise<ImagesFound> { return Promise.resolve({ base: null, derived: 'image' }); }
   setMemory(): Promise<void> { return Promise.reject(new SandboxError('EngineFailed', { reason: 'not here' })); }

@@ -87,16 +87,16 @@ export class BuildContainer {
     return runProcess(this.context.docker, this.context.requests, this.id, argv, { user: '0:0', ...options });
   }
 
-  /** Saves the container as an image that starts with `entrypoint` and nothing else of the base's. */
-  async commit(tag: string, entrypoint: readonly string[], signal?: AbortSignal): Promise<void> {
+  /** Saves the container as an image that starts with `entrypoint` and nothing else of the base's. @param base as the setting names it */
+  async commit(tag: string, entrypoint: readonly string[], base: string, signal?: AbortSignal): Promise<void> {
     const { docker, requests } = this.context;
     const [repo, version] = tag.split(':');
     const changes = [
-      `ENTRYPOINT ${JSON.stringify(entrypoint)}`, 'CMD []', 'WORKDIR /', `LABEL ${LABELS.version}=${SANDBOX_VERSION}`,
+      `ENTRYPOINT ${JSON.stringify(entrypoint)}`, 'CMD []', 'WORKDIR /', `LABEL ${LABELS.version}=${SANDBOX_VERSION}`, `LABEL ${LABELS.base}=${JSON.stringify(base)}`,
     ].join('\n');
     await requests.run('commit', (abortSignal) => docker.getContainer(this.id).commit({
       // Podman before 4.4 fails without a body, and the client sends none that is empty
-      _query: { container: this.id, repo, tag: version, changes, pause: false }, _body: { Labels: { [LABELS.version]: SANDBOX_VERSION } }, abortSignal,
+      _query: { container: this.id, repo, tag: version, changes, pause: false }, _body: { Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.base]: base } }, abortSignal,
     }), { signal });
   }
 

@@ -1,5 +1,5 @@
 import { isSandboxError } from '../../protocol/errors';
-import type { ImageRequest, ImagesFound } from '../engine';
+import type { ImageRequest, ImagesFound, UnusedImage } from '../engine';
 import type { Progress } from '../progress';
 import { engineReason } from '../request';
 import { ensureBase, pullBase } from './base-image';
@@ -9,16 +9,24 @@ import { buildOnce } from './lock';
 import { installPackages } from './packages';
 import { installRunner } from './runner';
 import { readRunner, type RunnerFile } from './runner-files';
-import { imageDetails, kernelTag, packagesTag, removeImage } from './tags';
+import { imageDetails, kernelTag, packagesTag } from './tags';
+import { findUnused, markUsed, removeOurs } from './unused';
 
 /**
  * Name of the image for a base, packages and runner: the base with packages, and on it the runner, so that an update of the extension
- * installs nothing anew. Tags are hashes of what went in. Where both are there, this is two looks at the engine and no network.
+ * installs nothing anew. Tags are hashes of what went in. Where both are there, this is two looks at the engine and no network; once a day it
+ * also says on the engine that they are used.
+ * @param made gets the names of both
  */
-export async function ensureImage(context: ImageContext, request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
+export async function ensureImage(context: ImageContext, request: ImageRequest, progress: Progress, signal?: AbortSignal, made = new Set<string>()): Promise<string> {
   return inSteps(request.base, progress, async (steps) => {
     const names = await namesOf(request, await ensureBase(context, request.base, steps, signal));
-    if (await imageDetails(context, names.kernel, signal)) return names.kernel;
+    made.add(names.packages).add(names.kernel);
+    const found = await imageDetails(context, names.kernel, signal);
+    if (found) {
+      await markUsed(context, [names.packages, names.kernel], found);
+      return names.kernel;
+    }
     return build(context, request, names, { anew: false }, steps, signal);
   });
 }
@@ -36,9 +44,16 @@ export async function rebuildImage(context: ImageContext, request: ImageRequest,
     }
     const names = await namesOf(request, await ensureBase(context, base, steps, signal));
     const kernel = await build(context, request, names, { anew: true }, steps, signal);
-    if (before.derived) await removeImage(context, before.derived);
+    if (before.derived) await removeOurs(context, before.derived); // one that a sandbox uses stays, and goes with a later sweep
     return kernel;
   });
+}
+
+/** See `Engine.findUnusedImages`. */
+export async function findUnusedImages(context: ImageContext, request: ImageRequest): Promise<UnusedImage[]> {
+  const base = await imageDetails(context, request.base);
+  const names = base && await namesOf(request, base.id);
+  return findUnused(context, new Set(names ? [names.packages, names.kernel] : []));
 }
 
 /** What is there of the images that a request is about. */
@@ -66,7 +81,7 @@ async function build(
     work: async (container) => {
       await installPackages(context, container, request, progress, signal);
       progress.step('committing');
-      await container.commit(packages, [container.interpreter], signal);
+      await container.commit(packages, [container.interpreter], base, signal);
     },
   }, progress, signal);
   await buildOnce(context, {
@@ -74,7 +89,7 @@ async function build(
     work: async (container) => {
       const entrypoint = await installRunner(container, runner, base, progress, signal);
       progress.step('committing');
-      await container.commit(kernel, entrypoint, signal);
+      await container.commit(kernel, entrypoint, base, signal);
     },
   }, progress, signal);
   context.log.info(`engine: made the image ${kernel} of ${base}`);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { engineReason, isMissing } from '../request';
+import { isMissing } from '../request';
 import type { ImageContext } from './context';
 import type { RunnerFile } from './runner-files';
 
@@ -18,20 +18,14 @@ export const kernelTag = (packages: string, runner: readonly RunnerFile[]): stri
 
 const hash = (...parts: unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 
-/** Removes an image that no tag names any more; one that a sandbox uses stays, and goes when somebody prunes. */
-export async function removeImage({ docker, requests, log }: ImageContext, id: string): Promise<void> {
-  try {
-    await requests.run('remove image', (abortSignal) => docker.getImage(id).remove({ abortSignal } as object));
-  } catch (error) {
-    log.debug(`engine: the image ${id} stays, ${engineReason(error)}`);
-  }
-}
-
 /** Null: the engine has no such image. */
-export async function imageDetails({ docker, requests }: ImageContext, name: string, signal?: AbortSignal): Promise<{ id: string; volumes: string[] } | null> {
+export async function imageDetails({ docker, requests }: ImageContext, name: string, signal?: AbortSignal): Promise<{ id: string; volumes: string[]; tags: string[]; created: number } | null> {
   try {
-    const { Id, Config } = await requests.run('inspect image', (abortSignal) => docker.getImage(name).inspect({ abortSignal } as object), { signal });
-    return { id: Id, volumes: Object.keys((Config as { Volumes?: object | null } | null)?.Volumes ?? {}) };
+    const { Id, Config, RepoTags, Created } = await requests.run('inspect image', (abortSignal) => docker.getImage(name).inspect({ abortSignal } as object), { signal });
+    return {
+      id: Id, tags: (RepoTags) ?? [], created: Date.parse(Created),
+      volumes: Object.keys((Config as { Volumes?: object | null } | null)?.Volumes ?? {}),
+    };
   } catch (error) {
     if (isMissing(error)) return null;
     throw error;

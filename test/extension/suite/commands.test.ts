@@ -60,6 +60,22 @@ describe('a command', () => {
     assert.notEqual(await imageOf(now), image);
   });
 
+  it('"Remove Unused Images" asks first, with how many and how large they are, and removes none without that', async () => {
+    interface Image { Id: string }
+    // the image of the settings, as an extension of an earlier version has left it
+    const tag = `t${Date.now()}`;
+    const notebook = await open('1');
+    await notebook.run(0);
+    const { Id = '' } = await engine<Image>('POST', `/commit?container=${await containerOf(notebook)}&repo=sandboxed-ipython/kernel&tag=${tag}&changes=${encodeURIComponent(`LABEL test=${tag}`)}`) ?? {};
+    try {
+      const said = await answering(undefined, () => command('removeUnusedImages'));
+      assert.match(said.join(), /^Remove \d+ sandbox images, up to \d+(\.\d+)? [KMGT]?B\?$/i);
+      assert.equal((await engine<Image>('GET', `/images/${Id}/json`))?.Id, Id);
+    } finally {
+      await engine('DELETE', `/images/sandboxed-ipython/kernel:${tag}?force=true`);
+    }
+  });
+
   it('"Shut Down All Sandboxes" ends those of every notebook', async () => {
     const [first, second] = [await open('1'), await open('x = 1', '"x" in globals()')];
     await first.run(0);

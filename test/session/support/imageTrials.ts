@@ -142,3 +142,22 @@ export const findImages = (): Group[] => each(everyWay('GET /images/{id}/json', 
   const request = await imageRequest();
   return { run: async () => (await way.engine).findImages(request), left: () => Promise.resolve([]), end: () => Promise.resolve() };
 });
+
+export const findUnusedImages = (): Group[] => each([...everyWay('GET /images/json', 'list images'), ...twice('GET /containers/json', 'list containers')], async (way) => {
+  const request = await imageRequest();
+  return { run: async () => (await way.engine).findUnusedImages(request), left: () => Promise.resolve([]), end: () => Promise.resolve() };
+});
+
+/** What cannot be removed stays. */
+export const removeImages = (ground: Ground): Group[] => each([goesOn('GET /images/{id}/json', 'inspect image'), goesOn('DELETE /images/{id}', 'remove image')], (way) => {
+  const repo = 'sandboxed-ipython/kernel';
+  const image = async (): Promise<string> => {
+    const tag = randomUUID();
+    const container = await docker.createContainer({ Image: ground.image, Cmd: ['true'] }); // of ours, as its labels say
+    await container.commit({ _query: { container: container.id, repo, tag, changes: `LABEL test=${tag}` }, _body: {} });
+    await container.remove();
+    ground.bases.add(`${repo}:${tag}`);
+    return (await docker.getImage(`${repo}:${tag}`).inspect()).Id;
+  };
+  return Promise.resolve({ run: async () => (await way.engine).removeImages([await image()]), left: () => Promise.resolve([]), end: () => Promise.resolve() });
+});

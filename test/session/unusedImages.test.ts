@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { createHash, randomUUID } from 'node:crypto';
+import { markUsed } from '../../src/engine/image/unused';
+import { Pulse } from '../../src/engine/pulse';
+import { Requests } from '../../src/engine/request';
+import type { Engine } from '../../src/engine/engine';
+import { silentLog } from '../../src/log';
+import { connect, docker, imageRequest, usualImage } from './engineTools';
+
+describe('images that nobody uses any more', function () {
+  this.timeout(120_000);
+  let engine: Engine;
+  const made: string[] = [];
+  before(async () => { engine = await connect(); });
+  after(async () => {
+    for (const name of made) await docker.getImage(name).remove({ force: true }).catch(() => undefined);
+    engine.dispose();
+  });
+
+  /** An image of ours as an earlier version of the extension has left it. */
+  async function old(): Promise<{ name: string; id: string }> {
+    const [repo, tag] = ['sandboxed-ipython/kernel', createHash('sha256').update(randomUUID()).digest('hex').slice(0, 32)];
+    const container = await docker.createContainer({ Image: await usualImage(engine), Entrypoint: ['true'] });
+    await container.commit({ _query: { container: container.id, repo, tag, changes: 'LABEL sandboxed-ipython.version=2' }, _body: {} });
+    await container.remove();
+    const name = `${repo}:${tag}`;
+    made.push(name);
+    return { name, id: (await docker.getImage(name).inspect()).Id };
+  }
+  const isThere = (name: string): Promise<boolean> => docker.getImage(name).inspect().then(() => true, () => false);
+
+  it('are found with their sizes, and removed; those of the settings, and those that come into use meanwhile, stay', async () => {
+    const [unused, taken] = [await old(), await old()];
+    const request = await imageRequest();
+    const found = await engine.findUnusedImages(request);
+    const ids = found.map(({ id }) => id);
+    assert.deepEqual([unused, taken].map(({ id }) => ids.includes(id)), [true, true]);
+    assert.ok((found.find(({ id }) => id === unused.id)?.bytes ?? -1) >= 0);
+    const usual = await engine.findImages(request);
+    assert.ok(usual.derived !== null && !ids.includes(usual.derived), 'that of the settings');
+    const container = await docker.createContainer({ Image: taken.id, Entrypoint: ['true'] });
+    try {
+      assert.deepEqual(await engine.removeImages([unused.id, taken.id]), [unused.id]);
+      assert.deepEqual([await isThere(unused.name), await isThere(taken.name)], [false, true]);
+    } finally {
+      await container.remove({ force: true });
+    }
+  });
+
+  it('are marked on the day of their use, once a day, so that every user of the engine knows', async () => {
+    const { name, id } = await old();
+    const context = { docker, requests: new Requests('test', silentLog, new Pulse(() => docker.ping())), log: silentLog };
+    const hash = name.split(':')[1] ?? '';
+    await docker.getImage(name).tag({ repo: 'sandboxed-ipython/used', tag: `${hash}-20200101` });
+    const marks = async (): Promise<string[]> => ((await docker.getImage(id).inspect()).RepoTags).filter((tag) => tag.includes('/used:')).map((tag) => tag.slice(-8));
+    const today = new Date().toISOString().slice(0, 10).replaceAll('-', '');
+    await markUsed(context, [name], { tags: [], created: Date.now() });
+    assert.deepEqual(await marks(), ['20200101'], 'it is new');
+    await markUsed(context, [name], { tags: [`sandboxed-ipython/used:${hash}-20200101`], created: Date.parse('2020-01-01') });
+    assert.deepEqual(await marks(), [today]);
+    assert.deepEqual(await engine.removeImages([id]), [id]);
+    assert.equal(await isThere(id), false);
+  });
+});
