@@ -14,18 +14,20 @@ def forge(kind, content, **more):
 """
 
 
-@pytest.mark.parametrize("inmost", ["''", "NaN", "1e999"])
-def test_displays_that_are_nested_almost_too_deeply_stay_the_cells_own_matter(new_pinged, inmost):
+@pytest.mark.parametrize("depths", ["range(150, 260)", "range(300, 340)", "range(460, 500)", "range(900, 1000)"])
+@pytest.mark.parametrize("inmost", ["''", "NaN"])
+def test_displays_that_are_nested_almost_too_deeply_stay_the_cells_own_matter(new_pinged, inmost, depths):
     """They are held where a cell redraws, and are encoded later, from a deeper stack."""
     code = PAIR + """
 from IPython.display import clear_output
 clear_output(); print("x" * 3_500_000); clear_output()
-for depth in [*range(150, 260), *range(450, 500), *range(900, 1000)]:
+for depth in DEPTHS:
     text = '{"msg_type":"update_display_data","parent_header":{"msg_id":"%%s"},"content":{"data":{"a/b":%%s},"metadata":{},"transient":{}}}'
     pair.send((text %% (me, "[" * depth + %r + "]" * depth)).encode())
 time.sleep(0.5)
 os._exit(0)
 """ % inmost.replace("''", '""')
+    code = code.replace("DEPTHS", depths)
     assert new_pinged().run(code).reply["failure"]["code"] == "KernelDied"
 
 
@@ -47,7 +49,7 @@ def test_a_number_of_many_digits_is_refused(new_pinged):
 def test_a_flood_of_ready_neither_holds_up_nor_empties_the_log(new_pinged):
     pinged = new_pinged(log_budget=1_000_000)
     first = pinged.sandbox.run("print('the first cell')")
-    pinged.run(PAIR + "for _ in range(50_000): pair.send(b'{\"msg_type\":\"ready\"}')", seconds=60)
+    pinged.run(PAIR + "for _ in range(50_000): pair.send(b'{\"msg_type\":\"ready\",\"content\":{}}')", seconds=60)
     late = pinged.sandbox.attach(writer=False)
     late.wait(lambda event: event["parent_header"]["msg_id"] == first.msg_id and event["msg_type"] == "execute_reply")
     assert not [event for event in late.log if event["msg_type"] == "gap"]
