@@ -1,5 +1,6 @@
 """A kernel that is over is over: nothing of a cell hides its end, outlives it, or gets into the kernel after it."""
 
+import os
 import subprocess
 import sys
 import time
@@ -190,3 +191,27 @@ def test_a_long_life_of_resets_leaves_nothing_behind(sandbox):
     time.sleep(2)  # the spare and the stand-ins are there
     cell = sandbox.run(TRACE + "\nprint(sum(parent == os.getppid() for parent, _, _ in table().values()))")
     assert int(cell.text()) <= 4
+
+
+#: Two supervisors' worth of processes; the guard of the first, which is not process 1, has to leave the second's alone.
+TAKES_PRECEDENCE = """
+import os, subprocess, sys, time
+sys.path.insert(0, sys.argv[1])
+stranger = subprocess.Popen(["sleep", "100"])
+ours = os.fork()
+if ours == 0:
+    from sandboxed_ipython.guard import Guard
+    child = subprocess.Popen(["sleep", "100"])
+    Guard(set, set).look(late=1.0)
+    print(os.getpriority(os.PRIO_PROCESS, child.pid), os.getpriority(os.PRIO_PROCESS, stranger.pid), os.getpriority(os.PRIO_PROCESS, 0), flush=True)
+    child.kill()
+    os._exit(0)
+os.waitpid(ours, 0)
+stranger.kill()
+"""
+
+
+def test_only_what_a_cell_has_started_yields_to_the_supervisor():
+    done = subprocess.run([sys.executable, "-c", TAKES_PRECEDENCE, str(RUNNER)], stdout=subprocess.PIPE, timeout=60, check=True)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert done.stdout.decode().split() == ["19", str(own), str(own)]
