@@ -115,6 +115,19 @@ describe('a session', () => {
     assert.deepEqual((await session.execute('a').reply).failure, { code: 'StartFailed', params: { reason: 'OCI runtime exec failed: too busy' } });
   });
 
+  for (const [exitCode, reason] of [[75, 'lease'], [76, 'idle'], [77, 'stuck'], [143, 'stopped'], [1, 'exited']] as const) {
+    it(`says why its supervisor ended with status ${exitCode}: ${reason}`, async () => {
+      const sandbox = new FakeSandbox();
+      sandbox.run = () => new Promise(() => undefined);
+      const { session } = start(sandbox);
+      const cell = session.execute('a');
+      await until(() => sandbox.ran.length === 1);
+      sandbox.state = { running: false, paused: false, exitCode };
+      sandbox.life('die', exitCode);
+      assert.deepEqual((await cell.reply).failure, { code: 'SandboxGone', params: { reason, exitCode } });
+    });
+  }
+
   it('ends as gone within two seconds when its container dies, and open cells and requests with it', async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);
