@@ -1,6 +1,7 @@
 import type { EngineInfo, ImagesFound } from '../engine/engine';
 import { bytes } from '../messages';
 import { redact } from '../engine/redact';
+import { codeBlock } from '../ui/inert';
 
 /** What was found, or why nothing could be. */
 export type Finding<T> = { value: T } | { problem: string };
@@ -19,7 +20,11 @@ export interface Diagnostics {
 /** Variables that decide which engine, proxy and certificates are used. */
 const TELLING = /^(DOCKER_\w+|CONTAINER_HOST|(HTTPS?|ALL|NO)_PROXY|PIP_\w+|REQUESTS_CA_BUNDLE|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|XDG_RUNTIME_DIR)$/i;
 
-/** A Markdown page without secrets: addresses lose user names and passwords, of the environment only names are told. */
+/**
+ * A Markdown page without secrets: addresses lose user names and passwords, of the environment only names are told. What others have written
+ * (a notebook's name, an engine's reason, a setting) stands in blocks of code, so that neither a preview nor an issue tracker makes links or
+ * pictures of it.
+ */
 export function diagnosticsText({ window, engine, image, sandboxes, settings, environment }: Diagnostics): string {
   const sections: [title: string, lines: string[]][] = [
     ['Window', Object.entries(window).map(([name, value]) => `${name}: ${value}`)],
@@ -35,8 +40,8 @@ export function diagnosticsText({ window, engine, image, sandboxes, settings, en
     ['Settings that are not the default', settings.map(({ name, value }) => `${name}: ${value}`)],
     ['Environment variables that matter (names only)', environment.filter((name) => TELLING.test(name)).sort()],
   ];
-  return redact(['# Sandboxed IPython: diagnostics', ...sections.map(([title, lines]) =>
-    `## ${title}\n\n${(lines.length === 0 ? ['none'] : lines).map((line) => `- ${oneLine(line)}`).join('\n')}`)].join('\n\n') + '\n');
+  return ['# Sandboxed IPython: diagnostics\n', ...sections.map(([title, lines]) =>
+    `## ${title}\n${codeBlock(redact((lines.length === 0 ? ['none'] : lines).map((line) => `- ${oneLine(line)}`).join('\n')))}`)].join('\n');
 }
 
 const of = <T>(finding: Finding<T>, lines: (value: T) => string[]): string[] => ('problem' in finding ? [finding.problem] : lines(finding.value));
