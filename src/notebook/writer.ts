@@ -201,8 +201,7 @@ export class Writer {
     for (const shown of [...outputs.values()].reverse()) {
       if (shown.next === undefined) { continue; }
       if (room <= 0 && !('stream' in shown.next)) { continue; }
-      this.#pacer.forget(shown);
-      room -= this.#send(shown);
+      room -= this.#pacer.sendNow(shown);
     }
   }
 

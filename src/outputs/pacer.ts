@@ -21,13 +21,13 @@ export class Pacer<Output> {
     if (this.#timer === undefined) { this.#sendWhatIsDue(); }
   }
 
-  /** Sends it now if it waits. */
-  flush(output: Output): void {
-    if (this.#waiting.delete(output)) { this.#sendOne(output); }
+  /** Sends it at once, whether it waits or not; what is sent later waits for that. Returns how many characters VS Code goes through for it. */
+  sendNow(output: Output): number {
+    this.#waiting.delete(output);
+    const characters = this.send(output);
+    this.#notBefore = Math.max(this.#notBefore, performance.now()) + characters / CHARACTERS_PER_MS;
+    return characters;
   }
-
-  /** What waits for it is not to be sent any more. */
-  forget(output: Output): void { this.#waiting.delete(output); }
 
   #sendWhatIsDue(): void {
     for (const output of this.#waiting) {
@@ -39,13 +39,7 @@ export class Pacer<Output> {
         }, wait);
         return;
       }
-      this.#waiting.delete(output);
-      this.#sendOne(output);
+      this.sendNow(output);
     }
-  }
-
-  #sendOne(output: Output): void {
-    const characters = this.send(output);
-    this.#notBefore = Math.max(this.#notBefore, performance.now()) + characters / CHARACTERS_PER_MS;
   }
 }

@@ -221,7 +221,7 @@ describe('what a cell says to stop the window', function () {
     while (sent.length < 2 && performance.now() - began < 10_000) { await nextTurn(); }
     assert.ok((sent[1] ?? 0) - began >= 95, `again after ${(sent[1] ?? 0) - began} ms`);
     pacer.ask(output);
-    pacer.flush(output);
+    assert.equal(pacer.sendNow(output), output.characters);
     assert.equal(sent.length, 3);
   });
 });
