@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { connectEngine } from '../../src/engine/connect';
 import type { Engine, ImageRequest } from '../../src/engine/engine';
 import { installNetwork } from '../../src/engine/image/install-network';
+import { withPassword } from '../../src/engine/image/proxy';
 import type { Log } from '../../src/log';
 import { describe as sentence, paragraph, untranslated } from '../../src/messages';
 import { isSandboxError, type SandboxError } from '../../src/protocol/errors';
@@ -35,7 +36,8 @@ describe('a company\'s network', function () {
   let request: ImageRequest;
   let image = '';
 
-  const proxyWith = (password: string): string => `http://ada:${encodeURIComponent(password)}@${company.address}`;
+  /** As the setting has it when the password is in VS Code's secret storage. */
+  const proxyWith = (password: string): string => withPassword({ address: `http://ada@${company.address}` }, password);
   const networkOf = (proxy: string, caBundle: string) => installNetwork({}, { proxy, caBundle, editorProxy: '', editorNoProxy: [] }, log);
   const steps = { step: (code: string, detail = '') => { said.push(`${code} ${detail}`); } };
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { silentLog } from '../../../src/log';
+import { readNetwork } from '../../../src/notebook/network-settings';
 import { ProxyPassword } from '../../../src/notebook/proxy-password';
 import { set, stub, until } from './support';
 
@@ -70,6 +71,13 @@ describe('the password of the proxy', () => {
     await answering({ typed: '' }, () => password.ask());
     assert.deepEqual([secrets.kept.size, await password.complete(WITHOUT)], [0, WITHOUT]);
     assert.ok(!said.join().includes('secret@') && !said.join().includes('kept:secret'), said.join());
+  });
+
+  it('is in what pip gets as its proxy', async () => {
+    await set('proxy', WITHOUT);
+    await answering({ typed: 'kept:secret' }, () => password.ask());
+    const { proxies } = await readNetwork(password, silentLog);
+    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'https_proxy']) { assert.equal(proxies[name], 'http://anna:kept%3Asecret@proxy.example:3128'); }
   });
 
   it('needs a setting that names a user', async () => {
