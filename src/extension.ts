@@ -94,5 +94,8 @@ function ownerOf({ globalState, globalStorageUri }: vscode.ExtensionContext, log
       return made;
     }
   };
-  return () => owner ??= find();
+  return () => owner ??= find().catch((error: unknown) => {
+    owner = undefined; // the next cell tries again
+    throw error;
+  });
 }

@@ -16,8 +16,12 @@ export const isExpired = ({ seen, keepAlive }: Pick<SandboxRecord, 'seen' | 'kee
  * found again when their engine is, and forgotten when their lease is over.
  */
 export class RecordsElsewhere {
+  /** A record that this version cannot use is forgotten too: its sandbox ends with its lease. */
   constructor(private readonly memento: vscode.Memento) {
-    for (const [key, record] of this.#all('')) { if (isExpired(record)) { void this.memento.update(key, undefined); } }
+    for (const key of this.#keys('')) {
+      const record = this.#read(key);
+      if (record === undefined || isExpired(record)) { void this.memento.update(key, undefined); }
+    }
   }
 
   /** The newest record of the notebook's. */
@@ -45,8 +49,10 @@ export class RecordsElsewhere {
     }
   }
 
+  #keys(start: string): string[] { return this.memento.keys().filter((key) => key.startsWith(PREFIX + start)); }
+
   #all(start: string): [key: string, record: SandboxRecord][] {
-    return this.memento.keys().filter((key) => key.startsWith(PREFIX + start)).flatMap((key): [string, SandboxRecord][] => {
+    return this.#keys(start).flatMap((key): [string, SandboxRecord][] => {
       const record = this.#read(key);
       return record === undefined ? [] : [[key, record]];
     });
