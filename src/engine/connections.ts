@@ -14,14 +14,17 @@ const closed = new AsyncLocalStorage<() => void>();
  */
 export async function overOneConnection<T>(send: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
+  let isAnswered = false;
   try {
     return await new Promise<T>((resolve, reject) => {
       const lost = (): void => {
+        if (isAnswered) return;
         timer = setTimeout(() => { reject(Object.assign(new Error('the connection ended before the answer did'), { code: 'ECONNRESET' })); }, LAST_BYTES_MS);
       };
       closed.run(lost, send).then(resolve, reject);
     });
   } finally {
+    isAnswered = true;
     clearTimeout(timer);
   }
 }

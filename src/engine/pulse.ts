@@ -36,7 +36,7 @@ export class Pulse {
     const waited = (): number => performance.now() - started;
     const lead = Math.min(PING_LEAD_MS, deadline / 2);
     if (!await slept(deadline - lead, enough)) return undefined;
-    const isAlive = limit > deadline ? await this.#answers(lead) : await slept(lead, enough) && false;
+    const isAlive = limit > deadline && await this.#answers(lead);
     if (!await slept(deadline - waited(), enough)) return undefined;
     if (!isAlive) return { because: 'silent', waited: deadline };
     const over = this.#isLate(enough);
