@@ -111,3 +111,29 @@ def test_an_interrupt_ends_a_line_whose_output_is_kept(sandbox):
     sandbox.wait_text("begun")
     sandbox.interrupt(msg_id)
     assert "^C\n[]\n" in sandbox.finish(msg_id, seconds=30).text()
+
+
+INTERPRETER = """
+import os, subprocess, sys, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    open(os.path.join(folder, "of_a_library.py"), "w").close()
+    os.environ["PYTHONPATH"] = os.pathsep.join([folder, os.environ["PYTHONPATH"]])
+    done = subprocess.run([sys.executable, *subprocess._args_from_interpreter_flags(), "-c", "import of_a_library"], stderr=subprocess.PIPE)
+    print(done.stderr.decode(), done.returncode)
+"""
+
+
+@pytest.mark.smoke
+def test_helpers_that_libraries_start_with_the_kernels_own_flags_find_what_is_installed(sandbox):
+    assert sandbox.run(INTERPRETER).text() == " 0\n"
+    assert sandbox.run("sys.flags.isolated, sys.flags.ignore_environment, sys.flags.no_user_site").result == "(0, 0, 0)"
+    assert sandbox.run("type(sys.flags).__name__, sys.flags[0] == sys.flags.debug, len(sys.flags) > 10").result == "('flags', True, True)"
+
+
+def test_helpers_do_not_import_modules_beside_the_notebook_in_place_of_pythons_own(sandbox):
+    """Python 3.11 and later have a flag for this alone."""
+    cell = sandbox.run(
+        "import multiprocessing, os, sys\nopen('signal.py', 'w').write('1/0')\n"
+        "if sys.version_info >= (3, 11):\n    with multiprocessing.get_context('spawn').Pool(1) as pool: print(pool.map(abs, [-1]))\nelse: print([1])"
+    )
+    assert (cell.text(), cell.text("stderr")) == ("[1]\n", "")

@@ -61,6 +61,14 @@ describe('libraries', function () {
     assert.equal((await ok('import six, subprocess, sys\nsubprocess.check_output([sys.executable, "-c", "import six; print(six.__version__)"], text=True).strip()')).result, "'1.16.0'");
   });
 
+  it('are found by the helper processes of a library that starts them with the flags of its own Python', async () => {
+    const cell = await ok('%pip install joblib\nfrom joblib import Parallel, delayed\nprint(Parallel(n_jobs=2)(delayed(pow)(i, 2) for i in range(4)))');
+    assert.match(cell.text(), /\[0, 1, 4, 9\]\n$/);
+    assert.equal(cell.text('stderr'), '');
+    const next = await ok('import time\ntime.sleep(1)');
+    assert.equal(next.text('stderr'), '');
+  });
+
   it('see those that are there: an upgrade replaces one, and what is satisfied stays', async () => {
     const cell = await ok('!pip install -U six toolz');
     assert.match(cell.text(), /Successfully uninstalled six-1\.16\.0[^]*Successfully installed .*toolz/);

@@ -13,6 +13,7 @@ from . import answers, bounds, bundles, finalize
 from . import shell as shells
 from .channel import Channel
 from .comm_requests import CommRequests
+from .flags import show_no_isolation
 from .inbox import Inbox
 from .installs import Installs
 from .interrupt import Interrupts
@@ -40,6 +41,7 @@ class Kernel:
         sys.stdout = sys.__stdout__ = CellStream(self, "stdout", 1)
         self._stderr = sys.stderr = sys.__stderr__ = CellStream(self, "stderr", 2)
         shells.prepare_environment(options)
+        show_no_isolation()
         self.loop = _make_loop()
         asyncio.set_event_loop(self.loop)
         self.inbox = Inbox(self, lambda: self.loop.call_soon_threadsafe(self._take_next))
