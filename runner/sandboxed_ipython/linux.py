@@ -24,6 +24,7 @@ _PIDFD_OPEN = 434
 MFD_CLOEXEC = 0x1
 MFD_ALLOW_SEALING = 0x2
 F_ADD_SEALS = 1033
+F_SETPIPE_SZ = 1031
 #: Against writing, growing, shrinking and other seals.
 _SEALS = 0x8 | 0x4 | 0x2 | 0x1
 
@@ -107,6 +108,14 @@ def sealed_memory_file(name):
         os.close(fd)
         raise
     return fd
+
+
+def set_pipe_size(fd, size):
+    """Gives a pipe room for ``size`` bytes; how many it has, or 0 where Linux refuses it, as when the user has too many pipes."""
+    try:
+        return fcntl.fcntl(fd, F_SETPIPE_SZ, size)
+    except OSError:
+        return 0
 
 
 def inotify_init():

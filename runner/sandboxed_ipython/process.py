@@ -1,31 +1,23 @@
 """One kernel process as the supervisor sees it: its pid, the pair, and the pipes behind its fd 1 and fd 2."""
 
-import array
-import codecs
-import fcntl
 import logging
 import os
 import select
 import signal
 import socket
-import termios
-import time
 import traceback
 from collections import deque
 
 from . import deadman, discarding, linux, packets
 from .emptyinput import EmptyInput
 from .endofprocess import EndOfProcess
+from .textpipe import READ_BYTES, TextPipe, events_of
 
 log = logging.getLogger(__name__)
 
-_PIPE_BYTES = 64 * 1024
-#: Within a burst a pipe is read at most this often, so that many small writes become few events.
-_BURST_PAUSE = 0.004
 #: More packets than the pair's buffer holds: each takes some hundred bytes of it at least.
 _LAST_PACKETS = 1024
 _EMPTY, _DONE, _MORE = range(3)
-_count = array.array("i", [0])
 
 
 class KernelProcess:
@@ -47,7 +39,8 @@ class KernelProcess:
         self.closed = False
         self._outgoing = deque()
         self._series = 0
-        self._drain_asked = False
+        #: How often the kernel has asked for its pipes to be read empty, and how many of these times they have been.
+        self._drains_asked = self._drains_done = 0
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipes = [os.pipe(), os.pipe()]
         self.stdin = EmptyInput()
@@ -75,8 +68,7 @@ class KernelProcess:
         self._pipes = {}
         for name, (read, write) in zip(("stdout", "stderr"), pipes):
             os.close(write)
-            os.set_blocking(read, False)
-            self._pipes[name] = _Pipe(name, read)
+            self._pipes[name] = TextPipe(name, read)
             reactor.watch(read, on_read=lambda name=name: self._on_pipe(name))
         reactor.watch(ours.fileno(), on_read=self._on_packets)
         self._end = EndOfProcess(reactor, self.pid, lambda: on_end(self))
@@ -118,10 +110,10 @@ class KernelProcess:
                 break
         for pipe, size in left.items():
             while size > 0:
-                read = self._read_pipe(pipe)
-                if not read:
+                taken = self._read_pipe(pipe)
+                if not taken:
                     break
-                size -= read
+                size -= taken
 
     def end_text(self):
         """What is there of a character that was not written to its end is shown now, and not in front of a later cell's text."""
@@ -163,6 +155,10 @@ class KernelProcess:
             self._outgoing.popleft()
         self._reactor.watch(self._socket.fileno(), on_read=self._on_packets)
 
+    @property
+    def _drain_asked(self):
+        return self._drains_done < self._drains_asked
+
     def _on_packets(self):
         if self._read_packets() is not _MORE and self._drain_asked:
             self._read_texts()
@@ -171,14 +167,35 @@ class KernelProcess:
         """Reads the pipes without overtaking a packet.
 
         A pipe counts only if it had text before the pair was read empty: what had been sent before that text is handled
-        then, and what follows it is not sent before we have read it.
+        then, and what follows it is not sent before we have read it. Only what was there then is read: while a part of it is in
+        the pipe no packet can follow, and behind it there may be one.
         """
-        waiting = [pipe for pipe in self._pipes.values() if pipe.unread()]
+        asked = self._drains_asked
+        drains = self._drain_asked
+        waiting = [(pipe, size) for pipe, size in ((pipe, pipe.unread()) for pipe in self._pipes.values()) if size]
         if self._read_packets() is _MORE:
             return
-        self._drain_asked = False
-        for pipe in waiting:
-            self._read_pipe(pipe)
+        done = [self._read_waiting(pipe, size, drains) for pipe, size in waiting]
+        if all(done):
+            # Of those that were asked for since, the text may be in a pipe that was empty when we looked.
+            self._drains_done = max(self._drains_done, asked)
+
+    def _read_waiting(self, pipe, size, to_the_end):
+        """Reads ``size`` bytes that are there. Unless ``to_the_end``, a rest that makes no full event is left for the next time.
+        False: the turn is over before."""
+        taken = 0
+        while taken < size and (to_the_end or not taken or size - taken >= READ_BYTES):
+            if taken and self._reactor.turn_is_over:
+                break
+            count = self._read_pipe(pipe)
+            if not count:
+                break
+            taken += count
+        if to_the_end:
+            pipe.end_burst()
+        if not pipe.ended:
+            pipe.begin_pause(taken, max(0, size - taken))
+        return taken >= size or pipe.ended or not to_the_end
 
     def _read_packets(self):
         """Handles what has arrived: :data:`_MORE` if there may be more, :data:`_EMPTY` if there was nothing, else :data:`_DONE`."""
@@ -205,14 +222,16 @@ class KernelProcess:
             log.warning("the kernel's process is ended: it has sent %d descriptors", len(fds))
             discarding.discard(fds)
             self.kill()
-        if not packet and _events_of(self._socket.fileno()) & (select.POLLHUP | select.POLLERR):
+        if not packet and events_of(self._socket.fileno()) & (select.POLLHUP | select.POLLERR):
             # Every holder of the other end is gone. Death is told by the process, not by this.
             self._reactor.unwatch(self._socket.fileno())
             return False
         message = packets.parse(packet)
         if message is packets.DRAIN:
             # Not at once: we may have read the pipes since it was sent, and what came after is behind it here.
-            self._drain_asked = True
+            self._drains_asked += 1
+            for pipe in self._pipes.values():
+                self._end_pause(pipe)
         elif message is None:
             log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
         elif not (self.ready and isinstance(message, dict) and message["msg_type"] == "ready"):  # which it says once
@@ -228,69 +247,35 @@ class KernelProcess:
 
     def _on_pipe(self, name):
         pipe = self._pipes[name]
-        if time.monotonic() - pipe.last_read < _BURST_PAUSE and pipe.unread() and not self._drain_asked:
-            self._reactor.unwatch(pipe.fd)
-            self._reactor.after(_BURST_PAUSE, lambda: self._resume(pipe))
-        elif pipe.unread():
-            self._read_texts()
-        elif pipe.hung_up():
-            pipe.close(self._reactor)
-
-    def _resume(self, pipe):
-        if self.closed or pipe.ended:
+        if not pipe.unread():
+            if pipe.hung_up():
+                pipe.close(self._reactor)
             return
-        self._reactor.watch(pipe.fd, on_read=lambda: self._on_pipe(pipe.name))
-        pipe.last_read = 0.0
+        pause = 0.0 if self._drain_asked else pipe.seconds_to_wait()
+        if pause:
+            self._reactor.unwatch(pipe.fd)
+            pipe.timer = self._reactor.after(pause, lambda: self._on_pause_over(pipe))
+        else:
+            self._read_texts()
+
+    def _on_pause_over(self, pipe):
+        self._end_pause(pipe)
+        self._read_texts()
+
+    def _end_pause(self, pipe):
+        if pipe.cancel_pause():
+            self._reactor.watch(pipe.fd, on_read=lambda: self._on_pipe(pipe.name))
 
     def _read_pipe(self, pipe):
-        """One read; the bytes that it gave."""
+        """One read; the number of bytes that it gave."""
         if pipe.ended or self.closed:
             return 0
-        try:
-            data = os.read(pipe.fd, _PIPE_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        if not data:
+        data = pipe.read()
+        if data == b"":
             pipe.close(self._reactor)
+        if not data:
             return 0
-        # A pipe that was nearly full has somebody waiting to write more: no pause then.
-        pipe.last_read = time.monotonic() if len(data) < _PIPE_BYTES // 2 else 0.0
         text = pipe.decoder.decode(data)
         if text:
             self._on_text(self, pipe.name, text)
         return len(data)
-
-
-def _events_of(fd):
-    """What ``poll`` says of a descriptor now."""
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return next((events for _, events in poll.poll(0)), 0)
-
-
-class _Pipe:
-    __slots__ = ("decoder", "ended", "fd", "last_read", "name")
-
-    def __init__(self, name, fd):
-        self.name = name
-        self.fd = fd
-        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.last_read = 0.0
-        self.ended = False
-
-    def unread(self):
-        """Bytes that are there to read."""
-        if self.ended:
-            return 0
-        fcntl.ioctl(self.fd, termios.FIONREAD, _count)
-        return _count[0]
-
-    def hung_up(self):
-        """Whether nobody can write any more and nothing is left to read."""
-        return not self.ended and _events_of(self.fd) == select.POLLHUP
-
-    def close(self, reactor):
-        if not self.ended:
-            self.ended = True
-            reactor.unwatch(self.fd)
-            os.close(self.fd)

@@ -68,9 +68,32 @@ def test_odd_text_arrives(sandbox):
 
 
 def test_100_000_lines_arrive_in_few_events(sandbox):
+    start = time.monotonic()
     cell = sandbox.run("for i in range(100_000): print(i)")
+    seconds = time.monotonic() - start
     assert cell.text() == "".join("%d\n" % i for i in range(100_000))
-    assert len(cell.events) < 2000
+    assert len(cell.events) < len(cell.text()) / 65536 + seconds / 0.05 + 15
+
+
+def test_a_long_row_of_short_prints_is_told_in_few_events_and_what_follows_it_at_once(sandbox):
+    start = time.monotonic()
+    cell = sandbox.run("import time\nfor i in range(300): print(i); time.sleep(0.002)")
+    assert len(cell.events) < (time.monotonic() - start) / 0.05 + 15
+    msg_id = sandbox.send("for i in range(2000): print(i)\nimport ctypes; time.sleep(0.5); print('last'); ctypes.PyDLL(None).sleep(2)")
+    sandbox.wait_text("last", 2.0)
+    sandbox.finish(msg_id)
+
+
+def test_switching_between_streams_waits_for_no_pause_of_a_burst(sandbox):
+    cell = sandbox.run("""
+import sys, time
+for i in range(20_000): print(i)
+start = time.monotonic()
+for i in range(300): print(i); print(i, file=sys.stderr)
+time.monotonic() - start
+""")
+    assert float(cell.result) < 7  # a pause is 0.05 s
+    assert cell.text("stderr") == "".join("%d\n" % i for i in range(300))
 
 
 def test_a_large_display_arrives_whole(sandbox):
