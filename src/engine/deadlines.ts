@@ -29,8 +29,8 @@ export const DEADLINES = {
   /** For each piece that is taken, and for the report behind the last: see `put-files.ts`. */
   'run file copy': 20_000,
   'run installer': HOUR,
-  /** Beside a request's own wait, while the engine answers pings. */
-  'busy engine': 300_000,
+  /** Beside a request's own wait, while the engine answers pings; and for the stream to a sandbox, which is opened anew from its beginning. */
+  'busy engine': 300_000, 'busy stream': 30_000,
   /** Nobody waits for it: some engines send no header before the first event. */
   events: Infinity,
   // ends
@@ -51,10 +51,10 @@ export type Deadlines = Readonly<Record<WaitName, number>>;
 /** Whether the wait is for the engine itself, and not for a program in a container or for what may never come. */
 export const asksEngine = (name: WaitName): boolean => !isProcess(name) && name !== 'guard of the build container' && name !== 'events';
 
-/** What changes nothing when the engine gets it twice. */
+/** What changes nothing when the engine gets it twice; an exec that is made and never started is nothing. */
 export const REPEATABLE: ReadonlySet<WaitName> = new Set<WaitName>([
   'version', 'info', 'inspect image', 'remove image', 'list images', 'tag image', 'inspect build container', 'list containers', 'inspect container', 'inspect container by Podman',
-  'attach to output', 'logs', 'update container', 'create volume', 'inspect volume', 'list volumes', 'remove volume', 'inspect exec', 'remove container', 'inspect removed container',
+  'attach to output', 'logs', 'update container', 'create volume', 'inspect volume', 'list volumes', 'remove volume', 'create exec', 'inspect exec', 'remove container', 'inspect removed container',
 ]);
 
 /** Whether the name, as a failure's parameter has it, is that of a process. */

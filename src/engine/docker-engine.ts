@@ -87,7 +87,9 @@ export class DockerEngine implements Engine {
   }
 
   async openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream> {
-    return openExec(this.docker, this.requests, containerId, [await this.interpreter(containerId, signal), '-I', `${RUNNER_FOLDER}/relay.py`], { user: RELAY_USER, signal });
+    return openExec(this.docker, this.requests, containerId, [await this.interpreter(containerId, signal), '-I', `${RUNNER_FOLDER}/relay.py`], {
+      user: RELAY_USER, signal, patience: this.requests.deadlines['busy stream'],
+    });
   }
 
   async putFiles(containerId: string, files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {

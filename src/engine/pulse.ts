@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Milliseconds after which a ping counts as not answered, and between pings while an engine is late with an answer. */
 const PING_DEADLINE_MS = 15_000;
 const PING_INTERVAL_MS = 5_000;
+/** Milliseconds between signs that what is late may be asked once more. */
+const ASK_AGAIN_MS = 60_000;
 /** Milliseconds before a request's deadline at which the engine is pinged: at the deadline it is known whether it answers. */
 const PING_LEAD_MS = 5_000;
 
@@ -30,8 +32,11 @@ export class Pulse {
     return { dispose: () => { this.#listeners.delete(entry); } };
   }
 
-  /** Resolves when there is no use in waiting for an answer any longer; undefined: `enough` has aborted. Never rejects. */
-  async outlast({ deadline, limit }: Patience, enough: AbortSignal): Promise<GivenUp | undefined> {
+  /**
+   * Resolves when there is no use in waiting for an answer any longer; undefined: `enough` has aborted. Never rejects.
+   * @param askAgain called when the engine turns out to be busy, and each minute after that
+   */
+  async outlast({ deadline, limit }: Patience, enough: AbortSignal, askAgain: () => void = () => undefined): Promise<GivenUp | undefined> {
     const started = performance.now();
     const waited = (): number => performance.now() - started;
     const lead = Math.min(PING_LEAD_MS, deadline / 2);
@@ -40,8 +45,13 @@ export class Pulse {
     if (!await slept(deadline - waited(), enough)) return undefined;
     if (!isAlive) return { because: 'silent', waited: deadline };
     const over = this.#isLate(enough);
+    let asked = -Infinity;
     try {
       while (waited() < limit) {
+        if (waited() - asked >= ASK_AGAIN_MS) {
+          asked = waited();
+          askAgain();
+        }
         if (!await slept(Math.min(PING_INTERVAL_MS, limit - waited()), enough)) return undefined;
         if (!await this.#answers(PING_DEADLINE_MS)) return enough.aborted ? undefined : { because: 'silent', waited: waited() };
       }

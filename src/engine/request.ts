@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
+import { Attempts } from './attempts';
 import { overOneConnection } from './connections';
 import { DEADLINES, REPEATABLE, asksEngine, type Deadlines, type WaitName } from './deadlines';
 import type { GivenUp, Pulse } from './pulse';
@@ -9,6 +10,8 @@ import { redact } from './redact';
 
 export interface RequestOptions {
   signal?: AbortSignal | undefined;
+  /** Milliseconds that a busy engine is waited for, beside the usual wait; default: the wait `busy engine`. */
+  patience?: number | undefined;
 }
 
 /** Milliseconds before a request whose connection was lost is sent again. */
@@ -29,13 +32,13 @@ export class Requests {
 
   /**
    * An engine that is late and answers pings is busy: it is waited for, longer by the wait `busy engine`. What can be asked twice is asked
-   * again when its connection was lost.
+   * again when its connection was lost, and beside the first time while the engine is busy, as it may have lost what it was asked.
    * @param name what is asked, which also says how long it is waited for
    * @param more milliseconds beside
    * @param send must hand its signal to the engine's client, which then drops the connection
    * @throws SandboxError `Cancelled`, `EngineSilent` (deadline), `EngineBusy`, `EngineNotFound`, `EngineDenied`, else `EngineFailed` with the engine's status and reason
    */
-  async run<T>(name: WaitName, send: (signal: AbortSignal) => Promise<T>, { signal, more = 0 }: RequestOptions & { more?: number } = {}): Promise<T> {
+  async run<T>(name: WaitName, send: (signal: AbortSignal) => Promise<T>, { signal, more = 0, patience = this.deadlines['busy engine'] }: RequestOptions & { more?: number } = {}): Promise<T> {
     const deadline = this.deadlines[name] + more;
     const started = performance.now();
     const drop = new AbortController();
@@ -48,8 +51,10 @@ export class Requests {
     try {
       if (sources.some((source) => source.aborted)) drop.abort();
       drop.signal.throwIfAborted();
+      const attempts = new Attempts(drop.signal, (attempt) => this.sendAgain(name, send, attempt));
+      attempts.begin();
       if (deadline !== Infinity) {
-        void this.pulse.outlast({ deadline, limit: asksEngine(name) ? deadline + this.deadlines['busy engine'] : deadline }, enough.signal).then((why) => {
+        void this.pulse.outlast({ deadline, limit: asksEngine(name) ? deadline + patience : deadline }, enough.signal, () => { if (REPEATABLE.has(name)) attempts.begin(); }).then((why) => {
           givenUp = why;
           if (why) drop.abort();
         });
@@ -58,7 +63,7 @@ export class Requests {
         aborted = () => reject(new Error('dropped'));
         drop.signal.addEventListener('abort', aborted, { once: true });
       });
-      return await Promise.race([this.sendAgain(name, send, drop.signal), dropped]);
+      return await Promise.race([attempts.answer, dropped]);
     } catch (error) {
       if (givenUp) {
         const { because, waited } = givenUp;

@@ -79,6 +79,13 @@ describe('an engine that is late with an answer', function () {
     assert.ok(proxy.pings < 5, `${proxy.pings} pings`);
   });
 
+  it('is asked once more for what changes nothing, as it may have lost what it was asked', async () => {
+    proxy.most = 1;
+    treat('GET /containers/{id}/json', 'inspect container', 'never');
+    assert.equal(await engine.inspect('nobody'), null);
+    assert.deepEqual([proxy.hits, busy], [1, [true, false]]);
+  });
+
   it('is given up as busy after minutes, and not as silent', async () => {
     deadlines['busy engine'] = 2 * SHORT;
     treat('GET /containers/{id}/json', 'inspect container', 'never');

@@ -23,9 +23,9 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
   ensureImage: { groups: images.ensureImage },
   rebuildImage: { groups: images.rebuildImage, includes: ['ensureImage'] },
   findImages: { groups: images.findImages },
-  findUnusedImages: { groups: images.findUnusedImages },
-  removeImages: { groups: images.removeImages },
-  create: { groups: sandbox.create, includes: ['remove'] },
+  findUnusedImages: { groups: images.findUnusedImages, includes: ['findImages'] },
+  removeImages: { groups: images.removeImages, includes: ['findUnusedImages'] },
+  create: { groups: sandbox.create, includes: ['remove', 'findUnusedImages'] },
   openStream: { groups: sandbox.openStream },
   setMemory: { groups: sandbox.setMemory },
   putFiles: { groups: sandbox.putFiles },
@@ -39,14 +39,14 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
   removeLibraries: { groups: sandbox.removeLibraries },
   hasLibraries: { groups: sandbox.hasLibraries },
   usedUids: { groups: sandbox.usedUids },
-  start: { groups: session.start, includes: ['create', 'remove'] },
+  start: { groups: session.start, includes: ['create', 'remove', 'findUnusedImages'] },
   attach: { groups: session.attach },
   dispose: { groups: session.dispose, includes: ['start', 'create', 'remove'] },
 };
 const NAMES = Object.keys(OPERATIONS) as Name[];
 /** Waits that no request by itself makes too long here. */
 const UNTRIED: Readonly<Partial<Record<WaitName, string>>> = {
-  events: 'has no end', 'busy engine': 'is of an engine that answers pings: test/session/busyEngine.test.ts', 'inspect container by Podman': 'is not asked of Docker', 'half removed container': 'is not to be had of Docker', 'tag image': 'is of an image that is a day old', removal: 'is of answers, not of one',
+  events: 'has no end', 'busy engine': 'is of an engine that answers pings: test/session/busyEngine.test.ts', 'busy stream': 'is the same', 'inspect container by Podman': 'is not asked of Docker', 'half removed container': 'is not to be had of Docker', 'tag image': 'is of an image that is a day old', removal: 'is of answers, not of one',
 };
 /** Groups of trials at a time: most of their time goes by waiting. */
 const AT_ONCE = 10;
