@@ -4,15 +4,16 @@ import { SandboxError } from '../protocol/errors';
 import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { SandboxSettings } from '../session/settings';
-import { within } from '../session/time';
 import type { SandboxSession, SessionState } from '../session/types';
 import { AppliedSettings, NOTHING_PENDING, type Pending } from './applied-settings';
 import { readSettings } from './configuration';
+import { EngineRecords } from './engine-records';
 import { WhoseItIs, tellNew } from './in-use';
 import type { Restoring } from './restored-runs';
 import { PlaceRecorder, changesOpenCells } from './place-recorder';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 import type { PreviousSandbox, SessionSource } from './session-source';
+import { Starts } from './starts';
 
 /** What a user can see of a notebook's sandbox. */
 export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
@@ -33,37 +34,34 @@ export interface BindingSink {
 
 /** Milliseconds from the end of a notebook's document to the word that it has another name now. */
 const MOVING = 2_000;
-/** Milliseconds for a start that was called off to have removed what it had begun; then it goes on alone. */
-const CALLED_OFF_MS = 10_000;
 
 interface Live { session: SandboxSession; settings: AppliedSettings; listeners: { dispose(): void }[]; recorder: PlaceRecorder }
-/** `isNew` false: the sandbox of an earlier window is looked for; its session is undefined where that is gone. */
-interface Starting { session: Promise<SandboxSession | undefined>; abort: AbortController; isNew: boolean }
 
 /** Which sandbox a notebook has, over the life of the window and beyond it. */
 export class SandboxBinding {
   #live: Live | undefined;
-  #starting: Starting | undefined;
-  /** Starts that have not settled yet, also those that were called off: each may still make a container. */
-  readonly #unsettled = new Set<Promise<void>>();
+  readonly #starts: Starts;
   /** Has ended, and its libraries wait for the next one. */
   #previous: PreviousSandbox | undefined;
   #lost: Failure | undefined;
-  /** Ids of sandboxes on other engines of which a cell has said so. */
-  readonly #toldElsewhere = new Set<string>();
+  readonly #engineRecords: EngineRecords;
   readonly #whose: WhoseItIs;
 
   constructor(
     private readonly notebook: vscode.NotebookDocument, private readonly source: SessionSource, private readonly records: SandboxRecords,
     private readonly sink: BindingSink, private readonly log: Log,
-  ) { this.#whose = new WhoseItIs(notebook, log); }
+  ) {
+    this.#starts = new Starts(() => sink.changed(), log);
+    this.#engineRecords = new EngineRecords(notebook, records);
+    this.#whose = new WhoseItIs(notebook, log);
+  }
 
   get status(): SandboxStatus {
     if (this.#live !== undefined) {
       const { session, settings } = this.#live;
       return { kind: session.state.kind === 'unreachable' ? 'unreachable' : 'ready', settings: settings.current, pending: this.#pending() };
     }
-    return { kind: this.#starting === undefined ? 'none' : 'starting' };
+    return { kind: this.#starts.current === undefined ? 'none' : 'starting' };
   }
 
   /** Undefined while there is none. */
@@ -88,9 +86,10 @@ export class SandboxBinding {
         if (settings.files === 'copy') { this.took({ files: 'copy' }); }
         return this.#live.session;
       }
-      this.#bringBack();
-      const isNew = this.#starting?.isNew ?? this.#record === undefined;
-      const session = isNew ? await (this.#starting ?? this.#begin(isNew, (signal) => this.#startNew(settings, signal))).session : await this.#earlierOrAside();
+      const start = this.#starts.current;
+      if (start === undefined && this.#record === undefined) { this.#engineRecords.bringBack(); }
+      const isNew = start?.isNew ?? this.#record === undefined;
+      const session = isNew ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).session : await this.#earlierOrAside();
       if (session !== undefined) { return session; }
     }
   }
@@ -102,12 +101,12 @@ export class SandboxBinding {
   async find(): Promise<SandboxSession | undefined> {
     if (this.#live !== undefined) { return this.#live.session; }
     this.cancel();
-    return this.#record === undefined && this.#starting === undefined ? undefined : this.#earlier();
+    return this.#record === undefined && this.#starts.current === undefined ? undefined : this.#earlier();
   }
 
   /** Finds the sandbox of an earlier window again, if there was one. Never rejects: a cell that runs says what is wrong. */
   async reattach(how = { takeOver: false }): Promise<void> {
-    if (this.#live !== undefined || this.#starting !== undefined || this.#record === undefined) { return; }
+    if (this.#live !== undefined || this.#starts.current !== undefined || this.#record === undefined) { return; }
     try {
       await this.#earlier(how);
     } catch (error) {
@@ -119,7 +118,8 @@ export class SandboxBinding {
 
   /** Resolves when no sandbox of an earlier window is being looked for. */
   async looked(): Promise<void> {
-    if (this.#starting?.isNew === false) { await this.#starting.session.catch(() => undefined); }
+    const start = this.#starts.current;
+    if (start?.isNew === false) { await start.session.catch(() => undefined); }
   }
 
   /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
@@ -150,7 +150,7 @@ export class SandboxBinding {
 
   /** What is being started anew is not wanted any more. The sandbox of an earlier window is looked for all the same: cells run in it. */
   cancel(): void {
-    if (this.#starting?.isNew === true) { this.#starting.abort.abort(); }
+    if (this.#starts.current?.isNew === true) { this.#starts.callOff(); }
   }
 
   /**
@@ -177,7 +177,7 @@ export class SandboxBinding {
     live?.recorder.again();
     stopListening(live);
     await live?.session.detach();
-    await this.#calledOff(); // a start may have the libraries of the previous sandbox
+    await this.#starts.calledOff(); // a start may have the libraries of the previous sandbox
     await previous?.dispose(); // nobody finds its libraries by a record
     this.sink.changed();
   }
@@ -189,7 +189,7 @@ export class SandboxBinding {
   /** On the sandbox of an earlier window; undefined: it is gone. */
   async #earlier(how = { takeOver: false }): Promise<SandboxSession | undefined> {
     try {
-      return await (this.#starting ?? this.#begin(false, (signal) => this.#attachRecorded(signal, how))).session;
+      return await (this.#starts.current ?? this.#starts.begin(false, (signal) => this.#attachRecorded(signal, how))).session;
     } catch (error) {
       if (asSandboxError(error).code === 'InUse') { this.#inUse(); }
       throw error;
@@ -204,51 +204,10 @@ export class SandboxBinding {
       const record = this.#record;
       if (!(error instanceof SandboxError) || error.code !== 'OtherEngine' || record === undefined) { throw error; }
       this.log.info(`the notebook's sandbox is on another engine: ${error.message}`);
-      this.#putAside(record);
-      if (!this.#toldElsewhere.has(record.sandboxId)) {
-        this.#toldElsewhere.add(record.sandboxId);
-        this.#lost = { code: 'OtherEngine', params: { ...error.params, started: true } };
-      }
+      this.#engineRecords.putAside(record);
+      if (this.#engineRecords.tellOnce(record)) { this.#lost = { code: 'OtherEngine', params: { ...error.params, started: true } }; }
       return undefined;
     }
-  }
-
-  #putAside(record: SandboxRecord): void {
-    this.records.remove(this.notebook.uri, record.sandboxId);
-    this.records.elsewhere.put(this.notebook.uri, record);
-  }
-
-  /** Without a sandbox here, one that was left on another engine is looked for: that engine may be the one which answers now. */
-  #bringBack(): void {
-    if (this.#live !== undefined || this.#starting !== undefined || this.#record !== undefined) { return; }
-    const record = this.records.elsewhere.newest(this.notebook.uri);
-    if (record === undefined || this.#toldElsewhere.has(record.sandboxId)) { return; }
-    this.records.elsewhere.take(this.notebook.uri, record.engine);
-    this.records.set(this.notebook.uri, record);
-  }
-
-  /** One start at a time; one that was given up must not hold up the next. */
-  #begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>): Starting {
-    const abort = new AbortController();
-    const starting: Starting = {
-      abort, isNew,
-      session: work(abort.signal).finally(() => {
-        if (this.#starting === starting) { this.#starting = undefined; }
-        this.sink.changed();
-      }),
-    };
-    abort.signal.addEventListener('abort', () => { if (this.#starting === starting) { this.#starting = undefined; } }, { once: true });
-    this.#starting = starting;
-    const settled: Promise<void> = starting.session.then(() => undefined, () => undefined).finally(() => this.#unsettled.delete(settled));
-    this.#unsettled.add(settled);
-    this.sink.changed();
-    return starting;
-  }
-
-  /** Resolves once no start is under way that could still leave a container; all of them were aborted before. */
-  async #calledOff(): Promise<void> {
-    const isOver = await within(Promise.all(this.#unsettled).then(() => true), CALLED_OFF_MS, false);
-    if (!isOver) { this.log.warn(`a start that was called off has not ended within ${CALLED_OFF_MS / 1000} s`); }
   }
 
   async #startNew(settings: SandboxSettings, signal: AbortSignal): Promise<SandboxSession> {
@@ -274,12 +233,7 @@ export class SandboxBinding {
       restoring.failed();
       const failure = asSandboxError(error);
       if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); } // whoever called it off has the record
-      const here = failure.code === 'OtherEngine' ? this.records.elsewhere.take(this.notebook.uri, String(failure.params['hereId'])) : undefined;
-      if (here !== undefined) { // each engine has one: that of this engine is the notebook's again
-        this.#putAside(record);
-        this.records.set(this.notebook.uri, here);
-        return this.#attachRecorded(signal, how);
-      }
+      if (failure.code === 'OtherEngine' && this.#engineRecords.change(record, String(failure.params['hereId']))) { return this.#attachRecorded(signal, how); }
       if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') { throw error; }
       // A sandbox that answered as another one (restarted, or of another protocol) runs, and no window will ever use it. Where it cannot
       // be ended its record stays, and the next cell tries again.
@@ -323,7 +277,7 @@ export class SandboxBinding {
     const ended = live?.session ?? (earlier && this.source.left(earlier));
     this.#previous = keepLibraries ? ended ?? previous : undefined;
     this.sink.changed();
-    await Promise.all([ended?.dispose({ keepLibraries }), this.#calledOff()]);
+    await Promise.all([ended?.dispose({ keepLibraries }), this.#starts.calledOff()]);
     if (!keepLibraries) { await previous?.dispose(); }
     stopListening(live);
   }
@@ -351,8 +305,7 @@ export class SandboxBinding {
   #unbind(): Live | undefined {
     const live = this.#live;
     this.#live = undefined;
-    this.#starting?.abort.abort();
-    this.#starting = undefined;
+    this.#starts.callOff();
     live?.recorder.stop();
     return live;
   }

@@ -1,0 +1,40 @@
+import type * as vscode from 'vscode';
+import type { SandboxRecord, SandboxRecords } from './sandbox-records';
+
+/** Which of a notebook's sandboxes, one on each engine, counts as the notebook's: that of the engine in use, as far as that is known. */
+export class EngineRecords {
+  /** Ids of sandboxes on other engines of which a cell has said so. */
+  readonly #told = new Set<string>();
+
+  constructor(private readonly notebook: vscode.NotebookDocument, private readonly records: SandboxRecords) {}
+
+  /** The sandbox is on another engine than the one in use: it is left there. */
+  putAside(record: SandboxRecord): void {
+    this.records.remove(this.notebook.uri, record.sandboxId);
+    this.records.elsewhere.put(this.notebook.uri, record);
+  }
+
+  /** Puts a sandbox aside in favour of the one that the notebook has on the engine in use. False: it has none there. */
+  change(record: SandboxRecord, engine: string): boolean {
+    const here = this.records.elsewhere.take(this.notebook.uri, engine);
+    if (here === undefined) { return false; }
+    this.putAside(record);
+    this.records.set(this.notebook.uri, here);
+    return true;
+  }
+
+  /** The notebook has no sandbox here: one that was left on another engine is looked for, which may be the one that answers now. */
+  bringBack(): void {
+    const record = this.records.elsewhere.newest(this.notebook.uri);
+    if (record === undefined || this.#told.has(record.sandboxId)) { return; }
+    this.records.elsewhere.take(this.notebook.uri, record.engine);
+    this.records.set(this.notebook.uri, record);
+  }
+
+  /** Whether no cell has said yet that this sandbox is elsewhere; from now on one has. */
+  tellOnce({ sandboxId }: SandboxRecord): boolean {
+    const isNews = !this.#told.has(sandboxId);
+    this.#told.add(sandboxId);
+    return isNews;
+  }
+}
