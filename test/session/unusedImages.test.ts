@@ -21,7 +21,7 @@ describe('images that nobody uses any more', function () {
   async function old(): Promise<{ name: string; id: string }> {
     const [repo, tag] = ['sandboxed-ipython/kernel', createHash('sha256').update(randomUUID()).digest('hex').slice(0, 32)];
     const container = await docker.createContainer({ Image: await usualImage(engine), Entrypoint: ['true'] });
-    await container.commit({ _query: { container: container.id, repo, tag, changes: 'LABEL sandboxed-ipython.version=2' }, _body: {} });
+    await container.commit({ _query: { container: container.id, repo, tag, changes: 'LABEL sandboxed-ipython.version=2' }, _body: { Labels: { 'sandboxed-ipython.version': '2' } } }); // some engines fail without a body
     await container.remove();
     const name = `${repo}:${tag}`;
     made.push(name);

@@ -41,7 +41,7 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
   usedUids: { groups: sandbox.usedUids },
   start: { groups: session.start, includes: ['create', 'remove', 'findUnusedImages'] },
   attach: { groups: session.attach },
-  dispose: { groups: session.dispose, includes: ['start', 'create', 'remove'] },
+  dispose: { groups: session.dispose, includes: ['start', 'create', 'remove', 'findUnusedImages'] },
 };
 const NAMES = Object.keys(OPERATIONS) as Name[];
 /** Waits that no request by itself makes too long here. */
