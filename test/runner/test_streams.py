@@ -107,3 +107,40 @@ def test_half_a_character_at_a_cells_end_is_shown_there(sandbox):
 
 def test_click_takes_it_for_a_stream_that_shows_colours(sandbox):
     assert sandbox.run("import sys; [type(stream).__module__.startswith('ipykernel.') for stream in (sys.stdout, sys.stderr)]").result == "[True, True]"
+
+
+@pytest.mark.smoke
+def test_pythons_original_streams_are_others_that_write_to_the_same_place(sandbox):
+    code = "import sys\nprint('a')\nsys.__stdout__.write('b\\n')\nprint('c', file=sys.__stderr__)\n"
+    cell = sandbox.run(code + "sys.__stdout__ is sys.stdout, sys.__stderr__ is sys.stderr, sys.__stdout__.fileno(), sys.__stderr__.fileno()")
+    assert (cell.text(), cell.text("stderr"), cell.result) == ("a\nb\n", "c\n", "(False, False, 1, 2)")
+
+
+CLOSED = "import io\nclosed = io.StringIO()\nclosed.close()\nsys.{0} = closed"
+RAISES = "class Broken:\n    def __getattr__(self, name): raise OSError('no')\nsys.{0} = Broken()"
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+@pytest.mark.parametrize("code", ["sys.{0} = None", "del sys.{0}", "sys.{0} = 3", CLOSED, RAISES])
+def test_a_stream_that_cannot_be_written_is_put_back_between_cells(sandbox, name, code):
+    sandbox.run("import sys")
+    sandbox.run(code.format(name))
+    cell = sandbox.run("print('again', file=sys.{0}); sys.{0} = sys.__{0}__; print('more', file=sys.{0})".format(name))
+    assert (cell.reply["status"], cell.text(name)) == ("ok", "again\nmore\n")
+    assert sandbox.run("print('on', file=sys.%s)" % name).text(name) == "on\n"
+
+
+def test_a_stream_of_the_cells_own_stays_between_cells(sandbox):
+    sandbox.run("import io, sys\nkept = sys.stdout = io.StringIO()")
+    sandbox.run("print('mine')")
+    assert sandbox.run("sys.stdout = sys.__stdout__\nkept.getvalue()").result == "'mine\\n'"
+
+
+def test_a_stream_that_does_not_end_to_say_whether_it_is_closed_can_be_interrupted(sandbox):
+    sandbox.run("import sys, time\nclass Slow:\n    write = print\n    @property\n    def closed(self): time.sleep(1000)\nsys.stdout = Slow()")
+    msg_id = sandbox.send("1")
+    sandbox.started(msg_id)
+    sandbox.interrupt(msg_id)
+    assert sandbox.finish(msg_id).reply["status"] == "error"
+    assert sandbox.run("print(2)").text() == "2\n"

@@ -18,7 +18,7 @@ from .inbox import Inbox
 from .installs import Installs
 from .interrupt import Interrupts
 from .prompts import Prompts
-from .streams import NO_CELL, CellStream, current_cell
+from .streams import NO_CELL, CellStream, can_be_written, current_cell
 
 #: The channels start behind it too.
 _LOW_FDS = 99
@@ -38,8 +38,10 @@ class Kernel:
         self._count = 0
         self._context = contextvars.copy_context()
         self._comm_requests = CommRequests(self, self._context)
-        sys.stdout = sys.__stdout__ = CellStream(self, "stdout", 1)
-        self._stderr = sys.stderr = sys.__stderr__ = CellStream(self, "stderr", 2)
+        self._streams = {"stdout": CellStream(self, "stdout", 1), "stderr": CellStream(self, "stderr", 2)}
+        sys.stdout, sys.stderr = self._streams.values()
+        # objects of their own, as under ipykernel
+        sys.__stdout__, sys.__stderr__ = CellStream(self, "stdout", 1), CellStream(self, "stderr", 2)
         shells.prepare_environment(options)
         show_no_isolation()
         self.loop = _make_loop()
@@ -187,6 +189,7 @@ class Kernel:
         self.channel.send("execute_input", {"code": code, "execution_count": self._count}, msg_id)
         options = {"store_history": store, "silent": silent}
         try:
+            self._put_streams_back()
             transformed, error, is_async = shell.prepare(code)
             if is_async:
                 coroutine = shell.run_asynchronous_cell(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
@@ -205,6 +208,17 @@ class Kernel:
             # Between our code and the cell's there is no frame of the user's to show.
             self._show(error)
         self._finish(msg_id, result, raised)
+
+    def _put_streams_back(self):
+        """A cell may have put anything in the place of a stream; with one that cannot be written no cell could put it right."""
+        for name, stream in self._streams.items():
+            there = getattr(sys, name, None)
+            if there is stream:
+                continue
+            setattr(sys, name, stream)  # also while the cell's own object is asked, which may raise or be interrupted
+            with self.interrupts.code():
+                if can_be_written(there):
+                    setattr(sys, name, there)
 
     def _create_task(self, coroutine):
         if sys.version_info >= (3, 11):
@@ -262,7 +276,7 @@ class Kernel:
         error = raised
         if result is not None and not result.success:
             error = result.error_before_exec or result.error_in_exec
-        payload = bounds.payloads(shell.payload_manager.read_payload(), self._stderr.write)
+        payload = bounds.payloads(shell.payload_manager.read_payload(), self._streams["stderr"].write)
         reply = {"status": "ok", "execution_count": self._count, "payload": payload, "user_expressions": {}}
         shell.payload_manager.clear_payload()
         if error is not None:

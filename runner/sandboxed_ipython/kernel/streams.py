@@ -78,6 +78,14 @@ class CellStream(io.TextIOBase):
         """Accepted and ignored: encoding and buffering are fixed."""
 
 
+def can_be_written(stream):
+    """Whether ``stream`` (any object of a cell's) says that text can be written to it. Nothing is written; its code may run."""
+    try:
+        return callable(stream.write) and not getattr(stream, "closed", False)
+    except Exception:
+        return False
+
+
 # click, and what is built on it, prints colours to a stream of which it is no terminal only if its class is ipykernel's.
 CellStream.__module__, CellStream.__qualname__, CellStream.__name__ = "ipykernel.iostream", "OutStream", "OutStream"
 
