@@ -295,7 +295,7 @@ class Kernel:
             failure = {"code": "TimedOut", "params": {"timeout": cell.content["timeout"], "killed": False}}
         if failure is not None:
             reply.update(status="error", failure=failure, ename=reply["ename"] or failure["code"])
-        self._watch.end(reply["evalue"])
+        self._watch.end(reply["evalue"], reply.pop("no_room"))
         self._tell_stdin()
         leaving = reply.pop("exiting")
         self._end(cell, reply)

@@ -40,6 +40,7 @@ def checked_reply(content):
         "payload": [one for one in field("payload", list, []) if isinstance(one, dict)],
         "user_expressions": field("user_expressions", dict, {}),
         "exiting": content.get("exiting") is True,
+        "no_room": content.get("no_room") is True,
     }
 
 

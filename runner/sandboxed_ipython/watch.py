@@ -41,13 +41,16 @@ class Watch:
         self._told.clear()
         self._wait()
 
-    def end(self, evalue=""):
-        """It has ended, with this text of its error. The last look, before its reply."""
+    def end(self, evalue="", no_room=False):
+        """It has ended, with this text of its error; ``no_room``: its kernel saw a system call find none. The last look, before its reply.
+
+        The text alone is no reason to speak of it, as anybody can raise an error with that number; a full place beside it is one.
+        """
         if self._cell is None:
             return
         self._timer.cancel()
         self._look(last=True)
-        if any(word in evalue for word in _NO_SPACE) and not any(code == "DiskFull" for code, _ in self._told):
+        if (no_room or (self._full and any(word in evalue for word in _NO_SPACE))) and not any(code == "DiskFull" for code, _ in self._told):
             # what did not fit may be gone again
             for path in self._full or ("",):
                 self._once("DiskFull", {"path": path, "limit": room(path)[1] if path else 0})

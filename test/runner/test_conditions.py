@@ -42,6 +42,26 @@ def test_a_file_that_does_not_fit_and_is_gone_again_is_told(sandbox, size):
     assert cell.contents("notice") == [{"code": "DiskFull", "params": {"path": "", "limit": 0}}]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise OSError(28, 'No space left on device')",
+        "def f(): raise OSError(27, 'mine')\ntry: f()\nexcept OSError as error: raise ValueError('[Errno 28] so it says') from error",
+        "class Mine(OSError):\n    @property\n    def __context__(self): 1 / 0\nraise Mine(28, 'mine')",
+    ],
+)
+def test_an_error_of_the_cells_own_with_that_number_is_not_told(sandbox, code):
+    cell = sandbox.run(code)
+    assert cell.reply["status"] == "error" and cell.contents("notice") == []
+
+
+def test_a_file_that_did_not_fit_is_told_also_through_what_was_raised_from_it(sandbox):
+    code = "import os, tempfile\ntry:\n    with tempfile.TemporaryFile() as f: os.posix_fallocate(f.fileno(), 0, 1 << 40)\n"
+    cell = sandbox.run(code + "except OSError as error: raise ValueError('mine') from error")
+    assert cell.reply["ename"] == "ValueError"
+    assert [notice["code"] for notice in cell.contents("notice")] == ["DiskFull"]
+
+
 def test_shared_memory_that_finds_no_room_ends_the_kernel_with_the_place_and_its_size(sandbox):
     cell = sandbox.run("from multiprocessing import shared_memory\nmemory = shared_memory.SharedMemory(create=True, size=256 << 20)\nfor at in range(0, memory.size, 4096): memory.buf[at] = 1")
     assert cell.reply["failure"] == {"code": "KernelDied", "params": {"signal": "SIGBUS", "exitcode": 135, "path": "/dev/shm", "limit": (512 << 20) // 4}}

@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from .. import linux, oomscore, packets, wire
-from . import answers, bounds, bundles, finalize
+from . import answers, bounds, bundles, finalize, noroom
 from . import shell as shells
 from .channel import Channel
 from .comm_requests import CommRequests
@@ -284,6 +284,8 @@ class Kernel:
                 error = KeyboardInterrupt()
             lines = bounds.traceback_lines(getattr(shell, "_last_traceback", None) or [], bounds.ERROR_CHARS)
             reply.update(status="error", ename=type(error).__name__, evalue=self._text(error), traceback=lines)
+            if noroom.was_met(error):
+                reply["no_room"] = True
         elif shell.failed_display is not None:
             name, text = shell.failed_display
             reply.update(status="error", ename=name, evalue=text, traceback=bounds.traceback_lines(shell._last_traceback or [], bounds.ERROR_CHARS))
