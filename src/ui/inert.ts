@@ -50,8 +50,8 @@ export function codeBlock(text: string, limit = MAX_BLOCK_LENGTH): string {
 const withVisibleCharacters = (text: string, limit: number): string => bounded(
   text.replace(TERMINAL_SEQUENCES, '').replace(LINE_BREAKS, '\n').replace(INVISIBLE, (character) => (character === '\n' || character === '\t' ? character : '')), limit);
 
-/** `](` begins the address of a link, `$(` the name of an icon. */
-const unmarked = (text: string): string => text.replace(/[\]$](?=\()/g, `$&${WORD_JOINER}`);
+/** `](` begins the address of a link, `$(` the name of an icon; so does what ends with their first half where text with the other half follows. */
+const unmarked = (text: string): string => text.replace(/[\]$](?=\(|$)/g, `$&${WORD_JOINER}`);
 
 /** Whole code points of the beginning and of the end: a prompt ends with its question. */
 function bounded(text: string, limit: number): string {

@@ -199,11 +199,12 @@ describe('what comes out of a sandbox', () => {
     assert.equal(decodeAssembled(place, inner).kind, 'unknown');
   });
 
-  it('is checked fast where there is much of it: 100,000 stream events within a second', () => {
+  it('is checked fast where there is much of it: 100,000 stream events within 1.5 s of processor time', () => {
     const line = envelope('stream', { name: 'stdout', text: 'some text\n' });
-    const start = performance.now();
+    const before = process.cpuUsage();
     for (let i = 0; i < 100_000; i += 1) decodeLine(line);
-    assert.ok(performance.now() - start < 1_000, `${performance.now() - start} ms`);
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 1_500_000, `${user + system} µs`);
   });
 
   it('has a comm\'s bytes as they were sent', () => {

@@ -30,6 +30,13 @@ describe('text that VS Code shows', () => {
     }));
   });
 
+  it('is no link and no icon where two texts come one behind the other', () => {
+    for (const [first, second] of [['[file:]', '(file:])'], ['[a]', '(command:x)'], ['$', '(zap)']] as const) {
+      assert.doesNotMatch(inert(first) + inert(second), LINK);
+      assert.doesNotMatch(inert(first) + inert(second), ICON);
+    }
+  });
+
   it('is read as it was written', () => {
     fc.assert(fc.property(readable, (text) => assert.equal(inert(text).replace(WORD_JOINER, ''), text)));
     for (const prompt of ['Choose [a](b): ', '$(x)', 'arr[0](1)', 'Name? ', 'שם: \u200f']) { assert.equal(inert(prompt).replace(WORD_JOINER, ''), prompt); }
