@@ -18,27 +18,30 @@ class Deadman:
     """Counts the seconds of a turn by a timer's signal, which also interrupts a system call that waits.
 
     Ticks are counted and no clock is read for the sum: while a container is paused, or its machine sleeps, no ticks come.
-    A signal that a cell sends shortens nothing, as it comes too early to count.
+    A signal that a cell sends shortens nothing: it comes too early to count, or while the loop waits, when none counts.
     """
 
     def __init__(self):
         self._ticks = 0
         self._ticked = 0.0
+        self._in_turn = False
         signal.signal(signal.SIGALRM, self._on_tick)
 
     def begin(self):
         """A turn begins."""
         self._ticks = 0
         self._ticked = time.monotonic()
+        self._in_turn = True
         signal.setitimer(signal.ITIMER_REAL, _TICK_SECONDS, _TICK_SECONDS)
 
     def end(self):
         """The turn is over, and the loop may wait for as long as it likes."""
+        self._in_turn = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def _on_tick(self, _number, frame):
         now = time.monotonic()
-        if now - self._ticked < _LEAST_TICK_SECONDS:
+        if not self._in_turn or now - self._ticked < _LEAST_TICK_SECONDS:
             return
         self._ticks += 1
         self._ticked = now

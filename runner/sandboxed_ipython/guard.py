@@ -34,7 +34,16 @@ class Guard:
         else:  # on a host most processes are not ours
             pids = {process.pid for process in processes_of_cells(frozenset())}
         for pid in pids - spared:
-            try:
-                os.setpriority(os.PRIO_PROCESS, pid, _LOWEST_PRIORITY)
-            except OSError:
-                pass  # it has ended, or is another user's
+            for thread in _threads_of(pid):
+                try:
+                    os.setpriority(os.PRIO_PROCESS, thread, _LOWEST_PRIORITY)
+                except OSError:
+                    pass  # it has ended, or is another user's
+
+
+def _threads_of(pid):
+    """The ids of a process's threads: Linux has a priority for each of them."""
+    try:
+        return [int(name) for name in os.listdir("/proc/%d/task" % pid)]
+    except OSError:
+        return []  # it has ended

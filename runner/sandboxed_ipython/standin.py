@@ -9,13 +9,15 @@ import os
 import signal
 import sys
 
+from . import deadman
+
 log = logging.getLogger(__name__)
 
 #: Seconds from a kernel to its stand-in: nobody waits for it, and it comes before the spare, whose fork is the dangerous moment.
 _SOON = 0.2
 #: Seconds until there is another; what ended the one before may last.
 _PAUSE = 5.0
-#: A program of its own, not a fork: that would hold all memory that the supervisor has let go of since. Ends with the supervisor.
+#: A program of its own, not only a fork: that would hold all memory that the supervisor has let go of since. Ends with the supervisor.
 _PROGRAM = """
 import posix
 try:
@@ -23,6 +25,8 @@ try:
 except OSError: pass
 posix.read(0, 1)
 """
+#: Signals that the supervisor handles, ignores or blocks.
+_DEFAULTS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
 
 class StandIn:
@@ -51,11 +55,28 @@ class StandIn:
         self._timer = self._reactor.after(seconds, self._start)
 
     def _start(self):
-        files = [(os.POSIX_SPAWN_DUP2, self._pipe[0], 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0), (os.POSIX_SPAWN_DUP2, 1, 2)]
-        defaults = [signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE]
-        words = [sys.executable, "-I", "-S", "-c", _PROGRAM]
+        # Not posix_spawn, which does not return before the child has begun its program: a cell can stop the child before that.
         try:
-            self._pid = os.posix_spawn(sys.executable, words, os.environ, file_actions=files, setpgroup=0, setsigmask=(), setsigdef=defaults)
+            self._pid = os.fork()
         except OSError as error:
             log.warning("no stand-in could be started: %s", error.strerror)
             self._start_in(_PAUSE)
+            return
+        if self._pid == 0:
+            _become_program(self._pipe[0])
+
+
+def _become_program(stdin):
+    """In the forked child. Never returns."""
+    try:
+        deadman.disarm()
+        os.setpgid(0, 0)
+        for number in _DEFAULTS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for fd, target in ((stdin, 0), (null, 1), (null, 2)):
+            os.dup2(fd, target)
+        os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", _PROGRAM])
+    finally:
+        os._exit(70)
