@@ -2,9 +2,10 @@
 
 The supervisor cannot be traced or killed, as it is not dumpable and is process 1. But any process of its user may lower its
 limits (``prlimit64``), take its share of the processor (``sched_set…``, ``setpriority``, ``ioprio_set``), and send it
-signals that claim another sender (``rt_sigqueueinfo``; ``tgkill`` too: once the user's queue of signals is full, Linux
-delivers those without any sender). The filter answers EPERM where such a call names the supervisor, and lets every other
-call pass: a process may still do all of this to itself and to its children.
+signals that claim another sender (``rt_sigqueueinfo``) or none: once the user's queue of signals is full, Linux delivers what
+was sent to one thread (``tgkill``, flags of ``pidfd_send_signal``) without any sender. The filter answers EPERM where such a
+call names the supervisor, or may name it, and lets every other call pass: a process may still do all of this to itself and
+to its children.
 
 Linux hands a filter down to children and through exec. It is installed in the supervisor itself, so that no process of its
 user is without one that a cell could trace and make such a call in.
@@ -103,8 +104,8 @@ def _part(abi, pid, process_group):
             block = _refuse_priority(_PRIO_PROCESS, _PRIO_PGRP, _PRIO_USER, pid, process_group)
         elif name == "ioprio_set":
             block = _refuse_priority(_IOPRIO_PROCESS, _IOPRIO_PGRP, _IOPRIO_USER, pid, process_group)
-        elif name == "pidfd_send_signal":  # whom the descriptor names cannot be seen; who tells no lies gives no information along
-            block = [*_is_null(2), _refuse(errno.EPERM)]
+        elif name == "pidfd_send_signal":  # whom the descriptor names cannot be seen; who tells no lies gives no information along, nor flags
+            block = [*_are_zero(_ARGUMENTS + 8 * 2, _ARGUMENTS + 8 * 2 + 4, _ARGUMENTS + 8 * 3), _refuse(errno.EPERM)]
         else:
             block = [_load(0), _instruction(_JUMP_IF_EQUAL, pid, 0, 1), _refuse(errno.EPERM), _instruction(_RETURN, _ALLOW)]
         code += [_instruction(_JUMP_IF_EQUAL, number, 0, len(block)), *block]
@@ -134,13 +135,15 @@ def _skip_unless(argument, value, block):
 
 def _is_null(argument):
     """Allows the call if a pointer is null; else goes on behind these instructions."""
-    return [
-        _load(argument),
-        _instruction(_JUMP_IF_EQUAL, 0, 0, 3),
-        _instruction(_LOAD, _ARGUMENTS + 8 * argument + 4),
-        _instruction(_JUMP_IF_EQUAL, 0, 0, 1),
-        _instruction(_RETURN, _ALLOW),
-    ]
+    return _are_zero(_ARGUMENTS + 8 * argument, _ARGUMENTS + 8 * argument + 4)
+
+
+def _are_zero(*offsets):
+    """Allows the call if all these words of 32 bits are zero; else goes on behind these instructions."""
+    code = []
+    for left in range(len(offsets), 0, -1):
+        code += [_instruction(_LOAD, offsets[-left]), _instruction(_JUMP_IF_EQUAL, 0, 0, 2 * left - 1)]
+    return [*code, _instruction(_RETURN, _ALLOW)]
 
 
 def _load(argument):

@@ -76,6 +76,7 @@ REFUSED = [
     ("tgkill", PID, PID, 15),
     ("pidfd_send_signal", 3, 15, 0x1000, 0),
     ("pidfd_send_signal", 3, 15, 0x7FFF00000000, 0),
+    ("pidfd_send_signal", 3, 15, 0, 1),
 ]
 ALLOWED = [
     ("getpid",),
@@ -151,6 +152,7 @@ HOSTILE = {
     "forged signal": "call('queue', supervisor, signal.SIGTERM, info)",
     "forged signal to the thread": "call('tqueue', supervisor, supervisor, signal.SIGTERM, info)",
     "forged signal by descriptor": "call('pidfd_send', libc.syscall(numbers['pidfd_open'], supervisor, 0), signal.SIGTERM, info, 0)",
+    "signal to the thread by descriptor": "call('pidfd_send', libc.syscall(numbers['pidfd_open'], supervisor, 0), signal.SIGTERM, None, 1)",
     "signal to the thread": "call('tgkill', supervisor, supervisor, signal.SIGTERM)",
     "signal to any thread": "call('tkill', supervisor, signal.SIGTERM)",
 }
@@ -202,7 +204,8 @@ def test_a_signal_whose_sender_linux_has_forgotten_does_not_stop_a_sandbox(new_s
         "struct.pack_into('iiiiii', info, 0, signal.SIGRTMIN, 0, -1, 0, os.getpid(), os.getuid())\n"
         "while libc.syscall(numbers['queue'], os.getpid(), signal.SIGRTMIN, info) == 0: sent += 1\n"
         "struct.pack_into('iiiiii', info, 0, signal.SIGTERM, 0, -1, 0, os.getpid(), os.getuid())\n"
-        "for name, words in (('tgkill', (1, 1, signal.SIGTERM)), ('tkill', (1, signal.SIGTERM)), ('queue', (1, signal.SIGTERM, info))):\n"
+        "for name, words in (('tgkill', (1, 1, signal.SIGTERM)), ('tkill', (1, signal.SIGTERM)), ('queue', (1, signal.SIGTERM, info)),\n"
+        "                    ('pidfd_send', (libc.syscall(numbers['pidfd_open'], 1, 0), signal.SIGTERM, None, 1))):\n"
         "    libc.syscall(numbers[name], *words)\n"
         "os.kill(1, signal.SIGTERM)\n"
         "print(sent > 100)",
