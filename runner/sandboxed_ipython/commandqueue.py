@@ -99,17 +99,11 @@ class CommandQueue:
         keep = set(known)
         keep.update(os.path.join(self._results, name) for name in self._kept)
         keep.update(os.path.join(self._commands, name) for name in self._waiting)
-        give_up, removed = time.monotonic() + _ROOM_SECONDS, 0
-        for folder, _, files in os.walk(self._root):
-            for name in files:
-                path = os.path.join(folder, name)
-                if path not in keep:
-                    self._unlink(path)
-                    removed += 1
-                if time.monotonic() > give_up:
-                    break
-            if time.monotonic() > give_up:
-                break
+        removed = 0
+        for path in _files_below(self._root, time.monotonic() + _ROOM_SECONDS):
+            if path not in keep:
+                self._unlink(path)
+                removed += 1
         log.warning("the queue is full: removed %d files that are not ours", removed)
 
     # ------------------------------------------------------------------------------------------------ in
@@ -311,6 +305,24 @@ class CommandQueue:
             pass
         except OSError as error:
             log.warning("%s: %s", path, error.strerror)
+
+
+def _files_below(top, give_up):
+    """Paths of all that is no folder below ``top``, until the time ``give_up``. (``os.walk`` of older Pythons goes no deeper than
+    a recursion does.)"""
+    folders = [top]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if time.monotonic() > give_up:
+                        return
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        yield entry.path
+        except OSError:
+            continue  # it is gone, or cannot be reached
 
 
 def _is_command(name):

@@ -1,7 +1,11 @@
 """What a cell does to the folders of the queue stops neither the supervisor nor the next cell."""
 
+import subprocess
+import sys
+
 import pytest
 from pinged import resident
+from sandbox import RUNNER
 
 NAMES = {
     "commands": "'.interactive/commands/.%d.json' % i",
@@ -51,6 +55,26 @@ for name in ("x", "y"):
     pinged.run(code)
     assert pinged.sandbox.result("x")["content"]["code"] == "ProtocolViolation"
     assert "bytes" in pinged.sandbox.result("y")["content"]["params"]["reason"]
+
+
+#: How many folders deep a file can lie and still be removed where a machine is fast enough to come there in time.
+NESTED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from sandboxed_ipython import commandqueue
+from sandboxed_ipython.reactor import Reactor
+commandqueue._ROOM_SECONDS = 60
+queue = commandqueue.CommandQueue(os.getcwd(), Reactor(), print, 1.0)
+for _ in range(1_100): os.mkdir("d"); os.chdir("d")
+open("big", "w").close()
+queue.remove_foreign_files(())
+print(os.listdir("."))
+"""
+
+
+def test_a_full_queue_is_searched_without_a_recursion(tmp_path):
+    done = subprocess.run([sys.executable, "-c", NESTED, str(RUNNER)], cwd=tmp_path, stdout=subprocess.PIPE, timeout=90, check=True)
+    assert done.stdout == b"[]\n"
 
 
 def test_dropped_commands_that_wait_are_bounded_in_bytes(new_pinged):
