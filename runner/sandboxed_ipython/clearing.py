@@ -13,6 +13,8 @@ def clear(options, in_container):
     if in_container:
         _empty_folder("/tmp")
         _empty_folder("/dev/shm", owner=os.getuid())
+        if os.path.isdir("/dev/mqueue"):  # an engine need not give it
+            _empty_folder("/dev/mqueue", owner=os.getuid())
     else:
         _empty_folder(os.path.join(options.home, ".tmp"))
 

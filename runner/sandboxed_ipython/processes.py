@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import cleanup
+from . import cleanup, conditions, ipcobjects
 from .guard import Guard
 from .helpers import Helpers
 from .process import KernelProcess
@@ -47,6 +47,12 @@ class Processes:
         is_kept = self._kill_leftovers(kernel, spare)
         if spare and (not is_kept or spare.has_ended()):
             spare = None  # _take_exits is about to be told
+        elif spare and not conditions.are_ours(spare.pid):
+            log.warning("a cell has changed the limits of the spare: another process takes its place")
+            spare.kill()
+            spare = None
+        if os.getpid() == 1:
+            self._reactor.gradually(ipcobjects.removal())
         for stand_in in self._stand_ins:
             stand_in.renew()
         process = spare or self._fork()

@@ -131,6 +131,60 @@ def test_a_fork_bomb_of_many_sessions_ends_at_the_time_limit(new_sandbox):
     assert sandbox.run("6 * 7").result == "42"
 
 
+@pytest.mark.container
+def test_shared_memory_that_belongs_to_no_process_goes_with_its_kernel(new_sandbox):
+    """Else it would be taken from every later kernel."""
+    sandbox = new_sandbox()
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+libc.shmat.restype = ctypes.c_void_p
+libc.msgget(0, 0o1600), libc.semget(0, 10, 0o1600)
+for _ in range(10): ctypes.memset(libc.shmat(libc.shmget(0, 20 << 20, 0o1600), None, 0), 1, 20 << 20)
+os._exit(0)
+"""
+    for _ in range(4):
+        assert sandbox.run(code).reply["failure"]["code"] == "KernelDied"
+    count = """
+import time
+def objects(): return [len(open("/proc/sysvipc/" + name).readlines()) - 1 for name in ("shm", "msg", "sem")]
+give_up = time.monotonic() + 20
+while any(objects()) and time.monotonic() < give_up: time.sleep(0.1)
+objects()
+"""
+    assert sandbox.run(count).result == "[0, 0, 0]"
+
+
+#: Takes from the process that will be the next kernel what nobody can give back.
+LIMIT_THE_NEXT = """
+import os, resource, time
+me, done = os.getpid(), []
+def parent(pid): return int(open("/proc/%%s/stat" %% pid).read().rpartition(")")[2].split()[1])
+give_up = time.monotonic() + 20
+while len(done) < 3 and time.monotonic() < give_up:
+    for pid in {int(name) for name in os.listdir("/proc") if name.isdigit()}.difference([1, me, *done]):
+        try:
+            if parent(pid) != os.getppid(): continue
+            %s
+            done.append(pid)
+        except OSError: pass
+    time.sleep(0.1)
+print(len(done))
+"""
+
+
+@pytest.mark.container
+@pytest.mark.parametrize("how", [
+    "resource.prlimit(pid, resource.RLIMIT_FSIZE, (10, 10))", "os.setpriority(os.PRIO_PROCESS, pid, 19)", "os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))"])
+def test_no_kernel_has_limits_that_a_cell_has_set_for_it(new_sandbox, how):
+    sandbox = new_sandbox()
+    ask = "import os, resource; resource.getrlimit(resource.RLIMIT_FSIZE), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)"
+    before = sandbox.run(ask).result
+    assert sandbox.run(LIMIT_THE_NEXT % how, seconds=30).text() == "3\n"
+    sandbox.reset()
+    assert sandbox.run(ask).result == before
+
+
 def test_a_score_that_a_cell_lowers_is_raised_again(sandbox):
     cell = sandbox.run(
         "import os, subprocess, time\n"
