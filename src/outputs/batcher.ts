@@ -6,7 +6,7 @@ const BATCH_CHARACTERS = 64 * 1024;
 
 /**
  * Joins stream events that follow each other, so that a hundred thousand prints are a few hundred edits and
- * a progress bar is folded before it is shown. Any other event is passed on at once, behind the text that came before it.
+ * a progress bar is folded before it is shown. The time of what is joined is that of its beginning, which decides where it is shown. Any other event is passed on at once, behind the text that came before it.
  */
 export class EventBatcher {
   private waiting: Extract<SandboxEvent, { msg_type: 'stream' }> | undefined;
@@ -22,7 +22,7 @@ export class EventBatcher {
     }
     const before = this.waiting;
     if (before !== undefined && before.content.name === event.content.name && before.parent_header.msg_id === event.parent_header.msg_id) {
-      this.waiting = { ...event, content: { ...event.content, text: before.content.text + event.content.text } };
+      this.waiting = { ...event, t: before.t, content: { ...event.content, text: before.content.text + event.content.text } };
     } else {
       this.flush();
       this.waiting = event;

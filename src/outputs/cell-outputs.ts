@@ -6,6 +6,24 @@ import type { CellEdit, CellOutput, StreamName } from './types';
 /** Characters of a stream that is kept after its run has ended, for what a thread still prints. Text behind a longer one begins another output. */
 export const MAX_ENDED_STREAM = 8 * 1024;
 
+/**
+ * Seconds from the beginning of a pair of streams in which text goes to the stream's output of that pair, though the other stream
+ * spoke between: ipykernel gathers what is written to a stream for so long, whatever the other one says meanwhile.
+ */
+export const STREAM_PAIR_SECONDS = 0.2;
+
+/** An output that is a stream and may grow. */
+interface OpenStream { readonly id: number; readonly name: StreamName; readonly text: StreamText }
+
+/** The last outputs, while they are streams: one, or one of each name that began within {@link STREAM_PAIR_SECONDS}. */
+interface OpenStreams {
+  /** The one that was written last, which is not always the last output. */
+  readonly last: OpenStream;
+  readonly other: OpenStream | undefined;
+  /** When the first text of the first of them was written, by the supervisor's clock in seconds. */
+  readonly since: number;
+}
+
 /** What the next event of one run depends on. Finished outputs are not kept: only VS Code's document has them. */
 export interface CellOutputs {
   readonly started: boolean;
@@ -20,8 +38,7 @@ export interface CellOutputs {
   readonly shown: number;
   /** Where the notices stand that the next one of their kind replaces, by their code. */
   readonly places: Readonly<Partial<Record<string, number>>>;
-  /** The last output, while it is a stream that may grow. */
-  readonly open: { readonly id: number; readonly name: StreamName; readonly text: StreamText } | undefined;
+  readonly open: OpenStreams | undefined;
 }
 
 export interface Folded { state: CellOutputs; edits: CellEdit[] }
@@ -32,7 +49,7 @@ export const newCellOutputs: CellOutputs = {
 
 /**
  * Folds one event of a run into edits of its cell: the same events show the same, wherever the log was cut between two calls.
- * The text of the open stream is changed in place, all else is made anew. `update_display_data` goes across cells, see `NotebookOutputs`.
+ * The text of an open stream is changed in place, all else is made anew. `update_display_data` goes across cells, see `NotebookOutputs`.
  */
 export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
   switch (event.msg_type) {
@@ -43,7 +60,7 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
       return then(begun, (now) => order(now, event.content.execution_count));
     }
     case 'stream':
-      return foldStream(state, event.content.name, event.content.text);
+      return foldStream(state, event.content.name, event.content.text, event.t);
     case 'display_data':
       return foldOutput(state, { output_type: 'display_data', ...event.content, transient: shortTransient(event.content.transient) });
     case 'execute_result':
@@ -52,7 +69,7 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
       // one that finds no room is told by the reply
       return then(foldOutput(state, shortError(event.content)), (now) => unchanged({ ...now, failed: state.failed || now.shown <= MAX_OUTPUTS }));
     case 'input_request': // prompt and answer stay in the output, as in a terminal: a box at the top of the window is easily missed
-      return event.content.prompt === '' ? unchanged(state) : foldStream(state, 'stdout', event.content.prompt);
+      return event.content.prompt === '' ? unchanged(state) : foldStream(withoutPair(state), 'stdout', event.content.prompt, event.t);
     case 'notice':
       return foldNotice(state, event.content);
     case 'clear_output':
@@ -80,11 +97,20 @@ export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
     folded = then(folded, (now) => append(now, shown));
   }
   return then(folded, (now) => ({
-    state: { ...now, ended: true, open: isKeptAfterEnd(now) ? now.open : undefined }, edits: [{ kind: 'end', success: reply.status === 'ok' }],
+    state: { ...now, ended: true, open: keptAfterEnd(now.open) }, edits: [{ kind: 'end', success: reply.status === 'ok' }],
   }));
 }
 
-const isKeptAfterEnd = ({ open }: CellOutputs): boolean => open !== undefined && open.text.length <= MAX_ENDED_STREAM;
+const isKeptAfterEnd = (stream: OpenStream | undefined): boolean => stream !== undefined && stream.text.length <= MAX_ENDED_STREAM;
+
+function keptAfterEnd(open: OpenStreams | undefined): OpenStreams | undefined {
+  if (open === undefined || !isKeptAfterEnd(open.last)) { return undefined; }
+  return isKeptAfterEnd(open.other) ? open : { ...open, other: undefined };
+}
+
+/** What comes next stands behind all that was written, as a prompt must: nothing is added to the stream that was not written last. */
+const withoutPair = (state: CellOutputs): CellOutputs =>
+  state.open === undefined ? state : { ...state, open: { ...state.open, other: undefined, since: -Infinity } };
 
 /** The user cleared the cell: what comes next starts a new output. */
 export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, places: {}, clearPending: false, shown: 0 });
@@ -105,16 +131,26 @@ function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): C
   return shortError(reply);
 }
 
-export function foldStream(state: CellOutputs, name: StreamName, text: string): Folded {
-  const { open } = state;
-  if (open === undefined || open.name !== name || state.clearPending || (state.ended && !isKeptAfterEnd(state))) {
-    const stream = new StreamText(text);
-    const folded = foldOutput(state, { output_type: 'stream', name, text: stream.text() }, stream);
-    return folded.state.shown > MAX_OUTPUTS ? folded : { ...folded, state: { ...folded.state, open: { id: state.nextId, name, text: stream } } };
+/** @param t when it was written, by the supervisor's clock in seconds */
+export function foldStream(state: CellOutputs, name: StreamName, text: string, t: number): Folded {
+  const open = state.clearPending ? undefined : state.ended ? keptAfterEnd(state.open) : state.open;
+  const isOfPair = open !== undefined && t >= open.since && t - open.since < STREAM_PAIR_SECONDS;
+  if (open !== undefined && open.last.name === name) {
+    open.last.text.write(text);
+    return { state: open === state.open ? state : { ...state, open }, edits: [textOf(open.last)] };
   }
-  open.text.write(text);
-  return { state, edits: [{ kind: 'text', id: open.id, name, stream: open.text }] };
+  if (isOfPair && open.other !== undefined) { // there are two names
+    open.other.text.write(text);
+    return { state: { ...state, open: { ...open, last: open.other, other: open.last } }, edits: [textOf(open.other)] };
+  }
+  const stream = new StreamText(text);
+  const folded = foldOutput(state, { output_type: 'stream', name, text: stream.text() }, stream);
+  if (folded.state.shown > MAX_OUTPUTS) { return folded; }
+  const last = { id: state.nextId, name, text: stream };
+  return { ...folded, state: { ...folded.state, open: isOfPair ? { last, other: open.last, since: open.since } : { last, other: undefined, since: t } } };
 }
+
+const textOf = ({ id, name, text }: OpenStream): CellEdit => ({ kind: 'text', id, name, stream: text });
 
 /**
  * A notice of what lasts (the sandbox is out of reach, output is being left out) has one place in the cell, where the next of its

@@ -58,7 +58,7 @@ export class NotebookOutputs {
     const name = OUTPUTS.has(event.msg_type) ? this.callbacks.runOf(event.parent_header.msg_id) : event.parent_header.msg_id;
     if (this.widgets.hear(event)) { return []; }
     const answer = answerOf(event);
-    if (answer !== undefined) { return this.echo(answer); }
+    if (answer !== undefined) { return this.echo(answer, event.t); }
     if (event.msg_type === 'update_display_data') { return this.update(event.content); }
     const run = this.runs.get(name);
     if (run === undefined) { return []; }
@@ -120,9 +120,9 @@ export class NotebookOutputs {
     if (name !== undefined) { this.release(name); }
   }
 
-  private echo({ cell: name, echo }: AnswerMetadata): RunEdit[] {
+  private echo({ cell: name, echo }: AnswerMetadata, t: number): RunEdit[] {
     const run = this.runs.get(name);
-    return run === undefined || echo === '' ? [] : this.apply(name, run, foldStream(run.state, 'stdout', echo));
+    return run === undefined || echo === '' ? [] : this.apply(name, run, foldStream(run.state, 'stdout', echo, t));
   }
 
   private apply(name: string, run: Run, folded: Folded): RunEdit[] {

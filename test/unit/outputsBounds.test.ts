@@ -26,12 +26,12 @@ describe('a cell that shows without end', () => {
   const BOUND = `OutputDropped outputs,${MAX_OUTPUTS}`;
 
   for (const [what, round] of [
-    ['displays', [display()]], ['prints to both outputs in turn', [event('r', 'stream', { name: 'stdout', text: '1' }), event('r', 'stream', { name: 'stderr', text: '2' })]],
+    ['displays', [display()]], ['prints to both outputs in turn, one pair a second', [event('r', 'stream', { name: 'stdout', text: '1' }), event('r', 'stream', { name: 'stderr', text: '2' })]],
     ['errors', [event('r', 'error', { ename: 'E', evalue: '', traceback: [] })]], ['results', [event('r', 'execute_result', { data: {}, metadata: {}, transient: {}, execution_count: 1 })]],
   ] as const) {
     it(`is shown the first ${MAX_OUTPUTS} ${what}, is told that there were more, and still how it failed`, () => {
       const { fold, shown } = outputsOf();
-      for (let i = 0; i < 2 * MAX_OUTPUTS; i += 1) { fold(...round); }
+      for (let i = 0; i < 2 * MAX_OUTPUTS; i += 1) { fold(...round.map((one) => ({ ...one, t: i }))); }
       fold(event('r', 'notice', { code: 'PidsExhausted', params: {} }));
       assert.deepEqual(shown().slice(MAX_OUTPUTS).map(kindOf), [BOUND, 'PidsExhausted ']);
       fold(event('r', 'execute_reply', { status: 'error', execution_count: 1, ename: 'E', evalue: '', traceback: ['E'], payload: [], user_expressions: {} }));

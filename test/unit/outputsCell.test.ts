@@ -42,10 +42,40 @@ describe('the outputs of a cell', () => {
     assert.deepEqual(edits.map(({ edit }) => edit), [{ kind: 'start', t: 5 }, { kind: 'setExecutionOrder', order: 7 }, { kind: 'end', success: true }]);
   });
 
-  it('text of one name is one output, until the name changes or another output comes between', () => {
+  it('text of one name is one output, until another output comes between', () => {
     const { fold, lines } = notebook();
-    fold(stdout('a'), stdout('b'), stderr('c'), stdout('d'), event('r', 'display_data', text('e')), stdout('f'));
-    assert.deepEqual(lines(), ['stdout: ab', 'stderr: c', 'stdout: d', 'display_data: "e"', 'stdout: f']);
+    fold(stdout('a'), stdout('b'), event('r', 'display_data', text('c')), stdout('d'), stderr('e'), event('r', 'error', { ename: 'E', evalue: '', traceback: [] }), stdout('f'));
+    assert.deepEqual(lines(), ['stdout: ab', 'display_data: "c"', 'stdout: d', 'stderr: e', 'error: E', 'stdout: f']);
+  });
+
+  it('streams that alternate are one output each, for a fifth of a second from their beginning', () => {
+    const { fold, lines } = notebook();
+    const at = (t: number, name: 'stdout' | 'stderr', value: string) => event('r', 'stream', { name, text: value }, t);
+    fold(at(10, 'stdout', 'a'), at(10.1, 'stderr', 'b'), at(10.19, 'stdout', 'c'), at(10.3, 'stdout', 'd'), at(10.31, 'stderr', 'e'), at(10.32, 'stdout', 'f'));
+    assert.deepEqual(lines(), ['stdout: acd', 'stderr: b', 'stderr: e', 'stdout: f']);
+    fold(at(9, 'stderr', 'g'), at(9.1, 'stdout', 'h')); // the clock was set back
+    assert.deepEqual(lines().slice(4), ['stderr: g', 'stdout: h']);
+  });
+
+  it('as many outputs as time allows come of streams that alternate thousands of times', () => {
+    const { fold, cell } = notebook();
+    for (let i = 0; i < 6_000; i += 1) { fold(event('r', 'stream', { name: i % 2 === 0 ? 'stdout' : 'stderr', text: `${i}\n` }, i / 3_000)); }
+    assert.ok(cell().outputs.length <= 20, `${cell().outputs.length} outputs in 2 s`);
+  });
+
+  it('a prompt stands behind all that was written', () => {
+    const { fold, lines } = notebook();
+    const prompt = event('r', 'input_request', { prompt: 'name? ', password: false, request: 'q' });
+    fold(stdout('a'), stderr('b'), prompt, stderr('c'), stdout('d'));
+    assert.deepEqual(lines(), ['stdout: a', 'stderr: b', 'stdout: name? d', 'stderr: c']);
+  });
+
+  it('streams that alternate after the end of their cell go on as one output each, as long as these are short', () => {
+    const { fold, lines } = notebook();
+    fold(stdout('a'), stderr('b'), event('r', 'execute_reply', reply()), stdout('c'), stderr('d'));
+    assert.deepEqual(lines(), ['stdout: ac', 'stderr: bd']);
+    fold(stderr('x'.repeat(10_000)), stdout('e'), stderr('f'));
+    assert.deepEqual(lines().map((shown) => [shown.length, shown.slice(0, 10)]), [[10, 'stdout: ac'], [10_010, 'stderr: bd'], [9, 'stdout: e'], [9, 'stderr: f']]);
   });
 
   it('clear_output clears at once; with wait, when the next output comes', () => {
