@@ -158,8 +158,9 @@ export class SandboxController implements vscode.Disposable {
     const kernel = this.sandboxes.get(notebook);
     if (kernel === undefined) { return; }
     kernel.documentChanged();
-    for (const { cell, outputs } of cellChanges) {
+    for (const { cell, outputs, metadata } of cellChanges) {
       if (outputs?.length === 0) { kernel.cleared(cell); }
+      if (metadata !== undefined) { kernel.executions.mendCount(cell).catch((error: unknown) => this.report(error)); }
     }
     const added = new Set(contentChanges.flatMap(({ addedCells }) => addedCells)); // a moved cell is removed and added
     for (const cell of contentChanges.flatMap(({ removedCells }) => removedCells)) {

@@ -50,7 +50,7 @@ export class NotebookKernel {
     source: SessionSource, records: SandboxRecords, private readonly surroundings: Surroundings, private readonly log: Log,
     private readonly marks: ErrorMarks, private readonly prompts: Prompts, changed: () => void,
   ) {
-    this.executions = new Executions(controller);
+    this.executions = new Executions(controller, log);
     this.#folder = new NotebookFolder(notebook, surroundings, log);
     this.#targets = new TracebackTargets(notebook, this.#folder);
     this.#writer = new Writer(this.executions, this.#clock, surroundings, this.#targets, log);
@@ -200,6 +200,7 @@ export class NotebookKernel {
   /** They ran in a kernel that the notebook has no more. */
   #end(runs: readonly CellRun[]): void {
     endAll(runs);
+    this.executions.flushLate();
     this.marks.forget(this.notebook);
   }
 
@@ -209,6 +210,7 @@ export class NotebookKernel {
   cleared(cell: vscode.NotebookCell): void {
     if (this.#writer.isClearing(cell)) { return; }
     this.#batcher.flush();
+    this.executions.forget(cell);
     this.#outputs.forget(keyOf(cell));
     this.marks.clear(cell);
   }
@@ -218,6 +220,7 @@ export class NotebookKernel {
     const run = this.executions.of(cell);
     this.#outputs.releaseCell(keyOf(cell));
     this.#writer.release(cell);
+    this.executions.forget(cell);
     this.marks.clear(cell);
     run?.end(false);
     if (run?.msgId !== undefined) { await this.session?.interrupt(run.msgId, { run: false }); }
