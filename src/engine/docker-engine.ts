@@ -239,18 +239,22 @@ export class DockerEngine implements Engine {
    * images. What is another owner's stays, and an image that anybody has used of late.
    */
   private async sweep(owner: string): Promise<void> {
-    try {
-      // not by a filter: some engines refuse to be asked for a state that they do not know
-      const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
-      const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean => State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
-      const useless = ours.filter(isUseless);
-      for (const { Id } of useless) await removeContainer(this.docker, this.requests, Id);
-      await this.libraries.sweep(owner, LIBRARIES_KEPT);
-      for (const { id, name } of await findUnused(this.imageContext, this.images, { before: Date.now() - IMAGE_KEPT_MS })) {
-        if (await removeOurs(this.imageContext, id)) this.log.info(`engine: removed the image ${name}, which nobody has used for two weeks`);
-      }
-    } catch (error) {
-      this.log.debug(`engine: not swept, ${engineReason(error)}`);
+    const kinds = { containers: () => this.sweepContainers(owner), libraries: () => this.libraries.sweep(owner, LIBRARIES_KEPT), images: () => this.sweepImages() };
+    for (const [kind, sweep] of Object.entries(kinds)) { // one that cannot be removed keeps no other kind
+      await sweep().catch((error: unknown) => { this.log.debug(`engine: ${kind} not swept, ${engineReason(error)}`); });
+    }
+  }
+
+  private async sweepContainers(owner: string): Promise<void> {
+    // not by a filter: some engines refuse to be asked for a state that they do not know
+    const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
+    const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean => State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
+    for (const { Id } of ours.filter(isUseless)) await removeContainer(this.docker, this.requests, Id);
+  }
+
+  private async sweepImages(): Promise<void> {
+    for (const { id, name } of await findUnused(this.imageContext, this.images, { before: Date.now() - IMAGE_KEPT_MS })) {
+      if (await removeOurs(this.imageContext, id)) this.log.info(`engine: removed the image ${name}, which nobody has used for two weeks`);
     }
   }
 
