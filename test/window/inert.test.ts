@@ -21,6 +21,26 @@ const CELLS = [
   `class Rocket:\n    ${JSON.stringify(`Goes up.\n   \`\`\`\n\n![seen](${PICTURE}) ${HOSTILE} https://link.invalid/x\n`)}\nRocket`,
   'Rocket',
   `open(${JSON.stringify(SECRET)})`,
+  // a process beside the cell that ends what unpacks copied files, with words of its own choice in that one's error stream
+  `import subprocess, sys
+watch = '''
+import glob, os, signal, time
+end = time.monotonic() + 60
+print("watches", flush=True)
+while time.monotonic() < end:
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file:
+                if not file.read().rstrip(bytes(1)).endswith(b"unpack.py" + bytes(1) + b"/sandbox"): continue
+            pid = int(path.split("/")[2])
+            os.kill(pid, signal.SIGSTOP)
+            with open(f"/proc/{pid}/fd/2", "w") as stream: stream.write(${JSON.stringify(HOSTILE)})
+            os.kill(pid, signal.SIGKILL)
+            end = 0
+        except OSError: pass
+'''
+watcher = subprocess.Popen([sys.executable, "-c", watch], stdout=subprocess.PIPE)
+watcher.stdout.readline()`,
 ];
 
 describe('hostile text in the window', () => {
@@ -36,14 +56,15 @@ describe('hostile text in the window', () => {
   afterEach(function () { return pictureOfFailure(this.currentTest, window); });
   after(() => window?.close());
 
-  /** It stands there as it was written, and is neither a link nor an icon. */
-  async function isText(place: Locator, expected: string): Promise<void> {
+  /** It stands there as it was written, and is neither a link nor an icon. Returns all that stands there. */
+  async function isText(place: Locator, expected: string): Promise<string> {
     await place.waitFor();
     const text = (await place.innerText()).replaceAll('\u2060', '').replaceAll('\u00a0', ' ');
     assert.ok(text.includes(expected), text);
     assert.equal(await place.locator('a[href^="command:"], a:has-text("Sign in")').count(), 0, 'a link');
     assert.equal(await place.locator('.codicon-zap').count(), 0, 'an icon');
     assert.doesNotMatch(text, /\u202e/);
+    return text;
   }
 
   it('in a message about a notebook, by its file name', async () => {
@@ -105,6 +126,18 @@ describe('hostile text in the window', () => {
     await notebook.waitForNotification('is taken for keys or credentials');
     await isText(notebook.notification('is taken for keys or credentials').first(), `${SECRET} is taken for keys or credentials.`);
     await notebook.screenshot('inert-left-out');
+  });
+
+  it('in the message about files that were not copied, by a cell that ends what copies them', async () => {
+    const { notebook } = window;
+    await notebook.runCell(4);
+    await notebook.waitForState(4, 'success');
+    writeFileSync(path.join(window.workspace, 'more.txt'), 'one more file to copy');
+    await notebook.runCell(1);
+    await notebook.waitForNotification('ended with exit code 137');
+    const said = await isText(notebook.notification('ended with exit code 137').first(), `${FILE}: `);
+    assert.doesNotMatch(said.replaceAll(FILE, ''), /zap|command:/, 'words of the cell');
+    await notebook.screenshot('inert-not-copied');
   });
 
   it('in the tooltip of the status bar, whose own three links are the only ones', async () => {
