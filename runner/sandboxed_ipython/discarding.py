@@ -8,6 +8,7 @@ while a child of ours still holds it, and the child's exit is what ends it.
 import array
 import logging
 import os
+import signal
 import socket
 import struct
 
@@ -20,6 +21,8 @@ _MAX_FDS = 253
 #: More messages than a queue holds, each of which takes some hundred bytes of it. An empty one cannot be told from the queue's end.
 _MAX_QUEUED = 1000
 _NO_LINGER = struct.pack("ii", 1, 0)
+#: Descriptors for which no child could be had yet.
+_kept = []
 
 
 def receive(sock, size):
@@ -52,16 +55,30 @@ def close_socket(sock):
 
 
 def discard(fds):
-    """Closes descriptors that somebody else has made."""
+    """Closes descriptors that somebody else has made. Where no child can be had, pid 1 ends all processes of the cells, whose number or
+    memory is in the way, and keeps the descriptors for :func:`discard_kept`."""
     if not fds:
         return
     for fd in fds:
         _forbid_linger(fd)
+    _kept.extend(fds)
+    if not discard_kept() and os.getpid() == 1:
+        log.warning("all processes of the cells are ended: one has sent descriptors, and they leave no room for a child")
+        os.kill(-1, signal.SIGKILL)
+
+
+def discard_kept():
+    """Closes what :func:`discard` could not. False: nor could this."""
+    if not _kept:
+        return True
     child, release = _holder()
-    for fd in fds:
+    if not child:
+        return False
+    for fd in _kept:
         os.close(fd)
-    if child:
-        os.close(release)
+    _kept.clear()
+    os.close(release)
+    return True
 
 
 def _holder():
@@ -70,7 +87,7 @@ def _holder():
     try:
         pid = os.fork()
     except OSError as error:
-        log.warning("descriptors that a cell has sent are closed at once: %s", error.strerror)
+        log.warning("descriptors that a cell has sent are closed later: %s", error.strerror)
         os.close(wait)
         os.close(release)
         return 0, -1
@@ -86,7 +103,7 @@ def _holder():
 
 
 def _forbid_linger(fd):
-    """First aid, where no child can be had: a socket of the simple kind is reset instead of waited for."""
+    """First aid, should a cell end the child too early: a socket of the simple kind is reset instead of waited for."""
     try:
         with socket.socket(fileno=os.dup(fd)) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)

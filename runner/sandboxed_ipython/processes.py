@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import cleanup, conditions, ipcobjects
+from . import cleanup, conditions, discarding, ipcobjects
 from .guard import Guard
 from .helpers import Helpers
 from .process import KernelProcess
@@ -51,6 +51,7 @@ class Processes:
             log.warning("a cell has changed the limits of the spare: another process takes its place")
             spare.kill()
             spare = None
+        discarding.discard_kept()
         if os.getpid() == 1:
             self._reactor.gradually(ipcobjects.removal())
         for stand_in in self._stand_ins:

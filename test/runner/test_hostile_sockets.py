@@ -64,3 +64,23 @@ for _ in range(5):
 time.sleep(1)
 """
     assert new_pinged().run(SOCKETS + code).reply["status"] == "ok"
+
+
+@pytest.mark.container
+def test_lingering_sockets_to_the_door_hold_up_nothing_where_no_process_can_be_had(new_pinged):
+    """The children are there before the sockets: they would hold those too."""
+    code = """
+reading, writing = os.pipe()
+try:
+    while True:
+        if os.fork() == 0: os.read(reading, 1); os._exit(0)
+except OSError: pass
+for fd in [inside(lingering()) for _ in range(8)]:
+    door = socket.socket(socket.AF_UNIX)
+    door.connect("\\0sandboxed-ipython")
+    socket.send_fds(door, [b"host"], [fd])
+    os.close(fd)
+    door.close()
+time.sleep(30)
+"""
+    assert gone(new_pinged(memory=1 << 30).run(SOCKETS + code, seconds=60))
