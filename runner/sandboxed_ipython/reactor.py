@@ -42,7 +42,8 @@ class Reactor:
     """
 
     def __init__(self, deadman=None):
-        self._selector = selectors.DefaultSelector()
+        # By poll(2): the watches of epoll are counted per user, and a cell, which is the same user, can use them all up.
+        self._selector = selectors.PollSelector()
         self._timers = []
         self._order = itertools.count()
         self._deadman = deadman
