@@ -21,6 +21,54 @@ def test_a_long_print_stays_in_one_piece_beside_those_of_another_thread(new_sand
     assert text.count("€") == text.count("漢") == 20 * 70_000
 
 
+THREADS_THAT_PRINT = """
+import sys, threading
+sys.setswitchinterval(0.00001)
+def work(name):
+    for i in range(30): print(name, i, 'x', sep='-', file=sys.stderr if i % 7 == 0 else sys.stdout)
+threads = [threading.Thread(target=work, args=(name,)) for name in 'abc']
+for thread in threads: thread.start()
+work('m')
+for thread in threads: thread.join()
+sys.setswitchinterval(0.005)
+"""
+
+
+def test_a_line_that_print_writes_in_pieces_stays_one_beside_those_of_other_threads(sandbox):
+    for _ in range(5):
+        cell = sandbox.run(THREADS_THAT_PRINT)
+        lines = [line for name in ("stdout", "stderr") for line in cell.text(name).splitlines()]
+        assert sorted(lines) == sorted("%s-%d-x" % (name, i) for name in "abcm" for i in range(30))
+        assert all(text.endswith("\n") for _, text in cell.order)
+
+
+def test_a_line_without_an_end_is_seen_at_once_and_keeps_no_other_thread_waiting(sandbox):
+    msg_id = sandbox.send("""
+import ctypes, threading, time
+def work():
+    print('begun', end=''); ctypes.CDLL(None).sleep(3)
+thread = threading.Thread(target=work); thread.start(); time.sleep(0.5)
+start = time.monotonic(); print(' by another'); seconds = time.monotonic() - start
+thread.join(); seconds
+""")
+    sandbox.wait_text("begun", 2.5)
+    cell = sandbox.finish(msg_id)
+    assert cell.text() == "begun by another\n" and float(cell.result) < 1.5
+
+
+def test_a_print_that_waits_for_another_threads_print_ends(sandbox):
+    cell = sandbox.run("""
+import threading
+class Waiting:
+    def __str__(self):
+        thread = threading.Thread(target=print, args=('inner',)); thread.start(); thread.join()
+        return 'outer'
+threads = [threading.Thread(target=print, args=('of', Waiting()))]
+threads[0].start(); threads[0].join()
+""", seconds=40)
+    assert cell.reply["status"] == "ok" and "inner" in cell.text() and "outer" in cell.text()
+
+
 def test_threads_that_display_and_print_at_once_lose_and_break_nothing(sandbox):
     cell = sandbox.run("""
 import sys, threading

@@ -30,11 +30,11 @@ class CellStream(io.TextIOBase):
         """Writes the whole text, together in one place also where other threads write; its length in characters."""
         if not isinstance(text, str):
             raise TypeError("write() argument must be str, not %s" % type(text))
-        if text:
-            try:
-                data = text.encode()
-            except UnicodeEncodeError:
-                data = wire.utf8(text)
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            data = wire.utf8(text)
+        if data:
             cell = current_cell.get()
             if not cell or cell == self._kernel.running:
                 self._kernel.channel.write(self._stream, data)
