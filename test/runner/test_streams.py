@@ -192,3 +192,13 @@ def test_a_stream_that_does_not_end_to_say_whether_it_is_closed_can_be_interrupt
     sandbox.interrupt(msg_id)
     assert sandbox.finish(msg_id).reply["status"] == "error"
     assert sandbox.run("print(2)").text() == "2\n"
+
+
+def test_what_is_printed_is_not_kept_in_memory(sandbox):
+    cell = sandbox.run("""
+import gc, sys
+gc.collect(); before = sys.getallocatedblocks()
+for i in range(20_000): print(i)
+sys.getallocatedblocks() - before
+""")
+    assert int(cell.result) < 10_000

@@ -110,6 +110,11 @@ class ZMQInteractiveShell(InteractiveShell):
             return False
         return super().should_run_async(raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple)
 
+    def _tee(self, channel):
+        """IPython 9 keeps each piece that a cell prints for as long as the kernel lives, so that ``%notebook`` can write it. That takes
+        as much time as printing does, and a loop that prints fills the memory."""
+        return contextlib.nullcontext()
+
     async def run_cell_async(self, *args, **kwargs):
         """What every cell comes through, with an ``await`` or without. It knows nothing of what the one before has shown."""
         self._last_traceback = None
