@@ -76,6 +76,11 @@ class CommandQueue:
         del self._waiting[name]
         return False
 
+    def look(self):
+        """Picks up what has arrived, in its order, without waiting for the selector to tell it: :meth:`put` was called."""
+        if self._inotify >= 0:
+            self._on_inotify()
+
     def take_waiting(self):
         """Picks up now what we have put there ourselves: the folder is gone, or something follows that must not overtake it."""
         for name in list(self._waiting):

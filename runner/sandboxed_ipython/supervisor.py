@@ -130,6 +130,8 @@ class Supervisor:
                     self._make_room()
                     if not self.queue.put(line):
                         self._enqueue(command, kernel, len(line))
+                        return
+                self.queue.look()  # so that "accepted" and "busy" are one write to the hosts
             else:
                 self._obey(command, kernel)
 

@@ -77,7 +77,7 @@ def lines(event, series):
 
 def lines_of(envelope, inner, series):
     """The same of an event whose members but kernel, gen and t are encoded already, as the object ``inner``."""
-    head = dumps({name: envelope[name] for name in ("kernel", "gen", "t")})
+    head = b'{"kernel":%s,"gen":%d,"t":%r}' % (dumps(envelope["kernel"]), envelope["gen"], envelope["t"])
     if len(head) + len(inner) <= CHUNK_BYTES:
         return [head[:-1] + b"," + inner[1:]]
     text = inner.decode("utf-8")
