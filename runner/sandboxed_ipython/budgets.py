@@ -100,24 +100,34 @@ class Budgets:
             self._begin(spent)
         return True
 
-    def admits_text(self, name, text, msg_id):
-        """Whether text of a stream may be logged; counts it. What goes on where the last output ended is no new one."""
+    def admit_text(self, name, text, msg_id):
+        """How many characters of a stream's text may be logged; counts them. Where the cell reaches its limit these are the lines
+        that fit. The caller logs them and then calls :meth:`drop` for the rest, whose notice stands behind them. What goes on
+        where the last output ended is no new output."""
         spent = self._counted(msg_id)
         if spent is None:
-            return False
+            return 0
         size = bytes_of(text)
         self._shows(spent, size)
         if spent.is_full:
-            return self._drop(spent, size, msg_id)
+            return 0
         least = 0
         if spent.stream != name:
             spent.stream, spent.screen, least = name, Screen(), _LEAST
         grown = spent.screen.write(text)
         cost = max(grown + _beyond_what_is_free(spent, size - grown), least)
-        if spent.written + cost > self.limit:
-            return self._drop(spent, size, msg_id)
-        spent.written += cost
-        return True
+        if spent.written + cost <= self.limit:
+            spent.written += cost
+            return len(text)
+        fitting = _lines_within(text, self.limit - spent.written) if spent.written + least <= self.limit else ""
+        spent.written += max(bytes_of(fitting), least if fitting else 0)
+        return len(fitting)
+
+    def drop(self, msg_id, size):
+        """So many bytes of output that were counted are not shown, nor is what follows."""
+        spent = self._counted(msg_id)
+        if spent is not None:
+            self._drop(spent, size, msg_id)
 
     def admits(self, kind, size, msg_id, display_id=""):
         """Whether an event of ``size`` bytes may be logged; counts it. ``display_id``: of a display, if it has one."""
@@ -213,6 +223,12 @@ class Budgets:
             if not places:
                 del self._displays[display_id]
         spent.displays.clear()
+
+
+def _lines_within(text, size):
+    """The longest beginning of a text that has at most so many UTF-8 bytes: whole lines, or, of a line that is longer, whole characters."""
+    beginning = text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
+    return beginning[: beginning.rfind("\n") + 1] or beginning
 
 
 def _beyond_what_is_free(spent, overwritten):

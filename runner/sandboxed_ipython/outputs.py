@@ -47,10 +47,14 @@ class Outputs:
     def show_text(self, name, text, parent):
         """What came out of its fd 1 or fd 2."""
         text = without_overwritten(text)
-        if self.budgets.admits_text(name, text, parent):
-            size = bytes_of(text)
-            event = self.event("iopub", "stream", {"name": name, "text": text}, parent)
+        count = self.budgets.admit_text(name, text, parent)
+        shown, rest = text[:count], text[count:]
+        if shown:
+            size = bytes_of(shown)
+            event = self.event("iopub", "stream", {"name": name, "text": shown}, parent)
             self._redraws.put("stream", parent, size, lambda: self._append(event, parent, size))
+        if rest:
+            self.budgets.drop(parent, bytes_of(rest))
 
     def show_piece(self, piece):
         """A piece of an event that is too long for a packet: logged as it comes. It counts what its first piece claims, and

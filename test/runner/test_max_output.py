@@ -15,6 +15,20 @@ def test_output_over_the_limit_is_dropped_and_counted(new_sandbox):
     assert sandbox.run("print('next')").text() == "next\n"
 
 
+@pytest.mark.parametrize("line", ["x" * 99, "é" * 49 + "x"])
+def test_what_fits_is_shown_up_to_the_last_whole_line(new_sandbox, line):
+    sandbox = new_sandbox(max_output=100_000)
+    cell = sandbox.run("import sys\nline = %r + '\\n'\n_ = sys.stdout.write(line * 400); _ = sys.stdout.write(line * 10_000)" % line)
+    assert cell.text() == (line + "\n") * 1000
+    assert [event["msg_type"] for event in cell.events if event["msg_type"] in ("stream", "notice")][-2:] == ["notice", "notice"], "behind all text"
+    assert cell.contents("notice")[-1]["params"] == {"bytes": 940_000, "total": 1_040_000, "limit": 100_000}
+
+
+def test_of_a_line_over_the_limit_whole_characters_are_shown(new_sandbox):
+    sandbox = new_sandbox(max_output=100_001)
+    assert sandbox.run("print('é' * 1_000_000)").text() == "é" * 50_000
+
+
 def test_redrawing_is_not_over_the_limit(new_sandbox):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run("from IPython.display import clear_output\nfor i in range(10):\n    clear_output(wait=True); print('y' * 50_000)")
