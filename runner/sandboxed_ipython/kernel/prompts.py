@@ -26,8 +26,8 @@ class Prompts:
         """``input()``; raises StdinNotImplementedError where nobody answers, KeyboardInterrupt on interrupt."""
         return self._ask(str(prompt), password=False)
 
-    def getpass(self, prompt="Password: ", stream=None, **_):
-        """``getpass.getpass()``; ``stream`` has no meaning here."""
+    def getpass(self, prompt="", stream=None, **_):
+        """``getpass.getpass()``, as ipykernel has it: nothing is asked in particular unless there is a prompt. ``stream`` has no meaning here."""
         if stream is not None:
             warnings.warn("The `stream` parameter of `getpass.getpass` has no effect in a notebook", UserWarning, stacklevel=2)
         return self._ask(str(prompt), password=True)
