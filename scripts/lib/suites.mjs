@@ -23,19 +23,19 @@ const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/li
  * @param {string} marks of pytest; empty: all tests
  * @returns {Suite}
  */
-const runner = (base, marks) => ({ args: ['test/runner/run.mjs', BASES[base].python, marks], needs: ['engine', base, 'python'], minutes: 20 });
+const runner = (base, marks) => ({ args: ['test/runner/run.mjs', BASES[base].python, marks], needs: ['engine', base, 'python'], minutes: 30 });
 
 /** @type {readonly Need[]} */
 const WINDOW = ['engine', 'bookworm', 'code-server', 'browser', 'vsix'];
 
 /** @type {Readonly<Record<string, Suite>>} */
 export const SUITES = {
-  unit: { args: mocha('unit', 10), needs: [], minutes: 3 },
-  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 20 },
+  unit: { args: mocha('unit', 10), needs: [], minutes: 8 },
+  session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 30 },
   podman: {
     args: mocha('podman', 60, ['attach', 'badInput', 'comms', 'deaths', 'endpoints', 'engine', 'files', 'hardening', 'libraries', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
     needs: ['podman', 'networks'],
-    minutes: 15,
+    minutes: 20,
   },
   // a base's Python says which IPython is to be had: 3.9 ends at 8, 3.14 begins with 9
   'runner-3.9': runner('bullseye', ''),
@@ -47,11 +47,11 @@ export const SUITES = {
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],
     needs: ['engine', 'bookworm', 'code-server', 'browser', 'python', 'vsix'], // the VSIX for the bundle that goes into it
-    minutes: 15,
+    minutes: 25,
   },
   conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 15 },
-  window: { args: mocha('window', 180), needs: WINDOW, minutes: 12 },
-  arrival: { args: mocha('arrival', 180), needs: WINDOW, minutes: 12 },
+  window: { args: mocha('window', 180), needs: WINDOW, minutes: 18 },
+  arrival: { args: mocha('arrival', 180), needs: WINDOW, minutes: 18 },
 };
 
 /**

@@ -9,7 +9,7 @@ import { CodeServer } from './codeServer';
  * cannot be had. Uses the same hooks of VS Code as `@vscode/test-web`.
  */
 
-const LIMIT_MS = Number(process.env['EXTENSION_TESTS_SECONDS'] ?? 660) * 1000;
+const LIMIT_MS = Number(process.env['EXTENSION_TESTS_SECONDS'] ?? 1_320) * 1000;
 
 interface Arguments {
   readonly workspace: string | undefined;
