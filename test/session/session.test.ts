@@ -162,7 +162,12 @@ describe('a session with a real sandbox', () => {
 
   it('completes names of the idle kernel, and says null while it is busy', async () => {
     await sandbox.run('a_long_name = 1');
-    assert.ok((await sandbox.session.complete('a_long', 6))?.matches.some(({ text, type }) => text === 'a_long_name' && type === 'instance'));
+    // the first answer is of the live names alone, without types, where jedi takes a slow machine too long to read its sources
+    let found: string | undefined;
+    for (let asked = 0; asked < 5 && found !== 'instance'; asked += 1) {
+      found = (await sandbox.session.complete('a_long', 6))?.matches.find(({ text }) => text === 'a_long_name')?.type;
+    }
+    assert.equal(found, 'instance');
     const inspected = await sandbox.session.inspect('print(', 3);
     assert.match(JSON.stringify(inspected?.['text/plain']), /Prints? the values/);
     assert.equal(await sandbox.session.inspect('no_such_name', 3), null);
