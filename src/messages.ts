@@ -17,7 +17,7 @@ export const untranslated: Translate = (message, ...args) => message.replace(/\{
 
 /** What is told and is no failure, by the runner for the most part. */
 export const NOTICE_CODES = [
-  'StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'DiskFull', 'PidsExhausted', 'OutOfReach', 'StdinRead', 'Restarted', 'InputTooLong', 'WidgetStateDropped',
+  'StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'DiskFull', 'PidsExhausted', 'OutOfReach', 'StdinRead', 'NoNetwork', 'Restarted', 'InputTooLong', 'WidgetStateDropped',
 ] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
@@ -162,6 +162,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return [
         t('A program of this cell, or the cell itself, read standard input. It is empty here, so it got end-of-file at once.'),
         t('To ask somebody use input("Name? "); give a program its input from a file or by a pipe.')];
+    case 'NoNetwork':
+      return [
+        t('A sandbox has no network, by design: nothing is wrong with yours.'),
+        t('Put the files that the cell needs beside the notebook, from where they are copied; install packages by %pip install.')];
     case 'DiskFull':
       return [
         params.text('path') === '' ? t('A file did not fit into the sandbox, whose places for files are /sandbox, /tmp and /dev/shm.')

@@ -296,6 +296,8 @@ class Kernel:
         if failure is not None:
             reply.update(status="error", failure=failure, ename=reply["ename"] or failure["code"])
         self._watch.end(reply["evalue"], reply.pop("no_room"))
+        if reply.pop("no_network") and not cell.is_comm:
+            self._outputs.notice("NoNetwork", {}, parent)
         self._tell_stdin()
         leaving = reply.pop("exiting")
         self._end(cell, reply)

@@ -41,6 +41,7 @@ def checked_reply(content):
         "user_expressions": field("user_expressions", dict, {}),
         "exiting": content.get("exiting") is True,
         "no_room": content.get("no_room") is True,
+        "no_network": content.get("no_network") is True,
     }
 
 

@@ -43,6 +43,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
   StdinRead: [{}, /end-of-file at once/, /input\("/],
+  NoNetwork: [{}, /no network, by design/, /beside the notebook/, /%pip install/],
   DiskFull: [{ path: '/tmp', limit: 256 * 2 ** 20 }, /\/tmp is full: it holds 256 MB/, /goes on/, /sandboxedIPython\.maxMemory/],
   PidsExhausted: [{ limit: 512 }, /no room .* processes and threads: the limit is 512/, /goes on/, /sandboxedIPython\.pids/],
   OutOfReach: [{ cause: 'EngineNotFound', reason: 'ENOENT' }, /engine does not answer/, /cell goes on/, /Start the engine/],

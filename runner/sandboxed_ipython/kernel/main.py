@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from .. import linux, oomscore, packets, wire
-from . import answers, bounds, bundles, finalize, noroom
+from . import answers, bounds, bundles, finalize, network, noroom
 from . import shell as shells
 from .channel import Channel
 from .comm_requests import CommRequests
@@ -50,6 +50,7 @@ class Kernel:
         self.interrupts = Interrupts(self.loop, self.inbox.wake)
         self.prompts = Prompts(self)
         self.installs = Installs(self)
+        self.network = network.Network()
         self.shell = shells.make(self, options.history_size)
         self._warm_up()
 
@@ -108,6 +109,7 @@ class Kernel:
         self.running = msg_id
         self.parent = {"msg_id": msg_id, "msg_type": msg_type}
         self.exiting = False
+        self.network.begin()
         self.interrupts.begin()
         if self.inbox.begin(msg_id):
             self.interrupts.press()
@@ -289,6 +291,9 @@ class Kernel:
         elif shell.failed_display is not None:
             name, text = shell.failed_display
             reply.update(status="error", ename=name, evalue=text, traceback=bounds.traceback_lines(shell._last_traceback or [], bounds.ERROR_CHARS))
+        shown = error if error is not None else shell.shown_error and shell.shown_error[0]
+        if self.network.was_wanted or (shown is not None and network.was_missed(shown)):
+            reply["no_network"] = True
         shell.shown_error = None
         if self.exiting:
             reply["exiting"] = True

@@ -4,6 +4,7 @@ an answer that cannot come, and that reading is seen (``emptyinput.py``)."""
 import codecs
 import contextlib
 import fcntl
+import functools
 import os
 import select
 import shlex
@@ -68,13 +69,13 @@ def run(command, interrupts):
 
 
 def output(command):
-    """What a shell command says on stdout and stderr; nothing if it is interrupted."""
+    """What a shell command says on stdout and stderr, nothing if it is interrupted, and its exit status."""
     process = subprocess.Popen(command, shell=True, executable=os.environ.get("SHELL"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        return process.communicate()[0].decode("utf-8", "replace")
+        return process.communicate()[0].decode("utf-8", "replace"), process.returncode
     except KeyboardInterrupt:
         print("^C")
-        return ""
+        return "", -signal.SIGINT
     finally:
         if process.poll() is None:
             process.kill()
@@ -83,6 +84,21 @@ def output(command):
 def configure(config):
     """How ``%%bash`` and ``%%sh`` start their shell."""
     config.ScriptMagics.script_paths = {name: shlex.join(["sh", "-c", _SCRIPT, name]) for name in _SHELLS if shutil.which(name)}
+
+
+def watch_scripts(shell, network):
+    """``%%bash`` and ``%%sh`` that fail tell ``network``."""
+    for name in shell.config.ScriptMagics.script_paths:
+        shell.register_magic_function(_watched(shell.find_cell_magic(name), network), "cell", name)
+
+
+def _watched(magic, network):
+    @functools.wraps(magic)
+    def run_script(line, cell):
+        with network.watched():
+            return magic(line, cell)
+
+    return run_script
 
 
 def document(shell):

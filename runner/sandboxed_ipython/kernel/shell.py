@@ -190,7 +190,12 @@ class ZMQInteractiveShell(InteractiveShell):
             raise OSError("Background processes not supported.")
         command = self.var_expand(cmd, depth=1)
         status = self.sandbox.installs.run_shell(command)
-        self.user_ns["_exit_code"] = programs.run(command, self.sandbox.interrupts) if status is None else status
+        if status is None:
+            with self.sandbox.network.watched() as failed:
+                status = programs.run(command, self.sandbox.interrupts)
+                if status:
+                    failed()
+        self.user_ns["_exit_code"] = status
 
     system = system_piped
 
@@ -198,7 +203,10 @@ class ZMQInteractiveShell(InteractiveShell):
         """``lines = !cmd``."""
         if cmd.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
-        text = programs.output(self.var_expand(cmd, depth=depth + 1))
+        with self.sandbox.network.watched() as failed:
+            text, status = programs.output(self.var_expand(cmd, depth=depth + 1))
+            if status:
+                failed()
         return SList(text.splitlines()) if split else LSString(text)
 
     def run_offline(self, words):
@@ -228,6 +236,7 @@ def make(kernel, history_size):
     ZMQInteractiveShell.kernel = comms.Comm.kernel = KernelFacade(kernel, comms.install(kernel.send))
     shell = ZMQInteractiveShell.instance(config=config, user_module=None, user_ns=None)
     kernel.installs.register(shell)
+    programs.watch_scripts(shell, kernel.network)
     programs.document(shell)
     shell.extension_manager.load_extension("storemagic")  # a Jupyter kernel has it from the start
     shell.configurables.append(IPKernelApp(parent=shell))
