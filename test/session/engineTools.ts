@@ -10,14 +10,15 @@ import { execStream } from '../../src/engine/exec-stream';
 import { installNetwork } from '../../src/engine/image/install-network';
 import { silentProgress } from '../../src/engine/progress';
 import { containerName } from '../../src/engine/specification';
+import { silentLog } from '../../src/log';
 
 export const BASE = process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? 'sandboxed-ipython-base:bookworm';
 export const RUNNER = resolve(__dirname, '../../../runner');
 export const MIB = 1024 * 1024;
 
 /** The engine under test, as the extension connects to it. */
-export const connect = (env: Readonly<Record<string, string | undefined>> = process.env): Promise<Engine> =>
-  connectEngine({ platform: process.platform, env, home: homedir(), uid: process.getuid?.() });
+export const connect = (env: Readonly<Record<string, string | undefined>> = process.env, log = silentLog): Promise<Engine> =>
+  connectEngine({ platform: process.platform, env, home: homedir(), uid: process.getuid?.(), log });
 
 /** The same engine past our code: what a test prepares and what it looks at. */
 export const docker = new Docker(process.env['DOCKER_HOST'] ? {} : { socketPath: '/var/run/docker.sock' });

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { pack } from 'tar-stream';
 import type { Engine, ImageRequest } from '../../src/engine/engine';
 import type { Progress } from '../../src/engine/progress';
+import { silentLog } from '../../src/log';
 import { isSandboxError, type FailureCode, type SandboxError } from '../../src/protocol/errors';
 import { BASE, RUNNER, connect, containerExists, docker, imageRequest, runnerWith, until, usualImage } from './engineTools';
 import { Registry } from '../support/imageRegistry';
@@ -225,6 +226,27 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     assert.ok(!steps.codes.includes('installingPackages'));
     const { params } = await failure({ base: READY, packages: ['ipython==8.18.1'] }, 'ImageFailed');
     assert.match(String(params['reason']), /conflict/i);
+  });
+
+  it('has nbformat, beside packages that it does not replace', async () => {
+    const image = await make({ packages: ['attrs==21.4.0'] });
+    assert.equal(await inImage(image, 'import attr, nbformat.v4; nbformat.validate(nbformat.v4.new_notebook()); print(attr.__version__)'), '21.4.0');
+  });
+
+  it('is made without nbformat where that cannot be had, and the log says why', async () => {
+    const base = await bases.make('no-nbformat', `
+import subprocess, sys
+subprocess.check_call([sys.executable, "-m", "pip", "uninstall", "--yes", "--break-system-packages", "nbformat"])
+open("/etc/pip.conf", "w").write("[global]\\nindex-url = https://127.0.0.1:9/simple\\n")`, [], READY);
+    const said: string[] = [];
+    const other = await connect(process.env, { ...silentLog, warn: (message) => said.push(message) });
+    try {
+      const image = await make({ base }, new Steps(), { on: other });
+      assert.equal(await inImage(image, 'import importlib.util as u; print(u.find_spec("nbformat"))'), 'None');
+      assert.match(said.join('\n'), /sandboxed-ipython-test\/no-nbformat:1 gets no nbformat, .*: .*No matching distribution found for nbformat/);
+    } finally {
+      other.dispose();
+    }
   });
 
   it('is refused for a base without Python', async () => {

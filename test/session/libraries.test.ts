@@ -4,6 +4,7 @@ import type { Engine } from '../../src/engine/engine';
 import { installNetwork } from '../../src/engine/image/install-network';
 import { containerName } from '../../src/engine/specification';
 import type { SandboxError} from '../../src/protocol/errors';
+import type { EventOf } from '../../src/protocol/messages';
 import { isSandboxError, type FailureCode } from '../../src/protocol/errors';
 import { containerExists, docker, newVolume, specification, until } from './engineTools';
 import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
@@ -52,6 +53,17 @@ describe('libraries', function () {
   const fails = async (work: Promise<unknown>, code: FailureCode, reason = /(?:)/) => {
     await assert.rejects(work, (error) => isSandboxError(error, code) && reason.test(String((error).params['reason'])));
   };
+
+  it('of plotly show figures at once, as the image has nbformat, which %run and %notebook need too', async () => {
+    await ok('%pip install plotly');
+    for (const show of ['figure', 'figure.show()']) {
+      const figures = (await ok(`import plotly.graph_objects as go\nfigure = go.Figure(go.Bar(x=["a", "b"], y=[1, 2]))\n${show}`)).events.filter(({ msg_type: type }) => type === 'execute_result' || type === 'display_data');
+      assert.ok(figures.some((event) => 'text/html' in (event as EventOf<'display_data'>).content.data), show);
+    }
+    await ok('import nbformat.v4 as v4, nbformat\nnbformat.write(v4.new_notebook(cells=[v4.new_code_cell("inner = 6 * 7\\nprint(\'from the other\')")]), "other.ipynb")');
+    assert.equal((await ok('%run other.ipynb')).text(), 'from the other\n');
+    assert.equal((await ok('%notebook all.ipynb\ninner, "inner = 6" in open("all.ipynb").read()')).result, '(42, True)');
+  });
 
   it('that a cell installs are imported by its next line, by child processes and after a reset, and pip\'s lines are shown', async () => {
     const cell = await ok('%pip install six==1.16.0\nimport six\nprint(six.__version__, six.__file__)');

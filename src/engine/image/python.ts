@@ -10,6 +10,7 @@ export interface Python {
   /** Version; empty = not installed. */
   ipython: string;
   inline: boolean;
+  nbformat: boolean;
   /** Folder of the standard library. */
   stdlib: string;
 }
@@ -31,7 +32,7 @@ def probe():
     except importlib.metadata.PackageNotFoundError:
         import IPython
         ipython = IPython.__version__
-    found.update(pip=has("pip"), ensurepip=has("ensurepip"), ipython=ipython, inline=has("matplotlib_inline"), stdlib=sysconfig.get_path("stdlib"))
+    found.update(pip=has("pip"), ensurepip=has("ensurepip"), ipython=ipython, inline=has("matplotlib_inline"), nbformat=has("nbformat"), stdlib=sysconfig.get_path("stdlib"))
     return found
 print(json.dumps(probe()))
 `;
@@ -57,7 +58,7 @@ function parse(text: string): (Python & { version: number[] }) | undefined {
     if (typeof found.executable !== 'string' || !found.executable.startsWith('/') || !Array.isArray(found.version)) return undefined;
     return {
       executable: found.executable, version: found.version, pip: found.pip === true, ensurepip: found.ensurepip === true,
-      ipython: String(found.ipython ?? ''), inline: found.inline === true, stdlib: String(found.stdlib ?? ''),
+      ipython: String(found.ipython ?? ''), inline: found.inline === true, nbformat: found.nbformat === true, stdlib: String(found.stdlib ?? ''),
     };
   } catch {
     return undefined;

@@ -4,14 +4,16 @@ import type { ImageContext } from './context';
 import type { RunnerFile } from './runner-files';
 
 /** Raise when the way of making an image changes, so that it is made anew. */
-const PACKAGES_RECIPE = 1;
+const PACKAGES_RECIPE = 2;
 const KERNEL_RECIPE = 2;
 
 /** What is installed unless the base has it. An IPython that is there is never replaced. */
 export const IPYTHON_REQUIREMENTS = ['ipython>=8', 'matplotlib-inline'] as const;
+/** What is installed beside, unless the base has it or it cannot be had. 5.1 has the ids of cells. */
+export const NBFORMAT = 'nbformat>=5.1';
 
 export const packagesTag = (baseId: string, packages: readonly string[]): string =>
-  `sandboxed-ipython/packages:${hash(PACKAGES_RECIPE, baseId, IPYTHON_REQUIREMENTS, packages)}`;
+  `sandboxed-ipython/packages:${hash(PACKAGES_RECIPE, baseId, [...IPYTHON_REQUIREMENTS, NBFORMAT], packages)}`;
 
 export const kernelTag = (packages: string, runner: readonly RunnerFile[]): string =>
   `sandboxed-ipython/kernel:${hash(KERNEL_RECIPE, packages, runner.map(({ path, content }) => [path, createHash('sha256').update(content).digest('hex')]))}`;

@@ -1,0 +1,76 @@
+import type { Log } from '../../log';
+import type { ImageRequest } from '../engine';
+import type { Progress } from '../progress';
+import { redact } from '../redact';
+import type { BuildContainer } from './build-container';
+import { imageFailed } from './failures';
+import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './install-network';
+import { pipProgress, pipReason } from './pip-output';
+import { lastLine, type Python } from './python';
+
+/** Wheels are unpacked on disk (a tmpfs would have to hold the largest), and gone before the commit. */
+export const SCRATCH = '/var/tmp/sandboxed-ipython';
+/** The image is a copy that nothing but pip changes, also where a distribution's own tool should be asked. */
+export const PIP_AS_ROOT = { PIP_BREAK_SYSTEM_PACKAGES: '1', PIP_ROOT_USER_ACTION: 'ignore' };
+
+/** Files for pip: what is lent to it, and the `constraints` that this code has assigned. */
+const prepare = (constraints: string): string => `${LEND}
+import importlib.metadata, re
+os.makedirs("${SCRATCH}", 0o700, exist_ok=True)
+${constraints}
+with open("${LENT_FOLDER}/constraints.txt", "w") as file:
+    file.write(constraints)
+`;
+/** What the command line says. */
+const NAMED = 'constraints = sys.argv[1]';
+/** All that is installed stays as it is, but for what a distribution's own tool has given a name or version that pip refuses. */
+const INSTALLED = String.raw`
+found = {}
+for one in importlib.metadata.distributions():
+    name, version = str(one.metadata["Name"]), str(one.version)
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name) and re.fullmatch(r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[A-Za-z0-9.]+)?", version):
+        found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)  # the first one is the one that is imported
+constraints = "".join("%s==%s\n" % pair for pair in found.items())`;
+
+/** Runs pip in a build container. */
+export class Pip {
+  constructor(
+    private readonly container: BuildContainer, private readonly python: Python, private readonly request: ImageRequest,
+    private readonly progress: Progress, private readonly log: Log, private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /** Installs wheels; an IPython that is there stays. @throws SandboxError `ImageFailed` with pip's own reason */
+  async install(requirements: readonly string[]): Promise<void> {
+    const proxies = new Set(Object.entries(this.request.network.proxies).flatMap(([name, value]) => (/^no_proxy$/i.test(name) ? [] : redact(value))));
+    this.log.info(`engine: pip goes ${proxies.size === 0 ? 'without a proxy' : `through ${[...proxies].join(', ')}`}`);
+    const reason = await this.#run(requirements, [NAMED, this.python.ipython ? `ipython==${this.python.ipython}\n` : ''], []);
+    if (reason !== undefined) throw imageFailed(this.request.base, 'installingPackages', reason);
+  }
+
+  /** Installs wheels that fit to all that is there, and tries a silent index twice at most. Gives what was in the way. */
+  tryToAdd(requirements: readonly string[]): Promise<string | undefined> {
+    return this.#run(requirements, [INSTALLED], ['--retries', '1', '--timeout', '15']);
+  }
+
+  /** Undefined, or why it failed. */
+  async #run(requirements: readonly string[], [constraints = '', ...named]: readonly string[], options: readonly string[]): Promise<string | undefined> {
+    const { container, python: { executable }, request: { network, base }, progress, signal } = this;
+    progress.step('installingPackages');
+    const prepared = await container.run([executable, '-I', '-c', prepare(constraints), ...named], { name: 'run lend', input: lentInput(network), signal });
+    if (prepared.exitCode !== 0) throw imageFailed(base, 'installingPackages', lastLine(prepared.stderr));
+    let last = '';
+    const { exitCode, stdout, stderr } = await container.run([
+      executable, '-I', '-m', 'pip', 'install', '--only-binary', ':all:', '--no-cache-dir', '--no-input', '--progress-bar', 'off',
+      '--disable-pip-version-check', ...options, '--constraint', `${LENT_FOLDER}/constraints.txt`, '--', ...requirements,
+    ], {
+      name: 'run pip', env: { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' },
+      signal,
+      onLine: (line) => {
+        const detail = pipProgress(line);
+        if (detail !== undefined && detail !== last) progress.step('installingPackages', detail);
+        last = detail ?? last;
+      },
+    });
+    return exitCode === 0 ? undefined : pipReason(`${stdout}\n${stderr}`);
+  }
+}
