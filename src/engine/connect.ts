@@ -14,6 +14,8 @@ import { readSmallFile } from './small-file';
 
 /** Docker 19.03 and every Podman that speaks Docker's API. */
 const MIN_API_VERSION = '1.40';
+/** Docker 26 gives every container the loopback of IPv6, where the machine has it. */
+const IPV6_LOOPBACK_API_VERSION = '1.45';
 
 export interface ConnectOptions extends Machine {
   log?: Log;
@@ -82,8 +84,11 @@ async function connectTo(endpoint: Endpoint, { signal, deadlines, onBusy }: Pick
       // Docker and Podman both name the profile where there is one, so an engine that says nothing has none
       seccomp: (machine.SecurityOptions ?? []).some((option) => /name=seccomp/.test(option) && !/unconfined/.test(option)),
       capabilities: product === 'podman'
-        ? { update: false, tmpfsCopiesUp: true, writableFolders: ['/run', '/var/tmp'], hidesCapabilities: true }
-        : { update: product === 'docker', tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false },
+        ? { update: false, tmpfsCopiesUp: true, writableFolders: ['/run', '/var/tmp'], hidesCapabilities: true, lacksIPv6Loopback: false }
+        : {
+          update: product === 'docker', tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false,
+          lacksIPv6Loopback: product === 'docker' && isOlder(version.ApiVersion, IPV6_LOOPBACK_API_VERSION),
+        },
     };
     return new DockerEngine(docker, requests, info, log);
   } catch (error) {

@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
 import type {
-  Engine, EngineInfo, ExecStream, FoundSandbox, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState, UnusedImage,
+  Engine, EngineCapabilities, EngineInfo, ExecStream, FoundSandbox, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState, UnusedImage,
 } from './engine';
 import { openExec } from './exec';
 import type { ImageContext } from './image/context';
@@ -18,7 +18,7 @@ import type { Progress } from './progress';
 import { putFiles } from './put-files';
 import { removeContainer } from './remove';
 import { despiteHalfRemoved, engineReason, isMissing, type Requests } from './request';
-import { LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName, containerOptions, interpreterOf } from './specification';
+import { IPV6_LOOPBACK, LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName, containerOptions, interpreterOf } from './specification';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
 const ABANDONED = 10 * 60_000;
@@ -44,6 +44,8 @@ export class DockerEngine implements Engine {
   private owner: string | undefined;
   /** Names of the images that were asked for here. */
   private readonly images = new Set<string>();
+  /** The machine's kernel has no IPv6, so no container can be given its loopback. */
+  private hasNoIPv6 = false;
   private nextSweep: NodeJS.Timeout | undefined;
   private regularSweeps: NodeJS.Timeout | undefined;
 
@@ -60,11 +62,22 @@ export class DockerEngine implements Engine {
   onBusy(listener: (isBusy: boolean) => void): { dispose(): void } { return this.requests.pulse.onBusy(listener); }
 
   async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
+    try {
+      return await this.createOnce(specification, signal);
+    } catch (error) {
+      if (this.hasNoIPv6 || !isSandboxError(error, 'StartFailed') || !engineReason(error).includes(IPV6_LOOPBACK.split('.').pop() ?? '')) throw error;
+      this.log.info('engine: its machine has no IPv6, so sandboxes are started without');
+      this.hasNoIPv6 = true;
+      return this.createOnce(specification, signal);
+    }
+  }
+
+  private async createOnce(specification: SandboxSpecification, signal: AbortSignal | undefined): Promise<string> {
     if (!this.info.seccomp) throw new SandboxError('LimitNotApplied', { limit: 'seccomp', asked: 'default', got: 'none' });
     let id: string | undefined;
     try {
       await this.libraries.ensure(specification, signal);
-      const asked = containerOptions(specification, { engineCpus: this.info.cpus, capabilities: this.info.capabilities, created: new Date() });
+      const asked = containerOptions(specification, { engineCpus: this.info.cpus, capabilities: this.capabilities, created: new Date() });
       const { id: containerId } = await this.requests.run('create container', (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }), { signal });
       id = containerId;
       const [got] = await Promise.all([
@@ -199,6 +212,11 @@ export class DockerEngine implements Engine {
     this.events.dispose();
     this.output.dispose();
     this.requests.dispose();
+  }
+
+  private get capabilities(): EngineCapabilities {
+    const { capabilities } = this.info;
+    return this.hasNoIPv6 ? { ...capabilities, lacksIPv6Loopback: false } : capabilities;
   }
 
   private get imageContext(): ImageContext {

@@ -13,6 +13,8 @@ export interface EngineCapabilities {
   writableFolders: readonly string[];
   /** Its inspection of a container, as Docker's API has it, tells what was taken from the default capabilities and not what is left. */
   hidesCapabilities: boolean;
+  /** A container without a network has no address `::1`, which its hosts file names, unless a kernel parameter gives it one. */
+  lacksIPv6Loopback: boolean;
 }
 
 export interface EngineInfo {

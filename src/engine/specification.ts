@@ -11,6 +11,12 @@ export const LABELS = {
 /** Value of {@link LABELS}.version: rises when containers of an older extension can no longer be attached to. */
 export const SANDBOX_VERSION = '2';
 
+/** Name of the user and the group that a sandbox's processes are. */
+export const SANDBOX_USER = 'sandbox';
+/** The uids of sandboxes, each also a gid. An image has a line for each of them, and looking a name up reads them all. */
+export const SANDBOX_UIDS = { first: 20_000, last: 21_999 } as const;
+/** The host name of a sandbox. */
+export const SANDBOX_HOST = 'sandbox';
 export const SANDBOX_HOME = '/sandbox';
 export const QUEUE_FOLDER = '/sandbox/.interactive';
 export const RUNNER_FOLDER = '/opt/sandboxed-ipython';
@@ -19,6 +25,9 @@ export const LIBRARIES_FOLDER = '/opt/sandboxed-ipython-libraries';
 
 /** The engine's network mode, and Docker's name of the network, that leads nowhere. */
 export const NO_NETWORK = 'none';
+
+/** Kernel parameter that takes `::1` from a container's loopback. */
+export const IPV6_LOOPBACK = 'net.ipv6.conf.lo.disable_ipv6';
 
 export const containerName = (sandboxId: string): string => `sandboxed-ipython-${sandboxId}`;
 
@@ -37,7 +46,7 @@ export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 
 export interface Placement {
   /** Cores that the engine has; asking for more is an error there. */
   engineCpus: number;
-  capabilities: Pick<EngineCapabilities, 'tmpfsCopiesUp' | 'writableFolders'>;
+  capabilities: Pick<EngineCapabilities, 'tmpfsCopiesUp' | 'writableFolders' | 'lacksIPv6Loopback'>;
   created: Date;
 }
 
@@ -51,7 +60,7 @@ export function containerOptions(specification: SandboxSpecification, { engineCp
   return {
     name: containerName(specification.sandboxId),
     Image: specification.image,
-    Hostname: 'sandbox',
+    Hostname: SANDBOX_HOST,
     User: `${uid}:${uid}`,
     // the mount point of a tmpfs takes the mode of the image's directory where it is the working directory
     WorkingDir: '/',
@@ -59,7 +68,7 @@ export function containerOptions(specification: SandboxSpecification, { engineCp
       `--memory-limit=${memory}`, `--log-budget=${sizes.log}`, `--max-output=${specification.maxOutput}`,
       `--history-size=${specification.historySize}`, `--poll-interval=${specification.pollInterval}`, `--lease=${specification.lease}`, `--idle=${specification.idle}`,
     ],
-    Env: [`HOME=${SANDBOX_HOME}`, 'USER=sandbox', 'LOGNAME=sandbox', 'LANG=C.UTF-8', 'MPLBACKEND=module://matplotlib_inline.backend_inline'],
+    Env: [`HOME=${SANDBOX_HOME}`, `USER=${SANDBOX_USER}`, `LOGNAME=${SANDBOX_USER}`, 'LANG=C.UTF-8', 'MPLBACKEND=module://matplotlib_inline.backend_inline'],
     Labels: {
       [LABELS.version]: SANDBOX_VERSION, [LABELS.sandbox]: specification.sandboxId, [LABELS.owner]: specification.owner,
       [LABELS.created]: created.toISOString(), [LABELS.notebook]: specification.notebookHint, [LABELS.uid]: String(uid),
@@ -99,6 +108,10 @@ export function containerOptions(specification: SandboxSpecification, { engineCp
       ],
       // the engine's documented way to a container with a loopback and nothing else
       NetworkMode: NO_NETWORK,
+      // a program that asks for the address of its own host gets one
+      ExtraHosts: [`${SANDBOX_HOST}:127.0.0.1`],
+      // what listens at "localhost" is asked for at ::1 too
+      ...(capabilities.lacksIPv6Loopback && { Sysctls: { [IPV6_LOOPBACK]: '0' } }),
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
     },
   };

@@ -1,18 +1,17 @@
 import { randomInt } from 'node:crypto';
+import { SANDBOX_UIDS } from '../engine/specification';
 import { SandboxError } from '../protocol/errors';
-
-const FIRST = 20_000;
-const LAST = 59_999;
 
 /**
  * A uid that no sandbox of the engine has: inotify instances, processes and pipe buffers are limited per uid, so two
  * sandboxes with one uid could stop each other. Taken from a random place, so that two windows rarely pick the same.
  */
 export function freeUid(used: ReadonlySet<number>, random: (below: number) => number = randomInt): number {
-  const span = LAST - FIRST + 1;
+  const { first, last } = SANDBOX_UIDS;
+  const span = last - first + 1;
   const start = random(span);
   for (let step = 0; step < span; step++) {
-    const uid = FIRST + (start + step) % span;
+    const uid = first + (start + step) % span;
     if (!used.has(uid)) return uid;
   }
   throw new SandboxError('StartFailed', { reason: 'no free uid' });

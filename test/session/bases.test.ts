@@ -103,8 +103,8 @@ for folder, _, names in os.walk(prefix):
       base: () => bases.make('venv', 'import subprocess, sys; subprocess.run([sys.executable, "-m", "venv", "--without-pip", "/venv"], check=True)', [
         'ENV PATH=/venv/bin:/usr/bin:/bin', 'USER 1000', 'ENTRYPOINT ["/bin/false"]', 'CMD ["nonsense"]', 'WORKDIR /nowhere/at/all',
       ]),
-      expression: 'sys.executable, IPython.__file__, os.getuid() > 1000',
-      expected: /^\/venv\/bin\/python\S* \/venv\/lib\/\S+ True$/,
+      expression: 'sys.executable, IPython.__file__, os.getuid() > 1000, __import__("pwd").getpwuid(os.getuid()).pw_name',
+      expected: /^\/venv\/bin\/python\S* \/venv\/lib\/\S+ True sandbox$/,
     },
     {
       title: 'with IPython and without pip works',

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Engine } from '../../src/engine/engine';
-import { containerName } from '../../src/engine/specification';
+import { IPV6_LOOPBACK, SANDBOX_UIDS, containerName } from '../../src/engine/specification';
 import { isSandboxError } from '../../src/protocol/errors';
 import { MIB, connect, containerExists, docker, python, specification, usualImage } from './engineTools';
 import { endSessions, startSession, type TestSession } from './support/sandboxes';
@@ -17,7 +17,7 @@ const PIDS = 128;
 
 /** What the inside of a container looks like to hostile code, as JSON. */
 const LOOK = `
-import ctypes, json, os, socket, sys
+import ctypes, grp, json, os, pathlib, pwd, socket, subprocess, sys, urllib.request
 status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines() if ":" in line)
 libc = ctypes.CDLL(None, use_errno=True)
 def attempt(action):
@@ -43,7 +43,15 @@ for folder, folders, _ in os.walk("/"):
         pass
 size = lambda folder: os.statvfs(folder).f_blocks * os.statvfs(folder).f_frsize
 mounts = [line.split() for line in open("/proc/self/mountinfo")]
+def refusal(url):
+    try:
+        urllib.request.urlopen(url)
+    except urllib.error.URLError as error:
+        return error.reason.strerror
 print(json.dumps({
+    "names": [pwd.getpwuid(os.getuid()).pw_name, pwd.getpwuid(os.getuid()).pw_dir, grp.getgrgid(os.getgid()).gr_name, pathlib.Path("/proc/self").owner(), subprocess.run("whoami", capture_output=True, text=True).stdout.strip()],
+    "addresses": [socket.gethostbyname(name) for name in (socket.gethostname(), "localhost")], "refusal": refusal("http://localhost:1/"),
+    "users": [attempt(lambda: open(path, "a")) for path in ("/etc/passwd", "/etc/group", "/etc/hosts")],
     "ids": [*os.getresuid(), *os.getresgid(), *os.getgroups()],
     "capabilities": sorted({status[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}),
     "no_new_privileges": status["NoNewPrivs"].strip(), "seccomp": status["Seccomp"].strip(),
@@ -63,6 +71,7 @@ print(json.dumps({
 }))
 `;
 interface Inside {
+  names: string[]; addresses: string[]; refusal: string; users: string[];
   ids: number[]; capabilities: string[]; no_new_privileges: string; seccomp: string; interfaces: string[]; routes: string[]; writable: string[];
   sizes: Record<string, number>; flags: Record<string, string>; from_disk: string[]; environment: string[];
   setuid: string; mount: string; user_namespace: string; sysctl: string; processes: string[]; engine_socket: string[];
@@ -93,7 +102,7 @@ describe('a sandbox', () => {
   let network: string;
   let inside: Inside;
   let outside: Inside;
-  const UID = 31_337;
+  const UID = SANDBOX_UIDS.last;
 
   const start = async (options: object): Promise<string> => {
     const container = await docker.createContainer({ Image: image, Entrypoint: ['python3', '-c'], Cmd: ['import time; time.sleep(600)'], ...options });
@@ -132,6 +141,16 @@ describe('a sandbox', () => {
     assert.deepEqual(new Set(inside.ids), new Set([UID]));
   });
 
+  it('has a name, which nobody in it can change, and so has its host', () => {
+    assert.deepEqual(inside.names, ['sandbox', '/sandbox', 'sandbox', 'sandbox', 'sandbox']);
+    assert.deepEqual(inside.addresses, ['127.0.0.1', '127.0.0.1']);
+    for (const refused of inside.users) assert.match(refused, /Read-only file system|Permission denied/);
+  });
+
+  it('refuses at localhost what nobody listens for, by either version of IP', () => {
+    assert.equal(inside.refusal, 'Connection refused');
+  });
+
   it('has no capability and gains none, where the control has', () => {
     assert.deepEqual(inside.capabilities, ['0000000000000000']);
     assert.deepEqual([inside.no_new_privileges, inside.seccomp], ['1', '2']);
@@ -152,15 +171,9 @@ describe('a sandbox', () => {
     assert.deepEqual(inside.sizes, { '/sandbox': MEMORY / 2, '/tmp': MEMORY / 4, '/dev/shm': MEMORY / 4, [queue]: 80 * MIB });
   });
 
-  it('has no path of the host but the few files that every engine makes, and a volume of its own for libraries', async () => {
-    const made = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', ...(isPodman ? ['/etc/passwd', '/etc/group'] : [])];
+  it('has no path of the host but the few files that every engine makes, and a volume of its own for libraries', () => {
+    const made = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
     assert.deepEqual(inside.from_disk.filter((path) => !made.includes(path)), ['/opt/sandboxed-ipython-libraries']);
-    if (isPodman) {
-      // the image's own, and a line for the sandbox's user
-      const lines = async (id: string): Promise<string[]> => (await python(id, 'print(open("/etc/passwd").read() + open("/etc/group").read())')).trim().split(/\n+/);
-      const ofImage = await lines(control);
-      assert.deepEqual((await lines(sandbox)).filter((line) => !ofImage.includes(line)).map((line) => line.split(':')[0]), [String(UID), String(UID)]);
-    }
     assert.deepEqual(inside.engine_socket, []);
   });
 
@@ -361,6 +374,26 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
       }
     });
   }
+
+  it('starts, without the loopback of IPv6, where the machine has no IPv6', async () => {
+    const asked: boolean[] = [];
+    const { engine, proxy } = await lyingEngine(({ HostConfig }) => {
+      asked.push('Sysctls' in HostConfig);
+      if ('Sysctls' in HostConfig) HostConfig['Sysctls'] = { [IPV6_LOOPBACK.replace('.lo.', '.none.')]: '0' }; // a parameter that is not there either
+    });
+    try {
+      for (const round of [1, 2]) {
+        const id = await engine.create(specification(image));
+        assert.equal((await engine.inspect(id))?.running, true, `round ${round}`);
+        await engine.remove(id);
+      }
+      assert.deepEqual(asked, engine.info.capabilities.lacksIPv6Loopback ? [true, false, false] : [false, false]);
+    } finally {
+      engine.dispose();
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
 
   it('is removed, though it runs, if it is on a network once it has started', async () => {
     const { engine, proxy } = await lyingEngine(() => undefined, ({ NetworkSettings }) => { NetworkSettings['Networks'] = { none: { IPAddress: '' }, bridge: { IPAddress: '172.17.0.9' } }; });

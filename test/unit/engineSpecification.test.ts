@@ -11,7 +11,7 @@ const specification: SandboxSpecification = {
   sandboxId: 'abc', owner: 'me', notebookHint: 'file:///n.ipynb', image: 'image:1', uid: 20_123, memory: GIB, cpus: 2, pids: 512,
   logBudget: 64 * MIB, maxOutput: 10 * MIB, historySize: 1000, pollInterval: 0.1, lease: 1800, idle: 0, libraries: 'volume-1',
 };
-const options = containerOptions(specification, { engineCpus: 8, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date(0) });
+const options = containerOptions(specification, { engineCpus: 8, capabilities: { tmpfsCopiesUp: false, writableFolders: [], lacksIPv6Loopback: false }, created: new Date(0) });
 
 describe('the specification of a sandbox', () => {
   it('is a user of its own without capabilities, new privileges or a writable root', () => {
@@ -28,7 +28,7 @@ describe('the specification of a sandbox', () => {
   });
 
   it('asks for no more cores than the engine has', () => {
-    assert.equal(containerOptions({ ...specification, cpus: 4 }, { engineCpus: 1.5, capabilities: { tmpfsCopiesUp: false, writableFolders: [] }, created: new Date() }).HostConfig.NanoCpus, 1.5e9);
+    assert.equal(containerOptions({ ...specification, cpus: 4 }, { engineCpus: 1.5, capabilities: { tmpfsCopiesUp: false, writableFolders: [], lacksIPv6Loopback: false }, created: new Date() }).HostConfig.NanoCpus, 1.5e9);
   });
 
   it('writes to sized tmpfs only, the queue to one of its own', () => {
@@ -41,9 +41,16 @@ describe('the specification of a sandbox', () => {
   });
 
   it('closes what an engine would make writable by itself, and takes nothing of the image into a tmpfs', () => {
-    const { Tmpfs = {} } = containerOptions(specification, { engineCpus: 8, capabilities: { tmpfsCopiesUp: true, writableFolders: ['/run'] }, created: new Date() }).HostConfig;
+    const { Tmpfs = {} } = containerOptions(specification, { engineCpus: 8, capabilities: { tmpfsCopiesUp: true, writableFolders: ['/run'], lacksIPv6Loopback: false }, created: new Date() }).HostConfig;
     assert.equal(Tmpfs['/run'], 'ro,noexec,nosuid,nodev,size=4096,notmpcopyup');
     for (const tmpfs of Object.values(Tmpfs)) assert.match(tmpfs, /,size=\d+,notmpcopyup$/);
+  });
+
+  it('names the address of its own host, and asks for the loopback of IPv6 where the engine gives none', () => {
+    const { ExtraHosts, Sysctls } = options.HostConfig as { ExtraHosts?: string[]; Sysctls?: Record<string, string> };
+    assert.deepEqual([options.Hostname, ExtraHosts, Sysctls], ['sandbox', ['sandbox:127.0.0.1'], undefined]);
+    const capabilities = { tmpfsCopiesUp: false, writableFolders: [], lacksIPv6Loopback: true };
+    assert.deepEqual(containerOptions(specification, { engineCpus: 8, capabilities, created: new Date() }).HostConfig.Sysctls, { 'net.ipv6.conf.lo.disable_ipv6': '0' });
   });
 
   it('keeps the log to an eighth of a small memory, with room beside it for commands and results', () => {

@@ -12,7 +12,7 @@ export interface Fault { up: number; down: number }
  * is obeyed once, a new stream of a host supersedes the old. Cells do what `run` says. Only what a session can see of it.
  */
 export class FakeSandbox implements Engine {
-  readonly info: EngineInfo = { id: 'fake', product: 'unknown', version: '', apiVersion: '', endpoint: 'fake', context: '', cpus: 2, memory: 0, seccomp: true, capabilities: { update: false, tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false } };
+  readonly info: EngineInfo = { id: 'fake', product: 'unknown', version: '', apiVersion: '', endpoint: 'fake', context: '', cpus: 2, memory: 0, seccomp: true, capabilities: { update: false, tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false, lacksIPv6Loopback: false } };
   isBusy = false;
   /** Lines of the log; the event `seq` is at `seq - 1`. */
   readonly log: string[] = [];

@@ -1,16 +1,29 @@
 import type { Progress } from '../progress';
-import { LIBRARIES_FOLDER, QUEUE_FOLDER, RUNNER_FOLDER, SANDBOX_HOME } from '../specification';
+import { LIBRARIES_FOLDER, QUEUE_FOLDER, RUNNER_FOLDER, SANDBOX_HOME, SANDBOX_UIDS, SANDBOX_USER } from '../specification';
 import type { BuildContainer } from './build-container';
 import { baseUnusable, imageFailed } from './failures';
 import { lastLine, probePython } from './python';
 import { tarOf, type RunnerFile } from './runner-files';
+
+/** A line for each uid and each gid that a sandbox can have: its root is read-only, so nobody can add one there. */
+const NAME_USERS = `
+ids = range(${SANDBOX_UIDS.first}, ${SANDBOX_UIDS.last + 1})
+for path, line in (("/etc/passwd", "${SANDBOX_USER}:x:{0}:{0}::${SANDBOX_HOME}:/bin/sh\\n"), ("/etc/group", "${SANDBOX_USER}:x:{0}:\\n")):
+    with open(path, "a+b") as file:
+        file.seek(0)
+        text = file.read()
+        there = {int(number) for number in re.findall(rb"^[^:\\n]*:[^:\\n]*:([0-9]+):", text, re.MULTILINE)}
+        file.write(b"\\n" if text and not text.endswith(b"\\n") else b"")
+        file.write("".join(line.format(number) for number in ids if number not in there).encode())
+    os.chmod(path, 0o644)
+`;
 
 /**
  * Unpacks, compiles (a sandbox can write no byte code), writes our own pip, and makes the mount points: the one of the libraries, and those of the
  * sandbox's tmpfs, each of which takes the mode of the directory that the image has at its place.
  */
 const UNPACK = `
-import compileall, os, sys, tarfile
+import compileall, os, re, sys, tarfile
 target = "${RUNNER_FOLDER}"
 os.makedirs(target, 0o755, exist_ok=True)
 with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
@@ -26,7 +39,7 @@ os.makedirs("${LIBRARIES_FOLDER}", 0o755, exist_ok=True)
 for folder in ("${SANDBOX_HOME}", "${QUEUE_FOLDER}", "/tmp"):
     os.makedirs(folder, exist_ok=True)
     os.chmod(folder, 0o1777)
-`;
+${NAME_USERS}`;
 
 /** Puts the runner in and tries it. Needs no network. Gives the entrypoint of the image. */
 export async function installRunner(container: BuildContainer, files: readonly RunnerFile[], base: string, progress: Progress, signal?: AbortSignal): Promise<string[]> {

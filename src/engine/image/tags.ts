@@ -5,7 +5,7 @@ import type { RunnerFile } from './runner-files';
 
 /** Raise when the way of making an image changes, so that it is made anew. */
 const PACKAGES_RECIPE = 2;
-const KERNEL_RECIPE = 2;
+const KERNEL_RECIPE = 3;
 
 /** What is installed unless the base has it. An IPython that is there is never replaced. */
 export const IPYTHON_REQUIREMENTS = ['ipython>=8', 'matplotlib-inline'] as const;
