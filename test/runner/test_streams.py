@@ -164,6 +164,25 @@ def test_pythons_original_streams_are_others_that_write_to_the_same_place(sandbo
     assert (cell.text(), cell.text("stderr"), cell.result) == ("a\nb\n", "c\n", "(False, False, 1, 2)")
 
 
+@pytest.mark.smoke
+def test_wurlitzer_takes_them_for_two_and_what_c_code_prints_is_shown_once(sandbox):
+    """As wurlitzer itself does it: it refuses streams with one descriptor, and makes one write to where the other does."""
+    code = """
+import ctypes, os, sys
+for name in ("stdout", "stderr"):
+    ours, original = getattr(sys, name).fileno(), getattr(sys, "__%s__" % name).fileno()
+    assert ours != original and not ours == original and ours == int(ours) and original == int(original) and ours in {ours}
+    kept = os.dup(original)
+    os.dup2(ours, original)
+    ctypes.CDLL(None).puts(b"from C to " + name.encode())
+    ctypes.CDLL(None).fflush(None)
+    os.dup2(kept, original)
+    os.close(kept)
+"""
+    cell = sandbox.run(code)
+    assert (cell.reply["status"], cell.text(), cell.text("stderr")) == ("ok", "from C to stdout\nfrom C to stderr\n", "")
+
+
 CLOSED = "import io\nclosed = io.StringIO()\nclosed.close()\nsys.{0} = closed"
 RAISES = "class Broken:\n    def __getattr__(self, name): raise OSError('no')\nsys.{0} = Broken()"
 

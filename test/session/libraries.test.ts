@@ -81,6 +81,15 @@ describe('libraries', function () {
     assert.equal(next.text('stderr'), '');
   });
 
+  it('that forward what C code prints show it once, and no error in the cells behind', async () => {
+    await ok('%pip install wurlitzer\n%load_ext wurlitzer');
+    const cell = await ok('import ctypes\nctypes.CDLL(None).puts(b"from C")\nprint("from Python")');
+    assert.equal(cell.text('stderr'), '');
+    assert.deepEqual(cell.text().split('\n').sort(), ['', 'from C', 'from Python']);
+    await ok('from wurlitzer import pipes\nwith pipes() as (out, err): ctypes.CDLL(None).puts(b"kept")\nassert out.read() == "kept\\n"');
+    await ok('%unload_ext wurlitzer');
+  });
+
   it('see those that are there: an upgrade replaces one, and what is satisfied stays', async () => {
     const cell = await ok('!pip install -U six toolz');
     assert.match(cell.text(), /Successfully uninstalled six-1\.16\.0[^]*Successfully installed .*toolz/);

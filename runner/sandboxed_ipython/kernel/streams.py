@@ -11,12 +11,32 @@ current_cell = contextvars.ContextVar("current_cell", default="")
 NO_CELL = "-"
 
 
+class _Descriptor(int):
+    """The number of a stream's descriptor. As a number it is like any other; of two streams' it is not the same, though both write to one
+    place: wurlitzer asks by that whether ``sys.stdout`` is Python's original, and does nothing but raise if it is."""
+
+    def __new__(cls, number, stream):
+        self = super().__new__(cls, number)
+        self._stream = stream
+        return self
+
+    def __eq__(self, other):
+        if isinstance(other, _Descriptor) and other._stream is not self._stream:
+            return False
+        return int.__eq__(self, other)
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = int.__hash__
+
+
 class CellStream(io.TextIOBase):
     """A text stream to the cell. ``kernel`` gives ``channel`` and ``running`` (the running cell's msg_id)."""
 
     def __init__(self, kernel, name, number):
         self._kernel = kernel
-        self._number = number
+        self._number = _Descriptor(number, self)
         self._stream = name
         self.name = "<%s>" % name
         self.buffer = _Bytes(self)
