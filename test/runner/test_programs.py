@@ -52,6 +52,7 @@ def test_what_reads_later_is_told_at_the_cell_that_left_it_running(sandbox):
         "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'print(1)'])",
         "import multiprocessing as m\nwith m.get_context('fork').Pool(1) as p: print(p.map(abs, [-1]))",
         "lines = !ls",
+        "import pty\nassert pty.spawn(['sh', '-c', 'echo said']) == 0",
         "print(1)",
     ],
 )

@@ -241,6 +241,7 @@ def make(kernel, history_size):
     shell.extension_manager.load_extension("storemagic")  # a Jupyter kernel has it from the start
     shell.configurables.append(IPKernelApp(parent=shell))
     _install_debugger()
+    programs.let_terminals_read_nothing()
     sys.argv = [""]
     # tqdm looks for this module to know a notebook's kernel
     sys.modules.setdefault("ipykernel.zmqshell", sys.modules[__name__])
