@@ -211,6 +211,7 @@ export class NotebookKernel {
     if (this.#writer.isClearing(cell)) { return; }
     this.#batcher.flush();
     this.executions.forget(cell);
+    this.#writer.forget(cell);
     this.#outputs.forget(keyOf(cell));
     this.marks.clear(cell);
   }

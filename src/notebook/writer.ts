@@ -10,22 +10,34 @@ import { isSame, toItems, toNotebookOutput, toStreamItem, withFallback } from '.
 import type { SandboxClock } from './sandbox-clock';
 import type { LinkTargets } from './traceback-links';
 
-/** The outputs of a run that may be named again, by the reducer's ids. `run` is undefined when it ended before this window came. */
-interface Written { cell: vscode.NotebookCell; run: CellRun | undefined; outputs: Map<number, Shown> }
+/** What is shown of a run. */
+interface Written {
+  readonly cell: vscode.NotebookCell;
+  /** Undefined when it ended before this window came. */
+  readonly run: CellRun | undefined;
+  /** The outputs that may be named again, by the reducer's ids. */
+  readonly outputs: Map<number, Shown>;
+  /**
+   * Outputs that VS Code has not taken yet. When it takes a new output and, behind it, more items for any output of the same cell
+   * together, it tells extensions of those items twice. As long as there are such outputs nothing is added to a text: it waits, and
+   * where it cannot wait, the whole text is sent.
+   */
+  readonly untaken: Set<Shown>;
+  /** Outputs whose text waits for that, and since when (by `performance.now()`). */
+  readonly waiting: Map<Shown, number>;
+}
 interface Shown {
   readonly output: vscode.NotebookCellOutput;
   readonly written: Written;
   readonly id: number;
   /** Of a stream: the text that VS Code was sent. */
   mark?: TextMark;
-  /**
-   * VS Code has not taken the output yet. When it takes an output and more items for it together, it tells extensions of those items
-   * twice: until then nothing is added, and where that cannot wait, the whole text is sent.
-   */
-  isFresh?: boolean;
   /** What is to be shown instead of what VS Code has. */
   next?: { name: StreamName; stream: StreamText } | CellOutput | undefined;
 }
+
+/** A text waits no longer than this for VS Code to take new outputs, as a cell may make new ones without end. */
+const MAX_WAIT_MS = 500;
 
 /** Characters of outputs that are brought up to date before their run ends, about; the others follow a little later. */
 const MAX_LAST_CHARACTERS = 2_000_000;
@@ -45,7 +57,7 @@ export class Writer {
   /** From now on edits of `name` go to this run's cell; what an earlier run of the cell still says is not heard. */
   bind(name: string, run: CellRun): void {
     this.release(run.cell);
-    this.#written.set(name, { cell: run.cell, run, outputs: new Map() });
+    this.#written.set(name, newWritten(run.cell, run));
   }
 
   /** A run that another window began: the cell shows what the run has left by now, and later edits find it. */
@@ -60,7 +72,7 @@ export class Writer {
   /** A run that ended before this window came. `times`: while none was there, so the cell gets what it left; undefined: the cell has it. */
   restoreEnded(name: string, cell: vscode.NotebookCell, document: CellDocument, times: PastTimes | undefined): void {
     this.release(cell);
-    const written: Written = { cell, run: undefined, outputs: new Map() };
+    const written = newWritten(cell, undefined);
     this.#written.set(name, written);
     if (times !== undefined && !this.#shows(cell, document)) {
       this.executions.replay(cell, times, (execution) => { this.#replace(written, document, execution); });
@@ -75,6 +87,13 @@ export class Writer {
   release(cell: vscode.NotebookCell): void {
     for (const [name, { cell: its }] of this.#written) {
       if (its === cell) { this.#written.delete(name); }
+    }
+  }
+
+  /** The user cleared the cell: what was about to be shown there is not shown any more. */
+  forget(cell: vscode.NotebookCell): void {
+    for (const written of this.#written.values()) {
+      if (written.cell === cell) { forgetOutputs(written); }
     }
   }
 
@@ -109,7 +128,7 @@ export class Writer {
         return;
       case 'append': case 'replaceAll': {
         const output = toNotebookOutput(edit.output, this.surroundings, this.targets);
-        if (edit.kind === 'replaceAll') { outputs.clear(); }
+        if (edit.kind === 'replaceAll') { forgetOutputs(written); }
         const shown: Shown = { output, written, id: edit.id };
         if (edit.stream !== undefined) { shown.mark = edit.stream.mark(); }
         outputs.set(edit.id, shown);
@@ -120,7 +139,7 @@ export class Writer {
         const shown = outputs.get(edit.id);
         if (shown === undefined) { return; }
         shown.next = edit.kind === 'text' ? edit : edit.output;
-        if (edit.kind === 'replace' || shown.isFresh !== true) { this.#pacer.ask(shown); }
+        if (edit.kind === 'replace') { this.#pacer.ask(shown); } else { this.#askWhenTaken(shown); }
         return;
       }
       case 'clear':
@@ -143,15 +162,31 @@ export class Writer {
     return { output: toNotebookOutput(output, this.surroundings, this.targets), written, id, ...(mark && { mark }) };
   }
 
-  /** Sends new outputs. What is to be added to their texts waits until VS Code has taken them. */
+  /** Sends what an output shows next as soon as it can be added to what VS Code has. */
+  #askWhenTaken(shown: Shown): void {
+    const { untaken, waiting } = shown.written;
+    const since = waiting.get(shown) ?? performance.now();
+    if (untaken.size > 0 && performance.now() - since < MAX_WAIT_MS) {
+      waiting.set(shown, since);
+    } else {
+      waiting.delete(shown);
+      this.#pacer.ask(shown);
+    }
+  }
+
+  /** Sends new outputs. What is to be added to texts waits until VS Code has taken them. */
   #taken(shown: readonly Shown[], written: Written, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>, through?: vscode.NotebookCellExecution): void {
-    for (const one of shown) { one.isFresh = true; }
-    this.#change(written, (execution, cell) => change(execution, cell).then(() => {
+    for (const one of shown) { written.untaken.add(one); }
+    const taken = (): void => {
       for (const one of shown) {
-        one.isFresh = false;
+        written.untaken.delete(one);
         one.output.items = []; // VS Code has its own copy
-        if (one.next !== undefined) { this.#pacer.ask(one); }
       }
+      for (const one of [...written.waiting.keys()]) { this.#askWhenTaken(one); }
+    };
+    this.#change(written, (execution, cell) => change(execution, cell).then(taken, (error: unknown) => {
+      taken();
+      throw error;
     }), through);
   }
 
@@ -161,8 +196,8 @@ export class Writer {
   }
 
   #clear(written: Written, through?: vscode.NotebookCellExecution): void {
-    const { cell: its, outputs } = written;
-    outputs.clear();
+    const { cell: its } = written;
+    forgetOutputs(written);
     const count = (by: number): void => {
       const left = (this.#clearing.get(its) ?? 0) + by;
       if (left > 0) { this.#clearing.set(its, left); } else { this.#clearing.delete(its); }
@@ -187,7 +222,7 @@ export class Writer {
       return items.reduce((sum, { data }) => sum + data.length, 0);
     }
     const { name, stream } = next;
-    const change = shown.mark === undefined || shown.isFresh === true ? { kind: 'replace', text: stream.text() } as const : stream.changeSince(shown.mark);
+    const change = shown.mark === undefined || written.untaken.size > 0 ? { kind: 'replace', text: stream.text() } as const : stream.changeSince(shown.mark);
     if (change.kind === 'append' && change.text === '') { return 0; }
     shown.mark = stream.mark();
     const item = toStreamItem(name, change.text);
@@ -201,6 +236,7 @@ export class Writer {
     for (const shown of [...outputs.values()].reverse()) {
       if (shown.next === undefined) { continue; }
       if (room <= 0 && !('stream' in shown.next)) { continue; }
+      shown.written.waiting.delete(shown);
       room -= this.#pacer.sendNow(shown);
     }
   }
@@ -212,4 +248,13 @@ export class Writer {
     const execution = through ?? (run?.state === 'running' ? run.execution : undefined);
     if (execution !== undefined) { apply(execution); } else { this.executions.reopen(cell, apply); }
   }
+}
+
+const newWritten = (cell: vscode.NotebookCell, run: CellRun | undefined): Written =>
+  ({ cell, run, outputs: new Map(), untaken: new Set(), waiting: new Map() });
+
+function forgetOutputs({ outputs, untaken, waiting }: Written): void {
+  outputs.clear();
+  untaken.clear();
+  waiting.clear();
 }
