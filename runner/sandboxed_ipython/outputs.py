@@ -49,12 +49,15 @@ class Outputs:
         text = without_overwritten(text)
         count = self.budgets.admit_text(name, text, parent)
         shown, rest = text[:count], text[count:]
-        if shown:
-            size = bytes_of(shown)
-            event = self.event("iopub", "stream", {"name": name, "text": shown}, parent)
-            self._redraws.put("stream", parent, size, lambda: self._append(event, parent, size))
+        for part in wire.parts_of_text(shown):
+            self._put_text(name, part, parent)
         if rest:
             self.budgets.drop(parent, bytes_of(rest))
+
+    def _put_text(self, name, text, parent):
+        size = bytes_of(text)
+        event = self.event("iopub", "stream", {"name": name, "text": text}, parent)
+        self._redraws.put("stream", parent, size, lambda: self._append(event, parent, size))
 
     def show_piece(self, piece):
         """A piece of an event that is too long for a packet: logged as it comes. It counts what its first piece claims, and

@@ -29,6 +29,14 @@ def test_of_a_line_over_the_limit_whole_characters_are_shown(new_sandbox):
     assert sandbox.run("print('é' * 1_000_000)").text() == "é" * 50_000
 
 
+def test_text_that_json_escapes_takes_six_times_its_bytes_of_the_log_at_most(new_sandbox):
+    """So that the log has room for all that a cell may show: 10 MB of NUL in 64 MB."""
+    sandbox = new_sandbox()
+    assert sandbox.run("import os, subprocess\nsubprocess.run(['head', '-c', '1000000', '/dev/zero']);").text() == "\0" * 1_000_000
+    folder = "/sandbox/.interactive/events/"
+    assert int(sandbox.run("sum(os.path.getsize(%r + name) for name in os.listdir(%r))" % (folder, folder)).result) < 6_100_000
+
+
 def test_redrawing_is_not_over_the_limit(new_sandbox):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run("from IPython.display import clear_output\nfor i in range(10):\n    clear_output(wait=True); print('y' * 50_000)")
