@@ -1,26 +1,29 @@
 """What of a stream's text is seen: a progress bar that draws its line anew a million times is one line.
 
-The window obeys ``\\r``, ``\\b``, cursor up (``ESC[A``) and erase line (``ESC[K``) and takes all else as text
-(``src/outputs/stream-text.ts``). Here the same text is measured, and what is overwritten within one read is left out.
+The window obeys ``\\r``, ``\\b``, cursor up and down (``ESC[A``, ``ESC[B``) and erase line (``ESC[K``), and gives each character its
+style (``src/outputs/stream-text.ts``). Here the same text is measured, and what is overwritten within one read is left out.
 """
 
 import re
 
 #: Rows that the cursor reaches in the window.
 _REACHABLE_ROWS = 64
-_CONTROL = re.compile("[\r\b]|\x1b\\[\\d{0,4}[AK]")
-_TOKENS = re.compile("\x1b\\[(\\d{0,4})([AK])|\b+|[\r\n]|[^\r\b\n\x1b]+|\x1b")
+_CONTROL = re.compile("[\r\b]|\x1b\\[\\d{0,4}[ABK]")
+_TOKENS = re.compile("\x1b\\[(\\d{0,4})([ABK])|\b+|[\r\n]|[^\r\b\n\x1b]+|\x1b")
 _UNFINISHED = re.compile("\x1b(\\[\\d{0,4})?\\Z")
 #: Moves within a line or erases it, so that which columns a text has is not known from its length.
-_MOVES = re.compile("\b|\x1b\\[\\d{0,4}[AK]")
+_MOVES = re.compile("\b|\x1b\\[\\d{0,4}[ABK]")
+#: Control sequences, as the window knows them, and the one after which no earlier style counts.
+_SEQUENCES = re.compile("\x1b\\[[\\d:;<=>?]{0,60}[@-~]")
+_RESET = frozenset(("\x1b[m", "\x1b[0m"))
 
 
 class Screen:
     """The rows of one stream output, of which only the lengths are kept.
 
-    Columns are bytes of UTF-8, which are never fewer than the window's columns, and what is deleted or erased counts as if it
-    still stood there. So a text that overwrites others takes no more than is counted, but for a factor below 2 where long
-    characters overwrite short ones.
+    Columns are bytes of UTF-8, those of control sequences too, which are never fewer than the window's columns, and what is
+    deleted or erased counts as if it still stood there. So a text that overwrites others takes no more than is counted, but for a
+    factor below 2 where long characters or styles overwrite short ones, and the styles at a row's beginning and end.
     """
 
     __slots__ = ("_column", "_held", "_row", "_rows")
@@ -65,6 +68,8 @@ class Screen:
                 column = max(0, column - len(token))
             elif match.group(2) == "A":
                 row = max(row - int(match.group(1) or 1), 0, len(rows) - _REACHABLE_ROWS)
+            elif match.group(2) == "B":
+                row = min(row + int(match.group(1) or 1), len(rows) - 1)
             else:
                 if match.group(2) is None:  # what is erased up to the cursor becomes blanks, also beyond the line's end
                     column += bytes_of(token)
@@ -82,7 +87,8 @@ def _moves_the_cursor(text):
 
 
 def without_overwritten(text):
-    """The same text less what it overwrites itself: of a line's parts between two ``\\r`` those that a longer one comes after."""
+    """The same text less what it overwrites itself: of a line's parts between two ``\\r`` the text of those
+    that one of at least as many characters comes after."""
     if "\r" not in text:
         return text
     return "\n".join(_line_without_overwritten(line) for line in text.split("\n"))
@@ -92,19 +98,22 @@ def _line_without_overwritten(line):
     if line.count("\r") < 2 or _MOVES.search(line):
         return line
     first, *parts = line.split("\r")  # the first goes on where the line was
-    kept, longest = [parts.pop()], 0
-    longest = _columns_of(kept[0])
-    for part in reversed(parts):
-        columns = _columns_of(part)
-        if columns > longest:
-            kept.append(part)
-            longest = columns
-    return "\r".join([first, *reversed(kept)])
-
-
-def _columns_of(text):
-    """As the window counts them: units of UTF-16."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "replace")) // 2
+    columns = [len(_SEQUENCES.sub("", part) if "\x1b" in part else part) for part in parts]
+    seen, longest = [], -1
+    for count in reversed(columns[1:]):
+        longest = max(longest, count)
+        seen.append(longest)
+    shown, sequences = [first], []
+    for part, count, behind in zip(parts, columns, [*reversed(seen), -1]):
+        if count > behind:
+            shown.append("".join(sequences) + part)
+            sequences = []
+            continue
+        for sequence in _SEQUENCES.findall(part):  # the style stays on though the text is gone
+            if sequence in _RESET:
+                sequences = []
+            sequences.append(sequence)
+    return "\r".join(shown)
 
 
 def bytes_of(text):

@@ -1,4 +1,5 @@
-import { Row } from './row';
+import { Row, sequenceAt } from './row';
+import { NO_STYLE, Styles } from './styles';
 
 /** What to do to the text shown so far. An appended text may begin with one `\r`, which overwrites the last line: see `canOverwrite`. */
 export type TextChange = { kind: 'append'; text: string } | { kind: 'replace'; text: string };
@@ -15,42 +16,46 @@ const CARRIAGE_RETURN = 0x0d;
 const BACKSPACE = 0x08;
 const ESCAPE = 0x1b;
 /* eslint-disable no-control-regex -- a terminal's own */
-const CONTROL = /[\r\b]|\x1b\[\d{0,4}[AK]/;
-const SEQUENCE = /\x1b\[(\d{0,4})([AK])/y;
-const UNFINISHED = /\x1b(\[\d{0,4})?$/;
+const CONTROL = /[\r\b]|\x1b\[\d{0,4}[ABK]/;
+const STYLE_SEQUENCES = /\x1b\[([\d:;<=>?]{0,60})m/g;
+/** A control sequence, or a character of two UTF-16 units, that the next chunk may complete. */
+const UNFINISHED = /(?:\x1b(?:\[[\d:;<=>?]{0,60})?|[\ud800-\udbff])$/;
 /* eslint-enable no-control-regex */
-const LONGEST_UNFINISHED = 6;
+const LONGEST_UNFINISHED = 62;
 
 /**
- * The text of one stream output as a terminal would show it: `\r`, `\b`, cursor up (`ESC[A`) and erase line (`ESC[K`)
- * are obeyed, so that progress bars stay one line. The result depends on the characters alone, never on where the stream
- * was cut into chunks. Time and memory are linear in the characters that were written, whatever they are.
+ * The text of one stream output as a terminal would show it: `\r`, `\b`, cursor up and down (`ESC[A`, `ESC[B`) and erase line
+ * (`ESC[K`) are obeyed, so that progress bars stay one line; each character keeps the style (`ESC[…m`) in which it was written. Other
+ * control sequences take no column. The result depends on the characters alone, never on where the stream was cut into chunks. Time
+ * and memory are linear in the characters that were written, whatever they are.
  */
 export class StreamText {
   /** Rows that the cursor cannot reach any more, each with its line feed, in pieces that end where a mark was made. */
   #pieces: { text: string; end: number }[] = [];
   /** Those behind the last piece. */
   #recent = '';
+  readonly #styles = new Styles();
   /** The last rows; never empty. */
-  #rows = [new Row()];
-  /** Cursor. */
+  #rows = [new Row(this.#styles, NO_STYLE)];
+  /** Cursor, and the style of what is written there. */
   #row = 0;
   #column = 0;
-  /** The start of a control sequence that the next chunk may complete; not shown. */
+  #style = NO_STYLE;
+  /** What the next chunk may complete; not shown. */
   #held = '';
   /** Spaces that may still be put before text beyond the end of a row: else a few bytes would make a row of spaces, again and again. */
   #padding = FREE_PADDING;
 
   constructor(text = '') { this.write(text); }
 
-  /** Characters that are shown. */
-  get length(): number { return this.#rows.reduce((sum, row) => sum + row.length + 1, this.#settled - 1); }
+  /** UTF-16 units that are shown, about. */
+  get length(): number { return this.#rows.reduce((sum, row) => sum + row.units + 1, this.#settled - 1); }
 
   write(chunk: string): void {
     let text = this.#held + chunk;
     this.#held = UNFINISHED.exec(text.slice(-LONGEST_UNFINISHED))?.[0] ?? '';
     if (this.#held !== '') { text = text.slice(0, -this.#held.length); }
-    const isAtEnd = this.#row === this.#rows.length - 1 && this.#column === this.#at.length;
+    const isAtEnd = this.#row === this.#rows.length - 1 && this.#at.isExtendedBy(this.#column, text, this.#style);
     if (isAtEnd && !CONTROL.test(text)) { this.#append(text); } else { this.#draw(text); }
   }
 
@@ -67,8 +72,7 @@ export class StreamText {
     const kept = this.tail(characters);
     this.#pieces = [];
     this.#recent = '';
-    this.#rows = [new Row()];
-    this.#row = this.#column = 0;
+    this.#startRows(NO_STYLE);
     this.#append(kept);
   }
 
@@ -96,7 +100,7 @@ export class StreamText {
   get #settled(): number { return (this.#pieces.at(-1)?.end ?? 0) + this.#recent.length; }
 
   /** The row that the cursor is in. */
-  get #at(): Row { return this.#rows[this.#row] ?? new Row(); }
+  get #at(): Row { return this.#rows[this.#row] ?? new Row(this.#styles, NO_STYLE); }
 
   #rowsText(): string { return this.#rows.map((row) => row.text()).join('\n'); }
 
@@ -115,21 +119,32 @@ export class StreamText {
 
   /** Text without anything to obey but line feeds, behind all that there is. */
   #append(text: string): void {
-    this.#padding += text.length;
     let reachable = text.length; // the line feed before the rows that stay in reach
     for (let rows = 0; rows < REACHABLE_ROWS && reachable >= 0; rows += 1) { reachable = reachable === 0 ? -1 : text.lastIndexOf('\n', reachable - 1); }
     if (reachable >= 0) {
-      this.#recent += `${this.#rowsText()}${text.slice(0, reachable + 1)}`;
-      this.#rows = [new Row()];
-      this.#row = this.#column = 0;
+      const above = text.slice(0, reachable + 1);
+      this.#recent += `${this.#rowsText()}${above}`;
+      this.#startRows(this.#styleAfter(above));
+      this.#padding += above.length;
     }
     const [first = '', ...more] = text.slice(reachable + 1).split('\n');
-    this.#at.write(this.#column, first, 0, first.length);
+    this.#draw(first);
     for (const line of more) {
       this.#newLine();
-      this.#at.write(0, line, 0, line.length);
+      this.#draw(line);
     }
-    this.#column = this.#at.length;
+  }
+
+  #startRows(style: number): void {
+    this.#rows = [new Row(this.#styles, style)];
+    this.#row = this.#column = 0;
+    this.#style = style;
+  }
+
+  #styleAfter(text: string): number {
+    let style = this.#style;
+    for (const [, parameters = ''] of text.includes('\x1b') ? text.matchAll(STYLE_SEQUENCES) : []) { style = this.#styles.after(style, parameters); }
+    return style;
   }
 
   #draw(text: string): void {
@@ -158,21 +173,32 @@ export class StreamText {
 
   /** Obeys the control sequence that begins at `at`, and returns where it ends; undefined: none begins there. */
   #obey(text: string, at: number): number | undefined {
-    if (text.charCodeAt(at) !== ESCAPE) { return undefined; }
-    SEQUENCE.lastIndex = at;
-    const [sequence, count, command] = SEQUENCE.exec(text) ?? [];
+    const [sequence, parameters = '', command] = sequenceAt(text, at) ?? [];
     if (sequence === undefined) { return undefined; }
-    if (command === 'A') { // never above what was reachable for certain, wherever the stream was cut
-      this.#row = Math.max(this.#row - Number(count || 1), 0, this.#rows.length - REACHABLE_ROWS);
-    } else if (count === '2') {
+    const isOurs = /^\d{0,4}$/.test(parameters);
+    if (command === 'A' && isOurs) { // never above what was reachable for certain, wherever the stream was cut
+      this.#row = Math.max(this.#row - Number(parameters || 1), 0, this.#rows.length - REACHABLE_ROWS);
+    } else if (command === 'B' && isOurs) {
+      this.#row = Math.min(this.#row + Number(parameters || 1), this.#rows.length - 1);
+    } else if (command === 'K' && isOurs) {
+      this.#erase(parameters);
+    } else {
+      const style = command === 'm' ? this.#styles.after(this.#style, parameters) : this.#style;
+      this.#at.writeSequence(this.#column, sequence, this.#style, style);
+      this.#style = style;
+    }
+    return at + sequence.length;
+  }
+
+  #erase(what: string): void {
+    if (what === '2') {
       this.#at.truncate(0);
-    } else if (count === '1') {
+    } else if (what === '1') {
       this.#pad();
       this.#at.blankBefore(this.#column);
     } else {
       this.#at.truncate(this.#column);
     }
-    return at + sequence.length;
   }
 
   /** Writes the text that begins at `at`, up to the next control character, and returns where that is. */
@@ -180,8 +206,7 @@ export class StreamText {
     let end = at + 1;
     while (end < text.length && !isControl(text.charCodeAt(end))) { end += 1; }
     this.#pad();
-    this.#at.write(this.#column, text, at, end);
-    this.#column += end - at;
+    this.#column = this.#at.write(this.#column, text.slice(at, end), this.#style);
     this.#padding += end - at;
     return end;
   }
@@ -191,7 +216,7 @@ export class StreamText {
     const row = this.#at;
     const missing = Math.min(this.#column - row.length, this.#padding);
     if (missing > 0) {
-      row.write(row.length, ' '.repeat(missing), 0, missing);
+      row.write(row.length, ' '.repeat(missing), NO_STYLE);
       this.#padding -= missing;
     }
     this.#column = Math.min(this.#column, row.length);
@@ -201,7 +226,8 @@ export class StreamText {
     this.#row += 1;
     this.#column = 0;
     if (this.#row < this.#rows.length) { return; }
-    this.#rows.push(new Row());
+    this.#rows.at(-1)?.endIn(this.#style);
+    this.#rows.push(new Row(this.#styles, this.#style));
     if (this.#rows.length > REACHABLE_ROWS) {
       this.#recent += `${this.#rows.shift()?.text()}\n`;
       this.#row -= 1;

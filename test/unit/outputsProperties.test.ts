@@ -13,7 +13,7 @@ import { applyTo, event, type ModelCell } from './outputsModel';
 const RUNS = ['r1', 'r2', 'r3'];
 const MEGABYTE = 2 ** 20;
 
-const piece = fc.constantFrom('a', 'bc', 'word ', '\n', '\r', '\b', '\x1b[A', '\x1b[3A', '\x1b[K', '\x1b[1K', '\x1b[2K', '\x1b[32m', '\x1b', '[', '$1', '\u2028', 'ä', '𝄞', '100%', '\r\n', '\t');
+const piece = fc.constantFrom('a', 'bc', 'word ', '\n', '\r', '\b', '\x1b[A', '\x1b[3A', '\x1b[K', '\x1b[1K', '\x1b[2K', '\x1b[B', '\x1b[32m', '\x1b[1m', '\x1b[0m', '\x1b[?25l', '\x1b', '[', '\u{1f680}', '$1', '\u2028', 'ä', '𝄞', '100%', '\r\n', '\t');
 const terminalText = fc.array(piece, { maxLength: 120 }).map((pieces) => pieces.join(''));
 const line = fc.constantFrom('one\n', 'two ', 'three', '\n');
 
