@@ -6,10 +6,11 @@ import { EngineAgent } from './connections';
 import { DockerEngine } from './docker-engine';
 import { endpointCandidates, type Machine } from './endpoint';
 import type { Engine, EngineInfo } from './engine';
-import { engineId, type EngineMarks } from './identity';
+import { engineId } from './identity';
 import type { Deadlines } from './deadlines';
 import { Pulse } from './pulse';
 import { Requests } from './request';
+import { describeSelf } from './self-description';
 import { readSmallFile } from './small-file';
 
 /** Docker 19.03 and every Podman that speaks Docker's API. */
@@ -74,7 +75,7 @@ async function connectTo(endpoint: Endpoint, { signal, deadlines, onBusy }: Pick
     if (isOlder(version.ApiVersion, MIN_API_VERSION)) {
       throw new SandboxError('EngineTooOld', { endpoint: endpoint.label, version: version.Version, apiVersion: version.ApiVersion, required: MIN_API_VERSION });
     }
-    const machine = await requests.run('info', (abortSignal) => probe.info({ abortSignal }), { signal });
+    const machine = await describeSelf(docker, requests, signal);
     const product = productOf(version);
     const info: EngineInfo = {
       id: engineId(product, endpoint.label, machine),
@@ -101,7 +102,6 @@ async function connectTo(endpoint: Endpoint, { signal, deadlines, onBusy }: Pick
 interface Probe {
   ping(options: { abortSignal: AbortSignal }): Promise<unknown>;
   version(options: { abortSignal: AbortSignal }): Promise<Partial<Docker.DockerVersion>>;
-  info(options: { abortSignal: AbortSignal }): Promise<EngineMarks & { NCPU?: number; MemTotal?: number; SecurityOptions?: string[] | null }>;
 }
 
 /** Every option that the client would else take from its own process's environment is named. */

@@ -8,6 +8,7 @@ import { openExec } from './exec';
 import type { ImageContext } from './image/context';
 import { ensureImage, findImages, findUnusedImages, rebuildImage } from './image/ensure-image';
 import { IMAGE_KEPT_MS, findUnused, removeOurs } from './image/unused';
+import { engineId, engineName } from './identity';
 import { install } from './installer';
 import { Libraries, installerOf } from './libraries';
 import { LifeEvents } from './life-events';
@@ -18,6 +19,7 @@ import type { Progress } from './progress';
 import { putFiles } from './put-files';
 import { removeContainer } from './remove';
 import { despiteHalfRemoved, engineReason, isMissing, type Requests } from './request';
+import { describeSelf } from './self-description';
 import { IPV6_LOOPBACK, LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName, containerOptions, interpreterOf } from './specification';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
@@ -60,6 +62,17 @@ export class DockerEngine implements Engine {
   get isBusy(): boolean { return this.requests.pulse.isBusy; }
 
   onBusy(listener: (isBusy: boolean) => void): { dispose(): void } { return this.requests.pulse.onBusy(listener); }
+
+  async isStillThere(): Promise<boolean> {
+    const { product, endpoint, id } = this.info;
+    return engineId(product, endpoint, await describeSelf(this.docker, this.requests)) === id;
+  }
+
+  rest(): void {
+    clearTimeout(this.nextSweep);
+    clearInterval(this.regularSweeps);
+    this.nextSweep = this.regularSweeps = undefined;
+  }
 
   async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
     try {
@@ -120,8 +133,9 @@ export class DockerEngine implements Engine {
       const running = State.Running || State.Status === 'stopping'; // Podman's word while it waits for the end
       return { running, paused: State.Paused, exitCode: running ? null : State.ExitCode };
     } catch (error) {
-      if (isMissing(error)) return null;
-      throw error;
+      if (!isMissing(error)) throw error;
+      if (!await this.isStillThere()) throw new SandboxError('OtherEngine', { engine: engineName(this.info) }, { cause: error });
+      return null;
     }
   }
 
@@ -207,8 +221,7 @@ export class DockerEngine implements Engine {
   }
 
   dispose(): void {
-    clearTimeout(this.nextSweep);
-    clearInterval(this.regularSweeps);
+    this.rest();
     this.events.dispose();
     this.output.dispose();
     this.requests.dispose();

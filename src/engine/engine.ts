@@ -114,6 +114,10 @@ export interface Engine {
   readonly isBusy: boolean;
   /** Told when {@link isBusy} changes. */
   onBusy(listener: (isBusy: boolean) => void): { dispose(): void };
+  /** Whether this very engine answers at its endpoint: behind a socket that is a link, another one may by now. */
+  isStillThere(): Promise<boolean>;
+  /** Does nothing by itself any more until a sandbox is created on it again: the window uses another engine. */
+  rest(): void;
   /** Creates and starts a hardened container, reads its limits back (LimitNotApplied), gives its id. */
   create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string>;
   /** Runs the relay in the container, its streams hijacked. */
@@ -128,7 +132,7 @@ export interface Engine {
    * the places in the list, with the error's name (`ENOSPC`). Rejects (`FilesNotCopied` too) if nothing can be said about them.
    */
   putFiles(containerId: string, files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>>;
-  /** Null: there is no such container. */
+  /** Null: there is no such container. Rejects with `OtherEngine` where another engine answers, which cannot know. */
   inspect(containerId: string): Promise<SandboxState | null>;
   /** One stream of our containers' life per engine, shared by all sessions, reopened when it breaks. */
   onLifeEvent(listener: (event: LifeEvent) => void): { dispose(): void };

@@ -73,15 +73,20 @@ export function limitNotApplied(params: Params, t: Translate): Sentences {
   }
 }
 
-/** The notebook's sandbox is on an engine that is not the one in use; `started`: a new one was started on that. */
+/**
+ * The notebook's sandbox is on an engine that is not the one in use. `here`: the one in use, where it is known; `minutes`: how long the sandbox lives
+ * without a window, where that is known; `started`: a new one was started.
+ */
 export function otherEngine(params: Params, t: Translate): Sentences {
   const [engine, here, minutes] = [params.text('engine'), params.text('here'), params.number('minutes')];
   const back = t('To go back to it, choose its engine again (Docker context or DOCKER_HOST) and reload the window.');
-  return params.is('started')
-    ? [
-      t('This is a new sandbox, on {0}. The one before, with its variables, is on another container engine: {1}.', here, engine),
-      back + ' ' + t('Without a window it ends after {0} minutes. Or run the cells above again.', minutes)]
-    : [
-      t('The sandbox of this notebook is on another container engine: {0}. This window uses {1}.', engine, here),
-      back + ' ' + t('A cell that you run here starts a new sandbox; the other one ends by itself after {0} minutes without a window.', minutes)];
+  if (params.is('started')) return [
+    here === '' ? t('This is a new sandbox. The one before, with its variables, is on another container engine: {0}.', engine)
+      : t('This is a new sandbox, on {0}. The one before, with its variables, is on another container engine: {1}.', here, engine),
+    back + ' ' + t('Without a window it ends after {0} minutes. Or run the cells above again.', minutes)];
+  return [
+    here === '' ? t('The sandbox of this notebook is on {0}, and another container engine answers now in its place.', engine)
+      : t('The sandbox of this notebook is on another container engine: {0}. This window uses {1}.', engine, here),
+    back + ' ' + (minutes > 0 ? t('A cell that you run here starts a new sandbox; the other one ends by itself after {0} minutes without a window.', minutes)
+      : t('A cell that you run here starts a new sandbox.'))];
 }

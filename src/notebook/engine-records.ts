@@ -26,7 +26,7 @@ export class EngineRecords {
   /** The notebook has no sandbox here: one that was left on another engine is looked for, which may be the one that answers now. */
   bringBack(): void {
     const record = this.records.elsewhere.newest(this.notebook.uri);
-    if (record === undefined || this.#told.has(record.sandboxId)) { return; }
+    if (record === undefined) { return; }
     this.records.elsewhere.take(this.notebook.uri, record.engine);
     this.records.set(this.notebook.uri, record);
   }

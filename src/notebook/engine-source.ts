@@ -1,31 +1,53 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Engine } from '../engine/engine';
+import { isSandboxError } from '../protocol/errors';
 
-/** Finds the container engine when it is first needed, and again at the next cell when it was not there. */
+/** Finds the container engine when it is first needed, and again when it is not there any more or another one has taken its place. */
 export class EngineSource {
-  #found: Promise<Engine> | undefined;
+  #inUse: Engine | undefined;
+  #finding: Promise<Engine> | undefined;
+  /** Every engine that is or was in use: sessions may still have it. */
   readonly #connected = new Set<Engine>();
 
   constructor(private readonly connect: () => Promise<Engine>) {}
 
-  get(): Promise<Engine> {
-    return this.#found ??= this.connect().then((engine) => {
-      this.#connected.add(engine);
-      return engine;
-    }, (error: unknown) => {
-      this.#found = undefined;
-      throw error;
-    });
+  /** The engine that is there now. Rejects with a SandboxError. */
+  async get(): Promise<Engine> {
+    const engine = this.#inUse;
+    if (engine !== undefined && await this.#isThere(engine)) { return engine; }
+    return this.#finding ??= this.connect().then((found) => this.#use(found)).finally(() => { this.#finding = undefined; });
   }
 
-  /** Whether {@link get} would give an engine that answered some time ago, and may be gone by now. */
-  get isKnown(): boolean { return this.#found !== undefined; }
+  /** Whether {@link get} has given an engine that answered some time ago, and may be gone by now. */
+  get isKnown(): boolean { return this.#inUse !== undefined; }
 
   /** The engine may have been replaced: look again next time. Sessions that have it keep it. */
-  forget(): void { this.#found = undefined; }
+  forget(): void { this.#inUse = undefined; }
 
   dispose(): void {
-    this.#found = undefined;
+    this.#inUse = undefined;
     for (const engine of this.#connected) { engine.dispose(); }
     this.#connected.clear();
+  }
+
+  /** False: another engine is to be looked for. Rejects where the engine has trouble that says nothing about which one it is. */
+  async #isThere(engine: Engine): Promise<boolean> {
+    try {
+      if (await engine.isStillThere()) { return true; }
+    } catch (error) {
+      if (!isSandboxError(error, 'EngineNotFound')) { throw error; }
+    }
+    if (this.#inUse === engine) { this.#inUse = undefined; }
+    return false;
+  }
+
+  /** One that was in use before is used again, so that each engine has one object however often it is looked for; the others rest. */
+  #use(found: Engine): Engine {
+    const same = [...this.#connected].find(({ info }) => isDeepStrictEqual(info, found.info));
+    if (same !== undefined) { found.dispose(); }
+    const used = same ?? found;
+    this.#connected.add(used);
+    for (const other of this.#connected) { if (other !== used) { other.rest(); } }
+    return this.#inUse = used;
   }
 }

@@ -80,14 +80,14 @@ export class SandboxBinding {
    * `Cancelled` where it is not wanted any more.
    */
   async open(settings: SandboxSettings, isWanted: () => boolean = () => true): Promise<SandboxSession> {
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       if (!isWanted()) { throw new SandboxError('Cancelled'); }
       if (this.#live !== undefined) {
         if (settings.files === 'copy') { this.took({ files: 'copy' }); }
         return this.#live.session;
       }
       const start = this.#starts.current;
-      if (start === undefined && this.#record === undefined) { this.#engineRecords.bringBack(); }
+      if (isFirst && start === undefined && this.#record === undefined) { this.#engineRecords.bringBack(); }
       const isNew = start?.isNew ?? this.#record === undefined;
       const session = isNew ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).session : await this.#earlierOrAside();
       if (session !== undefined) { return session; }
@@ -201,13 +201,20 @@ export class SandboxBinding {
     try {
       return await this.#earlier();
     } catch (error) {
-      const record = this.#record;
-      if (!(error instanceof SandboxError) || error.code !== 'OtherEngine' || record === undefined) { throw error; }
-      this.log.info(`the notebook's sandbox is on another engine: ${error.message}`);
-      this.#engineRecords.putAside(record);
-      if (this.#engineRecords.tellOnce(record)) { this.#lost = { code: 'OtherEngine', params: { ...error.params, started: true } }; }
+      if (!(error instanceof SandboxError) || error.code !== 'OtherEngine') { throw error; }
+      this.#putAside(error);
       return undefined;
     }
+  }
+
+  /** The notebook's sandbox is left on its engine, which is not the one that answers. The next cell says so unless the user has been told. */
+  #putAside({ params, message }: SandboxError, isTold = false): void {
+    const record = this.#record;
+    if (record === undefined) { return; } // a notebook of another name has it
+    this.log.info(`the notebook's sandbox is on another engine: ${message}`);
+    this.#engineRecords.putAside(record);
+    const isNews = this.#engineRecords.tellOnce(record);
+    if (isNews && !isTold) { this.#lost = { code: 'OtherEngine', params: { ...params, minutes: record.keepAlive, started: true } }; }
   }
 
   async #startNew(settings: SandboxSettings, signal: AbortSignal): Promise<SandboxSession> {
@@ -312,12 +319,17 @@ export class SandboxBinding {
 
   #stateChanged(session: SandboxSession, state: SessionState): void {
     if (state.kind === 'gone' && this.#live?.session === session) {
-      const { settings } = this.#live;
-      this.#live.recorder.stop();
+      const { settings, recorder } = this.#live;
+      if (state.failure.code === 'OtherEngine') { recorder.again(); } // it may have lived up to now
+      recorder.stop();
       this.#live = undefined;
       if (state.failure.code === 'InUse') {
         this.sink.gone();
         if (this.#record?.sandboxId === session.id) { this.#inUse(); } // else it is this notebook's own, under another name
+      } else if (state.failure.code === 'OtherEngine') {
+        const isTold = this.sink.gone();
+        this.#putAside(state.failure, isTold);
+        if (!isTold) { this.sink.warn(state.failure); }
       } else {
         this.records.remove(this.notebook.uri, session.id);
         this.#previous = session;

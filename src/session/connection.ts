@@ -23,7 +23,7 @@ export interface ConnectionSink {
   heard(): void;
   /** A pause is over of which nobody has said so. */
   unpaused(): void;
-  /** The last call: the container does not run any more, or another host has it (`InUse`). */
+  /** The last call: the container does not run any more, another host has it (`InUse`), or it is out of reach on another engine (`OtherEngine`). */
   gone(failure: SandboxError): void;
 }
 
@@ -184,7 +184,9 @@ export class Connection {
       try {
         state = await this.engine.inspect(this.containerId);
       } catch (error) {
-        return asSandboxError(error);
+        const failure = asSandboxError(error);
+        if (failure.code === 'OtherEngine') this.#finish(failure);
+        return failure;
       }
       if (state === null) {
         // some engines remove it before they tell of its end, which says more

@@ -315,7 +315,7 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   /** Ends everything that is open with this failure; nothing of the container is of use any more, or it is not ours. */
   #gone(failure: SandboxError): void {
-    const notOurs = failure.code === 'InUse' || (this.#isFound && this.state.kind === 'starting');
+    const notOurs = failure.code === 'InUse' || failure.code === 'OtherEngine' || (this.#isFound && this.state.kind === 'starting');
     if (!this.#states.gone(failure)) return;
     this.#settleAll(replyOf(failure), failure);
     void (notOurs ? this.#leave() : this.#close());

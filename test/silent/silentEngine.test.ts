@@ -16,7 +16,7 @@ interface Operation {
   includes?: readonly Name[];
 }
 /** All that is asked of an engine: without trials of a method of it this does not compile. And what a session asks of it by itself. */
-type Name = 'connect' | Exclude<keyof Engine, 'info' | 'isBusy' | 'onBusy' | 'holdLibraries' | 'dispose'> | 'start' | 'attach' | 'dispose';
+type Name = 'connect' | Exclude<keyof Engine, 'info' | 'isBusy' | 'onBusy' | 'rest' | 'holdLibraries' | 'dispose'> | 'start' | 'attach' | 'dispose';
 
 const OPERATIONS: Readonly<Record<Name, Operation>> = {
   connect: { groups: sandbox.connect },
@@ -31,6 +31,7 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
   putFiles: { groups: sandbox.putFiles },
   inspect: { groups: sandbox.inspect },
   onLifeEvent: { groups: sandbox.onLifeEvent, includes: ['inspect'] },
+  isStillThere: { groups: sandbox.isStillThere },
   findSandboxes: { groups: sandbox.findSandboxes },
   remove: { groups: sandbox.remove, includes: ['create'] },
   removeAll: { groups: sandbox.removeAll, includes: ['remove', 'create'] },

@@ -119,6 +119,8 @@ export class FakeSandbox implements Engine {
   findSandboxes(): Promise<FoundSandbox[]> { return Promise.resolve([]); }
   removeAll(): Promise<void> { return Promise.resolve(); }
   usedUids(): Promise<Set<number>> { return Promise.resolve(new Set()); }
+  isStillThere(): Promise<boolean> { return Promise.resolve(true); }
+  rest(): void { /* does nothing by itself */ }
   onBusy(listener: (isBusy: boolean) => void): { dispose(): void } {
     this.#busyListeners.add(listener);
     return { dispose: () => { this.#busyListeners.delete(listener); } };

@@ -27,16 +27,7 @@ describe('a notebook that was closed and is opened again', () => {
   });
 
   const open = (...sources: string[]) => OpenNotebook.saved(path.join(folder, 'work.ipynb'), ...sources);
-  const close = async () => {
-    await notebook.document.save();
-    for (let tries = 0; !notebook.document.isClosed; tries += 1) { // output that comes at the wrong moment keeps VS Code from it
-      assert.ok(tries < 10, 'the notebook is not closed');
-      await vscode.window.showNotebookDocument(notebook.document);
-      // output that came since it was saved would be asked about
-      await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
-      await until('the notebook is closed', () => notebook.document.isClosed, 3_000).catch(() => undefined);
-    }
-  };
+  const close = () => notebook.saveAndClose();
   const command = (name: string, argument: unknown = notebook.document.uri) => vscode.commands.executeCommand(`sandboxedIPython.${name}`, argument);
   const isRemoved = async (container: string) => {
     for (const end = Date.now() + 10_000; await isThere(container); await sleep(50)) { assert.ok(Date.now() < end, 'the container is still there'); }

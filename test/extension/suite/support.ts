@@ -9,16 +9,17 @@ import * as vscode from 'vscode';
 export const EXTENSION = 'sandboxed-ipython.sandboxed-ipython';
 export const CONTROLLER = 'sandboxed-ipython';
 
-const realSocket = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
-
-/** The engine, behind a path of the suite's own, so that it can be gone for a test. Set before the extension first looks. */
+/** The engine, behind a path of the suite's own, so that for a test it can be gone or another one. Set before the extension first looks. */
 export const engineSocket = {
+  real: (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''),
   path: path.join(mkdtempSync(path.join(os.tmpdir(), 'engine-')), 'docker.sock'),
   remove(): void { rmSync(this.path, { force: true }); },
-  restore(): void {
+  /** Another engine answers from now on, at the same path. */
+  leadTo(socket: string): void {
     this.remove();
-    symlinkSync(realSocket, this.path);
+    symlinkSync(socket, this.path);
   },
+  restore(): void { this.leadTo(this.real); },
 };
 engineSocket.restore();
 process.env['DOCKER_HOST'] = `unix://${engineSocket.path}`;
@@ -131,6 +132,16 @@ export class OpenNotebook {
   async close(): Promise<void> {
     await vscode.window.showNotebookDocument(this.document);
     await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  }
+
+  /** Saves it and closes it until VS Code has let its document go: output that comes at the wrong moment keeps VS Code from it. */
+  async saveAndClose(): Promise<void> {
+    await this.document.save();
+    for (let tries = 0; !this.document.isClosed; tries += 1) {
+      assert.ok(tries < 10, 'the notebook is not closed');
+      await this.close(); // output that came since it was saved would be asked about
+      await until('the notebook is closed', () => this.document.isClosed, 3_000).catch(() => undefined);
+    }
   }
 }
 

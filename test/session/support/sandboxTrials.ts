@@ -58,6 +58,10 @@ export const inspect = (ground: Ground): Group[] => each(everyWay('GET /containe
   assert.equal((await engine.inspect(id))?.running, true);
 }));
 
+export const isStillThere = (ground: Ground): Group[] => each(everyWay('GET /info', 'info'), onShared(ground, async (engine) => {
+  assert.equal(await engine.isStillThere(), true);
+}));
+
 export const logs = (ground: Ground): Group[] => each(everyWay('GET /containers/{id}/logs', 'logs'), onShared(ground, (engine, id) => engine.logs(id)));
 
 export const usedUids = (ground: Ground): Group[] => each(

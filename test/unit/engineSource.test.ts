@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import type { Engine } from '../../src/engine/engine';
+import { EngineSource } from '../../src/notebook/engine-source';
+import { SandboxError } from '../../src/protocol/errors';
+import { FakeSandbox } from './sessionFakeSandbox';
+
+/** An engine of which a test says whether it is there, and which notes what becomes of it. */
+class NotedEngine extends FakeSandbox {
+  readonly became: string[] = [];
+  there: () => Promise<boolean> = () => Promise.resolve(true);
+
+  constructor(id: string, version = '28') {
+    super();
+    Object.assign(this.info, { id, version });
+  }
+
+  override isStillThere(): Promise<boolean> { return this.there(); }
+  override rest(): void { this.became.push('rests'); }
+  override dispose(): void { this.became.push('closed'); }
+}
+
+describe('the source of the container engine', () => {
+  /** Gives these engines, one each time one is looked for. */
+  const sourceOf = (...engines: (Engine | SandboxError)[]): EngineSource => new EngineSource(() => {
+    const next = engines.shift() ?? assert.fail('one more was looked for');
+    return next instanceof SandboxError ? Promise.reject(next) : Promise.resolve(next);
+  });
+
+  it('looks once, also for those who ask at the same time', async () => {
+    const engine = new NotedEngine('a');
+    const source = sourceOf(engine);
+    assert.deepEqual(await Promise.all([source.get(), source.get()]), [engine, engine]);
+    assert.equal(await source.get(), engine);
+  });
+
+  it('looks again after it has found none', async () => {
+    const engine = new NotedEngine('a');
+    const source = sourceOf(new SandboxError('EngineNotFound'), engine);
+    await assert.rejects(source.get(), { code: 'EngineNotFound' });
+    assert.equal(await source.get(), engine);
+  });
+
+  it('gives the engine that has taken the place of the one before, which rests from then on and stays open for its sessions', async () => {
+    const [first, second] = [new NotedEngine('a'), new NotedEngine('b')];
+    const source = sourceOf(first, second);
+    await source.get();
+    first.there = () => Promise.resolve(false);
+    assert.deepEqual(await Promise.all([source.get(), source.get()]), [second, second]);
+    assert.deepEqual([first.became, second.became], [['rests'], []]);
+    source.dispose();
+    assert.deepEqual([first.became, second.became], [['rests', 'closed'], ['closed']]);
+  });
+
+  it('looks for another engine where the one before has gone, and not where it only does not answer', async () => {
+    const [first, second] = [new NotedEngine('a'), new NotedEngine('b')];
+    const source = sourceOf(first, second);
+    await source.get();
+    first.there = () => Promise.reject(new SandboxError('EngineSilent'));
+    await assert.rejects(source.get(), { code: 'EngineSilent' });
+    first.there = () => Promise.reject(new SandboxError('EngineNotFound'));
+    assert.equal(await source.get(), second);
+  });
+
+  it('has one object for an engine that it forgot and found again, and closes the other; an update of the engine makes a new one', async () => {
+    const [first, again, updated] = [new NotedEngine('a'), new NotedEngine('a'), new NotedEngine('a', '29')];
+    const source = sourceOf(first, again, updated);
+    await source.get();
+    source.forget();
+    assert.equal(await source.get(), first);
+    assert.deepEqual([first.became, again.became], [[], ['closed']]);
+    source.forget();
+    assert.equal(await source.get(), updated);
+    assert.deepEqual([first.became, updated.became], [['rests'], []]);
+  });
+});
