@@ -2,6 +2,7 @@ import { installHint, limitNotApplied, namedEngine, otherEngine } from './messag
 import { filesLeftOut, filesNotCopied } from './messages/files';
 import { baseProblem, fullDisk, imageStep } from './messages/image';
 import { installFailure, installRefusal } from './messages/installs';
+import { requestText } from './messages/requests';
 import { aborted, commRefusal, kernelDied, outOfReach, outputDropped, whyGone } from './messages/sandbox';
 import { Params, at, because, bytes, clean, join, settingName, type Sentences, type Translate } from './messages/words';
 import { FAILURE_CODES, SandboxError, type FailureCode } from './protocol/errors';
@@ -59,12 +60,12 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'EngineSilent':
       return [
         t('The container engine{0} does not answer.', at(t, params)) + (params.text('request') === '' ? ''
-          : because(t, t('no answer to "{0}" within {1} s', params.text('request'), params.number('timeout')))),
+          : because(t, t('within {1} s it did not answer when asked for {0}', requestText(params.text('request'), t), params.number('timeout')))),
         t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.')];
     case 'EngineBusy':
       return [
         t('The container engine{0} is too busy.', at(t, params)) + (params.text('request') === '' ? ''
-          : because(t, t('no answer to "{0}" within {1} s, though it answers pings', params.text('request'), params.number('timeout')))),
+          : because(t, t('within {1} s it did not answer when asked for {0}, though it answers pings', requestText(params.text('request'), t), params.number('timeout')))),
         t('Wait until the computer has less to do, then run the cell again. If that does not help, restart the engine.')];
     case 'EngineFailed':
       return [t('The container engine could not do what was asked.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, restart the engine.')];

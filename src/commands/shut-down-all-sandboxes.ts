@@ -7,7 +7,7 @@ import { asSandboxError } from '../session/failures';
 import { confirm, showError, showInformation } from '../ui/messages';
 
 /**
- * Ends every sandbox of this installation, those of other windows too, and removes what was installed into them. A sandbox is forgotten
+ * Ends every sandbox of this installation on the engine in use, those of other windows too, and removes what was installed into them. A sandbox is forgotten
  * only once the engine lists it no more: one that could not be ended is found again by its notebook.
  */
 export const shutDownAllSandboxes = (controller: SandboxController, { engines, owner, log }: Installation, records: SandboxRecords, surroundings: Surroundings) => ({
@@ -28,15 +28,20 @@ export const shutDownAllSandboxes = (controller: SandboxController, { engines, o
     const living = await livingOf(all.map(({ sandboxId }) => sandboxId), () => engine.findSandboxes(mine), failure);
     records.forget(new Set(all.flatMap(({ sandboxId }) => (living.has(sandboxId) ? [] : sandboxId))));
     const ended = all.length - living.size;
+    const beside = notReached(records.enginesBeside(engine.info.id));
     if (failure === undefined && living.size === 0) {
-      void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', ended));
+      void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', ended) + beside);
       return;
     }
     const reason = failure === undefined ? '' : ` ${paragraph(describe(failure, surroundings))}`;
     log.error(`of ${all.length} sandboxes ${living.size} may still run: ${failure?.message ?? 'the engine lists them'}`);
-    void showError(vscode.l10n.t('{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.', ended, all.length) + reason);
+    void showError(vscode.l10n.t('{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.', ended, all.length) + reason + beside);
   },
 });
+
+/** That only the engine in use was asked. @param engines those on which this workspace has sandboxes, too */
+const notReached = (engines: readonly string[]): string => (engines.length === 0 ? '' : ' ' + vscode.l10n.t(
+  'Sandboxes on other container engines were not: {0}. They end by themselves once no window has had them for the time of the setting sandboxedIPython.keepAlive.', engines.join(', ')));
 
 /** Which of these live; all of them where the engine does not say it after a failure. */
 async function livingOf(sandboxIds: readonly string[], find: () => Promise<readonly { sandboxId: string }[]>, failure: unknown): Promise<ReadonlySet<string>> {

@@ -21,6 +21,7 @@ import { removeContainer } from './remove';
 import { despiteHalfRemoved, engineReason, isMissing, type Requests } from './request';
 import { describeSelf } from './self-description';
 import { IPV6_LOOPBACK, LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName, containerOptions, interpreterOf } from './specification';
+import { sweepEach } from './sweep';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
 const ABANDONED = 10 * 60_000;
@@ -56,7 +57,7 @@ export class DockerEngine implements Engine {
   ) {
     this.events = new LifeEvents(docker, requests, log, () => { if (this.owner !== undefined) this.sweepSoon(this.owner); });
     this.output = new MainOutput(docker, requests);
-    this.libraries = new Libraries(docker, requests);
+    this.libraries = new Libraries(docker, requests, log);
   }
 
   get isBusy(): boolean { return this.requests.pulse.isBusy; }
@@ -280,7 +281,7 @@ export class DockerEngine implements Engine {
     // not by a filter: some engines refuse to be asked for a state that they do not know
     const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
     const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean => State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
-    for (const { Id } of ours.filter(isUseless)) await removeContainer(this.docker, this.requests, Id);
+    await sweepEach('container', ours.filter(isUseless).map(({ Id }) => Id), (id) => removeContainer(this.docker, this.requests, id), this.log);
   }
 
   private async sweepImages(): Promise<void> {

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type Docker from 'dockerode';
+import type { Log } from '../log';
 import type { SandboxSpecification } from './engine';
 import { isMissing, type Requests } from './request';
 import { LABELS, SANDBOX_VERSION } from './specification';
+import { sweepEach } from './sweep';
 
 /** A name for a volume of libraries, as no other sandbox has it. */
 export const librariesName = (): string => `sandboxed-ipython-libraries-${randomUUID()}`;
@@ -15,7 +17,7 @@ export class Libraries {
   /** Volumes that sandboxes of this process have or have had, or are to get. */
   private readonly held = new Set<string>();
 
-  constructor(private readonly docker: Docker, private readonly requests: Requests) {}
+  constructor(private readonly docker: Docker, private readonly requests: Requests, private readonly log: Log) {}
 
   /** Makes the sandbox's volume unless it is there, with what was installed for the sandbox before. */
   async ensure({ libraries, owner }: SandboxSpecification, signal?: AbortSignal): Promise<void> {
@@ -67,18 +69,18 @@ export class Libraries {
       const marked = volume.Labels[LABELS.unused];
       return marked === undefined ? [] : [[marked, volume]];
     }));
-    const idle = dangling.filter(({ Name, Labels }) => Labels[LABELS.unused] === undefined && !this.held.has(Name));
-    for (const volume of idle) {
-      const mark = marks.get(volume.Name);
-      marks.delete(volume.Name);
+    const idle = new Map(dangling.filter(({ Name, Labels }) => Labels[LABELS.unused] === undefined && !this.held.has(Name)).map((volume) => [volume.Name, volume]));
+    await sweepEach('libraries', idle.keys(), async (name) => {
+      const [volume, mark] = [idle.get(name), marks.get(name)];
       if (mark === undefined) {
-        if (ageOf(volume) > fresh) await this.mark(owner, volume.Name);
+        if (volume !== undefined && ageOf(volume) > fresh) await this.mark(owner, name);
       } else if (ageOf(mark) > unused) {
-        await this.remove(volume.Name);
+        await this.remove(name);
         await this.remove(mark.Name);
       }
-    }
-    for (const { Name } of marks.values()) await this.remove(Name); // of what is in use again, held, or gone
+    }, this.log);
+    const outdated = [...marks].filter(([name]) => !idle.has(name)); // of what is in use again, held, or gone
+    await sweepEach('a mark of libraries', outdated.map(([, { Name }]) => Name), (name) => this.remove(name), this.log);
   }
 
   private async mark(owner: string, name: string): Promise<void> {

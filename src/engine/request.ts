@@ -177,5 +177,5 @@ export function engineReason(error: unknown): string {
   const { code, params: { reason, request, timeout } } = error;
   if (typeof reason === 'string') return reason;
   const isLate = code === 'EngineSilent' || code === 'EngineBusy';
-  return isLate && request !== undefined ? `the engine gave no answer to "${request}" within ${timeout} s` : code;
+  return isLate && request !== undefined ? `the container engine gave no answer within ${timeout} s` : code;
 }

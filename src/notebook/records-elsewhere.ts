@@ -29,6 +29,9 @@ export class RecordsElsewhere {
     return this.#all(uri.toString() + SEPARATOR).map(([, record]) => record).filter((record) => !isExpired(record)).sort((a, b) => b.seen - a.seen)[0];
   }
 
+  /** All records of sandboxes that may still live. */
+  get living(): SandboxRecord[] { return this.#all('').map(([, record]) => record).filter((record) => !isExpired(record)); }
+
   put(uri: vscode.Uri, record: SandboxRecord): void { void this.memento.update(keyOf(uri, record.engine), toStored(record)); }
 
   /** The record for this engine, which is then here and not elsewhere. */

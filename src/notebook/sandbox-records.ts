@@ -121,6 +121,12 @@ export class SandboxRecords {
     }
   }
 
+  /** Names of the engines other than this one on which notebooks of this workspace may have sandboxes. */
+  enginesBeside(engine: string): string[] {
+    const here = this.#keys().flatMap((key) => this.#read(key) ?? []);
+    return [...new Set([...here, ...this.elsewhere.living].filter((record) => record.engine !== '' && record.engine !== engine).map(({ engineName }) => engineName))];
+  }
+
   #keys(): string[] { return [...this.memento.keys().filter((key) => key.startsWith(PREFIX)), ...this.#ofThisWindow.keys()]; }
 
   #read(key: string): SandboxRecord | undefined {

@@ -1,3 +1,4 @@
+import { JsonWeight } from './json-weight';
 import { MAX_MESSAGE_BYTES, type ChunkContent } from './messages';
 
 export type Assembled =
@@ -8,11 +9,12 @@ export type Assembled =
 /** Characters that a piece counts as beside its own: millions of empty ones cost memory too. */
 const PIECE_COST = 64;
 
-interface Series { parts: string[]; length: number }
+interface Series { parts: string[]; length: number; weight: JsonWeight }
 
 /**
  * Joins `chunk` events into messages. Bounded whatever arrives: at most `maxSeries` open series that hold at most
  * `maxLength` characters together; the oldest open series makes room, as one that never ends is of no use to anybody.
+ * A message that would take too long to parse is none.
  */
 export class ChunkAssembler {
   /** In order of their first chunk. */
@@ -24,11 +26,16 @@ export class ChunkAssembler {
   /** `key` tells series of different kernels and generations apart. A chunk 0 begins its series anew. */
   add(key: string, chunk: ChunkContent): Assembled {
     if (chunk.i === 0) this.#drop(key);
-    const series = chunk.i === 0 ? { parts: [], length: 0 } : this.#open.get(key);
+    const series = chunk.i === 0 ? { parts: [], length: 0, weight: new JsonWeight() } : this.#open.get(key);
     if (!series) return { kind: 'dropped', reason: 'a piece of a series that is not open' };
     if (chunk.i !== series.parts.length) {
       this.#drop(key);
       return { kind: 'dropped', reason: 'pieces out of order' };
+    }
+    series.weight.add(chunk.data);
+    if (series.weight.isTooHeavy) {
+      this.#drop(key);
+      return { kind: 'dropped', reason: 'a message of too many parts' };
     }
     this.#open.set(key, series);
     series.parts.push(chunk.data);

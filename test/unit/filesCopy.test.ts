@@ -101,7 +101,7 @@ describe('the copy of a folder', () => {
   it('that an engine does not answer says so in words', async () => {
     write('a', '1');
     answer = () => { throw new SandboxError('EngineSilent', { endpoint: 'unix:///x', request: 'create exec', timeout: 15 }); };
-    await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the engine gave no answer to "create exec" within 15 s');
+    await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the container engine gave no answer within 15 s');
   });
 
   it('knows why a file, or one in a folder, was left out', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { DEADLINES } from '../../src/engine/deadlines';
 import { NOTICE_CODES, STEP_CODES, bytes, describe as describeProblem, paragraph, stepText, untranslated } from '../../src/messages';
 import { FAILURE_CODES, SandboxError, type FailureCode, type FailureParams } from '../../src/protocol/errors';
 
@@ -11,8 +12,8 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   EngineNotFound: [{ tried: 'unix:///var/run/docker.sock' }, /Docker or Podman/, /Start Docker \("sudo systemctl start docker"\) or Podman's socket \("systemctl --user enable --now podman\.socket"\), or install one of them/],
   EngineDenied: [{ endpoint: 'unix:///var/run/docker.sock' }, /unix:\/\/\/var\/run\/docker\.sock/, /usermod -aG docker/],
   EngineTooOld: [{ endpoint: 'unix:///x', version: '18.06', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
-  EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer\./, /no answer to "version" within 5 s/, /Restart it/],
-  EngineBusy: [{ endpoint: 'unix:///x', request: 'inspect container', timeout: 315 }, /unix:\/\/\/x is too busy\./, /no answer to "inspect container" within 315 s, though it answers pings/, /Wait until the computer has less to do/],
+  EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer\./, /within 5 s it did not answer when asked for its version\./, /Restart it/],
+  EngineBusy: [{ endpoint: 'unix:///x', request: 'inspect container', timeout: 315 }, /unix:\/\/\/x is too busy\./, /within 315 s it did not answer when asked for the state of the container, though it answers pings/, /Wait until the computer has less to do/],
   EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/, /docker system prune/],
   ImageFailed: [{ image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' }, /installing packages/, /No matching distribution found for nopackage/, /sandboxedIPython\.packages/],
   BaseUnusable: [{ image: 'alpine', problem: 'noPython', reason: 'python3: not found' }, /alpine/, /python3: not found/, /sandboxedIPython\.image/],
@@ -87,6 +88,17 @@ describe('what the user is told', () => {
     assert.match(paragraph(say('Restarted', { reason: 'died', cause: 'OutOfMemory' })), /^The sandbox ran out of memory while no cell ran.* fresh kernel\. Variables are lost/);
     assert.match(paragraph(say('OutputDropped', { limit: 10 * 2 ** 20 })), /^This cell has shown 10 MB, all that a cell may show: what comes from here on is left out\. .*maxOutput/);
     assert.match(paragraph(say('OutputDropped', { outputs: 10_000 })), /^The cell has made more than 10,000 outputs/);
+  });
+
+  it('what an engine was asked for is told in plain words, and not by the name that the log has', () => {
+    for (const request of Object.keys(DEADLINES)) {
+      for (const code of ['EngineSilent', 'EngineBusy'] as const) {
+        const { message } = say(code, { endpoint: 'unix:///x', request, timeout: 5 });
+        assert.match(message, /Reason: within 5 s it did not answer when asked for [a-z ]+[.,]/);
+        assert.doesNotMatch(message, /inspect|exec|\brun\b|"/, request);
+      }
+    }
+    assert.match(paragraph(say('OtherEngine', { engine: 'Docker 28 (unix:///a)' })), /^The sandbox of this notebook is on Docker 28 \(unix:\/\/\/a\), and another container engine answers now/);
   });
 
   it('what a cell waits for is told by its cause, and that it is over', () => {

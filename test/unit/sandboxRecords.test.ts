@@ -74,6 +74,16 @@ describe('which sandbox a notebook has', () => {
     assert.equal(later.elsewhere.newest(uri('file:///new/a.ipynb'))?.sandboxId, 'in a folder');
   });
 
+  it('tells on which other engines there may be sandboxes: not on those of which nothing is known, or where the lease is over', () => {
+    const records = new SandboxRecords(new Memory());
+    records.set(A, { ...record('here'), engine: 'engine-1' });
+    records.set(B, { ...record('of an old version'), engine: '', engineName: '' });
+    records.elsewhere.put(A, { ...record('there'), engine: 'engine-2', engineName: 'Podman' });
+    records.elsewhere.put(B, { ...record('there too'), engine: 'engine-2', engineName: 'Podman' });
+    records.elsewhere.put(B, { ...record('over', 1), engine: 'engine-3', engineName: 'Colima', seen: Date.now() - 3 * 60_000 });
+    assert.deepEqual(['engine-1', 'engine-2', 'engine-4'].map((engine) => records.enginesBeside(engine)), [['Podman'], ['Docker'], ['Docker', 'Podman']]);
+  });
+
   it('is forgotten once its sandbox has ended, and that of no other', () => {
     const memory = new Memory();
     const records = new SandboxRecords(memory);

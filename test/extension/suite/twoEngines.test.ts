@@ -79,6 +79,16 @@ describe('a notebook whose sandbox is on one of two container engines', function
     assert.equal(notebook.text(3), 'False\n'); // said once
   }
 
+  /** What the user is told. */
+  async function shutDownAll(): Promise<string> {
+    const told: string[] = [];
+    await stub('showInformationMessage', (message: string) => {
+      told.push(message);
+      return Promise.resolve(undefined);
+    }, async () => { await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes'); });
+    return told.join();
+  }
+
   /** The user ends the sandbox of the second engine and goes back. */
   async function hasItsVariables(change: (socket: string) => Promise<void>): Promise<void> {
     await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.document.uri);
@@ -97,6 +107,7 @@ describe('a notebook whose sandbox is on one of two container engines', function
       await change(second.socket);
       notebook = await OpenNotebook.at(notebook.document.uri);
       await isOnSecond(', on Docker [^]*');
+      assert.match(await shutDownAll(), /^\d+ sandboxes were shut down\. Sandboxes on other container engines were not: Docker [^]*They end by themselves/);
       await hasItsVariables(change);
     });
   }
