@@ -177,13 +177,13 @@ class CommManager:
 
 
 class _CommPackage(importlib.abc.MetaPathFinder):
-    """Has the ``comm`` package make our comms as soon as it is imported."""
+    """Has ``comm``, and ``ipykernel.comm`` where that is installed, make our comms as soon as they are imported."""
 
     def __init__(self, manager):
         self._manager = manager
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname != "comm":
+        if fullname not in ("comm", "ipykernel.comm"):
             return None
         spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in sys.meta_path if finder is not self)), None)
         if spec is not None and spec.loader is not None:
@@ -201,6 +201,8 @@ def _take_over(module, manager):
     if hasattr(module, "create_comm"):  # a user's own module may have that name
         module.create_comm = Comm
         module.get_comm_manager = lambda: manager
+    elif hasattr(module, "CommManager"):
+        module.Comm, module.CommManager = Comm, CommManager
 
 
 def install(send):

@@ -19,7 +19,7 @@ from IPython.utils.text import LSString, SList
 from traitlets import Instance, Type, Unicode, default
 from traitlets.config import Config, Configurable
 
-from . import bounds, comms, programs
+from . import bounds, comms, ipykernel_modules, plots, programs
 from .compiler import CellCompiler
 from .display import CellDisplayHook, ZMQDisplayPublisher
 from .facade import KernelFacade
@@ -67,6 +67,9 @@ class ZMQInteractiveShell(InteractiveShell):
         """No event loop of a GUI can be had here; ``%matplotlib inline`` asks all the same."""
         if gui not in _GUIS:
             raise UsageError("A sandbox has no display for the GUI %r; use %%matplotlib inline." % gui)
+
+    def enable_matplotlib(self, gui=None):
+        return plots.enable(self, super().enable_matplotlib, gui)
 
     def init_magics(self):
         super().init_magics()
@@ -243,8 +246,8 @@ def make(kernel, history_size):
     _install_debugger()
     programs.let_terminals_read_nothing()
     sys.argv = [""]
-    # tqdm looks for this module to know a notebook's kernel
-    sys.modules.setdefault("ipykernel.zmqshell", sys.modules[__name__])
+    plots.refuse_backends()
+    ipykernel_modules.provide(sys.modules[__name__], comms)
     builtins.input = kernel.prompts.input
     getpass.getpass = kernel.prompts.getpass
     if "" not in sys.path:
