@@ -27,6 +27,18 @@ print(json.dumps(found))
 `;
 const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 
+/** A cell that waits for the process which receives copied files, and does this to it once; its files in `/proc` are beside `path`. */
+const againstUnpacking = (deed: string): string => `
+import glob, os, signal, time
+end = time.monotonic() + 10
+while time.monotonic() < end:
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file: found = b"unpack.py" in file.read()
+        except OSError: continue
+        if found:${deed}
+            end = 0`;
+
 describe('the files beside a notebook, in a real sandbox', () => {
   let engine: Engine;
   let sandbox: TestSession;
@@ -146,19 +158,10 @@ left`)).result, '[]');
     copy = new FolderCopy({
       files: await NodeFiles.of(folder), notebook: 'book.ipynb', log: testLog, put: (files, signal) => sandbox.session.putFiles(files.map(waiting), signal),
     });
-    const { msgId, reply } = sandbox.session.execute(`
-import glob, os, signal, time
-end = time.monotonic() + 10
-while time.monotonic() < end:
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as file: found = b"unpack.py" in file.read()
-        except OSError: continue
-        if found:
+    const { msgId, reply } = sandbox.session.execute(againstUnpacking(`
             try: print("[Retry](command:workbench.action.terminal.new)", file=open(path.replace("cmdline", "fd/2"), "w"), flush=True)
             except OSError: pass
-            os.kill(int(path.split("/")[2]), signal.SIGKILL)
-            end = 0`);
+            os.kill(int(path.split("/")[2]), signal.SIGKILL)`));
     killed = reply;
     await sandbox.begun(msgId);
     await assert.rejects(copy.bring(boundsOf(MEMORY), goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the process that writes them ended with exit code 137');
@@ -185,17 +188,8 @@ while time.monotonic() < end:
       const began = performance.now();
       assert.equal((await hasty.putFiles(container, [file(8 * MB, PATIENCE / 4)])).size, 0);
       assert.ok(performance.now() - began > 1.5 * PATIENCE, 'longer than the deadline');
-      const { msgId, reply } = sandbox.session.execute(`
-import glob, os, signal, time
-end = time.monotonic() + 10
-while time.monotonic() < end:
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as file: found = b"unpack.py" in file.read()
-        except OSError: continue
-        if found:
-            os.kill(int(path.split("/")[2]), signal.SIGSTOP)
-            end = 0`);
+      const { msgId, reply } = sandbox.session.execute(againstUnpacking(`
+            os.kill(int(path.split("/")[2]), signal.SIGSTOP)`));
       await sandbox.begun(msgId);
       await assert.rejects(hasty.putFiles(container, [file(50 * MB, 100)]), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'nothing more was taken within 1 s');
       await reply;

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
 import { markUsed } from '../../src/engine/image/unused';
 import { Pulse } from '../../src/engine/pulse';
 import { Requests } from '../../src/engine/request';
 import type { Engine } from '../../src/engine/engine';
 import { silentLog } from '../../src/log';
-import { connect, docker, imageRequest, usualImage } from './engineTools';
+import { connect, docker, imageRequest, specification, until, usualImage } from './engineTools';
 
 describe('images that nobody uses any more', function () {
   this.timeout(120_000);
   let engine: Engine;
   const made: string[] = [];
-  before(async () => { engine = await connect(); });
+  const said: string[] = [];
+  before(async () => { engine = await connect(process.env, { ...silentLog, info: (line) => { said.push(line); } }); });
   after(async () => {
     for (const name of made) await docker.getImage(name).remove({ force: true }).catch(() => undefined);
     engine.dispose();
@@ -26,6 +31,19 @@ describe('images that nobody uses any more', function () {
     const name = `${repo}:${tag}`;
     made.push(name);
     return { name, id: (await docker.getImage(name).inspect()).Id };
+  }
+  /** An image of ours that was made at this time; nothing can be run in it. */
+  async function loaded(created: string): Promise<string> {
+    const name = `sandboxed-ipython/kernel:${createHash('sha256').update(randomUUID()).digest('hex').slice(0, 32)}`;
+    const config = JSON.stringify({ architecture: 'amd64', os: 'linux', created, config: { Labels: { 'sandboxed-ipython.version': '2', test: name } }, rootfs: { type: 'layers', diff_ids: [] } });
+    const archive = pack();
+    archive.entry({ name: 'config.json' }, config);
+    archive.entry({ name: 'manifest.json' }, JSON.stringify([{ Config: 'config.json', RepoTags: [name], Layers: [] }]));
+    archive.finalize();
+    const answer = await docker.loadImage(Readable.from([await buffer(archive)]));
+    await once(answer.resume(), 'end');
+    made.push(name);
+    return name;
   }
   const isThere = (name: string): Promise<boolean> => docker.getImage(name).inspect().then(() => true, () => false);
 
@@ -45,6 +63,24 @@ describe('images that nobody uses any more', function () {
     } finally {
       await container.remove({ force: true });
     }
+  });
+
+  it('for two weeks are removed by themselves after a sandbox\'s start, and those that were used meanwhile are not', async () => {
+    const day = (before: number): string => new Date(Date.now() - before * 24 * 3600_000).toISOString();
+    const [used, fresh] = [await loaded(day(20)), await loaded(day(13))];
+    await docker.getImage(used).tag({ repo: 'sandboxed-ipython/used', tag: `${used.split(':')[1]}-${day(1).slice(0, 10).replaceAll('-', '')}` });
+    for (let tries = 1; ; tries += 1) {
+      const unused = await loaded(day(20));
+      const id = await engine.create(specification(await usualImage(engine)));
+      try {
+        await until('the unused one is gone', async () => !await isThere(unused), 30_000);
+      } finally {
+        await engine.remove(id);
+      }
+      if (said.some((line) => line.includes(`removed the image ${unused}, which nobody has used for two weeks`))) break;
+      assert.ok(tries < 5, 'other windows have removed it'); // which have the same engine
+    }
+    assert.deepEqual([await isThere(used), await isThere(fresh)], [true, true]);
   });
 
   it('are marked on the day of their use, once a day, so that every user of the engine knows', async () => {

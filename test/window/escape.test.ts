@@ -60,6 +60,16 @@ describe('Escape while a cell asks', () => {
     await goesOn('rename');
   });
 
+  it('in the search view does nothing to the cell', async () => {
+    const { notebook } = window;
+    await ask();
+    await notebook.cell(1).click();
+    await notebook.page.keyboard.press('ControlOrMeta+Shift+F');
+    await notebook.page.locator('.search-view .search-widget textarea').first().fill('Hello');
+    await notebook.page.keyboard.press('Escape');
+    await goesOn('search');
+  });
+
   it('in the cell\'s own box interrupts the cell', async () => {
     const { notebook } = window;
     await ask();

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Locator } from 'playwright-core';
 import { pictureOfFailure, type Window } from '../support/window';
-import { openWindow } from './server';
+import { machineSettings, openWindow } from './server';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
 
@@ -148,6 +150,25 @@ describe('hostile text in the window', () => {
     await tooltip.getByRole('link', { name: 'Shut Down Sandbox' }).waitFor();
     assert.equal(await tooltip.getByRole('link').count(), 3);
     await notebook.screenshot('inert-tooltip');
+  });
+
+  it('in the message about an image that could not be made, by the words of its registry', async () => {
+    const { notebook } = window;
+    const registry = http.createServer((request, response) => {
+      if (request.url === '/v2/') { response.end('{}'); } else { response.writeHead(400, { 'Content-Type': 'application/json' }).end(JSON.stringify({ errors: [{ code: 'UNKNOWN', message: HOSTILE }] })); }
+    });
+    await new Promise<void>((resolve) => { registry.listen(0, '127.0.0.1', resolve); });
+    try {
+      await machineSettings({ 'sandboxedIPython.image': `127.0.0.1:${(registry.address() as AddressInfo).port}/test/base:1` });
+      await notebook.reload(); // else VS Code may not have read the settings yet
+      await notebook.command('Sandboxed IPython: Rebuild Image');
+      await notebook.waitForNotification('The sandbox image could not be made');
+      await isText(notebook.notification('The sandbox image could not be made').first(), `unknown: ${HOSTILE}`);
+      await notebook.screenshot('inert-registry');
+    } finally {
+      registry.close();
+      await machineSettings({});
+    }
   });
 
   it('in the message about a setting of the workspace', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { OpenNotebook, containerOf, engine, set, stub, until, useTestBase } from './support';
+import { OpenNotebook, containerOf, engine, set, stub, toldBy, until, useTestBase } from './support';
 
 const SLOW = 'import time\nfor i in range(30):\n    print(i, flush=True)\n    time.sleep(0.1)';
 
@@ -27,15 +27,11 @@ describe('a sandbox that is lost or held up', () => {
   it('whose container is removed while nothing runs: the user is told that names are gone', async () => {
     notebook = await OpenNotebook.of('x = 1', '"x" in globals()');
     await notebook.run(0);
-    const told: string[] = [];
-    await stub('showWarningMessage', (message: string) => {
-      told.push(message);
-      return Promise.resolve(undefined);
-    }, async () => {
+    const said = await toldBy('showWarningMessage', async (told) => {
       await engine('DELETE', `/containers/${await containerOf(notebook)}?force=true`);
       await until('the warning', () => told.length > 0);
     });
-    assert.match(told.join(), /The sandbox ended[^]*variables and files are lost/);
+    assert.match(said, /The sandbox ended[^]*variables and files are lost/);
     await notebook.run(1);
     assert.match(notebook.text(1), /^This is a new sandbox: [^]*\nFalse$/);
   });
@@ -44,16 +40,12 @@ describe('a sandbox that is lost or held up', () => {
     notebook = await OpenNotebook.of('x = 1');
     await notebook.run(0);
     const container = await containerOf(notebook);
-    const told: string[] = [];
-    await stub('showWarningMessage', (message: string) => {
-      told.push(message);
-      return Promise.resolve(undefined);
-    }, async () => {
+    const said = await toldBy('showWarningMessage', async (told) => {
       await engine('POST', `/containers/${container}/pause`);
       await until('the warning', () => told.length > 0, 10_000);
       await engine('POST', `/containers/${container}/unpause`);
     });
-    assert.match(told.join(), /is paused/);
+    assert.match(said, /is paused/);
   });
 
   it('whose container is paused: the cell says so in its output, no notification says it too, and the cell goes on when it is unpaused', async () => {
@@ -61,16 +53,12 @@ describe('a sandbox that is lost or held up', () => {
     notebook.start();
     await until('some text', () => notebook.text(0).startsWith('0\n'));
     const container = await containerOf(notebook);
-    const told: string[] = [];
-    await stub('showWarningMessage', (message: string) => {
-      told.push(message);
-      return Promise.resolve(undefined);
-    }, async () => {
+    const said = await toldBy('showWarningMessage', async () => {
       await engine('POST', `/containers/${container}/pause`);
       await until('the cell', () => /container is paused\. The cell goes on when it is unpaused/.test(notebook.text(0)), 10_000);
       await engine('POST', `/containers/${container}/unpause`);
     });
-    assert.deepEqual(told, []);
+    assert.equal(said, '');
     await notebook.ended(0);
     assert.deepEqual(notebook.text(0).match(/^\d+$/gm), Array.from({ length: 30 }, (_, i) => String(i)));
     await until('that it is over', () => /container was paused for \d+ s\.\n/.test(notebook.text(0)), 10_000);
@@ -132,15 +120,11 @@ describe('a sandbox that is lost or held up', () => {
 
   it('that there is none of is said when it is to be restarted or reset', async () => {
     notebook = await OpenNotebook.of('1');
-    const told: string[] = [];
-    await stub('showInformationMessage', (text: string) => {
-      told.push(text);
-      return Promise.resolve(undefined);
-    }, async () => {
+    const said = await toldBy('showInformationMessage', async () => {
       await command('restartKernel');
       await command('resetSandboxState');
     });
     const text = `${notebook.document.uri.path} has no sandbox yet: run a cell.`;
-    assert.deepEqual(told, [text, text]);
+    assert.equal(said, `${text}\n${text}`);
   });
 });

@@ -164,6 +164,16 @@ export async function stub<K extends keyof typeof vscode.window, T>(name: K, rep
   }
 }
 
+/** What the user is told by messages of this kind during `work`, which sees them as they come. Nobody answers them. */
+export async function toldBy(kind: 'showInformationMessage' | 'showWarningMessage', work: (told: readonly string[]) => Promise<unknown>): Promise<string> {
+  const told: string[] = [];
+  await stub(kind, (message: string) => {
+    told.push(message);
+    return Promise.resolve(undefined);
+  }, () => work(told));
+  return told.join('\n');
+}
+
 /** Calls `shown` with each box of the window that asks for an input, once it is open. */
 export async function boxes<T>(shown: (box: vscode.InputBox) => void, work: () => Promise<T>): Promise<T> {
   const create = vscode.window.createInputBox.bind(vscode.window);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import Docker from 'dockerode';
 import * as vscode from 'vscode';
 import { UnpluggedEngine } from '../../session/support/unpluggedEngine';
-import { OpenNotebook, containerOf, engineSocket, set, stub, until, useTestBase } from './support';
+import { OpenNotebook, containerOf, engineSocket, set, toldBy, until, useTestBase } from './support';
 
 const HAS = 'print("x" in globals())';
 
@@ -66,12 +66,12 @@ describe('a notebook whose sandbox is on one of two container engines', function
     await other.close();
     engineSocket.leadTo(socket);
   }
-  const said = (engine: string) => new RegExp(`^This is a new sandbox${engine}\\. The one before, with its variables, is on another container engine: Docker [^]*choose its engine again[^]*\nFalse\n$`);
+  const saysSo = (engine: string) => new RegExp(`^This is a new sandbox${engine}\\. The one before, with its variables, is on another container engine: Docker [^]*choose its engine again[^]*\nFalse\n$`);
 
   /** The notebook has another sandbox now, of which it has said so, and that of the first engine runs on with its libraries. */
   async function isOnSecond(engine: string): Promise<void> {
     await notebook.run(1);
-    assert.match(notebook.text(1), said(engine));
+    assert.match(notebook.text(1), saysSo(engine));
     assert.ok((await first.getContainer(container).inspect()).State.Running);
     const mounts = (await second.docker.listContainers()).flatMap(({ Mounts }) => Mounts.flatMap(({ Name }) => Name ?? []));
     assert.deepEqual([mounts.length, mounts.includes(libraries)], [1, false]);
@@ -80,14 +80,7 @@ describe('a notebook whose sandbox is on one of two container engines', function
   }
 
   /** What the user is told. */
-  async function shutDownAll(): Promise<string> {
-    const told: string[] = [];
-    await stub('showInformationMessage', (message: string) => {
-      told.push(message);
-      return Promise.resolve(undefined);
-    }, async () => { await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes'); });
-    return told.join();
-  }
+  const shutDownAll = () => toldBy('showInformationMessage', async () => { await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes'); });
 
   /** The user ends the sandbox of the second engine and goes back. */
   async function hasItsVariables(change: (socket: string) => Promise<void>): Promise<void> {
@@ -113,17 +106,13 @@ describe('a notebook whose sandbox is on one of two container engines', function
   }
 
   it('and loses its stream when the second has taken the place of the first: the user is told, and the sandbox is not taken for ended', async () => {
-    const told: string[] = [];
-    await stub('showWarningMessage', (message: string) => {
-      told.push(message);
-      return Promise.resolve(undefined);
-    }, async () => {
+    const said = await toldBy('showWarningMessage', async (told) => {
       await answerAt(second.socket);
       const { Processes, Titles } = await first.getContainer(container).top() as { Processes: string[][]; Titles: string[] };
       for (const row of Processes.filter((cells) => cells.some((cell) => cell.includes('/relay.py')))) { process.kill(Number(row[Titles.indexOf('PID')]), 'SIGKILL'); }
       await until('the warning', () => told.length > 0);
     });
-    assert.match(told.join(), /The sandbox of this notebook is on Docker [^]*, and another container engine answers now in its place\./);
+    assert.match(said, /The sandbox of this notebook is on Docker [^]*, and another container engine answers now in its place\./);
     await isOnSecond('');
     await hasItsVariables(answerAt);
   });
