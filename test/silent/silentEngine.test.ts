@@ -29,8 +29,8 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
   openStream: { groups: sandbox.openStream },
   setMemory: { groups: sandbox.setMemory },
   putFiles: { groups: sandbox.putFiles },
-  inspect: { groups: sandbox.inspect },
-  onLifeEvent: { groups: sandbox.onLifeEvent, includes: ['inspect'] },
+  inspect: { groups: sandbox.inspect, includes: ['isStillThere'] },
+  onLifeEvent: { groups: sandbox.onLifeEvent, includes: ['inspect', 'isStillThere'] },
   isStillThere: { groups: sandbox.isStillThere },
   findSandboxes: { groups: sandbox.findSandboxes },
   remove: { groups: sandbox.remove, includes: ['create'] },
@@ -40,9 +40,9 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
   removeLibraries: { groups: sandbox.removeLibraries },
   hasLibraries: { groups: sandbox.hasLibraries },
   usedUids: { groups: sandbox.usedUids },
-  start: { groups: session.start, includes: ['create', 'remove', 'findUnusedImages'] },
-  attach: { groups: session.attach },
-  dispose: { groups: session.dispose, includes: ['start', 'create', 'remove', 'findUnusedImages'] },
+  start: { groups: session.start, includes: ['create', 'remove', 'findUnusedImages', 'isStillThere'] },
+  attach: { groups: session.attach, includes: ['isStillThere'] },
+  dispose: { groups: session.dispose, includes: ['start', 'create', 'remove', 'findUnusedImages', 'isStillThere'] },
 };
 const NAMES = Object.keys(OPERATIONS) as Name[];
 /** Waits that no request by itself makes too long here. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { DEADLINES, type ProcessName, type WaitName } from '../../../src/engine/deadlines';
 import type { Engine } from '../../../src/engine/engine';
 import { describe, untranslated } from '../../../src/messages';
+import { requestText } from '../../../src/messages/requests';
 import { isSandboxError, type FailureCode, type SandboxError } from '../../../src/protocol/errors';
 import { TIMING, type Timing } from '../../../src/session/time';
 import { until } from '../engineTools';
@@ -187,7 +188,7 @@ function told(error: unknown, { codes, params = {} }: End, deadline: number, wai
 function assertSilent({ params: { request, timeout, endpoint } }: SandboxError, message: string, deadline: number, waits: readonly WaitName[]): void {
   assert.ok(waits.includes(request as WaitName), `${String(request)} is not what was not answered`);
   assert.equal(timeout, deadline / 1000);
-  assert.ok(message.includes(`"${String(request)}" within ${String(timeout)} s`) && message.includes(String(endpoint)), message);
+  assert.ok(message.includes(`within ${String(timeout)} s it did not answer when asked for ${requestText(String(request), untranslated)}.`) && message.includes(String(endpoint)), message);
 }
 
 async function nothingLeft(stage: Stage): Promise<void> {
