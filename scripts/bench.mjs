@@ -1,4 +1,5 @@
 // npm run bench [-- --write]: times a session against ipykernel; --write puts the table into bench/README.md.
+// npm run bench -- --window [--write] [--others N] [--only NAME,…]: the same of notebooks in a VS Code, beside N idle sandboxes.
 // Starts with Node's own modules only: the others may have to be installed first.
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';

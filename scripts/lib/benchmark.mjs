@@ -5,13 +5,16 @@ import { cacheDir } from './paths.mjs';
 import { TestEnvironment } from './test-environment.mjs';
 import { run } from './tools.mjs';
 
-/** @param {readonly string[]} options for `bench/run.ts` */
+/** @param {readonly string[]} options for `bench/run.ts`, or with `--window` for `bench/window/run.ts` */
 export async function runBenchmark(options) {
-  const environment = new TestEnvironment(new Set(['engine', 'bookworm', 'python']));
+  const isInWindow = options.includes('--window');
+  /** @type {import('./suites.mjs').Need[]} */
+  const needs = ['engine', 'bookworm', 'python', ...(isInWindow ? ['code-server', 'browser', 'vsix'] : [])]; // the VSIX for the bundle that goes into it
+  const environment = new TestEnvironment(new Set(needs));
   await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
-  const env = await environment.of(['engine', 'bookworm', 'python']);
+  const env = await environment.of(needs);
   const python = await ensureIpykernel();
-  await run(process.execPath, ['--enable-source-maps', 'out/bench/run.js', python, ...options], { deadline: 900_000, env: { ...process.env, ...env }, show: true });
+  await run(process.execPath, ['--enable-source-maps', `out/bench/${isInWindow ? 'window/run' : 'run'}.js`, python, ...options], { deadline: 1_500_000, env: { ...process.env, ...env }, show: true });
 }
 
 /**

@@ -1,0 +1,111 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BenchNotebook, bytesOf, textOf } from './notebook';
+import { RUN_ALL_CELLS, type KernelName, type Measured, type Timed } from './results';
+
+const RUNS = { first: 5, opened: 5, runAll: 5, lines: 5, busy: 3, rich: 3 };
+/** Milliseconds that a notebook has been open with its kernel chosen. */
+const OPEN_MS = 2_000;
+const BUSY_LOOPS = 2;
+
+const PRINTS = 'for i in range(100_000): print(i)';
+const LINES = Array.from({ length: 100_000 }, (_, i) => `${i}\n`).join('');
+
+/** A PNG of noise, so that neither side can compress it. */
+const MAKE_IMAGE = `
+import os, struct, zlib
+from IPython.display import HTML, Image, display
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+side = 1826
+rows = b"".join(b"\\0" + os.urandom(side * 3) for _ in range(side))
+image = b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b"")`;
+const MAKE_TABLE = `
+from IPython.display import HTML, display
+table = "<table>" + "".join("<tr>" + "".join(f"<td>{row}.{column} " + "x" * 990 + "</td>" for column in range(10)) + "</tr>" for row in range(2_000)) + "</table>"`;
+const MB = 1_000_000;
+
+/** A cell of a new kernel, run as soon as the kernel is chosen, or when it has been for a while. */
+export const firstCells = (kernels: readonly KernelName[], { isOpen = false } = {}): Promise<Measured> =>
+  inTurns(kernels, isOpen ? RUNS.opened : RUNS.first, async (kernel) => {
+    const notebook = await BenchNotebook.open(kernel, ['pass']);
+    try {
+      if (isOpen) { await sleep(OPEN_MS); }
+      return await notebook.run();
+    } finally {
+      await notebook.close();
+    }
+  });
+
+/** All cells of a notebook whose kernel is warm. */
+export function runAll(kernels: readonly KernelName[]): Promise<Measured> {
+  const cells = Array.from({ length: RUN_ALL_CELLS }, () => 'pass');
+  return warm(kernels, cells, RUNS.runAll, (notebook) => notebook.run());
+}
+
+export function lines(kernels: readonly KernelName[]): Promise<Measured> {
+  return warm(kernels, ['pass', PRINTS], RUNS.lines, (notebook) => printed(notebook));
+}
+
+/** The same with both processors busy. */
+export async function linesBesideLoops(kernels: readonly KernelName[]): Promise<Measured> {
+  const loops: ChildProcess[] = [];
+  try {
+    return await warm(kernels, ['pass', PRINTS], RUNS.busy, async (notebook) => {
+      for (let i = 0; i < BUSY_LOOPS; i += 1) { loops.push(spawn(process.execPath, ['-e', 'for (;;) {}'], { stdio: 'ignore', env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } })); }
+      try {
+        return await printed(notebook);
+      } finally {
+        end(loops);
+      }
+    });
+  } finally {
+    end(loops);
+  }
+}
+
+export function image(kernels: readonly KernelName[]): Promise<Measured> {
+  return warm(kernels, [MAKE_IMAGE, 'display(Image(data=image))'], RUNS.rich, (notebook) => shown(notebook, 10 * MB));
+}
+
+export function table(kernels: readonly KernelName[]): Promise<Measured> {
+  return warm(kernels, [MAKE_TABLE, 'display(HTML(table))'], RUNS.rich, (notebook) => shown(notebook, 19 * MB));
+}
+
+async function printed(notebook: BenchNotebook): Promise<Timed> {
+  const timed = await notebook.runCell(1);
+  await notebook.shows(1, (cell) => textOf(cell) === LINES);
+  return timed;
+}
+
+async function shown(notebook: BenchNotebook, leastBytes: number): Promise<Timed> {
+  const timed = await notebook.runCell(1);
+  await notebook.shows(1, (cell) => bytesOf(cell) >= leastBytes);
+  return timed;
+}
+
+/** Each time a notebook of its own, so that nobody's window holds more than the other's; its first cell makes the kernel ready. */
+const warm = (kernels: readonly KernelName[], sources: readonly string[], runs: number, measure: (notebook: BenchNotebook) => Promise<Timed>): Promise<Measured> =>
+  inTurns(kernels, runs, async (kernel) => {
+    const notebook = await BenchNotebook.open(kernel, sources);
+    try {
+      await notebook.runCell(0);
+      await sleep(OPEN_MS);
+      return await measure(notebook);
+    } finally {
+      await notebook.close();
+    }
+  });
+
+/** Whatever else the machine does hits all of them; none is always the first. */
+async function inTurns(kernels: readonly KernelName[], runs: number, measure: (kernel: KernelName) => Promise<Timed>): Promise<Measured> {
+  const measured: Measured = {};
+  for (let i = 0; i < runs; i += 1) {
+    for (const kernel of i % 2 === 0 ? kernels : [...kernels].reverse()) { (measured[kernel] ??= []).push(await measure(kernel)); }
+  }
+  return measured;
+}
+
+function end(children: ChildProcess[]): void {
+  for (const child of children.splice(0)) { child.kill('SIGKILL'); }
+}
