@@ -2,7 +2,7 @@ import type * as vscode from 'vscode';
 import type { Log } from '../log';
 import type { Surroundings } from '../messages';
 import type { CellDocument, DocumentOutput } from '../outputs/document';
-import { Pacer } from '../outputs/pacer';
+import { Pacer, type Sent } from '../outputs/pacer';
 import type { StreamText, TextMark } from '../outputs/stream-text';
 import type { CellEdit, CellOutput, RunEdit, StreamName } from '../outputs/types';
 import type { CellRun, Executions, PastTimes } from './executions';
@@ -184,7 +184,7 @@ export class Writer {
       }
       for (const one of [...written.waiting.keys()]) { this.#askWhenTaken(one); }
     };
-    this.#change(written, (execution, cell) => change(execution, cell).then(taken, (error: unknown) => {
+    void this.#change(written, (execution, cell) => change(execution, cell).then(taken, (error: unknown) => {
       taken();
       throw error;
     }), through);
@@ -202,7 +202,7 @@ export class Writer {
       const left = (this.#clearing.get(its) ?? 0) + by;
       if (left > 0) { this.#clearing.set(its, left); } else { this.#clearing.delete(its); }
     };
-    this.#change(written, (execution, cell) => {
+    void this.#change(written, (execution, cell) => {
       count(1);
       return execution.clearOutput(cell).then(() => count(-1), (error: unknown) => {
         count(-1);
@@ -211,23 +211,23 @@ export class Writer {
     }, through);
   }
 
-  /** Shows the last state of an output. Returns how many characters VS Code goes through for it. */
-  #send(shown: Shown): number {
+  /** Shows the last state of an output, unless VS Code has it already. */
+  #send(shown: Shown): Sent | undefined {
     const { output, written, id, next } = shown;
     shown.next = undefined;
-    if (next === undefined || written.outputs.get(id) !== shown) { return 0; } // it was cleared
+    if (next === undefined || written.outputs.get(id) !== shown) { return undefined; } // it was cleared
     if (!('stream' in next)) {
       const items = 'data' in next ? toItems(withFallback(next)) : toNotebookOutput(next, this.surroundings, this.targets).items;
-      this.#change(written, (execution) => execution.replaceOutputItems(items, output));
-      return items.reduce((sum, { data }) => sum + data.length, 0);
+      const confirmed = this.#change(written, (execution) => execution.replaceOutputItems(items, output));
+      return { characters: items.reduce((sum, { data }) => sum + data.length, 0), confirmed };
     }
     const { name, stream } = next;
     const change = shown.mark === undefined || written.untaken.size > 0 ? { kind: 'replace', text: stream.text() } as const : stream.changeSince(shown.mark);
-    if (change.kind === 'append' && change.text === '') { return 0; }
+    if (change.kind === 'append' && change.text === '') { return undefined; }
     shown.mark = stream.mark();
     const item = toStreamItem(name, change.text);
-    this.#change(written, (execution) => (change.kind === 'append' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output)));
-    return stream.length;
+    const confirmed = this.#change(written, (execution) => (change.kind === 'append' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output)));
+    return { characters: stream.length, confirmed };
   }
 
   /** The run is about to end, and what its cell shows should be right by then. */
@@ -241,12 +241,25 @@ export class Writer {
     }
   }
 
-  #change({ cell, run }: Written, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>, through?: vscode.NotebookCellExecution): void {
-    const apply = (execution: vscode.NotebookCellExecution): void => {
-      change(execution, cell).then(undefined, (error: unknown) => this.log.debug(`an output was not taken: ${String(error)}`));
-    };
-    const execution = through ?? (run?.state === 'running' ? run.execution : undefined);
-    if (execution !== undefined) { apply(execution); } else { this.executions.reopen(cell, apply); }
+  /** Resolves when VS Code has confirmed or refused the change; at once for a late one, which is made when there is an execution for it. */
+  #change({ cell, run }: Written, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>, through?: vscode.NotebookCellExecution): Promise<void> {
+    return new Promise((resolve) => {
+      const refused = (error: unknown): void => { // the cell may have been removed or taken by another kernel
+        this.log.debug(`an output was not taken: ${String(error)}`);
+        resolve();
+      };
+      const execution = through ?? (run?.state === 'running' ? run.execution : undefined);
+      if (execution === undefined) {
+        this.executions.reopen(cell, (late) => { change(late, cell).then(resolve, refused); });
+        resolve();
+        return;
+      }
+      try {
+        change(execution, cell).then(resolve, refused);
+      } catch (error) {
+        refused(error);
+      }
+    });
   }
 }
 

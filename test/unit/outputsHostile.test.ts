@@ -38,7 +38,7 @@ class Window {
       shown.characters = shown.stream.length;
     }
     this.sent += shown.characters;
-    return shown.characters;
+    return { characters: shown.characters, confirmed: Promise.resolve() };
   });
   readonly #batcher = new EventBatcher((one) => {
     this.#write(this.#outputs.fold(one));
@@ -212,7 +212,7 @@ describe('what a cell says to stop the window', function () {
     const sent: number[] = [];
     const pacer = new Pacer<{ characters: number }>(({ characters }) => {
       sent.push(performance.now());
-      return characters;
+      return { characters, confirmed: Promise.resolve() };
     });
     const output = { characters: 2_000_000 }; // 100 ms
     const began = performance.now();
