@@ -32,13 +32,29 @@ def kill_leftovers(keep, reap):
         if not _kill_each(keep, reap, _PATIENCE_ON_A_HOST):
             log.warning("some processes of the old kernel could not be ended")
         return True
-    if sum(map(str.isdigit, os.listdir("/proc"))) <= _TOO_MANY and _kill_each(keep, reap, _PATIENCE):
+    if not _are_many() and _kill_each(keep, reap, _PATIENCE):
         return True
-    log.info("the old kernel has left many processes: all are killed")
-    # Linux lets no fork that is under way outrun this.
-    os.kill(-1, signal.SIGKILL)
+    _kill_all()
     _kill_each(keep, reap, _LAST_PATIENCE)
     return False
+
+
+def kill_all_if_many():
+    """Kills all processes of the sandbox but ourselves and what came from outside, if they are many. Returns whether they were."""
+    if os.getpid() != 1 or not _are_many():
+        return False
+    _kill_all()
+    return True
+
+
+def _are_many():
+    return sum(map(str.isdigit, os.listdir("/proc"))) > _TOO_MANY
+
+
+def _kill_all():
+    log.info("cells have left many processes: all are killed")
+    # Linux lets no fork that is under way outrun this.
+    os.kill(-1, signal.SIGKILL)
 
 
 def _kill_each(keep, reap, seconds):

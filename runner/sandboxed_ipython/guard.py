@@ -1,49 +1,68 @@
-"""What the processes of a running cell may not do to the supervisor: be ended after it, or leave it no time to run."""
+"""What the processes of cells may not do to the supervisor: be ended after it, or leave it no time to run."""
 
 import os
+import time
 
-from . import oomscore
-from .proctable import processes_of_cells
+from . import cgroup, oomscore, precedence
 
-#: Seconds that a look may come late before the cell's processes have to yield.
-_LATE = 0.25
-_LOWEST_PRIORITY = 19
+#: Seconds between two looks while a cell runs, and while none does.
+_LOOK, _LOOK_AT_REST = 0.1, 1.0
+#: Of so many looks one searches for lowered scores, and so does each look at which there are more tasks than before.
+_LOOKS_OF_SCORES = 5
+#: Seconds that a look may come late before the processes of cells have to yield, where so many processes and threads are in the sandbox.
+_LATE, _MANY = 0.1, 24
 
 
 class Guard:
     """``forked_pids()`` gives the pids of all that the supervisor has forked from itself, ``own_pids()`` of those among them in which
-    no cell runs."""
+    no cell runs; ``cell_runs()`` tells whether one does.
 
-    def __init__(self, forked_pids, own_pids):
+    Cells yield only once the supervisor comes too late beside many of their processes: where other programs keep the machine busy too,
+    low priorities can cost a container a part of its share, as Linux divides that among processors by the weights of what runs on each.
+    """
+
+    def __init__(self, reactor, forked_pids, own_pids, cell_runs):
+        self._reactor = reactor
         self._forked_pids = forked_pids
         self._own_pids = own_pids
+        self._cell_runs = cell_runs
+        #: Everything that a cell has started since this kernel began.
+        self._all_have_yielded = False
+        self._standstill = None
+        self._looks = self._tasks = 0
+        self._timer = None
+        self._wait(_LOOK_AT_REST)
 
-    def look(self, late):
-        """Now and then while a cell runs; ``late``: seconds since this look was due."""
-        if late > _LATE:
-            self._take_precedence()  # and nothing else: it was waited for long enough
-        else:
-            oomscore.raise_lowered(self._forked_pids())
+    def begin(self):
+        """A cell begins."""
+        if self._due > time.monotonic() + _LOOK:
+            self._wait(_LOOK)
 
-    def _take_precedence(self):
-        """Hundreds of busy processes would leave us a hundredth of a processor. Other containers have a share of their own, so a
-        cell that is alone with us loses nothing by it. Children inherit it."""
-        spared = {os.getpid(), *self._own_pids()}
-        if os.getpid() == 1:  # quickly: without a look at who they are
-            pids = {int(name) for name in os.listdir("/proc") if name.isdigit()}
-        else:  # on a host most processes are not ours
-            pids = {process.pid for process in processes_of_cells(frozenset())}
-        for pid in pids - spared:
-            for thread in _threads_of(pid):
-                try:
-                    os.setpriority(os.PRIO_PROCESS, thread, _LOWEST_PRIORITY)
-                except OSError:
-                    pass  # it has ended, or is another user's
+    def renew(self):
+        """What cells have started is gone, and a kernel begins that has yielded to nobody."""
+        if self._standstill is not None:
+            self._standstill.end()
+        self._all_have_yielded = False
+        self._wait(_LOOK_AT_REST)  # what came before in this turn may have made the next look late
 
+    def _wait(self, seconds):
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = time.monotonic() + seconds
+        self._timer = self._reactor.after(seconds, self._look)
 
-def _threads_of(pid):
-    """The ids of a process's threads: Linux has a priority for each of them."""
-    try:
-        return [int(name) for name in os.listdir("/proc/%d/task" % pid)]
-    except OSError:
-        return []  # it has ended
+    def _look(self):
+        late = time.monotonic() - self._due
+        self._wait(_LOOK if self._cell_runs() else _LOOK_AT_REST)
+        before, self._tasks = self._tasks, cgroup.tasks()
+        self._looks += 1
+        if late < _LATE:
+            if self._tasks > before or self._looks % _LOOKS_OF_SCORES == 0:
+                oomscore.raise_lowered(self._forked_pids())
+        elif os.getpid() == 1 and not self._all_have_yielded and self._standstill is None and (self._tasks >= _MANY or not self._tasks):
+            self._standstill = precedence.Standstill(self._reactor, self._own_pids, self._on_standstill_end)
+            self._standstill.begin()
+
+    def _on_standstill_end(self, is_complete):
+        self._standstill = None
+        self._all_have_yielded = is_complete

@@ -37,7 +37,7 @@ class Kernel:
         self._holds = 0  # reasons for which a process that is ready is not used yet
         self._reactor = reactor = supervisor.reactor.owned(self._on_fault)
         self._questions = Questions(self._outputs.envelope, reactor)
-        self._watch = Watch(reactor, supervisor.options, self._outputs.notice, lambda late: supervisor.processes.guard.look(late))
+        self._watch = Watch(reactor, supervisor.options, self._outputs.notice)
         self._interrupts = Interrupts(reactor, lambda cell: self._process if self._running is cell else None)
         self._time_limit = TimeLimit(reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"), lambda: cputime.seconds_of_session(self.pid))
 
@@ -277,6 +277,7 @@ class Kernel:
         self._process.send(cell.message())
         self._time_limit.begin(cell)
         self._watch.begin(cell)
+        self._supervisor.processes.guard.begin()
 
     def _on_too_long(self, parent, of):
         """What somebody waits for is over its limit."""
@@ -362,7 +363,7 @@ class Kernel:
 
     def _kill_for(self, reason):
         self._running.killed_for = reason
-        self._process.kill()
+        self._supervisor.processes.kill(self._process)
 
     # ------------------------------------------------------------------------------------------------ events
 

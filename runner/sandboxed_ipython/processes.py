@@ -37,8 +37,10 @@ class Processes:
         self._failed_starts = 0
         self._stand_ins = [StandIn(reactor) for _ in range(_STAND_INS)]
         self.helpers = Helpers()
-        #: Of the supervisor, while a cell runs.
-        self.guard = Guard(lambda: self.helpers.pids.union(self._processes), lambda: self.helpers.pids.union([self._spare.pid] if self._spare else []))
+        self.guard = Guard(
+            reactor, lambda: self.helpers.pids.union(self._processes), lambda: self.helpers.pids.union([self._spare.pid] if self._spare else []),
+            lambda: any(kernel.running_id for kernel in kernels),
+        )
         self._ended = []  # (pid, status) of processes of ours that were reaped and not looked at yet
 
     def replace(self, kernel):
@@ -56,6 +58,7 @@ class Processes:
             self._reactor.gradually(ipcobjects.removal())
         for stand_in in self._stand_ins:
             stand_in.renew()
+        self.guard.renew()
         process = spare or self._fork()
         if process is None:
             self._failed_starts += 1
@@ -66,6 +69,13 @@ class Processes:
             return
         kernel.adopt(process)
         self._want_spare()
+
+    def kill(self, process):
+        """Ends the ``process`` of a kernel whose cell is over. Where its processes are many, all at once: while they are busy, it would
+        take the process minutes to die, and they are ended after it anyway."""
+        process.kill()
+        if cleanup.kill_all_if_many():
+            self._spare = None  # it was killed too
 
     def retire(self, kernel, process):
         """Lets the idle ``process`` of ``kernel`` write its files and run its exit handlers, and replaces it when that is done.

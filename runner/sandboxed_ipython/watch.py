@@ -17,18 +17,15 @@ _NO_SPACE = ("[Errno %d]" % errno.ENOSPC, "[Errno %d]" % errno.EFBIG)
 
 
 class Watch:
-    """``tell(code, params, msg_id)`` brings notices (README of ``src/protocol``); ``guard(late)`` is called at each look
-    while the cell runs, with the seconds by which it is late."""
+    """``tell(code, params, msg_id)`` brings notices (README of ``src/protocol``)."""
 
-    def __init__(self, reactor, options, tell, guard=lambda late: None):
+    def __init__(self, reactor, options, tell):
         self._reactor = reactor
         self._options = options
         self._tell = tell
-        self._guard = guard
         self._places = (options.home, "/tmp", "/dev/shm")
         self._cell = None
         self._timer = None
-        self._due = 0.0
         self._told = set()  # (code, place), for this cell
         self._full = set()
         self._kills = self._seen_kills = cgroup.oom_kills()
@@ -72,11 +69,9 @@ class Watch:
         return now < self._killed_at + _SAME_CAUSE
 
     def _wait(self):
-        self._due = time.monotonic() + _LOOK
         self._timer = self._reactor.after(_LOOK, self._on_timer)
 
     def _on_timer(self):
-        self._guard(time.monotonic() - self._due)
         self._look()
         self._wait()
 

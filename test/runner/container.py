@@ -62,6 +62,12 @@ class ContainerPlace:
         """A shell script from outside, as the sandbox's own user; its stdout."""
         return docker("exec", "-i", "-w", "/sandbox", self.id, "sh", "-c", script, data=data, check=check)
 
+    def processor_seconds(self):
+        """Seconds of processor time that everything in the container has used so far."""
+        script = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || grep usage_usec /sys/fs/cgroup/cpu.stat"
+        words = self.sh(script).split()
+        return int(words[0]) / 1e9 if len(words) == 1 else int(words[1]) / 1e6
+
     def alive(self):
         return docker("inspect", "-f", "{{.State.Running}}", self.id, check=False) == "true"
 

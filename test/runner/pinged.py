@@ -2,14 +2,18 @@
 
 A ping is sent every :data:`INTERVAL` seconds over a stream of its own, which follows no log, so its answer waits for the
 supervisor and for nothing else. The same is measured of a second sandbox that has nothing to do, and how long a little work of
-this process takes: where others keep the machine busy, more is allowed.
+this process takes: where others keep the machine busy, more is allowed. A cell that wants every processor all the time gets less of
+a busy machine than they do, who want one now and then: there it counts which part of the processors its sandbox was given.
 """
 
+import os
 import threading
 import time
 from contextlib import contextmanager
 
 INTERVAL = 0.1
+#: Processors that a sandbox of these tests may use.
+CPUS = 2
 #: Seconds that an answer may take on a machine that has nothing else to do.
 LIMIT = 1.0
 #: Seconds of processor time by which it is measured how busy the machine is, and seconds between two measurements.
@@ -106,9 +110,9 @@ class Pinged:
         self.sandbox = sandbox
         self._quiet = quiet
 
-    def run(self, code, seconds=30.0, following=("6 * 7", "42"), **options):
+    def run(self, code, seconds=30.0, following=("6 * 7", "42"), wants_all_processors=False, **options):
         """Runs one hostile cell and then the expression of ``following``, whose result has to be as given, both beside pings; the hostile :class:`Cell`."""
-        with self.pings():
+        with self.pings(wants_all_processors):
             cell = self.sandbox.run(code, seconds, **options)
             self.check_next(*following)
         return cell
@@ -119,9 +123,10 @@ class Pinged:
         assert cell.result == result, cell.events
 
     @contextmanager
-    def pings(self):
+    def pings(self, wants_all_processors=False):
         """While the body runs the supervisor is pinged; at its end every ping has to have been answered in time."""
         pingers, busyness = (_Pinger(self.sandbox), _Pinger(self._quiet)), _Busyness()
+        begun, used = time.monotonic(), self.sandbox.place.processor_seconds() if wants_all_processors else 0.0
         try:
             yield
         except BaseException:
@@ -131,7 +136,11 @@ class Pinged:
             raise
         for pinger in pingers:
             pinger.stop(HUNG)
-        check(*(pinger.results() for pinger in pingers), busyness.stop())
+        factor = busyness.stop()
+        if wants_all_processors:
+            wanted = (time.monotonic() - begun) * min(CPUS, os.cpu_count())
+            factor = max(factor, wanted / (self.sandbox.place.processor_seconds() - used))
+        check(*(pinger.results() for pinger in pingers), factor)
 
 
 def check(results, quiet, busyness):

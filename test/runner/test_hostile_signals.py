@@ -1,12 +1,8 @@
 """What a cell can do with signals to the supervisor and to what the supervisor starts: stop it, or count as its own timer."""
 
-import os
-import subprocess
-import sys
 import time
 
 import pytest
-from sandbox import RUNNER
 
 #: A process that a cell leaves behind sends the signal of the supervisor's own timer for as long as a turn of its loop may take, and longer.
 ALARMS = """
@@ -49,25 +45,3 @@ def test_a_process_that_is_stopped_as_soon_as_it_is_there_holds_up_nothing(new_p
             pinged.sandbox.reset()
             assert pinged.sandbox.run(STOP_THE_NEXT, seconds=30).reply["status"] == "ok"
         pinged.check_next()
-
-
-#: A child with threads; the priorities of all of them once the guard has taken precedence.
-THREADS = """
-import os, subprocess, sys, time
-sys.path.insert(0, sys.argv[1])
-from sandboxed_ipython import linux
-from sandboxed_ipython.guard import Guard
-linux.adopt_orphans()
-code = "import threading, time\\nfor _ in range(3): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()\\nprint(flush=True); time.sleep(100)"
-child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-child.stdout.readline()
-Guard(set, set)._take_precedence()
-print([os.getpriority(os.PRIO_PROCESS, int(name)) for name in os.listdir("/proc/%d/task" % child.pid)], os.getpriority(os.PRIO_PROCESS, 0))
-child.kill()
-"""
-
-
-def test_all_threads_of_a_cell_yield_to_the_supervisor():
-    """Linux has a priority for each."""
-    done = subprocess.run([sys.executable, "-c", THREADS, str(RUNNER)], stdout=subprocess.PIPE, timeout=60, check=True)
-    assert done.stdout.decode() == "[19, 19, 19, 19] %d\n" % os.getpriority(os.PRIO_PROCESS, 0)
