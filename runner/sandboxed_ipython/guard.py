@@ -26,8 +26,8 @@ class Guard:
         self._forked_pids = forked_pids
         self._own_pids = own_pids
         self._cell_runs = cell_runs
-        #: Everything that a cell has started since this kernel began.
-        self._all_have_yielded = False
+        #: Whether this kernel has run a cell, and whether everything that its cells have started has yielded.
+        self._has_run = self._all_have_yielded = False
         self._standstill = None
         self._looks = self._tasks = 0
         self._timer = None
@@ -35,6 +35,7 @@ class Guard:
 
     def begin(self):
         """A cell begins."""
+        self._has_run = True
         if self._due > time.monotonic() + _LOOK:
             self._wait(_LOOK)
 
@@ -42,7 +43,7 @@ class Guard:
         """What cells have started is gone, and a kernel begins that has yielded to nobody."""
         if self._standstill is not None:
             self._standstill.end()
-        self._all_have_yielded = False
+        self._has_run = self._all_have_yielded = False
         self._wait(_LOOK_AT_REST)  # what came before in this turn may have made the next look late
 
     def _wait(self, seconds):
@@ -59,9 +60,13 @@ class Guard:
         if late < _LATE:
             if self._tasks > before or self._looks % _LOOKS_OF_SCORES == 0:
                 oomscore.raise_lowered(self._forked_pids())
-        elif os.getpid() == 1 and not self._all_have_yielded and self._standstill is None and (self._tasks >= _MANY or not self._tasks):
+        elif self._may_make_yield() and (self._tasks >= _MANY or not self._tasks):
             self._standstill = precedence.Standstill(self._reactor, self._own_pids, self._on_standstill_end)
             self._standstill.begin()
+
+    def _may_make_yield(self):
+        """Only as pid 1 are all processes of our user a sandbox's. What is there before a first cell is dying."""
+        return os.getpid() == 1 and self._has_run and not self._all_have_yielded and self._standstill is None
 
     def _on_standstill_end(self, is_complete):
         self._standstill = None
