@@ -9,8 +9,9 @@ from . import cgroup, oomscore, precedence
 _LOOK, _LOOK_AT_REST = 0.1, 1.0
 #: Of so many looks one searches for lowered scores, and so does each look at which there are more tasks than before.
 _LOOKS_OF_SCORES = 5
-#: Seconds that a look may come late before the processes of cells have to yield, where so many processes and threads are in the sandbox.
-_LATE, _MANY = 0.1, 24
+#: Seconds that a look may come late before the processes of cells have to yield, where so many processes and threads are in the sandbox:
+#: more than a pool of workers has on most machines, as all that a cell runs is held up for a moment.
+_LATE, _MANY = 0.2, 128
 
 
 class Guard:
