@@ -27,6 +27,8 @@ def asked(line):
         ("install --user --no-cache-dir --progress-bar off --retries=3 -y six", ["six"], []),
         ("install \"six; python_version < '3'\" toolz", ["toolz"], []),
         ("install \"six; python_version >= '3'\"", ["six"], []),
+        ("install -i https://x.example six", ["six"], []),
+        ("install --extra-index-url=https://x.example --trusted-host x.example -ihttps://y.example six", ["six"], []),
     ],
 )
 def test_an_install_is_its_requirements_and_what_pip_is_told(line, requirements, options):
@@ -41,8 +43,7 @@ def test_what_needs_no_network_is_pips_own(line):
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("install -i https://x.example six", "decided outside"),
-        ("install --extra-index-url=https://x.example six", "--extra-index-url"),
+        ("install --no-index six", "decided outside"),
         ("install -fhttps://x.example six", "decided outside"),
         ("install -e .", "only wheels"),
         ("install git+https://x.example/y", "address or a file"),
@@ -117,6 +118,15 @@ def test_an_install_is_asked_for_and_shown_as_it_goes(sandbox, line):
     assert cell.reply["status"] == "ok" and cell.text() == "Collecting six\nSuccessfully installed six-1.17.0\nafter\n"
 
 
+def test_another_index_is_ignored_in_one_line_and_the_install_goes_on(sandbox):
+    msg_id = sandbox.send("!pip install -q -i https://x.example/simple --trusted-host x.example six")
+    asked = request(sandbox)
+    assert (asked["requirements"], asked["options"]) == (["six"], [])
+    reply(sandbox, asked)
+    text = "Ignored: -i https://x.example/simple --trusted-host x.example (packages come from the package index that is set outside of the sandbox)\n"
+    assert sandbox.finish(msg_id).text() == text
+
+
 def test_what_was_imported_before_is_named(sandbox):
     msg_id = sandbox.send("import json\n%pip install -q json")
     asked = request(sandbox)
@@ -167,7 +177,7 @@ def test_a_cell_whose_sender_answers_nothing_fails_at_once(sandbox):
     assert sandbox.result("dropped-pip")["content"]["ename"] == "InstallFailed"
 
 
-@pytest.mark.parametrize("line", ["%conda install six", "!conda install six", "%pip install -i https://x.example six", "%pip uninstall -y six"])
+@pytest.mark.parametrize("line", ["%conda install six", "!conda install six", "%pip install -f https://x.example six", "%pip uninstall -y six"])
 def test_what_is_not_possible_is_said_at_once(sandbox, line):
     cell = sandbox.run(line)
     said = cell.reply["evalue"] + cell.text("stderr")

@@ -67,6 +67,8 @@ class Installs:
     def _install(self, install):
         if install.ignored:
             print("Ignored: %s" % " ".join(install.ignored))
+        if install.indexes:
+            print("Ignored: %s (packages come from the package index that is set outside of the sandbox)" % " ".join(install.indexes))
         if not self.allowed:
             raise InstallFailed("whoever runs this cell installs nothing.")
         installed = self._ask(install)

@@ -19,9 +19,11 @@ _HARMLESS_WITH_VALUE = frozenset((
     "--progress-bar", "--root-user-action", "--timeout", "--default-timeout", "--retries", "--only-binary", "--upgrade-strategy", "--cache-dir",
     "--exists-action", "--log", "--use-feature", "--use-deprecated", "--resume-retries",
 ))
+#: Which package index it is, is decided outside of the sandbox; with a value, their own or the next word.
+_INDEX = frozenset(("-i", "--index-url", "--pypi-url", "--extra-index-url", "--trusted-host"))
 _REASONS = {
     "where packages come from is decided outside of the sandbox, so %s cannot be used here.": (
-        "-i", "--index-url", "--pypi-url", "--extra-index-url", "--no-index", "-f", "--find-links", "--trusted-host", "--proxy", "--cert", "--client-cert",
+        "--no-index", "-f", "--find-links", "--proxy", "--cert", "--client-cert",
     ),
     "packages go to the sandbox's own libraries, so %s cannot be used here.": ("-t", "--target", "--prefix", "--root", "--src", "--python"),
     "only wheels are installed, so %s cannot be used here.": (
@@ -52,6 +54,8 @@ class Install:
         self.requirements = []
         self.options = []
         self.ignored = []
+        #: What it says of the package index, which is ignored too.
+        self.indexes = []
         self.quiet = False
 
 
@@ -116,8 +120,9 @@ def _read(words, install):
             install.options.append(_PASSED[name])
         elif re.match(r"-q+\Z|--quiet\Z", name):
             install.quiet = True
-        elif name in _HARMLESS_WITH_VALUE:
-            install.ignored.append(word if equals else "%s %s" % (word, next(words, "")))
+        elif name in _HARMLESS_WITH_VALUE or name in _INDEX:
+            ignored = install.ignored if name in _HARMLESS_WITH_VALUE else install.indexes
+            ignored.append(word if equals else "%s %s" % (word, next(words, "")))
         elif name in _HARMLESS:
             install.ignored.append(word)
         elif word.startswith("-"):
