@@ -1,13 +1,16 @@
-"""``pip`` of a sandbox's shells, where a kernel cannot see what a line asks for: says what works instead of failing without a network."""
+"""``pip`` of a sandbox's shells: an install is asked for, all else is the image's own pip."""
 
 import os
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from sandboxed_ipython import childpip
+
 
 def main(words):
-    if any(word in ("install", "download", "wheel") for word in words):
-        sys.stderr.write("ERROR: a sandbox has no network. Write the install in a line of its own: %pip install NAME\n")
-        return 1
+    status = childpip.run(words)
+    if status is not None:
+        return status
     os.execv(sys.executable, [sys.executable, "-m", "pip", *words])
     return 1
 

@@ -2,6 +2,9 @@
 
 from . import wire
 
+#: Requests of one cell that may be open at once: each thread and each process of it may have one.
+_MAX_PROMPTS = 64
+
 
 class Cell:
     """``reply`` is made by exactly one of: the kernel, its death, an abort."""
@@ -17,7 +20,7 @@ class Cell:
         "msg_id",
         "number",
         "presses",
-        "prompt",
+        "prompts",
         "run_id",
         "short_metadata",
         "size",
@@ -54,8 +57,13 @@ class Cell:
         self.interrupted_at = None
         #: ``timeout``, ``interrupt`` or ``reset``, once we have killed its kernel.
         self.killed_for = ""
-        #: Id of the open input_request or install_request, or "".
-        self.prompt = ""
+        #: Ids of the open requests for input and installs, the latest last.
+        self.prompts = []
+
+    @property
+    def prompt(self):
+        """Id of the latest open request, or ""."""
+        return self.prompts[-1] if self.prompts else ""
 
     @property
     def is_untouched(self):
@@ -64,11 +72,17 @@ class Cell:
 
     def takes_answer(self, kind, request):
         """Whether it waits for this answer, which ends the wait unless more of the kind come."""
-        if not self.prompt or self.prompt != request:
+        if request not in self.prompts:
             return False
         if kind != "install_output":
-            self.prompt = ""
+            self.prompts.remove(request)
         return True
+
+    def opens(self, request):
+        """Something of it asks; what asked long before and was not answered is forgotten."""
+        if request not in self.prompts:
+            self.prompts.append(request)
+        del self.prompts[:-_MAX_PROMPTS]
 
     def message(self):
         """What the kernel gets."""

@@ -3,6 +3,7 @@
 import logging
 
 from . import cgroup, comms, cputime, packets, wire
+from .childinstalls import ChildInstalls
 from .interrupts import Interrupts
 from .outputs import CHANNELS, Outputs
 from .pieces import Pieces
@@ -37,6 +38,7 @@ class Kernel:
         self._holds = 0  # reasons for which a process that is ready is not used yet
         self._reactor = reactor = supervisor.reactor.owned(self._on_fault)
         self._questions = Questions(self._outputs.envelope, reactor)
+        self._child_installs = ChildInstalls(reactor, self._show_install, self._finish_install)
         self._watch = Watch(reactor, supervisor.options, self._outputs.notice)
         self._interrupts = Interrupts(reactor, lambda cell: self._process if self._running is cell else None)
         self._time_limit = TimeLimit(reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"), lambda: cputime.seconds_of_session(self.pid))
@@ -88,6 +90,7 @@ class Kernel:
 
     def _press(self, cell):
         cell.presses += 1
+        self._child_installs.end("the cell was interrupted.")
         self._abort_run(cell, "interrupt")
         if cell.presses >= 3:
             self._kill_for("interrupt")
@@ -97,8 +100,18 @@ class Kernel:
 
     def answer_prompt(self, kind, content):
         """Passes on what belongs to the prompt or the install that the cell waits for."""
-        if self._running is not None and self._running.takes_answer(kind, content["request"]):
+        if self._running is not None and self._running.takes_answer(kind, content["request"]) and not self._child_installs.answered(kind, content):
             self._process.send({"msg_type": kind, "content": content})
+
+    def ask_install(self, msg_id, content):
+        """A process of the running cell asks for an install, and finds the answer among the results."""
+        self._child_installs.add(msg_id, content, self._running)
+
+    def _show_install(self, request, content, cell):
+        self._outputs.show("install_request", dict(content, request=request), cell.msg_id)
+
+    def _finish_install(self, msg_id, content):
+        self._supervisor.queue.result(0, msg_id, wire.dumps(self._outputs.envelope("stdin", "install_reply", content, msg_id)))
 
     def ask(self, command, host):
         """Completion or inspection: by the idle kernel, else ``busy`` at once."""
@@ -228,6 +241,7 @@ class Kernel:
         old, self._process = self._process, None
         if self._running is not None:
             cell, self._running = self._running, None
+            self._child_installs.end()
             self._time_limit.end()
             self._watch.end()
             self._finish(cell, aborted_reply(self.execution_count or None, reason))
@@ -313,6 +327,7 @@ class Kernel:
         if self._process is not None:
             self._process.end_text()
         self._running = None
+        self._child_installs.end()
         self._time_limit.end()
         self._finish(cell, reply)
         if self._process is None or self._process.closed:
@@ -385,7 +400,7 @@ class Kernel:
         elif kind == "interrupt_taken":
             cell.knows_interrupt = True
         elif kind in ("input_request", "install_request") and wire.is_id(content.get("request")):
-            cell.prompt = content["request"]
+            cell.opens(content["request"])
 
     def _set_state(self, state, failure=None, parent=None, metadata=None):
         self.state = state

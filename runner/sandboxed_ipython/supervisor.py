@@ -116,6 +116,8 @@ class Supervisor:
             kernel.ask(command, host)
         elif not host.writer:
             host.refuse(msg_id, "another host is the writer")
+        elif kind == "install_request":
+            host.refuse(msg_id, "only a process of the sandbox asks for that")
         elif kind in wire.QUEUED and not self.accepted.knows(msg_id) and not self._takes(kernel, kind, len(line)):
             host.refuse(msg_id, "too much waits for the kernel, or this is too long")
         elif not self._accept(command, kernel):
@@ -175,6 +177,9 @@ class Supervisor:
             if error.msg_id:
                 failure = {"code": "ProtocolViolation", "params": {"reason": error.reason}}
                 self.queue.result(self._next_number(), error.msg_id, wire.dumps(self.envelope("control", "refused", failure, error.msg_id)))
+            return
+        if kind == "install_request":
+            kernel.ask_install(command["header"]["msg_id"], command["content"])
             return
         if not is_ours:
             if not self._accept(command, kernel):
@@ -260,7 +265,7 @@ class Supervisor:
 
 
 #: What a file of the queue may say.
-_DROPPABLE = wire.QUEUED | {"interrupt_request", "reset_request"}
+_DROPPABLE = wire.QUEUED | {"interrupt_request", "reset_request", "install_request"}
 _UNLOGGED = frozenset(("hello", "pong", "gap", "comm_gap", "refused", "complete_reply", "inspect_reply"))
 
 

@@ -159,6 +159,14 @@ def is_comm(value):
 _TEXT, _FLAG = (lambda value: isinstance(value, str)), (lambda value: isinstance(value, bool))
 _COMM = {"comm_id": (_name, ...), "data": (is_data, {}), "timeout": (_number, 0)}
 
+#: Of a request to install, however it comes.
+_MAX_WORDS, _MAX_WORD = 500, 1000
+
+
+def _words(value):
+    return isinstance(value, list) and len(value) <= _MAX_WORDS and all(isinstance(word, str) and len(word) <= _MAX_WORD for word in value)
+
+
 #: type → (channel, {field of content: (check, default)}); a field without default (``...``) must be there.
 COMMANDS = {
     "execute_request": (
@@ -178,6 +186,8 @@ COMMANDS = {
     "complete_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...)}),
     "inspect_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...), "detail_level": (_number, 0)}),
     "input_reply": ("stdin", {"value": (_TEXT, ...), "request": (_TEXT, ...)}),
+    # of a process of the running cell, by the queue's folder alone
+    "install_request": ("stdin", {"requirements": (_words, ...), "options": (_words, ...)}),
     "install_output": ("stdin", {"request": (_TEXT, ...), "text": (_TEXT, "")}),
     "install_reply": ("stdin", {"request": (_TEXT, ...), "status": (lambda value: value in ("ok", "error"), ...), "reason": (_TEXT, "")}),
     "follow_request": (

@@ -9,7 +9,7 @@ export function installFailure(params: Params, t: Translate): Sentences {
     case 'busy': return [t('Another installation into this sandbox is going on.'), t('Install again when it is over.')];
     case 'container': return [t('The installation could not be started.') + because(t, reason), t('Try again, and see the log: "Sandboxed IPython: Show Log".')];
     case 'memory': case 'time': return [t('The installation was ended, and nothing was installed.') + because(t, reason), t('Install fewer packages at once.')];
-    default: return [t('The packages could not be installed.') + because(t, reason), params.text('trouble') === '' ? t('Check names and versions. Only ready-built packages (wheels) for the sandbox\'s Python can be installed.') : networkStep(params.text('trouble'), t)];
+    default: return [t('The packages could not be installed.') + because(t, reason), params.text('trouble') === '' ? t('Check names and versions. Only ready-built packages (wheels) for the sandbox\'s Python can be installed: to build others would run their code where there is a network.') : networkStep(params.text('trouble'), t)];
   }
 }
 

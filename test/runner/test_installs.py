@@ -186,5 +186,5 @@ def test_what_is_not_possible_is_said_at_once(sandbox, line):
 
 def test_pip_without_a_network_works_and_fails_fast_where_a_line_is_not_seen(sandbox):
     assert "pip" in sandbox.run("%pip --version").text()
-    cell = sandbox.run("import subprocess, sys\ndone = subprocess.run([sys.executable, '-m', 'pip', 'install', 'six-seven'], capture_output=True, text=True)\ndone.returncode, done.stdout + done.stderr", seconds=30)
+    cell = sandbox.run("import subprocess, sys\ndone = subprocess.run([sys.executable, '-I', '-m', 'pip', 'install', 'six-seven'], capture_output=True, text=True)\ndone.returncode, done.stdout + done.stderr", seconds=30)
     assert cell.result.startswith("(1,") and "%pip-install" in cell.result

@@ -81,6 +81,14 @@ describe('libraries', function () {
     assert.equal(next.text('stderr'), '');
   });
 
+  it('that a process of the cell installs by pip are imported by its next line', async () => {
+    const cell = await ok('import subprocess, sys\nsubprocess.check_call([sys.executable, "-m", "pip", "install", "humanize==4.9.0"])\nimport humanize\nprint(humanize.__version__)');
+    assert.match(cell.text(), /Successfully installed humanize-4\.9\.0\n4\.9\.0\n$/);
+    assert.match((await ok('%%bash\npip install no-such-package-of-this-check-1 || echo failed')).text(), /failed/);
+    assert.match((await ok('!pip install humanize==4.10.0 | grep Successfully')).text(), /Successfully installed humanize-4\.10\.0/);
+    assert.equal(await installed('humanize'), "'4.10.0'");
+  });
+
   it('that forward what C code prints show it once, and no error in the cells behind', async () => {
     await ok('%pip install wurlitzer\n%load_ext wurlitzer');
     const cell = await ok('import ctypes\nctypes.CDLL(None).puts(b"from C")\nprint("from Python")');

@@ -65,10 +65,8 @@ class Installs:
         raise pip_line.PipError("conda cannot install here: use %pip install.")
 
     def _install(self, install):
-        if install.ignored:
-            print("Ignored: %s" % " ".join(install.ignored))
-        if install.indexes:
-            print("Ignored: %s (packages come from the package index that is set outside of the sandbox)" % " ".join(install.indexes))
+        for remark in install.remarks():
+            print(remark)
         if not self.allowed:
             raise InstallFailed("whoever runs this cell installs nothing.")
         installed = self._ask(install)

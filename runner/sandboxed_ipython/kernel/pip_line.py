@@ -58,6 +58,13 @@ class Install:
         self.indexes = []
         self.quiet = False
 
+    def remarks(self):
+        """What is to be said beforehand: lines."""
+        remarks = ["Ignored: %s" % " ".join(self.ignored)] if self.ignored else []
+        if self.indexes:
+            remarks.append("Ignored: %s (packages come from the package index that is set outside of the sandbox)" % " ".join(self.indexes))
+        return remarks
+
 
 def of_shell(command):
     """The words behind ``pip`` if a ``!`` line is a single call of pip, ``["conda", …]`` for conda's, else None."""

@@ -292,7 +292,7 @@ def prepare_environment(options):
     os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")
     for name, value in (("TERM", "xterm-color"), ("CLICOLOR", "1"), ("FORCE_COLOR", "1"), ("CLICOLOR_FORCE", "1"), ("PAGER", "cat"), ("GIT_PAGER", "cat")):
         os.environ.setdefault(name, value)
-    add_to_path(options.libraries, options.tools)
+    add_to_path(options.libraries, options.tools, options.queue)
     try:
         os.chdir(options.home)
     except OSError:

@@ -1,0 +1,59 @@
+"""``pip install`` in a process that a cell has started, as a shell's or ``python -m pip``: asked for by a file of the queue, which the
+supervisor passes on as it does a kernel's request. A process is trusted no more than its cell: what it asks for is checked like that."""
+
+import json
+import os
+import sys
+import time
+import uuid
+
+from .kernel import pip_line
+
+#: Names the queue's folder to the processes of a kernel.
+QUEUE_VARIABLE = "SANDBOXED_IPYTHON_QUEUE"
+#: Seconds between two looks for the answer, and after which there will be none.
+_LOOK, _LONGEST = 0.1, 2 * 3600.0
+
+
+def run(words):
+    """What ``pip WORDS`` comes to, as an exit status; None for what the image's own pip does, without a network."""
+    try:
+        install = pip_line.parse(words)
+        if install is None:
+            return None
+        for remark in install.remarks():
+            print(remark, flush=True)
+        answer = _ask(os.environ.get(QUEUE_VARIABLE, ""), {"requirements": install.requirements, "options": install.options})
+    except pip_line.PipError as error:
+        print("ERROR: %s" % error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ERROR: Operation cancelled by user", file=sys.stderr)
+        return 130
+    if not install.quiet:
+        sys.stdout.write(answer["text"])
+    if answer["status"] != "ok":
+        print("ERROR: %s" % answer["reason"], file=sys.stderr)
+        return 1
+    return 0
+
+
+def _ask(queue, content):
+    """The answer to a request. Raises PipError where none can be had."""
+    name = "pip-%s" % uuid.uuid4().hex
+    path = os.path.join(queue, "commands", name)
+    request = {"header": {"msg_id": name, "msg_type": "install_request"}, "content": content}
+    try:
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            json.dump(request, file)
+        os.rename(path + ".new", path + ".json")
+    except OSError as error:
+        raise pip_line.PipError("this process cannot ask for it (%s): write %%pip install in a line of its own." % error.strerror) from None
+    give_up = time.monotonic() + _LONGEST
+    while time.monotonic() < give_up:
+        try:
+            with open(os.path.join(queue, "results", "0-%s.json" % name), encoding="utf-8") as file:
+                return json.load(file)["content"]
+        except FileNotFoundError:
+            time.sleep(_LOOK)
+    raise pip_line.PipError("nobody has answered.")
