@@ -34,7 +34,7 @@ def main():
 
     def run(code):
         start = len(seen)
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True, "timeout": 0}
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True, "timeout": 0, "folder": ""}
         process.send({"msg_type": "execute_request", "parent_header": {"msg_id": "t"}, "content": content})
         give_up = time.monotonic() + DEADLINE
         while not any(_type(message) == "execute_reply" for message in seen[start:]):

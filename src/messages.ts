@@ -1,5 +1,5 @@
 import { installHint, limitNotApplied, namedEngine, otherEngine } from './messages/engine';
-import { filesLeftOut, filesNotCopied } from './messages/files';
+import { filesLeftOut, filesNotCopied, notInProject } from './messages/files';
 import { baseProblem, fullDisk, imageStep } from './messages/image';
 import { installFailure, installRefusal } from './messages/installs';
 import { requestText } from './messages/requests';
@@ -18,7 +18,7 @@ export const untranslated: Translate = (message, ...args) => message.replace(/\{
 
 /** What is told and is no failure, by the runner for the most part. */
 export const NOTICE_CODES = [
-  'StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'DiskFull', 'PidsExhausted', 'OutOfReach', 'StdinRead', 'NoNetwork', 'Restarted', 'InputTooLong', 'WidgetStateDropped',
+  'StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'DiskFull', 'PidsExhausted', 'OutOfReach', 'StdinRead', 'NoNetwork', 'NotInProject', 'Restarted', 'InputTooLong', 'WidgetStateDropped',
 ] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
@@ -141,6 +141,8 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return filesNotCopied(params, t);
     case 'FilesLeftOut':
       return filesLeftOut(params, t);
+    case 'NotInProject':
+      return notInProject(params, t);
     case 'OutputDropped':
       return outputDropped(params, t);
     case 'OutputLost':

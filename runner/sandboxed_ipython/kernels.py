@@ -1,9 +1,11 @@
 """One kernel of the sandbox as a record: its process, its queue of cells, the cell that runs, and how things end."""
 
 import logging
+import os
 
 from . import cgroup, comms, cputime, packets, wire
 from .childinstalls import ChildInstalls
+from .elsewhere import is_elsewhere
 from .interrupts import Interrupts
 from .outputs import CHANNELS, Outputs
 from .pieces import Pieces
@@ -26,6 +28,7 @@ class Kernel:
         self.state = "starting"
         self.execution_count = 0
         self.history_size = supervisor.options.history_size
+        self._folder = ""  # of the cell before: a fresh kernel begins there
         self._supervisor = supervisor
         self.waiting = Waiting()
         self._running = None
@@ -136,6 +139,8 @@ class Kernel:
         self._resets.begin(msg_id)
         if history_size is not None:
             self.history_size = int(history_size)
+        if not keep_files:
+            self._folder = ""
         self.hold()  # for the cells that are aborted, and here: the old process is ready too
         self.hold()
         self._abort_all(self.waiting.take_all(), "reset", self.release)
@@ -170,7 +175,7 @@ class Kernel:
         process.resume()
         self.gen += 1
         self.execution_count = 0
-        process.send({"msg_type": "adopt", "content": {"gen": self.gen, "history_size": self.history_size}})
+        process.send({"msg_type": "adopt", "content": {"gen": self.gen, "history_size": self.history_size, "folder": self._folder}})
         if process.ready:
             self._on_ready()
 
@@ -285,6 +290,7 @@ class Kernel:
             self.state = self._comms.begin(cell, self._outputs.budgets)
         else:
             self._last_id = cell.msg_id
+            self._folder = cell.content["folder"] or self._folder
             self._outputs.budgets.open(cell.msg_id)
             self._supervisor.log.new_segment()
             self._set_state("busy", metadata=cell.short_metadata)
@@ -314,6 +320,7 @@ class Kernel:
         if reply.pop("no_network") and not cell.is_comm:
             self._outputs.notice("NoNetwork", {}, parent)
         self._tell_stdin()
+        self._tell_elsewhere(cell, reply.pop("missing"))
         leaving = reply.pop("exiting")
         self._end(cell, reply)
         if reply["status"] == "error" and cell.content.get("stop_on_error"):
@@ -352,6 +359,12 @@ class Kernel:
         parent = self.running_id or self._last_id
         if self._process is not None and self._process.stdin.was_read() and parent:
             self._outputs.notice("StdinRead", {}, parent)
+
+    def _tell_elsewhere(self, cell, path):
+        """``cell`` has ended as it did not find ``path``, where of the user's files there is only the project."""
+        project = cell.content.get("project")
+        if project and is_elsewhere(path, os.path.join(self._supervisor.options.home, project)):
+            self._outputs.notice("NotInProject", {"path": path, "project": project}, cell.msg_id)
 
     def _abort(self, cell, reason):
         self._finish(cell, aborted_reply(None, reason))

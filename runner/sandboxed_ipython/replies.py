@@ -8,6 +8,8 @@ from .watch import fullest
 
 #: A host checks a count, and a wrong one would keep it out for ever.
 MAX_COUNT = 2**53 - 1
+#: Characters of a path that are told.
+_MAX_PATH = 1000
 
 
 def error_reply(count, failure):
@@ -42,6 +44,7 @@ def checked_reply(content):
         "exiting": content.get("exiting") is True,
         "no_room": content.get("no_room") is True,
         "no_network": content.get("no_network") is True,
+        "missing": field("missing", str, "")[:_MAX_PATH],
     }
 
 

@@ -25,6 +25,8 @@ COMM_KINDS = frozenset(("comm_open", "comm_msg", "comm_close"))
 QUEUED = COMM_KINDS | {"execute_request"}
 #: Names and ids that a cell makes up.
 _MAX_NAME = 256
+#: Characters of a folder's path.
+_MAX_PLACE = 2048
 #: A host reads nothing that is nested deeper.
 _MAX_DEPTH = 200
 _MAX_BUFFERS = 10_000
@@ -156,6 +158,13 @@ def is_comm(value):
     return _name(value.get("comm_id")) and is_data(value.get("data", {}))
 
 
+def _is_place(value):
+    """Whether it is a folder below the sandbox's home, and none of those that are the sandbox's own; "" is none."""
+    if not isinstance(value, str) or len(value) > _MAX_PLACE or "\0" in value or value.startswith("."):
+        return False
+    return not value or not any(part in ("", ".", "..") for part in value.split("/"))
+
+
 _TEXT, _FLAG = (lambda value: isinstance(value, str)), (lambda value: isinstance(value, bool))
 _COMM = {"comm_id": (_name, ...), "data": (is_data, {}), "timeout": (_number, 0)}
 
@@ -178,6 +187,8 @@ COMMANDS = {
             "allow_stdin": (_FLAG, False),
             "stop_on_error": (_FLAG, True),
             "timeout": (_number, 0),
+            "folder": (_is_place, ""),
+            "project": (_is_place, ""),
         },
     ),
     "comm_open": ("shell", dict(_COMM, target_name=(_name, ...))),

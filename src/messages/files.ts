@@ -7,7 +7,7 @@ export function filesNotCopied(params: Params, t: Translate): Sentences {
   switch (params.text('problem')) {
     case 'wide': return [not + t(': home folders, Desktop, Documents, Downloads and folders as wide are never copied.'), move];
     case 'hidden': return [not + t(': hidden folders, and those with keys, are never copied.'), move];
-    case 'setting': return [not + t(': the setting sandboxedIPython.files is "none".'), t('With "copy" they are there at the next run.')];
+    case 'setting': return [not + t(': the setting sandboxedIPython.files is "none".'), t('With "project" or "folder" they are there at the next run.')];
     case 'untrusted': return [not + t(': the workspace is in Restricted Mode.'), t('If you trust it, choose "Manage Workspace Trust", then run the cell again.')];
     case 'untitled': return [not + t(': it has no file yet.'), t('Save it beside them, then run the cell again.')];
     default: return [
@@ -23,7 +23,7 @@ export function filesLeftOut(params: Params, t: Translate): Sentences {
   const path = params.text('path');
   const first = path === '' ? '' : ` ${path}${params.number('size') > 0 ? ` (${bytes(params.number('size'))})` : ''} ${why()}.`;
   return [
-    (count > 1 ? t('{0} files of the notebook\'s folder are not in the sandbox:', count) : t('Files of the notebook\'s folder are not in the sandbox:')) + (first || ' …'),
+    (count > 1 ? t('{0} files of the notebook\'s project are not in the sandbox:', count) : t('Files of the notebook\'s project are not in the sandbox:')) + (first || ' …'),
     isRoom() ? t('For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.') : t('The log names what is missing.')];
 
   function isRoom(): boolean { return ['tooLarge', 'tooMuch', 'full'].includes(params.text('reason')); }
@@ -48,4 +48,13 @@ export function filesLeftOut(params: Params, t: Translate): Sentences {
       default: return t('could not be written');
     }
   }
+}
+
+/** A cell asked in vain for a path that may be one of the user's computer. */
+export function notInProject(params: Params, t: Translate): Sentences {
+  const [path, project] = [params.text('path'), params.text('project')];
+  return [
+    path === '' || project === '' ? t('Of your files, only those of the notebook\'s project are in the sandbox.')
+      : t('{0} is not in the sandbox: of your files it has a copy of the folder "{1}", and nothing else.', path, project),
+    t('Put the file into that folder, and write its path from the notebook, such as "data.csv". A folder above the notebook is copied as a whole where it is a Git repository, or has a requirements.txt, in the workspace.')];
 }

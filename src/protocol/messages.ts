@@ -49,6 +49,10 @@ export interface CommandContents {
     stop_on_error: boolean;
     /** Seconds of awake time, prompts not counted; 0 = no limit. Ours. */
     timeout: number;
+    /** Below the sandbox's home: the working folder of a kernel that is fresh, or still where it was told last; '' = no word of it. Ours. */
+    folder: string;
+    /** The folder, below the home, with the copy of the user's project; '' = there is none. Ours. */
+    project: string;
   };
   // shell, queued with the cells; handled without a reply: `status: idle` says when
   /** Opens the kernel's end of a comm, for a target that a cell has registered. */
@@ -228,7 +232,7 @@ export type SandboxEvent = { [T in EventType]: EventOf<T> }[EventType];
 /** One piece of an event whose JSON is longer than {@link CHUNK_BYTES}; assembled below `SandboxEvent`. */
 export interface ChunkContent { id: string; i: number; last: boolean; data: string }
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 export const MAIN_KERNEL = 'main';
 /** A message whose JSON is longer than this travels as `chunk`s. */
 export const CHUNK_BYTES = 128 * 1024;

@@ -154,6 +154,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     const message = command('execute_request', {
       code, silent, store_history: options.storeHistory ?? !silent, allow_stdin: options.allowStdin ?? true,
       stop_on_error: options.stopOnError ?? true, timeout: options.timeout ?? this.options.settings.timeout,
+      folder: options.place?.folder ?? '', project: options.place?.project ?? '',
     }, { metadata: options.metadata ?? {} });
     const cell = this.#work.execute(message);
     void cell.reply.then(() => { this.#installs.ended(cell.msgId); });

@@ -1,5 +1,6 @@
 import type { AnswerMetadata, CellMetadata, ExecuteReply, JsonObject, MimeBundle, SandboxEvent } from '../protocol/messages';
 import type { CommMessage } from './comms';
+import type { Place } from './files/place';
 import type { InstallOptions } from './installs';
 import type { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from '../engine/engine';
@@ -25,6 +26,8 @@ export interface ExecuteOptions {
   stopOnError?: boolean;
   /** Seconds; default: the session's. */
   timeout?: number;
+  /** Where the cell's notebook is; default: where the kernel is. */
+  place?: Place;
 }
 
 export interface CellExecution {

@@ -154,7 +154,7 @@ export class Work {
    * how it ended, and an id is obeyed once.
    */
   adopt(msgId: string, metadata: JsonObject): CellExecution {
-    const known = command('execute_request', { code: '', silent: true, store_history: false, allow_stdin: false, stop_on_error: false, timeout: 1 }, { msgId });
+    const known = command('execute_request', { code: '', silent: true, store_history: false, allow_stdin: false, stop_on_error: false, timeout: 1, folder: '', project: '' }, { msgId });
     const cell = this.#cells.open(msgId, encodeCommand(known), metadata);
     this.sink.changed();
     return cell;

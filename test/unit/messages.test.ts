@@ -43,6 +43,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   WidgetStateDropped: [{ limit: 32 * 2 ** 20 }, /limit is 32 MB/, /not when it is opened again/, /sandboxedIPython\.logBudget/],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
+  NotInProject: [{ path: '/home/me/data.csv', project: 'proj' }, /\/home\/me\/data\.csv is not in the sandbox: of your files it has a copy of the folder "proj"/, /Put the file into that folder.*"data\.csv"/],
   StdinRead: [{}, /end-of-file at once/, /input\("/],
   NoNetwork: [{}, /no network, by design/, /beside the notebook/, /%pip install/],
   DiskFull: [{ path: '/tmp', limit: 256 * 2 ** 20 }, /\/tmp is full: it holds 256 MB/, /goes on/, /sandboxedIPython\.maxMemory/],

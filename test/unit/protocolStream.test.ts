@@ -237,7 +237,7 @@ describe('commands', () => {
 
   it('that are long travel in pieces that no cut of a character spoils', () => {
     for (const code of ['x'.repeat(300_000), '"\\\n'.repeat(100_000), 'x' + '🎈'.repeat(100_000), 'ü'.repeat(200_000), '\ud800'.repeat(70_000)]) {
-      const message = command('execute_request', { code, silent: false, store_history: true, allow_stdin: true, stop_on_error: true, timeout: 0 });
+      const message = command('execute_request', { code, silent: false, store_history: true, allow_stdin: true, stop_on_error: true, timeout: 0, folder: '', project: '' });
       const lines = encodeCommand(message).split('\n');
       assert.equal(lines.pop(), '');
       const chunks = lines.map(said);

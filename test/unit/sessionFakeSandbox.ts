@@ -173,7 +173,7 @@ export class FakeSandbox implements Engine {
       if (this.#host !== host) this.#host?.destroy();
       this.#host = host;
       this.emit('hello', {
-        boot: this.boot, protocol: 1, runner: '0', python: '3', ipython: '9', first: this.first, last: this.log.length, writer: true,
+        boot: this.boot, protocol: 2, runner: '0', python: '3', ipython: '9', first: this.first, last: this.log.length, writer: true,
         kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0, request: '', cells: this.#openCells() } },
       }, msgId, { seq: 0 });
       const from = boot === this.boot ? after : 0;

@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from .. import linux, oomscore, packets, wire
-from . import answers, bounds, bundles, finalize, network, noroom
+from . import answers, bounds, bundles, finalize, missing, network, noroom
 from . import shell as shells
 from .channel import Channel
 from .comm_requests import CommRequests
@@ -19,6 +19,7 @@ from .installs import Installs
 from .interrupt import Interrupts
 from .prompts import Prompts
 from .streams import NO_CELL, CellStream, can_be_written, current_cell
+from .workingfolder import WorkingFolder
 
 #: The channels start behind it too.
 _LOW_FDS = 99
@@ -52,6 +53,7 @@ class Kernel:
         self.installs = Installs(self)
         self.network = network.Network()
         self.shell = shells.make(self, options.history_size)
+        self._folder = WorkingFolder(options.home)
         self._warm_up()
 
     def send(self, msg_type, content, metadata=None, buffers=None):
@@ -173,6 +175,7 @@ class Kernel:
             linux.set_dumpable(True)
             oomscore.raise_own()
             shells.set_history_size(self.shell, content["history_size"])
+            self._folder.enter(content["folder"], self.shell)
         elif kind == "leave":
             finalize.leave()
         elif kind == "execute_request":
@@ -186,6 +189,7 @@ class Kernel:
         shell, code = self.shell, content["code"]
         silent, store = content["silent"], content["store_history"] and not content["silent"]
         self.prompts.allowed = self.installs.allowed = content["allow_stdin"]
+        self._folder.enter(content["folder"], shell)
         self.begin(msg_id, "execute_request")
         self._count = shell.execution_count
         self.channel.send("execute_input", {"code": code, "execution_count": self._count}, msg_id)
@@ -288,6 +292,7 @@ class Kernel:
             reply.update(status="error", ename=type(error).__name__, evalue=self._text(error), traceback=lines)
             if noroom.was_met(error):
                 reply["no_room"] = True
+            reply["missing"] = missing.path_of(error)
         elif shell.failed_display is not None:
             name, text = shell.failed_display
             reply.update(status="error", ename=name, evalue=text, traceback=bounds.traceback_lines(shell._last_traceback or [], bounds.ERROR_CHARS))
