@@ -5,6 +5,7 @@ import type { NotebookOutputs } from '../outputs/notebook-outputs';
 import type { SandboxError } from '../protocol/errors';
 import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from '../protocol/messages';
 import { replyOf } from '../session/failures';
+import type { Place } from '../session/files/place';
 import type { SandboxSession } from '../session/types';
 import { hashOf, idOf, keyOf, tagsOf } from './cell-metadata';
 import type { ErrorMarks } from './error-marks';
@@ -51,12 +52,13 @@ export class CellRuns {
   /**
    * Resolves when the run has ended.
    * @param timeout seconds; 0 = none
+   * @param place where the notebook is in the sandbox
    * @param notice what the cell has to say first
    */
-  async send(session: SandboxSession, run: CellRun, { runId, timeout, notice }: { runId: string; timeout: number; notice: Failure | undefined }): Promise<void> {
+  async send(session: SandboxSession, run: CellRun, { runId, timeout, place, notice }: { runId: string; timeout: number; place: Place; notice: Failure | undefined }): Promise<void> {
     const { cell, source } = run;
     const { msgId, reply } = session.execute(source, {
-      timeout, stopOnError: !tagsOf(cell).includes('raises-exception'),
+      timeout, place, stopOnError: !tagsOf(cell).includes('raises-exception'),
       metadata: { cellId: idOf(cell), index: cell.index, sourceHash: hashOf(source), runId },
     });
     run.msgId = msgId;

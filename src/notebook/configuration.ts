@@ -35,7 +35,7 @@ export const FIXED_IN_KERNEL: readonly SettingName[] = ['historySize'];
 /** The settings that differ and that only a new sandbox can have. */
 export function needNewSandbox(before: SandboxSettings, now: SandboxSettings): SettingName[] {
   const fixed = changed(FIXED_AT_START, before, now);
-  return before.files === 'copy' && now.files === 'none' ? [...fixed, 'files'] : fixed; // what was copied stays; the other way it comes with the next run
+  return before.files !== 'none' && before.files !== now.files ? [...fixed, 'files'] : fixed; // what was copied stays where it is; the first comes with the next run
 }
 
 /** The settings that differ and that wait for the next kernel. */

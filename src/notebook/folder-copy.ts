@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { SANDBOX_HOME } from '../engine/specification';
@@ -9,37 +7,61 @@ import { SandboxError } from '../protocol/errors';
 import type { ExecuteReply } from '../protocol/messages';
 import { LOOK_DEADLINE, boundsOf, type Bounds } from '../session/files/bounds';
 import { FolderCopy } from '../session/files/folder-copy';
-import type { HostFiles } from '../session/files/host-files';
+import { below } from '../session/files/host-files';
 import type { LeftOut } from '../session/files/left-out';
-import { NodeFiles } from '../session/files/node-files';
 import { OneLook } from '../session/files/one-look';
-import { NONE, reasonForNone, xdgFolders, type Machine, type None } from '../session/files/which-folder';
-import type { SandboxSettings } from '../session/settings';
+import { nameInHome, type Place } from '../session/files/place';
+import type { Project } from '../session/files/project';
+import { NONE, type None } from '../session/files/which-folder';
+import type { FilesSetting, SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { showWarning } from '../ui/messages';
 import { fileName } from './cell-metadata';
-import { WorkspaceFiles } from './workspace-files';
+import { folderName, originOf } from './notebook-origin';
 
-/** The copy that one sandbox has, and what was said about it: a failure's code, and what is not there. */
-interface Copy { session: SandboxSession; memory: number; folder: FolderCopy | undefined; told: Set<string> }
+/** The copy that one sandbox has of a project. */
+interface ProjectCopy {
+  files: FolderCopy;
+  /** The notebook's folder, relative to the project. */
+  folder: string;
+  place: Place;
+}
 
-/** The files beside a notebook, in its sandbox: copied before its first cell and, where they have changed, before later ones. */
+/** What one sandbox has, and what was said about it: the codes of failures, and what is not there. */
+interface Copy {
+  session: SandboxSession;
+  memory: number;
+  /** Of the last look. */
+  bounds: Bounds | undefined;
+  project: ProjectCopy | undefined;
+  told: Set<string>;
+  /** What a message was about by name. */
+  named: Set<string>;
+}
+
+/** The files of a notebook's project, in its sandbox: copied before its first cell and, where they have changed, before later ones. */
 export class NotebookFolder {
   #copy: Copy | undefined;
-  #last: Promise<void> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
   #calledOff = new AbortController();
   #reason: None | undefined;
-  /** Where the folder is: on a drive that does not answer, this may take for ever. */
+  /** Where the project is: on a drive that does not answer, this may take for ever. */
   readonly #looks = new OneLook();
   /** Reasons that the user knows by now. */
   readonly #toldNone = new Set<None>();
 
   constructor(private readonly notebook: vscode.NotebookDocument, private readonly surroundings: Surroundings, private readonly log: Log) {}
 
-  /** Resolves when cells may run, in the order in which it was asked. A copy that fails is told and hinders no cell. */
-  bring(session: SandboxSession, settings: SandboxSettings): Promise<void> {
+  /**
+   * Resolves when cells may run, in the order in which it was asked. A copy that fails is told and hinders no cell.
+   * @param copied the setting `files` by which the sandbox has a place for them
+   * @returns where the notebook is in the sandbox
+   */
+  bring(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting): Promise<Place> {
     const { signal } = this.#calledOff;
-    return this.#last = this.#last.then(() => this.#bring(session, settings, signal)).catch((error: unknown) => this.log.error(`folder: ${String(error)}`));
+    const brought = this.#last.then(() => this.#bring(session, settings, copied, signal)).catch((error: unknown) => this.log.error(`folder: ${String(error)}`)).then(() => this.#place);
+    this.#last = brought;
+    return brought;
   }
 
   /** The cells that wait for files are called off. */
@@ -49,11 +71,11 @@ export class NotebookFolder {
   }
 
   /** What could not be copied is tried again with the next cell. */
-  retry(): void { this.#copy?.folder?.retry(); }
+  retry(): void { this.#copy?.project?.files.retry(); }
 
   /** The sandbox has no files any more: all are copied anew with the next cell. */
   cleared(): void {
-    this.#last = this.#last.then(() => { if (this.#copy !== undefined) { this.#copy.folder = undefined; } });
+    this.#last = this.#last.then(() => { if (this.#copy !== undefined) { this.#copy.project = undefined; } });
   }
 
   /** A cell has ended. Where it asked for a file in vain that was left out, the user is told why: nobody expects it to be missing. */
@@ -64,64 +86,72 @@ export class NotebookFolder {
       return;
     }
     const name = /'([^']+)'|"([^"]+)"/.exec(evalue)?.slice(1).find((one) => one !== undefined) ?? '';
-    const inside = path.posix.relative(SANDBOX_HOME, path.posix.resolve(SANDBOX_HOME, name));
-    const leftOut = this.#copy?.folder?.whyNot(inside);
-    if (this.#copy !== undefined && leftOut !== undefined && !inside.startsWith('../')) { this.#tellLeftOut(this.#copy, [leftOut], 1); }
+    const inside = this.#inProject(path.posix.resolve(SANDBOX_HOME, this.#place.folder, name));
+    const leftOut = inside === undefined ? undefined : this.#copy?.project?.files.whyNot(inside);
+    if (this.#copy !== undefined && leftOut !== undefined && !this.#copy.named.has(keyOf(leftOut))) { this.#tellLeftOut(this.#copy, leftOut, 1); }
   }
 
   /** The path, from the notebook's folder, of the file that one of the sandbox is a copy of. */
   beside(file: string): string | undefined {
-    const [home] = ['~', SANDBOX_HOME].filter((folder) => file.startsWith(`${folder}/`));
-    const inside = home === undefined ? undefined : file.slice(home.length + 1);
-    return inside !== undefined && this.#copy?.folder?.has(inside) === true ? inside : undefined;
+    const inside = this.#inProject(path.posix.normalize(file.replace(/^~(?=\/)/, SANDBOX_HOME))); // of `sys.path.append("..")`
+    const project = this.#copy?.project;
+    return inside !== undefined && project?.files.has(inside) === true ? path.posix.relative(project.folder, inside) : undefined;
   }
 
-  async #bring(session: SandboxSession, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
+  /** A path of the sandbox, relative to the copy of the project; undefined: it is not in that. */
+  #inProject(file: string): string | undefined {
+    const top = `${SANDBOX_HOME}/${this.#place.project}/`;
+    return this.#place.project !== '' && file.startsWith(top) ? file.slice(top.length) : undefined;
+  }
+
+  /** Where the notebook is in the sandbox; without a copy, in a folder that is called as its own. */
+  get #place(): Place { return this.#copy?.project?.place ?? { folder: nameInHome(folderName(this.notebook)), project: '' }; }
+
+  async #bring(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting, signal: AbortSignal): Promise<void> {
+    if (this.#copy?.session !== session) { this.#copy = { session, memory: settings.maxMemory, bounds: undefined, project: undefined, told: new Set(), named: new Set() }; }
     if (signal.aborted) { return; }
-    const copyOf = (): Copy => (this.#copy?.session === session ? this.#copy : this.#copy = { session, memory: settings.maxMemory, folder: undefined, told: new Set() });
-    const place = await this.#looks.look(() => this.#place(settings), LOOK_DEADLINE);
-    if (place === undefined) {
+    const copy = this.#copy;
+    const found = await this.#looks.look(() => this.#find(copy, settings, copied), LOOK_DEADLINE);
+    if (found === undefined) {
       const failure = new SandboxError('FilesNotCopied', { reason: `the folder cannot be read within ${LOOK_DEADLINE / 1000} s` });
       this.log.warn(`folder: ${failure.message}`);
-      this.#tell(copyOf(), failure, [failure.code]);
+      this.#tell(copy, failure);
       return;
     }
-    const { reason, files } = place;
+    const { reason, project } = found;
     if (reason !== this.#reason && reason !== undefined) { this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${NONE[reason]}`); }
     this.#reason = reason;
     if (reason === 'wide' || reason === 'hidden') { this.#tellNone(reason); } // the others are the user's own doing
     if (reason !== undefined) { return; }
-    const copy = copyOf();
-    const bounds = boundsOf(settings.maxMemory, copy.memory);
+    copy.bounds = boundsOf(settings.maxMemory, copy.memory);
     try {
-      copy.folder ??= new FolderCopy({
-        files: await files(), notebook: fileName(this.notebook), log: this.log, put: (sent, stop) => session.putFiles(sent, stop),
-      });
-      const lack = await copy.folder.bring(bounds, signal);
-      if (lack !== undefined) { this.#tellLeftOut(copy, copy.folder.missing, lack.count, bounds); }
+      if (project instanceof Error) { throw project; }
+      if (project !== undefined) { copy.project = this.#copyOf(project, session); }
+      const { files } = copy.project ?? {};
+      const lack = await files?.bring(copy.bounds, signal, { folderOnly: settings.files === 'folder' });
+      if (files !== undefined && lack !== undefined) { this.#tellMissing(copy, files.missing, lack.count); }
     } catch (error) {
       const failure = error instanceof SandboxError ? error : new SandboxError('FilesNotCopied', { reason: String(error) }, { cause: error });
       this.log.warn(`folder: ${failure.message}`);
-      if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) { this.#tell(copy, failure, [`${failure.code} ${String(failure.params['reason'])}`]); }
+      if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) { this.#tell(copy, failure); }
     }
   }
 
-  /** Why nothing is copied, or where the files are. */
-  async #place({ files: setting }: SandboxSettings): Promise<{ reason: None | undefined; files: () => Promise<HostFiles> }> {
-    const { uri, isUntitled } = this.notebook;
-    const ask = (folders: readonly string[], machine: Machine): None | undefined =>
-      reasonForNone({ setting, isTrusted: vscode.workspace.isTrusted, isUntitled, folders }, machine);
-    if (uri.scheme !== 'file') { // The provider of VS Code's own scheme follows links; node:fs can refuse to.
-      const reason = ask([path.posix.dirname(uri.path)], { platform: 'linux', home: '/root', temporary: '/tmp', userFolders: [] });
-      return { reason, files: () => Promise.resolve(new WorkspaceFiles(vscode.Uri.joinPath(uri, '..'))) };
-    }
-    const folder = path.dirname(uri.fsPath);
-    const machine = await thisMachine();
-    const early = ask([folder], machine); // without a look at the drive that it is on
-    if (early !== undefined) { return { reason: early, files: () => NodeFiles.of(folder) }; }
-    const real = await NodeFiles.of(folder).catch((error: unknown) => error);
-    return real instanceof NodeFiles
-      ? { reason: ask([folder, real.folder], machine), files: () => Promise.resolve(real) } : { reason: undefined, files: () => NodeFiles.of(folder) };
+  /** Why nothing is copied; where there is no copy yet, the project too, or what keeps it from being looked at. */
+  async #find(copy: Copy, { files: setting }: SandboxSettings, copied: FilesSetting): Promise<{ reason: None | undefined; project: Project | Error | undefined }> {
+    const { reason, project } = await originOf(this.notebook, { setting, copied });
+    const isNew = reason === undefined && copy.project === undefined;
+    return { reason, project: isNew ? await project().catch((error: unknown) => (error instanceof Error ? error : new Error(String(error)))) : undefined };
+  }
+
+  #copyOf({ files, folder }: Project, session: SandboxSession): ProjectCopy {
+    const project = nameInHome(files.name);
+    return {
+      folder, place: { project, folder: folder === '' ? project : `${project}/${folder}` },
+      files: new FolderCopy({
+        files, notebook: below(folder, fileName(this.notebook)), into: project, log: this.log, put: (sent, stop) => session.putFiles(sent, stop),
+      }),
+    };
   }
 
   #tellNone(reason: None): void {
@@ -130,21 +160,29 @@ export class NotebookFolder {
     this.#show(new SandboxError('FilesNotCopied', { problem: reason }), reason === 'setting' ? 'files' : undefined);
   }
 
-  #tellLeftOut(copy: Copy, missing: readonly LeftOut[], count: number, bounds?: Bounds): void {
-    const keyOf = ({ path: name, reason }: LeftOut): string => `${reason} ${name}`;
+  /** The first that is news; all of them are none after that. */
+  #tellMissing(copy: Copy, missing: readonly LeftOut[], count: number): void {
     const first = missing.find((one) => !copy.told.has(keyOf(one)));
-    if (first === undefined) { return; }
+    for (const one of missing) { copy.told.add(keyOf(one)); }
+    if (first !== undefined) { this.#tellLeftOut(copy, first, count); }
+  }
+
+  #tellLeftOut({ bounds, named }: Copy, first: LeftOut, count: number): void {
     const { path: name, reason, size = 0 } = first;
+    named.add(keyOf(first));
     const limits: Record<string, number | undefined> = { tooLarge: bounds?.file, tooMuch: bounds?.total, tooMany: bounds?.items };
-    const failure = new SandboxError('FilesLeftOut', { count, path: name === '' ? '.' : name, reason, size, limit: limits[reason] ?? 0 });
-    this.#tell(copy, failure, missing.map(keyOf), ['tooLarge', 'tooMuch', 'full'].includes(reason) ? 'maxMemory' : 'files');
+    this.#show(
+      new SandboxError('FilesLeftOut', { count, path: name === '' ? '.' : name, reason, size, limit: limits[reason] ?? 0 }),
+      ['tooLarge', 'tooMuch', 'full'].includes(reason) ? 'maxMemory' : 'files',
+    );
   }
 
   /** Each once a sandbox: what is missing before one cell is missing before the next. */
-  #tell(copy: Copy, failure: SandboxError, what: readonly string[], setting = 'files'): void {
-    if (what.every((one) => copy.told.has(one))) { return; }
-    for (const one of what) { copy.told.add(one); }
-    this.#show(failure, setting);
+  #tell({ told }: Copy, failure: SandboxError): void {
+    const what = `${failure.code} ${String(failure.params['reason'])}`;
+    if (told.has(what)) { return; }
+    told.add(what);
+    this.#show(failure, 'files');
   }
 
   /** @param setting that helps, without its prefix */
@@ -159,12 +197,4 @@ export class NotebookFolder {
   }
 }
 
-let machine: Promise<Machine> | undefined;
-function thisMachine(): Promise<Machine> { return machine ??= readMachine(); }
-
-async function readMachine(): Promise<Machine> {
-  const home = homedir();
-  const names = path.join(process.env['XDG_CONFIG_HOME'] ?? path.join(home, '.config'), 'user-dirs.dirs');
-  const userFolders = xdgFolders(await readFile(names, 'utf8').catch(() => ''), home); // only desktops of Linux have it
-  return { platform: process.platform, home, temporary: tmpdir(), userFolders };
-}
+const keyOf = ({ path: name, reason }: LeftOut): string => `${reason} ${name}`;

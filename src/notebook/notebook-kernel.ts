@@ -108,10 +108,10 @@ export class NotebookKernel {
       await this.#ahead;
       const settings = readSettings(this.notebook.uri, this.log);
       const session = await this.#sandbox.open(settings, () => waiting().length > 0);
-      await this.#folder.bring(session, settings);
+      const where = await this.#folder.bring(session, settings, this.#sandbox.filesIn(settings));
       const sent = waiting();
       const lost = sent.length === 0 ? undefined : this.#sandbox.takeLost(); // a notice is told once: not to cells that were called off
-      await Promise.all(sent.map((run, place) => this.#runs.send(session, run, { runId, timeout: settings.timeout, notice: place === 0 ? lost : undefined })));
+      await Promise.all(sent.map((run, place) => this.#runs.send(session, run, { runId, timeout: settings.timeout, place: where, notice: place === 0 ? lost : undefined })));
       await completeMetadata(this.notebook);
     } catch (error) {
       this.#runs.fail(waiting(), asSandboxError(error));

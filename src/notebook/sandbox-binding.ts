@@ -3,7 +3,7 @@ import { silentLog, type Log } from '../log';
 import { SandboxError } from '../protocol/errors';
 import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
-import type { SandboxSettings } from '../session/settings';
+import type { FilesSetting, SandboxSettings } from '../session/settings';
 import type { SandboxSession, SessionState } from '../session/types';
 import { AppliedSettings, NOTHING_PENDING, type Pending } from './applied-settings';
 import { readSettings } from './configuration';
@@ -83,7 +83,7 @@ export class SandboxBinding {
     for (let isFirst = true; ; isFirst = false) {
       if (!isWanted()) { throw new SandboxError('Cancelled'); }
       if (this.#live !== undefined) {
-        if (settings.files === 'copy') { this.took({ files: 'copy' }); }
+        if (this.#live.settings.current.files === 'none') { this.took({ files: settings.files }); }
         return this.#live.session;
       }
       const start = this.#starts.current;
@@ -134,6 +134,9 @@ export class SandboxBinding {
 
   /** The running sandbox has these now. */
   took(settings: Partial<SandboxSettings>): void { this.#live?.settings.took(settings); }
+
+  /** The setting `files` of the running sandbox, which has a place for those files; without one, that of `settings`. */
+  filesIn(settings: SandboxSettings): FilesSetting { return (this.#live?.settings.current ?? settings).files; }
 
   /** Whether a fresh kernel is not enough for these settings. */
   needsNew(settings: SandboxSettings): boolean { return (this.#live?.settings.pending(settings) ?? NOTHING_PENDING).sandbox.length > 0; }

@@ -53,6 +53,6 @@ export function mendLinks(traceback: string, targets: LinkTargets): string {
 
 function file(raw: string, path: string, beside: string | undefined): string {
   return beside !== undefined && PLAIN_PATH.test(beside) && raw.includes(path)
-    ? raw.replace(path, () => `./${beside}`)
+    ? raw.replace(path, () => (beside.startsWith('../') ? beside : `./${beside}`))
     : raw.replace(/File(?=\s)/, `File${NOTHING}`);
 }

@@ -5,7 +5,7 @@ const PIECE = 1024 * 1024;
 
 /** Files of any file system that VS Code knows: remote repositories, other extensions' schemes. */
 export class WorkspaceFiles implements HostFiles {
-  constructor(private readonly folder: vscode.Uri) {}
+  constructor(readonly folder: vscode.Uri) {}
 
   get name(): string { return this.folder.path.slice(this.folder.path.lastIndexOf('/') + 1); }
 

@@ -3,6 +3,10 @@ import { isImageReference, isRequirement } from './references';
 import { formatBytes, parseBytes } from './sizes';
 import type { InteractiveSettings } from './types';
 
+/** The notebook's project, its folder alone, or nothing; the tightest last. */
+export const FILES = ['project', 'folder', 'none'] as const;
+export type FilesSetting = (typeof FILES)[number];
+
 /** Everything that settings say about a sandbox, checked. Bytes and seconds. */
 export interface SandboxSettings extends InteractiveSettings {
   /** Reference of the base image. */
@@ -15,8 +19,8 @@ export interface SandboxSettings extends InteractiveSettings {
   logBudget: number;
   /** Output of one cell. */
   maxOutput: number;
-  /** Whether the notebook's folder is copied into its sandbox. */
-  files: 'copy' | 'none';
+  /** Which files are copied into a notebook's sandbox. */
+  files: FilesSetting;
   /** What "Reset Sandbox State" does with the files of a sandbox. */
   resetFiles: 'keep' | 'clear';
   /** Minutes that it lives without a window; 0 = it ends with it. */
@@ -63,7 +67,7 @@ const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
   pids: numeric(512, 64, 32_768, { whole: true }),
   logBudget: size(64 * MB, MB, 4 * GB),
   maxOutput: size(10 * MB, 64 * 2 ** 10, 200 * MB),
-  files: { fallback: 'copy', allowed: '"copy" or "none"', parse: (raw) => raw === 'copy' || raw === 'none' ? raw : undefined },
+  files: { fallback: 'project', allowed: '"project", "folder" or "none"', parse: (raw) => FILES.find((one) => one === raw) },
   resetFiles: { fallback: 'keep', allowed: '"keep" or "clear"', parse: (raw) => raw === 'keep' || raw === 'clear' ? raw : undefined },
   keepAlive: numeric(30, 0, 10_080, { unit: ' (minutes; 0 = the sandbox ends with its window)' }),
   idleTimeout: numeric(0, 0, 10_080, { unit: ' (minutes; 0 = never)' }),
@@ -117,7 +121,7 @@ const TIGHTER: {
   timeout: leastLimit, idleTimeout: leastLimit, keepAlive: Math.min,
   maxMemory: Math.min, logBudget: Math.min, maxOutput: Math.min, cpus: Math.min, pids: Math.min,
   pollInterval: Math.max, // a shorter one costs more CPU
-  files: (a, b) => a === 'none' ? a : b,
+  files: (a, b) => FILES.indexOf(a) > FILES.indexOf(b) ? a : b,
 };
 export type Tightenable = keyof typeof TIGHTER;
 

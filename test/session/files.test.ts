@@ -10,19 +10,19 @@ import { isSandboxError } from '../../src/protocol/errors';
 import { boundsOf } from '../../src/session/files/bounds';
 import { FolderCopy } from '../../src/session/files/folder-copy';
 import { NodeFiles } from '../../src/session/files/node-files';
-import { OWNER, connect, derivedImage, endSessions, startSession, testLog, type TestSession } from './support/sandboxes';
+import { OWNER, connect, derivedImage, endSessions, startSession, testLog, type RanCell, type TestSession } from './support/sandboxes';
 
 const MB = 2 ** 20;
 const MEMORY = 256 * MB;
-/** Every file of the sandbox's home with its digest, but for what is its own; folders end with a slash. */
+const PLACE = { folder: 'my project/nb', project: 'my project' };
+/** Every file of the working folder with its digest; folders end with a slash. */
 const LIST = `
 import hashlib, json, os
 found = {}
-for folder, folders, names in os.walk("/sandbox"):
-    folders[:] = [name for name in folders if folder != "/sandbox" or name not in (".interactive", ".ipython")]
-    for name in folders: found[os.path.relpath(os.path.join(folder, name), "/sandbox") + "/"] = ""
+for folder, folders, names in os.walk("."):
+    for name in folders: found[os.path.relpath(os.path.join(folder, name)) + "/"] = ""
     for name in names:
-        with open(os.path.join(folder, name), "rb") as file: found[os.path.relpath(file.name, "/sandbox")] = hashlib.sha256(file.read()).hexdigest()
+        with open(os.path.join(folder, name), "rb") as file: found[os.path.relpath(file.name)] = hashlib.sha256(file.read()).hexdigest()
 print(json.dumps(found))
 `;
 const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
@@ -58,12 +58,13 @@ describe('the files beside a notebook, in a real sandbox', () => {
   });
   beforeEach(async () => {
     await sandbox.session.reset({ files: 'clear' });
-    folder = mkdtempSync(join(tmpdir(), 'beside-'));
+    folder = join(mkdtempSync(join(tmpdir(), 'project-')), 'nb');
+    mkdirSync(folder);
     copy = new FolderCopy({
-      files: await NodeFiles.of(folder), notebook: 'book.ipynb', log: testLog, put: (files, signal) => sandbox.session.putFiles(files, signal),
+      files: await NodeFiles.of(dirname(folder)), notebook: 'nb/book.ipynb', into: PLACE.project, log: testLog, put: (files, signal) => sandbox.session.putFiles(files, signal),
     });
   });
-  afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+  afterEach(() => { rmSync(dirname(folder), { recursive: true, force: true }); });
 
   function put(files: Readonly<Record<string, string | Buffer>>): void {
     for (const [name, content] of Object.entries(files)) {
@@ -71,7 +72,8 @@ describe('the files beside a notebook, in a real sandbox', () => {
       writeFileSync(join(folder, name), content);
     }
   }
-  const listed = async (): Promise<Record<string, string>> => JSON.parse((await sandbox.run(LIST)).text()) as Record<string, string>;
+  const run = (code: string): Promise<RanCell> => sandbox.run(code, { place: PLACE });
+  const listed = async (): Promise<Record<string, string>> => JSON.parse((await run(LIST)).text()) as Record<string, string>;
 
   it('are there for a cell by their relative names, byte for byte, and nothing else is in the sandbox', async () => {
     const wanted = {
@@ -84,44 +86,57 @@ describe('the files beside a notebook, in a real sandbox', () => {
     assert.deepEqual(await listed(), {
       ...Object.fromEntries(Object.entries(wanted).map(([name, content]) => [name, digest(content)])), 'deep/': '', 'deep/er/': '', 'deep/er/still/': '', 'ünï cødé 🐍/': '',
     });
-    const cell = await sandbox.run('import csv, os, helper; [row["people"] for row in csv.DictReader(open("data.csv"))], helper.answer, os.getcwd(), os.stat("data.csv").st_uid == os.getuid(), os.access("data.csv", os.W_OK)');
-    assert.equal(cell.result, "(['605273'], 42, '/sandbox', True, True)");
+    const cell = await run('import csv, os, helper; [row["people"] for row in csv.DictReader(open("data.csv"))], helper.answer, os.getcwd(), os.stat("data.csv").st_uid == os.getuid(), os.access("data.csv", os.W_OK)');
+    assert.equal(cell.result, "(['605273'], 42, '/sandbox/my project/nb', True, True)");
   });
 
   it('follow the host from run to run; what only a cell changed or made stays', async () => {
     put({ 'a.txt': 'host 1', 'b.txt': 'host 1', 'gone.txt': 'host 1' });
     await copy.bring(boundsOf(MEMORY), goOn);
-    await sandbox.run('for name in "ab": open(name + ".txt", "w").write("cell")\nopen("own.txt", "w").write("cell")');
+    await run('for name in "ab": open(name + ".txt", "w").write("cell")\nopen("own.txt", "w").write("cell")');
     put({ 'a.txt': 'host 2', 'sub/new.txt': 'host 2' });
     unlinkSync(join(folder, 'gone.txt'));
     await copy.bring(boundsOf(MEMORY), goOn);
     const texts = { 'a.txt': 'host 2', 'b.txt': 'cell', 'own.txt': 'cell', 'gone.txt': 'host 1', 'sub/new.txt': 'host 2' };
     assert.deepEqual(await listed(), { ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, digest(text)])), 'sub/': '' });
     await sandbox.session.reset({ files: 'keep' });
-    assert.equal((await sandbox.run('open("a.txt").read(), open("own.txt").read()')).result, "('host 2', 'cell')");
+    assert.equal((await run('open("a.txt").read(), open("own.txt").read()')).result, "('host 2', 'cell')");
+  });
+
+  it('are those of the whole project, and none of them is the sandbox\'s own', async () => {
+    put({ 'own.csv': '1', '../data/x.csv': '2', '../src/mod.py': 'answer = 42\n' });
+    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    const look = 'import os, sys\nfrom pathlib import Path\nsys.dont_write_bytecode = True\nsys.path.append("../src")\nimport mod\nos.listdir(), open("../data/x.csv").read(), mod.answer, sorted(str(one) for one in Path("..").rglob("*.*")), os.path.expanduser("~"), str(_dh[0])';
+    const seen = "(['own.csv'], '2', 42, ['../data/x.csv', '../nb/own.csv', '../src/mod.py'], '/sandbox', '/sandbox/my project/nb')";
+    assert.equal((await run(look)).result?.replace(/\s+/g, ' '), seen);
+    await run('import shutil, os\nshutil.rmtree("../../my project")');
+    await sandbox.session.reset({ files: 'clear' });
+    copy = new FolderCopy({ files: await NodeFiles.of(dirname(folder)), notebook: 'nb/book.ipynb', into: PLACE.project, log: testLog, put: (files, signal) => sandbox.session.putFiles(files, signal) });
+    await copy.bring(boundsOf(MEMORY), goOn);
+    assert.equal((await run(look)).result?.replace(/\s+/g, ' '), seen);
   });
 
   it('may be many: 2,000 are there in seconds, and a look that finds nothing new takes a fraction of one', async () => {
-    put(Object.fromEntries(Array.from({ length: 1_950 }, (_, i) => [`folder ${i % 50}/${i}.csv`, `${i}\n`.repeat(100)])));
+    put(Object.fromEntries(Array.from({ length: 1_949 }, (_, i) => [`folder ${i % 50}/${i}.csv`, `${i}\n`.repeat(100)])));
     const began = performance.now();
     assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
     const copied = performance.now();
     await copy.bring(boundsOf(MEMORY), goOn);
     const looked = performance.now();
-    assert.equal(Object.keys(await listed()).length, 2_000);
+    assert.equal(Object.keys(await listed()).length, 1_999, 'beside their own folder');
     console.log(`      2,000 items copied in ${Math.round(copied - began)} ms, looked at again in ${Math.round(looked - copied)} ms`);
     assert.ok(copied - began < 8_000 && looked - copied < 1_000, 'on a machine that does other things too');
   });
 
   it('that find no room are told, whole or not there at all; smaller ones arrive, and cells run', async () => {
     put({ 'large.bin': randomBytes(8 * MB), 'small.txt': 'x' });
-    await sandbox.run('import os\nwith open("fill", "wb") as f: os.posix_fallocate(f.fileno(), 0, os.statvfs(".").f_bavail * os.statvfs(".").f_frsize - 4 * 2**20)');
-    assert.deepEqual(await copy.bring(boundsOf(MEMORY), goOn), { count: 1, first: { path: 'large.bin', reason: 'full', size: 8 * MB } });
-    assert.equal((await sandbox.run('sorted(name for name in os.listdir() if name[0] != ".")')).result, "['fill', 'small.txt']");
-    await sandbox.run('os.unlink("fill")');
+    await run('import os\nwith open("fill", "wb") as f: os.posix_fallocate(f.fileno(), 0, os.statvfs(".").f_bavail * os.statvfs(".").f_frsize - 4 * 2**20)');
+    assert.deepEqual(await copy.bring(boundsOf(MEMORY), goOn), { count: 1, first: { path: 'nb/large.bin', reason: 'full', size: 8 * MB } });
+    assert.equal((await run('sorted(os.listdir())')).result, "['fill', 'small.txt']");
+    await run('os.unlink("fill")');
     copy.retry();
     assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
-    assert.equal((await sandbox.run('os.path.getsize("large.bin")')).result, String(8 * MB));
+    assert.equal((await run('os.path.getsize("large.bin")')).result, String(8 * MB));
   });
 
   it('can be called off at any moment, which leaves no half file', async () => {
@@ -139,10 +154,10 @@ describe('the files beside a notebook, in a real sandbox', () => {
     await begun;
     stop.abort();
     await assert.rejects(sent, (error) => isSandboxError(error, 'Cancelled'));
-    assert.equal((await sandbox.run(`
+    assert.equal((await run(`
 import os, time
 for _ in range(100):
-    left = [name for name in os.listdir() if name not in (".interactive", ".ipython")]
+    left = [name for name in os.listdir(os.path.expanduser("~")) if name not in (".interactive", ".ipython", "my project")] + os.listdir()
     if not left: break
     time.sleep(0.05)
 left`)).result, '[]');
@@ -156,7 +171,7 @@ left`)).result, '[]');
       yield* content();
     }) });
     copy = new FolderCopy({
-      files: await NodeFiles.of(folder), notebook: 'book.ipynb', log: testLog, put: (files, signal) => sandbox.session.putFiles(files.map(waiting), signal),
+      files: await NodeFiles.of(dirname(folder)), notebook: 'nb/book.ipynb', into: PLACE.project, log: testLog, put: (files, signal) => sandbox.session.putFiles(files.map(waiting), signal),
     });
     const { msgId, reply } = sandbox.session.execute(againstUnpacking(`
             try: print("[Retry](command:workbench.action.terminal.new)", file=open(path.replace("cmdline", "fd/2"), "w"), flush=True)
@@ -168,7 +183,7 @@ left`)).result, '[]');
     assert.equal((await reply).status, 'ok');
     copy.retry();
     assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
-    assert.equal((await sandbox.run('open("a.txt").read()')).result, "'x'");
+    assert.equal((await run('open("a.txt").read()')).result, "'x'");
   });
 
   it('may take as long as they like to be sent, and are given up where the sandbox takes nothing more', async () => {

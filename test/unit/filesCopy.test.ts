@@ -28,7 +28,7 @@ describe('the copy of a folder', () => {
     answer = () => new Map();
     const log = { ...silentLog, info: (line: string) => { logged.push(line); }, warn: (line: string) => { logged.push(line); } };
     copy = new FolderCopy({
-      files: await NodeFiles.of(folder), notebook: 'book.ipynb', log,
+      files: await NodeFiles.of(folder), notebook: 'book.ipynb', into: '', log,
       put: async (files) => {
         const sent: Record<string, string | undefined> = {};
         for (const { path, content } of files) sent[path] = content ? await read(content) : '/';
@@ -61,6 +61,31 @@ describe('the copy of a folder', () => {
     unlinkSync(join(folder, 'sub/b'));
     await copy.bring(bounds, goOn);
     assert.deepEqual(sends, [{ a: '1', sub: '/', 'sub/b': '2' }, { a: '3', c: '' }]);
+  });
+
+  it('is sent into a folder of the sandbox, whose files are known by their paths in the project', async () => {
+    write('a', '1');
+    write('.env', 'x');
+    mkdirSync(join(folder, 'sub'));
+    copy = new FolderCopy({
+      files: await NodeFiles.of(folder), notebook: 'sub/book.ipynb', into: 'proj', log: silentLog,
+      put: (files) => { sends.push(Object.fromEntries(files.map(({ path }) => [path, '']))); return Promise.resolve(new Map()); },
+    });
+    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.deepEqual([sends, copy.has('a'), copy.whyNot('.env')?.reason], [[{ 'proj/sub': '', 'proj/a': '' }], true, 'hidden']);
+  });
+
+  it('is only the notebook\'s folder where one wants that', async () => {
+    write('a', '1');
+    mkdirSync(join(folder, 'sub'));
+    write('sub/b', '1');
+    copy = new FolderCopy({
+      files: await NodeFiles.of(folder), notebook: 'sub/book.ipynb', into: 'proj', log: silentLog,
+      put: (files) => { sends.push(Object.fromEntries(files.map(({ path }) => [path, '']))); return Promise.resolve(new Map()); },
+    });
+    await copy.bring(bounds, goOn, { folderOnly: true });
+    await copy.bring(bounds, goOn);
+    assert.deepEqual(sends, [{ 'proj/sub': '', 'proj/sub/b': '' }, { 'proj/a': '' }]);
   });
 
   it('takes back a private key that only its content betrays, and tells nobody but the log, once', async () => {
@@ -127,7 +152,7 @@ describe('the copy of a folder', () => {
       },
     };
     copy = new FolderCopy({
-      files: slow, notebook: 'book.ipynb', log: silentLog, waits: { look: 400, rest: 60_000 }, put: (files) => { sends.push(Object.fromEntries(files.map(({ path }) => [path, '']))); return Promise.resolve(new Map()); },
+      files: slow, notebook: 'book.ipynb', into: '', log: silentLog, waits: { look: 400, rest: 60_000 }, put: (files) => { sends.push(Object.fromEntries(files.map(({ path }) => [path, '']))); return Promise.resolve(new Map()); },
     });
     const lack = await copy.bring(bounds, goOn);
     assert.deepEqual([lack, sends], [{ count: 1, first: { path: 'sub', reason: 'slow' } }, [{ a: '' }]]);
@@ -159,7 +184,7 @@ describe('the copy of a folder', () => {
         return new Promise((resolve) => { answers = resolve; });
       },
     };
-    copy = new FolderCopy({ files: hung, notebook: 'book.ipynb', log: silentLog, waits: { look: 100, rest: 60_000 }, put: () => Promise.resolve(new Map()) });
+    copy = new FolderCopy({ files: hung, notebook: 'book.ipynb', into: '', log: silentLog, waits: { look: 100, rest: 60_000 }, put: () => Promise.resolve(new Map()) });
     const isLate = (error: unknown) => isSandboxError(error, 'FilesNotCopied') && /in time/.test(String(error.params['reason']));
     await assert.rejects(copy.bring(bounds, goOn), isLate);
     copy.retry();
@@ -184,7 +209,7 @@ describe('the copy of a folder', () => {
       sends.push(Object.fromEntries(files.map(({ path }) => [path, ''])));
       return isDown ? Promise.reject(new SandboxError('FilesNotCopied', { reason: 'nothing more was taken within 20 s' })) : Promise.resolve(new Map<number, string>());
     };
-    copy = new FolderCopy({ files: await NodeFiles.of(folder), notebook: 'book.ipynb', log: silentLog, waits: { look: 5_000, rest: 200 }, put });
+    copy = new FolderCopy({ files: await NodeFiles.of(folder), notebook: 'book.ipynb', into: '', log: silentLog, waits: { look: 5_000, rest: 200 }, put });
     await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied'));
     assert.equal(copy.has('a'), false);
     isDown = false;

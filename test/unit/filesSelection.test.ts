@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { boundsOf, type Bounds } from '../../src/session/files/bounds';
 import { Gitignore } from '../../src/session/files/gitignore';
-import { FileChanged } from '../../src/session/files/host-files';
-import type { Reason } from '../../src/session/files/left-out';
+import { FileChanged, type HostFiles } from '../../src/session/files/host-files';
+import { isAbout, type Reason } from '../../src/session/files/left-out';
 import { NodeFiles } from '../../src/session/files/node-files';
 import { isKey } from '../../src/session/files/names';
 import { select } from '../../src/session/files/selection';
@@ -25,9 +25,9 @@ function put(files: Readonly<Record<string, string>>): void {
     writeFileSync(join(top, name), content);
   }
 }
-async function choose({ folder = '', bounds = {} }: { folder?: string; bounds?: Partial<Bounds> } = {}): Promise<{ files: string[]; left: Record<string, Reason>; count: number }> {
+async function choose({ folder = '', notebook = 'book.ipynb', folderOnly = false, bounds = {} }: { folder?: string; notebook?: string; folderOnly?: boolean; bounds?: Partial<Bounds> } = {}): Promise<{ files: string[]; left: Record<string, Reason>; count: number }> {
   const files = await NodeFiles.of(join(top, folder));
-  const { items, leftOut } = await select({ files, gitignore: new Gitignore(files), bounds: { ...boundsOf(1024 * MB), ...bounds }, notebook: 'book.ipynb' });
+  const { items, leftOut } = await select({ files, gitignore: new Gitignore(files), bounds: { ...boundsOf(1024 * MB), ...bounds }, notebook, folderOnly });
   return {
     files: items.map(({ path, file }) => (file ? path : `${path}/`)).sort(), count: leftOut.missingCount,
     left: Object.fromEntries([...leftOut.missing, ...leftOut.excluded].map(({ path, reason }) => [path, reason])),
@@ -135,6 +135,76 @@ describe('what of a folder comes into a sandbox', () => {
     const { files, left } = await choose({ bounds: { items: 9 } });
     assert.deepEqual(files.filter((name) => !name.startsWith('sub/sub/')), ['f0', 'f3', 'f6', 'f9', 'sub/', 'sub/f1', 'sub/f10', 'sub/f4', 'sub/f7'].sort());
     assert.deepEqual(left, { 'sub/sub': 'tooMany' });
+  });
+
+  describe('of a project', () => {
+    const notebook = 'nb/deep/book.ipynb';
+    const order = async (files: readonly string[], options: Parameters<typeof choose>[0] = {}): Promise<string[]> => {
+      put(Object.fromEntries(files.map((name) => [name, 'x'])));
+      return (await choose({ notebook, ...options })).files;
+    };
+
+    it('is all of it, but the notebook', async () => {
+      const files = ['README.md', 'book.ipynb', 'data/x.csv', 'nb/a.ipynb', 'nb/deep/y.csv', 'nb/deep/sub/z.csv', 'nb/other/w.csv', 'src/mod.py'];
+      assert.deepEqual(await order([...files, notebook]), [...files, 'data/', 'nb/', 'nb/deep/', 'nb/deep/sub/', 'nb/other/', 'src/'].sort());
+    });
+
+    it('is first what is in the notebook\'s folder and below, then what else is in the one above, and so on', async () => {
+      put(Object.fromEntries(['top', 'data/x', 'nb/a', 'nb/other/b', 'nb/deep/c', 'nb/deep/sub/d', notebook].map((name) => [name, 'x'])));
+      const files = await NodeFiles.of(top);
+      const chosenOf = async (items: number) => {
+        const { items: chosen, leftOut } = await select({ files, gitignore: new Gitignore(files), bounds: { ...boundsOf(1024 * MB), items }, notebook });
+        return { chosen: chosen.map(({ path }) => path), left: leftOut };
+      };
+      assert.deepEqual((await chosenOf(100)).chosen, ['nb/deep', 'nb/deep/c', 'nb/deep/sub', 'nb/deep/sub/d', 'nb', 'nb/a', 'nb/other', 'nb/other/b', 'top', 'data', 'data/x']);
+      const { chosen, left } = await chosenOf(4);
+      assert.deepEqual(chosen, ['nb/deep', 'nb/deep/c', 'nb/deep/sub', 'nb/deep/sub/d']);
+      const about = (path: string) => left.missing.find((one) => isAbout(one, path))?.reason;
+      assert.deepEqual(['nb/deep/typo', 'nb/a', 'nb/other/b', 'data/x', 'top'].map(about), [undefined, 'tooMany', 'tooMany', 'tooMany', 'tooMany']);
+    });
+
+    it('has bytes for the nearest first, however small others are', async () => {
+      put({ 'tiny': 'x', 'nb/deep/large': 'x'.repeat(90), 'nb/small': 'x'.repeat(20) });
+      assert.deepEqual((await choose({ notebook, bounds: { file: 100, total: 91 } })).files, ['nb/', 'nb/deep/', 'nb/deep/large', 'tiny']);
+    });
+
+    it('is not said to lack anything where it fits exactly, and names all of the nearest that does not', async () => {
+      put({ 'nb/deep/c': 'x', [notebook]: 'x' });
+      assert.deepEqual(await choose({ notebook, bounds: { items: 2 } }), { files: ['nb/deep/', 'nb/deep/c'], left: { [notebook]: 'notebook' }, count: 0 });
+      put({ 'nb/x': 'x', 'data/y': 'x' });
+      const { left, count } = await choose({ notebook, bounds: { items: 2 } });
+      assert.deepEqual([left, count], [{ 'nb/x': 'tooMany', data: 'tooMany', [notebook]: 'notebook' }, 2]);
+    });
+
+    it('is told what was not looked at in time, and not what was', async () => {
+      put({ 'nb/deep/c': 'x', 'nb/x': 'x' });
+      const real = await NodeFiles.of(top);
+      const slow: HostFiles = {
+        name: real.name, parent: () => undefined, look: (path) => real.look(path), read: (path, seen) => real.read(path, seen),
+        list: async (path, most) => {
+          await new Promise((later) => setTimeout(later, 60));
+          return real.list(path, most);
+        },
+      };
+      const { items, leftOut } = await select({ files: slow, gitignore: new Gitignore(slow), bounds: boundsOf(1024 * MB), notebook, deadline: 50 });
+      assert.deepEqual(items.map(({ path }) => path), ['nb/deep', 'nb/deep/c']);
+      const about = (path: string) => leftOut.missing.find((one) => isAbout(one, path))?.reason;
+      assert.deepEqual(['nb/deep/typo', 'nb/x', 'data/x'].map(about), [undefined, 'slow', 'slow']);
+    });
+
+    it('is the notebook\'s folder alone where one wants only that', async () => {
+      assert.deepEqual(await order(['top', 'nb/a', 'nb/deep/c', 'nb/deep/sub/d'], { folderOnly: true }), ['nb/deep/', 'nb/deep/c', 'nb/deep/sub/', 'nb/deep/sub/d']);
+    });
+
+    it('is nothing that .gitignore names, whichever folder it is in, with the notebook\'s own', async () => {
+      put({ '.gitignore': 'scratch/\n*.log\n', '.git/x': 'x', 'nb/.gitignore': '*.tmp\n', 'nb/deep/.gitignore': '!keep.log\n' });
+      assert.deepEqual(await order(['a.log', 'a.csv', 'nb/a.tmp', 'nb/deep/keep.log', 'nb/deep/b.log', 'nb/deep/b.tmp', 'scratch/here/x.csv', 'c.tmp']), ['a.csv', 'c.tmp', 'nb/', 'nb/deep/', 'nb/deep/keep.log']);
+      const ignored = { notebook: 'scratch/here/book.ipynb' };
+      const { files, left } = await choose(ignored);
+      assert.ok(files.includes('a.csv') && !files.some((name) => name.startsWith('scratch')));
+      assert.equal(left['scratch'], 'ignored');
+      assert.deepEqual(await choose({ ...ignored, folderOnly: true }), { files: [], left: { 'scratch/here': 'ignored' }, count: 0 });
+    });
   });
 
   it('grows with the sandbox\'s memory', () => {

@@ -6,7 +6,7 @@ const mac: Machine = { platform: 'darwin', home: '/Users/ada', temporary: '/var/
 const windows: Machine = { platform: 'win32', home: 'C:\\Users\\Ada', temporary: 'C:\\Users\\Ada\\AppData\\Local\\Temp', userFolders: [] };
 const root: Machine = { ...linux, home: '/root', userFolders: [] };
 
-const asked = { setting: 'copy', isTrusted: true, isUntitled: false } as const;
+const asked = { setting: 'project', isTrusted: true, isUntitled: false } as const;
 const reason = (machine: Machine, ...folders: string[]): string | undefined => reasonForNone({ ...asked, folders }, machine);
 
 describe('the folder that is copied', () => {

@@ -10,7 +10,7 @@ describe('settings', () => {
   it('have the defaults of the table', () => {
     assert.deepEqual(DEFAULT_SETTINGS, {
       timeout: 300, maxMemory: 1024 * MB, historySize: 1000, pollInterval: 0.1, image: 'python:3.13-slim', packages: [], cpus: 2, pids: 512,
-      logBudget: 64 * MB, maxOutput: 10 * MB, files: 'copy', resetFiles: 'keep', keepAlive: 30, idleTimeout: 0,
+      logBudget: 64 * MB, maxOutput: 10 * MB, files: 'project', resetFiles: 'keep', keepAlive: 30, idleTimeout: 0,
     });
     assert.deepEqual(parseSettings({ timeout: undefined }), DEFAULT_SETTINGS);
   });
@@ -77,8 +77,8 @@ describe('settings', () => {
     assert.equal(clampToUser('timeout', 0, 0), 0);
     assert.equal(clampToUser('pollInterval', 0.01, 0.1), 0.1);
     assert.throws(() => clampToUser('timeout', 'x', 300), SandboxError);
-    assert.deepEqual([['none', 'copy'], ['copy', 'none'], ['copy', undefined], [undefined, 'none'], [undefined, undefined]].map(([workspace, user]) => clampToUser('files', workspace, user)),
-      ['none', 'none', 'copy', 'none', 'copy']);
+    const files = [['none', 'project'], ['folder', 'project'], ['project', 'folder'], ['folder', 'none'], ['project', undefined], [undefined, 'folder'], [undefined, undefined]];
+    assert.deepEqual(files.map(([workspace, user]) => clampToUser('files', workspace, user)), ['none', 'folder', 'folder', 'none', 'project', 'folder', 'project']);
   });
 });
 

@@ -15,6 +15,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   'Python needs more than `maxMemory`': [['test/session/deaths.test.ts', "'over the memory limit'"], ['test/runner/test_conditions.py', 'test_files_in_memory_and_a_heap_together_are_out_of_memory']],
   'a process that a cell started does': [['test/runner/test_conditions.py', 'test_a_child_that_the_memory_limit_ends_is_told']],
   'shared memory or a mapped file finds no room': [['test/session/deaths.test.ts', "'whose shared memory finds no room'"]],
+  'a cell asks in vain for a path outside of the project': [['test/runner/test_places.py', 'test_a_path_outside_of_the_project_that_a_cell_asks_for_in_vain_is_told'], ['test/extension/suite/project.test.ts', 'outside of it are told']],
   '`/sandbox`, `/tmp` or `/dev/shm` is full': [['test/runner/test_conditions.py', 'test_a_full_place_is_told_once_while_the_cell_goes_on'], ['test/session/deaths.test.ts', "'room in /sandbox'"]],
   'the queue in the sandbox is full': [['test/session/session.test.ts', 'runs on with a full /sandbox and a full queue'], ['test/runner/test_limits.py', 'test_a_full_queue_is_emptied_of_what_is_not_ours']],
   'there are too many processes or threads': [['test/runner/test_conditions.py', 'test_no_room_for_processes_is_told'], ['test/runner/test_conditions.py', 'test_no_room_for_threads_is_told'], ['test/session/deaths.test.ts', "'processes'"]],

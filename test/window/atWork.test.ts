@@ -133,6 +133,20 @@ describe('a notebook at work, as a user sees it', () => {
     await notebook.command('View: Close Editor');
   });
 
+  it('and of a file of the project above the notebook\'s folder', async () => {
+    const { notebook } = window;
+    await notebook.inExplorer('notebooks').click();
+    await open('above.ipynb');
+    await notebook.runCell(0);
+    await notebook.waitForState(0, 'error');
+    const error = notebook.output('ZeroDivisionError');
+    await notebook.scrollIntoView(error.getByText('division by zero'));
+    await follow(error.getByRole('link', { name: '5' }).last());
+    await notebook.page.locator('.tab.active', { hasText: 'ratios.py' }).waitFor();
+    await notebook.page.locator('.statusbar-item', { hasText: /^Ln 5, Col \d+$/ }).waitFor();
+    await notebook.command('View: Close Editor');
+  });
+
   it('after a restart they lead to the cell that ran, not to one that shows its number from before', async () => {
     const { notebook } = window;
     await open('counts.ipynb');

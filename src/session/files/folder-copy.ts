@@ -4,8 +4,8 @@ import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
 import { LATE_LOOK_REST, LOOK_DEADLINE, type Bounds } from './bounds';
 import { Gitignore } from './gitignore';
-import { FileChanged, type HostFiles } from './host-files';
-import { LeftOuts, REASONS, isMissing, type LeftOut, type Reason } from './left-out';
+import { FileChanged, below, type HostFiles } from './host-files';
+import { LeftOuts, REASONS, isAbout, isMissing, type LeftOut, type Reason } from './left-out';
 import { isKey } from './names';
 import { OneLook } from './one-look';
 import { select, type Item } from './selection';
@@ -15,8 +15,10 @@ const NAMED = 20;
 
 export interface FolderCopyOptions {
   files: HostFiles;
-  /** Name of the notebook's own file. */
+  /** The notebook's own file. */
   notebook: string;
+  /** Where it is in the sandbox's home; '' = there itself. */
+  into: string;
   /** See `Engine.putFiles`. */
   put: (files: readonly SandboxFile[], signal: AbortSignal) => Promise<Map<number, string>>;
   log: Log;
@@ -34,7 +36,7 @@ export class FolderCopy {
   readonly #offered = new Map<string, string>();
   /** What it was offered in vain. */
   readonly #failed = new Map<string, LeftOut>();
-  /** What was beside the notebook when it was looked last. */
+  /** What was there when it was looked at last. */
   #there: ReadonlySet<string> = new Set();
   #told = '';
   /** What the last look left out. */
@@ -50,13 +52,14 @@ export class FolderCopy {
 
   /**
    * Brings the sandbox what it lacks; nothing for a while after a look that was late.
+   * @param folderOnly only what is in the notebook's folder and below
    * @throws SandboxError `FilesNotCopied {reason}`; `Cancelled`: nothing of it counts as there
    */
-  async bring(bounds: Bounds, signal: AbortSignal): Promise<Lack | undefined> {
+  async bring(bounds: Bounds, signal: AbortSignal, { folderOnly = false } = {}): Promise<Lack | undefined> {
     const { notebook, files, log, waits = { look: LOOK_DEADLINE, rest: LATE_LOOK_REST } } = this.options;
     const began = performance.now();
     if (began < this.#restUntil) return undefined;
-    const selection = await this.#looks.look(() => select({ files, gitignore: this.#gitignore, bounds, notebook, deadline: waits.look }), 2 * waits.look).catch((cause: unknown) => {
+    const selection = await this.#looks.look(() => select({ files, gitignore: this.#gitignore, bounds, notebook, folderOnly, deadline: waits.look }), 2 * waits.look).catch((cause: unknown) => {
       throw new SandboxError('FilesNotCopied', { reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
     });
     const looked = performance.now();
@@ -89,8 +92,7 @@ export class FolderCopy {
   /** Why a file of the folder, or a folder that it is in, was left out; undefined: it was not, or is not there. */
   whyNot(path: string): LeftOut | undefined {
     const { excluded, missing } = this.#leftOut;
-    const isOf = (whole: string): boolean => whole === '' || path === whole || path.startsWith(`${whole}/`);
-    return [...missing, ...excluded].find((one) => isOf(one.path));
+    return [...missing, ...excluded].find((one) => isAbout(one, path));
   }
 
   /** What was offered in vain is offered again, and a slow folder is looked at. */
@@ -130,10 +132,11 @@ export class FolderCopy {
     }
   }
 
-  #outgoing({ path, file }: Item, trouble: Map<string, Reason>): SandboxFile {
+  #outgoing({ path: inside, file }: Item, trouble: Map<string, Reason>): SandboxFile {
+    const path = below(this.options.into, inside);
     if (file === undefined) return { path, size: 0, modified: 0, executable: true, content: undefined };
     const { size, modified, executable } = file;
-    return { path, size, modified, executable, content: () => this.#content(path, file, trouble) };
+    return { path, size, modified, executable, content: () => this.#content(inside, file, trouble) };
   }
 
   async *#content(path: string, file: NonNullable<Item['file']>, trouble: Map<string, Reason>): AsyncGenerator<Buffer> {

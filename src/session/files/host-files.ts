@@ -35,4 +35,6 @@ export class FileChanged extends Error {
   constructor(path: string) { super(`${path} is not what it was`); }
 }
 
+/** The folder that a path is in. */
+export const above = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 export const below = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);

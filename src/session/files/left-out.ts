@@ -10,7 +10,15 @@ export interface LeftOut {
   reason: Reason;
   /** Bytes. */
   size?: number;
+  /** A folder in it, of which this does not speak. */
+  but?: string;
 }
+
+/** Whether it speaks of this path. */
+export const isAbout = ({ path: whole, but }: LeftOut, path: string): boolean => isIn(path, whole) && (but === undefined || !isIn(path, but));
+
+/** Whether a path is a folder, or in it; '' is the folder that holds all. */
+export const isIn = (path: string, folder: string): boolean => folder === '' || path === folder || path.startsWith(`${folder}/`);
 
 const EXCLUDED: Record<Excluded, string> = {
   notebook: 'the notebook itself', hidden: 'dotfiles', key: 'keys and credentials', ignored: 'named by .gitignore', generated: 'made by tools', link: 'links',

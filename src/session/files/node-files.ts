@@ -16,6 +16,7 @@ const threads = new Slots(3);
 
 /** Files of this computer, by node:fs. */
 export class NodeFiles implements HostFiles {
+  /** @param folder its real path */
   private constructor(readonly folder: string) {}
 
   /** @param folder absolute; links that lead to it are resolved here, once, and none after that */

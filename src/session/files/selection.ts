@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LOOK_DEADLINE, MOST_ENTRIES, type Bounds } from './bounds';
 import type { Gitignore, Layers } from './gitignore';
 import { TooCostly } from './gitignore-rules';
-import { below, type HostEntry, type HostFiles, type Seen } from './host-files';
-import { LeftOuts } from './left-out';
+import { above, below, type HostEntry, type HostFiles, type Seen } from './host-files';
+import { LeftOuts, isIn, type Reason } from './left-out';
 import { excludedBy, impossible, isEnvironment } from './names';
 
 /** What is to be in the sandbox: a file as it was seen, or a folder. */
@@ -14,11 +14,16 @@ export interface Asked {
   files: HostFiles;
   gitignore: Gitignore;
   bounds: Bounds;
-  /** Name of the notebook's own file, which the window has and changes all the time. */
+  /** The notebook's own file, which the window has and changes all the time. What lies nearest to it comes first. */
   notebook: string;
+  /** Only what is in the notebook's folder and below. */
+  folderOnly?: boolean;
   /** Milliseconds; what was not looked at by then is left out. */
   deadline?: number;
 }
+
+/** A folder that is to be looked at. */
+interface Folder { path: string; layers: Layers }
 
 /** Milliseconds for which names are matched without a pause. */
 const MAX_TURN_MS = 20;
@@ -26,8 +31,9 @@ const MAX_TURN_MS = 20;
 const AT_ONCE = 64;
 
 /**
- * Chooses what of a folder comes into a sandbox: folder after folder from the top, so that bounds cut what is deepest, and in a
- * folder the smallest files first.
+ * Chooses what of a folder comes into a sandbox: first the notebook's own folder with all below it, then what else is in the folder above,
+ * and so on to the top. Each of them goes folder after folder downwards, so that bounds cut what is deepest, and in a folder the smallest
+ * files come first.
  */
 export async function select(asked: Asked): Promise<Selection> {
   const walk = new Walk(asked);
@@ -38,12 +44,19 @@ export async function select(asked: Asked): Promise<Selection> {
 class Walk {
   readonly items: Item[] = [];
   readonly leftOut = new LeftOuts();
-  readonly #folders: { path: string; layers: Layers }[] = [];
+  readonly #folders: Folder[] = [];
   readonly #end: number;
+  /** The notebook's folder. */
+  readonly #start: string;
+  /** All below it has been looked at. */
+  #done: string | undefined;
   #entries = 0;
   #bytes = 0;
 
-  constructor(private readonly asked: Asked) { this.#end = performance.now() + (asked.deadline ?? LOOK_DEADLINE); }
+  constructor(private readonly asked: Asked) {
+    this.#end = performance.now() + (asked.deadline ?? LOOK_DEADLINE);
+    this.#start = above(asked.notebook);
+  }
 
   async run(): Promise<void> {
     const { gitignore } = this.asked;
@@ -52,38 +65,68 @@ class Walk {
       this.leftOut.add({ path: '', reason: 'ignored' });
       return;
     }
-    this.#folders.push({ path: '', layers });
-    for (let next = this.#folders.shift(); next !== undefined; next = this.#folders.shift()) {
-      const { path } = next;
-      const isLate = performance.now() > this.#end;
-      if (isLate || this.items.length >= this.asked.bounds.items) {
-        this.leftOut.add({ path, reason: isLate ? 'slow' : 'tooMany' });
-        return;
+    const tops = await this.#tops(layers);
+    for (let top = tops.shift(); top !== undefined; top = tops.shift()) {
+      this.#folders.push(top);
+      for (let next = this.#folders.shift(); next !== undefined; next = this.#folders.shift()) {
+        const { path } = next;
+        if (performance.now() > this.#end) {
+          this.#giveUp([path, ...this.#folders.map((folder) => folder.path)], [top, ...tops]);
+          return;
+        }
+        if (this.#isFull && next !== top) this.leftOut.add({ path, reason: 'tooMany' });
+        else await this.#folder(path, next.layers).catch(() => { this.leftOut.add({ path, reason: 'unreadable' }); });
       }
-      try {
-        await this.#folder(path, next.layers);
-      } catch {
-        this.leftOut.add({ path, reason: 'unreadable' });
-      }
+      this.#done = top.path;
     }
   }
 
-  async #folder(path: string, above: Layers): Promise<void> {
+  get #isFull(): boolean { return this.items.length >= this.asked.bounds.items; }
+
+  /** The notebook's folder and those above it, to which all that is not below the one before belongs. None of what `.gitignore` names. */
+  async #tops(layers: Layers): Promise<Folder[]> {
+    const tops = [{ path: '', layers }];
+    const { gitignore, folderOnly = false } = this.asked;
+    let reason: Reason | undefined;
+    for (let [last] = tops; last !== undefined && last.path !== this.#start && reason === undefined; [last] = tops) {
+      const path = below(last.path, this.#start.slice(last.path === '' ? 0 : last.path.length + 1).split('/', 1)[0] ?? '');
+      const inside = await gitignore.within(last.path, last.layers).catch(() => undefined);
+      reason = inside === undefined ? 'unreadable' : this.#ignored(path, true, inside);
+      if (inside !== undefined && reason === undefined) tops.unshift({ path, layers: inside });
+    }
+    if (!folderOnly) return tops; // what stands in the way is met again
+    if (reason !== undefined) this.leftOut.add({ path: this.#start, reason });
+    return reason === undefined ? tops.slice(0, 1) : [];
+  }
+
+  /** @param tops the one that was begun, and those that were not */
+  #giveUp(paths: readonly string[], tops: readonly Folder[]): void {
+    let [but, begun] = [this.#done, tops[0]?.path];
+    for (const path of paths) this.leftOut.add({ path, reason: 'slow', ...(path === begun && but !== undefined && { but }) });
+    for (const { path } of tops.slice(1)) {
+      but = begun;
+      begun = path;
+      this.leftOut.add({ path, reason: 'slow', ...(but !== undefined && { but }) });
+    }
+  }
+
+  async #folder(path: string, outer: Layers): Promise<void> {
     const { files, gitignore } = this.asked;
     const { entries, complete } = await files.list(path, MOST_ENTRIES - this.#entries);
     this.#entries += entries.length;
     if (path !== '') {
-      if (isEnvironment(entries.map(({ name }) => name))) {
+      if (path !== this.#start && isEnvironment(entries.map(({ name }) => name))) {
         this.leftOut.add({ path, reason: 'generated' });
         return;
       }
-      if (!this.#admit({ path, file: undefined })) return;
+      // one that leads to the notebook is there anyway
+      if (!(this.#isFull && isIn(this.#start, path)) && !this.#admit({ path, file: undefined })) return;
     }
     if (!complete) this.leftOut.add({ path, reason: 'more' });
-    const layers = entries.some(({ name }) => name === '.gitignore') ? await gitignore.within(path, above) : above;
+    const layers = entries.some(({ name }) => name === '.gitignore') ? await gitignore.within(path, outer) : outer;
     const wanted = (await this.#wanted(path, entries, layers)).sort((a, b) => (a.name < b.name ? -1 : 1));
     await this.#filesOf(path, wanted);
-    for (const { name, kind } of wanted) if (kind === 'folder') this.#folders.push({ path: below(path, name), layers });
+    for (const { name, kind } of wanted) if (kind === 'folder' && below(path, name) !== this.#done) this.#folders.push({ path: below(path, name), layers });
   }
 
   /** Those that are not left out by their names. Rules may take long to match: other work of the window goes on meanwhile, and the deadline holds. */
@@ -124,6 +167,10 @@ class Walk {
 
   async #filesOf(folder: string, entries: readonly HostEntry[]): Promise<void> {
     const paths = entries.filter(({ kind }) => kind === 'file').map(({ name }) => below(folder, name));
+    if (this.#isFull) {
+      for (const path of paths) this.leftOut.add({ path, reason: 'tooMany' });
+      return;
+    }
     const found: { path: string; file: Seen }[] = [];
     for (let i = 0; i < paths.length; i += AT_ONCE) {
       await Promise.all(paths.slice(i, i + AT_ONCE).map(async (path) => {
@@ -142,9 +189,11 @@ class Walk {
   }
 
   #admit(item: Item): boolean {
-    const fits = this.items.length < this.asked.bounds.items;
-    if (fits) this.items.push(item);
-    else this.leftOut.add({ path: item.path, reason: 'tooMany' });
-    return fits;
+    if (this.#isFull) {
+      this.leftOut.add({ path: item.path, reason: 'tooMany' });
+      return false;
+    }
+    this.items.push(item);
+    return true;
   }
 }

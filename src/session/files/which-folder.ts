@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { FilesSetting } from '../settings';
 
 /** Where home and temporary files are on this computer. */
 export interface Machine {
@@ -10,7 +11,7 @@ export interface Machine {
 }
 
 export interface Asked {
-  setting: 'copy' | 'none';
+  setting: FilesSetting;
   /** The workspace is trusted: VS Code is not in Restricted Mode. */
   isTrusted: boolean;
   isUntitled: boolean;
@@ -37,6 +38,9 @@ export function reasonForNone({ setting, isTrusted, isUntitled, folders }: Asked
   if (folders.some((folder) => isHidden(folder, machine))) return 'hidden';
   return undefined;
 }
+
+/** Whether a folder, by its real path, is one that is never copied as a whole. */
+export const isForbidden = (folder: string, machine: Machine): boolean => isWide(folder, machine) || isHidden(folder, machine);
 
 /** Directly below a root. */
 const SYSTEM = new Set([

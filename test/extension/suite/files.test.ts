@@ -7,7 +7,7 @@ import * as vscode from 'vscode';
 import { EXTENSION, OpenNotebook, containerOf, engine, set, stub, until, useTestBase } from './support';
 
 const { Global, Workspace } = vscode.ConfigurationTarget;
-const LIST = 'import os\nsorted(name for name in os.listdir() if name not in (".interactive", ".ipython"))';
+const LIST = 'import os\nsorted(os.listdir())';
 
 describe('the files beside a notebook', () => {
   before(useTestBase);
@@ -87,7 +87,7 @@ describe('the files beside a notebook', () => {
     await book.run(0);
     assert.equal(book.text(0), '[]');
     await set('files', 'none', Global);
-    await set('files', 'copy', Workspace);
+    await set('files', 'project', Workspace);
     await book.run(0);
     assert.equal(book.text(0), '[]');
     await set('files', undefined, Global);
@@ -110,7 +110,7 @@ describe('the files beside a notebook', () => {
     await stub('showWarningMessage', (...said: unknown[]) => { messages.push(said); return Promise.resolve(undefined); }, settings);
     assert.equal(book.text(0), "['data.csv']");
     assert.deepEqual(messages, [[
-      'book.ipynb: 2 files of the notebook\'s folder are not in the sandbox: big.bin (70 MB) is over 64 MB. For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.',
+      'book.ipynb: 2 files of the notebook\'s project are not in the sandbox: big.bin (70 MB) is over 64 MB. For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.',
       'Show Log', 'Settings',
     ]]);
   });

@@ -48,9 +48,9 @@ describe('files beside a notebook that are not in its sandbox', () => {
     mkdirSync(path.join(folder, 'data'));
     writeFileSync(path.join(folder, 'data/x.csv'), 'x');
     writeFileSync(path.join(folder, '.gitignore'), 'data/\n');
-    notebook = await OpenNotebook.saved(path.join(folder, 'book.ipynb'), '"ran"', 'open("data/x.csv")', 'open("/sandbox/none.csv")');
+    notebook = await OpenNotebook.saved(path.join(folder, 'book.ipynb'), '"ran"', 'open("data/x.csv")', 'open("none.csv")');
     assert.deepEqual(await run(0), []);
-    assert.match((await run(1)).join('\n'), /^book\.ipynb: Files of the notebook's folder are not in the sandbox: data is named by \.gitignore\. The log names what is missing\.$/);
+    assert.match((await run(1)).join('\n'), /^book\.ipynb: Files of the notebook's project are not in the sandbox: data is named by \.gitignore\. The log names what is missing\.$/);
     assert.deepEqual(await run(1), [], 'once');
     assert.deepEqual(await run(2), [], 'it is nowhere');
   });

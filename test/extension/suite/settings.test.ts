@@ -11,7 +11,7 @@ describe('what settings\' descriptions say', () => {
     const texts = JSON.parse(readFileSync(path.resolve(__dirname, '../../../../package.nls.json'), 'utf8')) as Record<string, string>;
     const saying = (...next: string[]): string[] => SETTING_NAMES.filter((name) => next.some((one) => texts[`setting.${name}`]?.includes(`Takes effect with the next ${one}`)));
     const sorted = (names: readonly string[]): string[] => [...names].sort();
-    assert.deepEqual(sorted(saying('sandbox')), sorted(FIXED_AT_START.filter((name) => name !== 'maxMemory')), 'maxMemory at once, where the engine can');
+    assert.deepEqual(sorted(saying('sandbox')), sorted([...FIXED_AT_START.filter((name) => name !== 'maxMemory'), 'files']), 'maxMemory at once, where the engine can; files stay where they were copied to');
     assert.deepEqual(saying('kernel'), FIXED_IN_KERNEL);
     assert.deepEqual(sorted([...saying('sandbox', 'kernel', 'reset', 'cell', 'run'), 'maxMemory']), sorted(SETTING_NAMES));
   });
@@ -131,7 +131,7 @@ describe('settings', () => {
     ['logBudget', '1KB', /sandboxedIPython\.logBudget cannot be "1KB"\. Allowed: 1MB–4GB/],
     ['maxOutput', 'all', /sandboxedIPython\.maxOutput cannot be "all"\. Allowed: 64KB–200MB/],
     ['proxy', 'socks5://ada:s3cret@proxy:1080', /sandboxedIPython\.proxy cannot be "socks5:\/\/\*\*\*@proxy:1080"\. Allowed: http:\/\/ or https:\/\//],
-    ['files', 'all', /sandboxedIPython\.files cannot be "all"\. Allowed: "copy" or "none"/],
+    ['files', 'all', /sandboxedIPython\.files cannot be "all"\. Allowed: "project", "folder" or "none"/],
     ['resetFiles', 'all', /sandboxedIPython\.resetFiles cannot be "all"\. Allowed: "keep" or "clear"/],
     ['caBundle', '/no/such/authority.pem', /sandboxedIPython\.caBundle cannot be "\/no\/such\/authority\.pem"\. Allowed: a PEM file that can be read/],
   ];
