@@ -19,6 +19,7 @@ from .installs import Installs
 from .interrupt import Interrupts
 from .prompts import Prompts
 from .streams import NO_CELL, CellStream, can_be_written, current_cell
+from .warmup import WarmUp
 from .workingfolder import WorkingFolder
 
 #: The channels start behind it too.
@@ -54,7 +55,7 @@ class Kernel:
         self.network = network.Network()
         self.shell = shells.make(self, options.history_size)
         self._folder = WorkingFolder(options.home)
-        self._warm_up()
+        self._warm_up = None
 
     def send(self, msg_type, content, metadata=None, buffers=None):
         """A message of the cell that the calling code belongs to; nothing where it belongs to none, as while the kernel warms up."""
@@ -83,6 +84,7 @@ class Kernel:
         os.register_at_fork(after_in_child=self._end_copy_soon)
         self.channel.send("ready", {"pid": os.getpid()}, "")
         self.loop.add_reader(self.channel.fileno(), self._on_readable)
+        self._warm_up = WarmUp(self.loop, self.shell)
         while True:
             try:
                 self.loop.run_forever()
@@ -108,6 +110,7 @@ class Kernel:
 
     def begin(self, msg_id, msg_type):
         """A cell, or a comm's message, is about to be handled; a SIGINT may come as soon as the supervisor is told."""
+        self._warm_up.cancel()
         self.running = msg_id
         self.parent = {"msg_id": msg_id, "msg_type": msg_type}
         self.exiting = False
@@ -125,18 +128,6 @@ class Kernel:
         self.inbox.wake()
 
     # ------------------------------------------------------------------------------------------------
-
-    def _warm_up(self):
-        """One silent failing cell: the first traceback costs ten times the second. (A completion would cost a second: jedi.)"""
-        sys.stdout, sys.stderr, streams = _Nowhere(), _Nowhere(), (sys.stdout, sys.stderr)
-        try:
-            self.shell.run_cell("1/0", store_history=False, silent=True)
-        finally:
-            sys.stdout, sys.stderr = streams
-        self.shell._last_traceback = None
-        for name in ("_last_type", "last_type", "last_value", "last_traceback", "last_exc"):
-            if hasattr(sys, name):
-                delattr(sys, name)
 
     def _on_readable(self):
         self._end_if_copy()  # a child that was forked past Python
@@ -319,21 +310,6 @@ def _make_loop():
     finally:
         for fd in held:
             os.close(fd)
-
-
-class _Nowhere:
-    """Where the warm-up writes."""
-
-    encoding = "utf-8"
-
-    def write(self, text):
-        return len(text)
-
-    def flush(self):
-        pass
-
-    def isatty(self):
-        return False
 
 
 def run(options, pair, stdout, stderr):
