@@ -8,6 +8,7 @@ import { unfailingLog, type Log } from './log';
 import { describe, paragraph, type Surroundings } from './messages';
 import { BusyNotice } from './notebook/busy-notice';
 import { SandboxController } from './notebook/controller';
+import { EarlyStarts } from './notebook/early-starts';
 import { EngineSource } from './notebook/engine-source';
 import { FoundSandboxes } from './notebook/found-sandboxes';
 import { LanguageHint } from './notebook/language-hint';
@@ -18,7 +19,7 @@ import { ownerIn } from './notebook/owner';
 import { ProxyPassword } from './notebook/proxy-password';
 import type { SessionSource } from './notebook/session-source';
 import { SandboxRecords } from './notebook/sandbox-records';
-import { attachSession, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
+import { attachSession, canStartAtOnce, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
 import { SettingsNotice } from './views/settings-notice';
 import { within } from './session/time';
 import { StatusBar } from './views/status-bar';
@@ -28,7 +29,7 @@ const ENDING_MS = 4_500;
 
 let end: (() => Promise<void>) | undefined;
 
-/** Builds the parts and wires them. No file, engine or network is touched before the first cell runs. */
+/** Builds the parts and wires them. No file, engine or network is touched before a notebook is in view with this kernel. */
 export function activate(context: vscode.ExtensionContext): void {
   const channel = vscode.window.createOutputChannel('Sandboxed IPython', { log: true });
   const log = redactedLog(unfailingLog(channel));
@@ -43,6 +44,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const records = new SandboxRecords(context.workspaceState, log);
   const source: SessionSource = {
     start: (...start) => startSession(installation, ...start),
+    canStartAtOnce: (...start) => canStartAtOnce(installation, ...start),
     attach: (...attach) => attachSession(installation, ...attach),
     left: (record) => leftBehind(installation, record),
     end: (record, how) => endSandbox(installation, record, how),
@@ -52,6 +54,7 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
     new NotebookMoves(controller, records, context.extension.id, log), new FoundSandboxes(controller, installation, records, context.globalState, log),
+    new EarlyStarts(controller, records, log),
     registerCommands(controller, { channel, installation, password, records, surroundings, version }),
   );
   // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a

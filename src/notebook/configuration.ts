@@ -5,7 +5,7 @@ import { clampToUser, parseSettings, type RawSettings, type SandboxSettings, typ
 export const SECTION = 'sandboxedIPython';
 
 /** A workspace may tighten these and never widen them; VS Code itself would let it. */
-const TIGHTENABLE: readonly Tightenable[] = ['timeout', 'maxMemory', 'pollInterval', 'logBudget', 'maxOutput', 'cpus', 'pids', 'files', 'keepAlive', 'idleTimeout'];
+const TIGHTENABLE: readonly Tightenable[] = ['timeout', 'maxMemory', 'pollInterval', 'logBudget', 'maxOutput', 'cpus', 'pids', 'files', 'keepAlive', 'idleTimeout', 'startOn'];
 /** Only the user's own value counts: a workspace must not choose what runs. */
 const USERS_ALONE: readonly SettingName[] = ['image', 'packages'];
 /** What a running container cannot change. */

@@ -53,7 +53,7 @@ export class NotebookMoves implements vscode.Disposable {
     this.#opened.delete(notebook);
     if (!notebook.isUntitled || (this.records.get(notebook.uri) === undefined && !this.records.isDeparting(notebook.uri))) { return; }
     const cells = cellsOf(notebook);
-    const saved = [...this.#opened].find(([open, at]) => Date.now() - at < SAVING && this.records.get(open.uri) === undefined && cellsOf(open) === cells)?.[0];
+    const saved = [...this.#opened].find(([open, at]) => Date.now() - at < SAVING && !this.records.hasUsed(open.uri) && cellsOf(open) === cells)?.[0];
     if (saved === undefined) { this.#closed = { uri: notebook.uri, cells, at: Date.now() }; } else { this.#saved(notebook.uri, saved); }
   }
 

@@ -29,7 +29,7 @@ import type { SandboxRecords } from './sandbox-records';
 import { TracebackTargets } from './traceback-targets';
 import { Writer } from './writer';
 
-/** The kernel of one notebook: its sandbox, started when the first cell runs, and everything that its cells show. */
+/** The kernel of one notebook: its sandbox, and everything that its cells show. */
 export class NotebookKernel {
   readonly executions: Executions;
   readonly #outputs = new NotebookOutputs();
@@ -86,6 +86,12 @@ export class NotebookKernel {
 
   /** See {@link SandboxBinding.imageMade}. */
   imageMade(settings: SandboxSettings): boolean { return this.#sandbox.imageMade(settings); }
+
+  /** See {@link SandboxBinding.isUnused}. */
+  get isUnused(): boolean { return this.#sandbox.isUnused; }
+
+  /** See {@link SandboxBinding.startEarly}. */
+  startEarly(): Promise<boolean> { return this.#sandbox.startEarly(readSettings(this.notebook.uri, this.log)); }
 
   /** What was installed into this notebook's sandbox, as pip requirements. */
   get installed(): readonly string[] { return this.#sandbox.installed; }

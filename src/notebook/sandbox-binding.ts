@@ -5,15 +5,16 @@ import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { FilesSetting, SandboxSettings } from '../session/settings';
 import type { SandboxSession, SessionState } from '../session/types';
-import { AppliedSettings, NOTHING_PENDING, type Pending } from './applied-settings';
+import { NOTHING_PENDING, type Pending } from './applied-settings';
 import { readSettings } from './configuration';
 import { EngineRecords } from './engine-records';
 import { WhoseItIs, tellNew } from './in-use';
+import { LiveSandbox } from './live-sandbox';
 import type { Restoring } from './restored-runs';
-import { PlaceRecorder, changesOpenCells } from './place-recorder';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 import type { PreviousSandbox, SessionSource } from './session-source';
 import { Starts } from './starts';
+import { lostMeanwhile, lostSince } from './state-lost';
 
 /** What a user can see of a notebook's sandbox. */
 export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
@@ -35,11 +36,9 @@ export interface BindingSink {
 /** Milliseconds from the end of a notebook's document to the word that it has another name now. */
 const MOVING = 2_000;
 
-interface Live { session: SandboxSession; settings: AppliedSettings; listeners: { dispose(): void }[]; recorder: PlaceRecorder }
-
 /** Which sandbox a notebook has, over the life of the window and beyond it. */
 export class SandboxBinding {
-  #live: Live | undefined;
+  #live: LiveSandbox | undefined;
   readonly #starts: Starts;
   /** Has ended, and its libraries wait for the next one. */
   #previous: PreviousSandbox | undefined;
@@ -66,6 +65,8 @@ export class SandboxBinding {
 
   /** Undefined while there is none. */
   get session(): SandboxSession | undefined { return this.#live?.session; }
+  /** It was started before anything ran, and nothing has since. */
+  get isUnused(): boolean { return this.#live?.isUnused ?? false; }
   get installed(): readonly string[] { return (this.#live?.session ?? this.#previous)?.installed ?? []; }
 
   /** Told once: what became of the sandbox before, if no cell could say it. */
@@ -82,7 +83,9 @@ export class SandboxBinding {
   async open(settings: SandboxSettings, isWanted: () => boolean = () => true): Promise<SandboxSession> {
     for (let isFirst = true; ; isFirst = false) {
       if (!isWanted()) { throw new SandboxError('Cancelled'); }
+      if (this.#live?.isUnused === true && this.needsNew(settings)) { await this.#end(false, this.#record); }
       if (this.#live !== undefined) {
+        this.#live.use();
         if (this.#live.settings.current.files === 'none') { this.took({ files: settings.files }); }
         return this.#live.session;
       }
@@ -90,8 +93,21 @@ export class SandboxBinding {
       if (isFirst && start === undefined && this.#record === undefined) { this.#engineRecords.bringBack(); }
       const isNew = start?.isNew ?? this.#record === undefined;
       const session = isNew ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).session : await this.#earlierOrAside();
-      if (session !== undefined) { return session; }
+      if (session !== undefined && this.session !== session) { return session; } // it has ended already, which the cell says
     }
+  }
+
+  /**
+   * Starts a sandbox in which nothing is to run yet, where that makes and pulls nothing and the notebook has none. Rejects with a SandboxError.
+   * A cell that is run meanwhile gets it, or the same failure.
+   * @returns whether there is one now
+   */
+  async startEarly(settings: SandboxSettings): Promise<boolean> {
+    if (this.#live !== undefined || this.#starts.current !== undefined || this.#record !== undefined || this.#previous !== undefined) { return false; }
+    const session = await this.#starts.begin(true, async (signal) => (await this.source.canStartAtOnce(this.notebook, settings)
+      ? this.#startNew(settings, signal, { isUnused: true }) : undefined)).session;
+    if (session === undefined) { await this.reattach(); }
+    return session !== undefined;
   }
 
   /**
@@ -106,9 +122,12 @@ export class SandboxBinding {
 
   /** Finds the sandbox of an earlier window again, if there was one. Never rejects: a cell that runs says what is wrong. */
   async reattach(how = { takeOver: false }): Promise<void> {
+    if (this.#live?.isUnused === true && this.#record !== undefined && this.#record.sandboxId !== this.#live.session.id) {
+      await this.#end(false, undefined); // the notebook has another name now, and a sandbox that is worth more
+    }
     if (this.#live !== undefined || this.#starts.current !== undefined || this.#record === undefined) { return; }
     try {
-      await this.#earlier(how);
+      await this.#earlier({ ...how, asks: how.takeOver || this.#record.unused !== true });
     } catch (error) {
       const failure = asSandboxError(error);
       this.log.warn(`not attached again: ${failure.message}`);
@@ -143,13 +162,13 @@ export class SandboxBinding {
 
   /** The image of these settings was made anew. True: the sandbox that runs has the one before. */
   imageMade(settings: SandboxSettings): boolean {
-    const isOld = this.#live?.settings.imageMade(settings) ?? false;
+    const isOld = this.#live?.settings.imageMade(settings) === true && !this.isUnused; // which is replaced when something is to run in it
     if (isOld) { this.sink.changed(); }
     return isOld;
   }
 
   /** The document has changed: VS Code keeps it later. */
-  documentChanged(): void { this.#live?.recorder.changed(); }
+  documentChanged(): void { this.#live?.documentChanged(); }
 
   /** What is being started anew is not wanted any more. The sandbox of an earlier window is looked for all the same: cells run in it. */
   cancel(): void {
@@ -170,15 +189,15 @@ export class SandboxBinding {
   async leave(): Promise<void> {
     const record = this.#record;
     const { isClosed, isUntitled } = this.notebook;
-    const isOver = record !== undefined && (record.keepAlive === 0 || (isClosed && isUntitled));
+    const isOver = record !== undefined && (record.keepAlive === 0 || this.isUnused || (isClosed && isUntitled));
     if (isOver && !(isClosed && await this.records.depart(this.notebook.uri, record, MOVING))) {
       await this.#end(false, record);
       return;
     }
     const [live, previous] = [this.#unbind(), this.#previous];
     this.#previous = undefined;
-    live?.recorder.again();
-    stopListening(live);
+    live?.record();
+    live?.stopListening();
     await live?.session.detach();
     await this.#starts.calledOff(); // a start may have the libraries of the previous sandbox
     await previous?.dispose(); // nobody finds its libraries by a record
@@ -190,11 +209,11 @@ export class SandboxBinding {
   get #record(): SandboxRecord | undefined { return this.records.get(this.notebook.uri); }
 
   /** On the sandbox of an earlier window; undefined: it is gone. */
-  async #earlier(how = { takeOver: false }): Promise<SandboxSession | undefined> {
+  async #earlier(how = { takeOver: false, asks: true }): Promise<SandboxSession | undefined> {
     try {
       return await (this.#starts.current ?? this.#starts.begin(false, (signal) => this.#attachRecorded(signal, how))).session;
     } catch (error) {
-      if (asSandboxError(error).code === 'InUse') { this.#inUse(); }
+      if (asSandboxError(error).code === 'InUse' && how.asks) { this.#inUse(); }
       throw error;
     }
   }
@@ -217,18 +236,22 @@ export class SandboxBinding {
     this.log.info(`the notebook's sandbox is on another engine: ${message}`);
     this.#engineRecords.putAside(record);
     const isNews = this.#engineRecords.tellOnce(record);
-    if (isNews && !isTold) { this.#lost = { code: 'OtherEngine', params: { ...params, minutes: record.keepAlive, started: true } }; }
+    if (isNews && !isTold && record.unused !== true) { this.#lost = { code: 'OtherEngine', params: { ...params, minutes: record.keepAlive, started: true } }; }
   }
 
-  async #startNew(settings: SandboxSettings, signal: AbortSignal): Promise<SandboxSession> {
+  async #startNew(settings: SandboxSettings, signal: AbortSignal, how = { isUnused: false }): Promise<SandboxSession | undefined> {
     const previous = this.#previous;
     const session = await this.source.start(this.notebook, settings, signal, previous);
     if (signal.aborted) { // it came too late: another may be starting by now
       await session.dispose({ keepLibraries: session.libraries === previous?.libraries });
       throw new SandboxError('Cancelled');
     }
+    if (how.isUnused && this.#record !== undefined) { // it has come with another name of the notebook meanwhile
+      await session.dispose();
+      return undefined;
+    }
     this.#previous = undefined;
-    this.#bind(session, settings, 0);
+    this.#bind(session, settings, { seq: 0, ...how });
     return session;
   }
 
@@ -257,16 +280,14 @@ export class SandboxBinding {
       throw new SandboxError('Cancelled');
     }
     restoring.attached(session);
-    this.#bind(session, record.settings, record.seq);
+    this.#bind(session, record.settings, { seq: record.seq, isUnused: record.unused === true });
     return session;
   }
 
   /** The sandbox of an earlier window is gone, or of no use to this one. */
   #leftBehind(record: SandboxRecord, failure: SandboxError): void {
     this.log.info(`the sandbox of an earlier window is gone: ${failure.message}`);
-    const { keepAlive: minutes, seen } = record;
-    const isLease = failure.params['reason'] === 'removed' && Date.now() - seen > minutes * 60_000;
-    this.#lost = { code: 'StateLost', params: isLease ? { reason: 'lease', minutes } : failure.params };
+    if (record.unused !== true) { this.#lost = lostSince(record, failure); }
     this.#previous = this.source.left(record);
     this.records.remove(this.notebook.uri, record.sandboxId);
   }
@@ -289,65 +310,53 @@ export class SandboxBinding {
     this.sink.changed();
     await Promise.all([ended?.dispose({ keepLibraries }), this.#starts.calledOff()]);
     if (!keepLibraries) { await previous?.dispose(); }
-    stopListening(live);
+    live?.stopListening();
   }
 
   // ---------------------------------------------------------------------------------------------------------- to keep
 
-  #bind(session: SandboxSession, settings: SandboxSettings, seq: number): void {
-    const { boot } = session.place;
-    const record = (shown: number): SandboxRecord => ({
-      engine: session.engine, engineName: session.engineName, sandboxId: session.id, image: session.image, libraries: session.libraries, boot, seq: shown, host: session.host, pid: process.pid,
-      settings: this.#live?.settings.current ?? settings, open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(),
+  #bind(session: SandboxSession, settings: SandboxSettings, how: { seq: number; isUnused: boolean }): void {
+    this.#live = new LiveSandbox(session, this.notebook, this.records, settings, how, {
+      event: (event) => this.sink.event(event), state: (of, state) => this.#stateChanged(of, state),
     });
-    this.records.set(this.notebook.uri, record(seq));
-    const recorder = new PlaceRecorder(seq, () => session.place.seq, (shown) => this.records.update(this.notebook.uri, record(shown)));
-    const events = session.onEvent((event) => {
-      this.sink.event(event);
-      if (changesOpenCells(event)) { recorder.again(); }
-      recorder.changed();
-    });
-    const states = session.onState((state) => this.#stateChanged(session, state));
-    this.#live = { session, settings: new AppliedSettings(settings), listeners: [events, states], recorder };
     if (session.state.kind !== 'ready') { this.#stateChanged(session, session.state); } // it has ended, or lost its stream, before anybody listened
   }
 
-  #unbind(): Live | undefined {
+  #unbind(): LiveSandbox | undefined {
     const live = this.#live;
     this.#live = undefined;
     this.#starts.callOff();
-    live?.recorder.stop();
+    live?.stopRecording();
     return live;
   }
 
   #stateChanged(session: SandboxSession, state: SessionState): void {
     if (state.kind === 'gone' && this.#live?.session === session) {
-      const { settings, recorder } = this.#live;
-      if (state.failure.code === 'OtherEngine') { recorder.again(); } // it may have lived up to now
-      recorder.stop();
+      const { settings, isUnused } = this.#live;
+      if (state.failure.code === 'OtherEngine') { this.#live.record(); } // it may have lived up to now
+      this.#live.stopRecording();
       this.#live = undefined;
       if (state.failure.code === 'InUse') {
         this.sink.gone();
         if (this.#record?.sandboxId === session.id) { this.#inUse(); } // else it is this notebook's own, under another name
       } else if (state.failure.code === 'OtherEngine') {
-        const isTold = this.sink.gone();
+        const isTold = this.sink.gone() || isUnused;
         this.#putAside(state.failure, isTold);
         if (!isTold) { this.sink.warn(state.failure); }
       } else {
         this.records.remove(this.notebook.uri, session.id);
         this.#previous = session;
-        if (!this.sink.gone()) { this.#mourn(state.failure, settings.current); }
+        if (!this.sink.gone() && !isUnused) { this.#mourn(state.failure, settings.current); }
       }
     }
-    if (state.kind === 'unreachable') { this.sink.unreachable(state.failure); }
+    if (state.kind === 'unreachable' && !this.isUnused) { this.sink.unreachable(state.failure); }
     this.sink.changed();
   }
 
   /** No cell ran: without a word the user would only wonder why names are gone. */
-  #mourn(failure: SandboxError, { idleTimeout: minutes }: SandboxSettings): void {
-    const isIdle = failure.params['reason'] === 'idle';
-    this.#lost = { code: 'StateLost', params: isIdle ? { reason: 'idle', minutes } : failure.params };
-    if (!isIdle) { this.sink.warn(failure); }
+  #mourn(failure: SandboxError, settings: SandboxSettings): void {
+    this.#lost = lostMeanwhile(failure, settings);
+    if (failure.params['reason'] !== 'idle') { this.sink.warn(failure); }
   }
 
   #inUse(): void {
@@ -365,13 +374,10 @@ export class SandboxBinding {
   /** None while a setting is invalid, which the next cell says. */
   #pending(): Pending {
     try {
+      if (this.isUnused) { return NOTHING_PENDING; } // it is replaced when something is to run in it
       return this.#live?.settings.pending(readSettings(this.notebook.uri, silentLog)) ?? NOTHING_PENDING;
     } catch {
       return NOTHING_PENDING;
     }
   }
-}
-
-function stopListening(live: Live | undefined): void {
-  for (const listener of live?.listeners ?? []) { listener.dispose(); }
 }

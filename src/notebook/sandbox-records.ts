@@ -2,7 +2,7 @@ import type * as vscode from 'vscode';
 import type { FoundSandbox } from '../engine/engine';
 import { silentLog } from '../log';
 import type { SandboxSettings } from '../session/settings';
-import type { OpenCell } from '../session/types';
+import type { OpenCell, SandboxSession } from '../session/types';
 import type { FormerHost } from './former-host';
 import { RecordsElsewhere } from './records-elsewhere';
 import { fromStored, toStored } from './stored-record';
@@ -25,7 +25,15 @@ export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' 
   keepAlive: number;
   /** Milliseconds since 1970 when it was last known to live. */
   seen: number;
+  /** It was started when the notebook was opened, and nothing has run in it. */
+  unused?: boolean;
 }
+
+/** @param seq the event up to which the document surely shows what the sandbox said */
+export const recordOf = (session: SandboxSession, settings: SandboxSettings, seq: number, isUnused: boolean): SandboxRecord => ({
+  engine: session.engine, engineName: session.engineName, sandboxId: session.id, image: session.image, libraries: session.libraries, boot: session.place.boot, seq,
+  host: session.host, pid: process.pid, settings, open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(), ...(isUnused && { unused: true }),
+});
 
 const PREFIX = 'sandbox:';
 /** Milliseconds; nothing of a sandbox is left by then. */
@@ -54,6 +62,12 @@ export class SandboxRecords {
   }
 
   get(uri: vscode.Uri): SandboxRecord | undefined { return this.#read(keyOf(uri)); }
+
+  /** Whether the notebook has a sandbox with anything in it. */
+  hasUsed(uri: vscode.Uri): boolean {
+    const record = this.get(uri);
+    return record !== undefined && record.unused !== true;
+  }
 
   set(uri: vscode.Uri, record: SandboxRecord): void { this.#write(keyOf(uri), record); }
 

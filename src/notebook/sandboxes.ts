@@ -15,10 +15,10 @@ export class Sandboxes {
     return kernel;
   }
 
-  /** Undefined if nothing has run there. */
+  /** Undefined if nothing has run there and no sandbox was started for it. */
   get(notebook: vscode.NotebookDocument): NotebookKernel | undefined { return this.#kernels.get(notebook); }
 
-  /** Those in which something has run. */
+  /** Those in which something has run, or for which a sandbox was started. */
   get notebooks(): vscode.NotebookDocument[] { return [...this.#kernels.keys()]; }
 
   /** The notebook has another kernel now, or its user wants no sandbox. */

@@ -76,6 +76,20 @@ export async function startSession(
   }
 }
 
+/** See `SessionSource.canStartAtOnce`. */
+export async function canStartAtOnce({ owner, runnerFolder, engines }: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings): Promise<boolean> {
+  try {
+    const engine = await engines.get();
+    const { derived } = await engine.findImages({ base: settings.image, packages: settings.packages, runnerFolder, network: { proxies: {}, certificates: undefined } });
+    if (derived === null || notebook.isUntitled) { return derived !== null; }
+    const uri = notebook.uri.toString();
+    return (await engine.findSandboxes(await owner())).every(({ notebookHint }) => notebookHint !== uri);
+  } catch (error) {
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    throw error;
+  }
+}
+
 /** The sandbox of an earlier window; resolves when its whole log was told. Rejects with a SandboxError, `SandboxGone` if it is not there. */
 export async function attachSession(
   { owner, network, engines, explain, log }: Installation, record: SandboxRecord, hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void, signal: AbortSignal, { takeOver }: { takeOver: boolean },

@@ -14,7 +14,7 @@ export const toStored = (record: SandboxRecord): object => ({ version: VERSION, 
  * @throws Error that names the field which cannot be used (`Invalid`, or `SettingInvalid` for one of the settings)
  */
 export function fromStored(stored: unknown): SandboxRecord {
-  const { version = VERSION, pid, open, engine, engineName, ...raw } = fields(stored, 'record');
+  const { version = VERSION, pid, open, unused, engine, engineName, ...raw } = fields(stored, 'record');
   if (version !== VERSION) { throw new Error(`version ${String(version)} is not ${VERSION}`); }
   return {
     sandboxId: key(raw['sandboxId'], 'sandboxId'), image: text(raw['image'], 'image'), libraries: text(raw['libraries'], 'libraries'), boot: text(raw['boot'], 'boot'),
@@ -23,6 +23,7 @@ export function fromStored(stored: unknown): SandboxRecord {
     engine: text(engine ?? '', 'engine'), engineName: text(engineName ?? '', 'engineName'),
     installed: list(raw['installed'], 'installed', text), keepAlive: number(raw['keepAlive'], 'keepAlive'), seen: number(raw['seen'], 'seen'),
     ...(pid === undefined ? {} : { pid: count(pid, 'pid') }), ...(open === undefined ? {} : { open: list(open, 'open', openCell) }),
+    ...(unused === true ? { unused } : {}),
   };
 }
 

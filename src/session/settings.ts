@@ -23,6 +23,8 @@ export interface SandboxSettings extends InteractiveSettings {
   files: FilesSetting;
   /** What "Reset Sandbox State" does with the files of a sandbox. */
   resetFiles: 'keep' | 'clear';
+  /** Whether the sandbox starts when its notebook is opened, where the image is there, or with the first cell. */
+  startOn: 'open' | 'run';
   /** Minutes that it lives without a window; 0 = it ends with it. */
   keepAlive: number;
   /** Minutes that it lives without being used; 0 = for ever. */
@@ -69,6 +71,7 @@ const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
   maxOutput: size(10 * MB, 64 * 2 ** 10, 200 * MB),
   files: { fallback: 'project', allowed: '"project", "folder" or "none"', parse: (raw) => FILES.find((one) => one === raw) },
   resetFiles: { fallback: 'keep', allowed: '"keep" or "clear"', parse: (raw) => raw === 'keep' || raw === 'clear' ? raw : undefined },
+  startOn: { fallback: 'open', allowed: '"open" or "run"', parse: (raw) => raw === 'open' || raw === 'run' ? raw : undefined },
   keepAlive: numeric(30, 0, 10_080, { unit: ' (minutes; 0 = the sandbox ends with its window)' }),
   idleTimeout: numeric(0, 0, 10_080, { unit: ' (minutes; 0 = never)' }),
   image: {
@@ -94,7 +97,7 @@ export function parseSettings(raw: RawSettings): SandboxSettings {
   const logBudget = parsed('logBudget');
   return {
     timeout: parsed('timeout'), maxMemory: parsed('maxMemory'), historySize: parsed('historySize'), pollInterval: parsed('pollInterval'), image: parsed('image'),
-    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), files: parsed('files'), resetFiles: parsed('resetFiles'), logBudget,
+    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), files: parsed('files'), resetFiles: parsed('resetFiles'), startOn: parsed('startOn'), logBudget,
     keepAlive: parsed('keepAlive'), idleTimeout: parsed('idleTimeout'),
     maxOutput: Math.min(parsed('maxOutput'), logBudget), // what the log cannot hold, no window could show again
   };
@@ -122,6 +125,7 @@ const TIGHTER: {
   maxMemory: Math.min, logBudget: Math.min, maxOutput: Math.min, cpus: Math.min, pids: Math.min,
   pollInterval: Math.max, // a shorter one costs more CPU
   files: (a, b) => FILES.indexOf(a) > FILES.indexOf(b) ? a : b,
+  startOn: (a, b) => a === 'run' ? a : b,
 };
 export type Tightenable = keyof typeof TIGHTER;
 

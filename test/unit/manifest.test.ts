@@ -53,7 +53,7 @@ describe('the manifest', () => {
   const SCOPES: Record<string, string> = {
     timeout: 'resource', historySize: 'resource', resetFiles: 'resource', maxMemory: 'machine-overridable', pollInterval: 'machine-overridable', logBudget: 'machine-overridable', maxOutput: 'machine-overridable',
     image: 'machine', packages: 'machine', cpus: 'machine', pids: 'machine', proxy: 'machine', caBundle: 'machine',
-    files: 'machine-overridable', keepAlive: 'machine-overridable', idleTimeout: 'machine-overridable',
+    files: 'machine-overridable', keepAlive: 'machine-overridable', idleTimeout: 'machine-overridable', startOn: 'machine-overridable',
   };
   it('has settings whose scope keeps a workspace from widening its sandbox', () => {
     assert.deepEqual(Object.fromEntries(Object.entries(properties).map(([name, { scope }]) => [name.replace('sandboxedIPython.', ''), scope])), SCOPES);
@@ -77,7 +77,7 @@ describe('the manifest', () => {
     const shown = sections.map(({ properties: own }) => Object.entries(own).sort(([, a], [, b]) => a.order - b.order).map(([name]) => name.replace('sandboxedIPython.', '')));
     assert.deepEqual(shown, [
       ['timeout', 'maxMemory', 'cpus', 'pids', 'maxOutput', 'logBudget'], ['image', 'packages', 'proxy', 'caBundle'],
-      ['keepAlive', 'idleTimeout', 'files', 'resetFiles', 'historySize', 'pollInterval'],
+      ['startOn', 'keepAlive', 'idleTimeout', 'files', 'resetFiles', 'historySize', 'pollInterval'],
     ]);
     for (const section of sections) {
       const orders = Object.values(section.properties).map(({ order }) => order);

@@ -33,7 +33,7 @@ describe('which sandbox a notebook has', () => {
 
   it('is read back as it was stored, whichever part is there', () => {
     const memory = new Memory();
-    const whole: SandboxRecord = { ...record('a'), pid: 7, open: [{ msgId: 'm1', metadata: { cellId: 'x' } }], installed: ['numpy'], seq: 12 };
+    const whole: SandboxRecord = { ...record('a'), pid: 7, open: [{ msgId: 'm1', metadata: { cellId: 'x' } }], installed: ['numpy'], seq: 12, unused: true };
     new SandboxRecords(memory).set(A, whole);
     assert.deepEqual(new SandboxRecords(memory).get(A), whole);
     memory.values.set('sandbox:file:///a.ipynb', { ...whole }); // of a build whose records had no version

@@ -10,7 +10,7 @@ describe('settings', () => {
   it('have the defaults of the table', () => {
     assert.deepEqual(DEFAULT_SETTINGS, {
       timeout: 300, maxMemory: 1024 * MB, historySize: 1000, pollInterval: 0.1, image: 'python:3.13-slim', packages: [], cpus: 2, pids: 512,
-      logBudget: 64 * MB, maxOutput: 10 * MB, files: 'project', resetFiles: 'keep', keepAlive: 30, idleTimeout: 0,
+      logBudget: 64 * MB, maxOutput: 10 * MB, files: 'project', resetFiles: 'keep', startOn: 'open', keepAlive: 30, idleTimeout: 0,
     });
     assert.deepEqual(parseSettings({ timeout: undefined }), DEFAULT_SETTINGS);
   });
@@ -36,6 +36,7 @@ describe('settings', () => {
     ['maxOutput', ['1KB', '10GB', null]],
     ['files', ['all', '', true, null]],
     ['resetFiles', ['none', '', true, null]],
+    ['startOn', ['close', '', true, null]],
     ['image', ['', 'a b', '-v', 'python:', 'http://x/y', 'x'.repeat(300), 'python;rm', '../x', 5, null, 'Python', 'x@sha256:12', '--privileged']],
     ['packages', ['numpy', [5], ['-r x'], ['--index-url=x'], ['git+https://host/x'], ['./local'], ['/abs'], ['x @ https://host/x.whl'], ['x.whl/'], [''], ['numpy;os_name=="x"'], ['a b'],
       ['numpy>=1 --pre'], ['-e .'], ['x\n-r y'], Array.from({ length: 201 }, () => 'x'), null]],
@@ -79,6 +80,7 @@ describe('settings', () => {
     assert.throws(() => clampToUser('timeout', 'x', 300), SandboxError);
     const files = [['none', 'project'], ['folder', 'project'], ['project', 'folder'], ['folder', 'none'], ['project', undefined], [undefined, 'folder'], [undefined, undefined]];
     assert.deepEqual(files.map(([workspace, user]) => clampToUser('files', workspace, user)), ['none', 'folder', 'folder', 'none', 'project', 'folder', 'project']);
+    assert.deepEqual([['run', 'open'], ['open', 'run'], [undefined, undefined]].map(([workspace, user]) => clampToUser('startOn', workspace, user)), ['run', 'run', 'open']);
   });
 });
 

@@ -17,8 +17,9 @@ describe('a notebook that was closed and is opened again', () => {
   before(async () => {
     await useTestBase();
     await set('keepAlive', 10);
+    await set('startOn', 'open'); // the sandbox that a notebook has comes before one that starts for it
   });
-  after(() => set('keepAlive', 0));
+  after(useTestBase);
   beforeEach(() => { folder = mkdtempSync(path.join(os.tmpdir(), 'reattach-')); });
   afterEach(async () => {
     await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.document.uri);

@@ -24,7 +24,7 @@ describe('settings', () => {
   const { Global, Workspace } = vscode.ConfigurationTarget;
   afterEach(async () => {
     await notebook.close();
-    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pollInterval', 'logBudget', 'cpus', 'pids', 'proxy', 'caBundle', 'files', 'resetFiles']) { await set(name, undefined, Global); }
+    for (const name of ['timeout', 'maxMemory', 'historySize', 'maxOutput', 'pollInterval', 'logBudget', 'cpus', 'pids', 'proxy', 'caBundle', 'files', 'resetFiles', 'startOn']) { await set(name, undefined, Global); }
     await set('timeout', undefined, Workspace);
     await useTestBase();
   });

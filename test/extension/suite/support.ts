@@ -31,6 +31,7 @@ export async function useTestBase(): Promise<void> {
   await set('image', base);
   await set('packages', []);
   await set('keepAlive', 0); // a closed notebook leaves nothing behind
+  await set('startOn', 'run'); // a test that counts containers has those that its cells asked for
 }
 
 export async function set(name: string, value: unknown, target = vscode.ConfigurationTarget.Global): Promise<void> {

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as vscode from 'vscode';
+import type { Log } from '../log';
+import { fileName } from './cell-metadata';
+import { readSettings } from './configuration';
+import type { SandboxController } from './controller';
+import type { SandboxRecords } from './sandbox-records';
+
+/** Milliseconds that a notebook is in view before its sandbox starts: who leafs through notebooks starts none. */
+const IN_VIEW = 250;
+/** Starts at the same time. */
+const MOST_STARTS = 2;
+/** Sandboxes of this window in which nothing has run. */
+const MOST_UNUSED = 4;
+
+/**
+ * Starts the sandbox of a notebook that is in view with our kernel, so that its first cell finds it ready (setting `startOn`). It makes and
+ * pulls no image, and what goes wrong is in the log alone: a cell that is run says it.
+ */
+export class EarlyStarts implements vscode.Disposable {
+  readonly #subscriptions: vscode.Disposable[];
+  /** Notebooks that have had a sandbox, or a start that failed: the next one is the user's to ask for. */
+  readonly #settled = new WeakSet<vscode.NotebookDocument>();
+  /** Those whose sandbox was started here, in this order. */
+  readonly #early = new Set<vscode.NotebookDocument>();
+  readonly #waiting = new Set<vscode.NotebookDocument>();
+  #starting = 0;
+
+  constructor(private readonly controller: SandboxController, private readonly records: SandboxRecords, private readonly log: Log) {
+    const look = (): void => this.#look();
+    this.#subscriptions = [
+      controller.onDidSelect(look), vscode.window.onDidChangeVisibleNotebookEditors(look), vscode.workspace.onDidGrantWorkspaceTrust(look),
+      controller.onDidChangeStatus((notebook) => {
+        if ((controller.sandboxes.get(notebook)?.status.kind ?? 'none') !== 'none') { this.#settled.add(notebook); }
+      }),
+      vscode.workspace.onDidCloseNotebookDocument((notebook) => { this.#early.delete(notebook); }),
+    ];
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+    this.#waiting.clear();
+  }
+
+  #look(): void {
+    void sleep(IN_VIEW).then(() => {
+      for (const { notebook } of vscode.window.visibleNotebookEditors) { if (this.#isWanted(notebook)) { this.#waiting.add(notebook); } }
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    for (const notebook of this.#waiting) {
+      if (this.#starting >= MOST_STARTS) { return; }
+      this.#waiting.delete(notebook);
+      if (!this.#isWanted(notebook)) { continue; }
+      this.#starting += 1;
+      this.#start(notebook).catch((error: unknown) => {
+        this.#settled.add(notebook);
+        this.log.warn(`no sandbox was started for ${fileName(notebook)}, which was opened: ${String(error)}`);
+      }).finally(() => {
+        this.#starting -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  async #start(notebook: vscode.NotebookDocument): Promise<void> {
+    if (readSettings(notebook.uri, this.log).startOn !== 'open' || !await this.#makeRoom()) { return; }
+    this.#early.add(notebook);
+    const isStarted = await this.controller.sandboxes.of(notebook).startEarly();
+    this.log.debug(`${fileName(notebook)} is in view: ${isStarted ? 'its sandbox was started' : 'its sandbox starts with the first cell'}`);
+  }
+
+  #isWanted(notebook: vscode.NotebookDocument): boolean {
+    return vscode.workspace.isTrusted && this.controller.isSelectedFor(notebook) && !this.#settled.has(notebook)
+      && isVisible(notebook) && this.records.get(notebook.uri) === undefined && this.records.elsewhere.newest(notebook.uri) === undefined;
+  }
+
+  /** False: as many wait in view for their first cell as may. */
+  async #makeRoom(): Promise<boolean> {
+    const unused = [...this.#early].filter((notebook) => this.controller.sandboxes.get(notebook)?.isUnused === true);
+    if (unused.length + this.#starting <= MOST_UNUSED) { return true; }
+    const left = unused.find((notebook) => !isVisible(notebook));
+    if (left === undefined) { return false; }
+    await this.controller.sandboxes.close(left);
+    this.#early.delete(left);
+    this.#settled.delete(left); // it may come into view again
+    return true;
+  }
+}
+
+const isVisible = (notebook: vscode.NotebookDocument): boolean => vscode.window.visibleNotebookEditors.some((editor) => editor.notebook === notebook);

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as vscode from 'vscode';
+import { packagesTag } from '../../../src/engine/image/tags';
+import { OpenNotebook, containerOf, containersOf, engine, engineSocket, hasSandbox, isThere, set, stub, useTestBase } from './support';
+
+/** Milliseconds in which a sandbox that should not start would have. */
+const LONG_ENOUGH = 3_000;
+
+describe('a sandbox that starts when its notebook is opened', () => {
+  let folder: string;
+  const notebooks: OpenNotebook[] = [];
+
+  before(async () => {
+    await useTestBase();
+    const first = await OpenNotebook.of('1'); // makes the image
+    await first.run(0);
+    await first.close();
+  });
+  beforeEach(async () => {
+    await set('startOn', 'open');
+    await set('keepAlive', 10);
+    folder = mkdtempSync(path.join(os.tmpdir(), 'start-on-'));
+  });
+  afterEach(async () => {
+    for (const notebook of notebooks.splice(0)) {
+      await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.document.uri);
+      if (!notebook.document.isClosed) { await notebook.close(); }
+    }
+    await useTestBase();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const open = async (name: string, ...sources: string[]): Promise<OpenNotebook> => {
+    const notebook = await OpenNotebook.saved(path.join(folder, `${name}.ipynb`), ...sources);
+    notebooks.push(notebook);
+    return notebook;
+  };
+  const started = async (notebook: OpenNotebook): Promise<string> => {
+    for (const end = Date.now() + 30_000; !await hasSandbox(notebook); await sleep(50)) { assert.ok(Date.now() < end, 'no sandbox was started'); }
+    return containerOf(notebook);
+  };
+  const gone = async (container: string): Promise<void> => {
+    for (const end = Date.now() + 20_000; await isThere(container); await sleep(50)) { assert.ok(Date.now() < end, 'the container is still there'); }
+  };
+  /** Whatever the window says meanwhile. */
+  const said = async (work: () => Promise<unknown>): Promise<string[]> => {
+    const all: string[] = [];
+    const hear = (text: string): Promise<undefined> => {
+      all.push(text);
+      return Promise.resolve(undefined);
+    };
+    await stub('showErrorMessage', hear, () => stub('showWarningMessage', hear, () => stub('showInformationMessage', hear, work)));
+    return all;
+  };
+
+  it('is there before a cell runs, which then runs in it, and nothing in the notebook changes for it', async () => {
+    const notebook = await open('ready', '6 * 7');
+    const container = await started(notebook);
+    assert.equal(notebook.document.isDirty, false);
+    await notebook.run(0);
+    assert.deepEqual([notebook.text(0), notebook.count(0), await containerOf(notebook)], ['42', 1, container]);
+  });
+
+  it('ends with its notebook when nothing has run in it, whatever keepAlive says; one in which a cell has run stays', async () => {
+    const unused = await open('unused', '1');
+    const container = await started(unused);
+    await unused.close();
+    await gone(container);
+    const used = await open('used', 'x = 1', 'x');
+    const kept = await started(used);
+    await used.run(0);
+    await used.document.save();
+    await used.close();
+    await sleep(LONG_ENOUGH);
+    assert.ok(await isThere(kept));
+    const again = await OpenNotebook.at(used.document.uri);
+    notebooks.push(again);
+    await again.run(1);
+    assert.deepEqual([again.text(1), await containerOf(again)], ['1', kept]);
+  });
+
+  it('starts with the first cell where "startOn" says so', async () => {
+    await set('startOn', 'run');
+    const notebook = await open('run', '1');
+    await sleep(LONG_ENOUGH);
+    assert.equal(await hasSandbox(notebook), false);
+    await notebook.run(0);
+    assert.equal(await hasSandbox(notebook), true);
+  });
+
+  it('starts only in a workspace that is trusted', async () => {
+    const trust = Object.getOwnPropertyDescriptor(vscode.workspace, 'isTrusted');
+    assert.ok(trust);
+    Object.defineProperty(vscode.workspace, 'isTrusted', { get: () => false, configurable: true });
+    try {
+      const notebook = await open('restricted', '1');
+      await sleep(LONG_ENOUGH);
+      assert.equal(await hasSandbox(notebook), false);
+    } finally {
+      Object.defineProperty(vscode.workspace, 'isTrusted', trust);
+    }
+  });
+
+  it('starts only where its image is there: nothing is built for a notebook that is opened', async () => {
+    const packages = [`idna!=0.${Date.now()}`];
+    const base = await engine<{ Id: string }>('GET', `/images/${process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? ''}/json`);
+    const image = packagesTag(base?.Id ?? '', packages);
+    await set('packages', packages);
+    const notebook = await open('absent', '1');
+    assert.deepEqual(await said(() => sleep(LONG_ENOUGH)), []);
+    assert.equal(await hasSandbox(notebook), false);
+    const filters = encodeURIComponent(JSON.stringify({ name: [`sandboxed-ipython-build-${image.split(':')[1] ?? ''}`] }));
+    assert.deepEqual(await engine('GET', `/containers/json?all=true&filters=${filters}`), []);
+    await assert.rejects(engine('GET', `/images/${image}/json`), /no such image/i);
+  });
+
+  it('says nothing when it cannot start, until a cell is run, which says why', async () => {
+    engineSocket.remove();
+    try {
+      const notebook = await open('no-engine', '1');
+      assert.deepEqual(await said(() => sleep(LONG_ENOUGH)), []);
+      assert.deepEqual([notebook.text(0), notebook.document.isDirty], ['', false]);
+      await notebook.run(0);
+      assert.match(notebook.text(0), /^Engine/);
+    } finally {
+      engineSocket.restore();
+    }
+  });
+
+  it('is replaced without a word by the cell that runs first, where a setting has changed that only a new one can have', async () => {
+    const notebook = await open('changed', 'import os; os.sysconf("SC_PAGE_SIZE") > 0');
+    const container = await started(notebook);
+    try {
+      assert.deepEqual(await said(async () => {
+        await set('pids', 300);
+        await sleep(1_500); // for the notice of changed settings
+        await notebook.run(0);
+      }), []);
+      assert.equal(notebook.text(0), 'True');
+      assert.notEqual(await containerOf(notebook), container);
+      await gone(container);
+    } finally {
+      await set('pids', undefined);
+    }
+  });
+
+  it('says nothing and costs nothing when it goes before anything has run in it', async () => {
+    const notebook = await open('removed', '"a new one"');
+    const container = await started(notebook);
+    assert.deepEqual(await said(async () => {
+      await engine('DELETE', `/containers/${container}?force=true`);
+      await sleep(LONG_ENOUGH);
+      await notebook.run(0);
+    }), []);
+    assert.equal(notebook.text(0), '\'a new one\'');
+  });
+
+  it('waits for a first cell in four notebooks of a window at most: the one that left the view first ends for the next', async () => {
+    const containers: string[] = [];
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) { containers.push(await started(await open(name, '1'))); }
+    const alive = async (): Promise<boolean[]> => Promise.all(containers.map(isThere));
+    await gone(containers[0] ?? '');
+    await gone(containers[1] ?? '');
+    assert.deepEqual(await alive(), [false, false, true, true, true, true]);
+    assert.ok(notebooks[0]);
+    await vscode.window.showNotebookDocument(notebooks[0].document);
+    await started(notebooks[0]); // it is in view again
+  });
+
+  it('starts for none of the notebooks that are open and out of view', async () => {
+    const hidden: OpenNotebook[] = [];
+    await set('startOn', 'run');
+    for (const name of ['p', 'q', 'r']) { hidden.push(await open(name, '1')); }
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content: 'in front of them' }));
+    await set('startOn', 'open');
+    const shown = await open('shown', '1');
+    await started(shown);
+    await sleep(LONG_ENOUGH);
+    assert.deepEqual((await Promise.all(hidden.map(containersOf))).flat(), []);
+  });
+});
