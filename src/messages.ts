@@ -195,6 +195,15 @@ export function stepText(code: string, detail: string | undefined, t: Translate)
   return detail === undefined || detail === '' ? text : `${text}: ${clean(detail)}`;
 }
 
+/** The same with the step that comes next, where that is known and a step takes long enough to ask. */
+export function progressText(code: string, detail: string | undefined, t: Translate): string {
+  const next = NEXT[code];
+  const text = stepText(code, detail, t);
+  return next === undefined ? text : t('{0} (next: {1})', text, stepText(next, undefined, t));
+}
+
+const NEXT: Readonly<Record<string, string>> = { pullingBase: 'installingPackages', installingPackages: 'copyingRunner', copyingRunner: 'testing' };
+
 const STEPS: Record<string, (t: Translate) => string> = {
   connecting: (t) => t('looking for a container engine'),
   waitingForOther: (t) => t('waiting for another window that makes the same image'),

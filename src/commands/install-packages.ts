@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { pipProgress } from '../engine/image/pip-output';
+import { PipProgress } from '../engine/image/pip-output';
 import type { SandboxController } from '../notebook/controller';
 import { fileName } from '../notebook/cell-metadata';
 import { notInSettings, offerToKeep, shortList } from '../notebook/library-offers';
@@ -28,10 +28,11 @@ export const installPackages = (controller: SandboxController) => ({
       await withProgressNotification(title, async (report, token) => {
         const cancel = new AbortController();
         token.onCancellationRequested(() => cancel.abort());
+        const said = new PipProgress();
         await controller.sandboxes.of(notebook).install(requirements, {
           signal: cancel.signal,
           onOutput: (line) => {
-            const message = pipProgress(line);
+            const message = said.take(line);
             if (message !== undefined) { report(message); }
           },
         });

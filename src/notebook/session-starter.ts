@@ -4,7 +4,7 @@ import type { InstallNetwork } from '../engine/image/install-network';
 import { engineName } from '../engine/identity';
 import type { Progress } from '../engine/progress';
 import type { Log } from '../log';
-import { stepText } from '../messages';
+import { progressText } from '../messages';
 import { SandboxError } from '../protocol/errors';
 import type { SandboxEvent } from '../protocol/messages';
 import { insist } from '../session/removal';
@@ -178,7 +178,7 @@ async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) =
     });
   };
   const step = (code: string, detail?: string): void => {
-    const text = stepText(code, detail, vscode.l10n.t);
+    const text = progressText(code, detail, vscode.l10n.t);
     if (report === undefined) { open(text); } else { report(text); }
   };
   try {

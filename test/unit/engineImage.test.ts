@@ -8,7 +8,7 @@ import { certificateFiles, machineCertificates, settingsCertificates } from '../
 import { silentLog } from '../../src/log';
 import { isSandboxError } from '../../src/protocol/errors';
 import { Layers, splitReference } from '../../src/engine/image/base-image';
-import { networkTrouble, pipProgress, pipReason } from '../../src/engine/image/pip-output';
+import { PipProgress, networkTrouble, pipReason } from '../../src/engine/image/pip-output';
 import { parseProxy, proxyAccount, proxyEnvironment, shownProxy, withPassword } from '../../src/engine/image/proxy';
 import { readRunner, tarOf } from '../../src/engine/image/runner-files';
 import { kernelTag, packagesTag } from '../../src/engine/image/tags';
@@ -16,12 +16,35 @@ import { parseLifeEvent } from '../../src/engine/life-events';
 import { redact } from '../../src/engine/redact';
 
 describe('pip\'s output', () => {
-  it('becomes progress that names the package', () => {
-    assert.equal(pipProgress('Collecting pandas<3,>=2.0'), 'Collecting pandas');
-    assert.equal(pipProgress('  Downloading pandas-2.3.1-cp311-cp311-manylinux_2_17_x86_64.whl (12.3 MB)'), 'Downloading pandas-2.3.1 (12.3 MB)');
-    assert.equal(pipProgress('  Downloading https://ada:secret@mirror.example/p/six-1.17.0-py2.py3-none-any.whl (11 kB)'), 'Downloading six-1.17.0 (11 kB)');
-    assert.equal(pipProgress('Installing collected packages: six, pandas'), 'Installing collected packages');
-    assert.equal(pipProgress('     |████████| 12.3 MB'), undefined);
+  const shown = (lines: readonly string[]): (string | undefined)[] => {
+    const progress = new PipProgress();
+    return lines.map((line) => progress.take(line));
+  };
+
+  it('becomes progress that names the package, counts those that are done, and adds up what they have', () => {
+    assert.deepEqual(shown([
+      'Collecting pandas<3,>=2.0', '  Downloading pandas-2.3.1-cp311-cp311-manylinux_2_17_x86_64.whl.metadata (91 kB)', 'Collecting six', '     |████████| 12.3 MB',
+      'Downloading pandas-2.3.1-cp311-cp311-manylinux_2_17_x86_64.whl (12.3 MB)', 'Downloading six-1.17.0-py2.py3-none-any.whl (11 kB)', 'Installing collected packages: six, pandas',
+      'Successfully installed pandas-2.3.1 six-1.17.0',
+    ]), [
+      'Collecting pandas', 'Downloading pandas-2.3.1 (91 kB)', 'Collecting six', undefined, 'Downloading pandas-2.3.1 (12.3 MB), 1 of 2, 12.3 MB',
+      'Downloading six-1.17.0 (11 kB), 2 of 2, 12.3 MB', 'Installing collected packages (2, 12.3 MB)', 'Successfully installed',
+    ]);
+  });
+
+  it('names no total where pip does not know it yet, and no credentials', () => {
+    assert.deepEqual(shown(['Collecting six', '  Downloading https://ada:secret@mirror.example/p/six-1.17.0-py2.py3-none-any.whl (11 kB)', 'Collecting six']),
+      ['Collecting six', 'Downloading six-1.17.0 (11 kB), 1 so far', 'Collecting six']);
+  });
+
+  it('is counted within bounds, and in time, whatever it says', () => {
+    const progress = new PipProgress();
+    const started = performance.now();
+    for (let i = 0; i < 20_000; i += 1) { progress.take(`Downloading p${i}-1-py3-none-any.whl (999999.9 GB)`); }
+    const said = progress.take(`Downloading last-1-py3-none-any.whl (1 MB)${' '.repeat(4_000)}(`) ?? '';
+    assert.match(said, /, 2000 so far, 1099511\.6 MB$/);
+    assert.ok(said.length < 200 && performance.now() - started < 2_000);
+    assert.match(progress.take(`Installing collected packages: ${'x,'.repeat(3_000)}`) ?? '', /^Installing collected packages \(2000, /);
   });
 
   it('gives pip\'s own reason', () => {

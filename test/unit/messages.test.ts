@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DEADLINES } from '../../src/engine/deadlines';
-import { NOTICE_CODES, STEP_CODES, bytes, describe as describeProblem, paragraph, stepText, untranslated } from '../../src/messages';
+import { NOTICE_CODES, STEP_CODES, bytes, describe as describeProblem, paragraph, progressText, stepText, untranslated } from '../../src/messages';
 import { FAILURE_CODES, SandboxError, type FailureCode, type FailureParams } from '../../src/protocol/errors';
 
 const say = (code: string, params: FailureParams = {}, platform: NodeJS.Platform = 'linux') => describeProblem({ code, params }, { t: untranslated, platform });
@@ -237,6 +237,8 @@ describe('what the user is told', () => {
   it('every step of making an image has a text', () => {
     for (const code of STEP_CODES) { assert.notEqual(stepText(code, undefined, untranslated), code); }
     assert.equal(stepText('installingPackages', 'pandas', untranslated), 'installing packages: pandas');
+    assert.equal(progressText('installingPackages', 'pandas', untranslated), 'installing packages: pandas (next: copying the runner)');
+    assert.equal(progressText('testing', undefined, untranslated), 'testing the image');
   });
 
   it('bytes are told in the units of the settings', () => {

@@ -1,10 +1,55 @@
 import { redact } from '../redact';
 
-/** What a line of pip's output says about its progress, for people; undefined for all that does not. */
-export function pipProgress(line: string): string | undefined {
-  const [, action, what = '', size = ''] = /^(Collecting|Downloading|Using cached) ([^\s;<>=!~([]+)(?:.* (\([\d.]+ [kMG]?B\))$)?/.exec(line.trim()) ?? [];
-  if (action) return `${action} ${wheelName(what)} ${size}`.trim();
-  return /^(Installing collected packages|Successfully installed)/.exec(line.trim())?.[0];
+/** Names of packages that are counted, and bytes that one download may say it has: what more is said is not believed. */
+const MOST_NAMES = 2_000;
+const MOST_BYTES = 2 ** 40;
+const UNITS: Readonly<Record<string, number>> = { '': 1, 'k': 1e3, 'M': 1e6, 'G': 1e9 };
+
+/** How far pip is, by the lines that it prints, which anybody may have written: what is not of its form is not shown. */
+export class PipProgress {
+  readonly #collected = new Set<string>();
+  readonly #downloaded = new Set<string>();
+  #bytes = 0;
+  #hasRead = false;
+  #last = '';
+
+  /** What a line says, for people: names, counts, megabytes. Undefined where it says nothing new. */
+  take(line: string): string | undefined {
+    const said = this.#said(line.trim());
+    if (said === undefined || said === this.#last) return undefined;
+    this.#last = said;
+    return said;
+  }
+
+  #said(line: string): string | undefined {
+    const [, action, what = '', number = '', unit = ''] = /^(Collecting|Downloading|Using cached) ([^\s;<>=!~([]+)(?:.* \((\d{1,6}(?:\.\d{1,3})?) ([kMG]?)B\))?/.exec(line) ?? [];
+    if (action === 'Collecting') {
+      if (this.#collected.size < MOST_NAMES) this.#collected.add(what.toLowerCase());
+      return `Collecting ${wheelName(what)}`;
+    }
+    if (action !== undefined) {
+      const name = wheelName(what);
+      const isRead = what.endsWith('.metadata');
+      if (isRead) { this.#hasRead = true; }
+      if (!isRead && this.#downloaded.size < MOST_NAMES && !this.#downloaded.has(name)) {
+        this.#downloaded.add(name);
+        this.#bytes = Math.min(MOST_BYTES, this.#bytes + Number(number) * (UNITS[unit] ?? 0));
+      }
+      const size = number === '' ? '' : ` (${number} ${unit}B)`;
+      return `${action} ${name}${size}${isRead ? '' : this.#counts()}`;
+    }
+    const [, names] = /^Installing collected packages: (.*)/.exec(line) ?? [];
+    if (names !== undefined) return `Installing collected packages (${Math.min(MOST_NAMES, names.split(',').length)}${this.#megabytes()})`;
+    return /^Successfully installed/.exec(line)?.[0];
+  }
+
+  /** Where pip reads what packages need before it downloads any, it has collected them all by then; else each is downloaded as it is collected. */
+  #counts(): string {
+    const [done, all] = [this.#downloaded.size, Math.max(this.#downloaded.size, this.#collected.size)];
+    return `, ${this.#hasRead ? `${done} of ${all}` : `${done} so far`}${this.#megabytes()}`;
+  }
+
+  #megabytes(): string { return this.#bytes < 5e4 ? '' : `, ${(this.#bytes / 1e6).toFixed(1)} MB`; }
 }
 
 /** `pandas-2.3.1` of a wheel's name or address. */

@@ -5,7 +5,7 @@ import { redact } from '../redact';
 import type { BuildContainer } from './build-container';
 import { imageFailed } from './failures';
 import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './install-network';
-import { pipProgress, pipReason } from './pip-output';
+import { PipProgress, pipReason } from './pip-output';
 import { lastLine, type Python } from './python';
 
 /** Wheels are unpacked on disk (a tmpfs would have to hold the largest), and gone before the commit. */
@@ -58,7 +58,7 @@ export class Pip {
     progress.step('installingPackages');
     const prepared = await container.run([executable, '-I', '-c', prepare(constraints), ...named], { name: 'run lend', input: lentInput(network), signal });
     if (prepared.exitCode !== 0) throw imageFailed(base, 'installingPackages', lastLine(prepared.stderr));
-    let last = '';
+    const said = new PipProgress();
     const { exitCode, stdout, stderr } = await container.run([
       executable, '-I', '-m', 'pip', 'install', '--only-binary', ':all:', '--no-cache-dir', '--no-input', '--progress-bar', 'off',
       '--disable-pip-version-check', ...options, '--constraint', `${LENT_FOLDER}/constraints.txt`, '--', ...requirements,
@@ -66,9 +66,8 @@ export class Pip {
       name: 'run pip', env: { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' },
       signal,
       onLine: (line) => {
-        const detail = pipProgress(line);
-        if (detail !== undefined && detail !== last) progress.step('installingPackages', detail);
-        last = detail ?? last;
+        const detail = said.take(line);
+        if (detail !== undefined) progress.step('installingPackages', detail);
       },
     });
     return exitCode === 0 ? undefined : pipReason(`${stdout}\n${stderr}`);
