@@ -11,6 +11,7 @@ import { removeSandboxesOfWindowsBelow } from './leftovers.mjs';
 import { say, step } from './log.mjs';
 import { ROOT, cacheDir } from './paths.mjs';
 import { isShuttingDown, onShutdown } from './shutdown.mjs';
+import { makeImage } from './start-image.mjs';
 import { mayInstall } from './system-packages.mjs';
 import { findCommand, start, tail } from './tools.mjs';
 import { manifest, packageExtension } from './vsix.mjs';
@@ -19,6 +20,7 @@ const EXAMPLES = path.join(ROOT, 'examples');
 const NOTEBOOK = 'quickstart.ipynb';
 const OPENER = path.join(import.meta.dirname, 'opener');
 const IMAGE_SETTING = 'sandboxedIPython.image';
+const PACKAGES_SETTING = 'sandboxedIPython.packages';
 
 /**
  * Shows the extension at work on a copy of the examples, in the desktop VS Code or, without one, in the browser.
@@ -38,7 +40,7 @@ export async function startQuickstart({ open, port }) {
   onShutdown('the sandboxes of its windows', () => removeSandboxesOfWindowsBelow(folder));
   const vsix = path.join(folder, 'extension.vsix');
   const [settings, home] = await Promise.all([
-    ensureEngine().then(imageSettings),
+    ensureEngine().then(readySettings),
     desktop ? undefined : ensureCodeServer(),
     step('packed the extension', () => packageExtension(vsix)),
   ]);
@@ -52,13 +54,22 @@ export async function startQuickstart({ open, port }) {
   }
 }
 
+/** The window's settings, whose image is made: the first cell that is run finds it. */
+async function readySettings() {
+  const settings = await imageSettings();
+  await makeImage({ image: settings[IMAGE_SETTING] ?? defaultOf(IMAGE_SETTING), packages: defaultOf(PACKAGES_SETTING) });
+  return settings;
+}
+
+/** @param {string} setting */
+const defaultOf = (setting) => [manifest().contributes?.configuration ?? []].flat().map((section) => section.properties?.[setting]?.default).find(Boolean);
+
 /**
  * The published default image, which the extension pulls when it is absent; on a machine where a base can be made
  * from Debian's packages, that base unless the default is already there.
  */
 async function imageSettings() {
-  const standard = [manifest().contributes?.configuration ?? []].flat()
-    .map((section) => section.properties?.[IMAGE_SETTING]?.default).find(Boolean);
+  const standard = defaultOf(IMAGE_SETTING);
   if (!canBuildBases() || (standard && await hasImage(standard))) {
     return {};
   }

@@ -14,9 +14,9 @@ import { NotebookPage } from '../support/notebookPage';
 const ROOT = path.resolve(__dirname, '../../..');
 const { cells } = JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipynb'), 'utf8')) as { cells: { id: string }[] };
 const at = (id: string): number => cells.findIndex((cell) => cell.id === id);
-const READY_MS = 120_000;
-/** The first cell on a machine derives the image: pip and a network. */
-const FIRST_CELL_MS = 240_000;
+/** On a machine's first start the image is made before: pip and a network. */
+const READY_MS = 360_000;
+const FIRST_CELL_MS = 60_000;
 const STOP_MS = 30_000;
 
 describe('npm start', function () {
