@@ -36,13 +36,27 @@ def holds_code_of_a_cell(trace):
     return any(is_foreign(frame) for frame, _line in walk_tb(trace))
 
 
+#: Code of ours that stands between a cell and what it has called.
+_PASSING = set()
+
+
+def passes_errors_on(function):
+    """A decorator: an error that passes through the function is shown as if the function were not there."""
+    _PASSING.add(function.__code__)
+    return function
+
+
 def without_ours(trace):
-    """A traceback that ends before our code where we raised the exception."""
-    last, one = None, trace
+    """A traceback that ends before our code where we raised the exception, and without our code that it only passed through."""
+    last, before, one = None, None, trace
     while one is not None:
         if is_the_cells(one.tb_frame):
             last = one
         if one.tb_next is None and last is not None and one.tb_frame.f_code.co_filename.startswith(_OURS):
             last.tb_next = None
+        if before is not None and one.tb_next is not None and one.tb_frame.f_code in _PASSING:
+            before.tb_next = one.tb_next
+        else:
+            before = one
         one = one.tb_next
     return trace

@@ -6,6 +6,8 @@ import sys
 
 from IPython.core.error import UsageError
 
+from . import frames
+
 #: Backends that load and whose figures nobody would see, and why.
 _NOT_SHOWN = {
     "matplotlib.backends.backend_nbagg": "Matplotlib's nbagg draws with a script of Jupyter's own page, which this notebook does not have.",
@@ -15,6 +17,7 @@ _NOT_SHOWN = {
 _REASON_CHARS = 300
 
 
+@frames.passes_errors_on
 def enable(shell, enable_matplotlib, gui):
     """``%matplotlib gui`` by IPython's ``enable_matplotlib``, which names a backend as the chosen one before it loads it: where that fails,
     the figures of all later cells would vanish without a word."""

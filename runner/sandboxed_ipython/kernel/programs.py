@@ -17,6 +17,8 @@ import sys
 import termios
 import time
 
+from . import frames
+
 _READ_BYTES = 64 * 1024
 #: Seconds between two looks whether a program has ended whose output something else still holds.
 _LOOK = 0.05
@@ -105,6 +107,7 @@ def watch_scripts(shell, network):
 
 def _watched(magic, network):
     @functools.wraps(magic)
+    @frames.passes_errors_on
     def run_script(line, cell):
         with network.watched():
             return magic(line, cell)

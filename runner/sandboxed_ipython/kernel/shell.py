@@ -23,7 +23,7 @@ from . import bounds, comms, ipykernel_modules, plots, programs
 from .compiler import CellCompiler
 from .display import CellDisplayHook, ZMQDisplayPublisher
 from .facade import KernelFacade
-from .frames import holds_code_of_a_cell, without_ours
+from .frames import holds_code_of_a_cell, passes_errors_on, without_ours
 from .libraries import add_to_path
 from .magics import KernelMagics
 
@@ -68,6 +68,7 @@ class ZMQInteractiveShell(InteractiveShell):
         if gui not in _GUIS:
             raise UsageError("A sandbox has no display for the GUI %r; use %%matplotlib inline." % gui)
 
+    @passes_errors_on
     def enable_matplotlib(self, gui=None):
         return plots.enable(self, super().enable_matplotlib, gui)
 
