@@ -38,8 +38,8 @@ class ChildInstalls:
             self._take_next()
 
     def answered(self, kind, content):
-        """Takes what the host says if it is for the open request; whether it was."""
-        if not self._request or content["request"] != self._request:
+        """Takes what the host says if it is for the open request; whether it was. (A cell may ask for something else under the same id.)"""
+        if kind not in ("install_output", "install_reply") or not self._request or content["request"] != self._request:
             return False
         if kind == "install_output":
             text = content["text"][: self._room]

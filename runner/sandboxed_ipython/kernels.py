@@ -103,7 +103,9 @@ class Kernel:
 
     def answer_prompt(self, kind, content):
         """Passes on what belongs to the prompt or the install that the cell waits for."""
-        if self._running is not None and self._running.takes_answer(kind, content["request"]) and not self._child_installs.answered(kind, content):
+        if self._running is None or self._child_installs.answered(kind, content):
+            return
+        if self._running.takes_answer(kind, content["request"]):
             self._process.send({"msg_type": kind, "content": content})
 
     def ask_install(self, msg_id, content):

@@ -127,3 +127,15 @@ while len(glob.glob(folder + "/results/0-many-*")) < 40 - 17 and time.monotonic(
     assert len(cell.contents("install_request")) == 1
     reasons = [sandbox.result("many-%d" % number)["content"]["reason"] for number in range(40)]
     assert (reasons.count("too many installs wait."), reasons.count("the cell that asked is over.")) == (23, 17)
+
+
+def test_a_prompt_under_the_id_of_an_open_install_is_answered_apart_from_it(sandbox):
+    code = "get_ipython().sandbox.send('input_request', {'prompt': 'Name? ', 'password': False, 'request': %r})\nprocess.wait()"
+    msg_id = sandbox.send("import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\nexec(input())")
+    asked, prompt = install_and_prompt(sandbox)
+    sandbox.answer(code % asked["request"], prompt)
+    sandbox.answer("Ada", sandbox.stream.wait(lambda event: event["msg_type"] == "input_request")["content"]["request"])
+    say(sandbox, asked, "Collecting six\n")
+    reply(sandbox, asked)
+    cell = sandbox.finish(msg_id)
+    assert (cell.reply["status"], cell.text()) == ("ok", "Collecting six\n")
