@@ -160,7 +160,7 @@ def is_comm(value):
 
 def _is_place(value):
     """Whether it is a folder below the sandbox's home, and none of those that are the sandbox's own; "" is none."""
-    if not isinstance(value, str) or len(value) > _MAX_PLACE or "\0" in value or value.startswith("."):
+    if not isinstance(value, str) or len(value) > _MAX_PLACE or "\0" in value or value.startswith(".") or _SURROGATES.search(value):
         return False
     return not value or not any(part in ("", ".", "..") for part in value.split("/"))
 

@@ -63,7 +63,7 @@ def test_a_requirements_file_is_found_from_the_folder(sandbox):
         assert asked["requirements"] == ["six==1.17.0"] and sandbox.finish(msg_id).reply["status"] == "ok"
 
 
-@pytest.mark.parametrize("folder", [".interactive", "../x", "/etc", "a//b", "a/../../b", "a\0b", 3, "x" * 3000])
+@pytest.mark.parametrize("folder", [".interactive", "../x", "/etc", "a//b", "a/../../b", "a\0b", "\ud800", 3, "x" * 3000])
 def test_no_host_can_name_a_folder_of_the_sandboxs_own(sandbox, folder):
     msg_id = sandbox.send("1", folder=folder)
     assert sandbox.stream.wait(lambda e: e["msg_type"] == "refused" and e["parent_header"]["msg_id"] == msg_id)["content"]["code"] == "ProtocolViolation"

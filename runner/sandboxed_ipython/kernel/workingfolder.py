@@ -22,7 +22,7 @@ class WorkingFolder:
         try:
             os.makedirs(path, exist_ok=True)
             os.chdir(path)
-        except OSError:
+        except (OSError, UnicodeEncodeError):  # the file system's encoding may not have all of its characters
             return
         self._folder = folder
         with contextlib.suppress(Exception):  # a cell may have put anything there
