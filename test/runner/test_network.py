@@ -27,6 +27,9 @@ def codes(cell):
         "import socket\n" + PACKAGE + "get('example.org')",
         "import socket\n" + PACKAGE + "get('192.0.2.1')",
         "import socket\ntry: socket.getaddrinfo('example.org', 443)\nexcept OSError: raise ValueError('none') from None",
+        # as of a compiled module, whose frames have no instructions
+        "import socket, sys, types\nerror = socket.gaierror(socket.EAI_AGAIN, 'none')\n"
+        "error.__traceback__ = types.TracebackType(None, sys._getframe(), 10**6, 1)\nraise ValueError('none') from error",
         "import asyncio\nawait asyncio.open_connection('example.org', 443)",
         "import asyncio\nawait asyncio.open_connection('192.0.2.1', 443)",
         "import concurrent.futures, socket\nwith concurrent.futures.ThreadPoolExecutor() as pool: pool.submit(socket.getaddrinfo, 'example.org', 443).result()",

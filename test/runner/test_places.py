@@ -1,6 +1,14 @@
 """Where cells run, and what they are told of a path that is outside of the user's project."""
 
+import pathlib
+import sys
+
 import pytest
+from sandbox import RUNNER
+
+sys.path.insert(0, str(RUNNER))
+
+from sandboxed_ipython.kernel import missing
 
 HERE = {"folder": "proj/notebooks", "project": "proj"}
 
@@ -83,6 +91,7 @@ def told(cell):
     ("try: open('/content/x.csv')\nexcept OSError as error: raise ValueError('no data') from error", "/content/x.csv"),
     ("await __import__('asyncio').sleep(0); open('/data/x')", "/data/x"),
     ("open('/data/' + 'x' * 200 + '/' + 'y' * 200)", "/data/" + "x" * 200 + "/" + "y" * 200),
+    ("import subprocess; subprocess.run(['/data/no-such-program'])", "/data/no-such-program"),
     ("raise FileNotFoundError(2, 'none', '/data/' + 'x' * 5000)", "/data/" + "x" * 994),
 ])
 def test_a_path_outside_of_the_project_that_a_cell_asks_for_in_vain_is_told(sandbox, code, path):
@@ -93,6 +102,7 @@ def test_a_path_outside_of_the_project_that_a_cell_asks_for_in_vain_is_told(sand
 
 @pytest.mark.parametrize("code", [
     "open('data.csv')", "open('../data/x.csv')", "open('/tmp/x')", "import subprocess; subprocess.run(['no-such-program'])", "import subprocess; subprocess.run(['/usr/bin/no-such-program'])",
+    "import os, subprocess; os.chdir(os.path.expanduser('~')); subprocess.run(['no-such-program'])",
     "raise FileNotFoundError('/home/me/data.csv')", "raise ValueError(\"[Errno 2] No such file or directory: '/home/me/x'\")", "class E(FileNotFoundError):\n    filename = property(lambda self: 1 / 0)\nraise E(3)",
     "try: open('/home/me/data.csv')\nexcept OSError: print('I go on')",
 ])
@@ -102,3 +112,10 @@ def test_nothing_is_told_of_any_other_path_nor_without_an_error_that_names_one(s
 
 def test_nothing_is_told_where_no_project_was_copied(sandbox):
     assert told(sandbox.run("open('/home/me/data.csv')", folder="proj")) == []
+
+
+def test_a_path_object_that_a_cell_has_broken_names_no_file():
+    path = pathlib.PosixPath("/home/me/data.csv")
+    path._str = 3
+    assert missing.path_of(FileNotFoundError(2, "none", path)) == ""
+    assert missing.path_of(FileNotFoundError(2, "none", pathlib.PosixPath("/home/me/data.csv"))) == "/home/me/data.csv"

@@ -28,11 +28,19 @@ def chain(error):
             waiting += _members(one)[:_MAX_CHAIN]
 
 
-def is_of_a_call(error):
-    """Whether the innermost frame was in a call when the exception came up, and not at a ``raise``; what is raised again keeps that frame."""
+def innermost(error):
+    """The traceback entry of the frame in which the exception came up, also where it was raised again; None where there is none."""
     traceback = _traceback(error)
-    if traceback is None:
-        return False
-    while traceback.tb_next is not None:
+    while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    return traceback.tb_frame.f_code.co_code[traceback.tb_lasti] != _RAISE
+    return traceback
+
+
+def is_of_a_call(error):
+    """Whether the innermost frame was in a call when the exception came up, and not at a ``raise``."""
+    entry = innermost(error)
+    if entry is None:
+        return False
+    # Frames that compiled modules add have code without instructions, and an entry of a cell's making may name any of them.
+    code, at = entry.tb_frame.f_code.co_code, entry.tb_lasti
+    return not 0 <= at < len(code) or code[at] != _RAISE

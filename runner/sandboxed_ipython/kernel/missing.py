@@ -1,10 +1,13 @@
 """Which file a cell asked for in vain, by its error."""
 
+import contextlib
 import os
 import pathlib
+import subprocess
 
 from . import causes
 
+_START_PROGRAM = subprocess.Popen._execute_child.__code__
 #: Characters of a path that are told.
 MAX_PATH = 1000
 _filename = vars(OSError)["filename"].__get__
@@ -16,15 +19,24 @@ def path_of(error):
     A path of Windows' stays as it is: nothing here is below it.
     """
     for one in causes.chain(error):
-        path = _absolute(_text(_filename(one))) if issubclass(type(one), FileNotFoundError) else ""
-        if path:
-            return path[:MAX_PATH]
+        name = _text(_filename(one)) if issubclass(type(one), FileNotFoundError) else ""
+        if name and not _is_program(name, one):
+            path = _absolute(name)
+            if path:
+                return path[:MAX_PATH]
     return ""
+
+
+def _is_program(name, error):
+    """Whether ``name`` is that of a program, which is looked for in ``PATH`` and not in the working folder."""
+    entry = causes.innermost(error)
+    return "/" not in name and entry is not None and entry.tb_frame.f_code is _START_PROGRAM
 
 
 def _text(name):
     if type(name) in (pathlib.PosixPath, pathlib.PurePosixPath):
-        return str(name)
+        with contextlib.suppress(Exception):  # a cell may have changed its parts
+            name = str(name)
     if type(name) is bytes:
         return os.fsdecode(name)
     return str.__str__(name) if issubclass(type(name), str) else ""
