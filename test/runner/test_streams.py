@@ -183,6 +183,11 @@ for name in ("stdout", "stderr"):
     assert (cell.reply["status"], cell.text(), cell.text("stderr")) == ("ok", "from C to stdout\nfrom C to stderr\n", "")
 
 
+def test_the_number_of_a_streams_descriptor_can_be_handed_to_another_process(sandbox):
+    code = "import copy, pickle, sys\nnumber = sys.stdout.fileno()\npickle.loads(pickle.dumps(number)), copy.deepcopy([number]), type(copy.copy(number)).__name__"
+    assert sandbox.run(code).result == "(1, [1], 'int')"
+
+
 CLOSED = "import io\nclosed = io.StringIO()\nclosed.close()\nsys.{0} = closed"
 RAISES = "class Broken:\n    def __getattr__(self, name): raise OSError('no')\nsys.{0} = Broken()"
 

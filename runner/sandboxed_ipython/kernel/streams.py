@@ -30,6 +30,10 @@ class _Descriptor(int):
 
     __hash__ = int.__hash__
 
+    def __reduce__(self):
+        """Copied, and in another process, it is a number."""
+        return int, (int(self),)
+
 
 class CellStream(io.TextIOBase):
     """A text stream to the cell. ``kernel`` gives ``channel`` and ``running`` (the running cell's msg_id)."""
