@@ -195,7 +195,8 @@ export class Row {
         const next = this.#characterStyles[at] ?? NO_STYLE;
         let end = at + 1;
         while (end < to && end < at + CHARACTERS_AT_ONCE && this.#characterStyles[end] === next) { end += 1; }
-        parts.push(this.styles.between(style, next), String.fromCodePoint(...this.#characters.subarray(at, end)));
+        const text = end === at + 1 ? String.fromCodePoint(this.#characters[at] ?? SPACE) : String.fromCodePoint(...this.#characters.subarray(at, end));
+        parts.push(this.styles.between(style, next), text);
         style = next;
         at = end;
       }

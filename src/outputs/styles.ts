@@ -27,8 +27,16 @@ const EXTENDED_COLOUR = oneOf(38, 48, 58);
 /** How many parameters follow, by the first of them. */
 const COLOUR_PARAMETERS: Readonly<Partial<Record<string, number>>> = { 5: 2, 2: 4 };
 
+/**
+ * Characters of the longest parameter that says something: `38:2::255:255:255`. A longer one is kept by no style: a few bytes that change the
+ * style from character to character would repeat it each time.
+ */
+const LONGEST_VALUE = 17;
+
 /** Styles that are kept apart; further ones look like text without a style. No honest output comes near. */
 const MAX_STYLES = 65_536;
+/** Answers that are remembered, of each kind. */
+const MAX_REMEMBERED = 4_096;
 
 /** Text without a style. */
 export const NO_STYLE = 0;
@@ -40,9 +48,22 @@ type Style = readonly string[];
 export class Styles {
   readonly #styles: Style[] = [ASPECTS.map(() => '')];
   readonly #numbers = new Map<string, number>([[this.#styles[NO_STYLE]?.join() ?? '', NO_STYLE]]);
+  /** What {@link after} has answered, by style and parameters; {@link between}, by both styles: the same few come again and again. */
+  readonly #after = new Map<string, number>();
+  readonly #between = new Map<number, string>();
 
   /** The style of what follows `ESC[<parameters>m`, where `style` was that of the text before. */
   after(style: number, parameters: string): number {
+    return remembered(this.#after, `${style} ${parameters}`, () => this.#changed(style, parameters));
+  }
+
+  /** The control sequence between text of two styles; '' between equal ones. */
+  between(from: number, to: number): string {
+    if (from === to) { return ''; }
+    return to === NO_STYLE ? '\x1b[0m' : remembered(this.#between, from * MAX_STYLES + to, () => this.#sequence(from, to));
+  }
+
+  #changed(style: number, parameters: string): number {
     const next = [...this.#of(style)];
     const list = parameters.split(';');
     for (let at = 0; at < list.length; at += 1) {
@@ -52,12 +73,13 @@ export class Styles {
         next.fill('');
         continue;
       }
-      let value = given;
+      let value = given.includes(':') ? given : String(parameter);
       if (EXTENDED_COLOUR(parameter) && !given.includes(':')) {
         const count = COLOUR_PARAMETERS[list[at + 1] ?? ''] ?? 1;
         value = list.slice(at, at + 1 + count).join(';');
         at += count;
       }
+      if (value.length > LONGEST_VALUE) { continue; }
       ASPECTS.forEach(({ off, isSetBy }, aspect) => {
         if (isSetBy(parameter)) { next[aspect] = value; } else if (String(parameter) === off) { next[aspect] = ''; }
       });
@@ -65,10 +87,7 @@ export class Styles {
     return this.#numberOf(next);
   }
 
-  /** The control sequence between text of two styles; '' between equal ones. */
-  between(from: number, to: number): string {
-    if (from === to) { return ''; }
-    if (to === NO_STYLE) { return '\x1b[0m'; }
+  #sequence(from: number, to: number): string {
     const [old, now] = [this.#of(from), this.#of(to)];
     const changed = ASPECTS.map((_, aspect) => aspect).filter((aspect) => old[aspect] !== now[aspect]);
     const off = new Set(changed.filter((aspect) => old[aspect] !== '').map((aspect) => ASPECTS[aspect]?.off ?? ''));
@@ -87,4 +106,14 @@ export class Styles {
     this.#numbers.set(key, this.#styles.length);
     return this.#styles.push(style) - 1;
   }
+}
+
+/** What was made for a key before, or is made now. */
+function remembered<Key, Value>(known: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const before = known.get(key);
+  if (before !== undefined) { return before; }
+  if (known.size === MAX_REMEMBERED) { known.clear(); }
+  const value = make();
+  known.set(key, value);
+  return value;
 }

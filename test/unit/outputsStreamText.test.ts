@@ -85,6 +85,23 @@ describe('the text of a stream', () => {
     }
   });
 
+  it('a style that is repeated in a row takes no more room than honest ones, however long the sequences were that set it', () => {
+    const padded = [1, 3, 4, 5, 7, 8, 9, 53].map((parameter) => `\x1b[${'0'.repeat(50)}${parameter}m`).join('');
+    for (const colour of [`38:5:${'1'.repeat(50)}`, `38;5;${'1'.repeat(50)}`, '38:2::255:255:255', '38;2;255;255;255']) {
+      const styled = `${padded}${['3', '4', '5'].map((ground) => `\x1b[${ground}${colour.slice(1)}m`).join('')}`;
+      const text = `${styled}${'x'.repeat(20_000)}\x1b[0m\n${'\x1b[Ay\x1b[By'.repeat(10_000)}`; // every second character of the upper row
+      const shown = fold(text);
+      assert.ok(shown.includes('\x1b[1;3;4;5;7;8;9;53'), JSON.stringify(shown.slice(0, 200)));
+      assert.ok(shown.length <= 9 * text.length, `${shown.length} of ${text.length} characters`);
+      assert.ok(!shown.includes('111'));
+    }
+  });
+
+  it('a parameter with leading zeros, or with a kind of underline, sets its style', () => {
+    assert.equal(fold('\x1b[0031mab\rx'), '\x1b[31mxb');
+    assert.equal(fold('\x1b[4:3mab\rx'), '\x1b[4:3mxb');
+  });
+
   const LINE = 'x'.repeat(1_000_000);
   const floods: [string, string][] = [
     ['a character deleted and written again at the end of a long line', LINE + '\bx'.repeat(1_000_000)],
