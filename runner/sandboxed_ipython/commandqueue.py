@@ -87,17 +87,18 @@ class CommandQueue:
             self._pick_up(name)
 
     def result(self, number, msg_id, reply):
-        """Writes ``results/<number>-<msg_id>.json``; a full file system loses it with a log line."""
+        """Writes ``results/<number>-<msg_id>.json``; a full file system loses it with a log line. Returns whether it is there."""
         name = "%d-%s.json" % (number, msg_id)
         try:
             os.makedirs(self._results, mode=0o777, exist_ok=True)
             self._write(self._results, name, reply)
         except OSError as error:
             log.warning("result of %s not written: %s", msg_id, error.strerror)
-            return
+            return False
         self._kept.append(name)
         if len(self._kept) > KEEP_RESULTS:
             self._unlink(os.path.join(self._results, self._kept.popleft()))
+        return True
 
     def remove_foreign_files(self, known):
         """Empties the queue's file system of everything that is not ours (``known`` paths), to make room."""

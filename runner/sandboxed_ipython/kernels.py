@@ -116,7 +116,7 @@ class Kernel:
         self._outputs.show("install_request", dict(content, request=request), cell.msg_id)
 
     def _finish_install(self, msg_id, content):
-        self._supervisor.queue.result(0, msg_id, wire.dumps(self._outputs.envelope("stdin", "install_reply", content, msg_id)))
+        self._supervisor.answer_process(self._outputs.envelope("stdin", "install_reply", content, msg_id))
 
     def ask(self, command, host):
         """Completion or inspection: by the idle kernel, else ``busy`` at once."""

@@ -240,6 +240,13 @@ class Supervisor:
             self.log.append(self.envelope("control", "shutdown_reply", {"status": "ok"}, msg_id, kernel=kernel))
             self._end()
 
+    def answer_process(self, event):
+        """Answers a process of the sandbox that waits for a file among the results: where a cell has filled the queue, room is made."""
+        msg_id, data = event["parent_header"]["msg_id"], wire.dumps(event)
+        if not self.queue.result(0, msg_id, data):
+            self._make_room()
+            self.queue.result(0, msg_id, data)
+
     def _next_number(self):
         self._cells += 1
         return self._cells

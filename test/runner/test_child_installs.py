@@ -139,3 +139,25 @@ def test_a_prompt_under_the_id_of_an_open_install_is_answered_apart_from_it(sand
     reply(sandbox, asked)
     cell = sandbox.finish(msg_id)
     assert (cell.reply["status"], cell.text()) == ("ok", "Collecting six\n")
+
+
+FILL = """
+import os, subprocess, sys
+process = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])
+input()
+try:
+    with open(os.environ['SANDBOXED_IPYTHON_QUEUE'] + '/full', 'wb', buffering=0) as file:
+        while True: file.write(bytes(4096))
+except OSError: process.wait(20)
+"""
+
+
+def test_an_answer_reaches_the_process_though_a_cell_has_filled_the_queue(sandbox):
+    msg_id = sandbox.send(FILL)
+    asked, prompt = install_and_prompt(sandbox)
+    sandbox.answer("", prompt)
+    path = sandbox.place.home / ".interactive/full"
+    sandbox.place.sh("until [ -s %s ] && [ $(df --output=avail %s | tail -1) = 0 ]; do sleep 0.1; done" % (path, path))
+    say(sandbox, asked, "Collecting six\n" * 1000)
+    reply(sandbox, asked)
+    assert sandbox.finish(msg_id).reply["status"] == "ok"
