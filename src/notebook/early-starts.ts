@@ -24,7 +24,8 @@ export class EarlyStarts implements vscode.Disposable {
   /** Those whose sandbox was started here, in this order. */
   readonly #early = new Set<vscode.NotebookDocument>();
   readonly #waiting = new Set<vscode.NotebookDocument>();
-  #starting = 0;
+  readonly #starting = new Set<vscode.NotebookDocument>();
+  #isDisposed = false;
 
   constructor(private readonly controller: SandboxController, private readonly records: SandboxRecords, private readonly log: Log) {
     const look = (): void => this.#look();
@@ -38,6 +39,7 @@ export class EarlyStarts implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     for (const subscription of this.#subscriptions) { subscription.dispose(); }
     this.#waiting.clear();
   }
@@ -51,41 +53,45 @@ export class EarlyStarts implements vscode.Disposable {
 
   #next(): void {
     for (const notebook of this.#waiting) {
-      if (this.#starting >= MOST_STARTS) { return; }
+      if (this.#starting.size >= MOST_STARTS) { return; }
       this.#waiting.delete(notebook);
       if (!this.#isWanted(notebook)) { continue; }
-      this.#starting += 1;
+      this.#starting.add(notebook);
       this.#start(notebook).catch((error: unknown) => {
         this.#settled.add(notebook);
         this.log.warn(`no sandbox was started for ${fileName(notebook)}, which was opened: ${String(error)}`);
       }).finally(() => {
-        this.#starting -= 1;
+        this.#starting.delete(notebook);
         this.#next();
       });
     }
   }
 
   async #start(notebook: vscode.NotebookDocument): Promise<void> {
-    if (readSettings(notebook.uri, this.log).startOn !== 'open' || !await this.#makeRoom()) { return; }
+    if (readSettings(notebook.uri, this.log).startOn !== 'open' || !this.#makeRoom()) { return; }
     this.#early.add(notebook);
     const isStarted = await this.controller.sandboxes.of(notebook).startEarly();
     this.log.debug(`${fileName(notebook)} is in view: ${isStarted ? 'its sandbox was started' : 'its sandbox starts with the first cell'}`);
   }
 
   #isWanted(notebook: vscode.NotebookDocument): boolean {
-    return vscode.workspace.isTrusted && this.controller.isSelectedFor(notebook) && !this.#settled.has(notebook)
+    return !this.#isDisposed && vscode.workspace.isTrusted && !this.#starting.has(notebook) && this.controller.isSelectedFor(notebook) && !this.#settled.has(notebook)
       && isVisible(notebook) && this.records.get(notebook.uri) === undefined && this.records.elsewhere.newest(notebook.uri) === undefined;
   }
 
-  /** False: as many wait in view for their first cell as may. */
-  async #makeRoom(): Promise<boolean> {
-    const unused = [...this.#early].filter((notebook) => this.controller.sandboxes.get(notebook)?.isUnused === true);
-    if (unused.length + this.#starting <= MOST_UNUSED) { return true; }
+  /** False: as many wait in view for their first cell as may. What ends for another one may take its time to be gone. */
+  #makeRoom(): boolean {
+    const unused = [...this.#early].filter((notebook) => !this.#starting.has(notebook) && this.controller.sandboxes.get(notebook)?.isUnused === true);
+    if (unused.length + this.#starting.size <= MOST_UNUSED) { return true; }
     const left = unused.find((notebook) => !isVisible(notebook));
     if (left === undefined) { return false; }
-    await this.controller.sandboxes.close(left);
     this.#early.delete(left);
-    this.#settled.delete(left); // it may come into view again
+    this.controller.sandboxes.close(left).catch((error: unknown) => {
+      this.log.warn(`the unused sandbox of ${fileName(left)} was not ended: ${String(error)}`);
+    }).finally(() => {
+      this.#settled.delete(left);
+      this.#look(); // it may have come into view again
+    });
     return true;
   }
 }

@@ -40,11 +40,11 @@ describe('a sandbox that starts when its notebook is opened', () => {
     return notebook;
   };
   const started = async (notebook: OpenNotebook): Promise<string> => {
-    for (const end = Date.now() + 30_000; !await hasSandbox(notebook); await sleep(50)) { assert.ok(Date.now() < end, 'no sandbox was started'); }
+    for (const end = Date.now() + 60_000; !await hasSandbox(notebook); await sleep(50)) { assert.ok(Date.now() < end, 'no sandbox was started'); }
     return containerOf(notebook);
   };
   const gone = async (container: string): Promise<void> => {
-    for (const end = Date.now() + 20_000; await isThere(container); await sleep(50)) { assert.ok(Date.now() < end, 'the container is still there'); }
+    for (const end = Date.now() + 60_000; await isThere(container); await sleep(50)) { assert.ok(Date.now() < end, 'the container is still there'); }
   };
   /** Whatever the window says meanwhile. */
   const said = async (work: () => Promise<unknown>): Promise<string[]> => {
@@ -159,7 +159,8 @@ describe('a sandbox that starts when its notebook is opened', () => {
     assert.equal(notebook.text(0), '\'a new one\'');
   });
 
-  it('waits for a first cell in four notebooks of a window at most: the one that left the view first ends for the next', async () => {
+  it('waits for a first cell in four notebooks of a window at most: the one that left the view first ends for the next', async function () {
+    this.timeout(300_000);
     const containers: string[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) { containers.push(await started(await open(name, '1'))); }
     const alive = async (): Promise<boolean[]> => Promise.all(containers.map(isThere));
