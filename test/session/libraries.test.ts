@@ -68,7 +68,7 @@ describe('libraries', function () {
   it('that a cell installs are imported by its next line, by child processes and after a reset, and pip\'s lines are shown', async () => {
     const cell = await ok('%pip install six==1.16.0\nimport six\nprint(six.__version__, six.__file__)');
     assert.match(cell.text(), /Collecting six[^]*Successfully installed six-1\.16\.0\n1\.16\.0 \/opt\/sandboxed-ipython-libraries\/current\/lib\/.*six\.py\n$/);
-    assert.deepEqual(sandbox.session.installed, ['six==1.16.0']);
+    assert.deepEqual(sandbox.session.installed.filter((requirement) => requirement.startsWith('six')), ['six==1.16.0']);
     await sandbox.session.reset({ files: 'clear' });
     assert.equal((await ok('import six, subprocess, sys\nsubprocess.check_output([sys.executable, "-c", "import six; print(six.__version__)"], text=True).strip()')).result, "'1.16.0'");
   });
@@ -115,10 +115,9 @@ describe('libraries', function () {
     assert.match(source.text('stderr'), /No matching distribution found for docopt==0\.6\.2/);
   });
 
-  it('are not asked for by a line that does more than call pip, which says at once how', async () => {
+  it('are asked for by a line that does more than call pip too, and what pip only shows goes through a pipe', async () => {
     const cell = await ok('!pip install six && echo done\nprint(_exit_code)\n!pip list | head -1');
-    assert.match(cell.text() + cell.text('stderr'), /Write the install in a line of its own: %pip install NAME/);
-    assert.match(cell.text(), /\n1\n.*Package +Version/);
+    assert.match(cell.text(), /already satisfied: six[^]*\ndone\s+0\s+Package +Version/);
   });
 
   it('may be asked for by the user too, while a cell runs, which imports them at once', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { Engine } from '../../src/engine/engine';
+import { SANDBOX_UIDS } from '../../src/engine/specification';
 import { connect, derivedImage, endSessions, startSession } from './support/sandboxes';
 
 const MB = 2 ** 20;
@@ -67,9 +68,9 @@ describe('each setting has an effect', () => {
 
   it('pollInterval: how often the queue is looked at where inotify cannot be had', async function () {
     this.timeout(90_000);
-    const uid = 58_123;
+    const uid = SANDBOX_UIDS.last;
     const greedy = await takeAllInotify(uid);
-    const others = new Set(Array.from({ length: 40_000 }, (_, i) => 20_000 + i).filter((one) => one !== uid));
+    const others = new Set(Array.from({ length: SANDBOX_UIDS.last - SANDBOX_UIDS.first }, (_, i) => SANDBOX_UIDS.first + i));
     const oneUidLeft: Engine = Object.assign(Object.create(engine) as Engine, { usedUids: () => Promise.resolve(others) });
     try {
       const latency = async (pollInterval: number) => {
