@@ -38,10 +38,11 @@ export const SUITES = {
     minutes: 20,
   },
   // a base's Python says which IPython is to be had: 3.9 ends at 8, 3.14 begins with 9
-  'runner-3.9': runner('bullseye', ''),
+  'runner-3.9': runner('bullseye', 'not alone'),
   'runner-3.11': runner('bookworm', 'smoke'),
   'runner-3.13': runner('trixie', 'smoke'),
-  'runner-3.14': runner('forky', ''),
+  'runner-3.14': runner('forky', 'not alone'),
+  'runner-alone': runner('forky', 'alone'),
   silent: { args: mocha('silent', 240), needs: ['engine', 'bookworm'], minutes: 10 },
   faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 15 },
   extension: {
@@ -58,11 +59,12 @@ export const SUITES = {
  * The order in which they run: phase after phase; of a phase its lanes at the same time; of a lane its suites in turn.
  * More lanes than these would make each other slow on two processors, fewer would leave them idle: most suites mostly wait.
  * Whoever shares a phase shares the machine's engine, but for `podman` and `faults`, which have one of their own;
- * `silent` wants the machine's for itself.
+ * `silent` wants the machine's for itself, and `runner-alone` the machine.
  */
 export const PHASES = [
   [['unit']],
   [['session'], ['runner-3.14', 'runner-3.13'], ['runner-3.9', 'runner-3.11']],
+  [['runner-alone']],
   [['silent'], ['faults']],
   [['extension'], ['conformance', 'arrival']],
   [['window'], ['podman']],

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.container
+pytestmark = [pytest.mark.container, pytest.mark.alone]
 
 #: As many processes as the sandbox may have, each busy with making more.
 BOMBS = {
