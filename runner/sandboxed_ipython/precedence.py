@@ -10,10 +10,11 @@ import signal
 import time
 
 _LOWEST_PRIORITY = 19
-#: Seconds between two looks at what still runs, and seconds after which all go on whatever does. (A process that waits for the
-#: program of its ``vfork`` does not stop before that begins.)
+#: Seconds between two looks at what still runs, and seconds after which all go on whatever does.
 _LOOK, _MAX_SECONDS = 0.005, 0.5
-_STOPPED_OR_ENDED = (b"T", b"t", b"Z", b"X")
+#: States of what makes no process: it has stopped, has ended, or sleeps in a system call after which it stops. A process that waits
+#: for the program of its ``vfork``, whose start is stopped, sleeps so for as long.
+_STILL = (b"T", b"t", b"Z", b"X", b"D")
 
 
 class Standstill:
@@ -89,6 +90,6 @@ def _lower(threads):
 def _stands_still(pid, thread):
     try:
         with open("/proc/%d/task/%d/stat" % (pid, thread), "rb") as file:
-            return file.read().rpartition(b")")[2].split(None, 1)[0] in _STOPPED_OR_ENDED
+            return file.read().rpartition(b")")[2].split(None, 1)[0] in _STILL
     except (OSError, IndexError):
         return True  # it has ended
