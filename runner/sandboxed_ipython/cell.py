@@ -4,6 +4,8 @@ from . import wire
 
 #: Requests of one cell that may be open at once: each thread and each process of it may have one.
 _MAX_PROMPTS = 64
+#: How the ids of requests begin that processes of a cell have made, not its kernel.
+CHILD_REQUESTS = "child-"
 
 
 class Cell:
@@ -51,7 +53,7 @@ class Cell:
         self.knows_interrupt = False
         #: A kernel has died before it began, and it goes to the next one.
         self.spared = False
-        #: Seconds of awake time, without the time in which a prompt or an install was open.
+        #: Seconds of awake time, without the time in which it asked.
         self.elapsed = 0.0
         #: ``elapsed`` at which the time limit interrupted; None before.
         self.interrupted_at = None
@@ -64,6 +66,11 @@ class Cell:
     def prompt(self):
         """Id of the latest open request, or ""."""
         return self.prompts[-1] if self.prompts else ""
+
+    @property
+    def asks(self):
+        """Whether a request of its own is open. One of a process that it has started is none: such a process could ask without end."""
+        return any(not request.startswith(CHILD_REQUESTS) for request in self.prompts)
 
     @property
     def is_untouched(self):

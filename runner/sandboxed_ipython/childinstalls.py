@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from .cell import CHILD_REQUESTS
+
 #: Requests that may wait behind the open one.
 _MAX_WAITING = 16
 #: Characters of pip's lines that are kept for the process.
@@ -64,7 +66,7 @@ class ChildInstalls:
             return
         self._msg_id, content = self._waiting.popleft()
         self._count += 1
-        self._request = "child-%d" % self._count
+        self._request = "%s%d" % (CHILD_REQUESTS, self._count)
         self._lines, self._room = [], _MAX_TEXT
         self._cell.opens(self._request)
         self._wait()

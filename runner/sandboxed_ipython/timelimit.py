@@ -11,7 +11,7 @@ GRACE = 5.0
 class TimeLimit:
     """First ``interrupt(cell)``; ``kill(cell)`` if the cell does not end within :data:`GRACE`. Holds whether or not a host is there.
 
-    While a prompt is open only processor time counts, which ``used()`` gives in seconds: a cell that waits for an answer uses none,
+    While the cell has a prompt or an install open only processor time counts, which ``used()`` gives in seconds: a cell that waits for an answer uses none,
     and one that leaves the prompt to a thread computes on.
     """
 
@@ -22,7 +22,7 @@ class TimeLimit:
         self._used = used
         self._timer = None
         self._ticked = 0.0
-        self._used_before = None  # at the last tick, where a prompt was open then
+        self._used_before = None  # at the last tick, where it asked then
 
     def begin(self, cell):
         """``cell`` runs from now on; ``content["timeout"]`` is in seconds, 0 = none."""
@@ -44,8 +44,8 @@ class TimeLimit:
     def _tick(self, cell):
         now = time.monotonic()
         passed, self._ticked = min(now - self._ticked, 2 * _TICK), now
-        cell.elapsed += self._computed(passed) if cell.prompt else passed
-        if not cell.prompt:
+        cell.elapsed += self._computed(passed) if cell.asks else passed
+        if not cell.asks:
             self._used_before = None
         self._wait(cell)
         if cell.interrupted_at is None:

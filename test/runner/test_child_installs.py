@@ -105,6 +105,11 @@ def test_the_end_of_the_cell_ends_the_wait_of_what_it_left_running(sandbox):
     assert sandbox.run("process.communicate()[1], process.returncode").result == "('ERROR: the cell that asked is over.\\n', 1)"
 
 
+def test_the_time_of_a_cell_goes_on_while_a_process_of_it_waits_for_an_install(sandbox):
+    cell = sandbox.run("import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\ntime.sleep(20)", timeout=2)
+    assert cell.reply["failure"]["code"] == "TimedOut"
+
+
 def test_a_cell_whose_sender_answers_nothing_and_a_time_without_a_cell_fail_at_once(sandbox):
     cell = sandbox.run(MODULE, allow_stdin=False)
     assert cell.reply["ename"] == "CalledProcessError" and "installs nothing" in cell.text("stderr")
