@@ -49,6 +49,8 @@ export class DockerEngine implements Engine {
   private readonly images = new Set<string>();
   /** The machine's kernel has no IPv6, so no container can be given its loopback. */
   private hasNoIPv6 = false;
+  /** Of sandboxes that are being created here, which the engine does not list yet. */
+  private readonly uidsInCreation = new Set<number>();
   private nextSweep: NodeJS.Timeout | undefined;
   private regularSweeps: NodeJS.Timeout | undefined;
 
@@ -73,16 +75,20 @@ export class DockerEngine implements Engine {
     clearTimeout(this.nextSweep);
     clearInterval(this.regularSweeps);
     this.nextSweep = this.regularSweeps = undefined;
+    this.owner = undefined; // an event of the engine's starts no sweep either, until a sandbox is created here
   }
 
   async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
+    this.uidsInCreation.add(specification.uid);
     try {
       return await this.createOnce(specification, signal);
     } catch (error) {
       if (this.hasNoIPv6 || !isSandboxError(error, 'StartFailed') || !engineReason(error).includes(IPV6_LOOPBACK.split('.').pop() ?? '')) throw error;
       this.log.info('engine: its machine has no IPv6, so sandboxes are started without');
       this.hasNoIPv6 = true;
-      return this.createOnce(specification, signal);
+      return await this.createOnce(specification, signal);
+    } finally {
+      this.uidsInCreation.delete(specification.uid);
     }
   }
 
@@ -218,7 +224,7 @@ export class DockerEngine implements Engine {
 
   async usedUids(): Promise<Set<number>> {
     const uids = (await this.sandboxes()).map(({ Labels }) => Number.parseInt(Labels[LABELS.uid] ?? '', 10));
-    return new Set(uids.filter((uid) => !Number.isNaN(uid)));
+    return new Set([...uids.filter((uid) => !Number.isNaN(uid)), ...this.uidsInCreation]);
   }
 
   dispose(): void {

@@ -9,7 +9,7 @@ export const LABELS = {
   created: 'sandboxed-ipython.created', notebook: 'sandboxed-ipython.notebook', uid: 'sandboxed-ipython.uid', unused: 'sandboxed-ipython.unused', base: 'sandboxed-ipython.base',
 } as const;
 /** Value of {@link LABELS}.version: rises when containers of an older extension can no longer be attached to. */
-export const SANDBOX_VERSION = '2';
+export const SANDBOX_VERSION = '3';
 
 /** Name of the user and the group that a sandbox's processes are. */
 export const SANDBOX_USER = 'sandbox';

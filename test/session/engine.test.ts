@@ -87,6 +87,13 @@ describe('an engine', () => {
     await assert.rejects(engine.openStream(id), (error) => isSandboxError(error, 'SandboxGone'));
   });
 
+  it('tells the user of a sandbox that is still being created', async () => {
+    const created = create({ uid: 20_778 });
+    assert.ok((await engine.usedUids()).has(20_778));
+    await created;
+    assert.ok((await engine.usedUids()).has(20_778));
+  });
+
   it('tells the users of all sandboxes, by one request', async () => {
     await create({ uid: 20_777 });
     const proxy = new RequestProxy((process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''));

@@ -195,7 +195,7 @@ describe('libraries', function () {
   it('of a sandbox whose window was killed are removed a week after they were first seen unused; those of an open notebook and of others never are', async () => {
     const days = (count: number): string => new Date(Date.now() - count * 24 * 3600_000).toISOString();
     const owner = `sweep-${process.pid}`;
-    const labels = (created: string, of: string) => ({ 'sandboxed-ipython.version': '2', 'sandboxed-ipython.owner': of, 'sandboxed-ipython.created': created });
+    const labels = (created: string, of: string) => ({ 'sandboxed-ipython.version': '3', 'sandboxed-ipython.owner': of, 'sandboxed-ipython.created': created });
     const made: string[] = [];
     const volume = async (created: string, of = owner) => {
       const Name = newVolume();

@@ -26,7 +26,7 @@ describe('npm start, when it ends', function () {
     const [mine, theirs, libraries] = [specification(image, { owner, notebookHint: 'untitled:Untitled-1.ipynb' }), specification(image, { owner: another }), newVolume()];
     try {
       const [ours = '', others = ''] = await Promise.all([mine, theirs].map((one) => engine.create(one)));
-      await docker.createVolume({ Name: libraries, Labels: { 'sandboxed-ipython.version': '2', 'sandboxed-ipython.owner': owner } });
+      await docker.createVolume({ Name: libraries, Labels: { 'sandboxed-ipython.version': '3', 'sandboxed-ipython.owner': owner } });
       await removeSandboxesOfWindowsBelow(folder);
       const volumeExists = (name: string): Promise<boolean> => docker.getVolume(name).inspect().then(() => true, () => false);
       assert.deepEqual(await Promise.all([containerExists(ours), volumeExists(mine.libraries), volumeExists(libraries)]), [false, false, false]);

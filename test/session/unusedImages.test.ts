@@ -26,7 +26,7 @@ describe('images that nobody uses any more', function () {
   async function old(): Promise<{ name: string; id: string }> {
     const [repo, tag] = ['sandboxed-ipython/kernel', createHash('sha256').update(randomUUID()).digest('hex').slice(0, 32)];
     const container = await docker.createContainer({ Image: await usualImage(engine), Entrypoint: ['true'] });
-    await container.commit({ _query: { container: container.id, repo, tag, changes: 'LABEL sandboxed-ipython.version=2' }, _body: { Labels: { 'sandboxed-ipython.version': '2' } } }); // some engines fail without a body
+    await container.commit({ _query: { container: container.id, repo, tag, changes: 'LABEL sandboxed-ipython.version=3' }, _body: { Labels: { 'sandboxed-ipython.version': '3' } } }); // some engines fail without a body
     await container.remove();
     const name = `${repo}:${tag}`;
     made.push(name);
@@ -35,7 +35,7 @@ describe('images that nobody uses any more', function () {
   /** An image of ours that was made at this time; nothing can be run in it. */
   async function loaded(created: string): Promise<string> {
     const name = `sandboxed-ipython/kernel:${createHash('sha256').update(randomUUID()).digest('hex').slice(0, 32)}`;
-    const config = JSON.stringify({ architecture: 'amd64', os: 'linux', created, config: { Labels: { 'sandboxed-ipython.version': '2', test: name } }, rootfs: { type: 'layers', diff_ids: [] } });
+    const config = JSON.stringify({ architecture: 'amd64', os: 'linux', created, config: { Labels: { 'sandboxed-ipython.version': '3', test: name } }, rootfs: { type: 'layers', diff_ids: [] } });
     const archive = pack();
     archive.entry({ name: 'config.json' }, config);
     archive.entry({ name: 'manifest.json' }, JSON.stringify([{ Config: 'config.json', RepoTags: [name], Layers: [] }]));

@@ -72,7 +72,7 @@ describe('the specification of a sandbox', () => {
 
   it('is labelled with what never changes, and nothing else', () => {
     assert.deepEqual(options.Labels, {
-      'sandboxed-ipython.version': '2', 'sandboxed-ipython.sandbox': 'abc', 'sandboxed-ipython.owner': 'me',
+      'sandboxed-ipython.version': '3', 'sandboxed-ipython.sandbox': 'abc', 'sandboxed-ipython.owner': 'me',
       'sandboxed-ipython.created': '1970-01-01T00:00:00.000Z', 'sandboxed-ipython.notebook': 'file:///n.ipynb', 'sandboxed-ipython.uid': '20123',
     });
   });

@@ -20,7 +20,7 @@ describe('a sweep of libraries that nobody has used for a week', () => {
   const refused = new Set<string>();
 
   const volume = (name: string, labels: Record<string, string> = {}) => ({
-    Name: name, Labels: { 'sandboxed-ipython.version': '2', 'sandboxed-ipython.owner': 'me', 'sandboxed-ipython.created': new Date(Date.now() - 30 * DAY_MS).toISOString(), ...labels },
+    Name: name, Labels: { 'sandboxed-ipython.version': '3', 'sandboxed-ipython.owner': 'me', 'sandboxed-ipython.created': new Date(Date.now() - 30 * DAY_MS).toISOString(), ...labels },
   });
   const volumes = ['a', 'b', 'c'].flatMap((name) => [volume(name), volume(`${name}-unused`, { 'sandboxed-ipython.unused': name })]);
 

@@ -3,7 +3,7 @@ import { lastUse, unusedImages, type ListedImage } from '../../src/engine/image/
 
 const DAY = 24 * 3600_000;
 const NOW = Date.parse('2026-11-30T12:00:00Z');
-const OURS = { 'sandboxed-ipython.version': '2', 'sandboxed-ipython.base': 'python:3.13-slim' };
+const OURS = { 'sandboxed-ipython.version': '3', 'sandboxed-ipython.base': 'python:3.13-slim' };
 const MB = 2 ** 20;
 
 /** An image of ours that was made so many days ago. */
