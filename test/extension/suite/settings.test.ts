@@ -7,13 +7,13 @@ import { SETTING_NAMES } from '../../../src/session/settings';
 import { OpenNotebook, containerOf, emptyImage, engine, hasSandbox, set, stub, until, useTestBase } from './support';
 
 describe('what settings\' descriptions say', () => {
-  it('of when they take effect is so: at once, with the next run, kernel, reset or sandbox', () => {
+  it('of when they take effect is so: at once, with the next run, kernel, reset, sandbox or notebook', () => {
     const texts = JSON.parse(readFileSync(path.resolve(__dirname, '../../../../package.nls.json'), 'utf8')) as Record<string, string>;
     const saying = (...next: string[]): string[] => SETTING_NAMES.filter((name) => next.some((one) => texts[`setting.${name}`]?.includes(`Takes effect with the next ${one}`)));
     const sorted = (names: readonly string[]): string[] => [...names].sort();
     assert.deepEqual(sorted(saying('sandbox')), sorted([...FIXED_AT_START.filter((name) => name !== 'maxMemory'), 'files']), 'maxMemory at once, where the engine can; files stay where they were copied to');
     assert.deepEqual(saying('kernel'), FIXED_IN_KERNEL);
-    assert.deepEqual(sorted([...saying('sandbox', 'kernel', 'reset', 'cell', 'run'), 'maxMemory']), sorted(SETTING_NAMES));
+    assert.deepEqual(sorted([...saying('sandbox', 'kernel', 'reset', 'cell', 'run', 'notebook'), 'maxMemory']), sorted(SETTING_NAMES));
   });
 });
 
