@@ -34,7 +34,7 @@ try:
         clear_output(wait=True)
         plt.show()
 except KeyboardInterrupt:
-    pass`;
+    plt.close("all")  # a figure that is half done would be shown at the cell's end, as in Jupyter`;
 
 const DEFINITION = 'def half(n):\n    parts = 2\n    return ratio(n, parts - 2)';
 const CALL = 'import heapq\nfrom ratios import ratio\n\nheapq.nsmallest(1, [3], key=half)';

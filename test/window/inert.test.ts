@@ -49,6 +49,7 @@ describe('hostile text in the window', () => {
   let window: Window;
   const requests: string[] = [];
   before(async () => {
+    await machineSettings({ 'sandboxedIPython.startOn': 'run' }); // one message is about a notebook without a sandbox
     window = await openWindow(path.join(HERE, 'dummy-workspace'), { [FILE]: CELLS });
     window.notebook.page.on('request', (request) => { requests.push(request.url()); });
     writeFileSync(path.join(window.workspace, SECRET), 'secret');
