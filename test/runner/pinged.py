@@ -16,6 +16,9 @@ INTERVAL = 0.1
 CPUS = 2
 #: Seconds that an answer may take on a machine that has nothing else to do.
 LIMIT = 1.0
+#: The same beside a cell that takes every processor: mostly it takes 0.5 s, now and then over 1 s until the supervisor first gets its turn.
+#: Without its precedence it took 5 to 23 s.
+LIMIT_WITHOUT_A_PROCESSOR = 3.0
 #: Seconds of processor time by which it is measured how busy the machine is, and seconds between two measurements.
 _WORK, _PAUSE = 0.01, 0.2
 #: Seconds after which a supervisor that has not answered is taken for hung.
@@ -140,10 +143,10 @@ class Pinged:
         if wants_all_processors:
             wanted = (time.monotonic() - begun) * min(CPUS, os.cpu_count())
             factor = max(factor, wanted / (self.sandbox.place.processor_seconds() - used))
-        check(*(pinger.results() for pinger in pingers), factor)
+        check(*(pinger.results() for pinger in pingers), factor, LIMIT_WITHOUT_A_PROCESSOR if wants_all_processors else LIMIT)
 
 
-def check(results, quiet, busyness):
+def check(results, quiet, busyness, limit=LIMIT):
     """Fails if a ping of ``results`` took too long, on a machine as busy as that, beside those of the ``quiet`` sandbox at that time."""
     assert results, "no ping was sent: the cell was over at once"
     for sent, seconds in results:
@@ -151,7 +154,7 @@ def check(results, quiet, busyness):
         # A quiet sandbox that did not answer at all proves nothing about this one.
         assert machine < HUNG, "the quiet sandbox did not answer: the machine is too busy to tell"
         told = "a ping took %.1f s (%.1f s in a quiet sandbox; all work takes %.1f times as long as it should)" % (seconds, machine, busyness)
-        assert seconds <= LIMIT * busyness + 2 * machine, told
+        assert seconds <= limit * busyness + 2 * machine, told
 
 
 def resident(sandbox):

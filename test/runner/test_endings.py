@@ -130,9 +130,9 @@ def test_the_time_limit_kills_what_does_not_yield(sandbox):
 
 
 def test_waiting_for_an_answer_does_not_count(sandbox):
-    msg_id = sandbox.send("input('? ')", timeout=1)
+    msg_id = sandbox.send("input('? ')", timeout=5)
     request = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]["request"]
-    time.sleep(2)
+    time.sleep(7)
     sandbox.answer("in time", request)
     assert sandbox.finish(msg_id).result == "'in time'"
 

@@ -83,4 +83,4 @@ for fd in [inside(lingering()) for _ in range(8)]:
     door.close()
 time.sleep(30)
 """
-    assert gone(new_pinged(memory=1 << 30).run(SOCKETS + code, seconds=60))
+    assert gone(new_pinged(memory=3 << 30).run(SOCKETS + code, seconds=60))
