@@ -37,10 +37,13 @@ export async function startQuickstart({ open, port }) {
   const desktop = open ? findDesktop() : undefined;
   const folder = mkdtempSync(path.join(cacheDir('start'), 'window-'));
   onShutdown('the window’s folder', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  onShutdown('the sandboxes of its windows', () => removeSandboxesOfWindowsBelow(folder));
   const vsix = path.join(folder, 'extension.vsix');
   const [settings, home] = await Promise.all([
-    ensureEngine().then(readySettings),
+    ensureEngine().then(() => {
+      // What was started last ends first: the sandboxes end while there still is an engine.
+      onShutdown('the sandboxes of its windows', () => removeSandboxesOfWindowsBelow(folder));
+      return readySettings();
+    }),
     desktop ? undefined : ensureCodeServer(),
     step('packed the extension', () => packageExtension(vsix)),
   ]);
