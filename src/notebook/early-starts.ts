@@ -4,10 +4,11 @@ import type { Log } from '../log';
 import { fileName } from './cell-metadata';
 import { readSettings } from './configuration';
 import type { SandboxController } from './controller';
+import { NotebooksInView } from './notebooks-in-view';
 import type { SandboxRecords } from './sandbox-records';
 
-/** Milliseconds that a notebook is in view before its sandbox starts: who leafs through notebooks starts none. */
-const IN_VIEW = 250;
+/** Milliseconds that a notebook is in view with our kernel before its sandbox starts: who leafs through notebooks starts none. */
+const IN_VIEW_MS = 250;
 /** Starts at the same time. */
 const MOST_STARTS = 2;
 /** Sandboxes of this window in which nothing has run. */
@@ -19,6 +20,7 @@ const MOST_UNUSED = 4;
  */
 export class EarlyStarts implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
+  readonly #inView: NotebooksInView;
   /** Notebooks that have had a sandbox, or a start that failed: the next one is the user's to ask for. */
   readonly #settled = new WeakSet<vscode.NotebookDocument>();
   /** Those whose sandbox was started here, in this order. */
@@ -28,9 +30,10 @@ export class EarlyStarts implements vscode.Disposable {
   #isDisposed = false;
 
   constructor(private readonly controller: SandboxController, private readonly records: SandboxRecords, private readonly log: Log) {
-    const look = (): void => this.#look();
+    this.#inView = new NotebooksInView(IN_VIEW_MS, () => this.#look());
     this.#subscriptions = [
-      controller.onDidSelect(look), vscode.window.onDidChangeVisibleNotebookEditors(look), vscode.workspace.onDidGrantWorkspaceTrust(look),
+      this.#inView, vscode.workspace.onDidGrantWorkspaceTrust(() => this.#look()),
+      controller.onDidSelect(() => { void sleep(IN_VIEW_MS).then(() => this.#look()); }),
       controller.onDidChangeStatus((notebook) => {
         if ((controller.sandboxes.get(notebook)?.status.kind ?? 'none') !== 'none') { this.#settled.add(notebook); }
       }),
@@ -45,10 +48,8 @@ export class EarlyStarts implements vscode.Disposable {
   }
 
   #look(): void {
-    void sleep(IN_VIEW).then(() => {
-      for (const { notebook } of vscode.window.visibleNotebookEditors) { if (this.#isWanted(notebook)) { this.#waiting.add(notebook); } }
-      this.#next();
-    });
+    for (const notebook of this.#inView.staying) { if (this.#isWanted(notebook)) { this.#waiting.add(notebook); } }
+    this.#next();
   }
 
   #next(): void {
@@ -76,14 +77,14 @@ export class EarlyStarts implements vscode.Disposable {
 
   #isWanted(notebook: vscode.NotebookDocument): boolean {
     return !this.#isDisposed && vscode.workspace.isTrusted && !this.#starting.has(notebook) && this.controller.isSelectedFor(notebook) && !this.#settled.has(notebook)
-      && isVisible(notebook) && this.records.get(notebook.uri) === undefined && this.records.elsewhere.newest(notebook.uri) === undefined;
+      && this.#inView.staying.has(notebook) && this.records.get(notebook.uri) === undefined && this.records.elsewhere.newest(notebook.uri) === undefined;
   }
 
   /** False: as many wait in view for their first cell as may. What ends for another one may take its time to be gone. */
   #makeRoom(): boolean {
     const unused = [...this.#early].filter((notebook) => !this.#starting.has(notebook) && this.controller.sandboxes.get(notebook)?.isUnused === true);
     if (unused.length + this.#starting.size <= MOST_UNUSED) { return true; }
-    const left = unused.find((notebook) => !isVisible(notebook));
+    const left = unused.find((notebook) => !this.#inView.has(notebook));
     if (left === undefined) { return false; }
     this.#early.delete(left);
     this.controller.sandboxes.close(left).catch((error: unknown) => {
@@ -95,5 +96,3 @@ export class EarlyStarts implements vscode.Disposable {
     return true;
   }
 }
-
-const isVisible = (notebook: vscode.NotebookDocument): boolean => vscode.window.visibleNotebookEditors.some((editor) => editor.notebook === notebook);

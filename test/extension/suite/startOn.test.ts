@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { packagesTag } from '../../../src/engine/image/tags';
-import { OpenNotebook, containerOf, containersOf, engine, engineSocket, hasSandbox, isThere, set, stub, useTestBase } from './support';
+import { OpenNotebook, containerOf, containersOf, engine, engineSocket, hasSandbox, isThere, set, stub, until, useTestBase } from './support';
 
 /** Milliseconds in which a sandbox that should not start would have. */
 const LONG_ENOUGH = 3_000;
@@ -172,15 +172,44 @@ describe('a sandbox that starts when its notebook is opened', () => {
     await started(notebooks[0]); // it is in view again
   });
 
-  it('starts for none of the notebooks that are open and out of view', async () => {
+  it('starts for none of the notebooks that are open and out of view, also while VS Code loads another one in their place', async () => {
     const hidden: OpenNotebook[] = [];
     await set('startOn', 'run');
     for (const name of ['p', 'q', 'r']) { hidden.push(await open(name, '1')); }
     await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content: 'in front of them' }));
+    await until('they are out of view', () => vscode.window.visibleNotebookEditors.length === 0);
     await set('startOn', 'open');
-    const shown = await open('shown', '1');
-    await started(shown);
-    await sleep(LONG_ENOUGH);
-    assert.deepEqual((await Promise.all(hidden.map(containersOf))).flat(), []);
+    // until the notebook is read VS Code says that the last one of these is visible
+    const provider = vscode.workspace.registerFileSystemProvider('slow-test', slowNotebook('2'), { isReadonly: true });
+    let slow: OpenNotebook | undefined;
+    try {
+      slow = await OpenNotebook.at(vscode.Uri.from({ scheme: 'slow-test', path: '/slow.ipynb' }));
+      await started(await open('shown', '3'));
+      await sleep(LONG_ENOUGH);
+      assert.deepEqual((await Promise.all(hidden.map(containersOf))).flat(), []);
+    } finally {
+      await slow?.close();
+      provider.dispose();
+    }
   });
 });
+
+/** A file system with one notebook, whose content takes so long that a sandbox would have started meanwhile. */
+function slowNotebook(source: string): vscode.FileSystemProvider {
+  const cells = [{ cell_type: 'code', id: 'a', metadata: {}, execution_count: null, outputs: [], source }];
+  const content = Buffer.from(JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
+  const refuse = (): never => { throw vscode.FileSystemError.NoPermissions(); };
+  return {
+    onDidChangeFile: new vscode.EventEmitter<vscode.FileChangeEvent[]>().event,
+    watch: () => new vscode.Disposable(() => undefined),
+    stat: ({ path: name }) => {
+      if (!name.endsWith('.ipynb')) { throw vscode.FileSystemError.FileNotFound(name); }
+      return { type: vscode.FileType.File, ctime: 0, mtime: 1, size: content.length };
+    },
+    readFile: async () => {
+      await sleep(LONG_ENOUGH);
+      return content;
+    },
+    readDirectory: () => [], createDirectory: refuse, writeFile: refuse, delete: refuse, rename: refuse,
+  };
+}
