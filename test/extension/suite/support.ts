@@ -80,7 +80,8 @@ export class OpenNotebook {
   private static async show(document: vscode.NotebookDocument): Promise<OpenNotebook> {
     const editor = await vscode.window.showNotebookDocument(document);
     await vscode.extensions.getExtension(EXTENSION)?.activate();
-    await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor: editor, id: CONTROLLER, extension: EXTENSION });
+    const isSelected = await vscode.commands.executeCommand<unknown>('notebook.selectKernel', { notebookEditor: editor, id: CONTROLLER, extension: EXTENSION });
+    assert.notEqual(isSelected, false, 'VS Code finds the editor or the kernel no more');
     return new OpenNotebook(document, editor);
   }
 
