@@ -35,17 +35,6 @@ def refused_forks():
     return 0
 
 
-def tasks():
-    """Processes and threads that are there; 0 where that cannot be read."""
-    for path in (_V1_PIDS + "/pids.current", _V2 + "/pids.current"):
-        try:
-            with open(path, encoding="ascii") as file:
-                return int(file.read())
-        except (OSError, ValueError):
-            continue
-    return 0
-
-
 def pids_limit():
     """Processes and threads; 0 where that cannot be read."""
     for path in (_V1_PIDS + "/pids.max", _V2 + "/pids.max"):

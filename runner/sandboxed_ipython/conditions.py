@@ -3,17 +3,20 @@
 import os
 import resource
 
+from . import precedence
+
 _LIMITS = sorted(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
 
 
 def are_ours(pid):
     """Whether a process that we have forked still has what it had from us: a cell may have changed it, and only less can be given back."""
     try:
-        return _of(pid) == _of(os.getpid())
+        return _of(pid) == _of(os.getpid()) and precedence.is_as_given(pid)
     except OSError:
         return False  # it has ended
 
 
 def _of(pid):
     limits = [resource.prlimit(pid, number) for number in _LIMITS]
-    return limits, os.getpriority(os.PRIO_PROCESS, pid), os.sched_getscheduler(pid), os.sched_getaffinity(pid)
+    # without the flag that a process's children have the usual turns, which only the supervisor has
+    return limits, os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK, os.sched_getaffinity(pid)

@@ -7,10 +7,13 @@ was lowered is raised again.
 
 import os
 import signal
+import time
 
-from .proctable import process_of, processes_of_cells
+from .proctable import is_of_cells
 
 HIGHEST = 1000
+#: Seconds of processor time that a look may take: some 25 processes.
+_LOOK_SECONDS = 0.0005
 
 
 def raise_own():
@@ -21,26 +24,40 @@ def raise_own():
         pass  # an insurance only: the largest process is chosen anyway
 
 
-def raise_lowered(forked):
-    """Raises what cells have lowered, and ends a process that has lowered it and then made itself unreachable.
+class LoweredScores:
+    """Raises what cells have lowered, and ends a process that has lowered its score and then made itself unreachable.
 
-    Of ``forked``, the pids of what the supervisor has forked from itself, none is ended: where no cell runs yet, it is both by design.
+    A look takes a part of the processes, as the supervisor may get little of a processor beside many of them: a long look would cost
+    it the turn in which it answers. ``forked_pids()`` gives what the supervisor has forked from itself; none of that is ended: where
+    no cell runs yet, it is both by design.
     """
-    lowered = {int(name) for name in os.listdir("/proc") if name.isdigit() and _read(name) not in (HIGHEST, None)} - {os.getpid()}
-    for pid in lowered.intersection(forked):
-        _raise(pid)
-    lowered.difference_update(forked)
-    if all(process is None or process.parent == 0 for process in map(process_of, lowered)):
-        return  # they are of the engine
-    for pid in lowered.intersection(process.pid for process in processes_of_cells(frozenset())):
-        if not _raise(pid):
-            os.kill(pid, signal.SIGKILL)
+
+    def __init__(self, forked_pids):
+        self._forked_pids = forked_pids
+        self._unseen = []  # pids, as digits, that were there when the last round of looks began
+
+    def look(self):
+        """Takes :data:`_LOOK_SECONDS` of processor time, and as many looks for one round as that makes."""
+        end = time.thread_time() + _LOOK_SECONDS
+        if not self._unseen:
+            self._unseen = [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+        while self._unseen and time.thread_time() < end:
+            name = self._unseen.pop()
+            if _read(name) not in (HIGHEST, None) and not _raise(name):
+                self._end(int(name))
+
+    def _end(self, pid):
+        if pid not in self._forked_pids() and is_of_cells(pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass  # it has ended
 
 
 def _raise(pid):
     """False: Linux does not let us, though it is there."""
     try:
-        _write(str(pid))
+        _write(pid)
     except PermissionError:
         return False
     except OSError:

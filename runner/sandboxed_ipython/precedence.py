@@ -1,95 +1,37 @@
-"""The supervisor's precedence over the processes of cells: theirs get the lowest priority.
+"""The supervisor's precedence over the processes of cells, so that it answers beside hundreds of busy ones.
 
-Hundreds of busy processes would leave the supervisor a hundredth of a processor. Other containers have a share of their own, so a
-cell that is alone with the supervisor loses nothing by it. Linux gives a new process and a new thread the priority of the one that
-starts it, and nobody here may raise one again.
+Linux divides the processors of a sandbox among its processes and threads by their priorities. Among 512 equals the supervisor would
+get a 256th part of a processor, of which there are two: after one millisecond of work it would wait for a quarter of a second. So
+processes of cells have a lower priority from their kernel's first instruction on, which whatever they start inherits and nobody here
+may raise again. And the supervisor takes short turns, which come sooner. Other containers have a share of their own, so a cell that is
+alone with the supervisor loses nothing by it.
 """
 
 import os
-import signal
-import time
 
-_LOWEST_PRIORITY = 19
-#: Seconds between two looks at what still runs, and seconds after which all go on whatever does.
-_LOOK, _MAX_SECONDS = 0.005, 0.5
-#: States of what makes no process: it has stopped, has ended, or sleeps in a system call after which it stops. A process that waits
-#: for the program of its ``vfork``, whose start is stopped, sleeps so for as long.
-_STILL = (b"T", b"t", b"Z", b"X", b"D")
+from . import linux
+
+#: Steps of ``nice`` by which processes of cells come after the supervisor: one of them weighs a tenth of it. More steps would cost a
+#: container a part of its share of a machine that others keep busy, as Linux divides that share by the weights of what runs in it.
+STEPS = 10
 
 
-class Standstill:
-    """Stops all processes of pid 1's user, lowers their priorities but those of ``spared()`` (pids), and lets them go on.
+def take():
+    """In the supervisor, once. What it forks takes turns of the usual length. Does nothing where Linux knows no length of turns (before 6.12)."""
+    try:
+        linux.set_turns(linux.SHORTEST_TURN_NANOSECONDS)
+    except OSError:
+        pass  # an engine's profile or another kernel than Linux refuses; the priorities do the most
 
-    One system call stops them, which pid 1 can make however little of a processor it gets; to look at each of them while they are
-    busy takes longer than they need to multiply. A fork that is under way may still come to its end, so they are looked at until
-    there is nothing but what stands still. What a cell itself had stopped goes on too. ``on_end(is_complete)`` is called at the end.
+
+def yield_to_supervisor():
+    """In a process in which cells will run, before it starts a thread: each thread has a priority of its own."""
+    os.nice(STEPS)
+
+
+def is_as_given(pid):
+    """Whether a process that was forked for cells still has the priority that it was given, or is just about to take it.
+
+    Raises OSError if there is no such process.
     """
-
-    def __init__(self, reactor, spared, on_end):
-        self._reactor = reactor
-        self._spared = spared
-        self._on_end = on_end
-        self._still = set()
-        self._give_up = time.monotonic() + _MAX_SECONDS
-        self._timer = None
-
-    def begin(self):
-        """Once."""
-        _signal_all(signal.SIGSTOP)
-        self._timer = self._reactor.after(0, self._look, self.end)
-
-    def end(self, is_complete=False):
-        """All go on."""
-        self._timer.cancel()
-        _signal_all(signal.SIGCONT)
-        self._on_end(is_complete)
-
-    def _look(self):
-        others = _pids().difference(self._still, self._spared(), [1])
-        for pid in others:
-            threads = _threads_of(pid)
-            if not _lower(threads) or all(_stands_still(pid, thread) for thread in threads):
-                self._still.add(pid)
-        if others and time.monotonic() < self._give_up:
-            self._timer = self._reactor.after(_LOOK, self._look, self.end)
-        else:
-            self.end(is_complete=not others)
-
-
-def _signal_all(number):
-    try:
-        os.kill(-1, number)
-    except OSError:
-        pass  # there is nobody else
-
-
-def _pids():
-    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
-
-
-def _threads_of(pid):
-    """The ids of a process's threads: Linux has a priority for each of them."""
-    try:
-        return [int(name) for name in os.listdir("/proc/%d/task" % pid)]
-    except OSError:
-        return []  # it has ended
-
-
-def _lower(threads):
-    """False: they are another user's."""
-    for thread in threads:
-        try:
-            os.setpriority(os.PRIO_PROCESS, thread, _LOWEST_PRIORITY)
-        except PermissionError:
-            return False
-        except OSError:
-            pass  # it has ended
-    return True
-
-
-def _stands_still(pid, thread):
-    try:
-        with open("/proc/%d/task/%d/stat" % (pid, thread), "rb") as file:
-            return file.read().rpartition(b")")[2].split(None, 1)[0] in _STILL
-    except (OSError, IndexError):
-        return True  # it has ended
+    return os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0) in (0, STEPS)

@@ -37,10 +37,7 @@ class Processes:
         self._failed_starts = 0
         self._stand_ins = [StandIn(reactor) for _ in range(_STAND_INS)]
         self.helpers = Helpers()
-        self.guard = Guard(
-            reactor, lambda: self.helpers.pids.union(self._processes), lambda: self.helpers.pids.union([self._spare.pid] if self._spare else []),
-            lambda: any(kernel.running_id for kernel in kernels),
-        )
+        self.guard = Guard(reactor, lambda: self.helpers.pids.union(self._processes), lambda: any(kernel.running_id for kernel in kernels))
         self._ended = []  # (pid, status) of processes of ours that were reaped and not looked at yet
 
     def replace(self, kernel):
@@ -58,7 +55,6 @@ class Processes:
             self._reactor.gradually(ipcobjects.removal())
         for stand_in in self._stand_ins:
             stand_in.renew()
-        self.guard.renew()
         process = spare or self._fork()
         if process is None:
             self._failed_starts += 1

@@ -3,6 +3,9 @@
 import os
 from dataclasses import dataclass
 
+#: More of them than this no process of the engine has.
+_MAX_ANCESTORS = 32
+
 
 @dataclass(frozen=True)
 class Process:
@@ -53,3 +56,15 @@ def processes_of_cells(keep):
         if not keep.intersection(line) and (line[-1] != 0 if me == 1 else me in line[1:]):
             found.append(process)
     return found
+
+
+def is_of_cells(pid):
+    """Whether a process descends from this one, as far as its line can be followed; one of the engine does not."""
+    for _ in range(_MAX_ANCESTORS):
+        process = process_of(pid)
+        if process is None or process.parent == 0:
+            return False
+        if process.parent == os.getpid():
+            return True
+        pid = process.parent
+    return True

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import PROTOCOL_VERSION, __version__, clearing, comms, deadman, linux, options, syscallfilter, wire
+from . import PROTOCOL_VERSION, __version__, clearing, comms, deadman, linux, options, precedence, syscallfilter, wire
 from .accepted import AcceptedCommands
 from .commandqueue import CommandQueue
 from .eventlog import Cursor, EventLog
@@ -293,6 +293,7 @@ def main(argv):
     os.umask(0o022)
     linux.set_dumpable(False)
     linux.adopt_orphans()
+    precedence.take()
     if syscallfilter.is_available():
         syscallfilter.install(os.getpid(), os.getpgrp())
     else:

@@ -21,6 +21,7 @@ import IPython.display
 import IPython.extensions.storemagic
 import stack_data  # noqa: F401
 
+from . import precedence
 from .kernel import main as kernel_main
 
 #: Descriptors of a kernel that cells should not hit by accident when they close or duplicate low ones.
@@ -36,6 +37,7 @@ class Zygote:
         """The life of a forked kernel, which never returns to the supervisor's code."""
         fds = _take_fds(pair, stdin, stdout, stderr)
         os.setsid()
+        precedence.yield_to_supervisor()
         # It stays not dumpable until it is adopted: no cell must look into, trace or write into the kernel after it.
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)

@@ -11,13 +11,16 @@ for _ in range(500): os.mkdir("d"); os.chdir("d")
 os.chmod("..", 0); os.chdir(os.path.expanduser("~"))
 """
 
+#: What is there but for the queue, and what a kernel that starts after the clearing makes for itself.
+LEFT = "set(__import__('os').listdir('.')) - {'.interactive', '.ipython'}"
+
 
 def test_a_reset_that_clears_very_many_files_holds_up_nobody(new_pinged):
     pinged = new_pinged(memory=1 << 30)
     pinged.sandbox.run(MANY)
     with pinged.pings():
         assert pinged.sandbox.reset(files="clear")["status"] == "ok"
-        pinged.check_next("__import__('os').listdir('.')", "['.interactive']")
+        pinged.check_next(LEFT, "set()")
 
 
 def test_a_second_reset_while_files_are_cleared_waits_for_that(new_pinged):
@@ -27,4 +30,4 @@ def test_a_second_reset_while_files_are_cleared_waits_for_that(new_pinged):
     first = sandbox.stream.send("reset_request", {"files": "clear", "history_size": 1000}, "control")
     assert sandbox.reset()["status"] == "ok"
     assert any(event["msg_type"] == "reset_reply" and event["parent_header"]["msg_id"] == first for event in sandbox.stream.log)
-    pinged.check_next("__import__('os').listdir('.')", "['.interactive']")
+    pinged.check_next(LEFT, "set()")

@@ -113,9 +113,9 @@ def test_a_spare_cannot_be_traced_from_its_first_moment(new_pinged):
 
 
 @pytest.mark.container
-def test_shared_memory_that_belongs_to_no_process_goes_with_its_kernel(new_sandbox):
+def test_shared_memory_that_belongs_to_no_process_goes_with_its_kernel(new_pinged):
     """Else it would be taken from every later kernel."""
-    sandbox = new_sandbox()
+    pinged = new_pinged()
     code = """
 import ctypes, os
 libc = ctypes.CDLL(None)
@@ -125,7 +125,7 @@ for _ in range(10): ctypes.memset(libc.shmat(libc.shmget(0, 20 << 20, 0o1600), N
 os._exit(0)
 """
     for _ in range(4):
-        assert sandbox.run(code).reply["failure"]["code"] == "KernelDied"
+        assert pinged.run(code).reply["failure"]["code"] == "KernelDied"
     count = """
 import time
 def objects(): return [len(open("/proc/sysvipc/" + name).readlines()) - 1 for name in ("shm", "msg", "sem")]
@@ -133,7 +133,7 @@ give_up = time.monotonic() + 20
 while any(objects()) and time.monotonic() < give_up: time.sleep(0.1)
 objects()
 """
-    assert sandbox.run(count).result == "[0, 0, 0]"
+    assert pinged.sandbox.run(count).result == "[0, 0, 0]"
 
 
 #: Takes from the process that will be the next kernel what nobody can give back.

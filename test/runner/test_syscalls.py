@@ -183,12 +183,12 @@ def test_a_cell_may_limit_and_schedule_itself_and_its_children(sandbox):
         "    os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))\n"
         "    os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid))\n"
         "resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)\n"
-        "os.setpriority(os.PRIO_PGRP, 0, 1)\n"
+        "os.setpriority(os.PRIO_PGRP, 0, 11)\n"
         "thread = threading.Thread(target=signal.pthread_kill, args=(threading.main_thread().ident, signal.SIGCONT)); thread.start(); thread.join()\n"
         "os.kill(child.pid, signal.SIGTERM)\n"
         "os.nice(1), child.wait(), resource.getrlimit(resource.RLIMIT_NOFILE)[0]"
     )
-    assert cell.result == "(2, -15, 1000)", cell.reply
+    assert cell.result == "(12, -15, 1000)", cell.reply
 
 
 @pytest.mark.container
