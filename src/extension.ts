@@ -11,6 +11,8 @@ import { SandboxController } from './notebook/controller';
 import { EarlyStarts } from './notebook/early-starts';
 import { EngineSource } from './notebook/engine-source';
 import { FoundSandboxes } from './notebook/found-sandboxes';
+import { ImageMaker } from './notebook/image-maker';
+import { KernelChoices } from './notebook/kernel-choices';
 import { LanguageHint } from './notebook/language-hint';
 import { registerLanguageFeatures } from './notebook/language/features';
 import { NotebookMoves } from './notebook/moves';
@@ -19,7 +21,7 @@ import { ownerIn } from './notebook/owner';
 import { ProxyPassword } from './notebook/proxy-password';
 import type { SessionSource } from './notebook/session-source';
 import { SandboxRecords } from './notebook/sandbox-records';
-import { attachSession, canStartAtOnce, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
+import { attachSession, canStartEarly, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
 import { SettingsNotice } from './views/settings-notice';
 import { within } from './session/time';
 import { StatusBar } from './views/status-bar';
@@ -40,21 +42,22 @@ export function activate(context: vscode.ExtensionContext): void {
   }));
   const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
   const password = new ProxyPassword(context.secrets, context.globalState, log);
-  const installation: Installation = { owner: ownerOf(context, log), runnerFolder: context.asAbsolutePath('runner'), network: () => readNetwork(password, log), engines, explain, log };
+  const installation: Installation = { owner: ownerOf(context, log), runnerFolder: context.asAbsolutePath('runner'), network: () => readNetwork(password, log), engines, images: new ImageMaker(), explain, log };
   const records = new SandboxRecords(context.workspaceState, log);
   const source: SessionSource = {
     start: (...start) => startSession(installation, ...start),
-    canStartAtOnce: (...start) => canStartAtOnce(installation, ...start),
+    canStartEarly: (...start) => canStartEarly(installation, ...start),
     attach: (...attach) => attachSession(installation, ...attach),
     left: (record) => leftBehind(installation, record),
     end: (record, how) => endSandbox(installation, record, how),
   };
   const controller = new SandboxController(source, records, surroundings, log);
+  const choices = new KernelChoices(controller);
   const { version } = context.extension.packageJSON as { version: string };
   context.subscriptions.push(
     new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
     new NotebookMoves(controller, records, context.extension.id, log), new FoundSandboxes(controller, installation, records, context.globalState, log),
-    new EarlyStarts(controller, records, log),
+    choices, new EarlyStarts(controller, choices, records, log),
     registerCommands(controller, { channel, installation, password, records, surroundings, version }),
   );
   // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a

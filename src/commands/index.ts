@@ -8,6 +8,7 @@ import { addToImage } from './add-to-image';
 import { escapePrompt } from './escape-prompt';
 import { installPackages } from './install-packages';
 import { interruptKernel } from './interrupt-kernel';
+import { prepareImage } from './prepare-image';
 import { rebuildImage } from './rebuild-image';
 import { removeUnusedImages } from './remove-unused-images';
 import { resetSandboxState } from './reset-sandbox-state';
@@ -28,7 +29,7 @@ export function registerCommands(controller: SandboxController, { channel, insta
   const page = new DiagnosticsPage();
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
     resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), escapePrompt(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
-    shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records, surroundings), rebuildImage(controller, installation), removeUnusedImages(installation),
+    shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records, surroundings), prepareImage(installation), rebuildImage(controller, installation), removeUnusedImages(installation),
     installPackages(controller), addToImage(controller), setProxyPassword(password), showDiagnostics(page, controller, installation, surroundings, version), showLog(channel),
   ];
   return vscode.Disposable.from(page, ...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {

@@ -4,6 +4,7 @@ import type { Log } from '../log';
 import { fileName } from './cell-metadata';
 import { readSettings } from './configuration';
 import type { SandboxController } from './controller';
+import type { KernelChoices } from './kernel-choices';
 import { NotebooksInView } from './notebooks-in-view';
 import type { SandboxRecords } from './sandbox-records';
 
@@ -15,27 +16,33 @@ const MOST_STARTS = 2;
 const MOST_UNUSED = 4;
 
 /**
- * Starts the sandbox of a notebook that is in view with our kernel, so that its first cell finds it ready (setting `startOn`). It makes and
- * pulls no image, and what goes wrong is in the log alone: a cell that is run says it.
+ * Starts the sandbox of a notebook that is in view with our kernel, so that its first cell finds it ready (setting `startOn`). Its image is
+ * made only where the user has chosen our kernel for it, and what goes wrong is in the log alone: a cell that is run says it.
  */
 export class EarlyStarts implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
   readonly #inView: NotebooksInView;
   /** Notebooks that have had a sandbox, or a start that failed: the next one is the user's to ask for. */
   readonly #settled = new WeakSet<vscode.NotebookDocument>();
+  /** Those for which our kernel was chosen, and nothing was started since. */
+  readonly #chosen = new WeakSet<vscode.NotebookDocument>();
   /** Those whose sandbox was started here, in this order. */
   readonly #early = new Set<vscode.NotebookDocument>();
   readonly #waiting = new Set<vscode.NotebookDocument>();
   readonly #starting = new Set<vscode.NotebookDocument>();
   #isDisposed = false;
 
-  constructor(private readonly controller: SandboxController, private readonly records: SandboxRecords, private readonly log: Log) {
+  constructor(private readonly controller: SandboxController, choices: KernelChoices, private readonly records: SandboxRecords, private readonly log: Log) {
     this.#inView = new NotebooksInView(IN_VIEW_MS, () => this.#look());
     this.#subscriptions = [
       this.#inView, vscode.workspace.onDidGrantWorkspaceTrust(() => this.#look()),
+      choices.onDidChoose((notebook) => {
+        this.#chosen.add(notebook);
+        this.#again(notebook);
+      }),
       controller.onDidSelect(() => { void sleep(IN_VIEW_MS).then(() => this.#look()); }),
       controller.onDidChangeStatus((notebook) => {
-        if ((controller.sandboxes.get(notebook)?.status.kind ?? 'none') !== 'none') { this.#settled.add(notebook); }
+        if (this.#hasSandbox(notebook)) { this.#settled.add(notebook); }
       }),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => { this.#early.delete(notebook); }),
     ];
@@ -52,6 +59,13 @@ export class EarlyStarts implements vscode.Disposable {
     this.#next();
   }
 
+  /** Our kernel was chosen: what was before does not count. */
+  #again(notebook: vscode.NotebookDocument): void {
+    if (this.#hasSandbox(notebook)) { return; }
+    this.#settled.delete(notebook);
+    this.#look();
+  }
+
   #next(): void {
     for (const notebook of this.#waiting) {
       if (this.#starting.size >= MOST_STARTS) { return; }
@@ -64,14 +78,16 @@ export class EarlyStarts implements vscode.Disposable {
       }).finally(() => {
         this.#starting.delete(notebook);
         this.#next();
+        if (this.#chosen.has(notebook)) { this.#again(notebook); } // meanwhile
       });
     }
   }
 
   async #start(notebook: vscode.NotebookDocument): Promise<void> {
+    const makesImage = this.#chosen.delete(notebook);
     if (readSettings(notebook.uri, this.log).startOn !== 'open' || !this.#makeRoom()) { return; }
     this.#early.add(notebook);
-    const isStarted = await this.controller.sandboxes.of(notebook).startEarly();
+    const isStarted = await this.controller.sandboxes.of(notebook).startEarly({ makesImage });
     this.log.debug(`${fileName(notebook)} is in view: ${isStarted ? 'its sandbox was started' : 'its sandbox starts with the first cell'}`);
   }
 
@@ -79,6 +95,9 @@ export class EarlyStarts implements vscode.Disposable {
     return !this.#isDisposed && vscode.workspace.isTrusted && !this.#starting.has(notebook) && this.controller.isSelectedFor(notebook) && !this.#settled.has(notebook)
       && this.#inView.staying.has(notebook) && this.records.get(notebook.uri) === undefined && this.records.elsewhere.newest(notebook.uri) === undefined;
   }
+
+  /** One that is being started counts. */
+  #hasSandbox(notebook: vscode.NotebookDocument): boolean { return (this.controller.sandboxes.get(notebook)?.status.kind ?? 'none') !== 'none'; }
 
   /** False: as many wait in view for their first cell as may. What ends for another one may take its time to be gone. */
   #makeRoom(): boolean {

@@ -91,7 +91,7 @@ export class NotebookKernel {
   get isUnused(): boolean { return this.#sandbox.isUnused; }
 
   /** See {@link SandboxBinding.startEarly}. */
-  startEarly(): Promise<boolean> { return this.#sandbox.startEarly(readSettings(this.notebook.uri, this.log)); }
+  startEarly(how: { makesImage: boolean }): Promise<boolean> { return this.#sandbox.startEarly(readSettings(this.notebook.uri, this.log), how); }
 
   /** What was installed into this notebook's sandbox, as pip requirements. */
   get installed(): readonly string[] { return this.#sandbox.installed; }

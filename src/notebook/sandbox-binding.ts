@@ -98,13 +98,14 @@ export class SandboxBinding {
   }
 
   /**
-   * Starts a sandbox in which nothing is to run yet, where that makes and pulls nothing and the notebook has none. Rejects with a SandboxError.
-   * A cell that is run meanwhile gets it, or the same failure.
+   * Starts a sandbox in which nothing is to run yet, where the notebook has none. Rejects with a SandboxError. A cell that is run meanwhile
+   * gets it, or the same failure.
+   * @param how `makesImage` false: only where the image is there, so that nothing is made or pulled
    * @returns whether there is one now
    */
-  async startEarly(settings: SandboxSettings): Promise<boolean> {
+  async startEarly(settings: SandboxSettings, how: { makesImage: boolean }): Promise<boolean> {
     if (this.#live !== undefined || this.#starts.current !== undefined || this.#record !== undefined || this.#previous !== undefined) { return false; }
-    const session = await this.#starts.begin(true, async (signal) => (await this.source.canStartAtOnce(this.notebook, settings)
+    const session = await this.#starts.begin(true, async (signal) => (await this.source.canStartEarly(this.notebook, settings, how)
       ? this.#startNew(settings, signal, { isUnused: true }) : undefined)).session;
     if (session === undefined) { await this.reattach(); }
     return session !== undefined;

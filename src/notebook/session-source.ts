@@ -11,8 +11,12 @@ export type PreviousSandbox = Pick<SandboxSession, 'engine' | 'image' | 'librari
 export interface SessionSource {
   /** Libraries of `previous` are the new one's if its image is the same, else they are removed. */
   start(notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal, previous: PreviousSandbox | undefined): Promise<SandboxSession>;
-  /** Whether {@link start} would find everything made, and no other window has a sandbox of this notebook. Makes and pulls nothing; rejects with a SandboxError. */
-  canStartAtOnce(notebook: vscode.NotebookDocument, settings: SandboxSettings): Promise<boolean>;
+  /**
+   * Whether no other window has a sandbox of this notebook, and {@link start} would find everything made. Makes and pulls nothing; rejects
+   * with a SandboxError.
+   * @param how `makesImage`: {@link start} may make the image
+   */
+  canStartEarly(notebook: vscode.NotebookDocument, settings: SandboxSettings, how: { makesImage: boolean }): Promise<boolean>;
   /** On a sandbox that a window has left. `hear` gets its whole log, event by event, before this resolves, and the cells that are open now. */
   attach(record: SandboxRecord, hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
   /** What is left when {@link attach} found no sandbox. */

@@ -1,19 +1,17 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import type { Engine, ImageRequest } from '../engine/engine';
 import type { InstallNetwork } from '../engine/image/install-network';
 import { engineName } from '../engine/identity';
-import type { Progress } from '../engine/progress';
 import type { Log } from '../log';
-import { progressText } from '../messages';
 import { SandboxError } from '../protocol/errors';
 import type { SandboxEvent } from '../protocol/messages';
 import { insist } from '../session/removal';
 import { InteractiveSandboxSession } from '../session/session';
 import type { SandboxSettings } from '../session/settings';
 import type { AttachedCell, SandboxSession } from '../session/types';
-import { withProgressNotification } from '../ui/progress';
 import type { EngineSource } from './engine-source';
 import { inPlaceOf, isOver } from './former-host';
+import type { ImageMaker } from './image-maker';
 import { tellGone } from './library-offers';
 import { isExpired } from './records-elsewhere';
 import type { PreviousSandbox } from './session-source';
@@ -26,6 +24,7 @@ export interface Installation {
   /** How its containers reach the package index. Rejects with a SandboxError, `SettingInvalid`. */
   network: () => Promise<InstallNetwork>;
   engines: EngineSource;
+  images: ImageMaker;
   /** A failure in words. */
   explain: (failure: SandboxError) => string;
   log: Log;
@@ -39,13 +38,13 @@ export async function startSession(
   installation: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal,
   previous?: PreviousSandbox,
 ): Promise<SandboxSession> {
-  const { network, engines, explain, log } = installation;
+  const { network, engines, images, explain, log } = installation;
   const known = engines.isKnown;
   try {
     const [engine, owner] = await Promise.all([engines.get(), installation.owner()]);
     signal.throwIfAborted();
     const request = await imageRequest(installation, settings);
-    const image = await withProgress((progress, stop) => engine.ensureImage(request, progress, stop), signal);
+    const image = await images.ensure(engine, request, signal);
     const takenOver = previous?.image === image && ['', engine.info.id].includes(previous.engine) && await engine.hasLibraries(previous.libraries) ? previous : undefined;
     const session = start(engine, owner, image, takenOver);
     try {
@@ -76,12 +75,15 @@ export async function startSession(
   }
 }
 
-/** See `SessionSource.canStartAtOnce`. */
-export async function canStartAtOnce({ owner, runnerFolder, engines }: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings): Promise<boolean> {
+/** See `SessionSource.canStartEarly`. */
+export async function canStartEarly(
+  { owner, runnerFolder, engines }: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, { makesImage }: { makesImage: boolean },
+): Promise<boolean> {
   try {
     const engine = await engines.get();
-    const { derived } = await engine.findImages({ base: settings.image, packages: settings.packages, runnerFolder, network: { proxies: {}, certificates: undefined } });
-    if (derived === null || notebook.isUntitled) { return derived !== null; }
+    const request = { base: settings.image, packages: settings.packages, runnerFolder, network: { proxies: {}, certificates: undefined } };
+    const isMade = makesImage || (await engine.findImages(request)).derived !== null;
+    if (!isMade || notebook.isUntitled) { return isMade; }
     const uri = notebook.uri.toString();
     return (await engine.findSandboxes(await owner())).every(({ notebookHint }) => notebookHint !== uri);
   } catch (error) {
@@ -152,41 +154,25 @@ export const leftBehind = ({ engines, log }: Pick<Installation, 'engines' | 'log
   },
 });
 
+/** Makes the image of these settings unless it is there. Rejects with a SandboxError, `Cancelled` too. */
+export async function prepareImage(installation: Installation, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
+  const { engines, images } = installation;
+  try {
+    await images.ensure(await engines.get(), await imageRequest(installation, settings), signal);
+  } catch (error) {
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    throw error;
+  }
+}
+
 /** Makes the image anew from what the registry and the package index have now. Sandboxes that run keep theirs. */
 export async function rebuildImage(installation: Installation, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
   const engine = await installation.engines.get();
   const request = await imageRequest(installation, settings);
-  await withProgress((progress, stop) => engine.rebuildImage(request, progress, stop), signal);
+  await installation.images.rebuild(engine, request, signal);
 }
 
 /** What the settings and this machine say about the image. @throws SandboxError `SettingInvalid` */
 export async function imageRequest({ runnerFolder, network }: Pick<Installation, 'runnerFolder' | 'network'>, settings: SandboxSettings): Promise<ImageRequest> {
   return { base: settings.image, packages: settings.packages, runnerFolder, network: await network() };
-}
-
-/** Shows the steps in a notification that can cancel, but only when there is a step: most starts find their image made. */
-async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-  const cancelled = new AbortController();
-  let report: ((step: string) => void) | undefined;
-  let done: (() => void) | undefined;
-  const open = (first: string): void => {
-    void withProgressNotification(vscode.l10n.t('Preparing the sandbox image (once)'), (tell, token) => {
-      token.onCancellationRequested(() => cancelled.abort());
-      report = tell;
-      tell(first);
-      return new Promise<void>((resolve) => { done = resolve; });
-    });
-  };
-  const step = (code: string, detail?: string): void => {
-    const text = progressText(code, detail, vscode.l10n.t);
-    if (report === undefined) { open(text); } else { report(text); }
-  };
-  try {
-    return await work({ step }, AbortSignal.any([signal, cancelled.signal]));
-  } catch (error) {
-    if (cancelled.signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); }
-    throw error;
-  } finally {
-    done?.();
-  }
 }

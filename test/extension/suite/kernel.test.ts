@@ -99,7 +99,7 @@ describe('the kernel of a notebook', () => {
         sessions.push(session);
         return starting(signal).then(() => session as unknown as SandboxSession);
       },
-      canStartAtOnce: () => Promise.resolve(true),
+      canStartEarly: () => Promise.resolve(true),
       attach: (record: SandboxRecord) => attach(record), left: () => ({ engine: 'engine-1', image: 'image', libraries: 'libraries', installed: [], dispose: () => Promise.resolve() }),
       end: (...args: unknown[]) => {
         ended.push(args[1]);

@@ -4,7 +4,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { packagesTag } from '../../../src/engine/image/tags';
 import { OpenNotebook, containerOf, containersOf, engine, engineSocket, hasSandbox, isThere, set, stub, until, useTestBase } from './support';
 
 /** Milliseconds in which a sandbox that should not start would have. */
@@ -117,19 +116,6 @@ describe('a sandbox that starts when its notebook is opened', function () {
     } finally {
       Object.defineProperty(vscode.workspace, 'isTrusted', trust);
     }
-  });
-
-  it('starts only where its image is there: nothing is built for a notebook that is opened', async () => {
-    const packages = [`idna!=0.${Date.now()}`];
-    const base = await engine<{ Id: string }>('GET', `/images/${process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? ''}/json`);
-    const image = packagesTag(base?.Id ?? '', packages);
-    await set('packages', packages);
-    const notebook = await open('absent', '1');
-    assert.deepEqual(await said(() => sleep(LONG_ENOUGH)), []);
-    assert.equal(await hasSandbox(notebook), false);
-    const filters = encodeURIComponent(JSON.stringify({ name: [`sandboxed-ipython-build-${image.split(':')[1] ?? ''}`] }));
-    assert.deepEqual(await engine('GET', `/containers/json?all=true&filters=${filters}`), []);
-    await assert.rejects(engine('GET', `/images/${image}/json`), /no such image/i);
   });
 
   it('says nothing when it cannot start, until a cell is run, which says why', async () => {

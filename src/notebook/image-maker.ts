@@ -1,0 +1,91 @@
+import * as vscode from 'vscode';
+import type { Engine, ImageRequest } from '../engine/engine';
+import type { Progress } from '../engine/progress';
+import { progressText } from '../messages';
+import { SandboxError } from '../protocol/errors';
+import { withProgressNotification } from '../ui/progress';
+
+interface Making {
+  readonly image: Promise<string>;
+  readonly abort: AbortController;
+  /** How many wait for it. */
+  wanted: number;
+}
+
+/** Makes this window's images, under a notification that can cancel. Whoever wants one that is being made waits for it there. */
+export class ImageMaker {
+  readonly #making = new Map<string, Making>();
+
+  /**
+   * Name of the image, made unless it is there; see `Engine.ensureImage`. Rejects with a SandboxError.
+   * @param signal gives up; the making ends with the last one that wants it
+   */
+  async ensure(engine: Engine, request: ImageRequest, signal: AbortSignal): Promise<string> {
+    if (signal.aborted) { throw new SandboxError('Cancelled'); }
+    const key = JSON.stringify([engine.info.id, request]);
+    const making = this.#making.get(key) ?? this.#begin(key, engine, request);
+    making.wanted += 1;
+    let giveUp!: () => void;
+    const givenUp = new Promise<undefined>((resolve) => { giveUp = () => resolve(undefined); });
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      const image = await Promise.race([making.image, givenUp]);
+      if (image !== undefined) { return image; }
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+      making.wanted -= 1;
+    }
+    if (making.wanted === 0) {
+      this.#forget(key, making);
+      making.abort.abort();
+      await making.image.catch(() => undefined); // what it had begun on the engine is removed by then
+    }
+    throw new SandboxError('Cancelled');
+  }
+
+  /** Makes the image anew; see `Engine.rebuildImage`. Rejects with a SandboxError. */
+  async rebuild(engine: Engine, request: ImageRequest, signal: AbortSignal): Promise<void> {
+    await withProgress((progress, stop) => engine.rebuildImage(request, progress, stop), signal);
+  }
+
+  #begin(key: string, engine: Engine, request: ImageRequest): Making {
+    const abort = new AbortController();
+    const over = (): void => this.#forget(key, making); // whoever wants it after that waits for no making that is ending
+    const image = withProgress((progress, stop) => engine.ensureImage(request, progress, stop), abort.signal, over).finally(over);
+    const making: Making = { abort, image, wanted: 0 };
+    this.#making.set(key, making);
+    return making;
+  }
+
+  #forget(key: string, making: Making): void {
+    if (this.#making.get(key) === making) { this.#making.delete(key); }
+  }
+}
+
+/** Shows the steps in a notification that can cancel, but only when there is a step: most starts find their image made. */
+async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) => Promise<T>, signal: AbortSignal, onCancel?: () => void): Promise<T> {
+  const cancelled = new AbortController();
+  cancelled.signal.addEventListener('abort', () => onCancel?.());
+  let report: ((step: string) => void) | undefined;
+  let done: (() => void) | undefined;
+  const open = (first: string): void => {
+    void withProgressNotification(vscode.l10n.t('Preparing the sandbox image (once)'), (tell, token) => {
+      token.onCancellationRequested(() => cancelled.abort());
+      report = tell;
+      tell(first);
+      return new Promise<void>((resolve) => { done = resolve; });
+    });
+  };
+  const step = (code: string, detail?: string): void => {
+    const text = progressText(code, detail, vscode.l10n.t);
+    if (report === undefined) { open(text); } else { report(text); }
+  };
+  try {
+    return await work({ step }, AbortSignal.any([signal, cancelled.signal]));
+  } catch (error) {
+    if (cancelled.signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); }
+    throw error;
+  } finally {
+    done?.();
+  }
+}
