@@ -23,8 +23,8 @@ interface Written {
    * where it cannot wait, the whole text is sent.
    */
   readonly untaken: Set<Shown>;
-  /** Outputs whose text waits for that, and since when (by `performance.now()`). */
-  readonly waiting: Map<Shown, number>;
+  /** Outputs whose text waits for that, each with the timer that ends its wait. */
+  readonly waiting: Map<Shown, NodeJS.Timeout>;
 }
 interface Shown {
   readonly output: vscode.NotebookCellOutput;
@@ -165,12 +165,14 @@ export class Writer {
   /** Sends what an output shows next as soon as it can be added to what VS Code has. */
   #askWhenTaken(shown: Shown): void {
     const { untaken, waiting } = shown.written;
-    const since = waiting.get(shown) ?? performance.now();
-    if (untaken.size > 0 && performance.now() - since < MAX_WAIT_MS) {
-      waiting.set(shown, since);
-    } else {
-      waiting.delete(shown);
+    if (untaken.size === 0) {
+      stopWaiting(shown);
       this.#pacer.ask(shown);
+    } else if (!waiting.has(shown)) {
+      waiting.set(shown, setTimeout(() => {
+        waiting.delete(shown);
+        this.#pacer.ask(shown);
+      }, MAX_WAIT_MS));
     }
   }
 
@@ -203,8 +205,9 @@ export class Writer {
       if (left > 0) { this.#clearing.set(its, left); } else { this.#clearing.delete(its); }
     };
     void this.#change(written, (execution, cell) => {
-      count(1);
-      return execution.clearOutput(cell).then(() => count(-1), (error: unknown) => {
+      const cleared = execution.clearOutput(cell);
+      count(1); // behind the call, as that throws where the cell is gone
+      return cleared.then(() => count(-1), (error: unknown) => {
         count(-1);
         throw error;
       });
@@ -236,7 +239,7 @@ export class Writer {
     for (const shown of [...outputs.values()].reverse()) {
       if (shown.next === undefined) { continue; }
       if (room <= 0 && !('stream' in shown.next)) { continue; }
-      shown.written.waiting.delete(shown);
+      stopWaiting(shown);
       room -= this.#pacer.sendNow(shown);
     }
   }
@@ -266,8 +269,14 @@ export class Writer {
 const newWritten = (cell: vscode.NotebookCell, run: CellRun | undefined): Written =>
   ({ cell, run, outputs: new Map(), untaken: new Set(), waiting: new Map() });
 
+function stopWaiting(shown: Shown): void {
+  const { waiting } = shown.written;
+  clearTimeout(waiting.get(shown));
+  waiting.delete(shown);
+}
+
 function forgetOutputs({ outputs, untaken, waiting }: Written): void {
   outputs.clear();
   untaken.clear();
-  waiting.clear();
+  for (const shown of [...waiting.keys()]) { stopWaiting(shown); }
 }
