@@ -1,4 +1,5 @@
-import { Row, sequenceAt } from './row';
+import { Row } from './row';
+import { ESCAPE, sequenceAt } from './sequences';
 import { NO_STYLE, Styles } from './styles';
 
 /** What to do to the text shown so far. An appended text may begin with one `\r`, which overwrites the last line: see `canOverwrite`. */
@@ -14,7 +15,6 @@ const FREE_PADDING = 10_000;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BACKSPACE = 0x08;
-const ESCAPE = 0x1b;
 /* eslint-disable no-control-regex -- a terminal's own */
 const CONTROL = /[\r\b]|\x1b\[\d{0,4}[ABK]/;
 const STYLE_SEQUENCES = /\x1b\[([\d:;<=>?]{0,60})m/g;
@@ -173,9 +173,10 @@ export class StreamText {
 
   /** Obeys the control sequence that begins at `at`, and returns where it ends; undefined: none begins there. */
   #obey(text: string, at: number): number | undefined {
-    const [sequence, parameters = '', command] = sequenceAt(text, at) ?? [];
+    const sequence = sequenceAt(text, at);
     if (sequence === undefined) { return undefined; }
-    const isOurs = /^\d{0,4}$/.test(parameters);
+    const { parameters, command, end } = sequence;
+    const isOurs = command !== 'm' && /^\d{0,4}$/.test(parameters);
     if (command === 'A' && isOurs) { // never above what was reachable for certain, wherever the stream was cut
       this.#row = Math.max(this.#row - Number(parameters || 1), 0, this.#rows.length - REACHABLE_ROWS);
     } else if (command === 'B' && isOurs) {
@@ -184,10 +185,10 @@ export class StreamText {
       this.#erase(parameters);
     } else {
       const style = command === 'm' ? this.#styles.after(this.#style, parameters) : this.#style;
-      this.#at.writeSequence(this.#column, sequence, this.#style, style);
+      this.#at.writeSequence(this.#column, text.slice(at, end), this.#style, style);
       this.#style = style;
     }
-    return at + sequence.length;
+    return end;
   }
 
   #erase(what: string): void {
@@ -246,4 +247,5 @@ const firstLine = (text: string): string => {
  * VS Code folds an appended `\r` itself, by a regular expression: what is longer in the old line stays,
  * and `$` and Unicode's line separators in the new one are misread.
  */
-const canOverwrite = (old: string, line: string): boolean => line.length >= old.length && line !== '' && !/[$\u2028\u2029]/.test(line + old);
+const canOverwrite = (old: string, line: string): boolean =>
+  line.length >= old.length && line !== '' && ['$', '\u2028', '\u2029'].every((misread) => !line.includes(misread) && !old.includes(misread));

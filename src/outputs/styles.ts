@@ -7,9 +7,11 @@ interface Aspect { readonly off: string; readonly isSetBy: (parameter: number) =
 const oneOf = (...parameters: number[]) => (parameter: number): boolean => parameters.includes(parameter);
 const between = (parameter: number, first: number, last: number): boolean => parameter >= first && parameter <= last;
 
+/** Takes back both bold and dim. */
+const WEIGHT_OFF = '22';
 const ASPECTS: readonly Aspect[] = [
-  { off: '22', isSetBy: oneOf(1) },
-  { off: '22', isSetBy: oneOf(2) },
+  { off: WEIGHT_OFF, isSetBy: oneOf(1) },
+  { off: WEIGHT_OFF, isSetBy: oneOf(2) },
   { off: '23', isSetBy: oneOf(3) },
   { off: '24', isSetBy: oneOf(4, 21) },
   { off: '25', isSetBy: oneOf(5, 6) },
@@ -22,6 +24,14 @@ const ASPECTS: readonly Aspect[] = [
   { off: '59', isSetBy: oneOf(58) },
 ];
 
+/** By parameter: the aspect that it sets, and those that it takes back. Tables, as a cell may change its style a million times. */
+const SET_BY: readonly (number | undefined)[] = Array.from({ length: 108 }, (_, parameter) => {
+  const aspect = ASPECTS.findIndex(({ isSetBy }) => isSetBy(parameter));
+  return aspect === -1 ? undefined : aspect;
+});
+const TAKEN_BACK_BY: readonly (readonly number[])[] = Array.from({ length: 108 }, (_, parameter) =>
+  ASPECTS.flatMap(({ off }, aspect) => (String(parameter) === off ? [aspect] : [])));
+
 /** Parameters that set a colour and are followed by how it is given: `5;n`, or `2;r;g;b`. */
 const EXTENDED_COLOUR = oneOf(38, 48, 58);
 /** How many parameters follow, by the first of them. */
@@ -33,9 +43,9 @@ const COLOUR_PARAMETERS: Readonly<Partial<Record<string, number>>> = { 5: 2, 2: 
  */
 const LONGEST_VALUE = 17;
 
-/** Styles that are kept apart; further ones look like text without a style. No honest output comes near. */
+/** Styles that are kept apart, so that 16 bits hold one; further ones look like text without a style. No honest output comes near. */
 const MAX_STYLES = 65_536;
-/** Answers that are remembered, of each kind. */
+/** Answers that are remembered, of each kind: a power of two. */
 const MAX_REMEMBERED = 4_096;
 
 /** Text without a style. */
@@ -48,19 +58,20 @@ type Style = readonly string[];
 export class Styles {
   readonly #styles: Style[] = [ASPECTS.map(() => '')];
   readonly #numbers = new Map<string, number>([[this.#styles[NO_STYLE]?.join() ?? '', NO_STYLE]]);
-  /** What {@link after} has answered, by style and parameters; {@link between}, by both styles: the same few come again and again. */
-  readonly #after = new Map<string, number>();
-  readonly #between = new Map<number, string>();
+  /** What {@link after} has answered, by parameters and style; {@link between}, by both styles: the same few come again and again. */
+  readonly #after = new Answers<string, number>();
+  readonly #between = new Answers<number, string>();
 
   /** The style of what follows `ESC[<parameters>m`, where `style` was that of the text before. */
   after(style: number, parameters: string): number {
-    return remembered(this.#after, `${style} ${parameters}`, () => this.#changed(style, parameters));
+    const hash = hashOf(parameters);
+    return this.#after.get(style, parameters, hash) ?? this.#after.set(style, parameters, hash, this.#changed(style, parameters));
   }
 
   /** The control sequence between text of two styles; '' between equal ones. */
   between(from: number, to: number): string {
     if (from === to) { return ''; }
-    return to === NO_STYLE ? '\x1b[0m' : remembered(this.#between, from * MAX_STYLES + to, () => this.#sequence(from, to));
+    return to === NO_STYLE ? '\x1b[0m' : this.#between.get(from, to, to) ?? this.#between.set(from, to, to, this.#sequence(from, to));
   }
 
   #changed(style: number, parameters: string): number {
@@ -80,20 +91,30 @@ export class Styles {
         at += count;
       }
       if (value.length > LONGEST_VALUE) { continue; }
-      ASPECTS.forEach(({ off, isSetBy }, aspect) => {
-        if (isSetBy(parameter)) { next[aspect] = value; } else if (String(parameter) === off) { next[aspect] = ''; }
-      });
+      const aspect = SET_BY[parameter];
+      if (aspect !== undefined) { next[aspect] = value; }
+      for (const takenBack of TAKEN_BACK_BY[parameter] ?? []) { next[takenBack] = ''; }
     }
     return this.#numberOf(next);
   }
 
+  /** Loops and no lists, as a cell may make ever new pairs of styles, a character each. */
   #sequence(from: number, to: number): string {
     const [old, now] = [this.#of(from), this.#of(to)];
-    const changed = ASPECTS.map((_, aspect) => aspect).filter((aspect) => old[aspect] !== now[aspect]);
-    const off = new Set(changed.filter((aspect) => old[aspect] !== '').map((aspect) => ASPECTS[aspect]?.off ?? ''));
+    let parameters = '';
+    for (let aspect = 0, takenBack = ''; aspect < ASPECTS.length; aspect += 1) {
+      const off = ASPECTS[aspect]?.off ?? '';
+      if (old[aspect] === now[aspect] || old[aspect] === '' || off === takenBack) { continue; }
+      takenBack = off;
+      parameters += `;${off}`;
+    }
     // one parameter takes back bold and dim: what shares it with a change is set again
-    const on = now.filter((value, aspect) => value !== '' && (changed.includes(aspect) || off.has(ASPECTS[aspect]?.off ?? '')));
-    return `\x1b[${[...off, ...on].join(';')}m`;
+    const isWeightSetAgain = parameters.startsWith(WEIGHT_OFF, 1);
+    for (let aspect = 0; aspect < ASPECTS.length; aspect += 1) {
+      const value = now[aspect] ?? '';
+      if (value !== '' && (value !== old[aspect] || (isWeightSetAgain && ASPECTS[aspect]?.off === WEIGHT_OFF))) { parameters += `;${value}`; }
+    }
+    return `\x1b[${parameters.slice(1)}m`;
   }
 
   #of(style: number): Style { return this.#styles[style] ?? []; }
@@ -108,12 +129,25 @@ export class Styles {
   }
 }
 
-/** What was made for a key before, or is made now. */
-function remembered<Key, Value>(known: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const before = known.get(key);
-  if (before !== undefined) { return before; }
-  if (known.size === MAX_REMEMBERED) { known.clear(); }
-  const value = make();
-  known.set(key, value);
-  return value;
+/** Answers to questions about a style and something else. Each has one place, where the next answer whose place that is takes its place. */
+class Answers<Key, Answer> {
+  readonly #known = new Map<number, { style: number; key: Key; answer: Answer }>();
+
+  get(style: number, key: Key, hash: number): Answer | undefined {
+    const known = this.#known.get(placeOf(style, hash));
+    return known !== undefined && known.style === style && known.key === key ? known.answer : undefined;
+  }
+
+  set(style: number, key: Key, hash: number, answer: Answer): Answer {
+    this.#known.set(placeOf(style, hash), { style, key, answer });
+    return answer;
+  }
+}
+
+const placeOf = (style: number, hash: number): number => (Math.imul(style, 31) + hash) & (MAX_REMEMBERED - 1);
+
+function hashOf(text: string): number {
+  let hash = 0;
+  for (let at = 0; at < text.length; at += 1) { hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0; }
+  return hash;
 }

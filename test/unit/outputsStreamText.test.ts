@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { MAX_BLOCK } from '../../src/outputs/block';
 import { StreamText } from '../../src/outputs/stream-text';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import { applyTo, cut, event, random, type ModelCell } from './outputsModel';
@@ -70,6 +71,30 @@ describe('the text of a stream', () => {
       '\x1b[31m', '\x1b[m', '\x1b[0m', '\x1b[1;32m', '\x1b[2m', '\x1b[22m', '\x1b[38;5;208m', '\x1b[48;2;1;2;3m', '\x1b[39m', '\x1b[7m', '\x1b[0;4;95m', 'red',
     ));
     fc.assert(fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => { assert.deepEqual(seenRows(fold(pieces.join(''))), referenceRows(pieces.join(''))); }), { numRuns: 2_000 });
+  });
+
+  it('looks as a simple model says in rows of many blocks too, wherever the stream was cut', function () {
+    this.timeout(120_000);
+    const length = fc.constantFrom(1, 2, MAX_BLOCK - 1, MAX_BLOCK, MAX_BLOCK + 1, 2 * MAX_BLOCK, 2 * MAX_BLOCK + 1);
+    const long = fc.tuple(fc.constantFrom('x', 'yz', '\u{1f680}', ' ', '\x1b[1mb\x1b[0mn', '\x1b[32m-'), length).map(([one, times]) => one.repeat(times));
+    const deleted = fc.constantFrom(1, 2, MAX_BLOCK - 1, MAX_BLOCK, MAX_BLOCK + 2).map((times) => '\b'.repeat(times));
+    const piece = fc.oneof({ arbitrary: long, weight: 4 }, deleted, fc.constantFrom('\r', '\r', '\n', '\x1b[A', '\x1b[B', '\x1b[K', '\x1b[1K', '\x1b[2K', '\x1b[31m', '\x1b[0m', '\x1b[?25l', 'word'));
+    fc.assert(fc.property(fc.array(piece, { maxLength: 14 }), fc.nat(2 ** 30), (pieces, seed) => {
+      const [text, next] = [pieces.join(''), random(seed)];
+      assert.deepEqual(seenRows(fold(text)), referenceRows(text));
+      const stream = new StreamText();
+      let [shown, mark] = ['', stream.mark()];
+      for (let at = 0; at < text.length;) {
+        const end = at + 1 + next(3 * MAX_BLOCK);
+        stream.write(text.slice(at, end));
+        at = end;
+        const change = stream.changeSince(mark);
+        shown = change.kind === 'replace' || change.text.startsWith('\r') ? stream.text() : shown + change.text;
+        mark = stream.mark();
+        assert.equal(shown, stream.text());
+      }
+      assert.equal(shown, fold(text));
+    }), { numRuns: 150 });
   });
 
   it('is nothing that a control sequence could be made of later', () => {
