@@ -87,8 +87,14 @@ export class TestSession {
   /** The kernel has begun this cell. */
   begun(msgId: string): Promise<SandboxEvent> { return this.event((event) => event.msg_type === 'execute_input' && event.parent_header.msg_id === msgId); }
 
+  /** The cell has printed this, in however many events. */
   printed(msgId: string, text: string): Promise<SandboxEvent> {
-    return this.event((event) => event.msg_type === 'stream' && event.parent_header.msg_id === msgId && event.content.text.includes(text));
+    let printed = '';
+    return this.event((event) => {
+      if (event.msg_type !== 'stream' || event.parent_header.msg_id !== msgId) return false;
+      printed += event.content.text;
+      return printed.includes(text);
+    });
   }
 }
 
