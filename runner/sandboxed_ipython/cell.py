@@ -63,11 +63,6 @@ class Cell:
         self.prompts = []
 
     @property
-    def prompt(self):
-        """Id of the latest open request, or ""."""
-        return self.prompts[-1] if self.prompts else ""
-
-    @property
     def asks(self):
         """Whether a request of its own is open. One of a process that it has started is none: such a process could ask without end."""
         return any(not request.startswith(CHILD_REQUESTS) for request in self.prompts)

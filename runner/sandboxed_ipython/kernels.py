@@ -57,9 +57,9 @@ class Kernel:
         return self._process.pid if self._process else 0
 
     @property
-    def open_prompt(self):
-        """Id of the request that the running cell waits for an answer to, or ""."""
-        return self._running.prompt if self._running else ""
+    def open_requests(self):
+        """Ids of the requests that the running cell waits for answers to, the latest last."""
+        return list(self._running.prompts) if self._running else []
 
     def open_cells(self):
         """What has no reply yet, for a hello."""

@@ -147,7 +147,7 @@ class Supervisor:
         kernels = {
             name: {
                 "gen": kernel.gen, "execution_state": kernel.state, "msg_id": kernel.running_id, "execution_count": kernel.execution_count,
-                "request": kernel.open_prompt, "cells": kernel.open_cells(),
+                "request": (kernel.open_requests or [""])[-1], "requests": kernel.open_requests, "cells": kernel.open_cells(),
             }
             for name, kernel in self.kernels.items()
         }

@@ -237,9 +237,9 @@ export class NotebookKernel {
 
   /** Shows what the cells of an earlier window have done meanwhile, and goes on with those that run. */
   #restore(seq: number): Restoring {
-    return this.#restored.restore(seq, (session, run, { msgId, reply }, prompt) => {
+    return this.#restored.restore(seq, (session, run, { msgId, reply }, prompts) => {
       this.#runs.follow(session, run, msgId, reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
-      if (prompt !== undefined) { this.prompts.answer(session, run, prompt); }
+      for (const prompt of prompts) { this.prompts.answer(session, run, prompt); }
     });
   }
 

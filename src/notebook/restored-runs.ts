@@ -25,8 +25,8 @@ export interface Restoring {
   failed(): void;
 }
 
-/** Takes over a run that is still open. `prompt`: the one whose answer it waits for. */
-export type GoOn = (session: SandboxSession, run: CellRun, open: AttachedCell, prompt: EventOf<'input_request'> | undefined) => void;
+/** Takes over a run that is still open. `prompts`: those whose answers it waits for. */
+export type GoOn = (session: SandboxSession, run: CellRun, open: AttachedCell, prompts: Iterable<EventOf<'input_request'>>) => void;
 
 interface NotebookCell extends PlacedCell { cell: vscode.NotebookCell }
 
@@ -79,7 +79,7 @@ export class RestoredRuns {
   }
 
   #show(session: SandboxSession, restored: PastRun<NotebookCell>, open: AttachedCell | undefined, goOn: GoOn): void {
-    const { msgId, cell: { cell }, document, isNew, end, prompt } = restored;
+    const { msgId, cell: { cell }, document, isNew, end, prompts } = restored;
     const { executions, writer, clock, marks } = this.shown;
     const asked = executions.of(cell); // before this window knew what the sandbox does
     if (open === undefined) {
@@ -99,7 +99,7 @@ export class RestoredRuns {
     }
     run.msgId = msgId;
     writer.restore(msgId, run, document);
-    goOn(session, run, open, prompt?.content.request === open.request ? prompt : undefined);
+    goOn(session, run, open, prompts.values());
   }
 
   #lose({ msgId, reply }: AttachedCell): void {

@@ -5,8 +5,8 @@ import type { NotebookOutputs } from './notebook-outputs';
 
 /** A cell as a notebook has it; `id` is nbformat's, '' where it has none. `key` names it as long as the notebook is open. */
 export interface PlacedCell { id: string; index: number; sourceHash: string; key: string }
-/** A run that is still open, with what it says of its cell. */
-export interface OpenRun { msgId: string; metadata: JsonObject }
+/** A run that is still open, with what it says of its cell, and the requests that it waits for. */
+export interface OpenRun { msgId: string; metadata: JsonObject; requests: readonly string[] }
 
 /** What a log says of one cell of the notebook: of the last run of it. */
 export interface PastRun<Cell> {
@@ -17,8 +17,8 @@ export interface PastRun<Cell> {
   isNew: boolean;
   /** How it ended, and when by the supervisor's clock (seconds). */
   end: { reply: ExecuteReply; t: number } | undefined;
-  /** The last prompt of it. */
-  prompt: EventOf<'input_request'> | undefined;
+  /** Its prompts that are open, by their requests. */
+  readonly prompts: Map<string, EventOf<'input_request'>>;
   /** What told its count, without its code. */
   input: EventOf<'execute_input'> | undefined;
 }
@@ -68,7 +68,7 @@ export class PastLog<Cell extends PlacedCell> {
     } else if (event.msg_type === 'execute_reply') {
       run.end = { reply: event.content, t: event.t };
     } else if (event.msg_type === 'input_request') {
-      run.prompt = event;
+      if (this.#openRuns.get(msgId)?.requests.includes(event.content.request)) { run.prompts.set(event.content.request, event); }
     } else if (event.msg_type === 'execute_input') {
       run.input = { ...event, content: { ...event.content, code: '' } };
     }
@@ -127,7 +127,7 @@ export class PastLog<Cell extends PlacedCell> {
     }
     this.outputs.begin(msgId, cell.key);
     this.#last.set(cell, msgId);
-    this.#runs.set(msgId, { msgId, cell, document: new CellDocument(), isNew: false, end: undefined, prompt: undefined, input: undefined });
+    this.#runs.set(msgId, { msgId, cell, document: new CellDocument(), isNew: false, end: undefined, prompts: new Map(), input: undefined });
   }
 
   /** The cell with its nbformat id, else, of the cells without one, the one with its source that is nearest to where it was. */

@@ -52,10 +52,11 @@ const kernels = (value: unknown): EventContents['hello']['kernels'] => {
   const checked: EventContents['hello']['kernels'] = {};
   for (const [kernelName, raw] of Object.entries(fields(value, 'kernels')).slice(0, 100)) {
     const kernel = fields(raw, 'kernels');
+    const request = idOrEmpty(kernel['request'] ?? '', 'request');
     checked[id(kernelName, 'kernels')] = {
       gen: count(kernel['gen'], 'gen'), execution_state: state(kernel['execution_state'], 'execution_state'),
       msg_id: idOrEmpty(kernel['msg_id'], 'msg_id'), execution_count: count(kernel['execution_count'], 'execution_count'),
-      request: idOrEmpty(kernel['request'] ?? '', 'request'), cells: list(kernel['cells'] ?? [], 'cells', openCell),
+      request, requests: list(kernel['requests'] ?? (request === '' ? [] : [request]), 'requests', id), cells: list(kernel['cells'] ?? [], 'cells', openCell),
     };
   }
   return checked;

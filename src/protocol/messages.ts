@@ -147,8 +147,10 @@ export interface KernelRecord {
   /** The cell that runs; '' = none. */
   msg_id: string;
   execution_count: number;
-  /** The `input_request` or `install_request` that the cell waits for; '' = none. */
+  /** The latest of `requests`, for a host that knows no more than one; '' = none. */
   request: string;
+  /** Every `input_request` and `install_request` that the cell waits for, the latest last. A supervisor of an earlier version names the latest alone. */
+  requests: string[];
   /** Cells without a reply, the running one first, as many as fit; with the metadata of their commands, unchecked. */
   cells: { msg_id: string; metadata: JsonObject }[];
 }

@@ -23,7 +23,7 @@ export class Attachment {
   cells: readonly AttachedCell[] = [];
   /** The log's end at the first hello: what is asked up to there may have been answered to an earlier host. */
   #past = 0;
-  #openRequest = '';
+  #openRequests: readonly string[] = [];
   /** Until the sandbox has said that the place is ours. */
   #taking: boolean;
   /** Cells of the host before that have ended without it: how, the log says, or, where it was trimmed, the supervisor. */
@@ -71,7 +71,7 @@ export class Attachment {
   }
 
   /** Not answered to an earlier host. */
-  isUnanswered({ seq, content: { request } }: EventOf<'install_request'>): boolean { return seq > this.#past || request === this.#openRequest; }
+  isUnanswered({ seq, content: { request } }: EventOf<'install_request'>): boolean { return seq > this.#past || this.#openRequests.includes(request); }
 
   /** What of the cells that have ended meanwhile a gap may hide: whose they are. */
   lost(): OpenCell[] { return this.#left.filter(({ msgId }) => this.work.isOpen(msgId)); }
@@ -98,9 +98,9 @@ export class Attachment {
 
   #adopt({ last, kernels }: EventContents['hello']): void {
     this.#past = last;
-    const { request = '', cells = [] } = kernels[MAIN_KERNEL] ?? {};
-    this.#openRequest = request;
-    const adopt = ({ msgId, metadata }: OpenCell): AttachedCell => ({ ...this.work.adopt(msgId, metadata), metadata, request: msgId === this.#running ? request : '' });
+    const { requests = [], cells = [] } = kernels[MAIN_KERNEL] ?? {};
+    this.#openRequests = requests;
+    const adopt = ({ msgId, metadata }: OpenCell): AttachedCell => ({ ...this.work.adopt(msgId, metadata), metadata, requests: msgId === this.#running ? requests : [] });
     this.cells = cells.map(({ msg_id: msgId, metadata }) => adopt({ msgId, metadata }));
     const isOpen = new Set(cells.map(({ msg_id: msgId }) => msgId));
     this.#left = this.options.open.filter(({ msgId }) => !isOpen.has(msgId)).map(adopt);

@@ -48,8 +48,8 @@ export interface OpenCell {
 
 /** A cell that was open when the session attached. */
 export interface AttachedCell extends CellExecution, OpenCell {
-  /** The `input_request` that it waited for; '' = none. */
-  readonly request: string;
+  /** Every `input_request` and `install_request` that it waited for, the latest last. */
+  readonly requests: readonly string[];
 }
 
 /**

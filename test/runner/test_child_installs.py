@@ -146,6 +146,21 @@ def test_a_prompt_under_the_id_of_an_open_install_is_answered_apart_from_it(sand
     assert (cell.reply["status"], cell.text()) == ("ok", "Collecting six\n")
 
 
+def test_a_later_host_hears_of_all_that_a_cell_waits_for(sandbox):
+    msg_id = sandbox.send("import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\ninput()\nprocess.wait()")
+    asked, prompt = install_and_prompt(sandbox)
+    later = sandbox.attach(writer=False)
+    kernel = later.hello["kernels"]["main"]
+    later.close()
+    assert sorted(kernel["requests"]) == sorted([asked["request"], prompt]) and kernel["request"] == kernel["requests"][-1]
+    sandbox.answer("", prompt)
+    reply(sandbox, asked)
+    assert sandbox.finish(msg_id).result == "0"
+    after = sandbox.attach(writer=False)
+    assert after.hello["kernels"]["main"]["requests"] == []
+    after.close()
+
+
 FILL = """
 import os, subprocess, sys
 process = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])

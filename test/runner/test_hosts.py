@@ -213,7 +213,7 @@ def test_a_hello_tells_what_is_open_so_that_a_later_host_finds_it(sandbox):
     later = sandbox.attach(writer=False)
     kernel = later.hello["kernels"]["main"]
     later.close()
-    assert kernel["request"] == request and kernel["msg_id"] == running
+    assert (kernel["request"], kernel["requests"], kernel["msg_id"]) == (request, [request], running)
     assert kernel["cells"] == [{"msg_id": running, "metadata": metadata}, {"msg_id": queued, "metadata": {"cellId": "b", "runId": "r", "index": 7}}]
     busy = next(e for e in sandbox.stream.log if e["msg_type"] == "status" and e["parent_header"]["msg_id"] == running)
     assert busy["metadata"] == metadata  # also where the log lacks what was before the cell

@@ -104,11 +104,30 @@ describe('a sandbox that a window has left', function () {
     const [open] = second.session.cells;
     const two = second.events.find((event) => event.msg_type === 'input_request' && event.content.prompt === 'two? ');
     assert.ok(open && two?.msg_type === 'input_request');
-    assert.equal(open.request, two.content.request);
+    assert.deepEqual(open.requests, [two.content.request]);
     const answered = second.events.find((event) => event.msg_type === 'accepted' && event.content.msg_type === 'input_reply');
     assert.deepEqual(answered?.metadata, { cell: cell.msgId, echo: 'a\n' });
-    await second.session.answer(open.request, 'Ada');
+    await second.session.answer(two.content.request, 'Ada');
     assert.match(second.gathered(cell.msgId, await open.reply).text(), /Ada/);
+  });
+
+  it('has all that a cell waits for, the install of a process of it as well as its prompt', async () => {
+    const first = startSession(engine, image);
+    const cell = first.session.execute('import subprocess, sys\ninstall = subprocess.Popen([sys.executable, "-m", "pip", "install", "six"])\ninput("one? ")\nname = input("two? ")\nprint(name, install.wait())');
+    const one = await first.event((event) => event.msg_type === 'input_request');
+    assert.ok(one.msg_type === 'input_request');
+    const asked = await first.event((event) => event.msg_type === 'install_request');
+    assert.ok(asked.msg_type === 'install_request');
+    await first.session.answer(one.content.request, '', { cell: cell.msgId, echo: '\n' });
+    const two = await first.event((event) => event.msg_type === 'input_request' && event.content.prompt === 'two? ');
+    assert.ok(two.msg_type === 'input_request');
+    await first.session.detach();
+    const second = await attach(engine, first.session);
+    await second.session.started;
+    const [open] = second.session.cells;
+    assert.deepEqual(open?.requests, [asked.content.request, two.content.request]);
+    await second.session.answer(two.content.request, 'Ada', { cell: cell.msgId, echo: 'Ada\n' });
+    assert.match(second.gathered(cell.msgId, await open.reply).text(), /Ada 0/);
   });
 
   it('can be interrupted by the later session, which ends the cells of the same run', async () => {

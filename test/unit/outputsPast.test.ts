@@ -77,15 +77,24 @@ describe('the log of an earlier window', () => {
       const events = parts.flat().map((one, i): SandboxEvent => ({ ...one, seq: i + 1 }));
       // of a run whose beginning is no longer in the log, only what is open is known
       const kept = events.slice(trimmed).filter(({ parent_header: { msg_id: id } }) => events.slice(trimmed).some((one) => one.msg_type === 'accepted' && one.parent_header.msg_id === id));
-      const open = kept.filter(({ msg_type }) => msg_type === 'accepted').slice(-opened).map(({ parent_header: { msg_id: msgId } }) => ({ msgId, ...of(msgId) }));
+      const open = kept.filter(({ msg_type }) => msg_type === 'accepted').slice(-opened).map(({ parent_header: { msg_id: msgId } }) => ({ msgId, requests: [], ...of(msgId) }));
       assert.deepEqual(told(kept, open, after), whole(kept, open, after));
     }), { numRuns: 400 });
   });
 
   it('a cell whose beginning the log has lost goes on where the sandbox says that it is open', () => {
-    const open = [{ msgId: 'r1', ...of('r1') }];
+    const open = [{ msgId: 'r1', requests: [], ...of('r1') }];
     const { runs } = told([print('r1', 'the end of it\n')].map((one) => ({ ...one, seq: 9 })), open, 0);
     assert.deepEqual(runs.map(({ cell, outputs }) => [cell, outputs]), [['cell 1', [{ output_type: 'stream', name: 'stdout', text: 'the end of it\n' }]]]);
+  });
+
+  it('has the prompts that are open, also those that were asked before others, and no prompt that was answered', () => {
+    const ask = (request: string, prompt: string): SandboxEvent => event('r0', 'input_request', { prompt, password: false, request });
+    const open = [{ msgId: 'r0', requests: ['early', 'install', 'late'], ...of('r0') }];
+    const past = new PastLog(CELLS, new NotebookOutputs(), 0);
+    for (const [i, one] of [accepted('r0'), ask('early', 'a? '), ask('answered', 'b? '), ask('late', 'c? ')].entries()) { past.add({ ...one, seq: i + 1 }, open); }
+    const [run] = past.finish(open).runs;
+    assert.deepEqual([...run?.prompts.values() ?? []].map(({ content }) => content.prompt), ['a? ', 'c? ']);
   });
 
   it('is not kept: no more is in memory than the cells show', () => {

@@ -5,7 +5,7 @@ import { ChunkAssembler } from '../../src/protocol/chunks';
 import { buffersOf, decodeAssembled, decodeLine } from '../../src/protocol/decode';
 import { command, encodeCommand } from '../../src/protocol/encode';
 import { LineSplitter } from '../../src/protocol/lines';
-import { CHUNK_BYTES, COMMAND_CHANNEL, MAX_LINE_BYTES, type CommandChunk, type JsonValue } from '../../src/protocol/messages';
+import { CHUNK_BYTES, COMMAND_CHANNEL, MAX_LINE_BYTES, type CommandChunk, type EventContents, type JsonValue } from '../../src/protocol/messages';
 import { random } from './outputsModel';
 
 const README = readFileSync(path.join(__dirname, '../../../src/protocol/README.md'), 'utf8');
@@ -152,6 +152,15 @@ describe('what comes out of a sandbox', () => {
       assert.equal(decodeLine(envelope('input_request', { prompt: '', password: false, request: id })).kind, 'invalid', String(id));
     }
     for (const seq of [-1, 1.5, 2 ** 60, '1', null]) assert.equal(decodeLine(envelope('stream', { name: 'stdout', text: '' }, { seq })).kind, 'invalid');
+  });
+
+  it('of a supervisor that names the latest open request alone says that this one is open', () => {
+    const kernel = { gen: 1, execution_state: 'busy', msg_id: 'm1', execution_count: 1, cells: [] };
+    const requests = (more: object) => {
+      const { content } = decoded(envelope('hello', { boot: 'b', protocol: 2, runner: '0', python: '3', ipython: '9', first: 1, last: 1, writer: true, kernels: { main: { ...kernel, ...more } } }));
+      return (content as EventContents['hello']).kernels['main']?.requests;
+    };
+    assert.deepEqual([requests({ request: 'r1' }), requests({ request: '' }), requests({ request: 'r2', requests: ['r1', 'r2'] })], [['r1'], [], ['r1', 'r2']]);
   });
 
   it('carries nothing that its type does not have', () => {

@@ -174,7 +174,7 @@ export class FakeSandbox implements Engine {
       this.#host = host;
       this.emit('hello', {
         boot: this.boot, protocol: 2, runner: '0', python: '3', ipython: '9', first: this.first, last: this.log.length, writer: true,
-        kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0, request: '', cells: this.#openCells() } },
+        kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0, request: '', requests: [], cells: this.#openCells() } },
       }, msgId, { seq: 0 });
       const from = boot === this.boot ? after : 0;
       if (from < this.first - 1) this.emit('gap', { from: from + 1, to: this.first - 1, bytes: 1_000 }, '', { seq: this.first - 1 });

@@ -133,6 +133,21 @@ describe('a notebook that was closed and is opened again', () => {
     assert.deepEqual(asked, ['one? ', 'two? ', 'two? ']);
   });
 
+  it('asks again what a cell had asked before a process of it asked for an install, and goes on with both', async () => {
+    notebook = await open('import subprocess, sys\ninstall = subprocess.Popen([sys.executable, "-m", "pip", "install", "six"])\nname = input("Name? ")\nprint(name, install.wait())');
+    let asked = 0;
+    await boxes(() => { asked += 1; }, async () => {
+      notebook.start();
+      await until('the prompt', () => asked > 0);
+      await close();
+    });
+    await boxes((box) => answer(box, 'Ada'), async () => {
+      await reopen();
+      await notebook.ended(0);
+    });
+    assert.match(notebook.text(0), /Ada 0\n$/);
+  });
+
   it('replaces a display that an earlier window showed', async () => {
     notebook = await open('from IPython.display import display\nh = display("before", display_id=True)', 'h.update("after")');
     await notebook.run(0);
