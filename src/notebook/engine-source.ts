@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Engine } from '../engine/engine';
-import { isSandboxError } from '../protocol/errors';
+import { SandboxError, isSandboxError } from '../protocol/errors';
 
 /** Finds the container engine when it is first needed, and again when it is not there any more or another one has taken its place. */
 export class EngineSource {
@@ -8,11 +8,13 @@ export class EngineSource {
   #finding: Promise<Engine> | undefined;
   /** Every engine that is or was in use: sessions may still have it. */
   readonly #connected = new Set<Engine>();
+  #isDisposed = false;
 
   constructor(private readonly connect: () => Promise<Engine>) {}
 
-  /** The engine that is there now. Rejects with a SandboxError. */
+  /** The engine that is there now. Rejects with a SandboxError, `Cancelled` after {@link dispose}. */
   async get(): Promise<Engine> {
+    if (this.#isDisposed) { throw new SandboxError('Cancelled'); }
     const engine = this.#inUse;
     if (engine !== undefined && await this.#isThere(engine)) { return engine; }
     return this.#finding ??= this.connect().then((found) => this.#use(found)).finally(() => { this.#finding = undefined; });
@@ -25,6 +27,7 @@ export class EngineSource {
   forget(): void { this.#inUse = undefined; }
 
   dispose(): void {
+    this.#isDisposed = true;
     this.#inUse = undefined;
     for (const engine of this.#connected) { engine.dispose(); }
     this.#connected.clear();
@@ -43,6 +46,10 @@ export class EngineSource {
 
   /** One that was in use before is used again, so that each engine has one object however often it is looked for; the others rest. */
   #use(found: Engine): Engine {
+    if (this.#isDisposed) { // nobody would close it later
+      found.dispose();
+      throw new SandboxError('Cancelled');
+    }
     const same = [...this.#connected].find(({ info }) => isDeepStrictEqual(info, found.info));
     if (same !== undefined) { found.dispose(); }
     const used = same ?? found;

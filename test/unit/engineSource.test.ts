@@ -72,4 +72,19 @@ describe('the source of the container engine', () => {
     assert.equal(await source.get(), updated);
     assert.deepEqual([first.became, updated.became], [['rests'], []]);
   });
+
+  it('closes an engine that it finds only after its own end, and gives it to nobody', async () => {
+    const [late, none] = [new NotedEngine('a'), new NotedEngine('b')];
+    let connected!: () => void;
+    const source = new EngineSource(() => new Promise((resolve) => { connected = () => resolve(late); }));
+    const waiting = source.get();
+    source.dispose();
+    connected();
+    await assert.rejects(waiting, { code: 'Cancelled' });
+    assert.deepEqual(late.became, ['closed']);
+    const over = sourceOf(none);
+    over.dispose();
+    await assert.rejects(over.get(), { code: 'Cancelled' });
+    assert.deepEqual([over.isKnown, none.became], [false, []]);
+  });
 });
