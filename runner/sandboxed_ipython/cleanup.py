@@ -53,8 +53,10 @@ def _are_many():
 
 def _kill_all():
     log.info("cells have left many processes: all are killed")
-    # Linux lets no fork that is under way outrun this.
-    os.kill(-1, signal.SIGKILL)
+    try:
+        os.kill(-1, signal.SIGKILL)  # Linux lets no fork that is under way outrun this
+    except ProcessLookupError:
+        pass  # all have ended since they were counted
 
 
 def _kill_each(keep, reap, seconds):

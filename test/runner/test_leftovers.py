@@ -1,10 +1,12 @@
 """A kernel that is over is over: nothing of a cell hides its end, outlives it, or gets into the kernel after it."""
 
+import os
 import subprocess
 import sys
 import time
 
 import pytest
+from container import docker
 from sandbox import RUNNER
 
 TRACE = """
@@ -231,3 +233,9 @@ def test_a_long_life_of_resets_leaves_nothing_behind(new_pinged):
     time.sleep(2)  # the spare and the stand-ins are there
     cell = sandbox.run(TRACE + "\nprint(sum(parent == os.getppid() for parent, _, _ in table().values()))")
     assert int(cell.text()) <= 4
+
+
+@pytest.mark.container
+def test_to_kill_all_processes_where_there_are_none_is_no_failure(sandbox):
+    code = "import sys; sys.path.insert(0, '/opt/sandboxed-ipython')\nfrom sandboxed_ipython import cleanup\ncleanup._TOO_MANY = 0\nprint(cleanup.kill_all_if_many())"
+    assert docker("run", "--rm", "--network=none", "--entrypoint", sandbox.place.python, os.environ["SANDBOX_IMAGE"], "-I", "-c", code) == "True"
