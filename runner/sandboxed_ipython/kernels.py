@@ -299,7 +299,7 @@ class Kernel:
         self._process.send(cell.message())
         self._time_limit.begin(cell)
         self._watch.begin(cell)
-        self._supervisor.processes.guard.begin()
+        self._supervisor.processes.begin(self._process)
 
     def _on_too_long(self, parent, of):
         """What somebody waits for is over its limit."""

@@ -34,6 +34,8 @@ class KernelProcess:
         self._on_message = on_message
         self._on_text = on_text
         self.ready = False
+        #: It has been of use, or could have been for some time.
+        self.proven = False
         #: It was not ready in time, and ended for that.
         self.late = False
         self.closed = False

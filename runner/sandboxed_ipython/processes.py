@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which a spare is forked once a kernel is there.
 _SPARE_DELAY = 0.4
 _MAX_FAILED_STARTS = 5
+#: Seconds that a process is ready without a cell before its end says nothing about the start of the next one.
+_PROOF_SECONDS = 10.0
 #: Seconds for the exit handlers of a kernel that is told to leave.
 _LEAVE_SECONDS = 1.0
 #: The spare cannot be one: it is no larger than the supervisor, and while a cell could trace it, it cannot offer itself.
@@ -65,6 +67,17 @@ class Processes:
             return
         kernel.adopt(process)
         self._want_spare()
+
+    def begin(self, process):
+        """Something of the user's runs in ``process`` from now on."""
+        self._prove(process)
+        self.guard.begin()
+
+    def _prove(self, process):
+        """It starts as it should: when it ends, that is no reason to wait before the next one."""
+        if process.pid in self._processes:
+            process.proven = True
+            self._failed_starts = 0
 
     def kill(self, process):
         """Ends the ``process`` of a kernel whose cell is over. Where its processes are many, all at once: while they are busy, it would
@@ -143,7 +156,7 @@ class Processes:
                 if self._failed_starts <= _MAX_FAILED_STARTS:
                     self._reactor.after(2**self._failed_starts, self._make_spare)
             process.close()
-        elif not process.ready:
+        elif not process.proven:
             process.drain()
             self._failed_starts += 1
             delay = 0.02 * 2**self._failed_starts
@@ -194,7 +207,7 @@ class Processes:
     def _on_kernel_message(self, process, message):
         if isinstance(message, dict) and message["msg_type"] == "ready":
             process.ready = True
-            self._failed_starts = 0
+            self._reactor.after(_PROOF_SECONDS, lambda: self._prove(process))
         kernel = self._kernel_of(process)
         if kernel:
             kernel.on_message(message)

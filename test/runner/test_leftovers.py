@@ -221,6 +221,53 @@ def test_the_end_of_a_kernel_process_is_noticed_whoever_reaps_it():
     assert done.stdout.decode().strip() == "True {}"
 
 
+#: A kernel ends each time as soon as it is there, "used" ones when a cell has begun. Prints how many were replaced, and what is then told.
+ENDS_WHEN_READY = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from sandboxed_ipython import linux, packets
+from sandboxed_ipython.options import Options
+from sandboxed_ipython.processes import Processes
+from sandboxed_ipython.reactor import Reactor
+linux.adopt_orphans()
+
+def end_when_ready(channel, *ends):
+    for packet in packets.split({"msg_type": "ready", "parent_header": {"msg_id": ""}, "content": {}}, 1):
+        channel.send(packet)
+    os._exit(3)
+
+class Record:
+    state, running_id, pid = "idle", "", 0
+    deaths, failures = 0, []
+    def knows(self, process): return process is self.process
+    def adopt(self, process):
+        self.process, self.pid = process, process.pid
+        if sys.argv[2] == "used": processes.begin(process)
+    def on_message(self, message): pass
+    def on_text(self, name, text): pass
+    def cannot_start(self, reason): self.failures.append(reason)
+    def on_death(self, status):
+        self.deaths += 1
+        self.process.close()
+        self.process, self.pid = None, 0
+        processes.replace(self)
+
+reactor, record = Reactor(), Record()
+processes = Processes(reactor, Options(), end_when_ready, [record])
+processes._make_spare = lambda: None
+processes.replace(record)
+give_up = time.monotonic() + 60
+while record.deaths < 12 and not record.failures and time.monotonic() < give_up: reactor.turn()
+print(record.deaths, *record.failures)
+"""
+
+
+@pytest.mark.parametrize("life, told", [("unused", "5 the kernel ends as soon as it starts"), ("used", "12")])
+def test_a_kernel_that_ends_before_its_first_cell_again_and_again_is_not_replaced_at_once(life, told):
+    done = subprocess.run([sys.executable, "-c", ENDS_WHEN_READY, str(RUNNER), life], stdout=subprocess.PIPE, timeout=100, check=True)
+    assert done.stdout.decode().strip() == told
+
+
 def test_a_long_life_of_resets_leaves_nothing_behind(new_pinged):
     """Children of the supervisor, as a cell can count them: the kernel, the spare and the stand-ins."""
     pinged = new_pinged()
