@@ -92,21 +92,21 @@ export class SandboxBinding {
       const start = this.#starts.current;
       if (isFirst && start === undefined && this.#record === undefined) { this.#engineRecords.bringBack(); }
       const isNew = start?.isNew ?? this.#record === undefined;
-      const session = isNew ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).session : await this.#earlierOrAside();
+      const session = isNew ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).forCell() : await this.#earlierOrAside();
       if (session !== undefined && this.session !== session) { return session; } // it has ended already, which the cell says
     }
   }
 
   /**
    * Starts a sandbox in which nothing is to run yet, where the notebook has none. Rejects with a SandboxError. A cell that is run meanwhile
-   * gets it, or the same failure.
-   * @param how `makesImage` false: only where the image is there, so that nothing is made or pulled
+   * gets it; where it fails, the same failure if the user has asked for it, else a start of its own.
+   * @param how `makesImage`: the user has asked for it; false: only where the image is there, so that nothing is made or pulled
    * @returns whether there is one now
    */
   async startEarly(settings: SandboxSettings, how: { makesImage: boolean }): Promise<boolean> {
     if (this.#live !== undefined || this.#starts.current !== undefined || this.#record !== undefined || this.#previous !== undefined) { return false; }
     const session = await this.#starts.begin(true, async (signal) => (await this.source.canStartEarly(this.notebook, settings, how)
-      ? this.#startNew(settings, signal, { isUnused: true }) : undefined)).session;
+      ? this.#startNew(settings, signal, { isUnused: true }) : undefined), how.makesImage).session;
     if (session === undefined) { await this.reattach(); }
     return session !== undefined;
   }

@@ -1,4 +1,5 @@
 import type { Log } from '../log';
+import { isSandboxError } from '../protocol/errors';
 import { within } from '../session/time';
 import type { SandboxSession } from '../session/types';
 
@@ -6,7 +7,12 @@ import type { SandboxSession } from '../session/types';
 const CALLED_OFF_MS = 10_000;
 
 /** `isNew` false: the sandbox of an earlier window is looked for; its session is undefined where that is gone. */
-export interface Start { readonly session: Promise<SandboxSession | undefined>; readonly isNew: boolean }
+export interface Start {
+  readonly session: Promise<SandboxSession | undefined>;
+  readonly isNew: boolean;
+  /** The same for a cell that comes meanwhile: undefined where a start has failed that nobody had asked for, as the cell can have one of its own. */
+  forCell(): Promise<SandboxSession | undefined>;
+}
 
 /** The starts of a notebook's sandbox: one at a time, and one that was called off does not hold up the next. */
 export class Starts {
@@ -20,16 +26,17 @@ export class Starts {
   /** Undefined: none is under way, or it was called off. */
   get current(): Start | undefined { return this.#current; }
 
-  /** @param work must end soon once its signal aborts */
-  begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>): Start {
+  /**
+   * @param work must end soon once its signal aborts
+   * @param isAskedFor the user waits for it
+   */
+  begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>, isAskedFor = true): Start {
     const abort = new AbortController();
-    const start = {
-      abort, isNew,
-      session: work(abort.signal).finally(() => {
-        if (this.#current === start) { this.#current = undefined; }
-        this.changed();
-      }),
-    };
+    const session: Promise<SandboxSession | undefined> = work(abort.signal).finally(() => {
+      if (this.#current === start) { this.#current = undefined; }
+      this.changed();
+    });
+    const start = { abort, isNew, session, forCell: () => (isAskedFor ? session : session.catch(unlessCancelled)) };
     this.#current = start;
     const settled: Promise<void> = start.session.then(() => undefined, () => undefined).finally(() => this.#unsettled.delete(settled));
     this.#unsettled.add(settled);
@@ -49,4 +56,9 @@ export class Starts {
     const isOver = await within(Promise.all(this.#unsettled).then(() => true), CALLED_OFF_MS, false);
     if (!isOver) { this.log.warn(`a start that was called off has not ended within ${CALLED_OFF_MS / 1000} s`); }
   }
+}
+
+/** What was called off stays so. */
+function unlessCancelled(error: unknown): undefined {
+  if (isSandboxError(error, 'Cancelled')) { throw error; }
 }

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
+import { RequestProxy } from '../../session/support/requestProxy';
 import { OpenNotebook, containerOf, containersOf, engine, engineSocket, hasSandbox, isThere, set, stub, until, useTestBase } from './support';
 
 /** Milliseconds in which a sandbox that should not start would have. */
@@ -157,6 +158,31 @@ describe('a sandbox that starts when its notebook is opened', function () {
       await notebook.run(0);
     }), []);
     assert.equal(notebook.text(0), '\'a new one\'');
+  });
+
+  it('whose container is removed while it starts is no failure of a cell that was run meanwhile: the cell gets another one', async () => {
+    const proxy = new RequestProxy(engineSocket.real);
+    engineSocket.leadTo((await proxy.listen()).replace('unix://', ''));
+    try {
+      proxy.answersPings = true;
+      proxy.most = 1;
+      proxy.delay = 8_000;
+      proxy.treat('POST /containers/{id}/start', 'late');
+      const notebook = await open('removed-early', '"a new one"');
+      await until('the start of the container', () => proxy.hits === 1, 60_000);
+      const filters = encodeURIComponent(JSON.stringify({ label: [`sandboxed-ipython.notebook=${notebook.document.uri.toString()}`] }));
+      const [container] = await engine<{ Id: string }[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
+      assert.ok(container);
+      notebook.start();
+      await sleep(1_500); // the cell waits for that sandbox; one that comes later starts its own
+      await engine('DELETE', `/containers/${container.Id}?force=true`);
+      await notebook.ended(0);
+      assert.equal(notebook.text(0), '\'a new one\'');
+      assert.notEqual(await containerOf(notebook), container.Id);
+    } finally {
+      engineSocket.restore();
+      await proxy.close();
+    }
   });
 
   it('waits for a first cell in four notebooks of a window at most: the one that left the view first ends for the next', async () => {
