@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type * as vscode from 'vscode';
 import type { Log } from '../log';
 import { describe, paragraph, type Surroundings } from '../messages';
-import { EventBatcher } from '../outputs/batcher';
+import { OutputFlow } from '../outputs/flow';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
-import { Redraws } from '../outputs/redraws';
 import type { SandboxError } from '../protocol/errors';
 import type { Failure, SandboxEvent } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
@@ -37,8 +36,10 @@ export class NotebookKernel {
   readonly #writer: Writer;
   readonly #folder: NotebookFolder;
   readonly #targets: TracebackTargets;
-  readonly #batcher = new EventBatcher((event) => this.#handle(event));
-  readonly #redraws = new Redraws(this.#outputs, (edits) => this.#writer.write(edits));
+  readonly #flow = new OutputFlow(this.#outputs, {
+    write: (edits) => this.#writer.write(edits), isOfRun: (event) => this.#runOf(event) !== undefined,
+    comes: (event) => this.#comes(event), isShown: (event) => this.#isShown(event),
+  });
   readonly #sandbox: SandboxBinding;
   readonly #restored: RestoredRuns;
   readonly #runs: CellRuns;
@@ -58,13 +59,13 @@ export class NotebookKernel {
       executions: this.executions, outputs: this.#outputs, clock: this.#clock, writer: this.#writer, targets: this.#targets, marks,
     }, log);
     this.#runs = new CellRuns(notebook, { executions: this.executions, outputs: this.#outputs, writer: this.#writer, marks }, {
-      flush: () => this.#batcher.flush(), tell: (event) => this.#handle(event), ended: (reply) => this.#folder.missed(reply), warn: (failure) => this.#warn(failure),
+      flush: () => this.#flow.flush(), tell: (event) => this.#flow.show(event), ended: (reply) => this.#folder.missed(reply), warn: (failure) => this.#warn(failure),
     }, log);
     this.#sandbox = new SandboxBinding(notebook, source, records, {
       restoring: (seq) => this.#restore(seq),
       event: (event) => {
         this.#clock.seen(event.t);
-        this.#batcher.add(event);
+        this.#flow.add(event);
       },
       gone: () => {
         this.#restored.forget();
@@ -173,7 +174,7 @@ export class NotebookKernel {
         if (!isOver && !applySettings) { throw error; }
         if (!isOver) { await this.#replace(failure); }
       }
-      this.#batcher.flush();
+      this.#flow.flush();
       this.#end(before);
       return true;
     });
@@ -186,7 +187,7 @@ export class NotebookKernel {
     try {
       await this.#first(() => this.#sandbox.close({ keepLibraries: false }));
     } finally {
-      this.#batcher.flush();
+      this.#flow.flush();
       this.#end(before);
     }
   }
@@ -198,7 +199,7 @@ export class NotebookKernel {
     try {
       await this.#sandbox.leave();
     } finally {
-      this.#batcher.flush();
+      this.#flow.flush();
       this.#end(before);
     }
   }
@@ -215,7 +216,7 @@ export class NotebookKernel {
   /** The user cleared the cell's outputs. */
   cleared(cell: vscode.NotebookCell): void {
     if (this.#writer.isClearing(cell)) { return; }
-    this.#batcher.flush();
+    this.#flow.flush();
     this.executions.forget(cell);
     this.#writer.forget(cell);
     this.#outputs.forget(keyOf(cell));
@@ -278,14 +279,12 @@ export class NotebookKernel {
 
   // ----------------------------------------------------------------------------------------------------------- events
 
-  #handle(event: SandboxEvent): void {
-    if (event.msg_type === 'execute_input') {
-      const run = this.#runOf(event);
-      if (run !== undefined) { this.#targets.ran(this.session?.id, event, run.cell); }
-    }
-    if (event.msg_type === 'execute_reply' && this.#runOf(event) !== undefined) { this.#redraws.flush(); } // the cell ends with its widgets as they are
-    this.#writer.write(this.#outputs.fold(event));
-    this.#redraws.ask();
+  #comes(event: SandboxEvent): void {
+    const run = event.msg_type === 'execute_input' ? this.#runOf(event) : undefined;
+    if (event.msg_type === 'execute_input' && run !== undefined) { this.#targets.ran(this.session?.id, event, run.cell); }
+  }
+
+  #isShown(event: SandboxEvent): void {
     if (event.msg_type === 'execute_reply' || (event.msg_type === 'status' && event.content.execution_state === 'idle')) { tellCaptured(this.session, this.#outputs, this.log); }
     if (event.msg_type !== 'input_request') { return; }
     const run = this.#runOf(event);

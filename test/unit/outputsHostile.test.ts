@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { CellsStandIn } from './vscodeStandIn'; // before what imports VS Code
 import { silentLog } from '../../src/log';
+import { untranslated } from '../../src/messages';
+import { Executions } from '../../src/notebook/executions';
 import { failingLine } from '../../src/notebook/failing-line';
-import { mendLinks } from '../../src/notebook/traceback-links';
-import { EventBatcher } from '../../src/outputs/batcher';
+import { SandboxClock } from '../../src/notebook/sandbox-clock';
+import { Writer } from '../../src/notebook/writer';
 import { MAX_ENDED_STREAM } from '../../src/outputs/cell-outputs';
+import { OutputFlow } from '../../src/outputs/flow';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import { Pacer } from '../../src/outputs/pacer';
-import type { StreamText, TextMark } from '../../src/outputs/stream-text';
-import type { RunEdit } from '../../src/outputs/types';
 import { decodeLine } from '../../src/protocol/decode';
 import { LineSplitter } from '../../src/protocol/lines';
 import type { EventContents, EventType, JsonObject } from '../../src/protocol/messages';
@@ -22,80 +24,97 @@ const CHUNK = 64 * 1024;
 const LONGEST_TURN_MS = 200;
 /** Of all of one flood. */
 const LONGEST_MS = 20_000;
+/** Milliseconds in which nothing is sent any more after a flood. */
+const QUIET_MS = 700;
+/** Milliseconds for which a window that goes on sending after a flood is watched. */
+const WATCHED_MS = 5_000;
 
-interface Shown { stream?: StreamText; mark?: TextMark; characters: number }
-
-/** A window as far as it does not need VS Code: from the bytes of a stream to what VS Code would be sent. */
+/** A window with one cell that runs: all that stands between the bytes of a stream and VS Code's own calls. */
 class Window {
-  readonly #outputs = new NotebookOutputs();
-  readonly #shown = new Map<string, Shown>();
-  /** Characters that VS Code was sent, or goes through for it. */
+  /** Bytes that VS Code was sent, and when it was sent something last, by `performance.now()`. */
   sent = 0;
-  readonly #pacer = new Pacer<Shown>((shown) => {
-    if (shown.stream !== undefined && shown.mark !== undefined) {
-      this.sent += shown.stream.changeSince(shown.mark).text.length;
-      shown.mark = shown.stream.mark();
-      shown.characters = shown.stream.length;
-    }
-    this.sent += shown.characters;
-    return { characters: shown.characters, confirmed: Promise.resolve() };
+  sentAt = performance.now();
+  readonly #outputs = new NotebookOutputs();
+  readonly #cells = new CellsStandIn(({ items }) => {
+    this.sent += items.reduce((sum, { data }) => sum + data.length, 0);
+    this.sentAt = performance.now();
+    return sleep(1); // VS Code confirms from another process
   });
-  readonly #batcher = new EventBatcher((one) => {
-    this.#write(this.#outputs.fold(one));
-    if (one.msg_type === 'execute_reply' || one.msg_type === 'status') { this.#outputs.takeCaptured(); }
-    if (one.msg_type === 'error') {
-      mendLinks(one.content.traceback.join('\n'), { cell: () => ({ uri: 'cell:1' }), file: () => undefined });
-      failingLine(one.content.traceback, 1);
-    }
+  readonly #executions = new Executions(this.#cells.controller, silentLog);
+  readonly #writer = new Writer(
+    this.#executions, new SandboxClock(), { t: untranslated, platform: 'linux' }, { cell: () => ({ uri: 'cell:1' }), file: () => undefined }, silentLog,
+  );
+  readonly #flow = new OutputFlow(this.#outputs, {
+    write: (edits) => { this.#writer.write(edits); },
+    isOfRun: () => this.#executions.all().length > 0,
+    comes: () => undefined,
+    isShown: (one) => {
+      if (one.msg_type === 'execute_reply' || one.msg_type === 'status') { this.#outputs.takeCaptured(); }
+      if (one.msg_type === 'error') { failingLine(one.content.traceback, 1); }
+    },
   });
-  readonly #follower = new Follower({ logged: (one) => { this.#batcher.add(one); }, unlogged: () => undefined, hole: () => undefined, unreadable: () => undefined }, silentLog, 16 * MB);
+  readonly #follower = new Follower({ logged: (one) => { this.#flow.add(one); }, unlogged: () => undefined, hole: () => undefined, unreadable: () => undefined }, silentLog, 16 * MB);
   readonly #lines = new LineSplitter({ line: (text) => { this.#follower.receive(decodeLine(text)); }, tooLong: () => undefined });
 
-  constructor() { this.#outputs.begin('r', 'cell'); }
+  constructor() {
+    const run = this.#executions.begin(this.#cells.cell());
+    assert.ok(run !== undefined);
+    this.#outputs.begin('r', 'cell');
+    this.#writer.bind('r', run);
+  }
 
   receive(bytes: Buffer): void { this.#lines.push(bytes); }
-
-  redraw(): void { this.#write(this.#outputs.redraw()); }
-
-  #write(edits: readonly RunEdit[]): void {
-    for (const { edit } of edits) {
-      if (edit.kind === 'append' || edit.kind === 'replaceAll') {
-        this.#shown.set(String(edit.id), { characters: 100, ...(edit.stream && { stream: edit.stream, mark: edit.stream.mark() }) });
-      } else if (edit.kind === 'text' || edit.kind === 'replace') {
-        const shown = this.#shown.get(String(edit.id));
-        if (shown !== undefined) { this.#pacer.ask(shown); }
-      }
-    }
-  }
 }
 
 type Said = <T extends EventType>(type: T, content: EventContents[T], times?: number) => void;
 
-/** What a flood costs. */
+/** The processor time of each turn of the event loop, with whatever timers and promises do in it. */
+class Turns {
+  longest = 0;
+  all = 0;
+  #before = process.cpuUsage();
+
+  async next(pause: Promise<unknown> = nextTurn()): Promise<void> {
+    await pause;
+    const { user, system } = process.cpuUsage(this.#before);
+    this.#before = process.cpuUsage();
+    this.longest = Math.max(this.longest, (user + system) / 1000);
+    this.all += (user + system) / 1000;
+  }
+}
+
+/** What a flood costs. Its cell then prints once more and ends, so that in one turn it is shown as it is, whatever was shown before. */
 async function flood(make: (say: Said) => void): Promise<{ longest: number; all: number; sent: number }> {
   let seq = 0;
-  const lines: string[] = [];
-  make((type, content, times = 1) => {
+  let lines: string[] = [];
+  const say: Said = (type, content, times = 1) => {
     for (let i = 0; i < times; i += 1) { lines.push(JSON.stringify({ ...event('r', type, content), seq: (seq += 1) })); }
-  });
-  const bytes = Buffer.from(`${lines.join('\n')}\n`);
+  };
+  const asBytes = (): Buffer => {
+    const bytes = Buffer.from(`${lines.join('\n')}\n`);
+    lines = [];
+    return bytes;
+  };
+  make(say);
+  const bytes = asBytes();
+  say('stream', print('\rlast'));
+  say('execute_reply', { status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {} });
+  const end = asBytes();
   const window = new Window();
-  let longest = 0;
-  let all = 0;
-  let redrawn = performance.now();
+  const turns = new Turns();
   for (let at = 0; at < bytes.length; at += CHUNK) {
-    const before = process.cpuUsage();
     window.receive(bytes.subarray(at, at + CHUNK));
-    if (performance.now() - redrawn > 50) {
-      window.redraw();
-      redrawn = performance.now();
-    }
-    const { user, system } = process.cpuUsage(before);
-    longest = Math.max(longest, (user + system) / 1000);
-    all += (user + system) / 1000;
-    await nextTurn();
+    await turns.next();
   }
-  return { longest, all, sent: window.sent };
+  const watch = async (): Promise<void> => {
+    const began = performance.now();
+    while (performance.now() - Math.max(began, window.sentAt) < QUIET_MS && performance.now() - began < WATCHED_MS) { await turns.next(sleep(2)); }
+  };
+  await watch();
+  window.receive(end);
+  await turns.next();
+  await watch();
+  return { longest: turns.longest, all: turns.all, sent: window.sent };
 }
 
 const update = (comm_id: string, state: JsonObject): EventContents['comm_msg'] => ({ comm_id, data: { method: 'update', state } });
@@ -103,6 +122,21 @@ const open = (comm_id: string, state: JsonObject): EventContents['comm_open'] =>
 const view = (model_id: string): EventContents['display_data'] => ({ data: { 'text/plain': 'x', 'application/vnd.jupyter.widget-view+json': { model_id } }, metadata: {}, transient: {} });
 const shown = (display_id: string, text = 'x'): EventContents['display_data'] => ({ data: { 'text/plain': text }, metadata: {}, transient: { display_id } });
 const print = (text: string, name: 'stdout' | 'stderr' = 'stdout'): EventContents['stream'] => ({ name, text });
+
+/** About so many characters, each in another style than the one before it. */
+function styled(characters: number, style: (i: number) => string): string {
+  const parts: string[] = [];
+  for (let i = 0, length = 0; length < characters; i += 1) {
+    const part = `${style(i)}x`;
+    parts.push(part);
+    length += part.length;
+  }
+  return parts.join('');
+}
+const bold = (i: number): string => (i % 2 === 0 ? '\u001b[1m' : '\u001b[m');
+const colour = (i: number): string => `\u001b[38;2;${(i * 7) & 255};${(i >> 8) & 255};${(i * 13) & 255}m`;
+/** A long text, in events as long as those of a runner. */
+const printAll = (say: Said, text: string): void => { for (let at = 0; at < text.length; at += CHUNK) { say('stream', print(text.slice(at, at + CHUNK))); } };
 
 const FLOODS: [string, (say: Said) => void][] = [
   ['a long line and a character deleted and written again', (say) => {
@@ -117,6 +151,21 @@ const FLOODS: [string, (say: Said) => void][] = [
       say('stream', print('\rx'));
       say('update_display_data', shown('d'));
     }
+  }],
+  ['a line of ten megabytes with a style for each character, and a character overwritten again and again', (say) => {
+    printAll(say, styled(10 * MB, bold));
+    for (let i = 0; i < 20_000; i += 1) {
+      say('stream', print('\rx'));
+      say('status', { execution_state: 'busy' });
+    }
+  }],
+  ['a line of ten megabytes with a colour for each character, overwritten as a whole with others', (say) => {
+    printAll(say, styled(10 * MB, colour));
+    printAll(say, `\r${styled(10 * MB, (i) => colour(i + 1))}`);
+  }],
+  ['sixty long lines with a style for each character, and a character overwritten in every part of each', (say) => {
+    printAll(say, Array.from({ length: 60 }, () => styled(150_000, bold)).join('\n'));
+    for (let column = 0; column < 30_000; column += 250) { say('stream', print(`${'\u001b[Ay\b'.repeat(60)}${'\u001b[B'.repeat(60)}${'z'.repeat(250)}`)); }
   }],
   ['a display that is shown in thousands of places and updated', (say) => {
     say('display_data', shown('d'), 5_000);

@@ -21,6 +21,7 @@ describe('the text of a stream', () => {
     ['cursor up at the top stays', 'a\x1b[A\rb', 'b'],
     ['erase to the end of the line', 'downloading\r\x1b[Kdone', 'done'],
     ['erase the line', 'downloading\r\x1b[2Kdone', 'done'],
+    ['erased to the cursor, written there, and erased again', 'abcdef\x1b[1K\rxy\n1234\x1b[A\x1b[1K', '      \n1234'],
     ['colours stay', '\x1b[31mred\x1b[0m', '\x1b[31mred\x1b[0m'],
     ['what overwrites coloured text is in its own colour, and the rest keeps its', '\x1b[31mfailed: 3\x1b[0m\rok', 'ok\x1b[31miled: 3'],
     ['a colour lasts over the beginning of the line', '\x1b[31m10%\r20%\x1b[0m\n', '\x1b[31m20%\x1b[0m\n'],

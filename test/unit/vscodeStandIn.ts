@@ -25,15 +25,13 @@ const loader = Module as unknown as Loader;
 const load = loader._load.bind(Module);
 loader._load = (request, ...rest) => (request === 'vscode' ? standIn : load(request, ...rest));
 
-/** A change that VS Code was asked for. `text`: of the items that came with it. */
-export interface Change { kind: 'append' | 'appendItems' | 'replaceItems' | 'clear' | 'replace'; text: string }
+/** A change that VS Code was asked for, and what came with it. */
+export interface Change { kind: 'append' | 'appendItems' | 'replaceItems' | 'clear' | 'replace'; items: readonly vscode.NotebookCellOutputItem[] }
 
-/** Code cells of a notebook, and the changes that their executions ask for. */
+/** Code cells of a notebook, whose executions ask for changes. */
 export class CellsStandIn {
-  readonly changes: Change[] = [];
-
-  /** @param confirm the promise that VS Code gives for a change; it may throw, as VS Code does for a cell that is gone */
-  constructor(private readonly confirm: (change: Change) => Promise<void>) {}
+  /** @param change makes a change, and gives the promise that VS Code gives; may throw, as VS Code does for a cell that is gone */
+  constructor(private readonly change: (change: Change) => Promise<void>) {}
 
   cell(): vscode.NotebookCell {
     return { index: 0, kind: standIn.NotebookCellKind.Code, outputs: [], document: { getText: () => '' } } as unknown as vscode.NotebookCell;
@@ -45,16 +43,13 @@ export class CellsStandIn {
   }
 
   #execution(): vscode.NotebookCellExecution {
-    const change = (kind: Change['kind'], items: vscode.NotebookCellOutputItem | readonly vscode.NotebookCellOutputItem[] = []): Promise<void> => {
-      const made = { kind, text: Buffer.concat([items].flat().map(({ data }) => data)).toString() };
-      this.changes.push(made);
-      return this.confirm(made);
-    };
-    const itemsOf = (outputs: vscode.NotebookCellOutput | readonly vscode.NotebookCellOutput[]): vscode.NotebookCellOutputItem[] => [outputs].flat().flatMap(({ items }) => items);
+    type Items = vscode.NotebookCellOutputItem | readonly vscode.NotebookCellOutputItem[];
+    type Outputs = vscode.NotebookCellOutput | readonly vscode.NotebookCellOutput[];
+    const ofOutputs = (kind: Change['kind']) => (outputs: Outputs) => this.change({ kind, items: [outputs].flat().flatMap(({ items }) => items) });
+    const ofItems = (kind: Change['kind']) => (items: Items) => this.change({ kind, items: [items].flat() });
     return {
-      start: () => undefined, end: () => undefined, clearOutput: () => change('clear'),
-      appendOutput: (outputs: vscode.NotebookCellOutput) => change('append', itemsOf(outputs)), replaceOutput: (outputs: vscode.NotebookCellOutput) => change('replace', itemsOf(outputs)),
-      appendOutputItems: (items: vscode.NotebookCellOutputItem) => change('appendItems', items), replaceOutputItems: (items: vscode.NotebookCellOutputItem) => change('replaceItems', items),
+      start: () => undefined, end: () => undefined, clearOutput: () => this.change({ kind: 'clear', items: [] }),
+      appendOutput: ofOutputs('append'), replaceOutput: ofOutputs('replace'), appendOutputItems: ofItems('appendItems'), replaceOutputItems: ofItems('replaceItems'),
     } as unknown as vscode.NotebookCellExecution;
   }
 }

@@ -13,8 +13,12 @@ import { event } from './outputsModel';
 const DEADLINE_MS = 30_000;
 
 /** A cell that runs, and how it is shown. */
-function shownCell(confirm: (change: Change) => Promise<void>) {
-  const cells = new CellsStandIn(confirm);
+function shownCell(confirm: (kind: Change['kind']) => Promise<void>) {
+  const changes: { kind: Change['kind']; text: string }[] = [];
+  const cells = new CellsStandIn(({ kind, items }) => {
+    changes.push({ kind, text: Buffer.concat(items.map(({ data }) => data)).toString() });
+    return confirm(kind);
+  });
   const executions = new Executions(cells.controller, silentLog);
   const writer = new Writer(executions, new SandboxClock(), { t: untranslated, platform: 'linux' }, { cell: () => undefined, file: () => undefined }, silentLog);
   const outputs = new NotebookOutputs();
@@ -23,7 +27,7 @@ function shownCell(confirm: (change: Change) => Promise<void>) {
   assert.ok(run !== undefined);
   outputs.begin('r', 'cell');
   writer.bind('r', run);
-  return { cell, cells, writer, say: <T extends EventType>(type: T, content: EventContents[T]): void => { writer.write(outputs.fold(event('r', type, content))); } };
+  return { cell, changes, writer, say: <T extends EventType>(type: T, content: EventContents[T]): void => { writer.write(outputs.fold(event('r', type, content))); } };
 }
 
 const print = (text: string): EventContents['stream'] => ({ name: 'stdout', text });
@@ -32,7 +36,7 @@ describe('what VS Code is sent of a cell', function () {
   this.timeout(2 * DEADLINE_MS);
 
   it('a text is shown though VS Code never confirms the output that it belongs to, and nothing comes after it', async () => {
-    const { cells: { changes }, say } = shownCell(({ kind }) => (kind === 'append' ? new Promise(() => undefined) : Promise.resolve()));
+    const { changes, say } = shownCell((kind) => (kind === 'append' ? new Promise(() => undefined) : Promise.resolve()));
     say('stream', print('one '));
     say('stream', print('two'));
     assert.deepEqual(changes.filter(({ kind }) => kind !== 'clear'), [{ kind: 'append', text: 'one ' }]);
@@ -42,7 +46,7 @@ describe('what VS Code is sent of a cell', function () {
 
   it('a text waits for the output that it belongs to, and is added to it when VS Code has confirmed that', async () => {
     let confirm!: () => void;
-    const { cells: { changes }, say } = shownCell(({ kind }) => (kind === 'append' ? new Promise((resolve) => { confirm = resolve; }) : Promise.resolve()));
+    const { changes, say } = shownCell((kind) => (kind === 'append' ? new Promise((resolve) => { confirm = resolve; }) : Promise.resolve()));
     say('stream', print('one '));
     say('stream', print('two'));
     confirm();
@@ -53,7 +57,7 @@ describe('what VS Code is sent of a cell', function () {
   it('an event that the cell is empty is the user\'s again when our own clearing is confirmed, is refused or could not be asked for', async () => {
     const refusals: (() => Promise<void>)[] = [() => Promise.resolve(), () => Promise.reject(new Error('gone')), () => { throw new Error('gone'); }];
     for (const refuse of refusals) {
-      const { cell, writer, say } = shownCell(({ kind }) => (kind === 'clear' ? refuse() : Promise.resolve()));
+      const { cell, writer, say } = shownCell((kind) => (kind === 'clear' ? refuse() : Promise.resolve()));
       say('stream', print('text'));
       say('clear_output', { wait: false });
       for (const end = Date.now() + DEADLINE_MS; writer.isClearing(cell); await sleep(1)) { assert.ok(Date.now() < end, String(refuse)); }
@@ -61,7 +65,7 @@ describe('what VS Code is sent of a cell', function () {
   });
 
   it('an event that the cell is empty may be our own doing until our clearing is confirmed', () => {
-    const { cell, writer, say } = shownCell(({ kind }) => (kind === 'clear' ? new Promise(() => undefined) : Promise.resolve()));
+    const { cell, writer, say } = shownCell((kind) => (kind === 'clear' ? new Promise(() => undefined) : Promise.resolve()));
     say('clear_output', { wait: false });
     assert.ok(!writer.isClearing(cell)); // nothing has begun
     say('stream', print('text'));
