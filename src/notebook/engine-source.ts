@@ -20,8 +20,8 @@ export class EngineSource {
     return this.#finding ??= this.connect().then((found) => this.#use(found)).finally(() => { this.#finding = undefined; });
   }
 
-  /** Whether {@link get} has given an engine that answered some time ago, and may be gone by now. */
-  get isKnown(): boolean { return this.#inUse !== undefined; }
+  /** What {@link get} has given some time ago: it may be gone by now, and another one in its place. */
+  get known(): Engine | undefined { return this.#inUse; }
 
   /** The engine may have been replaced: look again next time. Sessions that have it keep it. */
   forget(): void { this.#inUse = undefined; }

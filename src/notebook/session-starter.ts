@@ -39,12 +39,19 @@ export async function startSession(
   previous?: PreviousSandbox,
 ): Promise<SandboxSession> {
   const { network, engines, images, explain, log } = installation;
-  const known = engines.isKnown;
+  const { known } = engines;
+  /** Aborts when what was begun on the known engine is of no use. */
+  const otherwise = new AbortController();
   try {
-    const [engine, owner] = await Promise.all([engines.get(), installation.owner()]);
+    const asked = imageRequest(installation, settings);
+    const imageOf = async (one: Engine, stop: AbortSignal): Promise<string> => images.ensure(one, await asked, stop);
+    // while it is asked whether it is still there
+    const early = known && imageOf(known, AbortSignal.any([signal, otherwise.signal]));
+    early?.catch(() => undefined);
+    const [engine, owner] = await Promise.all([engines.get(), installation.owner(), asked]);
     signal.throwIfAborted();
-    const request = await imageRequest(installation, settings);
-    const image = await images.ensure(engine, request, signal);
+    if (engine !== known) { otherwise.abort(); }
+    const image = await (early !== undefined && engine === known ? early : imageOf(engine, signal));
     const takenOver = previous?.image === image && ['', engine.info.id].includes(previous.engine) && await engine.hasLibraries(previous.libraries) ? previous : undefined;
     const session = start(engine, owner, image, takenOver);
     try {
@@ -61,9 +68,11 @@ export async function startSession(
   } catch (error) {
     if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
     // it went since it was found: look once more, which finds another or says what was tried
-    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known && !signal.aborted) { return startSession(installation, notebook, settings, signal, previous); }
+    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known !== undefined && !signal.aborted) { return startSession(installation, notebook, settings, signal, previous); }
     if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); }
     throw error;
+  } finally {
+    otherwise.abort();
   }
 
   function start(engine: Engine, owner: string, image: string, takenOver: PreviousSandbox | undefined): InteractiveSandboxSession {

@@ -85,6 +85,6 @@ describe('the source of the container engine', () => {
     const over = sourceOf(none);
     over.dispose();
     await assert.rejects(over.get(), { code: 'Cancelled' });
-    assert.deepEqual([over.isKnown, none.became], [false, []]);
+    assert.deepEqual([over.known, none.became], [undefined, []]);
   });
 });

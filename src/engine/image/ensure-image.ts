@@ -20,7 +20,8 @@ import { findUnused, markUsed, removeOurs } from './unused';
  */
 export async function ensureImage(context: ImageContext, request: ImageRequest, progress: Progress, signal?: AbortSignal, made = new Set<string>()): Promise<string> {
   return inSteps(request.base, progress, async (steps) => {
-    const names = await namesOf(request, await ensureBase(context, request.base, steps, signal));
+    const [baseId, runner] = await Promise.all([ensureBase(context, request.base, steps, signal), readRunner(request.runnerFolder)]);
+    const names = namesOf(request, baseId, runner);
     made.add(names.packages).add(names.kernel);
     const found = await imageDetails(context, names.kernel, signal);
     if (found) {
@@ -42,7 +43,7 @@ export async function rebuildImage(context: ImageContext, request: ImageRequest,
         context.log.info(`engine: ${base} was not pulled again, ${engineReason(error)}`); // made on this machine, or there is no network
       });
     }
-    const names = await namesOf(request, await ensureBase(context, base, steps, signal));
+    const names = namesOf(request, await ensureBase(context, base, steps, signal), await readRunner(request.runnerFolder));
     const kernel = await build(context, request, names, { anew: true }, steps, signal);
     if (before.derived) await removeOurs(context, before.derived); // one that a sandbox uses stays, and goes with a later sweep
     return kernel;
@@ -52,22 +53,21 @@ export async function rebuildImage(context: ImageContext, request: ImageRequest,
 /** See `Engine.findUnusedImages`. */
 export async function findUnusedImages(context: ImageContext, request: ImageRequest): Promise<UnusedImage[]> {
   const base = await imageDetails(context, request.base);
-  const names = base && await namesOf(request, base.id);
+  const names = base && namesOf(request, base.id, await readRunner(request.runnerFolder));
   return findUnused(context, new Set(names ? [names.packages, names.kernel] : []));
 }
 
 /** What is there of the images that a request is about. */
 export async function findImages(context: ImageContext, request: ImageRequest): Promise<ImagesFound> {
-  const base = await imageDetails(context, request.base);
+  const [base, runner] = await Promise.all([imageDetails(context, request.base), readRunner(request.runnerFolder)]);
   if (!base) return { base: null, derived: null };
-  const names = await namesOf(request, base.id);
+  const names = namesOf(request, base.id, runner);
   return { base: base.id, derived: (await imageDetails(context, names.kernel))?.id ?? null };
 }
 
 interface Names { packages: string; kernel: string; runner: readonly RunnerFile[] }
 
-async function namesOf(request: ImageRequest, baseId: string): Promise<Names> {
-  const runner = await readRunner(request.runnerFolder);
+function namesOf(request: ImageRequest, baseId: string, runner: readonly RunnerFile[]): Names {
   const packages = packagesTag(baseId, request.packages);
   return { packages, kernel: kernelTag(packages, runner), runner };
 }
