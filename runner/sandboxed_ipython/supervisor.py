@@ -3,6 +3,7 @@
 It imports IPython once, so that a kernel is a fork away, and never a library of the user's.
 """
 
+import gc
 import logging
 import os
 import secrets
@@ -299,6 +300,9 @@ def main(argv):
     else:
         # As on an emulated machine. What is missing then keeps a cell from ending its own sandbox, and from nothing outside it.
         log.warning("this system filters no system calls: a cell can hamper or end the supervisor of its own sandbox")
+    gc.disable()  # nothing of what is imported is garbage, and to look for it takes a tenth of the import
     from . import zygote  # IPython's import takes a tenth of a second and more; options are checked before
 
+    gc.freeze()  # what kernels share with us stays shared: no collection of theirs looks at it
+    gc.enable()
     return Supervisor(opts, zygote.Zygote(opts)).run()
