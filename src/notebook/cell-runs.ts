@@ -19,6 +19,8 @@ interface Shown { executions: Executions; outputs: NotebookOutputs; writer: Writ
 interface Sink {
   /** Shows what the sandbox has said so far. */
   flush(): void;
+  /** Resolves when it shows what the sandbox has said so far, which a run of many cells shows in steps. */
+  passed(): Promise<void>;
   /** Shows an event as if it had come from the sandbox. */
   tell(event: SandboxEvent): void;
   /** A cell has ended with this. */
@@ -75,6 +77,7 @@ export class CellRuns {
       run.end(false);
       return;
     }
+    await this.sink.passed();
     this.#settle(run, msgId, ended);
     this.shown.marks.show(cell, ended);
     this.sink.ended(ended);

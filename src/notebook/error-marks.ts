@@ -24,7 +24,9 @@ export class ErrorMarks implements vscode.Disposable {
   }
 
   /** The cell runs again, was cleared, or is gone. */
-  clear(cell: vscode.NotebookCell): void { this.#marks.delete(cell.document.uri); }
+  clear(cell: vscode.NotebookCell): void {
+    if (this.#marks.has(cell.document.uri)) { this.#marks.delete(cell.document.uri); } // VS Code is sent each deletion
+  }
 
   dispose(): void { this.#marks.dispose(); }
 }

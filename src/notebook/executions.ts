@@ -85,6 +85,9 @@ export class Executions {
     this.#briefly(cell, times, [change]);
   }
 
+  /** Whether a run of the cell has ended in this window, or what one left was shown: VS Code may not have told yet of all its outputs. */
+  hasRun(cell: vscode.NotebookCell): boolean { return this.#ended.has(cell); }
+
   of(cell: vscode.NotebookCell): CellRun | undefined { return this.all().find((run) => run.cell === cell); }
   all(): CellRun[] { return [...this.#live]; }
   running(): CellRun | undefined { return this.all().find(({ state }) => state === 'running'); }

@@ -28,8 +28,9 @@ export class LibraryOffers {
 
   /** A cell has ended. */
   offer(installed: readonly string[]): void {
+    if (this.#offered || installed.length === 0) { return; } // before the settings are read, which takes a millisecond
     const names = notInSettings(installed);
-    if (this.#offered || names.length === 0) { return; }
+    if (names.length === 0) { return; }
     this.#offered = true;
     offerToKeep(this.notebook, vscode.l10n.t('{0}: {1} stays as long as this notebook\'s sandbox. To have it in every sandbox: Add to Image.', fileName(this.notebook), shortList(names)));
   }

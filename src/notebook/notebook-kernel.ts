@@ -37,7 +37,7 @@ export class NotebookKernel {
   readonly #folder: NotebookFolder;
   readonly #targets: TracebackTargets;
   readonly #flow = new OutputFlow(this.#outputs, {
-    write: (edits) => this.#writer.write(edits), isOfRun: (event) => this.#runOf(event) !== undefined,
+    write: (edits) => this.#writer.write(edits), runs: () => this.executions.all().length, isOfRun: (event) => this.#runOf(event) !== undefined,
     comes: (event) => this.#comes(event), isShown: (event) => this.#isShown(event),
   });
   readonly #sandbox: SandboxBinding;
@@ -59,7 +59,8 @@ export class NotebookKernel {
       executions: this.executions, outputs: this.#outputs, clock: this.#clock, writer: this.#writer, targets: this.#targets, marks,
     }, log);
     this.#runs = new CellRuns(notebook, { executions: this.executions, outputs: this.#outputs, writer: this.#writer, marks }, {
-      flush: () => this.#flow.flush(), tell: (event) => this.#flow.show(event), ended: (reply) => this.#folder.missed(reply), warn: (failure) => this.#warn(failure),
+      flush: () => this.#flow.flush(), passed: () => this.#flow.passed(), tell: (event) => this.#flow.show(event), ended: (reply) => this.#folder.missed(reply),
+      warn: (failure) => this.#warn(failure),
     }, log);
     this.#sandbox = new SandboxBinding(notebook, source, records, {
       restoring: (seq) => this.#restore(seq),

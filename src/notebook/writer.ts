@@ -117,7 +117,7 @@ export class Writer {
     switch (edit.kind) {
       case 'start':
         run?.start(edit.t === undefined ? Date.now() : this.clock.toLocal(edit.t, run?.created ?? 0));
-        this.#clear(written);
+        if (written.cell.outputs.length > 0 || outputs.size > 0 || this.executions.hasRun(written.cell)) { this.#clear(written); }
         return;
       case 'setExecutionOrder':
         if (run !== undefined) { run.execution.executionOrder = edit.order; }

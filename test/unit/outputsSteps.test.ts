@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { EventSteps } from '../../src/outputs/steps';
+import type { SandboxEvent } from '../../src/protocol/messages';
+import { event } from './outputsModel';
+
+/** Milliseconds that no test waits for. */
+const LONG = 60_000;
+
+describe('the events of a run', () => {
+  const passed: string[] = [];
+  let runs = 1;
+  const steps = (stepMs = LONG): EventSteps => new EventSteps(({ msg_type: type, parent_header: { msg_id: id } }) => { passed.push(`${type} of ${id}`); }, () => runs, stepMs);
+  const text = (id: string, content = 'x'): SandboxEvent => event(id, 'stream', { name: 'stdout', text: content });
+  const reply = (id: string): SandboxEvent => event(id, 'execute_reply', { status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {} });
+
+  beforeEach(() => {
+    passed.length = 0;
+    runs = 1;
+  });
+
+  it('pass at once while a cell runs alone', () => {
+    const its = steps();
+    for (const one of [text('a'), text('a'), reply('a')]) { its.add(one); }
+    assert.deepEqual(passed, ['stream of a', 'stream of a', 'execute_reply of a']);
+  });
+
+  it('pass in steps and in order while cells wait behind the one that runs', async () => {
+    const its = steps(20);
+    runs = 3;
+    its.add(text('a')); // the first comes at once
+    for (const one of [reply('a'), text('b')]) { its.add(one); }
+    assert.deepEqual(passed, ['stream of a']);
+    await its.passed();
+    assert.deepEqual(passed, ['stream of a', 'execute_reply of a', 'stream of b']);
+  });
+
+  it('pass with the last cell, though those before have not been shown to end', () => {
+    const its = steps();
+    runs = 3;
+    for (const one of [text('a'), reply('a'), reply('b')]) { its.add(one); }
+    assert.deepEqual(passed, ['stream of a', 'execute_reply of a', 'execute_reply of b']);
+    runs = 1;
+    its.add(reply('c'));
+    assert.equal(passed.at(-1), 'execute_reply of c');
+  });
+
+  it('pass where somebody is asked, where they are many, and where they are long', () => {
+    runs = 3;
+    const asks = steps();
+    for (const one of [text('a'), text('b'), event('b', 'input_request', { prompt: '', password: false, request: '1' })]) { asks.add(one); }
+    assert.deepEqual(passed, ['stream of a', 'stream of b', 'input_request of b']);
+    passed.length = 0;
+    const many = steps();
+    for (let i = 0; i < 1_001; i += 1) { many.add(text('a')); }
+    assert.equal(passed.length, 1_001);
+    passed.length = 0;
+    const long = steps();
+    for (const one of [text('a'), text('b', 'x'.repeat(100_000))]) { long.add(one); }
+    assert.equal(passed.length, 2);
+  });
+
+  it('pass when they are asked for, and whoever waits for that knows', async () => {
+    const its = steps();
+    runs = 3;
+    for (const one of [text('a'), text('b')]) { its.add(one); }
+    const known = its.passed();
+    its.flush();
+    await known;
+    await its.passed();
+    assert.deepEqual(passed, ['stream of a', 'stream of b']);
+  });
+});
