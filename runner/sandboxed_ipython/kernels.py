@@ -3,7 +3,7 @@
 import logging
 import os
 
-from . import cgroup, comms, cputime, packets, wire
+from . import cgroup, comms, cputime, packets, proctable, wire
 from .childinstalls import ChildInstalls
 from .elsewhere import is_elsewhere
 from .interrupts import Interrupts
@@ -42,7 +42,7 @@ class Kernel:
         self._reactor = reactor = supervisor.reactor.owned(self._on_fault)
         self._questions = Questions(self._outputs.envelope, reactor)
         self._child_installs = ChildInstalls(reactor, self._show_install, self._finish_install)
-        self._watch = Watch(reactor, supervisor.options, self._outputs.notice)
+        self._watch = Watch(reactor, supervisor.options, self._outputs.notice, lambda: proctable.is_ending(self.pid))
         self._interrupts = Interrupts(reactor, lambda cell: self._process if self._running is cell else None)
         self._time_limit = TimeLimit(reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"), lambda: cputime.seconds_of_session(self.pid))
 

@@ -1,6 +1,7 @@
 """The processes of the sandbox as ``/proc`` shows them."""
 
 import os
+import signal
 from dataclasses import dataclass
 
 #: More of them than this no process of the engine has.
@@ -31,6 +32,17 @@ def process_of(pid):
         return Process(pid, int(fields[1]), fields[0].decode("ascii"), int(fields[17]))
     except (OSError, ValueError, IndexError):
         return None
+
+
+def is_ending(pid):
+    """Whether a process has been killed, or gives its memory back already. On a busy machine that can take longer than a second."""
+    try:
+        with open("/proc/%d/status" % pid, "rb") as file:
+            fields = dict(line.split(b":", 1) for line in file if b":" in line)
+    except OSError:
+        return True  # nothing is left of it
+    pending = int(fields.get(b"SigPnd", b"0"), 16) | int(fields.get(b"ShdPnd", b"0"), 16)
+    return b"VmSize" not in fields or bool(pending >> (signal.SIGKILL - 1) & 1)
 
 
 def processes_of_the_sandbox():

@@ -17,12 +17,13 @@ _NO_SPACE = ("[Errno %d]" % errno.ENOSPC, "[Errno %d]" % errno.EFBIG)
 
 
 class Watch:
-    """``tell(code, params, msg_id)`` brings notices (README of ``src/protocol``)."""
+    """``tell(code, params, msg_id)`` brings notices (README of ``src/protocol``); ``kernel_ends()`` tells whether the kernel is being ended."""
 
-    def __init__(self, reactor, options, tell):
+    def __init__(self, reactor, options, tell, kernel_ends):
         self._reactor = reactor
         self._options = options
         self._tell = tell
+        self._kernel_ends = kernel_ends
         self._places = (options.home, "/tmp", "/dev/shm")
         self._cell = None
         self._timer = None
@@ -77,8 +78,8 @@ class Watch:
 
     def _look(self, last=False):
         kills = cgroup.oom_kills()
-        # Only when it was so at the look before too: the kernel itself would be dead by now.
-        if kills > self._kills and (last or self._seen_kills > self._kills):
+        # Only when it was so at the look before too, and the kernel itself is not what was killed: its death is told otherwise.
+        if kills > self._kills and (last or self._seen_kills > self._kills) and not self._kernel_ends():
             self._kills, self._killed_at = kills, time.monotonic()
             self._once("ChildKilled", {"limit": cgroup.memory_limit(self._options.memory_limit)})
         self._seen_kills = kills
