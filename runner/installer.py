@@ -120,7 +120,7 @@ def _install(options, stage, scratch):
             process.wait()
             return TOO_LARGE
         if now - spoke >= _WORD:
-            if size != said:
+            if size >> 20 != said >> 20:
                 print("  ... %d MB on disk" % (size >> 20), flush=True)
             said, spoke = size, now
 
