@@ -46,7 +46,8 @@ class Window {
   );
   readonly #flow = new OutputFlow(this.#outputs, {
     write: (edits) => { this.#writer.write(edits); },
-    runs: () => 1, isOfRun: () => this.#executions.all().length > 0,
+    runs: () => this.#executions.all().length,
+    isOfRun: () => this.#executions.all().length > 0,
     comes: () => undefined,
     isShown: (one) => {
       if (one.msg_type === 'execute_reply' || one.msg_type === 'status') { this.#outputs.takeCaptured(); }
