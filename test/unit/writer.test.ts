@@ -27,7 +27,7 @@ function shownCell(confirm: (kind: Change['kind']) => Promise<void>) {
   assert.ok(run !== undefined);
   outputs.begin('r', 'cell');
   writer.bind('r', run);
-  return { cell, changes, writer, say: <T extends EventType>(type: T, content: EventContents[T]): void => { writer.write(outputs.fold(event('r', type, content))); } };
+  return { cell, changes, executions, run, writer, say: <T extends EventType>(type: T, content: EventContents[T]): void => { writer.write(outputs.fold(event('r', type, content))); } };
 }
 
 const print = (text: string): EventContents['stream'] => ({ name: 'stdout', text });
@@ -66,9 +66,26 @@ describe('what VS Code is sent of a cell', function () {
 
   it('an event that the cell is empty may be our own doing until our clearing is confirmed', () => {
     const { cell, writer, say } = shownCell((kind) => (kind === 'clear' ? new Promise(() => undefined) : Promise.resolve()));
-    say('clear_output', { wait: false });
-    assert.ok(!writer.isClearing(cell)); // nothing has begun
     say('stream', print('text'));
+    assert.ok(!writer.isClearing(cell));
+    say('clear_output', { wait: false });
     assert.ok(writer.isClearing(cell));
+  });
+
+  it('a run clears its cell first where that shows something or has run before, and only there', () => {
+    const clearings = (prepare: (shown: ReturnType<typeof shownCell>) => void): number => {
+      const shown = shownCell(() => Promise.resolve());
+      prepare(shown);
+      shown.say('stream', print('text'));
+      return shown.changes.filter(({ kind }) => kind === 'clear').length;
+    };
+    assert.equal(clearings(() => undefined), 0);
+    assert.equal(clearings(({ cell }) => { (cell.outputs as unknown[]).push({}); }), 1);
+    assert.equal(clearings(({ executions, run, cell, writer }) => {
+      run.end(true);
+      const again = executions.begin(cell);
+      assert.ok(again !== undefined);
+      writer.bind('r', again);
+    }), 1);
   });
 });
