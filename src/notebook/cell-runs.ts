@@ -17,10 +17,10 @@ import type { Writer } from './writer';
 /** Where the runs of a notebook are shown. */
 interface Shown { executions: Executions; outputs: NotebookOutputs; writer: Writer; marks: ErrorMarks }
 interface Sink {
-  /** Shows what the sandbox has said so far. */
-  flush(): void;
-  /** Resolves when it shows what the sandbox has said so far, which a run of many cells shows in steps. */
+  /** Resolves when it shows what the sandbox has said so far but for the last text, which may wait for more of it. */
   passed(): Promise<void>;
+  /** Shows that too. */
+  flushText(): void;
   /** Shows an event as if it had come from the sandbox. */
   tell(event: SandboxEvent): void;
   /** A cell has ended with this. */
@@ -105,7 +105,7 @@ export class CellRuns {
 
   /** Whatever the events said, the run has ended now. */
   #settle(run: CellRun, name: string, reply: ExecuteReply): void {
-    this.sink.flush();
+    this.sink.flushText();
     this.shown.writer.write(this.shown.outputs.end(name, reply));
     run.end(reply.status === 'ok');
   }

@@ -59,7 +59,7 @@ export class NotebookKernel {
       executions: this.executions, outputs: this.#outputs, clock: this.#clock, writer: this.#writer, targets: this.#targets, marks,
     }, log);
     this.#runs = new CellRuns(notebook, { executions: this.executions, outputs: this.#outputs, writer: this.#writer, marks }, {
-      flush: () => this.#flow.flush(), passed: () => this.#flow.passed(), tell: (event) => this.#flow.show(event), ended: (reply) => this.#folder.missed(reply),
+      flushText: () => this.#flow.flushText(), passed: () => this.#flow.passed(), tell: (event) => this.#flow.show(event), ended: (reply) => this.#folder.missed(reply),
       warn: (failure) => this.#warn(failure),
     }, log);
     this.#sandbox = new SandboxBinding(notebook, source, records, {

@@ -33,11 +33,14 @@ export class OutputFlow {
   /** An event has come. Text waits a moment for more of it, and events of quick cells for those behind them. */
   add(event: SandboxEvent): void { this.#steps.add(event); }
 
-  /** Shows what waits. */
+  /** Shows all that waits, however long that takes. */
   flush(): void {
     this.#steps.flush();
     this.#batcher.flush();
   }
+
+  /** Shows the text that waits for more of it. */
+  flushText(): void { this.#batcher.flush(); }
 
   /** Resolves when everything but the last text of what has come so far is shown. */
   passed(): Promise<void> { return this.#steps.passed(); }

@@ -84,19 +84,29 @@ class Turns {
   }
 }
 
+/** The characters of one piece, as a runner sends a long message. */
+const PIECE = 32 * 1024;
+
 /** What a flood costs. Its cell then prints once more and ends, so that in one turn it is shown as it is, whatever was shown before. */
-async function flood(make: (say: Said) => void): Promise<{ longest: number; all: number; sent: number }> {
+async function flood(make: (say: Said, sayInPieces: Said) => void): Promise<{ longest: number; all: number; sent: number }> {
   let seq = 0;
   let lines: string[] = [];
   const say: Said = (type, content, times = 1) => {
     for (let i = 0; i < times; i += 1) { lines.push(JSON.stringify({ ...event('r', type, content), seq: (seq += 1) })); }
+  };
+  const sayInPieces: Said = (type, content) => {
+    const json = JSON.stringify(event('r', type, content));
+    for (let i = 0; i * PIECE < json.length; i += 1) {
+      const chunk = { id: 's', i, last: (i + 1) * PIECE >= json.length, data: json.slice(i * PIECE, (i + 1) * PIECE) };
+      lines.push(JSON.stringify({ ...event('r', 'status', { execution_state: 'busy' }), msg_type: 'chunk', content: chunk, seq: (seq += 1) }));
+    }
   };
   const asBytes = (): Buffer => {
     const bytes = Buffer.from(`${lines.join('\n')}\n`);
     lines = [];
     return bytes;
   };
-  make(say);
+  make(say, sayInPieces);
   const bytes = asBytes();
   say('stream', print('\rlast'));
   say('execute_reply', { status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {} });
@@ -139,7 +149,7 @@ const colour = (i: number): string => `\u001b[38;2;${(i * 7) & 255};${(i >> 8) &
 /** A long text, in events as long as those of a runner. */
 const printAll = (say: Said, text: string): void => { for (let at = 0; at < text.length; at += CHUNK) { say('stream', print(text.slice(at, at + CHUNK))); } };
 
-const FLOODS: [string, (say: Said) => void][] = [
+const FLOODS: [string, (say: Said, sayInPieces: Said) => void][] = [
   ['a long line and a character deleted and written again', (say) => {
     say('stream', print('x'.repeat(MB / 2)));
     say('stream', print('x'.repeat(MB / 2)));
@@ -163,6 +173,9 @@ const FLOODS: [string, (say: Said) => void][] = [
   ['a line of ten megabytes with a colour for each character, overwritten as a whole with others', (say) => {
     printAll(say, styled(10 * MB, colour));
     printAll(say, `\r${styled(10 * MB, (i) => colour(i + 1))}`);
+  }],
+  ['a text of ten megabytes with a colour for each character in one message, which a cell has put into the log', (_, sayInPieces) => {
+    sayInPieces('stream', print(styled(10 * MB, colour)));
   }],
   ['sixty long lines with a style for each character, and a character overwritten in every part of each', (say) => {
     printAll(say, Array.from({ length: 60 }, () => styled(150_000, bold)).join('\n'));

@@ -9,7 +9,8 @@ const LONG = 60_000;
 describe('the events of a run', () => {
   const passed: string[] = [];
   let runs = 1;
-  const steps = (stepMs = LONG): EventSteps => new EventSteps(({ msg_type: type, parent_header: { msg_id: id } }) => { passed.push(`${type} of ${id}`); }, () => runs, stepMs);
+  const steps = (stepMs = LONG): EventSteps =>
+    new EventSteps(({ msg_type: type, parent_header: { msg_id: id } }) => { passed.push(`${type} of ${id}`); }, () => runs, stepMs, LONG);
   const text = (id: string, content = 'x'): SandboxEvent => event(id, 'stream', { name: 'stdout', text: content });
   const reply = (id: string): SandboxEvent => event(id, 'execute_reply', { status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {} });
 
@@ -56,7 +57,31 @@ describe('the events of a run', () => {
     passed.length = 0;
     const long = steps();
     for (const one of [text('a'), text('b', 'x'.repeat(100_000))]) { long.add(one); }
-    assert.equal(passed.length, 2);
+    assert.equal(passed.length, 3, 'the long one in two pieces');
+  });
+
+  it('pass in later turns where they take long, in order, and a long text in pieces', async () => {
+    const texts: string[] = [];
+    let turn = 0;
+    const turns = new Set<number>();
+    const its = new EventSteps((one) => {
+      turns.add(turn);
+      if (one.msg_type === 'stream') { texts.push(one.content.text); }
+      for (const end = performance.now() + 10; performance.now() < end;) { /* it takes its time */ }
+    }, () => 1);
+    const long = `${'x'.repeat(64 * 1024 - 1)}😀`.repeat(8);
+    its.add(text('a', long));
+    its.add(text('a', 'the last'));
+    let isPassed = false;
+    void its.passed().then(() => { isPassed = true; });
+    assert.ok(!isPassed);
+    while (!isPassed) {
+      await new Promise((resolve) => { setImmediate(resolve); });
+      turn += 1;
+    }
+    assert.equal(texts.join(''), `${long}the last`);
+    assert.ok(turns.size > 1, 'all in one turn');
+    assert.ok(texts.every((one) => !/^[\uDC00-\uDFFF]/.test(one)), 'a character was taken apart');
   });
 
   it('pass when they are asked for, and whoever waits for that knows', async () => {
