@@ -2,7 +2,7 @@ import type { SandboxEvent } from '../protocol/messages';
 
 /** Milliseconds between two steps, from the end of one to the next: VS Code draws the whole notebook anew after each. */
 const STEP_MS = 50;
-/** What is held for a step at most. */
+/** Events that are held at most, but for the pieces of the last one, and characters that are held for a step. */
 const MAX_EVENTS = 1_000;
 const MAX_CHARACTERS = 64 * 1024;
 /** Milliseconds after which a step goes on in a later turn of the event loop, and characters of a text that are passed on in one piece. */
@@ -12,11 +12,12 @@ const PIECE_CHARACTERS = 64 * 1024;
 /**
  * Passes events on in steps while cells wait behind the one that runs, so that the window draws a run of quick cells a few times and not
  * several times for each of them. What the user waits for comes at once: all of a cell that runs alone, the last cell of a run, a prompt.
- * However much comes at once, the extension host does other things meanwhile: a long step, and a long text, take several turns.
+ * However much comes at once, the extension host does other things meanwhile: a long step, and a long text, take several turns. Where
+ * events come faster than they can be shown, whoever brings them waits, so that memory is bounded.
  */
 export class EventSteps {
   readonly #held: SandboxEvent[] = [];
-  /** How many of those that are held have been passed on by the turns of this step. */
+  /** How many at its beginning have been passed on. */
   #next = 0;
   #replies = 0;
   #characters = 0;
@@ -37,7 +38,10 @@ export class EventSteps {
     for (const piece of piecesOf(event)) { this.#held.push(piece); }
     if (event.msg_type === 'execute_reply') { this.#replies += 1; }
     if (event.msg_type === 'stream') { this.#characters += event.content.text.length; }
-    if (this.#turn !== undefined) { return; }
+    if (this.#turn !== undefined) {
+      while (this.#held.length - this.#next > MAX_EVENTS) { this.#passNext(); }
+      return;
+    }
     const wait = this.#notBefore - performance.now();
     if (wait <= 0 || !this.#mayWait(event)) {
       this.#pass(this.turnMs);
@@ -69,18 +73,22 @@ export class EventSteps {
         this.#turn = setImmediate(() => { this.#pass(this.turnMs); });
         return;
       }
-      const event = this.#held[this.#next];
-      this.#next += 1;
-      this.#count += 1;
-      if (event !== undefined) { this.#passOne(event); }
+      this.#passNext();
     }
     this.#held.length = this.#next = this.#replies = this.#characters = 0;
     this.#notBefore = performance.now() + this.stepMs;
   }
 
-  #passOne(event: SandboxEvent): void {
+  #passNext(): void {
+    const event = this.#held[this.#next];
+    this.#next += 1;
+    this.#count += 1;
+    if (this.#next >= MAX_EVENTS) { // a flood may never let a step end
+      this.#held.splice(0, this.#next);
+      this.#next = 0;
+    }
     try {
-      this.pass(event);
+      if (event !== undefined) { this.pass(event); }
     } finally {
       while (this.#waiting[0] !== undefined && this.#waiting[0].count <= this.#count) { this.#waiting.shift()?.resolve(); }
     }

@@ -84,6 +84,20 @@ describe('the events of a run', () => {
     assert.ok(texts.every((one) => !/^[\uDC00-\uDFFF]/.test(one)), 'a character was taken apart');
   });
 
+  it('wait in no great number where they come faster than they can be shown', () => {
+    let count = 0;
+    const its = new EventSteps(() => {
+      count += 1;
+      for (const end = performance.now() + 0.1; performance.now() < end;) { /* it takes its time */ }
+    }, () => 1, LONG, 0);
+    for (let added = 1; added <= 5_000; added += 1) {
+      its.add(text('a'));
+      assert.ok(added - count <= 1_000, `${added - count} wait`);
+    }
+    its.flush();
+    assert.equal(count, 5_000);
+  });
+
   it('pass when they are asked for, and whoever waits for that knows', async () => {
     const its = steps();
     runs = 3;
