@@ -18,5 +18,5 @@ def are_ours(pid):
 
 def _of(pid):
     limits = [resource.prlimit(pid, number) for number in _LIMITS]
-    # without the flag that a process's children have the usual turns, which only the supervisor has
+    # The supervisor alone has the flag by which its children take turns of the usual length.
     return limits, os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK, os.sched_getaffinity(pid)
