@@ -10,7 +10,11 @@ export interface StatusFace {
   text: string;
   tooltip: string;
   links: readonly CommandLink[];
-  command: vscode.Command;
+  /**
+   * The command of a click, without arguments: one with arguments VS Code keeps under an id of its own, which ends with the next
+   * {@link StatusItem.show}, so that a click of that moment fails ("Actual command not found").
+   */
+  command: string;
   isWarning: boolean;
 }
 

@@ -31,7 +31,7 @@ export class StatusBar implements vscode.Disposable {
     const { icon, text, tooltip, command, warn } = face(status);
     this.#item.show({
       icon, text, tooltip, links: status.kind === 'none' ? [] : linksFor(notebook.uri),
-      command: { command, title: text, arguments: [notebook.uri] }, isWarning: warn,
+      command, isWarning: warn, // for the active notebook, which is the one that is shown
     });
   }
 }

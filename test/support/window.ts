@@ -49,10 +49,13 @@ export class Window {
   }
 }
 
-/** For `afterEach`: a picture of what the user would have seen when a test failed. */
+/** For `afterEach`: what the user would have seen when a test failed, as a picture and, for a log that has none, in words. */
 export async function pictureOfFailure(test: Mocha.Test | undefined, window: Window | undefined): Promise<void> {
   if (test?.state === 'failed' && window !== undefined) {
+    const { page } = window.notebook;
     const file = await window.notebook.screenshot(test.fullTitle());
-    console.error(`      picture: ${file}`);
+    const texts = (selector: string): Promise<string[]> => page.locator(`${selector}:visible`).allInnerTexts();
+    const [tabs, status, notifications] = await Promise.all([texts('.tab'), texts('.statusbar-item'), texts('.notification-list-item')]);
+    console.error(`      picture: ${file}\n      ${JSON.stringify({ tabs, status, notifications })}`);
   }
 }
