@@ -10,7 +10,6 @@ than a claim, and waits for it only so long.
 
 import ctypes
 import errno
-import glob
 import json
 import os
 import sys
@@ -99,8 +98,9 @@ def remove(path):
 
 def receive(source, home):
     """The files that could not be written: ``[index, name of the errno]``."""
-    for left in glob.glob(os.path.join(glob.escape(home), INCOMING + "*")):
-        remove(left)  # of one of us that was killed
+    for name in os.listdir(home):
+        if name.startswith(INCOMING):
+            remove(os.path.join(home, name))  # of one of us that was killed
     failed = []
     index = 0
     while True:

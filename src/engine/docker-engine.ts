@@ -20,7 +20,7 @@ import { putFiles } from './put-files';
 import { removeContainer } from './remove';
 import { despiteHalfRemoved, engineReason, isMissing, type Requests } from './request';
 import { describeSelf } from './self-description';
-import { IPV6_LOOPBACK, LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, containerName, containerOptions, interpreterOf } from './specification';
+import { IPV6_LOOPBACK, LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, STANDARD_LIBRARY_ONLY, containerName, containerOptions, interpreterOf } from './specification';
 import { sweepEach } from './sweep';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
@@ -120,7 +120,7 @@ export class DockerEngine implements Engine {
   }
 
   async openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream> {
-    return openExec(this.docker, this.requests, containerId, [await this.interpreter(containerId, signal), '-I', `${RUNNER_FOLDER}/relay.py`], {
+    return openExec(this.docker, this.requests, containerId, [await this.interpreter(containerId, signal), ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/relay.py`], {
       user: RELAY_USER, signal, patience: this.requests.deadlines['busy stream'],
     });
   }

@@ -3,7 +3,7 @@ import { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from './engine';
 import { runProcess } from './exec';
 import type { Requests } from './request';
-import { RUNNER_FOLDER, SANDBOX_HOME } from './specification';
+import { RUNNER_FOLDER, SANDBOX_HOME, STANDARD_LIBRARY_ONLY } from './specification';
 
 /** In place of a frame's length: the file that was begun is taken back. See `runner/unpack.py`. */
 const TAKEN_BACK = Buffer.from([0xff, 0xff, 0xff, 0xff]);
@@ -21,8 +21,8 @@ export async function putFiles(
 ): Promise<Map<number, string>> {
   const progress = new Progress(requests.deadlines['run file copy']);
   try {
-    const { exitCode, stdout } = await runProcess(docker, requests, containerId, [interpreter, '-I', `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
-      name: 'run file copy', more: Infinity, input: progress.watch(coalesced(frames(files))), signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
+    const { exitCode, stdout } = await runProcess(docker, requests, containerId, [interpreter, ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
+      name: 'run file copy', isAnswer: isReport, more: Infinity, input: progress.watch(coalesced(frames(files))), signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
     });
     // its stderr is no reason to show: a cell may have written it
     if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: `the process that writes them ended with exit code ${exitCode}` });
@@ -104,6 +104,9 @@ async function* coalesced(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   }
   yield Buffer.concat(waiting);
 }
+
+/** It is the last that the process does: its exit status, which engines know some milliseconds later, says nothing more. */
+const isReport = (stdout: string): boolean => stdout.startsWith('{') && stdout.endsWith('}');
 
 /** What the sandbox says of it is a claim: places that exist, and names of errors. */
 function failuresOf(report: string, count: number): Map<number, string> {

@@ -19,6 +19,8 @@ export const SANDBOX_UIDS = { first: 20_000, last: 21_999 } as const;
 export const SANDBOX_HOST = 'sandbox';
 export const SANDBOX_HOME = '/sandbox';
 export const QUEUE_FOLDER = '/sandbox/.interactive';
+/** Python's options for what runs at each start: isolated from environment and working folder, and without the look for packages (`site`), which costs as much again. */
+export const STANDARD_LIBRARY_ONLY = ['-I', '-S'] as const;
 export const RUNNER_FOLDER = '/opt/sandboxed-ipython';
 /** Where the volume of libraries is mounted; `runner/sandboxed_ipython/options.py` has the same. */
 export const LIBRARIES_FOLDER = '/opt/sandboxed-ipython-libraries';

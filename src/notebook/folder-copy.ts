@@ -39,7 +39,17 @@ interface Copy {
   named: Set<string>;
 }
 
-/** The files of a notebook's project, in its sandbox: copied before its first cell and, where they have changed, before later ones. */
+/** Bytes of files that are copied for a notebook in which no cell may ever run. */
+const MAX_UNASKED_BYTES = 16 * 2 ** 20;
+
+interface BringOptions {
+  /** Bytes: where it would be more, nothing is copied. */
+  limit?: number;
+  /** What goes wrong is in the log alone, and tried again with the first cell, which says it. */
+  isSilent?: boolean;
+}
+
+/** The files of a notebook's project, in its sandbox: copied while that starts and, where they have changed, before each cell. */
 export class NotebookFolder {
   #copy: Copy | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -62,6 +72,16 @@ export class NotebookFolder {
     const brought = this.#last.then(() => this.#bring(session, settings, copied, signal)).catch((error: unknown) => this.log.error(`folder: ${String(error)}`)).then(() => this.#place);
     this.#last = brought;
     return brought;
+  }
+
+  /**
+   * Begins to copy files into a sandbox that is being started, so that the first {@link bring} has little left to do.
+   * @param how `isForCell`: a cell waits for them, or something else that the user has asked for
+   */
+  bringAhead(session: SandboxSession, settings: SandboxSettings, { isForCell }: { isForCell: boolean }): void {
+    const { signal } = this.#calledOff;
+    this.#last = this.#last.then(() => this.#bring(session, settings, settings.files, signal, { isSilent: true, ...(isForCell ? {} : { limit: MAX_UNASKED_BYTES }) }))
+      .catch((error: unknown) => this.log.error(`folder: ${String(error)}`));
   }
 
   /** The cells that wait for files are called off. */
@@ -107,7 +127,9 @@ export class NotebookFolder {
   /** Where the notebook is in the sandbox; without a copy, in a folder that is called as its own. */
   get #place(): Place { return this.#copy?.project?.place ?? { folder: nameInHome(folderName(this.notebook)), project: '' }; }
 
-  async #bring(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting, signal: AbortSignal): Promise<void> {
+  async #bring(
+    session: SandboxSession, settings: SandboxSettings, copied: FilesSetting, signal: AbortSignal, { limit, isSilent = false }: BringOptions = {},
+  ): Promise<void> {
     if (this.#copy?.session !== session) { this.#copy = { session, memory: settings.maxMemory, bounds: undefined, project: undefined, told: new Set(), named: new Set() }; }
     if (signal.aborted) { return; }
     const copy = this.#copy;
@@ -115,25 +137,27 @@ export class NotebookFolder {
     if (found === undefined) {
       const failure = new SandboxError('FilesNotCopied', { reason: `the folder cannot be read within ${LOOK_DEADLINE / 1000} s` });
       this.log.warn(`folder: ${failure.message}`);
-      this.#tell(copy, failure);
+      if (!isSilent) { this.#tell(copy, failure); }
       return;
     }
     const { reason, project } = found;
     if (reason !== this.#reason && reason !== undefined) { this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${NONE[reason]}`); }
     this.#reason = reason;
-    if (reason === 'wide' || reason === 'hidden') { this.#tellNone(reason); } // the others are the user's own doing
+    if (!isSilent && (reason === 'wide' || reason === 'hidden')) { this.#tellNone(reason); } // the others are the user's own doing
     if (reason !== undefined) { return; }
     copy.bounds = boundsOf(settings.maxMemory, copy.memory);
     try {
       if (project instanceof Error) { throw project; }
       if (project !== undefined) { copy.project = this.#copyOf(project, session); }
       const { files } = copy.project ?? {};
-      const lack = await files?.bring(copy.bounds, signal, { folderOnly: settings.files === 'folder' });
-      if (files !== undefined && lack !== undefined) { this.#tellMissing(copy, files.missing, lack.count); }
+      const lack = await files?.bring(copy.bounds, signal, { folderOnly: settings.files === 'folder', limit });
+      if (!isSilent && files !== undefined && lack !== undefined) { this.#tellMissing(copy, files.missing, lack.count); }
     } catch (error) {
       const failure = error instanceof SandboxError ? error : new SandboxError('FilesNotCopied', { reason: String(error) }, { cause: error });
       this.log.warn(`folder: ${failure.message}`);
-      if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) { this.#tell(copy, failure); }
+      if (isSilent) {
+        copy.project?.files.retry();
+      } else if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) { this.#tell(copy, failure); }
     }
   }
 

@@ -63,6 +63,7 @@ export class NotebookKernel {
       warn: (failure) => this.#warn(failure),
     }, log);
     this.#sandbox = new SandboxBinding(notebook, source, records, {
+      created: (session, settings, { isUnused }) => this.#folder.bringAhead(session, settings, { isForCell: !isUnused }),
       restoring: (seq) => this.#restore(seq),
       event: (event) => {
         this.#clock.seen(event.t);

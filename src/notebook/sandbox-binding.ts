@@ -20,6 +20,8 @@ import { lostMeanwhile, lostSince } from './state-lost';
 export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
 
 export interface BindingSink {
+  /** A session is being started. `isUnused`: it may be that no cell ever runs in it. */
+  created(session: SandboxSession, settings: SandboxSettings, how: { isUnused: boolean }): void;
   /** A session attaches to a sandbox that ran. The document surely shows what its log has up to `seq`. */
   restoring(seq: number): Restoring;
   event(event: SandboxEvent): void;
@@ -242,7 +244,7 @@ export class SandboxBinding {
 
   async #startNew(settings: SandboxSettings, signal: AbortSignal, how = { isUnused: false }): Promise<SandboxSession | undefined> {
     const previous = this.#previous;
-    const session = await this.source.start(this.notebook, settings, signal, previous);
+    const session = await this.source.start(this.notebook, settings, { signal, previous, onCreated: (created) => this.sink.created(created, settings, how) });
     if (signal.aborted) { // it came too late: another may be starting by now
       await session.dispose({ keepLibraries: session.libraries === previous?.libraries });
       throw new SandboxError('Cancelled');

@@ -7,10 +7,17 @@ import type { SandboxRecord } from './sandbox-records';
 /** A sandbox that has ended and kept its libraries. */
 export type PreviousSandbox = Pick<SandboxSession, 'engine' | 'image' | 'libraries' | 'installed' | 'dispose'>;
 
+export interface StartOptions {
+  signal: AbortSignal;
+  /** Its libraries are the new sandbox's if the image is the same, else they are removed. */
+  previous: PreviousSandbox | undefined;
+  /** The session is being started: files may be put into its sandbox already, which wait for the container. */
+  onCreated: (session: SandboxSession) => void;
+}
+
 /** Where a notebook's sessions come from. Both reject with a SandboxError. */
 export interface SessionSource {
-  /** Libraries of `previous` are the new one's if its image is the same, else they are removed. */
-  start(notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal, previous: PreviousSandbox | undefined): Promise<SandboxSession>;
+  start(notebook: vscode.NotebookDocument, settings: SandboxSettings, options: StartOptions): Promise<SandboxSession>;
   /**
    * Whether no other window has a sandbox of this notebook, and {@link start} would find everything made. Makes and pulls nothing; rejects
    * with a SandboxError.

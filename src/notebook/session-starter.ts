@@ -14,7 +14,7 @@ import { inPlaceOf, isOver } from './former-host';
 import type { ImageMaker } from './image-maker';
 import { tellGone } from './library-offers';
 import { isExpired } from './records-elsewhere';
-import type { PreviousSandbox } from './session-source';
+import type { PreviousSandbox, StartOptions } from './session-source';
 import type { SandboxRecord } from './sandbox-records';
 
 export interface Installation {
@@ -35,9 +35,9 @@ const LEAST_LEASE = 60;
 
 /** A sandbox for this notebook, ready to run cells, with the libraries of a previous one on the same image. Rejects with a SandboxError. */
 export async function startSession(
-  installation: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, signal: AbortSignal,
-  previous?: PreviousSandbox,
+  installation: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, options: StartOptions,
 ): Promise<SandboxSession> {
+  const { signal, previous, onCreated } = options;
   const { network, engines, images, explain, log } = installation;
   const { known } = engines;
   /** Aborts when what was begun on the known engine is of no use. */
@@ -54,6 +54,7 @@ export async function startSession(
     const image = await (early !== undefined && engine === known ? early : imageOf(engine, signal));
     const takenOver = previous?.image === image && ['', engine.info.id].includes(previous.engine) && await engine.hasLibraries(previous.libraries) ? previous : undefined;
     const session = start(engine, owner, image, takenOver);
+    onCreated(session);
     try {
       await session.started;
     } catch (error) {
@@ -68,7 +69,7 @@ export async function startSession(
   } catch (error) {
     if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
     // it went since it was found: look once more, which finds another or says what was tried
-    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known !== undefined && !signal.aborted) { return startSession(installation, notebook, settings, signal, previous); }
+    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known !== undefined && !signal.aborted) { return startSession(installation, notebook, settings, options); }
     if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); }
     throw error;
   } finally {

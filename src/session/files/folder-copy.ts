@@ -52,10 +52,10 @@ export class FolderCopy {
 
   /**
    * Brings the sandbox what it lacks; nothing for a while after a look that was late.
-   * @param folderOnly only what is in the notebook's folder and below
+   * @param how `folderOnly`: only what is in the notebook's folder and below; `limit`: bytes, nothing is sent where it would be more
    * @throws SandboxError `FilesNotCopied {reason}`; `Cancelled`: nothing of it counts as there
    */
-  async bring(bounds: Bounds, signal: AbortSignal, { folderOnly = false } = {}): Promise<Lack | undefined> {
+  async bring(bounds: Bounds, signal: AbortSignal, { folderOnly = false, limit = Infinity }: { folderOnly?: boolean; limit?: number | undefined } = {}): Promise<Lack | undefined> {
     const { notebook, files, log, waits = { look: LOOK_DEADLINE, rest: LATE_LOOK_REST } } = this.options;
     const began = performance.now();
     if (began < this.#restUntil) return undefined;
@@ -69,6 +69,11 @@ export class FolderCopy {
     }
     if (selection === undefined) throw new SandboxError('FilesNotCopied', { reason: 'the folder cannot be read in time', rest: waits.rest / 1000 });
     const news = selection.items.filter(({ path, file }) => this.#offered.get(path) !== versionOf(file) && !(this.#unsent.get(path) === versionOf(file) && looked < this.#sendAgainAt));
+    const size = news.reduce((sum, { file }) => sum + (file?.size ?? 0), 0);
+    if (size > limit) {
+      log.debug(`folder: ${size} bytes are not sent before they are asked for`);
+      return undefined;
+    }
     if (news.length > 0) await this.#send(news, signal);
     log.debug(`folder: ${selection.items.length} items looked at in ${Math.round(looked - began)} ms, ${news.length} sent in ${Math.round(performance.now() - looked)} ms`);
     const there = new Set(selection.items.map(({ path }) => path));

@@ -94,7 +94,7 @@ describe('the kernel of a notebook', () => {
     await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor: notebook.editor, id: 'kernel-test', extension: EXTENSION });
     [sessions, next, told] = [[], [], []];
     const source = {
-      start: (_notebook: unknown, _settings: unknown, signal: AbortSignal) => {
+      start: (_notebook: unknown, _settings: unknown, { signal }: { signal: AbortSignal }) => {
         const session = next.shift() ?? new FailingSession();
         sessions.push(session);
         return starting(signal).then(() => session as unknown as SandboxSession);

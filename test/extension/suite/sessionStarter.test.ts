@@ -49,7 +49,7 @@ describe('the start of a session on an engine that was in use before', () => {
     const installation: Installation = {
       owner: () => Promise.resolve('me'), runnerFolder: '/nowhere', network: () => Promise.resolve({ proxies: {}, certificates: undefined }), engines, images: new ImageMaker(), explain: (failure) => failure.message, log: silentLog,
     };
-    return startSession(installation, document, DEFAULT_SETTINGS, new AbortController().signal, undefined);
+    return startSession(installation, document, DEFAULT_SETTINGS, { signal: new AbortController().signal, previous: undefined, onCreated: () => undefined });
   }
 
   beforeEach(async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -77,6 +77,31 @@ describe('a sandbox that starts when its notebook is opened', function () {
     assert.equal(notebook.document.isDirty, false);
     await notebook.run(0);
     assert.deepEqual([notebook.text(0), notebook.count(0), await containerOf(notebook)], ['42', 1, container]);
+  });
+
+  it('has the files of its project before a cell runs; the first cell finds what has changed since, and says what was left out', async () => {
+    const [stays, changes, big] = ['stays.txt', 'changes.txt', 'big.bin'].map((name) => path.join(folder, name)) as [string, string, string];
+    writeFileSync(stays, 'as it was');
+    writeFileSync(changes, 'before');
+    writeFileSync(big, '');
+    truncateSync(big, 70 * 2 ** 20);
+    const notebook = await open('files', 'import os, time; open("stays.txt").read(), time.time() - os.stat("stays.txt").st_ctime > 2, open("changes.txt").read()');
+    assert.deepEqual(await said(async () => {
+      await ready(notebook);
+      await sleep(LONG_ENOUGH);
+    }), []);
+    writeFileSync(changes, 'after');
+    assert.match((await said(() => notebook.run(0))).join(), /not in the sandbox: big\.bin/);
+    assert.equal(notebook.text(0), "('as it was', True, 'after')");
+  });
+
+  it('gets no files of many megabytes until a cell runs', async () => {
+    writeFileSync(path.join(folder, 'large.bin'), Buffer.alloc(17 * 2 ** 20, 1));
+    const notebook = await open('large', 'import os, time; time.time() - os.stat("large.bin").st_ctime < 2');
+    await ready(notebook);
+    await sleep(LONG_ENOUGH);
+    await notebook.run(0);
+    assert.equal(notebook.text(0), 'True');
   });
 
   it('ends with its notebook when nothing has run in it, whatever keepAlive says; one in which a cell has run stays', async () => {
