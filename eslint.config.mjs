@@ -8,13 +8,18 @@ const room = (name) => [`**/${name}`, `**/${name}/**`];
 const border = (folder, forbidden, { vscode }) => ({
   files: [`src/${folder}/**/*.ts`],
   rules: {
-    'no-restricted-imports': ['error', {
-      paths: vscode ? [] : [{ name: 'vscode', message: `src/${folder} runs in plain Node.` }],
-      patterns: [
-        ...forbidden.map((name) => ({ group: room(name), message: `src/${folder} must not know src/${name}.` })),
-        ...(folder === 'engine' ? [] : [{ group: ['dockerode', 'tar-stream'], message: 'Engine libraries stay inside src/engine.' }]),
-      ],
-    }],
+    'no-restricted-imports': [
+      'error',
+      {
+        paths: vscode ? [] : [{ name: 'vscode', message: `src/${folder} runs in plain Node.` }],
+        patterns: [
+          ...forbidden.map((name) => ({ group: room(name), message: `src/${folder} must not know src/${name}.` })),
+          ...(folder === 'engine'
+            ? []
+            : [{ group: ['dockerode', 'tar-stream'], message: 'Engine libraries stay inside src/engine.' }]),
+        ],
+      },
+    ],
   },
 });
 
@@ -32,6 +37,7 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       eqeqeq: 'error',
+      curly: ['error', 'all'],
     },
   },
   { files: ['src/**/*.ts'], ignores: ['src/ui/**'], rules: { 'no-restricted-syntax': ['error', ...userInterface] } },

@@ -64,7 +64,8 @@ class Peer:
         return {
             "ms": 0,
             "versions": "Python %d.%d.%d" % sys.version_info[:3]
-            + ", IPython %s, ipykernel %s, jupyter_client %s" % (IPython.__version__, ipykernel.__version__, jupyter_client.__version__),
+            + ", IPython %s, ipykernel %s, jupyter_client %s"
+            % (IPython.__version__, ipykernel.__version__, jupyter_client.__version__),
         }
 
 

@@ -28,16 +28,19 @@ export function table(rows: readonly Row[]): string {
     return `| ${what} | ${ours.length} | ${ms(median(ours))} | ${ms(Math.min(...ours))} | ${peerWhat} | ${ms(median(peer))} | ${ms(Math.min(...peer))} | ${ratio.toFixed(2)} | ≤ ${bound} | ${ratio <= bound ? 'yes' : 'no'} |`;
   });
   return [
-    '| | runs | median | best | against ipykernel\'s | median | best | ratio of medians | bound | met |',
-    '|---|---|---|---|---|---|---|---|---|---|', ...lines,
+    "| | runs | median | best | against ipykernel's | median | best | ratio of medians | bound | met |",
+    '|---|---|---|---|---|---|---|---|---|---|',
+    ...lines,
   ].join('\n');
 }
 
 /** What a reader needs to compare with a machine of theirs, and no name or path of this one. */
 export function machine(load: readonly number[], engine: string): string {
   const [cpu] = os.cpus();
-  return `${os.cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(os.totalmem() / 2 ** 30)} GB, load ${load.map((one) => one.toFixed(1)).join(' → ')}, `
-    + `${os.type()} ${os.release()}, Node ${process.versions.node}, ${engine}.`;
+  return (
+    `${os.cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${Math.round(os.totalmem() / 2 ** 30)} GB, load ${load.map((one) => one.toFixed(1)).join(' → ')}, ` +
+    `${os.type()} ${os.release()}, Node ${process.versions.node}, ${engine}.`
+  );
 }
 
 /** Replaces what stands between two marks of the README. @param command what wrote it, as the mark names it */
@@ -47,7 +50,9 @@ export function write(command: string, text: string): void {
   const mark = `<!-- table: ${command} -->`;
   const begin = readme.indexOf(mark);
   const end = readme.indexOf(END, begin);
-  if (begin < 0 || end < begin) throw new Error('bench/README.md has lost the marks around its table');
+  if (begin < 0 || end < begin) {
+    throw new Error('bench/README.md has lost the marks around its table');
+  }
   writeFileSync(file, `${readme.slice(0, begin + mark.length)}\n${text}\n${readme.slice(end)}`);
 }
 

@@ -22,12 +22,22 @@ const PRINTS = 'for i in range(100_000): print(i)';
 async function main([python = 'python3', ...options]: string[]): Promise<void> {
   const load = [os.loadavg()[0] ?? 0];
   const peer = new IpykernelPeer(python);
-  const engine = await connectEngine({ platform: process.platform, env: process.env, home: os.homedir(), uid: process.getuid?.() });
+  const engine = await connectEngine({
+    platform: process.platform,
+    env: process.env,
+    home: os.homedir(),
+    uid: process.getuid?.(),
+  });
   try {
-    const image = await engine.ensureImage({
-      base: process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? DEFAULT_SETTINGS.image, packages: DEFAULT_SETTINGS.packages, runnerFolder: path.join(__dirname, '../../runner'),
-      network: await installNetwork(process.env),
-    }, silentProgress);
+    const image = await engine.ensureImage(
+      {
+        base: process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? DEFAULT_SETTINGS.image,
+        packages: DEFAULT_SETTINGS.packages,
+        runnerFolder: path.join(__dirname, '../../runner'),
+        network: await installNetwork(process.env),
+      },
+      silentProgress,
+    );
     const starts = await startsOf(engine, image, peer);
     const session = open(engine, image);
     await session.started;
@@ -37,24 +47,42 @@ async function main([python = 'python3', ...options]: string[]): Promise<void> {
     await session.dispose();
     const rows: Row[] = [
       { what: 'empty cell, `session.execute` to its reply', ...cells, peerWhat: 'empty cell', bound: 0.6 },
-      { what: 'reset with the spare ready, to the next cell\'s reply', ours: resets, peer: cells.peer, peerWhat: 'empty cell', bound: 4 },
-      { what: 'start: container created to the first cell\'s reply', ...starts, peerWhat: 'start to the first cell\'s reply', bound: 1.5 },
+      {
+        what: "reset with the spare ready, to the next cell's reply",
+        ours: resets,
+        peer: cells.peer,
+        peerWhat: 'empty cell',
+        bound: 4,
+      },
+      {
+        what: "start: container created to the first cell's reply",
+        ...starts,
+        peerWhat: "start to the first cell's reply",
+        bound: 1.5,
+      },
       { what: '100,000 prints, all lines', ours, peer: peers, peerWhat: '100,000 prints', bound: 1 },
     ];
     load.push(os.loadavg()[0] ?? 0);
     const { product, version, apiVersion } = engine.info;
     const text = `${table(rows)}\n\nHost memory during the prints: ${Math.round(memory / 2 ** 20)} MB more at most.\n\n${machine(load, `${product} ${version} (API ${apiVersion})`)} Peer: ${await peer.versions()}.`;
     console.log(text);
-    if (options.includes('--write')) write('npm run bench -- --write', text);
+    if (options.includes('--write')) {
+      write('npm run bench -- --write', text);
+    }
   } finally {
     engine.dispose();
     await peer.end();
   }
 }
 
-const open = (engine: Engine, image: string): InteractiveSandboxSession => InteractiveSandboxSession.start(engine, {
-  image, owner: 'bench', notebookHint: '', settings: DEFAULT_SETTINGS, lease: DEFAULT_SETTINGS.keepAlive * 60,
-});
+const open = (engine: Engine, image: string): InteractiveSandboxSession =>
+  InteractiveSandboxSession.start(engine, {
+    image,
+    owner: 'bench',
+    notebookHint: '',
+    settings: DEFAULT_SETTINGS,
+    lease: DEFAULT_SETTINGS.keepAlive * 60,
+  });
 
 async function execute(session: InteractiveSandboxSession, code: string): Promise<number> {
   const begun = performance.now();
@@ -64,7 +92,11 @@ async function execute(session: InteractiveSandboxSession, code: string): Promis
 }
 
 /** From the first request that creates the container, its limits read back included. The peer's last kernel stays for the cells. */
-async function startsOf(engine: Engine, image: string, peer: IpykernelPeer): Promise<{ ours: number[]; peer: number[] }> {
+async function startsOf(
+  engine: Engine,
+  image: string,
+  peer: IpykernelPeer,
+): Promise<{ ours: number[]; peer: number[] }> {
   const result = { ours: [] as number[], peer: [] as number[] };
   for (let i = 0; i < RUNS.starts; i += 1) {
     const begun = performance.now();
@@ -77,13 +109,18 @@ async function startsOf(engine: Engine, image: string, peer: IpykernelPeer): Pro
   return result;
 }
 
-async function cellsOf(session: InteractiveSandboxSession, peer: IpykernelPeer): Promise<{ ours: number[]; peer: number[] }> {
+async function cellsOf(
+  session: InteractiveSandboxSession,
+  peer: IpykernelPeer,
+): Promise<{ ours: number[]; peer: number[] }> {
   const result = { ours: [] as number[], peer: [] as number[] };
   for (let i = 0; i < RUNS.warmUp + RUNS.cells; i += 1) {
     const both = { ours: () => execute(session, 'pass'), peer: async () => (await peer.execute('pass')).ms };
-    for (const side of i % 2 === 0 ? ['ours', 'peer'] as const : ['peer', 'ours'] as const) {
+    for (const side of i % 2 === 0 ? (['ours', 'peer'] as const) : (['peer', 'ours'] as const)) {
       const took = await both[side]();
-      if (i >= RUNS.warmUp) result[side].push(took);
+      if (i >= RUNS.warmUp) {
+        result[side].push(took);
+      }
     }
   }
   return result;
@@ -101,7 +138,10 @@ async function resetsOf(session: InteractiveSandboxSession): Promise<number[]> {
   return times;
 }
 
-async function printsOf(session: InteractiveSandboxSession, peer: IpykernelPeer): Promise<{ ours: number[]; peers: number[]; memory: number }> {
+async function printsOf(
+  session: InteractiveSandboxSession,
+  peer: IpykernelPeer,
+): Promise<{ ours: number[]; peers: number[]; memory: number }> {
   const [ours, peers]: [number[], number[]] = [[], []];
   const before = process.memoryUsage.rss();
   let memory = 0;
@@ -109,9 +149,15 @@ async function printsOf(session: InteractiveSandboxSession, peer: IpykernelPeer)
     let lines = 0;
     let events = 0;
     const counting = session.onEvent((event) => {
-      if (event.msg_type !== 'stream') return;
-      for (let at = event.content.text.indexOf('\n'); at >= 0; at = event.content.text.indexOf('\n', at + 1)) lines += 1;
-      if (events++ % 20 === 0) memory = Math.max(memory, process.memoryUsage.rss() - before);
+      if (event.msg_type !== 'stream') {
+        return;
+      }
+      for (let at = event.content.text.indexOf('\n'); at >= 0; at = event.content.text.indexOf('\n', at + 1)) {
+        lines += 1;
+      }
+      if (events++ % 20 === 0) {
+        memory = Math.max(memory, process.memoryUsage.rss() - before);
+      }
     });
     ours.push(await execute(session, PRINTS));
     counting.dispose();
@@ -123,7 +169,10 @@ async function printsOf(session: InteractiveSandboxSession, peer: IpykernelPeer)
   return { ours, peers, memory };
 }
 
-main(process.argv.slice(2)).then(() => process.exit(0), (error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+main(process.argv.slice(2)).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

@@ -18,7 +18,11 @@ const MB = 2 ** 20;
 const SETTINGS = { maxMemory: 256 * MB, pids: 64 };
 
 /** `told`: how many milliseconds each time. */
-interface Row { what: string; says: string; told: number[] }
+interface Row {
+  what: string;
+  says: string;
+  told: number[];
+}
 
 /** What a cell does to itself. It prints the time just before: host and sandbox have one clock. */
 const IN_THE_CELL: readonly (readonly [what: string, says: string, code: string])[] = [
@@ -26,26 +30,59 @@ const IN_THE_CELL: readonly (readonly [what: string, says: string, code: string]
   ['a segmentation fault', 'KernelDied', 'import ctypes; now(); ctypes.string_at(0)'],
   ['`kill -9` of Python', 'KernelDied', 'now(); os.kill(os.getpid(), 9)'],
   ['out of memory: Python, which first has to fill it', 'OutOfMemory', 'now(); x = b"x" * (1 << 30)'],
-  ['`/dev/shm` without room: Python, killed by SIGBUS', 'KernelDied',
-    'from multiprocessing import shared_memory\nm = shared_memory.SharedMemory(create=True, size=128 << 20)\nnow()\nfor i in range(0, m.size, 4096): m.buf[i] = 1'],
-  ['out of memory: a child process, which first has to start and to fill it', 'ChildKilled', 'now(); subprocess.run([sys.executable, "-c", "x = b\'x\' * (1 << 30)"]); time.sleep(5)'],
-  ['`/sandbox` full', 'DiskFull', 'f = open("/sandbox/fill", "wb", buffering=0)\ntry:\n  while True: f.write(bytes(1 << 16))\nexcept OSError: now(); time.sleep(5)'],
-  ['no room for processes', 'PidsExhausted', 'there = []\ntry:\n  while True: there.append(subprocess.Popen(["sleep", "100"]))\nexcept OSError: now(); time.sleep(5)'],
+  [
+    '`/dev/shm` without room: Python, killed by SIGBUS',
+    'KernelDied',
+    'from multiprocessing import shared_memory\nm = shared_memory.SharedMemory(create=True, size=128 << 20)\nnow()\nfor i in range(0, m.size, 4096): m.buf[i] = 1',
+  ],
+  [
+    'out of memory: a child process, which first has to start and to fill it',
+    'ChildKilled',
+    'now(); subprocess.run([sys.executable, "-c", "x = b\'x\' * (1 << 30)"]); time.sleep(5)',
+  ],
+  [
+    '`/sandbox` full',
+    'DiskFull',
+    'f = open("/sandbox/fill", "wb", buffering=0)\ntry:\n  while True: f.write(bytes(1 << 16))\nexcept OSError: now(); time.sleep(5)',
+  ],
+  [
+    'no room for processes',
+    'PidsExhausted',
+    'there = []\ntry:\n  while True: there.append(subprocess.Popen(["sleep", "100"]))\nexcept OSError: now(); time.sleep(5)',
+  ],
 ];
 const NOW = 'import os, subprocess, sys, time\ndef now(): print("at", time.time() * 1000, flush=True)\n';
 
 type End = (container: Docker.Container) => Promise<unknown>;
 /** What becomes of a container from outside. */
 const FROM_OUTSIDE: readonly (readonly [what: string, says: string, end: End])[] = [
-  ['the first process of the sandbox killed', 'SandboxGone', async (container) => { process.kill((await container.inspect()).State.Pid, 'SIGKILL'); }],
+  [
+    'the first process of the sandbox killed',
+    'SandboxGone',
+    async (container) => {
+      process.kill((await container.inspect()).State.Pid, 'SIGKILL');
+    },
+  ],
   ['`docker stop`', 'SandboxGone', (container) => container.stop()],
   ['`docker rm --force`', 'SandboxGone', (container) => container.remove({ force: true })],
   ['`docker pause`', 'OutOfReach', (container) => container.pause()],
 ];
 
 /** What becomes of the engine. */
-const OF_THE_ENGINE: readonly (readonly [what: string, does: (own: UnpluggedEngine) => unknown, undo: (own: UnpluggedEngine) => unknown])[] = [
-  ['the engine hangs', (own) => { own.pause(); }, (own) => { own.resume(); }],
+const OF_THE_ENGINE: readonly (readonly [
+  what: string,
+  does: (own: UnpluggedEngine) => unknown,
+  undo: (own: UnpluggedEngine) => unknown,
+])[] = [
+  [
+    'the engine hangs',
+    (own) => {
+      own.pause();
+    },
+    (own) => {
+      own.resume();
+    },
+  ],
   ['the engine is killed', (own) => own.kill(), (own) => own.restart('SIGKILL')],
 ];
 
@@ -54,12 +91,18 @@ async function main(options: string[]): Promise<void> {
   const engine = await connect();
   try {
     const image = await derivedImage(engine);
-    const rows = [...await inTheCell(engine, image), ...await fromOutside(engine, image), ...await ofTheEngine(image)];
+    const rows = [
+      ...(await inTheCell(engine, image)),
+      ...(await fromOutside(engine, image)),
+      ...(await ofTheEngine(image)),
+    ];
     load.push(os.loadavg()[0] ?? 0);
     const { product, version, apiVersion } = engine.info;
     const text = `${table(rows)}\n\n${machine(load, `${product} ${version} (API ${apiVersion})`)}`;
     console.log(text);
-    if (options.includes('--write')) write('npm run told -- --write', text);
+    if (options.includes('--write')) {
+      write('npm run told -- --write', text);
+    }
   } finally {
     await endSessions();
     engine.dispose();
@@ -70,13 +113,17 @@ async function inTheCell(engine: Engine, image: string): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [what, says, code] of IN_THE_CELL) {
     const sandbox = startSession(engine, image, SETTINGS);
-    rows.push({ what, says, told: await times(async () => {
-      await sandbox.session.reset({ files: 'clear' });
-      await sandbox.run(NOW);
-      const { msgId, told } = running(sandbox, code, says);
-      const at = await told;
-      return at - Number(/at (\S+)/.exec(sandbox.gathered(msgId, { status: 'ok' } as never).text())?.[1]);
-    }) });
+    rows.push({
+      what,
+      says,
+      told: await times(async () => {
+        await sandbox.session.reset({ files: 'clear' });
+        await sandbox.run(NOW);
+        const { msgId, told } = running(sandbox, code, says);
+        const at = await told;
+        return at - Number(/at (\S+)/.exec(sandbox.gathered(msgId, { status: 'ok' } as never).text())?.[1]);
+      }),
+    });
     await sandbox.session.dispose();
   }
   return rows;
@@ -85,17 +132,23 @@ async function inTheCell(engine: Engine, image: string): Promise<Row[]> {
 async function fromOutside(engine: Engine, image: string): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [what, says, end] of FROM_OUTSIDE) {
-    rows.push({ what, says, told: await times(async () => {
-      const sandbox = startSession(engine, image, SETTINGS);
-      const { msgId, told } = running(sandbox, 'print("go")\nwhile True: pass', says);
-      await sandbox.printed(msgId, 'go');
-      const container = docker.getContainer(containerName(sandbox.session.id));
-      const begun = Date.now();
-      const [at] = await Promise.all([told, end(container).catch(() => undefined)]); // the session may have removed it first
-      if (says === 'OutOfReach') await container.unpause();
-      await sandbox.session.dispose();
-      return at - begun;
-    }) });
+    rows.push({
+      what,
+      says,
+      told: await times(async () => {
+        const sandbox = startSession(engine, image, SETTINGS);
+        const { msgId, told } = running(sandbox, 'print("go")\nwhile True: pass', says);
+        await sandbox.printed(msgId, 'go');
+        const container = docker.getContainer(containerName(sandbox.session.id));
+        const begun = Date.now();
+        const [at] = await Promise.all([told, end(container).catch(() => undefined)]); // the session may have removed it first
+        if (says === 'OutOfReach') {
+          await container.unpause();
+        }
+        await sandbox.session.dispose();
+        return at - begun;
+      }),
+    });
   }
   return rows;
 }
@@ -108,17 +161,21 @@ async function ofTheEngine(image: string): Promise<Row[]> {
     engine = await connect(own.host);
     const rows: Row[] = [];
     for (const [what, does, undo] of OF_THE_ENGINE) {
-      rows.push({ what, says: 'OutOfReach', told: await times(async () => {
-        assert.ok(engine);
-        const sandbox = startSession(engine, image, SETTINGS);
-        const { msgId, told } = running(sandbox, 'print("go")\nwhile True: pass', 'OutOfReach');
-        await sandbox.printed(msgId, 'go');
-        const begun = Date.now();
-        const [at] = await Promise.all([told, does(own)]);
-        await undo(own);
-        await sandbox.session.dispose();
-        return at - begun;
-      }) });
+      rows.push({
+        what,
+        says: 'OutOfReach',
+        told: await times(async () => {
+          assert.ok(engine);
+          const sandbox = startSession(engine, image, SETTINGS);
+          const { msgId, told } = running(sandbox, 'print("go")\nwhile True: pass', 'OutOfReach');
+          await sandbox.printed(msgId, 'go');
+          const begun = Date.now();
+          const [at] = await Promise.all([told, does(own)]);
+          await undo(own);
+          await sandbox.session.dispose();
+          return at - begun;
+        }),
+      });
     }
     return rows;
   } finally {
@@ -133,28 +190,46 @@ function running({ session }: TestSession, code: string, says: string): { msgId:
   const { msgId, reply } = session.execute(code);
   const told = new Promise<number>((resolve, reject) => {
     const listening = session.onEvent((event: SandboxEvent) => {
-      if (event.parent_header.msg_id !== msgId || event.msg_type !== 'notice' || event.content.code !== says) return;
+      if (event.parent_header.msg_id !== msgId || event.msg_type !== 'notice' || event.content.code !== says) {
+        return;
+      }
       listening.dispose();
       resolve(Date.now());
     });
-    reply.then(({ failure }) => { if (failure?.code === says) resolve(Date.now()); else reject(new Error(`not ${says}: ${JSON.stringify(failure)}`)); }, reject);
+    reply.then(({ failure }) => {
+      if (failure?.code === says) {
+        resolve(Date.now());
+      } else {
+        reject(new Error(`not ${says}: ${JSON.stringify(failure)}`));
+      }
+    }, reject);
   });
   return { msgId, told };
 }
 
 async function times(once: () => Promise<number>): Promise<number[]> {
   const all: number[] = [];
-  for (let i = 0; i < RUNS; i += 1) all.push(await once());
+  for (let i = 0; i < RUNS; i += 1) {
+    all.push(await once());
+  }
   return all;
 }
 
 function table(rows: readonly Row[]): string {
-  return ['| what happens | the cell says | median | longest |', '|---|---|---|---|', ...rows.map(({ what, says, told }) => (
-    `| ${what} | \`${says}\` | ${Math.round(median(told))} ms | ${Math.round(Math.max(...told))} ms |`
-  ))].join('\n');
+  return [
+    '| what happens | the cell says | median | longest |',
+    '|---|---|---|---|',
+    ...rows.map(
+      ({ what, says, told }) =>
+        `| ${what} | \`${says}\` | ${Math.round(median(told))} ms | ${Math.round(Math.max(...told))} ms |`,
+    ),
+  ].join('\n');
 }
 
-main(process.argv.slice(2)).then(() => process.exit(0), (error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+main(process.argv.slice(2)).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

@@ -51,7 +51,9 @@ def main(argv):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(prog="installer", usage="%(prog)s --folder=FOLDER --limit=BYTES -- WORDS OF PIP INSTALL")
+    parser = argparse.ArgumentParser(
+        prog="installer", usage="%(prog)s --folder=FOLDER --limit=BYTES -- WORDS OF PIP INSTALL"
+    )
     parser.add_argument("--folder", required=True)
     parser.add_argument("--limit", type=int, required=True, help="bytes of the whole volume")
     end = argv.index("--")
@@ -100,7 +102,9 @@ def _install(options, stage, scratch):
     with open(constraints, "w", encoding="utf-8") as file:
         file.write(_kept())
     words = ["--constraint", constraints, *options.words]
-    process = subprocess.Popen([sys.executable, "-I", os.path.abspath(__file__), _PIP, stage, *words], env=env, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-I", os.path.abspath(__file__), _PIP, stage, *words], env=env, start_new_session=True
+    )
     said, spoke = _size(options.folder), time.monotonic()
     pause = _LOOK
     while True:
@@ -179,10 +183,22 @@ def _be_pip(stage, words):
     sys.path.insert(0, site)
     from pip._internal.cli.main import main as pip
 
-    return pip([
-        "install", "--prefix", stage, "--only-binary", ":all:", "--no-cache-dir", "--no-input", "--progress-bar", "off",
-        "--disable-pip-version-check", "--no-warn-script-location", *words,
-    ])
+    return pip(
+        [
+            "install",
+            "--prefix",
+            stage,
+            "--only-binary",
+            ":all:",
+            "--no-cache-dir",
+            "--no-input",
+            "--progress-bar",
+            "off",
+            "--disable-pip-version-check",
+            "--no-warn-script-location",
+            *words,
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -29,12 +29,24 @@ def main():
     os.environ["MPLCONFIGDIR"] = home
     run_kernel = zygote.Zygote(Options(home=home)).run_kernel
     process = KernelProcess(
-        reactor, run_kernel, lambda _, message: seen.append(message), lambda _, name, text: texts.append(text), lambda _: None
+        reactor,
+        run_kernel,
+        lambda _, message: seen.append(message),
+        lambda _, name, text: texts.append(text),
+        lambda _: None,
     )
 
     def run(code):
         start = len(seen)
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True, "timeout": 0, "folder": ""}
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "allow_stdin": False,
+            "stop_on_error": True,
+            "timeout": 0,
+            "folder": "",
+        }
         process.send({"msg_type": "execute_request", "parent_header": {"msg_id": "t"}, "content": content})
         give_up = time.monotonic() + DEADLINE
         while not any(_type(message) == "execute_reply" for message in seen[start:]):
@@ -45,13 +57,18 @@ def main():
         return seen[start:]
 
     try:
-        if not any(_type(message) == "execute_result" and message["content"]["data"].get("text/plain") == "2" for message in run("1 + 1")):
+        if not any(
+            _type(message) == "execute_result" and message["content"]["data"].get("text/plain") == "2"
+            for message in run("1 + 1")
+        ):
             return "IPython does not answer 1 + 1"
         if importlib.util.find_spec("matplotlib"):
             messages = run(PLOT)
             if not any(_type(message) == "display_data" and _has_png(message) for message in messages):
                 errors = [message["content"]["evalue"] for message in messages if _type(message) == "execute_reply"]
-                return "matplotlib and matplotlib-inline do not fit together: a plot gives no image %s" % "".join(errors)
+                return "matplotlib and matplotlib-inline do not fit together: a plot gives no image %s" % "".join(
+                    errors
+                )
     except (RuntimeError, OSError) as error:
         return str(error)
     finally:

@@ -51,7 +51,7 @@ def make_folder(home, path):
 def write(file, data):
     view = memoryview(data)
     while view:
-        view = view[os.write(file, view):]
+        view = view[os.write(file, view) :]
 
 
 def receive_file(source, home, entry):

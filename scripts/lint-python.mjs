@@ -1,14 +1,21 @@
-// Part of npm run lint: ruff over the runner and its tests, by the rules of pyproject.toml.
+// Part of npm run lint: ruff over the runner and its tests, by the rules of pyproject.toml. With --format (npm run format) it formats them.
 import { spawnSync } from 'node:child_process';
 import { report } from './lib/failure.mjs';
 import { ROOT } from './lib/paths.mjs';
 import { pythonTools } from './lib/python-tools.mjs';
 import { shutDown } from './lib/shutdown.mjs';
 
+const COMMANDS = process.argv.includes('--format') ? [['format']] : [['format', '--check', '--quiet'], ['check']];
+
 let status = 1;
 try {
   const python = await pythonTools();
-  ({ status } = spawnSync(python, ['-m', 'ruff', 'check', '--no-cache'], { cwd: ROOT, stdio: 'inherit', timeout: 120_000 }));
+  const statuses = COMMANDS.map(
+    (command) =>
+      spawnSync(python, ['-m', 'ruff', ...command, '--no-cache'], { cwd: ROOT, stdio: 'inherit', timeout: 120_000 })
+        .status,
+  );
+  status = statuses.find((one) => one !== 0) ?? 0;
 } catch (error) {
   report(error);
 }

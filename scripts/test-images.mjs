@@ -10,9 +10,16 @@ try {
   await ensureDependencies();
   const { engineHost, ensureEngine } = await import('./lib/engine.mjs');
   const { run } = await import('./lib/tools.mjs');
-  await Promise.all([ensureEngine(), step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }))]);
+  await Promise.all([
+    ensureEngine(),
+    step('compiled', () =>
+      run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }),
+    ),
+  ]);
   await run(process.execPath, ['--enable-source-maps', 'out/test/session/originals.js', ...process.argv.slice(2)], {
-    deadline: 3600_000, env: { ...process.env, DOCKER_HOST: engineHost() }, show: true,
+    deadline: 3600_000,
+    env: { ...process.env, DOCKER_HOST: engineHost() },
+    show: true,
   });
 } catch (error) {
   report(error);

@@ -21,7 +21,14 @@ import { ownerIn } from './notebook/owner';
 import { ProxyPassword } from './notebook/proxy-password';
 import type { SessionSource } from './notebook/session-source';
 import { SandboxRecords } from './notebook/sandbox-records';
-import { attachSession, canStartEarly, endSandbox, leftBehind, startSession, type Installation } from './notebook/session-starter';
+import {
+  attachSession,
+  canStartEarly,
+  endSandbox,
+  leftBehind,
+  startSession,
+  type Installation,
+} from './notebook/session-starter';
 import { SettingsNotice } from './views/settings-notice';
 import { within } from './session/time';
 import { StatusBar } from './views/status-bar';
@@ -37,12 +44,27 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = redactedLog(unfailingLog(channel));
   const surroundings: Surroundings = { t: vscode.l10n.t, platform: process.platform };
   const busy = new BusyNotice();
-  const engines = new EngineSource(() => connectEngine({
-    platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.(), log, onBusy: (isBusy) => busy.changed(isBusy),
-  }));
+  const engines = new EngineSource(() =>
+    connectEngine({
+      platform: process.platform,
+      env: process.env,
+      home: homedir(),
+      uid: process.getuid?.(),
+      log,
+      onBusy: (isBusy) => busy.changed(isBusy),
+    }),
+  );
   const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
   const password = new ProxyPassword(context.secrets, context.globalState, log);
-  const installation: Installation = { owner: ownerOf(context, log), runnerFolder: context.asAbsolutePath('runner'), network: () => readNetwork(password, log), engines, images: new ImageMaker(), explain, log };
+  const installation: Installation = {
+    owner: ownerOf(context, log),
+    runnerFolder: context.asAbsolutePath('runner'),
+    network: () => readNetwork(password, log),
+    engines,
+    images: new ImageMaker(),
+    explain,
+    log,
+  };
   const records = new SandboxRecords(context.workspaceState, log);
   const source: SessionSource = {
     start: (...start) => startSession(installation, ...start),
@@ -55,9 +77,14 @@ export function activate(context: vscode.ExtensionContext): void {
   const choices = new KernelChoices(controller);
   const { version } = context.extension.packageJSON as { version: string };
   context.subscriptions.push(
-    new LanguageHint(controller), registerLanguageFeatures(controller), new StatusBar(controller), new SettingsNotice(controller),
-    new NotebookMoves(controller, records, context.extension.id, log), new FoundSandboxes(controller, installation, records, context.globalState, log),
-    choices, new EarlyStarts(controller, choices, records, log),
+    new LanguageHint(controller),
+    registerLanguageFeatures(controller),
+    new StatusBar(controller),
+    new SettingsNotice(controller),
+    new NotebookMoves(controller, records, context.extension.id, log),
+    new FoundSandboxes(controller, installation, records, context.globalState, log),
+    choices,
+    new EarlyStarts(controller, choices, records, log),
     registerCommands(controller, { channel, installation, password, records, surroundings, version }),
   );
   // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a
@@ -65,8 +92,12 @@ export function activate(context: vscode.ExtensionContext): void {
   end = async () => {
     records.settleAll();
     const failures = await within(controller.sandboxes.leaveAll(), ENDING_MS, undefined);
-    if (failures === undefined) { log.warn(`not all sandboxes were left within ${ENDING_MS / 1000} s: they end with their lease`); }
-    for (const failure of failures ?? []) { log.warn(`a sandbox was not left as it should: ${String(failure)}`); }
+    if (failures === undefined) {
+      log.warn(`not all sandboxes were left within ${ENDING_MS / 1000} s: they end with their lease`);
+    }
+    for (const failure of failures ?? []) {
+      log.warn(`a sandbox was not left as it should: ${String(failure)}`);
+    }
     engines.dispose();
     controller.dispose();
     channel.dispose();
@@ -90,7 +121,9 @@ function ownerOf({ globalState, globalStorageUri }: vscode.ExtensionContext, log
   let owner: Promise<string> | undefined;
   const find = async (): Promise<string> => {
     const known = globalState.get<string>(key);
-    if (known !== undefined) { return known; }
+    if (known !== undefined) {
+      return known;
+    }
     try {
       return await ownerIn(globalStorageUri.fsPath);
     } catch (error) {
@@ -100,8 +133,9 @@ function ownerOf({ globalState, globalStorageUri }: vscode.ExtensionContext, log
       return made;
     }
   };
-  return () => owner ??= find().catch((error: unknown) => {
-    owner = undefined; // the next cell tries again
-    throw error;
-  });
+  return () =>
+    (owner ??= find().catch((error: unknown) => {
+      owner = undefined; // the next cell tries again
+      throw error;
+    }));
 }

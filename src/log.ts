@@ -10,18 +10,28 @@ export interface Log {
   warn(message: string): void;
   error(message: string): void;
 }
-export const silentLog: Log = { trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+export const silentLog: Log = {
+  trace: () => undefined,
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 /** A log whose lines are lost where `log` throws. */
 export function unfailingLog(log: Log): Log {
   const attempt = (write: () => void): void => {
     try {
       write();
-    } catch { // there is no other place to say it
+    } catch {
+      // there is no other place to say it
     }
   };
   return {
-    trace: (message) => attempt(() => log.trace(message)), debug: (message) => attempt(() => log.debug(message)), info: (message) => attempt(() => log.info(message)),
-    warn: (message) => attempt(() => log.warn(message)), error: (message) => attempt(() => log.error(message)),
+    trace: (message) => attempt(() => log.trace(message)),
+    debug: (message) => attempt(() => log.debug(message)),
+    info: (message) => attempt(() => log.info(message)),
+    warn: (message) => attempt(() => log.warn(message)),
+    error: (message) => attempt(() => log.error(message)),
   };
 }

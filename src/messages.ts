@@ -11,14 +11,34 @@ import type { Failure } from './protocol/messages';
 export { bytes, type Translate };
 
 /** What the user reads: `name` and `message` as an error has them, then what to do. Only this file and its folder have sentences about failures. */
-export interface Message { name: string; message: string; nextStep: string }
-export interface Surroundings { t: Translate; platform: NodeJS.Platform }
+export interface Message {
+  name: string;
+  message: string;
+  nextStep: string;
+}
+export interface Surroundings {
+  t: Translate;
+  platform: NodeJS.Platform;
+}
 
-export const untranslated: Translate = (message, ...args) => message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
+export const untranslated: Translate = (message, ...args) =>
+  message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
 
 /** What is told and is no failure, by the runner for the most part. */
 export const NOTICE_CODES = [
-  'StateLost', 'OutputDropped', 'OutputLost', 'ChildKilled', 'DiskFull', 'PidsExhausted', 'OutOfReach', 'StdinRead', 'NoNetwork', 'NotInProject', 'Restarted', 'InputTooLong', 'WidgetStateDropped',
+  'StateLost',
+  'OutputDropped',
+  'OutputLost',
+  'ChildKilled',
+  'DiskFull',
+  'PidsExhausted',
+  'OutOfReach',
+  'StdinRead',
+  'NoNetwork',
+  'NotInProject',
+  'Restarted',
+  'InputTooLong',
+  'WidgetStateDropped',
 ] as const;
 type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
@@ -43,99 +63,185 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
   const reason = params.text('reason');
   switch (code) {
     case 'EngineNotFound':
-      return params.text('by') !== '' ? namedEngine(params, t) : [
-        t('No container engine is running on this computer. Notebooks run in a container, so Docker or Podman is needed.'), installHint(t, platform)];
+      return params.text('by') !== ''
+        ? namedEngine(params, t)
+        : [
+            t(
+              'No container engine is running on this computer. Notebooks run in a container, so Docker or Podman is needed.',
+            ),
+            installHint(t, platform),
+          ];
     case 'EngineDenied':
       return [
         t('You may not use the container engine{0}.', at(t, params)),
         platform === 'linux'
-          ? t('Run "sudo usermod -aG docker $USER", sign out and in again, then run the cell again. Or use rootless Podman or Docker.')
-          : t('Check that your account may use it, then run the cell again.')];
+          ? t(
+              'Run "sudo usermod -aG docker $USER", sign out and in again, then run the cell again. Or use rootless Podman or Docker.',
+            )
+          : t('Check that your account may use it, then run the cell again.'),
+      ];
     case 'EngineTooOld':
       return [
-        params.text('apiVersion') === '' ? t('The container engine is too old.')
-          : t('The container engine{0} is too old: it is version {1} with API {2}, at least API {3} is needed.',
-            at(t, params), params.text('version'), params.text('apiVersion'), params.text('required')),
-        t('Update Docker to 19.03 or later, or Podman to 4 or later, then run the cell again.')];
+        params.text('apiVersion') === ''
+          ? t('The container engine is too old.')
+          : t(
+              'The container engine{0} is too old: it is version {1} with API {2}, at least API {3} is needed.',
+              at(t, params),
+              params.text('version'),
+              params.text('apiVersion'),
+              params.text('required'),
+            ),
+        t('Update Docker to 19.03 or later, or Podman to 4 or later, then run the cell again.'),
+      ];
     case 'EngineSilent':
       return [
-        t('The container engine{0} does not answer.', at(t, params)) + (params.text('request') === '' ? ''
-          : because(t, t('within {1} s it did not answer when asked for {0}', requestText(params.text('request'), t), params.number('timeout')))),
-        t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.')];
+        t('The container engine{0} does not answer.', at(t, params)) +
+          (params.text('request') === ''
+            ? ''
+            : because(
+                t,
+                t(
+                  'within {1} s it did not answer when asked for {0}',
+                  requestText(params.text('request'), t),
+                  params.number('timeout'),
+                ),
+              )),
+        t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.'),
+      ];
     case 'EngineBusy':
       return [
-        t('The container engine{0} is too busy.', at(t, params)) + (params.text('request') === '' ? ''
-          : because(t, t('within {1} s it did not answer when asked for {0}, though it answers pings', requestText(params.text('request'), t), params.number('timeout')))),
-        t('Wait until the computer has less to do, then run the cell again. If that does not help, restart the engine.')];
+        t('The container engine{0} is too busy.', at(t, params)) +
+          (params.text('request') === ''
+            ? ''
+            : because(
+                t,
+                t(
+                  'within {1} s it did not answer when asked for {0}, though it answers pings',
+                  requestText(params.text('request'), t),
+                  params.number('timeout'),
+                ),
+              )),
+        t(
+          'Wait until the computer has less to do, then run the cell again. If that does not help, restart the engine.',
+        ),
+      ];
     case 'EngineFailed':
-      return [t('The container engine could not do what was asked.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, restart the engine.')];
+      return [
+        t('The container engine could not do what was asked.') + because(t, reason),
+        fullDisk(reason, t) ?? t('Run the cell again. If it fails again, restart the engine.'),
+      ];
     case 'ImageFailed':
       return [
-        params.text('step') === '' ? t('The sandbox image could not be made.') + because(t, reason)
-          : t('The sandbox image could not be made ({0}).', stepText(params.text('step'), undefined, t)) + because(t, reason),
-        fullDisk(reason, t) ?? imageStep(params, t)];
+        params.text('step') === ''
+          ? t('The sandbox image could not be made.') + because(t, reason)
+          : t('The sandbox image could not be made ({0}).', stepText(params.text('step'), undefined, t)) +
+            because(t, reason),
+        fullDisk(reason, t) ?? imageStep(params, t),
+      ];
     case 'BaseUnusable':
       return [
         t('The base image {0} cannot be used.', params.text('image')) + because(t, baseProblem(params, t)),
-        t('Set sandboxedIPython.image to an image with Python 3.9 or later and pip, such as python:3.13-slim.')];
+        t('Set sandboxedIPython.image to an image with Python 3.9 or later and pip, such as python:3.13-slim.'),
+      ];
     case 'LimitNotApplied':
       return limitNotApplied(params, t);
     case 'StartFailed':
-      return [t('The sandbox could not be started.') + because(t, reason), fullDisk(reason, t) ?? t('Run the cell again. If it fails again, see the log: "Sandboxed IPython: Show Log".')];
+      return [
+        t('The sandbox could not be started.') + because(t, reason),
+        fullDisk(reason, t) ?? t('Run the cell again. If it fails again, see the log: "Sandboxed IPython: Show Log".'),
+      ];
     case 'KernelDied':
       return kernelDied(params, t);
     case 'OutOfMemory':
       return [
-        t('The cell ran out of memory: the limit is {0}.', bytes(params.number('limit'))) + (params.number('tmpfs') > params.number('limit') / 10
-          ? ' ' + t('Files in the sandbox take {0} of it.', bytes(params.number('tmpfs'))) : ''),
-        t('Variables are lost. Use less data, or raise the setting sandboxedIPython.maxMemory.')];
+        t('The cell ran out of memory: the limit is {0}.', bytes(params.number('limit'))) +
+          (params.number('tmpfs') > params.number('limit') / 10
+            ? ' ' + t('Files in the sandbox take {0} of it.', bytes(params.number('tmpfs')))
+            : ''),
+        t('Variables are lost. Use less data, or raise the setting sandboxedIPython.maxMemory.'),
+      ];
     case 'TimedOut':
       return [
         params.is('killed')
-          ? t('The cell ran longer than {0} s and did not react to an interrupt, so its kernel was ended and its variables are lost.', params.number('timeout'))
+          ? t(
+              'The cell ran longer than {0} s and did not react to an interrupt, so its kernel was ended and its variables are lost.',
+              params.number('timeout'),
+            )
           : t('The cell ran longer than {0} s and was interrupted. Variables are kept.', params.number('timeout')),
-        t('For longer work raise the setting sandboxedIPython.timeout (0 = no limit).')];
+        t('For longer work raise the setting sandboxedIPython.timeout (0 = no limit).'),
+      ];
     case 'Interrupted':
       return params.is('killed')
-        ? [t('The cell did not react to the interrupt, so its kernel was ended and its variables are lost.'), t('The next cell starts a fresh kernel.')]
+        ? [
+            t('The cell did not react to the interrupt, so its kernel was ended and its variables are lost.'),
+            t('The next cell starts a fresh kernel.'),
+          ]
         : [t('The cell was interrupted.'), t('Variables are kept.')];
     case 'Aborted':
       return aborted(reason, t);
     case 'SandboxGone':
       return [
         t('The sandbox ended{0}; its variables and files are lost.', whyGone(params, t)),
-        t('Run the cells again from the top: the next cell starts a new sandbox.')];
+        t('Run the cells again from the top: the next cell starts a new sandbox.'),
+      ];
     case 'OtherEngine':
       return otherEngine(params, t);
     case 'InUse':
-      return [t('Another window uses the sandbox of this notebook.'), t('Close the notebook there. Or run the cell again and choose: "Use Here" moves the sandbox to this window, "New Sandbox" leaves it there.')];
+      return [
+        t('Another window uses the sandbox of this notebook.'),
+        t(
+          'Close the notebook there. Or run the cell again and choose: "Use Here" moves the sandbox to this window, "New Sandbox" leaves it there.',
+        ),
+      ];
     case 'StateLost':
-      return [t('This is a new sandbox: the one before ended{0}. Its variables and files are lost.', whyGone(params, t)), t('Run the cells above again.')];
+      return [
+        t('This is a new sandbox: the one before ended{0}. Its variables and files are lost.', whyGone(params, t)),
+        t('Run the cells above again.'),
+      ];
     case 'SandboxPaused':
-      return [t('The sandbox\'s container is paused.'), t('Cells go on when it is unpaused ("docker unpause").')];
+      return [t("The sandbox's container is paused."), t('Cells go on when it is unpaused ("docker unpause").')];
     case 'SandboxSilent':
       return [
-        params.number('seconds') > 0 ? t('The sandbox did not answer within {0} s.', params.number('seconds')) : t('The sandbox does not answer.'),
-        t('It may be overloaded: interrupt the cell, or use "Reset Sandbox State".')];
+        params.number('seconds') > 0
+          ? t('The sandbox did not answer within {0} s.', params.number('seconds'))
+          : t('The sandbox does not answer.'),
+        t('It may be overloaded: interrupt the cell, or use "Reset Sandbox State".'),
+      ];
     case 'ProtocolViolation':
-      if (params.text('problem') === 'output') return [t('Output of this cell could not be read, and is left out.') + because(t, reason), t('The log has more: "Sandboxed IPython: Show Log".')];
-      return [t('The sandbox and this window no longer understand each other.') + because(t, reason), t('Use "Reset Sandbox State", then run the cell again.')];
+      if (params.text('problem') === 'output') {
+        return [
+          t('Output of this cell could not be read, and is left out.') + because(t, reason),
+          t('The log has more: "Sandboxed IPython: Show Log".'),
+        ];
+      }
+      return [
+        t('The sandbox and this window no longer understand each other.') + because(t, reason),
+        t('Use "Reset Sandbox State", then run the cell again.'),
+      ];
     case 'SettingInvalid':
       return [
-        params.text('setting') === '' ? t('A setting has a value that cannot be used.') : t('The setting {0} cannot be "{1}".', settingName(params.text('setting')), params.text('value')),
-        params.text('allowed') !== '' ? t('Allowed: {0}. Change it and run the cell again.', params.text('allowed')) : t('Change it and run the cell again.')];
+        params.text('setting') === ''
+          ? t('A setting has a value that cannot be used.')
+          : t('The setting {0} cannot be "{1}".', settingName(params.text('setting')), params.text('value')),
+        params.text('allowed') !== ''
+          ? t('Allowed: {0}. Change it and run the cell again.', params.text('allowed'))
+          : t('Change it and run the cell again.'),
+      ];
     case 'InstallFailed':
       return installFailure(params, t);
     case 'InstallTooLarge':
       return [
         t('The packages need more than {0}, so nothing was installed.', bytes(params.number('limit'))),
-        t('Install fewer, or set sandboxedIPython.image to an image that has them.')];
+        t('Install fewer, or set sandboxedIPython.image to an image that has them.'),
+      ];
     case 'InstallRefused':
       return installRefusal(params, t);
     case 'CommRefused':
       return commRefusal(params, t);
     case 'Cancelled':
-      if (params.text('operation') === 'install') return [t('The installation was cancelled.'), t('Nothing was installed.')];
+      if (params.text('operation') === 'install') {
+        return [t('The installation was cancelled.'), t('Nothing was installed.')];
+      }
       return [t('The start of the sandbox was cancelled.'), t('Run the cell again to start it.')];
     case 'FilesNotCopied':
       return filesNotCopied(params, t);
@@ -147,44 +253,84 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return outputDropped(params, t);
     case 'OutputLost':
       return [
-        t('Output may be missing here: while the window was not connected, the oldest {0} in the sandbox were dropped. It keeps the last {1}.', bytes(params.number('bytes')), bytes(params.number('limit'))),
-        t('To keep more, raise the setting sandboxedIPython.logBudget.')];
+        t(
+          'Output may be missing here: while the window was not connected, the oldest {0} in the sandbox were dropped. It keeps the last {1}.',
+          bytes(params.number('bytes')),
+          bytes(params.number('limit')),
+        ),
+        t('To keep more, raise the setting sandboxedIPython.logBudget.'),
+      ];
     case 'WidgetStateDropped':
       return [
-        t('A widget has more state than a sandbox keeps of all: the limit is {0}. It is shown as long as the notebook stays open, and not when it is opened again.', bytes(params.number('limit'))),
-        t('Give the widget less data, or raise the setting sandboxedIPython.logBudget.')];
+        t(
+          'A widget has more state than a sandbox keeps of all: the limit is {0}. It is shown as long as the notebook stays open, and not when it is opened again.',
+          bytes(params.number('limit')),
+        ),
+        t('Give the widget less data, or raise the setting sandboxedIPython.logBudget.'),
+      ];
     case 'ChildKilled':
       return [
-        t('A process that the cell started was ended because the sandbox ran out of memory: the limit is {0}.', bytes(params.number('limit'))),
-        t('Variables are kept. Use less data, or raise the setting sandboxedIPython.maxMemory.')];
+        t(
+          'A process that the cell started was ended because the sandbox ran out of memory: the limit is {0}.',
+          bytes(params.number('limit')),
+        ),
+        t('Variables are kept. Use less data, or raise the setting sandboxedIPython.maxMemory.'),
+      ];
     case 'InputTooLong':
       return [
-        t('The cell asked to put {0} characters into the notebook; a cell is given {1} at most.', params.number('characters'), params.number('limit')),
-        t('Load a part of them, such as "%load -r 1-500 file.py".')];
+        t(
+          'The cell asked to put {0} characters into the notebook; a cell is given {1} at most.',
+          params.number('characters'),
+          params.number('limit'),
+        ),
+        t('Load a part of them, such as "%load -r 1-500 file.py".'),
+      ];
     case 'StdinRead':
       return [
-        t('A program of this cell, or the cell itself, read standard input. It is empty here, so it got end-of-file at once.'),
-        t('To ask somebody use input("Name? "); give a program its input from a file or by a pipe.')];
+        t(
+          'A program of this cell, or the cell itself, read standard input. It is empty here, so it got end-of-file at once.',
+        ),
+        t('To ask somebody use input("Name? "); give a program its input from a file or by a pipe.'),
+      ];
     case 'NoNetwork':
       return [
         t('A sandbox has no network, by design: nothing is wrong with yours.'),
-        t('Put the files that the cell needs beside the notebook, from where they are copied; install packages by %pip install.')];
+        t(
+          'Put the files that the cell needs beside the notebook, from where they are copied; install packages by %pip install.',
+        ),
+      ];
     case 'DiskFull':
       return [
-        params.text('path') === '' ? t('A file did not fit into the sandbox, whose places for files are /sandbox, /tmp and /dev/shm.')
+        params.text('path') === ''
+          ? t('A file did not fit into the sandbox, whose places for files are /sandbox, /tmp and /dev/shm.')
           : t('{0} is full: it holds {1}.', params.text('path'), bytes(params.number('limit'))),
-        t('The cell goes on. Remove files, or raise the setting sandboxedIPython.maxMemory: /sandbox has half of it, /tmp and /dev/shm a quarter each.')];
+        t(
+          'The cell goes on. Remove files, or raise the setting sandboxedIPython.maxMemory: /sandbox has half of it, /tmp and /dev/shm a quarter each.',
+        ),
+      ];
     case 'PidsExhausted':
       return [
-        t('The sandbox has no room for more processes and threads{0}.', params.number('limit') > 0 ? t(': the limit is {0}', params.number('limit')) : ''),
-        t('The cell goes on. Start fewer, or raise the setting sandboxedIPython.pids.')];
+        t(
+          'The sandbox has no room for more processes and threads{0}.',
+          params.number('limit') > 0 ? t(': the limit is {0}', params.number('limit')) : '',
+        ),
+        t('The cell goes on. Start fewer, or raise the setting sandboxedIPython.pids.'),
+      ];
     case 'OutOfReach':
       return outOfReach(params, t);
     case 'Restarted':
-      if (reason === 'died') return [
-        params.text('cause') === 'OutOfMemory' ? t('The sandbox ran out of memory while no cell ran, and Python was ended.') : t('Python ended while no cell ran: a thread, a process or a widget ended it.'),
-        t('This cell runs in a fresh kernel. Variables are lost; files are kept. Run the cells above again.')];
-      return [t('A fresh kernel was started.'), reason === 'reset' ? '' : t('Variables are lost; run the cells above again.')];
+      if (reason === 'died') {
+        return [
+          params.text('cause') === 'OutOfMemory'
+            ? t('The sandbox ran out of memory while no cell ran, and Python was ended.')
+            : t('Python ended while no cell ran: a thread, a process or a widget ended it.'),
+          t('This cell runs in a fresh kernel. Variables are lost; files are kept. Run the cells above again.'),
+        ];
+      }
+      return [
+        t('A fresh kernel was started.'),
+        reason === 'reset' ? '' : t('Variables are lost; run the cells above again.'),
+      ];
   }
 }
 
@@ -202,7 +348,11 @@ export function progressText(code: string, detail: string | undefined, t: Transl
   return next === undefined ? text : t('{0} (next: {1})', text, stepText(next, undefined, t));
 }
 
-const NEXT: Readonly<Record<string, string>> = { pullingBase: 'installingPackages', installingPackages: 'copyingRunner', copyingRunner: 'testing' };
+const NEXT: Readonly<Record<string, string>> = {
+  pullingBase: 'installingPackages',
+  installingPackages: 'copyingRunner',
+  copyingRunner: 'testing',
+};
 
 const STEPS: Record<string, (t: Translate) => string> = {
   connecting: (t) => t('looking for a container engine'),
@@ -217,4 +367,3 @@ const STEPS: Record<string, (t: Translate) => string> = {
   startingSandbox: (t) => t('starting the sandbox'),
 };
 export const STEP_CODES: readonly string[] = Object.keys(STEPS);
-

@@ -4,9 +4,19 @@ import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
 /** Of Jupyter's protocol, what this benchmark reads of a message. */
-export interface Message { readonly header: { readonly msg_type: string }; readonly parent_header: { readonly msg_id?: string }; readonly content: Readonly<Record<string, unknown>> }
+export interface Message {
+  readonly header: { readonly msg_type: string };
+  readonly parent_header: { readonly msg_id?: string };
+  readonly content: Readonly<Record<string, unknown>>;
+}
 
-interface Running { readonly hear: (message: Message) => void; readonly resolve: (success: boolean) => void; readonly reject: (error: Error) => void; success: boolean | undefined; isIdle: boolean }
+interface Running {
+  readonly hear: (message: Message) => void;
+  readonly resolve: (success: boolean) => void;
+  readonly reject: (error: Error) => void;
+  success: boolean | undefined;
+  isIdle: boolean;
+}
 
 /** Bytes of a message's length, which stands before it. */
 const LENGTH_BYTES = 4;
@@ -21,10 +31,16 @@ export class Bridge {
 
   /** @param python an interpreter that has ipykernel and jupyter_client */
   constructor(python: string) {
-    this.#child = spawn(python, [path.join(__dirname, '../../../bench/window/ipykernel_bridge.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#child.stdout.on('data', (chunk: Buffer) => { this.#take(chunk); });
+    this.#child = spawn(python, [path.join(__dirname, '../../../bench/window/ipykernel_bridge.py')], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#child.stdout.on('data', (chunk: Buffer) => {
+      this.#take(chunk);
+    });
     this.#child.once('exit', (code) => {
-      for (const { reject } of this.#running.values()) { reject(new Error(`the bridge to ipykernel ended with ${code}`)); }
+      for (const { reject } of this.#running.values()) {
+        reject(new Error(`the bridge to ipykernel ended with ${code}`));
+      }
     });
   }
 
@@ -41,18 +57,26 @@ export class Bridge {
     });
   }
 
-  stop(kernel: string): void { this.#send({ op: 'stop', kernel }); }
+  stop(kernel: string): void {
+    this.#send({ op: 'stop', kernel });
+  }
 
-  dispose(): void { this.#child.stdin.end(); }
+  dispose(): void {
+    this.#child.stdin.end();
+  }
 
-  #send(message: object): void { this.#child.stdin.write(`${JSON.stringify(message)}\n`); }
+  #send(message: object): void {
+    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+  }
 
   #take(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#size += chunk.length;
     while (this.#size >= LENGTH_BYTES) {
       const end = LENGTH_BYTES + this.#first(LENGTH_BYTES).readUInt32BE(0);
-      if (this.#size < end) { return; }
+      if (this.#size < end) {
+        return;
+      }
       const all = this.#first(end);
       this.#chunks[0] = all.subarray(end);
       this.#size -= end;
@@ -63,16 +87,24 @@ export class Bridge {
   /** The first chunk, which has so many bytes; all are joined only where it has not. */
   #first(bytes: number): Buffer {
     const [first = Buffer.alloc(0)] = this.#chunks;
-    if (first.length >= bytes) { return first; }
+    if (first.length >= bytes) {
+      return first;
+    }
     const all = Buffer.concat(this.#chunks);
     this.#chunks = [all];
     return all;
   }
 
   #hear(message: Message): void {
-    const { header, parent_header: { msg_id: request = '' }, content } = message;
+    const {
+      header,
+      parent_header: { msg_id: request = '' },
+      content,
+    } = message;
     const running = this.#running.get(request);
-    if (running === undefined) { return; }
+    if (running === undefined) {
+      return;
+    }
     if (header.msg_type === 'execute_reply') {
       running.success = content['status'] === 'ok';
     } else if (header.msg_type === 'status') {

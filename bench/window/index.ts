@@ -28,7 +28,7 @@ export async function run(): Promise<void> {
   try {
     await measure(results, () => leave(results));
   } catch (error) {
-    leave({ ...results, failure: error instanceof Error ? error.stack ?? String(error) : String(error) });
+    leave({ ...results, failure: error instanceof Error ? (error.stack ?? String(error)) : String(error) });
     throw error;
   }
 }
@@ -61,10 +61,14 @@ async function beginAll(): Promise<void> {
 
 /** "From cold" means that nothing was started when the kernel was chosen. */
 async function startsOnOpen(isOpen: boolean): Promise<void> {
-  if (vscode.workspace.getConfiguration(SECTION).inspect('startOn')?.defaultValue !== undefined) { await set(SECTION, { startOn: isOpen ? 'open' : 'run' }); }
+  if (vscode.workspace.getConfiguration(SECTION).inspect('startOn')?.defaultValue !== undefined) {
+    await set(SECTION, { startOn: isOpen ? 'open' : 'run' });
+  }
 }
 
 async function set(section: string, values: Readonly<Record<string, unknown>>): Promise<void> {
   const configuration = vscode.workspace.getConfiguration(section);
-  for (const [name, value] of Object.entries(values)) { await configuration.update(name, value, vscode.ConfigurationTarget.Global); }
+  for (const [name, value] of Object.entries(values)) {
+    await configuration.update(name, value, vscode.ConfigurationTarget.Global);
+  }
 }

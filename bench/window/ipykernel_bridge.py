@@ -41,7 +41,14 @@ class Kernel:
 
     def execute(self, request, code):
         session = self.client.session
-        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
         message = session.msg("execute_request", content)
         message["header"]["msg_id"] = message["msg_id"] = request
         session.send(self.sockets[1], message)

@@ -30,7 +30,9 @@ export const firstCells = (kernels: readonly KernelName[], { isOpen = false } = 
   inTurns(kernels, isOpen ? RUNS.opened : RUNS.first, async (kernel) => {
     const notebook = await BenchNotebook.open(kernel, ['pass']);
     try {
-      if (isOpen) { await sleep(OPEN_MS); }
+      if (isOpen) {
+        await sleep(OPEN_MS);
+      }
       return await notebook.run();
     } finally {
       await notebook.close();
@@ -52,7 +54,14 @@ export async function linesBesideLoops(kernels: readonly KernelName[]): Promise<
   const loops: ChildProcess[] = [];
   try {
     return await warm(kernels, ['pass', PRINTS], RUNS.busy, async (notebook) => {
-      for (let i = 0; i < BUSY_LOOPS; i += 1) { loops.push(spawn(process.execPath, ['-e', 'for (;;) {}'], { stdio: 'ignore', env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } })); }
+      for (let i = 0; i < BUSY_LOOPS; i += 1) {
+        loops.push(
+          spawn(process.execPath, ['-e', 'for (;;) {}'], {
+            stdio: 'ignore',
+            env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+          }),
+        );
+      }
       try {
         return await printed(notebook);
       } finally {
@@ -85,7 +94,12 @@ async function shown(notebook: BenchNotebook, leastBytes: number): Promise<Timed
 }
 
 /** Each time a notebook of its own, so that nobody's window holds more than the other's; its first cell makes the kernel ready. */
-const warm = (kernels: readonly KernelName[], sources: readonly string[], runs: number, measure: (notebook: BenchNotebook) => Promise<Timed>): Promise<Measured> =>
+const warm = (
+  kernels: readonly KernelName[],
+  sources: readonly string[],
+  runs: number,
+  measure: (notebook: BenchNotebook) => Promise<Timed>,
+): Promise<Measured> =>
   inTurns(kernels, runs, async (kernel) => {
     const notebook = await BenchNotebook.open(kernel, sources);
     try {
@@ -98,14 +112,22 @@ const warm = (kernels: readonly KernelName[], sources: readonly string[], runs: 
   });
 
 /** Whatever else the machine does hits all of them; none is always the first. */
-async function inTurns(kernels: readonly KernelName[], runs: number, measure: (kernel: KernelName) => Promise<Timed>): Promise<Measured> {
+async function inTurns(
+  kernels: readonly KernelName[],
+  runs: number,
+  measure: (kernel: KernelName) => Promise<Timed>,
+): Promise<Measured> {
   const measured: Measured = {};
   for (let i = 0; i < runs; i += 1) {
-    for (const kernel of i % 2 === 0 ? kernels : [...kernels].reverse()) { (measured[kernel] ??= []).push(await measure(kernel)); }
+    for (const kernel of i % 2 === 0 ? kernels : [...kernels].reverse()) {
+      (measured[kernel] ??= []).push(await measure(kernel));
+    }
   }
   return measured;
 }
 
 function end(children: ChildProcess[]): void {
-  for (const child of children.splice(0)) { child.kill('SIGKILL'); }
+  for (const child of children.splice(0)) {
+    child.kill('SIGKILL');
+  }
 }

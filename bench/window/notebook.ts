@@ -24,15 +24,29 @@ export class BenchNotebook {
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
     assert.ok(folder);
     const file = path.join(folder, `${kernel}-${count++}.ipynb`);
-    const cells = sources.map((source, i) => ({ cell_type: 'code', id: `cell-${i}`, metadata: {}, execution_count: null, outputs: [], source }));
-    writeFileSync(file, JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
+    const cells = sources.map((source, i) => ({
+      cell_type: 'code',
+      id: `cell-${i}`,
+      metadata: {},
+      execution_count: null,
+      outputs: [],
+      source,
+    }));
+    writeFileSync(
+      file,
+      JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }),
+    );
     const uri = vscode.Uri.file(file);
     await vscode.commands.executeCommand('vscode.openWith', uri, 'jupyter-notebook'); // what the API opens, VS Code keeps for minutes after its editor was closed
     const document = vscode.workspace.notebookDocuments.find((one) => one.uri.toString() === uri.toString());
     assert.ok(document);
     const notebookEditor = await vscode.window.showNotebookDocument(document);
     await sleep(SETTLING_MS); // the notebook is drawn
-    await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor, extension: EXTENSION, id: CONTROLLERS[kernel] });
+    await vscode.commands.executeCommand('notebook.selectKernel', {
+      notebookEditor,
+      extension: EXTENSION,
+      id: CONTROLLERS[kernel],
+    });
     return new BenchNotebook(document);
   }
 
@@ -46,16 +60,29 @@ export class BenchNotebook {
       blocked.enable();
       const begun = performance.now();
       return await new Promise((resolve, reject) => {
-        late = setTimeout(() => reject(new Error(`no end of ${this.document.uri.path} within ${DEADLINE_MS / 1000} s`)), DEADLINE_MS);
+        late = setTimeout(
+          () => reject(new Error(`no end of ${this.document.uri.path} within ${DEADLINE_MS / 1000} s`)),
+          DEADLINE_MS,
+        );
         listening = vscode.workspace.onDidChangeNotebookDocument(({ notebook, cellChanges }) => {
-          if (notebook !== this.document) { return; }
-          for (const { cell, executionSummary } of cellChanges) {
-            if (executionSummary?.success === false) { reject(new Error(`a cell failed: ${cell.document.getText().slice(0, 80)}\n${textOf(cell)}`)); }
-            if (executionSummary?.success === true) { cells.delete(cell); }
+          if (notebook !== this.document) {
+            return;
           }
-          if (cells.size === 0) { resolve({ ms: performance.now() - begun, block: Math.max(0, blocked.max / 1e6 - RESOLUTION_MS) }); }
+          for (const { cell, executionSummary } of cellChanges) {
+            if (executionSummary?.success === false) {
+              reject(new Error(`a cell failed: ${cell.document.getText().slice(0, 80)}\n${textOf(cell)}`));
+            }
+            if (executionSummary?.success === true) {
+              cells.delete(cell);
+            }
+          }
+          if (cells.size === 0) {
+            resolve({ ms: performance.now() - begun, block: Math.max(0, blocked.max / 1e6 - RESOLUTION_MS) });
+          }
         });
-        vscode.commands.executeCommand('notebook.cell.execute', { ranges: [{ start: from, end: to }], document: this.document.uri }).then(undefined, reject);
+        vscode.commands
+          .executeCommand('notebook.cell.execute', { ranges: [{ start: from, end: to }], document: this.document.uri })
+          .then(undefined, reject);
       });
     } finally {
       blocked.disable();
@@ -65,7 +92,9 @@ export class BenchNotebook {
   }
 
   /** Runs one cell. */
-  runCell(index: number): Promise<Timed> { return this.run(index, index + 1); }
+  runCell(index: number): Promise<Timed> {
+    return this.run(index, index + 1);
+  }
 
   /** What a cell shows, when VS Code has told all of it to extensions. */
   async shows(index: number, isAll: (cell: vscode.NotebookCell) => boolean): Promise<void> {
@@ -83,6 +112,8 @@ export class BenchNotebook {
   }
 }
 
-export const textOf = (cell: vscode.NotebookCell): string => cell.outputs.flatMap(({ items }) => items.map(({ data }) => new TextDecoder().decode(data))).join('');
+export const textOf = (cell: vscode.NotebookCell): string =>
+  cell.outputs.flatMap(({ items }) => items.map(({ data }) => new TextDecoder().decode(data))).join('');
 
-export const bytesOf = (cell: vscode.NotebookCell): number => cell.outputs.flatMap(({ items }) => items).reduce((most, { data }) => Math.max(most, data.length), 0);
+export const bytesOf = (cell: vscode.NotebookCell): number =>
+  cell.outputs.flatMap(({ items }) => items).reduce((most, { data }) => Math.max(most, data.length), 0);

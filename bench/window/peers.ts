@@ -32,26 +32,47 @@ function controllerOf(id: string, run: Run): vscode.NotebookController {
 }
 
 /** Shows outputs message by message, as the Jupyter extension does; text goes to the last output while that is of the same stream. */
-function runInIpykernel(bridge: Bridge, notebook: vscode.NotebookDocument, execution: vscode.NotebookCellExecution): Promise<boolean> {
+function runInIpykernel(
+  bridge: Bridge,
+  notebook: vscode.NotebookDocument,
+  execution: vscode.NotebookCellExecution,
+): Promise<boolean> {
   let stream: { name: unknown; output: vscode.NotebookCellOutput } | undefined;
-  return bridge.execute(notebook.uri.toString(), execution.cell.document.getText(), ({ header: { msg_type: type }, content }) => {
-    if (type === 'execute_input') {
-      execution.executionOrder = Number(content['execution_count']);
-    } else if (type === 'stream' && stream !== undefined && stream.name === content['name']) {
-      void execution.appendOutputItems(itemsOf(type, content), stream.output);
-    } else {
-      const output = new vscode.NotebookCellOutput(itemsOf(type, content), { outputType: type });
-      stream = type === 'stream' ? { name: content['name'], output } : undefined;
-      void execution.appendOutput(output);
-    }
-  });
+  return bridge.execute(
+    notebook.uri.toString(),
+    execution.cell.document.getText(),
+    ({ header: { msg_type: type }, content }) => {
+      if (type === 'execute_input') {
+        execution.executionOrder = Number(content['execution_count']);
+      } else if (type === 'stream' && stream !== undefined && stream.name === content['name']) {
+        void execution.appendOutputItems(itemsOf(type, content), stream.output);
+      } else {
+        const output = new vscode.NotebookCellOutput(itemsOf(type, content), { outputType: type });
+        stream = type === 'stream' ? { name: content['name'], output } : undefined;
+        void execution.appendOutput(output);
+      }
+    },
+  );
 }
 
 function itemsOf(type: string, content: Message['content']): vscode.NotebookCellOutputItem[] {
   switch (type) {
-    case 'stream': return [content['name'] === 'stdout' ? vscode.NotebookCellOutputItem.stdout(String(content['text'])) : vscode.NotebookCellOutputItem.stderr(String(content['text']))];
-    case 'error': return [vscode.NotebookCellOutputItem.error({ name: String(content['ename']), message: String(content['evalue']), stack: (content['traceback'] as string[]).join('\n') })];
-    default: return Object.entries(content['data'] as Record<string, unknown>).map(([mime, data]) => itemOf(mime, data));
+    case 'stream':
+      return [
+        content['name'] === 'stdout'
+          ? vscode.NotebookCellOutputItem.stdout(String(content['text']))
+          : vscode.NotebookCellOutputItem.stderr(String(content['text'])),
+      ];
+    case 'error':
+      return [
+        vscode.NotebookCellOutputItem.error({
+          name: String(content['ename']),
+          message: String(content['evalue']),
+          stack: (content['traceback'] as string[]).join('\n'),
+        }),
+      ];
+    default:
+      return Object.entries(content['data'] as Record<string, unknown>).map(([mime, data]) => itemOf(mime, data));
   }
 }
 

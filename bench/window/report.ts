@@ -21,7 +21,8 @@ export function report(measured: Results['measured']): string {
     return one === undefined ? [] : [{ name, one }];
   });
   const rows = all.map(({ name, one }): Row => {
-    const { ours, peer } = name === 'runAll' ? overFloor(one) : { ours: times(one, 'ours'), peer: times(one, 'ipykernel') };
+    const { ours, peer } =
+      name === 'runAll' ? overFloor(one) : { ours: times(one, 'ours'), peer: times(one, 'ipykernel') };
     return { ...NAMES[name], ours, peer, peerWhat: 'the same' };
   });
   return `${table(rows)}\n\n${blocks(all)}`;
@@ -40,8 +41,9 @@ function blocks(all: readonly { name: Measurement; one: Measured }[]): string {
     return `| ${NAMES[name].what} | ${ours.map(ms).join(' | ')} | ${peer.map(ms).join(' | ')} | ≤ ${LONGEST_BLOCK_MS} ms | ${(ours[1] ?? 0) <= LONGEST_BLOCK_MS ? 'yes' : 'no'} |`;
   });
   return [
-    '| the extension host\'s longest block | ours, median | of all runs | ipykernel\'s, median | of all runs | bound | met |',
-    '|---|---|---|---|---|---|---|', ...lines,
+    "| the extension host's longest block | ours, median | of all runs | ipykernel's, median | of all runs | bound | met |",
+    '|---|---|---|---|---|---|---|',
+    ...lines,
   ].join('\n');
 }
 

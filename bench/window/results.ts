@@ -2,7 +2,10 @@
 export type KernelName = 'ours' | 'ipykernel' | 'floor';
 
 /** Milliseconds from the command to the last cell's summary, and the longest that the extension host did nothing else meanwhile. */
-export interface Timed { ms: number; block: number }
+export interface Timed {
+  ms: number;
+  block: number;
+}
 
 /** By the kernel that was timed. */
 export type Measured = Partial<Record<KernelName, Timed[]>>;

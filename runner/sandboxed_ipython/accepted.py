@@ -58,5 +58,10 @@ def _short(content):
     if "traceback" not in content:
         return content
     return dict(
-        content, traceback=[], payload=[], user_expressions={}, ename=content["ename"][:_MAX_TEXT], evalue=content["evalue"][:_MAX_TEXT]
+        content,
+        traceback=[],
+        payload=[],
+        user_expressions={},
+        ename=content["ename"][:_MAX_TEXT],
+        evalue=content["evalue"][:_MAX_TEXT],
     )

@@ -27,7 +27,19 @@ _MAX_SIZE = 1 << 40
 class _Spent:
     """Of one cell: what stands in it, and what it has shown and lost since its output was cleared."""
 
-    __slots__ = ("clears", "displays", "dropped", "is_full", "overwritten", "overwritten_at", "screen", "signals", "stream", "total", "written")
+    __slots__ = (
+        "clears",
+        "displays",
+        "dropped",
+        "is_full",
+        "overwritten",
+        "overwritten_at",
+        "screen",
+        "signals",
+        "stream",
+        "total",
+        "written",
+    )
 
     def __init__(self):
         self.signals = 0
@@ -147,7 +159,9 @@ class Budgets:
             return True
         self._shows(spent, size)
         cost = max(size, _LEAST)
-        if (spent.is_full and kind != "error") or spent.written + cost > self.limit + (_ERROR_ROOM if kind == "error" else 0):
+        if (spent.is_full and kind != "error") or spent.written + cost > self.limit + (
+            _ERROR_ROOM if kind == "error" else 0
+        ):
             return self._drop(spent, size, msg_id)
         spent.written += cost
         spent.stream = ""
@@ -249,7 +263,9 @@ def size_of(content, metadata=None, buffers=None):
 
 
 #: Of the content of outputs and signals.
-_FIELDS = frozenset(("code", "data", "ename", "evalue", "execution_count", "metadata", "text", "traceback", "transient"))
+_FIELDS = frozenset(
+    ("code", "data", "ename", "evalue", "execution_count", "metadata", "text", "traceback", "transient")
+)
 
 
 def _size(value):

@@ -88,4 +88,9 @@ class Cell:
 
     def message(self):
         """What the kernel gets."""
-        return {"msg_type": "execute_request", "parent_header": {"msg_id": self.msg_id}, "content": self.content, "metadata": self.metadata}
+        return {
+            "msg_type": "execute_request",
+            "parent_header": {"msg_id": self.msg_id},
+            "content": self.content,
+            "metadata": self.metadata,
+        }

@@ -23,7 +23,9 @@ def run(words):
             return None
         for remark in install.remarks():
             print(remark, flush=True)
-        answer = _ask(os.environ.get(QUEUE_VARIABLE, ""), {"requirements": install.requirements, "options": install.options})
+        answer = _ask(
+            os.environ.get(QUEUE_VARIABLE, ""), {"requirements": install.requirements, "options": install.options}
+        )
     except pip_line.PipError as error:
         print("ERROR: %s" % error, file=sys.stderr)
         return 1
@@ -48,7 +50,9 @@ def _ask(queue, content):
             json.dump(request, file)
         os.rename(path + ".new", path + ".json")
     except OSError as error:
-        raise pip_line.PipError("this process cannot ask for it (%s): write %%pip install in a line of its own." % error.strerror) from None
+        raise pip_line.PipError(
+            "this process cannot ask for it (%s): write %%pip install in a line of its own." % error.strerror
+        ) from None
     give_up = time.monotonic() + _LONGEST
     while time.monotonic() < give_up:
         try:

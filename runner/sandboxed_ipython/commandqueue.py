@@ -291,7 +291,9 @@ class CommandQueue:
         a lease, could block for ever.
         """
         temporary = os.path.join(folder, ".%s-%s" % (secrets.token_hex(8), name))
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        fd = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
+        )
         try:
             view = memoryview(data)
             while view:

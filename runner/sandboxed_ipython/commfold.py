@@ -62,11 +62,15 @@ class Update:
 
     def lines(self, series):
         """The message as :func:`wire.lines` gives it, with the keys that are left. They are never more than before."""
-        members, paths, buffers = ([part for value in self._values.values() for part in value[index]] for index in range(3))
+        members, paths, buffers = (
+            [part for value in self._values.values() for part in value[index]] for index in range(3)
+        )
         data = _joined(self._data, b'"state":{%s}' % b",".join(members), b'"buffer_paths":[%s]' % b",".join(paths))
         inner = _joined(
             wire.dumps({name: self._envelope[name] for name in ("channel", "msg_type", "parent_header")}),
-            b'"content":' + _joined(self._content, b'"data":' + data), b'"metadata":' + self._metadata, b'"buffers":[%s]' % b",".join(buffers),
+            b'"content":' + _joined(self._content, b'"data":' + data),
+            b'"metadata":' + self._metadata,
+            b'"buffers":[%s]' % b",".join(buffers),
         )
         return wire.lines_of(self._envelope, inner, series)
 

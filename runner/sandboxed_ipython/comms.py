@@ -29,7 +29,11 @@ class CommRequest(Cell):
 
     def message(self):
         return {
-            "msg_type": self.kind, "parent_header": {"msg_id": self.msg_id}, "content": self.content, "metadata": self.metadata, "buffers": self.buffers,
+            "msg_type": self.kind,
+            "parent_header": {"msg_id": self.msg_id},
+            "content": self.content,
+            "metadata": self.metadata,
+            "buffers": self.buffers,
         }
 
 

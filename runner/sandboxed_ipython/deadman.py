@@ -48,7 +48,12 @@ class Deadman:
         if self._ticks < LIMIT_SECONDS:
             return
         where = "".join(traceback.format_stack(frame, 12))
-        os.write(2, ("the supervisor's loop has not gone on for %d s; it is at:\n%s" % (LIMIT_SECONDS, where)).encode("utf-8", "replace"))
+        os.write(
+            2,
+            ("the supervisor's loop has not gone on for %d s; it is at:\n%s" % (LIMIT_SECONDS, where)).encode(
+                "utf-8", "replace"
+            ),
+        )
         os._exit(EXIT_STUCK)
 
 

@@ -63,7 +63,9 @@ def discard(fds):
         _forbid_linger(fd)
     _kept.extend(fds)
     if not discard_kept() and os.getpid() == 1:
-        log.warning("all processes of the cells are ended: one has sent descriptors, and they leave no room for a child")
+        log.warning(
+            "all processes of the cells are ended: one has sent descriptors, and they leave no room for a child"
+        )
         os.kill(-1, signal.SIGKILL)
 
 

@@ -1,7 +1,26 @@
 """Whether a path that a cell asked for in vain may be one of the user's computer, of whose files a sandbox has the project alone."""
 
 #: What a container has of its own below its root; nobody looks for files of the user's there.
-_OWN = frozenset(("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "opt", "proc", "run", "sbin", "sys", "tmp", "usr", "var"))
+_OWN = frozenset(
+    (
+        "bin",
+        "boot",
+        "dev",
+        "etc",
+        "lib",
+        "lib32",
+        "lib64",
+        "libx32",
+        "opt",
+        "proc",
+        "run",
+        "sbin",
+        "sys",
+        "tmp",
+        "usr",
+        "var",
+    )
+)
 
 
 def is_elsewhere(path, project):

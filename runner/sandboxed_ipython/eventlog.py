@@ -24,7 +24,19 @@ _SKIP_BYTES = 1 << 18
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _SEQ_BYTES = 32
 #: Types that are never dropped: without them a host would wait for ever.
-ESSENTIAL = frozenset(("accepted", "status", "execute_input", "execute_reply", "interrupt_reply", "reset_reply", "error", "input_request", "notice"))
+ESSENTIAL = frozenset(
+    (
+        "accepted",
+        "status",
+        "execute_input",
+        "execute_reply",
+        "interrupt_reply",
+        "reset_reply",
+        "error",
+        "input_request",
+        "notice",
+    )
+)
 
 
 class Segment:

@@ -155,7 +155,11 @@ class Host:
 
     def refuse(self, msg_id, reason):
         log.warning("refused a host's command: %s", reason)
-        self.answer(self._hosts.envelope("control", "refused", {"code": "ProtocolViolation", "params": {"reason": reason}}, msg_id))
+        self.answer(
+            self._hosts.envelope(
+                "control", "refused", {"code": "ProtocolViolation", "params": {"reason": reason}}, msg_id
+            )
+        )
 
 
 class Hosts:

@@ -37,14 +37,23 @@ class Kernel:
         self._comms = comms.KernelComms(supervisor.log, self._outputs.event, self._outputs.notice)
         self._process = None
         self._pieces = Pieces(self._outputs)
-        self._resets = Resets(lambda reply, msg_id: supervisor.accepted.finished(self._outputs.log("control", "reset_reply", reply, msg_id)))
+        self._resets = Resets(
+            lambda reply, msg_id: supervisor.accepted.finished(
+                self._outputs.log("control", "reset_reply", reply, msg_id)
+            )
+        )
         self._holds = 0  # reasons for which a process that is ready is not used yet
         self._reactor = reactor = supervisor.reactor.owned(self._on_fault)
         self._questions = Questions(self._outputs.envelope, reactor)
         self._child_installs = ChildInstalls(reactor, self._show_install, self._finish_install)
         self._watch = Watch(reactor, supervisor.options, self._outputs.notice, lambda: proctable.is_ending(self.pid))
         self._interrupts = Interrupts(reactor, lambda cell: self._process if self._running is cell else None)
-        self._time_limit = TimeLimit(reactor, self._interrupts.interrupt, lambda cell: self._kill_for("timeout"), lambda: cputime.seconds_of_session(self.pid))
+        self._time_limit = TimeLimit(
+            reactor,
+            self._interrupts.interrupt,
+            lambda cell: self._kill_for("timeout"),
+            lambda: cputime.seconds_of_session(self.pid),
+        )
 
     # ----------------------------------------------------------------------------------------------- what hosts ask
 
@@ -87,7 +96,12 @@ class Kernel:
         self._abort(queued, "interrupt")
         if run:
             self._abort_run(queued, "interrupt")
-        if run and cell is not None and (cell.is_comm or cell.from_folder) and not (queued.is_comm or queued.from_folder):
+        if (
+            run
+            and cell is not None
+            and (cell.is_comm or cell.from_folder)
+            and not (queued.is_comm or queued.from_folder)
+        ):
             self._press(cell)  # no cell that one could press for: it is what keeps this one waiting
         return "aborted"
 
@@ -177,7 +191,12 @@ class Kernel:
         process.resume()
         self.gen += 1
         self.execution_count = 0
-        process.send({"msg_type": "adopt", "content": {"gen": self.gen, "history_size": self.history_size, "folder": self._folder}})
+        process.send(
+            {
+                "msg_type": "adopt",
+                "content": {"gen": self.gen, "history_size": self.history_size, "folder": self._folder},
+            }
+        )
         if process.ready:
             self._on_ready()
 
@@ -222,7 +241,9 @@ class Kernel:
         process.close()
         self._spare_unbegun()
         cell = self._running
-        failure = cause_of_death(status, self._watch.kernel_died(), cell, cgroup.memory_limit(self._supervisor.options.memory_limit))
+        failure = cause_of_death(
+            status, self._watch.kernel_died(), cell, cgroup.memory_limit(self._supervisor.options.memory_limit)
+        )
         if cell is not None:
             self._end(cell, error_reply(self.execution_count or None, failure))
             self._abort_run(cell, "died")
@@ -284,7 +305,13 @@ class Kernel:
     # ------------------------------------------------------------------------------------------------ cells
 
     def _dispatch(self):
-        if self._running is not None or self._holds or not self.waiting or self._process is None or not self._process.ready:
+        if (
+            self._running is not None
+            or self._holds
+            or not self.waiting
+            or self._process is None
+            or not self._process.ready
+        ):
             return
         self._tell_stdin()  # what the cell before has left running
         cell = self._running = self.waiting.next()
@@ -304,7 +331,15 @@ class Kernel:
     def _on_too_long(self, parent, of):
         """What somebody waits for is over its limit."""
         if of == "execute_reply":
-            self._on_reply(of, parent, {}, {"code": "ProtocolViolation", "params": {"reason": "the kernel's reply is too long", "limit": wire.MAX_REPLY_BYTES}})
+            self._on_reply(
+                of,
+                parent,
+                {},
+                {
+                    "code": "ProtocolViolation",
+                    "params": {"reason": "the kernel's reply is too long", "limit": wire.MAX_REPLY_BYTES},
+                },
+            )
         elif of in ANSWERS:
             self._questions.answered(of, parent, {"status": "error"})
 
@@ -409,7 +444,11 @@ class Kernel:
         cell = self._running
         if cell is None or cell.msg_id != parent:
             return
-        if kind == "execute_input" and type(content.get("execution_count")) is int and 0 <= content["execution_count"] <= MAX_COUNT:
+        if (
+            kind == "execute_input"
+            and type(content.get("execution_count")) is int
+            and 0 <= content["execution_count"] <= MAX_COUNT
+        ):
             self.execution_count = content["execution_count"]
             self._begun(parent)
         elif kind == "interrupt_taken":

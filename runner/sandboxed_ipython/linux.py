@@ -69,7 +69,9 @@ def set_turns(nanoseconds):
     if number is None:
         raise OSError(errno.ENOSYS, "sched_setattr: not known on this machine")
     nice = os.getpriority(os.PRIO_PROCESS, 0)
-    attributes = _SCHED_ATTRIBUTES.pack(_SCHED_ATTRIBUTES.size, _SCHED_OTHER, _SCHED_FLAG_RESET_ON_FORK, nice, 0, nanoseconds, 0, 0)
+    attributes = _SCHED_ATTRIBUTES.pack(
+        _SCHED_ATTRIBUTES.size, _SCHED_OTHER, _SCHED_FLAG_RESET_ON_FORK, nice, 0, nanoseconds, 0, 0
+    )
     _check(_libc.syscall(number, 0, attributes, 0), "sched_setattr")
 
 

@@ -8,9 +8,19 @@ from .screen import bytes_of, without_overwritten
 
 #: What a kernel may say of its own accord, by type, and on which channel.
 CHANNELS = {
-    "execute_input": "iopub", "stream": "iopub", "display_data": "iopub", "update_display_data": "iopub", "execute_result": "iopub",
-    "error": "iopub", "clear_output": "iopub", "input_request": "stdin", "install_request": "stdin",
-    "execute_reply": "shell", "comm_open": "iopub", "comm_msg": "iopub", "comm_close": "iopub",
+    "execute_input": "iopub",
+    "stream": "iopub",
+    "display_data": "iopub",
+    "update_display_data": "iopub",
+    "execute_result": "iopub",
+    "error": "iopub",
+    "clear_output": "iopub",
+    "input_request": "stdin",
+    "install_request": "stdin",
+    "execute_reply": "shell",
+    "comm_open": "iopub",
+    "comm_msg": "iopub",
+    "comm_close": "iopub",
 }
 #: Long messages that may come at once, each from another process of a cell's.
 _MAX_SERIES = 16
@@ -63,7 +73,13 @@ class Outputs:
         """A piece of an event that is too long for a packet: logged as it comes. It counts what its first piece claims, and
         only pieces that keep to that are taken."""
         about, text = piece.about, piece.text
-        kind, parent, name, index, last = about["msg_type"], about["parent_header"]["msg_id"], about["id"], about["i"], bool(about.get("last"))
+        kind, parent, name, index, last = (
+            about["msg_type"],
+            about["parent_header"]["msg_id"],
+            about["id"],
+            about["i"],
+            bool(about.get("last")),
+        )
         if kind == "clear_output":
             return  # a long one is no kernel's
         if index == 0:
@@ -80,7 +96,14 @@ class Outputs:
             del self._series[name]
         envelope = self.envelope(CHANNELS[kind], "chunk", {}, parent)
         name = "k%d-%s" % (self._kernel.gen, name)
-        self._redraws.put(kind, parent, len(text), lambda: self._supervisor.log.append_chunk(envelope, name, index, last, text), name, last)
+        self._redraws.put(
+            kind,
+            parent,
+            len(text),
+            lambda: self._supervisor.log.append_chunk(envelope, name, index, last, text),
+            name,
+            last,
+        )
 
     def _begin_series(self, name, size, parent):
         if size > wire.MAX_EVENT_BYTES:  # no host would put it together
@@ -125,7 +148,9 @@ class Outputs:
 
     def _tell_full(self, msg_id):
         """What comes from here on is dropped. It stands where that would, and goes with it when the cell is cleared."""
-        event = self.event("iopub", "notice", {"code": "OutputDropped", "params": {"limit": self.budgets.limit}}, msg_id)
+        event = self.event(
+            "iopub", "notice", {"code": "OutputDropped", "params": {"limit": self.budgets.limit}}, msg_id
+        )
         self._redraws.put("notice", msg_id, 0, lambda: self._append(event, msg_id, 0))
 
     def _append(self, event, parent, size):

@@ -19,7 +19,6 @@ PIECE_CHARS = 32 * 1024
 PACKET_BYTES = 256 * 1024
 
 
-
 class Unsendable(Exception):
     """A message holds what JSON has no form for."""
 
@@ -56,14 +55,25 @@ def split(message, series):
     text = encode(message)
     if len(text) <= PIECE_CHARS:
         return [text.encode("ascii")]
-    head = {"id": series, "size": len(text), "msg_type": message["msg_type"], "parent_header": message.get("parent_header") or {}}
+    head = {
+        "id": series,
+        "size": len(text),
+        "msg_type": message["msg_type"],
+        "parent_header": message.get("parent_header") or {},
+    }
     starts = range(0, len(text), PIECE_CHARS)
-    return [_piece(dict(head, i=index, last=index == len(starts) - 1), text[at : at + PIECE_CHARS]) for index, at in enumerate(starts)]
+    return [
+        _piece(dict(head, i=index, last=index == len(starts) - 1), text[at : at + PIECE_CHARS])
+        for index, at in enumerate(starts)
+    ]
 
 
 def announcement(msg_type, size, parent, series):
     """The packet that says of a message how long it is, in place of the message: nobody would take one of that length."""
-    return _piece({"id": series, "size": size, "msg_type": msg_type, "parent_header": {"msg_id": parent}, "i": 0, "last": True}, "")
+    return _piece(
+        {"id": series, "size": size, "msg_type": msg_type, "parent_header": {"msg_id": parent}, "i": 0, "last": True},
+        "",
+    )
 
 
 def _piece(about, text):
@@ -98,7 +108,12 @@ def parse(packet):
         return None
     if packet[:1] == b"{":
         return value
-    if not (isinstance(value.get("id"), str) and wire.MESSAGE_ID.match(value["id"]) and type(value.get("i")) is int and type(value.get("size")) is int):
+    if not (
+        isinstance(value.get("id"), str)
+        and wire.MESSAGE_ID.match(value["id"])
+        and type(value.get("i")) is int
+        and type(value.get("size")) is int
+    ):
         return None
     return Piece(value, text.decode("utf-8", "replace"))
 

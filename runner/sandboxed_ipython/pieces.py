@@ -6,8 +6,12 @@ from .questions import ANSWERS
 
 #: What the supervisor itself has to read, and so puts together, and how long it may be as JSON; what else is shown is logged in pieces.
 _READ_HERE = dict(
-    dict.fromkeys(wire.COMM_KINDS, wire.MAX_COMM_BYTES), execute_input=wire.MAX_EVENT_BYTES, execute_reply=wire.MAX_REPLY_BYTES,
-    input_request=1 << 20, install_request=1 << 20, update_display_data=wire.MAX_EVENT_BYTES,
+    dict.fromkeys(wire.COMM_KINDS, wire.MAX_COMM_BYTES),
+    execute_input=wire.MAX_EVENT_BYTES,
+    execute_reply=wire.MAX_REPLY_BYTES,
+    input_request=1 << 20,
+    install_request=1 << 20,
+    update_display_data=wire.MAX_EVENT_BYTES,
 )
 #: Of all else that the supervisor reads, and of answers to questions.
 _MAX_OTHER, _MAX_ANSWER = 1 << 20, wire.MAX_REPLY_BYTES
@@ -26,7 +30,9 @@ class Pieces:
         In place of a reply, or of an answer, that is too long comes a ``too_long`` with its parent: somebody waits for it.
         """
         kind, size = piece.about["msg_type"], piece.about["size"]
-        if kind in CHANNELS and (kind not in _READ_HERE or (kind == "update_display_data" and size > self._outputs.budgets.limit)):
+        if kind in CHANNELS and (
+            kind not in _READ_HERE or (kind == "update_display_data" and size > self._outputs.budgets.limit)
+        ):
             self._outputs.show_piece(piece)
             return None
         limit = _READ_HERE.get(kind, _MAX_ANSWER if kind in ANSWERS else _MAX_OTHER)

@@ -39,7 +39,11 @@ class Processes:
         self._failed_starts = 0
         self._stand_ins = [StandIn(reactor) for _ in range(_STAND_INS)]
         self.helpers = Helpers()
-        self.guard = Guard(reactor, lambda: self.helpers.pids.union(self._processes), lambda: any(kernel.running_id for kernel in kernels))
+        self.guard = Guard(
+            reactor,
+            lambda: self.helpers.pids.union(self._processes),
+            lambda: any(kernel.running_id for kernel in kernels),
+        )
         self._ended = []  # (pid, status) of processes of ours that were reaped and not looked at yet
 
     def replace(self, kernel):
@@ -185,7 +189,9 @@ class Processes:
         sys.stdout.flush()
         sys.stderr.flush()
         try:
-            process = KernelProcess(self._reactor, self._run_kernel, self._on_kernel_message, self._on_kernel_text, self._on_end)
+            process = KernelProcess(
+                self._reactor, self._run_kernel, self._on_kernel_message, self._on_kernel_text, self._on_end
+            )
         except OSError as error:
             log.warning("no kernel could be forked: %s", error.strerror)
             return None

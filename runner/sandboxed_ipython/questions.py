@@ -6,7 +6,10 @@ _MAX_BYTES = 4 * 1024 * 1024
 #: Seconds until a question counts as not answered: its answer was lost, or waits behind a cell.
 _PATIENCE = 30.0
 #: What a kernel that has something else to do answers.
-_BUSY = {"complete_reply": {"matches": [], "cursor_start": 0, "cursor_end": 0}, "inspect_reply": {"found": False, "data": {}}}
+_BUSY = {
+    "complete_reply": {"matches": [], "cursor_start": 0, "cursor_end": 0},
+    "inspect_reply": {"found": False, "data": {}},
+}
 ANSWERS = frozenset(_BUSY)
 
 
@@ -22,7 +25,12 @@ class Questions:
         """Passes a question on to ``process``; None, a kernel that is not idle, is ``busy`` at once."""
         msg_id, kind = command["header"]["msg_id"], command["header"]["msg_type"]
         answer = kind.replace("_request", "_reply")
-        if process is None or len(self._asked) >= _MAX_OPEN or msg_id in self._asked or len(command["content"]["code"]) > _MAX_BYTES:
+        if (
+            process is None
+            or len(self._asked) >= _MAX_OPEN
+            or msg_id in self._asked
+            or len(command["content"]["code"]) > _MAX_BYTES
+        ):
             self._say_busy(host, answer, msg_id)
             return
         self._asked[msg_id] = host, answer, self._reactor.after(_PATIENCE, lambda: self._expire(msg_id))

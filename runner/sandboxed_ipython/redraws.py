@@ -106,7 +106,9 @@ class Redraws:
 
     def _drop(self, parent, clear=None):
         """What stood in the cell is replaced: all of it that is held, but for the ``clear_output`` that has said so."""
-        replaced = [one for one in self._held if one.parent == parent and (one.shown or one.is_clear) and one is not clear]
+        replaced = [
+            one for one in self._held if one.parent == parent and (one.shown or one.is_clear) and one is not clear
+        ]
         if not replaced:
             return
         gone = set(map(id, replaced))

@@ -15,8 +15,14 @@ _MAX_PATH = 1000
 def error_reply(count, failure):
     """An ``execute_reply`` for a cell that something else than its own code ended."""
     return {
-        "status": "error", "execution_count": count, "ename": failure["code"], "evalue": "", "traceback": [], "payload": [],
-        "user_expressions": {}, "failure": failure,
+        "status": "error",
+        "execution_count": count,
+        "ename": failure["code"],
+        "evalue": "",
+        "traceback": [],
+        "payload": [],
+        "user_expressions": {},
+        "failure": failure,
     }
 
 

@@ -54,8 +54,21 @@ class Supervisor:
         self.kernels = {"main": Kernel("main", self)}
         self.processes = Processes(self.reactor, opts, zygote.run_kernel, self.kernels.values())
         self.queue = CommandQueue(opts.queue, self.reactor, self._on_file, opts.poll_interval, not opts.no_inotify)
-        self._lease = Lease(self.reactor, opts.lease, opts.idle, lambda: any(kernel.running_id for kernel in self.kernels.values()), self._end)
-        self.hosts = Hosts(self.reactor, self.log, self.envelope, self._on_line, lambda: self._lease.hosts(len(self.hosts)), opts.socket)
+        self._lease = Lease(
+            self.reactor,
+            opts.lease,
+            opts.idle,
+            lambda: any(kernel.running_id for kernel in self.kernels.values()),
+            self._end,
+        )
+        self.hosts = Hosts(
+            self.reactor,
+            self.log,
+            self.envelope,
+            self._on_line,
+            lambda: self._lease.hosts(len(self.hosts)),
+            opts.socket,
+        )
         self.reactor.at_turn_end = self.hosts.pump
         self._lease.hosts(0)
         for kernel in self.kernels.values():
@@ -84,8 +97,15 @@ class Supervisor:
         """An event without a place in the log yet; one that never gets one has its ``seq`` already."""
         kernel = kernel or self.kernels["main"]
         event = {
-            "kernel": kernel.name, "gen": kernel.gen, "t": round(time.monotonic(), 6), "channel": channel, "msg_type": kind,
-            "parent_header": {"msg_id": parent}, "content": content, "metadata": {}, "buffers": [],
+            "kernel": kernel.name,
+            "gen": kernel.gen,
+            "t": round(time.monotonic(), 6),
+            "channel": channel,
+            "msg_type": kind,
+            "parent_header": {"msg_id": parent},
+            "content": content,
+            "metadata": {},
+            "buffers": [],
         }
         return dict(event, seq=seq) if unlogged or kind in _UNLOGGED else event
 
@@ -142,19 +162,32 @@ class Supervisor:
     def _takes(kernel, kind, size):
         """Whether a command of ``size`` bytes may wait for the kernel."""
         return kernel.waiting.takes(size) and (kind not in wire.COMM_KINDS or size <= wire.MAX_COMM_BYTES)
+
     def _on_follow(self, host, msg_id, content):
         self.hosts.follow(host, content)
         same = content["boot"] == self.boot
         kernels = {
             name: {
-                "gen": kernel.gen, "execution_state": kernel.state, "msg_id": kernel.running_id, "execution_count": kernel.execution_count,
-                "request": (kernel.open_requests or [""])[-1], "requests": kernel.open_requests, "cells": kernel.open_cells(),
+                "gen": kernel.gen,
+                "execution_state": kernel.state,
+                "msg_id": kernel.running_id,
+                "execution_count": kernel.execution_count,
+                "request": (kernel.open_requests or [""])[-1],
+                "requests": kernel.open_requests,
+                "cells": kernel.open_cells(),
             }
             for name, kernel in self.kernels.items()
         }
         hello = {
-            "boot": self.boot, "protocol": PROTOCOL_VERSION, "runner": __version__, "python": "%d.%d.%d" % sys.version_info[:3],
-            "ipython": self._zygote.ipython_version, "first": self.log.first, "last": self.log.last, "writer": host.writer, "kernels": kernels,
+            "boot": self.boot,
+            "protocol": PROTOCOL_VERSION,
+            "runner": __version__,
+            "python": "%d.%d.%d" % sys.version_info[:3],
+            "ipython": self._zygote.ipython_version,
+            "first": self.log.first,
+            "last": self.log.last,
+            "writer": host.writer,
+            "kernels": kernels,
         }
         host.answer(self.envelope("control", "hello", hello, msg_id))
         host.cursor = Cursor(min(int(content["after"]), self.log.last) if same else 0)
@@ -170,14 +203,21 @@ class Supervisor:
             kind = command["header"]["msg_type"]
             kernel = self.kernels.get(command["kernel"])
             if kernel is None or kind not in _DROPPABLE:
-                raise wire.BadCommand("no such kernel" if kernel is None else "%s does not go through the queue" % kind, command["header"]["msg_id"])
+                raise wire.BadCommand(
+                    "no such kernel" if kernel is None else "%s does not go through the queue" % kind,
+                    command["header"]["msg_id"],
+                )
             if not is_ours and not self._takes(kernel, kind, len(data)):
                 raise wire.BadCommand("too much waits for the kernel", command["header"]["msg_id"])
         except wire.BadCommand as error:
             log.warning("a file of the queue is no command: %s", error.reason)
             if error.msg_id:
                 failure = {"code": "ProtocolViolation", "params": {"reason": error.reason}}
-                self.queue.result(self._next_number(), error.msg_id, wire.dumps(self.envelope("control", "refused", failure, error.msg_id)))
+                self.queue.result(
+                    self._next_number(),
+                    error.msg_id,
+                    wire.dumps(self.envelope("control", "refused", failure, error.msg_id)),
+                )
             return
         if kind == "install_request":
             kernel.ask_install(command["header"]["msg_id"], command["content"])
@@ -211,7 +251,9 @@ class Supervisor:
 
     def _say_again(self, host, msg_id):
         """To the sender of a known id: that it is known, and how it ended; both may be gone from the log."""
-        host.answer(self.envelope("control", "accepted", {"msg_type": self.accepted.kind_of(msg_id)}, msg_id, unlogged=True))
+        host.answer(
+            self.envelope("control", "accepted", {"msg_type": self.accepted.kind_of(msg_id)}, msg_id, unlogged=True)
+        )
         reply = self.accepted.reply_to(msg_id)
         if reply is not None:
             host.answer(reply)

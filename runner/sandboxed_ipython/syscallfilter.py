@@ -42,8 +42,18 @@ _SECCOMP_CALL = {"x86_64": 317, "aarch64": 277}
 
 #: Numbers of the calls in each ABI's table (``syscall_64.tbl``, ``syscall_32.tbl``, ``unistd.h``, ``arm/tools/syscall.tbl``).
 _NAMES = (
-    "prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity", "sched_setattr", "setpriority", "ioprio_set",
-    "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tkill", "tgkill", "pidfd_send_signal",
+    "prlimit64",
+    "sched_setparam",
+    "sched_setscheduler",
+    "sched_setaffinity",
+    "sched_setattr",
+    "setpriority",
+    "ioprio_set",
+    "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo",
+    "tkill",
+    "tgkill",
+    "pidfd_send_signal",
 )
 _NUMBERS = {
     _X86_64: (302, 142, 144, 203, 314, 141, 251, 129, 297, 200, 234, 424),
@@ -104,10 +114,17 @@ def _part(abi, pid, process_group):
             block = _refuse_priority(_PRIO_PROCESS, _PRIO_PGRP, _PRIO_USER, pid, process_group)
         elif name == "ioprio_set":
             block = _refuse_priority(_IOPRIO_PROCESS, _IOPRIO_PGRP, _IOPRIO_USER, pid, process_group)
-        elif name == "pidfd_send_signal":  # whom the descriptor names cannot be seen; who tells no lies gives no information along, nor flags
+        elif (
+            name == "pidfd_send_signal"
+        ):  # whom the descriptor names cannot be seen; who tells no lies gives no information along, nor flags
             block = [*_are_zero(_ARGUMENTS + 8 * 2, _ARGUMENTS + 8 * 2 + 4, _ARGUMENTS + 8 * 3), _refuse(errno.EPERM)]
         else:
-            block = [_load(0), _instruction(_JUMP_IF_EQUAL, pid, 0, 1), _refuse(errno.EPERM), _instruction(_RETURN, _ALLOW)]
+            block = [
+                _load(0),
+                _instruction(_JUMP_IF_EQUAL, pid, 0, 1),
+                _refuse(errno.EPERM),
+                _instruction(_RETURN, _ALLOW),
+            ]
         code += [_instruction(_JUMP_IF_EQUAL, number, 0, len(block)), *block]
     return [*code, _instruction(_RETURN, _ALLOW)]
 

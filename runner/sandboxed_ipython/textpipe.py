@@ -70,7 +70,9 @@ class TextPipe:
         if (taken + unread) * 4 > self._capacity * 3:  # somebody may wait for room already
             self._pause = 0.0
         else:
-            pause = min(_PAUSES[self._next_pause], (self._capacity / 2 - unread) * (now - self._read_at) / max(1, taken))
+            pause = min(
+                _PAUSES[self._next_pause], (self._capacity / 2 - unread) * (now - self._read_at) / max(1, taken)
+            )
             self._pause = pause if pause >= _LEAST_PAUSE else 0.0
         self._read_at = now
         self._next_pause = min(self._next_pause + 1, len(_PAUSES) - 1)

@@ -48,7 +48,9 @@ class Watch:
             return
         self._timer.cancel()
         self._look(last=True)
-        if (no_room or (self._full and any(word in evalue for word in _NO_SPACE))) and not any(code == "DiskFull" for code, _ in self._told):
+        if (no_room or (self._full and any(word in evalue for word in _NO_SPACE))) and not any(
+            code == "DiskFull" for code, _ in self._told
+        ):
             # what did not fit may be gone again
             for path in self._full or ("",):
                 self._once("DiskFull", {"path": path, "limit": room(path)[1] if path else 0})

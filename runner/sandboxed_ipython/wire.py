@@ -77,7 +77,13 @@ def short_metadata(metadata):
 
 def lines(event, series):
     """An event (without its ``seq``) as lines: one, or several ``chunk`` events of the series if it is long."""
-    return lines_of(event, dumps({name: event[name] for name in ("channel", "msg_type", "parent_header", "content", "metadata", "buffers")}), series)
+    return lines_of(
+        event,
+        dumps(
+            {name: event[name] for name in ("channel", "msg_type", "parent_header", "content", "metadata", "buffers")}
+        ),
+        series,
+    )
 
 
 def lines_of(envelope, inner, series):
@@ -87,7 +93,10 @@ def lines_of(envelope, inner, series):
         return [head[:-1] + b"," + inner[1:]]
     text = inner.decode("utf-8")
     starts = range(0, len(text), CHUNK_BYTES // 2)
-    return [dumps(chunk(envelope, series, index, at == starts[-1], text[at : at + CHUNK_BYTES // 2])) for index, at in enumerate(starts)]
+    return [
+        dumps(chunk(envelope, series, index, at == starts[-1], text[at : at + CHUNK_BYTES // 2]))
+        for index, at in enumerate(starts)
+    ]
 
 
 def parts_of_text(text):
@@ -103,7 +112,13 @@ def parts_of_text(text):
 
 def chunk(envelope, series, index, last, text):
     """One piece of a long message; ``envelope`` gives kernel, gen, t, channel and parent."""
-    return dict(envelope, msg_type="chunk", content={"id": series, "i": index, "last": last, "data": text}, metadata={}, buffers=[])
+    return dict(
+        envelope,
+        msg_type="chunk",
+        content={"id": series, "i": index, "last": last, "data": text},
+        metadata={},
+        buffers=[],
+    )
 
 
 def numbered(seq, line):
@@ -160,7 +175,13 @@ def is_comm(value):
 
 def _is_place(value):
     """Whether it is a folder below the sandbox's home, and none of those that are the sandbox's own; "" is none."""
-    if not isinstance(value, str) or len(value) > _MAX_PLACE or "\0" in value or value.startswith(".") or _SURROGATES.search(value):
+    if (
+        not isinstance(value, str)
+        or len(value) > _MAX_PLACE
+        or "\0" in value
+        or value.startswith(".")
+        or _SURROGATES.search(value)
+    ):
         return False
     return not value or not any(part in ("", ".", "..") for part in value.split("/"))
 
@@ -173,7 +194,11 @@ _MAX_WORDS, _MAX_WORD = 500, 1000
 
 
 def _words(value):
-    return isinstance(value, list) and len(value) <= _MAX_WORDS and all(isinstance(word, str) and len(word) <= _MAX_WORD for word in value)
+    return (
+        isinstance(value, list)
+        and len(value) <= _MAX_WORDS
+        and all(isinstance(word, str) and len(word) <= _MAX_WORD for word in value)
+    )
 
 
 #: type → (channel, {field of content: (check, default)}); a field without default (``...``) must be there.
@@ -200,14 +225,26 @@ COMMANDS = {
     # of a process of the running cell, by the queue's folder alone
     "install_request": ("stdin", {"requirements": (_words, ...), "options": (_words, ...)}),
     "install_output": ("stdin", {"request": (_TEXT, ...), "text": (_TEXT, "")}),
-    "install_reply": ("stdin", {"request": (_TEXT, ...), "status": (lambda value: value in ("ok", "error"), ...), "reason": (_TEXT, "")}),
+    "install_reply": (
+        "stdin",
+        {"request": (_TEXT, ...), "status": (lambda value: value in ("ok", "error"), ...), "reason": (_TEXT, "")},
+    ),
     "follow_request": (
         "control",
-        {"after": (_number, 0), "boot": (_TEXT, ""), "writer": (_FLAG, False), "host": (_TEXT, ""), "take_over": (_FLAG, False)},
+        {
+            "after": (_number, 0),
+            "boot": (_TEXT, ""),
+            "writer": (_FLAG, False),
+            "host": (_TEXT, ""),
+            "take_over": (_FLAG, False),
+        },
     ),
     "ping": ("control", {}),
     "interrupt_request": ("control", {"msg_id": (_TEXT, ...), "run": (_FLAG, True)}),
-    "reset_request": ("control", {"files": (lambda value: value in ("keep", "clear"), "keep"), "history_size": (_number_or_none, None)}),
+    "reset_request": (
+        "control",
+        {"files": (lambda value: value in ("keep", "clear"), "keep"), "history_size": (_number_or_none, None)},
+    ),
     "shutdown_request": ("control", {}),
     # a piece of any other, whose own line would be long
     "chunk": ("control", {"id": (_name, ...), "i": (_number, ...), "last": (_FLAG, ...), "data": (_TEXT, ...)}),
@@ -242,7 +279,12 @@ def _is_shallow(value, limit=100):
     """Whether it can be encoded again, with more around it and wherever we stand then."""
     level = [value]
     for _ in range(limit):
-        level = [child for one in level if isinstance(one, (dict, list)) for child in (one.values() if isinstance(one, dict) else one)]
+        level = [
+            child
+            for one in level
+            if isinstance(one, (dict, list))
+            for child in (one.values() if isinstance(one, dict) else one)
+        ]
         if not level:
             return True
     return False

@@ -77,7 +77,8 @@ export async function ensureRootFs(suite) {
   const mirror = await debianMirror();
   try {
     await step(`made a root file system of Debian ${suite}`, () =>
-      run('mmdebstrap', [...options, suite, unfinished, ...(mirror ? [mirror] : [])], { deadline: 600_000 }));
+      run('mmdebstrap', [...options, suite, unfinished, ...(mirror ? [mirror] : [])], { deadline: 600_000 }),
+    );
     renameSync(unfinished, file);
   } finally {
     rmSync(unfinished, { force: true });
@@ -98,7 +99,9 @@ async function pull(name, suite) {
 async function followed(stream, what) {
   const { modem } = connect();
   const lines = await within(
-    new Promise((resolve, reject) => modem.followProgress(stream, (error, all) => (error ? reject(error) : resolve(all)))),
+    new Promise((resolve, reject) =>
+      modem.followProgress(stream, (error, all) => (error ? reject(error) : resolve(all))),
+    ),
     600_000,
     what,
   );

@@ -11,10 +11,16 @@ export async function runBenchmark(options) {
   /** @type {import('./suites.mjs').Need[]} */
   const needs = ['engine', 'bookworm', 'python', ...(isInWindow ? ['code-server', 'browser', 'vsix'] : [])]; // the VSIX for the bundle that goes into it
   const environment = new TestEnvironment(new Set(needs));
-  await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
+  await step('compiled', () =>
+    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }),
+  );
   const env = await environment.of(needs);
   const python = await ensureIpykernel();
-  await run(process.execPath, ['--enable-source-maps', `out/bench/${isInWindow ? 'window/run' : 'run'}.js`, python, ...options], { deadline: 1_500_000, env: { ...process.env, ...env }, show: true });
+  await run(
+    process.execPath,
+    ['--enable-source-maps', `out/bench/${isInWindow ? 'window/run' : 'run'}.js`, python, ...options],
+    { deadline: 1_500_000, env: { ...process.env, ...env }, show: true },
+  );
 }
 
 /**
@@ -25,9 +31,15 @@ export async function runBenchmark(options) {
  */
 export async function runOnEngine(name, options, minutes) {
   const environment = new TestEnvironment(new Set(['engine', 'bookworm']));
-  await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
+  await step('compiled', () =>
+    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }),
+  );
   const env = await environment.of(['engine', 'bookworm']);
-  await run(process.execPath, ['--enable-source-maps', `out/bench/${name}.js`, ...options], { deadline: minutes * 60_000, env: { ...process.env, ...env }, show: true });
+  await run(process.execPath, ['--enable-source-maps', `out/bench/${name}.js`, ...options], {
+    deadline: minutes * 60_000,
+    env: { ...process.env, ...env },
+    show: true,
+  });
 }
 
 /** A virtual environment with the peer, outside the checkout. Its interpreter. */

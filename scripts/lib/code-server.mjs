@@ -44,6 +44,9 @@ async function install(home) {
   // `npm ci` refuses here: the package's shrink-wrap is not in step with its manifest
   await npm(server, '--omit=dev');
   for (const [name, file] of Object.entries(STAND_INS)) {
-    copyFileSync(path.join(import.meta.dirname, 'stand-ins', file), path.join(server, 'node_modules', name, 'index.js'));
+    copyFileSync(
+      path.join(import.meta.dirname, 'stand-ins', file),
+      path.join(server, 'node_modules', name, 'index.js'),
+    );
   }
 }

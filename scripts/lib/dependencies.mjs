@@ -15,8 +15,9 @@ function isInstalled() {
   } catch {
     return false;
   }
-  return Object.entries(packages('package-lock.json'))
-    .every(([name, { version, optional }]) => name === '' || optional || installed[name]?.version === version);
+  return Object.entries(packages('package-lock.json')).every(
+    ([name, { version, optional }]) => name === '' || optional || installed[name]?.version === version,
+  );
 }
 
 /**

@@ -26,10 +26,13 @@ export async function checkLimits(image) {
     await within(container.wait(), 30_000, 'A container that prints its limits');
     const shown = (await container.logs({ stdout: true })).toString().split(/\s+/).filter(Boolean);
     if (!shown.includes(String(MEMORY)) || !shown.includes(String(PIDS))) {
-      throw new Failure(`The container engine does not apply limits: asked for ${MEMORY} bytes and ${PIDS} processes, `
-        + `a container shows ${shown.join(' and ') || 'none'}.`, {
-        nextStep: 'Use an engine that runs as root, or a host with cgroup v2 and delegated controllers.',
-      });
+      throw new Failure(
+        `The container engine does not apply limits: asked for ${MEMORY} bytes and ${PIDS} processes, ` +
+          `a container shows ${shown.join(' and ') || 'none'}.`,
+        {
+          nextStep: 'Use an engine that runs as root, or a host with cgroup v2 and delegated controllers.',
+        },
+      );
     }
   } finally {
     await container.remove({ force: true, v: true });

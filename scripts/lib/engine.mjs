@@ -32,7 +32,9 @@ async function endpoints() {
   const { endpointCandidates } = await importTypeScript('src/engine/endpoint.ts');
   const { readSmallFile } = await importTypeScript('src/engine/small-file.ts');
   const machine = { platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.() };
-  return endpointCandidates(machine, readSmallFile).catch((error) => { throw unusableEngine(error); });
+  return endpointCandidates(machine, readSmallFile).catch((error) => {
+    throw unusableEngine(error);
+  });
 }
 
 /** A `docker` command alone says nothing: it may be a client without an engine. */
@@ -55,13 +57,17 @@ async function firstThatAnswers(candidates) {
   return undefined;
 }
 
-const addressOf = ({ socketPath, host, port }) => (socketPath === undefined ? { protocol: 'http', host, port, socketPath } : { socketPath, host, port });
+const addressOf = ({ socketPath, host, port }) =>
+  socketPath === undefined ? { protocol: 'http', host, port, socketPath } : { socketPath, host, port };
 /** As DOCKER_HOST has it. */
-const hostOf = ({ socketPath, host, port }) => (socketPath === undefined ? `tcp://${host}:${port}` : `${process.platform === 'win32' ? 'npipe' : 'unix'}://${socketPath}`);
+const hostOf = ({ socketPath, host, port }) =>
+  socketPath === undefined
+    ? `tcp://${host}:${port}`
+    : `${process.platform === 'win32' ? 'npipe' : 'unix'}://${socketPath}`;
 
 /** Whether there is an engine that the user has, or these scripts have started. */
 export async function engineAnswers() {
-  return await firstThatAnswers(await endpoints().catch(() => [])) !== undefined;
+  return (await firstThatAnswers(await endpoints().catch(() => []))) !== undefined;
 }
 
 /**
@@ -111,16 +117,23 @@ async function startDaemon(keep) {
   const log = openSync(logFile, 'w');
   const daemon = spawn(findCommand('dockerd'), [], { detached: true, stdio: ['ignore', log, log] });
   let failed;
-  daemon.once('error', (error) => { failed = error.message; });
-  daemon.once('exit', (code, signal) => { failed ??= `it ended at once (${signal ?? code})`; });
+  daemon.once('error', (error) => {
+    failed = error.message;
+  });
+  daemon.once('exit', (code, signal) => {
+    failed ??= `it ended at once (${signal ?? code})`;
+  });
   if (keep) {
     daemon.unref();
   } else {
     // stopping containers takes the daemon up to its own 15 s each, side by side
     onShutdown('the container engine', () => endGroup(daemon, 30_000));
   }
-  await until(() => failed || answers(connect()), { ms: 60_000, every: 200, what: 'Starting dockerd' })
-    .catch((cause) => { failed = cause.message; });
+  await until(() => failed || answers(connect()), { ms: 60_000, every: 200, what: 'Starting dockerd' }).catch(
+    (cause) => {
+      failed = cause.message;
+    },
+  );
   if (failed) {
     throw new Failure(`dockerd did not start: ${failed}\n${tail(readFileSync(logFile, 'utf8'), 15)}`, {
       nextStep: `The whole log is ${logFile}`,

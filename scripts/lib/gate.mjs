@@ -31,10 +31,11 @@ export async function openGate({ socketPath, port, entry }) {
     const onward = http.request({ socketPath, method, path, headers }, onResponse);
     return onward.once('error', () => socket.destroy());
   };
-  const isOwner = ({ headers }) => headers.host === new URL(origin).host
-    && [undefined, origin].includes(headers.origin)
-    && [undefined, 'none', 'same-origin'].includes(headers['sec-fetch-site']) // an output's origin is `same-site`
-    && (headers.cookie ?? '').split(/;\s*/).some((pair) => same(pair, cookie));
+  const isOwner = ({ headers }) =>
+    headers.host === new URL(origin).host &&
+    [undefined, origin].includes(headers.origin) &&
+    [undefined, 'none', 'same-origin'].includes(headers['sec-fetch-site']) && // an output's origin is `same-site`
+    (headers.cookie ?? '').split(/;\s*/).some((pair) => same(pair, cookie));
 
   workbench.on('request', (request, response) => {
     const { pathname, searchParams } = new URL(request.url, origin);
@@ -69,12 +70,20 @@ export async function openGate({ socketPath, port, entry }) {
     }
     forward(request, (answer) => socket.end(`HTTP/1.1 ${answer.statusCode} Refused\r\n\r\n`))
       .once('upgrade', (answer, onward, first) => {
-        const headers = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+        const headers = Object.entries(answer.headers)
+          .map(([name, value]) => `${name}: ${value}\r\n`)
+          .join('');
         socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers}\r\n`);
         socket.write(first);
         onward.write(head);
-        for (const [from, to] of [[socket, onward], [onward, socket]]) {
-          from.setNoDelay(true).once('error', () => to.destroy()).pipe(to);
+        for (const [from, to] of [
+          [socket, onward],
+          [onward, socket],
+        ]) {
+          from
+            .setNoDelay(true)
+            .once('error', () => to.destroy())
+            .pipe(to);
         }
       })
       .end();
@@ -101,9 +110,13 @@ async function sendPage(answer, response, outputsOrigin) {
     return;
   }
   if (headers['content-security-policy']) {
-    headers['content-security-policy'] = headers['content-security-policy'].replace('frame-src ', `frame-src ${outputsOrigin} `);
+    headers['content-security-policy'] = headers['content-security-policy'].replace(
+      'frame-src ',
+      `frame-src ${outputsOrigin} `,
+    );
   }
-  response.writeHead(answer.statusCode, headers)
+  response
+    .writeHead(answer.statusCode, headers)
     .end(page.replace(FRAME_SETTING, (_all, before, path) => `${before}${outputsOrigin}/${path}`));
 }
 

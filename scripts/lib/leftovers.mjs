@@ -12,8 +12,10 @@ const OWNER_FILE = path.join('globalStorage', 'sandboxed-ipython.sandboxed-ipyth
  * @returns {Promise<void>}
  */
 export async function removeSandboxesOfWindowsBelow(folder) {
-  const owners = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(path.sep + OWNER_FILE))
-    .map((name) => readFileSync(path.join(folder, name), 'utf8').trim()).filter(Boolean);
+  const owners = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(path.sep + OWNER_FILE))
+    .map((name) => readFileSync(path.join(folder, name), 'utf8').trim())
+    .filter(Boolean);
   const docker = connect();
   for (const owner of new Set(owners)) {
     const filters = { label: [`sandboxed-ipython.owner=${owner}`] };
@@ -29,7 +31,8 @@ async function unlessGone(removal) {
   try {
     await removal;
   } catch (error) {
-    if (![404, 409].includes(error.statusCode)) { // not there, or being removed
+    if (![404, 409].includes(error.statusCode)) {
+      // not there, or being removed
       throw error;
     }
   }

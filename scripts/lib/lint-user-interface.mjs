@@ -1,15 +1,38 @@
 /** Functions of `vscode.window` that show text, or make what shows text. */
 const FUNCTIONS = [
-  'showInformationMessage', 'showWarningMessage', 'showErrorMessage', 'showInputBox', 'showQuickPick', 'showWorkspaceFolderPick', 'createInputBox', 'createQuickPick',
-  'withProgress', 'setStatusBarMessage', 'createStatusBarItem', 'createTreeView', 'registerTreeDataProvider', 'createWebviewPanel',
+  'showInformationMessage',
+  'showWarningMessage',
+  'showErrorMessage',
+  'showInputBox',
+  'showQuickPick',
+  'showWorkspaceFolderPick',
+  'createInputBox',
+  'createQuickPick',
+  'withProgress',
+  'setStatusBarMessage',
+  'createStatusBarItem',
+  'createTreeView',
+  'registerTreeDataProvider',
+  'createWebviewPanel',
 ];
 /** Classes of `vscode` that hold text to be shown. */
 const CLASSES = [
-  'MarkdownString', 'Hover', 'Diagnostic', 'DiagnosticRelatedInformation', 'NotebookCellStatusBarItem', 'TreeItem', 'CompletionItem', 'SignatureInformation',
-  'ParameterInformation', 'InlayHint', 'InlayHintLabelPart', 'CodeLens',
+  'MarkdownString',
+  'Hover',
+  'Diagnostic',
+  'DiagnosticRelatedInformation',
+  'NotebookCellStatusBarItem',
+  'TreeItem',
+  'CompletionItem',
+  'SignatureInformation',
+  'ParameterInformation',
+  'InlayHint',
+  'InlayHintLabelPart',
+  'CodeLens',
 ];
 const names = `/^(${[...FUNCTIONS, ...CLASSES].join('|')})$/`;
-const message = 'VS Code reads links and icons out of text that it shows: only src/ui calls this, and makes text inert first.';
+const message =
+  'VS Code reads links and icons out of text that it shows: only src/ui calls this, and makes text inert first.';
 
 /** Options of ESLint's rule `no-restricted-syntax`: however one of these is reached, but as a type. */
 export const userInterface = [

@@ -25,7 +25,10 @@ const START_CONTEXT = [
   [/^colima-./, (context) => `colima start ${context.slice('colima-'.length)}`],
   [/^orbstack$/, 'orb start'],
   [/^rancher-desktop$/, 'rdctl start'],
-  [/^desktop-linux$/, () => (process.platform === 'linux' ? 'systemctl --user start docker-desktop' : 'docker desktop start')],
+  [
+    /^desktop-linux$/,
+    () => (process.platform === 'linux' ? 'systemctl --user start docker-desktop' : 'docker desktop start'),
+  ],
 ];
 
 /**
@@ -35,18 +38,27 @@ const START_CONTEXT = [
  */
 export function missingEngine(tried) {
   const [{ label, named }] = tried;
-  const denied = tried.find(({ socketPath }) => socketPath !== undefined && existsSync(socketPath) && !mayUse(socketPath));
+  const denied = tried.find(
+    ({ socketPath }) => socketPath !== undefined && existsSync(socketPath) && !mayUse(socketPath),
+  );
   if (denied) {
-    return new Failure(`You may not use the container engine at ${denied.label}.`, { nextStep: 'sudo usermod -aG docker "$USER" && newgrp docker' });
+    return new Failure(`You may not use the container engine at ${denied.label}.`, {
+      nextStep: 'sudo usermod -aG docker "$USER" && newgrp docker',
+    });
   }
   if (named?.by === 'DOCKER_HOST') {
-    return new Failure(`No container engine answers at ${label}, which DOCKER_HOST names.`, { nextStep: 'unset DOCKER_HOST' });
+    return new Failure(`No container engine answers at ${label}, which DOCKER_HOST names.`, {
+      nextStep: 'unset DOCKER_HOST',
+    });
   }
   if (named !== undefined) {
     const [, start] = START_CONTEXT.find(([context]) => context.test(named.context)) ?? [];
-    return new Failure(`No container engine answers at ${label}, which the current Docker context "${named.context}" names.`, {
-      nextStep: (typeof start === 'function' ? start(named.context) : start) ?? anotherContext(named.by),
-    });
+    return new Failure(
+      `No container engine answers at ${label}, which the current Docker context "${named.context}" names.`,
+      {
+        nextStep: (typeof start === 'function' ? start(named.context) : start) ?? anotherContext(named.by),
+      },
+    );
   }
   const installed = START.find(([command, , engine = command]) => findCommand(command) && findCommand(engine));
   const known = installed ?? INSTALL.find(([command]) => findCommand(command));
@@ -63,9 +75,15 @@ export function missingEngine(tried) {
  */
 export function unusableEngine(error) {
   const { tried, reason, by } = error.params ?? {};
-  return by === undefined ? error : new Failure(`${by === 'DOCKER_HOST' ? 'DOCKER_HOST' : 'The current Docker context'} names no engine that can be used: ${tried} (${reason}).`, {
-    cause: error, nextStep: by === 'DOCKER_HOST' ? 'unset DOCKER_HOST' : anotherContext(by),
-  });
+  return by === undefined
+    ? error
+    : new Failure(
+        `${by === 'DOCKER_HOST' ? 'DOCKER_HOST' : 'The current Docker context'} names no engine that can be used: ${tried} (${reason}).`,
+        {
+          cause: error,
+          nextStep: by === 'DOCKER_HOST' ? 'unset DOCKER_HOST' : anotherContext(by),
+        },
+      );
 }
 
 const anotherContext = (by) => (by === 'DOCKER_CONTEXT' ? 'unset DOCKER_CONTEXT' : 'docker context use default');

@@ -11,8 +11,9 @@ export const ROOT = path.resolve(import.meta.dirname, '..', '..');
  * @param {...string} parts folders below the cache, made when absent
  */
 export function cacheDir(...parts) {
-  const base = process.env.SANDBOXED_IPYTHON_CACHE
-    || path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'sandboxed-ipython-dev');
+  const base =
+    process.env.SANDBOXED_IPYTHON_CACHE ||
+    path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'sandboxed-ipython-dev');
   const folder = path.resolve(base, ...parts);
   mkdirSync(folder, { recursive: true });
   return folder;

@@ -39,7 +39,7 @@ export async function startPodman(image) {
     throw new Failure('The tests run Podman as root.', { nextStep: 'sudo npm test -- podman' });
   }
   const folder = mkdtempSync(path.join(tmpdir(), 'podman-'));
-  onShutdown('the folder of Podman\'s socket', () => rmSync(folder, { recursive: true, force: true }));
+  onShutdown("the folder of Podman's socket", () => rmSync(folder, { recursive: true, force: true }));
   const socketPath = path.join(folder, 'podman.sock');
   await step('started Podman', () => startService(folder, socketPath));
   await ensureImage(new Docker({ socketPath, host: undefined }), image);
@@ -52,33 +52,73 @@ async function startService(folder, socketPath) {
   writeFileSync(config, CONTAINERS_CONF);
   const logFile = path.join(cacheDir('podman'), 'podman.log');
   const log = openSync(logFile, 'w');
-  const service = spawn(findCommand('podman'), [
-    '--root', cacheDir('podman', 'storage'), '--runroot', path.join(RUN, 'root'), '--tmpdir', path.join(RUN, 'tmp'),
-    '--network-config-dir', cacheDir('podman', 'networks'), 'system', 'service', '--time=0', `unix://${socketPath}`,
-  ], {
-    // containers that run out of memory leave a file where their monitor runs
-    cwd: folder, detached: true, stdio: ['ignore', log, log], env: { ...process.env, CONTAINERS_CONF: config },
-  });
+  const service = spawn(
+    findCommand('podman'),
+    [
+      '--root',
+      cacheDir('podman', 'storage'),
+      '--runroot',
+      path.join(RUN, 'root'),
+      '--tmpdir',
+      path.join(RUN, 'tmp'),
+      '--network-config-dir',
+      cacheDir('podman', 'networks'),
+      'system',
+      'service',
+      '--time=0',
+      `unix://${socketPath}`,
+    ],
+    {
+      // containers that run out of memory leave a file where their monitor runs
+      cwd: folder,
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: { ...process.env, CONTAINERS_CONF: config },
+    },
+  );
   let failed;
-  service.once('error', (error) => { failed = error.message; });
-  service.once('exit', (code, signal) => { failed ??= `it ended at once (${signal ?? code})`; });
+  service.once('error', (error) => {
+    failed = error.message;
+  });
+  service.once('exit', (code, signal) => {
+    failed ??= `it ended at once (${signal ?? code})`;
+  });
   onShutdown('Podman', () => endGroup(service));
   const podman = new Docker({ socketPath, host: undefined });
-  const answers = () => podman.ping().then(() => true, () => false);
-  await until(() => failed || answers(), { ms: 30_000, every: 100, what: 'Starting Podman' }).catch((cause) => { failed = cause.message; });
+  const answers = () =>
+    podman.ping().then(
+      () => true,
+      () => false,
+    );
+  await until(() => failed || answers(), { ms: 30_000, every: 100, what: 'Starting Podman' }).catch((cause) => {
+    failed = cause.message;
+  });
   if (failed) {
-    throw new Failure(`Podman did not start: ${failed}\n${tail(readFileSync(logFile, 'utf8'), 15)}`, { nextStep: `The whole log is ${logFile}` });
+    throw new Failure(`Podman did not start: ${failed}\n${tail(readFileSync(logFile, 'utf8'), 15)}`, {
+      nextStep: `The whole log is ${logFile}`,
+    });
   }
 }
 
 /** Brings an image over unless the very same one is there. */
 async function ensureImage(podman, name) {
-  const idIn = (engine) => engine.getImage(name).inspect().then(({ Id }) => Id, () => undefined);
-  if (await idIn(podman) === await idIn(connect())) {
+  const idIn = (engine) =>
+    engine
+      .getImage(name)
+      .inspect()
+      .then(
+        ({ Id }) => Id,
+        () => undefined,
+      );
+  if ((await idIn(podman)) === (await idIn(connect()))) {
     return;
   }
   await step(`brought ${name} to Podman`, async () => {
     const answer = await podman.loadImage(await connect().getImage(name).get());
-    await within(new Promise((resolve, reject) => answer.resume().once('end', resolve).once('error', reject)), 300_000, `Loading ${name}`);
+    await within(
+      new Promise((resolve, reject) => answer.resume().once('end', resolve).once('error', reject)),
+      300_000,
+      `Loading ${name}`,
+    );
   });
 }

@@ -15,7 +15,8 @@ const TOOLS = ['pytest>=8,<10', 'ruff>=0.12,<1', 'nbformat>=5.10,<6'];
 export async function pythonTools() {
   const folder = path.join(cacheDir(), 'python-tools');
   const python = path.join(folder, 'bin', 'python');
-  const works = () => existsSync(python) && spawnSync(python, ['-c', 'import pytest, ruff, nbformat'], { timeout: 60_000 }).status === 0;
+  const works = () =>
+    existsSync(python) && spawnSync(python, ['-c', 'import pytest, ruff, nbformat'], { timeout: 60_000 }).status === 0;
   if (!works()) {
     await ensureSystemPackages(['python']);
     await step('installed pytest, ruff and nbformat', async () => {

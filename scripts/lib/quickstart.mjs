@@ -51,7 +51,14 @@ export async function startQuickstart({ open, port }) {
     const workspace = path.join(folder, 'workspace');
     cpSync(EXAMPLES, workspace, { recursive: true });
     say('opening VS Code; this ends when its window is closed');
-    await openDesktop(desktop, { folder, vsix, opener: OPENER, workspace, notebook: path.join(workspace, NOTEBOOK), settings });
+    await openDesktop(desktop, {
+      folder,
+      vsix,
+      opener: OPENER,
+      workspace,
+      notebook: path.join(workspace, NOTEBOOK),
+      settings,
+    });
   } else {
     await serve({ home, folder, vsix, settings, open, port });
   }
@@ -60,12 +67,19 @@ export async function startQuickstart({ open, port }) {
 /** The window's settings, whose image is made: the first cell that is run finds it. */
 async function readySettings() {
   const settings = await imageSettings();
-  await makeImage({ image: settings[IMAGE_SETTING] ?? defaultOf(IMAGE_SETTING), packages: defaultOf(PACKAGES_SETTING) });
+  await makeImage({
+    image: settings[IMAGE_SETTING] ?? defaultOf(IMAGE_SETTING),
+    packages: defaultOf(PACKAGES_SETTING),
+  });
   return settings;
 }
 
 /** @param {string} setting */
-const defaultOf = (setting) => [manifest().contributes?.configuration ?? []].flat().map((section) => section.properties?.[setting]?.default).find(Boolean);
+const defaultOf = (setting) =>
+  [manifest().contributes?.configuration ?? []]
+    .flat()
+    .map((section) => section.properties?.[setting]?.default)
+    .find(Boolean);
 
 /**
  * The published default image, which the extension pulls when it is absent; on a machine where a base can be made
@@ -73,7 +87,7 @@ const defaultOf = (setting) => [manifest().contributes?.configuration ?? []].fla
  */
 async function imageSettings() {
   const standard = defaultOf(IMAGE_SETTING);
-  if (!canBuildBases() || (standard && await hasImage(standard))) {
+  if (!canBuildBases() || (standard && (await hasImage(standard)))) {
     return {};
   }
   await ensureBaseImage('bookworm');

@@ -16,8 +16,13 @@ const mocha = new Mocha({
   ...(process.env.MOCHA_GREP ? { grep: process.env.MOCHA_GREP } : {}),
 });
 
-const sources = readdirSync(path.join(ROOT, 'test', suite), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts')).sort();
-for (const name of [...sources.map((source) => path.join(suite, source.replace(/\.ts$/, ''))), ...more.map((one) => `${one}.test`)]) {
+const sources = readdirSync(path.join(ROOT, 'test', suite), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.ts'))
+  .sort();
+for (const name of [
+  ...sources.map((source) => path.join(suite, source.replace(/\.ts$/, ''))),
+  ...more.map((one) => `${one}.test`),
+]) {
   mocha.addFile(path.join(ROOT, 'out', 'test', `${name}.js`));
 }
 await mocha.loadFilesAsync();

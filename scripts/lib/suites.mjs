@@ -15,7 +15,13 @@ import { SUITES as BASES } from './base-images.mjs';
  * @param {number} seconds for one test
  * @param {readonly string[]} more files of other folders, as `session/engine`
  */
-const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/lib/run-mocha.mjs', name, String(seconds), ...more];
+const mocha = (name, seconds, more = []) => [
+  '--enable-source-maps',
+  'scripts/lib/run-mocha.mjs',
+  name,
+  String(seconds),
+  ...more,
+];
 
 /**
  * The runner's tests in the image that is derived from a base.
@@ -23,7 +29,11 @@ const mocha = (name, seconds, more = []) => ['--enable-source-maps', 'scripts/li
  * @param {string} marks of pytest; empty: all tests
  * @returns {Suite}
  */
-const runner = (base, marks) => ({ args: ['test/runner/run.mjs', BASES[base].python, marks], needs: ['engine', base, 'python'], minutes: 30 });
+const runner = (base, marks) => ({
+  args: ['test/runner/run.mjs', BASES[base].python, marks],
+  needs: ['engine', base, 'python'],
+  minutes: 30,
+});
 
 /** @type {readonly Need[]} */
 const WINDOW = ['engine', 'bookworm', 'code-server', 'browser', 'vsix'];
@@ -33,7 +43,23 @@ export const SUITES = {
   unit: { args: mocha('unit', 10), needs: [], minutes: 8 },
   session: { args: mocha('session', 60), needs: ['engine', 'bookworm'], minutes: 30 },
   podman: {
-    args: mocha('podman', 60, ['attach', 'badInput', 'comms', 'deaths', 'endpoints', 'engine', 'files', 'hardening', 'libraries', 'session', 'sessionSettings'].map((name) => `session/${name}`)),
+    args: mocha(
+      'podman',
+      60,
+      [
+        'attach',
+        'badInput',
+        'comms',
+        'deaths',
+        'endpoints',
+        'engine',
+        'files',
+        'hardening',
+        'libraries',
+        'session',
+        'sessionSettings',
+      ].map((name) => `session/${name}`),
+    ),
     needs: ['podman', 'networks'],
     minutes: 20,
   },

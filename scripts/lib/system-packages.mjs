@@ -5,8 +5,8 @@ import { step } from './log.mjs';
 import { findCommand, run } from './tools.mjs';
 
 /** The browser for window tests: `$CHROMIUM`, else what Playwright's driver can steer of what is installed. */
-export const findBrowser = () => process.env.CHROMIUM
-  || findCommand('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable');
+export const findBrowser = () =>
+  process.env.CHROMIUM || findCommand('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable');
 
 const hasFonts = () => process.platform !== 'linux' || existsSync('/usr/share/fonts/truetype');
 const hasVenv = () => spawnSync('python3', ['-c', 'import venv, ensurepip']).status === 0;
@@ -44,7 +44,10 @@ export const mayInstall = () => process.getuid?.() === 0 && findCommand('apt-get
  * @param {readonly (keyof typeof NEEDS)[]} abilities
  */
 export async function ensureSystemPackages(abilities) {
-  const missing = abilities.flatMap((ability) => NEEDS[ability]).filter((need) => !need.present()).map((need) => need.name);
+  const missing = abilities
+    .flatMap((ability) => NEEDS[ability])
+    .filter((need) => !need.present())
+    .map((need) => need.name);
   if (missing.length === 0) {
     return;
   }
@@ -81,7 +84,9 @@ export async function debianMirror() {
     return undefined;
   }
   const format = '$(REPO_URI)|$(COMPONENT)|$(ORIGIN)|$(LABEL)';
-  const targets = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], { deadline: 30_000 });
+  const targets = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
+    deadline: 30_000,
+  });
   const main = targets.split('\n').find((line) => line.endsWith('|main|Debian|Debian'));
   return main?.split('|')[0];
 }

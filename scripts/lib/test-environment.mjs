@@ -26,20 +26,32 @@ export class TestEnvironment {
   constructor(needs) {
     const wanted = BASES.filter((base) => needs.has(base) || (base === USUAL && needs.has('podman')));
     // by itself and first: with it the first base is made while the others are installed
-    const maker = once(() => (canBuildBases() && wanted.length > 0 ? ensureSystemPackages(['base images']) : Promise.resolve()));
-    const packages = once(() => maker().then(() => otherPackages(needs)).then(ensureSystemPackages));
+    const maker = once(() =>
+      canBuildBases() && wanted.length > 0 ? ensureSystemPackages(['base images']) : Promise.resolve(),
+    );
+    const packages = once(() =>
+      maker()
+        .then(() => otherPackages(needs))
+        .then(ensureSystemPackages),
+    );
     const engine = once(() => packages().then(() => ensureEngine()));
     const bases = basesInTurn(wanted, maker, engine);
     const make = {
       ...bases,
       engine: () => engine().then(() => ({ DOCKER_HOST: engineHost() })),
-      python: () => packages().then(pythonTools).then((python) => ({ SANDBOXED_IPYTHON_PYTHON_TOOLS: python })),
-      podman: () => bases[USUAL]().then(async (variables) => ({ ...variables, DOCKER_HOST: await startPodman(baseImage(USUAL)) })),
+      python: () =>
+        packages()
+          .then(pythonTools)
+          .then((python) => ({ SANDBOXED_IPYTHON_PYTHON_TOOLS: python })),
+      podman: () =>
+        bases[USUAL]().then(async (variables) => ({ ...variables, DOCKER_HOST: await startPodman(baseImage(USUAL)) })),
       networks: () => packages().then(() => ({})),
       browser: () => packages().then(() => ({ CHROMIUM: findBrowser() })),
       'code-server': () => ensureCodeServer().then((home) => ({ CODE_SERVER_HOME: home })),
-      vsix: () => packageExtension(path.join(cacheDir('vsix'), `test-${process.pid}.vsix`))
-        .then((file) => ({ SANDBOXED_IPYTHON_VSIX: file })),
+      vsix: () =>
+        packageExtension(path.join(cacheDir('vsix'), `test-${process.pid}.vsix`)).then((file) => ({
+          SANDBOXED_IPYTHON_VSIX: file,
+        })),
     };
     for (const need of needs) {
       const promise = make[need]();

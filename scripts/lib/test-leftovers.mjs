@@ -20,7 +20,9 @@ export class TestLeftovers {
   #engines = new Map();
 
   constructor() {
-    onShutdown('the temporary files of the tests', () => rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 }));
+    onShutdown('the temporary files of the tests', () =>
+      rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 }),
+    );
   }
 
   /** What is on the engine now is not the tests', as they have not begun to use it. */
@@ -28,7 +30,9 @@ export class TestLeftovers {
     if (host === undefined || this.#engines.has(host)) {
       return;
     }
-    const docker = host.startsWith('unix://') ? new Docker({ socketPath: host.slice('unix://'.length), host: undefined }) : new Docker();
+    const docker = host.startsWith('unix://')
+      ? new Docker({ socketPath: host.slice('unix://'.length), host: undefined })
+      : new Docker();
     const before = things(docker);
     before.catch(() => {}); // told by the last look
     this.#engines.set(host, { docker, before });
@@ -52,7 +56,9 @@ export class TestLeftovers {
     for (const [host, { docker, before }] of this.#engines) {
       try {
         const known = await before;
-        left.push(...[...await things(docker)].filter((thing) => !known.has(thing)).map((thing) => `${thing} (${host})`));
+        left.push(
+          ...[...(await things(docker))].filter((thing) => !known.has(thing)).map((thing) => `${thing} (${host})`),
+        );
       } catch (error) {
         left.push(`${host} does not say what it has: ${error instanceof Error ? error.message : error}`);
       }
@@ -64,11 +70,23 @@ export class TestLeftovers {
 /** @param {Docker} docker @returns {Promise<ReadonlySet<string>>} */
 async function things(docker) {
   const filters = { label: [LABEL] };
-  const [containers, networks, { Volumes }] = await within(Promise.all([
-    docker.listContainers({ all: true, filters }), docker.listNetworks({ filters }), docker.listVolumes({ filters }),
-  ]), 30_000, 'The list of what the tests left');
+  const [containers, networks, { Volumes }] = await within(
+    Promise.all([
+      docker.listContainers({ all: true, filters }),
+      docker.listNetworks({ filters }),
+      docker.listVolumes({ filters }),
+    ]),
+    30_000,
+    'The list of what the tests left',
+  );
   return new Set([
-    ...containers.map(({ Names, Status, Labels }) => `container ${Names[0]} ${/^\w+/.exec(Status)?.[0] ?? ''} of ${Labels['sandboxed-ipython.owner'] ?? 'nobody'}`), ...networks.map(({ Name }) => `network ${Name}`),
-    ...(Volumes ?? []).map(({ Name, Labels }) => `volume ${Name} of ${Labels?.['sandboxed-ipython.owner'] ?? 'nobody'}`),
+    ...containers.map(
+      ({ Names, Status, Labels }) =>
+        `container ${Names[0]} ${/^\w+/.exec(Status)?.[0] ?? ''} of ${Labels['sandboxed-ipython.owner'] ?? 'nobody'}`,
+    ),
+    ...networks.map(({ Name }) => `network ${Name}`),
+    ...(Volumes ?? []).map(
+      ({ Name, Labels }) => `volume ${Name} of ${Labels?.['sandboxed-ipython.owner'] ?? 'nobody'}`,
+    ),
   ]);
 }

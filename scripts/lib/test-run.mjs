@@ -19,16 +19,20 @@ const KEPT_CHARS = 1_000_000;
 export async function runSuites(asked) {
   const unknown = unknownAmong(asked);
   if (unknown.length > 0) {
-    throw new Failure(`No suite is called ${unknown.join(' or ')}.`, { nextStep: `npm test -- ${Object.keys(SUITES).join(' ')}` });
+    throw new Failure(`No suite is called ${unknown.join(' or ')}.`, {
+      nextStep: `npm test -- ${Object.keys(SUITES).join(' ')}`,
+    });
   }
   const phases = chosenPhases(asked);
   const environment = new TestEnvironment(new Set(phases.flat(2).flatMap((name) => SUITES[name].needs)));
   const leftovers = new TestLeftovers();
-  const rows = [{ name: 'compile', ...await timed(compile) }];
+  const rows = [{ name: 'compile', ...(await timed(compile)) }];
   for (const phase of phases) {
-    rows.push(...(await Promise.all(phase.map((lane, i) => runLane(lane, environment, leftovers, { later: i > 0 })))).flat());
+    rows.push(
+      ...(await Promise.all(phase.map((lane, i) => runLane(lane, environment, leftovers, { later: i > 0 })))).flat(),
+    );
   }
-  rows.push({ name: 'leftovers', ...await timed(() => leftovers.sum()) });
+  rows.push({ name: 'leftovers', ...(await timed(() => leftovers.sum())) });
   for (const { name, sum } of rows.filter((row) => row.sum?.failures)) {
     console.log(`\n${name}, once more what failed:\n\n${sum.failures}`); // a log that is cut keeps its end
   }
@@ -42,7 +46,7 @@ export async function runSuites(asked) {
 async function runLane(lane, environment, leftovers, how) {
   const rows = [];
   for (const name of lane) {
-    rows.push({ name, ...await timed(() => runSuite(name, environment, leftovers, how)) });
+    rows.push({ name, ...(await timed(() => runSuite(name, environment, leftovers, how))) });
   }
   return rows;
 }
@@ -55,7 +59,9 @@ async function timed(work) {
 /** TypeScript writes what it can also where types are wrong: the suites still tell more than a stop would. */
 async function compile() {
   try {
-    await step('compiled', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }));
+    await step('compiled', () =>
+      run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }),
+    );
     return undefined;
   } catch (error) {
     report(error);
@@ -70,13 +76,18 @@ async function runSuite(name, environment, leftovers, { later }) {
     const env = await step(`waited for what ${name} needs`, () => environment.of(needs));
     leftovers.watch(env.DOCKER_HOST);
     say(`${name}${later ? ' runs beside' : ''}:`);
-    const { printed, failed } = await runToEnd(args, { ...process.env, ...env, TMPDIR: leftovers.folder }, minutes, later ? name : undefined);
+    const { printed, failed } = await runToEnd(
+      args,
+      { ...process.env, ...env, TMPDIR: leftovers.folder },
+      minutes,
+      later ? name : undefined,
+    );
     const sum = lastSum(printed);
     if (failed !== undefined) {
       say(`${name} ${failed}`);
     }
     if (sum === undefined || (failed !== undefined && sum.failed === 0)) {
-      return { ...sum ?? FAILED, failed: 1 };
+      return { ...(sum ?? FAILED), failed: 1 };
     }
     if (sum.failed > 0) {
       return { ...sum, failures: failuresIn(printed) };

@@ -16,10 +16,19 @@ export const manifest = () => JSON.parse(readFileSync(path.join(ROOT, 'package.j
 export async function packageExtension(file = path.join(ROOT, `${manifest().name}-${manifest().version}.vsix`)) {
   await buildExtension({ production: true });
   // its own command, not its API: that prints, and checks for secrets, in ways the API does not
-  const said = await run(process.execPath, [
-    path.join(ROOT, 'node_modules/@vscode/vsce/vsce'), 'package',
-    '--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links', '--out', file,
-  ], { deadline: 120_000 });
+  const said = await run(
+    process.execPath,
+    [
+      path.join(ROOT, 'node_modules/@vscode/vsce/vsce'),
+      'package',
+      '--no-dependencies',
+      '--allow-missing-repository',
+      '--no-rewrite-relative-links',
+      '--out',
+      file,
+    ],
+    { deadline: 120_000 },
+  );
   if (/\bWARNING\b/.test(said)) {
     throw new Failure(`vsce warns:\n${tail(said)}`);
   }

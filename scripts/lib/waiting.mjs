@@ -11,8 +11,9 @@ import { Failure } from './failure.mjs';
  */
 export async function within(promise, ms, what) {
   const timer = new AbortController();
-  const late = sleep(ms, undefined, { signal: timer.signal })
-    .then(() => { throw new Failure(`${what} took longer than ${ms / 1000} s.`); });
+  const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
+    throw new Failure(`${what} took longer than ${ms / 1000} s.`);
+  });
   try {
     return await Promise.race([promise, late]);
   } finally {

@@ -18,7 +18,8 @@ export interface Diagnostics {
 }
 
 /** Variables that decide which engine, proxy and certificates are used. */
-const TELLING = /^(DOCKER_\w+|CONTAINER_HOST|(HTTPS?|ALL|NO)_PROXY|PIP_\w+|REQUESTS_CA_BUNDLE|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|XDG_RUNTIME_DIR)$/i;
+const TELLING =
+  /^(DOCKER_\w+|CONTAINER_HOST|(HTTPS?|ALL|NO)_PROXY|PIP_\w+|REQUESTS_CA_BUNDLE|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|XDG_RUNTIME_DIR)$/i;
 
 /**
  * A Markdown page without secrets: addresses lose user names and passwords, of the environment only names are told. What others have written
@@ -28,22 +29,37 @@ const TELLING = /^(DOCKER_\w+|CONTAINER_HOST|(HTTPS?|ALL|NO)_PROXY|PIP_\w+|REQUE
 export function diagnosticsText({ window, engine, image, sandboxes, settings, environment }: Diagnostics): string {
   const sections: [title: string, lines: string[]][] = [
     ['Window', Object.entries(window).map(([name, value]) => `${name}: ${value}`)],
-    ['Container engine', of(engine, ({ product, version, apiVersion, endpoint, cpus, memory, seccomp }) => [
-      `${product} ${version}, API ${apiVersion}`, `Endpoint: ${endpoint}`, `CPUs: ${cpus}`, `Memory: ${memory === 0 ? 'not told' : bytes(memory)}`,
-      `Seccomp profile: ${seccomp ? 'yes' : 'no: sandboxes are not started'}`,
-    ])],
-    ['Image', of(image, ({ base, reference, derived }) => [
-      `Base: ${reference}${base === null ? ' (not on the engine yet: it is downloaded with the first cell)' : ` (${shortId(base)})`}`,
-      `Sandbox image: ${derived === null ? 'not made yet: it is made with the first cell' : shortId(derived)}`,
-    ])],
+    [
+      'Container engine',
+      of(engine, ({ product, version, apiVersion, endpoint, cpus, memory, seccomp }) => [
+        `${product} ${version}, API ${apiVersion}`,
+        `Endpoint: ${endpoint}`,
+        `CPUs: ${cpus}`,
+        `Memory: ${memory === 0 ? 'not told' : bytes(memory)}`,
+        `Seccomp profile: ${seccomp ? 'yes' : 'no: sandboxes are not started'}`,
+      ]),
+    ],
+    [
+      'Image',
+      of(image, ({ base, reference, derived }) => [
+        `Base: ${reference}${base === null ? ' (not on the engine yet: it is downloaded with the first cell)' : ` (${shortId(base)})`}`,
+        `Sandbox image: ${derived === null ? 'not made yet: it is made with the first cell' : shortId(derived)}`,
+      ]),
+    ],
     ['Sandboxes of this window', sandboxes.map(({ notebook, state }) => `${notebook}: ${state}`)],
     ['Settings that are not the default', settings.map(({ name, value }) => `${name}: ${value}`)],
     ['Environment variables that matter (names only)', environment.filter((name) => TELLING.test(name)).sort()],
   ];
-  return ['# Sandboxed IPython: diagnostics\n', ...sections.map(([title, lines]) =>
-    `## ${title}\n${codeBlock(redact((lines.length === 0 ? ['none'] : lines).map((line) => `- ${oneLine(line)}`).join('\n')))}`)].join('\n');
+  return [
+    '# Sandboxed IPython: diagnostics\n',
+    ...sections.map(
+      ([title, lines]) =>
+        `## ${title}\n${codeBlock(redact((lines.length === 0 ? ['none'] : lines).map((line) => `- ${oneLine(line)}`).join('\n')))}`,
+    ),
+  ].join('\n');
 }
 
-const of = <T>(finding: Finding<T>, lines: (value: T) => string[]): string[] => ('problem' in finding ? [finding.problem] : lines(finding.value));
+const of = <T>(finding: Finding<T>, lines: (value: T) => string[]): string[] =>
+  'problem' in finding ? [finding.problem] : lines(finding.value);
 const shortId = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ');

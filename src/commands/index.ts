@@ -22,21 +22,49 @@ import { shutDownAllSandboxes } from './shut-down-all-sandboxes';
 import { shutDownSandbox } from './shut-down-sandbox';
 
 /** What commands need beside the controller. */
-export interface Means { channel: vscode.LogOutputChannel; installation: Installation; password: ProxyPassword; records: SandboxRecords; surroundings: Surroundings; version: string }
+export interface Means {
+  channel: vscode.LogOutputChannel;
+  installation: Installation;
+  password: ProxyPassword;
+  records: SandboxRecords;
+  surroundings: Surroundings;
+  version: string;
+}
 
 /** Registers every command of the palette; what one throws is told to the user. */
-export function registerCommands(controller: SandboxController, { channel, installation, password, records, surroundings, version }: Means): vscode.Disposable {
+export function registerCommands(
+  controller: SandboxController,
+  { channel, installation, password, records, surroundings, version }: Means,
+): vscode.Disposable {
   const page = new DiagnosticsPage();
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
-    resetSandboxState(controller), restartKernel(controller), interruptKernel(controller), escapePrompt(controller), restartAndRunAll(controller), restartAndRunToHere(controller),
-    shutDownSandbox(controller), shutDownAllSandboxes(controller, installation, records, surroundings), prepareImage(installation), rebuildImage(controller, installation), removeUnusedImages(installation),
-    installPackages(controller), addToImage(controller), setProxyPassword(password), showDiagnostics(page, controller, installation, surroundings, version), showLog(channel),
+    resetSandboxState(controller),
+    restartKernel(controller),
+    interruptKernel(controller),
+    escapePrompt(controller),
+    restartAndRunAll(controller),
+    restartAndRunToHere(controller),
+    shutDownSandbox(controller),
+    shutDownAllSandboxes(controller, installation, records, surroundings),
+    prepareImage(installation),
+    rebuildImage(controller, installation),
+    removeUnusedImages(installation),
+    installPackages(controller),
+    addToImage(controller),
+    setProxyPassword(password),
+    showDiagnostics(page, controller, installation, surroundings, version),
+    showLog(channel),
   ];
-  return vscode.Disposable.from(page, ...commands.map(({ id, run }) => vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {
-    try {
-      await run(argument, ...more);
-    } catch (error) {
-      controller.report(error);
-    }
-  })));
+  return vscode.Disposable.from(
+    page,
+    ...commands.map(({ id, run }) =>
+      vscode.commands.registerCommand(id, async (argument: unknown, ...more: unknown[]) => {
+        try {
+          await run(argument, ...more);
+        } catch (error) {
+          controller.report(error);
+        }
+      }),
+    ),
+  );
 }

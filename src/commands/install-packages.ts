@@ -16,13 +16,17 @@ export const installPackages = (controller: SandboxController) => ({
   id: 'sandboxedIPython.installPackages',
   run: async (argument: unknown, given?: unknown): Promise<void> => {
     const notebook = targetNotebook(argument);
-    if (notebook === undefined) { return; }
+    if (notebook === undefined) {
+      return;
+    }
     if (!controller.isSelectedFor(notebook)) {
       void showInformation(vscode.l10n.t('Select the kernel "Sandboxed IPython" for this notebook first.'));
       return;
     }
     const requirements = Array.isArray(given) ? given.map(String) : await askForPackages();
-    if (requirements === undefined || requirements.length === 0) { return; }
+    if (requirements === undefined || requirements.length === 0) {
+      return;
+    }
     const title = vscode.l10n.t('Installing {0}', shortList(requirements));
     try {
       await withProgressNotification(title, async (report, token) => {
@@ -33,27 +37,43 @@ export const installPackages = (controller: SandboxController) => ({
           signal: cancel.signal,
           onOutput: (line) => {
             const message = said.take(line);
-            if (message !== undefined) { report(message); }
+            if (message !== undefined) {
+              report(message);
+            }
           },
         });
       });
     } catch (error) {
-      if (isSandboxError(error, 'Cancelled')) { return; }
+      if (isSandboxError(error, 'Cancelled')) {
+        return;
+      }
       throw error;
     }
-    const done = vscode.l10n.t('{0}: {1} is installed and can be imported.', fileName(notebook), shortList(requirements));
-    if (notInSettings(requirements).length > 0) { offerToKeep(notebook, done); } else { void showInformation(done); }
+    const done = vscode.l10n.t(
+      '{0}: {1} is installed and can be imported.',
+      fileName(notebook),
+      shortList(requirements),
+    );
+    if (notInSettings(requirements).length > 0) {
+      offerToKeep(notebook, done);
+    } else {
+      void showInformation(done);
+    }
   },
 });
 
 async function askForPackages(): Promise<string[] | undefined> {
   const text = await askForText({
     title: vscode.l10n.t('Install Packages'),
-    prompt: vscode.l10n.t('Names from the package index, as pip takes them. The index learns the names; cells stay without a network.'),
+    prompt: vscode.l10n.t(
+      'Names from the package index, as pip takes them. The index learns the names; cells stay without a network.',
+    ),
     placeholder: 'seaborn polars>=1',
     validate: (value) => {
       const wrong = splitRequirements(value).find((requirement) => !isRequirement(requirement));
-      return wrong === undefined ? undefined : vscode.l10n.t('"{0}" is no name with versions, such as seaborn or polars>=1,<2.', wrong);
+      return wrong === undefined
+        ? undefined
+        : vscode.l10n.t('"{0}" is no name with versions, such as seaborn or polars>=1,<2.', wrong);
     },
   });
   return text === undefined ? undefined : splitRequirements(text);

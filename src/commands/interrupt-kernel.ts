@@ -6,6 +6,8 @@ export const interruptKernel = (controller: SandboxController) => ({
   id: 'sandboxedIPython.interruptKernel',
   run: async (argument: unknown): Promise<void> => {
     const notebook = targetNotebook(argument);
-    if (notebook !== undefined) { await controller.interrupt(notebook); }
+    if (notebook !== undefined) {
+      await controller.interrupt(notebook);
+    }
   },
 });

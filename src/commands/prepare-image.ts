@@ -12,7 +12,9 @@ export const prepareImage = (installation: Installation) => ({
     try {
       await prepare(installation, settings, new AbortController().signal);
     } catch (error) {
-      if (isSandboxError(error, 'Cancelled')) { return; }
+      if (isSandboxError(error, 'Cancelled')) {
+        return;
+      }
       throw error;
     }
     void showInformation(vscode.l10n.t('The sandbox image is ready: sandboxes start from it without a network.'));

@@ -16,7 +16,9 @@ export const rebuildImage = (controller: SandboxController, installation: Instal
     try {
       await rebuild(installation, settings, new AbortController().signal);
     } catch (error) {
-      if (isSandboxError(error, 'Cancelled')) { return; }
+      if (isSandboxError(error, 'Cancelled')) {
+        return;
+      }
       throw error;
     }
     const old = sandboxes.notebooks.filter((notebook) => sandboxes.get(notebook)?.imageMade(settings) === true);
@@ -25,9 +27,16 @@ export const rebuildImage = (controller: SandboxController, installation: Instal
       return;
     }
     const replace = t('Reset Sandbox State');
-    const text = t('The sandbox image was made anew. {0}: the sandbox has the old one until a reset, which starts a new one; variables and files of this one go.', old.map(fileName).join(', '));
-    if (await showInformation(text, replace) === replace) {
-      await Promise.all(old.map(async (notebook) => { await sandboxes.get(notebook)?.reset({ applySettings: true }); }));
+    const text = t(
+      'The sandbox image was made anew. {0}: the sandbox has the old one until a reset, which starts a new one; variables and files of this one go.',
+      old.map(fileName).join(', '),
+    );
+    if ((await showInformation(text, replace)) === replace) {
+      await Promise.all(
+        old.map(async (notebook) => {
+          await sandboxes.get(notebook)?.reset({ applySettings: true });
+        }),
+      );
     }
   },
 });

@@ -13,20 +13,44 @@ export const removeUnusedImages = (installation: Installation) => ({
   run: async (): Promise<void> => {
     const { t } = vscode.l10n;
     const engine = await installation.engines.get();
-    const unused = await engine.findUnusedImages(await imageRequest(installation, readSettings(undefined, installation.log)));
+    const unused = await engine.findUnusedImages(
+      await imageRequest(installation, readSettings(undefined, installation.log)),
+    );
     if (unused.length === 0) {
       void showInformation(t('There are no unused sandbox images.'));
       return;
     }
-    const total = (ids: ReadonlySet<string>): string => bytes(unused.reduce((sum, image) => sum + (ids.has(image.id) ? image.bytes : 0), 0));
-    const list = unused.slice(0, MAX_LISTED).map(({ name, base, bytes: size, lastUse }) =>
-      t('{0} ({1}, last used {2})', base === '' ? name : `${base}: ${name}`, bytes(size), new Date(lastUse).toLocaleDateString()));
+    const total = (ids: ReadonlySet<string>): string =>
+      bytes(unused.reduce((sum, image) => sum + (ids.has(image.id) ? image.bytes : 0), 0));
+    const list = unused
+      .slice(0, MAX_LISTED)
+      .map(({ name, base, bytes: size, lastUse }) =>
+        t(
+          '{0} ({1}, last used {2})',
+          base === '' ? name : `${base}: ${name}`,
+          bytes(size),
+          new Date(lastUse).toLocaleDateString(),
+        ),
+      );
     const more = unused.length > MAX_LISTED ? [t('and {0} more', unused.length - MAX_LISTED)] : [];
-    const detail = t('{0}. One that is needed again is made again, which needs a network.', [...list, ...more].join('; '));
+    const detail = t(
+      '{0}. One that is needed again is made again, which needs a network.',
+      [...list, ...more].join('; '),
+    );
     const all = new Set(unused.map(({ id }) => id));
-    if (!await confirm(t('Remove {0} sandbox images, up to {1}?', unused.length, total(all)), t('Remove'), detail)) { return; }
+    if (!(await confirm(t('Remove {0} sandbox images, up to {1}?', unused.length, total(all)), t('Remove'), detail))) {
+      return;
+    }
     const gone = new Set(await engine.removeImages([...all]));
-    void showInformation(gone.size === all.size ? t('{0} sandbox images were removed, up to {1}.', gone.size, total(gone))
-      : t('{0} of {1} sandbox images were removed, up to {2}. The others came into use, or the engine kept them: the log says why.', gone.size, all.size, total(gone)));
+    void showInformation(
+      gone.size === all.size
+        ? t('{0} sandbox images were removed, up to {1}.', gone.size, total(gone))
+        : t(
+            '{0} of {1} sandbox images were removed, up to {2}. The others came into use, or the engine kept them: the log says why.',
+            gone.size,
+            all.size,
+            total(gone),
+          ),
+    );
   },
 });

@@ -6,6 +6,8 @@ export const resetSandboxState = (controller: SandboxController) => ({
   id: 'sandboxedIPython.resetSandboxState',
   run: async (argument: unknown): Promise<void> => {
     const notebook = targetNotebook(argument);
-    if (notebook !== undefined) { await controller.restart(notebook, { applySettings: true }); }
+    if (notebook !== undefined) {
+      await controller.restart(notebook, { applySettings: true });
+    }
   },
 });

@@ -6,6 +6,8 @@ export const restartAndRunAll = (controller: SandboxController) => ({
   id: 'sandboxedIPython.restartAndRunAll',
   run: async (argument: unknown): Promise<void> => {
     const notebook = targetNotebook(argument);
-    if (notebook !== undefined) { await controller.restartAndRun(notebook, notebook.cellCount); }
+    if (notebook !== undefined) {
+      await controller.restartAndRun(notebook, notebook.cellCount);
+    }
   },
 });

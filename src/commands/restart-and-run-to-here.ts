@@ -6,6 +6,8 @@ export const restartAndRunToHere = (controller: SandboxController) => ({
   id: 'sandboxedIPython.restartAndRunToHere',
   run: async (argument: unknown): Promise<void> => {
     const cell = targetCell(argument);
-    if (cell !== undefined) { await controller.restartAndRun(cell.notebook, cell.index + 1); }
+    if (cell !== undefined) {
+      await controller.restartAndRun(cell.notebook, cell.index + 1);
+    }
   },
 });

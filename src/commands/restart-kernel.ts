@@ -6,6 +6,8 @@ export const restartKernel = (controller: SandboxController) => ({
   id: 'sandboxedIPython.restartKernel',
   run: async (argument: unknown): Promise<void> => {
     const notebook = targetNotebook(argument);
-    if (notebook !== undefined) { await controller.restart(notebook, { applySettings: false }); }
+    if (notebook !== undefined) {
+      await controller.restart(notebook, { applySettings: false });
+    }
   },
 });

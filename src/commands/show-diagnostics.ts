@@ -22,12 +22,17 @@ export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vsco
   readonly #registration = vscode.workspace.registerTextDocumentContentProvider(PAGE.scheme, this);
   #text = '';
 
-  provideTextDocumentContent(): string { return this.#text; }
+  provideTextDocumentContent(): string {
+    return this.#text;
+  }
 
   async show(text: string): Promise<void> {
     this.#text = text;
     this.#changed.fire(PAGE);
-    const document = await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(PAGE), 'markdown');
+    const document = await vscode.languages.setTextDocumentLanguage(
+      await vscode.workspace.openTextDocument(PAGE),
+      'markdown',
+    );
     await this.#isRenewed(document);
     await vscode.window.showTextDocument(document, { preview: false });
   }
@@ -35,7 +40,11 @@ export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vsco
   /** VS Code keeps a page for minutes after its tab was closed, and shows the text of then at first. */
   #isRenewed(document: vscode.TextDocument): Promise<void> {
     return new Promise((resolve) => {
-      const look = (): void => { if (document.getText() === this.#text) { done(); } };
+      const look = (): void => {
+        if (document.getText() === this.#text) {
+          done();
+        }
+      };
       const listener = vscode.workspace.onDidChangeTextDocument(look);
       const timer = setTimeout(() => done(), RENEWAL);
       const done = (): void => {
@@ -61,32 +70,59 @@ function wordsFor(error: SandboxError, surroundings: Surroundings): string {
 }
 
 /** Opens a page that says what this window finds: engine, image, versions, sandboxes. To read, and to paste into a report. */
-export const showDiagnostics = (page: DiagnosticsPage, controller: SandboxController, installation: Installation, surroundings: Surroundings, version: string) => ({
+export const showDiagnostics = (
+  page: DiagnosticsPage,
+  controller: SandboxController,
+  installation: Installation,
+  surroundings: Surroundings,
+  version: string,
+) => ({
   id: 'sandboxedIPython.showDiagnostics',
   run: async (): Promise<void> => {
     const found = <T>(look: () => Promise<T>): Promise<Finding<T>> =>
-      look().then((value) => ({ value }), (error: unknown) => ({ problem: wordsFor(asSandboxError(error), surroundings) }));
+      look().then(
+        (value) => ({ value }),
+        (error: unknown) => ({ problem: wordsFor(asSandboxError(error), surroundings) }),
+      );
     const configuration = vscode.workspace.getConfiguration(SECTION);
     const text = diagnosticsText({
       window: {
-        'Sandboxed IPython': version, 'VS Code': `${vscode.version} (${vscode.env.appHost})`, Remote: vscode.env.remoteName ?? 'none',
-        Platform: `${process.platform} ${process.arch}`, 'Node.js': process.versions.node, 'Workspace trusted': vscode.workspace.isTrusted ? 'yes' : 'no',
+        'Sandboxed IPython': version,
+        'VS Code': `${vscode.version} (${vscode.env.appHost})`,
+        Remote: vscode.env.remoteName ?? 'none',
+        Platform: `${process.platform} ${process.arch}`,
+        'Node.js': process.versions.node,
+        'Workspace trusted': vscode.workspace.isTrusted ? 'yes' : 'no',
       },
       engine: await found(async () => (await installation.engines.get()).info),
       image: await found(async () => {
         const settings = readSettings(vscode.window.activeNotebookEditor?.notebook.uri, installation.log);
-        return { reference: settings.image, ...await (await installation.engines.get()).findImages(await imageRequest(installation, settings)) };
+        return {
+          reference: settings.image,
+          ...(await (await installation.engines.get()).findImages(await imageRequest(installation, settings))),
+        };
       }),
       sandboxes: controller.sandboxes.notebooks.map((notebook) => ({
-        notebook: fileName(notebook), state: controller.sandboxes.get(notebook)?.status.kind ?? 'none',
+        notebook: fileName(notebook),
+        state: controller.sandboxes.get(notebook)?.status.kind ?? 'none',
       })),
-      settings: SETTING_NAMES.flatMap((name) => (isDefault(configuration.inspect(name)) ? [] : [{ name: `${SECTION}.${name}`, value: JSON.stringify(configuration.get(name)) }])),
+      settings: SETTING_NAMES.flatMap((name) =>
+        isDefault(configuration.inspect(name))
+          ? []
+          : [{ name: `${SECTION}.${name}`, value: JSON.stringify(configuration.get(name)) }],
+      ),
       environment: Object.keys(process.env),
     });
     await page.show(text);
   },
 });
 
-interface Inspected { globalValue?: unknown; workspaceValue?: unknown; workspaceFolderValue?: unknown }
+interface Inspected {
+  globalValue?: unknown;
+  workspaceValue?: unknown;
+  workspaceFolderValue?: unknown;
+}
 const isDefault = (inspected: Inspected | undefined): boolean =>
-  [inspected?.globalValue, inspected?.workspaceValue, inspected?.workspaceFolderValue].every((value) => value === undefined);
+  [inspected?.globalValue, inspected?.workspaceValue, inspected?.workspaceFolderValue].every(
+    (value) => value === undefined,
+  );

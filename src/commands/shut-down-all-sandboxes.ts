@@ -10,22 +10,40 @@ import { confirm, showError, showInformation } from '../ui/messages';
  * Ends every sandbox of this installation on the engine in use, those of other windows too, and removes what was installed into them. A sandbox is forgotten
  * only once the engine lists it no more: one that could not be ended is found again by its notebook.
  */
-export const shutDownAllSandboxes = (controller: SandboxController, { engines, owner, log }: Installation, records: SandboxRecords, surroundings: Surroundings) => ({
+export const shutDownAllSandboxes = (
+  controller: SandboxController,
+  { engines, owner, log }: Installation,
+  records: SandboxRecords,
+  surroundings: Surroundings,
+) => ({
   id: 'sandboxedIPython.shutDownAllSandboxes',
   run: async (): Promise<void> => {
     const [engine, mine] = [await engines.get(), await owner()];
     const all = await engine.findSandboxes(mine);
-    const here = new Set(controller.sandboxes.notebooks.map((notebook) => controller.sandboxes.get(notebook)?.session?.id));
+    const here = new Set(
+      controller.sandboxes.notebooks.map((notebook) => controller.sandboxes.get(notebook)?.session?.id),
+    );
     const others = all.filter(({ sandboxId }) => !here.has(sandboxId)).length;
     if (others > 0) {
       const end = vscode.l10n.t('Shut Down All');
       const text = vscode.l10n.t('Shut down {0} sandboxes?', all.length);
-      const detail = vscode.l10n.t('{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.', others);
-      if (!await confirm(text, end, detail)) { return; }
+      const detail = vscode.l10n.t(
+        '{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.',
+        others,
+      );
+      if (!(await confirm(text, end, detail))) {
+        return;
+      }
     }
-    for (const failure of await controller.sandboxes.closeAll()) { log.warn(`a notebook did not end its sandbox: ${String(failure)}`); } // the engine does
+    for (const failure of await controller.sandboxes.closeAll()) {
+      log.warn(`a notebook did not end its sandbox: ${String(failure)}`);
+    } // the engine does
     const failure = await engine.removeAll(mine).then(() => undefined, asSandboxError);
-    const living = await livingOf(all.map(({ sandboxId }) => sandboxId), () => engine.findSandboxes(mine), failure);
+    const living = await livingOf(
+      all.map(({ sandboxId }) => sandboxId),
+      () => engine.findSandboxes(mine),
+      failure,
+    );
     records.forget(new Set(all.flatMap(({ sandboxId }) => (living.has(sandboxId) ? [] : sandboxId))));
     const ended = all.length - living.size;
     const beside = notReached(records.enginesBeside(engine.info.id));
@@ -34,22 +52,44 @@ export const shutDownAllSandboxes = (controller: SandboxController, { engines, o
       return;
     }
     const reason = failure === undefined ? '' : ` ${paragraph(describe(failure, surroundings))}`;
-    log.error(`of ${all.length} sandboxes ${living.size} may still run: ${failure?.message ?? 'the engine lists them'}`);
-    void showError(vscode.l10n.t('{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.', ended, all.length) + reason + beside);
+    log.error(
+      `of ${all.length} sandboxes ${living.size} may still run: ${failure?.message ?? 'the engine lists them'}`,
+    );
+    void showError(
+      vscode.l10n.t(
+        '{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.',
+        ended,
+        all.length,
+      ) +
+        reason +
+        beside,
+    );
   },
 });
 
 /** That only the engine in use was asked. @param engines those on which this workspace has sandboxes, too */
-const notReached = (engines: readonly string[]): string => (engines.length === 0 ? '' : ' ' + vscode.l10n.t(
-  'Sandboxes on other container engines were not: {0}. They end by themselves once no window has had them for the time of the setting sandboxedIPython.keepAlive.', engines.join(', ')));
+const notReached = (engines: readonly string[]): string =>
+  engines.length === 0
+    ? ''
+    : ' ' +
+      vscode.l10n.t(
+        'Sandboxes on other container engines were not: {0}. They end by themselves once no window has had them for the time of the setting sandboxedIPython.keepAlive.',
+        engines.join(', '),
+      );
 
 /** Which of these live; all of them where the engine does not say it after a failure. */
-async function livingOf(sandboxIds: readonly string[], find: () => Promise<readonly { sandboxId: string }[]>, failure: unknown): Promise<ReadonlySet<string>> {
+async function livingOf(
+  sandboxIds: readonly string[],
+  find: () => Promise<readonly { sandboxId: string }[]>,
+  failure: unknown,
+): Promise<ReadonlySet<string>> {
   try {
     const found = new Set((await find()).map(({ sandboxId }) => sandboxId));
     return new Set(sandboxIds.filter((sandboxId) => found.has(sandboxId)));
   } catch (error) {
-    if (failure === undefined) { throw error; }
+    if (failure === undefined) {
+      throw error;
+    }
     return new Set(sandboxIds);
   }
 }

@@ -6,6 +6,8 @@ export const shutDownSandbox = (controller: SandboxController) => ({
   id: 'sandboxedIPython.shutDownSandbox',
   run: async (argument: unknown): Promise<void> => {
     const notebook = targetNotebook(argument);
-    if (notebook !== undefined) { await controller.shutDown(notebook); }
+    if (notebook !== undefined) {
+      await controller.shutDown(notebook);
+    }
   },
 });

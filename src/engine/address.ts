@@ -22,9 +22,15 @@ export function parseAddress(address: string, named: NamedBy, tls: boolean): End
   const refuse = (reason: string, tried: string): never => {
     throw new SandboxError('EngineNotFound', { tried, reason, ...named });
   };
-  if (address.startsWith('unix://')) return { ...unix(address.slice('unix://'.length) || DEFAULT_SOCKET), named };
-  if (address.startsWith('npipe://')) return { ...pipe(address.slice('npipe://'.length) || DEFAULT_PIPE), named };
-  if (address.startsWith('/')) return { ...unix(address), named };
+  if (address.startsWith('unix://')) {
+    return { ...unix(address.slice('unix://'.length) || DEFAULT_SOCKET), named };
+  }
+  if (address.startsWith('npipe://')) {
+    return { ...pipe(address.slice('npipe://'.length) || DEFAULT_PIPE), named };
+  }
+  if (address.startsWith('/')) {
+    return { ...unix(address), named };
+  }
   let url: URL;
   try {
     url = new URL(address.includes('://') ? address : `tcp://${address}`);
@@ -32,9 +38,15 @@ export function parseAddress(address: string, named: NamedBy, tls: boolean): End
     return refuse('malformed', redactUserInfo(address));
   }
   const label = `${url.protocol}//${url.host}`;
-  if (url.protocol === 'ssh:') return refuse('ssh', label);
-  if (url.protocol === 'https:' || url.port === '2376' || tls) return refuse('tls', label);
-  if ((url.protocol !== 'tcp:' && url.protocol !== 'http:') || !url.hostname) return refuse('malformed', label);
+  if (url.protocol === 'ssh:') {
+    return refuse('ssh', label);
+  }
+  if (url.protocol === 'https:' || url.port === '2376' || tls) {
+    return refuse('tls', label);
+  }
+  if ((url.protocol !== 'tcp:' && url.protocol !== 'http:') || !url.hostname) {
+    return refuse('malformed', label);
+  }
   return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(url.port || 2375), label, named };
 }
 

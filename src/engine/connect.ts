@@ -37,59 +37,104 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
 }
 
 /** The first of the endpoints that answers, as {@link connectEngine}. */
-export async function connectToFirst(candidates: readonly Endpoint[], options: Omit<ConnectOptions, keyof Machine> = {}): Promise<Engine> {
+export async function connectToFirst(
+  candidates: readonly Endpoint[],
+  options: Omit<ConnectOptions, keyof Machine> = {},
+): Promise<Engine> {
   const log = options.log ?? silentLog;
   const failures: SandboxError[] = [];
   for (const endpoint of candidates) {
     try {
       const engine = await connectTo(endpoint, options, log);
-      log.info(`engine: ${engine.info.product} ${engine.info.version} (API ${engine.info.apiVersion}) at ${endpoint.label}`);
+      log.info(
+        `engine: ${engine.info.product} ${engine.info.version} (API ${engine.info.apiVersion}) at ${endpoint.label}`,
+      );
       return engine;
     } catch (error) {
-      if (!isSandboxError(error) || error.code === 'Cancelled') throw error;
+      if (!isSandboxError(error) || error.code === 'Cancelled') {
+        throw error;
+      }
       log.debug(`engine: ${endpoint.label}: ${error.code}`);
       failures.push(error);
     }
   }
   const telling: FailureCode[] = ['EngineDenied', 'EngineTooOld', 'EngineBusy', 'EngineFailed', 'EngineSilent'];
   const best = telling.flatMap((code) => failures.filter((failure) => failure.code === code))[0];
-  if (best) throw best;
+  if (best) {
+    throw best;
+  }
   const tried = candidates.map(({ label }) => label).join(', ');
-  throw new SandboxError('EngineNotFound', { tried, ...candidates[0]?.named, ...pick(candidates.length === 1 ? failures[0]?.params : undefined) }, { cause: failures[0] });
+  throw new SandboxError(
+    'EngineNotFound',
+    { tried, ...candidates[0]?.named, ...pick(candidates.length === 1 ? failures[0]?.params : undefined) },
+    { cause: failures[0] },
+  );
 }
 
 const pick = (params: SandboxError['params'] | undefined): { reason?: string | number | boolean } =>
   params?.['reason'] === undefined ? {} : { reason: params['reason'] };
 
-async function connectTo(endpoint: Endpoint, { signal, deadlines, onBusy }: Pick<ConnectOptions, 'signal' | 'deadlines' | 'onBusy'>, log: Log): Promise<Engine> {
+async function connectTo(
+  endpoint: Endpoint,
+  { signal, deadlines, onBusy }: Pick<ConnectOptions, 'signal' | 'deadlines' | 'onBusy'>,
+  log: Log,
+): Promise<Engine> {
   const docker = client(endpoint);
   const pulse = new Pulse((abortSignal) => (docker as unknown as Probe).ping({ abortSignal }));
-  if (onBusy) pulse.onBusy(onBusy);
+  if (onBusy) {
+    pulse.onBusy(onBusy);
+  }
   const requests = new Requests(endpoint.label, log, pulse, deadlines);
   const probe = docker as unknown as Probe;
   try {
     const version = await requests.run('version', (abortSignal) => probe.version({ abortSignal }), { signal });
     if (typeof version.ApiVersion !== 'string' || typeof version.Version !== 'string') {
-      throw new SandboxError('EngineFailed', { endpoint: endpoint.label, request: 'version', status: 200, reason: 'the answer is not that of a container engine' });
+      throw new SandboxError('EngineFailed', {
+        endpoint: endpoint.label,
+        request: 'version',
+        status: 200,
+        reason: 'the answer is not that of a container engine',
+      });
     }
     if (isOlder(version.ApiVersion, MIN_API_VERSION)) {
-      throw new SandboxError('EngineTooOld', { endpoint: endpoint.label, version: version.Version, apiVersion: version.ApiVersion, required: MIN_API_VERSION });
+      throw new SandboxError('EngineTooOld', {
+        endpoint: endpoint.label,
+        version: version.Version,
+        apiVersion: version.ApiVersion,
+        required: MIN_API_VERSION,
+      });
     }
     const machine = await describeSelf(docker, requests, signal);
     const product = productOf(version);
     const info: EngineInfo = {
       id: engineId(product, endpoint.label, machine),
-      product, version: version.Version, apiVersion: version.ApiVersion, endpoint: endpoint.label,
+      product,
+      version: version.Version,
+      apiVersion: version.ApiVersion,
+      endpoint: endpoint.label,
       context: endpoint.named && 'context' in endpoint.named ? endpoint.named.context : '',
-      cpus: machine.NCPU || 1, memory: machine.MemTotal ?? 0,
+      cpus: machine.NCPU || 1,
+      memory: machine.MemTotal ?? 0,
       // Docker and Podman both name the profile where there is one, so an engine that says nothing has none
-      seccomp: (machine.SecurityOptions ?? []).some((option) => /name=seccomp/.test(option) && !/unconfined/.test(option)),
-      capabilities: product === 'podman'
-        ? { update: false, tmpfsCopiesUp: true, writableFolders: ['/run', '/var/tmp'], hidesCapabilities: true, lacksIPv6Loopback: false }
-        : {
-          update: product === 'docker', tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false,
-          lacksIPv6Loopback: product === 'docker' && isOlder(version.ApiVersion, IPV6_LOOPBACK_API_VERSION),
-        },
+      seccomp: (machine.SecurityOptions ?? []).some(
+        (option) => /name=seccomp/.test(option) && !/unconfined/.test(option),
+      ),
+      capabilities:
+        product === 'podman'
+          ? {
+              update: false,
+              tmpfsCopiesUp: true,
+              writableFolders: ['/run', '/var/tmp'],
+              hidesCapabilities: true,
+              lacksIPv6Loopback: false,
+            }
+          : {
+              update: product === 'docker',
+              tmpfsCopiesUp: false,
+              writableFolders: [],
+              hidesCapabilities: false,
+              lacksIPv6Loopback: product === 'docker' && isOlder(version.ApiVersion, IPV6_LOOPBACK_API_VERSION),
+            },
     };
     return new DockerEngine(docker, requests, info, log);
   } catch (error) {
@@ -107,17 +152,28 @@ interface Probe {
 /** Every option that the client would else take from its own process's environment is named. */
 function client(endpoint: Endpoint): Docker {
   const fixed = {
-    protocol: 'http' as const, pathPrefix: '/', username: undefined, ca: undefined, cert: undefined, key: undefined, timeout: undefined,
+    protocol: 'http' as const,
+    pathPrefix: '/',
+    username: undefined,
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
+    timeout: undefined,
     agent: new EngineAgent(),
   };
-  const options = 'socketPath' in endpoint
-    ? { ...fixed, socketPath: endpoint.socketPath, host: undefined, port: undefined }
-    : { ...fixed, host: endpoint.host, port: endpoint.port };
+  const options =
+    'socketPath' in endpoint
+      ? { ...fixed, socketPath: endpoint.socketPath, host: undefined, port: undefined }
+      : { ...fixed, host: endpoint.host, port: endpoint.port };
   try {
     return new Docker(options);
   } catch (cause) {
     // it reads DOCKER_CERT_PATH before it looks at its options
-    throw new SandboxError('EngineNotFound', { tried: endpoint.label, reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
+    throw new SandboxError(
+      'EngineNotFound',
+      { tried: endpoint.label, reason: cause instanceof Error ? cause.message : String(cause) },
+      { cause },
+    );
   }
 }
 
@@ -129,6 +185,8 @@ function isOlder(version: string, than: string): boolean {
 
 function productOf(version: Partial<Docker.DockerVersion>): EngineInfo['product'] {
   const names = [version.Platform?.Name, ...(version.Components ?? []).map(({ Name }) => Name)].join(' ');
-  if (/podman/i.test(names)) return 'podman';
+  if (/podman/i.test(names)) {
+    return 'podman';
+  }
   return /docker|engine|moby/i.test(names) ? 'docker' : 'unknown';
 }

@@ -18,8 +18,12 @@ export async function overOneConnection<T>(send: () => Promise<T>): Promise<T> {
   try {
     return await new Promise<T>((resolve, reject) => {
       const lost = (): void => {
-        if (isAnswered) return;
-        timer = setTimeout(() => { reject(Object.assign(new Error('the connection ended before the answer did'), { code: 'ECONNRESET' })); }, LAST_BYTES_MS);
+        if (isAnswered) {
+          return;
+        }
+        timer = setTimeout(() => {
+          reject(Object.assign(new Error('the connection ended before the answer did'), { code: 'ECONNRESET' }));
+        }, LAST_BYTES_MS);
       };
       closed.run(lost, send).then(resolve, reject);
     });
@@ -31,12 +35,18 @@ export async function overOneConnection<T>(send: () => Promise<T>): Promise<T> {
 
 /** One connection a request: one that waits for reuse is a broken one after the engine's restart, and opening one takes 0.1 ms. */
 export class EngineAgent extends Agent {
-  constructor() { super({ keepAlive: false }); }
+  constructor() {
+    super({ keepAlive: false });
+  }
 
-  override createConnection(...parameters: Parameters<Agent['createConnection']>): ReturnType<Agent['createConnection']> {
+  override createConnection(
+    ...parameters: Parameters<Agent['createConnection']>
+  ): ReturnType<Agent['createConnection']> {
     const connection = super.createConnection(...parameters);
     const lost = closed.getStore();
-    if (lost) (connection as Duplex | undefined)?.once('close', lost);
+    if (lost) {
+      (connection as Duplex | undefined)?.once('close', lost);
+    }
     return connection;
   }
 }

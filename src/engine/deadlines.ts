@@ -12,29 +12,57 @@ const HOUR = 3600_000;
  */
 export const DEADLINES = {
   // finding an engine
-  version: 5_000, info: LIGHT,
+  version: 5_000,
+  info: LIGHT,
   // images
-  'inspect image': LIGHT, 'remove image': HEAVY, 'list images': HEAVY, 'tag image': LIGHT, pull: HEAVY, 'word of a pull': 120_000, commit: 600_000,
-  'create build container': HEAVY, 'start build container': HEAVY, 'guard of the build container': HEAVY, 'inspect build container': LIGHT,
+  'inspect image': LIGHT,
+  'remove image': HEAVY,
+  'list images': HEAVY,
+  'tag image': LIGHT,
+  pull: HEAVY,
+  'word of a pull': 120_000,
+  commit: 600_000,
+  'create build container': HEAVY,
+  'start build container': HEAVY,
+  'guard of the build container': HEAVY,
+  'inspect build container': LIGHT,
   /** Another window makes the same image. */
   'other build': HOUR,
-  'run probe': SCRIPT, 'run ensurepip': 120_000, 'run lend': SCRIPT, 'run pip': 2 * HOUR, 'run compile': 300_000, 'run unpack': 120_000,
+  'run probe': SCRIPT,
+  'run ensurepip': 120_000,
+  'run lend': SCRIPT,
+  'run pip': 2 * HOUR,
+  'run compile': 300_000,
+  'run unpack': 120_000,
   /** A plot's first font cache takes a slow machine a minute. */
   'run self-test': 300_000,
   // a sandbox
-  'list containers': LIGHT, 'create container': HEAVY, 'start container': HEAVY, 'inspect container': LIGHT, 'inspect container by Podman': LIGHT,
-  'attach to output': LIGHT, logs: LIGHT, 'update container': LIGHT,
-  'create volume': LIGHT, 'inspect volume': LIGHT, 'list volumes': LIGHT, 'remove volume': LIGHT,
-  'create exec': LIGHT, 'start exec': LIGHT, 'inspect exec': LIGHT,
+  'list containers': LIGHT,
+  'create container': HEAVY,
+  'start container': HEAVY,
+  'inspect container': LIGHT,
+  'inspect container by Podman': LIGHT,
+  'attach to output': LIGHT,
+  logs: LIGHT,
+  'update container': LIGHT,
+  'create volume': LIGHT,
+  'inspect volume': LIGHT,
+  'list volumes': LIGHT,
+  'remove volume': LIGHT,
+  'create exec': LIGHT,
+  'start exec': LIGHT,
+  'inspect exec': LIGHT,
   /** For each piece that is taken, and for the report behind the last: see `put-files.ts`. */
   'run file copy': 20_000,
   'run installer': HOUR,
   /** Beside a request's own wait, while the engine answers pings; and for the stream to a sandbox, which is opened anew from its beginning. */
-  'busy engine': 300_000, 'busy stream': 30_000,
+  'busy engine': 300_000,
+  'busy stream': 30_000,
   /** Nobody waits for it: some engines send no header before the first event. */
   events: Infinity,
   // ends
-  'remove container': HEAVY, 'inspect removed container': LIGHT,
+  'remove container': HEAVY,
+  'inspect removed container': LIGHT,
   /** Until a container that was asked to go is gone, its name too. */
   removal: HEAVY,
   /** A half removed container, which its own remover cares for, may stand in the way. */
@@ -49,12 +77,32 @@ export type ProcessName = Extract<WaitName, `run ${string}`>;
 export type Deadlines = Readonly<Record<WaitName, number>>;
 
 /** Whether the wait is for the engine itself, and not for a program in a container or for what may never come. */
-export const asksEngine = (name: WaitName): boolean => !isProcess(name) && name !== 'guard of the build container' && name !== 'events';
+export const asksEngine = (name: WaitName): boolean =>
+  !isProcess(name) && name !== 'guard of the build container' && name !== 'events';
 
 /** What changes nothing when the engine gets it twice; an exec that is made and never started is nothing. */
 export const REPEATABLE: ReadonlySet<WaitName> = new Set<WaitName>([
-  'version', 'info', 'inspect image', 'remove image', 'list images', 'tag image', 'inspect build container', 'list containers', 'inspect container', 'inspect container by Podman',
-  'attach to output', 'logs', 'update container', 'create volume', 'inspect volume', 'list volumes', 'remove volume', 'create exec', 'inspect exec', 'remove container', 'inspect removed container',
+  'version',
+  'info',
+  'inspect image',
+  'remove image',
+  'list images',
+  'tag image',
+  'inspect build container',
+  'list containers',
+  'inspect container',
+  'inspect container by Podman',
+  'attach to output',
+  'logs',
+  'update container',
+  'create volume',
+  'inspect volume',
+  'list volumes',
+  'remove volume',
+  'create exec',
+  'inspect exec',
+  'remove container',
+  'inspect removed container',
 ]);
 
 /** Whether the name, as a failure's parameter has it, is that of a process. */

@@ -38,8 +38,12 @@ export class Demuxer {
         emit('stdout', Buffer.from(this.header.subarray(0, this.headerLength)));
         continue;
       }
-      if (this.headerLength < HEADER_BYTES) return;
-      if (!couldBeHeader(this.header)) throw new Error(`no frame where one should begin: ${this.header.toString('hex')}`);
+      if (this.headerLength < HEADER_BYTES) {
+        return;
+      }
+      if (!couldBeHeader(this.header)) {
+        throw new Error(`no frame where one should begin: ${this.header.toString('hex')}`);
+      }
       this.mode = 'framed';
       this.headerLength = 0;
       this.source = this.header[0] === 2 ? 'stderr' : 'stdout';

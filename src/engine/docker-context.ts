@@ -21,8 +21,10 @@ export async function contextEndpoint({ platform, env, home }: Machine, read: Re
   const root = env['DOCKER_CONFIG'] || paths.join(home, '.docker');
   const folder: DockerFolder = { read, path: (...parts) => paths.join(root, ...parts) };
   const asked = env['DOCKER_CONTEXT'];
-  const context = asked || await configuredContext(folder);
-  if (!context || context === 'default') return undefined;
+  const context = asked || (await configuredContext(folder));
+  if (!context || context === 'default') {
+    return undefined;
+  }
   const named: NamedBy = { by: asked ? 'DOCKER_CONTEXT' : 'currentContext', context };
   const { host, tls } = await contextAddress(context, folder, named);
   // an empty address is that of Docker's default engine
@@ -34,18 +36,30 @@ async function configuredContext({ read, path }: DockerFolder): Promise<string> 
   try {
     const text = await read(tried);
     // of an empty file Docker's CLI makes an empty configuration too
-    const current = text?.trim() ? field(JSON.parse(text), 'currentContext') ?? '' : '';
-    if (typeof current !== 'string') throw new TypeError('currentContext is no text');
+    const current = text?.trim() ? (field(JSON.parse(text), 'currentContext') ?? '') : '';
+    if (typeof current !== 'string') {
+      throw new TypeError('currentContext is no text');
+    }
     return current;
   } catch (cause) {
     // as after `sudo docker login`: Docker's CLI goes on without it too
-    if (isDenied(cause)) return '';
-    throw new SandboxError('EngineNotFound', { tried, reason: 'configBroken', by: 'currentContext', detail: wordsOf(cause) }, { cause });
+    if (isDenied(cause)) {
+      return '';
+    }
+    throw new SandboxError(
+      'EngineNotFound',
+      { tried, reason: 'configBroken', by: 'currentContext', detail: wordsOf(cause) },
+      { cause },
+    );
   }
 }
 
 /** Source: docker/cli cli/context/store: a context lies in a folder named by its name's digest. */
-async function contextAddress(context: string, { read, path }: DockerFolder, named: NamedBy): Promise<{ host: string; tls: boolean }> {
+async function contextAddress(
+  context: string,
+  { read, path }: DockerFolder,
+  named: NamedBy,
+): Promise<{ host: string; tls: boolean }> {
   const id = createHash('sha256').update(context).digest('hex');
   const tried = path('contexts', 'meta', id, 'meta.json');
   const refuse = (reason: string, detail = '', cause?: unknown): never => {
@@ -53,20 +67,30 @@ async function contextAddress(context: string, { read, path }: DockerFolder, nam
   };
   try {
     const text = await read(tried);
-    if (text === undefined) return refuse('contextMissing');
+    if (text === undefined) {
+      return refuse('contextMissing');
+    }
     const endpoint = field(field(JSON.parse(text), 'Endpoints'), 'docker');
     const host = field(endpoint, 'Host') ?? '';
-    if (endpoint === undefined || typeof host !== 'string') return refuse('contextBroken', 'it names no Docker engine');
-    const certificates = await Promise.all(['ca.pem', 'cert.pem'].map((name) => read(path('contexts', 'tls', id, 'docker', name))));
+    if (endpoint === undefined || typeof host !== 'string') {
+      return refuse('contextBroken', 'it names no Docker engine');
+    }
+    const certificates = await Promise.all(
+      ['ca.pem', 'cert.pem'].map((name) => read(path('contexts', 'tls', id, 'docker', name))),
+    );
     return { host, tls: field(endpoint, 'SkipTLSVerify') === true || certificates.some((file) => file !== undefined) };
   } catch (cause) {
-    if (cause instanceof SandboxError) throw cause;
+    if (cause instanceof SandboxError) {
+      throw cause;
+    }
     return refuse('contextBroken', wordsOf(cause), cause);
   }
 }
 
 const field = (value: unknown, name: string): unknown =>
-  (typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined);
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
 const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(String(codeOf(error)));
 const wordsOf = (error: unknown): string => {

@@ -2,7 +2,19 @@ import type Docker from 'dockerode';
 import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
 import type {
-  Engine, EngineCapabilities, EngineInfo, ExecStream, FoundSandbox, ImageRequest, ImagesFound, InstallRequest, LifeEvent, SandboxFile, SandboxSpecification, SandboxState, UnusedImage,
+  Engine,
+  EngineCapabilities,
+  EngineInfo,
+  ExecStream,
+  FoundSandbox,
+  ImageRequest,
+  ImagesFound,
+  InstallRequest,
+  LifeEvent,
+  SandboxFile,
+  SandboxSpecification,
+  SandboxState,
+  UnusedImage,
 } from './engine';
 import { openExec } from './exec';
 import type { ImageContext } from './image/context';
@@ -20,7 +32,17 @@ import { putFiles } from './put-files';
 import { removeContainer } from './remove';
 import { despiteHalfRemoved, engineReason, isMissing, type Requests } from './request';
 import { describeSelf } from './self-description';
-import { IPV6_LOOPBACK, LABELS, LIBRARIES_FOLDER, RUNNER_FOLDER, SANDBOX_VERSION, STANDARD_LIBRARY_ONLY, containerName, containerOptions, interpreterOf } from './specification';
+import {
+  IPV6_LOOPBACK,
+  LABELS,
+  LIBRARIES_FOLDER,
+  RUNNER_FOLDER,
+  SANDBOX_VERSION,
+  STANDARD_LIBRARY_ONLY,
+  containerName,
+  containerOptions,
+  interpreterOf,
+} from './specification';
 import { sweepEach } from './sweep';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
@@ -55,16 +77,27 @@ export class DockerEngine implements Engine {
   private regularSweeps: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly docker: Docker, private readonly requests: Requests, readonly info: EngineInfo, private readonly log: Log,
+    private readonly docker: Docker,
+    private readonly requests: Requests,
+    readonly info: EngineInfo,
+    private readonly log: Log,
   ) {
-    this.events = new LifeEvents(docker, requests, log, () => { if (this.owner !== undefined) this.sweepSoon(this.owner); });
+    this.events = new LifeEvents(docker, requests, log, () => {
+      if (this.owner !== undefined) {
+        this.sweepSoon(this.owner);
+      }
+    });
     this.output = new MainOutput(docker, requests);
     this.libraries = new Libraries(docker, requests, log);
   }
 
-  get isBusy(): boolean { return this.requests.pulse.isBusy; }
+  get isBusy(): boolean {
+    return this.requests.pulse.isBusy;
+  }
 
-  onBusy(listener: (isBusy: boolean) => void): { dispose(): void } { return this.requests.pulse.onBusy(listener); }
+  onBusy(listener: (isBusy: boolean) => void): { dispose(): void } {
+    return this.requests.pulse.onBusy(listener);
+  }
 
   async isStillThere(): Promise<boolean> {
     const { product, endpoint, id } = this.info;
@@ -83,7 +116,13 @@ export class DockerEngine implements Engine {
     try {
       return await this.createOnce(specification, signal);
     } catch (error) {
-      if (this.hasNoIPv6 || !isSandboxError(error, 'StartFailed') || !engineReason(error).includes(IPV6_LOOPBACK.split('.').pop() ?? '')) throw error;
+      if (
+        this.hasNoIPv6 ||
+        !isSandboxError(error, 'StartFailed') ||
+        !engineReason(error).includes(IPV6_LOOPBACK.split('.').pop() ?? '')
+      ) {
+        throw error;
+      }
       this.log.info('engine: its machine has no IPv6, so sandboxes are started without');
       this.hasNoIPv6 = true;
       return await this.createOnce(specification, signal);
@@ -93,21 +132,37 @@ export class DockerEngine implements Engine {
   }
 
   private async createOnce(specification: SandboxSpecification, signal: AbortSignal | undefined): Promise<string> {
-    if (!this.info.seccomp) throw new SandboxError('LimitNotApplied', { limit: 'seccomp', asked: 'default', got: 'none' });
+    if (!this.info.seccomp) {
+      throw new SandboxError('LimitNotApplied', { limit: 'seccomp', asked: 'default', got: 'none' });
+    }
     let id: string | undefined;
     try {
       await this.libraries.ensure(specification, signal);
-      const asked = containerOptions(specification, { engineCpus: this.info.cpus, capabilities: this.capabilities, created: new Date() });
-      const { id: containerId } = await this.requests.run('create container', (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }), { signal });
+      const asked = containerOptions(specification, {
+        engineCpus: this.info.cpus,
+        capabilities: this.capabilities,
+        created: new Date(),
+      });
+      const { id: containerId } = await this.requests.run(
+        'create container',
+        (abortSignal) => this.docker.createContainer({ ...asked, abortSignal }),
+        { signal },
+      );
       id = containerId;
       const [got] = await Promise.all([
         this.inspectCreated(containerId, signal),
         // only for the words of a start that fails
-        this.output.follow(containerId, signal).catch((error: unknown) => { this.log.debug(`engine: no output of ${containerId}, ${engineReason(error)}`); }),
+        this.output.follow(containerId, signal).catch((error: unknown) => {
+          this.log.debug(`engine: no output of ${containerId}, ${engineReason(error)}`);
+        }),
       ]);
       checkLimits(asked, got);
       this.interpreters.set(containerId, interpreterOf(got));
-      await this.requests.run('start container', (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }), { signal });
+      await this.requests.run(
+        'start container',
+        (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }),
+        { signal },
+      );
       await this.checkStarted(containerId, signal);
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
       this.owner = specification.owner;
@@ -120,18 +175,38 @@ export class DockerEngine implements Engine {
   }
 
   async openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream> {
-    return openExec(this.docker, this.requests, containerId, [await this.interpreter(containerId, signal), ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/relay.py`], {
-      user: RELAY_USER, signal, patience: this.requests.deadlines['busy stream'],
-    });
+    return openExec(
+      this.docker,
+      this.requests,
+      containerId,
+      [await this.interpreter(containerId, signal), ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/relay.py`],
+      {
+        user: RELAY_USER,
+        signal,
+        patience: this.requests.deadlines['busy stream'],
+      },
+    );
   }
 
-  async putFiles(containerId: string, files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {
-    return putFiles(this.docker, this.requests, containerId, await this.interpreter(containerId, signal), files, signal);
+  async putFiles(
+    containerId: string,
+    files: readonly SandboxFile[],
+    signal?: AbortSignal,
+  ): Promise<Map<number, string>> {
+    return putFiles(
+      this.docker,
+      this.requests,
+      containerId,
+      await this.interpreter(containerId, signal),
+      files,
+      signal,
+    );
   }
 
   async setMemory(containerId: string, bytes: number): Promise<void> {
     await this.requests.run('update container', (abortSignal) =>
-      this.docker.getContainer(containerId).update({ Memory: bytes, MemorySwap: bytes, abortSignal }));
+      this.docker.getContainer(containerId).update({ Memory: bytes, MemorySwap: bytes, abortSignal }),
+    );
   }
 
   async inspect(containerId: string): Promise<SandboxState | null> {
@@ -140,19 +215,36 @@ export class DockerEngine implements Engine {
       const running = State.Running || State.Status === 'stopping'; // Podman's word while it waits for the end
       return { running, paused: State.Paused, exitCode: running ? null : State.ExitCode };
     } catch (error) {
-      if (!isMissing(error)) throw error;
-      if (!await this.isStillThere()) throw new SandboxError('OtherEngine', { engine: engineName(this.info) }, { cause: error });
+      if (!isMissing(error)) {
+        throw error;
+      }
+      if (!(await this.isStillThere())) {
+        throw new SandboxError('OtherEngine', { engine: engineName(this.info) }, { cause: error });
+      }
       return null;
     }
   }
 
   async findSandboxes(owner: string): Promise<FoundSandbox[]> {
-    const containers = await this.sandboxes({ label: [`${LABELS.owner}=${owner}`, `${LABELS.version}=${SANDBOX_VERSION}`], status: ['running', 'paused'] });
+    const containers = await this.sandboxes({
+      label: [`${LABELS.owner}=${owner}`, `${LABELS.version}=${SANDBOX_VERSION}`],
+      status: ['running', 'paused'],
+    });
     return containers.flatMap(({ Id, Labels, Image, Created, Mounts }) => {
       const sandboxId = Labels[LABELS.sandbox];
       const libraries = Mounts.find(({ Destination }) => Destination === LIBRARIES_FOLDER)?.Name;
-      return sandboxId === undefined || libraries === undefined ? []
-        : [{ sandboxId, containerId: Id, notebookHint: Labels[LABELS.notebook] ?? '', image: Image, libraries, created: Created * 1000 }];
+      return sandboxId === undefined || libraries === undefined
+        ? []
+        : [
+            {
+              sandboxId,
+              containerId: Id,
+              notebookHint: Labels[LABELS.notebook] ?? '',
+              image: Image,
+              libraries,
+              created: Created * 1000,
+            },
+          ];
     });
   }
 
@@ -168,13 +260,24 @@ export class DockerEngine implements Engine {
 
   async removeAll(owner: string): Promise<void> {
     // in every state: what never started, or has ended and not removed itself, holds its volume too
-    const [containers, libraries] = await Promise.all([this.sandboxes({ label: [LABELS.sandbox, `${LABELS.owner}=${owner}`] }), this.libraries.of(owner)]);
-    const removals = await Promise.allSettled([...containers.map(({ Id }) => Id), ...libraries.map(installerOf)].map((idOrName) => this.remove(idOrName)));
-    const failures = removals.flatMap((removal): unknown[] => removal.status === 'rejected' ? [removal.reason] : []);
-    const silence = failures.find((failure) => isSandboxError(failure, 'EngineSilent') || isSandboxError(failure, 'EngineBusy'));
-    if (silence !== undefined) throw silence; // it would not answer the rest either
+    const [containers, libraries] = await Promise.all([
+      this.sandboxes({ label: [LABELS.sandbox, `${LABELS.owner}=${owner}`] }),
+      this.libraries.of(owner),
+    ]);
+    const removals = await Promise.allSettled(
+      [...containers.map(({ Id }) => Id), ...libraries.map(installerOf)].map((idOrName) => this.remove(idOrName)),
+    );
+    const failures = removals.flatMap((removal): unknown[] => (removal.status === 'rejected' ? [removal.reason] : []));
+    const silence = failures.find(
+      (failure) => isSandboxError(failure, 'EngineSilent') || isSandboxError(failure, 'EngineBusy'),
+    );
+    if (silence !== undefined) {
+      throw silence;
+    } // it would not answer the rest either
     await this.libraries.removeAll(owner);
-    if (failures.length > 0) throw failures[0];
+    if (failures.length > 0) {
+      throw failures[0];
+    }
   }
 
   async logs(containerId: string): Promise<string> {
@@ -198,7 +301,11 @@ export class DockerEngine implements Engine {
     // a window may have begun to use one since it was found
     const unused = new Set((await findUnused(this.imageContext, this.images)).map(({ id }) => id));
     // in the order in which they were found, the newest first: what was made of another image goes before it
-    for (const id of ids) if (unused.has(id) && await removeOurs(this.imageContext, id)) gone.push(id);
+    for (const id of ids) {
+      if (unused.has(id) && (await removeOurs(this.imageContext, id))) {
+        gone.push(id);
+      }
+    }
     return gone;
   }
 
@@ -244,10 +351,18 @@ export class DockerEngine implements Engine {
   }
 
   /** What the engine made of a container, with the capabilities that its processes can have at most where that takes Podman's own API. */
-  private async inspectCreated(containerId: string, signal: AbortSignal | undefined): Promise<Docker.ContainerInspectInfo & { BoundingCaps?: readonly string[] | null }> {
+  private async inspectCreated(
+    containerId: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Docker.ContainerInspectInfo & { BoundingCaps?: readonly string[] | null }> {
     const inspect = this.inspectContainer(containerId, signal);
-    if (!this.info.capabilities.hidesCapabilities) return inspect;
-    const [info, { BoundingCaps }] = await Promise.all([inspect, inspectByPodman(this.docker, this.requests, containerId, signal)]);
+    if (!this.info.capabilities.hidesCapabilities) {
+      return inspect;
+    }
+    const [info, { BoundingCaps }] = await Promise.all([
+      inspect,
+      inspectByPodman(this.docker, this.requests, containerId, signal),
+    ]);
     return { ...info, BoundingCaps };
   }
 
@@ -256,19 +371,29 @@ export class DockerEngine implements Engine {
     try {
       checkNetwork(await this.inspectContainer(containerId, signal));
     } catch (error) {
-      if (!isMissing(error)) throw error; // it has ended and removed itself: its last words say why
+      if (!isMissing(error)) {
+        throw error;
+      } // it has ended and removed itself: its last words say why
     }
   }
 
   private inspectContainer(containerId: string, signal?: AbortSignal): Promise<Docker.ContainerInspectInfo> {
-    return this.requests.run('inspect container', (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
+    return this.requests.run(
+      'inspect container',
+      (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object),
+      { signal },
+    );
   }
 
-  private async sandboxes(filters: Record<string, string[]> = { label: [LABELS.sandbox] }): Promise<Docker.ContainerInfo[]> {
-    return despiteHalfRemoved(this.requests, () => this.requests.run('list containers', (abortSignal) => {
-      const options = { all: true, filters, abortSignal };
-      return this.docker.listContainers(options);
-    }));
+  private async sandboxes(
+    filters: Record<string, string[]> = { label: [LABELS.sandbox] },
+  ): Promise<Docker.ContainerInfo[]> {
+    return despiteHalfRemoved(this.requests, () =>
+      this.requests.run('list containers', (abortSignal) => {
+        const options = { all: true, filters, abortSignal };
+        return this.docker.listContainers(options);
+      }),
+    );
   }
 
   /**
@@ -277,27 +402,48 @@ export class DockerEngine implements Engine {
    * images. What is another owner's stays, and an image that anybody has used of late.
    */
   private async sweep(owner: string): Promise<void> {
-    const kinds = { containers: () => this.sweepContainers(owner), libraries: () => this.libraries.sweep(owner, LIBRARIES_KEPT), images: () => this.sweepImages() };
-    for (const [kind, sweep] of Object.entries(kinds)) { // one that cannot be removed keeps no other kind
-      await sweep().catch((error: unknown) => { this.log.debug(`engine: ${kind} not swept, ${engineReason(error)}`); });
+    const kinds = {
+      containers: () => this.sweepContainers(owner),
+      libraries: () => this.libraries.sweep(owner, LIBRARIES_KEPT),
+      images: () => this.sweepImages(),
+    };
+    for (const [kind, sweep] of Object.entries(kinds)) {
+      // one that cannot be removed keeps no other kind
+      await sweep().catch((error: unknown) => {
+        this.log.debug(`engine: ${kind} not swept, ${engineReason(error)}`);
+      });
     }
   }
 
   private async sweepContainers(owner: string): Promise<void> {
     // not by a filter: some engines refuse to be asked for a state that they do not know
-    const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner); // nobody owns what makes images
-    const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean => State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
-    await sweepEach('container', ours.filter(isUseless).map(({ Id }) => Id), (id) => removeContainer(this.docker, this.requests, id), this.log);
+    const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(
+      ({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner,
+    ); // nobody owns what makes images
+    const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean =>
+      State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
+    await sweepEach(
+      'container',
+      ours.filter(isUseless).map(({ Id }) => Id),
+      (id) => removeContainer(this.docker, this.requests, id),
+      this.log,
+    );
   }
 
   private async sweepImages(): Promise<void> {
-    for (const { id, name } of await findUnused(this.imageContext, this.images, { before: Date.now() - IMAGE_KEPT_MS })) {
-      if (await removeOurs(this.imageContext, id)) this.log.info(`engine: removed the image ${name}, which nobody has used for two weeks`);
+    for (const { id, name } of await findUnused(this.imageContext, this.images, {
+      before: Date.now() - IMAGE_KEPT_MS,
+    })) {
+      if (await removeOurs(this.imageContext, id)) {
+        this.log.info(`engine: removed the image ${name}, which nobody has used for two weeks`);
+      }
     }
   }
 
   private sweepSoon(owner: string): void {
-    this.regularSweeps ??= setInterval(() => { void this.sweep(owner); }, SWEEP_EVERY).unref();
+    this.regularSweeps ??= setInterval(() => {
+      void this.sweep(owner);
+    }, SWEEP_EVERY).unref();
     this.nextSweep ??= setTimeout(() => {
       this.nextSweep = undefined;
       void this.sweep(owner);
@@ -315,20 +461,30 @@ export class DockerEngine implements Engine {
     } catch (error) {
       this.log.warn(`engine: container ${idOrName} could not be removed, ${engineReason(error)}`);
     }
-    if (exists && removed) return;
-    for (const wait of STRAY_LOOKS) setTimeout(() => { removeContainer(this.docker, this.requests, idOrName).catch(() => undefined); }, wait).unref();
+    if (exists && removed) {
+      return;
+    }
+    for (const wait of STRAY_LOOKS) {
+      setTimeout(() => {
+        removeContainer(this.docker, this.requests, idOrName).catch(() => undefined);
+      }, wait).unref();
+    }
   }
 
   private async interpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {
     const known = this.interpreters.get(containerId);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      return known;
+    }
     try {
       const got = await this.inspectContainer(containerId, signal);
       const interpreter = interpreterOf(got);
       this.interpreters.set(containerId, interpreter);
       return interpreter;
     } catch (error) {
-      if (isMissing(error)) throw new SandboxError('SandboxGone', { reason: 'removed' }, { cause: error });
+      if (isMissing(error)) {
+        throw new SandboxError('SandboxGone', { reason: 'removed' }, { cause: error });
+      }
       throw error;
     }
   }

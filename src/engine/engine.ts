@@ -185,7 +185,10 @@ export interface UnusedImage {
 }
 
 /** Ids of the images behind a request, null where there is none. */
-export interface ImagesFound { base: string | null; derived: string | null }
+export interface ImagesFound {
+  base: string | null;
+  derived: string | null;
+}
 export interface InstallRequest {
   /** The sandbox, whose very image pip must run in. */
   containerId: string;

@@ -6,10 +6,14 @@ import type { ExecStream } from './engine';
 const STDERR_LIMIT = 256 * 1024;
 
 class Stderr extends Readable {
-  override _read(): void { /* fed by the demuxer */ }
+  override _read(): void {
+    /* fed by the demuxer */
+  }
 
   offer(piece: Buffer): void {
-    if (this.readableLength < STDERR_LIMIT) this.push(piece);
+    if (this.readableLength < STDERR_LIMIT) {
+      this.push(piece);
+    }
   }
 }
 
@@ -36,12 +40,17 @@ class ExecDuplex extends Duplex {
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, done: () => void): void {
-    if (this.over || this.connection.destroyed) done();
-    else this.connection.write(chunk, encoding, () => done());
+    if (this.over || this.connection.destroyed) {
+      done();
+    } else {
+      this.connection.write(chunk, encoding, () => done());
+    }
   }
 
   override _final(done: () => void): void {
-    if (!this.over && !this.connection.destroyed) this.connection.end();
+    if (!this.over && !this.connection.destroyed) {
+      this.connection.end();
+    }
     done();
   }
 
@@ -53,11 +62,16 @@ class ExecDuplex extends Duplex {
   }
 
   private receive(chunk: Buffer): void {
-    if (this.over) return;
+    if (this.over) {
+      return;
+    }
     try {
       this.demuxer.push(chunk, (source, piece) => {
-        if (source === 'stderr') this.stderr.offer(piece);
-        else if (!this.push(piece)) this.connection.pause();
+        if (source === 'stderr') {
+          this.stderr.offer(piece);
+        } else if (!this.push(piece)) {
+          this.connection.pause();
+        }
       });
     } catch {
       this.connection.destroy();
@@ -66,7 +80,9 @@ class ExecDuplex extends Duplex {
   }
 
   private finishReading(): void {
-    if (this.over) return;
+    if (this.over) {
+      return;
+    }
     this.over = true;
     this.stderr.push(null);
     this.once('end', () => this.destroy());
@@ -77,5 +93,11 @@ class ExecDuplex extends Duplex {
 /** @param connection the hijacked connection; owned from here on */
 export function execStream(connection: Duplex): ExecStream {
   const stream = new ExecDuplex(connection);
-  return { stream, stderr: stream.stderr, destroy: () => { stream.destroy(); } };
+  return {
+    stream,
+    stderr: stream.stderr,
+    destroy: () => {
+      stream.destroy();
+    },
+  };
 }

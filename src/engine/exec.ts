@@ -18,24 +18,49 @@ export interface ExecOptions extends RequestOptions {
  * @throws SandboxError `SandboxGone` if the container is not there or does not run
  */
 export async function openExec(
-  docker: Docker, requests: Requests, containerId: string, argv: readonly string[], { user, env = {}, ...options }: ExecOptions = {},
+  docker: Docker,
+  requests: Requests,
+  containerId: string,
+  argv: readonly string[],
+  { user, env = {}, ...options }: ExecOptions = {},
 ): Promise<ExecStream & { exitCode(): Promise<number | null> }> {
   try {
-    const exec = await requests.run('create exec', (abortSignal) => docker.getContainer(containerId).exec({
-      Cmd: [...argv], AttachStdin: true, AttachStdout: true, AttachStderr: true, Tty: false, WorkingDir: '/',
-      Env: Object.entries(env).map(([name, value]) => `${name}=${value}`), ...(user === undefined ? {} : { User: user }), abortSignal,
-    }), options);
-    const connection = await requests.run('start exec', (abortSignal) => exec.start({ hijack: true, stdin: true, Tty: false, abortSignal }), options);
+    const exec = await requests.run(
+      'create exec',
+      (abortSignal) =>
+        docker.getContainer(containerId).exec({
+          Cmd: [...argv],
+          AttachStdin: true,
+          AttachStdout: true,
+          AttachStderr: true,
+          Tty: false,
+          WorkingDir: '/',
+          Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+          ...(user === undefined ? {} : { User: user }),
+          abortSignal,
+        }),
+      options,
+    );
+    const connection = await requests.run(
+      'start exec',
+      (abortSignal) => exec.start({ hijack: true, stdin: true, Tty: false, abortSignal }),
+      options,
+    );
     return {
       ...execStream(connection),
-      exitCode: () => requests.run('inspect exec', async (abortSignal) => {
-        const { Running, ExitCode } = await exec.inspect({ abortSignal });
-        return Running ? null : ExitCode;
-      }),
+      exitCode: () =>
+        requests.run('inspect exec', async (abortSignal) => {
+          const { Running, ExitCode } = await exec.inspect({ abortSignal });
+          return Running ? null : ExitCode;
+        }),
     };
   } catch (error) {
-    if (isMissing(error)) throw new SandboxError('SandboxGone', { reason: 'removed' }, { cause: error });
-    if (isNotRunning(error)) throw new SandboxError('SandboxGone', { reason: 'exited' }, { cause: error });
+    if (isMissing(error)) {
+      throw new SandboxError('SandboxGone', { reason: 'removed' }, { cause: error });
+    }
+    if (isNotRunning(error)) {
+      throw new SandboxError('SandboxGone', { reason: 'exited' }, { cause: error });
+    }
     throw error;
   }
 }
@@ -53,7 +78,11 @@ export interface ProcessOptions extends ExecOptions {
   onLine?: (line: string) => void;
 }
 
-export interface ProcessResult { exitCode: number; stdout: string; stderr: string }
+export interface ProcessResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
 
 /** Characters kept of each output: the end, where the reason stands. */
 const KEPT = 64 * 1024;
@@ -65,23 +94,42 @@ const EXIT_STATUS_LOOKS = [0, 20, 50, 100, 250, 500, 1000, 2000];
  * Runs a process to its end. When the signal aborts or its deadline passes it returns at once;
  * the process goes on until its container is removed.
  */
-export async function runProcess(docker: Docker, requests: Requests, containerId: string, argv: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
+export async function runProcess(
+  docker: Docker,
+  requests: Requests,
+  containerId: string,
+  argv: readonly string[],
+  options: ProcessOptions,
+): Promise<ProcessResult> {
   const { name, more = 0, input, isAnswer, onLine, signal, ...exec } = options;
   const streams = await openExec(docker, requests, containerId, argv, { ...exec, signal });
   try {
-    return await requests.run(name, async (drop) => {
-      drop.addEventListener('abort', () => streams.destroy(), { once: true });
-      const outputs = Promise.all([collect(streams.stream, onLine), collect(streams.stderr, onLine)]);
-      await feed(streams.stream, input);
-      const [stdout, stderr] = await outputs;
-      if (isAnswer?.(stdout) === true) return { exitCode: 0, stdout, stderr };
-      for (const wait of EXIT_STATUS_LOOKS) {
-        await new Promise((resolve) => setTimeout(resolve, wait));
-        const exitCode = await streams.exitCode();
-        if (exitCode !== null) return { exitCode, stdout, stderr };
-      }
-      throw new SandboxError('EngineFailed', { endpoint: requests.endpoint, request: 'exec', status: 0, reason: 'the connection to a process was lost' });
-    }, { more, signal });
+    return await requests.run(
+      name,
+      async (drop) => {
+        drop.addEventListener('abort', () => streams.destroy(), { once: true });
+        const outputs = Promise.all([collect(streams.stream, onLine), collect(streams.stderr, onLine)]);
+        await feed(streams.stream, input);
+        const [stdout, stderr] = await outputs;
+        if (isAnswer?.(stdout) === true) {
+          return { exitCode: 0, stdout, stderr };
+        }
+        for (const wait of EXIT_STATUS_LOOKS) {
+          await new Promise((resolve) => setTimeout(resolve, wait));
+          const exitCode = await streams.exitCode();
+          if (exitCode !== null) {
+            return { exitCode, stdout, stderr };
+          }
+        }
+        throw new SandboxError('EngineFailed', {
+          endpoint: requests.endpoint,
+          request: 'exec',
+          status: 0,
+          reason: 'the connection to a process was lost',
+        });
+      },
+      { more, signal },
+    );
   } finally {
     streams.destroy();
   }
@@ -90,20 +138,25 @@ export async function runProcess(docker: Docker, requests: Requests, containerId
 async function feed(stream: Duplex, input: ProcessOptions['input']): Promise<void> {
   if (input) {
     for await (const chunk of input) {
-      if (stream.destroyed) return;
-      if (!stream.write(chunk)) await drained(stream);
+      if (stream.destroyed) {
+        return;
+      }
+      if (!stream.write(chunk)) {
+        await drained(stream);
+      }
     }
   }
   stream.end();
 }
 
-const drained = (stream: Duplex): Promise<void> => new Promise((resolve) => {
-  const done = (): void => {
-    stream.off('drain', done).off('close', done);
-    resolve();
-  };
-  stream.on('drain', done).on('close', done);
-});
+const drained = (stream: Duplex): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('close', done);
+  });
 
 async function collect(stream: NodeJS.ReadableStream, onLine: ((line: string) => void) | undefined): Promise<string> {
   let kept = '';
@@ -114,11 +167,15 @@ async function collect(stream: NodeJS.ReadableStream, onLine: ((line: string) =>
       kept = (kept + text).slice(-KEPT);
       const lines = (line + text).split(/\r?\n|\r/);
       line = (lines.pop() ?? '').slice(0, MAX_LINE);
-      for (const complete of lines) onLine?.(complete.slice(0, MAX_LINE));
+      for (const complete of lines) {
+        onLine?.(complete.slice(0, MAX_LINE));
+      }
     }
   } catch {
     // cut: the exit status, or its absence, says what it means
   }
-  if (line) onLine?.(line);
+  if (line) {
+    onLine?.(line);
+  }
   return kept;
 }

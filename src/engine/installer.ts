@@ -20,25 +20,61 @@ const NO_PIP = 76;
 const KILLED = 137;
 
 /** Runs `runner/installer.py` in a container of its own, which is gone when this returns. */
-export async function install(context: ImageContext, request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void> {
+export async function install(
+  context: ImageContext,
+  request: InstallRequest,
+  onLine: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const { libraries, requirements, options, network, limit = LIBRARIES_LIMIT } = request;
   try {
     const container = await start(context, request, signal);
-    if (!container) throw failed('busy', '');
+    if (!container) {
+      throw failed('busy', '');
+    }
     try {
       const python = container.interpreter;
-      const lent = await container.run([python, '-I', '-c', LEND], { name: 'run lend', input: lentInput(network), signal });
-      if (lent.exitCode !== 0) throw failed('container', lastLine(lent.stderr));
-      const { exitCode, stdout, stderr } = await container.run([
-        python, '-I', `${RUNNER_FOLDER}/installer.py`, `--folder=${LIBRARIES_FOLDER}`, `--limit=${limit}`, '--', ...options.map((option) => `--${option}`), '--', ...requirements,
-      ], {
-        name: 'run installer', env: { ...pipNetwork(network), HOME: LENT_FOLDER, PIP_ROOT_USER_ACTION: 'ignore' }, signal,
-        onLine: (line) => { onLine(redact(line)); },
+      const lent = await container.run([python, '-I', '-c', LEND], {
+        name: 'run lend',
+        input: lentInput(network),
+        signal,
       });
-      if (exitCode === TOO_LARGE) throw new SandboxError('InstallTooLarge', { limit });
-      if (exitCode === NO_PIP) throw failed('noPip', '');
-      if (exitCode === KILLED) throw failed('memory', `pip needs more than ${MEMORY / 2 ** 30} GB of memory`);
-      if (exitCode !== 0) throw failed('pip', pipReason(`${stdout}\n${stderr}`));
+      if (lent.exitCode !== 0) {
+        throw failed('container', lastLine(lent.stderr));
+      }
+      const { exitCode, stdout, stderr } = await container.run(
+        [
+          python,
+          '-I',
+          `${RUNNER_FOLDER}/installer.py`,
+          `--folder=${LIBRARIES_FOLDER}`,
+          `--limit=${limit}`,
+          '--',
+          ...options.map((option) => `--${option}`),
+          '--',
+          ...requirements,
+        ],
+        {
+          name: 'run installer',
+          env: { ...pipNetwork(network), HOME: LENT_FOLDER, PIP_ROOT_USER_ACTION: 'ignore' },
+          signal,
+          onLine: (line) => {
+            onLine(redact(line));
+          },
+        },
+      );
+      if (exitCode === TOO_LARGE) {
+        throw new SandboxError('InstallTooLarge', { limit });
+      }
+      if (exitCode === NO_PIP) {
+        throw failed('noPip', '');
+      }
+      if (exitCode === KILLED) {
+        throw failed('memory', `pip needs more than ${MEMORY / 2 ** 30} GB of memory`);
+      }
+      if (exitCode !== 0) {
+        throw failed('pip', pipReason(`${stdout}\n${stderr}`));
+      }
       context.log.info(`engine: installed into ${libraries}`);
     } catch (error) {
       await context.requests.cleanUp(container.remove());
@@ -51,13 +87,24 @@ export async function install(context: ImageContext, request: InstallRequest, on
 }
 
 /** Null: an install into the same volume is going on. */
-async function start(context: ImageContext, { containerId, libraries }: InstallRequest, signal: AbortSignal | undefined): Promise<BuildContainer | null> {
+async function start(
+  context: ImageContext,
+  { containerId, libraries }: InstallRequest,
+  signal: AbortSignal | undefined,
+): Promise<BuildContainer | null> {
   const { docker, requests } = context;
-  const sandbox = await requests.run('inspect container', (abortSignal) => docker.getContainer(containerId).inspect({ abortSignal } as object), { signal });
+  const sandbox = await requests.run(
+    'inspect container',
+    (abortSignal) => docker.getContainer(containerId).inspect({ abortSignal } as object),
+    { signal },
+  );
   return BuildContainer.start(context, sandbox.Image, sandbox.Image, installerOf(libraries), 'default', signal, {
     interpreters: [interpreterOf(sandbox)],
     host: {
-      ReadonlyRootfs: true, Memory: MEMORY, MemorySwap: MEMORY, Tmpfs: { '/var/tmp': 'rw,noexec,nosuid,nodev,size=16m', '/tmp': 'rw,noexec,nosuid,nodev,size=16m' },
+      ReadonlyRootfs: true,
+      Memory: MEMORY,
+      MemorySwap: MEMORY,
+      Tmpfs: { '/var/tmp': 'rw,noexec,nosuid,nodev,size=16m', '/tmp': 'rw,noexec,nosuid,nodev,size=16m' },
       Mounts: [librariesMount(libraries, { readOnly: false })],
     },
   });
@@ -67,13 +114,27 @@ type Problem = 'pip' | 'noPip' | 'memory' | 'time' | 'busy' | 'container';
 
 function failed(problem: Problem, reason: string, cause?: unknown): SandboxError {
   const trouble = problem === 'pip' ? networkTrouble(reason) : undefined;
-  return new SandboxError('InstallFailed', { problem, reason: redact(reason), ...(trouble && { trouble }) }, { cause, ...(trouble && { setting: SETTING_FOR[trouble] }) });
+  return new SandboxError(
+    'InstallFailed',
+    { problem, reason: redact(reason), ...(trouble && { trouble }) },
+    { cause, ...(trouble && { setting: SETTING_FOR[trouble] }) },
+  );
 }
 
 /** An engine's refusal of this container, as the install's failure; what concerns the engine as a whole stays what it is. */
 function asInstallFailure(error: unknown): unknown {
-  if (isSandboxError(error, 'Cancelled')) return new SandboxError('Cancelled', { operation: 'install' }, { cause: error });
-  if (isSandboxError(error, 'EngineFailed') || isSandboxError(error, 'SandboxGone') || isSandboxError(error, 'BaseUnusable')) return failed('container', engineReason(error), error);
-  if (isSandboxError(error, 'EngineSilent') && isProcess(error.params['request'])) return failed('time', `no end within ${error.params['timeout']} s`, error);
+  if (isSandboxError(error, 'Cancelled')) {
+    return new SandboxError('Cancelled', { operation: 'install' }, { cause: error });
+  }
+  if (
+    isSandboxError(error, 'EngineFailed') ||
+    isSandboxError(error, 'SandboxGone') ||
+    isSandboxError(error, 'BaseUnusable')
+  ) {
+    return failed('container', engineReason(error), error);
+  }
+  if (isSandboxError(error, 'EngineSilent') && isProcess(error.params['request'])) {
+    return failed('time', `no end within ${error.params['timeout']} s`, error);
+  }
   return error;
 }

@@ -17,22 +17,41 @@ export class Libraries {
   /** Volumes that sandboxes of this process have or have had, or are to get. */
   private readonly held = new Set<string>();
 
-  constructor(private readonly docker: Docker, private readonly requests: Requests, private readonly log: Log) {}
+  constructor(
+    private readonly docker: Docker,
+    private readonly requests: Requests,
+    private readonly log: Log,
+  ) {}
 
   /** Makes the sandbox's volume unless it is there, with what was installed for the sandbox before. */
   async ensure({ libraries, owner }: SandboxSpecification, signal?: AbortSignal): Promise<void> {
     this.hold(libraries);
-    await this.requests.run('create volume', (abortSignal) => this.docker.createVolume({
-      Name: libraries, Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.owner]: owner, [LABELS.created]: new Date().toISOString() }, abortSignal,
-    } as object), { signal });
+    await this.requests.run(
+      'create volume',
+      (abortSignal) =>
+        this.docker.createVolume({
+          Name: libraries,
+          Labels: {
+            [LABELS.version]: SANDBOX_VERSION,
+            [LABELS.owner]: owner,
+            [LABELS.created]: new Date().toISOString(),
+          },
+          abortSignal,
+        } as object),
+      { signal },
+    );
   }
 
   async has(name: string): Promise<boolean> {
     try {
-      await this.requests.run('inspect volume', (abortSignal) => this.docker.getVolume(name).inspect({ abortSignal } as object));
+      await this.requests.run('inspect volume', (abortSignal) =>
+        this.docker.getVolume(name).inspect({ abortSignal } as object),
+      );
       return true;
     } catch (error) {
-      if (isMissing(error)) return false;
+      if (isMissing(error)) {
+        return false;
+      }
       throw error;
     }
   }
@@ -40,22 +59,32 @@ export class Libraries {
   async remove(name: string): Promise<void> {
     this.held.delete(name);
     try {
-      await this.requests.run('remove volume', (abortSignal) => this.docker.getVolume(name).remove({ abortSignal } as object));
+      await this.requests.run('remove volume', (abortSignal) =>
+        this.docker.getVolume(name).remove({ abortSignal } as object),
+      );
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!isMissing(error)) {
+        throw error;
+      }
     }
   }
 
   /** Names of all that are the owner's. */
-  async of(owner: string): Promise<string[]> { return (await this.list(owner)).map(({ Name }) => Name); }
+  async of(owner: string): Promise<string[]> {
+    return (await this.list(owner)).map(({ Name }) => Name);
+  }
 
   /** Removes all of the owner's volumes that no container has. */
   async removeAll(owner: string): Promise<void> {
-    for (const { Name } of await this.list(owner, { dangling: ['true'] })) await this.remove(Name);
+    for (const { Name } of await this.list(owner, { dangling: ['true'] })) {
+      await this.remove(Name);
+    }
   }
 
   /** From now on a window of this process has a use for this volume, also while no container has it. */
-  hold(name: string): void { this.held.add(name); }
+  hold(name: string): void {
+    this.held.add(name);
+  }
 
   /**
    * Removes the owner's volumes that no container has had for a week, as far as sweeps have seen. When a volume was used last no engine tells:
@@ -65,28 +94,55 @@ export class Libraries {
    */
   async sweep(owner: string, { unused, fresh }: { unused: number; fresh: number }): Promise<void> {
     const dangling = await this.list(owner, { dangling: ['true'] });
-    const marks = new Map(dangling.flatMap((volume): [string, Docker.VolumeInspectInfo][] => {
-      const marked = volume.Labels[LABELS.unused];
-      return marked === undefined ? [] : [[marked, volume]];
-    }));
-    const idle = new Map(dangling.filter(({ Name, Labels }) => Labels[LABELS.unused] === undefined && !this.held.has(Name)).map((volume) => [volume.Name, volume]));
-    await sweepEach('libraries', idle.keys(), async (name) => {
-      const [volume, mark] = [idle.get(name), marks.get(name)];
-      if (mark === undefined) {
-        if (volume !== undefined && ageOf(volume) > fresh) await this.mark(owner, name);
-      } else if (ageOf(mark) > unused) {
-        await this.remove(name);
-        await this.remove(mark.Name);
-      }
-    }, this.log);
+    const marks = new Map(
+      dangling.flatMap((volume): [string, Docker.VolumeInspectInfo][] => {
+        const marked = volume.Labels[LABELS.unused];
+        return marked === undefined ? [] : [[marked, volume]];
+      }),
+    );
+    const idle = new Map(
+      dangling
+        .filter(({ Name, Labels }) => Labels[LABELS.unused] === undefined && !this.held.has(Name))
+        .map((volume) => [volume.Name, volume]),
+    );
+    await sweepEach(
+      'libraries',
+      idle.keys(),
+      async (name) => {
+        const [volume, mark] = [idle.get(name), marks.get(name)];
+        if (mark === undefined) {
+          if (volume !== undefined && ageOf(volume) > fresh) {
+            await this.mark(owner, name);
+          }
+        } else if (ageOf(mark) > unused) {
+          await this.remove(name);
+          await this.remove(mark.Name);
+        }
+      },
+      this.log,
+    );
     const outdated = [...marks].filter(([name]) => !idle.has(name)); // of what is in use again, held, or gone
-    await sweepEach('a mark of libraries', outdated.map(([, { Name }]) => Name), (name) => this.remove(name), this.log);
+    await sweepEach(
+      'a mark of libraries',
+      outdated.map(([, { Name }]) => Name),
+      (name) => this.remove(name),
+      this.log,
+    );
   }
 
   private async mark(owner: string, name: string): Promise<void> {
-    await this.requests.run('create volume', (abortSignal) => this.docker.createVolume({
-      Name: `${name}-unused`, Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.owner]: owner, [LABELS.created]: new Date().toISOString(), [LABELS.unused]: name }, abortSignal,
-    } as object));
+    await this.requests.run('create volume', (abortSignal) =>
+      this.docker.createVolume({
+        Name: `${name}-unused`,
+        Labels: {
+          [LABELS.version]: SANDBOX_VERSION,
+          [LABELS.owner]: owner,
+          [LABELS.created]: new Date().toISOString(),
+          [LABELS.unused]: name,
+        },
+        abortSignal,
+      } as object),
+    );
   }
 
   /** Whose they are is not asked by a filter: of two filters some engines give what fits one of them. */

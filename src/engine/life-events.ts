@@ -30,15 +30,24 @@ export class LifeEvents {
   private broken = false;
 
   /** @param back the engine is there again after a break: it may have been started anew */
-  constructor(private readonly docker: Docker, private readonly requests: Requests, private readonly log: Log, private readonly back: () => void = () => undefined) {}
+  constructor(
+    private readonly docker: Docker,
+    private readonly requests: Requests,
+    private readonly log: Log,
+    private readonly back: () => void = () => undefined,
+  ) {}
 
   listen(listener: (event: LifeEvent) => void): { dispose(): void } {
     const entry = (event: LifeEvent): void => listener(event);
     this.listeners.add(entry);
-    if (this.listeners.size === 1) void this.open();
+    if (this.listeners.size === 1) {
+      void this.open();
+    }
     return {
       dispose: () => {
-        if (this.listeners.delete(entry) && this.listeners.size === 0) this.close();
+        if (this.listeners.delete(entry) && this.listeners.size === 0) {
+          this.close();
+        }
       },
     };
   }
@@ -62,25 +71,39 @@ export class LifeEvents {
     const opening = new AbortController();
     this.opening = opening;
     try {
-      const stream = await this.requests.run('events', (abortSignal) => {
-        const options = {
-          // Podman matches a label by its value only, and an end under its own name, `died`, which it then tells as `die`
-          filters: { type: ['container'], label: [`${LABELS.version}=${SANDBOX_VERSION}`], event: [...ACTIONS, 'died'] },
-          ...(this.last ? { since: this.last } : {}), abortSignal,
-        };
-        // the client's types know of a number only, which has no nanoseconds
-        return this.docker.getEvents(options as object);
-      }, { signal: opening.signal });
-      if (opening.signal.aborted) { // nobody listens any more, or somebody has opened another one since
+      const stream = await this.requests.run(
+        'events',
+        (abortSignal) => {
+          const options = {
+            // Podman matches a label by its value only, and an end under its own name, `died`, which it then tells as `die`
+            filters: {
+              type: ['container'],
+              label: [`${LABELS.version}=${SANDBOX_VERSION}`],
+              event: [...ACTIONS, 'died'],
+            },
+            ...(this.last ? { since: this.last } : {}),
+            abortSignal,
+          };
+          // the client's types know of a number only, which has no nanoseconds
+          return this.docker.getEvents(options as object);
+        },
+        { signal: opening.signal },
+      );
+      if (opening.signal.aborted) {
+        // nobody listens any more, or somebody has opened another one since
         (stream as IncomingMessage).destroy();
         return;
       }
       const isBack = this.broken;
       this.broken = false;
       this.follow(stream as IncomingMessage);
-      if (isBack) this.back();
+      if (isBack) {
+        this.back();
+      }
     } catch (error) {
-      if (opening.signal.aborted) return;
+      if (opening.signal.aborted) {
+        return;
+      }
       this.broken = true;
       this.log.debug(`engine: events not available, ${engineReason(error)}`);
       this.openLater();
@@ -88,7 +111,9 @@ export class LifeEvents {
   }
 
   private openLater(): void {
-    if (this.listeners.size === 0) return;
+    if (this.listeners.size === 0) {
+      return;
+    }
     this.retry = setTimeout(() => void this.open(), this.wait).unref();
     this.wait = Math.min(this.wait * 2, BACK_OFF[1]);
   }
@@ -97,19 +122,27 @@ export class LifeEvents {
     this.stream = stream;
     // the engine's clock: what happens from now on is told again after a break
     const opened = Math.floor(Date.parse(stream.headers.date ?? '') / 1000);
-    if (!this.last && opened > 0) this.last = `${opened}.000000000`;
+    if (!this.last && opened > 0) {
+      this.last = `${opened}.000000000`;
+    }
     let line = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
       this.wait = BACK_OFF[0];
       const lines = (line + text).split('\n');
       line = lines.pop() ?? '';
-      if (line.length > MAX_LINE) stream.destroy();
-      for (const complete of lines) this.receive(complete);
+      if (line.length > MAX_LINE) {
+        stream.destroy();
+      }
+      for (const complete of lines) {
+        this.receive(complete);
+      }
     });
     stream.on('error', () => undefined);
     stream.on('close', () => {
-      if (this.stream !== stream) return;
+      if (this.stream !== stream) {
+        return;
+      }
       this.stream = undefined;
       this.broken = true;
       this.openLater();
@@ -118,15 +151,23 @@ export class LifeEvents {
 
   private receive(line: string): void {
     const parsed = parseLifeEvent(line);
-    if (!parsed) return;
+    if (!parsed) {
+      return;
+    }
     const key = `${parsed.time} ${parsed.event.action} ${parsed.event.sandboxId}`;
-    if (this.seen.has(key)) return; // after a break the engine tells the last ones again
+    if (this.seen.has(key)) {
+      return;
+    } // after a break the engine tells the last ones again
     this.seen.add(key);
     for (const oldest of this.seen) {
-      if (this.seen.size <= MAX_SEEN) break;
+      if (this.seen.size <= MAX_SEEN) {
+        break;
+      }
       this.seen.delete(oldest);
     }
-    if (parsed.time > this.last) this.last = parsed.time; // containers end at the same time, and their events may come in another order
+    if (parsed.time > this.last) {
+      this.last = parsed.time;
+    } // containers end at the same time, and their events may come in another order
     for (const listener of [...this.listeners]) {
       try {
         listener(parsed.event);
@@ -147,14 +188,24 @@ export function parseLifeEvent(line: string): { event: LifeEvent; time: string }
   } catch {
     return undefined;
   }
-  const { Action, Actor, timeNano } = (message ?? {}) as { Action?: unknown; Actor?: { Attributes?: Record<string, unknown> }; timeNano?: unknown };
+  const { Action, Actor, timeNano } = (message ?? {}) as {
+    Action?: unknown;
+    Actor?: { Attributes?: Record<string, unknown> };
+    timeNano?: unknown;
+  };
   const attributes = Actor?.Attributes;
   const sandboxId = attributes?.[LABELS.sandbox];
-  if (typeof Action !== 'string' || !ACTIONS.has(Action) || typeof sandboxId !== 'string') return undefined;
+  if (typeof Action !== 'string' || !ACTIONS.has(Action) || typeof sandboxId !== 'string') {
+    return undefined;
+  }
   // some engines tell one with every event
-  const exitCode = Action === 'die' ? Number(attributes?.['exitCode'] ?? attributes?.['containerExitCode'] ?? NaN) : NaN;
+  const exitCode =
+    Action === 'die' ? Number(attributes?.['exitCode'] ?? attributes?.['containerExitCode'] ?? NaN) : NaN;
   // nanoseconds are beyond a double's precision: taken from the text
   const nanoseconds = /"timeNano":(\d+)/.exec(line)?.[1] ?? (typeof timeNano === 'number' ? String(timeNano) : '0');
   const time = `${nanoseconds.slice(0, -9) || '0'}.${nanoseconds.slice(-9).padStart(9, '0')}`;
-  return { event: { sandboxId, action: Action as LifeEvent['action'], exitCode: Number.isNaN(exitCode) ? null : exitCode }, time };
+  return {
+    event: { sandboxId, action: Action as LifeEvent['action'], exitCode: Number.isNaN(exitCode) ? null : exitCode },
+    time,
+  };
 }

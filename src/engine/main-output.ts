@@ -22,9 +22,13 @@ class Tail {
     }
   }
 
-  text(): string { return this.#kept().toString('utf8'); }
+  text(): string {
+    return this.#kept().toString('utf8');
+  }
 
-  #kept(): Buffer { return Buffer.from(Buffer.concat(this.#pieces).subarray(-KEPT)); }
+  #kept(): Buffer {
+    return Buffer.from(Buffer.concat(this.#pieces).subarray(-KEPT));
+  }
 }
 
 /**
@@ -34,18 +38,27 @@ class Tail {
 export class MainOutput {
   private readonly captures = new Map<string, { stream: Readable; tail: Tail }>();
 
-  constructor(private readonly docker: Docker, private readonly requests: Requests) {}
+  constructor(
+    private readonly docker: Docker,
+    private readonly requests: Requests,
+  ) {}
 
   /** Call before the start. */
   async follow(containerId: string, signal?: AbortSignal): Promise<void> {
     // without stdin it is the response itself, which the client's types call a duplex
-    const stream = await this.requests.run('attach to output', (abortSignal) =>
-      this.docker.getContainer(containerId).attach({ stream: true, stdout: true, stderr: true, abortSignal }), { signal }) as unknown as Readable;
+    const stream = (await this.requests.run(
+      'attach to output',
+      (abortSignal) =>
+        this.docker.getContainer(containerId).attach({ stream: true, stdout: true, stderr: true, abortSignal }),
+      { signal },
+    )) as unknown as Readable;
     const capture = { stream, tail: new Tail() };
     const demuxer = new Demuxer();
     stream.on('data', (chunk: Buffer) => {
       try {
-        demuxer.push(chunk, (_source, piece) => { capture.tail.add(piece); });
+        demuxer.push(chunk, (_source, piece) => {
+          capture.tail.add(piece);
+        });
       } catch {
         stream.destroy();
       }
@@ -56,15 +69,22 @@ export class MainOutput {
 
   async read(containerId: string): Promise<string> {
     const capture = this.captures.get(containerId);
-    if (capture) return capture.tail.text();
+    if (capture) {
+      return capture.tail.text();
+    }
     try {
       const raw = await this.requests.run('logs', (abortSignal) =>
-        this.docker.getContainer(containerId).logs({ stdout: true, stderr: true, tail: 200, abortSignal }));
+        this.docker.getContainer(containerId).logs({ stdout: true, stderr: true, tail: 200, abortSignal }),
+      );
       const tail = new Tail();
-      new Demuxer().push(Buffer.from(raw), (_source, piece) => { tail.add(piece); });
+      new Demuxer().push(Buffer.from(raw), (_source, piece) => {
+        tail.add(piece);
+      });
       return tail.text();
     } catch (error) {
-      if (isMissing(error)) return '';
+      if (isMissing(error)) {
+        return '';
+      }
       throw error;
     }
   }
@@ -75,6 +95,8 @@ export class MainOutput {
   }
 
   dispose(): void {
-    for (const id of [...this.captures.keys()]) this.forget(id);
+    for (const id of [...this.captures.keys()]) {
+      this.forget(id);
+    }
   }
 }

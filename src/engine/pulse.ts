@@ -9,10 +9,16 @@ const ASK_AGAIN_MS = 60_000;
 const PING_LEAD_MS = 5_000;
 
 /** Why a request is given up: nothing of the engine is heard, or pings alone are answered. `waited`: milliseconds. */
-export interface GivenUp { because: 'silent' | 'busy'; waited: number }
+export interface GivenUp {
+  because: 'silent' | 'busy';
+  waited: number;
+}
 
 /** How long an answer is waited for, in milliseconds: by itself, and at most while pings are answered. */
-export interface Patience { deadline: number; limit: number }
+export interface Patience {
+  deadline: number;
+  limit: number;
+}
 
 /** Tells a busy engine from a silent one by pings, of which one at a time is on its way, however many requests wait for an answer. */
 export class Pulse {
@@ -24,26 +30,44 @@ export class Pulse {
   constructor(private readonly ping: (signal: AbortSignal) => Promise<unknown>) {}
 
   /** The engine is late with an answer, and answers pings. */
-  get isBusy(): boolean { return this.#late > 0; }
+  get isBusy(): boolean {
+    return this.#late > 0;
+  }
 
   onBusy(listener: (isBusy: boolean) => void): { dispose(): void } {
-    const entry = (isBusy: boolean): void => { listener(isBusy); };
+    const entry = (isBusy: boolean): void => {
+      listener(isBusy);
+    };
     this.#listeners.add(entry);
-    return { dispose: () => { this.#listeners.delete(entry); } };
+    return {
+      dispose: () => {
+        this.#listeners.delete(entry);
+      },
+    };
   }
 
   /**
    * Resolves when there is no use in waiting for an answer any longer; undefined: `enough` has aborted. Never rejects.
    * @param askAgain called when the engine turns out to be busy, and each minute after that
    */
-  async outlast({ deadline, limit }: Patience, enough: AbortSignal, askAgain: () => void = () => undefined): Promise<GivenUp | undefined> {
+  async outlast(
+    { deadline, limit }: Patience,
+    enough: AbortSignal,
+    askAgain: () => void = () => undefined,
+  ): Promise<GivenUp | undefined> {
     const started = performance.now();
     const waited = (): number => performance.now() - started;
     const lead = Math.min(PING_LEAD_MS, deadline / 2);
-    if (!await slept(deadline - lead, enough)) return undefined;
-    const isAlive = limit > deadline && await this.#answers(lead);
-    if (!await slept(deadline - waited(), enough)) return undefined;
-    if (!isAlive) return { because: 'silent', waited: deadline };
+    if (!(await slept(deadline - lead, enough))) {
+      return undefined;
+    }
+    const isAlive = limit > deadline && (await this.#answers(lead));
+    if (!(await slept(deadline - waited(), enough))) {
+      return undefined;
+    }
+    if (!isAlive) {
+      return { because: 'silent', waited: deadline };
+    }
     const over = this.#isLate(enough);
     let asked = -Infinity;
     try {
@@ -52,8 +76,12 @@ export class Pulse {
           asked = waited();
           askAgain();
         }
-        if (!await slept(Math.min(PING_INTERVAL_MS, limit - waited()), enough)) return undefined;
-        if (!await this.#answers(PING_DEADLINE_MS)) return enough.aborted ? undefined : { because: 'silent', waited: waited() };
+        if (!(await slept(Math.min(PING_INTERVAL_MS, limit - waited()), enough))) {
+          return undefined;
+        }
+        if (!(await this.#answers(PING_DEADLINE_MS))) {
+          return enough.aborted ? undefined : { because: 'silent', waited: waited() };
+        }
       }
       return { because: 'busy', waited: limit };
     } finally {
@@ -63,7 +91,9 @@ export class Pulse {
 
   /** Whether a ping that is on its way now, or is sent now, is answered in time. */
   async #answers(milliseconds: number): Promise<boolean> {
-    this.#ping ??= this.#send().finally(() => { this.#ping = undefined; });
+    this.#ping ??= this.#send().finally(() => {
+      this.#ping = undefined;
+    });
     const enough = new AbortController();
     try {
       return await Promise.race([this.#ping, slept(milliseconds, enough.signal).then(() => false)]);
@@ -74,10 +104,21 @@ export class Pulse {
 
   async #send(): Promise<boolean> {
     const drop = new AbortController();
-    const timer = setTimeout(() => { drop.abort(); }, PING_DEADLINE_MS);
+    const timer = setTimeout(() => {
+      drop.abort();
+    }, PING_DEADLINE_MS);
     try {
       return await Promise.race([
-        this.ping(drop.signal).then(() => true), new Promise<false>((resolve) => { drop.signal.addEventListener('abort', () => { resolve(false); }, { once: true }); }),
+        this.ping(drop.signal).then(() => true),
+        new Promise<false>((resolve) => {
+          drop.signal.addEventListener(
+            'abort',
+            () => {
+              resolve(false);
+            },
+            { once: true },
+          );
+        }),
       ]);
     } catch {
       return false;
@@ -90,7 +131,9 @@ export class Pulse {
   #isLate(enough: AbortSignal): () => void {
     let isOver = false;
     const over = (): void => {
-      if (isOver) return;
+      if (isOver) {
+        return;
+      }
       isOver = true;
       enough.removeEventListener('abort', over);
       this.#became(-1);
@@ -103,7 +146,11 @@ export class Pulse {
   #became(change: 1 | -1): void {
     const before = this.isBusy;
     this.#late += change;
-    if (this.isBusy !== before) for (const listener of [...this.#listeners]) listener(this.isBusy);
+    if (this.isBusy !== before) {
+      for (const listener of [...this.#listeners]) {
+        listener(this.isBusy);
+      }
+    }
   }
 }
 

@@ -17,18 +17,39 @@ const COALESCED = 128 * 1024;
  * it goes on: the deadline `run file copy` is for each piece, and for the report behind the last one.
  */
 export async function putFiles(
-  docker: Docker, requests: Requests, containerId: string, interpreter: string, files: readonly SandboxFile[], signal?: AbortSignal,
+  docker: Docker,
+  requests: Requests,
+  containerId: string,
+  interpreter: string,
+  files: readonly SandboxFile[],
+  signal?: AbortSignal,
 ): Promise<Map<number, string>> {
   const progress = new Progress(requests.deadlines['run file copy']);
   try {
-    const { exitCode, stdout } = await runProcess(docker, requests, containerId, [interpreter, ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME], {
-      name: 'run file copy', isAnswer: isReport, more: Infinity, input: progress.watch(coalesced(frames(files))), signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
-    });
+    const { exitCode, stdout } = await runProcess(
+      docker,
+      requests,
+      containerId,
+      [interpreter, ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME],
+      {
+        name: 'run file copy',
+        isAnswer: isReport,
+        more: Infinity,
+        input: progress.watch(coalesced(frames(files))),
+        signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
+      },
+    );
     // its stderr is no reason to show: a cell may have written it
-    if (exitCode !== 0) throw new SandboxError('FilesNotCopied', { reason: `the process that writes them ended with exit code ${exitCode}` });
+    if (exitCode !== 0) {
+      throw new SandboxError('FilesNotCopied', {
+        reason: `the process that writes them ended with exit code ${exitCode}`,
+      });
+    }
     return failuresOf(stdout, files.length);
   } catch (cause) {
-    if (!progress.stalled.aborted || signal?.aborted === true) throw cause;
+    if (!progress.stalled.aborted || signal?.aborted === true) {
+      throw cause;
+    }
     throw new SandboxError('FilesNotCopied', { reason: progress.problem }, { cause }); // the sandbox is late, not the engine
   } finally {
     progress.end();
@@ -44,7 +65,9 @@ class Progress {
   /** @param patience milliseconds */
   constructor(private readonly patience: number) {}
 
-  get stalled(): AbortSignal { return this.#stall.signal; }
+  get stalled(): AbortSignal {
+    return this.#stall.signal;
+  }
 
   get problem(): string {
     const seconds = Math.ceil(this.patience / 1000);
@@ -62,20 +85,32 @@ class Progress {
     this.#goOn();
   }
 
-  end(): void { clearTimeout(this.#timer); }
+  end(): void {
+    clearTimeout(this.#timer);
+  }
 
   #goOn(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { this.#stall.abort(); }, this.patience);
+    this.#timer = setTimeout(() => {
+      this.#stall.abort();
+    }, this.patience);
   }
 }
 
 async function* frames(files: readonly SandboxFile[]): AsyncGenerator<Buffer> {
   for (const { path, content, modified, executable } of files) {
-    yield* frame(Buffer.from(JSON.stringify({ path, folder: content === undefined, modified: modified / 1000, executable })));
-    if (content === undefined) continue;
+    yield* frame(
+      Buffer.from(JSON.stringify({ path, folder: content === undefined, modified: modified / 1000, executable })),
+    );
+    if (content === undefined) {
+      continue;
+    }
     try {
-      for await (const piece of content()) if (piece.length > 0) yield* frame(piece);
+      for await (const piece of content()) {
+        if (piece.length > 0) {
+          yield* frame(piece);
+        }
+      }
       yield EMPTY_FRAME;
     } catch {
       yield TAKEN_BACK; // whoever gave us the content knows why
@@ -97,7 +132,9 @@ async function* coalesced(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   for await (const piece of pieces) {
     waiting.push(piece);
     length += piece.length;
-    if (length < COALESCED) continue;
+    if (length < COALESCED) {
+      continue;
+    }
     yield Buffer.concat(waiting);
     waiting = [];
     length = 0;
@@ -115,7 +152,9 @@ function failuresOf(report: string, count: number): Map<number, string> {
     const { failed: claims } = JSON.parse(report) as { failed: unknown[] };
     for (const claim of claims) {
       const [index, name] = claim as [unknown, unknown];
-      if (typeof index !== 'number' || !Number.isInteger(index) || index < 0 || index >= count) throw new Error('no such file');
+      if (typeof index !== 'number' || !Number.isInteger(index) || index < 0 || index >= count) {
+        throw new Error('no such file');
+      }
       failed.set(index, typeof name === 'string' && /^E[A-Z0-9]{1,20}$/.test(name) ? name : 'EIO');
     }
   } catch (cause) {

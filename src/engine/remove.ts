@@ -12,17 +12,28 @@ const LOOK_EVERY = 50;
  */
 export async function removeContainer(docker: Docker, requests: Requests, idOrName: string): Promise<void> {
   const container = docker.getContainer(idOrName);
-  const { endpoint, deadlines: { removal, 'inspect removed container': longest } } = requests;
+  const {
+    endpoint,
+    deadlines: { removal, 'inspect removed container': longest },
+  } = requests;
   let asked = false;
   for (let waited = 0; waited < removal;) {
     const began = performance.now();
     try {
-      if (!asked) await requests.run('remove container', (abortSignal) => container.remove({ force: true, v: true, abortSignal }));
+      if (!asked) {
+        await requests.run('remove container', (abortSignal) =>
+          container.remove({ force: true, v: true, abortSignal }),
+        );
+      }
       asked = true;
       await requests.run('inspect removed container', (abortSignal) => container.inspect({ abortSignal } as object));
     } catch (error) {
-      if (isMissing(error)) return;
-      if (!isBeingRemoved(error) && !isHalfRemoved(error)) throw error;
+      if (isMissing(error)) {
+        return;
+      }
+      if (!isBeingRemoved(error) && !isHalfRemoved(error)) {
+        throw error;
+      }
       asked = isBeingRemoved(error);
     }
     waited += LOOK_EVERY + Math.min(performance.now() - began, longest); // what a busy engine takes beyond that is not a removal's

@@ -26,7 +26,12 @@ export class Requests {
   private readonly ending = new AbortController();
 
   /** @param pulse tells whether an engine that is late is busy */
-  constructor(readonly endpoint: string, private readonly log: Log, readonly pulse: Pulse, readonly deadlines: Deadlines = DEADLINES) {
+  constructor(
+    readonly endpoint: string,
+    private readonly log: Log,
+    readonly pulse: Pulse,
+    readonly deadlines: Deadlines = DEADLINES,
+  ) {
     setMaxListeners(0, this.ending.signal); // one for each open request
   }
 
@@ -38,7 +43,11 @@ export class Requests {
    * @param send must hand its signal to the engine's client, which then drops the connection
    * @throws SandboxError `Cancelled`, `EngineSilent` (deadline), `EngineBusy`, `EngineNotFound`, `EngineDenied`, else `EngineFailed` with the engine's status and reason
    */
-  async run<T>(name: WaitName, send: (signal: AbortSignal) => Promise<T>, { signal, more = 0, patience = this.deadlines['busy engine'] }: RequestOptions & { more?: number } = {}): Promise<T> {
+  async run<T>(
+    name: WaitName,
+    send: (signal: AbortSignal) => Promise<T>,
+    { signal, more = 0, patience = this.deadlines['busy engine'] }: RequestOptions & { more?: number } = {},
+  ): Promise<T> {
     const deadline = this.deadlines[name] + more;
     const started = performance.now();
     const drop = new AbortController();
@@ -46,18 +55,30 @@ export class Requests {
     let givenUp: GivenUp | undefined;
     const cancel = (): void => drop.abort();
     const sources = signal ? [signal, this.ending.signal] : [this.ending.signal];
-    for (const source of sources) source.addEventListener('abort', cancel, { once: true });
+    for (const source of sources) {
+      source.addEventListener('abort', cancel, { once: true });
+    }
     let aborted: (() => void) | undefined;
     try {
-      if (sources.some((source) => source.aborted)) drop.abort();
+      if (sources.some((source) => source.aborted)) {
+        drop.abort();
+      }
       drop.signal.throwIfAborted();
       const attempts = new Attempts(drop.signal, (attempt) => this.sendAgain(name, send, attempt));
       attempts.begin();
       if (deadline !== Infinity) {
-        void this.pulse.outlast({ deadline, limit: asksEngine(name) ? deadline + patience : deadline }, enough.signal, () => { if (REPEATABLE.has(name)) attempts.begin(); }).then((why) => {
-          givenUp = why;
-          if (why) drop.abort();
-        });
+        void this.pulse
+          .outlast({ deadline, limit: asksEngine(name) ? deadline + patience : deadline }, enough.signal, () => {
+            if (REPEATABLE.has(name)) {
+              attempts.begin();
+            }
+          })
+          .then((why) => {
+            givenUp = why;
+            if (why) {
+              drop.abort();
+            }
+          });
       }
       const dropped = new Promise<never>((_, reject) => {
         aborted = () => reject(new Error('dropped'));
@@ -67,25 +88,41 @@ export class Requests {
     } catch (error) {
       if (givenUp) {
         const { because, waited } = givenUp;
-        throw new SandboxError(because === 'busy' ? 'EngineBusy' : 'EngineSilent', { endpoint: this.endpoint, request: name, timeout: Number((waited / 1000).toFixed(1)) }, { cause: error });
+        throw new SandboxError(
+          because === 'busy' ? 'EngineBusy' : 'EngineSilent',
+          { endpoint: this.endpoint, request: name, timeout: Number((waited / 1000).toFixed(1)) },
+          { cause: error },
+        );
       }
-      if (drop.signal.aborted) throw new SandboxError('Cancelled', { request: name }, { cause: error });
+      if (drop.signal.aborted) {
+        throw new SandboxError('Cancelled', { request: name }, { cause: error });
+      }
       throw asSandboxError(error, name, this.endpoint);
     } finally {
       enough.abort();
-      for (const source of sources) source.removeEventListener('abort', cancel);
-      if (aborted) drop.signal.removeEventListener('abort', aborted);
+      for (const source of sources) {
+        source.removeEventListener('abort', cancel);
+      }
+      if (aborted) {
+        drop.signal.removeEventListener('abort', aborted);
+      }
       this.log.debug(`engine: ${name}, ${Math.round(performance.now() - started)} ms`);
     }
   }
 
-  private async sendAgain<T>(name: WaitName, send: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  private async sendAgain<T>(
+    name: WaitName,
+    send: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     for (const pause of RETRY_PAUSES_MS) {
       try {
         return await overOneConnection(() => send(signal));
       } catch (error) {
         const code = codeOf(error);
-        if (signal.aborted || !(code === NOT_SENT || (LOST.includes(code) && REPEATABLE.has(name)))) throw error;
+        if (signal.aborted || !(code === NOT_SENT || (LOST.includes(code) && REPEATABLE.has(name)))) {
+          throw error;
+        }
         this.log.debug(`engine: ${name} again, ${code}`);
         await sleep(pause, undefined, { signal });
       }
@@ -96,7 +133,10 @@ export class Requests {
   /** Waits for the removal of what a failed operation left, which never rejects; not longer than the failure may take to be told. */
   async cleanUp(removal: Promise<void>): Promise<void> {
     const enough = new AbortController();
-    await Promise.race([removal, sleep(this.deadlines['clean up'], undefined, { signal: enough.signal, ref: false }).catch(() => undefined)]);
+    await Promise.race([
+      removal,
+      sleep(this.deadlines['clean up'], undefined, { signal: enough.signal, ref: false }).catch(() => undefined),
+    ]);
     enough.abort();
   }
 
@@ -109,51 +149,88 @@ export class Requests {
 /** The system's name of an error; '' = it has none. */
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
 
-interface EngineAnswer { statusCode: number; reason: string }
+interface EngineAnswer {
+  statusCode: number;
+  reason: string;
+}
 
 /** Status and text of an answer that was no success; undefined for everything else. */
 function engineAnswer(error: unknown): EngineAnswer | undefined {
-  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') return undefined;
+  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') {
+    return undefined;
+  }
   const json: unknown = 'json' in error ? error.json : undefined;
-  const message = typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string' ? json.message : error.message;
+  const message =
+    typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string'
+      ? json.message
+      : error.message;
   return { statusCode: error.statusCode, reason: redact(message.trim()).slice(0, 2000) };
 }
 
 function asSandboxError(error: unknown, request: string, endpoint: string): SandboxError {
-  if (isSandboxError(error)) return error;
+  if (isSandboxError(error)) {
+    return error;
+  }
   const options = { cause: error };
   const answer = engineAnswer(error);
-  if (answer) return new SandboxError('EngineFailed', { endpoint, request, status: answer.statusCode, reason: answer.reason }, options);
+  if (answer) {
+    return new SandboxError(
+      'EngineFailed',
+      { endpoint, request, status: answer.statusCode, reason: answer.reason },
+      options,
+    );
+  }
   const code = codeOf(error);
   switch (code) {
-    case 'ENOENT': case 'ECONNREFUSED': case 'ENOTFOUND': case 'EAI_AGAIN': case 'EHOSTUNREACH': case 'ENETUNREACH': case 'ENOTSOCK':
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'ENOTSOCK':
       return new SandboxError('EngineNotFound', { tried: endpoint, reason: code }, options);
-    case 'EACCES': case 'EPERM':
+    case 'EACCES':
+    case 'EPERM':
       return new SandboxError('EngineDenied', { endpoint }, options);
     default: {
       const reason = error instanceof Error ? error.message : String(error);
-      return new SandboxError('EngineFailed', { endpoint, request, status: 0, reason: redact(reason).slice(0, 2000) }, options);
+      return new SandboxError(
+        'EngineFailed',
+        { endpoint, request, status: 0, reason: redact(reason).slice(0, 2000) },
+        options,
+      );
     }
   }
 }
 
 const failedWith = (error: unknown, status: number, text?: RegExp): boolean =>
-  isSandboxError(error, 'EngineFailed') && error.params['status'] === status && (!text || text.test(String(error.params['reason'])));
+  isSandboxError(error, 'EngineFailed') &&
+  error.params['status'] === status &&
+  (!text || text.test(String(error.params['reason'])));
 
 /** The engine does not know the container, image or network that was asked for. */
 export const isMissing = (error: unknown): boolean =>
-  failedWith(error, 404) || failedWith(error, 500, /no such (container|image|network|volume|exec)|no container with name or id/i);
+  failedWith(error, 404) ||
+  failedWith(error, 500, /no such (container|image|network|volume|exec)|no container with name or id/i);
 /** The name is taken. Docker says 409, Podman 500. */
-export const isNameTaken = (error: unknown): boolean => failedWith(error, 409, /name/i) || failedWith(error, 500, /name .*already in use/i);
+export const isNameTaken = (error: unknown): boolean =>
+  failedWith(error, 409, /name/i) || failedWith(error, 500, /name .*already in use/i);
 /** The container exists and does not run. Docker says 409, Podman 409 or 500. */
 export const isNotRunning = (error: unknown): boolean =>
-  (failedWith(error, 409) || failedWith(error, 500)) && isSandboxError(error) &&
-  /is not running|container state improper|can only create exec sessions on running/i.test(String(error.params['reason'])) && !/paused/i.test(String(error.params['reason']));
+  (failedWith(error, 409) || failedWith(error, 500)) &&
+  isSandboxError(error) &&
+  /is not running|container state improper|can only create exec sessions on running/i.test(
+    String(error.params['reason']),
+  ) &&
+  !/paused/i.test(String(error.params['reason']));
 /** The container is being removed already. */
-export const isBeingRemoved = (error: unknown): boolean => failedWith(error, 409, /already in progress/i) || failedWith(error, 500, /already in progress|is being removed/i);
+export const isBeingRemoved = (error: unknown): boolean =>
+  failedWith(error, 409, /already in progress/i) || failedWith(error, 500, /already in progress|is being removed/i);
 
 /** Podman forgot a container by half, which happens where its making was cancelled: until it is removed again, whatever lists containers fails. */
-export const isHalfRemoved = (error: unknown): boolean => failedWith(error, 500, /container not known|does not exist in database/i);
+export const isHalfRemoved = (error: unknown): boolean =>
+  failedWith(error, 500, /container not known|does not exist in database/i);
 
 /** Milliseconds between looks whether a half removed container still stands in the way. */
 const HALF_REMOVED_LOOK = 100;
@@ -165,7 +242,9 @@ export async function despiteHalfRemoved<T>({ deadlines }: Requests, ask: () => 
     try {
       return await ask();
     } catch (error) {
-      if (!isHalfRemoved(error) || performance.now() > giveUp) throw error;
+      if (!isHalfRemoved(error) || performance.now() > giveUp) {
+        throw error;
+      }
       await sleep(HALF_REMOVED_LOOK);
     }
   }
@@ -173,9 +252,16 @@ export async function despiteHalfRemoved<T>({ deadlines }: Requests, ask: () => 
 
 /** What the engine itself said, for messages; where it said nothing, for how long, else the error's code. */
 export function engineReason(error: unknown): string {
-  if (!isSandboxError(error)) return error instanceof Error ? error.message : String(error);
-  const { code, params: { reason, request, timeout } } = error;
-  if (typeof reason === 'string') return reason;
+  if (!isSandboxError(error)) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const {
+    code,
+    params: { reason, request, timeout },
+  } = error;
+  if (typeof reason === 'string') {
+    return reason;
+  }
   const isLate = code === 'EngineSilent' || code === 'EngineBusy';
   return isLate && request !== undefined ? `the container engine gave no answer within ${timeout} s` : code;
 }

@@ -15,10 +15,14 @@ const { O_RDONLY = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 export async function readSmallFile(path: string, maxBytes = MAX_CONFIGURATION_BYTES): Promise<string | undefined> {
   const enough = new AbortController();
   try {
-    const late = sleep(READ_DEADLINE_MS, undefined, { signal: enough.signal }).then(() => { throw new Error(`it cannot be read within ${READ_DEADLINE_MS / 1000} s`); });
+    const late = sleep(READ_DEADLINE_MS, undefined, { signal: enough.signal }).then(() => {
+      throw new Error(`it cannot be read within ${READ_DEADLINE_MS / 1000} s`);
+    });
     return await Promise.race([read(path, maxBytes), late]);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
+      return undefined;
+    }
     throw error;
   } finally {
     enough.abort();
@@ -29,8 +33,12 @@ async function read(path: string, maxBytes: number): Promise<string> {
   const file = await open(path, O_RDONLY | O_NONBLOCK);
   try {
     const found = await file.stat();
-    if (!found.isFile()) throw new Error('it is no file');
-    if (found.size > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
+    if (!found.isFile()) {
+      throw new Error('it is no file');
+    }
+    if (found.size > maxBytes) {
+      throw new Error(`it has more than ${maxBytes} bytes`);
+    }
     return await file.readFile('utf8');
   } finally {
     await file.close();

@@ -5,8 +5,14 @@ const MIB = 1024 * 1024;
 
 /** Labels of a sandbox's container: only what never changes. */
 export const LABELS = {
-  version: 'sandboxed-ipython.version', sandbox: 'sandboxed-ipython.sandbox', owner: 'sandboxed-ipython.owner',
-  created: 'sandboxed-ipython.created', notebook: 'sandboxed-ipython.notebook', uid: 'sandboxed-ipython.uid', unused: 'sandboxed-ipython.unused', base: 'sandboxed-ipython.base',
+  version: 'sandboxed-ipython.version',
+  sandbox: 'sandboxed-ipython.sandbox',
+  owner: 'sandboxed-ipython.owner',
+  created: 'sandboxed-ipython.created',
+  notebook: 'sandboxed-ipython.notebook',
+  uid: 'sandboxed-ipython.uid',
+  unused: 'sandboxed-ipython.unused',
+  base: 'sandboxed-ipython.base',
 } as const;
 /** Value of {@link LABELS}.version: rises when containers of an older extension can no longer be attached to. */
 export const SANDBOX_VERSION = '3';
@@ -38,10 +44,22 @@ export const interpreterOf = ({ Config: { Entrypoint } }: ContainerInspectInfo):
   (Array.isArray(Entrypoint) ? Entrypoint[0] : Entrypoint) ?? 'python3';
 
 /** Sizes in bytes of the writable places, and of the log in `queue`; tmpfs counts as memory, so their sum may exceed what a cell can fill. */
-export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 'memory' | 'logBudget'>): { home: number; tmp: number; shm: number; queue: number; log: number } {
+export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 'memory' | 'logBudget'>): {
+  home: number;
+  tmp: number;
+  shm: number;
+  queue: number;
+  log: number;
+} {
   const log = Math.min(logBudget, Math.floor(memory / 8));
   // the rest is room for commands, results and the segment over the budget
-  return { home: Math.floor(memory / 2), tmp: Math.floor(memory / 4), shm: Math.floor(memory / 4), queue: log + 16 * MIB, log };
+  return {
+    home: Math.floor(memory / 2),
+    tmp: Math.floor(memory / 4),
+    shm: Math.floor(memory / 4),
+    queue: log + 16 * MIB,
+    log,
+  };
 }
 
 /** What the engine adds to a specification. */
@@ -53,11 +71,15 @@ export interface Placement {
 }
 
 /** The container of a sandbox as Docker's API wants it. Nothing of the host gets in: no path, no environment, no device. */
-export function containerOptions(specification: SandboxSpecification, { engineCpus, capabilities, created }: Placement): ContainerCreateOptions & { HostConfig: HostConfig } {
+export function containerOptions(
+  specification: SandboxSpecification,
+  { engineCpus, capabilities, created }: Placement,
+): ContainerCreateOptions & { HostConfig: HostConfig } {
   const { memory, pids, uid } = specification;
   const sizes = writableSizes(specification);
   const copyUp = capabilities.tmpfsCopiesUp ? ',notmpcopyup' : '';
-  const tmpfs = (size: number, exec: 'exec' | 'noexec'): string => `rw,${exec},nosuid,nodev,mode=1777,size=${size}${copyUp}`;
+  const tmpfs = (size: number, exec: 'exec' | 'noexec'): string =>
+    `rw,${exec},nosuid,nodev,mode=1777,size=${size}${copyUp}`;
   const closed = `ro,noexec,nosuid,nodev,size=4096${copyUp}`;
   return {
     name: containerName(specification.sandboxId),
@@ -67,13 +89,28 @@ export function containerOptions(specification: SandboxSpecification, { engineCp
     // the mount point of a tmpfs takes the mode of the image's directory where it is the working directory
     WorkingDir: '/',
     Cmd: [
-      `--memory-limit=${memory}`, `--log-budget=${sizes.log}`, `--max-output=${specification.maxOutput}`,
-      `--history-size=${specification.historySize}`, `--poll-interval=${specification.pollInterval}`, `--lease=${specification.lease}`, `--idle=${specification.idle}`,
+      `--memory-limit=${memory}`,
+      `--log-budget=${sizes.log}`,
+      `--max-output=${specification.maxOutput}`,
+      `--history-size=${specification.historySize}`,
+      `--poll-interval=${specification.pollInterval}`,
+      `--lease=${specification.lease}`,
+      `--idle=${specification.idle}`,
     ],
-    Env: [`HOME=${SANDBOX_HOME}`, `USER=${SANDBOX_USER}`, `LOGNAME=${SANDBOX_USER}`, 'LANG=C.UTF-8', 'MPLBACKEND=module://matplotlib_inline.backend_inline'],
+    Env: [
+      `HOME=${SANDBOX_HOME}`,
+      `USER=${SANDBOX_USER}`,
+      `LOGNAME=${SANDBOX_USER}`,
+      'LANG=C.UTF-8',
+      'MPLBACKEND=module://matplotlib_inline.backend_inline',
+    ],
     Labels: {
-      [LABELS.version]: SANDBOX_VERSION, [LABELS.sandbox]: specification.sandboxId, [LABELS.owner]: specification.owner,
-      [LABELS.created]: created.toISOString(), [LABELS.notebook]: specification.notebookHint, [LABELS.uid]: String(uid),
+      [LABELS.version]: SANDBOX_VERSION,
+      [LABELS.sandbox]: specification.sandboxId,
+      [LABELS.owner]: specification.owner,
+      [LABELS.created]: created.toISOString(),
+      [LABELS.notebook]: specification.notebookHint,
+      [LABELS.uid]: String(uid),
     },
     Tty: false,
     OpenStdin: false,
@@ -97,7 +134,9 @@ export function containerOptions(specification: SandboxSpecification, { engineCp
       PidsLimit: pids,
       ShmSize: sizes.shm,
       Tmpfs: {
-        [SANDBOX_HOME]: tmpfs(sizes.home, 'exec'), '/tmp': tmpfs(sizes.tmp, 'exec'), [QUEUE_FOLDER]: tmpfs(sizes.queue, 'noexec'),
+        [SANDBOX_HOME]: tmpfs(sizes.home, 'exec'),
+        '/tmp': tmpfs(sizes.tmp, 'exec'),
+        [QUEUE_FOLDER]: tmpfs(sizes.queue, 'noexec'),
         ...Object.fromEntries(capabilities.writableFolders.map((folder) => [folder, closed])),
       },
       Mounts: [librariesMount(specification.libraries, { readOnly: true })],
@@ -120,8 +159,14 @@ export function containerOptions(specification: SandboxSpecification, { engineCp
 }
 
 /** The volume as it is: an engine would fill an empty one with what the image has there, and take over its rights. */
-export const librariesMount = (volume: string, { readOnly }: { readOnly: boolean }): MountSettings =>
-  ({ Type: 'volume', Source: volume, Target: LIBRARIES_FOLDER, ReadOnly: readOnly, VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: '', Options: {} } } });
+export const librariesMount = (volume: string, { readOnly }: { readOnly: boolean }): MountSettings => ({
+  Type: 'volume',
+  Source: volume,
+  Target: LIBRARIES_FOLDER,
+  ReadOnly: readOnly,
+  VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: '', Options: {} } },
+});
 
 /** Billionths of a core, as the API counts, in the engine's steps of a hundredth. */
-const nanoCpus = (asked: number, available: number): number => Math.round(Math.min(asked, available) * 100) * 10_000_000;
+const nanoCpus = (asked: number, available: number): number =>
+  Math.round(Math.min(asked, available) * 100) * 10_000_000;

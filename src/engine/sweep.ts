@@ -7,12 +7,19 @@ import { engineReason } from './request';
  * Rejects where the engine does not answer: it would not answer for the rest either.
  * @param kind for the log, as "libraries"
  */
-export async function sweepEach(kind: string, names: Iterable<string>, work: (name: string) => Promise<void>, log: Log): Promise<void> {
+export async function sweepEach(
+  kind: string,
+  names: Iterable<string>,
+  work: (name: string) => Promise<void>,
+  log: Log,
+): Promise<void> {
   for (const name of names) {
     try {
       await work(name);
     } catch (error) {
-      if (!isSandboxError(error, 'EngineFailed')) throw error;
+      if (!isSandboxError(error, 'EngineFailed')) {
+        throw error;
+      }
       log.warn(`engine: ${kind} ${name} not swept, ${engineReason(error)}`);
     }
   }

@@ -2,7 +2,10 @@ import type { SandboxSettings, SettingName } from '../session/settings';
 import { needNewKernel, needNewSandbox } from './configuration';
 
 /** Changed settings: those that ask for a new sandbox (`image` also where that was made anew), and those that ask for a new kernel. */
-export interface Pending { sandbox: readonly SettingName[]; kernel: readonly SettingName[] }
+export interface Pending {
+  sandbox: readonly SettingName[];
+  kernel: readonly SettingName[];
+}
 export const NOTHING_PENDING: Pending = { sandbox: [], kernel: [] };
 
 /** The settings that a running sandbox has, beside those that hold now. */
@@ -11,20 +14,29 @@ export class AppliedSettings {
 
   constructor(private settings: SandboxSettings) {}
 
-  get current(): SandboxSettings { return this.settings; }
+  get current(): SandboxSettings {
+    return this.settings;
+  }
 
   /** The sandbox has these now. */
-  took(settings: Partial<SandboxSettings>): void { this.settings = { ...this.settings, ...settings }; }
+  took(settings: Partial<SandboxSettings>): void {
+    this.settings = { ...this.settings, ...settings };
+  }
 
   /** The image of these settings was made anew. True: the sandbox has the one before. */
   imageMade({ image, packages }: SandboxSettings): boolean {
-    if (this.settings.image !== image || this.settings.packages.join() !== packages.join()) { return false; }
+    if (this.settings.image !== image || this.settings.packages.join() !== packages.join()) {
+      return false;
+    }
     this.#isImageOld = true;
     return true;
   }
 
   pending(now: SandboxSettings): Pending {
     const changed = needNewSandbox(this.settings, now);
-    return { sandbox: this.#isImageOld && !changed.includes('image') ? [...changed, 'image'] : changed, kernel: needNewKernel(this.settings, now) };
+    return {
+      sandbox: this.#isImageOld && !changed.includes('image') ? [...changed, 'image'] : changed,
+      kernel: needNewKernel(this.settings, now),
+    };
   }
 }

@@ -13,7 +13,12 @@ export class BusyNotice {
       this.#close?.();
       this.#close = undefined;
     } else if (this.#close === undefined) {
-      void showWhile(vscode.l10n.t('The container engine is busy. What you asked for goes on once it answers.'), new Promise((resolve) => { this.#close = resolve; }));
+      void showWhile(
+        vscode.l10n.t('The container engine is busy. What you asked for goes on once it answers.'),
+        new Promise((resolve) => {
+          this.#close = resolve;
+        }),
+      );
     }
   }
 }

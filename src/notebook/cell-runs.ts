@@ -15,7 +15,12 @@ import { NextInput } from './next-input';
 import type { Writer } from './writer';
 
 /** Where the runs of a notebook are shown. */
-interface Shown { executions: Executions; outputs: NotebookOutputs; writer: Writer; marks: ErrorMarks }
+interface Shown {
+  executions: Executions;
+  outputs: NotebookOutputs;
+  writer: Writer;
+  marks: ErrorMarks;
+}
 interface Sink {
   /** Resolves when it shows what the sandbox has said so far but for the last text, which may wait for more of it. */
   passed(): Promise<void>;
@@ -34,7 +39,12 @@ export class CellRuns {
   readonly #nextInput = new NextInput();
   readonly #offers: LibraryOffers;
 
-  constructor(notebook: vscode.NotebookDocument, private readonly shown: Shown, private readonly sink: Sink, private readonly log: Log) {
+  constructor(
+    notebook: vscode.NotebookDocument,
+    private readonly shown: Shown,
+    private readonly sink: Sink,
+    private readonly log: Log,
+  ) {
     this.#offers = new LibraryOffers(notebook);
   }
 
@@ -43,7 +53,9 @@ export class CellRuns {
     const { executions, marks } = this.shown;
     try {
       const run = executions.begin(cell);
-      if (run !== undefined) { marks.clear(cell); }
+      if (run !== undefined) {
+        marks.clear(cell);
+      }
       return run;
     } catch (error) {
       this.log.warn(`a cell cannot be run: ${String(error)}`);
@@ -57,15 +69,23 @@ export class CellRuns {
    * @param place where the notebook is in the sandbox
    * @param notice what the cell has to say first
    */
-  async send(session: SandboxSession, run: CellRun, { runId, timeout, place, notice }: { runId: string; timeout: number; place: Place; notice: Failure | undefined }): Promise<void> {
+  async send(
+    session: SandboxSession,
+    run: CellRun,
+    { runId, timeout, place, notice }: { runId: string; timeout: number; place: Place; notice: Failure | undefined },
+  ): Promise<void> {
     const { cell, source } = run;
     const { msgId, reply } = session.execute(source, {
-      timeout, place, stopOnError: !tagsOf(cell).includes('raises-exception'),
+      timeout,
+      place,
+      stopOnError: !tagsOf(cell).includes('raises-exception'),
       metadata: { cellId: idOf(cell), index: cell.index, sourceHash: hashOf(source), runId },
     });
     run.msgId = msgId;
     this.#show(msgId, run);
-    if (notice !== undefined) { this.sink.tell(noticeFor(msgId, notice)); }
+    if (notice !== undefined) {
+      this.sink.tell(noticeFor(msgId, notice));
+    }
     await this.follow(session, run, msgId, reply);
   }
 
@@ -73,7 +93,8 @@ export class CellRuns {
   async follow(session: SandboxSession, run: CellRun, msgId: string, reply: Promise<ExecuteReply>): Promise<void> {
     const { cell } = run;
     const ended = await reply;
-    if (ended.failure?.params['reason'] === 'detached') { // it goes on, for a later window to show
+    if (ended.failure?.params['reason'] === 'detached') {
+      // it goes on, for a later window to show
       run.end(false);
       return;
     }
@@ -81,7 +102,13 @@ export class CellRuns {
     this.#settle(run, msgId, ended);
     this.shown.marks.show(cell, ended);
     this.sink.ended(ended);
-    this.#nextInput.show(run, ended).then((trouble) => { if (trouble !== undefined) { this.sink.warn(trouble); } })
+    this.#nextInput
+      .show(run, ended)
+      .then((trouble) => {
+        if (trouble !== undefined) {
+          this.sink.warn(trouble);
+        }
+      })
       .catch((error: unknown) => this.log.warn(`a next input was not shown: ${String(error)}`));
     this.#offers.offer(session.installed);
   }
@@ -95,7 +122,9 @@ export class CellRuns {
       this.#show(name, first);
       this.#settle(first, name, { ...replyOf({ code, params }), status: 'error' });
     }
-    for (const run of others) { run.end(false); }
+    for (const run of others) {
+      run.end(false);
+    }
   }
 
   #show(name: string, run: CellRun): void {
@@ -112,5 +141,14 @@ export class CellRuns {
 }
 
 const noticeFor = (msgId: string, content: Failure): SandboxEvent => ({
-  seq: 0, kernel: MAIN_KERNEL, gen: 0, t: 0, channel: 'iopub', msg_type: 'notice', parent_header: { msg_id: msgId }, content, metadata: {}, buffers: [],
+  seq: 0,
+  kernel: MAIN_KERNEL,
+  gen: 0,
+  t: 0,
+  channel: 'iopub',
+  msg_type: 'notice',
+  parent_header: { msg_id: msgId },
+  content,
+  metadata: {},
+  buffers: [],
 });

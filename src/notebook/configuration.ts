@@ -1,15 +1,45 @@
 import * as vscode from 'vscode';
 import type { Log } from '../log';
-import { clampToUser, parseSettings, type RawSettings, type SandboxSettings, type SettingName, type Tightenable } from '../session/settings';
+import {
+  clampToUser,
+  parseSettings,
+  type RawSettings,
+  type SandboxSettings,
+  type SettingName,
+  type Tightenable,
+} from '../session/settings';
 
 export const SECTION = 'sandboxedIPython';
 
 /** A workspace may tighten these and never widen them; VS Code itself would let it. */
-const TIGHTENABLE: readonly Tightenable[] = ['timeout', 'maxMemory', 'pollInterval', 'logBudget', 'maxOutput', 'cpus', 'pids', 'files', 'keepAlive', 'idleTimeout', 'startOn'];
+const TIGHTENABLE: readonly Tightenable[] = [
+  'timeout',
+  'maxMemory',
+  'pollInterval',
+  'logBudget',
+  'maxOutput',
+  'cpus',
+  'pids',
+  'files',
+  'keepAlive',
+  'idleTimeout',
+  'startOn',
+];
 /** Only the user's own value counts: a workspace must not choose what runs. */
 const USERS_ALONE: readonly SettingName[] = ['image', 'packages'];
 /** What a running container cannot change. */
-export const FIXED_AT_START: readonly SettingName[] = ['maxMemory', 'pollInterval', 'image', 'packages', 'cpus', 'pids', 'logBudget', 'maxOutput', 'keepAlive', 'idleTimeout'];
+export const FIXED_AT_START: readonly SettingName[] = [
+  'maxMemory',
+  'pollInterval',
+  'image',
+  'packages',
+  'cpus',
+  'pids',
+  'logBudget',
+  'maxOutput',
+  'keepAlive',
+  'idleTimeout',
+];
 
 /**
  * The settings that hold for this notebook, or without one for the window.
@@ -17,8 +47,13 @@ export const FIXED_AT_START: readonly SettingName[] = ['maxMemory', 'pollInterva
  */
 export function readSettings(notebook: vscode.Uri | undefined, log: Log): SandboxSettings {
   const configuration = vscode.workspace.getConfiguration(SECTION, notebook);
-  const raw: RawSettings = { historySize: configuration.get('historySize'), resetFiles: configuration.get('resetFiles') };
-  for (const name of USERS_ALONE) { raw[name] = valuesOf(configuration, name).user; }
+  const raw: RawSettings = {
+    historySize: configuration.get('historySize'),
+    resetFiles: configuration.get('resetFiles'),
+  };
+  for (const name of USERS_ALONE) {
+    raw[name] = valuesOf(configuration, name).user;
+  }
   for (const name of TIGHTENABLE) {
     const { user, workspace } = valuesOf(configuration, name);
     raw[name] = clampToUser(name, workspace, user);
@@ -39,12 +74,19 @@ export function needNewSandbox(before: SandboxSettings, now: SandboxSettings): S
 }
 
 /** The settings that differ and that wait for the next kernel. */
-export const needNewKernel = (before: SandboxSettings, now: SandboxSettings): SettingName[] => changed(FIXED_IN_KERNEL, before, now);
+export const needNewKernel = (before: SandboxSettings, now: SandboxSettings): SettingName[] =>
+  changed(FIXED_IN_KERNEL, before, now);
 
 const changed = (names: readonly SettingName[], before: SandboxSettings, now: SandboxSettings): SettingName[] =>
   names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]));
 
-function valuesOf(configuration: vscode.WorkspaceConfiguration, name: SettingName): { user: unknown; workspace: unknown } {
+function valuesOf(
+  configuration: vscode.WorkspaceConfiguration,
+  name: SettingName,
+): { user: unknown; workspace: unknown } {
   const values = configuration.inspect<unknown>(name);
-  return { user: values?.globalValue ?? values?.defaultValue, workspace: values?.workspaceFolderValue ?? values?.workspaceValue };
+  return {
+    user: values?.globalValue ?? values?.defaultValue,
+    workspace: values?.workspaceFolderValue ?? values?.workspaceValue,
+  };
 }

@@ -38,7 +38,12 @@ export class SandboxController implements vscode.Disposable {
   /** Some notebook took or left this kernel. */
   readonly onDidChangeSelection = this.#selection.event;
 
-  constructor(source: SessionSource, private readonly records: SandboxRecords, private readonly surroundings: Surroundings, private readonly log: Log) {
+  constructor(
+    source: SessionSource,
+    private readonly records: SandboxRecords,
+    private readonly surroundings: Surroundings,
+    private readonly log: Log,
+  ) {
     const controller = vscode.notebooks.createNotebookController(CONTROLLER_ID, NOTEBOOK_TYPE, 'Sandboxed IPython');
     controller.supportedLanguages = [LANGUAGE];
     controller.supportsExecutionOrder = true;
@@ -47,8 +52,12 @@ export class SandboxController implements vscode.Disposable {
     controller.interruptHandler = (notebook) => this.interrupt(notebook);
     this.#controller = controller;
     this.prompts = new Prompts(log);
-    this.sandboxes = new Sandboxes((notebook) =>
-      new NotebookKernel(notebook, controller, source, records, surroundings, log, this.#marks, this.prompts, () => this.#status.fire(notebook)));
+    this.sandboxes = new Sandboxes(
+      (notebook) =>
+        new NotebookKernel(notebook, controller, source, records, surroundings, log, this.#marks, this.prompts, () =>
+          this.#status.fire(notebook),
+        ),
+    );
     this.#subscriptions = [
       controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => this.#select(notebook, selected)),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#select(notebook, false)),
@@ -56,7 +65,9 @@ export class SandboxController implements vscode.Disposable {
     ];
   }
 
-  isSelectedFor(notebook: vscode.NotebookDocument): boolean { return this.#selected.has(notebook); }
+  isSelectedFor(notebook: vscode.NotebookDocument): boolean {
+    return this.#selected.has(notebook);
+  }
 
   async interrupt(notebook: vscode.NotebookDocument): Promise<void> {
     try {
@@ -68,7 +79,7 @@ export class SandboxController implements vscode.Disposable {
 
   /** A fresh kernel, or a word that there is none yet. */
   async restart(notebook: vscode.NotebookDocument, how: { applySettings: boolean }): Promise<void> {
-    if (await this.#known(notebook)?.reset(how) !== true) {
+    if ((await this.#known(notebook)?.reset(how)) !== true) {
       void showInformation(vscode.l10n.t('{0} has no sandbox yet: run a cell.', fileName(notebook)));
     }
   }
@@ -81,8 +92,13 @@ export class SandboxController implements vscode.Disposable {
 
   /** The notebook only has the name of one before, whose sandbox ends. */
   disown(notebook: vscode.NotebookDocument): void {
-    if (this.records.get(notebook.uri) === undefined) { return; }
-    this.sandboxes.of(notebook).close().catch((error: unknown) => this.log.warn(`the sandbox of an earlier notebook: ${String(error)}`));
+    if (this.records.get(notebook.uri) === undefined) {
+      return;
+    }
+    this.sandboxes
+      .of(notebook)
+      .close()
+      .catch((error: unknown) => this.log.warn(`the sandbox of an earlier notebook: ${String(error)}`));
   }
 
   /** A fresh kernel, and only then the code cells before `end`. */
@@ -91,10 +107,13 @@ export class SandboxController implements vscode.Disposable {
       void showInformation(vscode.l10n.t('Choose the kernel "Sandboxed IPython" for this notebook first.'));
       return;
     }
-    if (!vscode.workspace.isTrusted) { // VS Code itself asks before it hands us cells, and lets no extension ask
+    if (!vscode.workspace.isTrusted) {
+      // VS Code itself asks before it hands us cells, and lets no extension ask
       const manage = vscode.l10n.t('Manage Workspace Trust');
       const text = vscode.l10n.t('Cells run only in a workspace that you trust. This one is in Restricted Mode.');
-      if (await confirm(text, manage)) { await vscode.commands.executeCommand('workbench.trust.manage'); }
+      if (await confirm(text, manage)) {
+        await vscode.commands.executeCommand('workbench.trust.manage');
+      }
       return;
     }
     const kernel = this.sandboxes.of(notebook);
@@ -110,7 +129,9 @@ export class SandboxController implements vscode.Disposable {
   }
 
   dispose(): void {
-    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
     this.#selection.dispose();
     this.#status.dispose();
     this.#taken.dispose();
@@ -131,7 +152,8 @@ export class SandboxController implements vscode.Disposable {
       this.#taken.fire(notebook);
     } else {
       this.#selected.delete(notebook);
-      const leaving: Promise<void> = this.#leave(notebook).catch((error: unknown) => this.log.error(`leaving a sandbox: ${String(error)}`))
+      const leaving: Promise<void> = this.#leave(notebook)
+        .catch((error: unknown) => this.log.error(`leaving a sandbox: ${String(error)}`))
         .finally(() => this.#leaving.delete(leaving));
       this.#leaving.add(leaving);
     }
@@ -142,32 +164,47 @@ export class SandboxController implements vscode.Disposable {
   reattach(notebook: vscode.NotebookDocument): void {
     // a document of the same notebook may just be closing, under this name or another
     void Promise.all(this.#leaving).then(async () => {
-      if (this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined) { await this.sandboxes.of(notebook).reattach(); }
+      if (this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined) {
+        await this.sandboxes.of(notebook).reattach();
+      }
     });
   }
 
   /** A notebook that is closed leaves its sandbox; one that has another kernel now has no use for it. */
   async #leave(notebook: vscode.NotebookDocument): Promise<void> {
     // VS Code takes the kernel from a notebook just before it says that the notebook is closed
-    for (let waited = 0; !notebook.isClosed && waited < CLOSING; waited += CLOSING / 10) { await sleep(CLOSING / 10); }
-    if (this.isSelectedFor(notebook)) { return; }
+    for (let waited = 0; !notebook.isClosed && waited < CLOSING; waited += CLOSING / 10) {
+      await sleep(CLOSING / 10);
+    }
+    if (this.isSelectedFor(notebook)) {
+      return;
+    }
     await (notebook.isClosed ? this.sandboxes.leave(notebook) : this.sandboxes.close(notebook));
   }
 
   #changed({ notebook, cellChanges, contentChanges }: vscode.NotebookDocumentChangeEvent): void {
     const kernel = this.sandboxes.get(notebook);
-    if (kernel === undefined) { return; }
+    if (kernel === undefined) {
+      return;
+    }
     kernel.documentChanged();
     for (const { cell, outputs, metadata } of cellChanges) {
-      if (outputs?.length === 0) { kernel.cleared(cell); }
-      if (metadata !== undefined) { kernel.executions.mendCount(cell).catch((error: unknown) => this.report(error)); }
+      if (outputs?.length === 0) {
+        kernel.cleared(cell);
+      }
+      if (metadata !== undefined) {
+        kernel.executions.mendCount(cell).catch((error: unknown) => this.report(error));
+      }
     }
     const added = new Set(contentChanges.flatMap(({ addedCells }) => addedCells)); // a moved cell is removed and added
     for (const cell of contentChanges.flatMap(({ removedCells }) => removedCells)) {
-      if (!added.has(cell)) { kernel.removed(cell).catch((error: unknown) => this.report(error)); }
+      if (!added.has(cell)) {
+        kernel.removed(cell).catch((error: unknown) => this.report(error));
+      }
     }
   }
 }
 
 /** Whether this kernel runs the cell, as VS Code itself decides it. */
-const canRun = ({ kind, document }: vscode.NotebookCell): boolean => kind === vscode.NotebookCellKind.Code && document.languageId === LANGUAGE;
+const canRun = ({ kind, document }: vscode.NotebookCell): boolean =>
+  kind === vscode.NotebookCellKind.Code && document.languageId === LANGUAGE;

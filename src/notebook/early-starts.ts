@@ -32,86 +32,137 @@ export class EarlyStarts implements vscode.Disposable {
   readonly #starting = new Set<vscode.NotebookDocument>();
   #isDisposed = false;
 
-  constructor(private readonly controller: SandboxController, choices: KernelChoices, private readonly records: SandboxRecords, private readonly log: Log) {
+  constructor(
+    private readonly controller: SandboxController,
+    choices: KernelChoices,
+    private readonly records: SandboxRecords,
+    private readonly log: Log,
+  ) {
     this.#inView = new NotebooksInView(IN_VIEW_MS, () => this.#look());
     this.#subscriptions = [
-      this.#inView, vscode.workspace.onDidGrantWorkspaceTrust(() => this.#look()),
+      this.#inView,
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#look()),
       choices.onDidChoose((notebook) => {
         this.#chosen.add(notebook);
         this.#again(notebook);
       }),
-      controller.onDidSelect(() => { void sleep(IN_VIEW_MS).then(() => this.#look()); }),
-      controller.onDidChangeStatus((notebook) => {
-        if (this.#hasSandbox(notebook)) { this.#settled.add(notebook); }
+      controller.onDidSelect(() => {
+        void sleep(IN_VIEW_MS).then(() => this.#look());
       }),
-      vscode.workspace.onDidCloseNotebookDocument((notebook) => { this.#early.delete(notebook); }),
+      controller.onDidChangeStatus((notebook) => {
+        if (this.#hasSandbox(notebook)) {
+          this.#settled.add(notebook);
+        }
+      }),
+      vscode.workspace.onDidCloseNotebookDocument((notebook) => {
+        this.#early.delete(notebook);
+      }),
     ];
   }
 
   dispose(): void {
     this.#isDisposed = true;
-    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
     this.#waiting.clear();
   }
 
   #look(): void {
-    for (const notebook of this.#inView.staying) { if (this.#isWanted(notebook)) { this.#waiting.add(notebook); } }
+    for (const notebook of this.#inView.staying) {
+      if (this.#isWanted(notebook)) {
+        this.#waiting.add(notebook);
+      }
+    }
     this.#next();
   }
 
   /** Our kernel was chosen: what was before does not count. */
   #again(notebook: vscode.NotebookDocument): void {
-    if (this.#hasSandbox(notebook)) { return; }
+    if (this.#hasSandbox(notebook)) {
+      return;
+    }
     this.#settled.delete(notebook);
     this.#look();
   }
 
   #next(): void {
     for (const notebook of this.#waiting) {
-      if (this.#starting.size >= MOST_STARTS) { return; }
+      if (this.#starting.size >= MOST_STARTS) {
+        return;
+      }
       this.#waiting.delete(notebook);
-      if (!this.#isWanted(notebook)) { continue; }
+      if (!this.#isWanted(notebook)) {
+        continue;
+      }
       this.#starting.add(notebook);
-      this.#start(notebook).catch((error: unknown) => {
-        this.#settled.add(notebook);
-        this.log.warn(`no sandbox was started for ${fileName(notebook)}, which was opened: ${String(error)}`);
-      }).finally(() => {
-        this.#starting.delete(notebook);
-        this.#next();
-        if (this.#chosen.has(notebook)) { this.#again(notebook); } // meanwhile
-      });
+      this.#start(notebook)
+        .catch((error: unknown) => {
+          this.#settled.add(notebook);
+          this.log.warn(`no sandbox was started for ${fileName(notebook)}, which was opened: ${String(error)}`);
+        })
+        .finally(() => {
+          this.#starting.delete(notebook);
+          this.#next();
+          if (this.#chosen.has(notebook)) {
+            this.#again(notebook);
+          } // meanwhile
+        });
     }
   }
 
   async #start(notebook: vscode.NotebookDocument): Promise<void> {
     const makesImage = this.#chosen.delete(notebook);
-    if (readSettings(notebook.uri, this.log).startOn !== 'open' || !this.#makeRoom()) { return; }
+    if (readSettings(notebook.uri, this.log).startOn !== 'open' || !this.#makeRoom()) {
+      return;
+    }
     this.#early.add(notebook);
     const isStarted = await this.controller.sandboxes.of(notebook).startEarly({ makesImage });
-    this.log.debug(`${fileName(notebook)} is in view: ${isStarted ? 'its sandbox was started' : 'its sandbox starts with the first cell'}`);
+    this.log.debug(
+      `${fileName(notebook)} is in view: ${isStarted ? 'its sandbox was started' : 'its sandbox starts with the first cell'}`,
+    );
   }
 
   #isWanted(notebook: vscode.NotebookDocument): boolean {
-    return !this.#isDisposed && vscode.workspace.isTrusted && !this.#starting.has(notebook) && this.controller.isSelectedFor(notebook) && !this.#settled.has(notebook)
-      && this.#inView.staying.has(notebook) && this.records.get(notebook.uri) === undefined && this.records.elsewhere.newest(notebook.uri) === undefined;
+    return (
+      !this.#isDisposed &&
+      vscode.workspace.isTrusted &&
+      !this.#starting.has(notebook) &&
+      this.controller.isSelectedFor(notebook) &&
+      !this.#settled.has(notebook) &&
+      this.#inView.staying.has(notebook) &&
+      this.records.get(notebook.uri) === undefined &&
+      this.records.elsewhere.newest(notebook.uri) === undefined
+    );
   }
 
   /** One that is being started counts. */
-  #hasSandbox(notebook: vscode.NotebookDocument): boolean { return (this.controller.sandboxes.get(notebook)?.status.kind ?? 'none') !== 'none'; }
+  #hasSandbox(notebook: vscode.NotebookDocument): boolean {
+    return (this.controller.sandboxes.get(notebook)?.status.kind ?? 'none') !== 'none';
+  }
 
   /** False: as many wait in view for their first cell as may. What ends for another one may take its time to be gone. */
   #makeRoom(): boolean {
-    const unused = [...this.#early].filter((notebook) => !this.#starting.has(notebook) && this.controller.sandboxes.get(notebook)?.isUnused === true);
-    if (unused.length + this.#starting.size <= MOST_UNUSED) { return true; }
+    const unused = [...this.#early].filter(
+      (notebook) => !this.#starting.has(notebook) && this.controller.sandboxes.get(notebook)?.isUnused === true,
+    );
+    if (unused.length + this.#starting.size <= MOST_UNUSED) {
+      return true;
+    }
     const left = unused.find((notebook) => !this.#inView.has(notebook));
-    if (left === undefined) { return false; }
+    if (left === undefined) {
+      return false;
+    }
     this.#early.delete(left);
-    this.controller.sandboxes.close(left).catch((error: unknown) => {
-      this.log.warn(`the unused sandbox of ${fileName(left)} was not ended: ${String(error)}`);
-    }).finally(() => {
-      this.#settled.delete(left);
-      this.#look(); // it may have come into view again
-    });
+    this.controller.sandboxes
+      .close(left)
+      .catch((error: unknown) => {
+        this.log.warn(`the unused sandbox of ${fileName(left)} was not ended: ${String(error)}`);
+      })
+      .finally(() => {
+        this.#settled.delete(left);
+        this.#look(); // it may have come into view again
+      });
     return true;
   }
 }

@@ -6,7 +6,10 @@ export class EngineRecords {
   /** Ids of sandboxes on other engines of which a cell has said so. */
   readonly #told = new Set<string>();
 
-  constructor(private readonly notebook: vscode.NotebookDocument, private readonly records: SandboxRecords) {}
+  constructor(
+    private readonly notebook: vscode.NotebookDocument,
+    private readonly records: SandboxRecords,
+  ) {}
 
   /** The sandbox is on another engine than the one in use: it is left there. */
   putAside(record: SandboxRecord): void {
@@ -17,7 +20,9 @@ export class EngineRecords {
   /** Puts a sandbox aside in favour of the one that the notebook has on the engine in use. False: it has none there. */
   change(record: SandboxRecord, engine: string): boolean {
     const here = this.records.elsewhere.take(this.notebook.uri, engine);
-    if (here === undefined) { return false; }
+    if (here === undefined) {
+      return false;
+    }
     this.putAside(record);
     this.records.set(this.notebook.uri, here);
     return true;
@@ -26,7 +31,9 @@ export class EngineRecords {
   /** The notebook has no sandbox here: one that was left on another engine is looked for, which may be the one that answers now. */
   bringBack(): void {
     const record = this.records.elsewhere.newest(this.notebook.uri);
-    if (record === undefined) { return; }
+    if (record === undefined) {
+      return;
+    }
     this.records.elsewhere.take(this.notebook.uri, record.engine);
     this.records.set(this.notebook.uri, record);
   }

@@ -10,23 +10,41 @@ export class ErrorMarks implements vscode.Disposable {
 
   /** The cell has ended. What was interrupted, or is meant to raise, has no wrong line. */
   show(cell: vscode.NotebookCell, { status, execution_count: count, ename, evalue, traceback }: ExecuteReply): void {
-    if (status !== 'error' || count === null || cell.index < 0 || ename === 'KeyboardInterrupt' || tagsOf(cell).includes('raises-exception')) { return; }
+    if (
+      status !== 'error' ||
+      count === null ||
+      cell.index < 0 ||
+      ename === 'KeyboardInterrupt' ||
+      tagsOf(cell).includes('raises-exception')
+    ) {
+      return;
+    }
     const line = failingLine(traceback, count);
-    if (line === undefined || line < 0 || line >= cell.document.lineCount) { return; }
+    if (line === undefined || line < 0 || line >= cell.document.lineCount) {
+      return;
+    }
     const { range, firstNonWhitespaceCharacterIndex: start } = cell.document.lineAt(line);
     const text = evalue === '' ? ename : `${ename}: ${evalue}`;
-    this.#marks.set(cell.document.uri, [diagnostic(range.with(range.start.translate(0, start)), text, 'Sandboxed IPython')]);
+    this.#marks.set(cell.document.uri, [
+      diagnostic(range.with(range.start.translate(0, start)), text, 'Sandboxed IPython'),
+    ]);
   }
 
   /** The notebook is closed, or has another kernel. */
   forget(notebook: vscode.NotebookDocument): void {
-    for (const cell of notebook.getCells()) { this.clear(cell); }
+    for (const cell of notebook.getCells()) {
+      this.clear(cell);
+    }
   }
 
   /** The cell runs again, was cleared, or is gone. */
   clear(cell: vscode.NotebookCell): void {
-    if (this.#marks.has(cell.document.uri)) { this.#marks.delete(cell.document.uri); } // VS Code is sent each deletion
+    if (this.#marks.has(cell.document.uri)) {
+      this.#marks.delete(cell.document.uri);
+    } // VS Code is sent each deletion
   }
 
-  dispose(): void { this.#marks.dispose(); }
+  dispose(): void {
+    this.#marks.dispose();
+  }
 }

@@ -16,23 +16,35 @@ export class CellRun {
   #startTime: number | undefined;
   readonly #ending = new vscode.CancellationTokenSource();
 
-  constructor(readonly cell: vscode.NotebookCell, readonly execution: vscode.NotebookCellExecution, private readonly onEnd: (ended: Ended) => void) {
+  constructor(
+    readonly cell: vscode.NotebookCell,
+    readonly execution: vscode.NotebookCellExecution,
+    private readonly onEnd: (ended: Ended) => void,
+  ) {
     this.source = cell.document.getText();
   }
 
-  get state(): 'pending' | 'running' | 'ended' { return this.#state; }
+  get state(): 'pending' | 'running' | 'ended' {
+    return this.#state;
+  }
   /** Cancelled when the run ends: what waits for the user on its behalf goes. */
-  get ended(): vscode.CancellationToken { return this.#ending.token; }
+  get ended(): vscode.CancellationToken {
+    return this.#ending.token;
+  }
 
   start(time = Date.now()): void {
-    if (this.#state !== 'pending') { return; }
+    if (this.#state !== 'pending') {
+      return;
+    }
     this.#state = 'running';
     this.#startTime = time;
     this.execution.start(time);
   }
 
   end(success: boolean, time = Date.now()): void {
-    if (this.#state === 'ended') { return; }
+    if (this.#state === 'ended') {
+      return;
+    }
     this.#state = 'ended';
     const order = this.execution.executionOrder;
     this.execution.end(success, time);
@@ -43,12 +55,24 @@ export class CellRun {
 }
 
 export function endAll(runs: readonly CellRun[]): void {
-  for (const run of runs) { run.end(false); }
+  for (const run of runs) {
+    run.end(false);
+  }
 }
 
-export interface PastTimes { order: number | undefined; start: number; end: number; success: boolean }
+export interface PastTimes {
+  order: number | undefined;
+  start: number;
+  end: number;
+  success: boolean;
+}
 /** What a run ended with, as VS Code shows it below the cell. Times are local milliseconds. */
-interface Ended { order: number | undefined; start: number | undefined; end: number | undefined; success: boolean | undefined }
+interface Ended {
+  order: number | undefined;
+  start: number | undefined;
+  end: number | undefined;
+  success: boolean | undefined;
+}
 
 /** Milliseconds after a short execution in which VS Code may still delete the cell's count for it; usually it takes some ten. */
 const MENDING_MS = 10_000;
@@ -63,13 +87,20 @@ export class Executions {
   readonly #ended = new WeakMap<vscode.NotebookCell, Ended>();
   /** Cells for which a short execution was opened, and when (milliseconds). */
   readonly #reopened = new WeakMap<vscode.NotebookCell, number>();
-  readonly #late = new LateChanges((cell, changes) => { this.#applyLate(cell, changes); });
+  readonly #late = new LateChanges((cell, changes) => {
+    this.#applyLate(cell, changes);
+  });
 
-  constructor(private readonly controller: vscode.NotebookController, private readonly log: Log) {}
+  constructor(
+    private readonly controller: vscode.NotebookController,
+    private readonly log: Log,
+  ) {}
 
   /** Shows the cell as pending. Undefined if it runs already or is gone. */
   begin(cell: vscode.NotebookCell): CellRun | undefined {
-    if (cell.index < 0 || cell.kind !== vscode.NotebookCellKind.Code || this.of(cell) !== undefined) { return undefined; }
+    if (cell.index < 0 || cell.kind !== vscode.NotebookCellKind.Code || this.of(cell) !== undefined) {
+      return undefined;
+    }
     this.#late.drop(cell);
     const run: CellRun = new CellRun(cell, this.controller.createNotebookCellExecution(cell), (ended) => {
       this.#live.delete(run);
@@ -86,11 +117,19 @@ export class Executions {
   }
 
   /** Whether a run of the cell has ended in this window, or what one left was shown: VS Code may not have told yet of all its outputs. */
-  hasRun(cell: vscode.NotebookCell): boolean { return this.#ended.has(cell); }
+  hasRun(cell: vscode.NotebookCell): boolean {
+    return this.#ended.has(cell);
+  }
 
-  of(cell: vscode.NotebookCell): CellRun | undefined { return this.all().find((run) => run.cell === cell); }
-  all(): CellRun[] { return [...this.#live]; }
-  running(): CellRun | undefined { return this.all().find(({ state }) => state === 'running'); }
+  of(cell: vscode.NotebookCell): CellRun | undefined {
+    return this.all().find((run) => run.cell === cell);
+  }
+  all(): CellRun[] {
+    return [...this.#live];
+  }
+  running(): CellRun | undefined {
+    return this.all().find(({ state }) => state === 'running');
+  }
 
   /**
    * Lets something change the outputs of a cell whose run has ended: through the run that is live, else a little later through a
@@ -113,7 +152,9 @@ export class Executions {
   }
 
   /** Shows what came late and waits to be shown. */
-  flushLate(): void { this.#late.flush(); }
+  flushLate(): void {
+    this.#late.flush();
+  }
 
   /**
    * VS Code's own writer of `.ipynb` files keeps a cell's count in its metadata. It sees a short execution begin and deletes the
@@ -123,19 +164,38 @@ export class Executions {
   async mendCount(cell: vscode.NotebookCell): Promise<void> {
     const order = this.#ended.get(cell)?.order;
     const at = this.#reopened.get(cell);
-    if (order === undefined || at === undefined || Date.now() - at > MENDING_MS || this.of(cell) !== undefined || cell.index < 0) { return; }
+    if (
+      order === undefined ||
+      at === undefined ||
+      Date.now() - at > MENDING_MS ||
+      this.of(cell) !== undefined ||
+      cell.index < 0
+    ) {
+      return;
+    }
     const metadata: Readonly<Record<string, unknown>> = cell.metadata;
-    if (typeof metadata['execution_count'] === 'number') { return; }
+    if (typeof metadata['execution_count'] === 'number') {
+      return;
+    }
     const edit = new vscode.WorkspaceEdit();
-    edit.set(cell.notebook.uri, [vscode.NotebookEdit.updateCellMetadata(cell.index, { ...metadata, execution_count: order })]);
+    edit.set(cell.notebook.uri, [
+      vscode.NotebookEdit.updateCellMetadata(cell.index, { ...metadata, execution_count: order }),
+    ]);
     await vscode.workspace.applyEdit(edit);
   }
 
   #applyLate(cell: vscode.NotebookCell, changes: readonly Change[]): void {
     try {
       const running = this.running();
-      if (running === undefined) { this.#briefly(cell, this.#endOf(cell), changes); } else { for (const change of changes) { change(running.execution); } }
-    } catch (error) { // the cell was removed or taken by another kernel meanwhile
+      if (running === undefined) {
+        this.#briefly(cell, this.#endOf(cell), changes);
+      } else {
+        for (const change of changes) {
+          change(running.execution);
+        }
+      }
+    } catch (error) {
+      // the cell was removed or taken by another kernel meanwhile
       this.log.debug(`late output found no cell: ${String(error)}`);
     }
   }
@@ -143,7 +203,9 @@ export class Executions {
   /** Of a cell that ran before this window came, VS Code's own record is asked once, before we change it. */
   #endOf(cell: vscode.NotebookCell): Ended {
     const known = this.#ended.get(cell);
-    if (known !== undefined) { return known; }
+    if (known !== undefined) {
+      return known;
+    }
     const { executionOrder: order, success, timing } = cell.executionSummary ?? {};
     const ended = { order, start: timing?.startTime, end: timing?.endTime, success };
     this.#ended.set(cell, ended);
@@ -157,7 +219,9 @@ export class Executions {
     execution.executionOrder = order;
     execution.start(start);
     try {
-      for (const change of changes) { change(execution); }
+      for (const change of changes) {
+        change(execution);
+      }
     } finally {
       execution.end(success, end);
     }

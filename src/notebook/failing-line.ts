@@ -10,7 +10,9 @@ const FRAME = /\bCell In\s?\[(\d+)\], line (\d+)/g;
 export function failingLine(traceback: readonly string[], executionCount: number): number | undefined {
   let line: number | undefined;
   for (const [, count, number] of withoutAnsi(traceback.join('\n')).matchAll(FRAME)) {
-    if (Number(count) === executionCount) { line = Number(number) - 1; }
+    if (Number(count) === executionCount) {
+      line = Number(number) - 1;
+    }
   }
   return line;
 }

@@ -60,7 +60,11 @@ export class NotebookFolder {
   /** Reasons that the user knows by now. */
   readonly #toldNone = new Set<None>();
 
-  constructor(private readonly notebook: vscode.NotebookDocument, private readonly surroundings: Surroundings, private readonly log: Log) {}
+  constructor(
+    private readonly notebook: vscode.NotebookDocument,
+    private readonly surroundings: Surroundings,
+    private readonly log: Log,
+  ) {}
 
   /**
    * Resolves when cells may run, in the order in which it was asked. A copy that fails is told and hinders no cell.
@@ -69,7 +73,10 @@ export class NotebookFolder {
    */
   bring(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting): Promise<Place> {
     const { signal } = this.#calledOff;
-    const brought = this.#last.then(() => this.#bring(session, settings, copied, signal)).catch((error: unknown) => this.log.error(`folder: ${String(error)}`)).then(() => this.#place);
+    const brought = this.#last
+      .then(() => this.#bring(session, settings, copied, signal))
+      .catch((error: unknown) => this.log.error(`folder: ${String(error)}`))
+      .then(() => this.#place);
     this.#last = brought;
     return brought;
   }
@@ -80,7 +87,13 @@ export class NotebookFolder {
    */
   bringAhead(session: SandboxSession, settings: SandboxSettings, { isForCell }: { isForCell: boolean }): void {
     const { signal } = this.#calledOff;
-    this.#last = this.#last.then(() => this.#bring(session, settings, settings.files, signal, { isSilent: true, ...(isForCell ? {} : { limit: MAX_UNASKED_BYTES }) }))
+    this.#last = this.#last
+      .then(() =>
+        this.#bring(session, settings, settings.files, signal, {
+          isSilent: true,
+          ...(isForCell ? {} : { limit: MAX_UNASKED_BYTES }),
+        }),
+      )
       .catch((error: unknown) => this.log.error(`folder: ${String(error)}`));
   }
 
@@ -91,31 +104,47 @@ export class NotebookFolder {
   }
 
   /** What could not be copied is tried again with the next cell. */
-  retry(): void { this.#copy?.project?.files.retry(); }
+  retry(): void {
+    this.#copy?.project?.files.retry();
+  }
 
   /** The sandbox has no files any more: all are copied anew with the next cell. */
   cleared(): void {
-    this.#last = this.#last.then(() => { if (this.#copy !== undefined) { this.#copy.project = undefined; } });
+    this.#last = this.#last.then(() => {
+      if (this.#copy !== undefined) {
+        this.#copy.project = undefined;
+      }
+    });
   }
 
   /** A cell has ended. Where it asked for a file in vain that was left out, the user is told why: nobody expects it to be missing. */
   missed({ ename, evalue }: ExecuteReply): void {
-    if (ename !== 'FileNotFoundError') { return; }
+    if (ename !== 'FileNotFoundError') {
+      return;
+    }
     if (this.#reason !== undefined) {
       this.#tellNone(this.#reason);
       return;
     }
-    const name = /'([^']+)'|"([^"]+)"/.exec(evalue)?.slice(1).find((one) => one !== undefined) ?? '';
+    const name =
+      /'([^']+)'|"([^"]+)"/
+        .exec(evalue)
+        ?.slice(1)
+        .find((one) => one !== undefined) ?? '';
     const inside = this.#inProject(path.posix.resolve(SANDBOX_HOME, this.#place.folder, name));
     const leftOut = inside === undefined ? undefined : this.#copy?.project?.files.whyNot(inside);
-    if (this.#copy !== undefined && leftOut !== undefined && !this.#copy.named.has(keyOf(leftOut))) { this.#tellLeftOut(this.#copy, leftOut, 1); }
+    if (this.#copy !== undefined && leftOut !== undefined && !this.#copy.named.has(keyOf(leftOut))) {
+      this.#tellLeftOut(this.#copy, leftOut, 1);
+    }
   }
 
   /** The path, from the notebook's folder, of the file that one of the sandbox is a copy of. */
   beside(file: string): string | undefined {
     const inside = this.#inProject(path.posix.normalize(file.replace(/^~(?=\/)/, SANDBOX_HOME))); // of `sys.path.append("..")`
     const project = this.#copy?.project;
-    return inside !== undefined && project?.files.has(inside) === true ? path.posix.relative(project.folder, inside) : undefined;
+    return inside !== undefined && project?.files.has(inside) === true
+      ? path.posix.relative(project.folder, inside)
+      : undefined;
   }
 
   /** A path of the sandbox, relative to the copy of the project; undefined: it is not in that. */
@@ -125,61 +154,115 @@ export class NotebookFolder {
   }
 
   /** Where the notebook is in the sandbox; without a copy, in a folder that is called as its own. */
-  get #place(): Place { return this.#copy?.project?.place ?? { folder: nameInHome(folderName(this.notebook)), project: '' }; }
+  get #place(): Place {
+    return this.#copy?.project?.place ?? { folder: nameInHome(folderName(this.notebook)), project: '' };
+  }
 
   async #bring(
-    session: SandboxSession, settings: SandboxSettings, copied: FilesSetting, signal: AbortSignal, { limit, isSilent = false }: BringOptions = {},
+    session: SandboxSession,
+    settings: SandboxSettings,
+    copied: FilesSetting,
+    signal: AbortSignal,
+    { limit, isSilent = false }: BringOptions = {},
   ): Promise<void> {
-    if (this.#copy?.session !== session) { this.#copy = { session, memory: settings.maxMemory, bounds: undefined, project: undefined, told: new Set(), named: new Set() }; }
-    if (signal.aborted) { return; }
+    if (this.#copy?.session !== session) {
+      this.#copy = {
+        session,
+        memory: settings.maxMemory,
+        bounds: undefined,
+        project: undefined,
+        told: new Set(),
+        named: new Set(),
+      };
+    }
+    if (signal.aborted) {
+      return;
+    }
     const copy = this.#copy;
     const found = await this.#looks.look(() => this.#find(copy, settings, copied), LOOK_DEADLINE);
     if (found === undefined) {
-      const failure = new SandboxError('FilesNotCopied', { reason: `the folder cannot be read within ${LOOK_DEADLINE / 1000} s` });
+      const failure = new SandboxError('FilesNotCopied', {
+        reason: `the folder cannot be read within ${LOOK_DEADLINE / 1000} s`,
+      });
       this.log.warn(`folder: ${failure.message}`);
-      if (!isSilent) { this.#tell(copy, failure); }
+      if (!isSilent) {
+        this.#tell(copy, failure);
+      }
       return;
     }
     const { reason, project } = found;
-    if (reason !== this.#reason && reason !== undefined) { this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${NONE[reason]}`); }
+    if (reason !== this.#reason && reason !== undefined) {
+      this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${NONE[reason]}`);
+    }
     this.#reason = reason;
-    if (!isSilent && (reason === 'wide' || reason === 'hidden')) { this.#tellNone(reason); } // the others are the user's own doing
-    if (reason !== undefined) { return; }
+    if (!isSilent && (reason === 'wide' || reason === 'hidden')) {
+      this.#tellNone(reason);
+    } // the others are the user's own doing
+    if (reason !== undefined) {
+      return;
+    }
     copy.bounds = boundsOf(settings.maxMemory, copy.memory);
     try {
-      if (project instanceof Error) { throw project; }
-      if (project !== undefined) { copy.project = this.#copyOf(project, session); }
+      if (project instanceof Error) {
+        throw project;
+      }
+      if (project !== undefined) {
+        copy.project = this.#copyOf(project, session);
+      }
       const { files } = copy.project ?? {};
       const lack = await files?.bring(copy.bounds, signal, { folderOnly: settings.files === 'folder', limit });
-      if (!isSilent && files !== undefined && lack !== undefined) { this.#tellMissing(copy, files.missing, lack.count); }
+      if (!isSilent && files !== undefined && lack !== undefined) {
+        this.#tellMissing(copy, files.missing, lack.count);
+      }
     } catch (error) {
-      const failure = error instanceof SandboxError ? error : new SandboxError('FilesNotCopied', { reason: String(error) }, { cause: error });
+      const failure =
+        error instanceof SandboxError
+          ? error
+          : new SandboxError('FilesNotCopied', { reason: String(error) }, { cause: error });
       this.log.warn(`folder: ${failure.message}`);
       if (isSilent) {
         copy.project?.files.retry();
-      } else if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) { this.#tell(copy, failure); }
+      } else if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) {
+        this.#tell(copy, failure);
+      }
     }
   }
 
   /** Why nothing is copied; where there is no copy yet, the project too, or what keeps it from being looked at. */
-  async #find(copy: Copy, { files: setting }: SandboxSettings, copied: FilesSetting): Promise<{ reason: None | undefined; project: Project | Error | undefined }> {
+  async #find(
+    copy: Copy,
+    { files: setting }: SandboxSettings,
+    copied: FilesSetting,
+  ): Promise<{ reason: None | undefined; project: Project | Error | undefined }> {
     const { reason, project } = await originOf(this.notebook, { setting, copied });
     const isNew = reason === undefined && copy.project === undefined;
-    return { reason, project: isNew ? await project().catch((error: unknown) => (error instanceof Error ? error : new Error(String(error)))) : undefined };
+    return {
+      reason,
+      project: isNew
+        ? await project().catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
+        : undefined,
+    };
   }
 
   #copyOf({ files, folder }: Project, session: SandboxSession): ProjectCopy {
     const project = nameInHome(files.name);
     return {
-      folder, place: { project, folder: folder === '' ? project : `${project}/${folder}` },
+      folder,
+      place: { project, folder: folder === '' ? project : `${project}/${folder}` },
       files: new FolderCopy({
-        files, notebook: below(folder, fileName(this.notebook)), into: project, log: this.log, put: (sent, stop) => session.putFiles(sent, stop),
+        files,
+        notebook: below(folder, fileName(this.notebook)),
+        into: project,
+        log: this.log,
+        put: (sent, stop) => session.putFiles(sent, stop),
       }),
     };
   }
 
   #tellNone(reason: None): void {
-    if (this.#toldNone.has(reason)) { return; }
+    if (this.#toldNone.has(reason)) {
+      return;
+    }
     this.#toldNone.add(reason);
     this.#show(new SandboxError('FilesNotCopied', { problem: reason }), reason === 'setting' ? 'files' : undefined);
   }
@@ -187,16 +270,30 @@ export class NotebookFolder {
   /** The first that is news; all of them are none after that. */
   #tellMissing(copy: Copy, missing: readonly LeftOut[], count: number): void {
     const first = missing.find((one) => !copy.told.has(keyOf(one)));
-    for (const one of missing) { copy.told.add(keyOf(one)); }
-    if (first !== undefined) { this.#tellLeftOut(copy, first, count); }
+    for (const one of missing) {
+      copy.told.add(keyOf(one));
+    }
+    if (first !== undefined) {
+      this.#tellLeftOut(copy, first, count);
+    }
   }
 
   #tellLeftOut({ bounds, named }: Copy, first: LeftOut, count: number): void {
     const { path: name, reason, size = 0 } = first;
     named.add(keyOf(first));
-    const limits: Record<string, number | undefined> = { tooLarge: bounds?.file, tooMuch: bounds?.total, tooMany: bounds?.items };
+    const limits: Record<string, number | undefined> = {
+      tooLarge: bounds?.file,
+      tooMuch: bounds?.total,
+      tooMany: bounds?.items,
+    };
     this.#show(
-      new SandboxError('FilesLeftOut', { count, path: name === '' ? '.' : name, reason, size, limit: limits[reason] ?? 0 }),
+      new SandboxError('FilesLeftOut', {
+        count,
+        path: name === '' ? '.' : name,
+        reason,
+        size,
+        limit: limits[reason] ?? 0,
+      }),
       ['tooLarge', 'tooMuch', 'full'].includes(reason) ? 'maxMemory' : 'files',
     );
   }
@@ -204,7 +301,9 @@ export class NotebookFolder {
   /** Each once a sandbox: what is missing before one cell is missing before the next. */
   #tell({ told }: Copy, failure: SandboxError): void {
     const what = `${failure.code} ${String(failure.params['reason'])}`;
-    if (told.has(what)) { return; }
+    if (told.has(what)) {
+      return;
+    }
     told.add(what);
     this.#show(failure, 'files');
   }
@@ -214,10 +313,16 @@ export class NotebookFolder {
     const showLog = vscode.l10n.t('Show Log');
     const settings = vscode.l10n.t('Settings');
     const text = `${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`;
-    showWarning(text, ...(setting === undefined ? [showLog] : [showLog, settings])).then(async (choice) => {
-      if (choice === showLog) { await vscode.commands.executeCommand('sandboxedIPython.showLog'); }
-      if (choice === settings) { await vscode.commands.executeCommand('workbench.action.openSettings', `sandboxedIPython.${setting}`); }
-    }).then(undefined, (error: unknown) => this.log.error(String(error)));
+    showWarning(text, ...(setting === undefined ? [showLog] : [showLog, settings]))
+      .then(async (choice) => {
+        if (choice === showLog) {
+          await vscode.commands.executeCommand('sandboxedIPython.showLog');
+        }
+        if (choice === settings) {
+          await vscode.commands.executeCommand('workbench.action.openSettings', `sandboxedIPython.${setting}`);
+        }
+      })
+      .then(undefined, (error: unknown) => this.log.error(String(error)));
   }
 }
 

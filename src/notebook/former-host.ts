@@ -19,7 +19,10 @@ const LOOK_EVERY = 100;
  * @param attach rejects with a SandboxError, `InUse` where another host writes; `host` undefined: under an id of its own
  */
 export async function inPlaceOf<T>(
-  former: FormerHost, attach: (host: string | undefined) => Promise<T>, signal: AbortSignal, { isAlive = isRunning, leaving = LEAVING } = {},
+  former: FormerHost,
+  attach: (host: string | undefined) => Promise<T>,
+  signal: AbortSignal,
+  { isAlive = isRunning, leaving = LEAVING } = {},
 ): Promise<T> {
   for (const giveUp = performance.now() + leaving; ; await sleep(Math.min(LOOK_EVERY, leaving))) {
     const over = isOver(former, isAlive);
@@ -27,7 +30,9 @@ export async function inPlaceOf<T>(
       return await attach(over && former.host !== '' ? former.host : undefined);
     } catch (error) {
       const mayLeave = error instanceof SandboxError && error.code === 'InUse' && !over;
-      if (!mayLeave || signal.aborted || performance.now() > giveUp) { throw error; }
+      if (!mayLeave || signal.aborted || performance.now() > giveUp) {
+        throw error;
+      }
     }
   }
 }

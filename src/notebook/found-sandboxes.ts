@@ -19,41 +19,76 @@ export class FoundSandboxes implements vscode.Disposable {
   readonly #asked = new Set<string>();
 
   constructor(
-    private readonly controller: SandboxController, private readonly installation: Pick<Installation, 'engines' | 'owner'>,
-    private readonly records: SandboxRecords, private readonly memento: vscode.Memento, private readonly log: Log,
+    private readonly controller: SandboxController,
+    private readonly installation: Pick<Installation, 'engines' | 'owner'>,
+    private readonly records: SandboxRecords,
+    private readonly memento: vscode.Memento,
+    private readonly log: Log,
   ) {
     this.#subscriptions = [
       controller.onDidSelect((notebook) => {
         this.#look(notebook).catch((error: unknown) => log.debug(`no look for other sandboxes: ${String(error)}`));
       }),
       controller.onDidChangeStatus((notebook) => {
-        if (controller.sandboxes.get(notebook)?.session !== undefined && memento.get(USED) !== true) { void memento.update(USED, true); }
+        if (controller.sandboxes.get(notebook)?.session !== undefined && memento.get(USED) !== true) {
+          void memento.update(USED, true);
+        }
       }),
     ];
   }
 
   dispose(): void {
-    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
   }
 
   async #look(notebook: vscode.NotebookDocument): Promise<void> {
     const uri = notebook.uri.toString();
-    if (this.memento.get(USED) !== true || notebook.isUntitled || this.#asked.has(uri) || this.records.get(notebook.uri) !== undefined) { return; }
+    if (
+      this.memento.get(USED) !== true ||
+      notebook.isUntitled ||
+      this.#asked.has(uri) ||
+      this.records.get(notebook.uri) !== undefined
+    ) {
+      return;
+    }
     const engine = await this.installation.engines.get();
     const found = (await engine.findSandboxes(await this.installation.owner()))
-      .filter(({ notebookHint }) => notebookHint === uri).sort((a, b) => b.created - a.created)[0];
-    const isFree = (): boolean => this.controller.isSelectedFor(notebook) && this.records.get(notebook.uri) === undefined
-      && this.controller.sandboxes.get(notebook)?.session === undefined;
-    if (found === undefined || !isFree()) { return; }
+      .filter(({ notebookHint }) => notebookHint === uri)
+      .sort((a, b) => b.created - a.created)[0];
+    const isFree = (): boolean =>
+      this.controller.isSelectedFor(notebook) &&
+      this.records.get(notebook.uri) === undefined &&
+      this.controller.sandboxes.get(notebook)?.session === undefined;
+    if (found === undefined || !isFree()) {
+      return;
+    }
     this.#asked.add(uri);
     const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
     const since = new Date(found.created).toLocaleString();
-    const text = vscode.l10n.t('{0}: a sandbox of this notebook runs since {1}, started in another window.', fileName(notebook), since);
-    if (await showInformation(text, here, another) !== here || !isFree()) { return; }
+    const text = vscode.l10n.t(
+      '{0}: a sandbox of this notebook runs since {1}, started in another window.',
+      fileName(notebook),
+      since,
+    );
+    if ((await showInformation(text, here, another)) !== here || !isFree()) {
+      return;
+    }
     const settings = readSettings(notebook.uri, this.log);
     this.records.set(notebook.uri, {
-      engine: engine.info.id, engineName: engineName(engine.info), sandboxId: found.sandboxId, image: found.image, libraries: found.libraries, boot: '', seq: 0, host: '', settings, installed: [],
-      keepAlive: settings.keepAlive, seen: Date.now(),
+      engine: engine.info.id,
+      engineName: engineName(engine.info),
+      sandboxId: found.sandboxId,
+      image: found.image,
+      libraries: found.libraries,
+      boot: '',
+      seq: 0,
+      host: '',
+      settings,
+      installed: [],
+      keepAlive: settings.keepAlive,
+      seen: Date.now(),
     });
     await this.controller.sandboxes.of(notebook).reattach({ takeOver: true });
   }

@@ -21,16 +21,22 @@ export class ImageMaker {
    * @param signal gives up; the making ends with the last one that wants it
    */
   async ensure(engine: Engine, request: ImageRequest, signal: AbortSignal): Promise<string> {
-    if (signal.aborted) { throw new SandboxError('Cancelled'); }
+    if (signal.aborted) {
+      throw new SandboxError('Cancelled');
+    }
     const key = JSON.stringify([engine.info.id, request]);
     const making = this.#making.get(key) ?? this.#begin(key, engine, request);
     making.wanted += 1;
     let giveUp!: () => void;
-    const givenUp = new Promise<undefined>((resolve) => { giveUp = () => resolve(undefined); });
+    const givenUp = new Promise<undefined>((resolve) => {
+      giveUp = () => resolve(undefined);
+    });
     signal.addEventListener('abort', giveUp, { once: true });
     try {
       const image = await Promise.race([making.image, givenUp]);
-      if (image !== undefined) { return image; }
+      if (image !== undefined) {
+        return image;
+      }
     } finally {
       signal.removeEventListener('abort', giveUp);
       making.wanted -= 1;
@@ -51,19 +57,29 @@ export class ImageMaker {
   #begin(key: string, engine: Engine, request: ImageRequest): Making {
     const abort = new AbortController();
     const over = (): void => this.#forget(key, making); // whoever wants it after that waits for no making that is ending
-    const image = withProgress((progress, stop) => engine.ensureImage(request, progress, stop), abort.signal, over).finally(over);
+    const image = withProgress(
+      (progress, stop) => engine.ensureImage(request, progress, stop),
+      abort.signal,
+      over,
+    ).finally(over);
     const making: Making = { abort, image, wanted: 0 };
     this.#making.set(key, making);
     return making;
   }
 
   #forget(key: string, making: Making): void {
-    if (this.#making.get(key) === making) { this.#making.delete(key); }
+    if (this.#making.get(key) === making) {
+      this.#making.delete(key);
+    }
   }
 }
 
 /** Shows the steps in a notification that can cancel, but only when there is a step: most starts find their image made. */
-async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) => Promise<T>, signal: AbortSignal, onCancel?: () => void): Promise<T> {
+async function withProgress<T>(
+  work: (progress: Progress, signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+  onCancel?: () => void,
+): Promise<T> {
   const cancelled = new AbortController();
   cancelled.signal.addEventListener('abort', () => onCancel?.());
   let report: ((step: string) => void) | undefined;
@@ -73,17 +89,25 @@ async function withProgress<T>(work: (progress: Progress, signal: AbortSignal) =
       token.onCancellationRequested(() => cancelled.abort());
       report = tell;
       tell(first);
-      return new Promise<void>((resolve) => { done = resolve; });
+      return new Promise<void>((resolve) => {
+        done = resolve;
+      });
     });
   };
   const step = (code: string, detail?: string): void => {
     const text = progressText(code, detail, vscode.l10n.t);
-    if (report === undefined) { open(text); } else { report(text); }
+    if (report === undefined) {
+      open(text);
+    } else {
+      report(text);
+    }
   };
   try {
     return await work({ step }, AbortSignal.any([signal, cancelled.signal]));
   } catch (error) {
-    if (cancelled.signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); }
+    if (cancelled.signal.aborted) {
+      throw new SandboxError('Cancelled', {}, { cause: error });
+    }
     throw error;
   } finally {
     done?.();

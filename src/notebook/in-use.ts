@@ -7,14 +7,23 @@ import { fileName } from './cell-metadata';
 export class WhoseItIs {
   #isOpen = false;
 
-  constructor(private readonly notebook: vscode.NotebookDocument, private readonly log: Log) {}
+  constructor(
+    private readonly notebook: vscode.NotebookDocument,
+    private readonly log: Log,
+  ) {}
 
   /** Another window has the notebook's sandbox: which one is to have it is the user's decision. `decided` is not called where there is none. */
   ask(decided: (which: 'here' | 'new') => Promise<void>): void {
-    if (this.#isOpen) { return; }
+    if (this.#isOpen) {
+      return;
+    }
     this.#isOpen = true;
-    choose(this.notebook).finally(() => { this.#isOpen = false; })
-      .then((which) => (which === undefined ? undefined : decided(which))).catch((error: unknown) => this.log.error(String(error)));
+    choose(this.notebook)
+      .finally(() => {
+        this.#isOpen = false;
+      })
+      .then((which) => (which === undefined ? undefined : decided(which)))
+      .catch((error: unknown) => this.log.error(String(error)));
   }
 }
 

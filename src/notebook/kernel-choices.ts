@@ -27,36 +27,61 @@ export class KernelChoices implements vscode.Disposable {
     };
     this.#subscriptions = [
       this.#choices,
-      controller.onDidSelect((notebook) => { void this.#selected(notebook); }),
+      controller.onDidSelect((notebook) => {
+        void this.#selected(notebook);
+      }),
       vscode.workspace.onDidOpenNotebookDocument(opened),
       vscode.workspace.onDidChangeNotebookDocument(({ notebook, contentChanges, cellChanges }) => {
-        if (contentChanges.length > 0 || cellChanges.some(({ document }) => document !== undefined)) { this.#touch(notebook); }
+        if (contentChanges.length > 0 || cellChanges.some(({ document }) => document !== undefined)) {
+          this.#touch(notebook);
+        }
       }),
-      vscode.languages.registerHoverProvider({ notebookType: NOTEBOOK_TYPE }, {
-        provideHover: (document) => {
-          const notebook = vscode.workspace.notebookDocuments.find((one) => one.getCells().some((cell) => cell.document === document));
-          if (notebook !== undefined) { this.#touch(notebook); }
-          return undefined;
+      vscode.languages.registerHoverProvider(
+        { notebookType: NOTEBOOK_TYPE },
+        {
+          provideHover: (document) => {
+            const notebook = vscode.workspace.notebookDocuments.find((one) =>
+              one.getCells().some((cell) => cell.document === document),
+            );
+            if (notebook !== undefined) {
+              this.#touch(notebook);
+            }
+            return undefined;
+          },
         },
-      }),
+      ),
     ];
-    for (const notebook of vscode.workspace.notebookDocuments) { opened(notebook); }
+    for (const notebook of vscode.workspace.notebookDocuments) {
+      opened(notebook);
+    }
   }
 
-  dispose(): void { for (const subscription of this.#subscriptions) { subscription.dispose(); } }
+  dispose(): void {
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
+  }
 
-  #touch(notebook: vscode.NotebookDocument): void { this.#touched.set(notebook, performance.now()); }
+  #touch(notebook: vscode.NotebookDocument): void {
+    this.#touched.set(notebook, performance.now());
+  }
 
   async #selected(notebook: vscode.NotebookDocument): Promise<void> {
-    if (!this.#ready.has(notebook)) { return; }
+    if (!this.#ready.has(notebook)) {
+      return;
+    }
     const at = performance.now();
     await sleep(SAME_MOMENT_MS); // VS Code may tell of the selection first
     await roundTrip();
-    if (at - (this.#touched.get(notebook) ?? -Infinity) > SAME_MOMENT_MS) { this.#choices.fire(notebook); }
+    if (at - (this.#touched.get(notebook) ?? -Infinity) > SAME_MOMENT_MS) {
+      this.#choices.fire(notebook);
+    }
   }
 }
 
 /** VS Code's answer comes behind everything that it has told before: messages keep their order. Without an answer the window closes. */
 async function roundTrip(): Promise<void> {
-  await vscode.commands.executeCommand('setContext', 'sandboxedIPython.isActive', true).then(undefined, () => undefined);
+  await vscode.commands
+    .executeCommand('setContext', 'sandboxedIPython.isActive', true)
+    .then(undefined, () => undefined);
 }

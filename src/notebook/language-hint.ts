@@ -20,14 +20,24 @@ export class LanguageHint implements vscode.NotebookCellStatusBarItemProvider, v
   }
 
   provideCellStatusBarItems(cell: vscode.NotebookCell): vscode.NotebookCellStatusBarItem | undefined {
-    if (cell.kind !== vscode.NotebookCellKind.Code || cell.document.languageId === LANGUAGE || !this.controller.isSelectedFor(cell.notebook)) { return undefined; }
+    if (
+      cell.kind !== vscode.NotebookCellKind.Code ||
+      cell.document.languageId === LANGUAGE ||
+      !this.controller.isSelectedFor(cell.notebook)
+    ) {
+      return undefined;
+    }
     return cellHint({
-      icon: 'warning', text: vscode.l10n.t('Not run: Sandboxed IPython runs Python, not {0}', cell.document.languageId),
-      tooltip: vscode.l10n.t('Change the cell\'s language to Python to run it here'), command: 'notebook.cell.changeLanguage',
+      icon: 'warning',
+      text: vscode.l10n.t('Not run: Sandboxed IPython runs Python, not {0}', cell.document.languageId),
+      tooltip: vscode.l10n.t("Change the cell's language to Python to run it here"),
+      command: 'notebook.cell.changeLanguage',
     });
   }
 
   dispose(): void {
-    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
   }
 }

@@ -19,12 +19,20 @@ export class LateChanges {
 
   add(cell: vscode.NotebookCell, change: Change): void {
     const waiting = this.#waiting.get(cell);
-    if (waiting === undefined) { this.#waiting.set(cell, [change]); } else { waiting.push(change); }
-    this.#timer ??= setTimeout(() => { this.flush(); }, GATHERING_MS);
+    if (waiting === undefined) {
+      this.#waiting.set(cell, [change]);
+    } else {
+      waiting.push(change);
+    }
+    this.#timer ??= setTimeout(() => {
+      this.flush();
+    }, GATHERING_MS);
   }
 
   /** The cell is run anew, was cleared or is gone: what came late for it before is not shown any more. */
-  drop(cell: vscode.NotebookCell): void { this.#waiting.delete(cell); }
+  drop(cell: vscode.NotebookCell): void {
+    this.#waiting.delete(cell);
+  }
 
   /** Makes all changes that wait. */
   flush(): void {
@@ -32,6 +40,8 @@ export class LateChanges {
     this.#timer = undefined;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const [cell, changes] of waiting) { this.apply(cell, changes); }
+    for (const [cell, changes] of waiting) {
+      this.apply(cell, changes);
+    }
   }
 }

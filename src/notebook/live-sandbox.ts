@@ -23,18 +23,28 @@ export class LiveSandbox {
    * @param seq the event up to which the document surely shows what the sandbox said
    */
   constructor(
-    readonly session: SandboxSession, notebook: vscode.NotebookDocument, records: SandboxRecords, settings: SandboxSettings,
-    { seq, isUnused }: { seq: number; isUnused: boolean }, hears: Hears,
+    readonly session: SandboxSession,
+    notebook: vscode.NotebookDocument,
+    records: SandboxRecords,
+    settings: SandboxSettings,
+    { seq, isUnused }: { seq: number; isUnused: boolean },
+    hears: Hears,
   ) {
     this.settings = new AppliedSettings(settings);
     this.#isUnused = isUnused;
     const record = (shown: number): SandboxRecord => recordOf(session, this.settings.current, shown, this.#isUnused);
     records.set(notebook.uri, record(seq));
-    this.#recorder = new PlaceRecorder(seq, () => session.place.seq, (shown) => records.update(notebook.uri, record(shown)));
+    this.#recorder = new PlaceRecorder(
+      seq,
+      () => session.place.seq,
+      (shown) => records.update(notebook.uri, record(shown)),
+    );
     this.#listeners = [
       session.onEvent((event) => {
         hears.event(event);
-        if (changesOpenCells(event)) { this.#recorder.again(); }
+        if (changesOpenCells(event)) {
+          this.#recorder.again();
+        }
         this.#recorder.changed();
       }),
       session.onState((state) => hears.state(session, state)),
@@ -42,23 +52,37 @@ export class LiveSandbox {
   }
 
   /** It was started before anything ran, and nothing has since: it holds nothing that anybody would miss. */
-  get isUnused(): boolean { return this.#isUnused; }
+  get isUnused(): boolean {
+    return this.#isUnused;
+  }
 
   /** Something is to run in it. */
   use(): void {
-    if (!this.#isUnused) { return; }
+    if (!this.#isUnused) {
+      return;
+    }
     this.#isUnused = false;
     this.#recorder.again();
   }
 
   /** The document has changed: VS Code keeps it later. */
-  documentChanged(): void { this.#recorder.changed(); }
+  documentChanged(): void {
+    this.#recorder.changed();
+  }
 
   /** Writes down what is known of it now. */
-  record(): void { this.#recorder.again(); }
+  record(): void {
+    this.#recorder.again();
+  }
 
   /** Writes nothing down any more. */
-  stopRecording(): void { this.#recorder.stop(); }
+  stopRecording(): void {
+    this.#recorder.stop();
+  }
 
-  stopListening(): void { for (const listener of this.#listeners) { listener.dispose(); } }
+  stopListening(): void {
+    for (const listener of this.#listeners) {
+      listener.dispose();
+    }
+  }
 }

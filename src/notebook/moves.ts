@@ -17,28 +17,39 @@ export class NotebookMoves implements vscode.Disposable {
   #closed: { uri: vscode.Uri; cells: string; at: number } | undefined;
 
   constructor(
-    private readonly controller: SandboxController, private readonly records: SandboxRecords, private readonly extension: string, private readonly log: Log,
+    private readonly controller: SandboxController,
+    private readonly records: SandboxRecords,
+    private readonly extension: string,
+    private readonly log: Log,
   ) {
     this.#subscriptions = [
       vscode.workspace.onDidRenameFiles(({ files }) => {
-        for (const { oldUri, newUri } of files) { this.#move(oldUri, newUri); }
+        for (const { oldUri, newUri } of files) {
+          this.#move(oldUri, newUri);
+        }
       }),
       vscode.workspace.onDidOpenNotebookDocument((notebook) => this.#opening(notebook)),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#closing(notebook)),
     ];
     for (const notebook of vscode.workspace.notebookDocuments) {
-      if (notebook.isUntitled && isBlank(notebook)) { controller.disown(notebook); }
+      if (notebook.isUntitled && isBlank(notebook)) {
+        controller.disown(notebook);
+      }
     }
   }
 
   dispose(): void {
-    for (const subscription of this.#subscriptions) { subscription.dispose(); }
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
   }
 
   #opening(notebook: vscode.NotebookDocument): void {
     if (notebook.isUntitled) {
       this.records.settle(notebook.uri);
-      if (isBlank(notebook)) { this.controller.disown(notebook); } // a window may have closed with the one before it
+      if (isBlank(notebook)) {
+        this.controller.disown(notebook);
+      } // a window may have closed with the one before it
       return;
     }
     this.#opened.set(notebook, Date.now());
@@ -51,23 +62,46 @@ export class NotebookMoves implements vscode.Disposable {
 
   #closing(notebook: vscode.NotebookDocument): void {
     this.#opened.delete(notebook);
-    if (!notebook.isUntitled || (this.records.get(notebook.uri) === undefined && !this.records.isDeparting(notebook.uri))) { return; }
+    if (
+      !notebook.isUntitled ||
+      (this.records.get(notebook.uri) === undefined && !this.records.isDeparting(notebook.uri))
+    ) {
+      return;
+    }
     const cells = cellsOf(notebook);
-    const saved = [...this.#opened].find(([open, at]) => Date.now() - at < SAVING && !this.records.hasUsed(open.uri) && cellsOf(open) === cells)?.[0];
-    if (saved === undefined) { this.#closed = { uri: notebook.uri, cells, at: Date.now() }; } else { this.#saved(notebook.uri, saved); }
+    const saved = [...this.#opened].find(
+      ([open, at]) => Date.now() - at < SAVING && !this.records.hasUsed(open.uri) && cellsOf(open) === cells,
+    )?.[0];
+    if (saved === undefined) {
+      this.#closed = { uri: notebook.uri, cells, at: Date.now() };
+    } else {
+      this.#saved(notebook.uri, saved);
+    }
   }
 
   /** Not every VS Code gives the file the kernel that the untitled notebook had. */
   #saved(untitled: vscode.Uri, notebook: vscode.NotebookDocument): void {
     this.#move(untitled, notebook.uri);
-    this.#select(notebook).catch((error: unknown) => this.log.warn(`the kernel of a notebook that was saved is not selected: ${String(error)}`));
+    this.#select(notebook).catch((error: unknown) =>
+      this.log.warn(`the kernel of a notebook that was saved is not selected: ${String(error)}`),
+    );
   }
 
   async #select(notebook: vscode.NotebookDocument): Promise<void> {
-    for (const end = Date.now() + SAVING; Date.now() < end && !this.controller.isSelectedFor(notebook); await sleep(SAVING / 100)) {
+    for (
+      const end = Date.now() + SAVING;
+      Date.now() < end && !this.controller.isSelectedFor(notebook);
+      await sleep(SAVING / 100)
+    ) {
       const notebookEditor = vscode.window.visibleNotebookEditors.find((editor) => editor.notebook === notebook);
-      if (notebookEditor === undefined) { continue; }
-      await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor, id: CONTROLLER_ID, extension: this.extension });
+      if (notebookEditor === undefined) {
+        continue;
+      }
+      await vscode.commands.executeCommand('notebook.selectKernel', {
+        notebookEditor,
+        id: CONTROLLER_ID,
+        extension: this.extension,
+      });
       return;
     }
   }
@@ -75,10 +109,14 @@ export class NotebookMoves implements vscode.Disposable {
   #move(from: vscode.Uri, to: vscode.Uri): void {
     this.records.move(from, to);
     for (const notebook of vscode.workspace.notebookDocuments) {
-      if (notebook.uri.path.startsWith(to.path)) { this.controller.reattach(notebook); }
+      if (notebook.uri.path.startsWith(to.path)) {
+        this.controller.reattach(notebook);
+      }
     }
   }
 }
 
-const isBlank = (notebook: vscode.NotebookDocument): boolean => notebook.getCells().every((cell) => cell.document.getText().trim() === '');
-const cellsOf = (notebook: vscode.NotebookDocument): string => JSON.stringify(notebook.getCells().map((cell) => cell.document.getText()));
+const isBlank = (notebook: vscode.NotebookDocument): boolean =>
+  notebook.getCells().every((cell) => cell.document.getText().trim() === '');
+const cellsOf = (notebook: vscode.NotebookDocument): string =>
+  JSON.stringify(notebook.getCells().map((cell) => cell.document.getText()));

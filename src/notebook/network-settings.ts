@@ -9,11 +9,19 @@ import type { ProxyPassword } from './proxy-password';
  * @throws SandboxError `SettingInvalid` for `proxy` or `caBundle`
  */
 export async function readNetwork(password: ProxyPassword, log: Log): Promise<InstallNetwork> {
-  const users = (section: string, name: string): unknown => vscode.workspace.getConfiguration(section).inspect(name)?.globalValue;
-  const text = (value: unknown): string => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)); // which is then refused
+  const users = (section: string, name: string): unknown =>
+    vscode.workspace.getConfiguration(section).inspect(name)?.globalValue;
+  const text = (value: unknown): string =>
+    typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value); // which is then refused
   const noProxy = users('http', 'noProxy');
-  return installNetwork(process.env, {
-    proxy: await password.complete(text(users(SECTION, 'proxy'))), caBundle: text(users(SECTION, 'caBundle')),
-    editorProxy: users('http', 'proxySupport') === 'off' ? '' : text(users('http', 'proxy')), editorNoProxy: Array.isArray(noProxy) ? noProxy.map(text) : [],
-  }, log);
+  return installNetwork(
+    process.env,
+    {
+      proxy: await password.complete(text(users(SECTION, 'proxy'))),
+      caBundle: text(users(SECTION, 'caBundle')),
+      editorProxy: users('http', 'proxySupport') === 'off' ? '' : text(users('http', 'proxy')),
+      editorNoProxy: Array.isArray(noProxy) ? noProxy.map(text) : [],
+    },
+    log,
+  );
 }

@@ -16,7 +16,9 @@ export class NextInput {
    */
   show(run: CellRun, { payload }: ExecuteReply): Promise<Failure | undefined> {
     const { text, replace } = payload.find(({ source }) => source === 'set_next_input') ?? {};
-    if (typeof text !== 'string') { return Promise.resolve(undefined); }
+    if (typeof text !== 'string') {
+      return Promise.resolve(undefined);
+    }
     const shown = this.#last.then(() => put(run, text, replace === true));
     this.#last = shown.catch(() => undefined);
     return shown;
@@ -24,8 +26,12 @@ export class NextInput {
 }
 
 async function put({ cell, source }: CellRun, text: string, replace: boolean): Promise<Failure | undefined> {
-  if (cell.index < 0) { return undefined; }
-  if (text.length > LONGEST) { return { code: 'InputTooLong', params: { characters: text.length, limit: LONGEST } }; }
+  if (cell.index < 0) {
+    return undefined;
+  }
+  if (text.length > LONGEST) {
+    return { code: 'InputTooLong', params: { characters: text.length, limit: LONGEST } };
+  }
   const { document, notebook } = cell;
   const edit = new vscode.WorkspaceEdit();
   if (replace && document.getText() === source) {

@@ -37,8 +37,11 @@ export class NotebookKernel {
   readonly #folder: NotebookFolder;
   readonly #targets: TracebackTargets;
   readonly #flow = new OutputFlow(this.#outputs, {
-    write: (edits) => this.#writer.write(edits), runs: () => this.executions.all().length, isOfRun: (event) => this.#runOf(event) !== undefined,
-    comes: (event) => this.#comes(event), isShown: (event) => this.#isShown(event),
+    write: (edits) => this.#writer.write(edits),
+    runs: () => this.executions.all().length,
+    isOfRun: (event) => this.#runOf(event) !== undefined,
+    comes: (event) => this.#comes(event),
+    isShown: (event) => this.#isShown(event),
   });
   readonly #sandbox: SandboxBinding;
   readonly #restored: RestoredRuns;
@@ -47,60 +50,110 @@ export class NotebookKernel {
   #ahead: Promise<void> = Promise.resolve();
 
   constructor(
-    readonly notebook: vscode.NotebookDocument, controller: vscode.NotebookController,
-    source: SessionSource, records: SandboxRecords, private readonly surroundings: Surroundings, private readonly log: Log,
-    private readonly marks: ErrorMarks, private readonly prompts: Prompts, changed: () => void,
+    readonly notebook: vscode.NotebookDocument,
+    controller: vscode.NotebookController,
+    source: SessionSource,
+    records: SandboxRecords,
+    private readonly surroundings: Surroundings,
+    private readonly log: Log,
+    private readonly marks: ErrorMarks,
+    private readonly prompts: Prompts,
+    changed: () => void,
   ) {
     this.executions = new Executions(controller, log);
     this.#folder = new NotebookFolder(notebook, surroundings, log);
     this.#targets = new TracebackTargets(notebook, this.#folder);
     this.#writer = new Writer(this.executions, this.#clock, surroundings, this.#targets, log);
-    this.#restored = new RestoredRuns(notebook, {
-      executions: this.executions, outputs: this.#outputs, clock: this.#clock, writer: this.#writer, targets: this.#targets, marks,
-    }, log);
-    this.#runs = new CellRuns(notebook, { executions: this.executions, outputs: this.#outputs, writer: this.#writer, marks }, {
-      flushText: () => this.#flow.flushText(), passed: () => this.#flow.passed(), tell: (event) => this.#flow.show(event), ended: (reply) => this.#folder.missed(reply),
-      warn: (failure) => this.#warn(failure),
-    }, log);
-    this.#sandbox = new SandboxBinding(notebook, source, records, {
-      created: (session, settings, { isUnused }) => this.#folder.bringAhead(session, settings, { isForCell: !isUnused }),
-      restoring: (seq) => this.#restore(seq),
-      event: (event) => {
-        this.#clock.seen(event.t);
-        this.#flow.add(event);
+    this.#restored = new RestoredRuns(
+      notebook,
+      {
+        executions: this.executions,
+        outputs: this.#outputs,
+        clock: this.#clock,
+        writer: this.#writer,
+        targets: this.#targets,
+        marks,
       },
-      gone: () => {
-        this.#restored.forget();
-        return this.executions.all().length > 0;
+      log,
+    );
+    this.#runs = new CellRuns(
+      notebook,
+      { executions: this.executions, outputs: this.#outputs, writer: this.#writer, marks },
+      {
+        flushText: () => this.#flow.flushText(),
+        passed: () => this.#flow.passed(),
+        tell: (event) => this.#flow.show(event),
+        ended: (reply) => this.#folder.missed(reply),
+        warn: (failure) => this.#warn(failure),
       },
-      unreachable: (failure) => { if (this.executions.all().length === 0) { this.#warn(failure); } }, // a cell that runs says it
-      warn: (failure) => this.#warn(failure),
-      changed,
-    }, log);
+      log,
+    );
+    this.#sandbox = new SandboxBinding(
+      notebook,
+      source,
+      records,
+      {
+        created: (session, settings, { isUnused }) =>
+          this.#folder.bringAhead(session, settings, { isForCell: !isUnused }),
+        restoring: (seq) => this.#restore(seq),
+        event: (event) => {
+          this.#clock.seen(event.t);
+          this.#flow.add(event);
+        },
+        gone: () => {
+          this.#restored.forget();
+          return this.executions.all().length > 0;
+        },
+        unreachable: (failure) => {
+          if (this.executions.all().length === 0) {
+            this.#warn(failure);
+          }
+        }, // a cell that runs says it
+        warn: (failure) => this.#warn(failure),
+        changed,
+      },
+      log,
+    );
   }
 
-  get status(): SandboxStatus { return this.#sandbox.status; }
+  get status(): SandboxStatus {
+    return this.#sandbox.status;
+  }
 
   /** Undefined while there is no sandbox. */
-  get session(): SandboxSession | undefined { return this.#sandbox.session; }
+  get session(): SandboxSession | undefined {
+    return this.#sandbox.session;
+  }
 
   /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
-  takeSettings(): Promise<void> { return this.#sandbox.takeSettings(); }
+  takeSettings(): Promise<void> {
+    return this.#sandbox.takeSettings();
+  }
 
   /** See {@link SandboxBinding.imageMade}. */
-  imageMade(settings: SandboxSettings): boolean { return this.#sandbox.imageMade(settings); }
+  imageMade(settings: SandboxSettings): boolean {
+    return this.#sandbox.imageMade(settings);
+  }
 
   /** See {@link SandboxBinding.isUnused}. */
-  get isUnused(): boolean { return this.#sandbox.isUnused; }
+  get isUnused(): boolean {
+    return this.#sandbox.isUnused;
+  }
 
   /** See {@link SandboxBinding.startEarly}. */
-  startEarly(how: { makesImage: boolean }): Promise<boolean> { return this.#sandbox.startEarly(readSettings(this.notebook.uri, this.log), how); }
+  startEarly(how: { makesImage: boolean }): Promise<boolean> {
+    return this.#sandbox.startEarly(readSettings(this.notebook.uri, this.log), how);
+  }
 
   /** What was installed into this notebook's sandbox, as pip requirements. */
-  get installed(): readonly string[] { return this.#sandbox.installed; }
+  get installed(): readonly string[] {
+    return this.#sandbox.installed;
+  }
 
   /** Finds the sandbox again that the notebook had in an earlier window. */
-  reattach(how?: { takeOver: boolean }): Promise<void> { return this.#sandbox.reattach(how); }
+  reattach(how?: { takeOver: boolean }): Promise<void> {
+    return this.#sandbox.reattach(how);
+  }
 
   /** Installs into the sandbox, which is started if there is none. */
   async install(requirements: readonly string[], options: InstallOptions): Promise<void> {
@@ -120,7 +173,16 @@ export class NotebookKernel {
       const where = await this.#folder.bring(session, settings, this.#sandbox.filesIn(settings));
       const sent = waiting();
       const lost = sent.length === 0 ? undefined : this.#sandbox.takeLost(); // a notice is told once: not to cells that were called off
-      await Promise.all(sent.map((run, place) => this.#runs.send(session, run, { runId, timeout: settings.timeout, place: where, notice: place === 0 ? lost : undefined })));
+      await Promise.all(
+        sent.map((run, place) =>
+          this.#runs.send(session, run, {
+            runId,
+            timeout: settings.timeout,
+            place: where,
+            notice: place === 0 ? lost : undefined,
+          }),
+        ),
+      );
       await completeMetadata(this.notebook);
     } catch (error) {
       this.#runs.fail(waiting(), asSandboxError(error));
@@ -138,9 +200,13 @@ export class NotebookKernel {
     }
     endAll(unsent);
     const { session } = this;
-    if (session === undefined) { return; }
+    if (session === undefined) {
+      return;
+    }
     const sent = [...this.#restored.strays, ...this.executions.all().flatMap(({ msgId }) => msgId ?? [])];
-    if (unsent.length === 0 && sent.length === 0) { await session.interruptCallback(); } // else a cell that waits for it is what is pressed for
+    if (unsent.length === 0 && sent.length === 0) {
+      await session.interruptCallback();
+    } // else a cell that waits for it is what is pressed for
     await Promise.all(sent.reverse().map((msgId) => session.interrupt(msgId)));
   }
 
@@ -166,15 +232,25 @@ export class NotebookKernel {
         const isReplaced = applySettings && this.#sandbox.needsNew(settings);
         const files = applySettings ? settings.resetFiles : 'keep';
         const done = isReplaced ? this.#sandbox.close({ keepLibraries: true }) : session.reset({ files, historySize });
-        if (files === 'keep') { reached(); } // else what is copied for the next cell might be cleared too
+        if (files === 'keep') {
+          reached();
+        } // else what is copied for the next cell might be cleared too
         await done;
-        if (!isReplaced) { this.#sandbox.took({ historySize }); }
-        if (files === 'clear') { this.#folder.cleared(); }
+        if (!isReplaced) {
+          this.#sandbox.took({ historySize });
+        }
+        if (files === 'clear') {
+          this.#folder.cleared();
+        }
       } catch (error) {
         const failure = asSandboxError(error);
         const isOver = ['gone', 'disposed'].includes(session.state.kind); // which says itself what was lost
-        if (!isOver && !applySettings) { throw error; }
-        if (!isOver) { await this.#replace(failure); }
+        if (!isOver && !applySettings) {
+          throw error;
+        }
+        if (!isOver) {
+          await this.#replace(failure);
+        }
       }
       this.#flow.flush();
       this.#end(before);
@@ -213,11 +289,15 @@ export class NotebookKernel {
     this.marks.forget(this.notebook);
   }
 
-  documentChanged(): void { this.#sandbox.documentChanged(); }
+  documentChanged(): void {
+    this.#sandbox.documentChanged();
+  }
 
   /** The user cleared the cell's outputs. */
   cleared(cell: vscode.NotebookCell): void {
-    if (this.#writer.isClearing(cell)) { return; }
+    if (this.#writer.isClearing(cell)) {
+      return;
+    }
     this.#flow.flush();
     this.executions.forget(cell);
     this.#writer.forget(cell);
@@ -233,7 +313,9 @@ export class NotebookKernel {
     this.executions.forget(cell);
     this.marks.clear(cell);
     run?.end(false);
-    if (run?.msgId !== undefined) { await this.session?.interrupt(run.msgId, { run: false }); }
+    if (run?.msgId !== undefined) {
+      await this.session?.interrupt(run.msgId, { run: false });
+    }
   }
 
   // ---------------------------------------------------------------------------------------------------------- restoring
@@ -241,8 +323,12 @@ export class NotebookKernel {
   /** Shows what the cells of an earlier window have done meanwhile, and goes on with those that run. */
   #restore(seq: number): Restoring {
     return this.#restored.restore(seq, (session, run, { msgId, reply }, prompts) => {
-      this.#runs.follow(session, run, msgId, reply).catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
-      for (const prompt of prompts) { this.prompts.answer(session, run, prompt); }
+      this.#runs
+        .follow(session, run, msgId, reply)
+        .catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
+      for (const prompt of prompts) {
+        this.prompts.answer(session, run, prompt);
+      }
     });
   }
 
@@ -257,7 +343,9 @@ export class NotebookKernel {
   /** Does what cells that are run from now on must not overtake; they wait until it has `reached` the sandbox, or is over. */
   async #first<T>(work: (reached: () => void) => Promise<T>): Promise<T> {
     let reached!: () => void;
-    this.#ahead = new Promise((resolve) => { reached = resolve; });
+    this.#ahead = new Promise((resolve) => {
+      reached = resolve;
+    });
     try {
       return await work(reached);
     } finally {
@@ -270,7 +358,8 @@ export class NotebookKernel {
     this.log.warn(`reset failed, the sandbox is replaced: ${failure.message}`);
     const reason = failure.code === 'KernelDied' ? 'noKernel' : 'silent';
     await this.#sandbox.close({
-      keepLibraries: reason === 'silent', lost: { code: 'StateLost', params: { reason } }, // a library may be what keeps a kernel from starting
+      keepLibraries: reason === 'silent',
+      lost: { code: 'StateLost', params: { reason } }, // a library may be what keeps a kernel from starting
     });
     this.#warn({ code: 'SandboxGone', params: { reason } });
   }
@@ -283,17 +372,29 @@ export class NotebookKernel {
 
   #comes(event: SandboxEvent): void {
     const run = event.msg_type === 'execute_input' ? this.#runOf(event) : undefined;
-    if (event.msg_type === 'execute_input' && run !== undefined) { this.#targets.ran(this.session?.id, event, run.cell); }
+    if (event.msg_type === 'execute_input' && run !== undefined) {
+      this.#targets.ran(this.session?.id, event, run.cell);
+    }
   }
 
   #isShown(event: SandboxEvent): void {
-    if (event.msg_type === 'execute_reply' || (event.msg_type === 'status' && event.content.execution_state === 'idle')) { tellCaptured(this.session, this.#outputs, this.log); }
-    if (event.msg_type !== 'input_request') { return; }
+    if (
+      event.msg_type === 'execute_reply' ||
+      (event.msg_type === 'status' && event.content.execution_state === 'idle')
+    ) {
+      tellCaptured(this.session, this.#outputs, this.log);
+    }
+    if (event.msg_type !== 'input_request') {
+      return;
+    }
     const run = this.#runOf(event);
     const { session } = this;
-    if (run !== undefined && session !== undefined) { this.prompts.answer(session, run, event); }
+    if (run !== undefined && session !== undefined) {
+      this.prompts.answer(session, run, event);
+    }
   }
 
-  #runOf({ parent_header: parent }: SandboxEvent): CellRun | undefined { return this.executions.all().find(({ msgId }) => msgId === parent.msg_id); }
+  #runOf({ parent_header: parent }: SandboxEvent): CellRun | undefined {
+    return this.executions.all().find(({ msgId }) => msgId === parent.msg_id);
+  }
 }
-

@@ -10,19 +10,31 @@ import type { FilesSetting } from '../session/settings';
 import { WorkspaceFiles } from './workspace-files';
 
 /** What of the computer's files is for a notebook's sandbox: nothing for some reason, or its project, which may be on a drive that does not answer. */
-export interface Origin { reason: None | undefined; project: () => Promise<Project> }
+export interface Origin {
+  reason: None | undefined;
+  project: () => Promise<Project>;
+}
 
 /** @param copied the value of the setting by which the sandbox's files are laid out; `setting`: the one that holds now */
-export async function originOf(notebook: vscode.NotebookDocument, { setting, copied }: { setting: FilesSetting; copied: FilesSetting }): Promise<Origin> {
+export async function originOf(
+  notebook: vscode.NotebookDocument,
+  { setting, copied }: { setting: FilesSetting; copied: FilesSetting },
+): Promise<Origin> {
   const { uri, isUntitled } = notebook;
   const ask = (folders: readonly string[], machine: Machine): None | undefined =>
     reasonForNone({ setting, isTrusted: vscode.workspace.isTrusted, isUntitled, folders }, machine);
   const workspace = copied === 'folder' ? undefined : vscode.workspace.getWorkspaceFolder(uri)?.uri;
-  if (uri.scheme !== 'file') { // The provider of VS Code's own scheme follows links; node:fs can refuse to.
+  if (uri.scheme !== 'file') {
+    // The provider of VS Code's own scheme follows links; node:fs can refuse to.
     const folder = path.posix.dirname(uri.path);
     return {
       reason: ask([folder], ELSEWHERE),
-      project: () => projectOf(new WorkspaceFiles(vscode.Uri.joinPath(uri, '..')), workspace === undefined ? 0 : depthIn(workspace.path, folder, path.posix), (one) => !isForbidden(pathOf(one), ELSEWHERE)),
+      project: () =>
+        projectOf(
+          new WorkspaceFiles(vscode.Uri.joinPath(uri, '..')),
+          workspace === undefined ? 0 : depthIn(workspace.path, folder, path.posix),
+          (one) => !isForbidden(pathOf(one), ELSEWHERE),
+        ),
     };
   }
   const folder = path.dirname(uri.fsPath);
@@ -34,21 +46,29 @@ export async function originOf(notebook: vscode.NotebookDocument, { setting, cop
     project: async () => {
       const files = real instanceof NodeFiles ? real : await NodeFiles.of(folder);
       const top = workspace === undefined ? undefined : await NodeFiles.of(workspace.fsPath).catch(() => undefined);
-      return projectOf(files, top === undefined ? 0 : depthIn(top.folder, files.folder), (one) => !isForbidden(pathOf(one), machine));
+      return projectOf(
+        files,
+        top === undefined ? 0 : depthIn(top.folder, files.folder),
+        (one) => !isForbidden(pathOf(one), machine),
+      );
     },
   };
 }
 
 /** The name of a notebook's folder, without a look at it; '' = it has none yet. */
-export const folderName = ({ uri, isUntitled }: vscode.NotebookDocument): string => (isUntitled ? '' : path.posix.basename(path.posix.dirname(uri.path)));
+export const folderName = ({ uri, isUntitled }: vscode.NotebookDocument): string =>
+  isUntitled ? '' : path.posix.basename(path.posix.dirname(uri.path));
 
-const pathOf = (files: HostFiles): string => (files instanceof NodeFiles ? files.folder : files instanceof WorkspaceFiles ? files.folder.path : '');
+const pathOf = (files: HostFiles): string =>
+  files instanceof NodeFiles ? files.folder : files instanceof WorkspaceFiles ? files.folder.path : '';
 
 /** Another computer, or none. */
 const ELSEWHERE: Machine = { platform: 'linux', home: '/root', temporary: '/tmp', userFolders: [] };
 
 let machine: Promise<Machine> | undefined;
-function thisMachine(): Promise<Machine> { return machine ??= readMachine(); }
+function thisMachine(): Promise<Machine> {
+  return (machine ??= readMachine());
+}
 
 async function readMachine(): Promise<Machine> {
   const home = homedir();

@@ -11,27 +11,40 @@ export class NotebooksInView implements vscode.Disposable {
    * @param whileMs a notebook that leaves the view before it has been there for so many milliseconds was passed by
    * @param changed {@link staying} may have others
    */
-  constructor(private readonly whileMs: number, private readonly changed: () => void) {
+  constructor(
+    private readonly whileMs: number,
+    private readonly changed: () => void,
+  ) {
     const look = (): void => {
       this.#look();
       changed();
     };
     const { tabGroups } = vscode.window;
     this.#subscriptions = [
-      vscode.window.onDidChangeVisibleNotebookEditors(look), tabGroups.onDidChangeTabs(look), tabGroups.onDidChangeTabGroups(look),
+      vscode.window.onDidChangeVisibleNotebookEditors(look),
+      tabGroups.onDidChangeTabs(look),
+      tabGroups.onDidChangeTabGroups(look),
     ];
     this.#look();
   }
 
   /** Those that were not passed by, and are in view now. */
-  get staying(): ReadonlySet<vscode.NotebookDocument> { return this.#staying; }
+  get staying(): ReadonlySet<vscode.NotebookDocument> {
+    return this.#staying;
+  }
 
   /** Whether the notebook is in view, be it for a moment. */
-  has(notebook: vscode.NotebookDocument): boolean { return this.#staying.has(notebook) || this.#coming.has(notebook); }
+  has(notebook: vscode.NotebookDocument): boolean {
+    return this.#staying.has(notebook) || this.#coming.has(notebook);
+  }
 
   dispose(): void {
-    for (const subscription of this.#subscriptions) { subscription.dispose(); }
-    for (const timer of this.#coming.values()) { clearTimeout(timer); }
+    for (const subscription of this.#subscriptions) {
+      subscription.dispose();
+    }
+    for (const timer of this.#coming.values()) {
+      clearTimeout(timer);
+    }
     this.#coming.clear();
     this.#staying.clear();
   }
@@ -39,18 +52,29 @@ export class NotebooksInView implements vscode.Disposable {
   #look(): void {
     const shown = new Set(inView());
     for (const [notebook, timer] of this.#coming) {
-      if (shown.has(notebook)) { continue; }
+      if (shown.has(notebook)) {
+        continue;
+      }
       clearTimeout(timer);
       this.#coming.delete(notebook);
     }
-    for (const notebook of this.#staying) { if (!shown.has(notebook)) { this.#staying.delete(notebook); } }
+    for (const notebook of this.#staying) {
+      if (!shown.has(notebook)) {
+        this.#staying.delete(notebook);
+      }
+    }
     for (const notebook of shown) {
-      if (this.has(notebook)) { continue; }
-      this.#coming.set(notebook, setTimeout(() => {
-        this.#coming.delete(notebook);
-        this.#staying.add(notebook);
-        this.changed();
-      }, this.whileMs));
+      if (this.has(notebook)) {
+        continue;
+      }
+      this.#coming.set(
+        notebook,
+        setTimeout(() => {
+          this.#coming.delete(notebook);
+          this.#staying.add(notebook);
+          this.changed();
+        }, this.whileMs),
+      );
     }
   }
 }
@@ -60,6 +84,12 @@ export class NotebooksInView implements vscode.Disposable {
  * others: what is in view is visible and has the tab in front.
  */
 function inView(): vscode.NotebookDocument[] {
-  const inFront = new Set(vscode.window.tabGroups.all.flatMap(({ activeTab }) => (activeTab?.input instanceof vscode.TabInputNotebook ? [activeTab.input.uri.toString()] : [])));
-  return vscode.window.visibleNotebookEditors.flatMap(({ notebook }) => (inFront.has(notebook.uri.toString()) ? [notebook] : []));
+  const inFront = new Set(
+    vscode.window.tabGroups.all.flatMap(({ activeTab }) =>
+      activeTab?.input instanceof vscode.TabInputNotebook ? [activeTab.input.uri.toString()] : [],
+    ),
+  );
+  return vscode.window.visibleNotebookEditors.flatMap(({ notebook }) =>
+    inFront.has(notebook.uri.toString()) ? [notebook] : [],
+  );
 }

@@ -18,7 +18,9 @@ const LOOK_EVERY_MS = 50;
 export async function ownerIn(folder: string): Promise<string> {
   const file = path.join(folder, FILE);
   const known = await read(file);
-  if (known !== undefined && UUID.test(known)) { return known; }
+  if (known !== undefined && UUID.test(known)) {
+    return known;
+  }
   await mkdir(folder, { recursive: true });
   const candidate = path.join(folder, `${FILE}-${randomUUID()}`);
   await writeFile(candidate, randomUUID());
@@ -26,7 +28,9 @@ export async function ownerIn(folder: string): Promise<string> {
     await publish(candidate, file);
     for (const end = performance.now() + FILLED_MS; performance.now() < end; await sleep(LOOK_EVERY_MS)) {
       const owner = await read(file);
-      if (owner !== undefined && UUID.test(owner)) { return owner; }
+      if (owner !== undefined && UUID.test(owner)) {
+        return owner;
+      }
     }
     await rename(candidate, file); // the window that made it ended before it wrote, or the file was changed
     return await readFile(file, 'utf8');
@@ -40,9 +44,15 @@ async function publish(candidate: string, file: string): Promise<void> {
   try {
     await link(candidate, file);
   } catch (error) {
-    if (isCode(error, 'EEXIST')) { return; }
+    if (isCode(error, 'EEXIST')) {
+      return;
+    }
     // a file system without hard links: others may see the file before its content
-    await copyFile(candidate, file, constants.COPYFILE_EXCL).catch((copyError: unknown) => { if (!isCode(copyError, 'EEXIST')) { throw copyError; } });
+    await copyFile(candidate, file, constants.COPYFILE_EXCL).catch((copyError: unknown) => {
+      if (!isCode(copyError, 'EEXIST')) {
+        throw copyError;
+      }
+    });
   }
 }
 
@@ -50,9 +60,12 @@ async function read(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (isCode(error, 'ENOENT')) { return undefined; }
+    if (isCode(error, 'ENOENT')) {
+      return undefined;
+    }
     throw error;
   }
 }
 
-const isCode = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code;
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;

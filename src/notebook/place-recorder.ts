@@ -12,7 +12,12 @@ export class PlaceRecorder {
   #surely: number;
 
   /** @param seq what the document keeps already */
-  constructor(seq: number, private readonly place: () => number, private readonly record: (seq: number) => void, private readonly quiet = QUIET) {
+  constructor(
+    seq: number,
+    private readonly place: () => number,
+    private readonly record: (seq: number) => void,
+    private readonly quiet = QUIET,
+  ) {
     this.#surely = seq;
     this.changed();
   }
@@ -21,18 +26,25 @@ export class PlaceRecorder {
   changed(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (this.#surely === this.place()) { return; }
+      if (this.#surely === this.place()) {
+        return;
+      }
       this.#surely = this.place();
       this.record(this.#surely);
     }, this.quiet);
   }
 
   /** What else there is to remember has changed. */
-  again(): void { this.record(this.#surely); }
+  again(): void {
+    this.record(this.#surely);
+  }
 
-  stop(): void { clearTimeout(this.#timer); }
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** A cell is known to the sandbox now, or has ended: who comes later must know which ones had not. */
 export const changesOpenCells = ({ msg_type: type, content }: SandboxEvent): boolean =>
-  (type === 'accepted' && content.msg_type === 'execute_request') || (type === 'status' && content.execution_state === 'idle' && content.comm_id === undefined);
+  (type === 'accepted' && content.msg_type === 'execute_request') ||
+  (type === 'status' && content.execution_state === 'idle' && content.comm_id === undefined);

@@ -33,7 +33,11 @@ export class Prompts {
 
   /** Escape was pressed: in our box, unless another has covered it just now. */
   async escape(): Promise<void> {
-    if (this.#escape === undefined) { await vscode.commands.executeCommand('workbench.action.closeQuickOpen'); } else { this.#escape(); }
+    if (this.#escape === undefined) {
+      await vscode.commands.executeCommand('workbench.action.closeQuickOpen');
+    } else {
+      this.#escape();
+    }
   }
 
   /** Asks for the run and answers its session; Escape interrupts it. What ends meanwhile asks nothing any more. */
@@ -42,10 +46,18 @@ export class Prompts {
     const cell = event.parent_header.msg_id;
     const answering = async (): Promise<void> => {
       const answer = await this.#ask(run, event.content);
-      if (run.state === 'ended') { return; }
-      if (answer === undefined) { await session.interrupt(cell); } else { await session.answer(request, answer, { cell, echo: echoOf(answer, password) }); }
+      if (run.state === 'ended') {
+        return;
+      }
+      if (answer === undefined) {
+        await session.interrupt(cell);
+      } else {
+        await session.answer(request, answer, { cell, echo: echoOf(answer, password) });
+      }
     };
-    answering().catch((error: unknown) => this.log.error(`a prompt was not answered: ${asSandboxError(error).message}`));
+    answering().catch((error: unknown) =>
+      this.log.error(`a prompt was not answered: ${asSandboxError(error).message}`),
+    );
   }
 
   /** Undefined: the user pressed Escape, or the run has ended. */
@@ -54,10 +66,16 @@ export class Prompts {
     let value = '';
     while (!ended.isCancellationRequested) {
       const outcome = await this.#inTurn(run, question, value);
-      if (outcome.kind === 'answered') { return outcome.value; }
-      if (outcome.kind !== 'covered') { return undefined; }
+      if (outcome.kind === 'answered') {
+        return outcome.value;
+      }
+      if (outcome.kind !== 'covered') {
+        return undefined;
+      }
       value = outcome.value;
-      if (!await this.#remind(run, question)) { return undefined; }
+      if (!(await this.#remind(run, question))) {
+        return undefined;
+      }
     }
     return undefined;
   }
@@ -66,7 +84,9 @@ export class Prompts {
   #inTurn(run: CellRun, question: Question, value: string): Promise<Outcome> {
     const before = this.#covered;
     const turn = this.#turn.then((): Outcome | Promise<Outcome> => {
-      if (run.ended.isCancellationRequested) { return { kind: 'ended' }; }
+      if (run.ended.isCancellationRequested) {
+        return { kind: 'ended' };
+      }
       return this.#covered === before ? this.#open(run, question, value) : { kind: 'covered', value };
     });
     this.#turn = turn.catch(() => undefined);
@@ -75,15 +95,23 @@ export class Prompts {
 
   #open(run: CellRun, { prompt, password }: Question, value: string): Promise<Outcome> {
     const box = createBox({
-      title: vscode.l10n.t('{0} asks', titleOf(run)), password, value,
+      title: vscode.l10n.t('{0} asks', titleOf(run)),
+      password,
+      value,
       prompt: prompt.trim() === '' ? vscode.l10n.t('The cell waits for your input. Escape interrupts it.') : prompt,
     });
     return new Promise((resolve) => {
       const close = (outcome: Outcome): void => {
-        if (this.#escape !== escape) { return; }
+        if (this.#escape !== escape) {
+          return;
+        }
         this.#escape = undefined;
-        if (outcome.kind === 'covered') { this.#covered += 1; }
-        for (const subscription of subscriptions) { subscription.dispose(); }
+        if (outcome.kind === 'covered') {
+          this.#covered += 1;
+        }
+        for (const subscription of subscriptions) {
+          subscription.dispose();
+        }
         box.dispose();
         this.#bindEscape(false);
         resolve(outcome);
@@ -91,7 +119,8 @@ export class Prompts {
       const escape = (): void => close({ kind: 'escaped' });
       this.#escape = escape;
       const subscriptions = [
-        box.onDidAccept(() => close({ kind: 'answered', value: box.value })), box.onDidHide(() => close({ kind: 'covered', value: box.value })),
+        box.onDidAccept(() => close({ kind: 'answered', value: box.value })),
+        box.onDidHide(() => close({ kind: 'covered', value: box.value })),
         run.ended.onCancellationRequested(() => close({ kind: 'ended' })),
       ];
       this.#bindEscape(true);
@@ -103,18 +132,25 @@ export class Prompts {
   async #remind(run: CellRun, { prompt }: Question): Promise<boolean> {
     const [answer, interrupt] = [vscode.l10n.t('Answer'), vscode.l10n.t('Interrupt')];
     const text = vscode.l10n.t('{0} waits for your input: {1}', titleOf(run), prompt.trim() === '' ? '…' : prompt);
-    const ended = new Promise<'ended'>((resolve) => { run.ended.onCancellationRequested(() => resolve('ended')); });
+    const ended = new Promise<'ended'>((resolve) => {
+      run.ended.onCancellationRequested(() => resolve('ended'));
+    });
     const chosen = await Promise.race([showInformation(text, answer, interrupt), ended]);
     return chosen !== interrupt && chosen !== 'ended';
   }
 
-  #bindEscape(on: boolean): void { void vscode.commands.executeCommand('setContext', ASKING, on); }
+  #bindEscape(on: boolean): void {
+    void vscode.commands.executeCommand('setContext', ASKING, on);
+  }
 }
 
 /** What the output keeps of the answer. */
 const echoOf = (answer: string, password: boolean): string => `${password ? '········' : answer}\n`;
 
 function titleOf({ cell, execution: { executionOrder } }: CellRun): string {
-  const name = executionOrder === undefined ? vscode.l10n.t('Cell {0}', cell.index + 1) : vscode.l10n.t('Cell [{0}]', executionOrder);
+  const name =
+    executionOrder === undefined
+      ? vscode.l10n.t('Cell {0}', cell.index + 1)
+      : vscode.l10n.t('Cell [{0}]', executionOrder);
   return vscode.l10n.t('{0} of {1}', name, fileName(cell.notebook));
 }

@@ -15,7 +15,10 @@ const OFFERED = 'proxyPasswordOffered';
 const KEYRING_MS = 15_000;
 
 /** A password is for this user at this proxy: where the setting names another address, it is not sent there. */
-interface Kept { address: string; password: string }
+interface Kept {
+  address: string;
+  password: string;
+}
 
 type Secrets = Pick<vscode.SecretStorage, 'get' | 'store' | 'delete'>;
 
@@ -23,14 +26,22 @@ type Secrets = Pick<vscode.SecretStorage, 'get' | 'store' | 'delete'>;
 export class ProxyPassword {
   #isFailureTold = false;
 
-  constructor(private readonly secrets: Secrets, private readonly state: Pick<vscode.Memento, 'get' | 'update'>, private readonly log: Log) {}
+  constructor(
+    private readonly secrets: Secrets,
+    private readonly state: Pick<vscode.Memento, 'get' | 'update'>,
+    private readonly log: Log,
+  ) {}
 
   /** The value of the setting with the password that is kept for it. Never rejects: without its password the proxy itself says so. */
   async complete(proxy: string): Promise<string> {
     const account = proxyAccount(proxy);
-    if (account === undefined || account.user === '') { return proxy; }
+    if (account === undefined || account.user === '') {
+      return proxy;
+    }
     if (account.password !== '') {
-      this.#offerOnce().catch((error: unknown) => this.log.error(`the proxy's password was not moved: ${redact(String(error))}`));
+      this.#offerOnce().catch((error: unknown) =>
+        this.log.error(`the proxy's password was not moved: ${redact(String(error))}`),
+      );
       return proxy;
     }
     const kept = await this.#read();
@@ -42,8 +53,13 @@ export class ProxyPassword {
     const account = proxyAccount(setting());
     if (account === undefined || account.user === '') {
       const open = vscode.l10n.t('Open Settings');
-      const text = vscode.l10n.t('First name the proxy and your user name in the setting {0}, such as http://user@proxy.example:3128.', `${SECTION}.proxy`);
-      if (await showInformation(text, open) === open) { await vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.proxy`); }
+      const text = vscode.l10n.t(
+        'First name the proxy and your user name in the setting {0}, such as http://user@proxy.example:3128.',
+        `${SECTION}.proxy`,
+      );
+      if ((await showInformation(text, open)) === open) {
+        await vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.proxy`);
+      }
       return;
     }
     if (account.password !== '') {
@@ -53,35 +69,67 @@ export class ProxyPassword {
     const { address } = account;
     const password = await askForSecret({
       title: vscode.l10n.t('Set Proxy Password'),
-      prompt: vscode.l10n.t('Password for {0}. VS Code keeps it in its secret storage. Leave it empty to remove the one that is kept.', address),
+      prompt: vscode.l10n.t(
+        'Password for {0}. VS Code keeps it in its secret storage. Leave it empty to remove the one that is kept.',
+        address,
+      ),
     });
-    if (password === undefined) { return; }
-    if (!await this.#store(password === '' ? undefined : { address, password })) { return; }
-    void showInformation(password === '' ? vscode.l10n.t('No password of a proxy is kept any more.') : vscode.l10n.t('The next installation sends this password to {0}.', address));
+    if (password === undefined) {
+      return;
+    }
+    if (!(await this.#store(password === '' ? undefined : { address, password }))) {
+      return;
+    }
+    void showInformation(
+      password === ''
+        ? vscode.l10n.t('No password of a proxy is kept any more.')
+        : vscode.l10n.t('The next installation sends this password to {0}.', address),
+    );
   }
 
   async #offerOnce(): Promise<void> {
-    if (this.state.get(OFFERED) === true) { return; }
+    if (this.state.get(OFFERED) === true) {
+      return;
+    }
     await this.state.update(OFFERED, true);
     const move = vscode.l10n.t('Move');
-    const text = vscode.l10n.t('The setting {0} has the password of your proxy in plain text. Move it into VS Code\'s secret storage?', `${SECTION}.proxy`);
-    if (await showInformation(text, move, vscode.l10n.t('Keep')) !== move) { return; }
+    const text = vscode.l10n.t(
+      "The setting {0} has the password of your proxy in plain text. Move it into VS Code's secret storage?",
+      `${SECTION}.proxy`,
+    );
+    if ((await showInformation(text, move, vscode.l10n.t('Keep'))) !== move) {
+      return;
+    }
     const account = proxyAccount(setting());
-    if (account !== undefined && account.password !== '') { await this.#move(account); }
+    if (account !== undefined && account.password !== '') {
+      await this.#move(account);
+    }
   }
 
   /** The password leaves the setting only once it is kept. */
   async #move({ address, password }: ProxyAccount): Promise<void> {
-    if (!await this.#store({ address, password })) { return; }
+    if (!(await this.#store({ address, password }))) {
+      return;
+    }
     try {
       await vscode.workspace.getConfiguration(SECTION).update('proxy', address, vscode.ConfigurationTarget.Global);
     } catch (error) {
       this.log.error(`the setting proxy was not changed: ${redact(String(error))}`);
     }
     if (proxyAccount(setting())?.password === '') {
-      void showInformation(vscode.l10n.t('The password is in VS Code\'s secret storage now, and no longer in the setting {0}.', `${SECTION}.proxy`));
+      void showInformation(
+        vscode.l10n.t(
+          "The password is in VS Code's secret storage now, and no longer in the setting {0}.",
+          `${SECTION}.proxy`,
+        ),
+      );
     } else {
-      void showError(vscode.l10n.t('The password is in VS Code\'s secret storage now, but the setting {0} could not be changed. Remove the password there by hand.', `${SECTION}.proxy`));
+      void showError(
+        vscode.l10n.t(
+          "The password is in VS Code's secret storage now, but the setting {0} could not be changed. Remove the password there by hand.",
+          `${SECTION}.proxy`,
+        ),
+      );
     }
   }
 
@@ -92,7 +140,13 @@ export class ProxyPassword {
       return true;
     } catch (error) {
       this.log.error(`the secret storage failed: ${redact(String(error))}`);
-      void showError(vscode.l10n.t('VS Code\'s secret storage could not keep the password: {0}. {1}', redact(reasonOf(error)), keyringHint()));
+      void showError(
+        vscode.l10n.t(
+          "VS Code's secret storage could not keep the password: {0}. {1}",
+          redact(reasonOf(error)),
+          keyringHint(),
+        ),
+      );
       return false;
     }
   }
@@ -104,7 +158,14 @@ export class ProxyPassword {
       this.log.warn(`the secret storage failed: ${redact(String(error))}`);
       if (!this.#isFailureTold) {
         this.#isFailureTold = true;
-        void showWarning(vscode.l10n.t('The password of the proxy {0} cannot be read from VS Code\'s secret storage: {1}. {2}', shownProxy(setting()), redact(reasonOf(error)), keyringHint()));
+        void showWarning(
+          vscode.l10n.t(
+            "The password of the proxy {0} cannot be read from VS Code's secret storage: {1}. {2}",
+            shownProxy(setting()),
+            redact(reasonOf(error)),
+            keyringHint(),
+          ),
+        );
       }
       return undefined;
     }
@@ -118,21 +179,34 @@ function setting(): string {
 }
 
 async function inTime<T>(work: Thenable<T>): Promise<T> {
-  const answer = await within(Promise.resolve(work).then((value) => ({ value })), KEYRING_MS, undefined);
-  if (answer === undefined) { throw new Error(`no answer within ${KEYRING_MS / 1000} s`); }
+  const answer = await within(
+    Promise.resolve(work).then((value) => ({ value })),
+    KEYRING_MS,
+    undefined,
+  );
+  if (answer === undefined) {
+    throw new Error(`no answer within ${KEYRING_MS / 1000} s`);
+  }
   return answer.value;
 }
 
 /** @throws Error where it is not what {@link ProxyPassword} stores */
 function parse(stored: string | undefined): Kept | undefined {
-  if (stored === undefined) { return undefined; }
+  if (stored === undefined) {
+    return undefined;
+  }
   const { address, password } = (JSON.parse(stored) ?? {}) as Partial<Record<keyof Kept, unknown>>;
-  if (typeof address !== 'string' || typeof password !== 'string') { throw new Error('it is not what was stored'); }
+  if (typeof address !== 'string' || typeof password !== 'string') {
+    throw new Error('it is not what was stored');
+  }
   return { address, password };
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const keyringHint = (): string => (process.platform === 'linux'
-  ? vscode.l10n.t('Unlock or install a keyring (such as gnome-keyring or KWallet), then run "Sandboxed IPython: Set Proxy Password…".')
-  : vscode.l10n.t('Unlock the keychain of your account, then run "Sandboxed IPython: Set Proxy Password…".'));
+const keyringHint = (): string =>
+  process.platform === 'linux'
+    ? vscode.l10n.t(
+        'Unlock or install a keyring (such as gnome-keyring or KWallet), then run "Sandboxed IPython: Set Proxy Password…".',
+      )
+    : vscode.l10n.t('Unlock the keychain of your account, then run "Sandboxed IPython: Set Proxy Password…".');

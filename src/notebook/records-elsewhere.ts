@@ -9,7 +9,8 @@ const SEPARATOR = '#';
 const GRACE = 60_000;
 
 /** Whether the sandbox has surely ended with its lease, as far as anybody here can know. */
-export const isExpired = ({ seen, keepAlive }: Pick<SandboxRecord, 'seen' | 'keepAlive'>, now = Date.now()): boolean => now - seen > keepAlive * 60_000 + GRACE;
+export const isExpired = ({ seen, keepAlive }: Pick<SandboxRecord, 'seen' | 'keepAlive'>, now = Date.now()): boolean =>
+  now - seen > keepAlive * 60_000 + GRACE;
 
 /**
  * Sandboxes that notebooks have on engines that are not the one in use: one a notebook and engine, in the state of the workspace. They are
@@ -20,25 +21,38 @@ export class RecordsElsewhere {
   constructor(private readonly memento: vscode.Memento) {
     for (const key of this.#keys('')) {
       const record = this.#read(key);
-      if (record === undefined || isExpired(record)) { void this.memento.update(key, undefined); }
+      if (record === undefined || isExpired(record)) {
+        void this.memento.update(key, undefined);
+      }
     }
   }
 
   /** The newest record of the notebook's. */
   newest(uri: vscode.Uri): SandboxRecord | undefined {
-    return this.#all(uri.toString() + SEPARATOR).map(([, record]) => record).filter((record) => !isExpired(record)).sort((a, b) => b.seen - a.seen)[0];
+    return this.#all(uri.toString() + SEPARATOR)
+      .map(([, record]) => record)
+      .filter((record) => !isExpired(record))
+      .sort((a, b) => b.seen - a.seen)[0];
   }
 
   /** All records of sandboxes that may still live. */
-  get living(): SandboxRecord[] { return this.#all('').map(([, record]) => record).filter((record) => !isExpired(record)); }
+  get living(): SandboxRecord[] {
+    return this.#all('')
+      .map(([, record]) => record)
+      .filter((record) => !isExpired(record));
+  }
 
-  put(uri: vscode.Uri, record: SandboxRecord): void { void this.memento.update(keyOf(uri, record.engine), toStored(record)); }
+  put(uri: vscode.Uri, record: SandboxRecord): void {
+    void this.memento.update(keyOf(uri, record.engine), toStored(record));
+  }
 
   /** The record for this engine, which is then here and not elsewhere. */
   take(uri: vscode.Uri, engine: string): SandboxRecord | undefined {
     const key = keyOf(uri, engine);
     const record = this.#read(key);
-    if (record !== undefined) { void this.memento.update(key, undefined); }
+    if (record !== undefined) {
+      void this.memento.update(key, undefined);
+    }
     return record;
   }
 
@@ -47,12 +61,17 @@ export class RecordsElsewhere {
     for (const end of [SEPARATOR, '/']) {
       for (const [key, record] of this.#all(from.toString() + end)) {
         void this.memento.update(key, undefined);
-        void this.memento.update(PREFIX + to.toString() + key.slice(PREFIX.length + from.toString().length), toStored(record));
+        void this.memento.update(
+          PREFIX + to.toString() + key.slice(PREFIX.length + from.toString().length),
+          toStored(record),
+        );
       }
     }
   }
 
-  #keys(start: string): string[] { return this.memento.keys().filter((key) => key.startsWith(PREFIX + start)); }
+  #keys(start: string): string[] {
+    return this.memento.keys().filter((key) => key.startsWith(PREFIX + start));
+  }
 
   #all(start: string): [key: string, record: SandboxRecord][] {
     return this.#keys(start).flatMap((key): [string, SandboxRecord][] => {

@@ -13,7 +13,14 @@ import type { TracebackTargets } from './traceback-targets';
 import type { Writer } from './writer';
 
 /** What of a notebook shows what its sandbox did while no window was there. */
-export interface Shown { executions: Executions; outputs: NotebookOutputs; clock: SandboxClock; writer: Writer; targets: TracebackTargets; marks: ErrorMarks }
+export interface Shown {
+  executions: Executions;
+  outputs: NotebookOutputs;
+  clock: SandboxClock;
+  writer: Writer;
+  targets: TracebackTargets;
+  marks: ErrorMarks;
+}
 
 /** The log of a sandbox that an earlier window had, while a session attaches to it. */
 export interface Restoring {
@@ -26,69 +33,129 @@ export interface Restoring {
 }
 
 /** Takes over a run that is still open. `prompts`: those whose answers it waits for. */
-export type GoOn = (session: SandboxSession, run: CellRun, open: AttachedCell, prompts: Iterable<EventOf<'input_request'>>) => void;
+export type GoOn = (
+  session: SandboxSession,
+  run: CellRun,
+  open: AttachedCell,
+  prompts: Iterable<EventOf<'input_request'>>,
+) => void;
 
-interface NotebookCell extends PlacedCell { cell: vscode.NotebookCell }
+interface NotebookCell extends PlacedCell {
+  cell: vscode.NotebookCell;
+}
 
 /** Shows in the notebook what its cells did in an earlier window and meanwhile, and knows which run on without a cell to show them. */
 export class RestoredRuns {
   #strays: readonly string[] = [];
 
-  constructor(private readonly notebook: vscode.NotebookDocument, private readonly shown: Shown, private readonly log: Log) {}
+  constructor(
+    private readonly notebook: vscode.NotebookDocument,
+    private readonly shown: Shown,
+    private readonly log: Log,
+  ) {}
 
   /** Runs in the sandbox that no cell shows: an interrupt is meant for them too. */
-  get strays(): readonly string[] { return this.#strays; }
+  get strays(): readonly string[] {
+    return this.#strays;
+  }
 
   /** The sandbox is gone. */
-  forget(): void { this.#strays = []; }
+  forget(): void {
+    this.#strays = [];
+  }
 
   /** @param seq the event up to which the document surely shows everything */
   restore(seq: number, goOn: GoOn): Restoring {
-    const cells = this.notebook.getCells().filter(({ kind }) => kind === vscode.NotebookCellKind.Code)
-      .map((cell): NotebookCell => ({ id: idOf(cell), index: cell.index, sourceHash: hashOf(cell.document.getText()), key: keyOf(cell), cell }));
+    const cells = this.notebook
+      .getCells()
+      .filter(({ kind }) => kind === vscode.NotebookCellKind.Code)
+      .map((cell): NotebookCell => ({
+        id: idOf(cell),
+        index: cell.index,
+        sourceHash: hashOf(cell.document.getText()),
+        key: keyOf(cell),
+        cell,
+      }));
     const past = new PastLog(cells, this.shown.outputs, seq);
     return {
-      event: (event, open) => { past.add(event, open); },
-      attached: (session) => { this.#attached(session, past.finish(session.cells), goOn); },
-      failed: () => { past.abandon(); },
+      event: (event, open) => {
+        past.add(event, open);
+      },
+      attached: (session) => {
+        this.#attached(session, past.finish(session.cells), goOn);
+      },
+      failed: () => {
+        past.abandon();
+      },
     };
   }
 
-  #attached(session: SandboxSession, { runs, homeless }: ReturnType<PastLog<NotebookCell>['finish']>, goOn: GoOn): void {
+  #attached(
+    session: SandboxSession,
+    { runs, homeless }: ReturnType<PastLog<NotebookCell>['finish']>,
+    goOn: GoOn,
+  ): void {
     const { clock, targets } = this.shown;
     clock.seen(session.clock.t, session.clock.at);
-    const inputs = runs.flatMap(({ input, cell: { cell } }) => (input === undefined ? [] : [{ input, cell }])).sort((a, b) => a.input.seq - b.input.seq);
-    for (const { input, cell } of inputs) { targets.ran(session.id, input, cell); }
+    const inputs = runs
+      .flatMap(({ input, cell: { cell } }) => (input === undefined ? [] : [{ input, cell }]))
+      .sort((a, b) => a.input.seq - b.input.seq);
+    for (const { input, cell } of inputs) {
+      targets.ran(session.id, input, cell);
+    }
     const open = new Map(session.cells.map((cell) => [cell.msgId, cell]));
     const placed = new Set(runs.map(({ msgId }) => msgId));
     const strays = session.cells.filter(({ msgId }) => !placed.has(msgId));
-    for (const stray of strays) { this.#lose(stray); }
+    for (const stray of strays) {
+      this.#lose(stray);
+    }
     for (const restored of runs) {
       try {
         this.#show(session, restored, open.get(restored.msgId), goOn);
-      } catch (error) { // the cell was removed or given to another kernel meanwhile
+      } catch (error) {
+        // the cell was removed or given to another kernel meanwhile
         this.log.warn(`a cell cannot be shown as it is: ${String(error)}`);
         const lost = open.get(restored.msgId);
-        if (lost !== undefined) { this.#lose(lost); }
+        if (lost !== undefined) {
+          this.#lose(lost);
+        }
       }
     }
     if (homeless > 0) {
-      void showInformation(vscode.l10n.t('{0}: cells that ran meanwhile are no longer in the notebook, so their output is not shown.', fileName(this.notebook)));
+      void showInformation(
+        vscode.l10n.t(
+          '{0}: cells that ran meanwhile are no longer in the notebook, so their output is not shown.',
+          fileName(this.notebook),
+        ),
+      );
     }
     this.log.info(`attached again: ${runs.length} cells known, ${session.cells.length} open`);
   }
 
   #show(session: SandboxSession, restored: PastRun<NotebookCell>, open: AttachedCell | undefined, goOn: GoOn): void {
-    const { msgId, cell: { cell }, document, isNew, end, prompts } = restored;
+    const {
+      msgId,
+      cell: { cell },
+      document,
+      isNew,
+      end,
+      prompts,
+    } = restored;
     const { executions, writer, clock, marks } = this.shown;
     const asked = executions.of(cell); // before this window knew what the sandbox does
     if (open === undefined) {
-      if (asked !== undefined) { return; } // what it is asked for now replaces it
+      if (asked !== undefined) {
+        return;
+      } // what it is asked for now replaces it
       const { order, success = false, t } = document;
-      const times = isNew && end !== undefined && document.started
-        ? { order, success, start: clock.toLocal(t ?? end.t, 0), end: clock.toLocal(end.t, 0) } : undefined;
+      const times =
+        isNew && end !== undefined && document.started
+          ? { order, success, start: clock.toLocal(t ?? end.t, 0), end: clock.toLocal(end.t, 0) }
+          : undefined;
       writer.restoreEnded(msgId, cell, document, times);
-      if (end !== undefined) { marks.show(cell, end.reply); }
+      if (end !== undefined) {
+        marks.show(cell, end.reply);
+      }
       return;
     }
     // a cell that runs is not run again, here as anywhere: the press is for the run that goes on
@@ -104,6 +171,8 @@ export class RestoredRuns {
 
   #lose({ msgId, reply }: AttachedCell): void {
     this.#strays = [...this.#strays, msgId];
-    void reply.then(() => { this.#strays = this.#strays.filter((one) => one !== msgId); });
+    void reply.then(() => {
+      this.#strays = this.#strays.filter((one) => one !== msgId);
+    });
   }
 }

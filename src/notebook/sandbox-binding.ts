@@ -17,7 +17,8 @@ import { Starts } from './starts';
 import { lostMeanwhile, lostSince } from './state-lost';
 
 /** What a user can see of a notebook's sandbox. */
-export type SandboxStatus = { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
+export type SandboxStatus =
+  { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
 
 export interface BindingSink {
   /** A session is being started. `isUnused`: it may be that no cell ever runs in it. */
@@ -49,8 +50,11 @@ export class SandboxBinding {
   readonly #whose: WhoseItIs;
 
   constructor(
-    private readonly notebook: vscode.NotebookDocument, private readonly source: SessionSource, private readonly records: SandboxRecords,
-    private readonly sink: BindingSink, private readonly log: Log,
+    private readonly notebook: vscode.NotebookDocument,
+    private readonly source: SessionSource,
+    private readonly records: SandboxRecords,
+    private readonly sink: BindingSink,
+    private readonly log: Log,
   ) {
     this.#starts = new Starts(() => sink.changed(), log);
     this.#engineRecords = new EngineRecords(notebook, records);
@@ -60,16 +64,26 @@ export class SandboxBinding {
   get status(): SandboxStatus {
     if (this.#live !== undefined) {
       const { session, settings } = this.#live;
-      return { kind: session.state.kind === 'unreachable' ? 'unreachable' : 'ready', settings: settings.current, pending: this.#pending() };
+      return {
+        kind: session.state.kind === 'unreachable' ? 'unreachable' : 'ready',
+        settings: settings.current,
+        pending: this.#pending(),
+      };
     }
     return { kind: this.#starts.current === undefined ? 'none' : 'starting' };
   }
 
   /** Undefined while there is none. */
-  get session(): SandboxSession | undefined { return this.#live?.session; }
+  get session(): SandboxSession | undefined {
+    return this.#live?.session;
+  }
   /** It was started before anything ran, and nothing has since. */
-  get isUnused(): boolean { return this.#live?.isUnused ?? false; }
-  get installed(): readonly string[] { return (this.#live?.session ?? this.#previous)?.installed ?? []; }
+  get isUnused(): boolean {
+    return this.#live?.isUnused ?? false;
+  }
+  get installed(): readonly string[] {
+    return (this.#live?.session ?? this.#previous)?.installed ?? [];
+  }
 
   /** Told once: what became of the sandbox before, if no cell could say it. */
   takeLost(): Failure | undefined {
@@ -84,18 +98,30 @@ export class SandboxBinding {
    */
   async open(settings: SandboxSettings, isWanted: () => boolean = () => true): Promise<SandboxSession> {
     for (let isFirst = true; ; isFirst = false) {
-      if (!isWanted()) { throw new SandboxError('Cancelled'); }
-      if (this.#live?.isUnused === true && this.needsNew(settings)) { await this.#end(false, this.#record); }
+      if (!isWanted()) {
+        throw new SandboxError('Cancelled');
+      }
+      if (this.#live?.isUnused === true && this.needsNew(settings)) {
+        await this.#end(false, this.#record);
+      }
       if (this.#live !== undefined) {
         this.#live.use();
-        if (this.#live.settings.current.files === 'none') { this.took({ files: settings.files }); }
+        if (this.#live.settings.current.files === 'none') {
+          this.took({ files: settings.files });
+        }
         return this.#live.session;
       }
       const start = this.#starts.current;
-      if (isFirst && start === undefined && this.#record === undefined) { this.#engineRecords.bringBack(); }
+      if (isFirst && start === undefined && this.#record === undefined) {
+        this.#engineRecords.bringBack();
+      }
       const isNew = start?.isNew ?? this.#record === undefined;
-      const session = isNew ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).forCell() : await this.#earlierOrAside();
-      if (session !== undefined && this.session !== session) { return session; } // it has ended already, which the cell says
+      const session = isNew
+        ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).forCell()
+        : await this.#earlierOrAside();
+      if (session !== undefined && this.session !== session) {
+        return session;
+      } // it has ended already, which the cell says
     }
   }
 
@@ -106,10 +132,25 @@ export class SandboxBinding {
    * @returns whether there is one now
    */
   async startEarly(settings: SandboxSettings, how: { makesImage: boolean }): Promise<boolean> {
-    if (this.#live !== undefined || this.#starts.current !== undefined || this.#record !== undefined || this.#previous !== undefined) { return false; }
-    const session = await this.#starts.begin(true, async (signal) => (await this.source.canStartEarly(this.notebook, settings, how)
-      ? this.#startNew(settings, signal, { isUnused: true }) : undefined), how.makesImage).session;
-    if (session === undefined) { await this.reattach(); }
+    if (
+      this.#live !== undefined ||
+      this.#starts.current !== undefined ||
+      this.#record !== undefined ||
+      this.#previous !== undefined
+    ) {
+      return false;
+    }
+    const session = await this.#starts.begin(
+      true,
+      async (signal) =>
+        (await this.source.canStartEarly(this.notebook, settings, how))
+          ? this.#startNew(settings, signal, { isUnused: true })
+          : undefined,
+      how.makesImage,
+    ).session;
+    if (session === undefined) {
+      await this.reattach();
+    }
     return session !== undefined;
   }
 
@@ -118,30 +159,42 @@ export class SandboxBinding {
    * called off. Rejects with a SandboxError where nobody can say.
    */
   async find(): Promise<SandboxSession | undefined> {
-    if (this.#live !== undefined) { return this.#live.session; }
+    if (this.#live !== undefined) {
+      return this.#live.session;
+    }
     this.cancel();
     return this.#record === undefined && this.#starts.current === undefined ? undefined : this.#earlier();
   }
 
   /** Finds the sandbox of an earlier window again, if there was one. Never rejects: a cell that runs says what is wrong. */
   async reattach(how = { takeOver: false }): Promise<void> {
-    if (this.#live?.isUnused === true && this.#record !== undefined && this.#record.sandboxId !== this.#live.session.id) {
+    if (
+      this.#live?.isUnused === true &&
+      this.#record !== undefined &&
+      this.#record.sandboxId !== this.#live.session.id
+    ) {
       await this.#end(false, undefined); // the notebook has another name now, and a sandbox that is worth more
     }
-    if (this.#live !== undefined || this.#starts.current !== undefined || this.#record === undefined) { return; }
+    if (this.#live !== undefined || this.#starts.current !== undefined || this.#record === undefined) {
+      return;
+    }
     try {
       await this.#earlier({ ...how, asks: how.takeOver || this.#record.unused !== true });
     } catch (error) {
       const failure = asSandboxError(error);
       this.log.warn(`not attached again: ${failure.message}`);
-      if (how.takeOver) { this.sink.warn(failure); } // the user has asked for it
+      if (how.takeOver) {
+        this.sink.warn(failure);
+      } // the user has asked for it
     }
   }
 
   /** Resolves when no sandbox of an earlier window is being looked for. */
   async looked(): Promise<void> {
     const start = this.#starts.current;
-    if (start?.isNew === false) { await start.session.catch(() => undefined); }
+    if (start?.isNew === false) {
+      await start.session.catch(() => undefined);
+    }
   }
 
   /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
@@ -149,33 +202,47 @@ export class SandboxBinding {
     const live = this.#live;
     if (live !== undefined && this.#pending().sandbox.includes('maxMemory')) {
       const { maxMemory } = readSettings(this.notebook.uri, this.log);
-      if (await live.session.setMemory(maxMemory)) { live.settings.took({ maxMemory }); }
+      if (await live.session.setMemory(maxMemory)) {
+        live.settings.took({ maxMemory });
+      }
     }
     this.sink.changed();
   }
 
   /** The running sandbox has these now. */
-  took(settings: Partial<SandboxSettings>): void { this.#live?.settings.took(settings); }
+  took(settings: Partial<SandboxSettings>): void {
+    this.#live?.settings.took(settings);
+  }
 
   /** The setting `files` of the running sandbox, which has a place for those files; without one, that of `settings`. */
-  filesIn(settings: SandboxSettings): FilesSetting { return (this.#live?.settings.current ?? settings).files; }
+  filesIn(settings: SandboxSettings): FilesSetting {
+    return (this.#live?.settings.current ?? settings).files;
+  }
 
   /** Whether a fresh kernel is not enough for these settings. */
-  needsNew(settings: SandboxSettings): boolean { return (this.#live?.settings.pending(settings) ?? NOTHING_PENDING).sandbox.length > 0; }
+  needsNew(settings: SandboxSettings): boolean {
+    return (this.#live?.settings.pending(settings) ?? NOTHING_PENDING).sandbox.length > 0;
+  }
 
   /** The image of these settings was made anew. True: the sandbox that runs has the one before. */
   imageMade(settings: SandboxSettings): boolean {
     const isOld = this.#live?.settings.imageMade(settings) === true && !this.isUnused; // which is replaced when something is to run in it
-    if (isOld) { this.sink.changed(); }
+    if (isOld) {
+      this.sink.changed();
+    }
     return isOld;
   }
 
   /** The document has changed: VS Code keeps it later. */
-  documentChanged(): void { this.#live?.documentChanged(); }
+  documentChanged(): void {
+    this.#live?.documentChanged();
+  }
 
   /** What is being started anew is not wanted any more. The sandbox of an earlier window is looked for all the same: cells run in it. */
   cancel(): void {
-    if (this.#starts.current?.isNew === true) { this.#starts.callOff(); }
+    if (this.#starts.current?.isNew === true) {
+      this.#starts.callOff();
+    }
   }
 
   /**
@@ -193,7 +260,7 @@ export class SandboxBinding {
     const record = this.#record;
     const { isClosed, isUntitled } = this.notebook;
     const isOver = record !== undefined && (record.keepAlive === 0 || this.isUnused || (isClosed && isUntitled));
-    if (isOver && !(isClosed && await this.records.depart(this.notebook.uri, record, MOVING))) {
+    if (isOver && !(isClosed && (await this.records.depart(this.notebook.uri, record, MOVING)))) {
       await this.#end(false, record);
       return;
     }
@@ -209,14 +276,19 @@ export class SandboxBinding {
 
   // ---------------------------------------------------------------------------------------------------------- to have
 
-  get #record(): SandboxRecord | undefined { return this.records.get(this.notebook.uri); }
+  get #record(): SandboxRecord | undefined {
+    return this.records.get(this.notebook.uri);
+  }
 
   /** On the sandbox of an earlier window; undefined: it is gone. */
   async #earlier(how = { takeOver: false, asks: true }): Promise<SandboxSession | undefined> {
     try {
-      return await (this.#starts.current ?? this.#starts.begin(false, (signal) => this.#attachRecorded(signal, how))).session;
+      return await (this.#starts.current ?? this.#starts.begin(false, (signal) => this.#attachRecorded(signal, how)))
+        .session;
     } catch (error) {
-      if (asSandboxError(error).code === 'InUse' && how.asks) { this.#inUse(); }
+      if (asSandboxError(error).code === 'InUse' && how.asks) {
+        this.#inUse();
+      }
       throw error;
     }
   }
@@ -226,7 +298,9 @@ export class SandboxBinding {
     try {
       return await this.#earlier();
     } catch (error) {
-      if (!(error instanceof SandboxError) || error.code !== 'OtherEngine') { throw error; }
+      if (!(error instanceof SandboxError) || error.code !== 'OtherEngine') {
+        throw error;
+      }
       this.#putAside(error);
       return undefined;
     }
@@ -235,21 +309,35 @@ export class SandboxBinding {
   /** The notebook's sandbox is left on its engine, which is not the one that answers. The next cell says so unless the user has been told. */
   #putAside({ params, message }: SandboxError, isTold = false): void {
     const record = this.#record;
-    if (record === undefined) { return; } // a notebook of another name has it
+    if (record === undefined) {
+      return;
+    } // a notebook of another name has it
     this.log.info(`the notebook's sandbox is on another engine: ${message}`);
     this.#engineRecords.putAside(record);
     const isNews = this.#engineRecords.tellOnce(record);
-    if (isNews && !isTold && record.unused !== true) { this.#lost = { code: 'OtherEngine', params: { ...params, minutes: record.keepAlive, started: true } }; }
+    if (isNews && !isTold && record.unused !== true) {
+      this.#lost = { code: 'OtherEngine', params: { ...params, minutes: record.keepAlive, started: true } };
+    }
   }
 
-  async #startNew(settings: SandboxSettings, signal: AbortSignal, how = { isUnused: false }): Promise<SandboxSession | undefined> {
+  async #startNew(
+    settings: SandboxSettings,
+    signal: AbortSignal,
+    how = { isUnused: false },
+  ): Promise<SandboxSession | undefined> {
     const previous = this.#previous;
-    const session = await this.source.start(this.notebook, settings, { signal, previous, onCreated: (created) => this.sink.created(created, settings, how) });
-    if (signal.aborted) { // it came too late: another may be starting by now
+    const session = await this.source.start(this.notebook, settings, {
+      signal,
+      previous,
+      onCreated: (created) => this.sink.created(created, settings, how),
+    });
+    if (signal.aborted) {
+      // it came too late: another may be starting by now
       await session.dispose({ keepLibraries: session.libraries === previous?.libraries });
       throw new SandboxError('Cancelled');
     }
-    if (how.isUnused && this.#record !== undefined) { // it has come with another name of the notebook meanwhile
+    if (how.isUnused && this.#record !== undefined) {
+      // it has come with another name of the notebook meanwhile
       await session.dispose();
       return undefined;
     }
@@ -260,20 +348,37 @@ export class SandboxBinding {
 
   async #attachRecorded(signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession | undefined> {
     const record = this.#record;
-    if (record === undefined) { return undefined; }
+    if (record === undefined) {
+      return undefined;
+    }
     const restoring = this.sink.restoring(record.seq);
     let session: SandboxSession;
     try {
-      session = await this.source.attach(record, (event, open) => { restoring.event(event, open); }, signal, how);
+      session = await this.source.attach(
+        record,
+        (event, open) => {
+          restoring.event(event, open);
+        },
+        signal,
+        how,
+      );
     } catch (error) {
       restoring.failed();
       const failure = asSandboxError(error);
-      if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); } // whoever called it off has the record
-      if (failure.code === 'OtherEngine' && this.#engineRecords.change(record, String(failure.params['hereId']))) { return this.#attachRecorded(signal, how); }
-      if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') { throw error; }
+      if (signal.aborted) {
+        throw new SandboxError('Cancelled', {}, { cause: error });
+      } // whoever called it off has the record
+      if (failure.code === 'OtherEngine' && this.#engineRecords.change(record, String(failure.params['hereId']))) {
+        return this.#attachRecorded(signal, how);
+      }
+      if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') {
+        throw error;
+      }
       // A sandbox that answered as another one (restarted, or of another protocol) runs, and no window will ever use it. Where it cannot
       // be ended its record stays, and the next cell tries again.
-      if (failure.params['reason'] === 'restarted' || failure.code === 'ProtocolViolation') { await this.source.end(record, { isOurs: true }); }
+      if (failure.params['reason'] === 'restarted' || failure.code === 'ProtocolViolation') {
+        await this.source.end(record, { isOurs: true });
+      }
       this.#leftBehind(record, failure);
       return undefined;
     }
@@ -290,7 +395,9 @@ export class SandboxBinding {
   /** The sandbox of an earlier window is gone, or of no use to this one. */
   #leftBehind(record: SandboxRecord, failure: SandboxError): void {
     this.log.info(`the sandbox of an earlier window is gone: ${failure.message}`);
-    if (record.unused !== true) { this.#lost = lostSince(record, failure); }
+    if (record.unused !== true) {
+      this.#lost = lostSince(record, failure);
+    }
     this.#previous = this.source.left(record);
     this.records.remove(this.notebook.uri, record.sandboxId);
   }
@@ -298,21 +405,27 @@ export class SandboxBinding {
   async #end(keepLibraries: boolean, record: SandboxRecord | undefined): Promise<void> {
     const live = this.#unbind();
     const earlier = live === undefined ? record : undefined;
-    if (record !== undefined) { this.records.remove(this.notebook.uri, record.sandboxId); }
+    if (record !== undefined) {
+      this.records.remove(this.notebook.uri, record.sandboxId);
+    }
     if (earlier !== undefined) {
       try {
         await this.source.end(earlier);
       } catch (error) {
-        if (this.#record === undefined) { this.records.set(this.notebook.uri, earlier); }
+        if (this.#record === undefined) {
+          this.records.set(this.notebook.uri, earlier);
+        }
         throw error;
       }
     }
     const previous = this.#previous;
     const ended = live?.session ?? (earlier && this.source.left(earlier));
-    this.#previous = keepLibraries ? ended ?? previous : undefined;
+    this.#previous = keepLibraries ? (ended ?? previous) : undefined;
     this.sink.changed();
     await Promise.all([ended?.dispose({ keepLibraries }), this.#starts.calledOff()]);
-    if (!keepLibraries) { await previous?.dispose(); }
+    if (!keepLibraries) {
+      await previous?.dispose();
+    }
     live?.stopListening();
   }
 
@@ -320,9 +433,12 @@ export class SandboxBinding {
 
   #bind(session: SandboxSession, settings: SandboxSettings, how: { seq: number; isUnused: boolean }): void {
     this.#live = new LiveSandbox(session, this.notebook, this.records, settings, how, {
-      event: (event) => this.sink.event(event), state: (of, state) => this.#stateChanged(of, state),
+      event: (event) => this.sink.event(event),
+      state: (of, state) => this.#stateChanged(of, state),
     });
-    if (session.state.kind !== 'ready') { this.#stateChanged(session, session.state); } // it has ended, or lost its stream, before anybody listened
+    if (session.state.kind !== 'ready') {
+      this.#stateChanged(session, session.state);
+    } // it has ended, or lost its stream, before anybody listened
   }
 
   #unbind(): LiveSandbox | undefined {
@@ -336,30 +452,42 @@ export class SandboxBinding {
   #stateChanged(session: SandboxSession, state: SessionState): void {
     if (state.kind === 'gone' && this.#live?.session === session) {
       const { settings, isUnused } = this.#live;
-      if (state.failure.code === 'OtherEngine') { this.#live.record(); } // it may have lived up to now
+      if (state.failure.code === 'OtherEngine') {
+        this.#live.record();
+      } // it may have lived up to now
       this.#live.stopRecording();
       this.#live = undefined;
       if (state.failure.code === 'InUse') {
         this.sink.gone();
-        if (this.#record?.sandboxId === session.id) { this.#inUse(); } // else it is this notebook's own, under another name
+        if (this.#record?.sandboxId === session.id) {
+          this.#inUse();
+        } // else it is this notebook's own, under another name
       } else if (state.failure.code === 'OtherEngine') {
         const isTold = this.sink.gone() || isUnused;
         this.#putAside(state.failure, isTold);
-        if (!isTold) { this.sink.warn(state.failure); }
+        if (!isTold) {
+          this.sink.warn(state.failure);
+        }
       } else {
         this.records.remove(this.notebook.uri, session.id);
         this.#previous = session;
-        if (!this.sink.gone() && !isUnused) { this.#mourn(state.failure, settings.current); }
+        if (!this.sink.gone() && !isUnused) {
+          this.#mourn(state.failure, settings.current);
+        }
       }
     }
-    if (state.kind === 'unreachable' && !this.isUnused) { this.sink.unreachable(state.failure); }
+    if (state.kind === 'unreachable' && !this.isUnused) {
+      this.sink.unreachable(state.failure);
+    }
     this.sink.changed();
   }
 
   /** No cell ran: without a word the user would only wonder why names are gone. */
   #mourn(failure: SandboxError, settings: SandboxSettings): void {
     this.#lost = lostMeanwhile(failure, settings);
-    if (failure.params['reason'] !== 'idle') { this.sink.warn(failure); }
+    if (failure.params['reason'] !== 'idle') {
+      this.sink.warn(failure);
+    }
   }
 
   #inUse(): void {
@@ -377,7 +505,9 @@ export class SandboxBinding {
   /** None while a setting is invalid, which the next cell says. */
   #pending(): Pending {
     try {
-      if (this.isUnused) { return NOTHING_PENDING; } // it is replaced when something is to run in it
+      if (this.isUnused) {
+        return NOTHING_PENDING;
+      } // it is replaced when something is to run in it
       return this.#live?.settings.pending(readSettings(this.notebook.uri, silentLog)) ?? NOTHING_PENDING;
     } catch {
       return NOTHING_PENDING;

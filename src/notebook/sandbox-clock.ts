@@ -7,11 +7,15 @@ export class SandboxClock {
   #offset = Infinity;
 
   /** An event with this time just arrived. */
-  seen(seconds: number, now = Date.now()): void { this.#offset = Math.min(this.#offset, now - seconds * 1000); }
+  seen(seconds: number, now = Date.now()): void {
+    this.#offset = Math.min(this.#offset, now - seconds * 1000);
+  }
 
   /** Never before `earliest`, never in the future. */
   toLocal(seconds: number, earliest: number, now = Date.now()): number {
-    if (!Number.isFinite(this.#offset) || seconds * 1000 + this.#offset < earliest) { this.#offset = now - seconds * 1000; }
+    if (!Number.isFinite(this.#offset) || seconds * 1000 + this.#offset < earliest) {
+      this.#offset = now - seconds * 1000;
+    }
     return Math.round(Math.min(Math.max(seconds * 1000 + this.#offset, earliest), now));
   }
 }

@@ -30,16 +30,37 @@ export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' 
 }
 
 /** @param seq the event up to which the document surely shows what the sandbox said */
-export const recordOf = (session: SandboxSession, settings: SandboxSettings, seq: number, isUnused: boolean): SandboxRecord => ({
-  engine: session.engine, engineName: session.engineName, sandboxId: session.id, image: session.image, libraries: session.libraries, boot: session.place.boot, seq,
-  host: session.host, pid: process.pid, settings, open: session.open, installed: session.installed, keepAlive: settings.keepAlive, seen: Date.now(), ...(isUnused && { unused: true }),
+export const recordOf = (
+  session: SandboxSession,
+  settings: SandboxSettings,
+  seq: number,
+  isUnused: boolean,
+): SandboxRecord => ({
+  engine: session.engine,
+  engineName: session.engineName,
+  sandboxId: session.id,
+  image: session.image,
+  libraries: session.libraries,
+  boot: session.place.boot,
+  seq,
+  host: session.host,
+  pid: process.pid,
+  settings,
+  open: session.open,
+  installed: session.installed,
+  keepAlive: settings.keepAlive,
+  seen: Date.now(),
+  ...(isUnused && { unused: true }),
 });
 
 const PREFIX = 'sandbox:';
 /** Milliseconds; nothing of a sandbox is left by then. */
 const FORGOTTEN = 8 * 24 * 3600_000;
 
-interface Departure { record: SandboxRecord; settle: (isMoved: boolean) => void }
+interface Departure {
+  record: SandboxRecord;
+  settle: (isMoved: boolean) => void;
+}
 
 /** Which sandbox each notebook has, in the state of the workspace: a copy of a notebook must not share one, and two windows must not overwrite each other. */
 export class SandboxRecords {
@@ -53,15 +74,22 @@ export class SandboxRecords {
   readonly elsewhere: RecordsElsewhere;
 
   /** A stored record that this version cannot use counts as none: its sandbox ends with its lease. */
-  constructor(private readonly memento: vscode.Memento, private readonly log = silentLog) {
+  constructor(
+    private readonly memento: vscode.Memento,
+    private readonly log = silentLog,
+  ) {
     this.elsewhere = new RecordsElsewhere(memento);
     for (const key of this.#keys()) {
       const record = this.#read(key);
-      if (record === undefined || Date.now() - record.seen > FORGOTTEN) { this.#write(key, undefined); }
+      if (record === undefined || Date.now() - record.seen > FORGOTTEN) {
+        this.#write(key, undefined);
+      }
     }
   }
 
-  get(uri: vscode.Uri): SandboxRecord | undefined { return this.#read(keyOf(uri)); }
+  get(uri: vscode.Uri): SandboxRecord | undefined {
+    return this.#read(keyOf(uri));
+  }
 
   /** Whether the notebook has a sandbox with anything in it. */
   hasUsed(uri: vscode.Uri): boolean {
@@ -69,16 +97,22 @@ export class SandboxRecords {
     return record !== undefined && record.unused !== true;
   }
 
-  set(uri: vscode.Uri, record: SandboxRecord): void { this.#write(keyOf(uri), record); }
+  set(uri: vscode.Uri, record: SandboxRecord): void {
+    this.#write(keyOf(uri), record);
+  }
 
   /** For a sandbox that is still the notebook's: the notebook may have another name by now, or another sandbox. */
   update(uri: vscode.Uri, record: SandboxRecord): void {
-    if (this.get(uri)?.sandboxId === record.sandboxId) { this.set(uri, record); }
+    if (this.get(uri)?.sandboxId === record.sandboxId) {
+      this.set(uri, record);
+    }
   }
 
   /** The notebook of this name does not have this sandbox any more. */
   remove(uri: vscode.Uri, sandboxId: string): void {
-    if (this.get(uri)?.sandboxId === sandboxId) { this.#write(keyOf(uri), undefined); }
+    if (this.get(uri)?.sandboxId === sandboxId) {
+      this.#write(keyOf(uri), undefined);
+    }
   }
 
   /** A notebook, or a folder with some, has another name now. */
@@ -86,11 +120,17 @@ export class SandboxRecords {
     this.elsewhere.move(from, to);
     const before = keyOf(from);
     for (const key of new Set([...this.#departing.keys(), ...this.#keys()])) {
-      if (key !== before && !key.startsWith(`${before}/`)) { continue; }
+      if (key !== before && !key.startsWith(`${before}/`)) {
+        continue;
+      }
       const departure = this.#departing.get(key);
       const record = departure?.record ?? this.#read(key);
-      if (departure === undefined) { this.#write(key, undefined); }
-      if (record !== undefined) { this.#write(keyOf(to) + key.slice(before.length), record); }
+      if (departure === undefined) {
+        this.#write(key, undefined);
+      }
+      if (record !== undefined) {
+        this.#write(keyOf(to) + key.slice(before.length), record);
+      }
       departure?.settle(true);
     }
   }
@@ -102,13 +142,17 @@ export class SandboxRecords {
   depart(uri: vscode.Uri, record: SandboxRecord, ms: number): Promise<boolean> {
     const key = keyOf(uri);
     this.remove(uri, record.sandboxId);
-    if (this.#isOver) { return Promise.resolve(false); }
+    if (this.#isOver) {
+      return Promise.resolve(false);
+    }
     return new Promise((resolve) => {
       const timer = setTimeout(() => settle(false), ms);
       const departure: Departure = { record, settle: (isMoved) => settle(isMoved) };
       const settle = (isMoved: boolean): void => {
         clearTimeout(timer);
-        if (this.#departing.get(key) === departure) { this.#departing.delete(key); }
+        if (this.#departing.get(key) === departure) {
+          this.#departing.delete(key);
+        }
         resolve(isMoved);
       };
       this.#departing.get(key)?.settle(false);
@@ -116,49 +160,75 @@ export class SandboxRecords {
     });
   }
 
-  isDeparting(uri: vscode.Uri): boolean { return this.#departing.has(keyOf(uri)); }
+  isDeparting(uri: vscode.Uri): boolean {
+    return this.#departing.has(keyOf(uri));
+  }
 
   /** Another notebook has the name of one that was closed. */
-  settle(uri: vscode.Uri): void { this.#departing.get(keyOf(uri))?.settle(false); }
+  settle(uri: vscode.Uri): void {
+    this.#departing.get(keyOf(uri))?.settle(false);
+  }
 
   /** The window closes: what is closed, and what will be, opens under no other name. */
   settleAll(): void {
     this.#isOver = true;
-    for (const { settle } of [...this.#departing.values()]) { settle(false); }
+    for (const { settle } of [...this.#departing.values()]) {
+      settle(false);
+    }
   }
 
   /** These sandboxes have ended: no notebook is to look for them. */
   forget(sandboxIds: ReadonlySet<string>): void {
     for (const key of this.#keys()) {
       const record = this.#read(key);
-      if (record !== undefined && sandboxIds.has(record.sandboxId)) { this.#write(key, undefined); }
+      if (record !== undefined && sandboxIds.has(record.sandboxId)) {
+        this.#write(key, undefined);
+      }
     }
   }
 
   /** Names of the engines other than this one on which notebooks of this workspace may have sandboxes. */
   enginesBeside(engine: string): string[] {
     const here = this.#keys().flatMap((key) => this.#read(key) ?? []);
-    return [...new Set([...here, ...this.elsewhere.living].filter((record) => record.engine !== '' && record.engine !== engine).map(({ engineName }) => engineName))];
+    return [
+      ...new Set(
+        [...here, ...this.elsewhere.living]
+          .filter((record) => record.engine !== '' && record.engine !== engine)
+          .map(({ engineName }) => engineName),
+      ),
+    ];
   }
 
-  #keys(): string[] { return [...this.memento.keys().filter((key) => key.startsWith(PREFIX)), ...this.#ofThisWindow.keys()]; }
+  #keys(): string[] {
+    return [...this.memento.keys().filter((key) => key.startsWith(PREFIX)), ...this.#ofThisWindow.keys()];
+  }
 
   #read(key: string): SandboxRecord | undefined {
     const ofThisWindow = this.#ofThisWindow.get(key);
     const stored = ofThisWindow === undefined ? this.memento.get<unknown>(key) : undefined;
-    if (stored === undefined) { return ofThisWindow; }
+    if (stored === undefined) {
+      return ofThisWindow;
+    }
     try {
       return fromStored(stored);
     } catch (error) {
-      this.log.warn(`the stored sandbox of ${key.slice(PREFIX.length)} cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+      this.log.warn(
+        `the stored sandbox of ${key.slice(PREFIX.length)} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      );
       return undefined;
     }
   }
 
   #write(key: string, record: SandboxRecord | undefined): void {
     const isKept = record !== undefined && record.keepAlive > 0;
-    if (record === undefined || isKept) { this.#ofThisWindow.delete(key); } else { this.#ofThisWindow.set(key, record); }
-    if (isKept || this.memento.get(key) !== undefined) { void this.memento.update(key, isKept ? toStored(record) : undefined); }
+    if (record === undefined || isKept) {
+      this.#ofThisWindow.delete(key);
+    } else {
+      this.#ofThisWindow.set(key, record);
+    }
+    if (isKept || this.memento.get(key) !== undefined) {
+      void this.memento.update(key, isKept ? toStored(record) : undefined);
+    }
   }
 }
 

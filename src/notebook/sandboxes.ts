@@ -16,29 +16,41 @@ export class Sandboxes {
   }
 
   /** Undefined if nothing has run there and no sandbox was started for it. */
-  get(notebook: vscode.NotebookDocument): NotebookKernel | undefined { return this.#kernels.get(notebook); }
+  get(notebook: vscode.NotebookDocument): NotebookKernel | undefined {
+    return this.#kernels.get(notebook);
+  }
 
   /** Those in which something has run, or for which a sandbox was started. */
-  get notebooks(): vscode.NotebookDocument[] { return [...this.#kernels.keys()]; }
+  get notebooks(): vscode.NotebookDocument[] {
+    return [...this.#kernels.keys()];
+  }
 
   /** The notebook has another kernel now, or its user wants no sandbox. */
-  close(notebook: vscode.NotebookDocument): Promise<void> { return this.#go(notebook, (kernel) => kernel.close()); }
+  close(notebook: vscode.NotebookDocument): Promise<void> {
+    return this.#go(notebook, (kernel) => kernel.close());
+  }
 
   /** The notebook was closed, or its window is. */
-  leave(notebook: vscode.NotebookDocument): Promise<void> { return this.#go(notebook, (kernel) => kernel.leave()); }
+  leave(notebook: vscode.NotebookDocument): Promise<void> {
+    return this.#go(notebook, (kernel) => kernel.leave());
+  }
 
   /**
    * Leaves all of them and waits for those that are ending already; what fails for one holds up no other. Every sandbox is told in the
    * first turn of the event loop: nothing that is waited for stands before another one's end.
    * @returns why some could not be left as they should
    */
-  leaveAll(): Promise<unknown[]> { return this.#all((notebook) => this.leave(notebook)); }
+  leaveAll(): Promise<unknown[]> {
+    return this.#all((notebook) => this.leave(notebook));
+  }
 
   /**
    * Ends all of them and waits for those that are ending already; what fails for one holds up no other.
    * @returns why some could not be ended
    */
-  closeAll(): Promise<unknown[]> { return this.#all((notebook) => this.close(notebook)); }
+  closeAll(): Promise<unknown[]> {
+    return this.#all((notebook) => this.close(notebook));
+  }
 
   async #all(go: (notebook: vscode.NotebookDocument) => Promise<void>): Promise<unknown[]> {
     const already = [...this.#going];
@@ -49,9 +61,13 @@ export class Sandboxes {
   async #go(notebook: vscode.NotebookDocument, how: (kernel: NotebookKernel) => Promise<void>): Promise<void> {
     const kernel = this.#kernels.get(notebook);
     this.#kernels.delete(notebook);
-    if (kernel === undefined) { return; }
+    if (kernel === undefined) {
+      return;
+    }
     const going = how(kernel);
     this.#going.add(going);
-    await going.finally(() => { this.#going.delete(going); });
+    await going.finally(() => {
+      this.#going.delete(going);
+    });
   }
 }

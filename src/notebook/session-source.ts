@@ -23,9 +23,18 @@ export interface SessionSource {
    * with a SandboxError.
    * @param how `makesImage`: {@link start} may make the image
    */
-  canStartEarly(notebook: vscode.NotebookDocument, settings: SandboxSettings, how: { makesImage: boolean }): Promise<boolean>;
+  canStartEarly(
+    notebook: vscode.NotebookDocument,
+    settings: SandboxSettings,
+    how: { makesImage: boolean },
+  ): Promise<boolean>;
   /** On a sandbox that a window has left. `hear` gets its whole log, event by event, before this resolves, and the cells that are open now. */
-  attach(record: SandboxRecord, hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void, signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession>;
+  attach(
+    record: SandboxRecord,
+    hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
+    signal: AbortSignal,
+    how: { takeOver: boolean },
+  ): Promise<SandboxSession>;
   /** What is left when {@link attach} found no sandbox. */
   left(record: SandboxRecord): PreviousSandbox;
   /**

@@ -35,7 +35,10 @@ const LEAST_LEASE = 60;
 
 /** A sandbox for this notebook, ready to run cells, with the libraries of a previous one on the same image. Rejects with a SandboxError. */
 export async function startSession(
-  installation: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, options: StartOptions,
+  installation: Installation,
+  notebook: vscode.NotebookDocument,
+  settings: SandboxSettings,
+  options: StartOptions,
 ): Promise<SandboxSession> {
   const { signal, previous, onCreated } = options;
   const { network, engines, images, explain, log } = installation;
@@ -50,9 +53,16 @@ export async function startSession(
     early?.catch(() => undefined);
     const [engine, owner] = await Promise.all([engines.get(), installation.owner(), asked]);
     signal.throwIfAborted();
-    if (engine !== known) { otherwise.abort(); }
+    if (engine !== known) {
+      otherwise.abort();
+    }
     const image = await (early !== undefined && engine === known ? early : imageOf(engine, signal));
-    const takenOver = previous?.image === image && ['', engine.info.id].includes(previous.engine) && await engine.hasLibraries(previous.libraries) ? previous : undefined;
+    const takenOver =
+      previous?.image === image &&
+      ['', engine.info.id].includes(previous.engine) &&
+      (await engine.hasLibraries(previous.libraries))
+        ? previous
+        : undefined;
     const session = start(engine, owner, image, takenOver);
     onCreated(session);
     try {
@@ -67,44 +77,82 @@ export async function startSession(
     }
     return session;
   } catch (error) {
-    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) {
+      engines.forget();
+    }
     // it went since it was found: look once more, which finds another or says what was tried
-    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known !== undefined && !signal.aborted) { return startSession(installation, notebook, settings, options); }
-    if (signal.aborted) { throw new SandboxError('Cancelled', {}, { cause: error }); }
+    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known !== undefined && !signal.aborted) {
+      return startSession(installation, notebook, settings, options);
+    }
+    if (signal.aborted) {
+      throw new SandboxError('Cancelled', {}, { cause: error });
+    }
     throw error;
   } finally {
     otherwise.abort();
   }
 
-  function start(engine: Engine, owner: string, image: string, takenOver: PreviousSandbox | undefined): InteractiveSandboxSession {
-    return InteractiveSandboxSession.start(engine, {
-      image, owner, notebookHint: notebook.uri.toString(), settings,
-      lease: Math.max(LEAST_LEASE, settings.keepAlive * 60), idle: settings.idleTimeout * 60, network, explain, log,
-      ...(takenOver && { previous: takenOver }),
-    }, signal);
+  function start(
+    engine: Engine,
+    owner: string,
+    image: string,
+    takenOver: PreviousSandbox | undefined,
+  ): InteractiveSandboxSession {
+    return InteractiveSandboxSession.start(
+      engine,
+      {
+        image,
+        owner,
+        notebookHint: notebook.uri.toString(),
+        settings,
+        lease: Math.max(LEAST_LEASE, settings.keepAlive * 60),
+        idle: settings.idleTimeout * 60,
+        network,
+        explain,
+        log,
+        ...(takenOver && { previous: takenOver }),
+      },
+      signal,
+    );
   }
 }
 
 /** See `SessionSource.canStartEarly`. */
 export async function canStartEarly(
-  { owner, runnerFolder, engines }: Installation, notebook: vscode.NotebookDocument, settings: SandboxSettings, { makesImage }: { makesImage: boolean },
+  { owner, runnerFolder, engines }: Installation,
+  notebook: vscode.NotebookDocument,
+  settings: SandboxSettings,
+  { makesImage }: { makesImage: boolean },
 ): Promise<boolean> {
   try {
     const engine = await engines.get();
-    const request = { base: settings.image, packages: settings.packages, runnerFolder, network: { proxies: {}, certificates: undefined } };
+    const request = {
+      base: settings.image,
+      packages: settings.packages,
+      runnerFolder,
+      network: { proxies: {}, certificates: undefined },
+    };
     const isMade = makesImage || (await engine.findImages(request)).derived !== null;
-    if (!isMade || notebook.isUntitled) { return isMade; }
+    if (!isMade || notebook.isUntitled) {
+      return isMade;
+    }
     const uri = notebook.uri.toString();
     return (await engine.findSandboxes(await owner())).every(({ notebookHint }) => notebookHint !== uri);
   } catch (error) {
-    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) {
+      engines.forget();
+    }
     throw error;
   }
 }
 
 /** The sandbox of an earlier window; resolves when its whole log was told. Rejects with a SandboxError, `SandboxGone` if it is not there. */
 export async function attachSession(
-  { owner, network, engines, explain, log }: Installation, record: SandboxRecord, hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void, signal: AbortSignal, { takeOver }: { takeOver: boolean },
+  { owner, network, engines, explain, log }: Installation,
+  record: SandboxRecord,
+  hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
+  signal: AbortSignal,
+  { takeOver }: { takeOver: boolean },
 ): Promise<SandboxSession> {
   try {
     const engine = await engines.get();
@@ -115,74 +163,141 @@ export async function attachSession(
     }
     engine.holdLibraries(sandbox.libraries);
     const { boot, settings, installed, image, open = [] } = record;
-    return await inPlaceOf(record, async (host) => {
-      const session = InteractiveSandboxSession.attach(engine, {
-        sandbox: { ...sandbox, image }, boot, settings, installed, open, takeOver, ...(host !== undefined && { host }), network, explain, log,
-      }, signal);
-      const hearing = session.onEvent((event) => { hear(event, session.cells); });
-      await session.started;
-      hearing.dispose();
-      return session;
-    }, signal);
+    return await inPlaceOf(
+      record,
+      async (host) => {
+        const session = InteractiveSandboxSession.attach(
+          engine,
+          {
+            sandbox: { ...sandbox, image },
+            boot,
+            settings,
+            installed,
+            open,
+            takeOver,
+            ...(host !== undefined && { host }),
+            network,
+            explain,
+            log,
+          },
+          signal,
+        );
+        const hearing = session.onEvent((event) => {
+          hear(event, session.cells);
+        });
+        await session.started;
+        hearing.dispose();
+        return session;
+      },
+      signal,
+    );
   } catch (error) {
-    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) {
+      engines.forget();
+    }
     throw error;
   }
 }
 
 /** It may live on an engine that is not the one which answers now. */
-const isElsewhere = (record: SandboxRecord, engine: Engine): boolean => record.engine !== '' && record.engine !== engine.info.id && !isExpired(record);
+const isElsewhere = (record: SandboxRecord, engine: Engine): boolean =>
+  record.engine !== '' && record.engine !== engine.info.id && !isExpired(record);
 
 /** Why the engine does not list the sandbox: it has ended, or it is another engine's. */
-const notFound = (record: SandboxRecord, engine: Engine): SandboxError => (isElsewhere(record, engine)
-  ? new SandboxError('OtherEngine', { engine: record.engineName, here: engineName(engine.info), hereId: engine.info.id, minutes: record.keepAlive })
-  : new SandboxError('SandboxGone', { reason: 'removed' }));
+const notFound = (record: SandboxRecord, engine: Engine): SandboxError =>
+  isElsewhere(record, engine)
+    ? new SandboxError('OtherEngine', {
+        engine: record.engineName,
+        here: engineName(engine.info),
+        hereId: engine.info.id,
+        minutes: record.keepAlive,
+      })
+    : new SandboxError('SandboxGone', { reason: 'removed' });
 
 /** See `SessionSource.end`. */
-export async function endSandbox({ owner, engines }: Installation, record: SandboxRecord, { isOurs } = { isOurs: false }): Promise<void> {
-  if (!isOurs && !isOver(record)) { throw new SandboxError('InUse'); }
+export async function endSandbox(
+  { owner, engines }: Installation,
+  record: SandboxRecord,
+  { isOurs } = { isOurs: false },
+): Promise<void> {
+  if (!isOurs && !isOver(record)) {
+    throw new SandboxError('InUse');
+  }
   try {
     const engine = await engines.get();
     const sandbox = (await engine.findSandboxes(await owner())).find(({ sandboxId }) => sandboxId === record.sandboxId);
-    if (sandbox === undefined && isElsewhere(record, engine)) { throw notFound(record, engine); }
-    if (sandbox !== undefined) { await engine.remove(sandbox.containerId); }
+    if (sandbox === undefined && isElsewhere(record, engine)) {
+      throw notFound(record, engine);
+    }
+    if (sandbox !== undefined) {
+      await engine.remove(sandbox.containerId);
+    }
   } catch (error) {
-    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) {
+      engines.forget();
+    }
     throw error;
   }
 }
 
 /** What a sandbox that is gone has left on the engine, which may not be done with its container yet. */
-export const leftBehind = ({ engines, log }: Pick<Installation, 'engines' | 'log'>, { engine: id, image, libraries, installed }: SandboxRecord): PreviousSandbox => ({
-  engine: id, image, libraries, installed,
+export const leftBehind = (
+  { engines, log }: Pick<Installation, 'engines' | 'log'>,
+  { engine: id, image, libraries, installed }: SandboxRecord,
+): PreviousSandbox => ({
+  engine: id,
+  image,
+  libraries,
+  installed,
   dispose: async ({ keepLibraries = false } = {}) => {
-    if (keepLibraries) { return; }
-    await insist(`libraries ${libraries}`, async () => {
-      const engine = await engines.get();
-      if (['', engine.info.id].includes(id)) { await engine.removeLibraries(libraries); } // another one has none of that name; this one's sweep removes them
-    }, log);
+    if (keepLibraries) {
+      return;
+    }
+    await insist(
+      `libraries ${libraries}`,
+      async () => {
+        const engine = await engines.get();
+        if (['', engine.info.id].includes(id)) {
+          await engine.removeLibraries(libraries);
+        } // another one has none of that name; this one's sweep removes them
+      },
+      log,
+    );
   },
 });
 
 /** Makes the image of these settings unless it is there. Rejects with a SandboxError, `Cancelled` too. */
-export async function prepareImage(installation: Installation, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
+export async function prepareImage(
+  installation: Installation,
+  settings: SandboxSettings,
+  signal: AbortSignal,
+): Promise<void> {
   const { engines, images } = installation;
   try {
     await images.ensure(await engines.get(), await imageRequest(installation, settings), signal);
   } catch (error) {
-    if (error instanceof SandboxError && error.code.startsWith('Engine')) { engines.forget(); }
+    if (error instanceof SandboxError && error.code.startsWith('Engine')) {
+      engines.forget();
+    }
     throw error;
   }
 }
 
 /** Makes the image anew from what the registry and the package index have now. Sandboxes that run keep theirs. */
-export async function rebuildImage(installation: Installation, settings: SandboxSettings, signal: AbortSignal): Promise<void> {
+export async function rebuildImage(
+  installation: Installation,
+  settings: SandboxSettings,
+  signal: AbortSignal,
+): Promise<void> {
   const engine = await installation.engines.get();
   const request = await imageRequest(installation, settings);
   await installation.images.rebuild(engine, request, signal);
 }
 
 /** What the settings and this machine say about the image. @throws SandboxError `SettingInvalid` */
-export async function imageRequest({ runnerFolder, network }: Pick<Installation, 'runnerFolder' | 'network'>, settings: SandboxSettings): Promise<ImageRequest> {
+export async function imageRequest(
+  { runnerFolder, network }: Pick<Installation, 'runnerFolder' | 'network'>,
+  settings: SandboxSettings,
+): Promise<ImageRequest> {
   return { base: settings.image, packages: settings.packages, runnerFolder, network: await network() };
 }

@@ -21,10 +21,15 @@ export class Starts {
   readonly #unsettled = new Set<Promise<void>>();
 
   /** @param changed {@link current} may be different */
-  constructor(private readonly changed: () => void, private readonly log: Log) {}
+  constructor(
+    private readonly changed: () => void,
+    private readonly log: Log,
+  ) {}
 
   /** Undefined: none is under way, or it was called off. */
-  get current(): Start | undefined { return this.#current; }
+  get current(): Start | undefined {
+    return this.#current;
+  }
 
   /**
    * @param work must end soon once its signal aborts
@@ -33,12 +38,19 @@ export class Starts {
   begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>, isAskedFor = true): Start {
     const abort = new AbortController();
     const session: Promise<SandboxSession | undefined> = work(abort.signal).finally(() => {
-      if (this.#current === start) { this.#current = undefined; }
+      if (this.#current === start) {
+        this.#current = undefined;
+      }
       this.changed();
     });
     const start = { abort, isNew, session, forCell: () => (isAskedFor ? session : session.catch(unlessCancelled)) };
     this.#current = start;
-    const settled: Promise<void> = start.session.then(() => undefined, () => undefined).finally(() => this.#unsettled.delete(settled));
+    const settled: Promise<void> = start.session
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .finally(() => this.#unsettled.delete(settled));
     this.#unsettled.add(settled);
     this.changed();
     return start;
@@ -53,12 +65,20 @@ export class Starts {
 
   /** Resolves once no start is under way that could still leave a container; all of them were called off before. */
   async calledOff(): Promise<void> {
-    const isOver = await within(Promise.all(this.#unsettled).then(() => true), CALLED_OFF_MS, false);
-    if (!isOver) { this.log.warn(`a start that was called off has not ended within ${CALLED_OFF_MS / 1000} s`); }
+    const isOver = await within(
+      Promise.all(this.#unsettled).then(() => true),
+      CALLED_OFF_MS,
+      false,
+    );
+    if (!isOver) {
+      this.log.warn(`a start that was called off has not ended within ${CALLED_OFF_MS / 1000} s`);
+    }
   }
 }
 
 /** What was called off stays so. */
 function unlessCancelled(error: unknown): undefined {
-  if (isSandboxError(error, 'Cancelled')) { throw error; }
+  if (isSandboxError(error, 'Cancelled')) {
+    throw error;
+  }
 }

@@ -10,5 +10,7 @@ export function lostSince({ keepAlive: minutes, seen }: SandboxRecord, { params 
 }
 
 /** What the next cell says of a sandbox that has ended while none ran. */
-export const lostMeanwhile = ({ params }: SandboxError, { idleTimeout: minutes }: SandboxSettings): Failure =>
-  ({ code: 'StateLost', params: params['reason'] === 'idle' ? { reason: 'idle', minutes } : params });
+export const lostMeanwhile = ({ params }: SandboxError, { idleTimeout: minutes }: SandboxSettings): Failure => ({
+  code: 'StateLost',
+  params: params['reason'] === 'idle' ? { reason: 'idle', minutes } : params,
+});

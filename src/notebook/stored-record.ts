@@ -15,19 +15,33 @@ export const toStored = (record: SandboxRecord): object => ({ version: VERSION, 
  */
 export function fromStored(stored: unknown): SandboxRecord {
   const { version = VERSION, pid, open, unused, engine, engineName, ...raw } = fields(stored, 'record');
-  if (version !== VERSION) { throw new Error(`version ${String(version)} is not ${VERSION}`); }
+  if (version !== VERSION) {
+    throw new Error(`version ${String(version)} is not ${VERSION}`);
+  }
   return {
-    sandboxId: key(raw['sandboxId'], 'sandboxId'), image: text(raw['image'], 'image'), libraries: text(raw['libraries'], 'libraries'), boot: text(raw['boot'], 'boot'),
-    seq: count(raw['seq'], 'seq'), host: text(raw['host'], 'host'), settings: parseSettings(fields(raw['settings'], 'settings')),
+    sandboxId: key(raw['sandboxId'], 'sandboxId'),
+    image: text(raw['image'], 'image'),
+    libraries: text(raw['libraries'], 'libraries'),
+    boot: text(raw['boot'], 'boot'),
+    seq: count(raw['seq'], 'seq'),
+    host: text(raw['host'], 'host'),
+    settings: parseSettings(fields(raw['settings'], 'settings')),
     // builds before 0.1 did not tell engines from each other
-    engine: text(engine ?? '', 'engine'), engineName: text(engineName ?? '', 'engineName'),
-    installed: list(raw['installed'], 'installed', text), keepAlive: number(raw['keepAlive'], 'keepAlive'), seen: number(raw['seen'], 'seen'),
-    ...(pid === undefined ? {} : { pid: count(pid, 'pid') }), ...(open === undefined ? {} : { open: list(open, 'open', openCell) }),
+    engine: text(engine ?? '', 'engine'),
+    engineName: text(engineName ?? '', 'engineName'),
+    installed: list(raw['installed'], 'installed', text),
+    keepAlive: number(raw['keepAlive'], 'keepAlive'),
+    seen: number(raw['seen'], 'seen'),
+    ...(pid === undefined ? {} : { pid: count(pid, 'pid') }),
+    ...(open === undefined ? {} : { open: list(open, 'open', openCell) }),
     ...(unused === true ? { unused } : {}),
   };
 }
 
 function openCell(value: unknown, field: string): OpenCell {
   const { msgId, metadata } = fields(value, field);
-  return { msgId: id(msgId, `${field}.msgId`), metadata: fields(metadata, `${field}.metadata`) as OpenCell['metadata'] };
+  return {
+    msgId: id(msgId, `${field}.msgId`),
+    metadata: fields(metadata, `${field}.metadata`) as OpenCell['metadata'],
+  };
 }

@@ -29,26 +29,40 @@ const PLAIN_PATH = /^[^'"<>#%?&\\\p{Cc}]+$/u;
  */
 export function mendLinks(traceback: string, targets: LinkTargets): string {
   let link: ((line: string) => string) | undefined;
-  return traceback.split('\n').map((raw) => {
-    if (raw.length > LONGEST) { return raw; }
-    const text = withoutAnsi(raw);
-    const [, count, line] = CELL.exec(text) ?? [];
-    if (count !== undefined && line !== undefined) {
-      const target = targets.cell(Number(count));
-      link = target !== undefined && 'uri' in target ? (to) => `<a href='${target.uri}?line=${Number(to) - 1}'>` : undefined;
-      if (target === undefined) { return raw.replace(`line ${line}`, `li${NOTHING}ne ${line}`); }
-      const open = link?.(line);
-      return open === undefined ? raw : raw.replace(`line ${line}`, (label) => `${open}${label}</a>`);
-    }
-    const [, path] = FILE.exec(text) ?? [];
-    if (path !== undefined) {
-      link = undefined;
-      return file(raw, path, targets.file(path));
-    }
-    if (text.trim() === '') { link = undefined; }
-    const into = link;
-    return into === undefined ? raw : raw.replace(ARROW, (_, before: string, number: string) => `${before}${into(number)}${number}</a>`);
-  }).join('\n');
+  return traceback
+    .split('\n')
+    .map((raw) => {
+      if (raw.length > LONGEST) {
+        return raw;
+      }
+      const text = withoutAnsi(raw);
+      const [, count, line] = CELL.exec(text) ?? [];
+      if (count !== undefined && line !== undefined) {
+        const target = targets.cell(Number(count));
+        link =
+          target !== undefined && 'uri' in target
+            ? (to) => `<a href='${target.uri}?line=${Number(to) - 1}'>`
+            : undefined;
+        if (target === undefined) {
+          return raw.replace(`line ${line}`, `li${NOTHING}ne ${line}`);
+        }
+        const open = link?.(line);
+        return open === undefined ? raw : raw.replace(`line ${line}`, (label) => `${open}${label}</a>`);
+      }
+      const [, path] = FILE.exec(text) ?? [];
+      if (path !== undefined) {
+        link = undefined;
+        return file(raw, path, targets.file(path));
+      }
+      if (text.trim() === '') {
+        link = undefined;
+      }
+      const into = link;
+      return into === undefined
+        ? raw
+        : raw.replace(ARROW, (_, before: string, number: string) => `${before}${into(number)}${number}</a>`);
+    })
+    .join('\n');
 }
 
 function file(raw: string, path: string, beside: string | undefined): string {

@@ -14,10 +14,17 @@ export class TracebackTargets implements LinkTargets {
   /** The count that a cell shows, which VS Code tells extensions a little later. */
   readonly #shown = new WeakMap<vscode.NotebookCell, number>();
 
-  constructor(private readonly notebook: vscode.NotebookDocument, private readonly folder: NotebookFolder) {}
+  constructor(
+    private readonly notebook: vscode.NotebookDocument,
+    private readonly folder: NotebookFolder,
+  ) {}
 
   /** A cell runs. In another sandbox, or after a restart, counts start anew. */
-  ran(sandbox: string | undefined, { gen, content: { execution_count: count } }: EventOf<'execute_input'>, cell: vscode.NotebookCell): void {
+  ran(
+    sandbox: string | undefined,
+    { gen, content: { execution_count: count } }: EventOf<'execute_input'>,
+    cell: vscode.NotebookCell,
+  ): void {
     const kernel = `${sandbox} ${gen}`;
     if (kernel !== this.#kernel) {
       this.#kernel = kernel;
@@ -25,19 +32,31 @@ export class TracebackTargets implements LinkTargets {
     }
     this.#cells.set(count, cell);
     const [oldest] = this.#cells.keys();
-    if (this.#cells.size > MOST && oldest !== undefined) { this.#cells.delete(oldest); }
+    if (this.#cells.size > MOST && oldest !== undefined) {
+      this.#cells.delete(oldest);
+    }
     this.#shown.set(cell, count);
   }
 
   cell(count: number): ReturnType<LinkTargets['cell']> {
     const cell = this.#cells.get(count);
-    if (cell === undefined) { return { native: true }; } // it ran before this window was there
-    if (cell.index < 0) { return undefined; }
+    if (cell === undefined) {
+      return { native: true };
+    } // it ran before this window was there
+    if (cell.index < 0) {
+      return undefined;
+    }
     // VS Code takes the last cell that shows this count, whichever kernel gave it
-    const taken = this.notebook.getCells().findLast((one) => (this.#shown.get(one) ?? one.executionSummary?.executionOrder) === count);
-    if (taken === cell) { return { native: true }; }
+    const taken = this.notebook
+      .getCells()
+      .findLast((one) => (this.#shown.get(one) ?? one.executionSummary?.executionOrder) === count);
+    if (taken === cell) {
+      return { native: true };
+    }
     return vscode.workspace.isTrusted ? { uri: cell.document.uri.toString() } : undefined; // elsewhere VS Code shows links as text
   }
 
-  file(path: string): string | undefined { return this.folder.beside(path); }
+  file(path: string): string | undefined {
+    return this.folder.beside(path);
+  }
 }

@@ -7,7 +7,9 @@ const PIECE = 1024 * 1024;
 export class WorkspaceFiles implements HostFiles {
   constructor(readonly folder: vscode.Uri) {}
 
-  get name(): string { return this.folder.path.slice(this.folder.path.lastIndexOf('/') + 1); }
+  get name(): string {
+    return this.folder.path.slice(this.folder.path.lastIndexOf('/') + 1);
+  }
 
   parent(): WorkspaceFiles | undefined {
     const above = vscode.Uri.joinPath(this.folder, '..');
@@ -16,7 +18,10 @@ export class WorkspaceFiles implements HostFiles {
 
   async list(folder: string, most: number): Promise<{ entries: HostEntry[]; complete: boolean }> {
     const found = await vscode.workspace.fs.readDirectory(this.#at(folder));
-    return { entries: found.slice(0, most).map(([name, type]) => ({ name, kind: kindOf(type) })), complete: found.length <= most };
+    return {
+      entries: found.slice(0, most).map(([name, type]) => ({ name, kind: kindOf(type) })),
+      complete: found.length <= most,
+    };
   }
 
   async look(path: string): Promise<Seen | undefined> {
@@ -24,25 +29,42 @@ export class WorkspaceFiles implements HostFiles {
       const { type, size, mtime, ctime } = await vscode.workspace.fs.stat(this.#at(path));
       return { kind: kindOf(type), size, modified: mtime, executable: false, version: [size, mtime, ctime].join(':') };
     } catch (error) {
-      if (error instanceof vscode.FileSystemError && (error.code === 'FileNotFound' || error.code === 'FileNotADirectory')) { return undefined; }
+      if (
+        error instanceof vscode.FileSystemError &&
+        (error.code === 'FileNotFound' || error.code === 'FileNotADirectory')
+      ) {
+        return undefined;
+      }
       throw error;
     }
   }
 
   async *read(path: string, seen: Seen): AsyncGenerator<Buffer> {
     const now = await this.look(path);
-    if (now?.kind !== 'file' || now.version !== seen.version) { throw new FileChanged(path); }
+    if (now?.kind !== 'file' || now.version !== seen.version) {
+      throw new FileChanged(path);
+    }
     const content = await vscode.workspace.fs.readFile(this.#at(path));
-    if (content.byteLength !== seen.size) { throw new FileChanged(path); }
-    for (let at = 0; at < content.byteLength; at += PIECE) { yield Buffer.from(content.subarray(at, at + PIECE)); }
+    if (content.byteLength !== seen.size) {
+      throw new FileChanged(path);
+    }
+    for (let at = 0; at < content.byteLength; at += PIECE) {
+      yield Buffer.from(content.subarray(at, at + PIECE));
+    }
   }
 
-  #at(path: string): vscode.Uri { return path === '' ? this.folder : vscode.Uri.joinPath(this.folder, ...path.split('/')); }
+  #at(path: string): vscode.Uri {
+    return path === '' ? this.folder : vscode.Uri.joinPath(this.folder, ...path.split('/'));
+  }
 }
 
 /** A link keeps its target's type beside its own. */
 function kindOf(type: vscode.FileType): EntryKind {
-  if ((type & vscode.FileType.SymbolicLink) !== 0) { return 'link'; }
-  if (type === vscode.FileType.File) { return 'file'; }
+  if ((type & vscode.FileType.SymbolicLink) !== 0) {
+    return 'link';
+  }
+  if (type === vscode.FileType.File) {
+    return 'file';
+  }
   return type === vscode.FileType.Directory ? 'folder' : 'special';
 }

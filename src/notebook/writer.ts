@@ -50,8 +50,11 @@ export class Writer {
   readonly #pacer = new Pacer<Shown>((shown) => this.#send(shown));
 
   constructor(
-    private readonly executions: Executions, private readonly clock: SandboxClock,
-    private readonly surroundings: Surroundings, private readonly targets: LinkTargets, private readonly log: Log,
+    private readonly executions: Executions,
+    private readonly clock: SandboxClock,
+    private readonly surroundings: Surroundings,
+    private readonly targets: LinkTargets,
+    private readonly log: Log,
   ) {}
 
   /** From now on edits of `name` go to this run's cell; what an earlier run of the cell still says is not heard. */
@@ -63,10 +66,16 @@ export class Writer {
   /** A run that another window began: the cell shows what the run has left by now, and later edits find it. */
   restore(name: string, run: CellRun, document: CellDocument): void {
     this.bind(name, run);
-    if (document.started) { run.start(document.t === undefined ? Date.now() : this.clock.toLocal(document.t, 0)); }
-    if (document.order !== undefined) { run.execution.executionOrder = document.order; }
+    if (document.started) {
+      run.start(document.t === undefined ? Date.now() : this.clock.toLocal(document.t, 0));
+    }
+    if (document.order !== undefined) {
+      run.execution.executionOrder = document.order;
+    }
     const written = this.#written.get(name);
-    if (written !== undefined && document.started) { this.#replace(written, document); }
+    if (written !== undefined && document.started) {
+      this.#replace(written, document);
+    }
   }
 
   /** A run that ended before this window came. `times`: while none was there, so the cell gets what it left; undefined: the cell has it. */
@@ -75,38 +84,51 @@ export class Writer {
     const written = newWritten(cell, undefined);
     this.#written.set(name, written);
     if (times !== undefined && !this.#shows(cell, document)) {
-      this.executions.replay(cell, times, (execution) => { this.#replace(written, document, execution); });
+      this.executions.replay(cell, times, (execution) => {
+        this.#replace(written, document, execution);
+      });
     } else if (cell.outputs.length === document.size) {
       [...document.outputs].forEach(([id, { mark }], place) => {
         const output = cell.outputs[place];
-        if (output !== undefined) { written.outputs.set(id, { output, written, id, ...(mark && { mark }) }); }
+        if (output !== undefined) {
+          written.outputs.set(id, { output, written, id, ...(mark && { mark }) });
+        }
       });
     }
   }
 
   release(cell: vscode.NotebookCell): void {
     for (const [name, { cell: its }] of this.#written) {
-      if (its === cell) { this.#written.delete(name); }
+      if (its === cell) {
+        this.#written.delete(name);
+      }
     }
   }
 
   /** The user cleared the cell: what was about to be shown there is not shown any more. */
   forget(cell: vscode.NotebookCell): void {
     for (const written of this.#written.values()) {
-      if (written.cell === cell) { forgetOutputs(written); }
+      if (written.cell === cell) {
+        forgetOutputs(written);
+      }
     }
   }
 
   /** Whether an event that this cell is empty may be our own doing: VS Code's event does not say. */
-  isClearing(cell: vscode.NotebookCell): boolean { return this.#clearing.has(cell); }
+  isClearing(cell: vscode.NotebookCell): boolean {
+    return this.#clearing.has(cell);
+  }
 
   write(edits: readonly RunEdit[]): void {
     for (const { run: name, edit } of edits) {
       const written = this.#written.get(name);
-      if (written === undefined) { continue; }
+      if (written === undefined) {
+        continue;
+      }
       try {
         this.#apply(written, edit);
-      } catch (error) { // the cell was removed or taken by another kernel
+      } catch (error) {
+        // the cell was removed or taken by another kernel
         this.log.debug(`an edit (${edit.kind}) found no cell: ${String(error)}`);
       }
     }
@@ -117,29 +139,47 @@ export class Writer {
     switch (edit.kind) {
       case 'start':
         run?.start(edit.t === undefined ? Date.now() : this.clock.toLocal(edit.t, run?.created ?? 0));
-        if (written.cell.outputs.length > 0 || outputs.size > 0 || this.executions.hasRun(written.cell)) { this.#clear(written); }
+        if (written.cell.outputs.length > 0 || outputs.size > 0 || this.executions.hasRun(written.cell)) {
+          this.#clear(written);
+        }
         return;
       case 'setExecutionOrder':
-        if (run !== undefined) { run.execution.executionOrder = edit.order; }
+        if (run !== undefined) {
+          run.execution.executionOrder = edit.order;
+        }
         return;
       case 'end':
         this.#bringUpToDate(written);
         run?.end(edit.success);
         return;
-      case 'append': case 'replaceAll': {
+      case 'append':
+      case 'replaceAll': {
         const output = toNotebookOutput(edit.output, this.surroundings, this.targets);
-        if (edit.kind === 'replaceAll') { forgetOutputs(written); }
+        if (edit.kind === 'replaceAll') {
+          forgetOutputs(written);
+        }
         const shown: Shown = { output, written, id: edit.id };
-        if (edit.stream !== undefined) { shown.mark = edit.stream.mark(); }
+        if (edit.stream !== undefined) {
+          shown.mark = edit.stream.mark();
+        }
         outputs.set(edit.id, shown);
-        this.#taken([shown], written, (execution, cell) => (edit.kind === 'append' ? execution.appendOutput(output, cell) : execution.replaceOutput(output, cell)));
+        this.#taken([shown], written, (execution, cell) =>
+          edit.kind === 'append' ? execution.appendOutput(output, cell) : execution.replaceOutput(output, cell),
+        );
         return;
       }
-      case 'text': case 'replace': {
+      case 'text':
+      case 'replace': {
         const shown = outputs.get(edit.id);
-        if (shown === undefined) { return; }
+        if (shown === undefined) {
+          return;
+        }
         shown.next = edit.kind === 'text' ? edit : edit.output;
-        if (edit.kind === 'replace') { this.#pacer.ask(shown); } else { this.#askWhenTaken(shown); }
+        if (edit.kind === 'replace') {
+          this.#pacer.ask(shown);
+        } else {
+          this.#askWhenTaken(shown);
+        }
         return;
       }
       case 'clear':
@@ -150,12 +190,25 @@ export class Writer {
   /** In one edit, so that what is there does not flicker or double. */
   #replace(written: Written, document: CellDocument, through?: vscode.NotebookCellExecution): void {
     if (document.size === 0) {
-      if (written.cell.outputs.length > 0) { this.#clear(written, through); }
+      if (written.cell.outputs.length > 0) {
+        this.#clear(written, through);
+      }
       return;
     }
     const shown = [...document.outputs].map(([id, one]) => this.#shownOf(written, id, one));
-    for (const one of shown) { written.outputs.set(one.id, one); }
-    this.#taken(shown, written, (execution, cell) => execution.replaceOutput(shown.map(({ output }) => output), cell), through);
+    for (const one of shown) {
+      written.outputs.set(one.id, one);
+    }
+    this.#taken(
+      shown,
+      written,
+      (execution, cell) =>
+        execution.replaceOutput(
+          shown.map(({ output }) => output),
+          cell,
+        ),
+      through,
+    );
   }
 
   #shownOf(written: Written, id: number, { output, mark }: DocumentOutput): Shown {
@@ -169,31 +222,50 @@ export class Writer {
       stopWaiting(shown);
       this.#pacer.ask(shown);
     } else if (!waiting.has(shown)) {
-      waiting.set(shown, setTimeout(() => {
-        waiting.delete(shown);
-        this.#pacer.ask(shown);
-      }, MAX_WAIT_MS));
+      waiting.set(
+        shown,
+        setTimeout(() => {
+          waiting.delete(shown);
+          this.#pacer.ask(shown);
+        }, MAX_WAIT_MS),
+      );
     }
   }
 
   /** Sends new outputs. What is to be added to texts waits until VS Code has taken them. */
-  #taken(shown: readonly Shown[], written: Written, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>, through?: vscode.NotebookCellExecution): void {
-    for (const one of shown) { written.untaken.add(one); }
+  #taken(
+    shown: readonly Shown[],
+    written: Written,
+    change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>,
+    through?: vscode.NotebookCellExecution,
+  ): void {
+    for (const one of shown) {
+      written.untaken.add(one);
+    }
     const taken = (): void => {
       for (const one of shown) {
         written.untaken.delete(one);
         one.output.items = []; // VS Code has its own copy
       }
-      for (const one of [...written.waiting.keys()]) { this.#askWhenTaken(one); }
+      for (const one of [...written.waiting.keys()]) {
+        this.#askWhenTaken(one);
+      }
     };
-    void this.#change(written, (execution, cell) => change(execution, cell).then(taken, (error: unknown) => {
-      taken();
-      throw error;
-    }), through);
+    void this.#change(
+      written,
+      (execution, cell) =>
+        change(execution, cell).then(taken, (error: unknown) => {
+          taken();
+          throw error;
+        }),
+      through,
+    );
   }
 
   #shows(cell: vscode.NotebookCell, document: CellDocument): boolean {
-    const outputs = [...document.outputs.values()].map(({ output }) => toNotebookOutput(output, this.surroundings, this.targets));
+    const outputs = [...document.outputs.values()].map(({ output }) =>
+      toNotebookOutput(output, this.surroundings, this.targets),
+    );
     return cell.executionSummary?.executionOrder === document.order && isSame(cell.outputs, outputs);
   }
 
@@ -202,34 +274,55 @@ export class Writer {
     forgetOutputs(written);
     const count = (by: number): void => {
       const left = (this.#clearing.get(its) ?? 0) + by;
-      if (left > 0) { this.#clearing.set(its, left); } else { this.#clearing.delete(its); }
+      if (left > 0) {
+        this.#clearing.set(its, left);
+      } else {
+        this.#clearing.delete(its);
+      }
     };
-    void this.#change(written, (execution, cell) => {
-      const cleared = execution.clearOutput(cell);
-      count(1); // behind the call, as that throws where the cell is gone
-      return cleared.then(() => count(-1), (error: unknown) => {
-        count(-1);
-        throw error;
-      });
-    }, through);
+    void this.#change(
+      written,
+      (execution, cell) => {
+        const cleared = execution.clearOutput(cell);
+        count(1); // behind the call, as that throws where the cell is gone
+        return cleared.then(
+          () => count(-1),
+          (error: unknown) => {
+            count(-1);
+            throw error;
+          },
+        );
+      },
+      through,
+    );
   }
 
   /** Shows the last state of an output, unless VS Code has it already. */
   #send(shown: Shown): Sent | undefined {
     const { output, written, id, next } = shown;
     shown.next = undefined;
-    if (next === undefined || written.outputs.get(id) !== shown) { return undefined; } // it was cleared
+    if (next === undefined || written.outputs.get(id) !== shown) {
+      return undefined;
+    } // it was cleared
     if (!('stream' in next)) {
-      const items = 'data' in next ? toItems(withFallback(next)) : toNotebookOutput(next, this.surroundings, this.targets).items;
+      const items =
+        'data' in next ? toItems(withFallback(next)) : toNotebookOutput(next, this.surroundings, this.targets).items;
       const confirmed = this.#change(written, (execution) => execution.replaceOutputItems(items, output));
       return { characters: items.reduce((sum, { data }) => sum + data.length, 0), confirmed };
     }
     const { name, stream } = next;
-    const change = shown.mark === undefined || written.untaken.size > 0 ? { kind: 'replace', text: stream.text() } as const : stream.changeSince(shown.mark);
-    if (change.kind === 'append' && change.text === '') { return undefined; }
+    const change =
+      shown.mark === undefined || written.untaken.size > 0
+        ? ({ kind: 'replace', text: stream.text() } as const)
+        : stream.changeSince(shown.mark);
+    if (change.kind === 'append' && change.text === '') {
+      return undefined;
+    }
     shown.mark = stream.mark();
     const item = toStreamItem(name, change.text);
-    const confirmed = this.#change(written, (execution) => (change.kind === 'append' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output)));
+    const confirmed = this.#change(written, (execution) =>
+      change.kind === 'append' ? execution.appendOutputItems(item, output) : execution.replaceOutputItems(item, output),
+    );
     return { characters: stream.length, confirmed };
   }
 
@@ -237,23 +330,34 @@ export class Writer {
   #bringUpToDate({ outputs }: Written): void {
     let room = MAX_LAST_CHARACTERS;
     for (const shown of [...outputs.values()].reverse()) {
-      if (shown.next === undefined) { continue; }
-      if (room <= 0 && !('stream' in shown.next)) { continue; }
+      if (shown.next === undefined) {
+        continue;
+      }
+      if (room <= 0 && !('stream' in shown.next)) {
+        continue;
+      }
       stopWaiting(shown);
       room -= this.#pacer.sendNow(shown);
     }
   }
 
   /** Resolves when VS Code has confirmed or refused the change; at once for a late one, which is made when there is an execution for it. */
-  #change({ cell, run }: Written, change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>, through?: vscode.NotebookCellExecution): Promise<void> {
+  #change(
+    { cell, run }: Written,
+    change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>,
+    through?: vscode.NotebookCellExecution,
+  ): Promise<void> {
     return new Promise((resolve) => {
-      const refused = (error: unknown): void => { // the cell may have been removed or taken by another kernel
+      const refused = (error: unknown): void => {
+        // the cell may have been removed or taken by another kernel
         this.log.debug(`an output was not taken: ${String(error)}`);
         resolve();
       };
       const execution = through ?? (run?.state === 'running' ? run.execution : undefined);
       if (execution === undefined) {
-        this.executions.reopen(cell, (late) => { change(late, cell).then(resolve, refused); });
+        this.executions.reopen(cell, (late) => {
+          change(late, cell).then(resolve, refused);
+        });
         resolve();
         return;
       }
@@ -266,8 +370,13 @@ export class Writer {
   }
 }
 
-const newWritten = (cell: vscode.NotebookCell, run: CellRun | undefined): Written =>
-  ({ cell, run, outputs: new Map(), untaken: new Set(), waiting: new Map() });
+const newWritten = (cell: vscode.NotebookCell, run: CellRun | undefined): Written => ({
+  cell,
+  run,
+  outputs: new Map(),
+  untaken: new Set(),
+  waiting: new Map(),
+});
 
 function stopWaiting(shown: Shown): void {
   const { waiting } = shown.written;
@@ -278,5 +387,7 @@ function stopWaiting(shown: Shown): void {
 function forgetOutputs({ outputs, untaken, waiting }: Written): void {
   outputs.clear();
   untaken.clear();
-  for (const shown of [...waiting.keys()]) { stopWaiting(shown); }
+  for (const shown of [...waiting.keys()]) {
+    stopWaiting(shown);
+  }
 }

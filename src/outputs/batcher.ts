@@ -12,7 +12,10 @@ export class EventBatcher {
   private waiting: Extract<SandboxEvent, { msg_type: 'stream' }> | undefined;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly pass: (event: SandboxEvent) => void, private readonly delay = BATCH_MS) {}
+  constructor(
+    private readonly pass: (event: SandboxEvent) => void,
+    private readonly delay = BATCH_MS,
+  ) {}
 
   add(event: SandboxEvent): void {
     if (event.msg_type !== 'stream') {
@@ -21,8 +24,16 @@ export class EventBatcher {
       return;
     }
     const before = this.waiting;
-    if (before !== undefined && before.content.name === event.content.name && before.parent_header.msg_id === event.parent_header.msg_id) {
-      this.waiting = { ...event, t: before.t, content: { ...event.content, text: before.content.text + event.content.text } };
+    if (
+      before !== undefined &&
+      before.content.name === event.content.name &&
+      before.parent_header.msg_id === event.parent_header.msg_id
+    ) {
+      this.waiting = {
+        ...event,
+        t: before.t,
+        content: { ...event.content, text: before.content.text + event.content.text },
+      };
     } else {
       this.flush();
       this.waiting = event;
@@ -39,9 +50,13 @@ export class EventBatcher {
     this.timer = undefined;
     const event = this.waiting;
     this.waiting = undefined;
-    if (event !== undefined) { this.pass(event); }
+    if (event !== undefined) {
+      this.pass(event);
+    }
   }
 
   /** What waits is passed on; nothing fires later. */
-  dispose(): void { this.flush(); }
+  dispose(): void {
+    this.flush();
+  }
 }

@@ -35,18 +35,35 @@ export class Block {
   #changed = 0;
 
   /** @param style in which the string begins */
-  constructor(private readonly styles: Styles, private readonly style: number) { this.#lastStyle = style; }
+  constructor(
+    private readonly styles: Styles,
+    private readonly style: number,
+  ) {
+    this.#lastStyle = style;
+  }
 
   /** Characters. */
-  get length(): number { return this.#length; }
+  get length(): number {
+    return this.#length;
+  }
 
   /** The style in which {@link text} begins. */
-  get firstStyle(): number { return this.#isString ? this.style : this.#characterStyles[0] ?? this.style; }
+  get firstStyle(): number {
+    return this.#isString ? this.style : (this.#characterStyles[0] ?? this.style);
+  }
 
   /** The style in which {@link text} ends. */
-  get lastStyle(): number { return this.#isString ? this.#lastStyle : this.#length > 0 ? this.#characterStyles[this.#length - 1] ?? NO_STYLE : this.style; }
+  get lastStyle(): number {
+    return this.#isString
+      ? this.#lastStyle
+      : this.#length > 0
+        ? (this.#characterStyles[this.#length - 1] ?? NO_STYLE)
+        : this.style;
+  }
 
-  text(): string { return this.#text ??= this.#drawn(); }
+  text(): string {
+    return (this.#text ??= this.#drawn());
+  }
 
   /** Whether text of this style that is written at the block's end is kept as it is, behind what was written before. */
   isExtendedBy(text: string, style: number): boolean {
@@ -59,7 +76,9 @@ export class Block {
     this.#length += characters;
     this.#isOpen = isOpenEnd(text);
     // made of one piece at once: the whole row would take long if each of its characters were a piece
-    if (this.#length === MAX_BLOCK) { this.#text?.charCodeAt(0); }
+    if (this.#length === MAX_BLOCK) {
+      this.#text?.charCodeAt(0);
+    }
   }
 
   /** Adds a control sequence, for which `isExtendedBy` holds, at the end. Behind it is another style. */
@@ -84,7 +103,11 @@ export class Block {
   }
 
   /** The writing goes on behind the block. Where most of it is new its text is made now, so that a long row overwritten is not drawn all at once. */
-  leave(): void { if (this.#changed > MAX_BLOCK / 2) { this.text(); } }
+  leave(): void {
+    if (this.#changed > MAX_BLOCK / 2) {
+      this.text();
+    }
+  }
 
   blank(from: number, to: number): void {
     this.#change(this.#length);
@@ -94,21 +117,29 @@ export class Block {
 
   remove(at: number): void {
     this.#change(this.#length);
-    for (const cells of [this.#characters, this.#characterStyles]) { cells.copyWithin(at, at + 1, this.#length); }
+    for (const cells of [this.#characters, this.#characterStyles]) {
+      cells.copyWithin(at, at + 1, this.#length);
+    }
     this.#length -= 1;
   }
 
   truncate(length: number): void {
-    if (length >= this.#length) { return; }
+    if (length >= this.#length) {
+      return;
+    }
     this.#change(this.#length);
     this.#length = length;
   }
 
-  get #isString(): boolean { return this.#characters === NO_CELLS; }
+  get #isString(): boolean {
+    return this.#characters === NO_CELLS;
+  }
 
   /** The text is about to change inside, and needs room for so many characters. */
   #change(room: number): void {
-    if (this.#isString) { this.#split(room); }
+    if (this.#isString) {
+      this.#split(room);
+    }
     if (room > this.#characters.length) {
       const [characters, styles] = [this.#characters, this.#characterStyles];
       this.#allocate(room);
@@ -127,7 +158,9 @@ export class Block {
     for (let at = 0; at < text.length;) {
       const sequence = sequenceAt(text, at);
       if (sequence !== undefined) {
-        if (sequence.command === 'm') { style = this.styles.after(style, sequence.parameters); }
+        if (sequence.command === 'm') {
+          style = this.styles.after(style, sequence.parameters);
+        }
         at = sequence.end;
         continue;
       }
@@ -150,8 +183,12 @@ export class Block {
     for (let place = 0; place < this.#length; place += 1) {
       const next = this.#characterStyles[place] ?? NO_STYLE;
       const sequence = next === style ? '' : this.styles.between(style, next);
-      if (end + sequence.length + 2 > units.length) { makeRoom(); }
-      for (let at = 0; at < sequence.length; at += 1) { units[end++] = sequence.charCodeAt(at); }
+      if (end + sequence.length + 2 > units.length) {
+        makeRoom();
+      }
+      for (let at = 0; at < sequence.length; at += 1) {
+        units[end++] = sequence.charCodeAt(at);
+      }
       style = next;
       const character = this.#characters[place] ?? SPACE;
       widest |= character;
@@ -162,7 +199,9 @@ export class Block {
         units[end++] = 0xdc00 + (character & 0x3ff);
       }
     }
-    if (widest > 0xff) { return Buffer.from(units.buffer, 0, 2 * end).toString('utf16le'); }
+    if (widest > 0xff) {
+      return Buffer.from(units.buffer, 0, 2 * end).toString('utf16le');
+    }
     bytes.set(units.subarray(0, end));
     return bytes.toString('latin1', 0, end);
   }
@@ -177,5 +216,8 @@ function makeRoom(): void {
 
 /** The beginning of a control sequence, or half a character. */
 function isOpenEnd(text: string): boolean {
-  return (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800 || (text.charCodeAt(0) === ESCAPE && OPEN_SEQUENCE.test(text));
+  return (
+    (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800 ||
+    (text.charCodeAt(0) === ESCAPE && OPEN_SEQUENCE.test(text))
+  );
 }

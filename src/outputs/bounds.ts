@@ -10,19 +10,30 @@ const MAX_LINE = 64 * 1024;
 const MAX_TRACEBACK = 1024 * 1024;
 
 /** An error whose message is a whole file tells no more than its beginning; the last lines of a traceback tell most. */
-export function shortError({ ename, evalue, traceback }: { ename: string; evalue: string; traceback: readonly string[] }): Extract<CellOutput, { output_type: 'error' }> {
+export function shortError({
+  ename,
+  evalue,
+  traceback,
+}: {
+  ename: string;
+  evalue: string;
+  traceback: readonly string[];
+}): Extract<CellOutput, { output_type: 'error' }> {
   const kept: string[] = [];
   let room = MAX_TRACEBACK;
   for (const line of [...traceback].reverse()) {
     const shown = short(line);
     room -= shown.length;
-    if (room < 0) { break; }
+    if (room < 0) {
+      break;
+    }
     kept.unshift(shown);
   }
   return { output_type: 'error', ename, evalue: short(evalue), traceback: kept };
 }
 
 /** What is in no document: of it only the display's name is ever read. */
-export const shortTransient = ({ display_id: id }: JsonObject): JsonObject => (typeof id === 'string' ? { display_id: id } : {});
+export const shortTransient = ({ display_id: id }: JsonObject): JsonObject =>
+  typeof id === 'string' ? { display_id: id } : {};
 
 const short = (text: string): string => (text.length > MAX_LINE ? `${text.slice(0, MAX_LINE)}…` : text);

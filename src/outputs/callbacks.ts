@@ -16,22 +16,30 @@ export class Callbacks {
 
   hear(event: SandboxEvent): void {
     const parent = event.parent_header.msg_id;
-    if (event.msg_type === 'comm_open') { remember(this.#owners, event.content.comm_id, this.#runs.get(parent) ?? parent, MAX_COMMS); }
+    if (event.msg_type === 'comm_open') {
+      remember(this.#owners, event.content.comm_id, this.#runs.get(parent) ?? parent, MAX_COMMS);
+    }
     if (event.msg_type === 'status' && event.content.comm_id !== undefined) {
       const owner = this.#owners.get(event.content.comm_id);
-      if (owner !== undefined) { remember(this.#runs, parent, owner, MAX_MESSAGES); }
+      if (owner !== undefined) {
+        remember(this.#runs, parent, owner, MAX_MESSAGES);
+      }
     }
   }
 
   /** The run whose cell shows what has this parent. */
-  runOf(parent: string): string { return this.#runs.get(parent) ?? parent; }
+  runOf(parent: string): string {
+    return this.#runs.get(parent) ?? parent;
+  }
 }
 
 function remember(map: Map<string, string>, key: string, value: string, most: number): void {
   map.delete(key);
   map.set(key, value);
   for (const oldest of map.keys()) {
-    if (map.size <= most) { return; }
+    if (map.size <= most) {
+      return;
+    }
     map.delete(oldest);
   }
 }

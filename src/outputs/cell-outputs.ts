@@ -13,7 +13,11 @@ export const MAX_ENDED_STREAM = 8 * 1024;
 export const STREAM_PAIR_SECONDS = 0.2;
 
 /** An output that is a stream and may grow. */
-interface OpenStream { readonly id: number; readonly name: StreamName; readonly text: StreamText }
+interface OpenStream {
+  readonly id: number;
+  readonly name: StreamName;
+  readonly text: StreamText;
+}
 
 /** The last outputs, while they are streams: one, or one of each name that began within {@link STREAM_PAIR_SECONDS}. */
 interface OpenStreams {
@@ -41,10 +45,21 @@ export interface CellOutputs {
   readonly open: OpenStreams | undefined;
 }
 
-export interface Folded { state: CellOutputs; edits: CellEdit[] }
+export interface Folded {
+  state: CellOutputs;
+  edits: CellEdit[];
+}
 
 export const newCellOutputs: CellOutputs = {
-  started: false, ended: false, ordered: false, failed: false, clearPending: false, nextId: 0, shown: 0, places: {}, open: undefined,
+  started: false,
+  ended: false,
+  ordered: false,
+  failed: false,
+  clearPending: false,
+  nextId: 0,
+  shown: 0,
+  places: {},
+  open: undefined,
 };
 
 /**
@@ -62,20 +77,35 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
     case 'stream':
       return foldStream(state, event.content.name, event.content.text, event.t);
     case 'display_data':
-      return foldOutput(state, { output_type: 'display_data', ...event.content, transient: shortTransient(event.content.transient) });
+      return foldOutput(state, {
+        output_type: 'display_data',
+        ...event.content,
+        transient: shortTransient(event.content.transient),
+      });
     case 'execute_result':
-      return foldOutput(state, { output_type: 'execute_result', ...event.content, transient: shortTransient(event.content.transient) });
+      return foldOutput(state, {
+        output_type: 'execute_result',
+        ...event.content,
+        transient: shortTransient(event.content.transient),
+      });
     case 'error':
       // one that finds no room is told by the reply
-      return then(foldOutput(state, shortError(event.content)), (now) => unchanged({ ...now, failed: state.failed || now.shown <= MAX_OUTPUTS }));
+      return then(foldOutput(state, shortError(event.content)), (now) =>
+        unchanged({ ...now, failed: state.failed || now.shown <= MAX_OUTPUTS }),
+      );
     case 'input_request': // prompt and answer stay in the output, as in a terminal: a box at the top of the window is easily missed
-      return event.content.prompt === '' ? unchanged(state) : foldStream(withoutPair(state), 'stdout', event.content.prompt, event.t);
+      return event.content.prompt === ''
+        ? unchanged(state)
+        : foldStream(withoutPair(state), 'stdout', event.content.prompt, event.t);
     case 'notice':
       return foldNotice(state, event.content);
     case 'clear_output':
       return event.content.wait
         ? unchanged({ ...state, clearPending: true })
-        : { state: { ...state, open: undefined, places: {}, clearPending: false, shown: 0 }, edits: [{ kind: 'clear' }] };
+        : {
+            state: { ...state, open: undefined, places: {}, clearPending: false, shown: 0 },
+            edits: [{ kind: 'clear' }],
+          };
     case 'execute_reply':
       return foldReply(state, event.content);
     default:
@@ -85,26 +115,35 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
 
 /** The reply ends the run, once. It shows a failure, or an error that no event told. */
 export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
-  if (state.ended) { return unchanged(state); }
+  if (state.ended) {
+    return unchanged(state);
+  }
   let folded: Folded = unchanged(state);
   const neverRan = reply.status === 'aborted' && !state.started;
   if (reply.execution_count !== null && !state.ordered && !neverRan) {
     const count = reply.execution_count;
-    folded = then(then(folded, (now) => start(now, undefined)), (now) => order(now, count));
+    folded = then(
+      then(folded, (now) => start(now, undefined)),
+      (now) => order(now, count),
+    );
   }
   const output = outputOf(state, reply, neverRan);
   for (const shown of [...pagesOf(reply), ...(output === undefined ? [] : [output])]) {
     folded = then(folded, (now) => append(now, shown));
   }
   return then(folded, (now) => ({
-    state: { ...now, ended: true, open: keptAfterEnd(now.open) }, edits: [{ kind: 'end', success: reply.status === 'ok' }],
+    state: { ...now, ended: true, open: keptAfterEnd(now.open) },
+    edits: [{ kind: 'end', success: reply.status === 'ok' }],
   }));
 }
 
-const isKeptAfterEnd = (stream: OpenStream | undefined): boolean => stream !== undefined && stream.text.length <= MAX_ENDED_STREAM;
+const isKeptAfterEnd = (stream: OpenStream | undefined): boolean =>
+  stream !== undefined && stream.text.length <= MAX_ENDED_STREAM;
 
 function keptAfterEnd(open: OpenStreams | undefined): OpenStreams | undefined {
-  if (open === undefined || !isKeptAfterEnd(open.last)) { return undefined; }
+  if (open === undefined || !isKeptAfterEnd(open.last)) {
+    return undefined;
+  }
   return isKeptAfterEnd(open.other) ? open : { ...open, other: undefined };
 }
 
@@ -113,21 +152,34 @@ const withoutPair = (state: CellOutputs): CellOutputs =>
   state.open === undefined ? state : { ...state, open: { ...state.open, other: undefined, since: -Infinity } };
 
 /** The user cleared the cell: what comes next starts a new output. */
-export const forgetOutputs = (state: CellOutputs): CellOutputs => ({ ...state, open: undefined, places: {}, clearPending: false, shown: 0 });
+export const forgetOutputs = (state: CellOutputs): CellOutputs => ({
+  ...state,
+  open: undefined,
+  places: {},
+  clearPending: false,
+  shown: 0,
+});
 
 /** What `name?` and `%man` show in a pager: Jupyter's front ends without one show it as an output. */
 function pagesOf(reply: ExecuteReply): CellOutput[] {
   return reply.payload.flatMap(({ source, data }) =>
     source === 'page' && typeof data === 'object' && data !== null && !Array.isArray(data)
-      ? [{ output_type: 'display_data', data, metadata: {}, transient: {} }] : []);
+      ? [{ output_type: 'display_data', data, metadata: {}, transient: {} }]
+      : [],
+  );
 }
 
 function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): CellOutput | undefined {
-  if (reply.failure !== undefined) { // a queued cell that was called off needs no explanation
-    return neverRan && reply.failure.code === 'Aborted' ? undefined : { output_type: 'failure', failure: reply.failure };
+  if (reply.failure !== undefined) {
+    // a queued cell that was called off needs no explanation
+    return neverRan && reply.failure.code === 'Aborted'
+      ? undefined
+      : { output_type: 'failure', failure: reply.failure };
   }
   // without a traceback the cell said what was wrong on stderr: a magic that does not exist, a group of exceptions
-  if (reply.status !== 'error' || state.failed || reply.traceback.length === 0) { return undefined; }
+  if (reply.status !== 'error' || state.failed || reply.traceback.length === 0) {
+    return undefined;
+  }
   return shortError(reply);
 }
 
@@ -139,15 +191,24 @@ export function foldStream(state: CellOutputs, name: StreamName, text: string, t
     open.last.text.write(text);
     return { state: open === state.open ? state : { ...state, open }, edits: [textOf(open.last)] };
   }
-  if (isOfPair && open.other !== undefined) { // there are two names
+  if (isOfPair && open.other !== undefined) {
+    // there are two names
     open.other.text.write(text);
     return { state: { ...state, open: { ...open, last: open.other, other: open.last } }, edits: [textOf(open.other)] };
   }
   const stream = new StreamText(text);
   const folded = foldOutput(state, { output_type: 'stream', name, text: stream.text() }, stream);
-  if (folded.state.shown > MAX_OUTPUTS) { return folded; }
+  if (folded.state.shown > MAX_OUTPUTS) {
+    return folded;
+  }
   const last = { id: state.nextId, name, text: stream };
-  return { ...folded, state: { ...folded.state, open: isOfPair ? { last, other: open.last, since: open.since } : { last, other: undefined, since: t } } };
+  return {
+    ...folded,
+    state: {
+      ...folded.state,
+      open: isOfPair ? { last, other: open.last, since: open.since } : { last, other: undefined, since: t },
+    },
+  };
 }
 
 const textOf = ({ id, name, text }: OpenStream): CellEdit => ({ kind: 'text', id, name, stream: text });
@@ -158,28 +219,47 @@ const textOf = ({ id, name, text }: OpenStream): CellEdit => ({ kind: 'text', id
  */
 function foldNotice(state: CellOutputs, failure: Failure): Folded {
   const output: CellOutput = { output_type: 'notice', failure };
-  if (failure.code !== 'OutOfReach' && failure.code !== 'OutputDropped') { return foldOutput(state, output); }
+  if (failure.code !== 'OutOfReach' && failure.code !== 'OutputDropped') {
+    return foldOutput(state, output);
+  }
   const place = state.places[failure.code];
-  if (place !== undefined) { return { state, edits: [{ kind: 'replace', id: place, output }] }; }
+  if (place !== undefined) {
+    return { state, edits: [{ kind: 'replace', id: place, output }] };
+  }
   // what is said of the sandbox is no output that `clear_output(wait=True)` waits for
   const waiting = state.clearPending && failure.code === 'OutOfReach';
-  return then(foldOutput(waiting ? { ...state, clearPending: false } : state, output), (now) => unchanged({
-    ...now, clearPending: waiting, ...(now.nextId > state.nextId && { places: { ...now.places, [failure.code]: state.nextId } }),
-  }));
+  return then(foldOutput(waiting ? { ...state, clearPending: false } : state, output), (now) =>
+    unchanged({
+      ...now,
+      clearPending: waiting,
+      ...(now.nextId > state.nextId && { places: { ...now.places, [failure.code]: state.nextId } }),
+    }),
+  );
 }
 
 /** As long as there is room. A cell that makes outputs without end must not fill the window's memory. */
 function foldOutput(state: CellOutputs, output: CellOutput, stream?: StreamText): Folded {
   const room = output.output_type === 'notice' ? MAX_OUTPUTS + MAX_NOTICES : MAX_OUTPUTS;
-  if (state.clearPending || state.shown < room) { return append(state, output, stream); }
-  return state.shown > MAX_OUTPUTS ? unchanged({ ...state, open: undefined }) : append(state, { output_type: 'notice', failure: { code: 'OutputDropped', params: { outputs: MAX_OUTPUTS } } });
+  if (state.clearPending || state.shown < room) {
+    return append(state, output, stream);
+  }
+  return state.shown > MAX_OUTPUTS
+    ? unchanged({ ...state, open: undefined })
+    : append(state, { output_type: 'notice', failure: { code: 'OutputDropped', params: { outputs: MAX_OUTPUTS } } });
 }
 
 /** VS Code takes outputs of started cells only. */
 function append(state: CellOutputs, output: CellOutput, stream?: StreamText): Folded {
   const id = state.nextId;
   return then(start(state, undefined), (now) => ({
-    state: { ...now, nextId: id + 1, shown: state.clearPending ? 1 : state.shown + 1, open: undefined, clearPending: false, ...(state.clearPending && { places: {} }) },
+    state: {
+      ...now,
+      nextId: id + 1,
+      shown: state.clearPending ? 1 : state.shown + 1,
+      open: undefined,
+      clearPending: false,
+      ...(state.clearPending && { places: {} }),
+    },
     edits: [{ kind: state.clearPending ? 'replaceAll' : 'append', id, output, ...(stream && { stream }) }],
   }));
 }
@@ -188,7 +268,9 @@ const start = (state: CellOutputs, t: number | undefined): Folded =>
   state.started ? unchanged(state) : { state: { ...state, started: true }, edits: [{ kind: 'start', t }] };
 
 const order = (state: CellOutputs, count: number): Folded =>
-  state.ordered ? unchanged(state) : { state: { ...state, ordered: true }, edits: [{ kind: 'setExecutionOrder', order: count }] };
+  state.ordered
+    ? unchanged(state)
+    : { state: { ...state, ordered: true }, edits: [{ kind: 'setExecutionOrder', order: count }] };
 
 const unchanged = (state: CellOutputs): Folded => ({ state, edits: [] });
 

@@ -2,7 +2,10 @@ import type { StreamText, TextMark } from './stream-text';
 import type { CellEdit, CellOutput } from './types';
 
 /** An output as it is to be shown. `mark`: of its stream, whose text may go on. */
-export interface DocumentOutput { output: CellOutput; mark: TextMark | undefined }
+export interface DocumentOutput {
+  output: CellOutput;
+  mark: TextMark | undefined;
+}
 
 /** What one run has left in its cell, as it would be there had every edit been written: for a window that comes later. */
 export class CellDocument {
@@ -15,12 +18,19 @@ export class CellDocument {
 
   /** By the ids that later edits use. */
   get outputs(): Map<number, DocumentOutput> {
-    return new Map([...this.#outputs].map(([id, { output, stream }]) => [
-      id, output.output_type === 'stream' && stream !== undefined ? { output: { ...output, text: stream.text() }, mark: stream.mark() } : { output, mark: undefined },
-    ]));
+    return new Map(
+      [...this.#outputs].map(([id, { output, stream }]) => [
+        id,
+        output.output_type === 'stream' && stream !== undefined
+          ? { output: { ...output, text: stream.text() }, mark: stream.mark() }
+          : { output, mark: undefined },
+      ]),
+    );
   }
 
-  get size(): number { return this.#outputs.size; }
+  get size(): number {
+    return this.#outputs.size;
+  }
 
   apply(edit: CellEdit): void {
     switch (edit.kind) {
@@ -32,15 +42,20 @@ export class CellDocument {
       case 'setExecutionOrder':
         this.order = edit.order;
         return;
-      case 'append': case 'replaceAll':
-        if (edit.kind === 'replaceAll') { this.#outputs.clear(); }
+      case 'append':
+      case 'replaceAll':
+        if (edit.kind === 'replaceAll') {
+          this.#outputs.clear();
+        }
         this.#outputs.set(edit.id, { output: edit.output, stream: edit.stream });
         return;
       case 'text': // the stream is known, and is asked when its text is needed
         return;
       case 'replace': {
         const known = this.#outputs.get(edit.id);
-        if (known !== undefined) { known.output = edit.output; }
+        if (known !== undefined) {
+          known.output = edit.output;
+        }
         return;
       }
       case 'clear':

@@ -25,13 +25,25 @@ export class OutputFlow {
   readonly #steps: EventSteps;
   readonly #redraws: Redraws;
 
-  constructor(private readonly outputs: NotebookOutputs, private readonly around: Around) {
-    this.#steps = new EventSteps((event) => { this.#batcher.add(event); }, () => around.runs());
-    this.#redraws = new Redraws(outputs, (edits) => { around.write(edits); });
+  constructor(
+    private readonly outputs: NotebookOutputs,
+    private readonly around: Around,
+  ) {
+    this.#steps = new EventSteps(
+      (event) => {
+        this.#batcher.add(event);
+      },
+      () => around.runs(),
+    );
+    this.#redraws = new Redraws(outputs, (edits) => {
+      around.write(edits);
+    });
   }
 
   /** An event has come. Text waits a moment for more of it, and events of quick cells for those behind them. */
-  add(event: SandboxEvent): void { this.#steps.add(event); }
+  add(event: SandboxEvent): void {
+    this.#steps.add(event);
+  }
 
   /** Shows all that waits, however long that takes. */
   flush(): void {
@@ -40,16 +52,22 @@ export class OutputFlow {
   }
 
   /** Shows the text that waits for more of it. */
-  flushText(): void { this.#batcher.flush(); }
+  flushText(): void {
+    this.#batcher.flush();
+  }
 
   /** Resolves when everything but the last text of what has come so far is shown. */
-  passed(): Promise<void> { return this.#steps.passed(); }
+  passed(): Promise<void> {
+    return this.#steps.passed();
+  }
 
   /** Shows an event at once. */
   show(event: SandboxEvent): void {
     const { outputs, around } = this;
     around.comes(event);
-    if (event.msg_type === 'execute_reply' && around.isOfRun(event)) { this.#redraws.flush(); } // the cell ends with its widgets as they are
+    if (event.msg_type === 'execute_reply' && around.isOfRun(event)) {
+      this.#redraws.flush();
+    } // the cell ends with its widgets as they are
     around.write(outputs.fold(event));
     this.#redraws.ask();
     around.isShown(event);

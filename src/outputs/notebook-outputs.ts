@@ -1,18 +1,37 @@
 import type { AnswerMetadata, EventType, ExecuteReply, JsonObject, SandboxEvent } from '../protocol/messages';
 import { Callbacks } from './callbacks';
-import { foldEvent, foldReply, foldStream, forgetOutputs, newCellOutputs, type CellOutputs, type Folded } from './cell-outputs';
+import {
+  foldEvent,
+  foldReply,
+  foldStream,
+  forgetOutputs,
+  newCellOutputs,
+  type CellOutputs,
+  type Folded,
+} from './cell-outputs';
 import { answerOf } from './past';
 import { Places, type Place } from './places';
 import type { CellOutput, RunEdit } from './types';
 import { modelOf, Widgets } from './widgets';
 
 /** What a comm's callbacks may show in the cell of their comm. */
-const OUTPUTS: ReadonlySet<EventType> = new Set<EventType>(['stream', 'display_data', 'execute_result', 'error', 'clear_output', 'notice']);
+const OUTPUTS: ReadonlySet<EventType> = new Set<EventType>([
+  'stream',
+  'display_data',
+  'execute_result',
+  'error',
+  'clear_output',
+  'notice',
+]);
 
 /** Where a display is shown, so that `update_display_data` finds it, in whichever cell and long after it ended. */
-interface Display extends Place { output: Extract<CellOutput, { data: unknown }> }
+interface Display extends Place {
+  output: Extract<CellOutput, { data: unknown }>;
+}
 /** Where a widget is shown. */
-interface View extends Display { model: string }
+interface View extends Display {
+  model: string;
+}
 /** Places of widgets that are drawn anew when they change, and of displays that are updated; the oldest stay as they are then. */
 const MAX_VIEWS = 1_000;
 const MAX_DISPLAYS = { ofKey: 1_000, all: 20_000 };
@@ -23,9 +42,13 @@ const MAX_VIEW_CHARACTERS = 64 * 1024;
 /** Milliseconds of drawing between two calls, and of one call. */
 const MAX_DRAWING_MS = 20;
 const newDrawing = (): { characters: number; ms: number } => ({ characters: 0, ms: 0 });
-const isEnough = ({ characters, ms }: { characters: number; ms: number }): boolean => characters > MAX_DRAWN_CHARACTERS || ms > MAX_DRAWING_MS;
+const isEnough = ({ characters, ms }: { characters: number; ms: number }): boolean =>
+  characters > MAX_DRAWN_CHARACTERS || ms > MAX_DRAWING_MS;
 
-interface Run { cell: string; state: CellOutputs }
+interface Run {
+  cell: string;
+  state: CellOutputs;
+}
 
 /**
  * The outputs of one notebook: the state of every run whose cell still shows it, and the displays by `display_id`.
@@ -55,20 +78,34 @@ export class NotebookOutputs {
   /** Events of runs that are not ours, or no longer, change nothing. */
   fold(event: SandboxEvent): RunEdit[] {
     this.callbacks.hear(event);
-    const name = OUTPUTS.has(event.msg_type) ? this.callbacks.runOf(event.parent_header.msg_id) : event.parent_header.msg_id;
-    if (this.widgets.hear(event)) { return []; }
+    const name = OUTPUTS.has(event.msg_type)
+      ? this.callbacks.runOf(event.parent_header.msg_id)
+      : event.parent_header.msg_id;
+    if (this.widgets.hear(event)) {
+      return [];
+    }
     const answer = answerOf(event);
-    if (answer !== undefined) { return this.echo(answer, event.t); }
-    if (event.msg_type === 'update_display_data') { return this.update(event.content); }
+    if (answer !== undefined) {
+      return this.echo(answer, event.t);
+    }
+    if (event.msg_type === 'update_display_data') {
+      return this.update(event.content);
+    }
     const run = this.runs.get(name);
-    if (run === undefined) { return []; }
+    if (run === undefined) {
+      return [];
+    }
     const edits = this.apply(name, run, foldEvent(run.state, event));
-    if (event.msg_type === 'display_data' || event.msg_type === 'execute_result') { this.remember(name, edits, event.content.transient); }
+    if (event.msg_type === 'display_data' || event.msg_type === 'execute_result') {
+      this.remember(name, edits, event.content.transient);
+    }
     return edits;
   }
 
   /** Whether `redraw` has something to do. */
-  get needsRedraw(): boolean { return this.widgets.isChanged || this.waiting.size > 0; }
+  get needsRedraw(): boolean {
+    return this.widgets.isChanged || this.waiting.size > 0;
+  }
 
   /**
    * Draws the widgets that have changed since the last call, or some of them, as this takes a bounded time. A cell may change them
@@ -76,21 +113,29 @@ export class NotebookOutputs {
    */
   redraw(): RunEdit[] {
     for (const model of this.widgets.takeChanged()) {
-      for (const view of this.views.of(model)) { this.waiting.add(view); }
+      for (const view of this.views.of(model)) {
+        this.waiting.add(view);
+      }
     }
     this.drawing = newDrawing();
     const edits: RunEdit[] = [];
     for (const view of this.waiting) {
-      if (isEnough(this.drawing)) { break; }
+      if (isEnough(this.drawing)) {
+        break;
+      }
       this.waiting.delete(view);
       const { run, id, output, model } = view;
-      if (this.views.has(model, view)) { edits.push({ run, edit: { kind: 'replace', id, output: this.drawn(output, model) } }); }
+      if (this.views.has(model, view)) {
+        edits.push({ run, edit: { kind: 'replace', id, output: this.drawn(output, model) } });
+      }
     }
     return edits;
   }
 
   /** What `Output` widgets have captured since the last call, for the kernel's own widgets: see `Widgets.takeCaptured`. */
-  takeCaptured(): { commId: string; outputs: JsonObject[] }[] { return this.widgets.takeCaptured(); }
+  takeCaptured(): { commId: string; outputs: JsonObject[] }[] {
+    return this.widgets.takeCaptured();
+  }
 
   /** The run's end by a reply that did not come as an event, or was not folded yet. */
   end(name: string, reply: ExecuteReply): RunEdit[] {
@@ -102,7 +147,9 @@ export class NotebookOutputs {
   forget(cell: string): void {
     const name = this.byCell.get(cell);
     const run = name === undefined ? undefined : this.runs.get(name);
-    if (name === undefined || run === undefined) { return; }
+    if (name === undefined || run === undefined) {
+      return;
+    }
     this.forgetDisplays(name);
     run.state = forgetOutputs(run.state);
   }
@@ -110,14 +157,18 @@ export class NotebookOutputs {
   /** The cell is gone, or belongs to another run. */
   release(name: string): void {
     const run = this.runs.get(name);
-    if (run !== undefined) { this.byCell.delete(run.cell); }
+    if (run !== undefined) {
+      this.byCell.delete(run.cell);
+    }
     this.runs.delete(name);
     this.forgetDisplays(name);
   }
 
   releaseCell(cell: string): void {
     const name = this.byCell.get(cell);
-    if (name !== undefined) { this.release(name); }
+    if (name !== undefined) {
+      this.release(name);
+    }
   }
 
   private echo({ cell: name, echo }: AnswerMetadata, t: number): RunEdit[] {
@@ -127,13 +178,24 @@ export class NotebookOutputs {
 
   private apply(name: string, run: Run, folded: Folded): RunEdit[] {
     run.state = folded.state;
-    if (folded.edits.some((edit) => edit.kind === 'clear' || edit.kind === 'replaceAll')) { this.forgetDisplays(name); }
+    if (folded.edits.some((edit) => edit.kind === 'clear' || edit.kind === 'replaceAll')) {
+      this.forgetDisplays(name);
+    }
     return folded.edits.map((edit) => {
       const model = edit.kind === 'append' || edit.kind === 'replaceAll' ? modelOf(edit.output) : undefined;
-      if (model === undefined || !('output' in edit) || !('data' in edit.output) || JSON.stringify(edit.output.data).length > MAX_VIEW_CHARACTERS) { return { run: name, edit }; }
+      if (
+        model === undefined ||
+        !('output' in edit) ||
+        !('data' in edit.output) ||
+        JSON.stringify(edit.output.data).length > MAX_VIEW_CHARACTERS
+      ) {
+        return { run: name, edit };
+      }
       const view = { run: name, id: edit.id, output: edit.output, model };
       this.views.add(model, view);
-      if (!isEnough(this.drawing)) { return { run: name, edit: { ...edit, output: this.drawn(edit.output, model) } }; }
+      if (!isEnough(this.drawing)) {
+        return { run: name, edit: { ...edit, output: this.drawn(edit.output, model) } };
+      }
       this.waiting.add(view);
       return { run: name, edit };
     });
@@ -151,7 +213,9 @@ export class NotebookOutputs {
 
   private remember(run: string, edits: RunEdit[], transient: Record<string, unknown>): void {
     const displayId = transient['display_id'];
-    if (typeof displayId !== 'string') { return; }
+    if (typeof displayId !== 'string') {
+      return;
+    }
     for (const { edit } of edits) {
       if ((edit.kind === 'append' || edit.kind === 'replaceAll') && 'data' in edit.output) {
         this.displays.add(displayId, { run, id: edit.id, output: { ...edit.output, data: {}, metadata: {} } });
@@ -159,11 +223,17 @@ export class NotebookOutputs {
     }
   }
 
-  private update(content: { data: Display['output']['data']; metadata: Display['output']['metadata']; transient: Record<string, unknown> }): RunEdit[] {
+  private update(content: {
+    data: Display['output']['data'];
+    metadata: Display['output']['metadata'];
+    transient: Record<string, unknown>;
+  }): RunEdit[] {
     const displayId = content.transient['display_id'];
     const displays = typeof displayId === 'string' ? [...this.displays.of(displayId)] : [];
-    return displays.map(({ run, id, output }) =>
-      ({ run, edit: { kind: 'replace', id, output: { ...output, data: content.data, metadata: content.metadata } } }));
+    return displays.map(({ run, id, output }) => ({
+      run,
+      edit: { kind: 'replace', id, output: { ...output, data: content.data, metadata: content.metadata } },
+    }));
   }
 
   private forgetDisplays(run: string): void {

@@ -27,7 +27,10 @@ export class Pacer<Output> {
   #notBefore = 0;
 
   /** @param send sends an output's last state; undefined if VS Code has it already */
-  constructor(private readonly send: (output: Output) => Sent | undefined, private readonly deadline = UNCONFIRMED_MS) {}
+  constructor(
+    private readonly send: (output: Output) => Sent | undefined,
+    private readonly deadline = UNCONFIRMED_MS,
+  ) {}
 
   /** Sends it now, or as soon as there is time for it. */
   ask(output: Output): void {
@@ -39,12 +42,16 @@ export class Pacer<Output> {
   sendNow(output: Output): number {
     this.#waiting.delete(output);
     const sent = this.send(output);
-    if (sent === undefined) { return 0; }
+    if (sent === undefined) {
+      return 0;
+    }
     const { characters, confirmed } = sent;
     const began = performance.now();
     this.#notBefore = Math.max(this.#notBefore, began) + characters / CHARACTERS_PER_MS;
     this.#unconfirmed.add(confirmed);
-    const late = setTimeout(() => { this.#over(confirmed, began); }, this.deadline);
+    const late = setTimeout(() => {
+      this.#over(confirmed, began);
+    }, this.deadline);
     void confirmed.then(() => {
       clearTimeout(late);
       this.#over(confirmed, began);
@@ -54,16 +61,22 @@ export class Pacer<Output> {
 
   /** A change is confirmed, or is waited for no longer. */
   #over(change: Promise<void>, began: number): void {
-    if (!this.#unconfirmed.delete(change)) { return; }
+    if (!this.#unconfirmed.delete(change)) {
+      return;
+    }
     const now = performance.now();
     this.#notBefore = Math.max(this.#notBefore, now + Math.min(now - began, LONGEST_PAUSE_MS));
     this.#sendWhatIsDue();
   }
 
   #sendWhatIsDue(): void {
-    if (this.#timer !== undefined) { return; }
+    if (this.#timer !== undefined) {
+      return;
+    }
     for (const output of this.#waiting) {
-      if (this.#unconfirmed.size > 0) { return; }
+      if (this.#unconfirmed.size > 0) {
+        return;
+      }
       const wait = this.#notBefore - performance.now();
       if (wait > 0) {
         this.#timer = setTimeout(() => {

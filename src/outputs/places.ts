@@ -1,5 +1,8 @@
 /** Where something is shown: an output of a run. */
-export interface Place { readonly run: string; readonly id: number }
+export interface Place {
+  readonly run: string;
+  readonly id: number;
+}
 
 /**
  * Places of outputs by a key, the oldest of each key and of all making room for newer ones. A run's places are found without
@@ -21,31 +24,49 @@ export class Places<T extends Place> {
     this.#byKey.set(key, ofKey);
     this.#byRun.set(place.run, ofRun);
     this.#all.set(place, key);
-    if (ofKey.size > this.bounds.ofKey) { this.#remove(first(ofKey.keys())); }
-    if (this.#all.size > this.bounds.all) { this.#remove(first(this.#all.keys())); }
+    if (ofKey.size > this.bounds.ofKey) {
+      this.#remove(first(ofKey.keys()));
+    }
+    if (this.#all.size > this.bounds.all) {
+      this.#remove(first(this.#all.keys()));
+    }
   }
 
-  of(key: string): Iterable<T> { return this.#byKey.get(key) ?? []; }
+  of(key: string): Iterable<T> {
+    return this.#byKey.get(key) ?? [];
+  }
 
-  has(key: string, place: T): boolean { return this.#byKey.get(key)?.has(place) === true; }
+  has(key: string, place: T): boolean {
+    return this.#byKey.get(key)?.has(place) === true;
+  }
 
   forget(run: string): void {
-    for (const place of [...this.#byRun.get(run)?.keys() ?? []]) { this.#remove(place); }
+    for (const place of [...(this.#byRun.get(run)?.keys() ?? [])]) {
+      this.#remove(place);
+    }
   }
 
   #remove(place: T | undefined): void {
     const key = place && this.#all.get(place);
-    if (place === undefined || key === undefined) { return; }
+    if (place === undefined || key === undefined) {
+      return;
+    }
     this.#all.delete(place);
     remove(this.#byKey, key, place);
     remove(this.#byRun, place.run, place);
   }
 }
 
-function remove<T>(map: Map<string, { delete(place: T): boolean; readonly size: number }>, key: string, place: T): void {
+function remove<T>(
+  map: Map<string, { delete(place: T): boolean; readonly size: number }>,
+  key: string,
+  place: T,
+): void {
   const places = map.get(key);
   places?.delete(place);
-  if (places?.size === 0) { map.delete(key); }
+  if (places?.size === 0) {
+    map.delete(key);
+  }
 }
 
 const first = <T>(values: Iterator<T, unknown>): T | undefined => {

@@ -8,17 +8,25 @@ const REDRAW_INTERVAL_MS = 50;
 export class Redraws {
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly outputs: NotebookOutputs, private readonly write: (edits: RunEdit[]) => void, private readonly interval = REDRAW_INTERVAL_MS) {}
+  constructor(
+    private readonly outputs: NotebookOutputs,
+    private readonly write: (edits: RunEdit[]) => void,
+    private readonly interval = REDRAW_INTERVAL_MS,
+  ) {}
 
   /** Events were folded: widgets may have changed. */
   ask(): void {
-    if (this.outputs.needsRedraw) { this.#timer ??= setTimeout(() => this.flush(), this.interval); }
+    if (this.outputs.needsRedraw) {
+      this.#timer ??= setTimeout(() => this.flush(), this.interval);
+    }
   }
 
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (!this.outputs.needsRedraw) { return; }
+    if (!this.outputs.needsRedraw) {
+      return;
+    }
     this.write(this.outputs.redraw());
     this.ask(); // what was too much for once
   }

@@ -25,16 +25,25 @@ export class Row {
   #blank = 0;
 
   /** @param style that of the text before, at which the row begins */
-  constructor(private readonly styles: Styles, private readonly style: number) { this.#blocks = [new Block(styles, style)]; }
+  constructor(
+    private readonly styles: Styles,
+    private readonly style: number,
+  ) {
+    this.#blocks = [new Block(styles, style)];
+  }
 
   /** Characters. */
-  get length(): number { return this.#length; }
+  get length(): number {
+    return this.#length;
+  }
 
   /** UTF-16 units of the text; about, while it changes. */
-  get units(): number { return this.#text?.length ?? this.#written ?? this.#length; }
+  get units(): number {
+    return this.#text?.length ?? this.#written ?? this.#length;
+  }
 
   text(): string {
-    const text = this.#text ??= this.#drawn();
+    const text = (this.#text ??= this.#drawn());
     return this.#styleBelow === undefined ? text : text + this.styles.between(this.#lastStyle(), this.#styleBelow);
   }
 
@@ -44,11 +53,15 @@ export class Row {
   }
 
   /** There is a row below now, and its text begins in this style. */
-  endIn(style: number): void { this.#styleBelow = style; }
+  endIn(style: number): void {
+    this.#styleBelow = style;
+  }
 
   /** Writes text without control characters and sequences over what is at `column`, which is at most the row's length. Returns the column behind it. */
   write(column: number, text: string, style: number): number {
-    if (text === '') { return column; }
+    if (text === '') {
+      return column;
+    }
     this.#written = column === this.#length && this.#written !== undefined ? this.#written + text.length : undefined;
     this.#blank = Math.min(this.#blank, column);
     this.#text = undefined;
@@ -62,9 +75,15 @@ export class Row {
       const part = at === 0 && end === text.length ? text : text.slice(at, end);
       const characters = isNarrow ? end - at : charactersIn(part);
       const before = block.length;
-      if (offset === before && block.isExtendedBy(part, style)) { block.append(part, characters); } else { block.put(offset, part, characters, style); }
+      if (offset === before && block.isExtendedBy(part, style)) {
+        block.append(part, characters);
+      } else {
+        block.put(offset, part, characters, style);
+      }
       this.#length += block.length - before;
-      if (characters === room) { block.leave(); }
+      if (characters === room) {
+        block.leave();
+      }
       to += characters;
       at = end;
     }
@@ -73,9 +92,13 @@ export class Row {
 
   /** A control sequence at `column` makes `style` of the style `before`. It is kept as it is while the row only grows. */
   writeSequence(column: number, sequence: string, before: number, style: number): void {
-    if (!this.isExtendedBy(column, sequence, before)) { return; }
+    if (!this.isExtendedBy(column, sequence, before)) {
+      return;
+    }
     this.#last.appendSequence(sequence, style);
-    if (this.#written !== undefined) { this.#written += sequence.length; }
+    if (this.#written !== undefined) {
+      this.#written += sequence.length;
+    }
     this.#text = undefined;
   }
 
@@ -85,16 +108,22 @@ export class Row {
     this.#changedInside(column - 1);
     this.#at.remove(offset);
     this.#length -= 1;
-    if (this.#at.length > 0 || this.#blocks.length === 1) { return; }
+    if (this.#at.length > 0 || this.#blocks.length === 1) {
+      return;
+    }
     this.#blocks.splice(this.#index, 1);
-    if (this.#index < this.#blocks.length) { return; }
+    if (this.#index < this.#blocks.length) {
+      return;
+    }
     this.#index -= 1;
     this.#start -= this.#at.length;
   }
 
   /** Removes what is at `column` and behind. */
   truncate(column: number): void {
-    if (column >= this.#length) { return; }
+    if (column >= this.#length) {
+      return;
+    }
     if (column === 0) {
       this.#blocks = [new Block(this.styles, this.style)];
       this.#length = this.#index = this.#start = this.#blank = this.#written = 0;
@@ -110,7 +139,9 @@ export class Row {
 
   /** Puts spaces in the place of everything left of `column`, which is at most the row's length. */
   blankBefore(column: number): void {
-    if (column <= this.#blank) { return; }
+    if (column <= this.#blank) {
+      return;
+    }
     for (let from = this.#blank; from < column;) {
       const offset = this.#seek(from);
       const count = Math.min(this.#at.length - offset, column - from);
@@ -121,9 +152,13 @@ export class Row {
     this.#blank = column;
   }
 
-  get #at(): Block { return this.#blocks[this.#index] ?? this.#last; }
+  get #at(): Block {
+    return this.#blocks[this.#index] ?? this.#last;
+  }
 
-  get #last(): Block { return this.#blocks.at(-1) ?? new Block(this.styles, this.style); }
+  get #last(): Block {
+    return this.#blocks.at(-1) ?? new Block(this.styles, this.style);
+  }
 
   /** Something is not as it was written any more; the first `column` characters are. */
   #changedInside(column: number): void {
@@ -133,7 +168,9 @@ export class Row {
 
   /** Goes to the block that `column` is in, and returns where it is there. Behind a row whose blocks are full it begins one, if a style is given. */
   #seek(column: number, style?: number): number {
-    if (column < this.#start / 2) { this.#index = this.#start = 0; }
+    if (column < this.#start / 2) {
+      this.#index = this.#start = 0;
+    }
     while (column < this.#start) {
       this.#index -= 1;
       this.#start -= this.#at.length;
@@ -154,29 +191,40 @@ export class Row {
     let { style } = this;
     for (const block of this.#blocks) {
       const text = block.text();
-      if (text === '') { continue; }
+      if (text === '') {
+        continue;
+      }
       const between = this.styles.between(style, block.firstStyle);
-      if (between !== '') { parts.push(between); }
+      if (between !== '') {
+        parts.push(between);
+      }
       parts.push(text);
       style = block.lastStyle;
     }
-    return parts.length === 1 ? parts[0] ?? '' : parts.join('');
+    return parts.length === 1 ? (parts[0] ?? '') : parts.join('');
   }
 
-  #lastStyle(): number { return this.#blocks.findLast((block) => block.text() !== '')?.lastStyle ?? this.style; }
+  #lastStyle(): number {
+    return this.#blocks.findLast((block) => block.text() !== '')?.lastStyle ?? this.style;
+  }
 }
 
 /** Where so many characters of the text that begin at `at` end. */
 function placeAfter(text: string, at: number, characters: number): number {
   let place = at;
-  for (let left = characters; left > 0 && place < text.length; left -= 1) { place += isPair(text, place) ? 2 : 1; }
+  for (let left = characters; left > 0 && place < text.length; left -= 1) {
+    place += isPair(text, place) ? 2 : 1;
+  }
   return place;
 }
 
 function charactersIn(text: string): number {
   let count = 0;
-  for (let place = 0; place < text.length; count += 1) { place += isPair(text, place) ? 2 : 1; }
+  for (let place = 0; place < text.length; count += 1) {
+    place += isPair(text, place) ? 2 : 1;
+  }
   return count;
 }
 
-const isPair = (text: string, at: number): boolean => (text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
+const isPair = (text: string, at: number): boolean =>
+  (text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;

@@ -31,36 +31,60 @@ export class EventSteps {
 
   /** @param runs how many runs have not ended, by what was passed on so far */
   constructor(
-    private readonly pass: (event: SandboxEvent) => void, private readonly runs: () => number, private readonly stepMs = STEP_MS, private readonly turnMs = TURN_MS,
+    private readonly pass: (event: SandboxEvent) => void,
+    private readonly runs: () => number,
+    private readonly stepMs = STEP_MS,
+    private readonly turnMs = TURN_MS,
   ) {}
 
   add(event: SandboxEvent): void {
-    for (const piece of piecesOf(event)) { this.#held.push(piece); }
-    if (event.msg_type === 'execute_reply') { this.#replies += 1; }
-    if (event.msg_type === 'stream') { this.#characters += event.content.text.length; }
+    for (const piece of piecesOf(event)) {
+      this.#held.push(piece);
+    }
+    if (event.msg_type === 'execute_reply') {
+      this.#replies += 1;
+    }
+    if (event.msg_type === 'stream') {
+      this.#characters += event.content.text.length;
+    }
     if (this.#turn !== undefined) {
-      while (this.#held.length - this.#next > MAX_EVENTS) { this.#passNext(); }
+      while (this.#held.length - this.#next > MAX_EVENTS) {
+        this.#passNext();
+      }
       return;
     }
     const wait = this.#notBefore - performance.now();
     if (wait <= 0 || !this.#mayWait(event)) {
       this.#pass(this.turnMs);
     } else {
-      this.#timer ??= setTimeout(() => { this.#pass(this.turnMs); }, wait);
+      this.#timer ??= setTimeout(() => {
+        this.#pass(this.turnMs);
+      }, wait);
     }
   }
 
   #mayWait({ msg_type: type }: SandboxEvent): boolean {
-    return type !== 'input_request' && this.#held.length < MAX_EVENTS && this.#characters < MAX_CHARACTERS && this.runs() - this.#replies > 1;
+    return (
+      type !== 'input_request' &&
+      this.#held.length < MAX_EVENTS &&
+      this.#characters < MAX_CHARACTERS &&
+      this.runs() - this.#replies > 1
+    );
   }
 
   /** Passes on all that is held, however long it takes. */
-  flush(): void { this.#pass(Infinity); }
+  flush(): void {
+    this.#pass(Infinity);
+  }
 
   /** Resolves when all that has come so far is passed on. */
   passed(): Promise<void> {
     const count = this.#count + this.#held.length - this.#next;
-    return count === this.#count ? Promise.resolve() : new Promise((resolve) => { this.#waiting.push({ count, resolve }); });
+    return count === this.#count
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.#waiting.push({ count, resolve });
+        });
   }
 
   #pass(turnMs: number): void {
@@ -70,7 +94,9 @@ export class EventSteps {
     const end = performance.now() + turnMs;
     while (this.#next < this.#held.length) {
       if (performance.now() > end) {
-        this.#turn = setImmediate(() => { this.#pass(this.turnMs); });
+        this.#turn = setImmediate(() => {
+          this.#pass(this.turnMs);
+        });
         return;
       }
       this.#passNext();
@@ -83,14 +109,19 @@ export class EventSteps {
     const event = this.#held[this.#next];
     this.#next += 1;
     this.#count += 1;
-    if (this.#next >= MAX_EVENTS) { // a flood may never let a step end
+    if (this.#next >= MAX_EVENTS) {
+      // a flood may never let a step end
       this.#held.splice(0, this.#next);
       this.#next = 0;
     }
     try {
-      if (event !== undefined) { this.pass(event); }
+      if (event !== undefined) {
+        this.pass(event);
+      }
     } finally {
-      while (this.#waiting[0] !== undefined && this.#waiting[0].count <= this.#count) { this.#waiting.shift()?.resolve(); }
+      while (this.#waiting[0] !== undefined && this.#waiting[0].count <= this.#count) {
+        this.#waiting.shift()?.resolve();
+      }
     }
   }
 }

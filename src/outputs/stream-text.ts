@@ -6,7 +6,10 @@ import { NO_STYLE, Styles } from './styles';
 export type TextChange = { kind: 'append'; text: string } | { kind: 'replace'; text: string };
 
 /** What somebody shows of a stream: the text of its rows, and how many characters were above them. */
-export interface TextMark { readonly settled: number; readonly rows: readonly string[] }
+export interface TextMark {
+  readonly settled: number;
+  readonly rows: readonly string[];
+}
 
 /** Nested progress bars are a few rows high. */
 const REACHABLE_ROWS = 64;
@@ -46,25 +49,39 @@ export class StreamText {
   /** Spaces that may still be put before text beyond the end of a row: else a few bytes would make a row of spaces, again and again. */
   #padding = FREE_PADDING;
 
-  constructor(text = '') { this.write(text); }
+  constructor(text = '') {
+    this.write(text);
+  }
 
   /** UTF-16 units that are shown, about. */
-  get length(): number { return this.#rows.reduce((sum, row) => sum + row.units + 1, this.#settled - 1); }
+  get length(): number {
+    return this.#rows.reduce((sum, row) => sum + row.units + 1, this.#settled - 1);
+  }
 
   write(chunk: string): void {
     let text = this.#held + chunk;
     this.#held = UNFINISHED.exec(text.slice(-LONGEST_UNFINISHED))?.[0] ?? '';
-    if (this.#held !== '') { text = text.slice(0, -this.#held.length); }
+    if (this.#held !== '') {
+      text = text.slice(0, -this.#held.length);
+    }
     const isAtEnd = this.#row === this.#rows.length - 1 && this.#at.isExtendedBy(this.#column, text, this.#style);
-    if (isAtEnd && !CONTROL.test(text)) { this.#append(text); } else { this.#draw(text); }
+    if (isAtEnd && !CONTROL.test(text)) {
+      this.#append(text);
+    } else {
+      this.#draw(text);
+    }
   }
 
-  text(): string { return this.#textFrom(0); }
+  text(): string {
+    return this.#textFrom(0);
+  }
 
   /** The last `characters` at most. */
   tail(characters: number): string {
     const rows = this.#rowsText();
-    return rows.length >= characters ? rows.slice(rows.length - characters) : this.#textFrom(Math.max(0, this.#settled + rows.length - characters));
+    return rows.length >= characters
+      ? rows.slice(rows.length - characters)
+      : this.#textFrom(Math.max(0, this.#settled + rows.length - characters));
   }
 
   /** Keeps the last `characters` at most. No mark that was made before is of use then. */
@@ -89,7 +106,9 @@ export class StreamText {
   changeSince({ settled, rows }: TextMark): TextChange {
     const shown = rows.join('\n');
     const now = this.#textFrom(settled);
-    if (now.startsWith(shown)) { return { kind: 'append', text: now.slice(shown.length) }; }
+    if (now.startsWith(shown)) {
+      return { kind: 'append', text: now.slice(shown.length) };
+    }
     const above = shown.slice(0, shown.lastIndexOf('\n') + 1);
     const rest = now.slice(above.length);
     return now.startsWith(above) && canOverwrite(rows.at(-1) ?? '', firstLine(rest))
@@ -97,18 +116,26 @@ export class StreamText {
       : { kind: 'replace', text: this.text() };
   }
 
-  get #settled(): number { return (this.#pieces.at(-1)?.end ?? 0) + this.#recent.length; }
+  get #settled(): number {
+    return (this.#pieces.at(-1)?.end ?? 0) + this.#recent.length;
+  }
 
   /** The row that the cursor is in. */
-  get #at(): Row { return this.#rows[this.#row] ?? new Row(this.#styles, NO_STYLE); }
+  get #at(): Row {
+    return this.#rows[this.#row] ?? new Row(this.#styles, NO_STYLE);
+  }
 
-  #rowsText(): string { return this.#rows.map((row) => row.text()).join('\n'); }
+  #rowsText(): string {
+    return this.#rows.map((row) => row.text()).join('\n');
+  }
 
   /** From this character on. */
   #textFrom(start: number): string {
     const parts = [this.#rowsText(), this.#recent];
     let end = this.#settled - this.#recent.length;
-    if (start > end) { parts[1] = this.#recent.slice(start - end); }
+    if (start > end) {
+      parts[1] = this.#recent.slice(start - end);
+    }
     for (let at = this.#pieces.length - 1; at >= 0 && start < end; at -= 1) {
       const text = this.#pieces[at]?.text ?? '';
       end -= text.length;
@@ -120,7 +147,9 @@ export class StreamText {
   /** Text without anything to obey but line feeds, behind all that there is. */
   #append(text: string): void {
     let reachable = text.length; // the line feed before the rows that stay in reach
-    for (let rows = 0; rows < REACHABLE_ROWS && reachable >= 0; rows += 1) { reachable = reachable === 0 ? -1 : text.lastIndexOf('\n', reachable - 1); }
+    for (let rows = 0; rows < REACHABLE_ROWS && reachable >= 0; rows += 1) {
+      reachable = reachable === 0 ? -1 : text.lastIndexOf('\n', reachable - 1);
+    }
     if (reachable >= 0) {
       const above = text.slice(0, reachable + 1);
       this.#recent += `${this.#rowsText()}${above}`;
@@ -143,7 +172,9 @@ export class StreamText {
 
   #styleAfter(text: string): number {
     let style = this.#style;
-    for (const [, parameters = ''] of text.includes('\x1b') ? text.matchAll(STYLE_SEQUENCES) : []) { style = this.#styles.after(style, parameters); }
+    for (const [, parameters = ''] of text.includes('\x1b') ? text.matchAll(STYLE_SEQUENCES) : []) {
+      style = this.#styles.after(style, parameters);
+    }
     return style;
   }
 
@@ -160,7 +191,9 @@ export class StreamText {
           break;
         case BACKSPACE: // deletes, as in Jupyter's front ends
           if (this.#column > 0) {
-            if (this.#column <= this.#at.length) { this.#at.deleteBefore(this.#column); }
+            if (this.#column <= this.#at.length) {
+              this.#at.deleteBefore(this.#column);
+            }
             this.#column -= 1;
           }
           at += 1;
@@ -174,10 +207,13 @@ export class StreamText {
   /** Obeys the control sequence that begins at `at`, and returns where it ends; undefined: none begins there. */
   #obey(text: string, at: number): number | undefined {
     const sequence = sequenceAt(text, at);
-    if (sequence === undefined) { return undefined; }
+    if (sequence === undefined) {
+      return undefined;
+    }
     const { parameters, command, end } = sequence;
     const isOurs = command !== 'm' && /^\d{0,4}$/.test(parameters);
-    if (command === 'A' && isOurs) { // never above what was reachable for certain, wherever the stream was cut
+    if (command === 'A' && isOurs) {
+      // never above what was reachable for certain, wherever the stream was cut
       this.#row = Math.max(this.#row - Number(parameters || 1), 0, this.#rows.length - REACHABLE_ROWS);
     } else if (command === 'B' && isOurs) {
       this.#row = Math.min(this.#row + Number(parameters || 1), this.#rows.length - 1);
@@ -205,7 +241,9 @@ export class StreamText {
   /** Writes the text that begins at `at`, up to the next control character, and returns where that is. */
   #overwrite(text: string, at: number): number {
     let end = at + 1;
-    while (end < text.length && !isControl(text.charCodeAt(end))) { end += 1; }
+    while (end < text.length && !isControl(text.charCodeAt(end))) {
+      end += 1;
+    }
     this.#pad();
     this.#column = this.#at.write(this.#column, text.slice(at, end), this.#style);
     this.#padding += end - at;
@@ -226,7 +264,9 @@ export class StreamText {
   #newLine(): void {
     this.#row += 1;
     this.#column = 0;
-    if (this.#row < this.#rows.length) { return; }
+    if (this.#row < this.#rows.length) {
+      return;
+    }
     this.#rows.at(-1)?.endIn(this.#style);
     this.#rows.push(new Row(this.#styles, this.#style));
     if (this.#rows.length > REACHABLE_ROWS) {
@@ -236,7 +276,8 @@ export class StreamText {
   }
 }
 
-const isControl = (code: number): boolean => code === CARRIAGE_RETURN || code === LINE_FEED || code === BACKSPACE || code === ESCAPE;
+const isControl = (code: number): boolean =>
+  code === CARRIAGE_RETURN || code === LINE_FEED || code === BACKSPACE || code === ESCAPE;
 
 const firstLine = (text: string): string => {
   const end = text.indexOf('\n');
@@ -248,4 +289,6 @@ const firstLine = (text: string): string => {
  * and `$` and Unicode's line separators in the new one are misread.
  */
 const canOverwrite = (old: string, line: string): boolean =>
-  line.length >= old.length && line !== '' && ['$', '\u2028', '\u2029'].every((misread) => !line.includes(misread) && !old.includes(misread));
+  line.length >= old.length &&
+  line !== '' &&
+  ['$', '\u2028', '\u2029'].every((misread) => !line.includes(misread) && !old.includes(misread));

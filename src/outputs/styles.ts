@@ -2,9 +2,15 @@
  * What a parameter of "select graphic rendition" (ECMA-48, `ESC[…m`) changes: each aspect of a style has the parameters that set it
  * and one that takes it back.
  */
-interface Aspect { readonly off: string; readonly isSetBy: (parameter: number) => boolean }
+interface Aspect {
+  readonly off: string;
+  readonly isSetBy: (parameter: number) => boolean;
+}
 
-const oneOf = (...parameters: number[]) => (parameter: number): boolean => parameters.includes(parameter);
+const oneOf =
+  (...parameters: number[]) =>
+  (parameter: number): boolean =>
+    parameters.includes(parameter);
 const between = (parameter: number, first: number, last: number): boolean => parameter >= first && parameter <= last;
 
 /** Takes back both bold and dim. */
@@ -30,7 +36,8 @@ const SET_BY: readonly (number | undefined)[] = Array.from({ length: 108 }, (_, 
   return aspect === -1 ? undefined : aspect;
 });
 const TAKEN_BACK_BY: readonly (readonly number[])[] = Array.from({ length: 108 }, (_, parameter) =>
-  ASPECTS.flatMap(({ off }, aspect) => (String(parameter) === off ? [aspect] : [])));
+  ASPECTS.flatMap(({ off }, aspect) => (String(parameter) === off ? [aspect] : [])),
+);
 
 /** Parameters that set a colour and are followed by how it is given: `5;n`, or `2;r;g;b`. */
 const EXTENDED_COLOUR = oneOf(38, 48, 58);
@@ -65,13 +72,20 @@ export class Styles {
   /** The style of what follows `ESC[<parameters>m`, where `style` was that of the text before. */
   after(style: number, parameters: string): number {
     const hash = hashOf(parameters);
-    return this.#after.get(style, parameters, hash) ?? this.#after.set(style, parameters, hash, this.#changed(style, parameters));
+    return (
+      this.#after.get(style, parameters, hash) ??
+      this.#after.set(style, parameters, hash, this.#changed(style, parameters))
+    );
   }
 
   /** The control sequence between text of two styles; '' between equal ones. */
   between(from: number, to: number): string {
-    if (from === to) { return ''; }
-    return to === NO_STYLE ? '\x1b[0m' : this.#between.get(from, to, to) ?? this.#between.set(from, to, to, this.#sequence(from, to));
+    if (from === to) {
+      return '';
+    }
+    return to === NO_STYLE
+      ? '\x1b[0m'
+      : (this.#between.get(from, to, to) ?? this.#between.set(from, to, to, this.#sequence(from, to)));
   }
 
   #changed(style: number, parameters: string): number {
@@ -90,10 +104,16 @@ export class Styles {
         value = list.slice(at, at + 1 + count).join(';');
         at += count;
       }
-      if (value.length > LONGEST_VALUE) { continue; }
+      if (value.length > LONGEST_VALUE) {
+        continue;
+      }
       const aspect = SET_BY[parameter];
-      if (aspect !== undefined) { next[aspect] = value; }
-      for (const takenBack of TAKEN_BACK_BY[parameter] ?? []) { next[takenBack] = ''; }
+      if (aspect !== undefined) {
+        next[aspect] = value;
+      }
+      for (const takenBack of TAKEN_BACK_BY[parameter] ?? []) {
+        next[takenBack] = '';
+      }
     }
     return this.#numberOf(next);
   }
@@ -104,7 +124,9 @@ export class Styles {
     let parameters = '';
     for (let aspect = 0, takenBack = ''; aspect < ASPECTS.length; aspect += 1) {
       const off = ASPECTS[aspect]?.off ?? '';
-      if (old[aspect] === now[aspect] || old[aspect] === '' || off === takenBack) { continue; }
+      if (old[aspect] === now[aspect] || old[aspect] === '' || off === takenBack) {
+        continue;
+      }
       takenBack = off;
       parameters += `;${off}`;
     }
@@ -112,18 +134,26 @@ export class Styles {
     const isWeightSetAgain = parameters.startsWith(WEIGHT_OFF, 1);
     for (let aspect = 0; aspect < ASPECTS.length; aspect += 1) {
       const value = now[aspect] ?? '';
-      if (value !== '' && (value !== old[aspect] || (isWeightSetAgain && ASPECTS[aspect]?.off === WEIGHT_OFF))) { parameters += `;${value}`; }
+      if (value !== '' && (value !== old[aspect] || (isWeightSetAgain && ASPECTS[aspect]?.off === WEIGHT_OFF))) {
+        parameters += `;${value}`;
+      }
     }
     return `\x1b[${parameters.slice(1)}m`;
   }
 
-  #of(style: number): Style { return this.#styles[style] ?? []; }
+  #of(style: number): Style {
+    return this.#styles[style] ?? [];
+  }
 
   #numberOf(style: Style): number {
     const key = style.join();
     const known = this.#numbers.get(key);
-    if (known !== undefined) { return known; }
-    if (this.#styles.length === MAX_STYLES) { return NO_STYLE; }
+    if (known !== undefined) {
+      return known;
+    }
+    if (this.#styles.length === MAX_STYLES) {
+      return NO_STYLE;
+    }
     this.#numbers.set(key, this.#styles.length);
     return this.#styles.push(style) - 1;
   }
@@ -148,6 +178,8 @@ const placeOf = (style: number, hash: number): number => (Math.imul(style, 31) +
 
 function hashOf(text: string): number {
   let hash = 0;
-  for (let at = 0; at < text.length; at += 1) { hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0; }
+  for (let at = 0; at < text.length; at += 1) {
+    hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
+  }
   return hash;
 }

@@ -4,13 +4,17 @@ import type { StreamText } from './stream-text';
 /** One output of a cell, with the names of nbformat; `failure` and `notice` are ours and get their sentence when they are shown. */
 export type CellOutput =
   | { output_type: 'stream'; name: StreamName; text: string }
-  | { output_type: 'display_data'; fallback?: string } & Display
-  | { output_type: 'execute_result'; fallback?: string; execution_count: number } & Display
+  | ({ output_type: 'display_data'; fallback?: string } & Display)
+  | ({ output_type: 'execute_result'; fallback?: string; execution_count: number } & Display)
   | { output_type: 'error'; ename: string; evalue: string; traceback: string[] }
   | { output_type: 'failure'; failure: Failure }
   | { output_type: 'notice'; failure: Failure };
 /** `fallback` stands in for `text/plain` where a widget cannot be drawn: what it would show by now. Saved in no notebook of Jupyter's. */
-interface Display { data: MimeBundle; metadata: JsonObject; transient: JsonObject }
+interface Display {
+  data: MimeBundle;
+  metadata: JsonObject;
+  transient: JsonObject;
+}
 export type StreamName = 'stdout' | 'stderr';
 
 /**
@@ -35,4 +39,7 @@ export type CellEdit =
   | { kind: 'end'; success: boolean };
 
 /** An edit and the run (`msg_id` of the execute_request) whose cell it is for; the run may have ended. */
-export interface RunEdit { run: string; edit: CellEdit }
+export interface RunEdit {
+  run: string;
+  edit: CellEdit;
+}

@@ -25,7 +25,9 @@ const LONGEST_STATE = 4_000_000;
 const MAX_DRAWN = 10_000;
 
 /** One capture of a run by an `Output` widget. It is over when the widget has another one, or none. */
-interface Capture { readonly widget: string }
+interface Capture {
+  readonly widget: string;
+}
 
 interface Widget {
   children: readonly string[];
@@ -42,11 +44,20 @@ interface Widget {
 }
 
 interface Says {
-  kind: 'text' | 'progress'; text: string; value: number; max: number; min: number;
+  kind: 'text' | 'progress';
+  text: string;
+  value: number;
+  max: number;
+  min: number;
   /** What it shows, once that was asked for. */
   line?: string;
 }
-const SAYS: Readonly<Record<string, Says['kind']>> = { FloatProgressModel: 'progress', IntProgressModel: 'progress', HTMLModel: 'text', LabelModel: 'text' };
+const SAYS: Readonly<Record<string, Says['kind']>> = {
+  FloatProgressModel: 'progress',
+  IntProgressModel: 'progress',
+  HTMLModel: 'text',
+  LabelModel: 'text',
+};
 
 /**
  * The `Output` widgets of a notebook, and which widgets hold them. While one of them captures a cell, the cell's output goes
@@ -75,25 +86,38 @@ export class Widgets {
     this.#begin(event);
     switch (event.msg_type) {
       case 'comm_open':
-        if (event.content.target_name === 'jupyter.widget') { this.#open(event.content.comm_id, stateOf(event.content.data)); }
+        if (event.content.target_name === 'jupyter.widget') {
+          this.#open(event.content.comm_id, stateOf(event.content.data));
+        }
         return true;
       case 'comm_msg': {
         const { comm_id: id, data } = event.content;
-        if (data['method'] === 'update') { this.#update(id, stateOf(data)); }
+        if (data['method'] === 'update') {
+          this.#update(id, stateOf(data));
+        }
         // what a front end has set; of an Output widget what we sent ourselves, and it may have captured more since
-        if (data['method'] === 'echo_update') { this.#update(id, { ...stateOf(data), outputs: null }); }
+        if (data['method'] === 'echo_update') {
+          this.#update(id, { ...stateOf(data), outputs: null });
+        }
         return true;
       }
       case 'comm_close':
         this.#forget(event.content.comm_id);
         return true;
-      case 'gap': case 'comm_gap':
+      case 'gap':
+      case 'comm_gap':
         this.#losses += 1;
         return false;
-      case 'stream': case 'display_data': case 'execute_result': case 'error': case 'clear_output': {
+      case 'stream':
+      case 'display_data':
+      case 'execute_result':
+      case 'error':
+      case 'clear_output': {
         const id = this.#capturing(event.parent_header.msg_id);
         const widget = id === undefined ? undefined : this.#widgets.get(id);
-        if (id === undefined || widget?.holds === undefined) { return false; }
+        if (id === undefined || widget?.holds === undefined) {
+          return false;
+        }
         widget.holds.capture(event);
         widget.news = true;
         this.#changed.add(id);
@@ -106,14 +130,18 @@ export class Widgets {
   }
 
   /** Whether a widget's text has changed since `takeChanged`. */
-  get isChanged(): boolean { return this.#changed.size > 0; }
+  get isChanged(): boolean {
+    return this.#changed.size > 0;
+  }
 
   /** The widgets whose text has changed since this was asked, and all that have one of them somewhere below. */
   takeChanged(): ReadonlySet<string> {
     const changed = this.#changed;
     this.#changed = new Set();
     for (const id of changed) {
-      for (const parent of this.#parents.get(id) ?? []) { changed.add(parent); }
+      for (const parent of this.#parents.get(id) ?? []) {
+        changed.add(parent);
+      }
     }
     return changed;
   }
@@ -122,18 +150,26 @@ export class Widgets {
   text(model: string): string | undefined {
     const tree = this.#tree(model).flatMap((id) => this.#widgets.get(id) ?? []);
     const said = tree.flatMap(({ says }) => says ?? []);
-    if (said.some(({ kind }) => kind === 'progress')) { return firstOf(said); }
+    if (said.some(({ kind }) => kind === 'progress')) {
+      return firstOf(said);
+    }
     const texts: string[] = [];
     let room = LONGEST_SHOWN + 1;
     for (const { holds } of tree.reverse()) {
-      if (room <= 0) { break; }
+      if (room <= 0) {
+        break;
+      }
       for (const text of holds?.lastTexts(room + 1).reverse() ?? []) {
-        if (text === '') { continue; }
+        if (text === '') {
+          continue;
+        }
         texts.push(text.replace(/\n$/, ''));
         room -= text.length;
       }
     }
-    if (texts.length === 0) { return undefined; }
+    if (texts.length === 0) {
+      return undefined;
+    }
     const shown = texts.reverse().join('\n');
     return shown.length <= LONGEST_SHOWN ? shown : `…${shown.slice(-LONGEST_SHOWN)}`;
   }
@@ -146,8 +182,12 @@ export class Widgets {
     const taken: { commId: string; outputs: JsonObject[] }[] = [];
     for (const commId of this.#untold) {
       const widget = this.#widgets.get(commId);
-      if (widget !== undefined) { widget.news = false; }
-      if (widget?.holds !== undefined && widget.whole === this.#losses && widget.holds.size <= LONGEST_STATE) { taken.push({ commId, outputs: widget.holds.toJson() }); }
+      if (widget !== undefined) {
+        widget.news = false;
+      }
+      if (widget?.holds !== undefined && widget.whole === this.#losses && widget.holds.size <= LONGEST_STATE) {
+        taken.push({ commId, outputs: widget.holds.toJson() });
+      }
     }
     this.#untold.clear();
     return taken;
@@ -159,7 +199,9 @@ export class Widgets {
       this.#forgetAll();
       this.#gen = gen;
     }
-    if (seq > 0) { this.#seq = seq; }
+    if (seq > 0) {
+      this.#seq = seq;
+    }
   }
 
   #open(id: string, state: JsonObject): void {
@@ -167,23 +209,42 @@ export class Widgets {
     const holds = state['_model_name'] === 'OutputModel' ? new HeldOutputs() : undefined;
     const kind = typeof state['_model_name'] === 'string' ? SAYS[state['_model_name']] : undefined;
     const says: Says | undefined = kind === undefined ? undefined : { kind, text: '', value: NaN, min: 0, max: 100 };
-    this.#widgets.set(id, { children: [], holds, says, captures: undefined, news: false, whole: this.#losses, cost: 0 });
+    this.#widgets.set(id, {
+      children: [],
+      holds,
+      says,
+      captures: undefined,
+      news: false,
+      whole: this.#losses,
+      cost: 0,
+    });
     this.#update(id, state);
   }
 
   #update(id: string, state: JsonObject): void {
     const widget = this.#widgets.get(id);
-    if (widget === undefined) { return; }
+    if (widget === undefined) {
+      return;
+    }
     if (Array.isArray(state['children'])) {
-      this.#setChildren(id, widget, state['children'].slice(0, MAX_CHILDREN).flatMap((child) => (typeof child === 'string' && CHILD.exec(child)?.[1]) || []));
+      this.#setChildren(
+        id,
+        widget,
+        state['children']
+          .slice(0, MAX_CHILDREN)
+          .flatMap((child) => (typeof child === 'string' && CHILD.exec(child)?.[1]) || []),
+      );
       this.#changed.add(id);
     }
     const { says } = widget;
     if (says !== undefined) {
       const { value, min, max } = state;
       widget.says = {
-        kind: says.kind, text: value === undefined ? says.text : text(value).slice(0, LONGEST_TEXT),
-        value: numeric(value, says.value), min: numeric(min, says.min), max: numeric(max, says.max),
+        kind: says.kind,
+        text: value === undefined ? says.text : text(value).slice(0, LONGEST_TEXT),
+        value: numeric(value, says.value),
+        min: numeric(min, says.min),
+        max: numeric(max, says.max),
       };
       this.#changed.add(id);
     }
@@ -195,7 +256,9 @@ export class Widgets {
     if (widget.holds !== undefined && typeof state['msg_id'] === 'string') {
       this.#endCapture(id, widget);
       const run = state['msg_id'];
-      if (MESSAGE_ID.test(run)) { this.#capture(id, widget, run); }
+      if (MESSAGE_ID.test(run)) {
+        this.#capture(id, widget, run);
+      }
     }
     this.#weigh(id, widget);
   }
@@ -204,31 +267,42 @@ export class Widgets {
     for (const child of widget.children) {
       const parents = this.#parents.get(child);
       parents?.delete(id);
-      if (parents?.size === 0) { this.#parents.delete(child); }
+      if (parents?.size === 0) {
+        this.#parents.delete(child);
+      }
     }
     widget.children = [...new Set(children)];
     for (const child of widget.children) {
       const parents = this.#parents.get(child);
-      if (parents === undefined) { this.#parents.set(child, new Set([id])); } else { parents.add(id); }
+      if (parents === undefined) {
+        this.#parents.set(child, new Set([id]));
+      } else {
+        parents.add(id);
+      }
     }
   }
 
   /** It was heard of: others that were not make room. */
   #weigh(id: string, widget: Widget): void {
-    const cost = WIDGET_COST + CHILD_COST * widget.children.length + (widget.says?.text.length ?? 0) + (widget.holds?.size ?? 0);
+    const cost =
+      WIDGET_COST + CHILD_COST * widget.children.length + (widget.says?.text.length ?? 0) + (widget.holds?.size ?? 0);
     this.#cost += cost - widget.cost;
     widget.cost = cost;
     this.#widgets.delete(id);
     this.#widgets.set(id, widget);
     for (const oldest of this.#widgets.keys()) {
-      if (oldest === id || (this.#widgets.size <= MAX_WIDGETS && this.#cost <= MAX_CHARACTERS)) { return; }
+      if (oldest === id || (this.#widgets.size <= MAX_WIDGETS && this.#cost <= MAX_CHARACTERS)) {
+        return;
+      }
       this.#forget(oldest);
     }
   }
 
   #forget(id: string): void {
     const widget = this.#widgets.get(id);
-    if (widget === undefined) { return; }
+    if (widget === undefined) {
+      return;
+    }
     this.#cost -= widget.cost;
     this.#setChildren(id, widget, []);
     this.#endCapture(id, widget);
@@ -251,7 +325,9 @@ export class Widgets {
     const captures = this.#captures.get(run) ?? [];
     while (captures.length > 0) {
       const last = captures.at(-1);
-      if (last !== undefined && this.#isGoingOn(last)) { return last.widget; }
+      if (last !== undefined && this.#isGoingOn(last)) {
+        return last.widget;
+      }
       captures.pop();
     }
     this.#captures.delete(run);
@@ -265,16 +341,25 @@ export class Widgets {
     widget.captures = { run, capture };
     this.#untold.delete(id);
     // each widget captures once: where that many are there twice, half of them are over
-    this.#captures.set(run, captures.length > 2 * this.#widgets.size ? captures.filter((one) => this.#isGoingOn(one)) : captures);
+    this.#captures.set(
+      run,
+      captures.length > 2 * this.#widgets.size ? captures.filter((one) => this.#isGoingOn(one)) : captures,
+    );
   }
 
-  #isGoingOn(capture: Capture): boolean { return this.#widgets.get(capture.widget)?.captures?.capture === capture; }
+  #isGoingOn(capture: Capture): boolean {
+    return this.#widgets.get(capture.widget)?.captures?.capture === capture;
+  }
 
   #endCapture(id: string, widget: Widget): void {
     const run = widget.captures?.run;
     widget.captures = undefined;
-    if (widget.news) { this.#untold.add(id); }
-    if (run !== undefined) { this.#capturing(run); }
+    if (widget.news) {
+      this.#untold.add(id);
+    }
+    if (run !== undefined) {
+      this.#capturing(run);
+    }
   }
 
   /** `model` and what is below it, each once: a cell may make circles. */
@@ -284,7 +369,9 @@ export class Widgets {
     for (const id of found) {
       for (const child of this.#widgets.get(id)?.children ?? []) {
         looked += 1;
-        if (looked > MAX_DRAWN) { return [...found]; }
+        if (looked > MAX_DRAWN) {
+          return [...found];
+        }
         found.add(child);
       }
     }
@@ -300,31 +387,42 @@ export function modelOf(output: CellOutput): string | undefined {
 }
 
 /** What else a sandbox may send in a number's place is none, and is not asked what it would be. */
-const numeric = (value: JsonValue | undefined, before: number): number => (value === undefined ? before : typeof value === 'number' ? value : NaN);
+const numeric = (value: JsonValue | undefined, before: number): number =>
+  value === undefined ? before : typeof value === 'number' ? value : NaN;
 
 /** The words and bars of a row, as many as are shown. */
 function firstOf(said: readonly Says[]): string {
   let shown = '';
   for (const one of said) {
     shown += one.line ??= asLine(one);
-    if (shown.length > LONGEST_SHOWN) { return `${shown.slice(0, LONGEST_SHOWN)}…`; }
+    if (shown.length > LONGEST_SHOWN) {
+      return `${shown.slice(0, LONGEST_SHOWN)}…`;
+    }
   }
   return shown;
 }
 
 function asLine({ kind, text: said, value, min, max }: Says): string {
-  if (kind === 'text') { return decoded(said.replace(/<[^<>]*>/g, '')); }
+  if (kind === 'text') {
+    return decoded(said.replace(/<[^<>]*>/g, ''));
+  }
   const part = (value - min) / (max - min);
   const full = Math.round(Math.min(1, Math.max(0, Number.isFinite(part) ? part : 0)) * BAR);
   return `|${'█'.repeat(full)}${' '.repeat(BAR - full)}|`;
 }
 
 /** What Python's `html.escape` makes, tqdm's way to say anything, and other numbered characters; each once. */
-const decoded = (html: string): string => html.replace(/&(?:(lt|gt|amp|quot|apos|nbsp)|#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7})));/g, (whole, name: string | undefined, hex: string | undefined, decimal: string | undefined) => {
-  if (name !== undefined) { return NAMED[name] ?? whole; }
-  const code = hex === undefined ? Number(decimal) : parseInt(hex, 16);
-  return code > 0 && code <= 0x10FFFF ? String.fromCodePoint(code) : whole;
-});
-const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: '\'', nbsp: '\u00a0' };
+const decoded = (html: string): string =>
+  html.replace(
+    /&(?:(lt|gt|amp|quot|apos|nbsp)|#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7})));/g,
+    (whole, name: string | undefined, hex: string | undefined, decimal: string | undefined) => {
+      if (name !== undefined) {
+        return NAMED[name] ?? whole;
+      }
+      const code = hex === undefined ? Number(decimal) : parseInt(hex, 16);
+      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    },
+  );
+const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'", nbsp: '\u00a0' };
 
 const stateOf = (data: JsonObject): JsonObject => (isObject(data['state']) ? data['state'] : {});

@@ -11,13 +11,15 @@ const MAX_ITEMS = 10_000;
 const MAX_MIME_TYPES = 100;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-const bad = (field: string): never => { throw new Invalid(field); };
+const bad = (field: string): never => {
+  throw new Invalid(field);
+};
 
 export function fields(value: unknown, field: string): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Fields : bad(field);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : bad(field);
 }
 
-export const text = (value: unknown, field: string): string => typeof value === 'string' ? value : bad(field);
+export const text = (value: unknown, field: string): string => (typeof value === 'string' ? value : bad(field));
 
 /** Names of exceptions, codes, versions: shortened rather than refused, as a cell may define any. */
 export const name = (value: unknown, field: string): string => text(value, field).slice(0, MAX_NAME);
@@ -34,23 +36,25 @@ export function base64(value: unknown, field: string): string {
   return checked.length % 4 === 0 && BASE64.test(checked) ? checked : bad(field);
 }
 
-export const flag = (value: unknown, field: string): boolean => typeof value === 'boolean' ? value : bad(field);
+export const flag = (value: unknown, field: string): boolean => (typeof value === 'boolean' ? value : bad(field));
 
 /** Integers from 0: counts, positions. */
 export function count(value: unknown, field: string): number {
-  return Number.isSafeInteger(value) && value as number >= 0 ? value as number : bad(field);
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : bad(field);
 }
 
-export const countOrNull = (value: unknown, field: string): number | null => value === null ? null : count(value, field);
+export const countOrNull = (value: unknown, field: string): number | null =>
+  value === null ? null : count(value, field);
 
-export const number = (value: unknown, field: string): number => typeof value === 'number' && Number.isFinite(value) ? value : bad(field);
+export const number = (value: unknown, field: string): number =>
+  typeof value === 'number' && Number.isFinite(value) ? value : bad(field);
 
 export function id(value: unknown, field: string): string {
   return typeof value === 'string' && MESSAGE_ID.test(value) && value !== '__proto__' ? value : bad(field);
 }
 
 /** What belongs to no command has the id ''. */
-export const idOrEmpty = (value: unknown, field: string): string => value === '' ? '' : id(value, field);
+export const idOrEmpty = (value: unknown, field: string): string => (value === '' ? '' : id(value, field));
 
 export function oneOf<const T extends readonly string[]>(allowed: T): (value: unknown, field: string) => T[number] {
   return (value, field) => allowed.find((one) => one === value) ?? bad(field);
@@ -60,8 +64,11 @@ export function list<T>(value: unknown, field: string, item: (value: unknown, fi
   return Array.isArray(value) && value.length <= MAX_ITEMS ? value.map((one: unknown) => item(one, field)) : bad(field);
 }
 
-export const optional = <T>(value: unknown, field: string, check: (value: unknown, field: string) => T): T | undefined =>
-  value === undefined ? undefined : check(value, field);
+export const optional = <T>(
+  value: unknown,
+  field: string,
+  check: (value: unknown, field: string) => T,
+): T | undefined => (value === undefined ? undefined : check(value, field));
 
 /**
  * Any JSON object, without `__proto__` keys at any level (copying such an object with `Object.assign` would change
@@ -71,12 +78,18 @@ export function json(value: unknown, field: string): JsonObject {
   const root = fields(value, field);
   let level: object[] = [root];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) bad(`${field} (too deep)`);
+    if (depth > MAX_DEPTH) {
+      bad(`${field} (too deep)`);
+    }
     const next: object[] = [];
     for (const node of level) {
-      if (Object.hasOwn(node, '__proto__')) delete (node as Fields)['__proto__'];
+      if (Object.hasOwn(node, '__proto__')) {
+        delete (node as Fields)['__proto__'];
+      }
       for (const child of Object.values(node) as unknown[]) {
-        if (typeof child === 'object' && child !== null) next.push(child);
+        if (typeof child === 'object' && child !== null) {
+          next.push(child);
+        }
       }
     }
     level = next;
@@ -94,12 +107,16 @@ export function failure(value: unknown, field: string): Failure {
   const raw = fields(value, field);
   const params: Failure['params'] = {};
   for (const [key, param] of Object.entries(fields(raw['params'], `${field}.params`)).slice(0, 20)) {
-    if (key === '__proto__' || key.length > MAX_NAME) continue;
-    if (typeof param === 'string') params[key] = param.slice(0, 4096);
-    else if (typeof param === 'boolean' || (typeof param === 'number' && Number.isFinite(param))) params[key] = param;
+    if (key === '__proto__' || key.length > MAX_NAME) {
+      continue;
+    }
+    if (typeof param === 'string') {
+      params[key] = param.slice(0, 4096);
+    } else if (typeof param === 'boolean' || (typeof param === 'number' && Number.isFinite(param))) {
+      params[key] = param;
+    }
   }
   return { code: name(raw['code'], `${field}.code`), params };
 }
 
 export const jsonList = (value: unknown, field: string): JsonObject[] => list(value, field, json);
-

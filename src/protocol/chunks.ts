@@ -1,15 +1,16 @@
 import { JsonWeight } from './json-weight';
 import { MAX_MESSAGE_BYTES, type ChunkContent } from './messages';
 
-export type Assembled =
-  | { kind: 'partial' }
-  | { kind: 'complete'; json: string }
-  | { kind: 'dropped'; reason: string };
+export type Assembled = { kind: 'partial' } | { kind: 'complete'; json: string } | { kind: 'dropped'; reason: string };
 
 /** Characters that a piece counts as beside its own: millions of empty ones cost memory too. */
 const PIECE_COST = 64;
 
-interface Series { parts: string[]; length: number; weight: JsonWeight }
+interface Series {
+  parts: string[];
+  length: number;
+  weight: JsonWeight;
+}
 
 /**
  * Joins `chunk` events into messages. Bounded whatever arrives: at most `maxSeries` open series that hold at most
@@ -21,13 +22,20 @@ export class ChunkAssembler {
   readonly #open = new Map<string, Series>();
   #held = 0;
 
-  constructor(private readonly maxLength = MAX_MESSAGE_BYTES, private readonly maxSeries = 16) {}
+  constructor(
+    private readonly maxLength = MAX_MESSAGE_BYTES,
+    private readonly maxSeries = 16,
+  ) {}
 
   /** `key` tells series of different kernels and generations apart. A chunk 0 begins its series anew. */
   add(key: string, chunk: ChunkContent): Assembled {
-    if (chunk.i === 0) this.#drop(key);
+    if (chunk.i === 0) {
+      this.#drop(key);
+    }
     const series = chunk.i === 0 ? { parts: [], length: 0, weight: new JsonWeight() } : this.#open.get(key);
-    if (!series) return { kind: 'dropped', reason: 'a piece of a series that is not open' };
+    if (!series) {
+      return { kind: 'dropped', reason: 'a piece of a series that is not open' };
+    }
     if (chunk.i !== series.parts.length) {
       this.#drop(key);
       return { kind: 'dropped', reason: 'pieces out of order' };
@@ -43,8 +51,12 @@ export class ChunkAssembler {
     series.length += cost;
     this.#held += cost;
     this.#makeRoom(key);
-    if (!this.#open.has(key)) return { kind: 'dropped', reason: 'a message over the limit' };
-    if (!chunk.last) return { kind: 'partial' };
+    if (!this.#open.has(key)) {
+      return { kind: 'dropped', reason: 'a message over the limit' };
+    }
+    if (!chunk.last) {
+      return { kind: 'partial' };
+    }
     this.#drop(key);
     return { kind: 'complete', json: series.parts.join('') };
   }
@@ -57,10 +69,16 @@ export class ChunkAssembler {
 
   #makeRoom(newest: string): void {
     for (const key of [...this.#open.keys()]) {
-      if (this.#held <= this.maxLength && this.#open.size <= this.maxSeries) return;
-      if (key !== newest) this.#drop(key);
+      if (this.#held <= this.maxLength && this.#open.size <= this.maxSeries) {
+        return;
+      }
+      if (key !== newest) {
+        this.#drop(key);
+      }
     }
-    if (this.#held > this.maxLength) this.#drop(newest);
+    if (this.#held > this.maxLength) {
+      this.#drop(newest);
+    }
   }
 
   #drop(key: string): void {

@@ -1,9 +1,35 @@
 import {
-  base64, count, countOrNull, failure, fields, flag, id, idOrEmpty, Invalid, json, jsonList, key, list, mimeBundle, name, number, oneOf, optional, text,
+  base64,
+  count,
+  countOrNull,
+  failure,
+  fields,
+  flag,
+  id,
+  idOrEmpty,
+  Invalid,
+  json,
+  jsonList,
+  key,
+  list,
+  mimeBundle,
+  name,
+  number,
+  oneOf,
+  optional,
+  text,
   type Fields,
 } from './check';
 import {
-  INSTALL_OPTIONS, type Channel, type ChunkContent, type EventContents, type EventOf, type EventType, type ExecuteReply, type ExecutionState, type SandboxEvent,
+  INSTALL_OPTIONS,
+  type Channel,
+  type ChunkContent,
+  type EventContents,
+  type EventOf,
+  type EventType,
+  type ExecuteReply,
+  type ExecutionState,
+  type SandboxEvent,
 } from './messages';
 
 /** Where a `chunk` stood in the log; the message it completes gets the place of its last chunk. */
@@ -25,20 +51,31 @@ const answered = oneOf(['ok', 'error', 'busy']);
 const done = oneOf(['ok', 'error']);
 
 const display = (c: Fields): EventContents['display_data'] => ({
-  data: mimeBundle(c['data'], 'data'), metadata: json(c['metadata'] ?? {}, 'metadata'), transient: json(c['transient'] ?? {}, 'transient'),
+  data: mimeBundle(c['data'], 'data'),
+  metadata: json(c['metadata'] ?? {}, 'metadata'),
+  transient: json(c['transient'] ?? {}, 'transient'),
 });
 const traced = (c: Fields): EventContents['error'] => ({
-  ename: name(c['ename'], 'ename'), evalue: text(c['evalue'], 'evalue'), traceback: list(c['traceback'], 'traceback', text),
+  ename: name(c['ename'], 'ename'),
+  evalue: text(c['evalue'], 'evalue'),
+  traceback: list(c['traceback'], 'traceback', text),
 });
 
-const commMessage = (c: Fields): EventContents['comm_msg'] => ({ comm_id: key(c['comm_id'], 'comm_id'), data: json(c['data'] ?? {}, 'data') });
+const commMessage = (c: Fields): EventContents['comm_msg'] => ({
+  comm_id: key(c['comm_id'], 'comm_id'),
+  data: json(c['data'] ?? {}, 'data'),
+});
 
 const executeReply = (c: Fields): ExecuteReply => {
   const ended = optional(c['failure'], 'failure', failure);
   return {
-    status: outcome(c['status'], 'status'), execution_count: countOrNull(c['execution_count'] ?? null, 'execution_count'),
-    ename: name(c['ename'] ?? '', 'ename'), evalue: text(c['evalue'] ?? '', 'evalue'), traceback: list(c['traceback'] ?? [], 'traceback', text),
-    payload: jsonList(c['payload'] ?? [], 'payload'), user_expressions: json(c['user_expressions'] ?? {}, 'user_expressions'),
+    status: outcome(c['status'], 'status'),
+    execution_count: countOrNull(c['execution_count'] ?? null, 'execution_count'),
+    ename: name(c['ename'] ?? '', 'ename'),
+    evalue: text(c['evalue'] ?? '', 'evalue'),
+    traceback: list(c['traceback'] ?? [], 'traceback', text),
+    payload: jsonList(c['payload'] ?? [], 'payload'),
+    user_expressions: json(c['user_expressions'] ?? {}, 'user_expressions'),
     ...(ended && { failure: ended }),
   };
 };
@@ -54,9 +91,13 @@ const kernels = (value: unknown): EventContents['hello']['kernels'] => {
     const kernel = fields(raw, 'kernels');
     const request = idOrEmpty(kernel['request'] ?? '', 'request');
     checked[id(kernelName, 'kernels')] = {
-      gen: count(kernel['gen'], 'gen'), execution_state: state(kernel['execution_state'], 'execution_state'),
-      msg_id: idOrEmpty(kernel['msg_id'], 'msg_id'), execution_count: count(kernel['execution_count'], 'execution_count'),
-      request, requests: list(kernel['requests'] ?? (request === '' ? [] : [request]), 'requests', id), cells: list(kernel['cells'] ?? [], 'cells', openCell),
+      gen: count(kernel['gen'], 'gen'),
+      execution_state: state(kernel['execution_state'], 'execution_state'),
+      msg_id: idOrEmpty(kernel['msg_id'], 'msg_id'),
+      execution_count: count(kernel['execution_count'], 'execution_count'),
+      request,
+      requests: list(kernel['requests'] ?? (request === '' ? [] : [request]), 'requests', id),
+      cells: list(kernel['cells'] ?? [], 'cells', openCell),
     };
   }
   return checked;
@@ -71,10 +112,20 @@ const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
   status: (c) => {
     const cause = optional(c['failure'], 'failure', failure);
     const commId = optional(c['comm_id'], 'comm_id', key);
-    return { execution_state: state(c['execution_state'], 'execution_state'), ...(cause && { failure: cause }), ...(commId !== undefined && { comm_id: commId }) };
+    return {
+      execution_state: state(c['execution_state'], 'execution_state'),
+      ...(cause && { failure: cause }),
+      ...(commId !== undefined && { comm_id: commId }),
+    };
   },
-  execute_input: (c) => ({ code: text(c['code'], 'code'), execution_count: count(c['execution_count'], 'execution_count') }),
-  stream: (c) => ({ name: c['name'] === 'stdout' ? 'stdout' : oneOf(['stdout', 'stderr'])(c['name'], 'name'), text: text(c['text'], 'text') }),
+  execute_input: (c) => ({
+    code: text(c['code'], 'code'),
+    execution_count: count(c['execution_count'], 'execution_count'),
+  }),
+  stream: (c) => ({
+    name: c['name'] === 'stdout' ? 'stdout' : oneOf(['stdout', 'stderr'])(c['name'], 'name'),
+    text: text(c['text'], 'text'),
+  }),
   display_data: display,
   update_display_data: display,
   execute_result: (c) => ({ ...display(c), execution_count: count(c['execution_count'], 'execution_count') }),
@@ -84,25 +135,46 @@ const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
   comm_msg: commMessage,
   comm_close: commMessage,
   notice: (c) => failure(c, 'notice'),
-  input_request: (c) => ({ prompt: text(c['prompt'], 'prompt').slice(0, 65_536), password: flag(c['password'], 'password'), request: id(c['request'], 'request') }),
+  input_request: (c) => ({
+    prompt: text(c['prompt'], 'prompt').slice(0, 65_536),
+    password: flag(c['password'], 'password'),
+    request: id(c['request'], 'request'),
+  }),
   install_request: (c) => ({
-    request: id(c['request'], 'request'), requirements: list(c['requirements'], 'requirements', short), options: list(c['options'] ?? [], 'options', oneOf(INSTALL_OPTIONS)),
+    request: id(c['request'], 'request'),
+    requirements: list(c['requirements'], 'requirements', short),
+    options: list(c['options'] ?? [], 'options', oneOf(INSTALL_OPTIONS)),
   }),
   execute_reply: executeReply,
   complete_reply: (c) => ({
-    status: answered(c['status'], 'status'), matches: list(c['matches'] ?? [], 'matches', text), cursor_start: count(c['cursor_start'] ?? 0, 'cursor_start'),
-    cursor_end: count(c['cursor_end'] ?? 0, 'cursor_end'), metadata: json(c['metadata'] ?? {}, 'metadata'),
+    status: answered(c['status'], 'status'),
+    matches: list(c['matches'] ?? [], 'matches', text),
+    cursor_start: count(c['cursor_start'] ?? 0, 'cursor_start'),
+    cursor_end: count(c['cursor_end'] ?? 0, 'cursor_end'),
+    metadata: json(c['metadata'] ?? {}, 'metadata'),
   }),
   inspect_reply: (c) => ({
-    status: answered(c['status'], 'status'), found: flag(c['found'] ?? false, 'found'), data: mimeBundle(c['data'] ?? {}, 'data'), metadata: json(c['metadata'] ?? {}, 'metadata'),
+    status: answered(c['status'], 'status'),
+    found: flag(c['found'] ?? false, 'found'),
+    data: mimeBundle(c['data'] ?? {}, 'data'),
+    metadata: json(c['metadata'] ?? {}, 'metadata'),
   }),
   accepted: (c) => ({ msg_type: name(c['msg_type'], 'msg_type') }),
-  interrupt_reply: (c) => ({ status: done(c['status'], 'status'), step: oneOf(['interrupt', 'interrupt-again', 'kill', 'aborted', 'stale'])(c['step'], 'step') }),
+  interrupt_reply: (c) => ({
+    status: done(c['status'], 'status'),
+    step: oneOf(['interrupt', 'interrupt-again', 'kill', 'aborted', 'stale'])(c['step'], 'step'),
+  }),
   reset_reply: (c) => ({ status: done(c['status'], 'status') }),
   shutdown_reply: () => ({ status: 'ok' }),
   hello: (c) => ({
-    boot: id(c['boot'], 'boot'), protocol: count(c['protocol'], 'protocol'), runner: name(c['runner'], 'runner'), python: name(c['python'], 'python'),
-    ipython: name(c['ipython'], 'ipython'), first: count(c['first'], 'first'), last: count(c['last'], 'last'), writer: flag(c['writer'], 'writer'),
+    boot: id(c['boot'], 'boot'),
+    protocol: count(c['protocol'], 'protocol'),
+    runner: name(c['runner'], 'runner'),
+    python: name(c['python'], 'python'),
+    ipython: name(c['ipython'], 'ipython'),
+    first: count(c['first'], 'first'),
+    last: count(c['last'], 'last'),
+    writer: flag(c['writer'], 'writer'),
     kernels: kernels(c['kernels']),
   }),
   pong: nothing,
@@ -112,7 +184,8 @@ const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
 };
 
 /** The binary parts of an event. */
-export const buffersOf = ({ buffers }: Pick<SandboxEvent, 'buffers'>): Uint8Array[] => buffers.map((one) => Buffer.from(one, 'base64'));
+export const buffersOf = ({ buffers }: Pick<SandboxEvent, 'buffers'>): Uint8Array[] =>
+  buffers.map((one) => Buffer.from(one, 'base64'));
 
 const isEventType = (value: unknown): value is EventType => typeof value === 'string' && Object.hasOwn(CONTENT, value);
 
@@ -126,13 +199,26 @@ function decodeEvent(value: unknown): Decoded {
   return guarded(value, () => {
     const raw = fields(value, 'event');
     const place = {
-      seq: count(raw['seq'], 'seq'), kernel: id(raw['kernel'], 'kernel'), gen: count(raw['gen'], 'gen'), t: number(raw['t'], 't'), channel: channel(raw['channel'], 'channel'),
+      seq: count(raw['seq'], 'seq'),
+      kernel: id(raw['kernel'], 'kernel'),
+      gen: count(raw['gen'], 'gen'),
+      t: number(raw['t'], 't'),
+      channel: channel(raw['channel'], 'channel'),
     };
-    if (raw['msg_type'] !== 'chunk') return message(place, raw);
+    if (raw['msg_type'] !== 'chunk') {
+      return message(place, raw);
+    }
     const chunk = fields(raw['content'], 'content');
     return {
-      kind: 'chunk', place, msgId: idOrEmpty(fields(raw['parent_header'], 'parent_header')['msg_id'], 'parent_header.msg_id'),
-      chunk: { id: id(chunk['id'], 'id'), i: count(chunk['i'], 'i'), last: flag(chunk['last'], 'last'), data: text(chunk['data'], 'data') },
+      kind: 'chunk',
+      place,
+      msgId: idOrEmpty(fields(raw['parent_header'], 'parent_header')['msg_id'], 'parent_header.msg_id'),
+      chunk: {
+        id: id(chunk['id'], 'id'),
+        i: count(chunk['i'], 'i'),
+        last: flag(chunk['last'], 'last'),
+        data: text(chunk['data'], 'data'),
+      },
     };
   });
 }
@@ -140,18 +226,29 @@ function decodeEvent(value: unknown): Decoded {
 /** Checks what the chunks of one series give together; a chunk inside it is refused. */
 export function decodeAssembled(place: ChunkPlace, joined: string): Decoded {
   const value = parsed(joined);
-  return guarded({ seq: place.seq, parent_header: (value as Fields | null | undefined)?.['parent_header'] }, () => message(place, fields(value, 'message')));
+  return guarded({ seq: place.seq, parent_header: (value as Fields | null | undefined)?.['parent_header'] }, () =>
+    message(place, fields(value, 'message')),
+  );
 }
 
 function message(place: ChunkPlace, raw: Fields): Decoded {
   const type = raw['msg_type'];
-  if (!isEventType(type)) return { kind: 'unknown', seq: place.seq, msgType: name(type, 'msg_type') };
+  if (!isEventType(type)) {
+    return { kind: 'unknown', seq: place.seq, msgType: name(type, 'msg_type') };
+  }
   const event: EventOf<EventType> = {
-    seq: place.seq, kernel: place.kernel, gen: place.gen, t: place.t,
-    channel: place.channel, msg_type: type,
-    parent_header: { msg_id: idOrEmpty(fields(raw['parent_header'], 'parent_header')['msg_id'], 'parent_header.msg_id') },
+    seq: place.seq,
+    kernel: place.kernel,
+    gen: place.gen,
+    t: place.t,
+    channel: place.channel,
+    msg_type: type,
+    parent_header: {
+      msg_id: idOrEmpty(fields(raw['parent_header'], 'parent_header')['msg_id'], 'parent_header.msg_id'),
+    },
     content: CONTENT[type](fields(raw['content'], 'content')),
-    metadata: json(raw['metadata'] ?? {}, 'metadata'), buffers: list(raw['buffers'] ?? [], 'buffers', base64),
+    metadata: json(raw['metadata'] ?? {}, 'metadata'),
+    buffers: list(raw['buffers'] ?? [], 'buffers', base64),
   };
   return { kind: 'event', event: event as SandboxEvent }; // CONTENT pairs each type with its content; the compiler loses that by the lookup
 }
@@ -168,10 +265,17 @@ function guarded(value: unknown, decode: () => Decoded): Decoded {
   try {
     return decode();
   } catch (error) {
-    if (!(error instanceof Invalid)) throw error;
+    if (!(error instanceof Invalid)) {
+      throw error;
+    }
     const raw = (value ?? {}) as { seq?: unknown; parent_header?: { msg_id?: unknown } | null };
-    const seq = Number.isSafeInteger(raw.seq) && raw.seq as number > 0 ? raw.seq as number : 0;
+    const seq = Number.isSafeInteger(raw.seq) && (raw.seq as number) > 0 ? (raw.seq as number) : 0;
     const parent = raw.parent_header?.msg_id;
-    return { kind: 'invalid', seq, msgId: typeof parent === 'string' ? parent.slice(0, 64) : '', reason: error.message };
+    return {
+      kind: 'invalid',
+      seq,
+      msgId: typeof parent === 'string' ? parent.slice(0, 64) : '',
+      reason: error.message,
+    };
   }
 }

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import {
-  CHUNK_BYTES, COMMAND_CHANNEL, MAIN_KERNEL, type Command, type CommandChunk, type CommandContents, type CommandType,
+  CHUNK_BYTES,
+  COMMAND_CHANNEL,
+  MAIN_KERNEL,
+  type Command,
+  type CommandChunk,
+  type CommandContents,
+  type CommandType,
 } from './messages';
 
 /** The supervisor refuses a longer command. */
@@ -13,10 +19,18 @@ export interface CommandOptions<T extends CommandType = CommandType> {
 }
 
 /** A command for the main kernel, under a fresh id unless the caller has one. */
-export function command<T extends CommandType>(type: T, content: CommandContents[T], { msgId, metadata, buffers = [] }: CommandOptions<T> = {}): Command<T> {
+export function command<T extends CommandType>(
+  type: T,
+  content: CommandContents[T],
+  { msgId, metadata, buffers = [] }: CommandOptions<T> = {},
+): Command<T> {
   return {
-    header: { msg_id: msgId ?? randomUUID(), msg_type: type }, kernel: MAIN_KERNEL, channel: COMMAND_CHANNEL[type],
-    content, metadata: metadata ?? {}, buffers: buffers.map((one) => Buffer.from(one.buffer, one.byteOffset, one.byteLength).toString('base64')),
+    header: { msg_id: msgId ?? randomUUID(), msg_type: type },
+    kernel: MAIN_KERNEL,
+    channel: COMMAND_CHANNEL[type],
+    content,
+    metadata: metadata ?? {},
+    buffers: buffers.map((one) => Buffer.from(one.buffer, one.byteOffset, one.byteLength).toString('base64')),
   };
 }
 
@@ -25,15 +39,28 @@ export const encodeCommand = (message: Command): string => toLines(message, JSON
 
 /** The same for one whose JSON is at hand. */
 export function toLines(message: Pick<Command, 'header' | 'kernel' | 'channel'>, text: string): string {
-  if (Buffer.byteLength(text) <= CHUNK_BYTES) return `${text}\n`;
-  const { header: { msg_id: id }, kernel, channel } = message;
+  if (Buffer.byteLength(text) <= CHUNK_BYTES) {
+    return `${text}\n`;
+  }
+  const {
+    header: { msg_id: id },
+    kernel,
+    channel,
+  } = message;
   const lines: string[] = [];
   for (let at = 0; at < text.length;) {
     const start = at;
     at = Math.min(text.length, start + CHUNK_BYTES / 2);
-    if (at < text.length && isHighSurrogate(text.charCodeAt(at - 1))) at -= 1; // its halves would not become one character again
+    if (at < text.length && isHighSurrogate(text.charCodeAt(at - 1))) {
+      at -= 1;
+    } // its halves would not become one character again
     const chunk: CommandChunk = {
-      header: { msg_id: id, msg_type: 'chunk' }, kernel, channel, content: { id, i: lines.length, last: at === text.length, data: text.slice(start, at) }, metadata: {}, buffers: [],
+      header: { msg_id: id, msg_type: 'chunk' },
+      kernel,
+      channel,
+      content: { id, i: lines.length, last: at === text.length, data: text.slice(start, at) },
+      metadata: {},
+      buffers: [],
     };
     lines.push(`${JSON.stringify(chunk)}\n`);
   }

@@ -1,8 +1,34 @@
 /** Every way in which a sandbox, its engine or its settings can fail. `src/messages.ts` has a sentence for each. */
 export const FAILURE_CODES = [
-  'EngineNotFound', 'EngineDenied', 'EngineTooOld', 'EngineSilent', 'EngineBusy', 'EngineFailed', 'ImageFailed', 'BaseUnusable', 'LimitNotApplied',
-  'StartFailed', 'KernelDied', 'OutOfMemory', 'TimedOut', 'Interrupted', 'Aborted', 'SandboxGone', 'OtherEngine', 'SandboxPaused', 'InUse', 'SandboxSilent', 'ProtocolViolation',
-  'SettingInvalid', 'Cancelled', 'FilesNotCopied', 'FilesLeftOut', 'InstallFailed', 'InstallTooLarge', 'InstallRefused', 'CommRefused',
+  'EngineNotFound',
+  'EngineDenied',
+  'EngineTooOld',
+  'EngineSilent',
+  'EngineBusy',
+  'EngineFailed',
+  'ImageFailed',
+  'BaseUnusable',
+  'LimitNotApplied',
+  'StartFailed',
+  'KernelDied',
+  'OutOfMemory',
+  'TimedOut',
+  'Interrupted',
+  'Aborted',
+  'SandboxGone',
+  'OtherEngine',
+  'SandboxPaused',
+  'InUse',
+  'SandboxSilent',
+  'ProtocolViolation',
+  'SettingInvalid',
+  'Cancelled',
+  'FilesNotCopied',
+  'FilesLeftOut',
+  'InstallFailed',
+  'InstallTooLarge',
+  'InstallRefused',
+  'CommRefused',
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
 export type FailureParams = Record<string, string | number | boolean>;
@@ -15,7 +41,11 @@ export class SandboxError extends Error {
   override readonly name = 'SandboxError';
   readonly setting: string | undefined;
 
-  constructor(readonly code: FailureCode, readonly params: FailureParams = {}, options: { cause?: unknown; setting?: string } = {}) {
+  constructor(
+    readonly code: FailureCode,
+    readonly params: FailureParams = {},
+    options: { cause?: unknown; setting?: string } = {},
+  ) {
     super(`${code} ${JSON.stringify(params)}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.setting = options.setting;
   }

@@ -19,25 +19,34 @@ export class JsonWeight {
   readonly #names = new Set<string>();
 
   /** Reading it would hold up everything else for too long. */
-  get isTooHeavy(): boolean { return this.#us > MAX_WEIGHT_US; }
+  get isTooHeavy(): boolean {
+    return this.#us > MAX_WEIGHT_US;
+  }
 
   /** Nothing is looked at any more once it is too heavy. */
   add(piece: string): void {
-    if (piece === '') return;
+    if (piece === '') {
+      return;
+    }
     let at = this.#inString ? this.#endOfString(piece, this.#escaped ? 1 : 0) + 1 : 0;
-    if (this.#inString) return;
+    if (this.#inString) {
+      return;
+    }
     for (; at < piece.length && !this.isTooHeavy; at += 1) {
       switch (piece.charCodeAt(at)) {
         case COMMA:
           this.#us += COST_US.value;
           break;
-        case BRACKET: case BRACE:
+        case BRACKET:
+        case BRACE:
           this.#us += COST_US.container;
           break;
         case QUOTE: {
           const end = this.#endOfString(piece, at + 1);
           this.#us += this.#inString ? COST_US.newName : this.#costOf(piece, at, end); // what is cut may be a name
-          if (this.#inString) return;
+          if (this.#inString) {
+            return;
+          }
           at = end;
         }
       }
@@ -46,9 +55,13 @@ export class JsonWeight {
 
   #costOf(piece: string, start: number, end: number): number {
     const behind = piece.charCodeAt(end + 1);
-    if (behind === COMMA || behind === END_BRACKET || behind === END_BRACE) return COST_US.string;
+    if (behind === COMMA || behind === END_BRACKET || behind === END_BRACE) {
+      return COST_US.string;
+    }
     const name = piece.slice(start, end);
-    if (this.#names.has(name)) return COST_US.knownName;
+    if (this.#names.has(name)) {
+      return COST_US.knownName;
+    }
     this.#names.add(name);
     return COST_US.newName;
   }
@@ -72,6 +85,8 @@ export class JsonWeight {
 /** Whether an odd number of backslashes stands before this place, and behind `from`. */
 function isEscaped(piece: string, place: number, from: number): boolean {
   let first = place;
-  while (first > from && piece.charCodeAt(first - 1) === BACKSLASH) first -= 1;
+  while (first > from && piece.charCodeAt(first - 1) === BACKSLASH) {
+    first -= 1;
+  }
   return (place - first) % 2 === 1;
 }

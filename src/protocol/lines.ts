@@ -19,7 +19,10 @@ export class LineSplitter {
   /** Bytes of the line that is being thrown away; 0 = none is. */
   #skipped = 0;
 
-  constructor(private readonly sink: LineSink, private readonly maxBytes = MAX_LINE_BYTES) {}
+  constructor(
+    private readonly sink: LineSink,
+    private readonly maxBytes = MAX_LINE_BYTES,
+  ) {}
 
   push(chunk: Buffer): void {
     let start = 0;
@@ -27,25 +30,33 @@ export class LineSplitter {
       this.#finish(chunk, start, end);
       start = end + 1;
     }
-    if (start < chunk.length) this.#hold(chunk, start, chunk.length);
+    if (start < chunk.length) {
+      this.#hold(chunk, start, chunk.length);
+    }
   }
 
   /** The stream is over: the text after the last newline, '' if there is none or it was over the limit. */
   end(): string {
     const rest = this.#skipped > 0 ? '' : this.#held.toString('utf8', 0, this.#length);
-    if (this.#skipped > 0) this.sink.tooLong(this.#skipped);
+    if (this.#skipped > 0) {
+      this.sink.tooLong(this.#skipped);
+    }
     this.#length = this.#skipped = 0;
     return rest;
   }
 
   #finish(chunk: Buffer, start: number, end: number): void {
     if (this.#length === 0 && this.#skipped === 0 && end - start <= this.maxBytes) {
-      if (end > start) this.sink.line(chunk.toString('utf8', start, end));
+      if (end > start) {
+        this.sink.line(chunk.toString('utf8', start, end));
+      }
       return;
     }
     this.#hold(chunk, start, end);
     const text = this.end();
-    if (text !== '') this.sink.line(text);
+    if (text !== '') {
+      this.sink.line(text);
+    }
   }
 
   #hold(chunk: Buffer, start: number, end: number): void {

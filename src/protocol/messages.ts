@@ -110,13 +110,25 @@ export interface CommandChunk extends Pick<Command, 'kernel' | 'channel' | 'buff
 }
 
 /** The messages of a comm, either way. */
-export const COMM_TYPES = ['comm_open', 'comm_msg', 'comm_close'] as const satisfies readonly (CommandType & EventType)[];
+export const COMM_TYPES = ['comm_open', 'comm_msg', 'comm_close'] as const satisfies readonly (CommandType &
+  EventType)[];
 export type CommType = (typeof COMM_TYPES)[number];
 
 export const COMMAND_CHANNEL: Record<CommandType, Channel> = {
-  execute_request: 'shell', comm_open: 'shell', comm_msg: 'shell', comm_close: 'shell', complete_request: 'shell', inspect_request: 'shell', input_reply: 'stdin',
-  install_output: 'stdin', install_reply: 'stdin',
-  follow_request: 'control', ping: 'control', interrupt_request: 'control', reset_request: 'control', shutdown_request: 'control',
+  execute_request: 'shell',
+  comm_open: 'shell',
+  comm_msg: 'shell',
+  comm_close: 'shell',
+  complete_request: 'shell',
+  inspect_request: 'shell',
+  input_reply: 'stdin',
+  install_output: 'stdin',
+  install_reply: 'stdin',
+  follow_request: 'control',
+  ping: 'control',
+  interrupt_request: 'control',
+  reset_request: 'control',
+  shutdown_request: 'control',
 };
 
 // ---------------------------------------------------------------------------------------------------- sandbox → host
@@ -179,7 +191,13 @@ export interface EventContents {
   // shell
   execute_reply: ExecuteReply;
   /** Unlogged: to the host that asked. */
-  complete_reply: { status: 'ok' | 'error' | 'busy'; matches: string[]; cursor_start: number; cursor_end: number; metadata: JsonObject };
+  complete_reply: {
+    status: 'ok' | 'error' | 'busy';
+    matches: string[];
+    cursor_start: number;
+    cursor_end: number;
+    metadata: JsonObject;
+  };
   /** Unlogged: to the host that asked. */
   inspect_reply: { status: 'ok' | 'error' | 'busy'; found: boolean; data: MimeBundle; metadata: JsonObject };
   // control, all ours
@@ -232,7 +250,12 @@ export interface EventOf<T extends EventType> {
 export type SandboxEvent = { [T in EventType]: EventOf<T> }[EventType];
 
 /** One piece of an event whose JSON is longer than {@link CHUNK_BYTES}; assembled below `SandboxEvent`. */
-export interface ChunkContent { id: string; i: number; last: boolean; data: string }
+export interface ChunkContent {
+  id: string;
+  i: number;
+  last: boolean;
+  data: string;
+}
 
 export const PROTOCOL_VERSION = 2;
 export const MAIN_KERNEL = 'main';

@@ -35,54 +35,94 @@ export class Attachment {
 
   /** @param attached the log was told up to the hello, of which `running` was the running cell */
   constructor(
-    private readonly options: AttachmentOptions, private readonly follower: Follower, private readonly work: Work, private readonly timing: Timing,
+    private readonly options: AttachmentOptions,
+    private readonly follower: Follower,
+    private readonly work: Work,
+    private readonly timing: Timing,
     private readonly attached: (running: string) => void,
-  ) { this.#taking = options.takeOver; }
+  ) {
+    this.#taking = options.takeOver;
+  }
 
-  get isReplaying(): boolean { return this.#replaying !== undefined; }
+  get isReplaying(): boolean {
+    return this.#replaying !== undefined;
+  }
 
   /** The first line of a stream. */
   request(): Command<'follow_request'> {
-    return command('follow_request', { ...this.follower.place, writer: true, host: this.options.host, take_over: this.#taking });
+    return command('follow_request', {
+      ...this.follower.place,
+      writer: true,
+      host: this.options.host,
+      take_over: this.#taking,
+    });
   }
 
   /** @returns why this sandbox is not the one that is meant */
   hello(content: EventContents['hello']): SandboxError | undefined {
     const { boot } = this.options;
-    if (content.protocol !== PROTOCOL_VERSION) return new SandboxError('ProtocolViolation', { reason: 'protocol', expected: PROTOCOL_VERSION, found: content.protocol });
+    if (content.protocol !== PROTOCOL_VERSION) {
+      return new SandboxError('ProtocolViolation', {
+        reason: 'protocol',
+        expected: PROTOCOL_VERSION,
+        found: content.protocol,
+      });
+    }
     const isFirst = this.follower.place.boot === '';
-    if (!this.follower.hello(content) || (boot !== undefined && !['', content.boot].includes(boot))) return new SandboxError('SandboxGone', { reason: 'restarted' });
+    if (!this.follower.hello(content) || (boot !== undefined && !['', content.boot].includes(boot))) {
+      return new SandboxError('SandboxGone', { reason: 'restarted' });
+    }
     this.#taking = false;
     this.#running = content.kernels[MAIN_KERNEL]?.msg_id ?? '';
-    if (isFirst && boot !== undefined) this.#adopt(content);
+    if (isFirst && boot !== undefined) {
+      this.#adopt(content);
+    }
     this.#replaying = setTimeout(() => {
       this.work.missed();
       this.#end();
     }, this.timing.replay);
-    if (this.follower.caughtUp) this.#end();
+    if (this.follower.caughtUp) {
+      this.#end();
+    }
     return undefined;
   }
 
   /** After each line of a stream. @param after the place before it: a pong is no progress */
   progressed(after: number): void {
-    if (!this.#replaying) return;
-    if (this.follower.caughtUp) this.#end();
-    else if (this.follower.place.after !== after) this.#replaying.refresh();
+    if (!this.#replaying) {
+      return;
+    }
+    if (this.follower.caughtUp) {
+      this.#end();
+    } else if (this.follower.place.after !== after) {
+      this.#replaying.refresh();
+    }
   }
 
   /** Not answered to an earlier host. */
-  isUnanswered({ seq, content: { request } }: EventOf<'install_request'>): boolean { return seq > this.#past || this.#openRequests.includes(request); }
+  isUnanswered({ seq, content: { request } }: EventOf<'install_request'>): boolean {
+    return seq > this.#past || this.#openRequests.includes(request);
+  }
 
   /** What of the cells that have ended meanwhile a gap may hide: whose they are. */
-  lost(): OpenCell[] { return this.#left.filter(({ msgId }) => this.work.isOpen(msgId)); }
+  lost(): OpenCell[] {
+    return this.#left.filter(({ msgId }) => this.work.isOpen(msgId));
+  }
 
   /** Resolves when it is known how the cells of the host before have ended, or nobody says so. Never rejects. */
   async settled(): Promise<void> {
-    if (this.lost().length === 0) return;
+    if (this.lost().length === 0) {
+      return;
+    }
     const enough = new AbortController();
-    await Promise.race([Promise.all(this.#left.map(({ reply }) => reply)), sleep(this.timing.lostReply + this.timing.replay, enough.signal)]);
+    await Promise.race([
+      Promise.all(this.#left.map(({ reply }) => reply)),
+      sleep(this.timing.lostReply + this.timing.replay, enough.signal),
+    ]);
     enough.abort();
-    for (const { msgId } of this.lost()) this.work.giveUp(msgId);
+    for (const { msgId } of this.lost()) {
+      this.work.giveUp(msgId);
+    }
   }
 
   stop(): void {
@@ -92,7 +132,9 @@ export class Attachment {
 
   #end(): void {
     this.stop();
-    if (this.lost().length > 0) this.work.missed();
+    if (this.lost().length > 0) {
+      this.work.missed();
+    }
     this.attached(this.#running);
   }
 
@@ -100,7 +142,11 @@ export class Attachment {
     this.#past = last;
     const { requests = [], cells = [] } = kernels[MAIN_KERNEL] ?? {};
     this.#openRequests = requests;
-    const adopt = ({ msgId, metadata }: OpenCell): AttachedCell => ({ ...this.work.adopt(msgId, metadata), metadata, requests: msgId === this.#running ? requests : [] });
+    const adopt = ({ msgId, metadata }: OpenCell): AttachedCell => ({
+      ...this.work.adopt(msgId, metadata),
+      metadata,
+      requests: msgId === this.#running ? requests : [],
+    });
     this.cells = cells.map(({ msg_id: msgId, metadata }) => adopt({ msgId, metadata }));
     const isOpen = new Set(cells.map(({ msg_id: msgId }) => msgId));
     this.#left = this.options.open.filter(({ msgId }) => !isOpen.has(msgId)).map(adopt);

@@ -21,31 +21,47 @@ export class Cells {
   /** Generation of the kernel that started a cell, by msg_id. */
   readonly #gens = new Map<string, number>();
 
-  get size(): number { return this.#open.size; }
+  get size(): number {
+    return this.#open.size;
+  }
 
   open(msgId: string, line: string, metadata: JsonObject): CellExecution {
-    const reply = new Promise<ExecuteReply>((settle) => { this.#open.set(msgId, { msgId, metadata, line, complained: false, settle }); });
+    const reply = new Promise<ExecuteReply>((settle) => {
+      this.#open.set(msgId, { msgId, metadata, line, complained: false, settle });
+    });
     return { msgId, reply };
   }
 
-  isOpen(msgId: string): boolean { return this.#open.has(msgId); }
+  isOpen(msgId: string): boolean {
+    return this.#open.has(msgId);
+  }
 
-  ids(): string[] { return [...this.#open.keys()]; }
+  ids(): string[] {
+    return [...this.#open.keys()];
+  }
 
-  metadata(msgId: string): JsonObject { return this.#open.get(msgId)?.metadata ?? {}; }
+  metadata(msgId: string): JsonObject {
+    return this.#open.get(msgId)?.metadata ?? {};
+  }
 
-  line(msgId: string): string | undefined { return this.#open.get(msgId)?.line; }
+  line(msgId: string): string | undefined {
+    return this.#open.get(msgId)?.line;
+  }
 
   /** The open cells that share the run of this one, itself included. */
   run(msgId: string): string[] {
     const { runId } = this.metadata(msgId);
-    return this.ids().filter((id) => id === msgId || (typeof runId === 'string' && this.metadata(id)['runId'] === runId));
+    return this.ids().filter(
+      (id) => id === msgId || (typeof runId === 'string' && this.metadata(id)['runId'] === runId),
+    );
   }
 
   /** True the first time for an open cell. */
   complain(msgId: string): boolean {
     const cell = this.#open.get(msgId);
-    if (!cell || cell.complained) return false;
+    if (!cell || cell.complained) {
+      return false;
+    }
     cell.complained = true;
     return true;
   }
@@ -56,19 +72,27 @@ export class Cells {
   }
 
   settleAll(reply: ExecuteReply): void {
-    for (const msgId of this.ids()) this.settle(msgId, reply);
+    for (const msgId of this.ids()) {
+      this.settle(msgId, reply);
+    }
   }
 
   /** False for an event of an older kernel than the one that started its cell. */
   admits(event: SandboxEvent): boolean {
     const msgId = event.parent_header.msg_id;
-    if (msgId === '') return true;
+    if (msgId === '') {
+      return true;
+    }
     const gen = this.#gens.get(msgId);
-    if (gen !== undefined && event.gen < gen) return false;
+    if (gen !== undefined && event.gen < gen) {
+      return false;
+    }
     if (event.msg_type === 'execute_input' && gen === undefined) {
       this.#gens.set(msgId, event.gen);
       for (const oldest of this.#gens.keys()) {
-        if (this.#gens.size <= REMEMBERED) break;
+        if (this.#gens.size <= REMEMBERED) {
+          break;
+        }
         this.#gens.delete(oldest);
       }
     }

@@ -29,7 +29,11 @@ export class Comms {
   #waitingBytes = 0;
 
   /** @param timeout seconds that the kernel may take for one; 0 = no limit */
-  constructor(private readonly work: Work, private readonly timing: Timing, private readonly timeout: number) {}
+  constructor(
+    private readonly work: Work,
+    private readonly timing: Timing,
+    private readonly timeout: number,
+  ) {}
 
   /**
    * Resolves with the message's id once the sandbox has it, and will handle it once: after the cells that were sent before.
@@ -39,15 +43,31 @@ export class Comms {
   async send(message: CommMessage, signal?: AbortSignal): Promise<string> {
     const { type, commId, targetName = '', data = {}, metadata = {}, buffers = [], msgId } = message;
     const names = type === 'comm_open' ? [commId, targetName] : [commId];
-    if (names.some((name) => name === '' || name.length > MAX_NAME) || (msgId !== undefined && !MESSAGE_ID.test(msgId))) throw refused('name');
+    if (
+      names.some((name) => name === '' || name.length > MAX_NAME) ||
+      (msgId !== undefined && !MESSAGE_ID.test(msgId))
+    ) {
+      throw refused('name');
+    }
     // before they are copied as text, which is longer
-    if (buffers.reduce((sum, one) => sum + one.byteLength, 0) > MAX_COMM_BYTES) throw refused('tooLong', MAX_COMM_BYTES);
-    const content = { comm_id: commId, ...(type === 'comm_open' && { target_name: targetName }), data, timeout: this.timeout };
+    if (buffers.reduce((sum, one) => sum + one.byteLength, 0) > MAX_COMM_BYTES) {
+      throw refused('tooLong', MAX_COMM_BYTES);
+    }
+    const content = {
+      comm_id: commId,
+      ...(type === 'comm_open' && { target_name: targetName }),
+      data,
+      timeout: this.timeout,
+    };
     const order = command(type, content as CommandContents[CommType], { msgId, metadata, buffers }); // each type has what it needs of these
     const text = asJson(order);
     const size = Buffer.byteLength(text);
-    if (size > MAX_COMM_BYTES) throw refused('tooLong', MAX_COMM_BYTES);
-    if (this.#waiting >= MAX_WAITING || this.#waitingBytes + size > MAX_WAITING_BYTES) throw refused('tooMany', MAX_WAITING_BYTES);
+    if (size > MAX_COMM_BYTES) {
+      throw refused('tooLong', MAX_COMM_BYTES);
+    }
+    if (this.#waiting >= MAX_WAITING || this.#waitingBytes + size > MAX_WAITING_BYTES) {
+      throw refused('tooMany', MAX_WAITING_BYTES);
+    }
     const id = order.header.msg_id;
     this.#waiting += 1;
     this.#waitingBytes += size;
@@ -64,9 +84,11 @@ export class Comms {
 function asJson(value: object): string {
   try {
     return JSON.stringify(value);
-  } catch { // circular, or nested deeper than can be written
+  } catch {
+    // circular, or nested deeper than can be written
     throw refused('data');
   }
 }
 
-const refused = (problem: 'name' | 'data' | 'tooLong' | 'tooMany', limit = 0): SandboxError => new SandboxError('CommRefused', { problem, limit });
+const refused = (problem: 'name' | 'data' | 'tooLong' | 'tooMany', limit = 0): SandboxError =>
+  new SandboxError('CommRefused', { problem, limit });

@@ -6,19 +6,28 @@ const MOST = 500;
 const LONGEST = 1_000;
 
 /** IPython tells the types beside the matches, under the key that Jupyter's front ends read. */
-export function completionOf({ matches, cursor_start: start, cursor_end: end, metadata }: EventContents['complete_reply']): Completion {
+export function completionOf({
+  matches,
+  cursor_start: start,
+  cursor_end: end,
+  metadata,
+}: EventContents['complete_reply']): Completion {
   const types = new Map<string, string>();
   const told = metadata['_jupyter_types_experimental'];
   for (const one of Array.isArray(told) ? told : []) {
     const { text, type } = textsOf(one);
-    if (text !== undefined && type !== undefined) types.set(text, type);
+    if (text !== undefined && type !== undefined) {
+      types.set(text, type);
+    }
   }
   const texts = [...new Set(matches.filter((text) => text !== '' && text.length <= LONGEST))].slice(0, MOST);
   return { matches: texts.map((text) => ({ text, type: types.get(text) ?? '' })), start, end: Math.max(start, end) };
 }
 
 function textsOf(value: JsonValue): { text?: string; type?: string } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return {};
+  }
   const { text, type } = value;
   return { ...(typeof text === 'string' && { text }), ...(typeof type === 'string' && { type }) };
 }

@@ -8,19 +8,32 @@ import type { SessionState } from './types';
 export class Conditions {
   #told: { msgId: string; cause: string; since: number } | undefined;
 
-  constructor(private readonly tell: (msgId: string, notice: Failure) => void, private readonly now: () => number = () => performance.now()) {}
+  constructor(
+    private readonly tell: (msgId: string, notice: Failure) => void,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   /** @param running the cell that runs; '' = none */
   update(state: SessionState, running: string): void {
     const told = this.#told;
     if (state.kind === 'unreachable') {
       const { code: cause, params } = state.failure;
-      if (running === '' || (told?.msgId === running && told.cause === cause)) return;
+      if (running === '' || (told?.msgId === running && told.cause === cause)) {
+        return;
+      }
       this.#told = { msgId: running, cause, since: told?.since ?? this.now() };
-      this.tell(running, { code: 'OutOfReach', params: { cause, ...(typeof params['reason'] === 'string' && { reason: params['reason'] }) } });
+      this.tell(running, {
+        code: 'OutOfReach',
+        params: { cause, ...(typeof params['reason'] === 'string' && { reason: params['reason'] }) },
+      });
     } else if (told) {
       this.#told = undefined;
-      if (state.kind === 'ready') this.tell(told.msgId, { code: 'OutOfReach', params: { cause: told.cause, seconds: Math.round((this.now() - told.since) / 1000) } });
+      if (state.kind === 'ready') {
+        this.tell(told.msgId, {
+          code: 'OutOfReach',
+          params: { cause: told.cause, seconds: Math.round((this.now() - told.since) / 1000) },
+        });
+      }
     }
   }
 }

@@ -48,28 +48,41 @@ export class Connection {
   #wake = new AbortController();
 
   constructor(
-    private readonly engine: Engine, private readonly containerId: string, private readonly sink: ConnectionSink,
-    private readonly log: Log, private readonly timing: Timing,
+    private readonly engine: Engine,
+    private readonly containerId: string,
+    private readonly sink: ConnectionSink,
+    private readonly log: Log,
+    private readonly timing: Timing,
   ) {
-    this.#busy = engine.onBusy(() => { this.#tellBusy(); });
+    this.#busy = engine.onBusy(() => {
+      this.#tellBusy();
+    });
   }
 
   /** A stream that said hello is open. */
-  get attached(): boolean { return this.#greeted; }
+  get attached(): boolean {
+    return this.#greeted;
+  }
 
   open(): void {
-    this.#keepOpen().catch((error: unknown) => { this.#finish(asSandboxError(error)); });
+    this.#keepOpen().catch((error: unknown) => {
+      this.#finish(asSandboxError(error));
+    });
   }
 
   /** Writes a line; false: there is no stream that said hello. */
   send(line: string): boolean {
-    if (!this.#greeted || !this.#stream) return false;
+    if (!this.#greeted || !this.#stream) {
+      return false;
+    }
     this.#stream.send(line);
     return true;
   }
 
   /** Bytes written that the engine has not taken yet. */
-  get unsent(): number { return this.#stream?.unsent ?? 0; }
+  get unsent(): number {
+    return this.#stream?.unsent ?? 0;
+  }
 
   /** Only while something is awaited is silence a reason to ask. */
   await(something: boolean): void {
@@ -81,20 +94,32 @@ export class Connection {
   pause(paused: boolean): void {
     this.#paused = paused;
     clearInterval(this.#looking);
-    if (paused && !this.#isClosed) this.#looking = setInterval(() => { this.#look().catch((error: unknown) => { this.log.debug(`no look at a pause: ${String(error)}`); }); }, this.timing.pausedLook);
+    if (paused && !this.#isClosed) {
+      this.#looking = setInterval(() => {
+        this.#look().catch((error: unknown) => {
+          this.log.debug(`no look at a pause: ${String(error)}`);
+        });
+      }, this.timing.pausedLook);
+    }
     this.#schedulePings();
-    if (!paused) this.#wakeUp();
+    if (!paused) {
+      this.#wakeUp();
+    }
   }
 
   /** The engine says that the container's main process ended: what is on its way still counts, then it is over. */
   async died(failure: SandboxError): Promise<void> {
-    if (this.#stream) await within(this.#stream.ended, this.timing.lastWords, '');
+    if (this.#stream) {
+      await within(this.#stream.ended, this.timing.lastWords, '');
+    }
     this.#finish(failure);
   }
 
   /** Resolves when the stream is over, at the latest after `ms`. */
   async drained(ms: number): Promise<void> {
-    if (this.#stream) await within(this.#stream.ended, ms, '');
+    if (this.#stream) {
+      await within(this.#stream.ended, ms, '');
+    }
   }
 
   close(): void {
@@ -111,11 +136,19 @@ export class Connection {
     let delay = first;
     while (!this.#isClosed) {
       const lost = await this.#oneStream();
-      if (this.#isClosed) return;
-      if (this.#attachedAt > 0 || !this.#met) this.sink.trouble(lost); // the engine may take its time to say why
-      if (this.#attachedAt > 0 && performance.now() - this.#attachedAt >= this.timing.stable) delay = first;
+      if (this.#isClosed) {
+        return;
+      }
+      if (this.#attachedAt > 0 || !this.#met) {
+        this.sink.trouble(lost);
+      } // the engine may take its time to say why
+      if (this.#attachedAt > 0 && performance.now() - this.#attachedAt >= this.timing.stable) {
+        delay = first;
+      }
       const reason = await this.#reason(lost);
-      if (this.#isClosed) return;
+      if (this.#isClosed) {
+        return;
+      }
       this.sink.trouble(reason);
       this.log.debug(`stream: ${lost.message}; again in ${delay} ms`);
       await sleep(delay, this.#wake.signal);
@@ -137,16 +170,28 @@ export class Connection {
       exec.destroy();
       return new SandboxError('Cancelled');
     }
-    const stream = this.#stream = new SandboxStream(exec, {
-      hello: (content, t) => { this.#hello(content, t); },
-      decoded: (decoded) => { this.sink.decoded(decoded); },
-      tooLong: (bytes) => { this.sink.tooLong(bytes); },
+    const stream = (this.#stream = new SandboxStream(exec, {
+      hello: (content, t) => {
+        this.#hello(content, t);
+      },
+      decoded: (decoded) => {
+        this.sink.decoded(decoded);
+      },
+      tooLong: (bytes) => {
+        this.sink.tooLong(bytes);
+      },
       heard: () => {
-        if (this.#silentPings >= this.#suspicious) this.sink.heard();
+        if (this.#silentPings >= this.#suspicious) {
+          this.sink.heard();
+        }
         this.#silentPings = 0;
       },
-    });
-    const deadline = setTimeout(() => { if (!this.#greeted) stream.close(`the sandbox said nothing within ${this.timing.hello / 1000} s`); }, this.timing.hello);
+    }));
+    const deadline = setTimeout(() => {
+      if (!this.#greeted) {
+        stream.close(`the sandbox said nothing within ${this.timing.hello / 1000} s`);
+      }
+    }, this.timing.hello);
     stream.send(encodeCommand(this.sink.follow()));
     const reason = await stream.ended;
     clearTimeout(deadline);
@@ -161,7 +206,9 @@ export class Connection {
 
   /** An open stream shows by itself that it works. */
   #tellBusy(): void {
-    if (this.engine.isBusy && !this.#greeted) this.sink.trouble(new SandboxError('EngineBusy'));
+    if (this.engine.isBusy && !this.#greeted) {
+      this.sink.trouble(new SandboxError('EngineBusy'));
+    }
   }
 
   #hello(content: EventContents['hello'], t: number): void {
@@ -185,17 +232,20 @@ export class Connection {
         state = await this.engine.inspect(this.containerId);
       } catch (error) {
         const failure = asSandboxError(error);
-        if (failure.code === 'OtherEngine') this.#finish(failure);
+        if (failure.code === 'OtherEngine') {
+          this.#finish(failure);
+        }
         return failure;
       }
       if (state === null) {
         // some engines remove it before they tell of its end, which says more
         await sleep(this.timing.lastWords, this.#closed.signal);
         this.#finish(new SandboxError('SandboxGone', { reason: 'removed' }, { cause: lost }));
-      }
-      else if (!state.running) this.#finish(exited(state.exitCode));
-      else if (!state.paused) return lost;
-      else {
+      } else if (!state.running) {
+        this.#finish(exited(state.exitCode));
+      } else if (!state.paused) {
+        return lost;
+      } else {
         this.sink.trouble(new SandboxError('SandboxPaused'));
         await sleep(this.timing.pausedLook, this.#wake.signal);
       }
@@ -205,38 +255,56 @@ export class Connection {
 
   async #look(): Promise<void> {
     const state = await this.engine.inspect(this.containerId);
-    if (!this.#paused || !state?.running || state.paused) return; // an end is told by other ways
+    if (!this.#paused || !state?.running || state.paused) {
+      return;
+    } // an end is told by other ways
     this.pause(false);
     this.sink.unpaused();
   }
 
   #schedulePings(): void {
     const wanted = this.#awaited && this.#greeted && this.#stream !== null && !this.#paused && !this.#isClosed;
-    if (wanted === (this.#pinging !== undefined)) return;
+    if (wanted === (this.#pinging !== undefined)) {
+      return;
+    }
     clearInterval(this.#pinging);
-    this.#pinging = wanted ? setInterval(() => { this.#ping(); }, this.timing.ping) : undefined;
+    this.#pinging = wanted
+      ? setInterval(() => {
+          this.#ping();
+        }, this.timing.ping)
+      : undefined;
     this.#silentPings = 0;
   }
 
   #ping(): void {
     const stream = this.#stream;
-    if (!stream) return;
-    if (stream.unsent < this.#unsent) this.#silentPings = 0; // a long command on a slow link is on its way
+    if (!stream) {
+      return;
+    }
+    if (stream.unsent < this.#unsent) {
+      this.#silentPings = 0;
+    } // a long command on a slow link is on its way
     this.#unsent = stream.unsent;
     if (this.#silentPings >= this.timing.silentPings) {
       stream.close('silent');
       return;
     }
-    if (this.#silentPings === this.#suspicious) this.sink.trouble(new SandboxError('SandboxSilent'));
+    if (this.#silentPings === this.#suspicious) {
+      this.sink.trouble(new SandboxError('SandboxSilent'));
+    }
     this.#silentPings += 1;
     stream.send(encodeCommand(command('ping', {})));
   }
 
   /** Pings without a byte back that are worth mentioning: one more may still be answered, then the stream counts as cut. */
-  get #suspicious(): number { return this.timing.silentPings - 1; }
+  get #suspicious(): number {
+    return this.timing.silentPings - 1;
+  }
 
   #finish(failure: SandboxError): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) {
+      return;
+    }
     this.close();
     this.sink.gone(failure);
   }
@@ -246,5 +314,7 @@ export class Connection {
     this.#wake = new AbortController();
   }
 
-  get #isClosed(): boolean { return this.#closed.signal.aborted; }
+  get #isClosed(): boolean {
+    return this.#closed.signal.aborted;
+  }
 }

@@ -11,24 +11,32 @@ export class SandboxContainer {
 
   /** @param sandbox what is to be created, or what is there already */
   constructor(
-    private readonly engine: Engine, private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox, private readonly log: Log,
+    private readonly engine: Engine,
+    private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox,
+    private readonly log: Log,
     private readonly pauses?: Pauses,
   ) {}
 
   /** Its id once it runs, however often it is asked for; rejects with a SandboxError. */
-  create(): Promise<string> { return this.#id ??= this.#create(); }
+  create(): Promise<string> {
+    return (this.#id ??= this.#create());
+  }
 
   /** Its removal was asked for: nothing may be begun with it any more. */
-  get ending(): boolean { return this.#ending.signal.aborted; }
+  get ending(): boolean {
+    return this.#ending.signal.aborted;
+  }
 
   /** Once, however often it is asked for, and while it is being created too. Never rejects. */
   remove(): Promise<void> {
     this.#ending.abort();
-    return this.#removal ??= this.#remove();
+    return (this.#removal ??= this.#remove());
   }
 
   async #create(): Promise<string> {
-    if ('containerId' in this.sandbox) return this.sandbox.containerId;
+    if ('containerId' in this.sandbox) {
+      return this.sandbox.containerId;
+    }
     const uid = freeUid(await this.engine.usedUids());
     return this.engine.create({ ...this.sandbox, uid }, this.#ending.signal);
   }
@@ -41,7 +49,9 @@ export class SandboxContainer {
 
   async #remove(): Promise<void> {
     const id = await this.#id?.catch(() => undefined); // its creator is told why
-    if (id !== undefined) await this.#insist('container of', () => this.engine.remove(id));
+    if (id !== undefined) {
+      await this.#insist('container of', () => this.engine.remove(id));
+    }
   }
 
   #insist(what: string, remove: () => Promise<void>): Promise<void> {

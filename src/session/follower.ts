@@ -14,7 +14,16 @@ export interface FollowerSink {
   unreadable(msgId: string, reason: string): void;
 }
 
-const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>(['hello', 'pong', 'refused', 'comm_gap', 'complete_reply', 'inspect_reply', 'accepted', 'execute_reply']);
+const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>([
+  'hello',
+  'pong',
+  'refused',
+  'comm_gap',
+  'complete_reply',
+  'inspect_reply',
+  'accepted',
+  'execute_reply',
+]);
 /** A seq that jumps further ahead is no honest one; believing it would make all that follows look old. */
 const MAX_JUMP = 10_000_000;
 
@@ -27,18 +36,28 @@ export class Follower {
   #unreadable = 0;
   readonly #chunks: ChunkAssembler;
 
-  constructor(private readonly sink: FollowerSink, private readonly log: Log, maxMessage: number) {
+  constructor(
+    private readonly sink: FollowerSink,
+    private readonly log: Log,
+    maxMessage: number,
+  ) {
     this.#chunks = new ChunkAssembler(maxMessage);
   }
 
-  get place(): { after: number; boot: string } { return { after: this.#last, boot: this.#boot }; }
+  get place(): { after: number; boot: string } {
+    return { after: this.#last, boot: this.#boot };
+  }
 
   /** The replay has reached what the hello promised. */
-  get caughtUp(): boolean { return this.#last >= this.#target; }
+  get caughtUp(): boolean {
+    return this.#last >= this.#target;
+  }
 
   /** False: another supervisor speaks, this place means nothing to it. */
   hello(content: EventContents['hello']): boolean {
-    if (this.#boot !== '' && content.boot !== this.#boot) return false;
+    if (this.#boot !== '' && content.boot !== this.#boot) {
+      return false;
+    }
     this.#boot = content.boot;
     this.#target = content.last;
     return true;
@@ -47,41 +66,66 @@ export class Follower {
   receive(decoded: Decoded): void {
     switch (decoded.kind) {
       case 'event':
-        if (decoded.event.msg_type === 'gap') this.#gap(decoded.event);
-        else if (decoded.event.seq > 0) { if (this.#advance(decoded.event.seq)) this.sink.logged(decoded.event); }
-        else if (UNLOGGED.has(decoded.event.msg_type)) this.sink.unlogged(decoded.event);
-        else this.#bad(decoded.event.parent_header.msg_id, 'an event without a place in the log');
+        if (decoded.event.msg_type === 'gap') {
+          this.#gap(decoded.event);
+        } else if (decoded.event.seq > 0) {
+          if (this.#advance(decoded.event.seq)) {
+            this.sink.logged(decoded.event);
+          }
+        } else if (UNLOGGED.has(decoded.event.msg_type)) {
+          this.sink.unlogged(decoded.event);
+        } else {
+          this.#bad(decoded.event.parent_header.msg_id, 'an event without a place in the log');
+        }
         return;
       case 'chunk': {
         const { place, msgId, chunk } = decoded;
-        if (!this.#advance(place.seq)) return;
+        if (!this.#advance(place.seq)) {
+          return;
+        }
         const assembled = this.#chunks.add(`${place.kernel}/${place.gen}/${chunk.id}`, chunk);
-        if (assembled.kind === 'dropped') this.#bad(msgId, assembled.reason);
-        if (assembled.kind === 'complete') this.#passOn(decodeAssembled(place, assembled.json));
+        if (assembled.kind === 'dropped') {
+          this.#bad(msgId, assembled.reason);
+        }
+        if (assembled.kind === 'complete') {
+          this.#passOn(decodeAssembled(place, assembled.json));
+        }
         return;
       }
       case 'unknown':
-        if (this.#advance(decoded.seq)) this.#bad('', 'an unknown type');
+        if (this.#advance(decoded.seq)) {
+          this.#bad('', 'an unknown type');
+        }
         return;
       case 'invalid':
-        if (decoded.seq === 0 || this.#advance(decoded.seq)) this.#bad(decoded.msgId, decoded.reason);
+        if (decoded.seq === 0 || this.#advance(decoded.seq)) {
+          this.#bad(decoded.msgId, decoded.reason);
+        }
         return;
       case 'garbage':
         this.#bad('', 'no JSON');
     }
   }
 
-  tooLong(bytes: number): void { this.#bad('', `a line of ${bytes} bytes`); }
+  tooLong(bytes: number): void {
+    this.#bad('', `a line of ${bytes} bytes`);
+  }
 
   #passOn(decoded: Decoded): void {
-    if (decoded.kind === 'event' && !UNLOGGED_ONLY.has(decoded.event.msg_type)) this.sink.logged(decoded.event);
-    else if (decoded.kind === 'invalid') this.#bad(decoded.msgId, decoded.reason);
-    else this.#bad('', 'an assembled message of no known type');
+    if (decoded.kind === 'event' && !UNLOGGED_ONLY.has(decoded.event.msg_type)) {
+      this.sink.logged(decoded.event);
+    } else if (decoded.kind === 'invalid') {
+      this.#bad(decoded.msgId, decoded.reason);
+    } else {
+      this.#bad('', 'an assembled message of no known type');
+    }
   }
 
   #gap(event: EventOf<'gap'>): void {
     const { to } = event.content;
-    if (to <= this.#last || this.#isOutOfReach(to)) return;
+    if (to <= this.#last || this.#isOutOfReach(to)) {
+      return;
+    }
     this.#last = to;
     this.#chunks.clear();
     this.#bad('', `events up to ${to} are no longer in the log`);
@@ -89,24 +133,32 @@ export class Follower {
   }
 
   #advance(seq: number): boolean {
-    if (seq <= this.#last) return false; // replayed, or two streams overlap
+    if (seq <= this.#last) {
+      return false;
+    } // replayed, or two streams overlap
     if (this.#isOutOfReach(seq)) {
       this.#bad('', 'a seq out of reach');
       return false;
     }
     const hole = seq > this.#last + 1;
     this.#last = seq;
-    if (hole) this.sink.hole();
+    if (hole) {
+      this.sink.hole();
+    }
     return true;
   }
 
   /** From where this place is, or, where the log has gone on without it, from where the log was at the hello. */
-  #isOutOfReach(seq: number): boolean { return seq > Math.max(this.#last, this.#target) + MAX_JUMP; }
+  #isOutOfReach(seq: number): boolean {
+    return seq > Math.max(this.#last, this.#target) + MAX_JUMP;
+  }
 
   /** Logged at 1, 2, 4, 8 …: a sandbox must not be able to fill the log of the host. */
   #bad(msgId: string, reason: string): void {
     this.#unreadable += 1;
-    if (Number.isInteger(Math.log2(this.#unreadable))) this.log.warn(`unreadable (${this.#unreadable} so far): ${reason}`);
+    if (Number.isInteger(Math.log2(this.#unreadable))) {
+      this.log.warn(`unreadable (${this.#unreadable} so far): ${reason}`);
+    }
     this.sink.unreadable(msgId, reason);
   }
 }

@@ -13,22 +13,35 @@ export class InstallOutput {
   #total = 0;
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  readonly #heart = setInterval(() => { this.#flush(); }, HEARTBEAT).unref();
+  readonly #heart = setInterval(() => {
+    this.#flush();
+  }, HEARTBEAT).unref();
 
-  constructor(private readonly send: (text: string) => Promise<void>, private readonly log: Log) { this.#flush(); }
+  constructor(
+    private readonly send: (text: string) => Promise<void>,
+    private readonly log: Log,
+  ) {
+    this.#flush();
+  }
 
   add(line: string): void {
-    if (this.#total > MOST) return;
+    if (this.#total > MOST) {
+      return;
+    }
     this.#total += line.length + 1;
     this.#text += this.#total > MOST ? '…\n' : `${line}\n`;
-    this.#timer ??= setTimeout(() => { this.#flush(); }, PAUSE);
+    this.#timer ??= setTimeout(() => {
+      this.#flush();
+    }, PAUSE);
   }
 
   /** Sends the rest; nothing goes out afterwards. */
   async end(): Promise<void> {
     clearInterval(this.#heart);
     await this.#sending;
-    if (this.#text !== '') this.#flush();
+    if (this.#text !== '') {
+      this.#flush();
+    }
     clearTimeout(this.#timer);
     await this.#sending;
   }
@@ -36,12 +49,22 @@ export class InstallOutput {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#sending) return; // what has come meanwhile goes with the next one
+    if (this.#sending) {
+      return;
+    } // what has come meanwhile goes with the next one
     const text = this.#text;
     this.#text = '';
-    this.#sending = this.send(text).catch((error: unknown) => { this.log.debug(`lines of pip were lost: ${asSandboxError(error).message}`); }).then(() => {
-      this.#sending = undefined;
-      if (this.#text !== '') this.#timer ??= setTimeout(() => { this.#flush(); }, PAUSE);
-    });
+    this.#sending = this.send(text)
+      .catch((error: unknown) => {
+        this.log.debug(`lines of pip were lost: ${asSandboxError(error).message}`);
+      })
+      .then(() => {
+        this.#sending = undefined;
+        if (this.#text !== '') {
+          this.#timer ??= setTimeout(() => {
+            this.#flush();
+          }, PAUSE);
+        }
+      });
   }
 }

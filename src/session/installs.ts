@@ -34,7 +34,11 @@ export interface InstallOptions {
   signal?: AbortSignal | undefined;
 }
 
-interface Current { msgId: string; abort: AbortController; over: Promise<unknown> }
+interface Current {
+  msgId: string;
+  abort: AbortController;
+  over: Promise<unknown>;
+}
 
 /** Installs into the sandbox's libraries, one at a time: for the user, and for cells that ask. */
 export class Installs {
@@ -44,19 +48,32 @@ export class Installs {
   #requests = 0;
   #closed = false;
 
-  constructor(private readonly engine: Pick<Engine, 'install'>, private readonly target: InstallTarget, private readonly sink: InstallSink, private readonly log: Log) {}
+  constructor(
+    private readonly engine: Pick<Engine, 'install'>,
+    private readonly target: InstallTarget,
+    private readonly sink: InstallSink,
+    private readonly log: Log,
+  ) {}
 
   /** @throws SandboxError `InstallRefused`, `InstallFailed`, `InstallTooLarge`, `Cancelled`, `Engine…` */
-  async install(requirements: readonly string[], { options = [], onOutput = () => undefined, signal }: InstallOptions = {}, msgId = ''): Promise<void> {
+  async install(
+    requirements: readonly string[],
+    { options = [], onOutput = () => undefined, signal }: InstallOptions = {},
+    msgId = '',
+  ): Promise<void> {
     const wanted = requirements.map((requirement) => requirement.trim());
     refuse(wanted);
-    if (this.#current && !this.#current.abort.signal.aborted) throw new SandboxError('InstallFailed', { problem: 'busy', reason: '' });
+    if (this.#current && !this.#current.abort.signal.aborted) {
+      throw new SandboxError('InstallFailed', { problem: 'busy', reason: '' });
+    }
     const abort = new AbortController();
     const stop = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
     const before = this.#current?.over; // one that was called off: its container is on its way out
     const work = (async () => {
       await before;
-      if (this.#closed || stop.aborted) throw new SandboxError('Cancelled', { operation: 'install' });
+      if (this.#closed || stop.aborted) {
+        throw new SandboxError('Cancelled', { operation: 'install' });
+      }
       const { libraries } = this.target;
       const [containerId, network] = await Promise.all([this.target.containerId(), this.target.network()]);
       await this.engine.install({ containerId, libraries, requirements: wanted, options, network }, onOutput, stop);
@@ -65,9 +82,15 @@ export class Installs {
     this.#current = current;
     try {
       await work;
-      for (const requirement of wanted) if (!this.done.includes(requirement)) this.done.push(requirement);
+      for (const requirement of wanted) {
+        if (!this.done.includes(requirement)) {
+          this.done.push(requirement);
+        }
+      }
     } finally {
-      if (this.#current === current) this.#current = undefined;
+      if (this.#current === current) {
+        this.#current = undefined;
+      }
     }
   }
 
@@ -78,12 +101,16 @@ export class Installs {
       this.log.debug('an install that no cell of this window may ask for');
       return;
     }
-    this.#serve(msgId, content).catch((error: unknown) => { this.log.warn(`an install was not answered: ${asSandboxError(error).message}`); });
+    this.#serve(msgId, content).catch((error: unknown) => {
+      this.log.warn(`an install was not answered: ${asSandboxError(error).message}`);
+    });
   }
 
   /** The cell was interrupted or has ended: what it asked for is called off. */
   ended(msgId: string): void {
-    if (this.#current?.msgId === msgId) this.#current.abort.abort();
+    if (this.#current?.msgId === msgId) {
+      this.#current.abort.abort();
+    }
   }
 
   /** Calls off what goes on; resolves when nothing of it is left. */
@@ -93,15 +120,31 @@ export class Installs {
     await this.#current?.over;
   }
 
-  async #serve(msgId: string, { request, requirements, options }: EventOf<'install_request'>['content']): Promise<void> {
+  async #serve(
+    msgId: string,
+    { request, requirements, options }: EventOf<'install_request'>['content'],
+  ): Promise<void> {
     const output = new InstallOutput((text) => this.sink.send('install_output', { request, text }), this.log);
     let reason = '';
     try {
-      if (this.#requests > MAX_REQUESTS) throw new SandboxError('InstallRefused', { problem: 'requests' });
-      await this.install(requirements, { options, onOutput: (line) => { output.add(line); } }, msgId);
+      if (this.#requests > MAX_REQUESTS) {
+        throw new SandboxError('InstallRefused', { problem: 'requests' });
+      }
+      await this.install(
+        requirements,
+        {
+          options,
+          onOutput: (line) => {
+            output.add(line);
+          },
+        },
+        msgId,
+      );
     } catch (error) {
       const failure = asSandboxError(error);
-      if (failure.code === 'Cancelled') return; // by the cell's own end: nobody waits any more
+      if (failure.code === 'Cancelled') {
+        return;
+      } // by the cell's own end: nobody waits any more
       this.log.info(`an install failed: ${failure.message}`);
       reason = this.target.explain(failure) || failure.code;
     } finally {
@@ -113,7 +156,13 @@ export class Installs {
 
 function refuse(requirements: readonly string[]): void {
   const wrong = requirements.find((requirement) => !isRequirement(requirement));
-  if (wrong !== undefined) throw new SandboxError('InstallRefused', { problem: 'requirement', requirement: wrong.slice(0, 100) });
-  if (requirements.length === 0) throw new SandboxError('InstallRefused', { problem: 'none' });
-  if (requirements.length > MAX_REQUIREMENTS) throw new SandboxError('InstallRefused', { problem: 'tooMany', limit: MAX_REQUIREMENTS });
+  if (wrong !== undefined) {
+    throw new SandboxError('InstallRefused', { problem: 'requirement', requirement: wrong.slice(0, 100) });
+  }
+  if (requirements.length === 0) {
+    throw new SandboxError('InstallRefused', { problem: 'none' });
+  }
+  if (requirements.length > MAX_REQUIREMENTS) {
+    throw new SandboxError('InstallRefused', { problem: 'tooMany', limit: MAX_REQUIREMENTS });
+  }
 }

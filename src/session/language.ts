@@ -8,7 +8,12 @@ import type { Work } from './work';
 
 /** What an editor asks while one types: no answer is as good as a late one. */
 export class Language {
-  constructor(private readonly work: Work, private readonly isReady: () => boolean, private readonly timing: Timing, private readonly log: Log) {}
+  constructor(
+    private readonly work: Work,
+    private readonly isReady: () => boolean,
+    private readonly timing: Timing,
+    private readonly log: Log,
+  ) {}
 
   async complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null> {
     const reply = await this.#ask('complete_request', { code, cursor_pos: cursorPos }, signal);
@@ -17,13 +22,26 @@ export class Language {
 
   async inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null> {
     const reply = await this.#ask('inspect_request', { code, cursor_pos: cursorPos, detail_level: 0 }, signal);
-    return reply?.msg_type === 'inspect_reply' && reply.content.status === 'ok' && reply.content.found ? reply.content.data : null;
+    return reply?.msg_type === 'inspect_reply' && reply.content.status === 'ok' && reply.content.found
+      ? reply.content.data
+      : null;
   }
 
-  async #ask<T extends 'complete_request' | 'inspect_request'>(type: T, content: CommandContents[T], signal: AbortSignal | undefined): Promise<SandboxEvent | null> {
-    if (!this.isReady()) return null;
+  async #ask<T extends 'complete_request' | 'inspect_request'>(
+    type: T,
+    content: CommandContents[T],
+    signal: AbortSignal | undefined,
+  ): Promise<SandboxEvent | null> {
+    if (!this.isReady()) {
+      return null;
+    }
     try {
-      return await this.work.request(type, content, { operation: 'complete', deadline: this.timing.complete, unlogged: true, signal });
+      return await this.work.request(type, content, {
+        operation: 'complete',
+        deadline: this.timing.complete,
+        unlogged: true,
+        signal,
+      });
     } catch (error) {
       this.log.trace(`${type}: ${asSandboxError(error).message}`);
       return null;

@@ -21,21 +21,39 @@ export class Life {
   readonly #listening: { dispose(): void };
 
   /** @param memory the limit, in bytes */
-  constructor(engine: Pick<Engine, 'onLifeEvent'>, private readonly sandboxId: string, private readonly memory: () => number, private readonly sink: LifeSink, private readonly log: Log) {
-    this.#listening = engine.onLifeEvent((event) => { if (event.sandboxId === sandboxId) this.#heard(event); });
+  constructor(
+    engine: Pick<Engine, 'onLifeEvent'>,
+    private readonly sandboxId: string,
+    private readonly memory: () => number,
+    private readonly sink: LifeSink,
+    private readonly log: Log,
+  ) {
+    this.#listening = engine.onLifeEvent((event) => {
+      if (event.sandboxId === sandboxId) {
+        this.#heard(event);
+      }
+    });
   }
 
-  dispose(): void { this.#listening.dispose(); }
+  dispose(): void {
+    this.#listening.dispose();
+  }
 
   #heard({ action, exitCode }: LifeEvent): void {
     this.log.info(`sandbox ${this.sandboxId}: ${action}`);
     switch (action) {
       case 'oom':
         this.#outOfMemory = true;
-        setTimeout(() => { this.#outOfMemory = false; }, SAME_CAUSE).unref();
+        setTimeout(() => {
+          this.#outOfMemory = false;
+        }, SAME_CAUSE).unref();
         return;
       case 'die':
-        this.sink.died(this.#outOfMemory && exitCode === KILLED ? new SandboxError('OutOfMemory', { limit: this.memory() }, { setting: 'maxMemory' }) : exited(exitCode));
+        this.sink.died(
+          this.#outOfMemory && exitCode === KILLED
+            ? new SandboxError('OutOfMemory', { limit: this.memory() }, { setting: 'maxMemory' })
+            : exited(exitCode),
+        );
         return;
       case 'pause':
         this.sink.paused();

@@ -7,9 +7,15 @@ export class Listeners<T> {
   constructor(private readonly log: Log) {}
 
   add(listener: (value: T) => void): { dispose(): void } {
-    const own = (value: T) => { listener(value); }; // the same function may be added twice
+    const own = (value: T) => {
+      listener(value);
+    }; // the same function may be added twice
     this.#listeners.add(own);
-    return { dispose: () => { this.#listeners.delete(own); } };
+    return {
+      dispose: () => {
+        this.#listeners.delete(own);
+      },
+    };
   }
 
   emit(value: T): void {
@@ -17,10 +23,12 @@ export class Listeners<T> {
       try {
         listener(value);
       } catch (error) {
-        this.log.error(`a listener failed: ${error instanceof Error ? error.stack ?? error.message : String(error)}`);
+        this.log.error(`a listener failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       }
     }
   }
 
-  clear(): void { this.#listeners.clear(); }
+  clear(): void {
+    this.#listeners.clear();
+  }
 }

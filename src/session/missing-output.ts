@@ -9,36 +9,56 @@ export class MissingOutput {
   readonly #suspects = new Map<string, number>();
 
   /** @param limit bytes that a log keeps */
-  constructor(private readonly limit: number, private readonly tell: (msgId: string, notice: Failure) => void) {}
+  constructor(
+    private readonly limit: number,
+    private readonly tell: (msgId: string, notice: Failure) => void,
+  ) {}
 
   /** The log lacks so many bytes, from a time when these cells were open. */
   gap(bytes: number, open: readonly string[]): void {
-    for (const msgId of open) this.#suspects.set(msgId, (this.#suspects.get(msgId) ?? 0) + bytes);
+    for (const msgId of open) {
+      this.#suspects.set(msgId, (this.#suspects.get(msgId) ?? 0) + bytes);
+    }
   }
 
   /** With each event of the log, before anybody is told of it. */
   before(event: SandboxEvent): void {
     const msgId = event.parent_header.msg_id;
-    if (!this.#suspects.has(msgId)) return;
-    if (isBeginning(event)) this.#suspects.delete(msgId); // so all of it is behind the gap
-    else if (event.msg_type === 'execute_reply') this.ended(msgId, event.content);
-    else this.ran(msgId);
+    if (!this.#suspects.has(msgId)) {
+      return;
+    }
+    if (isBeginning(event)) {
+      this.#suspects.delete(msgId);
+    } // so all of it is behind the gap
+    else if (event.msg_type === 'execute_reply') {
+      this.ended(msgId, event.content);
+    } else {
+      this.ran(msgId);
+    }
   }
 
   /** It has begun, and its beginning was not seen. False: it is not suspected. */
   ran(msgId: string): boolean {
     const bytes = this.#suspects.get(msgId);
-    if (bytes === undefined) return false;
+    if (bytes === undefined) {
+      return false;
+    }
     this.#suspects.delete(msgId);
     this.tell(msgId, { code: 'OutputLost', params: { bytes, limit: this.limit } });
     return true;
   }
 
   ended(msgId: string, { status, execution_count: count }: ExecuteReply): void {
-    if (status === 'aborted' && count === null) this.#suspects.delete(msgId); // it never ran
-    else this.ran(msgId);
+    if (status === 'aborted' && count === null) {
+      this.#suspects.delete(msgId);
+    } // it never ran
+    else {
+      this.ran(msgId);
+    }
   }
 }
 
 const isBeginning = (event: SandboxEvent): boolean =>
-  event.msg_type === 'accepted' || event.msg_type === 'execute_input' || (event.msg_type === 'status' && event.content.execution_state === 'busy');
+  event.msg_type === 'accepted' ||
+  event.msg_type === 'execute_input' ||
+  (event.msg_type === 'status' && event.content.execution_state === 'busy');

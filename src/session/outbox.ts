@@ -20,13 +20,19 @@ export class Outbox {
   constructor(private readonly write: (line: string) => void) {}
 
   /** A stream takes commands. */
-  get isOpen(): boolean { return this.#open; }
+  get isOpen(): boolean {
+    return this.#open;
+  }
 
-  get size(): number { return this.#entries.size; }
+  get size(): number {
+    return this.#entries.size;
+  }
 
   add(msgId: string, line: string): void {
     this.#entries.set(msgId, { line, stream: this.#open ? this.#stream : 0 });
-    if (this.#open) this.write(line);
+    if (this.#open) {
+      this.write(line);
+    }
   }
 
   /** A stream has replayed the log up to its hello: what has no `accepted` by now was lost on the way or never sent. */
@@ -39,22 +45,34 @@ export class Outbox {
     }
   }
 
-  cut(): void { this.#open = false; }
+  cut(): void {
+    this.#open = false;
+  }
 
-  accepted(msgId: string): void { this.#entries.delete(msgId); }
+  accepted(msgId: string): void {
+    this.#entries.delete(msgId);
+  }
 
   /** Takes a command back; one that was sent may still be obeyed. */
   withdraw(msgId: string): Withdrawn {
     const entry = this.#entries.get(msgId);
     this.#entries.delete(msgId);
-    if (!entry) return 'absent';
+    if (!entry) {
+      return 'absent';
+    }
     return entry.stream === 0 ? 'unsent' : 'sent';
   }
 
   /** True until the command was written to a stream for the first time. */
-  isUnsent(msgId: string): boolean { return this.#entries.get(msgId)?.stream === 0; }
+  isUnsent(msgId: string): boolean {
+    return this.#entries.get(msgId)?.stream === 0;
+  }
 
-  has(msgId: string): boolean { return this.#entries.has(msgId); }
+  has(msgId: string): boolean {
+    return this.#entries.has(msgId);
+  }
 
-  clear(): void { this.#entries.clear(); }
+  clear(): void {
+    this.#entries.clear();
+  }
 }

@@ -5,8 +5,12 @@ const OPERATOR = /\s*(===?|~=|!=|<=?|>=?)\s*/g;
 /** What a user typed or pasted, such as `six "numpy >= 2, <3"` or `%pip install six`, as requirements; none of them is checked. */
 export function splitRequirements(text: string): string[] {
   const words = text.replace(/^\s*[%!]?\s*(?:pip3?|python3?\s+-m\s+pip)\s+install\s/, '').replace(/["']/g, ' ');
-  return words.replace(OPERATOR, '$1').replace(/\s*,\s*(?=[<>=!~])/g, ',').replace(/\s*\[\s*([^\]]*?)\s*\]/g, (_, extras: string) => `[${extras.replace(/\s+/g, '')}]`)
-    .split(/\s+|,(?![^[]*\])(?=\s|$|[A-Za-z0-9])/).filter((word) => word !== '');
+  return words
+    .replace(OPERATOR, '$1')
+    .replace(/\s*,\s*(?=[<>=!~])/g, ',')
+    .replace(/\s*\[\s*([^\]]*?)\s*\]/g, (_, extras: string) => `[${extras.replace(/\s+/g, '')}]`)
+    .split(/\s+|,(?![^[]*\])(?=\s|$|[A-Za-z0-9])/)
+    .filter((word) => word !== '');
 }
 
 /** `requirements` with `more`: the same package (https://peps.python.org/pep-0503/#normalized-names) takes the place that it had. */
@@ -14,10 +18,14 @@ export function mergePackages(requirements: readonly string[], more: readonly st
   const merged = [...requirements];
   for (const requirement of more) {
     const at = merged.findIndex((one) => packageName(one) === packageName(requirement));
-    if (at < 0) merged.push(requirement);
-    else merged[at] = requirement;
+    if (at < 0) {
+      merged.push(requirement);
+    } else {
+      merged[at] = requirement;
+    }
   }
   return merged;
 }
 
-export const packageName = (requirement: string): string => (/^[\w.-]+/.exec(requirement.trim())?.[0] ?? '').toLowerCase().replace(/[-_.]+/g, '-');
+export const packageName = (requirement: string): string =>
+  (/^[\w.-]+/.exec(requirement.trim())?.[0] ?? '').toLowerCase().replace(/[-_.]+/g, '-');

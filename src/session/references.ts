@@ -3,19 +3,31 @@
 const DOMAIN = String.raw`(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::\d{1,5})?`;
 const PATH = String.raw`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`;
 /** https://github.com/distribution/reference: [domain/]path[:tag][@digest] */
-const IMAGE = new RegExp(String.raw`^(?:${DOMAIN}/)?${PATH}(?:/${PATH})*(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$`, 'i');
+const IMAGE = new RegExp(
+  String.raw`^(?:${DOMAIN}/)?${PATH}(?:/${PATH})*(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$`,
+  'i',
+);
 
 /** A reference of an image, such as `python:3.13-slim`, or an image's id. */
 export function isImageReference(text: string): boolean {
-  if (text.length > 255) return false;
-  if (/^(?:sha256:)?[a-f0-9]{64}$/.test(text)) return true;
-  const name = text.replace(/@.*$/, '').replace(/:[^/:]*$/, '').replace(/^[^/]*[.:][^/]*\//, '');
+  if (text.length > 255) {
+    return false;
+  }
+  if (/^(?:sha256:)?[a-f0-9]{64}$/.test(text)) {
+    return true;
+  }
+  const name = text
+    .replace(/@.*$/, '')
+    .replace(/:[^/:]*$/, '')
+    .replace(/^[^/]*[.:][^/]*\//, '');
   return IMAGE.test(text) && name === name.toLowerCase();
 }
 
 const NAME = String.raw`[A-Za-z0-9](?:[A-Za-z0-9._-]{0,100}[A-Za-z0-9])?`;
 const VERSION = String.raw`\s*(?:===?|~=|!=|<=?|>=?)\s*[A-Za-z0-9][A-Za-z0-9.*+!_-]{0,60}\s*`;
 /** A part of PEP 508: a name with optional extras and versions; no `@ url`, no marker, no option, no path. */
-const REQUIREMENT = new RegExp(String.raw`^${NAME}\s*(?:\[\s*${NAME}(?:\s*,\s*${NAME}){0,20}\s*\])?(?:${VERSION}(?:,${VERSION}){0,10})?$`);
+const REQUIREMENT = new RegExp(
+  String.raw`^${NAME}\s*(?:\[\s*${NAME}(?:\s*,\s*${NAME}){0,20}\s*\])?(?:${VERSION}(?:,${VERSION}){0,10})?$`,
+);
 
 export const isRequirement = (text: string): boolean => text.length <= 256 && REQUIREMENT.test(text);

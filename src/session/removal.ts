@@ -2,7 +2,10 @@ import type { Log } from '../log';
 import { asSandboxError } from './failures';
 
 /** Pauses before another try, in milliseconds. */
-export interface Pauses { awaited: readonly number[]; later: readonly number[] }
+export interface Pauses {
+  awaited: readonly number[];
+  later: readonly number[];
+}
 
 /**
  * What is left behind costs memory or disk. Who waits for the removal waits for the first tries; an engine that is being started again
@@ -16,16 +19,28 @@ const PAUSES: Pauses = { awaited: [1_000, 4_000], later: [5_000, 20_000, 60_000,
  * @param what for the log, as "libraries of sandbox 7f…"
  */
 export function insist(what: string, remove: () => Promise<void>, log: Log, pauses = PAUSES): Promise<void> {
-  return new Promise((letGo) => { void keepTrying(what, remove, log, pauses, letGo).finally(letGo); });
+  return new Promise((letGo) => {
+    void keepTrying(what, remove, log, pauses, letGo).finally(letGo);
+  });
 }
 
-async function keepTrying(what: string, remove: () => Promise<void>, log: Log, { awaited, later }: Pauses, letGo: () => void): Promise<void> {
+async function keepTrying(
+  what: string,
+  remove: () => Promise<void>,
+  log: Log,
+  { awaited, later }: Pauses,
+  letGo: () => void,
+): Promise<void> {
   for (const [attempt, pause] of [0, ...awaited, ...later].entries()) {
     const isAwaited = attempt <= awaited.length;
-    if (!isAwaited) letGo();
+    if (!isAwaited) {
+      letGo();
+    }
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, pause);
-      if (!isAwaited) timer.unref();
+      if (!isAwaited) {
+        timer.unref();
+      }
     });
     try {
       await remove();

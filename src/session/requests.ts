@@ -22,12 +22,18 @@ interface OpenRequest {
 export class Requests {
   readonly #open = new Map<string, OpenRequest>();
 
-  get size(): number { return this.#open.size; }
+  get size(): number {
+    return this.#open.size;
+  }
 
   open(msgId: string, { operation, deadline, unlogged = false, signal }: RequestOptions): Promise<SandboxEvent> {
     return new Promise((resolve, reject) => {
-      const cancel = () => { this.fail(msgId, new SandboxError('Cancelled')); };
-      const timer = setTimeout(() => { this.fail(msgId, new SandboxError('SandboxSilent', { operation, seconds: deadline / 1000 })); }, deadline);
+      const cancel = () => {
+        this.fail(msgId, new SandboxError('Cancelled'));
+      };
+      const timer = setTimeout(() => {
+        this.fail(msgId, new SandboxError('SandboxSilent', { operation, seconds: deadline / 1000 }));
+      }, deadline);
       const close = () => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', cancel);
@@ -35,23 +41,42 @@ export class Requests {
       };
       this.#open.set(msgId, {
         unlogged,
-        resolve: (answer) => { close(); resolve(answer); },
-        reject: (failure) => { close(); reject(failure); },
+        resolve: (answer) => {
+          close();
+          resolve(answer);
+        },
+        reject: (failure) => {
+          close();
+          reject(failure);
+        },
       });
-      if (signal?.aborted) cancel();
-      else signal?.addEventListener('abort', cancel);
+      if (signal?.aborted) {
+        cancel();
+      } else {
+        signal?.addEventListener('abort', cancel);
+      }
     });
   }
 
-  answer(event: SandboxEvent): void { this.#open.get(event.parent_header.msg_id)?.resolve(event); }
+  answer(event: SandboxEvent): void {
+    this.#open.get(event.parent_header.msg_id)?.resolve(event);
+  }
 
-  fail(msgId: string, failure: SandboxError): void { this.#open.get(msgId)?.reject(failure); }
+  fail(msgId: string, failure: SandboxError): void {
+    this.#open.get(msgId)?.reject(failure);
+  }
 
   failUnlogged(failure: SandboxError): void {
-    for (const [msgId, request] of [...this.#open]) if (request.unlogged) this.fail(msgId, failure);
+    for (const [msgId, request] of [...this.#open]) {
+      if (request.unlogged) {
+        this.fail(msgId, failure);
+      }
+    }
   }
 
   failAll(failure: SandboxError): void {
-    for (const msgId of [...this.#open.keys()]) this.fail(msgId, failure);
+    for (const msgId of [...this.#open.keys()]) {
+      this.fail(msgId, failure);
+    }
   }
 }

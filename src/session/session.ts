@@ -6,7 +6,14 @@ import { engineReason } from '../engine/request';
 import { silentLog, type Log } from '../log';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
-import { MAX_MESSAGE_BYTES, type AnswerMetadata, type EventContents, type ExecuteReply, type MimeBundle, type SandboxEvent } from '../protocol/messages';
+import {
+  MAX_MESSAGE_BYTES,
+  type AnswerMetadata,
+  type EventContents,
+  type ExecuteReply,
+  type MimeBundle,
+  type SandboxEvent,
+} from '../protocol/messages';
 import { Attachment } from './attachment';
 import { Comms, type CommMessage } from './comms';
 import { Connection } from './connection';
@@ -21,7 +28,15 @@ import type { SandboxSettings } from './settings';
 import { States } from './states';
 import { Telling } from './telling';
 import { TIMING, within, type Timing } from './time';
-import type { AttachedCell, CellExecution, Completion, ExecuteOptions, OpenCell, SandboxSession, SessionState } from './types';
+import type {
+  AttachedCell,
+  CellExecution,
+  Completion,
+  ExecuteOptions,
+  OpenCell,
+  SandboxSession,
+  SessionState,
+} from './types';
 import { Work } from './work';
 
 /** A life of a sandbox: its container, the stream to it, the cells that run in it. See README "Architecture". */
@@ -60,10 +75,27 @@ export class InteractiveSandboxSession implements SandboxSession {
   static start(engine: Engine, options: SessionOptions, signal?: AbortSignal): InteractiveSandboxSession {
     const { image, owner, notebookHint, settings, lease, idle = 0, previous } = options;
     const { maxMemory: memory, cpus, pids, logBudget, maxOutput, historySize, pollInterval } = settings;
-    return new InteractiveSandboxSession(engine, {
-      sandboxId: randomUUID(), owner, notebookHint, image, lease, idle, libraries: previous?.libraries ?? librariesName(),
-      memory, cpus, pids, logBudget, maxOutput, historySize, pollInterval,
-    }, { ...options, installed: previous?.installed ?? [] }, signal);
+    return new InteractiveSandboxSession(
+      engine,
+      {
+        sandboxId: randomUUID(),
+        owner,
+        notebookHint,
+        image,
+        lease,
+        idle,
+        libraries: previous?.libraries ?? librariesName(),
+        memory,
+        cpus,
+        pids,
+        logBudget,
+        maxOutput,
+        historySize,
+        pollInterval,
+      },
+      { ...options, installed: previous?.installed ?? [] },
+      signal,
+    );
   }
 
   /**
@@ -75,7 +107,10 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   private constructor(
-    private readonly engineOfSandbox: Engine, sandbox: ConstructorParameters<typeof SandboxContainer>[1], private readonly options: CommonOptions & Partial<AttachOptions>, signal?: AbortSignal,
+    private readonly engineOfSandbox: Engine,
+    sandbox: ConstructorParameters<typeof SandboxContainer>[1],
+    private readonly options: CommonOptions & Partial<AttachOptions>,
+    signal?: AbortSignal,
   ) {
     this.id = sandbox.sandboxId;
     this.host = options.host ?? randomUUID();
@@ -84,81 +119,179 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#log = options.log ?? silentLog;
     this.#timing = options.timing ?? TIMING;
     this.#states = new States(this.id, this.#timing.unreachable, this.#log);
-    this.#states.listeners.add((state) => { this.#telling.state(state); });
-    this.#work = new Work({
-      send: (line) => this.#connection?.send(line) ?? false,
-      unsent: () => this.#connection?.unsent ?? 0,
-      changed: () => { this.#connection?.await(this.#work.isAwaited); },
-      unheard: (reply) => { this.#telling.unheard(reply); },
-    }, this.#timing, this.#log);
+    this.#states.listeners.add((state) => {
+      this.#telling.state(state);
+    });
+    this.#work = new Work(
+      {
+        send: (line) => this.#connection?.send(line) ?? false,
+        unsent: () => this.#connection?.unsent ?? 0,
+        changed: () => {
+          this.#connection?.await(this.#work.isAwaited);
+        },
+        unheard: (reply) => {
+          this.#telling.unheard(reply);
+        },
+      },
+      this.#timing,
+      this.#log,
+    );
     const { settings } = options;
     this.#telling = new Telling(settings.logBudget, this.#work, () => this.place.seq, this.#log);
     this.#language = new Language(this.#work, () => this.state.kind === 'ready', this.#timing, this.#log);
     this.#comms = new Comms(this.#work, this.#timing, settings.timeout);
     this.#memory = settings.maxMemory;
     this.#container = new SandboxContainer(engineOfSandbox, sandbox, this.#log);
-    const { network = () => Promise.resolve({ proxies: {}, certificates: undefined }), explain = (failure) => failure.message } = options;
-    this.#installs = new Installs(engineOfSandbox, { containerId: () => this.#container.create(), libraries: this.libraries, network, explain }, {
-      isOpen: (msgId) => this.#work.isOpen(msgId),
-      send: async (type, content) => { await this.#work.request(type, content, { operation: 'answer', deadline: this.#timing.install }); },
-    }, this.#log);
-    this.#installs.done.push(...options.installed ?? []);
-    this.#follower = new Follower({
-      logged: (event) => { this.#logged(event); },
-      unlogged: (event) => {
-        if (event.msg_type === 'comm_gap') this.#telling.listeners.emit(event);
-        this.#work.settle(event);
+    const {
+      network = () => Promise.resolve({ proxies: {}, certificates: undefined }),
+      explain = (failure) => failure.message,
+    } = options;
+    this.#installs = new Installs(
+      engineOfSandbox,
+      { containerId: () => this.#container.create(), libraries: this.libraries, network, explain },
+      {
+        isOpen: (msgId) => this.#work.isOpen(msgId),
+        send: async (type, content) => {
+          await this.#work.request(type, content, { operation: 'answer', deadline: this.#timing.install });
+        },
       },
-      hole: () => { this.#work.missed(); },
-      unreadable: (msgId, reason) => { this.#telling.unreadable(msgId, reason); },
-    }, this.#log, Math.min(MAX_MESSAGE_BYTES, 16 * 1024 * 1024 + 8 * settings.maxOutput));
+      this.#log,
+    );
+    this.#installs.done.push(...(options.installed ?? []));
+    this.#follower = new Follower(
+      {
+        logged: (event) => {
+          this.#logged(event);
+        },
+        unlogged: (event) => {
+          if (event.msg_type === 'comm_gap') {
+            this.#telling.listeners.emit(event);
+          }
+          this.#work.settle(event);
+        },
+        hole: () => {
+          this.#work.missed();
+        },
+        unreadable: (msgId, reason) => {
+          this.#telling.unreadable(msgId, reason);
+        },
+      },
+      this.#log,
+      Math.min(MAX_MESSAGE_BYTES, 16 * 1024 * 1024 + 8 * settings.maxOutput),
+    );
     const { takeOver = false, open = [] } = options;
     this.#attachment = new Attachment(
-      { host: this.host, takeOver, open, boot: this.#isFound ? options.boot ?? '' : undefined }, this.#follower, this.#work, this.#timing, (running) => { this.#attached(running); },
+      { host: this.host, takeOver, open, boot: this.#isFound ? (options.boot ?? '') : undefined },
+      this.#follower,
+      this.#work,
+      this.#timing,
+      (running) => {
+        this.#attached(running);
+      },
     );
-    this.started = new Promise((resolve, reject) => { this.#settleStart = { resolve, reject }; });
+    this.started = new Promise((resolve, reject) => {
+      this.#settleStart = { resolve, reject };
+    });
     this.started.catch(() => undefined); // the state tells it too
-    this.#life = new Life(engineOfSandbox, this.id, () => this.#memory, {
-      died: (failure) => { this.#connection?.died(failure).catch((error: unknown) => { this.#gone(asSandboxError(error)); }); },
-      paused: () => {
-        this.#connection?.pause(true);
-        this.#states.troubled(new SandboxError('SandboxPaused'));
+    this.#life = new Life(
+      engineOfSandbox,
+      this.id,
+      () => this.#memory,
+      {
+        died: (failure) => {
+          this.#connection?.died(failure).catch((error: unknown) => {
+            this.#gone(asSandboxError(error));
+          });
+        },
+        paused: () => {
+          this.#connection?.pause(true);
+          this.#states.troubled(new SandboxError('SandboxPaused'));
+        },
+        unpaused: () => {
+          this.#connection?.pause(false);
+          this.#unpaused();
+        },
       },
-      unpaused: () => {
-        this.#connection?.pause(false);
-        this.#unpaused();
-      },
-    }, this.#log);
-    const cancel = () => { if (this.state.kind === 'starting') this.#gone(new SandboxError('Cancelled')); };
-    if (signal?.aborted) queueMicrotask(cancel);
+      this.#log,
+    );
+    const cancel = () => {
+      if (this.state.kind === 'starting') {
+        this.#gone(new SandboxError('Cancelled'));
+      }
+    };
+    if (signal?.aborted) {
+      queueMicrotask(cancel);
+    }
     signal?.addEventListener('abort', cancel, { once: true });
-    this.started.finally(() => { signal?.removeEventListener('abort', cancel); }).catch(() => undefined);
-    this.#container.create().then((id) => { if (!this.#container.ending && !this.#states.isOver) this.#connect(id); }).catch((error: unknown) => { this.#gone(asSandboxError(error)); });
+    this.started
+      .finally(() => {
+        signal?.removeEventListener('abort', cancel);
+      })
+      .catch(() => undefined);
+    this.#container
+      .create()
+      .then((id) => {
+        if (!this.#container.ending && !this.#states.isOver) {
+          this.#connect(id);
+        }
+      })
+      .catch((error: unknown) => {
+        this.#gone(asSandboxError(error));
+      });
   }
 
-  get state(): SessionState { return this.#states.current; }
-  get engine(): string { return this.engineOfSandbox.info.id; }
-  get engineName(): string { return engineName(this.engineOfSandbox.info); }
-  get settings(): SandboxSettings { return this.options.settings; }
+  get state(): SessionState {
+    return this.#states.current;
+  }
+  get engine(): string {
+    return this.engineOfSandbox.info.id;
+  }
+  get engineName(): string {
+    return engineName(this.engineOfSandbox.info);
+  }
+  get settings(): SandboxSettings {
+    return this.options.settings;
+  }
   get place(): { seq: number; boot: string } {
     const { after, boot } = this.#follower.place;
     return { seq: after, boot };
   }
-  get clock(): { t: number; at: number } { return this.#clock; }
-  get cells(): readonly AttachedCell[] { return this.#attachment.cells; }
-  get open(): readonly OpenCell[] { return this.#work.open; }
-  get installed(): readonly string[] { return this.#installs.done; }
+  get clock(): { t: number; at: number } {
+    return this.#clock;
+  }
+  get cells(): readonly AttachedCell[] {
+    return this.#attachment.cells;
+  }
+  get open(): readonly OpenCell[] {
+    return this.#work.open;
+  }
+  get installed(): readonly string[] {
+    return this.#installs.done;
+  }
 
   execute(code: string, options: ExecuteOptions = {}): CellExecution {
     const silent = options.silent ?? false;
-    const message = command('execute_request', {
-      code, silent, store_history: options.storeHistory ?? !silent, allow_stdin: options.allowStdin ?? true,
-      stop_on_error: options.stopOnError ?? true, timeout: options.timeout ?? this.options.settings.timeout,
-      folder: options.place?.folder ?? '', project: options.place?.project ?? '',
-    }, { metadata: options.metadata ?? {} });
+    const message = command(
+      'execute_request',
+      {
+        code,
+        silent,
+        store_history: options.storeHistory ?? !silent,
+        allow_stdin: options.allowStdin ?? true,
+        stop_on_error: options.stopOnError ?? true,
+        timeout: options.timeout ?? this.options.settings.timeout,
+        folder: options.place?.folder ?? '',
+        project: options.place?.project ?? '',
+      },
+      { metadata: options.metadata ?? {} },
+    );
     const cell = this.#work.execute(message);
-    void cell.reply.then(() => { this.#installs.ended(cell.msgId); });
-    queueMicrotask(() => { this.#telling.state(this.state); }); // who asks knows the cell by then
+    void cell.reply.then(() => {
+      this.#installs.ended(cell.msgId);
+    });
+    queueMicrotask(() => {
+      this.#telling.state(this.state);
+    }); // who asks knows the cell by then
     return cell;
   }
 
@@ -167,19 +300,29 @@ export class InteractiveSandboxSession implements SandboxSession {
     return this.#work.interrupt(msgId, options);
   }
 
-  interruptCallback(): Promise<void> { return this.#work.interruptCallback(); }
+  interruptCallback(): Promise<void> {
+    return this.#work.interruptCallback();
+  }
 
   async install(requirements: readonly string[], options?: InstallOptions): Promise<void> {
     await this.started;
     await this.#installs.install(requirements, options);
   }
 
-  reset({ files, historySize = this.options.settings.historySize }: { files: 'keep' | 'clear'; historySize?: number }): Promise<void> {
+  reset({
+    files,
+    historySize = this.options.settings.historySize,
+  }: {
+    files: 'keep' | 'clear';
+    historySize?: number;
+  }): Promise<void> {
     return this.#work.reset({ files, history_size: historySize });
   }
 
   async setMemory(bytes: number): Promise<boolean> {
-    if (this.state.kind !== 'ready' || !this.engineOfSandbox.info.capabilities.update) return false;
+    if (this.state.kind !== 'ready' || !this.engineOfSandbox.info.capabilities.update) {
+      return false;
+    }
     try {
       await this.engineOfSandbox.setMemory(await this.#container.create(), bytes);
     } catch (error) {
@@ -191,33 +334,51 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   async answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void> {
-    await this.#work.request('input_reply', { request, value }, { operation: 'answer', deadline: this.#timing.answer, metadata });
+    await this.#work.request(
+      'input_reply',
+      { request, value },
+      { operation: 'answer', deadline: this.#timing.answer, metadata },
+    );
   }
 
-  complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null> { return this.#language.complete(code, cursorPos, signal); }
+  complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null> {
+    return this.#language.complete(code, cursorPos, signal);
+  }
 
-  inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null> { return this.#language.inspect(code, cursorPos, signal); }
+  inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null> {
+    return this.#language.inspect(code, cursorPos, signal);
+  }
 
-  sendComm(message: CommMessage, signal?: AbortSignal): Promise<string> { return this.#comms.send(message, signal); }
+  sendComm(message: CommMessage, signal?: AbortSignal): Promise<string> {
+    return this.#comms.send(message, signal);
+  }
 
   async putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {
     return this.engineOfSandbox.putFiles(await this.#container.create(), files, signal);
   }
 
-  onEvent(listener: (event: SandboxEvent) => void): { dispose(): void } { return this.#telling.listeners.add(listener); }
+  onEvent(listener: (event: SandboxEvent) => void): { dispose(): void } {
+    return this.#telling.listeners.add(listener);
+  }
 
-  onState(listener: (state: SessionState) => void): { dispose(): void } { return this.#states.listeners.add(listener); }
+  onState(listener: (state: SessionState) => void): { dispose(): void } {
+    return this.#states.listeners.add(listener);
+  }
 
   async dispose({ keepLibraries = false }: { keepLibraries?: boolean } = {}): Promise<void> {
     const all = async () => {
       await (this.#disposal ??= this.#dispose());
-      if (!keepLibraries) await (this.#libraryRemoval ??= this.#container.removeLibraries());
+      if (!keepLibraries) {
+        await (this.#libraryRemoval ??= this.#container.removeLibraries());
+      }
     };
     await within(all(), this.#timing.dispose, undefined);
   }
 
   async detach(): Promise<void> {
-    if (this.#states.isOver) return;
+    if (this.#states.isOver) {
+      return;
+    }
     this.#states.disposed();
     this.#settleAll(aborted('detached'), new SandboxError('Cancelled'));
     await this.#leave();
@@ -229,24 +390,47 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   #connect(containerId: string): void {
     this.#awaitStart(containerId, performance.now() + this.#timing.busyStart);
-    this.#connection = new Connection(this.engineOfSandbox, containerId, {
-      follow: () => this.#attachment.request(),
-      hello: (content, t) => { this.#hello(content, t); },
-      decoded: (decoded) => {
-        const { after } = this.#follower.place;
-        this.#follower.receive(decoded);
-        this.#attachment.progressed(after);
+    this.#connection = new Connection(
+      this.engineOfSandbox,
+      containerId,
+      {
+        follow: () => this.#attachment.request(),
+        hello: (content, t) => {
+          this.#hello(content, t);
+        },
+        decoded: (decoded) => {
+          const { after } = this.#follower.place;
+          this.#follower.receive(decoded);
+          this.#attachment.progressed(after);
+        },
+        tooLong: (bytes) => {
+          this.#follower.tooLong(bytes);
+        },
+        cut: () => {
+          this.#cut();
+        },
+        trouble: (failure) => {
+          this.#states.troubled(failure);
+        },
+        heard: () => {
+          if (this.state.kind === 'unreachable' && !this.#attachment.isReplaying) {
+            this.#states.ready();
+          }
+        },
+        unpaused: () => {
+          this.#unpaused();
+        },
+        gone: (failure) => {
+          if (this.state.kind === 'starting') {
+            void this.#notStarted(containerId, failure);
+          } else {
+            this.#gone(failure);
+          }
+        },
       },
-      tooLong: (bytes) => { this.#follower.tooLong(bytes); },
-      cut: () => { this.#cut(); },
-      trouble: (failure) => { this.#states.troubled(failure); },
-      heard: () => { if (this.state.kind === 'unreachable' && !this.#attachment.isReplaying) this.#states.ready(); },
-      unpaused: () => { this.#unpaused(); },
-      gone: (failure) => {
-        if (this.state.kind === 'starting') void this.#notStarted(containerId, failure);
-        else this.#gone(failure);
-      },
-    }, this.#log, this.#timing);
+      this.#log,
+      this.#timing,
+    );
     this.#connection.await(this.#work.isAwaited); // cells may have been sent before
     this.#connection.open();
   }
@@ -254,8 +438,11 @@ export class InteractiveSandboxSession implements SandboxSession {
   /** A busy engine is waited for, but not for ever. @param latest by `performance.now()` */
   #awaitStart(containerId: string, latest: number): void {
     this.#startDeadline = setTimeout(() => {
-      if (this.engineOfSandbox.isBusy && performance.now() < latest) this.#awaitStart(containerId, latest);
-      else void this.#notStarted(containerId, this.#states.trouble);
+      if (this.engineOfSandbox.isBusy && performance.now() < latest) {
+        this.#awaitStart(containerId, latest);
+      } else {
+        void this.#notStarted(containerId, this.#states.trouble);
+      }
     }, this.#timing.start);
   }
 
@@ -272,17 +459,25 @@ export class InteractiveSandboxSession implements SandboxSession {
     });
     const said = logs.trim().slice(-2_000);
     const isEngines = ['EngineSilent', 'EngineBusy', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
-    this.#gone(said === '' && isEngines ? cause : new SandboxError('StartFailed', { reason: said || engineReason(cause) }, { cause }));
+    this.#gone(
+      said === '' && isEngines
+        ? cause
+        : new SandboxError('StartFailed', { reason: said || engineReason(cause) }, { cause }),
+    );
   }
 
   // ------------------------------------------------------------------------------------------------------- the stream
 
-  get #isFound(): boolean { return this.options.sandbox !== undefined; }
+  get #isFound(): boolean {
+    return this.options.sandbox !== undefined;
+  }
 
   #hello(content: EventContents['hello'], t: number): void {
     this.#clock = { t, at: Date.now() };
     const stranger = this.#attachment.hello(content);
-    if (stranger) this.#gone(stranger);
+    if (stranger) {
+      this.#gone(stranger);
+    }
   }
 
   #attached(running: string): void {
@@ -299,16 +494,26 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   #unpaused(): void {
-    if (this.state.kind === 'unreachable' && this.#connection?.attached) this.#states.ready();
+    if (this.state.kind === 'unreachable' && this.#connection?.attached) {
+      this.#states.ready();
+    }
   }
 
   // ----------------------------------------------------------------------------------------------------------- events
 
   #logged(event: SandboxEvent): void {
-    if (!this.#work.admits(event)) return;
-    if (this.state.kind !== 'disposed') this.#telling.logged(event);
-    if (event.msg_type === 'install_request' && this.#attachment.isUnanswered(event)) this.#installs.requested(event);
-    if (event.msg_type === 'gap') this.#telling.gap(event, this.#attachment.lost());
+    if (!this.#work.admits(event)) {
+      return;
+    }
+    if (this.state.kind !== 'disposed') {
+      this.#telling.logged(event);
+    }
+    if (event.msg_type === 'install_request' && this.#attachment.isUnanswered(event)) {
+      this.#installs.requested(event);
+    }
+    if (event.msg_type === 'gap') {
+      this.#telling.gap(event, this.#attachment.lost());
+    }
     this.#work.settle(event);
   }
 
@@ -316,8 +521,11 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   /** Ends everything that is open with this failure; nothing of the container is of use any more, or it is not ours. */
   #gone(failure: SandboxError): void {
-    const notOurs = failure.code === 'InUse' || failure.code === 'OtherEngine' || (this.#isFound && this.state.kind === 'starting');
-    if (!this.#states.gone(failure)) return;
+    const notOurs =
+      failure.code === 'InUse' || failure.code === 'OtherEngine' || (this.#isFound && this.state.kind === 'starting');
+    if (!this.#states.gone(failure)) {
+      return;
+    }
     this.#settleAll(replyOf(failure), failure);
     void (notOurs ? this.#leave() : this.#close());
   }
@@ -325,7 +533,9 @@ export class InteractiveSandboxSession implements SandboxSession {
   async #dispose(): Promise<void> {
     this.#states.disposed();
     this.#settleAll(aborted('shutdown'), new SandboxError('Cancelled'));
-    if (this.#connection?.send(encodeCommand(command('shutdown_request', {})))) await this.#connection.drained(this.#timing.shutdown);
+    if (this.#connection?.send(encodeCommand(command('shutdown_request', {})))) {
+      await this.#connection.drained(this.#timing.shutdown);
+    }
     await this.#close();
     this.#telling.listeners.clear();
     this.#states.listeners.clear();

@@ -45,10 +45,19 @@ interface Rule<T> {
   parse: (raw: unknown) => T | undefined;
 }
 
-const numeric = (fallback: number, least: number, most: number, { whole = false, extra = [] as readonly number[], unit = '' } = {}): Rule<number> => ({
+const numeric = (
+  fallback: number,
+  least: number,
+  most: number,
+  { whole = false, extra = [] as readonly number[], unit = '' } = {},
+): Rule<number> => ({
   fallback,
   allowed: `${[...extra, ''].join(' or ')}a ${whole ? 'whole ' : ''}number ${least}–${most.toLocaleString('en-US')}${unit}`,
-  parse: (raw) => typeof raw === 'number' && ((raw >= least && raw <= most && (!whole || Number.isInteger(raw))) || extra.includes(raw)) ? raw : undefined,
+  parse: (raw) =>
+    typeof raw === 'number' &&
+    ((raw >= least && raw <= most && (!whole || Number.isInteger(raw))) || extra.includes(raw))
+      ? raw
+      : undefined,
 });
 
 const size = (fallback: number, least: number, most: number): Rule<number> => ({
@@ -69,20 +78,37 @@ const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
   pids: numeric(512, 64, 32_768, { whole: true }),
   logBudget: size(64 * MB, MB, 4 * GB),
   maxOutput: size(10 * MB, 64 * 2 ** 10, 200 * MB),
-  files: { fallback: 'project', allowed: '"project", "folder" or "none"', parse: (raw) => FILES.find((one) => one === raw) },
-  resetFiles: { fallback: 'keep', allowed: '"keep" or "clear"', parse: (raw) => raw === 'keep' || raw === 'clear' ? raw : undefined },
-  startOn: { fallback: 'open', allowed: '"open" or "run"', parse: (raw) => raw === 'open' || raw === 'run' ? raw : undefined },
+  files: {
+    fallback: 'project',
+    allowed: '"project", "folder" or "none"',
+    parse: (raw) => FILES.find((one) => one === raw),
+  },
+  resetFiles: {
+    fallback: 'keep',
+    allowed: '"keep" or "clear"',
+    parse: (raw) => (raw === 'keep' || raw === 'clear' ? raw : undefined),
+  },
+  startOn: {
+    fallback: 'open',
+    allowed: '"open" or "run"',
+    parse: (raw) => (raw === 'open' || raw === 'run' ? raw : undefined),
+  },
   keepAlive: numeric(30, 0, 10_080, { unit: ' (minutes; 0 = the sandbox ends with its window)' }),
   idleTimeout: numeric(0, 0, 10_080, { unit: ' (minutes; 0 = never)' }),
   image: {
-    fallback: 'python:3.13-slim', allowed: 'the reference of an image, such as python:3.13-slim',
-    parse: (raw) => typeof raw === 'string' && isImageReference(raw.trim()) ? raw.trim() : undefined,
+    fallback: 'python:3.13-slim',
+    allowed: 'the reference of an image, such as python:3.13-slim',
+    parse: (raw) => (typeof raw === 'string' && isImageReference(raw.trim()) ? raw.trim() : undefined),
   },
   packages: {
-    fallback: [], allowed: 'a list of at most 200 names from a package index with optional extras and versions, such as pandas or numpy>=2,<3; no options, addresses or paths',
+    fallback: [],
+    allowed:
+      'a list of at most 200 names from a package index with optional extras and versions, such as pandas or numpy>=2,<3; no options, addresses or paths',
     parse: (raw) => {
-      if (!Array.isArray(raw) || raw.length > 200) return undefined;
-      const names = raw.map((one: unknown) => typeof one === 'string' ? one.trim() : '');
+      if (!Array.isArray(raw) || raw.length > 200) {
+        return undefined;
+      }
+      const names = raw.map((one: unknown) => (typeof one === 'string' ? one.trim() : ''));
       return names.every(isRequirement) ? names : undefined;
     },
   },
@@ -96,18 +122,33 @@ export function parseSettings(raw: RawSettings): SandboxSettings {
   const parsed = <Name extends SettingName>(name: Name): SandboxSettings[Name] => parseSetting(name, raw[name]);
   const logBudget = parsed('logBudget');
   return {
-    timeout: parsed('timeout'), maxMemory: parsed('maxMemory'), historySize: parsed('historySize'), pollInterval: parsed('pollInterval'), image: parsed('image'),
-    packages: parsed('packages'), cpus: parsed('cpus'), pids: parsed('pids'), files: parsed('files'), resetFiles: parsed('resetFiles'), startOn: parsed('startOn'), logBudget,
-    keepAlive: parsed('keepAlive'), idleTimeout: parsed('idleTimeout'),
+    timeout: parsed('timeout'),
+    maxMemory: parsed('maxMemory'),
+    historySize: parsed('historySize'),
+    pollInterval: parsed('pollInterval'),
+    image: parsed('image'),
+    packages: parsed('packages'),
+    cpus: parsed('cpus'),
+    pids: parsed('pids'),
+    files: parsed('files'),
+    resetFiles: parsed('resetFiles'),
+    startOn: parsed('startOn'),
+    logBudget,
+    keepAlive: parsed('keepAlive'),
+    idleTimeout: parsed('idleTimeout'),
     maxOutput: Math.min(parsed('maxOutput'), logBudget), // what the log cannot hold, no window could show again
   };
 }
 
 export function parseSetting<Name extends SettingName>(name: Name, raw: unknown): SandboxSettings[Name] {
   const { fallback, allowed, parse } = RULES[name];
-  if (raw === undefined) return fallback;
+  if (raw === undefined) {
+    return fallback;
+  }
   const value = parse(raw);
-  if (value !== undefined) return value;
+  if (value !== undefined) {
+    return value;
+  }
   throw new SandboxError('SettingInvalid', { setting: name, value: shown(raw), allowed }, { setting: name });
 }
 
@@ -119,13 +160,22 @@ function leastLimit(a: number, b: number): number {
 
 /** Which of two values of a setting confines more. */
 const TIGHTER: {
-  [Name in Exclude<SettingName, 'historySize' | 'resetFiles' | 'image' | 'packages'>]: (a: SandboxSettings[Name], b: SandboxSettings[Name]) => SandboxSettings[Name]
+  [Name in Exclude<SettingName, 'historySize' | 'resetFiles' | 'image' | 'packages'>]: (
+    a: SandboxSettings[Name],
+    b: SandboxSettings[Name],
+  ) => SandboxSettings[Name];
 } = {
-  timeout: leastLimit, idleTimeout: leastLimit, keepAlive: Math.min,
-  maxMemory: Math.min, logBudget: Math.min, maxOutput: Math.min, cpus: Math.min, pids: Math.min,
+  timeout: leastLimit,
+  idleTimeout: leastLimit,
+  keepAlive: Math.min,
+  maxMemory: Math.min,
+  logBudget: Math.min,
+  maxOutput: Math.min,
+  cpus: Math.min,
+  pids: Math.min,
   pollInterval: Math.max, // a shorter one costs more CPU
-  files: (a, b) => FILES.indexOf(a) > FILES.indexOf(b) ? a : b,
-  startOn: (a, b) => a === 'run' ? a : b,
+  files: (a, b) => (FILES.indexOf(a) > FILES.indexOf(b) ? a : b),
+  startOn: (a, b) => (a === 'run' ? a : b),
 };
 export type Tightenable = keyof typeof TIGHTER;
 
@@ -133,13 +183,17 @@ export type Tightenable = keyof typeof TIGHTER;
  * What holds when a workspace names a value too: it may tighten what the user has, never widen it. `userValue` is the
  * user's own or the default; VS Code merges the two without such a rule. Either may be invalid on its own.
  */
-export function clampToUser<Name extends Tightenable>(name: Name, workspaceValue: unknown, userValue: unknown): SandboxSettings[Name] {
+export function clampToUser<Name extends Tightenable>(
+  name: Name,
+  workspaceValue: unknown,
+  userValue: unknown,
+): SandboxSettings[Name] {
   const user = parseSetting(name, userValue);
   return workspaceValue === undefined ? user : TIGHTER[name](parseSetting(name, workspaceValue), user);
 }
 
 /** A value as a message can show it. */
 function shown(raw: unknown): string {
-  const text = typeof raw === 'string' ? raw : JSON.stringify(raw) ?? typeof raw;
+  const text = typeof raw === 'string' ? raw : (JSON.stringify(raw) ?? typeof raw);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

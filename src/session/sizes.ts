@@ -2,16 +2,30 @@ const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 3
 
 /** Bytes of `512MB`, `1.5 GiB`, `2g`, `1048576` or a number of bytes; all units are binary, as the engines' own are. */
 export function parseBytes(value: unknown): number | undefined {
-  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
-  if (typeof value !== 'string' || value.length > 32) return undefined;
+  if (typeof value === 'number') {
+    return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  }
+  if (typeof value !== 'string' || value.length > 32) {
+    return undefined;
+  }
   const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])?i?b?)\s*$/i.exec(value);
-  if (!match) return undefined;
+  if (!match) {
+    return undefined;
+  }
   const bytes = Math.floor(Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? NaN));
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 /** The shortest exact name of a size: `512MB`, `1GB`, else bytes. */
 export function formatBytes(bytes: number): string {
-  for (const [unit, size] of [['GB', 2 ** 30], ['MB', 2 ** 20], ['KB', 2 ** 10]] as const) if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
+  for (const [unit, size] of [
+    ['GB', 2 ** 30],
+    ['MB', 2 ** 20],
+    ['KB', 2 ** 10],
+  ] as const) {
+    if (bytes >= size && bytes % size === 0) {
+      return `${bytes / size}${unit}`;
+    }
+  }
   return String(bytes);
 }

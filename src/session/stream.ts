@@ -26,54 +26,96 @@ export class SandboxStream {
   #complaint = '';
   readonly #lines: LineSplitter;
 
-  constructor(private readonly exec: ExecStream, private readonly sink: StreamSink) {
-    this.ended = new Promise((resolve) => { this.#end = resolve; });
-    this.#lines = new LineSplitter({ line: (text) => { this.#line(text); }, tooLong: (bytes) => { if (!this.#over) sink.tooLong(bytes); } });
+  constructor(
+    private readonly exec: ExecStream,
+    private readonly sink: StreamSink,
+  ) {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#lines = new LineSplitter({
+      line: (text) => {
+        this.#line(text);
+      },
+      tooLong: (bytes) => {
+        if (!this.#over) {
+          sink.tooLong(bytes);
+        }
+      },
+    });
     exec.stream.on('data', (chunk: Buffer) => {
-      if (this.#over) return;
+      if (this.#over) {
+        return;
+      }
       sink.heard();
       this.#lines.push(chunk);
     });
-    exec.stream.on('end', () => { this.close('the stream ended'); });
-    exec.stream.on('close', () => { this.close('the stream was closed'); });
-    exec.stream.on('error', (error: Error) => { this.close(error.message); });
-    exec.stderr.on('data', (chunk: Buffer) => { this.#complain(chunk.toString('utf8')); });
-    exec.stderr.on('error', (error: Error) => { this.#complain(error.message); });
+    exec.stream.on('end', () => {
+      this.close('the stream ended');
+    });
+    exec.stream.on('close', () => {
+      this.close('the stream was closed');
+    });
+    exec.stream.on('error', (error: Error) => {
+      this.close(error.message);
+    });
+    exec.stderr.on('data', (chunk: Buffer) => {
+      this.#complain(chunk.toString('utf8'));
+    });
+    exec.stderr.on('error', (error: Error) => {
+      this.#complain(error.message);
+    });
   }
 
   /**
    * What the engine or the relay said instead of a hello, bounded: a failed exec writes plain text into stdout. Shown to
    * the user, so never anything after the hello.
    */
-  get complaint(): string { return this.#complaint.trim(); }
+  get complaint(): string {
+    return this.#complaint.trim();
+  }
 
   /** Bytes written that the engine has not taken yet. */
-  get unsent(): number { return this.exec.stream.writableLength; }
+  get unsent(): number {
+    return this.exec.stream.writableLength;
+  }
 
   send(line: string): void {
-    if (!this.#over) this.exec.stream.write(line);
+    if (!this.#over) {
+      this.exec.stream.write(line);
+    }
   }
 
   close(reason: string): void {
-    if (this.#over) return;
-    if (!this.#greeted) this.#complain(this.#lines.end());
+    if (this.#over) {
+      return;
+    }
+    if (!this.#greeted) {
+      this.#complain(this.#lines.end());
+    }
     this.#over = true;
     this.exec.destroy();
     this.#end(reason);
   }
 
   #line(text: string): void {
-    if (this.#over) return;
+    if (this.#over) {
+      return;
+    }
     const decoded = decodeLine(text);
-    if (this.#greeted) this.sink.decoded(decoded);
-    else if (decoded.kind === 'garbage') this.#complain(`${text}\n`);
-    else if (decoded.kind === 'event' && decoded.event.msg_type === 'hello') {
+    if (this.#greeted) {
+      this.sink.decoded(decoded);
+    } else if (decoded.kind === 'garbage') {
+      this.#complain(`${text}\n`);
+    } else if (decoded.kind === 'event' && decoded.event.msg_type === 'hello') {
       this.#greeted = true;
       this.sink.hello(decoded.event.content, decoded.event.t);
     }
   }
 
   #complain(text: string): void {
-    if (!this.#greeted) this.#complaint = (this.#complaint + text).slice(0, MAX_COMPLAINT);
+    if (!this.#greeted) {
+      this.#complaint = (this.#complaint + text).slice(0, MAX_COMPLAINT);
+    }
   }
 }

@@ -10,7 +10,9 @@ import type { Work } from './work';
 /** What listeners are told: the events of the log in its order, and our own notices, each in the cell and at the place that it is about. */
 export class Telling {
   readonly listeners: Listeners<SandboxEvent>;
-  readonly #conditions = new Conditions((msgId, notice) => { this.#notice(msgId, notice); });
+  readonly #conditions = new Conditions((msgId, notice) => {
+    this.#notice(msgId, notice);
+  });
   readonly #deaths = new KernelDeaths();
   readonly #missing: MissingOutput;
 
@@ -18,9 +20,16 @@ export class Telling {
    * @param logBudget bytes
    * @param place where the log has been read to
    */
-  constructor(logBudget: number, private readonly work: Pick<Work, 'complain' | 'oldest' | 'openIds'>, private readonly place: () => number, log: Log) {
+  constructor(
+    logBudget: number,
+    private readonly work: Pick<Work, 'complain' | 'oldest' | 'openIds'>,
+    private readonly place: () => number,
+    log: Log,
+  ) {
     this.listeners = new Listeners(log);
-    this.#missing = new MissingOutput(logBudget, (msgId, notice) => { this.#complain(msgId, notice); });
+    this.#missing = new MissingOutput(logBudget, (msgId, notice) => {
+      this.#complain(msgId, notice);
+    });
   }
 
   /** The next event of the log. */
@@ -28,7 +37,9 @@ export class Telling {
     this.#missing.before(event);
     const death = this.#deaths.hear(event);
     this.listeners.emit(event);
-    if (death) this.#notice(event.parent_header.msg_id, death);
+    if (death) {
+      this.#notice(event.parent_header.msg_id, death);
+    }
   }
 
   /**
@@ -37,11 +48,17 @@ export class Telling {
    */
   gap({ content: { bytes } }: EventOf<'gap'>, ended: readonly OpenCell[]): void {
     this.#missing.gap(bytes, this.work.openIds);
-    for (const cell of ended) this.listeners.emit(this.#event({ msg_type: 'accepted', content: { msg_type: 'execute_request' } }, cell.msgId, cell.metadata));
+    for (const cell of ended) {
+      this.listeners.emit(
+        this.#event({ msg_type: 'accepted', content: { msg_type: 'execute_request' } }, cell.msgId, cell.metadata),
+      );
+    }
   }
 
   /** This cell runs, and all that the log has of it was told. */
-  runs(msgId: string): void { this.#missing.ran(msgId); }
+  runs(msgId: string): void {
+    this.#missing.ran(msgId);
+  }
 
   /** A cell ended so, and the log does not say it. */
   unheard(reply: EventOf<'execute_reply'>): void {
@@ -51,22 +68,44 @@ export class Telling {
 
   /** Output of this command ('' = not known which) cannot be told. */
   unreadable(msgId: string, reason: string): void {
-    if (this.#missing.ran(msgId)) return; // pieces whose beginning lies in a gap are no wonder
+    if (this.#missing.ran(msgId)) {
+      return;
+    } // pieces whose beginning lies in a gap are no wonder
     this.#complain(msgId, { code: 'ProtocolViolation', params: { problem: 'output', reason } });
   }
 
   /** The session is in this state now, or another cell is the oldest. */
-  state(state: SessionState): void { this.#conditions.update(state, this.work.oldest); }
+  state(state: SessionState): void {
+    this.#conditions.update(state, this.work.oldest);
+  }
 
   /** Output is missing from a cell: its reader must know. Said once a cell, whatever the sandbox sends. */
   #complain(msgId: string, notice: Failure): void {
-    if (this.work.complain(msgId)) this.#notice(msgId, notice);
+    if (this.work.complain(msgId)) {
+      this.#notice(msgId, notice);
+    }
   }
 
-  #notice(msgId: string, notice: Failure): void { this.listeners.emit(this.#event({ msg_type: 'notice', content: notice }, msgId)); }
+  #notice(msgId: string, notice: Failure): void {
+    this.listeners.emit(this.#event({ msg_type: 'notice', content: notice }, msgId));
+  }
 
   /** One of our own, as if it stood in the log. */
-  #event(what: Pick<EventOf<'notice'>, 'msg_type' | 'content'> | Pick<EventOf<'accepted'>, 'msg_type' | 'content'>, msgId: string, metadata: SandboxEvent['metadata'] = {}): SandboxEvent {
-    return { seq: this.place(), kernel: MAIN_KERNEL, gen: 0, t: 0, channel: 'iopub', parent_header: { msg_id: msgId }, metadata, buffers: [], ...what };
+  #event(
+    what: Pick<EventOf<'notice'>, 'msg_type' | 'content'> | Pick<EventOf<'accepted'>, 'msg_type' | 'content'>,
+    msgId: string,
+    metadata: SandboxEvent['metadata'] = {},
+  ): SandboxEvent {
+    return {
+      seq: this.place(),
+      kernel: MAIN_KERNEL,
+      gen: 0,
+      t: 0,
+      channel: 'iopub',
+      parent_header: { msg_id: msgId },
+      metadata,
+      buffers: [],
+      ...what,
+    };
   }
 }

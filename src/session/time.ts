@@ -39,14 +39,35 @@ export interface Timing {
 }
 
 export const TIMING: Timing = {
-  start: 30_000, busyStart: 330_000, hello: 10_000, ping: 500, silentPings: 4, backOff: { first: 50, longest: 5_000 }, stable: 2_000, unreachable: 1_000, pausedLook: 2_000,
-  lastWords: 300, replay: 1_000, lostReply: 2_000, interrupt: 10_000, reset: 30_000, answer: 10_000, complete: 5_000, install: 90_000, comm: 30_000, shutdown: 1_000, dispose: 30_000,
+  start: 30_000,
+  busyStart: 330_000,
+  hello: 10_000,
+  ping: 500,
+  silentPings: 4,
+  backOff: { first: 50, longest: 5_000 },
+  stable: 2_000,
+  unreachable: 1_000,
+  pausedLook: 2_000,
+  lastWords: 300,
+  replay: 1_000,
+  lostReply: 2_000,
+  interrupt: 10_000,
+  reset: 30_000,
+  answer: 10_000,
+  complete: 5_000,
+  install: 90_000,
+  comm: 30_000,
+  shutdown: 1_000,
+  dispose: 30_000,
 };
 
 /** Resolves after `ms`, or at once when the signal is or becomes aborted; never rejects. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal?.aborted) { resolve(); return; }
+    if (signal?.aborted) {
+      resolve();
+      return;
+    }
     const done = () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', done);
@@ -60,7 +81,11 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 /** Resolves with the promise's value, or with `fallback` after `ms`. */
 export function within<T, F>(promise: Promise<T>, ms: number, fallback: F): Promise<T | F> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => { resolve(fallback); }, ms);
-    promise.then(resolve, reject).finally(() => { clearTimeout(timer); });
+    const timer = setTimeout(() => {
+      resolve(fallback);
+    }, ms);
+    promise.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+    });
   });
 }

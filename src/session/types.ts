@@ -1,4 +1,11 @@
-import type { AnswerMetadata, CellMetadata, ExecuteReply, JsonObject, MimeBundle, SandboxEvent } from '../protocol/messages';
+import type {
+  AnswerMetadata,
+  CellMetadata,
+  ExecuteReply,
+  JsonObject,
+  MimeBundle,
+  SandboxEvent,
+} from '../protocol/messages';
 import type { CommMessage } from './comms';
 import type { Place } from './files/place';
 import type { InstallOptions } from './installs';
@@ -57,8 +64,11 @@ export interface AttachedCell extends CellExecution, OpenCell {
  * - `gone`: the container ended; `failure` says why; a new session is needed. - `disposed`.
  */
 export type SessionState =
-  | { kind: 'starting' } | { kind: 'ready' } | { kind: 'unreachable'; failure: SandboxError }
-  | { kind: 'gone'; failure: SandboxError } | { kind: 'disposed' };
+  | { kind: 'starting' }
+  | { kind: 'ready' }
+  | { kind: 'unreachable'; failure: SandboxError }
+  | { kind: 'gone'; failure: SandboxError }
+  | { kind: 'disposed' };
 
 /** Names that fit, and the characters `start`..`end` of the code that each would replace. */
 export interface Completion {

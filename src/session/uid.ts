@@ -11,8 +11,10 @@ export function freeUid(used: ReadonlySet<number>, random: (below: number) => nu
   const span = last - first + 1;
   const start = random(span);
   for (let step = 0; step < span; step++) {
-    const uid = first + (start + step) % span;
-    if (!used.has(uid)) return uid;
+    const uid = first + ((start + step) % span);
+    if (!used.has(uid)) {
+      return uid;
+    }
   }
   throw new SandboxError('StartFailed', { reason: 'no free uid' });
 }

@@ -1,7 +1,16 @@
 import type { Log } from '../log';
 import { command, encodeCommand, MAX_COMMAND_BYTES } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
-import { COMM_TYPES, type Command, type CommandContents, type CommandType, type EventOf, type ExecuteReply, type JsonObject, type SandboxEvent } from '../protocol/messages';
+import {
+  COMM_TYPES,
+  type Command,
+  type CommandContents,
+  type CommandType,
+  type EventOf,
+  type ExecuteReply,
+  type JsonObject,
+  type SandboxEvent,
+} from '../protocol/messages';
 import { Cells } from './cells';
 import { aborted, replyOf } from './failures';
 import { Outbox } from './outbox';
@@ -9,9 +18,17 @@ import { Requests, type RequestOptions } from './requests';
 import type { Timing } from './time';
 import type { CellExecution, OpenCell } from './types';
 
-const TOO_LONG = replyOf({ code: 'ProtocolViolation', params: { reason: 'the cell is too long', limit: MAX_COMMAND_BYTES } });
+const TOO_LONG = replyOf({
+  code: 'ProtocolViolation',
+  params: { reason: 'the cell is too long', limit: MAX_COMMAND_BYTES },
+});
 /** Commands to which the sandbox says nothing else. */
-const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>(['input_reply', 'install_output', 'install_reply', ...COMM_TYPES]);
+const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>([
+  'input_reply',
+  'install_output',
+  'install_reply',
+  ...COMM_TYPES,
+]);
 const LOST_REPLY = replyOf({ code: 'ProtocolViolation', params: { reason: 'the reply was lost' } });
 
 /** Milliseconds from a gap to the question what was in it; more each time that nothing but numbers is missing. */
@@ -32,7 +49,11 @@ export interface WorkSink {
 }
 
 /** A reply that counts if the log brings no better one; `event`: the supervisor's word, out of order. */
-interface LaterReply { timer: NodeJS.Timeout; reply: ExecuteReply; event: EventOf<'execute_reply'> | undefined }
+interface LaterReply {
+  timer: NodeJS.Timeout;
+  reply: ExecuteReply;
+  event: EventOf<'execute_reply'> | undefined;
+}
 
 /** All that a session has asked of its sandbox and waits for: what goes out, and which event settles it. */
 export class Work {
@@ -50,64 +71,108 @@ export class Work {
   /** Seconds on the supervisor's clock: the log was read up to there. */
   #readTo = -Infinity;
 
-  constructor(private readonly sink: WorkSink, private readonly timing: Timing, private readonly log: Log) {
-    this.#outbox = new Outbox((line) => { sink.send(line); });
+  constructor(
+    private readonly sink: WorkSink,
+    private readonly timing: Timing,
+    private readonly log: Log,
+  ) {
+    this.#outbox = new Outbox((line) => {
+      sink.send(line);
+    });
   }
 
-  get isAwaited(): boolean { return this.#cells.size > 0 || this.#requests.size > 0; }
+  get isAwaited(): boolean {
+    return this.#cells.size > 0 || this.#requests.size > 0;
+  }
 
   /** What the sandbox has accepted and not replied to yet, as far as is known here. */
   get open(): OpenCell[] {
-    return this.#cells.ids().filter((msgId) => !this.#outbox.has(msgId)).map((msgId) => ({ msgId, metadata: this.#cells.metadata(msgId) }));
+    return this.#cells
+      .ids()
+      .filter((msgId) => !this.#outbox.has(msgId))
+      .map((msgId) => ({ msgId, metadata: this.#cells.metadata(msgId) }));
   }
 
   /** The same with what is on its way. */
-  get openIds(): string[] { return this.#cells.ids(); }
+  get openIds(): string[] {
+    return this.#cells.ids();
+  }
 
   execute(message: Command<'execute_request'>): CellExecution {
     const { msg_id: msgId } = message.header;
     const line = encodeCommand(message);
     const cell = this.#cells.open(msgId, line, { ...message.metadata });
-    if (this.#over) this.#cells.settle(msgId, this.#over.reply);
-    else if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) this.#cells.settle(msgId, TOO_LONG);
-    else this.#outbox.add(msgId, line);
+    if (this.#over) {
+      this.#cells.settle(msgId, this.#over.reply);
+    } else if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) {
+      this.#cells.settle(msgId, TOO_LONG);
+    } else {
+      this.#outbox.add(msgId, line);
+    }
     this.sink.changed();
     return cell;
   }
 
   async interrupt(msgId: string, { run } = { run: true }): Promise<void> {
-    if (!this.#cells.isOpen(msgId)) return;
+    if (!this.#cells.isOpen(msgId)) {
+      return;
+    }
     const wasUnsent = this.#outbox.isUnsent(msgId);
     this.#abortUnsent(run ? this.#cells.run(msgId) : [msgId], 'interrupt');
-    if (!wasUnsent) await this.request('interrupt_request', { msg_id: msgId, run }, { operation: 'interrupt', deadline: this.timing.interrupt });
+    if (!wasUnsent) {
+      await this.request(
+        'interrupt_request',
+        { msg_id: msgId, run },
+        { operation: 'interrupt', deadline: this.timing.interrupt },
+      );
+    }
   }
 
   /** One press for what a comm's message has called; nothing if none is handled. */
   async interruptCallback(): Promise<void> {
-    if (this.#callback !== '') await this.request('interrupt_request', { msg_id: this.#callback, run: true }, { operation: 'interrupt', deadline: this.timing.interrupt });
+    if (this.#callback !== '') {
+      await this.request(
+        'interrupt_request',
+        { msg_id: this.#callback, run: true },
+        { operation: 'interrupt', deadline: this.timing.interrupt },
+      );
+    }
   }
 
   async reset(content: CommandContents['reset_request']): Promise<void> {
     const before = this.#cells.ids();
     this.#abortUnsent(before, 'reset');
     const reply = await this.request('reset_request', content, { operation: 'reset', deadline: this.timing.reset });
-    for (const msgId of before) this.#cells.settle(msgId, aborted('reset')); // those whose reply was lost
+    for (const msgId of before) {
+      this.#cells.settle(msgId, aborted('reset'));
+    } // those whose reply was lost
     this.sink.changed();
-    if (reply.msg_type === 'reset_reply' && reply.content.status !== 'ok') throw new SandboxError('KernelDied', { signal: '', exitcode: -1 });
+    if (reply.msg_type === 'reset_reply' && reply.content.status !== 'ok') {
+      throw new SandboxError('KernelDied', { signal: '', exitcode: -1 });
+    }
   }
 
   /** Resolves with the event that answers; rejects with a SandboxError at the latest at the deadline. */
-  async request<T extends CommandType>(type: T, content: CommandContents[T], options: RequestOptions): Promise<SandboxEvent> {
+  async request<T extends CommandType>(
+    type: T,
+    content: CommandContents[T],
+    options: RequestOptions,
+  ): Promise<SandboxEvent> {
     const message = command(type, content, { metadata: options.metadata as Command<T>['metadata'] | undefined }); // comms are delivered below
     return this.deliver(message.header.msg_id, encodeCommand(message), options);
   }
 
   /** The same for a command that is encoded already. */
   async deliver(msgId: string, line: string, options: RequestOptions): Promise<SandboxEvent> {
-    if (this.#over) throw this.#over.failure;
+    if (this.#over) {
+      throw this.#over.failure;
+    }
     const answer = this.#requests.open(msgId, options);
-    if (!options.unlogged) this.#outbox.add(msgId, line);
-    else if (!this.sink.send(line)) this.#requests.fail(msgId, cutFailure(options));
+    if (!options.unlogged) {
+      this.#outbox.add(msgId, line);
+    } else if (!this.sink.send(line)) {
+      this.#requests.fail(msgId, cutFailure(options));
+    }
     this.sink.changed();
     try {
       return await answer;
@@ -121,7 +186,9 @@ export class Work {
   attached(): void {
     this.#outbox.attached();
     this.#askAgainIn = ASK_AGAIN;
-    if (this.#gapSeen) this.#askAgain();
+    if (this.#gapSeen) {
+      this.#askAgain();
+    }
   }
 
   cut(): void {
@@ -133,8 +200,11 @@ export class Work {
   admits(event: SandboxEvent): boolean {
     this.#readTo = Math.max(this.#readTo, event.t);
     for (const [msgId, later] of this.#later) {
-      if (this.#isPassed(later)) this.#settleNow(msgId, later);
-      else later.timer.refresh();
+      if (this.#isPassed(later)) {
+        this.#settleNow(msgId, later);
+      } else {
+        later.timer.refresh();
+      }
     }
     if (event.msg_type === 'gap') {
       this.#askAgainIn = ASK_AGAIN;
@@ -145,7 +215,9 @@ export class Work {
       return false;
     }
     const msgId = event.parent_header.msg_id;
-    if (msgId !== '') this.#outbox.accepted(msgId); // whatever speaks of a command shows that it was accepted
+    if (msgId !== '') {
+      this.#outbox.accepted(msgId);
+    } // whatever speaks of a command shows that it was accepted
     return true;
   }
 
@@ -154,13 +226,28 @@ export class Work {
    * how it ended, and an id is obeyed once.
    */
   adopt(msgId: string, metadata: JsonObject): CellExecution {
-    const known = command('execute_request', { code: '', silent: true, store_history: false, allow_stdin: false, stop_on_error: false, timeout: 1, folder: '', project: '' }, { msgId });
+    const known = command(
+      'execute_request',
+      {
+        code: '',
+        silent: true,
+        store_history: false,
+        allow_stdin: false,
+        stop_on_error: false,
+        timeout: 1,
+        folder: '',
+        project: '',
+      },
+      { msgId },
+    );
     const cell = this.#cells.open(msgId, encodeCommand(known), metadata);
     this.sink.changed();
     return cell;
   }
 
-  isOpen(msgId: string): boolean { return this.#cells.isOpen(msgId); }
+  isOpen(msgId: string): boolean {
+    return this.#cells.isOpen(msgId);
+  }
 
   /** Nobody says how this cell ended. */
   giveUp(msgId: string): void {
@@ -174,18 +261,27 @@ export class Work {
     // not at each: a sandbox that alters its log may make many
     this.#asking ??= setTimeout(() => {
       this.#asking = undefined;
-      if (!this.#gapSeen || !this.#outbox.isOpen) return;
-      if (this.sink.unsent() > MOST_UNSENT) this.missed();
-      else this.#askAgain();
+      if (!this.#gapSeen || !this.#outbox.isOpen) {
+        return;
+      }
+      if (this.sink.unsent() > MOST_UNSENT) {
+        this.missed();
+      } else {
+        this.#askAgain();
+      }
       this.#askAgainIn = Math.min(2 * this.#askAgainIn, ASK_AGAIN_LATEST);
     }, this.#askAgainIn).unref();
   }
 
   /** The open cell that was sent first, the one that runs; empty if there is none. */
-  get oldest(): string { return this.#cells.ids()[0] ?? ''; }
+  get oldest(): string {
+    return this.#cells.ids()[0] ?? '';
+  }
 
   /** True the first time that output of this open cell is lost. */
-  complain(msgId: string): boolean { return this.#cells.complain(msgId); }
+  complain(msgId: string): boolean {
+    return this.#cells.complain(msgId);
+  }
 
   /** Settles what the event answers; listeners have seen it by now. */
   settle(event: SandboxEvent): void {
@@ -193,26 +289,45 @@ export class Work {
     switch (event.msg_type) {
       case 'execute_reply':
         // Unlogged ones come ahead of the log, where the same reply may stand behind the cell's output.
-        if (event.seq === 0) this.#settleLater(msgId, event.content, event);
-        else this.#cells.settle(msgId, event.content);
+        if (event.seq === 0) {
+          this.#settleLater(msgId, event.content, event);
+        } else {
+          this.#cells.settle(msgId, event.content);
+        }
         this.sink.changed();
         return;
       case 'status':
         // The kernel is done with the cell: a reply that could not be read will not come.
-        if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) this.#settleLater(msgId, LOST_REPLY);
-        if (event.content.execution_state === 'idle' && msgId === this.#callback) this.#callback = '';
-        if (event.content.execution_state === 'busy' && event.content.comm_id !== undefined) this.#callback = msgId;
+        if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) {
+          this.#settleLater(msgId, LOST_REPLY);
+        }
+        if (event.content.execution_state === 'idle' && msgId === this.#callback) {
+          this.#callback = '';
+        }
+        if (event.content.execution_state === 'busy' && event.content.comm_id !== undefined) {
+          this.#callback = msgId;
+        }
         this.#requests.answer(event); // of a comm's message whose `accepted` is no longer in the log
         return;
       case 'accepted':
         this.#outbox.accepted(msgId);
-        if (ANSWERED_BY_ACCEPTED.has(event.content.msg_type)) this.#requests.answer(event);
+        if (ANSWERED_BY_ACCEPTED.has(event.content.msg_type)) {
+          this.#requests.answer(event);
+        }
         return;
-      case 'interrupt_reply': case 'reset_reply': case 'complete_reply': case 'inspect_reply':
+      case 'interrupt_reply':
+      case 'reset_reply':
+      case 'complete_reply':
+      case 'inspect_reply':
         this.#requests.answer(event);
         return;
       case 'refused':
-        this.#refused(msgId, new SandboxError('ProtocolViolation', { reason: String(event.content.params['reason'] ?? event.content.code) }));
+        this.#refused(
+          msgId,
+          new SandboxError('ProtocolViolation', {
+            reason: String(event.content.params['reason'] ?? event.content.code),
+          }),
+        );
         return;
       default:
     }
@@ -222,7 +337,9 @@ export class Work {
   end(reply: ExecuteReply, failure: SandboxError): void {
     this.#over = { reply, failure };
     clearTimeout(this.#asking);
-    for (const { timer } of this.#later.values()) clearTimeout(timer);
+    for (const { timer } of this.#later.values()) {
+      clearTimeout(timer);
+    }
     this.#later.clear();
     this.#outbox.clear();
     this.#cells.settleAll(reply);
@@ -240,22 +357,38 @@ export class Work {
   #settleLater(msgId: string, reply: ExecuteReply, event?: EventOf<'execute_reply'>): void {
     const known = this.#later.get(msgId);
     // one a cell, and none for what is not open; a reply that was told is better than the word that it was lost
-    if (!this.#cells.isOpen(msgId) || (known !== undefined && reply === LOST_REPLY)) return;
+    if (!this.#cells.isOpen(msgId) || (known !== undefined && reply === LOST_REPLY)) {
+      return;
+    }
     clearTimeout(known?.timer);
-    const later: LaterReply = { timer: setTimeout(() => { this.#settleNow(msgId, later); }, this.timing.lostReply).unref(), reply, event };
+    const later: LaterReply = {
+      timer: setTimeout(() => {
+        this.#settleNow(msgId, later);
+      }, this.timing.lostReply).unref(),
+      reply,
+      event,
+    };
     this.#later.set(msgId, later);
-    if (this.#isPassed(later)) this.#settleNow(msgId, later);
+    if (this.#isPassed(later)) {
+      this.#settleNow(msgId, later);
+    }
   }
 
   /** The log was read beyond where this reply stood: it is not in there any more. */
-  #isPassed({ event }: LaterReply): boolean { return event !== undefined && event.t < this.#readTo; }
+  #isPassed({ event }: LaterReply): boolean {
+    return event !== undefined && event.t < this.#readTo;
+  }
 
   #settleNow(msgId: string, { timer, reply, event }: LaterReply): void {
     clearTimeout(timer);
     this.#later.delete(msgId);
-    if (!this.#cells.isOpen(msgId)) return;
+    if (!this.#cells.isOpen(msgId)) {
+      return;
+    }
     const told = event && { ...event, content: withLine(event.content) };
-    if (told) this.sink.unheard(told);
+    if (told) {
+      this.sink.unheard(told);
+    }
     this.#cells.settle(msgId, told?.content ?? reply);
     this.sink.changed();
   }
@@ -265,23 +398,29 @@ export class Work {
     this.#gapSeen = false;
     for (const msgId of this.#cells.ids()) {
       const line = this.#cells.line(msgId);
-      if (line !== undefined && !this.#outbox.has(msgId)) this.sink.send(line);
+      if (line !== undefined && !this.#outbox.has(msgId)) {
+        this.sink.send(line);
+      }
     }
   }
 
   #abortUnsent(msgIds: string[], reason: 'interrupt' | 'reset'): void {
     for (const msgId of msgIds) {
-      if (!this.#outbox.isUnsent(msgId)) continue;
+      if (!this.#outbox.isUnsent(msgId)) {
+        continue;
+      }
       this.#outbox.withdraw(msgId);
       this.#cells.settle(msgId, aborted(reason));
     }
   }
 }
 
-const cutFailure = ({ operation }: Pick<RequestOptions, 'operation'>): SandboxError => new SandboxError('SandboxSilent', { operation, seconds: 0 });
+const cutFailure = ({ operation }: Pick<RequestOptions, 'operation'>): SandboxError =>
+  new SandboxError('SandboxSilent', { operation, seconds: 0 });
 
 /** What is remembered of a reply has no traceback: its last line can be said. */
 function withLine(reply: ExecuteReply): ExecuteReply {
-  const isBare = reply.status === 'error' && reply.failure === undefined && reply.traceback.length === 0 && reply.ename !== '';
+  const isBare =
+    reply.status === 'error' && reply.failure === undefined && reply.traceback.length === 0 && reply.ename !== '';
   return isBare ? { ...reply, traceback: [`${reply.ename}: ${reply.evalue}`] } : reply;
 }

@@ -22,10 +22,14 @@ export class InertCompletion extends vscode.CompletionItem {
   constructor(name: string, kind: vscode.CompletionItemKind, detail: string) {
     super(inert(name, MAX_NAME_LENGTH), kind);
     this.detail = inert(detail, MAX_NAME_LENGTH);
-    if (this.label !== name) { [this.insertText, this.filterText] = [name, name]; }
+    if (this.label !== name) {
+      [this.insertText, this.filterText] = [name, name];
+    }
   }
 
-  document(text: string): void { this.documentation = documentation(text); }
+  document(text: string): void {
+    this.documentation = documentation(text);
+  }
 }
 
 /** @param parameters each as it stands in the label */

@@ -27,14 +27,24 @@ const INVISIBLE = /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069\ufeff]/gu;
  * loses its middle. Every caller of VS Code's user interface gets its text through here, whoever wrote it.
  */
 export const inert = (text: string, limit = MAX_LINE_LENGTH): string =>
-  unmarked(bounded(bounded(text, UNCLEANED * limit).replace(TERMINAL_SEQUENCES, '').replace(LINE_BREAKS, ' ').replace(/\t/g, ' ').replace(INVISIBLE, ''), limit));
+  unmarked(
+    bounded(
+      bounded(text, UNCLEANED * limit)
+        .replace(TERMINAL_SEQUENCES, '')
+        .replace(LINE_BREAKS, ' ')
+        .replace(/\t/g, ' ')
+        .replace(INVISIBLE, ''),
+      limit,
+    ),
+  );
 
 /** As {@link inert}, with its lines and tabs kept. */
 export const inertBlock = (text: string, limit = MAX_BLOCK_LENGTH): string =>
   unmarked(withVisibleCharacters(bounded(text, UNCLEANED * limit), limit));
 
 /** As {@link inert}, for a line that VS Code reads as Markdown once it is escaped: addresses of the web and of mail become no links either. */
-export const inertInMarkdown = (text: string, limit = MAX_LINE_LENGTH): string => inert(text, limit).replace(/:(?=\/\/)|www(?=\.)|@/gi, `$&${WORD_JOINER}`);
+export const inertInMarkdown = (text: string, limit = MAX_LINE_LENGTH): string =>
+  inert(text, limit).replace(/:(?=\/\/)|www(?=\.)|@/gi, `$&${WORD_JOINER}`);
 
 /**
  * Markdown of a block that shows the text as it is, lines and tabs kept. The fence is longer than every run of backticks in the text,
@@ -47,15 +57,23 @@ export function codeBlock(text: string, limit = MAX_BLOCK_LENGTH): string {
   return `\n${fence}text\n${shown}\n${fence}\n`;
 }
 
-const withVisibleCharacters = (text: string, limit: number): string => bounded(
-  text.replace(TERMINAL_SEQUENCES, '').replace(LINE_BREAKS, '\n').replace(INVISIBLE, (character) => (character === '\n' || character === '\t' ? character : '')), limit);
+const withVisibleCharacters = (text: string, limit: number): string =>
+  bounded(
+    text
+      .replace(TERMINAL_SEQUENCES, '')
+      .replace(LINE_BREAKS, '\n')
+      .replace(INVISIBLE, (character) => (character === '\n' || character === '\t' ? character : '')),
+    limit,
+  );
 
 /** `](` begins the address of a link, `$(` the name of an icon; so does what ends with their first half where text with the other half follows. */
 const unmarked = (text: string): string => text.replace(/[\]$](?=\(|$)/g, `$&${WORD_JOINER}`);
 
 /** Whole code points of the beginning and of the end: a prompt ends with its question. */
 function bounded(text: string, limit: number): string {
-  if (text.length <= limit) { return text; }
+  if (text.length <= limit) {
+    return text;
+  }
   const tail = Math.floor(limit / 3);
   const [first, last] = [text.slice(0, limit - tail - 3), text.slice(-tail)];
   return `${first.replace(/[\ud800-\udbff]$/, '')} … ${last.replace(/^[\udc00-\udfff]/, '')}`;

@@ -18,7 +18,13 @@ export const showError = (text: string, ...actions: string[]): Promise<string | 
 /** A dialog that must be answered. Resolves to whether `action` was chosen. */
 export async function confirm(text: string, action: string, detail = ''): Promise<boolean> {
   const label = inert(action);
-  return await vscode.window.showWarningMessage(inert(text), { modal: true, ...(detail !== '' && { detail: inert(detail) }) }, label) === label;
+  return (
+    (await vscode.window.showWarningMessage(
+      inert(text),
+      { modal: true, ...(detail !== '' && { detail: inert(detail) }) },
+      label,
+    )) === label
+  );
 }
 
 async function show(message: Show, text: string, actions: readonly string[]): Promise<string | undefined> {

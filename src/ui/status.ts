@@ -2,7 +2,12 @@ import * as vscode from 'vscode';
 import { inert, inertInMarkdown } from './inert';
 
 /** A link of a tooltip: the only links that this extension puts into VS Code's interface. */
-export interface CommandLink { command: string; title: string; argument: unknown; meaning: string }
+export interface CommandLink {
+  command: string;
+  title: string;
+  argument: unknown;
+  meaning: string;
+}
 
 export interface StatusFace {
   /** Name of one of VS Code's icons. */
@@ -36,13 +41,22 @@ export class StatusItem implements vscode.Disposable {
     this.#item.show();
   }
 
-  hide(): void { this.#item.hide(); }
+  hide(): void {
+    this.#item.hide();
+  }
 
-  dispose(): void { this.#item.dispose(); }
+  dispose(): void {
+    this.#item.dispose();
+  }
 }
 
 /** A hint at the foot of a cell, on its left. */
-export function cellHint({ icon, text, tooltip, command }: Pick<StatusFace, 'icon' | 'text' | 'tooltip'> & { command: string }): vscode.NotebookCellStatusBarItem {
+export function cellHint({
+  icon,
+  text,
+  tooltip,
+  command,
+}: Pick<StatusFace, 'icon' | 'text' | 'tooltip'> & { command: string }): vscode.NotebookCellStatusBarItem {
   const item = new vscode.NotebookCellStatusBarItem(withIcon(icon, text), vscode.NotebookCellStatusBarAlignment.Left);
   item.command = command;
   item.tooltip = inert(tooltip);
@@ -55,12 +69,20 @@ const withIcon = (icon: string, text: string): string => `$(${icon}) ${inert(tex
 /** The commands of the links are the only ones that the text may run. */
 function markdown(text: string, links: readonly CommandLink[]): vscode.MarkdownString {
   const shown = new vscode.MarkdownString(escaped(text));
-  if (links.length > 0) { shown.isTrusted = { enabledCommands: links.map(({ command }) => command) }; }
+  if (links.length > 0) {
+    shown.isTrusted = { enabledCommands: links.map(({ command }) => command) };
+  }
   for (const { command, title, argument, meaning } of links) {
-    shown.appendMarkdown(`\n\n[${escaped(title)}](command:${command}?${encodeURIComponent(JSON.stringify([argument]))}) – ${escaped(meaning)}`);
+    shown.appendMarkdown(
+      `\n\n[${escaped(title)}](command:${command}?${encodeURIComponent(JSON.stringify([argument]))}) – ${escaped(meaning)}`,
+    );
   }
   return shown;
 }
 
 /** `appendText` makes each space one at which no line breaks, so it gets the words alone. */
-const escaped = (text: string): string => inertInMarkdown(text).split(' ').map((word) => new vscode.MarkdownString().appendText(word).value).join(' ');
+const escaped = (text: string): string =>
+  inertInMarkdown(text)
+    .split(' ')
+    .map((word) => new vscode.MarkdownString().appendText(word).value)
+    .join(' ');

@@ -17,7 +17,9 @@ export class SettingsNotice implements vscode.Disposable {
 
   constructor(private readonly controller: SandboxController) {
     this.#subscription = vscode.workspace.onDidChangeConfiguration((event) => {
-      if (!event.affectsConfiguration(SECTION)) { return; }
+      if (!event.affectsConfiguration(SECTION)) {
+        return;
+      }
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => {
         this.#take().catch((error: unknown) => controller.report(error));
@@ -33,23 +35,44 @@ export class SettingsNotice implements vscode.Disposable {
   async #take(): Promise<void> {
     const { sandboxes } = this.controller;
     const pending = new Map<vscode.NotebookDocument, Pending>();
-    await Promise.all(sandboxes.notebooks.map(async (notebook) => {
-      const kernel = sandboxes.get(notebook);
-      await kernel?.takeSettings();
-      const status = kernel?.status;
-      if (status !== undefined && 'pending' in status && countOf(status.pending) > 0) { pending.set(notebook, status.pending); }
-    }));
-    const names = [...new Set([...pending.values()].flatMap(({ sandbox, kernel }) => [...sandbox, ...kernel]))].map((name) => `${SECTION}.${name}`).join(', ');
+    await Promise.all(
+      sandboxes.notebooks.map(async (notebook) => {
+        const kernel = sandboxes.get(notebook);
+        await kernel?.takeSettings();
+        const status = kernel?.status;
+        if (status !== undefined && 'pending' in status && countOf(status.pending) > 0) {
+          pending.set(notebook, status.pending);
+        }
+      }),
+    );
+    const names = [...new Set([...pending.values()].flatMap(({ sandbox, kernel }) => [...sandbox, ...kernel]))]
+      .map((name) => `${SECTION}.${name}`)
+      .join(', ');
     const notebooks = [...pending.keys()].map(fileName).join(', ');
     const isKernels = [...pending.values()].every(({ sandbox }) => sandbox.length === 0);
-    const text = isKernels ? vscode.l10n.t('{0}: {1} takes effect with the next kernel. A reset starts it; variables go, files stay.', notebooks, names)
-      : vscode.l10n.t('{0}: {1} takes effect with the next sandbox. A reset starts it; variables and files of this one go.', notebooks, names);
-    if (pending.size === 0 || this.#open.has(text)) { return; }
+    const text = isKernels
+      ? vscode.l10n.t(
+          '{0}: {1} takes effect with the next kernel. A reset starts it; variables go, files stay.',
+          notebooks,
+          names,
+        )
+      : vscode.l10n.t(
+          '{0}: {1} takes effect with the next sandbox. A reset starts it; variables and files of this one go.',
+          notebooks,
+          names,
+        );
+    if (pending.size === 0 || this.#open.has(text)) {
+      return;
+    }
     this.#open.add(text);
     try {
       const apply = vscode.l10n.t('Reset to Apply');
-      if (await showInformation(text, apply) === apply) {
-        await Promise.all([...pending.keys()].map(async (notebook) => { await sandboxes.get(notebook)?.reset({ applySettings: true }); }));
+      if ((await showInformation(text, apply)) === apply) {
+        await Promise.all(
+          [...pending.keys()].map(async (notebook) => {
+            await sandboxes.get(notebook)?.reset({ applySettings: true });
+          }),
+        );
       }
     } finally {
       this.#open.delete(text);

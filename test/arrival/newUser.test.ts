@@ -29,21 +29,30 @@ describe('a new user', () => {
 
   before(async () => {
     // a server of its own: here nothing is installed yet
-    [registry, browser] = await Promise.all([Registry.start(asNew(docker, needed('SANDBOXED_IPYTHON_TEST_BASE')), DOWNLOAD_PACE), launchBrowser()]);
+    [registry, browser] = await Promise.all([
+      Registry.start(asNew(docker, needed('SANDBOXED_IPYTHON_TEST_BASE')), DOWNLOAD_PACE),
+      launchBrowser(),
+    ]);
     server = await CodeServer.start({ machineSettings: { 'sandboxedIPython.image': registry.image } });
     folder = mkdtempSync(path.join(os.tmpdir(), 'new-user-'));
     cpSync(path.join(HERE, 'new-user-workspace'), folder, { recursive: true });
-    for (const file of MEASURED) { cpSync(path.join(folder, 'first-plot.ipynb'), path.join(folder, file)); }
+    for (const file of MEASURED) {
+      cpSync(path.join(folder, 'first-plot.ipynb'), path.join(folder, file));
+    }
     cpSync(needed('SANDBOXED_IPYTHON_VSIX'), path.join(folder, 'sandboxed-ipython.vsix'));
     window = await Window.open(server, browser, folder);
   });
 
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(async () => {
     await window?.close();
     registry?.close();
     await Promise.all([browser?.close(), server?.stop()]);
-    if (registry !== undefined) { await removeWithDerived(registry.image); }
+    if (registry !== undefined) {
+      await removeWithDerived(registry.image);
+    }
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -68,7 +77,9 @@ describe('a new user', () => {
     let least = Infinity;
     let free = 1;
     for (const file of MEASURED) {
-      if (least <= FIRST_PLOT_SECONDS) { break; }
+      if (least <= FIRST_PLOT_SECONDS) {
+        break;
+      }
       await notebook.save();
       await notebook.command('View: Close Editor');
       free = Math.min(free, shareOfProcessor());
@@ -94,7 +105,7 @@ describe('a new user', () => {
     assert.ok(window);
     const plot = window.notebook.outputs.locator('img').first();
     await plot.waitFor({ timeout: patience });
-    const { width, height } = await plot.boundingBox() ?? { width: 0, height: 0 };
+    const { width, height } = (await plot.boundingBox()) ?? { width: 0, height: 0 };
     assert.ok(width > 300 && height > 150, `the plot is ${width} × ${height}`);
   }
 });
@@ -106,15 +117,21 @@ const docker = new Docker();
 async function removeWithDerived(name: string): Promise<void> {
   const all = await docker.listImages({ all: true });
   const ids = [(await docker.getImage(name).inspect()).Id];
-  for (const id of ids) { ids.push(...all.filter(({ ParentId }) => ParentId === id).map(({ Id }) => Id)); }
-  for (const id of ids.reverse()) { await docker.getImage(id).remove({ force: true }); }
+  for (const id of ids) {
+    ids.push(...all.filter(({ ParentId }) => ParentId === id).map(({ Id }) => Id));
+  }
+  for (const id of ids.reverse()) {
+    await docker.getImage(id).remove({ force: true });
+  }
 }
 
 /** How much of a processor this process gets when it asks for all of one. */
 function shareOfProcessor(): number {
   const began = performance.now();
   const before = process.cpuUsage();
-  while (performance.now() - began < 300) { /* asks */ }
+  while (performance.now() - began < 300) {
+    /* asks */
+  }
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000 / (performance.now() - began);
 }

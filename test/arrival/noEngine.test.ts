@@ -19,14 +19,17 @@ describe('a computer without a container engine', () => {
   let home = '';
 
   before(async function () {
-    if (process.getuid?.() !== 0 || process.platform !== 'linux') { this.skip(); } // only root can hide what is there
+    if (process.getuid?.() !== 0 || process.platform !== 'linux') {
+      this.skip();
+    } // only root can hide what is there
     home = mkdtempSync(path.join(os.tmpdir(), 'no-engine-'));
     const nothing = path.join(home, 'nothing');
     writeFileSync(nothing, '');
     const hide = SOCKETS.map((file) => `{ [ ! -e ${file} ] || mount --bind ${nothing} ${file}; }`).join(' && ');
     [server, browser] = await Promise.all([
       CodeServer.start({
-        vsix: [needed('SANDBOXED_IPYTHON_VSIX')], env: { HOME: home, XDG_RUNTIME_DIR: home, DOCKER_HOST: '', DOCKER_CONTEXT: '' },
+        vsix: [needed('SANDBOXED_IPYTHON_VSIX')],
+        env: { HOME: home, XDG_RUNTIME_DIR: home, DOCKER_HOST: '', DOCKER_CONTEXT: '' },
         through: ['unshare', '--mount', 'sh', '-c', `${hide} && exec "$@"`, 'sh'],
       }),
       launchBrowser(),
@@ -34,11 +37,15 @@ describe('a computer without a container engine', () => {
     window = await Window.open(server, browser, path.join(HERE, 'dummy-workspace'), { 'first.ipynb': ['1'] });
   });
 
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(async () => {
     await window?.close();
     await Promise.all([browser?.close(), server?.stop()]);
-    if (home !== '') { rmSync(home, { recursive: true, force: true }); }
+    if (home !== '') {
+      rmSync(home, { recursive: true, force: true });
+    }
   });
 
   it('is told in the cell which products give one and how to start it; the status bar leads to what was tried', async () => {
@@ -48,14 +55,19 @@ describe('a computer without a container engine', () => {
     await notebook.pickKernel('Sandboxed IPython');
     await notebook.runCell(0);
     const said = await notebook.waitForOutput('EngineNotFound');
-    assert.match(said, /No container engine is running on this computer\. [^]*Start Docker \("sudo systemctl start docker"\) or Podman's socket \("systemctl --user enable --now podman\.socket"\), or install one of them/);
+    assert.match(
+      said,
+      /No container engine is running on this computer\. [^]*Start Docker \("sudo systemctl start docker"\) or Podman's socket \("systemctl --user enable --now podman\.socket"\), or install one of them/,
+    );
     await notebook.screenshot('no-engine');
     await notebook.page.locator('.statusbar-item', { hasText: 'No sandbox yet' }).click();
     await notebook.page.locator('.tab.active', { hasText: 'Diagnostics' }).waitFor();
     const page = notebook.page.locator('.editor-instance .view-lines').first();
     await page.getByText('unix:///var/run/docker.sock').first().waitFor();
     const lines = (await page.innerText()).replace(/\s/g, ''); // they are wrapped
-    for (const tried of [`unix://${home}/docker.sock`, `unix://${home}/podman/podman.sock`]) { assert.ok(lines.includes(tried), `${tried}: ${lines}`); }
+    for (const tried of [`unix://${home}/docker.sock`, `unix://${home}/podman/podman.sock`]) {
+      assert.ok(lines.includes(tried), `${tried}: ${lines}`);
+    }
     await notebook.screenshot('no-engine-diagnostics');
   });
 });

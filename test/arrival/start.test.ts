@@ -12,7 +12,9 @@ import { launchBrowser, newPage, openWorkbench } from '../support/browser';
 import { NotebookPage } from '../support/notebookPage';
 
 const ROOT = path.resolve(__dirname, '../../..');
-const { cells } = JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipynb'), 'utf8')) as { cells: { id: string }[] };
+const { cells } = JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipynb'), 'utf8')) as {
+  cells: { id: string }[];
+};
 const at = (id: string): number => cells.findIndex((cell) => cell.id === id);
 /** On a machine's first start the image is made before: pip and a network. */
 const READY_MS = 360_000;
@@ -27,7 +29,9 @@ describe('npm start', function () {
   /** A VS Code server leaves sockets among the temporary files. */
   let temporary = '';
 
-  before(() => { temporary = mkdtempSync(path.join(os.tmpdir(), 'start-')); });
+  before(() => {
+    temporary = mkdtempSync(path.join(os.tmpdir(), 'start-'));
+  });
 
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') {
@@ -42,7 +46,11 @@ describe('npm start', function () {
   });
 
   it('opens the quickstart with our kernel selected, runs it, and leaves nothing when it is stopped', async () => {
-    start = spawn('npm', ['start', '--silent', '--', '--no-open', '--port', '0'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TMPDIR: temporary } });
+    start = spawn('npm', ['start', '--silent', '--', '--no-open', '--port', '0'], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: temporary },
+    });
     const url = await addressOf(start);
     const origin = new URL(url).origin;
     assert.equal((await fetch(origin)).status, 403, 'without the token nobody gets in');
@@ -64,7 +72,10 @@ describe('npm start', function () {
 
     const exited = once(start, 'exit');
     start.kill('SIGTERM');
-    await Promise.race([exited, sleep(STOP_MS).then(() => assert.fail(`npm start did not stop within ${STOP_MS / 1000} s`))]);
+    await Promise.race([
+      exited,
+      sleep(STOP_MS).then(() => assert.fail(`npm start did not stop within ${STOP_MS / 1000} s`)),
+    ]);
     await eventually(async () => !(await answers(origin)), 'the server is gone');
     await eventually(async () => (await sandboxesOfStart()).length === 0, 'the sandbox is removed');
   });
@@ -92,12 +103,20 @@ async function addressOf(child: ChildProcess): Promise<string> {
 
 /** The notebooks, started by `npm start`, that have a sandbox. */
 async function sandboxesOfStart(): Promise<string[]> {
-  const containers = await new Docker().listContainers({ all: true, filters: { label: ['sandboxed-ipython.notebook'] } });
-  return containers.flatMap((container) => container.Labels['sandboxed-ipython.notebook'] ?? []).filter((notebook) => notebook.includes('/start/window-'));
+  const containers = await new Docker().listContainers({
+    all: true,
+    filters: { label: ['sandboxed-ipython.notebook'] },
+  });
+  return containers
+    .flatMap((container) => container.Labels['sandboxed-ipython.notebook'] ?? [])
+    .filter((notebook) => notebook.includes('/start/window-'));
 }
 
 async function answers(url: string): Promise<boolean> {
-  return fetch(url).then(() => true, () => false);
+  return fetch(url).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function eventually(ask: () => Promise<boolean>, what: string): Promise<void> {

@@ -16,7 +16,11 @@ import { savedCells, type SavedCell } from './support/saved-cells';
 const HERE = path.join(__dirname, '../../../test/conformance');
 const PACKAGES = readFileSync(path.join(HERE, 'requirements.txt'), 'utf8').split('\n').filter(Boolean);
 /** Cells in which we differ, and why that is better for the user. */
-const ALLOWED = JSON.parse(readFileSync(path.join(HERE, 'differences.json'), 'utf8')) as { notebook: string; cell: number; why: string }[];
+const ALLOWED = JSON.parse(readFileSync(path.join(HERE, 'differences.json'), 'utf8')) as {
+  notebook: string;
+  cell: number;
+  why: string;
+}[];
 const SESSIONS_AT_ONCE = 2;
 
 const corpus = readCorpus();
@@ -26,8 +30,16 @@ describe('the corpus', () => {
   it('has 40 notebooks, 400 cells and three cells for every phrase', () => {
     assert.ok(corpus.length >= 40, `${corpus.length} notebooks`);
     assert.ok(cellsOf.length >= 400, `${cellsOf.length} cells`);
-    assert.deepEqual(cellsOf.flatMap(({ tags }) => tags).filter((tag) => !TAGS.has(tag)), [], 'unknown tags');
-    assert.deepEqual([...TAGS].filter((tag) => cellsOf.filter(({ tags }) => tags.includes(tag)).length < 3), [], 'phrases with fewer than three cells');
+    assert.deepEqual(
+      cellsOf.flatMap(({ tags }) => tags).filter((tag) => !TAGS.has(tag)),
+      [],
+      'unknown tags',
+    );
+    assert.deepEqual(
+      [...TAGS].filter((tag) => cellsOf.filter(({ tags }) => tags.includes(tag)).length < 3),
+      [],
+      'phrases with fewer than three cells',
+    );
     assert.ok(ALLOWED.length <= 10);
   });
 });
@@ -45,12 +57,17 @@ describe('a session gives what ipykernel gives', function () {
     theirs.catch(() => undefined); // the tests say it
     const grep = process.env['MOCHA_GREP'];
     const places = Array.from({ length: SESSIONS_AT_ONCE }, () => Promise.resolve());
-    corpus.filter(({ name }) => grep === undefined || grep === name || !corpus.some((one) => one.name === grep)).forEach((notebook, index) => {
-      const place = index % SESSIONS_AT_ONCE;
-      const run = (places[place] ?? Promise.resolve()).then(() => runInSession(engine, image, notebook));
-      runs.set(notebook.name, run);
-      places[place] = run.then(() => undefined, () => undefined);
-    });
+    corpus
+      .filter(({ name }) => grep === undefined || grep === name || !corpus.some((one) => one.name === grep))
+      .forEach((notebook, index) => {
+        const place = index % SESSIONS_AT_ONCE;
+        const run = (places[place] ?? Promise.resolve()).then(() => runInSession(engine, image, notebook));
+        runs.set(notebook.name, run);
+        places[place] = run.then(
+          () => undefined,
+          () => undefined,
+        );
+      });
   });
   after(async () => {
     await endSessions();
@@ -67,7 +84,11 @@ describe('a session gives what ipykernel gives', function () {
       const allowed = ALLOWED.filter((one) => one.notebook === notebook.name);
       const unexpected = found.filter(({ cell }) => !allowed.some((one) => one.cell === cell));
       assert.deepEqual(unexpected, []);
-      assert.deepEqual(allowed.filter(({ cell }) => !found.some((one) => one.cell === cell)), [], 'these do not differ any more');
+      assert.deepEqual(
+        allowed.filter(({ cell }) => !found.some((one) => one.cell === cell)),
+        [],
+        'these do not differ any more',
+      );
     });
   }
 
@@ -86,21 +107,41 @@ describe('a session gives what ipykernel gives', function () {
   });
 });
 
-function differencesOf(notebook: CorpusNotebook, ours: readonly SavedCell[], theirs: readonly SavedCell[]): { cell: number; source: string; why: string[] }[] {
+function differencesOf(
+  notebook: CorpusNotebook,
+  ours: readonly SavedCell[],
+  theirs: readonly SavedCell[],
+): { cell: number; source: string; why: string[] }[] {
   return notebook.cells.flatMap(({ index, source, options }) => {
-    const why = differences(ours.find((cell) => cell.index === index), theirs.find((cell) => cell.index === index), options);
+    const why = differences(
+      ours.find((cell) => cell.index === index),
+      theirs.find((cell) => cell.index === index),
+      options,
+    );
     return why.length === 0 ? [] : [{ cell: index, source, why }];
   });
 }
 
-async function runInSession(engine: Engine, image: string, { name, cells, settle, historySize }: CorpusNotebook): Promise<NotebookRun> {
-  const { session } = startSession(engine, image, { maxMemory: 2 * 2 ** 30, timeout: 90, ...(historySize !== undefined && { historySize }) });
+async function runInSession(
+  engine: Engine,
+  image: string,
+  { name, cells, settle, historySize }: CorpusNotebook,
+): Promise<NotebookRun> {
+  const { session } = startSession(engine, image, {
+    maxMemory: 2 * 2 ** 30,
+    timeout: 90,
+    ...(historySize !== undefined && { historySize }),
+  });
   try {
     await session.started;
     const folder = `'/tmp/notebooks/${name}'`;
     const { reply } = session.execute(`import os; os.makedirs(${folder}); del os\n%cd -q ${folder}`, { silent: true });
     assert.equal((await reply).status, 'ok');
-    return await runNotebook(session, cells.map(({ index, source, options, questions }) => ({ index, source, script: options, questions })), settle);
+    return await runNotebook(
+      session,
+      cells.map(({ index, source, options, questions }) => ({ index, source, script: options, questions })),
+      settle,
+    );
   } finally {
     await session.dispose();
   }

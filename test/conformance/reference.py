@@ -76,7 +76,9 @@ class Client(NotebookClient):
                 break
             group.append(cell)
         stops = len(group) > 1
-        self.sent = [self.send(cell["source"], stop_on_error=stops and not cell["script"].get("raises")) for cell in group]
+        self.sent = [
+            self.send(cell["source"], stop_on_error=stops and not cell["script"].get("raises")) for cell in group
+        ]
 
     async def send_comm(self, sent):
         """All that the kernel says until it has handled a host's message."""
@@ -85,7 +87,9 @@ class Client(NotebookClient):
             content["target_name"] = sent["target"]
         msg = self.kc.session.msg(sent["type"], content, metadata=sent.get("metadata"))
         heard = self.heard[msg["header"]["msg_id"]] = []
-        self.kc.session.send(self.kc.shell_channel.socket, msg, buffers=[base64.b64decode(one) for one in sent.get("buffers", ())])
+        self.kc.session.send(
+            self.kc.shell_channel.socket, msg, buffers=[base64.b64decode(one) for one in sent.get("buffers", ())]
+        )
         while not any(one["content"].get("execution_state") == "idle" for one in heard):
             self.hear(await self.next(self.kc.iopub_channel))
         return heard
@@ -116,7 +120,9 @@ async def run(notebook):
     arguments = [] if history is None else ["--InteractiveShell.cache_size=%d" % history]
     client = Client(nb, resources={"metadata": {"path": folder}}, extra_arguments=arguments)
     replies = {}
-    client.on_cell_executed = lambda cell, cell_index, execute_reply: replies.__setitem__(cell_index, execute_reply["content"])
+    client.on_cell_executed = lambda cell, cell_index, execute_reply: replies.__setitem__(
+        cell_index, execute_reply["content"]
+    )
     async with client.async_setup_kernel(cwd=folder, stdin=subprocess.DEVNULL):
         client.kc.allow_stdin = True
         client.send, client.kc.execute = client.kc.execute, lambda *_, **__: client.sent.pop(0)
@@ -136,7 +142,10 @@ async def run(notebook):
                 answering.cancel()
                 if pressing:
                     pressing.cancel()
-            if any(payload["source"] == "ask_exit" and not payload["keepkernel"] for payload in replies[index].get("payload", ())):
+            if any(
+                payload["source"] == "ask_exit" and not payload["keepkernel"]
+                for payload in replies[index].get("payload", ())
+            ):
                 break
             record["heard"] = [await client.send_comm(one) for one in cell["script"].get("comm", ())]
             record["told"] = [await client.ask(one) for one in cell["questions"]]
@@ -153,7 +162,13 @@ async def interrupt(client, seconds):
 
 def saved(index, cell, record, reply):
     payload = [dict(one) for one in reply.get("payload", ())]
-    return {"index": index, "outputs": cell.outputs, "execution_count": cell.execution_count, "payload": payload, **record}
+    return {
+        "index": index,
+        "outputs": cell.outputs,
+        "execution_count": cell.execution_count,
+        "payload": payload,
+        **record,
+    }
 
 
 async def main():

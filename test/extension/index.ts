@@ -46,7 +46,8 @@ export async function run(): Promise<void> {
 /** The compiled tests whose source is still there. */
 function testFiles(): string[] {
   const root = path.resolve(__dirname, '../../..');
-  return fs.readdirSync(path.join(root, 'test/extension/suite'), { recursive: true, encoding: 'utf8' })
+  return fs
+    .readdirSync(path.join(root, 'test/extension/suite'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .sort()
     .map((name) => path.join(__dirname, 'suite', name.replace(/\.ts$/, '.js')));
@@ -70,5 +71,7 @@ function reportInto(file: string, Mocha: typeof MochaModule): () => void {
   const reporting = new Console({ stdout: sink, stderr: sink });
   globalThis.console = reporting;
   Mocha.reporters.Base.consoleLog = reporting.log.bind(reporting);
-  return () => { open = false; };
+  return () => {
+    open = false;
+  };
 }

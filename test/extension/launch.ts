@@ -23,7 +23,9 @@ async function main(): Promise<void> {
   let failed = false;
   try {
     await runTests({
-      ...(process.env['VSCODE_TEST_DESKTOP'] === undefined ? { vscodeExecutablePath: path.join(root, 'test/support/bin/code.mjs') } : {}),
+      ...(process.env['VSCODE_TEST_DESKTOP'] === undefined
+        ? { vscodeExecutablePath: path.join(root, 'test/support/bin/code.mjs') }
+        : {}),
       extensionDevelopmentPath: process.env['EXTENSION_UNDER_TEST'] ?? root,
       extensionTestsPath: path.join(__dirname, 'index.js'),
       launchArgs: [path.join(root, 'test/extension/workspace'), '--disable-extensions'],
@@ -46,7 +48,7 @@ async function main(): Promise<void> {
 
 /** Absent when the extension host ended before the suite did. */
 function readResult(file: string): Result | undefined {
-  return fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) as Result : undefined;
+  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Result) : undefined;
 }
 
 void main();

@@ -15,15 +15,26 @@ describe('notebooks at work while everything under them fails', function () {
   let ground: Ground | undefined;
 
   before(async function () {
-    if (process.getuid?.() !== 0) this.skip(); // only root can start an engine and look into its containers
+    if (process.getuid?.() !== 0) {
+      this.skip();
+    } // only root can start an engine and look into its containers
     ground = await setUp();
   });
   after(() => ground?.remove());
 
-  for (const [which, seed] of [['a seed that stays', 1], ['a seed of its own', randomInt(1, 1_000_000)]] as const) {
+  for (const [which, seed] of [
+    ['a seed that stays', 1],
+    ['a seed of its own', randomInt(1, 1_000_000)],
+  ] as const) {
     it(`loses nothing, doubles nothing, runs nothing twice, is never stuck and leaves nothing (${which}: ${seed})`, async () => {
       assert.ok(ground);
-      const { faults, findings, left, history } = await runRound({ ...ground, seed, round: 0, faults: [...new Set(ROUND)], log: testLog });
+      const { faults, findings, left, history } = await runRound({
+        ...ground,
+        seed,
+        round: 0,
+        faults: [...new Set(ROUND)],
+        log: testLog,
+      });
       const story = findings.length + left.length > 0 ? `\n${history.join('\n')}` : '';
       assert.deepEqual({ findings, left }, { findings: [], left: [] }, `npm run faults -- --seed ${seed}${story}`);
       assert.deepEqual([...faults.keys()].sort(), [...new Set(ROUND)].sort(), 'every kind has hit');
@@ -38,14 +49,25 @@ describe('notebooks at work while everything under them fails', function () {
     it('that drops one event in a hundred, repeats one, or shows one at another cell', async () => {
       const programs = [displays(150), displays(10)];
       assert.deepEqual(await wrongs(dropping(100), programs), ['lost']);
-      assert.deepEqual(await wrongs(everyNth(100, (event) => [event, event]), programs), ['doubled']);
+      assert.deepEqual(
+        await wrongs(
+          everyNth(100, (event) => [event, event]),
+          programs,
+        ),
+        ['doubled'],
+      );
       let other = '';
-      assert.deepEqual(await wrongs((event) => {
-        other ||= event.parent_header.msg_id;
-        const { content } = event;
-        const moved = event.msg_type === 'display_data' && String((content as { data: Record<string, unknown> }).data['text/plain']).endsWith('c2.3');
-        return [moved ? { ...event, parent_header: { msg_id: other } } : event];
-      }, programs), ['doubled', 'lost']);
+      assert.deepEqual(
+        await wrongs((event) => {
+          other ||= event.parent_header.msg_id;
+          const { content } = event;
+          const moved =
+            event.msg_type === 'display_data' &&
+            String((content as { data: Record<string, unknown> }).data['text/plain']).endsWith('c2.3');
+          return [moved ? { ...event, parent_header: { msg_id: other } } : event];
+        }, programs),
+        ['doubled', 'lost'],
+      );
     });
 
     it('and has nothing to say about one that is whole', async () => {
@@ -54,14 +76,27 @@ describe('notebooks at work while everything under them fails', function () {
   });
 
   /** What is found wrong with a session that makes this of its events, without any fault. */
-  async function wrongs(broken: NonNullable<Installation['broken']>, programs: readonly ((cell: string) => Program)[]): Promise<Finding['wrong'][]> {
+  async function wrongs(
+    broken: NonNullable<Installation['broken']>,
+    programs: readonly ((cell: string) => Program)[],
+  ): Promise<Finding['wrong'][]> {
     assert.ok(ground);
     const { engine, image } = ground;
-    const installation: Installation = { docker: engine.docker, socket: engine.socket, image, owner: randomUUID(), settings: DEFAULT_SETTINGS, log: testLog, broken };
+    const installation: Installation = {
+      docker: engine.docker,
+      socket: engine.socket,
+      image,
+      owner: randomUUID(),
+      settings: DEFAULT_SETTINGS,
+      log: testLog,
+      broken,
+    };
     const window = await Window.open(installation, random(1));
     const notebook = new Notebook('oracle', 0, window, installation, random(1), () => false);
     try {
-      for (const make of programs) assert.ok(await notebook.run(1, make), JSON.stringify(notebook.findings));
+      for (const make of programs) {
+        assert.ok(await notebook.run(1, make), JSON.stringify(notebook.findings));
+      }
       return (await judgeAll(notebook, [])).map(({ wrong }) => wrong).sort();
     } finally {
       await notebook.close();
@@ -71,5 +106,10 @@ describe('notebooks at work while everything under them fails', function () {
   }
 });
 
-const displays = (count: number) => (cell: string): Program =>
-  ({ cell, steps: Array.from({ length: count }, (_, i) => ({ kind: 'display', text: `${cell}.${i}`, times: 1, pause: 0 })), end: undefined });
+const displays =
+  (count: number) =>
+  (cell: string): Program => ({
+    cell,
+    steps: Array.from({ length: count }, (_, i) => ({ kind: 'display', text: `${cell}.${i}`, times: 1, pause: 0 })),
+    end: undefined,
+  });

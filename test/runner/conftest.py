@@ -10,8 +10,13 @@ from sandbox import LocalPlace, Sandbox
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "container: needs the limits or the file systems of a real container")
-    config.addinivalue_line("markers", "alone: measures how soon the supervisor answers beside cells that take every processor, which no other suite may take meanwhile")
-    config.addinivalue_line("markers", "smoke: the part that also runs on the Pythons between the oldest and the newest")
+    config.addinivalue_line(
+        "markers",
+        "alone: measures how soon the supervisor answers beside cells that take every processor, which no other suite may take meanwhile",
+    )
+    config.addinivalue_line(
+        "markers", "smoke: the part that also runs on the Pythons between the oldest and the newest"
+    )
 
 
 def make(**options):

@@ -22,7 +22,12 @@ type Request =
 const MIB = 1024 * 1024;
 /** By container. */
 const volumes = new Map<string, string>();
-const connected = connectEngine({ platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.() });
+const connected = connectEngine({
+  platform: process.platform,
+  env: process.env,
+  home: homedir(),
+  uid: process.getuid?.(),
+});
 
 const answer = async (request: Request): Promise<object> => {
   const engine = await connected;
@@ -30,15 +35,31 @@ const answer = async (request: Request): Promise<object> => {
     case 'image': {
       const network = await installNetwork(process.env);
       const runnerFolder = path.resolve(__dirname, '../../../runner');
-      return { image: await engine.ensureImage({ base: request.base, packages: request.packages, runnerFolder, network }, silentProgress) };
+      return {
+        image: await engine.ensureImage(
+          { base: request.base, packages: request.packages, runnerFolder, network },
+          silentProgress,
+        ),
+      };
     }
     case 'create': {
       const { options } = request;
       const specification: SandboxSpecification = {
-        sandboxId: randomUUID(), owner: 'runner-tests', notebookHint: '', image: request.image, cpus: 2, pids: 512,
-        uid: options['uid'] ?? freeUid(await engine.usedUids()), memory: options['memory'] ?? 512 * MIB, logBudget: options['log_budget'] ?? 48 * MIB,
-        maxOutput: options['max_output'] ?? 10 * MIB, historySize: options['history_size'] ?? 1000, pollInterval: options['poll_interval'] ?? 0.1,
-        lease: options['lease'] ?? 600, idle: options['idle'] ?? 0, libraries: librariesName(),
+        sandboxId: randomUUID(),
+        owner: 'runner-tests',
+        notebookHint: '',
+        image: request.image,
+        cpus: 2,
+        pids: 512,
+        uid: options['uid'] ?? freeUid(await engine.usedUids()),
+        memory: options['memory'] ?? 512 * MIB,
+        logBudget: options['log_budget'] ?? 48 * MIB,
+        maxOutput: options['max_output'] ?? 10 * MIB,
+        historySize: options['history_size'] ?? 1000,
+        pollInterval: options['poll_interval'] ?? 0.1,
+        lease: options['lease'] ?? 600,
+        idle: options['idle'] ?? 0,
+        libraries: librariesName(),
       };
       const id = await engine.create(specification);
       volumes.set(id, specification.libraries);

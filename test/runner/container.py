@@ -14,7 +14,10 @@ class _Server:
 
     def __init__(self):
         self.process = subprocess.Popen(
-            ["node", str(ROOT / "out" / "test" / "runner" / "container-server.js")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ["node", str(ROOT / "out" / "test" / "runner" / "container-server.js")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.lock = threading.Lock()
 
@@ -39,7 +42,13 @@ def server():
 
 
 def docker(*words, data=None, check=True):
-    return subprocess.run(["docker", *words], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=check).stdout.decode().strip()
+    return (
+        subprocess.run(
+            ["docker", *words], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=check
+        )
+        .stdout.decode()
+        .strip()
+    )
 
 
 class ContainerPlace:
@@ -56,7 +65,10 @@ class ContainerPlace:
         self.id = server().ask(do="create", image=image, options=options)["id"]
 
     def attach(self, user="0:0", **options):
-        return Stream(["docker", "exec", "-i", "-u", user, self.id, self.python, "-I", "/opt/sandboxed-ipython/relay.py"], **options)
+        return Stream(
+            ["docker", "exec", "-i", "-u", user, self.id, self.python, "-I", "/opt/sandboxed-ipython/relay.py"],
+            **options,
+        )
 
     def sh(self, script, data=b"", check=True):
         """A shell script from outside, as the sandbox's own user; its stdout."""
@@ -88,10 +100,10 @@ class ContainerPlace:
 
 def _eat_inotify(image, python, uid):
     """A container that holds every inotify instance that ``uid`` may have, so that a sandbox of that uid gets none."""
-    script = (
-        "import ctypes, time\nlibc = ctypes.CDLL(None)\nn = 0\nwhile libc.inotify_init1(0) >= 0: n += 1\nprint('eaten', n, flush=True)\ntime.sleep(600)"
+    script = "import ctypes, time\nlibc = ctypes.CDLL(None)\nn = 0\nwhile libc.inotify_init1(0) >= 0: n += 1\nprint('eaten', n, flush=True)\ntime.sleep(600)"
+    name = docker(
+        "run", "-d", "--network", "none", "--user", "%d:%d" % (uid, uid), "--entrypoint", python, image, "-c", script
     )
-    name = docker("run", "-d", "--network", "none", "--user", "%d:%d" % (uid, uid), "--entrypoint", python, image, "-c", script)
     give_up = time.monotonic() + 20
     while "eaten" not in docker("logs", name):
         if time.monotonic() > give_up:

@@ -145,7 +145,11 @@ class Pinged:
         if wants_all_processors:
             wanted = (time.monotonic() - begun) * min(CPUS, os.cpu_count())
             factor = max(factor, wanted / (self.sandbox.place.processor_seconds() - used))
-        check(*(pinger.results() for pinger in pingers), factor, LIMIT_WITHOUT_A_PROCESSOR if wants_all_processors else LIMIT)
+        check(
+            *(pinger.results() for pinger in pingers),
+            factor,
+            LIMIT_WITHOUT_A_PROCESSOR if wants_all_processors else LIMIT,
+        )
 
 
 def check(results, quiet, busyness, limit=LIMIT):
@@ -155,7 +159,11 @@ def check(results, quiet, busyness, limit=LIMIT):
         machine = max((one for at, one in quiet if at <= sent + seconds and at + one >= sent - INTERVAL), default=0.0)
         # A quiet sandbox that did not answer at all proves nothing about this one.
         assert machine < HUNG, "the quiet sandbox did not answer: the machine is too busy to tell"
-        told = "a ping took %.1f s (%.1f s in a quiet sandbox; all work takes %.1f times as long as it should)" % (seconds, machine, busyness)
+        told = "a ping took %.1f s (%.1f s in a quiet sandbox; all work takes %.1f times as long as it should)" % (
+            seconds,
+            machine,
+            busyness,
+        )
         assert seconds <= limit * busyness + 2 * machine, told
 
 

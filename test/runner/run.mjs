@@ -17,14 +17,19 @@ const [version, marks = '', ...more] = process.argv.slice(2);
 /** @returns {Promise<string>} the derived image for a base, with matplotlib for the plots */
 function derivedImage(reference) {
   return new Promise((resolve, reject) => {
-    const server = spawn(process.execPath, [path.join(root, 'out/test/runner/container-server.js')], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const server = spawn(process.execPath, [path.join(root, 'out/test/runner/container-server.js')], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     createInterface({ input: server.stdout }).once('line', (line) => {
       const { image, error } = JSON.parse(line);
-      if (error) reject(new Error(error)); else resolve(image);
+      if (error) reject(new Error(error));
+      else resolve(image);
       server.stdin.end();
     });
     server.once('error', reject);
-    server.once('exit', (code) => { reject(new Error(`the container server ended with ${code}`)); });
+    server.once('exit', (code) => {
+      reject(new Error(`the container server ended with ${code}`));
+    });
     server.stdin.write(`${JSON.stringify({ do: 'image', base: reference, packages: ['matplotlib'] })}\n`);
   });
 }
@@ -32,15 +37,39 @@ function derivedImage(reference) {
 /** @returns {Promise<string>} the last line in which pytest counted */
 function pytest(python, image, temporary) {
   return new Promise((resolve, reject) => {
-    const words = ['-m', 'pytest', '-q', '--no-header', '-p', 'no:cacheprovider', '--tb=short', '--color=no', ...(marks ? ['-m', marks] : []), ...more, here];
-    const child = spawn(python, words, { cwd: root, env: { ...process.env, TMPDIR: temporary, SANDBOX_IMAGE: image, SANDBOX_PYTHON: version, PYTHONDONTWRITEBYTECODE: '1' }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const words = [
+      '-m',
+      'pytest',
+      '-q',
+      '--no-header',
+      '-p',
+      'no:cacheprovider',
+      '--tb=short',
+      '--color=no',
+      ...(marks ? ['-m', marks] : []),
+      ...more,
+      here,
+    ];
+    const child = spawn(python, words, {
+      cwd: root,
+      env: {
+        ...process.env,
+        TMPDIR: temporary,
+        SANDBOX_IMAGE: image,
+        SANDBOX_PYTHON: version,
+        PYTHONDONTWRITEBYTECODE: '1',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let last = '';
     createInterface({ input: child.stdout }).on('line', (line) => {
       console.log(line);
       if (/\d+ (passed|failed|error|skipped)/.test(line)) last = line;
     });
     child.once('error', reject);
-    child.once('close', () => { resolve(last); });
+    child.once('close', () => {
+      resolve(last);
+    });
   });
 }
 

@@ -68,14 +68,22 @@ class Stream:
         threading.Thread(target=self._read, daemon=True).start()
         if not follow:
             return
-        self.send("follow_request", {"after": after, "boot": boot, "writer": writer, "host": self.host, "take_over": take_over}, "control")
+        self.send(
+            "follow_request",
+            {"after": after, "boot": boot, "writer": writer, "host": self.host, "take_over": take_over},
+            "control",
+        )
         self.hello = self.wait(lambda event: event["msg_type"] == "hello")["content"]
 
     def send(self, msg_type, content, channel, msg_id=None, metadata=None, buffers=()):
         msg_id = msg_id or uuid.uuid4().hex
         command = {
-            "header": {"msg_id": msg_id, "msg_type": msg_type}, "kernel": "main", "channel": channel, "content": content,
-            "metadata": metadata or {}, "buffers": [base64.b64encode(one).decode() for one in buffers],
+            "header": {"msg_id": msg_id, "msg_type": msg_type},
+            "kernel": "main",
+            "channel": channel,
+            "content": content,
+            "metadata": metadata or {},
+            "buffers": [base64.b64encode(one).decode() for one in buffers],
         }
         text = json.dumps(command)
         if len(text) <= 128 * 1024:
@@ -84,7 +92,12 @@ class Stream:
         starts = range(0, len(text), 65536)
         for index, at in enumerate(starts):
             content = {"id": msg_id, "i": index, "last": at == starts[-1], "data": text[at : at + 65536]}
-            self.send_raw(json.dumps(dict(command, header={"msg_id": msg_id, "msg_type": "chunk"}, content=content, buffers=[])).encode() + b"\n")
+            self.send_raw(
+                json.dumps(
+                    dict(command, header={"msg_id": msg_id, "msg_type": "chunk"}, content=content, buffers=[])
+                ).encode()
+                + b"\n"
+            )
         return msg_id
 
     def send_raw(self, data):
@@ -140,18 +153,31 @@ class Sandbox:
         return self.place.attach(**options)
 
     def send(self, code, msg_id=None, metadata=None, **content):
-        request = {"code": code, "silent": False, "store_history": True, "allow_stdin": True, "stop_on_error": True, "timeout": 0}
+        request = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "allow_stdin": True,
+            "stop_on_error": True,
+            "timeout": 0,
+        }
         request.update(content)
         return self.stream.send("execute_request", request, "shell", msg_id, metadata)
 
     def finish(self, msg_id, seconds=DEADLINE):
         """Waits for the reply of a cell that was sent."""
+
         def done(event):
             return event["msg_type"] == "execute_reply" and event["parent_header"]["msg_id"] == msg_id
 
         if not any(done(event) for event in list(self.stream.log)):
             self.stream.wait(done, seconds)
-        return Cell(msg_id, [event for event in list(self.stream.log) if event["parent_header"]["msg_id"] == msg_id and event["seq"]][: self._upto(msg_id)])
+        return Cell(
+            msg_id,
+            [event for event in list(self.stream.log) if event["parent_header"]["msg_id"] == msg_id and event["seq"]][
+                : self._upto(msg_id)
+            ],
+        )
 
     def _upto(self, msg_id):
         mine = [event for event in self.stream.log if event["parent_header"]["msg_id"] == msg_id and event["seq"]]
@@ -162,7 +188,9 @@ class Sandbox:
 
     def started(self, msg_id, seconds=DEADLINE):
         """Waits until the cell runs."""
-        self.stream.wait(lambda event: event["msg_type"] == "execute_input" and event["parent_header"]["msg_id"] == msg_id, seconds)
+        self.stream.wait(
+            lambda event: event["msg_type"] == "execute_input" and event["parent_header"]["msg_id"] == msg_id, seconds
+        )
 
     def wait_text(self, text, seconds=DEADLINE):
         self.stream.wait(lambda event: event["msg_type"] == "stream" and text in event["content"]["text"], seconds)
@@ -174,12 +202,20 @@ class Sandbox:
 
     def handled(self, msg_id, seconds=DEADLINE):
         """Waits until a comm's message has been handled; a :class:`Cell` whose ``reply`` is the last ``status``."""
+
         def done(event):
-            return event["msg_type"] == "status" and event["parent_header"]["msg_id"] == msg_id and event["content"]["execution_state"] == "idle"
+            return (
+                event["msg_type"] == "status"
+                and event["parent_header"]["msg_id"] == msg_id
+                and event["content"]["execution_state"] == "idle"
+            )
 
         if not any(done(event) for event in list(self.stream.log)):
             self.stream.wait(done, seconds)
-        return Cell(msg_id, [event for event in list(self.stream.log) if event["parent_header"]["msg_id"] == msg_id and event["seq"]])
+        return Cell(
+            msg_id,
+            [event for event in list(self.stream.log) if event["parent_header"]["msg_id"] == msg_id and event["seq"]],
+        )
 
     def interrupt(self, msg_id, **content):
         return self._control("interrupt_request", dict(content, msg_id=msg_id), "interrupt_reply")
@@ -189,7 +225,9 @@ class Sandbox:
 
     def _control(self, msg_type, content, reply):
         request = self.stream.send(msg_type, content, "control")
-        return self.stream.wait(lambda event: event["msg_type"] == reply and event["parent_header"]["msg_id"] == request)["content"]
+        return self.stream.wait(
+            lambda event: event["msg_type"] == reply and event["parent_header"]["msg_id"] == request
+        )["content"]
 
     def answer(self, value, request=None):
         if request is None:
@@ -199,7 +237,10 @@ class Sandbox:
     def drop(self, name, data):
         """Puts a file into the queue as something else in the sandbox would, all at once."""
         path = "%s/commands" % self.place.queue
-        self.place.sh("cat > %s/.drop && mv %s/.drop '%s/%s'" % (path, path, path, name), data if isinstance(data, bytes) else json.dumps(data).encode())
+        self.place.sh(
+            "cat > %s/.drop && mv %s/.drop '%s/%s'" % (path, path, path, name),
+            data if isinstance(data, bytes) else json.dumps(data).encode(),
+        )
 
     def result(self, msg_id, seconds=20.0):
         """What is in ``results/`` for a dropped command."""
@@ -226,18 +267,35 @@ class LocalPlace:
         self.queue.mkdir(parents=True)
         self.python = python
         self.socket = uuid.uuid4().hex
-        words = ["--%s=%s" % (name.replace("_", "-"), value) if value is not True else "--" + name.replace("_", "-") for name, value in options.items()]
-        command = [python, "-I", str(RUNNER / "main.py"), "--home=%s" % self.home, "--queue=%s" % self.queue, "--socket=" + self.socket, *words]
+        words = [
+            "--%s=%s" % (name.replace("_", "-"), value) if value is not True else "--" + name.replace("_", "-")
+            for name, value in options.items()
+        ]
+        command = [
+            python,
+            "-I",
+            str(RUNNER / "main.py"),
+            "--home=%s" % self.home,
+            "--queue=%s" % self.queue,
+            "--socket=" + self.socket,
+            *words,
+        ]
         with open(self.folder / "stderr.log", "wb") as log:
             self.process = subprocess.Popen(command, stderr=log)
         self.supervisor = self.process.pid
 
     def attach(self, **options):
-        return Stream([self.python, "-I", str(RUNNER / "relay.py")], env=dict(os.environ, SANDBOXED_IPYTHON_SOCKET=self.socket), **options)
+        return Stream(
+            [self.python, "-I", str(RUNNER / "relay.py")],
+            env=dict(os.environ, SANDBOXED_IPYTHON_SOCKET=self.socket),
+            **options,
+        )
 
     def sh(self, script, data=b"", check=True):
         """A shell script in the sandbox's home; its stdout."""
-        done = subprocess.run(["sh", "-c", script], input=data, stdout=subprocess.PIPE, cwd=self.home, timeout=60, check=check)
+        done = subprocess.run(
+            ["sh", "-c", script], input=data, stdout=subprocess.PIPE, cwd=self.home, timeout=60, check=check
+        )
         return done.stdout.decode()
 
     def alive(self):

@@ -48,15 +48,27 @@ def told(sandbox):
     "code, name, words",
     [
         ("Bundle({'text/plain': object()})", "ValueError", "text/plain of a display holds a value of type object"),
-        ("Bundle({'application/json': {'a': [1, {1.5: object}]}})", "ValueError", "application/json of a display holds a value of type type"),
+        (
+            "Bundle({'application/json': {'a': [1, {1.5: object}]}})",
+            "ValueError",
+            "application/json of a display holds a value of type type",
+        ),
         ("Bundle({'text/plain': 'x'}, {'a': object()})", "ValueError", "metadata of a display holds"),
         ("display('x', display_id=object())", "ValueError", "transient of a display holds"),
         ("Bundle({'text/plain': 'x'}, 'metadata')", "TypeError", "metadata of a display must be a dict, got: str"),
         ("display('text', raw=True)", "TypeError", "data of a display must be a dict, got: str"),
         ("Bundle({'application/json': circle})", "RecursionError", "application/json of a display refers to itself"),
-        ("display({'application/json': {'c': circle}, 'text/plain': 'x'}, raw=True)", "RecursionError", "application/json of a display refers to itself"),
+        (
+            "display({'application/json': {'c': circle}, 'text/plain': 'x'}, raw=True)",
+            "RecursionError",
+            "application/json of a display refers to itself",
+        ),
         ("display({'application/json': [circle, circle, deep]}, raw=True)", "RecursionError", "nested more than"),
-        ("import sys; sys.setrecursionlimit(100_000); display({'application/json': deep}, raw=True)", "RecursionError", "nested more than"),
+        (
+            "import sys; sys.setrecursionlimit(100_000); display({'application/json': deep}, raw=True)",
+            "RecursionError",
+            "nested more than",
+        ),
         ("display('x', metadata={'a': circle})", "RecursionError", "metadata of a display refers to itself"),
     ],
 )
@@ -68,7 +80,9 @@ def test_what_cannot_be_sent_is_an_error_at_the_users_line(told, code, name, wor
     assert not cell.contents("execute_result") and not cell.contents("display_data")
 
 
-@pytest.mark.parametrize("code", ["Raises()", "display(Raises())", "[Raises()]", "print(Raises())", "RaisesAsHtml()", "RaisesAsBundle()"])
+@pytest.mark.parametrize(
+    "code", ["Raises()", "display(Raises())", "[Raises()]", "print(Raises())", "RaisesAsHtml()", "RaisesAsBundle()"]
+)
 def test_a_repr_that_raises_is_an_error_in_the_cell(told, code):
     cell = told(code)
     (error,) = cell.contents("error")
@@ -79,10 +93,26 @@ def test_a_repr_that_raises_is_an_error_in_the_cell(told, code):
 @pytest.mark.parametrize(
     "code, words, left",
     [
-        ("Bundle({17: 'x', 'text/plain': 'y'})", "<class 'int'> is left out of a display: it is no mime type", {"text/plain": "y"}),
-        ("Bundle({'': 'x', 'text/plain': 'y'})", "'' is left out of a display: it is no mime type", {"text/plain": "y"}),
-        ("Bundle({'text/html': None, 'text/plain': 'y'})", "text/html is left out of a display: its value is None", {"text/plain": "y"}),
-        ("Bundle({'text/plain': 'y', 'image/png': 'data:image/png;base64,xx'})", "image/png of a display cannot be drawn", {"text/plain": "y", "image/png": "data:image/png;base64,xx"}),
+        (
+            "Bundle({17: 'x', 'text/plain': 'y'})",
+            "<class 'int'> is left out of a display: it is no mime type",
+            {"text/plain": "y"},
+        ),
+        (
+            "Bundle({'': 'x', 'text/plain': 'y'})",
+            "'' is left out of a display: it is no mime type",
+            {"text/plain": "y"},
+        ),
+        (
+            "Bundle({'text/html': None, 'text/plain': 'y'})",
+            "text/html is left out of a display: its value is None",
+            {"text/plain": "y"},
+        ),
+        (
+            "Bundle({'text/plain': 'y', 'image/png': 'data:image/png;base64,xx'})",
+            "image/png of a display cannot be drawn",
+            {"text/plain": "y", "image/png": "data:image/png;base64,xx"},
+        ),
         ("Bundle({'x/%d' % n: '' for n in range(101)})", "A display has at most 100 mime types", None),
     ],
 )
@@ -99,8 +129,23 @@ def test_values_that_jupyter_can_send_arrive_as_from_jupyter(told):
         "import datetime\nJSON = {'set': {1}, 'tuple': (1, 2), 'range': range(2), 'bytes': b'abc', 3: 4, None: 5, True: 6, (1, 2): 7, 'time': datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)}\n"
         "display({'application/json': JSON, 'text/html': b'abc', 'text/plain': 5, 'application/x-json': None}, raw=True)"
     )
-    expected = {"set": [1], "tuple": [1, 2], "range": [0, 1], "bytes": "YWJj", "3": 4, "null": 5, "true": 6, "(1, 2)": 7, "time": "2020-01-02T00:00:00Z"}
-    assert cell.contents("display_data")[0]["data"] == {"application/json": expected, "text/html": "YWJj", "text/plain": 5, "application/x-json": None}
+    expected = {
+        "set": [1],
+        "tuple": [1, 2],
+        "range": [0, 1],
+        "bytes": "YWJj",
+        "3": 4,
+        "null": 5,
+        "true": 6,
+        "(1, 2)": 7,
+        "time": "2020-01-02T00:00:00Z",
+    }
+    assert cell.contents("display_data")[0]["data"] == {
+        "application/json": expected,
+        "text/html": "YWJj",
+        "text/plain": 5,
+        "application/x-json": None,
+    }
 
 
 def test_a_surrogate_in_a_display_is_one_character_that_is_none(told):
@@ -119,7 +164,9 @@ def test_a_repr_that_hangs_is_interrupted_and_the_kernel_lives(sandbox, told, co
 
 
 def test_an_exception_that_hangs_when_it_is_shown_takes_two_presses_and_not_the_kernel(sandbox, told):
-    msg_id = sandbox.send("class Slow(Exception):\n    def __str__(self):\n        print('begun')\n        while True: time.sleep(0.01)\nraise Slow")
+    msg_id = sandbox.send(
+        "class Slow(Exception):\n    def __str__(self):\n        print('begun')\n        while True: time.sleep(0.01)\nraise Slow"
+    )
     for _ in range(2):  # IPython asks it again
         sandbox.wait_text("begun")
         sandbox.interrupt(msg_id)
@@ -139,7 +186,11 @@ def test_an_exception_that_hangs_when_it_is_shown_takes_two_presses_and_not_the_
 def test_a_display_that_is_too_long_is_counted(told, code):
     cell = told(code)
     notice = cell.contents("notice")[-1]
-    assert notice["code"] == "OutputDropped" and notice["params"]["bytes"] >= 20_000_000 and notice["params"]["total"] == notice["params"]["bytes"]
+    assert (
+        notice["code"] == "OutputDropped"
+        and notice["params"]["bytes"] >= 20_000_000
+        and notice["params"]["total"] == notice["params"]["bytes"]
+    )
     assert not cell.contents("execute_result") and not cell.contents("display_data")
 
 
@@ -155,9 +206,20 @@ def test_a_very_long_help_is_shown_shortened(told):
     assert 500_000 < len(page["data"]["text/plain"]) < 2_000_000
 
 
-@pytest.mark.parametrize("code", ["{'source': object()}", "{'source': circle}", "{'source': 'set_next_input', 'text': 'x' * 20_000_000}", "'no dict'"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "{'source': object()}",
+        "{'source': circle}",
+        "{'source': 'set_next_input', 'text': 'x' * 20_000_000}",
+        "'no dict'",
+    ],
+)
 def test_a_payload_that_cannot_be_sent_is_told_and_the_kernel_lives(told, code):
-    cell = told("get_ipython().payload_manager.write_payload({'source': 'x', 'text': 'good'})\nget_ipython().payload_manager.write_payload(%s)" % code)
+    cell = told(
+        "get_ipython().payload_manager.write_payload({'source': 'x', 'text': 'good'})\nget_ipython().payload_manager.write_payload(%s)"
+        % code
+    )
     assert "payload" in cell.text("stderr") or cell.reply["ename"] == "TypeError"
     assert cell.reply["payload"] == [{"source": "x", "text": "good"}]
 

@@ -37,7 +37,15 @@ def test_an_error_is_ipythons_traceback_and_leaves_state(sandbox):
     assert sandbox.run("x").result == "10"
 
 
-@pytest.mark.parametrize("code, name", [("1 +", "SyntaxError"), ("  x = 1\n y = 2", "IndentationError"), ("%nosuchmagic_", None), ("raise SystemExit(3)", "SystemExit")])
+@pytest.mark.parametrize(
+    "code, name",
+    [
+        ("1 +", "SyntaxError"),
+        ("  x = 1\n y = 2", "IndentationError"),
+        ("%nosuchmagic_", None),
+        ("raise SystemExit(3)", "SystemExit"),
+    ],
+)
 def test_every_error_ends_its_cell(sandbox, code, name):
     cell = sandbox.run(code)
     if name:
@@ -46,14 +54,20 @@ def test_every_error_ends_its_cell(sandbox, code, name):
 
 
 def test_a_result_has_its_mime_types(sandbox):
-    sandbox.run("class R:\n    def _repr_html_(self): return '<b>r</b>'\n    def __repr__(self): return 'r'\n    def _repr_png_(self): return b'\\x89PNG'")
+    sandbox.run(
+        "class R:\n    def _repr_html_(self): return '<b>r</b>'\n    def __repr__(self): return 'r'\n    def _repr_png_(self): return b'\\x89PNG'"
+    )
     data = sandbox.run("R()").contents("execute_result")[0]["data"]
     assert data == {"text/plain": "r", "text/html": "<b>r</b>", "image/png": "iVBORw=="}
 
 
 def test_display_can_be_updated(sandbox):
-    cell = sandbox.run("h = display('a', display_id='d'); h.update('b'); from IPython.display import clear_output; clear_output(wait=True)")
-    assert [e["msg_type"] for e in cell.events if e["msg_type"] in ("display_data", "update_display_data", "clear_output")] == ["display_data", "update_display_data", "clear_output"]
+    cell = sandbox.run(
+        "h = display('a', display_id='d'); h.update('b'); from IPython.display import clear_output; clear_output(wait=True)"
+    )
+    assert [
+        e["msg_type"] for e in cell.events if e["msg_type"] in ("display_data", "update_display_data", "clear_output")
+    ] == ["display_data", "update_display_data", "clear_output"]
     assert cell.contents("update_display_data")[0]["transient"] == {"display_id": "d"}
     assert cell.contents("clear_output") == [{"wait": True}]
 
@@ -66,7 +80,9 @@ def test_magics_work(sandbox):
     assert "hello" in sandbox.run("%%bash\necho hello").text()
     sandbox.run("%%writefile there.py\nvalue = 5")
     assert sandbox.run("import there; there.value").result == "5"
-    assert "captured" in sandbox.run("%%capture out\nprint('captured')").text() + sandbox.run("print(out.stdout)").text()
+    assert (
+        "captured" in sandbox.run("%%capture out\nprint('captured')").text() + sandbox.run("print(out.stdout)").text()
+    )
 
 
 def test_reset_magic_empties_the_namespace(sandbox):
@@ -81,7 +97,9 @@ def test_a_shell_line_prints(sandbox):
 
 
 def test_top_level_await_works_and_tasks_go_on_between_cells(sandbox):
-    sandbox.run("import asyncio\nticks = []\nasync def tick():\n    while True:\n        ticks.append(1); await asyncio.sleep(0.01)")
+    sandbox.run(
+        "import asyncio\nticks = []\nasync def tick():\n    while True:\n        ticks.append(1); await asyncio.sleep(0.01)"
+    )
     sandbox.run("await asyncio.sleep(0); t = asyncio.create_task(tick())")
     sandbox.run("await asyncio.sleep(0.1)")
     before = int(sandbox.run("len(ticks)").result)
@@ -97,14 +115,23 @@ def test_a_result_that_could_not_be_shown_fails_no_later_cell(sandbox):
 
 
 def test_what_is_to_be_called_after_each_cell_is_called_after_one_that_awaits(sandbox):
-    sandbox.run("events = get_ipython().events\nfor name in ('post_execute', 'post_run_cell'): events.register(name, lambda *of, name=name: print(name, *(one.success for one in of)))")
+    sandbox.run(
+        "events = get_ipython().events\nfor name in ('post_execute', 'post_run_cell'): events.register(name, lambda *of, name=name: print(name, *(one.success for one in of)))"
+    )
     assert sandbox.run("import asyncio; await asyncio.sleep(0)").text() == "post_execute\npost_run_cell True\n"
     assert sandbox.run("await asyncio.sleep(0); 1 / 0").text() == "post_execute\npost_run_cell False\n"
 
 
 def test_a_loops_handler_of_a_signal_hears_it_in_later_cells(sandbox):
-    sandbox.run("import asyncio, os, signal\nheard = []\nasyncio.get_event_loop().add_signal_handler(signal.SIGUSR1, heard.append, 1)")
-    assert sandbox.run("os.kill(os.getpid(), signal.SIGUSR1)\nfor _ in range(100):\n    if heard: break\n    await asyncio.sleep(0.05)\nheard").result == "[1]"
+    sandbox.run(
+        "import asyncio, os, signal\nheard = []\nasyncio.get_event_loop().add_signal_handler(signal.SIGUSR1, heard.append, 1)"
+    )
+    assert (
+        sandbox.run(
+            "os.kill(os.getpid(), signal.SIGUSR1)\nfor _ in range(100):\n    if heard: break\n    await asyncio.sleep(0.05)\nheard"
+        ).result
+        == "[1]"
+    )
     assert sandbox.run("len(heard)").result == "1"
 
 
@@ -126,7 +153,12 @@ def test_a_plot_is_an_image(sandbox):
 def test_libraries_take_it_for_a_notebook(sandbox):
     assert sandbox.run("get_ipython().__class__.__name__").result == "'ZMQInteractiveShell'"
     assert sandbox.run("'IPKernelApp' in get_ipython().config").result == "True"
-    assert sandbox.run("get_ipython().kernel.get_parent()['header']['msg_type'], get_ipython().kernel.shell is get_ipython()").result == "('execute_request', True)"
+    assert (
+        sandbox.run(
+            "get_ipython().kernel.get_parent()['header']['msg_type'], get_ipython().kernel.shell is get_ipython()"
+        ).result
+        == "('execute_request', True)"
+    )
     assert "no 'io_loop'" in sandbox.run("get_ipython().kernel.io_loop").reply["evalue"]
     sandbox.run("def f(): pass")
     assert "ipykernel_" in sandbox.run("f.__code__.co_filename").result
@@ -151,24 +183,39 @@ def test_exit_leaves_a_fresh_kernel(sandbox):
 def test_completion_and_inspection_answer_when_idle(sandbox):
     sandbox.run("a_long_name = 1")
     request = sandbox.stream.send("complete_request", {"code": "x = 1\na_lon", "cursor_pos": 11}, "shell")
-    content = sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request)["content"]
+    content = sandbox.stream.wait(
+        lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request
+    )["content"]
     assert content["matches"] == ["a_long_name"] and (content["cursor_start"], content["cursor_end"]) == (6, 11)
     request = sandbox.stream.send("inspect_request", {"code": "len", "cursor_pos": 3, "detail_level": 0}, "shell")
-    content = sandbox.stream.wait(lambda e: e["msg_type"] == "inspect_reply" and e["parent_header"]["msg_id"] == request)["content"]
+    content = sandbox.stream.wait(
+        lambda e: e["msg_type"] == "inspect_reply" and e["parent_header"]["msg_id"] == request
+    )["content"]
     assert content["found"] and "number of items" in json.dumps(content["data"])
 
 
 def test_completion_knows_the_live_names_where_jedi_takes_too_long(sandbox):
     sandbox.run("a_long_name = 1\nimport jedi, time\njedi.Interpreter.complete = lambda *_, **__: time.sleep(60)")
     request = sandbox.stream.send("complete_request", {"code": "x = 1\na_lon", "cursor_pos": 11}, "shell")
-    content = sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request)["content"]
+    content = sandbox.stream.wait(
+        lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request
+    )["content"]
     assert content["matches"] == ["a_long_name"] and (content["cursor_start"], content["cursor_end"]) == (6, 11)
     assert sandbox.run("get_ipython().Completer.use_jedi").result == "True"
 
 
-@pytest.mark.parametrize("swallows", ["try: time.sleep(60)\n        except BaseException: time.sleep(60)", "class Gone:\n            def __del__(self): time.sleep(60)\n        Gone(); time.sleep(60)"])
+@pytest.mark.parametrize(
+    "swallows",
+    [
+        "try: time.sleep(60)\n        except BaseException: time.sleep(60)",
+        "class Gone:\n            def __del__(self): time.sleep(60)\n        Gone(); time.sleep(60)",
+    ],
+)
 def test_completion_ends_where_an_object_swallows_that_it_took_too_long(sandbox, swallows):
-    sandbox.run("import time\nget_ipython().Completer.use_jedi = False\nclass Slow:\n    def __dir__(self):\n        %s\nslow = Slow()" % swallows)
+    sandbox.run(
+        "import time\nget_ipython().Completer.use_jedi = False\nclass Slow:\n    def __dir__(self):\n        %s\nslow = Slow()"
+        % swallows
+    )
     request = sandbox.stream.send("complete_request", {"code": "slow.", "cursor_pos": 5}, "shell")
     sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request, 30)
     assert sandbox.run("1").result == "1"
@@ -177,24 +224,43 @@ def test_completion_ends_where_an_object_swallows_that_it_took_too_long(sandbox,
 def test_inspection_that_fails_is_answered_too(sandbox):
     sandbox.run("def fails(*_, **__): raise ValueError('no')\nget_ipython().object_inspect_mime = fails")
     request = sandbox.stream.send("inspect_request", {"code": "len", "cursor_pos": 3, "detail_level": 0}, "shell")
-    content = sandbox.stream.wait(lambda e: e["msg_type"] == "inspect_reply" and e["parent_header"]["msg_id"] == request)["content"]
+    content = sandbox.stream.wait(
+        lambda e: e["msg_type"] == "inspect_reply" and e["parent_header"]["msg_id"] == request
+    )["content"]
     assert content["status"] == "error"
 
 
-@pytest.mark.parametrize("kind, content", [("complete", {"code": "loud.", "cursor_pos": 5}), ("inspect", {"code": "loud", "cursor_pos": 4, "detail_level": 0})])
+@pytest.mark.parametrize(
+    "kind, content",
+    [
+        ("complete", {"code": "loud.", "cursor_pos": 5}),
+        ("inspect", {"code": "loud", "cursor_pos": 4, "detail_level": 0}),
+    ],
+)
 def test_what_an_object_prints_when_an_editor_asks_for_it_is_in_no_cell(sandbox, kind, content):
-    cell = sandbox.run("class Loud:\n    def __dir__(self): print('asked'); display('asked'); 1 / 0\n    def __repr__(self): print('asked'); return 'loud'\nloud = Loud()")
+    cell = sandbox.run(
+        "class Loud:\n    def __dir__(self): print('asked'); display('asked'); 1 / 0\n    def __repr__(self): print('asked'); return 'loud'\nloud = Loud()"
+    )
     request = sandbox.stream.send(kind + "_request", content, "shell")
     sandbox.stream.wait(lambda e: e["msg_type"] == kind + "_reply" and e["parent_header"]["msg_id"] == request)
     assert sandbox.run("print('on')").text() == "on\n"
-    assert [e["msg_type"] for e in sandbox.stream.log if e["parent_header"]["msg_id"] == cell.msg_id and e["msg_type"] in ("stream", "display_data")] == []
+    assert [
+        e["msg_type"]
+        for e in sandbox.stream.log
+        if e["parent_header"]["msg_id"] == cell.msg_id and e["msg_type"] in ("stream", "display_data")
+    ] == []
 
 
 def test_completion_is_busy_at_once_while_a_cell_runs(sandbox):
     cell = sandbox.send("import time; time.sleep(1)")
     sandbox.started(cell)
     request = sandbox.stream.send("complete_request", {"code": "pri", "cursor_pos": 3}, "shell")
-    assert sandbox.stream.wait(lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request, 0.8)["content"]["status"] == "busy"
+    assert (
+        sandbox.stream.wait(
+            lambda e: e["msg_type"] == "complete_reply" and e["parent_header"]["msg_id"] == request, 0.8
+        )["content"]["status"]
+        == "busy"
+    )
     sandbox.finish(cell)
 
 
@@ -208,12 +274,15 @@ def test_the_root_logger_is_the_users(sandbox):
     assert sandbox.run("logging.info('quiet'); logging.warning('loud')").text("stderr") == "WARNING:root:loud\n"
 
 
-@pytest.mark.parametrize("code", [
-    "import sys; sys.stdout = open('/dev/null', 'w'); sys.stdout.close(); 1/0",
-    "import sys; sys.stderr = None; 1/0",
-    "get_ipython().showtraceback = None; get_ipython().run_cell = None",
-    "class E(Exception):\n    def _render_traceback_(self): return [1, None]\nraise E",
-])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys; sys.stdout = open('/dev/null', 'w'); sys.stdout.close(); 1/0",
+        "import sys; sys.stderr = None; 1/0",
+        "get_ipython().showtraceback = None; get_ipython().run_cell = None",
+        "class E(Exception):\n    def _render_traceback_(self): return [1, None]\nraise E",
+    ],
+)
 def test_what_a_cell_breaks_of_ipython_ends_no_cell_without_a_word(new_sandbox, code):
     sandbox = new_sandbox()
     sandbox.run(code)
@@ -235,7 +304,10 @@ def test_a_fork_between_cells_is_no_second_kernel(sandbox, fork):
     sandbox.run("await asyncio.sleep(0.2)")
     for _ in range(6):
         assert sandbox.run("os.getpid() == kernel", seconds=10).result == "True"
-        assert sandbox.run("await asyncio.to_thread(abs, -1) if hasattr(asyncio, 'to_thread') else 1", seconds=10).result == "1"
+        assert (
+            sandbox.run("await asyncio.to_thread(abs, -1) if hasattr(asyncio, 'to_thread') else 1", seconds=10).result
+            == "1"
+        )
 
 
 @pytest.mark.parametrize("wait", ["", "\nimport asyncio; await asyncio.sleep(0.1)"])

@@ -13,7 +13,10 @@ MODULE = "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', '
     ("code", "shown"),
     [
         (MODULE, "Collecting six\nSuccessfully installed six-1.17.0\n"),
-        ("import os\nassert os.system('pip install -U six') == 0", "Collecting six\nSuccessfully installed six-1.17.0\n"),
+        (
+            "import os\nassert os.system('pip install -U six') == 0",
+            "Collecting six\nSuccessfully installed six-1.17.0\n",
+        ),
         ("%%bash\npip3 install -U six\necho after", "Collecting six\nSuccessfully installed six-1.17.0\nafter\n"),
         ("!pip install -U six && echo after", "Collecting six\r\nSuccessfully installed six-1.17.0\r\nafter\r\n"),
         ("!python3 -m pip install -U six | tail -1", "Successfully installed six-1.17.0\r\n"),
@@ -38,16 +41,23 @@ def test_a_failing_install_ends_the_process_with_its_reason_and_status(sandbox):
     assert (cell.result, cell.text()) == ("1", "ERROR: No matching distribution found for sixx\r\n")
 
 
-@pytest.mark.parametrize("words", ["install git+https://x.example/y", "install --target=/tmp six", "uninstall -y six", "download six"])
+@pytest.mark.parametrize(
+    "words", ["install git+https://x.example/y", "install --target=/tmp six", "uninstall -y six", "download six"]
+)
 def test_what_cannot_be_done_is_said_without_asking(sandbox, words):
     cell = sandbox.run("!pip %s; python3 -m pip %s" % (words, words))
     assert cell.text().count("ERROR: ") == 2 and not cell.contents("install_request")
 
 
 def test_what_needs_no_network_is_the_images_own_pip(sandbox):
-    cell = sandbox.run("!python3 -m pip --version\n!pip --version\n!python3 -c 'import pip, pip._internal; print(pip.__version__ in pip.__file__ or pip.__file__)'", seconds=90)
+    cell = sandbox.run(
+        "!python3 -m pip --version\n!pip --version\n!python3 -c 'import pip, pip._internal; print(pip.__version__ in pip.__file__ or pip.__file__)'",
+        seconds=90,
+    )
     first, second, file = cell.text().strip().split("\r\n")
-    assert first == second and "-packages/pip" in first and file.endswith("/pip/__init__.py") and "sandboxed" not in file
+    assert (
+        first == second and "-packages/pip" in first and file.endswith("/pip/__init__.py") and "sandboxed" not in file
+    )
 
 
 def test_two_at_once_are_asked_for_one_after_the_other(sandbox):
@@ -58,7 +68,9 @@ def test_two_at_once_are_asked_for_one_after_the_other(sandbox):
     assert not any(event["msg_type"] == "install_request" for event in sandbox.stream.log[seen:])
     reply(sandbox, first)
     second = request(sandbox)
-    assert {*first["requirements"], *second["requirements"]} == {"six", "toolz"} and first["request"] != second["request"]
+    assert {*first["requirements"], *second["requirements"]} == {"six", "toolz"} and first["request"] != second[
+        "request"
+    ]
     reply(sandbox, second)
     assert sandbox.finish(msg_id).reply["status"] == "ok"
 
@@ -66,12 +78,17 @@ def test_two_at_once_are_asked_for_one_after_the_other(sandbox):
 def install_and_prompt(sandbox):
     """A cell opens both, in whatever order: the content of the one, the id of the other."""
     kinds = ("install_request", "input_request")
-    asked = {event["msg_type"]: event["content"] for event in (sandbox.stream.wait(lambda event: event["msg_type"] in kinds) for _ in kinds)}
+    asked = {
+        event["msg_type"]: event["content"]
+        for event in (sandbox.stream.wait(lambda event: event["msg_type"] in kinds) for _ in kinds)
+    }
     return asked["install_request"], asked["input_request"]["request"]
 
 
 def test_a_prompt_of_the_cells_own_is_answered_meanwhile(sandbox):
-    msg_id = sandbox.send("import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\nname = input('Name? ')\nprint(name, process.wait())")
+    msg_id = sandbox.send(
+        "import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\nname = input('Name? ')\nprint(name, process.wait())"
+    )
     install, prompt = install_and_prompt(sandbox)
     sandbox.answer("Ada", prompt)
     reply(sandbox, install)
@@ -99,21 +116,35 @@ def test_after_an_interrupt_that_ends_a_line_the_next_one_asks_at_once(sandbox):
 
 
 def test_the_end_of_the_cell_ends_the_wait_of_what_it_left_running(sandbox):
-    msg_id = sandbox.send("import subprocess, sys, time\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'], stderr=subprocess.PIPE, text=True)\ninput()")
+    msg_id = sandbox.send(
+        "import subprocess, sys, time\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'], stderr=subprocess.PIPE, text=True)\ninput()"
+    )
     sandbox.answer("", install_and_prompt(sandbox)[1])
     sandbox.finish(msg_id)
-    assert sandbox.run("process.communicate()[1], process.returncode").result == "('ERROR: the cell that asked is over.\\n', 1)"
+    assert (
+        sandbox.run("process.communicate()[1], process.returncode").result
+        == "('ERROR: the cell that asked is over.\\n', 1)"
+    )
 
 
 def test_the_time_of_a_cell_goes_on_while_a_process_of_it_waits_for_an_install(sandbox):
-    cell = sandbox.run("import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\ntime.sleep(20)", timeout=2)
+    cell = sandbox.run(
+        "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\ntime.sleep(20)",
+        timeout=2,
+    )
     assert cell.reply["failure"]["code"] == "TimedOut"
 
 
 def test_a_cell_whose_sender_answers_nothing_and_a_time_without_a_cell_fail_at_once(sandbox):
     cell = sandbox.run(MODULE, allow_stdin=False)
     assert cell.reply["ename"] == "CalledProcessError" and "installs nothing" in cell.text("stderr")
-    sandbox.drop("late.json", {"header": {"msg_id": "late", "msg_type": "install_request"}, "content": {"requirements": ["six"], "options": []}})
+    sandbox.drop(
+        "late.json",
+        {
+            "header": {"msg_id": "late", "msg_type": "install_request"},
+            "content": {"requirements": ["six"], "options": []},
+        },
+    )
     assert "no cell runs" in sandbox.result("late")["content"]["reason"]
 
 
@@ -136,7 +167,9 @@ while len(glob.glob(folder + "/results/0-many-*")) < 40 - 17 and time.monotonic(
 
 def test_a_prompt_under_the_id_of_an_open_install_is_answered_apart_from_it(sandbox):
     code = "get_ipython().sandbox.send('input_request', {'prompt': 'Name? ', 'password': False, 'request': %r})\nprocess.wait()"
-    msg_id = sandbox.send("import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\nexec(input())")
+    msg_id = sandbox.send(
+        "import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\nexec(input())"
+    )
     asked, prompt = install_and_prompt(sandbox)
     sandbox.answer(code % asked["request"], prompt)
     sandbox.answer("Ada", sandbox.stream.wait(lambda event: event["msg_type"] == "input_request")["content"]["request"])
@@ -147,12 +180,16 @@ def test_a_prompt_under_the_id_of_an_open_install_is_answered_apart_from_it(sand
 
 
 def test_a_later_host_hears_of_all_that_a_cell_waits_for(sandbox):
-    msg_id = sandbox.send("import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\ninput()\nprocess.wait()")
+    msg_id = sandbox.send(
+        "import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\ninput()\nprocess.wait()"
+    )
     asked, prompt = install_and_prompt(sandbox)
     later = sandbox.attach(writer=False)
     kernel = later.hello["kernels"]["main"]
     later.close()
-    assert sorted(kernel["requests"]) == sorted([asked["request"], prompt]) and kernel["request"] == kernel["requests"][-1]
+    assert (
+        sorted(kernel["requests"]) == sorted([asked["request"], prompt]) and kernel["request"] == kernel["requests"][-1]
+    )
     sandbox.answer("", prompt)
     reply(sandbox, asked)
     assert sandbox.finish(msg_id).result == "0"

@@ -21,7 +21,9 @@ get_ipython().kernel.comm_manager.register_target("echo", echo)
 def sent(cell, kind="comm_msg"):
     """``(data, buffers)`` of the messages that the kernel sent while a cell or a message was handled."""
     return [
-        (event["content"]["data"], [base64.b64decode(one) for one in event["buffers"]]) for event in cell.events if event["msg_type"] == kind
+        (event["content"]["data"], [base64.b64decode(one) for one in event["buffers"]])
+        for event in cell.events
+        if event["msg_type"] == kind
     ]
 
 
@@ -55,8 +57,12 @@ def test_the_bytes_come_back_on_a_new_stream_too(sandbox):
 
 
 def test_a_message_waits_for_the_running_cell_and_keeps_its_place_among_cells(sandbox):
-    comm_id = opened(sandbox, code="order = []\ndef note(comm, opened): comm.on_msg(lambda m: order.append(m['content']['data']['n']))\n"
-                     "get_ipython().kernel.comm_manager.register_target('note', note)", target="note")
+    comm_id = opened(
+        sandbox,
+        code="order = []\ndef note(comm, opened): comm.on_msg(lambda m: order.append(m['content']['data']['n']))\n"
+        "get_ipython().kernel.comm_manager.register_target('note', note)",
+        target="note",
+    )
     running = sandbox.send("import asyncio; await asyncio.sleep(0.5); order.append('cell')")
     sandbox.started(running)
     for n in (1, 2):
@@ -78,12 +84,18 @@ def test_an_unknown_target_is_closed_again_with_a_word(sandbox):
 
 
 def test_what_a_callback_raises_is_on_stderr_and_the_kernel_lives(sandbox):
-    comm_id = opened(sandbox, target="bad", code="kept = 1\ndef bad(comm, opened):\n    def on(m): raise eval(m['content']['data']['what'])\n    comm.on_msg(on)\n"
-                     "get_ipython().kernel.comm_manager.register_target('bad', bad)")
+    comm_id = opened(
+        sandbox,
+        target="bad",
+        code="kept = 1\ndef bad(comm, opened):\n    def on(m): raise eval(m['content']['data']['what'])\n    comm.on_msg(on)\n"
+        "get_ipython().kernel.comm_manager.register_target('bad', bad)",
+    )
     for what in ("ValueError('boom')", "SystemExit(3)", "KeyboardInterrupt()"):
         cell = sandbox.handled(sandbox.comm("comm_msg", comm_id, {"what": what}))
         assert what.split("(")[0] in cell.text("stderr") and "Traceback" in cell.text("stderr")
-    sandbox.run("def worse(comm, opened): raise RuntimeError('at once')\nget_ipython().kernel.comm_manager.register_target('worse', worse)")
+    sandbox.run(
+        "def worse(comm, opened): raise RuntimeError('at once')\nget_ipython().kernel.comm_manager.register_target('worse', worse)"
+    )
     cell = sandbox.handled(sandbox.comm("comm_open", "w", target_name="worse"))
     assert "Exception opening comm with target: worse" in cell.text("stderr") and "at once" in cell.text("stderr")
     assert sent(cell, "comm_close") == [({}, [])]
@@ -101,13 +113,21 @@ def test_what_a_callback_shows_is_its_messages_and_what_threads_show_is_the_cell
     cell = sandbox.handled(msg_id)
     assert cell.order == [("stdout", "printed\n"), ("display_data", "'displayed'"), ("stdout", msg_id + "\n")]
     sandbox.wait_text("late")
-    assert [e["parent_header"]["msg_id"] for e in sandbox.stream.log if e["msg_type"] == "stream" and "late" in e["content"]["text"]] == [thread.msg_id]
+    assert [
+        e["parent_header"]["msg_id"]
+        for e in sandbox.stream.log
+        if e["msg_type"] == "stream" and "late" in e["content"]["text"]
+    ] == [thread.msg_id]
 
 
 def test_a_figure_that_a_callback_draws_is_shown(sandbox):
     pytest.importorskip("matplotlib") if not os.environ.get("SANDBOX_IMAGE") else None
-    comm_id = opened(sandbox, target="draw", code="import matplotlib.pyplot as plt\n%matplotlib inline\ndef draw(comm, opened): comm.on_msg(lambda m: plt.plot([1, 2]))\n"
-                     "get_ipython().kernel.comm_manager.register_target('draw', draw)")
+    comm_id = opened(
+        sandbox,
+        target="draw",
+        code="import matplotlib.pyplot as plt\n%matplotlib inline\ndef draw(comm, opened): comm.on_msg(lambda m: plt.plot([1, 2]))\n"
+        "get_ipython().kernel.comm_manager.register_target('draw', draw)",
+    )
     cell = sandbox.handled(sandbox.comm("comm_msg", comm_id))
     assert "image/png" in cell.contents("display_data")[0]["data"]
 
@@ -137,7 +157,11 @@ def test_a_press_for_a_cell_that_waits_for_a_callback_ends_the_callback_too(sand
 
 
 def test_a_callback_that_kills_the_kernel_is_told_and_the_next_cell_has_a_fresh_one(sandbox):
-    comm_id = opened(sandbox, target="die", code="import os\ndef die(comm, opened): comm.on_msg(lambda m: os.abort())\nget_ipython().kernel.comm_manager.register_target('die', die)")
+    comm_id = opened(
+        sandbox,
+        target="die",
+        code="import os\ndef die(comm, opened): comm.on_msg(lambda m: os.abort())\nget_ipython().kernel.comm_manager.register_target('die', die)",
+    )
     msg_id = sandbox.comm("comm_msg", comm_id)
     queued = sandbox.comm("comm_msg", comm_id)
     assert sandbox.handled(msg_id).reply["failure"]["params"]["signal"] == "SIGABRT"
@@ -146,7 +170,11 @@ def test_a_callback_that_kills_the_kernel_is_told_and_the_next_cell_has_a_fresh_
 
 
 def test_exit_in_a_callback_ends_the_kernel_as_in_a_cell(sandbox):
-    comm_id = opened(sandbox, target="leave", code="def leave(comm, opened): comm.on_msg(lambda m: get_ipython().ask_exit())\nget_ipython().kernel.comm_manager.register_target('leave', leave)")
+    comm_id = opened(
+        sandbox,
+        target="leave",
+        code="def leave(comm, opened): comm.on_msg(lambda m: get_ipython().ask_exit())\nget_ipython().kernel.comm_manager.register_target('leave', leave)",
+    )
     assert "failure" not in sandbox.handled(sandbox.comm("comm_msg", comm_id)).reply
     assert sandbox.run("1").reply["execution_count"] == 1
 
@@ -161,7 +189,11 @@ def test_a_reset_ends_what_waits_with_a_word(sandbox):
 
 
 def test_a_callback_that_asks_is_told_that_nobody_answers(sandbox):
-    comm_id = opened(sandbox, target="ask", code="def ask(comm, opened): comm.on_msg(lambda m: input('? '))\nget_ipython().kernel.comm_manager.register_target('ask', ask)")
+    comm_id = opened(
+        sandbox,
+        target="ask",
+        code="def ask(comm, opened): comm.on_msg(lambda m: input('? '))\nget_ipython().kernel.comm_manager.register_target('ask', ask)",
+    )
     assert "StdinNotImplementedError" in sandbox.handled(sandbox.comm("comm_msg", comm_id)).text("stderr")
 
 
@@ -170,37 +202,65 @@ def test_the_same_message_sent_twice_is_handled_once(sandbox):
     msg_id = uuid.uuid4().hex
     for _ in (1, 2):
         sandbox.stream.send("comm_msg", {"comm_id": comm_id, "data": {"n": 1}}, "shell", msg_id)
-    sandbox.stream.wait(lambda e: e["msg_type"] == "accepted" and e["seq"] == 0 and e["parent_header"]["msg_id"] == msg_id)
+    sandbox.stream.wait(
+        lambda e: e["msg_type"] == "accepted" and e["seq"] == 0 and e["parent_header"]["msg_id"] == msg_id
+    )
     sandbox.handled(msg_id)
     sandbox.run("1")
-    assert [e["content"]["data"] for e in sandbox.stream.log if e["msg_type"] == "comm_msg" and e["content"]["comm_id"] == comm_id] == [{"n": 1}]
+    assert [
+        e["content"]["data"]
+        for e in sandbox.stream.log
+        if e["msg_type"] == "comm_msg" and e["content"]["comm_id"] == comm_id
+    ] == [{"n": 1}]
 
 
 def test_messages_may_be_dropped_into_the_queue(sandbox):
     comm_id = opened(sandbox)
-    sandbox.drop("one.json", {"header": {"msg_id": "dropped-comm", "msg_type": "comm_msg"}, "content": {"comm_id": comm_id, "data": {"n": 1}}, "buffers": ["YWJj"]})
+    sandbox.drop(
+        "one.json",
+        {
+            "header": {"msg_id": "dropped-comm", "msg_type": "comm_msg"},
+            "content": {"comm_id": comm_id, "data": {"n": 1}},
+            "buffers": ["YWJj"],
+        },
+    )
     assert sent(sandbox.handled("dropped-comm")) == [({"n": 1}, [b"abc"])]
 
 
-@pytest.mark.parametrize("broken", [
-    {"content": {"data": {}}}, {"content": {"comm_id": "", "data": {}}}, {"content": {"comm_id": "x" * 1000}}, {"content": {"comm_id": "c", "data": []}},
-    {"content": {"comm_id": "c"}, "buffers": ["not base64!"]}, {"content": {"comm_id": "c"}, "buffers": "YQ=="}, {"content": {"comm_id": "c"}, "buffers": [3]},
-])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"content": {"data": {}}},
+        {"content": {"comm_id": "", "data": {}}},
+        {"content": {"comm_id": "x" * 1000}},
+        {"content": {"comm_id": "c", "data": []}},
+        {"content": {"comm_id": "c"}, "buffers": ["not base64!"]},
+        {"content": {"comm_id": "c"}, "buffers": "YQ=="},
+        {"content": {"comm_id": "c"}, "buffers": [3]},
+    ],
+)
 def test_a_message_that_makes_no_sense_is_refused(sandbox, broken):
-    sandbox.stream.send_raw(json.dumps(dict({"header": {"msg_id": uuid.uuid4().hex, "msg_type": "comm_msg"}}, **broken)).encode() + b"\n")
+    sandbox.stream.send_raw(
+        json.dumps(dict({"header": {"msg_id": uuid.uuid4().hex, "msg_type": "comm_msg"}}, **broken)).encode() + b"\n"
+    )
     assert sandbox.stream.wait(lambda e: e["msg_type"] == "refused")
     assert sandbox.run("1").result == "1"
 
 
 def test_data_nested_too_deeply_are_refused(sandbox):
-    deep = '{"header":{"msg_id":"deep","msg_type":"comm_msg"},"content":{"comm_id":"c","data":{"a":%s}}}\n' % ("[" * 300 + "]" * 300)
+    deep = '{"header":{"msg_id":"deep","msg_type":"comm_msg"},"content":{"comm_id":"c","data":{"a":%s}}}\n' % (
+        "[" * 300 + "]" * 300
+    )
     sandbox.stream.send_raw(deep.encode())
     assert sandbox.stream.wait(lambda e: e["msg_type"] == "refused")
     assert sandbox.run("1").result == "1"
 
 
 def test_pieces_that_do_not_fit_are_refused_and_the_next_command_is_read(sandbox):
-    for content in ({"id": "s", "i": 1, "last": True, "data": "{}"}, {"id": "s", "i": 0, "last": True, "data": "no json"}):
+    for content in (
+        {"id": "s", "i": 1, "last": True, "data": "{}"},
+        {"id": "s", "i": 0, "last": True, "data": "no json"},
+    ):
         sandbox.stream.send("chunk", content, "control")
         assert sandbox.stream.wait(lambda e: e["msg_type"] == "refused")
     sandbox.stream.send("chunk", {"id": "s", "i": 0, "last": False, "data": "{"}, "control")
@@ -213,9 +273,13 @@ def test_messages_over_the_limit_are_refused_on_both_ways(sandbox):
     comm_id = opened(sandbox)
     msg_id = sandbox.comm("comm_msg", comm_id, {}, [bytes(13_000_000)])
     assert sandbox.stream.wait(lambda e: e["msg_type"] == "refused")["parent_header"]["msg_id"] == msg_id
-    cell = sandbox.run("comm = get_ipython().kernel.comm_manager.get_comm(%r)\ncomm.send({}, buffers=[bytes(13_000_000)])" % comm_id)
+    cell = sandbox.run(
+        "comm = get_ipython().kernel.comm_manager.get_comm(%r)\ncomm.send({}, buffers=[bytes(13_000_000)])" % comm_id
+    )
     assert cell.reply["ename"] == "MessageTooLong" and "16777216" in cell.reply["evalue"]
-    assert sent(sandbox.handled(sandbox.comm("comm_msg", comm_id, {}, [bytes(12_000_000)]))) == [({}, [bytes(12_000_000)])]
+    assert sent(sandbox.handled(sandbox.comm("comm_msg", comm_id, {}, [bytes(12_000_000)]))) == [
+        ({}, [bytes(12_000_000)])
+    ]
 
 
 @pytest.mark.parametrize(
@@ -232,8 +296,10 @@ def test_messages_over_the_limit_are_refused_on_both_ways(sandbox):
     ],
 )
 def test_what_a_comm_cannot_send_is_an_error_at_the_users_line(sandbox, data, name, words):
-    sandbox.run("kept = 1\ncircle = []; circle.append(circle)\ndeep = {}\nfor _ in range(300): deep = {'d': deep}\n"
-                "from sandboxed_ipython.kernel.comms import Comm\ncomm = Comm(target_name='t')")
+    sandbox.run(
+        "kept = 1\ncircle = []; circle.append(circle)\ndeep = {}\nfor _ in range(300): deep = {'d': deep}\n"
+        "from sandboxed_ipython.kernel.comms import Comm\ncomm = Comm(target_name='t')"
+    )
     cell = sandbox.run("comm.send(%s)" % data)
     (error,) = cell.contents("error")
     assert error["ename"] == name and words in error["evalue"], error["evalue"]
@@ -263,7 +329,9 @@ def test_large_messages_of_threads_do_not_mix(sandbox):
         "threads = [threading.Thread(target=comm.send, args=({'n': n},), kwargs={'buffers': [bytes([n]) * 500_000]}) for n in range(4)]\n"
         "for t in threads: t.start()\nfor t in threads: t.join()" % comm_id
     )
-    assert sorted((data["n"], buffers == [bytes([data["n"]]) * 500_000]) for data, buffers in sent(cell)) == [(n, True) for n in range(4)]
+    assert sorted((data["n"], buffers == [bytes([data["n"]]) * 500_000]) for data, buffers in sent(cell)) == [
+        (n, True) for n in range(4)
+    ]
 
 
 # ------------------------------------------------------------------------------------------------ the log
@@ -285,7 +353,11 @@ def replayed(sandbox):
 
 
 def text_of(events, cell):
-    return "".join(e["content"]["text"] for e in events if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == cell.msg_id)
+    return "".join(
+        e["content"]["text"]
+        for e in events
+        if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == cell.msg_id
+    )
 
 
 def state_of(events, comm_id):
@@ -295,7 +367,10 @@ def state_of(events, comm_id):
         content = event["content"]
         if event["msg_type"] in ("comm_open", "comm_msg") and content["comm_id"] == comm_id:
             state.update(content["data"].get("state", {}))
-            held.update((tuple(path), base64.b64decode(one)) for path, one in zip(content["data"].get("buffer_paths", []), event["buffers"]))
+            held.update(
+                (tuple(path), base64.b64decode(one))
+                for path, one in zip(content["data"].get("buffer_paths", []), event["buffers"])
+            )
     return state, held
 
 
@@ -303,7 +378,9 @@ def test_a_progress_loop_pushes_no_cell_out_of_the_log(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000)
     first = sandbox.run("print('the first cell')")
     sandbox.run(WIDGET)
-    cell = sandbox.run("bar = widget(value=0, max=50_000, other='o')\nfor i in range(50_000):\n    update(bar, value=i)\n    if i % 10_000 == 0: print(i)\nprint(bar.comm_id)")
+    cell = sandbox.run(
+        "bar = widget(value=0, max=50_000, other='o')\nfor i in range(50_000):\n    update(bar, value=i)\n    if i % 10_000 == 0: print(i)\nprint(bar.comm_id)"
+    )
     comm_id = cell.text().split()[-1]
     log = replayed(sandbox)
     assert not [e for e in log if e["msg_type"] in ("gap", "comm_gap")]
@@ -339,7 +416,9 @@ def test_folding_keeps_the_latest_of_each_key_and_its_bytes(new_sandbox):
 def test_what_an_output_widget_captures_keeps_its_place(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000)
     sandbox.run(WIDGET)
-    cell = sandbox.run("w = widget(_model_name='OutputModel', msg_id='', outputs=[])\nfor i in range(300):\n    update(w, msg_id='x')\n    print(i)\n    update(w, msg_id='')\n    update(w, layout=i)")
+    cell = sandbox.run(
+        "w = widget(_model_name='OutputModel', msg_id='', outputs=[])\nfor i in range(300):\n    update(w, msg_id='x')\n    print(i)\n    update(w, msg_id='')\n    update(w, layout=i)"
+    )
 
     def order(events):
         parts = []
@@ -359,11 +438,17 @@ def test_messages_over_their_budget_go_oldest_first_and_that_is_told(new_sandbox
     sandbox = new_sandbox(log_budget=1_000_000)
     first = sandbox.run("print('the first cell')")
     sandbox.run(WIDGET)
-    cell = sandbox.run("w = widget(value=1)\nimport time\nfor i in range(80): w.send({'method': 'custom', 'content': i}, buffers=[bytes(100_000)]); time.sleep(0.01)\nupdate(w, value=2)\nprint(w.comm_id)")
+    cell = sandbox.run(
+        "w = widget(value=1)\nimport time\nfor i in range(80): w.send({'method': 'custom', 'content': i}, buffers=[bytes(100_000)]); time.sleep(0.01)\nupdate(w, value=2)\nprint(w.comm_id)"
+    )
     assert [data["content"] for data, _ in sent(cell) if data["method"] == "custom"] == list(range(80))
     log = replayed(sandbox)
     (gap,) = [e for e in log if e["msg_type"] == "comm_gap"]
-    kept = [e["content"]["data"]["content"] for e in log if e["msg_type"] == "comm_msg" and e["content"]["data"]["method"] == "custom"]
+    kept = [
+        e["content"]["data"]["content"]
+        for e in log
+        if e["msg_type"] == "comm_msg" and e["content"]["data"]["method"] == "custom"
+    ]
     assert kept == list(range(80 - len(kept), 80)) and 20 <= len(kept) < 32
     assert gap["content"]["messages"] == 80 - len(kept) and gap["content"]["bytes"] > 100_000 * (80 - len(kept))
     assert state_of(log, cell.text().strip())[0]["value"] == 2
@@ -373,7 +458,9 @@ def test_messages_over_their_budget_go_oldest_first_and_that_is_told(new_sandbox
 def test_state_over_its_budget_goes_by_whole_comms_closed_ones_first(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000)
     sandbox.run(WIDGET)
-    cell = sandbox.run("kept = widget(name='kept')\nfor i in range(60):\n    w = widget(big='x' * 100_000)\n    w.close()\nupdate(kept, name='still')\nprint(kept.comm_id)")
+    cell = sandbox.run(
+        "kept = widget(name='kept')\nfor i in range(60):\n    w = widget(big='x' * 100_000)\n    w.close()\nupdate(kept, name='still')\nprint(kept.comm_id)"
+    )
     log = replayed(sandbox)
     assert state_of(log, cell.text().strip())[0] == {"name": "still"}
     opens = {e["content"]["comm_id"] for e in log if e["msg_type"] == "comm_open"}

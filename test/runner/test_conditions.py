@@ -16,7 +16,10 @@ except OSError as error: print(error.strerror, flush=True)
 
 
 def notice(sandbox, msg_id, code):
-    return sandbox.stream.wait(lambda e: e["msg_type"] == "notice" and e["parent_header"]["msg_id"] == msg_id and e["content"]["code"] == code, 20)
+    return sandbox.stream.wait(
+        lambda e: e["msg_type"] == "notice" and e["parent_header"]["msg_id"] == msg_id and e["content"]["code"] == code,
+        20,
+    )
 
 
 @pytest.mark.parametrize("folder, share", [("/sandbox", 2), ("/tmp", 4), ("/dev/shm", 4)])
@@ -30,14 +33,22 @@ def test_a_full_place_is_told_once_while_the_cell_goes_on(sandbox, folder, share
         assert cell.result == "'went on'"
         assert len(cell.contents("notice")) == 1
         assert sandbox.run("'still full'").contents("notice") == []
-        assert sandbox.run("open(%r, 'wb').write(bytes(1 << 20))" % (folder + "/more")).contents("notice")[0]["params"] == params, "an error for lack of room says where"
+        assert (
+            sandbox.run("open(%r, 'wb').write(bytes(1 << 20))" % (folder + "/more")).contents("notice")[0]["params"]
+            == params
+        ), "an error for lack of room says where"
     finally:
-        sandbox.run("import os\nf.close()\nfor name in ('fill', 'more'):\n    if os.path.exists(%r + name): os.remove(%r + name)" % (folder + "/", folder + "/"))
+        sandbox.run(
+            "import os\nf.close()\nfor name in ('fill', 'more'):\n    if os.path.exists(%r + name): os.remove(%r + name)"
+            % (folder + "/", folder + "/")
+        )
 
 
 @pytest.mark.parametrize("size", [400 << 20, 1 << 40])
 def test_a_file_that_does_not_fit_and_is_gone_again_is_told(sandbox, size):
-    cell = sandbox.run("import os, tempfile\nwith tempfile.TemporaryFile() as f: os.posix_fallocate(f.fileno(), 0, %d)" % size)
+    cell = sandbox.run(
+        "import os, tempfile\nwith tempfile.TemporaryFile() as f: os.posix_fallocate(f.fileno(), 0, %d)" % size
+    )
     assert cell.reply["ename"] == "OSError"
     assert cell.contents("notice") == [{"code": "DiskFull", "params": {"path": "", "limit": 0}}]
 
@@ -63,8 +74,13 @@ def test_a_file_that_did_not_fit_is_told_also_through_what_was_raised_from_it(sa
 
 
 def test_shared_memory_that_finds_no_room_ends_the_kernel_with_the_place_and_its_size(sandbox):
-    cell = sandbox.run("from multiprocessing import shared_memory\nmemory = shared_memory.SharedMemory(create=True, size=256 << 20)\nfor at in range(0, memory.size, 4096): memory.buf[at] = 1")
-    assert cell.reply["failure"] == {"code": "KernelDied", "params": {"signal": "SIGBUS", "exitcode": 135, "path": "/dev/shm", "limit": (512 << 20) // 4}}
+    cell = sandbox.run(
+        "from multiprocessing import shared_memory\nmemory = shared_memory.SharedMemory(create=True, size=256 << 20)\nfor at in range(0, memory.size, 4096): memory.buf[at] = 1"
+    )
+    assert cell.reply["failure"] == {
+        "code": "KernelDied",
+        "params": {"signal": "SIGBUS", "exitcode": 135, "path": "/dev/shm", "limit": (512 << 20) // 4},
+    }
     sandbox.run("import glob, os\nfor name in glob.glob('/dev/shm/*'): os.remove(name)")
 
 
@@ -77,7 +93,9 @@ def test_no_room_for_processes_is_told_with_the_limit_while_the_cell_goes_on(san
 
 
 def test_no_room_for_threads_is_told_too(sandbox):
-    cell = sandbox.run("import threading\nover = threading.Event()\nwhile True: threading.Thread(target=over.wait, daemon=True).start()")
+    cell = sandbox.run(
+        "import threading\nover = threading.Event()\nwhile True: threading.Thread(target=over.wait, daemon=True).start()"
+    )
     assert cell.reply["ename"] == "RuntimeError"
     assert cell.contents("notice") == [{"code": "PidsExhausted", "params": {"limit": 512}}]
     assert sandbox.run("over.set(); 'next'").result == "'next'"
@@ -94,7 +112,11 @@ def test_a_child_that_the_memory_limit_ends_is_told_while_the_cell_goes_on(sandb
 @pytest.mark.parametrize("place", ["/dev/shm", "/tmp"])
 def test_files_in_memory_and_a_heap_together_are_out_of_memory_and_say_how_much_files_take(sandbox, place):
     try:
-        cell = sandbox.run("with open(%r, 'wb') as f: f.write(bytes(100 << 20))\nx = []\nwhile True: x.append(bytearray(10_000_000))" % (place + "/big"), seconds=30)
+        cell = sandbox.run(
+            "with open(%r, 'wb') as f: f.write(bytes(100 << 20))\nx = []\nwhile True: x.append(bytearray(10_000_000))"
+            % (place + "/big"),
+            seconds=30,
+        )
         assert cell.reply["failure"]["code"] == "OutOfMemory"
         assert cell.reply["failure"]["params"]["tmpfs"] >= 100 << 20
     finally:

@@ -35,12 +35,17 @@ def test_time_in_which_the_sandbox_was_paused_does_not_count(new_sandbox):
 
 
 def test_each_cell_has_its_own_limit(sandbox):
-    ids = [sandbox.send("import time; time.sleep(%g); 'done'" % seconds, timeout=timeout) for seconds, timeout in ((1.2, 3), (60, 1), (1.2, 0))]
+    ids = [
+        sandbox.send("import time; time.sleep(%g); 'done'" % seconds, timeout=timeout)
+        for seconds, timeout in ((1.2, 3), (60, 1), (1.2, 0))
+    ]
     assert [sandbox.finish(one).reply.get("failure", {}).get("code") for one in ids] == [None, "TimedOut", None]
 
 
 def test_a_cell_that_goes_on_after_an_interrupted_prompt_has_its_limit(sandbox):
-    msg_id = sandbox.send("import time\ntry: input('who? ')\nexcept KeyboardInterrupt: print('nobody')\ntime.sleep(60)", timeout=1)
+    msg_id = sandbox.send(
+        "import time\ntry: input('who? ')\nexcept KeyboardInterrupt: print('nobody')\ntime.sleep(60)", timeout=1
+    )
     sandbox.stream.wait(lambda event: event["msg_type"] == "input_request")
     sandbox.interrupt(msg_id)
     sandbox.wait_text("nobody")
@@ -57,14 +62,22 @@ def test_a_press_and_the_limit_together_end_one_cell_once(sandbox):
     assert sandbox.run("'next'").result == "'next'"
 
 
-@pytest.mark.parametrize("code", ["import itertools; max(itertools.repeat(1))", "import ctypes\nfor _ in iter(int, 1): ctypes.PyDLL(None).usleep(900_000)"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import itertools; max(itertools.repeat(1))",
+        "import ctypes\nfor _ in iter(int, 1): ctypes.PyDLL(None).usleep(900_000)",
+    ],
+)
 def test_the_third_press_ends_what_sits_in_c(sandbox, code):
     msg_id = sandbox.send(code)
     sandbox.started(msg_id)
     for _ in range(3):
         sandbox.interrupt(msg_id)
     reply = sandbox.finish(msg_id, 20).reply
-    assert reply["status"] == "error" and (reply["ename"] == "KeyboardInterrupt" or reply["failure"] == {"code": "Interrupted", "params": {"killed": True}})
+    assert reply["status"] == "error" and (
+        reply["ename"] == "KeyboardInterrupt" or reply["failure"] == {"code": "Interrupted", "params": {"killed": True}}
+    )
     assert sandbox.run("'fresh'").result == "'fresh'"
 
 
@@ -78,14 +91,29 @@ slow = Slow()
 """
 
 
-@pytest.mark.parametrize("kind, content", [("complete", {"code": "slow.", "cursor_pos": 5}), ("inspect", {"code": "slow", "cursor_pos": 4, "detail_level": 0})])
+@pytest.mark.parametrize(
+    "kind, content",
+    [
+        ("complete", {"code": "slow.", "cursor_pos": 5}),
+        ("inspect", {"code": "slow", "cursor_pos": 4, "detail_level": 0}),
+    ],
+)
 def test_an_object_that_never_says_its_names_holds_up_no_cell(sandbox, kind, content):
-    cell = sandbox.run("import signal\nheard = []\nsignal.signal(signal.SIGALRM, lambda *_: heard.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 8)\n" + SLOW_NAMES)
+    cell = sandbox.run(
+        "import signal\nheard = []\nsignal.signal(signal.SIGALRM, lambda *_: heard.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 8)\n"
+        + SLOW_NAMES
+    )
     request = sandbox.stream.send(kind + "_request", content, "shell")
     after = sandbox.send("kept = 'kept'; kept")
-    reply = sandbox.stream.wait(lambda e: e["msg_type"] == kind + "_reply" and e["parent_header"]["msg_id"] == request, 15)
+    reply = sandbox.stream.wait(
+        lambda e: e["msg_type"] == kind + "_reply" and e["parent_header"]["msg_id"] == request, 15
+    )
     if kind == "complete":  # IPython 8 gives a page without what the object says of itself
         assert reply["content"]["status"] == "error"
     assert sandbox.finish(after, 15).result == "'kept'"
-    assert not [e for e in sandbox.stream.log if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == cell.msg_id], "nothing is printed in a cell that asked for nothing"
-    assert sandbox.run("import time\nwhile not heard: time.sleep(0.1)\nheard", timeout=30).result == "[1]", "a timer of the cell's own goes on"
+    assert not [
+        e for e in sandbox.stream.log if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == cell.msg_id
+    ], "nothing is printed in a cell that asked for nothing"
+    assert sandbox.run("import time\nwhile not heard: time.sleep(0.1)\nheard", timeout=30).result == "[1]", (
+        "a timer of the cell's own goes on"
+    )

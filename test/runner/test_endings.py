@@ -72,7 +72,11 @@ def test_an_interrupted_cell_shows_keyboard_interrupt(sandbox):
 
 
 def test_the_third_press_kills_and_says_so(sandbox):
-    cell, _ = ended(sandbox, "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: print('no')", presses=3)
+    cell, _ = ended(
+        sandbox,
+        "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: print('no')",
+        presses=3,
+    )
     assert cell.reply["failure"] == {"code": "Interrupted", "params": {"killed": True}}
     assert sandbox.run("kept").reply["ename"] == "NameError"
 
@@ -86,15 +90,23 @@ def test_a_late_press_hits_nothing_else(sandbox):
 
 
 def test_an_error_aborts_the_rest_of_its_run_only(sandbox):
-    ids = [sandbox.send(code, metadata={"runId": run}) for code, run in (("1/0", "a"), ("'never'", "a"), ("'other'", "b"))]
+    ids = [
+        sandbox.send(code, metadata={"runId": run}) for code, run in (("1/0", "a"), ("'never'", "a"), ("'other'", "b"))
+    ]
     assert sandbox.finish(ids[0]).reply["ename"] == "ZeroDivisionError"
     aborted = sandbox.finish(ids[1])
-    assert aborted.reply["status"] == "aborted" and aborted.reply["failure"] == {"code": "Aborted", "params": {"reason": "error"}}
+    assert aborted.reply["status"] == "aborted" and aborted.reply["failure"] == {
+        "code": "Aborted",
+        "params": {"reason": "error"},
+    }
     assert sandbox.finish(ids[2]).result == "'other'"
 
 
 def test_an_expected_error_aborts_nothing(sandbox):
-    ids = [sandbox.send("1/0", metadata={"runId": "a"}, stop_on_error=False), sandbox.send("'next'", metadata={"runId": "a"})]
+    ids = [
+        sandbox.send("1/0", metadata={"runId": "a"}, stop_on_error=False),
+        sandbox.send("'next'", metadata={"runId": "a"}),
+    ]
     sandbox.finish(ids[0])
     assert sandbox.finish(ids[1]).result == "'next'"
 
@@ -108,7 +120,9 @@ def test_an_interrupt_aborts_the_queued_cells_of_its_run(sandbox):
 
 
 def test_a_queued_cell_can_be_called_off_alone(sandbox):
-    ids = [sandbox.send(code, metadata={"runId": "a"}) for code in ("import time; time.sleep(0.5)", "'never'", "'third'")]
+    ids = [
+        sandbox.send(code, metadata={"runId": "a"}) for code in ("import time; time.sleep(0.5)", "'never'", "'third'")
+    ]
     assert sandbox.interrupt(ids[1], run=False)["step"] == "aborted"
     assert sandbox.finish(ids[1]).reply["status"] == "aborted"
     assert sandbox.finish(ids[2]).result == "'third'"
@@ -124,7 +138,9 @@ def test_the_time_limit_interrupts(sandbox):
 
 
 def test_the_time_limit_kills_what_does_not_yield(sandbox):
-    cell = sandbox.run("import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass", timeout=1)
+    cell = sandbox.run(
+        "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass", timeout=1
+    )
     assert cell.reply["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": True}}
     assert sandbox.run("'fresh'").result == "'fresh'"
 
@@ -141,8 +157,14 @@ def test_waiting_for_an_answer_does_not_count(sandbox):
     "code, failure",
     [
         ("import os; print('last words'); os._exit(3)", {"signal": "", "exitcode": 3}),
-        ("import os, signal; print('last words'); os.kill(os.getpid(), signal.SIGSEGV)", {"signal": "SIGSEGV", "exitcode": 139}),
-        ("import os, signal; print('last words'); os.kill(os.getpid(), signal.SIGKILL)", {"signal": "SIGKILL", "exitcode": 137}),
+        (
+            "import os, signal; print('last words'); os.kill(os.getpid(), signal.SIGSEGV)",
+            {"signal": "SIGSEGV", "exitcode": 139},
+        ),
+        (
+            "import os, signal; print('last words'); os.kill(os.getpid(), signal.SIGKILL)",
+            {"signal": "SIGKILL", "exitcode": 137},
+        ),
     ],
 )
 def test_a_death_says_why_with_the_last_words_before_it(sandbox, code, failure):
@@ -173,7 +195,11 @@ def test_a_cell_that_arrives_when_its_run_has_ended_does_not_run(sandbox, code, 
 
 
 def test_a_death_aborts_the_rest_of_its_run(sandbox):
-    ids = [sandbox.send("import os; os._exit(1)", metadata={"runId": "a"}), sandbox.send("'never'", metadata={"runId": "a"}), sandbox.send("'fresh'")]
+    ids = [
+        sandbox.send("import os; os._exit(1)", metadata={"runId": "a"}),
+        sandbox.send("'never'", metadata={"runId": "a"}),
+        sandbox.send("'fresh'"),
+    ]
     assert sandbox.finish(ids[1]).reply["failure"]["params"]["reason"] == "died"
     assert sandbox.finish(ids[2]).result == "'fresh'"
 
@@ -210,7 +236,10 @@ def test_an_interrupt_reaches_a_cell_that_was_sent_right_before_it(sandbox):
 def test_reset_can_clear_files(sandbox):
     sandbox.run("import os; os.makedirs('a/b'); open('a/b/c', 'w').write('x'); open('.hidden', 'w').write('x')")
     sandbox.reset(files="clear")
-    assert sandbox.run("import os; [n for n in os.listdir('.') if n not in ('.interactive', '.ipython', '.cache')]").result == "[]"
+    assert (
+        sandbox.run("import os; [n for n in os.listdir('.') if n not in ('.interactive', '.ipython', '.cache')]").result
+        == "[]"
+    )
 
 
 def test_reset_ends_running_and_queued_cells(sandbox):
@@ -228,14 +257,23 @@ def test_reset_ends_running_and_queued_cells(sandbox):
 
 
 def test_reset_ends_what_a_cell_left_running(sandbox):
-    sandbox.run("import subprocess; p = subprocess.Popen('setsid sleep 4242 & setsid sh -c \"sleep 4242 & sleep 4242\" &', shell=True)")
+    sandbox.run(
+        "import subprocess; p = subprocess.Popen('setsid sleep 4242 & setsid sh -c \"sleep 4242 & sleep 4242\" &', shell=True)"
+    )
     sandbox.reset()
     time.sleep(0.2)
-    assert sandbox.run("import glob\nfound = []\nfor p in glob.glob('/proc/[0-9]*/cmdline'):\n    try: found.append(open(p).read())\n    except OSError: pass\nsum('4242' in f for f in found)").result == "0"
+    assert (
+        sandbox.run(
+            "import glob\nfound = []\nfor p in glob.glob('/proc/[0-9]*/cmdline'):\n    try: found.append(open(p).read())\n    except OSError: pass\nsum('4242' in f for f in found)"
+        ).result
+        == "0"
+    )
 
 
 def test_many_resets_in_a_row_all_answer(sandbox):
-    requests = [sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control") for _ in range(10)]
+    requests = [
+        sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control") for _ in range(10)
+    ]
     replies = [sandbox.stream.wait(lambda e: e["msg_type"] == "reset_reply") for _ in requests]
     assert [reply["parent_header"]["msg_id"] for reply in replies] == requests
     assert all(reply["content"]["status"] == "ok" for reply in replies)
@@ -298,7 +336,9 @@ def test_a_reset_works_whatever_a_cell_did_to_the_spare(sandbox, number):
 
 
 def test_a_cell_that_a_dying_kernel_has_not_begun_runs_in_the_next_one(sandbox):
-    sandbox.run("import asyncio, os, time\nasyncio.get_running_loop().call_later(0.1, lambda: (time.sleep(1), os._exit(3)))")
+    sandbox.run(
+        "import asyncio, os, time\nasyncio.get_running_loop().call_later(0.1, lambda: (time.sleep(1), os._exit(3)))"
+    )
     time.sleep(0.5)  # it holds up the loop by now
     msg_id = sandbox.send("open('begun', 'a').write('x'); open('begun').read()", metadata={"runId": "a"})
     behind = sandbox.send("'behind'", metadata={"runId": "a"})
@@ -307,6 +347,11 @@ def test_a_cell_that_a_dying_kernel_has_not_begun_runs_in_the_next_one(sandbox):
 
 
 def test_files_that_cannot_be_walked_are_cleared_too(sandbox):
-    sandbox.run("import os\nos.makedirs('a/b'); os.chmod('a/b', 0); os.chmod('a', 0)\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')")
+    sandbox.run(
+        "import os\nos.makedirs('a/b'); os.chmod('a/b', 0); os.chmod('a', 0)\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')"
+    )
     assert sandbox.reset(files="clear")["status"] == "ok"
-    assert sandbox.run("import os; [name for name in os.listdir() if name not in ('.interactive', '.ipython')]").result == "[]"
+    assert (
+        sandbox.run("import os; [name for name in os.listdir() if name not in ('.interactive', '.ipython')]").result
+        == "[]"
+    )

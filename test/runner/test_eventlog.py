@@ -15,7 +15,15 @@ from sandboxed_ipython import commlog, eventlog, wire
 
 def event(kind, content, buffers=()):
     return {
-        "kernel": "main", "gen": 1, "t": 1.0, "channel": "iopub", "msg_type": kind, "parent_header": {"msg_id": "m"}, "content": content, "metadata": {}, "buffers": list(buffers),
+        "kernel": "main",
+        "gen": 1,
+        "t": 1.0,
+        "channel": "iopub",
+        "msg_type": kind,
+        "parent_header": {"msg_id": "m"},
+        "content": content,
+        "metadata": {},
+        "buffers": list(buffers),
     }
 
 
@@ -90,13 +98,28 @@ class Reader:
 def message(chance, comm):
     kind = chance.random()
     if kind < 0.1:
-        return event("comm_msg", {"comm_id": comm, "data": {"method": "custom", "content": "c" * chance.choice((10, 10_000))}})
+        return event(
+            "comm_msg", {"comm_id": comm, "data": {"method": "custom", "content": "c" * chance.choice((10, 10_000))}}
+        )
     size = chance.choice((3, 30, 3_000, 100_000) if chance.random() < 0.1 else (3, 30))
-    state = {chance.choice("abcdefgh"): str(chance.random()) + "x" * chance.randrange(size) for _ in range(chance.randrange(1, 4))}
+    state = {
+        chance.choice("abcdefgh"): str(chance.random()) + "x" * chance.randrange(size)
+        for _ in range(chance.randrange(1, 4))
+    }
     paths, buffers = [], []
     if chance.random() < 0.3:
-        paths, buffers = [[key] for key in chance.sample("ijk", 2)], [str(chance.random()) + "A" * chance.randrange(size) for _ in (1, 2)]
-    return event("comm_msg", {"comm_id": comm, "data": {"method": chance.choice(("update", "echo_update")), "state": state, "buffer_paths": paths}}, buffers)
+        paths, buffers = (
+            [[key] for key in chance.sample("ijk", 2)],
+            [str(chance.random()) + "A" * chance.randrange(size) for _ in (1, 2)],
+        )
+    return event(
+        "comm_msg",
+        {
+            "comm_id": comm,
+            "data": {"method": chance.choice(("update", "echo_update")), "state": state, "buffer_paths": paths},
+        },
+        buffers,
+    )
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -114,14 +137,18 @@ def test_every_reader_gets_growing_numbers_all_that_is_left_and_the_state_of_eve
     for step in range(3_000):
         roll = chance.random()
         if roll < 0.4:
-            written.append(log.append(event("stream", {"name": "stdout", "text": "t" * chance.choice((1, 100, 2_000))})))
+            written.append(
+                log.append(event("stream", {"name": "stdout", "text": "t" * chance.choice((1, 100, 2_000))}))
+            )
         elif roll < 0.9:
             log.append_comm(message(chance, chance.choice(comms)))
         elif roll < 0.92:
             log.new_segment()
         if step % 300 == 7:
             live.read_all()
-            readers.append((live.seen, Reader(log, live.seen, live.state)))  # as a window that comes back with what it has
+            readers.append(
+                (live.seen, Reader(log, live.seen, live.state))
+            )  # as a window that comes back with what it has
         if chance.random() < 0.2:
             live.read_all()
         if readers and chance.random() < 0.2:
@@ -143,12 +170,19 @@ def test_every_reader_gets_growing_numbers_all_that_is_left_and_the_state_of_eve
 def test_a_message_of_many_pieces_keeps_its_place_and_its_bytes(tmp_path):
     log = eventlog.EventLog(str(tmp_path), 100_000, note)
     log.append_comm(event("comm_open", {"comm_id": "c", "data": {"state": {}}}))
-    big = "ü\\\"" * 100_000
+    big = 'ü\\"' * 100_000
     log.append(event("stream", {"name": "stdout", "text": "before"}))
-    log.append_comm(event("comm_msg", {"comm_id": "c", "data": {"method": "update", "state": {"big": big, "small": 1}, "buffer_paths": []}}))
+    log.append_comm(
+        event(
+            "comm_msg",
+            {"comm_id": "c", "data": {"method": "update", "state": {"big": big, "small": 1}, "buffer_paths": []}},
+        )
+    )
     log.append(event("stream", {"name": "stdout", "text": "after"}))
     for i in range(1_000):
-        log.append_comm(event("comm_msg", {"comm_id": "c", "data": {"method": "update", "state": {"small": i}, "buffer_paths": []}}))
+        log.append_comm(
+            event("comm_msg", {"comm_id": "c", "data": {"method": "update", "state": {"small": i}, "buffer_paths": []}})
+        )
     reader = Reader(log).read_all()
     assert reader.state == {"c": {"big": big, "small": 999}} and len(reader.main) == 2
 

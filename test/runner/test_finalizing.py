@@ -25,23 +25,32 @@ def test_files_are_written_and_exit_handlers_run(sandbox, end):
         sandbox.run(WRITES + end)
     cell = sandbox.run(READ)
     assert cell.result == WRITTEN, cell.reply
-    assert not any("too late" in event["content"]["text"] for event in sandbox.stream.log if event["msg_type"] == "stream")
+    assert not any(
+        "too late" in event["content"]["text"] for event in sandbox.stream.log if event["msg_type"] == "stream"
+    )
 
 
 def test_shared_memory_that_a_cell_forgot_is_gone_after_a_restart(sandbox):
-    name = sandbox.run("from multiprocessing import shared_memory\nkept = shared_memory.SharedMemory(create=True, size=1000)\nkept.name").result
+    name = sandbox.run(
+        "from multiprocessing import shared_memory\nkept = shared_memory.SharedMemory(create=True, size=1000)\nkept.name"
+    ).result
     sandbox.reset()
     assert sandbox.run("import os; os.path.exists('/dev/shm/' + %s)" % name).result == "False"
 
 
 def test_what_the_old_kernel_writes_late_does_not_meet_what_the_next_one_writes(sandbox):
-    sandbox.run("import atexit, time\nold = open('log', 'w'); old.write('old' * 1000)\natexit.register(time.sleep, 0.4)")
+    sandbox.run(
+        "import atexit, time\nold = open('log', 'w'); old.write('old' * 1000)\natexit.register(time.sleep, 0.4)"
+    )
     request = sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control")
     cell = sandbox.run("print(open('log', 'w').write('new'), open('log').read())")
     assert cell.text() == "3 new\n"
     time.sleep(0.6)
     assert sandbox.run("open('log').read()").result == "'new'"
-    assert any(event["parent_header"]["msg_id"] == request and event["msg_type"] == "reset_reply" for event in sandbox.stream.log)
+    assert any(
+        event["parent_header"]["msg_id"] == request and event["msg_type"] == "reset_reply"
+        for event in sandbox.stream.log
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,15 +75,21 @@ def test_a_reset_that_clears_files_and_a_second_one_wait_for_nothing(sandbox):
     sandbox.run("import atexit, time\natexit.register(lambda: (time.sleep(0.3), open('late', 'w').write('x')))")
     sandbox.reset(files="clear")
     sandbox.run("import atexit, time\natexit.register(lambda: (time.sleep(0.3), open('late', 'w').write('x')))")
-    requests = [sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control") for _ in range(2)]
+    requests = [
+        sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control") for _ in range(2)
+    ]
     for request in requests:
-        sandbox.stream.wait(lambda e, request=request: e["msg_type"] == "reset_reply" and e["parent_header"]["msg_id"] == request)
+        sandbox.stream.wait(
+            lambda e, request=request: e["msg_type"] == "reset_reply" and e["parent_header"]["msg_id"] == request
+        )
     time.sleep(0.6)
     assert sandbox.run("import os; os.path.exists('late')").result == "False"
 
 
 def test_what_an_ending_kernel_started_does_not_outlive_it(sandbox):
-    sandbox.run("import atexit, subprocess\natexit.register(subprocess.Popen, ['sleep', '4343'], start_new_session=True)")
+    sandbox.run(
+        "import atexit, subprocess\natexit.register(subprocess.Popen, ['sleep', '4343'], start_new_session=True)"
+    )
     sandbox.reset()
     count = "import glob\nfound = []\nfor p in glob.glob('/proc/[0-9]*/cmdline'):\n    try: found.append(open(p).read())\n    except OSError: pass\nsum('4343' in f and 'sleep' in f for f in found)"
     assert sandbox.run(count).result == "0"

@@ -29,5 +29,7 @@ def test_a_second_reset_while_files_are_cleared_waits_for_that(new_pinged):
     sandbox.run(MANY)
     first = sandbox.stream.send("reset_request", {"files": "clear", "history_size": 1000}, "control")
     assert sandbox.reset()["status"] == "ok"
-    assert any(event["msg_type"] == "reset_reply" and event["parent_header"]["msg_id"] == first for event in sandbox.stream.log)
+    assert any(
+        event["msg_type"] == "reset_reply" and event["parent_header"]["msg_id"] == first for event in sandbox.stream.log
+    )
     pinged.check_next(LEFT, "set()")

@@ -21,5 +21,9 @@ def test_an_endless_loop_of_updates_beside_much_state_ends_at_its_time_limit(new
 
 def test_a_flood_of_comms_of_many_keys_holds_up_nothing(new_pinged):
     pinged = new_pinged(log_budget=1_000_000)
-    cell = pinged.run(WIDGET + "for i in range(300): update(**{'%d-%d' % (i % 7, key): key for key in range(2_000)})\nfor i in range(2_000): Comm(target_name='t', data={'state': {'a': 'x' * 5_000}})", seconds=60)
+    cell = pinged.run(
+        WIDGET
+        + "for i in range(300): update(**{'%d-%d' % (i % 7, key): key for key in range(2_000)})\nfor i in range(2_000): Comm(target_name='t', data={'state': {'a': 'x' * 5_000}})",
+        seconds=60,
+    )
     assert cell.reply["status"] == "ok"

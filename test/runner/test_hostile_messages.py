@@ -18,7 +18,9 @@ def forge(kind, content, **more):
 @pytest.mark.parametrize("inmost", ["''", "NaN"])
 def test_displays_that_are_nested_almost_too_deeply_stay_the_cells_own_matter(new_pinged, inmost, depths):
     """They are held where a cell redraws, and are encoded later, from a deeper stack."""
-    code = PAIR + """
+    code = (
+        PAIR
+        + """
 from IPython.display import clear_output
 clear_output(); print("x" * 3_500_000); clear_output()
 for depth in DEPTHS:
@@ -26,30 +28,38 @@ for depth in DEPTHS:
     pair.send((text %% (me, "[" * depth + %r + "]" * depth)).encode())
 time.sleep(0.5)
 os._exit(0)
-""" % inmost.replace("''", '""')
+"""
+        % inmost.replace("''", '""')
+    )
     code = code.replace("DEPTHS", depths)
     assert new_pinged().run(code).reply["failure"]["code"] == "KernelDied"
 
 
 def test_updates_that_are_nested_almost_too_deeply_leave_the_log_of_comms_whole(new_pinged):
-    code = PAIR + """
+    code = (
+        PAIR
+        + """
 forge("comm_open", {"comm_id": "c", "target_name": "t", "data": {"state": {}}})
 for depth in [*range(150, 260), *range(450, 500), *range(960, 1000)]:
     text = '{"msg_type":"comm_msg","parent_header":{"msg_id":"%s"},"content":{"comm_id":"c","data":{"method":"update","state":{"a":%s,"pad":"%s"},"buffer_paths":[]}}}'
     pair.send((text % (me, "[" * depth + "]" * depth, "x" * 20_000)).encode())
 """
+    )
     assert new_pinged().run(code).reply["status"] == "ok"
 
 
 def test_a_number_of_many_digits_is_refused(new_pinged):
-    code = PAIR + "for _ in range(30): pair.send(b'{\"msg_type\":\"display_data\",\"content\":{\"data\":{\"a\":' + b'9' * 180_000 + b'}}}')"
+    code = (
+        PAIR
+        + 'for _ in range(30): pair.send(b\'{"msg_type":"display_data","content":{"data":{"a":\' + b\'9\' * 180_000 + b\'}}}\')'
+    )
     assert new_pinged().run(code).reply["status"] == "ok"
 
 
 def test_a_flood_of_ready_neither_holds_up_nor_empties_the_log(new_pinged):
     pinged = new_pinged(log_budget=1_000_000)
     first = pinged.sandbox.run("print('the first cell')")
-    pinged.run(PAIR + "for _ in range(50_000): pair.send(b'{\"msg_type\":\"ready\",\"content\":{}}')", seconds=60)
+    pinged.run(PAIR + 'for _ in range(50_000): pair.send(b\'{"msg_type":"ready","content":{}}\')', seconds=60)
     late = pinged.sandbox.attach(writer=False)
     late.wait(lambda event: event["parent_header"]["msg_id"] == first.msg_id and event["msg_type"] == "execute_reply")
     assert not [event for event in late.log if event["msg_type"] == "gap"]
@@ -86,7 +96,11 @@ def test_long_replies_are_bounded_and_are_not_kept(new_pinged):
     before = resident(sandbox)
     for size, failure in ((40_000_000, "ProtocolViolation"), (6_000_000, None)):
         for _ in range(5):
-            code = PAIR + "kernel.channel.send('execute_reply', {'status': 'error', 'ename': 'E', 'evalue': 'x' * %d, 'execution_count': 1}, me)" % size
+            code = (
+                PAIR
+                + "kernel.channel.send('execute_reply', {'status': 'error', 'ename': 'E', 'evalue': 'x' * %d, 'execution_count': 1}, me)"
+                % size
+            )
             reply = pinged.run(code).reply
             assert reply["status"] == "error" and (reply.get("failure") or {"code": None})["code"] == failure
     assert resident(sandbox) - before < 150 << 20
@@ -95,7 +109,12 @@ def test_long_replies_are_bounded_and_are_not_kept(new_pinged):
 @pytest.mark.parametrize("request_id", ["'not an id! ' * 1000", "''", "5"])
 def test_a_request_whose_id_no_host_takes_stops_no_clock_and_keeps_no_host_out(new_sandbox, request_id):
     sandbox = new_sandbox()
-    msg_id = sandbox.send(PAIR + "forge('input_request', {'prompt': 'p', 'password': False, 'request': %s})\nwhile True: time.sleep(0.1)" % request_id, timeout=2)
+    msg_id = sandbox.send(
+        PAIR
+        + "forge('input_request', {'prompt': 'p', 'password': False, 'request': %s})\nwhile True: time.sleep(0.1)"
+        % request_id,
+        timeout=2,
+    )
     sandbox.stream.wait(lambda event: event["msg_type"] == "input_request")
     late = sandbox.attach(writer=False)
     assert late.hello["kernels"]["main"]["request"] == ""
@@ -105,10 +124,14 @@ def test_a_request_whose_id_no_host_takes_stops_no_clock_and_keeps_no_host_out(n
 
 def test_a_cell_that_computes_while_a_thread_asks_has_its_time_limit(new_sandbox):
     sandbox = new_sandbox()
-    cell = sandbox.run("import threading\nthreading.Thread(target=input, daemon=True).start()\nwhile True: pass", timeout=2)
+    cell = sandbox.run(
+        "import threading\nthreading.Thread(target=input, daemon=True).start()\nwhile True: pass", timeout=2
+    )
     assert cell.reply["failure"]["code"] == "TimedOut"
     asking = sandbox.send("input()", timeout=1)
-    sandbox.stream.wait(lambda event: event["msg_type"] == "input_request" and event["parent_header"]["msg_id"] == asking)
+    sandbox.stream.wait(
+        lambda event: event["msg_type"] == "input_request" and event["parent_header"]["msg_id"] == asking
+    )
     time.sleep(3)
     sandbox.answer("in time", sandbox.attach(writer=False).hello["kernels"]["main"]["request"])
     assert sandbox.finish(asking).result == "'in time'"
@@ -116,10 +139,16 @@ def test_a_cell_that_computes_while_a_thread_asks_has_its_time_limit(new_sandbox
 
 def test_a_completion_of_long_names_cuts_no_stream(new_sandbox):
     sandbox = new_sandbox()
-    sandbox.run("d = {'x' * 20_000 + str(i): 1 for i in range(400)}\nshort = {'abcdef': 1}\nmany = {'k%06d' % i + 'y' * 8_000: 1 for i in range(400)}")
+    sandbox.run(
+        "d = {'x' * 20_000 + str(i): 1 for i in range(400)}\nshort = {'abcdef': 1}\nmany = {'k%06d' % i + 'y' * 8_000: 1 for i in range(400)}"
+    )
     for code, least in (("d['", 0), ("many['", 1)):
         asked = sandbox.stream.send("complete_request", {"code": code, "cursor_pos": len(code)}, "shell")
-        reply = sandbox.stream.wait(lambda event, asked=asked: event["msg_type"] == "complete_reply" and event["parent_header"]["msg_id"] == asked)["content"]
+        reply = sandbox.stream.wait(
+            lambda event, asked=asked: (
+                event["msg_type"] == "complete_reply" and event["parent_header"]["msg_id"] == asked
+            )
+        )["content"]
         assert reply["status"] == "ok" and len(reply["matches"]) >= least
         assert sum(map(len, reply["matches"])) < 1_000_000
     assert sandbox.run("1").result == "1"

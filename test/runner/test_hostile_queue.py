@@ -73,7 +73,9 @@ print(os.listdir("."))
 
 
 def test_a_full_queue_is_searched_without_a_recursion(tmp_path):
-    done = subprocess.run([sys.executable, "-c", NESTED, str(RUNNER)], cwd=tmp_path, stdout=subprocess.PIPE, timeout=90, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", NESTED, str(RUNNER)], cwd=tmp_path, stdout=subprocess.PIPE, timeout=90, check=True
+    )
     assert done.stdout == b"[]\n"
 
 
@@ -107,7 +109,11 @@ def test_many_cells_of_a_run_that_fails_end_beside_everything_else(new_pinged):
         assert sandbox.finish(first).reply["ename"] == "ZeroDivisionError"
         assert sandbox.finish(waiting[-1]).reply["status"] == "aborted"
         pinged.check_next()
-    assert {event["content"]["status"] for event in sandbox.stream.log if event["msg_type"] == "execute_reply" and event["parent_header"]["msg_id"] in set(waiting)} == {"aborted"}
+    assert {
+        event["content"]["status"]
+        for event in sandbox.stream.log
+        if event["msg_type"] == "execute_reply" and event["parent_header"]["msg_id"] in set(waiting)
+    } == {"aborted"}
 
 
 ENDLESS = {"header": {"msg_id": "endless", "msg_type": "execute_request"}, "content": {"code": "while True: pass"}}

@@ -38,12 +38,19 @@ def gone(cell):
 @pytest.mark.parametrize("made", ["lingering()", "inside(lingering())"], ids=["itself", "in another's queue"])
 def test_a_lingering_socket_along_the_pair_ends_its_kernel_and_nothing_waits(new_pinged, made):
     pinged = new_pinged()
-    cell = pinged.run(SOCKETS + "for i in range(3):\n    for j in range(100): pair.send(b'y')\n    fd = %s; socket.send_fds(pair, [b'y'], [fd]); os.close(fd)\ntime.sleep(60)" % made)
+    cell = pinged.run(
+        SOCKETS
+        + "for i in range(3):\n    for j in range(100): pair.send(b'y')\n    fd = %s; socket.send_fds(pair, [b'y'], [fd]); os.close(fd)\ntime.sleep(60)"
+        % made
+    )
     assert gone(cell)
 
 
 def test_a_lingering_socket_that_nobody_has_read_when_its_kernel_ends_holds_up_nothing(new_pinged):
-    cell = new_pinged().run(SOCKETS + "fd = lingering()\nfor i in range(20): pair.send(b''); socket.send_fds(pair, [b''], [fd])\nos.kill(os.getpid(), 9)")
+    cell = new_pinged().run(
+        SOCKETS
+        + "fd = lingering()\nfor i in range(20): pair.send(b''); socket.send_fds(pair, [b''], [fd])\nos.kill(os.getpid(), 9)"
+    )
     assert gone(cell)
 
 

@@ -8,7 +8,9 @@ import pytest
 
 
 def texts(log, msg_id):
-    return "".join(e["content"]["text"] for e in log if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == msg_id)
+    return "".join(
+        e["content"]["text"] for e in log if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == msg_id
+    )
 
 
 @pytest.mark.smoke
@@ -26,7 +28,9 @@ def test_a_host_that_comes_back_gets_what_it_missed_once(sandbox):
     if not any(e["msg_type"] == "execute_reply" and e["parent_header"]["msg_id"] == msg_id for e in seen):
         sandbox.finish(msg_id)
     seen += [e for e in sandbox.stream.log if e["seq"]]
-    first = next(e["seq"] for e in seen if e["parent_header"]["msg_id"] == msg_id)  # cells before it may have come in pieces
+    first = next(
+        e["seq"] for e in seen if e["parent_header"]["msg_id"] == msg_id
+    )  # cells before it may have come in pieces
     numbers = [e["seq"] for e in seen if e["seq"] >= first]
     assert numbers == sorted(set(numbers)) and numbers == list(range(numbers[0], numbers[-1] + 1))
     assert texts(seen, msg_id) == "".join("line %d\n" % i for i in range(200))
@@ -38,7 +42,8 @@ def test_a_host_that_comes_back_misses_only_what_a_cell_has_overwritten(new_sand
         sandbox.run("x = 1")
     after = sandbox.stream.log[-1]["seq"]
     cell = sandbox.run(
-        "import glob\nfor log in glob.glob(%r):\n    with open(log, 'r+b') as f: f.write(b'garbage ' * 200)" % ("%s/events/*.jsonl" % sandbox.place.queue)
+        "import glob\nfor log in glob.glob(%r):\n    with open(log, 'r+b') as f: f.write(b'garbage ' * 200)"
+        % ("%s/events/*.jsonl" % sandbox.place.queue)
     )
     assert cell.reply["status"] == "ok"
     host, boot = sandbox.stream.host, sandbox.stream.hello["boot"]
@@ -68,7 +73,9 @@ def test_the_same_command_sent_twice_runs_once(sandbox):
 def test_the_sender_of_a_known_id_is_told_again_how_it_ended(sandbox):
     cell = sandbox.run("1/0")
     sandbox.send("1/0", cell.msg_id)
-    again = sandbox.stream.wait(lambda e: e["msg_type"] == "accepted" and e["parent_header"]["msg_id"] == cell.msg_id and e["seq"] == 0)
+    again = sandbox.stream.wait(
+        lambda e: e["msg_type"] == "accepted" and e["parent_header"]["msg_id"] == cell.msg_id and e["seq"] == 0
+    )
     assert again["content"] == {"msg_type": "execute_request"}
     reply = sandbox.stream.wait(lambda e: e["msg_type"] == "execute_reply" and e["seq"] == 0)
     assert reply["parent_header"]["msg_id"] == cell.msg_id and reply["content"]["ename"] == "ZeroDivisionError"
@@ -98,7 +105,18 @@ def test_a_new_stream_of_a_host_supersedes_its_old_one(sandbox):
     old.close()
 
 
-@pytest.mark.parametrize("line", [b"\n", b"not json\n", b"[]\n", b"[" * 100_000 + b"\n", b'{"header": 3}\n', b'{"header": {"msg_id": "../../x", "msg_type": "execute_request"}}\n', b"\xff\xfe\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"not json\n",
+        b"[]\n",
+        b"[" * 100_000 + b"\n",
+        b'{"header": 3}\n',
+        b'{"header": {"msg_id": "../../x", "msg_type": "execute_request"}}\n',
+        b"\xff\xfe\n",
+    ],
+)
 def test_garbage_from_a_host_is_refused_and_the_next_line_is_read(sandbox, line):
     sandbox.stream.send_raw(line)
     assert sandbox.run("1").result == "1"
@@ -214,7 +232,10 @@ def test_a_hello_tells_what_is_open_so_that_a_later_host_finds_it(sandbox):
     kernel = later.hello["kernels"]["main"]
     later.close()
     assert (kernel["request"], kernel["requests"], kernel["msg_id"]) == (request, [request], running)
-    assert kernel["cells"] == [{"msg_id": running, "metadata": metadata}, {"msg_id": queued, "metadata": {"cellId": "b", "runId": "r", "index": 7}}]
+    assert kernel["cells"] == [
+        {"msg_id": running, "metadata": metadata},
+        {"msg_id": queued, "metadata": {"cellId": "b", "runId": "r", "index": 7}},
+    ]
     busy = next(e for e in sandbox.stream.log if e["msg_type"] == "status" and e["parent_header"]["msg_id"] == running)
     assert busy["metadata"] == metadata  # also where the log lacks what was before the cell
     sandbox.stream.send("input_reply", {"value": "", "request": request}, "stdin")
@@ -249,7 +270,10 @@ def test_events_are_json_lines_that_anyone_can_read(sandbox):
 
 def test_metadata_nested_too_deeply_is_refused(sandbox):
     for depth in (970, 971, 972, 975):
-        line = '{"header":{"msg_id":"deep%d"},"content":{"code":"1"},"metadata":{"a":%s}}\n' % (depth, "[" * depth + "]" * depth)
+        line = '{"header":{"msg_id":"deep%d"},"content":{"code":"1"},"metadata":{"a":%s}}\n' % (
+            depth,
+            "[" * depth + "]" * depth,
+        )
         sandbox.stream.send_raw(line.encode())
         assert sandbox.stream.wait(lambda event: event["msg_type"] == "refused")
     assert sandbox.run("6 * 7").result == "42"

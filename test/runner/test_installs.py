@@ -64,7 +64,9 @@ def test_what_cannot_be_done_is_said_in_words(line, word):
 
 def test_a_requirements_file_is_read_with_what_it_includes(tmp_path):
     (tmp_path / "more.txt").write_text("toolz\n")
-    (tmp_path / "r.txt").write_text("# ours\nsix==1.17.0 \\\n  --hash=sha256:00\n-r more.txt\npandas ; python_version < '3'\n")
+    (tmp_path / "r.txt").write_text(
+        "# ours\nsix==1.17.0 \\\n  --hash=sha256:00\n-r more.txt\npandas ; python_version < '3'\n"
+    )
     assert asked("install -r %s" % (tmp_path / "r.txt")) == (["six==1.17.0", "toolz"], [])
 
 
@@ -105,7 +107,16 @@ def reply(sandbox, asked, status="ok", reason=""):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize("line", ["%pip install -U six", "!pip install -U six", "!pip3 install -U six", "!{sys.executable} -m pip install --upgrade six", "%uv pip install -U six"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%pip install -U six",
+        "!pip install -U six",
+        "!pip3 install -U six",
+        "!{sys.executable} -m pip install --upgrade six",
+        "%uv pip install -U six",
+    ],
+)
 def test_an_install_is_asked_for_and_shown_as_it_goes(sandbox, line):
     msg_id = sandbox.send("import sys\n%s\nprint('after')" % line)
     asked = request(sandbox)
@@ -139,7 +150,11 @@ def test_a_failing_magic_fails_the_cell_with_the_reason(sandbox):
     msg_id = sandbox.send("%pip install sixx\nprint('after')")
     reply(sandbox, request(sandbox), "error", "No matching distribution found for sixx")
     cell = sandbox.finish(msg_id)
-    assert (cell.reply["ename"], cell.reply["evalue"], cell.text()) == ("InstallFailed", "No matching distribution found for sixx", "")
+    assert (cell.reply["ename"], cell.reply["evalue"], cell.text()) == (
+        "InstallFailed",
+        "No matching distribution found for sixx",
+        "",
+    )
     assert len(cell.contents("error")[0]["traceback"]) == 1
 
 
@@ -164,9 +179,11 @@ def test_an_install_does_not_count_against_the_time_limit(sandbox):
     msg_id = sandbox.send("%pip install six\nimport time; time.sleep(60)", timeout=1)
     asked = request(sandbox)
 
-
     time.sleep(1.6)
-    assert not any(event["msg_type"] == "execute_reply" and event["parent_header"]["msg_id"] == msg_id for event in sandbox.stream.log)
+    assert not any(
+        event["msg_type"] == "execute_reply" and event["parent_header"]["msg_id"] == msg_id
+        for event in sandbox.stream.log
+    )
     reply(sandbox, asked)
     assert sandbox.finish(msg_id).reply["failure"]["code"] == "TimedOut"
 
@@ -177,7 +194,10 @@ def test_a_cell_whose_sender_answers_nothing_fails_at_once(sandbox):
     assert sandbox.result("dropped-pip")["content"]["ename"] == "InstallFailed"
 
 
-@pytest.mark.parametrize("line", ["%conda install six", "!conda install six", "%pip install -f https://x.example six", "%pip uninstall -y six"])
+@pytest.mark.parametrize(
+    "line",
+    ["%conda install six", "!conda install six", "%pip install -f https://x.example six", "%pip uninstall -y six"],
+)
 def test_what_is_not_possible_is_said_at_once(sandbox, line):
     cell = sandbox.run(line)
     said = cell.reply["evalue"] + cell.text("stderr")
@@ -186,5 +206,8 @@ def test_what_is_not_possible_is_said_at_once(sandbox, line):
 
 def test_pip_without_a_network_works_and_fails_fast_where_a_line_is_not_seen(sandbox):
     assert "pip" in sandbox.run("%pip --version").text()
-    cell = sandbox.run("import subprocess, sys\ndone = subprocess.run([sys.executable, '-I', '-m', 'pip', 'install', 'six-seven'], capture_output=True, text=True)\ndone.returncode, done.stdout + done.stderr", seconds=30)
+    cell = sandbox.run(
+        "import subprocess, sys\ndone = subprocess.run([sys.executable, '-I', '-m', 'pip', 'install', 'six-seven'], capture_output=True, text=True)\ndone.returncode, done.stdout + done.stderr",
+        seconds=30,
+    )
     assert cell.result.startswith("(1,") and "%pip-install" in cell.result

@@ -11,14 +11,18 @@ def test_an_interrupt_that_just_precedes_a_wait_ends_it(sandbox, code):
     # Python runs a signal's handler only when it runs code: a wait that begins right behind the signal must be woken
     for _ in range(150):
         cell = sandbox.send(code)
-        sandbox.stream.wait(lambda e: e["msg_type"] in ("input_request", "stream") and e["parent_header"]["msg_id"] == cell)  # noqa: B023
+        sandbox.stream.wait(
+            lambda e: e["msg_type"] in ("input_request", "stream") and e["parent_header"]["msg_id"] == cell  # noqa: B023
+        )
         sandbox.interrupt(cell)
         assert sandbox.finish(cell, 20).reply["ename"] in ("KeyboardInterrupt", "CancelledError")
 
 
 def test_an_interrupt_ends_a_system_call_that_it_has_not_ended_itself(sandbox):
     # as when it comes right before the call: here another thread takes the signal, and Python acts on it when the call is over
-    cell = sandbox.send("import signal, threading, time\nthreading.Thread(target=time.sleep, args=(100,), daemon=True).start()\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\ntime.sleep(100)")
+    cell = sandbox.send(
+        "import signal, threading, time\nthreading.Thread(target=time.sleep, args=(100,), daemon=True).start()\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\ntime.sleep(100)"
+    )
     sandbox.started(cell)
     time.sleep(0.5)
     assert sandbox.interrupt(cell)["step"] == "interrupt"
@@ -73,7 +77,9 @@ def test_an_interrupt_does_not_hit_what_ipython_does_around_a_cell(sandbox):
 
 
 def test_an_interrupt_ends_a_callback_that_keeps_a_cell_from_its_code(sandbox):
-    sandbox.run("import time\nran = []\ndef hang(): time.sleep(100)\nget_ipython().events.register('pre_run_cell', lambda info: hang() if 'ran.append' in info.raw_cell else None)")
+    sandbox.run(
+        "import time\nran = []\ndef hang(): time.sleep(100)\nget_ipython().events.register('pre_run_cell', lambda info: hang() if 'ran.append' in info.raw_cell else None)"
+    )
     cell = sandbox.send("ran.append(1)")
     sandbox.started(cell)
     time.sleep(0.3)
@@ -91,7 +97,10 @@ HOGS = {
 
 @pytest.mark.parametrize("hog", HOGS)
 def test_one_press_ends_a_cell_that_cannot_begin_because_a_task_holds_the_loop(sandbox, hog):
-    kept = "import asyncio, subprocess, time\nkept, free = 1, []\nasync def hog():\n    await asyncio.sleep(0.2)\n    %s\ntask = asyncio.create_task(hog()); await asyncio.sleep(0)" % HOGS[hog]
+    kept = (
+        "import asyncio, subprocess, time\nkept, free = 1, []\nasync def hog():\n    await asyncio.sleep(0.2)\n    %s\ntask = asyncio.create_task(hog()); await asyncio.sleep(0)"
+        % HOGS[hog]
+    )
     assert sandbox.run(kept).reply["status"] == "ok"
     time.sleep(0.6)
     cell = sandbox.send("free = 'never'", metadata={"runId": "a"})
@@ -107,7 +116,9 @@ def test_one_press_ends_a_cell_that_cannot_begin_because_a_task_holds_the_loop(s
 
 
 def test_a_task_that_holds_the_loop_and_swallows_interrupts_ends_at_the_third_press(sandbox):
-    sandbox.run("import asyncio, time\nasync def hog():\n    await asyncio.sleep(0.2)\n    while True:\n        try: time.sleep(100)\n        except KeyboardInterrupt: pass\ntask = asyncio.create_task(hog()); await asyncio.sleep(0)")
+    sandbox.run(
+        "import asyncio, time\nasync def hog():\n    await asyncio.sleep(0.2)\n    while True:\n        try: time.sleep(100)\n        except KeyboardInterrupt: pass\ntask = asyncio.create_task(hog()); await asyncio.sleep(0)"
+    )
     time.sleep(0.6)
     cell = sandbox.send("1")
     sandbox.stream.wait(lambda e: e["msg_type"] == "status" and e["parent_header"]["msg_id"] == cell)

@@ -44,7 +44,12 @@ print(os.read(read, 1), flush=True)
 
 def is_alive(sandbox):
     """Whether whatever writes the file ``alive`` still does."""
-    return sandbox.run("import time\nbefore = open('alive').read()\ntime.sleep(0.5)\nopen('alive').read() != before").result == "True"
+    return (
+        sandbox.run(
+            "import time\nbefore = open('alive').read()\ntime.sleep(0.5)\nopen('alive').read() != before"
+        ).result
+        == "True"
+    )
 
 
 @pytest.mark.container
@@ -52,7 +57,9 @@ def is_alive(sandbox):
 def test_a_tracer_cannot_hide_the_end_of_its_kernel(new_pinged, end, failure):
     pinged = new_pinged()
     with pinged.pings():
-        cell = pinged.sandbox.run(TRACED + "\nimport signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + end, seconds=40, timeout=2)
+        cell = pinged.sandbox.run(
+            TRACED + "\nimport signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + end, seconds=40, timeout=2
+        )
         assert cell.text() == "b'1'\n"
         assert cell.reply["failure"]["code"] == failure
         assert failure != "KernelDied" or cell.reply["failure"]["params"]["exitcode"] == 3
@@ -157,8 +164,14 @@ print(len(done))
 
 
 @pytest.mark.container
-@pytest.mark.parametrize("how", [
-    "resource.prlimit(pid, resource.RLIMIT_FSIZE, (10, 10))", "os.setpriority(os.PRIO_PROCESS, pid, 19)", "os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "resource.prlimit(pid, resource.RLIMIT_FSIZE, (10, 10))",
+        "os.setpriority(os.PRIO_PROCESS, pid, 19)",
+        "os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))",
+    ],
+)
 def test_no_kernel_has_limits_that_a_cell_has_set_for_it(new_pinged, how):
     pinged = new_pinged()
     ask = "import os, resource; resource.getrlimit(resource.RLIMIT_FSIZE), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)"
@@ -217,7 +230,9 @@ print(process.closed, processes._processes)
 
 
 def test_the_end_of_a_kernel_process_is_noticed_whoever_reaps_it():
-    done = subprocess.run([sys.executable, "-c", REAPED_MEANWHILE, str(RUNNER)], stdout=subprocess.PIPE, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", REAPED_MEANWHILE, str(RUNNER)], stdout=subprocess.PIPE, timeout=60, check=True
+    )
     assert done.stdout.decode().strip() == "True {}"
 
 
@@ -264,7 +279,9 @@ print(record.deaths, *record.failures)
 
 @pytest.mark.parametrize("life, told", [("unused", "5 the kernel ends as soon as it starts"), ("used", "12")])
 def test_a_kernel_that_ends_before_its_first_cell_again_and_again_is_not_replaced_at_once(life, told):
-    done = subprocess.run([sys.executable, "-c", ENDS_WHEN_READY, str(RUNNER), life], stdout=subprocess.PIPE, timeout=100, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_WHEN_READY, str(RUNNER), life], stdout=subprocess.PIPE, timeout=100, check=True
+    )
     assert done.stdout.decode().strip() == told
 
 
@@ -285,4 +302,17 @@ def test_a_long_life_of_resets_leaves_nothing_behind(new_pinged):
 @pytest.mark.container
 def test_to_kill_all_processes_where_there_are_none_is_no_failure(sandbox):
     code = "import sys; sys.path.insert(0, '/opt/sandboxed-ipython')\nfrom sandboxed_ipython import cleanup\ncleanup._TOO_MANY = 0\nprint(cleanup.kill_all_if_many())"
-    assert docker("run", "--rm", "--network=none", "--entrypoint", sandbox.place.python, os.environ["SANDBOX_IMAGE"], "-I", "-c", code) == "True"
+    assert (
+        docker(
+            "run",
+            "--rm",
+            "--network=none",
+            "--entrypoint",
+            sandbox.place.python,
+            os.environ["SANDBOX_IMAGE"],
+            "-I",
+            "-c",
+            code,
+        )
+        == "True"
+    )

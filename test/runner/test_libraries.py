@@ -19,9 +19,17 @@ def test_hooks_change_or_take_what_is_displayed_until_they_are_gone(sandbox):
         "    return message\n"
         "def takes(message): return None"
     )
-    assert sandbox.run("publisher.register_hook(shouts); display('a')").contents("display_data")[0]["data"]["text/plain"] == "'A'"
+    assert (
+        sandbox.run("publisher.register_hook(shouts); display('a')").contents("display_data")[0]["data"]["text/plain"]
+        == "'A'"
+    )
     assert sandbox.run("publisher.register_hook(takes); display('a')").contents("display_data") == []
-    assert sandbox.run("publisher.unregister_hook(takes), publisher.unregister_hook(takes), publisher.unregister_hook(shouts)").result == "(True, False, True)"
+    assert (
+        sandbox.run(
+            "publisher.unregister_hook(takes), publisher.unregister_hook(takes), publisher.unregister_hook(shouts)"
+        ).result
+        == "(True, False, True)"
+    )
     assert sandbox.run("display('a')").contents("display_data")[0]["data"]["text/plain"] == "'a'"
 
 
@@ -32,7 +40,9 @@ def test_what_a_thread_displays_after_its_cell_belongs_to_the_cell_that_ran_last
 
 
 def test_a_task_that_a_cell_made_has_its_turn_before_the_next_cell(sandbox):
-    first = sandbox.send("import asyncio\nturns = []\nasync def mine(): turns.append('task')\ntask = asyncio.ensure_future(mine())")
+    first = sandbox.send(
+        "import asyncio\nturns = []\nasync def mine(): turns.append('task')\ntask = asyncio.ensure_future(mine())"
+    )
     second = sandbox.send("turns")
     sandbox.finish(first)
     assert sandbox.finish(second).result == "['task']"

@@ -60,7 +60,10 @@ def test_no_process_of_a_cell_outlives_its_kernel_as_the_one_that_is_to_be_ended
 
 def test_a_child_over_the_memory_limit_is_told_and_the_kernel_lives(sandbox):
     sandbox.run("kept = 1")
-    cell = sandbox.run("import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = []\\nwhile True: x.append(bytearray(10_000_000))']).returncode", seconds=30)
+    cell = sandbox.run(
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = []\\nwhile True: x.append(bytearray(10_000_000))']).returncode",
+        seconds=30,
+    )
     assert cell.result == "-9"
     assert cell.contents("notice")[0]["code"] == "ChildKilled"
     assert sandbox.run("kept").result == "1"
@@ -74,7 +77,10 @@ def test_a_full_home_is_an_error_of_the_cell_and_later_cells_run(sandbox):
 
 
 def test_a_full_queue_is_emptied_of_what_is_not_ours(sandbox):
-    cell = sandbox.run("f = open('.interactive/big', 'wb', buffering=0)\ntry:\n    while True: f.write(bytes(1 << 20))\nexcept OSError as e: print(e.strerror)", seconds=60)
+    cell = sandbox.run(
+        "f = open('.interactive/big', 'wb', buffering=0)\ntry:\n    while True: f.write(bytes(1 << 20))\nexcept OSError as e: print(e.strerror)",
+        seconds=60,
+    )
     assert cell.reply["status"] == "ok"
     assert sandbox.run("f.close()").reply["status"] == "ok"
     assert sandbox.run("print('a' * 200_000)").text() == "a" * 200_000 + "\n"
@@ -82,7 +88,9 @@ def test_a_full_queue_is_emptied_of_what_is_not_ours(sandbox):
 
 def test_many_processes_end_with_their_kernel(new_sandbox):
     sandbox = new_sandbox(memory=3 << 30)
-    cell = sandbox.send("import os, time\ntry:\n    while True:\n        if os.fork() == 0: time.sleep(1000); os._exit(0)\nexcept OSError as e: print('full:', e.strerror)\ntime.sleep(1000)")
+    cell = sandbox.send(
+        "import os, time\ntry:\n    while True:\n        if os.fork() == 0: time.sleep(1000); os._exit(0)\nexcept OSError as e: print('full:', e.strerror)\ntime.sleep(1000)"
+    )
     sandbox.wait_text("full:", 60)
     sandbox.reset()
     assert sandbox.run("1 + 1").result == "2"
@@ -101,14 +109,18 @@ def test_a_cell_cannot_look_into_the_kernel_after_it(sandbox):
 
 
 def test_no_signal_of_a_cell_reaches_the_supervisor(sandbox):
-    cell = sandbox.run("import os\nfor s in (9, 19, 11, 15, 2, 1):\n    try: os.kill(1, s)\n    except OSError as e: print(e)\nopen('/proc/1/environ').read()")
+    cell = sandbox.run(
+        "import os\nfor s in (9, 19, 11, 15, 2, 1):\n    try: os.kill(1, s)\n    except OSError as e: print(e)\nopen('/proc/1/environ').read()"
+    )
     assert cell.reply["ename"] == "PermissionError"
     time.sleep(0.2)
     assert sandbox.run("1").result == "1"
 
 
 def test_a_process_of_the_sandbox_cannot_be_a_host(sandbox):
-    cell = sandbox.run("import socket\ns = socket.socket(socket.AF_UNIX); s.connect('\\0sandboxed-ipython'); s.settimeout(2)\nsocket.send_fds(s, [b'host'], [0, 1])\ns.recv(1)")
+    cell = sandbox.run(
+        "import socket\ns = socket.socket(socket.AF_UNIX); s.connect('\\0sandboxed-ipython'); s.settimeout(2)\nsocket.send_fds(s, [b'host'], [0, 1])\ns.recv(1)"
+    )
     assert cell.result == "b''" or cell.reply["ename"] in ("BrokenPipeError", "ConnectionResetError")
 
 
@@ -121,7 +133,9 @@ def test_the_kernel_lacks_every_capability_and_new_privileges(sandbox):
 
 
 def test_a_reset_that_clears_files_clears_shared_memory(sandbox):
-    sandbox.run("from multiprocessing import shared_memory, resource_tracker\nm = shared_memory.SharedMemory(create=True, size=1 << 20)\nresource_tracker.unregister(m._name, 'shared_memory')\nopen('/dev/shm/other', 'w').close()")
+    sandbox.run(
+        "from multiprocessing import shared_memory, resource_tracker\nm = shared_memory.SharedMemory(create=True, size=1 << 20)\nresource_tracker.unregister(m._name, 'shared_memory')\nopen('/dev/shm/other', 'w').close()"
+    )
     sandbox.reset(files="keep")
     assert "other" in sandbox.place.sh("ls /dev/shm")
     sandbox.reset(files="clear")

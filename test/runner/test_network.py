@@ -44,14 +44,18 @@ def test_an_error_that_came_from_a_missing_network_is_told_with_its_reason(sandb
 
 def test_a_group_of_errors_is_told_for_one_of_them(sandbox):
     code = "import socket, sys\nerrors = []\ntry: socket.getaddrinfo('example.org', 443)\nexcept OSError as error: errors.append(error)\n"
-    cell = sandbox.run(code + "raise ExceptionGroup('all failed', errors) if sys.version_info >= (3, 11) else errors[0]")
+    cell = sandbox.run(
+        code + "raise ExceptionGroup('all failed', errors) if sys.version_info >= (3, 11) else errors[0]"
+    )
     assert codes(cell) == ["NoNetwork"]
 
 
 FAILS_TO_REACH = "python3 -c \"import socket; socket.getaddrinfo('example.org', 443)\" 2>/dev/null"
 
 
-@pytest.mark.parametrize("code", ["!" + FAILS_TO_REACH, "lines = !" + FAILS_TO_REACH, "%%bash\n" + FAILS_TO_REACH, "%%sh\n" + FAILS_TO_REACH])
+@pytest.mark.parametrize(
+    "code", ["!" + FAILS_TO_REACH, "lines = !" + FAILS_TO_REACH, "%%bash\n" + FAILS_TO_REACH, "%%sh\n" + FAILS_TO_REACH]
+)
 def test_a_program_that_failed_after_it_had_tried_to_reach_somebody_is_told_of(sandbox, code):
     assert codes(sandbox.run(code)) == ["NoNetwork"]
 

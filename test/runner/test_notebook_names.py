@@ -27,7 +27,9 @@ def test_pylab_shows_figures_inline_too(sandbox):
 
 def test_a_backend_that_matplotlib_is_told_to_use_and_cannot_leaves_the_one_before(sandbox):
     for backend in ("nbagg", "TkAgg", "webagg"):
-        cell = sandbox.run("import matplotlib.pyplot as plt\nplt.plot([1]); plt.show()\nplt.switch_backend(%r)" % backend, seconds=120)
+        cell = sandbox.run(
+            "import matplotlib.pyplot as plt\nplt.plot([1]); plt.show()\nplt.switch_backend(%r)" % backend, seconds=120
+        )
         assert cell.reply["ename"] in ("ImportError", "ModuleNotFoundError")
         assert len(images(sandbox.run(PLOT, seconds=120))) == 1
     assert "Jupyter's own page" in sandbox.run("plt.switch_backend('nbagg')").reply["evalue"]
@@ -40,13 +42,26 @@ def test_an_unknown_backend_is_an_error_and_changes_nothing(sandbox):
 
 
 def test_comms_can_be_opened_by_the_name_of_ipykernel(sandbox):
-    cell = sandbox.run("from ipykernel.comm import Comm, CommManager\ncomm = Comm(target_name='chart', data={'a': 1})\ncomm.send({'b': 2})")
-    assert [event["content"]["data"] for event in cell.events if event["msg_type"] in ("comm_open", "comm_msg")] == [{"a": 1}, {"b": 2}]
+    cell = sandbox.run(
+        "from ipykernel.comm import Comm, CommManager\ncomm = Comm(target_name='chart', data={'a': 1})\ncomm.send({'b': 2})"
+    )
+    assert [event["content"]["data"] for event in cell.events if event["msg_type"] in ("comm_open", "comm_msg")] == [
+        {"a": 1},
+        {"b": 2},
+    ]
 
 
 def test_libraries_recognize_a_notebook_by_the_names_of_ipykernel(sandbox):
-    assert sandbox.run("from ipykernel.zmqshell import ZMQInteractiveShell\nimport ipykernel\nisinstance(get_ipython(), ZMQInteractiveShell), ipykernel.version_info >= (6, 18)").result == "(True, True)"
-    assert sandbox.run("get_ipython().__class__.__name__, 'IPKernelApp' in get_ipython().config").result == "('ZMQInteractiveShell', True)"
+    assert (
+        sandbox.run(
+            "from ipykernel.zmqshell import ZMQInteractiveShell\nimport ipykernel\nisinstance(get_ipython(), ZMQInteractiveShell), ipykernel.version_info >= (6, 18)"
+        ).result
+        == "(True, True)"
+    )
+    assert (
+        sandbox.run("get_ipython().__class__.__name__, 'IPKernelApp' in get_ipython().config").result
+        == "('ZMQInteractiveShell', True)"
+    )
 
 
 def test_what_else_ipykernel_has_is_missing_with_a_word_why(sandbox):
@@ -62,6 +77,8 @@ def test_an_ipykernel_that_is_installed_comes_first_and_opens_comms_of_this_kern
         "(package / '__init__.py').write_text('class Comm: pass\\nclass CommManager: pass')\n"
         "sys.path.append('/tmp/site')"
     )
-    cell = sandbox.run("import ipykernel\nfrom ipykernel.comm import Comm\ncomm = Comm(target_name='chart')\nipykernel.version_info")
+    cell = sandbox.run(
+        "import ipykernel\nfrom ipykernel.comm import Comm\ncomm = Comm(target_name='chart')\nipykernel.version_info"
+    )
     assert cell.result == "(7, 0)"
     assert len(cell.contents("comm_open")) == 1

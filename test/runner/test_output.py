@@ -30,7 +30,9 @@ def test_what_is_printed_before_a_call_that_holds_the_gil_is_seen_at_once(sandbo
 
 
 def test_output_of_c_code_and_child_processes_is_in_the_cell(sandbox):
-    cell = sandbox.run("import ctypes, subprocess, sys; ctypes.CDLL(None).puts(b'from c')\nsubprocess.run([sys.executable, '-c', 'import sys; print(1); print(2, file=sys.stderr)'])")
+    cell = sandbox.run(
+        "import ctypes, subprocess, sys; ctypes.CDLL(None).puts(b'from c')\nsubprocess.run([sys.executable, '-c', 'import sys; print(1); print(2, file=sys.stderr)'])"
+    )
     assert "from c" in cell.text() and "1\n" in cell.text() and "2\n" in cell.text("stderr")
 
 
@@ -40,20 +42,30 @@ def test_output_of_forked_children_is_in_the_cell(sandbox):
 
 
 def test_multiprocessing_works(sandbox):
-    cell = sandbox.run("import multiprocessing as m\ndef f(x): return x * x\nwith m.get_context('fork').Pool(2) as p: print(p.map(f, [1, 2, 3]))")
+    cell = sandbox.run(
+        "import multiprocessing as m\ndef f(x): return x * x\nwith m.get_context('fork').Pool(2) as p: print(p.map(f, [1, 2, 3]))"
+    )
     assert cell.text() == "[1, 4, 9]\n"
 
 
 def test_a_threads_late_text_is_at_the_cell_that_runs(sandbox):
-    sandbox.run("import threading, time\ndef late():\n    time.sleep(0.3); print('late')\nthreading.Thread(target=late).start()")
+    sandbox.run(
+        "import threading, time\ndef late():\n    time.sleep(0.3); print('late')\nthreading.Thread(target=late).start()"
+    )
     assert sandbox.run("time.sleep(0.6)").text() == "late\n"
 
 
 def test_a_tasks_late_text_is_at_the_cell_that_made_it(sandbox):
-    first = sandbox.send("import asyncio\nasync def late():\n    await asyncio.sleep(0.3); print('late')\nawait asyncio.sleep(0); t = asyncio.create_task(late())")
+    first = sandbox.send(
+        "import asyncio\nasync def late():\n    await asyncio.sleep(0.3); print('late')\nawait asyncio.sleep(0); t = asyncio.create_task(late())"
+    )
     sandbox.finish(first)
     assert sandbox.run("await asyncio.sleep(0.6)").text() == ""
-    texts = [e["content"]["text"] for e in sandbox.stream.log if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == first]
+    texts = [
+        e["content"]["text"]
+        for e in sandbox.stream.log
+        if e["msg_type"] == "stream" and e["parent_header"]["msg_id"] == first
+    ]
     assert "".join(texts) == "late\n"
 
 
@@ -62,7 +74,9 @@ def test_closing_descriptors_loses_no_print(sandbox):
 
 
 def test_odd_text_arrives(sandbox):
-    assert sandbox.run("print('ä€😀\\0|'); import sys; sys.stdout.buffer.write('ü\\n'.encode())").text() == "ä€😀\0|\nü\n"
+    assert (
+        sandbox.run("print('ä€😀\\0|'); import sys; sys.stdout.buffer.write('ü\\n'.encode())").text() == "ä€😀\0|\nü\n"
+    )
     assert sandbox.run("print('\\udcff')").reply["status"] == "ok"
     assert sandbox.run("import os; os.write(1, b'\\xff\\xc3'); os.write(1, b'\\xa4')").text() == "\ufffdä"
 
@@ -79,7 +93,9 @@ def test_a_long_row_of_short_prints_is_told_in_few_events_and_what_follows_it_at
     start = time.monotonic()
     cell = sandbox.run("import time\nfor i in range(300): print(i); time.sleep(0.002)")
     assert len(cell.events) < (time.monotonic() - start) / 0.05 + 15
-    msg_id = sandbox.send("for i in range(2000): print(i)\nimport ctypes; time.sleep(0.5); print('last'); ctypes.PyDLL(None).sleep(2)")
+    msg_id = sandbox.send(
+        "for i in range(2000): print(i)\nimport ctypes; time.sleep(0.5); print('last'); ctypes.PyDLL(None).sleep(2)"
+    )
     sandbox.wait_text("last", 2.0)
     sandbox.finish(msg_id)
 
@@ -127,7 +143,11 @@ def drawings(cell):
 def test_a_loop_that_redraws_as_fast_as_it_can_costs_little_and_shows_its_last_drawing(new_sandbox, length):
     sandbox = new_sandbox(max_output=1_000_000)
     start = time.monotonic()
-    cell = sandbox.run(REDRAW + "for i in range(200):\n    clear_output(wait=True); display(HTML('%%d ' %% i + 'y' * %d)); print('drawn', i)" % length)
+    cell = sandbox.run(
+        REDRAW
+        + "for i in range(200):\n    clear_output(wait=True); display(HTML('%%d ' %% i + 'y' * %d)); print('drawn', i)"
+        % length
+    )
     shown = drawings(cell)
     assert shown[-1] == "199 " + "y" * length + "drawn 199\n" and not cell.contents("notice")
     clears = len(cell.contents("clear_output"))
@@ -140,7 +160,9 @@ def test_a_drawing_stays_until_the_next_where_the_clear_stands_behind_it(sandbox
     assert drawings(cell)[-1] == "199\n" and len(cell.contents("clear_output")) < 150
     cell = sandbox.run("for letter in 'ABC':\n    print(letter); clear_output(wait=True)")
     assert drawings(cell)[-1] == "C\n"
-    cell = sandbox.run("for letter in 'ABC':\n    print(letter); clear_output(wait=True); clear_output(wait=True); clear_output()")
+    cell = sandbox.run(
+        "for letter in 'ABC':\n    print(letter); clear_output(wait=True); clear_output(wait=True); clear_output()"
+    )
     assert cell.contents("clear_output")[-1] == {"wait": False}
 
 
@@ -148,27 +170,47 @@ def test_a_drawing_stays_until_the_next_where_the_clear_stands_behind_it(sandbox
 def test_a_display_that_is_updated_as_fast_as_it_can_costs_little_and_shows_its_last_state(new_sandbox, length):
     sandbox = new_sandbox(max_output=1_000_000)
     start = time.monotonic()
-    cell = sandbox.run("a, b = display(1, display_id=True), display(2, display_id=True)\nfor i in range(200):\n    a.update({'text/plain': '%%d ' %% i + 'y' * %d}, raw=True); b.update(i)\nprint('behind')" % length)
+    cell = sandbox.run(
+        "a, b = display(1, display_id=True), display(2, display_id=True)\nfor i in range(200):\n    a.update({'text/plain': '%%d ' %% i + 'y' * %d}, raw=True); b.update(i)\nprint('behind')"
+        % length
+    )
     updates = [content["data"]["text/plain"] for content in cell.contents("update_display_data")]
-    assert updates[-2:] == ["199 " + "y" * length, "199"] and cell.order[-1] == ("stdout", "behind\n") and not cell.contents("notice")
+    assert (
+        updates[-2:] == ["199 " + "y" * length, "199"]
+        and cell.order[-1] == ("stdout", "behind\n")
+        and not cell.contents("notice")
+    )
     assert len(updates) <= 2 * ((time.monotonic() - start) * 20 + 2) and len(updates) < 400
 
 
 def test_a_drawing_that_stays_is_always_shown(sandbox):
-    cell = sandbox.run(REDRAW + "for i in range(5):\n    clear_output(wait=True); print(i); time.sleep(0.3)\nclear_output(); clear_output(); print('last'); time.sleep(1)")
+    cell = sandbox.run(
+        REDRAW
+        + "for i in range(5):\n    clear_output(wait=True); print(i); time.sleep(0.3)\nclear_output(); clear_output(); print('last'); time.sleep(1)"
+    )
     assert [text for text in drawings(cell) if text.endswith("\n")] == ["0\n", "1\n", "2\n", "3\n", "4\n", "last\n"]
 
 
 def test_what_is_of_another_cell_is_not_cleared_with_a_drawing(sandbox):
     shown = sandbox.run("from IPython.display import clear_output, display\nother = display('old', display_id=True)")
-    cell = sandbox.run("clear_output(wait=True); print(1); clear_output(wait=True); other.update('new'); print(2); clear_output(wait=True); print(3)")
+    cell = sandbox.run(
+        "clear_output(wait=True); print(1); clear_output(wait=True); other.update('new'); print(2); clear_output(wait=True); print(3)"
+    )
     assert [content["data"]["text/plain"] for content in cell.contents("update_display_data")] == ["'new'"]
     assert drawings(cell)[-1] == "3\n" and shown.contents("display_data")
 
 
 def test_what_is_asked_or_sent_after_a_drawing_comes_after_it(sandbox):
-    for last, kind in (("input('?')", "input_request"), ("1/0", "error"), ("kernel.send('comm_open', {'comm_id': 'x', 'target_name': 'x', 'data': {}})", "comm_open")):
-        msg_id = sandbox.send(REDRAW + "kernel = get_ipython().sandbox\nfor i in range(20):\n    clear_output(wait=True); print(i)\n" + last)
+    for last, kind in (
+        ("input('?')", "input_request"),
+        ("1/0", "error"),
+        ("kernel.send('comm_open', {'comm_id': 'x', 'target_name': 'x', 'data': {}})", "comm_open"),
+    ):
+        msg_id = sandbox.send(
+            REDRAW
+            + "kernel = get_ipython().sandbox\nfor i in range(20):\n    clear_output(wait=True); print(i)\n"
+            + last
+        )
         if kind == "input_request":
             sandbox.answer("")
         cell = sandbox.finish(msg_id)
@@ -177,17 +219,23 @@ def test_what_is_asked_or_sent_after_a_drawing_comes_after_it(sandbox):
 
 
 def test_a_forged_reply_of_another_cell_ends_nothing(sandbox):
-    cell = sandbox.run("get_ipython().sandbox.channel.send('execute_reply', {'status': 'ok'}, 'no-such-cell'); print('mine')")
+    cell = sandbox.run(
+        "get_ipython().sandbox.channel.send('execute_reply', {'status': 'ok'}, 'no-such-cell'); print('mine')"
+    )
     assert cell.text() == "mine\n" and cell.reply["execution_count"] == 1
 
 
 def test_packets_that_make_no_sense_are_skipped(sandbox):
-    cell = sandbox.run("s = get_ipython().sandbox.channel.socket\nfor b in (b'{', b'[]', b'C\\n', b'Z', b'{\"msg_type\": 3}', b'{\"msg_type\": \"stream\", \"content\": 3}'): s.send(b)\nprint('fine')")
+    cell = sandbox.run(
+        "s = get_ipython().sandbox.channel.socket\nfor b in (b'{', b'[]', b'C\\n', b'Z', b'{\"msg_type\": 3}', b'{\"msg_type\": \"stream\", \"content\": 3}'): s.send(b)\nprint('fine')"
+    )
     assert cell.text() == "fine\n"
 
 
 def test_numbers_that_json_lacks_are_text(sandbox):
-    cell = sandbox.run("from IPython.display import display\ndisplay({'application/json': {'a': [float('nan'), float('-inf')]}, 'text/plain': 'x'}, raw=True)")
+    cell = sandbox.run(
+        "from IPython.display import display\ndisplay({'application/json': {'a': [float('nan'), float('-inf')]}, 'text/plain': 'x'}, raw=True)"
+    )
     assert cell.contents("display_data")[0]["data"]["application/json"] == {"a": ["nan", "-inf"]}
 
 
@@ -202,14 +250,27 @@ for n in range(900, 1000):
 
 
 def test_what_a_kernel_claims_of_no_cell_while_none_runs_changes_nothing(sandbox):
-    kinds = ("interrupt_taken", "comm_begun", "comm_done", "request_over", "execute_input", "execute_reply", "input_request")
-    sandbox.run("import threading\nk = get_ipython().sandbox\ndef claim():\n    for kind in %r: k.channel.send(kind, {'request': '', 'status': 'ok'}, '')\nclaims = threading.Timer(0.3, claim); claims.start()" % (kinds,))
+    kinds = (
+        "interrupt_taken",
+        "comm_begun",
+        "comm_done",
+        "request_over",
+        "execute_input",
+        "execute_reply",
+        "input_request",
+    )
+    sandbox.run(
+        "import threading\nk = get_ipython().sandbox\ndef claim():\n    for kind in %r: k.channel.send(kind, {'request': '', 'status': 'ok'}, '')\nclaims = threading.Timer(0.3, claim); claims.start()"
+        % (kinds,)
+    )
     time.sleep(0.8)
     assert sandbox.run("claims.join(); 'same kernel'").result == "'same kernel'"
 
 
 def test_a_forged_count_does_not_reach_a_hello(sandbox):
-    sandbox.run("k = get_ipython().sandbox\nfor n in (-1, 1 << 70): k.channel.send('execute_input', {'code': '', 'execution_count': n}, k.running)")
+    sandbox.run(
+        "k = get_ipython().sandbox\nfor n in (-1, 1 << 70): k.channel.send('execute_input', {'code': '', 'execution_count': n}, k.running)"
+    )
     other = sandbox.attach(writer=False)
     try:
         assert 0 <= other.hello["kernels"]["main"]["execution_count"] < 2**53

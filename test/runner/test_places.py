@@ -18,24 +18,41 @@ def at(sandbox, folder):
 
 
 def test_cells_run_in_the_folder_that_the_host_names_which_holds_nothing_of_the_sandboxs_own(sandbox):
-    cell = sandbox.run("import os\nfrom pathlib import Path\nos.getcwd(), os.listdir(), str(_dh[0]) == os.getcwd(), [str(p) for p in Path('..').rglob('*')]", **HERE)
+    cell = sandbox.run(
+        "import os\nfrom pathlib import Path\nos.getcwd(), os.listdir(), str(_dh[0]) == os.getcwd(), [str(p) for p in Path('..').rglob('*')]",
+        **HERE,
+    )
     assert cell.result == "(%s, [], True, ['../notebooks'])" % at(sandbox, "proj/notebooks")
     assert sandbox.run("os.path.expanduser('~')").result == "'%s'" % sandbox.place.home
 
 
 def test_a_folder_can_be_emptied_and_archived_by_its_cells(sandbox):
     sandbox.run("open('data.csv', 'w').write('1')\n%config Application.log_level", **HERE)
-    assert sandbox.run("import shutil, zipfile\nzipfile.ZipFile(shutil.make_archive('../all', 'zip', '.')).namelist()", **HERE).result == "['data.csv']"
-    assert sandbox.run("import os\nshutil.rmtree('../../proj'), os.path.exists('%s/proj')" % sandbox.place.home, **HERE).result == "(None, False)"
+    assert (
+        sandbox.run(
+            "import shutil, zipfile\nzipfile.ZipFile(shutil.make_archive('../all', 'zip', '.')).namelist()", **HERE
+        ).result
+        == "['data.csv']"
+    )
+    assert (
+        sandbox.run(
+            "import os\nshutil.rmtree('../../proj'), os.path.exists('%s/proj')" % sandbox.place.home, **HERE
+        ).result
+        == "(None, False)"
+    )
     assert sandbox.run("1 + 1", **HERE).result == "2"
 
 
 def test_a_cell_that_goes_elsewhere_stays_there_and_a_fresh_kernel_begins_in_the_folder_again(sandbox):
     sandbox.run("%cd ..", **HERE)
     assert sandbox.run("import os; os.getcwd()", **HERE).result == at(sandbox, "proj")
-    assert sandbox.run("os.getcwd()", **dict(HERE, folder="other")).result == at(sandbox, "proj"), "the notebook was moved"
+    assert sandbox.run("os.getcwd()", **dict(HERE, folder="other")).result == at(sandbox, "proj"), (
+        "the notebook was moved"
+    )
     sandbox.reset()
-    assert sandbox.run("import os; os.getcwd()").result == at(sandbox, "other"), "before anybody says so again: completion knows the files there"
+    assert sandbox.run("import os; os.getcwd()").result == at(sandbox, "other"), (
+        "before anybody says so again: completion knows the files there"
+    )
     sandbox.reset(files="clear")
     assert sandbox.run("import os; os.getcwd(), os.path.exists('other')").result == "('%s', False)" % sandbox.place.home
     assert sandbox.run("os.getcwd()", **HERE).result == at(sandbox, "proj/notebooks")
@@ -43,7 +60,9 @@ def test_a_cell_that_goes_elsewhere_stays_there_and_a_fresh_kernel_begins_in_the
 
 def test_the_kernel_follows_a_notebook_that_is_moved(sandbox):
     sandbox.run("x = 1", **HERE)
-    assert sandbox.run("import os; os.getcwd(), x", folder="proj/moved", project="proj").result == "(%s, 1)" % at(sandbox, "proj/moved")
+    assert sandbox.run("import os; os.getcwd(), x", folder="proj/moved", project="proj").result == "(%s, 1)" % at(
+        sandbox, "proj/moved"
+    )
     sandbox.run("os.rmdir(os.getcwd())")
     assert sandbox.run("os.getcwd()", **HERE).result == at(sandbox, "proj/notebooks")
 
@@ -71,41 +90,63 @@ def test_a_requirements_file_is_found_from_the_folder(sandbox):
         assert asked["requirements"] == ["six==1.17.0"] and sandbox.finish(msg_id).reply["status"] == "ok"
 
 
-@pytest.mark.parametrize("folder", [".interactive", "../x", "/etc", "a//b", "a/../../b", "a\0b", "\ud800", 3, "x" * 3000])
+@pytest.mark.parametrize(
+    "folder", [".interactive", "../x", "/etc", "a//b", "a/../../b", "a\0b", "\ud800", 3, "x" * 3000]
+)
 def test_no_host_can_name_a_folder_of_the_sandboxs_own(sandbox, folder):
     msg_id = sandbox.send("1", folder=folder)
-    assert sandbox.stream.wait(lambda e: e["msg_type"] == "refused" and e["parent_header"]["msg_id"] == msg_id)["content"]["code"] == "ProtocolViolation"
+    assert (
+        sandbox.stream.wait(lambda e: e["msg_type"] == "refused" and e["parent_header"]["msg_id"] == msg_id)["content"][
+            "code"
+        ]
+        == "ProtocolViolation"
+    )
 
 
 def told(cell):
     return [notice["params"] for notice in cell.contents("notice") if notice["code"] == "NotInProject"]
 
 
-@pytest.mark.parametrize("code, path", [
-    ("open('/home/me/data.csv')", "/home/me/data.csv"),
-    ("open(r'C:\\Users\\me\\data.csv')", "C:\\Users\\me\\data.csv"),
-    ("open('../../data.csv')", "%(home)s/data.csv"),
-    ("import pathlib; pathlib.Path('~/data.csv').expanduser().read_text()", "%(home)s/data.csv"),
-    ("import os, pathlib; os.listdir(pathlib.Path('/data/2024'))", "/data/2024"),
-    ("import os; os.chdir(b'/mnt/data')", "/mnt/data"),
-    ("try: open('/content/x.csv')\nexcept OSError as error: raise ValueError('no data') from error", "/content/x.csv"),
-    ("await __import__('asyncio').sleep(0); open('/data/x')", "/data/x"),
-    ("open('/data/' + 'x' * 200 + '/' + 'y' * 200)", "/data/" + "x" * 200 + "/" + "y" * 200),
-    ("import subprocess; subprocess.run(['/data/no-such-program'])", "/data/no-such-program"),
-    ("raise FileNotFoundError(2, 'none', '/data/' + 'x' * 5000)", "/data/" + "x" * 994),
-])
+@pytest.mark.parametrize(
+    "code, path",
+    [
+        ("open('/home/me/data.csv')", "/home/me/data.csv"),
+        ("open(r'C:\\Users\\me\\data.csv')", "C:\\Users\\me\\data.csv"),
+        ("open('../../data.csv')", "%(home)s/data.csv"),
+        ("import pathlib; pathlib.Path('~/data.csv').expanduser().read_text()", "%(home)s/data.csv"),
+        ("import os, pathlib; os.listdir(pathlib.Path('/data/2024'))", "/data/2024"),
+        ("import os; os.chdir(b'/mnt/data')", "/mnt/data"),
+        (
+            "try: open('/content/x.csv')\nexcept OSError as error: raise ValueError('no data') from error",
+            "/content/x.csv",
+        ),
+        ("await __import__('asyncio').sleep(0); open('/data/x')", "/data/x"),
+        ("open('/data/' + 'x' * 200 + '/' + 'y' * 200)", "/data/" + "x" * 200 + "/" + "y" * 200),
+        ("import subprocess; subprocess.run(['/data/no-such-program'])", "/data/no-such-program"),
+        ("raise FileNotFoundError(2, 'none', '/data/' + 'x' * 5000)", "/data/" + "x" * 994),
+    ],
+)
 def test_a_path_outside_of_the_project_that_a_cell_asks_for_in_vain_is_told(sandbox, code, path):
     cell = sandbox.run(code, **HERE)
     assert cell.reply["status"] == "error" and "missing" not in cell.reply
     assert told(cell) == [{"path": path % {"home": sandbox.place.home}, "project": "proj"}]
 
 
-@pytest.mark.parametrize("code", [
-    "open('data.csv')", "open('../data/x.csv')", "open('/tmp/x')", "import subprocess; subprocess.run(['no-such-program'])", "import subprocess; subprocess.run(['/usr/bin/no-such-program'])",
-    "import os, subprocess; os.chdir(os.path.expanduser('~')); subprocess.run(['no-such-program'])",
-    "raise FileNotFoundError('/home/me/data.csv')", "raise ValueError(\"[Errno 2] No such file or directory: '/home/me/x'\")", "class E(FileNotFoundError):\n    filename = property(lambda self: 1 / 0)\nraise E(3)",
-    "try: open('/home/me/data.csv')\nexcept OSError: print('I go on')",
-])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('data.csv')",
+        "open('../data/x.csv')",
+        "open('/tmp/x')",
+        "import subprocess; subprocess.run(['no-such-program'])",
+        "import subprocess; subprocess.run(['/usr/bin/no-such-program'])",
+        "import os, subprocess; os.chdir(os.path.expanduser('~')); subprocess.run(['no-such-program'])",
+        "raise FileNotFoundError('/home/me/data.csv')",
+        "raise ValueError(\"[Errno 2] No such file or directory: '/home/me/x'\")",
+        "class E(FileNotFoundError):\n    filename = property(lambda self: 1 / 0)\nraise E(3)",
+        "try: open('/home/me/data.csv')\nexcept OSError: print('I go on')",
+    ],
+)
 def test_nothing_is_told_of_any_other_path_nor_without_an_error_that_names_one(sandbox, code):
     assert told(sandbox.run(code, **HERE)) == []
 

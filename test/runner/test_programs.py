@@ -38,7 +38,11 @@ def test_what_reads_later_is_told_at_the_cell_that_left_it_running(sandbox):
         assert time.monotonic() < give_up
         time.sleep(0.05)
     assert notices(sandbox.run("pass")) == []
-    assert [e["content"]["code"] for e in sandbox.stream.log if e["msg_type"] == "notice" and e["parent_header"]["msg_id"] == first.msg_id] == ["StdinRead"]
+    assert [
+        e["content"]["code"]
+        for e in sandbox.stream.log
+        if e["msg_type"] == "notice" and e["parent_header"]["msg_id"] == first.msg_id
+    ] == ["StdinRead"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,9 @@ def test_a_dying_kernel_is_not_silent_about_stdin(sandbox):
 
 
 def test_nobody_can_put_anything_into_stdin(sandbox):
-    cell = sandbox.run("import os\ntry: os.write(0, b'x')\nexcept OSError as e: print(type(e).__name__)\ntry: os.truncate('/proc/self/fd/0', 5)\nexcept OSError as e: print(type(e).__name__)")
+    cell = sandbox.run(
+        "import os\ntry: os.write(0, b'x')\nexcept OSError as e: print(type(e).__name__)\ntry: os.truncate('/proc/self/fd/0', 5)\nexcept OSError as e: print(type(e).__name__)"
+    )
     assert cell.text() == "PermissionError\nPermissionError\n"
     assert sandbox.run("os.read(0, 10)").result == "b''"
 
@@ -87,7 +93,9 @@ def test_a_failing_script_is_told_as_ipython_does(sandbox):
 
 
 def test_a_shell_line_has_a_terminal_to_write_to_and_leaves_its_status(sandbox):
-    cell = sandbox.run("""!python3 -c 'import os, sys; print(sys.stdin.isatty(), sys.stdout.isatty(), tuple(os.get_terminal_size(1)))'\n!exit 7\n_exit_code""")
+    cell = sandbox.run(
+        """!python3 -c 'import os, sys; print(sys.stdin.isatty(), sys.stdout.isatty(), tuple(os.get_terminal_size(1)))'\n!exit 7\n_exit_code"""
+    )
     assert cell.text().split("\r\n")[0] == "False True (80, 24)"
     assert cell.result == "7"
     assert sandbox.run("!kill -9 $$\n_exit_code").result == "-9"
@@ -98,7 +106,9 @@ def test_a_shell_line_does_not_wait_for_what_it_leaves_running(sandbox):
     assert sandbox.run("!sleep 100 & echo started", seconds=30).text() == "started\r\n"
 
 
-@pytest.mark.parametrize("command", ["sleep 0.5; echo begun; exec sleep 100", "trap '' INT; sleep 0.5; echo begun; sleep 100"])
+@pytest.mark.parametrize(
+    "command", ["sleep 0.5; echo begun; exec sleep 100", "trap '' INT; sleep 0.5; echo begun; sleep 100"]
+)
 def test_an_interrupt_ends_a_shell_line_and_not_the_cell(sandbox, command):
     msg_id = sandbox.send("!%s\nprint('goes on', _exit_code)" % command)
     sandbox.wait_text("begun")
@@ -128,7 +138,10 @@ with tempfile.TemporaryDirectory() as folder:
 def test_helpers_that_libraries_start_with_the_kernels_own_flags_find_what_is_installed(sandbox):
     assert sandbox.run(INTERPRETER).text() == " 0\n"
     assert sandbox.run("sys.flags.isolated, sys.flags.ignore_environment, sys.flags.no_user_site").result == "(0, 0, 0)"
-    assert sandbox.run("type(sys.flags).__name__, sys.flags[0] == sys.flags.debug, len(sys.flags) > 10").result == "('flags', True, True)"
+    assert (
+        sandbox.run("type(sys.flags).__name__, sys.flags[0] == sys.flags.debug, len(sys.flags) > 10").result
+        == "('flags', True, True)"
+    )
 
 
 def test_helpers_do_not_import_modules_beside_the_notebook_in_place_of_pythons_own(sandbox):

@@ -48,7 +48,9 @@ def test_an_interrupted_prompt_ends_its_cell_and_takes_no_answer(sandbox):
 
 
 def request_of(sandbox, cell, seconds=20):
-    return sandbox.stream.wait(lambda e: e["msg_type"] == "input_request" and e["parent_header"]["msg_id"] == cell, seconds)["content"]
+    return sandbox.stream.wait(
+        lambda e: e["msg_type"] == "input_request" and e["parent_header"]["msg_id"] == cell, seconds
+    )["content"]
 
 
 WAYS = {
@@ -71,7 +73,10 @@ def test_input_gets_the_answer_wherever_it_is_called(sandbox, way):
 
 
 def test_prompts_of_several_threads_are_asked_one_after_the_other(sandbox):
-    cell = sandbox.send(IMPORTS + "with concurrent.futures.ThreadPoolExecutor() as pool: answers = pool.map(input, 'abcd')\nsorted(answers)")
+    cell = sandbox.send(
+        IMPORTS
+        + "with concurrent.futures.ThreadPoolExecutor() as pool: answers = pool.map(input, 'abcd')\nsorted(answers)"
+    )
     for _ in range(4):
         content = request_of(sandbox, cell)
         sandbox.answer(content["prompt"].upper(), content["request"])
@@ -79,18 +84,29 @@ def test_prompts_of_several_threads_are_asked_one_after_the_other(sandbox):
 
 
 def test_a_prompt_that_outlives_its_cell_ends_and_takes_nothing_from_later_ones(sandbox):
-    code = IMPORTS + "heard = []\ndef ask():\n    try: input('? ')\n    except BaseException as e: heard.append(type(e).__name__)\n"
-    cell = sandbox.send(code + "threads = [threading.Thread(target=ask) for _ in range(3)]\nfor t in threads: t.start()\ntime.sleep(0.5)")
+    code = (
+        IMPORTS
+        + "heard = []\ndef ask():\n    try: input('? ')\n    except BaseException as e: heard.append(type(e).__name__)\n"
+    )
+    cell = sandbox.send(
+        code
+        + "threads = [threading.Thread(target=ask) for _ in range(3)]\nfor t in threads: t.start()\ntime.sleep(0.5)"
+    )
     request = request_of(sandbox, cell)["request"]
     sandbox.finish(cell)
     sandbox.answer("late", request)
     for i in range(4):
         assert sandbox.run(str(i), seconds=20).result == str(i)
-    assert sandbox.run("for t in threads: t.join(10)\nheard", seconds=40).result == "['EOFError', 'EOFError', 'EOFError']"
+    assert (
+        sandbox.run("for t in threads: t.join(10)\nheard", seconds=40).result == "['EOFError', 'EOFError', 'EOFError']"
+    )
 
 
 def test_a_thread_that_asks_while_no_cell_runs_is_refused(sandbox):
-    sandbox.run(IMPORTS + "heard = []\ndef ask():\n    time.sleep(0.5)\n    try: input('? ')\n    except BaseException as e: heard.append(type(e).__name__)\nt = threading.Thread(target=ask); t.start()")
+    sandbox.run(
+        IMPORTS
+        + "heard = []\ndef ask():\n    time.sleep(0.5)\n    try: input('? ')\n    except BaseException as e: heard.append(type(e).__name__)\nt = threading.Thread(target=ask); t.start()"
+    )
     time.sleep(1)
     assert sandbox.run("t.join(10); heard", seconds=20).result == "['StdinNotImplementedError']"
 

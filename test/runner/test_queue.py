@@ -6,7 +6,11 @@ import pytest
 
 
 def command(code, msg_id, **content):
-    return {"header": {"msg_id": msg_id, "msg_type": "execute_request"}, "kernel": "main", "content": dict(content, code=code)}
+    return {
+        "header": {"msg_id": msg_id, "msg_type": "execute_request"},
+        "kernel": "main",
+        "content": dict(content, code=code),
+    }
 
 
 @pytest.mark.smoke
@@ -31,7 +35,19 @@ def test_a_command_is_removed_when_it_is_taken(sandbox):
     assert sandbox.place.sh("ls %s/commands" % sandbox.place.queue).strip() == ""
 
 
-@pytest.mark.parametrize("data", [b"{", b"[1]", b'"x"', b"null", b"[" * 200_000, b'{"header": {"msg_type": "no_such_type"}}', b'{"header": {}, "content": {"code": 5}}', b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{",
+        b"[1]",
+        b'"x"',
+        b"null",
+        b"[" * 200_000,
+        b'{"header": {"msg_type": "no_such_type"}}',
+        b'{"header": {}, "content": {"code": 5}}',
+        b"\xff\xfe\x00",
+    ],
+)
 def test_a_file_that_is_no_command_gets_an_error_as_its_result(sandbox, data):
     name = "bad%d" % time.time_ns()
     sandbox.drop(name + ".json", data)
@@ -51,7 +67,10 @@ def test_a_file_that_is_being_written_under_its_final_name_runs_once_it_is_whole
     sandbox = new_sandbox(no_inotify=no_inotify, poll_interval=0.05)
     sandbox.run("n = 0")
     half = '{"header": {"msg_id": "slowly", "msg_type": "execute_request"},'
-    sandbox.place.sh("(printf '%%s' '%s'; sleep 1.5; printf '%%s' ' \"content\": {\"code\": \"n += 1\"}}') > %s/commands/slow.json" % (half, sandbox.place.queue))
+    sandbox.place.sh(
+        "(printf '%%s' '%s'; sleep 1.5; printf '%%s' ' \"content\": {\"code\": \"n += 1\"}}') > %s/commands/slow.json"
+        % (half, sandbox.place.queue)
+    )
     assert sandbox.result("slowly")["content"]["status"] == "ok"
     assert sandbox.run("n").result == "1"
 
@@ -64,7 +83,10 @@ def test_a_file_that_is_never_finished_is_refused_where_it_is_polled_for(new_san
 
 
 def test_links_fifos_and_folders_are_skipped(sandbox):
-    sandbox.place.sh("cd %s/commands && mkfifo fifo.json && ln -s /etc/passwd link.json && mkdir folder.json; ln -s . loop.json" % sandbox.place.queue)
+    sandbox.place.sh(
+        "cd %s/commands && mkfifo fifo.json && ln -s /etc/passwd link.json && mkdir folder.json; ln -s . loop.json"
+        % sandbox.place.queue
+    )
     assert sandbox.run("1").result == "1"
     sandbox.place.sh("rm -rf %s/commands/*" % sandbox.place.queue)
 
@@ -79,7 +101,9 @@ def test_the_same_id_runs_once(sandbox):
 
 
 def test_removing_the_queue_stops_no_later_cell(sandbox):
-    cell = sandbox.run("import shutil, os\nfor n in os.listdir('.interactive'): shutil.rmtree(os.path.join('.interactive', n), ignore_errors=True)\nprint('gone')")
+    cell = sandbox.run(
+        "import shutil, os\nfor n in os.listdir('.interactive'): shutil.rmtree(os.path.join('.interactive', n), ignore_errors=True)\nprint('gone')"
+    )
     assert cell.text() == "gone\n"
     for i in range(3):
         assert sandbox.run(str(i)).result == str(i)
@@ -104,7 +128,9 @@ EXCHANGE = "import ctypes; os.mkdir('other'); ctypes.CDLL(None).renameat2(-100, 
 )
 def test_another_folder_in_the_place_of_the_commands_is_watched(new_sandbox, code):
     sandbox = new_sandbox(poll_interval=60)
-    sandbox.run("import os, shutil; os.chdir('.interactive')\n" + code)  # the supervisor may be first to mend it, which is an error here
+    sandbox.run(
+        "import os, shutil; os.chdir('.interactive')\n" + code
+    )  # the supervisor may be first to mend it, which is an error here
     for i in range(3):
         assert sandbox.run(str(i), seconds=10).result == str(i)
     sandbox.drop("a.json", command("1", "after-all"))
@@ -125,13 +151,17 @@ def test_without_inotify_the_queue_is_polled(new_sandbox):
 
 def test_without_inotify_a_command_that_a_cell_removed_runs_all_the_same(new_sandbox):
     sandbox = new_sandbox(no_inotify=True, poll_interval=0.5)
-    sandbox.run("import os, subprocess\nthief = subprocess.Popen('while true; do rm -f .interactive/commands/*.json; done', shell=True)")
+    sandbox.run(
+        "import os, subprocess\nthief = subprocess.Popen('while true; do rm -f .interactive/commands/*.json; done', shell=True)"
+    )
     assert sandbox.run("1 + 1").result == "2"
     sandbox.run("thief.kill()")
 
 
 def test_garbage_in_the_log_is_the_cells_own_loss(sandbox):
-    sandbox.run("import glob\nfor p in glob.glob('.interactive/events/*'):\n    open(p, 'r+b').write(b'garbage\\n' * 10)")
+    sandbox.run(
+        "import glob\nfor p in glob.glob('.interactive/events/*'):\n    open(p, 'r+b').write(b'garbage\\n' * 10)"
+    )
     assert sandbox.run("print('fine')").text() == "fine\n"
     sandbox.run("for p in glob.glob('.interactive/events/*'): open(p, 'w').close()")
     assert sandbox.run("print('fine')").reply["status"] == "ok"

@@ -75,7 +75,10 @@ def test_a_turn_that_does_not_end_ends_the_process_and_says_where(tmp_path, hang
 
 
 def test_neither_waiting_nor_a_flood_of_its_signal_ends_the_process(tmp_path):
-    code = HANGING % (str(RUNNER), "loop.after(5, lambda: os._exit(3))\ndef again(): time.sleep(0.3); loop.after(0.001, again)\nloop.after(0, again)\nprint(flush=True)")
+    code = HANGING % (
+        str(RUNNER),
+        "loop.after(5, lambda: os._exit(3))\ndef again(): time.sleep(0.3); loop.after(0.001, again)\nloop.after(0, again)\nprint(flush=True)",
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
         while child.poll() is None:

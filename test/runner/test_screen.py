@@ -38,7 +38,13 @@ def drawn(text):
         elif command == "B":
             row = min(row + int(parameters or 1), len(rows) - 1)
         elif command == "K":
-            rows[row] = [] if parameters == "2" else [(" ", "")] * column + line[column:] if parameters == "1" else line[:column]
+            rows[row] = (
+                []
+                if parameters == "2"
+                else [(" ", "")] * column + line[column:]
+                if parameters == "1"
+                else line[:column]
+            )
         elif command is None:
             written = [(character, style) for character in token]
             rows[row] = line[:column] + [(" ", "")] * (column - len(line)) + written + line[column + len(written) :]
@@ -65,7 +71,15 @@ def cut(text, chance):
     return parts
 
 
-@pytest.mark.parametrize("alphabet", ["ab\r\n", ["a", "bcd", "\r", "\b", "\n", "\x1b[A", "\x1b[2A", "\x1b[K", "\x1b[2K", "\x1b[1K", "\x1b[B"], ["a", "bcd", "\r", "\n", "\x1b[31m", "\x1b[0m", "\x1b[A"], ["ä", "€€", "😀", "x", "\r", "\b"]])
+@pytest.mark.parametrize(
+    "alphabet",
+    [
+        "ab\r\n",
+        ["a", "bcd", "\r", "\b", "\n", "\x1b[A", "\x1b[2A", "\x1b[K", "\x1b[2K", "\x1b[1K", "\x1b[B"],
+        ["a", "bcd", "\r", "\n", "\x1b[31m", "\x1b[0m", "\x1b[A"],
+        ["ä", "€€", "😀", "x", "\r", "\b"],
+    ],
+)
 def test_no_text_takes_more_than_is_counted(alphabet):
     chance = random.Random(1)
     for _ in range(3000):
@@ -84,15 +98,27 @@ def test_no_text_takes_more_than_is_counted(alphabet):
 def test_many_rows_and_long_lines_count_in_full():
     for text in ("x" * 100_000, "line\n" * 50_000, "ä\n" * 300 + "\x1b[A" * 100 + "\rab"):
         screen = Screen()
-        assert sum(screen.write(text[at : at + 777]) for at in range(0, len(text), 777)) in (len(text.encode()), 300 * 3)
+        assert sum(screen.write(text[at : at + 777]) for at in range(0, len(text), 777)) in (
+            len(text.encode()),
+            300 * 3,
+        )
 
 
-@pytest.mark.parametrize("alphabet", ["ab\r\n", ["abc", "d", "ä€", "\r", "\r", "\n", "\x1b[31m", "\x1b[0m", "\b", "\x1b[K"], ["abc", "d", "\r", "\r", "\r", "\x1b[31m", "\x1b[1m", "\x1b[0m"]])
+@pytest.mark.parametrize(
+    "alphabet",
+    [
+        "ab\r\n",
+        ["abc", "d", "ä€", "\r", "\r", "\n", "\x1b[31m", "\x1b[0m", "\b", "\x1b[K"],
+        ["abc", "d", "\r", "\r", "\r", "\x1b[31m", "\x1b[1m", "\x1b[0m"],
+    ],
+)
 def test_what_is_left_out_is_not_missed(alphabet):
     chance = random.Random(2)
     for _ in range(3000):
         before, text, after = ("".join(chance.choice(alphabet) for _ in range(chance.randrange(30))) for _ in range(3))
-        assert drawn(before + without_overwritten(text) + after) == drawn(before + text + after), repr((before, text, after))
+        assert drawn(before + without_overwritten(text) + after) == drawn(before + text + after), repr(
+            (before, text, after)
+        )
 
 
 def test_a_bar_that_was_drawn_a_thousand_times_is_one_line():

@@ -57,7 +57,8 @@ thread.join(); seconds
 
 
 def test_a_print_that_waits_for_another_threads_print_ends(sandbox):
-    cell = sandbox.run("""
+    cell = sandbox.run(
+        """
 import threading
 class Waiting:
     def __str__(self):
@@ -65,7 +66,9 @@ class Waiting:
         return 'outer'
 threads = [threading.Thread(target=print, args=('of', Waiting()))]
 threads[0].start(); threads[0].join()
-""", seconds=40)
+""",
+        seconds=40,
+    )
     assert cell.reply["status"] == "ok" and "inner" in cell.text() and "outer" in cell.text()
 
 
@@ -79,7 +82,10 @@ threads = [threading.Thread(target=work, args=(name,)) for name in 'ab']
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 """)
-    assert len(re.findall("[ab] [0-9]+ x{5000}", cell.text())) == 80 and len(re.findall("[ab] [0-9]+", cell.text("stderr"))) == 80
+    assert (
+        len(re.findall("[ab] [0-9]+ x{5000}", cell.text())) == 80
+        and len(re.findall("[ab] [0-9]+", cell.text("stderr"))) == 80
+    )
     shown = [content["data"]["text/plain"] for content in cell.contents("display_data")]
     assert sorted(shown) == ["a" * 50_000] * 40 + ["b" * 50_000] * 40
 
@@ -100,10 +106,13 @@ over.set(); thread.join()
     assert cell.reply["status"] == "ok"
 
 
-@pytest.mark.parametrize("how", [
-    "os.set_blocking(1, False)",
-    "transport, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)",
-])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "os.set_blocking(1, False)",
+        "transport, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)",
+    ],
+)
 def test_a_pipe_that_something_made_non_blocking_takes_every_print(new_sandbox, how):
     sandbox = new_sandbox()
     cell = sandbox.run("import asyncio, os, sys\n%s\nfor _ in range(50): print('ä' * 50_000)\nos.get_blocking(1)" % how)
@@ -141,26 +150,38 @@ def test_a_c_stream_that_a_thread_keeps_locked_holds_no_cell_up(new_sandbox, cod
 
 def test_single_bytes_are_shown_in_their_own_cell(sandbox):
     assert sandbox.run("import sys; sys.stdout.buffer.write(b'one'); sys.stdout.buffer.write(b'\\n')").text() == "one\n"
-    assert sandbox.run("import array; sys.stdout.buffer.write(array.array('H', [0x4141])), sys.stdout.buffer.raw.write(b'C')").order == [
-        ("stdout", "AAC"), ("execute_result", "(2, 1)")]
+    assert sandbox.run(
+        "import array; sys.stdout.buffer.write(array.array('H', [0x4141])), sys.stdout.buffer.raw.write(b'C')"
+    ).order == [("stdout", "AAC"), ("execute_result", "(2, 1)")]
     assert sandbox.run("sys.stdout.buffer.write('text')").reply["ename"] == "TypeError"
     assert sandbox.run("with sys.stdout.buffer as file: file.write(b'a')\nprint('b', flush=True)").text() == "ab\n"
 
 
 def test_half_a_character_at_a_cells_end_is_shown_there(sandbox):
-    assert sandbox.run("import os; os.write(1, 'ä'.encode()[:1]); os.write(2, '😀'.encode()[:3]);").order == [("stdout", "\ufffd"), ("stderr", "\ufffd")]
+    assert sandbox.run("import os; os.write(1, 'ä'.encode()[:1]); os.write(2, '😀'.encode()[:3]);").order == [
+        ("stdout", "\ufffd"),
+        ("stderr", "\ufffd"),
+    ]
     assert sandbox.run("os.write(1, 'ä'.encode()[1:]); print('ö')").text() == "\ufffdö\n"
     assert sandbox.run("os.write(1, 'ä'.encode()[:1]); os._exit(1)").text() == "\ufffd"
 
 
 def test_click_takes_it_for_a_stream_that_shows_colours(sandbox):
-    assert sandbox.run("import sys; [type(stream).__module__.startswith('ipykernel.') for stream in (sys.stdout, sys.stderr)]").result == "[True, True]"
+    assert (
+        sandbox.run(
+            "import sys; [type(stream).__module__.startswith('ipykernel.') for stream in (sys.stdout, sys.stderr)]"
+        ).result
+        == "[True, True]"
+    )
 
 
 @pytest.mark.smoke
 def test_pythons_original_streams_are_others_that_write_to_the_same_place(sandbox):
     code = "import sys\nprint('a')\nsys.__stdout__.write('b\\n')\nprint('c', file=sys.__stderr__)\n"
-    cell = sandbox.run(code + "sys.__stdout__ is sys.stdout, sys.__stderr__ is sys.stderr, sys.__stdout__.fileno(), sys.__stderr__.fileno()")
+    cell = sandbox.run(
+        code
+        + "sys.__stdout__ is sys.stdout, sys.__stderr__ is sys.stderr, sys.__stdout__.fileno(), sys.__stderr__.fileno()"
+    )
     assert (cell.text(), cell.text("stderr"), cell.result) == ("a\nb\n", "c\n", "(False, False, 1, 2)")
 
 
@@ -180,7 +201,11 @@ for name in ("stdout", "stderr"):
     os.close(kept)
 """
     cell = sandbox.run(code)
-    assert (cell.reply["status"], cell.text(), cell.text("stderr")) == ("ok", "from C to stdout\nfrom C to stderr\n", "")
+    assert (cell.reply["status"], cell.text(), cell.text("stderr")) == (
+        "ok",
+        "from C to stdout\nfrom C to stderr\n",
+        "",
+    )
 
 
 def test_the_number_of_a_streams_descriptor_can_be_handed_to_another_process(sandbox):
@@ -210,7 +235,9 @@ def test_a_stream_of_the_cells_own_stays_between_cells(sandbox):
 
 
 def test_a_stream_that_does_not_end_to_say_whether_it_is_closed_can_be_interrupted(sandbox):
-    sandbox.run("import sys, time\nclass Slow:\n    write = print\n    @property\n    def closed(self): time.sleep(1000)\nsys.stdout = Slow()")
+    sandbox.run(
+        "import sys, time\nclass Slow:\n    write = print\n    @property\n    def closed(self): time.sleep(1000)\nsys.stdout = Slow()"
+    )
     msg_id = sandbox.send("1")
     sandbox.started(msg_id)
     sandbox.interrupt(msg_id)

@@ -102,7 +102,9 @@ ALLOWED = [
 ]
 
 
-@pytest.mark.parametrize("machine, abi", [("x86_64", "x86_64"), ("x86_64", "i386"), ("aarch64", "aarch64"), ("aarch64", "arm")])
+@pytest.mark.parametrize(
+    "machine, abi", [("x86_64", "x86_64"), ("x86_64", "i386"), ("aarch64", "aarch64"), ("aarch64", "arm")]
+)
 def test_the_filter_refuses_what_names_the_supervisor_and_nothing_else(machine, abi):
     column = list(ABIS).index(abi)
     narrow = abi in ("i386", "arm")
@@ -161,14 +163,19 @@ HOSTILE = {
 @pytest.mark.smoke
 def test_a_cell_cannot_hamper_the_supervisor(new_pinged):
     attempts = ["attempts[%r] = refused(lambda: %s)" % entry for entry in HOSTILE.items()]
-    cell = new_pinged().run("\n".join([CALLS, "attempts = {}", *attempts, "[what for what, gain in attempts.items() if gain is not True]"]))
+    cell = new_pinged().run(
+        "\n".join([CALLS, "attempts = {}", *attempts, "[what for what, gain in attempts.items() if gain is not True]"])
+    )
     assert cell.result == "[]", cell.reply
 
 
 @pytest.mark.smoke
 def test_a_child_and_another_program_cannot_either(new_pinged):
     code = "import os\ntry: os.setpriority(os.PRIO_PROCESS, %s, 19)\nexcept PermissionError: print('refused')"
-    cell = new_pinged().run("import os, subprocess, sys\nprint(subprocess.run([sys.executable, '-c', %r %% os.getppid()], stdout=subprocess.PIPE, text=True).stdout)" % code)
+    cell = new_pinged().run(
+        "import os, subprocess, sys\nprint(subprocess.run([sys.executable, '-c', %r %% os.getppid()], stdout=subprocess.PIPE, text=True).stdout)"
+        % code
+    )
     assert cell.text().strip() == "refused"
 
 

@@ -31,7 +31,13 @@ def unpack(home, stream):
 
 def test_files_and_folders_arrive_as_they_were(tmp_path):
     binary = bytes(range(256)) * 5000
-    stream = file("a/ü\n.bin", binary[:1000], binary[1000:]) + header("empty folder/in it", folder=True) + file("empty") + file("run.sh", b"x", executable=True) + END
+    stream = (
+        file("a/ü\n.bin", binary[:1000], binary[1000:])
+        + header("empty folder/in it", folder=True)
+        + file("empty")
+        + file("run.sh", b"x", executable=True)
+        + END
+    )
     assert unpack(tmp_path, stream) == (0, [])
     assert (tmp_path / "a" / "ü\n.bin").read_bytes() == binary
     assert (tmp_path / "a" / "ü\n.bin").stat().st_mtime == 1_600_000_000.5
@@ -62,11 +68,23 @@ def test_what_a_cell_has_put_in_the_way_is_told_and_the_rest_arrives(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     os.symlink("/nowhere", tmp_path / "link")
     (tmp_path / ".incoming-99999").write_text("of one that was killed")
-    stream = (file("file/below", b"1") + file("folder", b"2") + file("pipe", b"3") + file("link", b"4") + header("file", folder=True)
-              + file("n" * 300, b"5") + file("last", b"6") + END)
+    stream = (
+        file("file/below", b"1")
+        + file("folder", b"2")
+        + file("pipe", b"3")
+        + file("link", b"4")
+        + header("file", folder=True)
+        + file("n" * 300, b"5")
+        + file("last", b"6")
+        + END
+    )
     code, failed = unpack(tmp_path, stream)
     assert (code, failed) == (0, [[0, "EEXIST"], [1, "EISDIR"], [4, "EEXIST"], [5, "ENAMETOOLONG"]])
-    assert (tmp_path / "pipe").read_text() == "3" and (tmp_path / "link").read_text() == "4" and (tmp_path / "last").read_text() == "6"
+    assert (
+        (tmp_path / "pipe").read_text() == "3"
+        and (tmp_path / "link").read_text() == "4"
+        and (tmp_path / "last").read_text() == "6"
+    )
     assert not (tmp_path / "link").is_symlink()
     assert sorted(os.listdir(tmp_path)) == ["file", "folder", "last", "link", "pipe"]
 

@@ -43,8 +43,10 @@ def test_a_kernel_that_takes_its_time_to_end_is_not_told_as_a_process_of_its_cel
     told = []
     ends = [True]
     watching = watch.Watch(
-        types.SimpleNamespace(after=lambda *_: None), types.SimpleNamespace(home="/", memory_limit=1),
-        lambda code, *_: told.append(code), lambda: ends[0],
+        types.SimpleNamespace(after=lambda *_: None),
+        types.SimpleNamespace(home="/", memory_limit=1),
+        lambda code, *_: told.append(code),
+        lambda: ends[0],
     )
     watching.begin(types.SimpleNamespace(msg_id="cell"))
     machine.kills = 1

@@ -17,7 +17,9 @@ async function main(): Promise<void> {
   assert.ok(base !== undefined && vsix !== undefined, 'run this by `npm run screenshots`');
   const browser = await launchBrowser();
   const server = await CodeServer.start({
-    workspace: path.join(ROOT, 'test/screenshots/workspace'), vsix: [vsix], machineSettings: { 'sandboxedIPython.image': base },
+    workspace: path.join(ROOT, 'test/screenshots/workspace'),
+    vsix: [vsix],
+    machineSettings: { 'sandboxedIPython.image': base },
   });
   try {
     const page = await newPage(browser, SIZE);
@@ -36,7 +38,9 @@ async function main(): Promise<void> {
     await page.screenshot({ path: path.join(ROOT, 'media/screenshot.png'), animations: 'disabled' });
   } catch (error) {
     const [page] = browser.contexts().flatMap((context) => context.pages());
-    if (page !== undefined) { console.error(`picture: ${await new NotebookPage(page).screenshot('screenshots')}`); }
+    if (page !== undefined) {
+      console.error(`picture: ${await new NotebookPage(page).screenshot('screenshots')}`);
+    }
     throw error;
   } finally {
     await browser.close();
@@ -44,7 +48,10 @@ async function main(): Promise<void> {
   }
 }
 
-main().then(() => process.exit(0), (error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

@@ -11,7 +11,8 @@ import { containerExists, docker, python, until } from './engineTools';
 import { OWNER, attach, connect, derivedImage, endSessions, startSession } from './support/sandboxes';
 import type { WindowsSandbox } from './support/window';
 
-const numbers = (from: number, to: number): string => Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join('');
+const numbers = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join('');
 const failureOf = (state: SessionState): string => ('failure' in state ? state.failure.code : state.kind);
 
 describe('a sandbox that a window has left', function () {
@@ -24,7 +25,9 @@ describe('a sandbox that a window has left', function () {
     image = await derivedImage(engine);
   });
   afterEach(endSessions);
-  after(() => { engine.dispose(); });
+  after(() => {
+    engine.dispose();
+  });
 
   it('has its variables when a later session attaches', async () => {
     const first = startSession(engine, image);
@@ -39,14 +42,22 @@ describe('a sandbox that a window has left', function () {
   it('goes on with its cells: the later session gets what was printed meanwhile and what comes, each once', async () => {
     const first = startSession(engine, image);
     const metadata = { cellId: 'a', index: 0, runId: 'r' };
-    const loop = first.session.execute('import time\nfor i in range(30):\n    print(i)\n    time.sleep(0.1)\n6 * 7', { metadata });
+    const loop = first.session.execute('import time\nfor i in range(30):\n    print(i)\n    time.sleep(0.1)\n6 * 7', {
+      metadata,
+    });
     const queued = first.session.execute('print("queued")', { metadata: { cellId: 'b', index: 1, runId: 'r' } });
     await first.printed(loop.msgId, '5\n');
     await first.session.detach();
     await sleep(500);
     const second = await attach(engine, first.session);
     await second.session.started;
-    assert.deepEqual(second.session.cells.map(({ msgId, metadata: its }) => [msgId, its]), [[loop.msgId, metadata], [queued.msgId, { cellId: 'b', index: 1, runId: 'r' }]]);
+    assert.deepEqual(
+      second.session.cells.map(({ msgId, metadata: its }) => [msgId, its]),
+      [
+        [loop.msgId, metadata],
+        [queued.msgId, { cellId: 'b', index: 1, runId: 'r' }],
+      ],
+    );
     const [running, waiting] = second.session.cells;
     assert.ok(running && waiting);
     const cell = second.gathered(loop.msgId, await running.reply);
@@ -56,39 +67,79 @@ describe('a sandbox that a window has left', function () {
 
   it('tells how a cell ended that ended meanwhile', async () => {
     const first = startSession(engine, image);
-    const cell = first.session.execute('import time\ntime.sleep(0.5)\nprint("done")\n1/0', { metadata: { cellId: 'a' } });
+    const cell = first.session.execute('import time\ntime.sleep(0.5)\nprint("done")\n1/0', {
+      metadata: { cellId: 'a' },
+    });
     await first.begun(cell.msgId);
     await first.session.detach();
     await sleep(1_000);
     const second = await attach(engine, first.session);
     await second.session.started;
     assert.deepEqual(second.session.cells, []);
-    const reply = await second.event((event) => event.msg_type === 'execute_reply' && event.parent_header.msg_id === cell.msgId);
+    const reply = await second.event(
+      (event) => event.msg_type === 'execute_reply' && event.parent_header.msg_id === cell.msgId,
+    );
     assert.ok(reply.msg_type === 'execute_reply');
     assert.equal(reply.content.ename, 'ZeroDivisionError');
-    const busy = second.events.find((event) => event.msg_type === 'status' && event.parent_header.msg_id === cell.msgId);
+    const busy = second.events.find(
+      (event) => event.msg_type === 'status' && event.parent_header.msg_id === cell.msgId,
+    );
     assert.deepEqual(busy?.metadata, { cellId: 'a' });
   });
 
   it('says of each cell that ended meanwhile how and when, and where output is missing that its log could not keep', async () => {
     const first = startSession(engine, image, { logBudget: 2 ** 20, maxOutput: 2 ** 20 });
     const flood = 'print("x" * 600_000)';
-    const codes = [`import time\nprint("go")\ntime.sleep(1)\n${flood}`, `${flood}\n1/0`, `print("whole")\n${flood}\nopen("/sandbox/there", "w").close()\nwhile True: time.sleep(0.1)`];
-    const [cut = '', gone = '', running = ''] = codes.map((code, index) => first.session.execute(code, { metadata: { cellId: `cell ${index}`, index } }).msgId);
+    const codes = [
+      `import time\nprint("go")\ntime.sleep(1)\n${flood}`,
+      `${flood}\n1/0`,
+      `print("whole")\n${flood}\nopen("/sandbox/there", "w").close()\nwhile True: time.sleep(0.1)`,
+    ];
+    const [cut = '', gone = '', running = ''] = codes.map(
+      (code, index) => first.session.execute(code, { metadata: { cellId: `cell ${index}`, index } }).msgId,
+    );
     await first.printed(cut, 'go');
     const { open } = first.session;
     await first.session.detach();
-    await until('the cells are in the last one', async () => (await python(containerName(first.session.id), 'import os; print(os.path.exists("/sandbox/there"))')).includes('True'), 15_000);
+    await until(
+      'the cells are in the last one',
+      async () =>
+        (await python(containerName(first.session.id), 'import os; print(os.path.exists("/sandbox/there"))')).includes(
+          'True',
+        ),
+      15_000,
+    );
     const second = await attach(engine, first.session, { open });
     await second.session.started;
     const of = (msgId: string) => second.events.filter((event) => event.parent_header.msg_id === msgId);
-    const told = (msgId: string) => of(msgId).flatMap((event) => (event.msg_type === 'notice' ? [event.content.code] : event.msg_type === 'execute_reply' ? [event.content.ename || event.content.status] : []));
+    const told = (msgId: string) =>
+      of(msgId).flatMap((event) =>
+        event.msg_type === 'notice'
+          ? [event.content.code]
+          : event.msg_type === 'execute_reply'
+            ? [event.content.ename || event.content.status]
+            : [],
+      );
     assert.deepEqual([cut, gone, running].map(told), [['OutputLost', 'ok'], ['OutputLost', 'ZeroDivisionError'], []]);
-    assert.deepEqual([cut, gone].map((msgId) => of(msgId)[0]?.metadata['cellId']), ['cell 0', 'cell 1']);
+    assert.deepEqual(
+      [cut, gone].map((msgId) => of(msgId)[0]?.metadata['cellId']),
+      ['cell 0', 'cell 1'],
+    );
     const [endOfCut = 0, endOfGone = 0, now = 0] = [cut, gone, running].map((msgId) => of(msgId).at(-1)?.t);
-    assert.ok(second.session.clock.t - 60 < endOfCut && endOfCut <= endOfGone && endOfGone <= now, `${endOfCut} ${endOfGone} ${now}`);
-    assert.deepEqual(second.session.cells.map(({ msgId }) => msgId), [running]);
-    assert.match(of(running).flatMap((event) => (event.msg_type === 'stream' ? [event.content.text] : [])).join(''), /^whole\nx{600000}/);
+    assert.ok(
+      second.session.clock.t - 60 < endOfCut && endOfCut <= endOfGone && endOfGone <= now,
+      `${endOfCut} ${endOfGone} ${now}`,
+    );
+    assert.deepEqual(
+      second.session.cells.map(({ msgId }) => msgId),
+      [running],
+    );
+    assert.match(
+      of(running)
+        .flatMap((event) => (event.msg_type === 'stream' ? [event.content.text] : []))
+        .join(''),
+      /^whole\nx{600000}/,
+    );
   });
 
   it('has an open prompt that the later session answers', async () => {
@@ -105,7 +156,9 @@ describe('a sandbox that a window has left', function () {
     const two = second.events.find((event) => event.msg_type === 'input_request' && event.content.prompt === 'two? ');
     assert.ok(open && two?.msg_type === 'input_request');
     assert.deepEqual(open.requests, [two.content.request]);
-    const answered = second.events.find((event) => event.msg_type === 'accepted' && event.content.msg_type === 'input_reply');
+    const answered = second.events.find(
+      (event) => event.msg_type === 'accepted' && event.content.msg_type === 'input_reply',
+    );
     assert.deepEqual(answered?.metadata, { cell: cell.msgId, echo: 'a\n' });
     await second.session.answer(two.content.request, 'Ada');
     assert.match(second.gathered(cell.msgId, await open.reply).text(), /Ada/);
@@ -113,7 +166,9 @@ describe('a sandbox that a window has left', function () {
 
   it('has all that a cell waits for, the install of a process of it as well as its prompt', async () => {
     const first = startSession(engine, image);
-    const cell = first.session.execute('import subprocess, sys\ninstall = subprocess.Popen([sys.executable, "-m", "pip", "install", "six"])\ninput("one? ")\nname = input("two? ")\nprint(name, install.wait())');
+    const cell = first.session.execute(
+      'import subprocess, sys\ninstall = subprocess.Popen([sys.executable, "-m", "pip", "install", "six"])\ninput("one? ")\nname = input("two? ")\nprint(name, install.wait())',
+    );
     const one = await first.event((event) => event.msg_type === 'input_request');
     assert.ok(one.msg_type === 'input_request');
     const asked = await first.event((event) => event.msg_type === 'install_request');
@@ -158,7 +213,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal((await second.run('import six; six.__name__')).result, "'six'");
   });
 
-  it('is one writer\'s: a second window is told, the first goes on', async () => {
+  it("is one writer's: a second window is told, the first goes on", async () => {
     const first = startSession(engine, image);
     await first.run('x = 1');
     const second = await attach(engine, first.session);
@@ -179,7 +234,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal(second.gathered(loop.msgId, await running.reply).text(), numbers(0, 20));
   });
 
-  it('takes back its own host\'s place from a stream that nobody has closed', async () => {
+  it("takes back its own host's place from a stream that nobody has closed", async () => {
     const first = startSession(engine, image);
     await first.run('x = 1');
     const second = await attach(engine, first.session, { host: first.session.host });
@@ -233,17 +288,22 @@ describe('a sandbox that a window has left', function () {
     await first.run('x = 1');
     await first.session.detach();
     await until('it is removed', async () => !(await containerExists(containerName(first.session.id))), 15_000);
-    assert.deepEqual((await engine.findSandboxes(OWNER)).filter(({ sandboxId }) => sandboxId === first.session.id), []);
+    assert.deepEqual(
+      (await engine.findSandboxes(OWNER)).filter(({ sandboxId }) => sandboxId === first.session.id),
+      [],
+    );
   });
 
   it('ends when its lease is over though its window was killed under a running cell; what that had installed stays until all is shut down', async () => {
     const window = fork(join(__dirname, 'support/window.js'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const [{ id, owner, libraries }] = await once(window, 'message', { signal: AbortSignal.timeout(30_000) }) as [WindowsSandbox];
+    const [{ id, owner, libraries }] = (await once(window, 'message', { signal: AbortSignal.timeout(30_000) })) as [
+      WindowsSandbox,
+    ];
     try {
       const container = containerName(id);
       assert.ok(await containerExists(container));
       window.kill('SIGKILL');
-      await until('it is removed', async () => !await containerExists(container), 15_000);
+      await until('it is removed', async () => !(await containerExists(container)), 15_000);
       await docker.getVolume(libraries).inspect();
     } finally {
       window.kill('SIGKILL');

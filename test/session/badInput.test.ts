@@ -10,11 +10,17 @@ const MB = 2 ** 20;
 
 /** Of the supervisor, which is pid 1 and lives as long as its sandbox: bytes of memory at most so far. */
 async function peak(sandbox: TestSession): Promise<number> {
-  const { result } = await sandbox.run("next(int(line.split()[1]) for line in open('/proc/1/status') if line.startswith('VmHWM'))");
+  const { result } = await sandbox.run(
+    "next(int(line.split()[1]) for line in open('/proc/1/status') if line.startswith('VmHWM'))",
+  );
   return Number(result) * 1024;
 }
 
-const noticesOf = (cell: RanCell): string => cell.of('notice').map((notice) => paragraph(describeProblem(notice, { t: untranslated, platform: 'linux' }))).join('\n');
+const noticesOf = (cell: RanCell): string =>
+  cell
+    .of('notice')
+    .map((notice) => paragraph(describeProblem(notice, { t: untranslated, platform: 'linux' })))
+    .join('\n');
 
 describe('what a cell should not show', function () {
   this.timeout(120_000);
@@ -30,10 +36,13 @@ describe('what a cell should not show', function () {
     await endSessions();
     engine.dispose();
   });
-  afterEach('the kernel lives', async () => { assert.equal((await sandbox.run('kept')).result, "'kept'"); });
+  afterEach('the kernel lives', async () => {
+    assert.equal((await sandbox.run('kept')).result, "'kept'");
+  });
 
   for (const [what, code] of [
-    ['one print of 50 MB', "print('x' * 52_428_799)"], ['a million prints of 50 bytes', "for _ in range(1_048_576): print('x' * 49)"],
+    ['one print of 50 MB', "print('x' * 52_428_799)"],
+    ['a million prints of 50 bytes', "for _ in range(1_048_576): print('x' * 49)"],
     ['50 MB of a child process', "import subprocess; subprocess.run(['head', '-c', '52428800', '/dev/zero']);"],
   ] as const) {
     it(`${what}: the first 10 MB are shown, all of it is counted, and neither side keeps it in memory`, async () => {
@@ -43,25 +52,37 @@ describe('what a cell should not show', function () {
       assert.ok(shown > 9.5 * MB && shown <= 10 * MB, `${shown} bytes`);
       const dropped = { code: 'OutputDropped', params: { bytes: 50 * MB - shown, total: 50 * MB, limit: 10 * MB } };
       assert.deepEqual(cell.of('notice'), [{ code: 'OutputDropped', params: { limit: 10 * MB } }, dropped]);
-      assert.match(noticesOf(cell), /This cell printed 50 MB; .* of it \([\d,]+ of 52,428,800 bytes\) are left out, as a cell may show 10 MB\. .*sandboxedIPython\.maxOutput/);
+      assert.match(
+        noticesOf(cell),
+        /This cell printed 50 MB; .* of it \([\d,]+ of 52,428,800 bytes\) are left out, as a cell may show 10 MB\. .*sandboxedIPython\.maxOutput/,
+      );
       assert.ok(process.memoryUsage().heapUsed - heap < 200 * MB, 'the host');
-      assert.ok(await peak(sandbox) - supervisor < 30 * MB, 'the supervisor');
+      assert.ok((await peak(sandbox)) - supervisor < 30 * MB, 'the supervisor');
     });
   }
 
   for (const [what, step] of [
-    ['of prints to both outputs in turn', 'print(1); print(2, file=sys.stderr)'], ['of empty displays', "display({'text/plain': ''}, raw=True)"],
+    ['of prints to both outputs in turn', 'print(1); print(2, file=sys.stderr)'],
+    ['of empty displays', "display({'text/plain': ''}, raw=True)"],
     ['of displays with much metadata', "display({'text/plain': ''}, metadata={'x': 'A' * 100_000}, raw=True)"],
-    ['of displays with much that is transient', "display({'text/plain': ''}, transient={'x': 'A' * 100_000}, raw=True)"],
-    ['of plots that are cleared', "clear_output(); display({'text/plain': 'A' * 1_000_000}, raw=True)"], ['that ends with a long error', "raise ValueError('A' * 10_000_000)"],
+    [
+      'of displays with much that is transient',
+      "display({'text/plain': ''}, transient={'x': 'A' * 100_000}, raw=True)",
+    ],
+    ['of plots that are cleared', "clear_output(); display({'text/plain': 'A' * 1_000_000}, raw=True)"],
+    ['that ends with a long error', "raise ValueError('A' * 10_000_000)"],
   ] as const) {
     it(`a flood ${what} ends in a cell that a window can hold, and the window keeps none of it in memory`, async () => {
       const outputs = new NotebookOutputs();
       const shown = new Map<number, number>();
       const batcher = new EventBatcher((event) => {
         for (const { edit } of outputs.fold(event)) {
-          if (edit.kind === 'clear' || edit.kind === 'replaceAll') shown.clear();
-          if (edit.kind === 'append' || edit.kind === 'replaceAll') shown.set(edit.id, edit.output.output_type === 'error' ? JSON.stringify(edit.output).length : 0);
+          if (edit.kind === 'clear' || edit.kind === 'replaceAll') {
+            shown.clear();
+          }
+          if (edit.kind === 'append' || edit.kind === 'replaceAll') {
+            shown.set(edit.id, edit.output.output_type === 'error' ? JSON.stringify(edit.output).length : 0);
+          }
         }
       });
       const listening = sandbox.session.onEvent((event) => {
@@ -69,14 +90,19 @@ describe('what a cell should not show', function () {
         batcher.add(event);
       });
       const heap = process.memoryUsage().heapUsed;
-      const { msgId, reply } = sandbox.session.execute(`import sys, time\nfrom IPython.display import clear_output\nend = time.monotonic() + 1\nwhile time.monotonic() < end:\n    ${step}`);
+      const { msgId, reply } = sandbox.session.execute(
+        `import sys, time\nfrom IPython.display import clear_output\nend = time.monotonic() + 1\nwhile time.monotonic() < end:\n    ${step}`,
+      );
       outputs.begin(msgId, 'cell');
       try {
         await reply;
         batcher.flush();
         assert.ok(shown.size > 0 && shown.size <= MAX_OUTPUTS + MAX_NOTICES + 2, `${shown.size} outputs`);
         assert.ok([...shown.values()].reduce((all, one) => all + one, 0) < 2 * MB, 'the errors');
-        assert.ok(process.memoryUsage().heapUsed - heap < 200 * MB, `${Math.round((process.memoryUsage().heapUsed - heap) / MB)} MB`);
+        assert.ok(
+          process.memoryUsage().heapUsed - heap < 200 * MB,
+          `${Math.round((process.memoryUsage().heapUsed - heap) / MB)} MB`,
+        );
       } finally {
         listening.dispose();
       }
@@ -90,12 +116,17 @@ describe('what a cell should not show', function () {
       assert.equal(cell.reply.status, 'ok');
       assert.match(noticesOf(cell), /^This cell printed 100 MB; 100 MB of it/m);
     }
-    assert.ok(await peak(sandbox) - supervisor < 30 * MB, 'the supervisor');
+    assert.ok((await peak(sandbox)) - supervisor < 30 * MB, 'the supervisor');
   });
 
-  it('a circle, and what JSON has no form for, are errors at the cell\'s line', async () => {
+  it("a circle, and what JSON has no form for, are errors at the cell's line", async () => {
     for (const [value, ename, evalue] of [
-      ["(circle := {}).update(c=circle) or circle", 'RecursionError', /application\/json of a display refers to itself/], ['{"a": object()}', 'ValueError', /application\/json of a display holds a value of type object/],
+      [
+        '(circle := {}).update(c=circle) or circle',
+        'RecursionError',
+        /application\/json of a display refers to itself/,
+      ],
+      ['{"a": object()}', 'ValueError', /application\/json of a display holds a value of type object/],
     ] as const) {
       const cell = await sandbox.run(`display({'application/json': ${value}, 'text/plain': 'x'}, raw=True)`);
       const [error] = cell.of('error');
@@ -107,13 +138,24 @@ describe('what a cell should not show', function () {
 
   it('a part of a bundle that nobody can show is left out with a word', async () => {
     const cell = await sandbox.run("display({'text/plain': 'shown', 'nonsense': 1, 'text/html': None}, raw=True)");
-    assert.match(cell.text('stderr'), /'nonsense' is left out of a display: it is no mime type\.[^]*text\/html is left out of a display: its value is None\./);
-    assert.deepEqual(cell.of('display_data').map(({ data }) => data), [{ 'text/plain': 'shown' }]);
+    assert.match(
+      cell.text('stderr'),
+      /'nonsense' is left out of a display: it is no mime type\.[^]*text\/html is left out of a display: its value is None\./,
+    );
+    assert.deepEqual(
+      cell.of('display_data').map(({ data }) => data),
+      [{ 'text/plain': 'shown' }],
+    );
   });
 
   it('a repr that raises says what; the rest of the cell runs', async () => {
-    const cell = await sandbox.run("class Bad:\n    def __repr__(self): raise RuntimeError('no repr')\ndisplay(Bad())\nprint('goes on')");
-    assert.deepEqual([cell.of('error').map(({ ename, evalue }) => `${ename}: ${evalue}`), cell.text()], [['RuntimeError: no repr'], 'goes on\n']);
+    const cell = await sandbox.run(
+      "class Bad:\n    def __repr__(self): raise RuntimeError('no repr')\ndisplay(Bad())\nprint('goes on')",
+    );
+    assert.deepEqual(
+      [cell.of('error').map(({ ename, evalue }) => `${ename}: ${evalue}`), cell.text()],
+      [['RuntimeError: no repr'], 'goes on\n'],
+    );
   });
 
   it('a repr that hangs ends at an interrupt and at the time limit', async () => {
@@ -122,20 +164,35 @@ describe('what a cell should not show', function () {
     await sandbox.printed(msgId, 'begun');
     await sandbox.session.interrupt(msgId);
     assert.equal((await reply).ename, 'KeyboardInterrupt');
-    assert.deepEqual((await sandbox.run(code, { timeout: 0.5 })).reply.failure, { code: 'TimedOut', params: { timeout: 0.5, killed: false } });
+    assert.deepEqual((await sandbox.run(code, { timeout: 0.5 })).reply.failure, {
+      code: 'TimedOut',
+      params: { timeout: 0.5, killed: false },
+    });
   });
 
   it('a message that makes no sense is said to be left out, once a cell, and the sandbox goes on', async () => {
-    const cell = await sandbox.run("channel = get_ipython().sandbox.channel\nfor _ in range(5): channel.send('display_data', {'data': 5}, get_ipython().sandbox.running)\nprint('goes on')");
-    assert.equal(noticesOf(cell), 'Output of this cell could not be read, and is left out. Reason: data. The log has more: "Sandboxed IPython: Show Log".');
+    const cell = await sandbox.run(
+      "channel = get_ipython().sandbox.channel\nfor _ in range(5): channel.send('display_data', {'data': 5}, get_ipython().sandbox.running)\nprint('goes on')",
+    );
+    assert.equal(
+      noticesOf(cell),
+      'Output of this cell could not be read, and is left out. Reason: data. The log has more: "Sandboxed IPython: Show Log".',
+    );
     assert.equal(cell.text(), 'goes on\n');
   });
 
   it('a program that reads standard input finds its end, and the cell says so', async () => {
-    for (const code of ['!cat', '%%bash\nread x\necho "got:$x"', "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'input()'])"]) {
+    for (const code of [
+      '!cat',
+      '%%bash\nread x\necho "got:$x"',
+      "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'input()'])",
+    ]) {
       const cell = await sandbox.run(code);
       assert.equal(cell.reply.status, 'ok');
-      assert.match(noticesOf(cell), /read standard input\. It is empty here, so it got end-of-file at once\. .*input\(/);
+      assert.match(
+        noticesOf(cell),
+        /read standard input\. It is empty here, so it got end-of-file at once\. .*input\(/,
+      );
     }
   });
 });

@@ -57,29 +57,45 @@ describe('a base image', function () {
 
   const cases: Case[] = [
     {
-      title: 'of Debian\'s, whose Python is managed by its packages, works without IPython',
-      base: () => BASE, keep: true,
-      expression: 'sys.executable, os.path.exists(os.path.dirname(os.__file__) + "/EXTERNALLY-MANAGED"), IPython.__file__',
+      title: "of Debian's, whose Python is managed by its packages, works without IPython",
+      base: () => BASE,
+      keep: true,
+      expression:
+        'sys.executable, os.path.exists(os.path.dirname(os.__file__) + "/EXTERNALLY-MANAGED"), IPython.__file__',
       expected: /^\/usr\/bin\/python3\S* True \/usr\/local\/lib\//,
     },
     {
       // a look-alike of the official slim images, by layout
       title: 'with its Python below /usr/local, and none in /usr/bin, works without IPython',
-      base: () => bases.make('usr-local', movedTo('/usr/local', `
+      base: () =>
+        bases.make(
+          'usr-local',
+          movedTo(
+            '/usr/local',
+            `
 for path in glob.glob("/usr/bin/python3*") + glob.glob("/usr/bin/pip*"):
     os.remove(path)
 shutil.rmtree("/usr/lib/python3")
-shutil.rmtree("/usr/lib/" + version)`), ['ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin', 'CMD ["python3"]']),
+shutil.rmtree("/usr/lib/" + version)`,
+          ),
+          ['ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin', 'CMD ["python3"]'],
+        ),
       expression: 'sys.executable, IPython.__file__',
       expected: /^\/usr\/local\/bin\/python3\S* \/usr\/local\/lib\/python3\.\d+\/site-packages\//,
     },
     {
       // a look-alike of a conda image, by layout
-      title: 'of conda\'s, with an entrypoint that activates and a user of its own, works and keeps its IPython 8',
+      title: "of conda's, with an entrypoint that activates and a user of its own, works and keeps its IPython 8",
       base: async () => {
         const eight = await imageRequest({ packages: ['ipython<9'] });
-        for (const tag of (await namesOf(eight)).tags) bases.add(tag);
-        return bases.make('conda', movedTo('/opt/conda', `
+        for (const tag of (await namesOf(eight)).tags) {
+          bases.add(tag);
+        }
+        return bases.make(
+          'conda',
+          movedTo(
+            '/opt/conda',
+            `
 for path in glob.glob("/usr/local/lib/" + version + "/dist-packages/*"):
     shutil.move(path, site)
 os.makedirs(prefix + "/conda-meta")
@@ -89,31 +105,57 @@ with open("/usr/local/bin/_entrypoint.sh", "w") as file:
 os.chmod("/usr/local/bin/_entrypoint.sh", 0o755)
 for folder, _, names in os.walk(prefix):
     for name in [folder, *(folder + "/" + name for name in names)]:
-        os.chown(name, 1000, 100, follow_symlinks=False)`), [
-          'ENV PATH=/opt/conda/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'ENV CONDA_DIR=/opt/conda', 'USER 1000:100', 'WORKDIR /home/jovyan',
-          'ENTRYPOINT ["/usr/local/bin/_entrypoint.sh"]', 'CMD ["/bin/bash"]',
-        ], await engine.ensureImage(eight, silentProgress));
+        os.chown(name, 1000, 100, follow_symlinks=False)`,
+          ),
+          [
+            'ENV PATH=/opt/conda/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+            'ENV CONDA_DIR=/opt/conda',
+            'USER 1000:100',
+            'WORKDIR /home/jovyan',
+            'ENTRYPOINT ["/usr/local/bin/_entrypoint.sh"]',
+            'CMD ["/bin/bash"]',
+          ],
+          await engine.ensureImage(eight, silentProgress),
+        );
       },
       packages: ['six'],
       expression: 'sys.executable, sys.prefix, IPython.__version__, __import__("six").__file__',
-      expected: /^\/opt\/conda\/bin\/python3\S* \/opt\/conda 8\.\S+ \/opt\/conda\/lib\/python3\.\d+\/site-packages\/six\.py$/,
+      expected:
+        /^\/opt\/conda\/bin\/python3\S* \/opt\/conda 8\.\S+ \/opt\/conda\/lib\/python3\.\d+\/site-packages\/six\.py$/,
     },
     {
-      title: 'with a virtual environment without pip on its PATH, a user, an entrypoint, a command and a folder of its own works',
-      base: () => bases.make('venv', 'import subprocess, sys; subprocess.run([sys.executable, "-m", "venv", "--without-pip", "/venv"], check=True)', [
-        'ENV PATH=/venv/bin:/usr/bin:/bin', 'USER 1000', 'ENTRYPOINT ["/bin/false"]', 'CMD ["nonsense"]', 'WORKDIR /nowhere/at/all',
-      ]),
-      expression: 'sys.executable, IPython.__file__, os.getuid() > 1000, __import__("pwd").getpwuid(os.getuid()).pw_name',
+      title:
+        'with a virtual environment without pip on its PATH, a user, an entrypoint, a command and a folder of its own works',
+      base: () =>
+        bases.make(
+          'venv',
+          'import subprocess, sys; subprocess.run([sys.executable, "-m", "venv", "--without-pip", "/venv"], check=True)',
+          [
+            'ENV PATH=/venv/bin:/usr/bin:/bin',
+            'USER 1000',
+            'ENTRYPOINT ["/bin/false"]',
+            'CMD ["nonsense"]',
+            'WORKDIR /nowhere/at/all',
+          ],
+        ),
+      expression:
+        'sys.executable, IPython.__file__, os.getuid() > 1000, __import__("pwd").getpwuid(os.getuid()).pw_name',
       expected: /^\/venv\/bin\/python\S* \/venv\/lib\/\S+ True sandbox$/,
     },
     {
       title: 'with IPython and without pip works',
-      base: () => bases.make('ipython-alone', 'import ensurepip, pip, shutil\nfor module in (pip, ensurepip): shutil.rmtree(module.__path__[0])', [], ready),
+      base: () =>
+        bases.make(
+          'ipython-alone',
+          'import ensurepip, pip, shutil\nfor module in (pip, ensurepip): shutil.rmtree(module.__path__[0])',
+          [],
+          ready,
+        ),
       expression: '__import__("importlib.util").util.find_spec("pip")',
       expected: /^None$/,
     },
     {
-      title: 'of Debian\'s with ensurepip, which refuses there, and without pip gets its pip from there',
+      title: "of Debian's with ensurepip, which refuses there, and without pip gets its pip from there",
       base: () => bases.make('ensurepip-alone', 'import pip, shutil; shutil.rmtree(pip.__path__[0])', [], ready),
       packages: ['six'],
       expression: '__import__("six").__file__',
@@ -123,7 +165,11 @@ for folder, _, names in os.walk(prefix):
 
   async function derive({ base, packages = [], keep = false }: Case): Promise<string> {
     const request = await imageRequest({ base: await base(), packages });
-    if (!keep) for (const tag of (await namesOf(request)).tags) bases.add(tag);
+    if (!keep) {
+      for (const tag of (await namesOf(request)).tags) {
+        bases.add(tag);
+      }
+    }
     return engine.ensureImage(request, silentProgress);
   }
 
@@ -131,8 +177,12 @@ for folder, _, names in os.walk(prefix):
     engine = await connect();
     ready = await usualImage(engine);
     // all at once: most of the time goes by waiting for the package index
-    for (const one of cases) images.set(one, derive(one));
-    for (const image of images.values()) image.catch(() => undefined); // told by its test
+    for (const one of cases) {
+      images.set(one, derive(one));
+    }
+    for (const image of images.values()) {
+      image.catch(() => undefined);
+    } // told by its test
   });
   afterEach(endSessions);
   after(async () => {

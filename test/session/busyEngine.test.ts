@@ -45,7 +45,10 @@ describe('an engine that is late with an answer', function () {
   });
 
   const fails = async (work: Promise<unknown>, code: FailureCode): Promise<Record<string, unknown>> => {
-    const error: unknown = await work.then(() => undefined, (failure: unknown) => failure);
+    const error: unknown = await work.then(
+      () => undefined,
+      (failure: unknown) => failure,
+    );
     assert.ok(isSandboxError(error, code), String(error));
     return error.params;
   };
@@ -69,7 +72,10 @@ describe('an engine that is late with an answer', function () {
     const wanted = specification(image);
     const id = await engine.create(wanted);
     assert.equal(proxy.hits, 1);
-    assert.equal((await docker.listContainers({ all: true, filters: { name: [containerName(wanted.sandboxId)] } })).length, 1);
+    assert.equal(
+      (await docker.listContainers({ all: true, filters: { name: [containerName(wanted.sandboxId)] } })).length,
+      1,
+    );
     await engine.remove(id);
   });
 
@@ -106,7 +112,14 @@ describe('an engine that is late with an answer', function () {
   it('is waited for while it is connected to', async () => {
     const told: boolean[] = [];
     treat('GET /info', 'info', 'late', 3 * SHORT);
-    const late = await connectEngine({ platform: process.platform, env: { DOCKER_HOST: host }, home: '/', uid: undefined, deadlines, onBusy: (isBusy) => told.push(isBusy) });
+    const late = await connectEngine({
+      platform: process.platform,
+      env: { DOCKER_HOST: host },
+      home: '/',
+      uid: undefined,
+      deadlines,
+      onBusy: (isBusy) => told.push(isBusy),
+    });
     late.dispose();
     assert.deepEqual(told, [true, false]);
   });

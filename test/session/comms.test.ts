@@ -28,32 +28,46 @@ describe('comms of a real sandbox', () => {
     await endSessions();
     engine.dispose();
   });
-  beforeEach(async () => { await sandbox.session.reset({ files: 'clear' }); });
+  beforeEach(async () => {
+    await sandbox.session.reset({ files: 'clear' });
+  });
 
   /** Everything about one message, once it was handled. */
   const send = async (message: CommMessage, by = sandbox): Promise<SandboxEvent[]> => {
     const id = await by.session.sendComm(message);
-    await by.event((event) => event.msg_type === 'status' && event.content.execution_state === 'idle' && event.parent_header.msg_id === id);
+    await by.event(
+      (event) =>
+        event.msg_type === 'status' && event.content.execution_state === 'idle' && event.parent_header.msg_id === id,
+    );
     return by.events.filter((event) => event.parent_header.msg_id === id);
   };
-  const answers = (events: readonly SandboxEvent[]) => events.filter((event): event is EventOf<'comm_msg'> & SandboxEvent => event.msg_type === 'comm_msg');
-  const stderr = (events: readonly SandboxEvent[]) => events.map((event) => (event.msg_type === 'stream' && event.content.name === 'stderr' ? event.content.text : '')).join('');
+  const answers = (events: readonly SandboxEvent[]) =>
+    events.filter((event): event is EventOf<'comm_msg'> & SandboxEvent => event.msg_type === 'comm_msg');
+  const stderr = (events: readonly SandboxEvent[]) =>
+    events
+      .map((event) => (event.msg_type === 'stream' && event.content.name === 'stderr' ? event.content.text : ''))
+      .join('');
 
   it('bring a megabyte of bytes to a target of a cell and back, and again on another stream', async () => {
     await sandbox.run(ECHO);
     await send({ type: 'comm_open', commId: 'echo-1', targetName: 'echo' });
     for (const round of [1, 2]) {
       const bytes = [randomBytes(700_000), Buffer.alloc(0), randomBytes(300_000)];
-      const [answer, ...more] = answers(await send({ type: 'comm_msg', commId: 'echo-1', data: { round, text: 'ü🎈'.repeat(50_000) }, buffers: bytes }));
+      const [answer, ...more] = answers(
+        await send({ type: 'comm_msg', commId: 'echo-1', data: { round, text: 'ü🎈'.repeat(50_000) }, buffers: bytes }),
+      );
       assert.ok(answer);
       assert.deepEqual([answer.content.comm_id, answer.content.data['round'], more.length], ['echo-1', round, 0]);
       assert.equal(answer.content.data['text'], 'ü🎈'.repeat(50_000));
-      assert.deepEqual(buffersOf(answer).map((one) => Buffer.from(one)), bytes);
+      assert.deepEqual(
+        buffersOf(answer).map((one) => Buffer.from(one)),
+        bytes,
+      );
       await killRelays(sandbox.session.id); // another stream is opened, and knows nothing of what the first brought
     }
   });
 
-  it('are any session\'s: one that attaches later sends to a comm that another has opened, and gets the widgets as they are', async () => {
+  it("are any session's: one that attaches later sends to a comm that another has opened, and gets the widgets as they are", async () => {
     const first = startSession(engine, sandbox.session.image);
     const cell = await first.run(`${ECHO}
 from sandboxed_ipython.kernel.comms import Comm
@@ -63,15 +77,29 @@ print(bar.comm_id)`);
     await send({ type: 'comm_open', commId: 'echo-1', targetName: 'echo' }, first);
     const running = first.session.execute('import time; time.sleep(1)');
     await first.begun(running.msgId);
-    await first.session.sendComm({ type: 'comm_msg', commId: 'echo-1', data: { sent: 'before' }, msgId: 'left-behind' });
+    await first.session.sendComm({
+      type: 'comm_msg',
+      commId: 'echo-1',
+      data: { sent: 'before' },
+      msgId: 'left-behind',
+    });
     await first.session.detach();
     const second = await attach(engine, first.session);
     await second.session.started;
-    assert.deepEqual(second.session.cells.map(({ msgId }) => msgId), [running.msgId], 'a message is no cell');
+    assert.deepEqual(
+      second.session.cells.map(({ msgId }) => msgId),
+      [running.msgId],
+      'a message is no cell',
+    );
     const bytes = randomBytes(1_000_000);
     const [answer] = answers(await send({ type: 'comm_msg', commId: 'echo-1', buffers: [bytes] }, second));
     assert.ok(answer !== undefined && Buffer.concat(buffersOf(answer)).equals(bytes));
-    assert.deepEqual(answers(second.events.filter((event) => event.parent_header.msg_id === 'left-behind')).map(({ content }) => content.data), [{ sent: 'before' }]);
+    assert.deepEqual(
+      answers(second.events.filter((event) => event.parent_header.msg_id === 'left-behind')).map(
+        ({ content }) => content.data,
+      ),
+      [{ sent: 'before' }],
+    );
     const updates = answers(second.events).filter(({ content }) => content.comm_id === cell.text().trim());
     assert.ok(updates.length < 1_000, `${updates.length} updates`);
     assert.deepEqual(updates.at(-1)?.content.data['state'], { value: 19_999 });
@@ -82,16 +110,25 @@ print(bar.comm_id)`);
 from sandboxed_ipython.kernel.comms import Comm
 comm = Comm("from-a-cell", data={"a": 1}, buffers=[bytes(range(256)) * 4000])
 comm.send({"b": 2}); comm.close()`);
-    assert.deepEqual(cell.of('comm_open').map(({ target_name, data }) => [target_name, data]), [['from-a-cell', { a: 1 }]]);
+    assert.deepEqual(
+      cell.of('comm_open').map(({ target_name, data }) => [target_name, data]),
+      [['from-a-cell', { a: 1 }]],
+    );
     assert.deepEqual([cell.of('comm_msg')[0]?.data, cell.of('comm_close').length], [{ b: 2 }, 1]);
     const opened = cell.events.find((event) => event.msg_type === 'comm_open') ?? assert.fail();
-    assert.deepEqual(Buffer.concat(buffersOf(opened)), Buffer.concat(Array.from({ length: 4000 }, () => Buffer.from(Array.from({ length: 256 }, (_, i) => i)))));
+    assert.deepEqual(
+      Buffer.concat(buffersOf(opened)),
+      Buffer.concat(Array.from({ length: 4000 }, () => Buffer.from(Array.from({ length: 256 }, (_, i) => i)))),
+    );
   });
 
   it('for a target that nobody has registered are closed with a word, and the kernel lives', async () => {
     await sandbox.run('kept = 1');
     const events = await send({ type: 'comm_open', commId: 'nobodys', targetName: 'nobody' });
-    assert.deepEqual([stderr(events), events.filter(({ msg_type: type }) => type === 'comm_close').length], ['No such comm target registered: nobody\n', 1]);
+    assert.deepEqual(
+      [stderr(events), events.filter(({ msg_type: type }) => type === 'comm_close').length],
+      ['No such comm target registered: nobody\n', 1],
+    );
     assert.equal(stderr(await send({ type: 'comm_msg', commId: 'nobodys' })), 'No such comm: nobodys\n');
     assert.equal((await sandbox.run('kept')).result, '1');
   });
@@ -136,14 +173,22 @@ get_ipython().kernel.comm_manager.register_target("hang", hang)`);
     const waiting = send({ type: 'comm_msg', commId: 'c', msgId: 'waits' });
     await sandbox.event((event) => event.msg_type === 'accepted' && event.parent_header.msg_id === 'waits');
     await sandbox.session.reset({ files: 'keep' });
-    assert.deepEqual((await waiting).flatMap((event) => (event.msg_type === 'status' ? [event.content.failure?.code] : [])), ['Aborted']);
+    assert.deepEqual(
+      (await waiting).flatMap((event) => (event.msg_type === 'status' ? [event.content.failure?.code] : [])),
+      ['Aborted'],
+    );
   });
 
   it('are those of the comm package too, where it is installed after the kernel began', async function () {
     this.timeout(240_000);
     await sandbox.session.install(['comm']);
-    const cell = await sandbox.run('import comm\none = comm.create_comm(target_name="t", data={"a": 1})\none.on_msg(lambda m: one.send(m["content"]["data"]))\none.comm_id');
+    const cell = await sandbox.run(
+      'import comm\none = comm.create_comm(target_name="t", data={"a": 1})\none.on_msg(lambda m: one.send(m["content"]["data"]))\none.comm_id',
+    );
     const commId = cell.of('comm_open')[0]?.comm_id ?? assert.fail(JSON.stringify(cell.reply));
-    assert.deepEqual(answers(await send({ type: 'comm_msg', commId, data: { back: true } })).map(({ content }) => content.data), [{ back: true }]);
+    assert.deepEqual(
+      answers(await send({ type: 'comm_msg', commId, data: { back: true } })).map(({ content }) => content.data),
+      [{ back: true }],
+    );
   });
 });

@@ -23,11 +23,13 @@ const PASSWORD = `${TOKEN}@/: %"#`;
 const WRONG = `wrong-${randomBytes(12).toString('hex')}`;
 const AUTHORITY = `company-${randomBytes(12).toString('hex')}`;
 
-describe('a company\'s network', function () {
+describe("a company's network", function () {
   this.timeout(60_000);
   const bases = new Bases();
   const said: string[] = [];
-  const record = (message: string): void => { said.push(message); };
+  const record = (message: string): void => {
+    said.push(message);
+  };
   const log: Log = { trace: record, debug: record, info: record, warn: record, error: record };
   let engine: Engine;
   let company: CompanyNetwork;
@@ -38,30 +40,56 @@ describe('a company\'s network', function () {
 
   /** As the setting has it when the password is in VS Code's secret storage. */
   const proxyWith = (password: string): string => withPassword({ address: `http://ada@${company.address}` }, password);
-  const networkOf = (proxy: string, caBundle: string) => installNetwork({}, { proxy, caBundle, editorProxy: '', editorNoProxy: [] }, log);
-  const steps = { step: (code: string, detail = '') => { said.push(`${code} ${detail}`); } };
+  const networkOf = (proxy: string, caBundle: string) =>
+    installNetwork({}, { proxy, caBundle, editorProxy: '', editorNoProxy: [] }, log);
+  const steps = {
+    step: (code: string, detail = '') => {
+      said.push(`${code} ${detail}`);
+    },
+  };
 
   before(async function () {
     this.timeout(120_000);
-    engine = await connectEngine({ platform: process.platform, env: process.env, home: homedir(), uid: process.getuid?.(), log });
+    engine = await connectEngine({
+      platform: process.platform,
+      env: process.env,
+      home: homedir(),
+      uid: process.getuid?.(),
+      log,
+    });
     const [network, usual] = await Promise.all([CompanyNetwork.start('ada', PASSWORD, AUTHORITY), usualImage(engine)]);
-    if (!network) this.skip(); // the engine is on another machine
+    if (!network) {
+      this.skip();
+    } // the engine is on another machine
     company = network;
     folder = await mkdtemp(join(tmpdir(), 'company-'));
     const caBundle = join(folder, 'authority.pem');
     await writeFile(caBundle, `# ${AUTHORITY}\n${company.certificate}`);
     const [, line = ''] = company.certificate.split('\n').slice(4);
     traces = new Traces([TOKEN, Buffer.from(`ada:${PASSWORD}`).toString('base64'), WRONG, AUTHORITY, line]);
-    const base = await bases.make('company', `open("/etc/pip.conf", "w").write(${JSON.stringify(PIP_CONFIGURATION)})`, [], usual);
-    request = await imageRequest({ base, packages: ['company-tool'], network: await networkOf(proxyWith(PASSWORD), caBundle) });
-    for (const tag of (await namesOf(request)).tags) bases.add(tag);
+    const base = await bases.make(
+      'company',
+      `open("/etc/pip.conf", "w").write(${JSON.stringify(PIP_CONFIGURATION)})`,
+      [],
+      usual,
+    );
+    request = await imageRequest({
+      base,
+      packages: ['company-tool'],
+      network: await networkOf(proxyWith(PASSWORD), caBundle),
+    });
+    for (const tag of (await namesOf(request)).tags) {
+      bases.add(tag);
+    }
   });
   after(async () => {
     await endSessions();
     company?.close();
     await bases.remove();
     engine.dispose();
-    if (folder) await rm(folder, { recursive: true });
+    if (folder) {
+      await rm(folder, { recursive: true });
+    }
   });
 
   async function failure(change: Partial<ImageRequest>): Promise<SandboxError> {
@@ -82,14 +110,14 @@ describe('a company\'s network', function () {
     assert.deepEqual([company.connected, company.denied], [[], 0]);
   });
 
-  it('a wrong password is pip\'s own reason, and the proxy setting is named', async () => {
+  it("a wrong password is pip's own reason, and the proxy setting is named", async () => {
     const { params, setting } = await failure({ network: await networkOf(proxyWith(WRONG), '') });
     assert.deepEqual([params['trouble'], setting], ['proxy', 'proxy']);
     assert.match(String(params['reason']), /407 Proxy Authentication Required/);
     assert.ok(company.denied > 0 && company.connected.length === 0);
   });
 
-  it('an authority that is not named is pip\'s own reason, and the setting for it is named', async () => {
+  it("an authority that is not named is pip's own reason, and the setting for it is named", async () => {
     const { params, setting } = await failure({ network: { ...request.network, certificates: undefined } });
     assert.deepEqual([params['trouble'], setting], ['certificate', 'caBundle']);
     assert.match(String(params['reason']), /certificate verify failed/i);
@@ -105,16 +133,31 @@ describe('a company\'s network', function () {
     } finally {
       await stop();
     }
-    assert.ok(events.some((event) => event.includes('sandboxed-ipython-build-')), 'the build was watched');
+    assert.ok(
+      events.some((event) => event.includes('sandboxed-ipython-build-')),
+      'the build was watched',
+    );
     const { tags } = await namesOf(request);
     const saved = await traces.inImages(tags);
     assert.ok(saved.bytes > 100e6, 'all layers were looked into');
-    const described = await Promise.all(tags.map(async (tag) => JSON.stringify([await docker.getImage(tag).inspect(), await docker.getImage(tag).history()])));
-    assert.deepEqual([
-      ...saved.found, ...traces.inText('an image\'s configuration', described.join('\n')), ...traces.inText('a container', events.join('\n')),
-      ...traces.inText('the log, the progress or a message', said.join('\n')),
-    ], []);
-    assert.ok(said.some((message) => message.includes(`http://***@${company.address}`)), 'the log names the proxy');
+    const described = await Promise.all(
+      tags.map(async (tag) =>
+        JSON.stringify([await docker.getImage(tag).inspect(), await docker.getImage(tag).history()]),
+      ),
+    );
+    assert.deepEqual(
+      [
+        ...saved.found,
+        ...traces.inText("an image's configuration", described.join('\n')),
+        ...traces.inText('a container', events.join('\n')),
+        ...traces.inText('the log, the progress or a message', said.join('\n')),
+      ],
+      [],
+    );
+    assert.ok(
+      said.some((message) => message.includes(`http://***@${company.address}`)),
+      'the log names the proxy',
+    );
     assert.doesNotMatch(described.join('\n'), /proxy/i);
   });
 
@@ -125,28 +168,61 @@ describe('a company\'s network', function () {
     const stop = await watchContainers(events);
     const installed = await sandbox.run('%pip install --force-reinstall company-tool').finally(stop);
     assert.match(installed.text(), /Successfully installed company-tool/);
-    assert.ok(company.connected.length > before && events.some((event) => event.includes('sandboxed-ipython-install-')), 'the install was watched');
-    assert.deepEqual([...traces.inText('the installer', events.join('\n')), ...traces.inText('the cell', JSON.stringify(sandbox.events)), ...traces.inText('the log', said.join('\n'))], []);
+    assert.ok(
+      company.connected.length > before && events.some((event) => event.includes('sandboxed-ipython-install-')),
+      'the install was watched',
+    );
+    assert.deepEqual(
+      [
+        ...traces.inText('the installer', events.join('\n')),
+        ...traces.inText('the cell', JSON.stringify(sandbox.events)),
+        ...traces.inText('the log', said.join('\n')),
+      ],
+      [],
+    );
     assert.equal((await sandbox.run('import company_tool; company_tool.answer')).result, '42');
-    const [{ Id: id = '' } = {}] = await docker.listContainers({ filters: { label: [`sandboxed-ipython.sandbox=${sandbox.session.id}`] } });
+    const [{ Id: id = '' } = {}] = await docker.listContainers({
+      filters: { label: [`sandboxed-ipython.sandbox=${sandbox.session.id}`] },
+    });
     const shown = await docker.getContainer(id).inspect();
     assert.deepEqual(traces.inText('the container', JSON.stringify(shown)), []);
     const looked = await traces.inContainer(id, String(shown.Config.Entrypoint?.[0]), ['0:0', shown.Config.User]);
     assert.ok(looked.files > 2_000, `${looked.files} files were looked into`);
     assert.deepEqual(looked.found, []);
-    assert.equal((await sandbox.run('import os; [name for name in os.environ if "proxy" in name.lower()]')).result, '[]');
+    assert.equal(
+      (await sandbox.run('import os; [name for name in os.environ if "proxy" in name.lower()]')).result,
+      '[]',
+    );
   });
 });
 
 /** Records every event of a container, and what the engine shows of that container and its processes then. */
 async function watchContainers(events: string[]): Promise<() => Promise<void>> {
-  const stream = await docker.getEvents({ filters: { type: ['container'] } }) as NodeJS.ReadableStream & { destroy(): void };
+  const stream = (await docker.getEvents({ filters: { type: ['container'] } })) as NodeJS.ReadableStream & {
+    destroy(): void;
+  };
   const looks: Promise<unknown>[] = [];
-  const keep = (shown: unknown): void => { events.push(JSON.stringify(shown)); };
+  const keep = (shown: unknown): void => {
+    events.push(JSON.stringify(shown));
+  };
   stream.setEncoding('utf8').on('data', (text: string) => {
     events.push(text);
-    for (const [, id = ''] of text.matchAll(/"ID":"([0-9a-f]{64})"/g)) looks.push(docker.getContainer(id).inspect().then(keep, () => undefined));
-    for (const [, id = ''] of text.matchAll(/"execID":"([0-9a-f]{64})"/g)) looks.push(docker.getExec(id).inspect().then(keep, () => undefined));
+    for (const [, id = ''] of text.matchAll(/"ID":"([0-9a-f]{64})"/g)) {
+      looks.push(
+        docker
+          .getContainer(id)
+          .inspect()
+          .then(keep, () => undefined),
+      );
+    }
+    for (const [, id = ''] of text.matchAll(/"execID":"([0-9a-f]{64})"/g)) {
+      looks.push(
+        docker
+          .getExec(id)
+          .inspect()
+          .then(keep, () => undefined),
+      );
+    }
   });
   return async () => {
     stream.destroy();

@@ -28,7 +28,10 @@ describe('the engine that is used', () => {
     for (const [Name, Host] of Object.entries(contexts)) {
       const file = join(folder, 'contexts/meta', createHash('sha256').update(Name).digest('hex'), 'meta.json');
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, JSON.stringify({ Name, Metadata: {}, Endpoints: { docker: { Host, SkipTLSVerify: false } } }));
+      await writeFile(
+        file,
+        JSON.stringify({ Name, Metadata: {}, Endpoints: { docker: { Host, SkipTLSVerify: false } } }),
+      );
     }
     return folder;
   }
@@ -49,27 +52,44 @@ describe('the engine that is used', () => {
     }
   });
 
-  it('is that of the current context of Docker\'s configuration', async () => {
-    assert.equal(await endpointWith({ DOCKER_CONFIG: await dockerConfig({ work: `unix://${moved}` }, 'work') }), `unix://${moved}`);
+  it("is that of the current context of Docker's configuration", async () => {
+    assert.equal(
+      await endpointWith({ DOCKER_CONFIG: await dockerConfig({ work: `unix://${moved}` }, 'work') }),
+      `unix://${moved}`,
+    );
   });
 
   it('is that of the context that DOCKER_CONTEXT names, and DOCKER_HOST is stronger than both', async () => {
     const config = await dockerConfig({ work: `unix://${moved}`, away: 'ssh://ada@build' }, 'away');
     assert.equal(await endpointWith({ DOCKER_CONFIG: config, DOCKER_CONTEXT: 'work' }), `unix://${moved}`);
-    assert.equal(await endpointWith({ DOCKER_CONFIG: config, DOCKER_CONTEXT: 'away', DOCKER_HOST: `unix://${moved}` }), `unix://${moved}`);
+    assert.equal(
+      await endpointWith({ DOCKER_CONFIG: config, DOCKER_CONTEXT: 'away', DOCKER_HOST: `unix://${moved}` }),
+      `unix://${moved}`,
+    );
   });
 
   it('is never another one than the context names: an absent socket and a broken file are told by their names', async () => {
     const config = await dockerConfig({ stopped: `unix://${join(folder, 'absent.sock')}` }, 'stopped');
     await assert.rejects(connect({ DOCKER_CONFIG: config }), (error) => {
       assert.ok(isSandboxError(error, 'EngineNotFound'), String(error));
-      assert.deepEqual(error.params, { tried: `unix://${join(folder, 'absent.sock')}`, by: 'currentContext', context: 'stopped', reason: 'ENOENT' });
+      assert.deepEqual(error.params, {
+        tried: `unix://${join(folder, 'absent.sock')}`,
+        by: 'currentContext',
+        context: 'stopped',
+        reason: 'ENOENT',
+      });
       return true;
     });
     await writeFile(join(folder, 'config.json'), '{');
-    await assert.rejects(connect({ DOCKER_CONFIG: config }), (error) => isSandboxError(error, 'EngineNotFound') && error.params['reason'] === 'configBroken');
+    await assert.rejects(
+      connect({ DOCKER_CONFIG: config }),
+      (error) => isSandboxError(error, 'EngineNotFound') && error.params['reason'] === 'configBroken',
+    );
     await rm(join(folder, 'config.json'));
     await mkdir(join(folder, 'config.json'));
-    await assert.rejects(connect({ DOCKER_CONFIG: config }), (error) => isSandboxError(error, 'EngineNotFound') && error.params['detail'] === 'it is no file');
+    await assert.rejects(
+      connect({ DOCKER_CONFIG: config }),
+      (error) => isSandboxError(error, 'EngineNotFound') && error.params['detail'] === 'it is no file',
+    );
   });
 });

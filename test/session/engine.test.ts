@@ -10,7 +10,17 @@ import type { Engine, LifeEvent } from '../../src/engine/engine';
 import { silentProgress } from '../../src/engine/progress';
 import { LIBRARIES_FOLDER, containerName } from '../../src/engine/specification';
 import { isSandboxError } from '../../src/protocol/errors';
-import { connect, containerExists, docker, imageRequest, newVolume, runnerWith, specification, until, usualImage } from './engineTools';
+import {
+  connect,
+  containerExists,
+  docker,
+  imageRequest,
+  newVolume,
+  runnerWith,
+  specification,
+  until,
+  usualImage,
+} from './engineTools';
 import { RequestProxy } from './support/requestProxy';
 
 /** The engine behind a socket whose connections can all be cut. */
@@ -19,18 +29,36 @@ async function cuttingProxy(): Promise<{ proxy: Server; socketPath: string; cut(
   const sockets = new Set<Socket>();
   const proxy = createServer((near) => {
     const far = target.protocol === 'unix:' ? dial(target.pathname) : dial(Number(target.port), target.hostname);
-    for (const [socket, other] of [[near, far], [far, near]] as const) {
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       sockets.add(socket);
-      socket.on('error', () => undefined).on('close', () => { other.destroy(); sockets.delete(socket); });
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          other.destroy();
+          sockets.delete(socket);
+        });
     }
     near.pipe(far);
     far.pipe(near);
   });
   const folder = await mkdtemp(join(tmpdir(), 'cut-'));
   const socketPath = join(folder, 'engine.sock');
-  proxy.once('close', () => { rmSync(folder, { recursive: true, force: true }); });
+  proxy.once('close', () => {
+    rmSync(folder, { recursive: true, force: true });
+  });
   await once(proxy.listen(socketPath), 'listening');
-  return { proxy, socketPath, cut: () => { for (const socket of sockets) socket.destroy(); } };
+  return {
+    proxy,
+    socketPath,
+    cut: () => {
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+    },
+  };
 }
 
 describe('an engine', () => {
@@ -44,7 +72,9 @@ describe('an engine', () => {
     image = await usualImage(engine);
   });
   afterEach(async () => {
-    for (const id of containers.splice(0)) await engine.remove(id);
+    for (const id of containers.splice(0)) {
+      await engine.remove(id);
+    }
   });
   after(() => engine.dispose());
 
@@ -58,8 +88,10 @@ describe('an engine', () => {
     const exec = await engine.openStream(await create());
     const { stream } = exec;
     const follow = { after: 0, boot: '', writer: true, host: 'h' };
-    stream.write(`${JSON.stringify({ header: { msg_id: 'm', msg_type: 'follow_request' }, kernel: 'main', channel: 'control', content: follow, metadata: {}, buffers: [] })}\n`);
-    const [line] = await once(createInterface({ input: stream }), 'line') as [string];
+    stream.write(
+      `${JSON.stringify({ header: { msg_id: 'm', msg_type: 'follow_request' }, kernel: 'main', channel: 'control', content: follow, metadata: {}, buffers: [] })}\n`,
+    );
+    const [line] = (await once(createInterface({ input: stream }), 'line')) as [string];
     assert.equal((JSON.parse(line) as { msg_type: string }).msg_type, 'hello');
     exec.destroy();
     exec.destroy();
@@ -96,7 +128,9 @@ describe('an engine', () => {
 
   it('tells the users of all sandboxes, by one request', async () => {
     await create({ uid: 20_777 });
-    const proxy = new RequestProxy((process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''));
+    const proxy = new RequestProxy(
+      (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''),
+    );
     const behind = await connect({ DOCKER_HOST: await proxy.listen() });
     try {
       proxy.seen.clear();
@@ -108,16 +142,19 @@ describe('an engine', () => {
     }
   });
 
-  it('tells every listener of a sandbox\'s end, pause and exit code', async () => {
+  it("tells every listener of a sandbox's end, pause and exit code", async () => {
     const seen: LifeEvent[] = [];
     const listener = engine.onLifeEvent((event) => seen.push(event));
-    const failing = engine.onLifeEvent(() => { throw new Error('a listener fails'); });
+    const failing = engine.onLifeEvent(() => {
+      throw new Error('a listener fails');
+    });
     const { sandboxId } = specification(image);
     const id = await create({ sandboxId });
     await docker.getContainer(id).pause();
     await docker.getContainer(id).unpause();
     await docker.getContainer(id).kill();
-    const mine = (): string[] => seen.filter((event) => event.sandboxId === sandboxId).map(({ action, exitCode }) => `${action} ${exitCode}`);
+    const mine = (): string[] =>
+      seen.filter((event) => event.sandboxId === sandboxId).map(({ action, exitCode }) => `${action} ${exitCode}`);
     await until('the events', () => mine().length === 3, 3_000);
     assert.deepEqual(mine(), ['pause null', 'unpause null', 'die 137']);
     listener.dispose();
@@ -131,9 +168,15 @@ describe('an engine', () => {
     const wanted = [specification(image), specification(image), specification(image)];
     // whoever else uses this engine has sandboxes too
     const isMine = (id: string): boolean => wanted.some(({ sandboxId }) => sandboxId === id);
-    const listener = behind.onLifeEvent(({ sandboxId, action }) => { if (action === 'die' && isMine(sandboxId)) ended.push(sandboxId); });
+    const listener = behind.onLifeEvent(({ sandboxId, action }) => {
+      if (action === 'die' && isMine(sandboxId)) {
+        ended.push(sandboxId);
+      }
+    });
     try {
-      const [first = '', second = '', third = ''] = await Promise.all(wanted.map(({ sandboxId }) => create({ sandboxId })));
+      const [first = '', second = '', third = ''] = await Promise.all(
+        wanted.map(({ sandboxId }) => create({ sandboxId })),
+      );
       await engine.remove(first);
       await until('the first end', () => ended.length === 1);
       cut();
@@ -142,7 +185,10 @@ describe('an engine', () => {
       cut();
       await engine.remove(third);
       await until('the third end', () => ended.length === 3);
-      assert.deepEqual(ended, wanted.map(({ sandboxId }) => sandboxId));
+      assert.deepEqual(
+        ended,
+        wanted.map(({ sandboxId }) => sandboxId),
+      );
     } finally {
       listener.dispose();
       behind.dispose();
@@ -156,7 +202,7 @@ describe('an engine', () => {
     try {
       const broken = await engine.ensureImage(await imageRequest({ runnerFolder: runner.folder }), silentProgress);
       const id = await create({ image: broken });
-      await until('its end', async () => await engine.inspect(id) === null);
+      await until('its end', async () => (await engine.inspect(id)) === null);
       assert.match(await engine.logs(id), /the supervisor found no home/);
       await docker.getImage(broken).remove();
     } finally {
@@ -166,7 +212,10 @@ describe('an engine', () => {
 
   it('says why a sandbox cannot be made', async () => {
     const wanted = specification('sandboxed-ipython/kernel:absent');
-    await assert.rejects(engine.create(wanted), (error) => isSandboxError(error, 'StartFailed') && /no such image/i.test(String(error.params['reason'])));
+    await assert.rejects(
+      engine.create(wanted),
+      (error) => isSandboxError(error, 'StartFailed') && /no such image/i.test(String(error.params['reason'])),
+    );
     assert.equal(await containerExists(containerName(wanted.sandboxId)), false);
   });
 
@@ -174,54 +223,101 @@ describe('an engine', () => {
     it(`leaves nothing of a sandbox whose making is cancelled after ${wait} ms`, async () => {
       const cancel = new AbortController();
       const wanted = specification(image);
-      const made = engine.create(wanted, cancel.signal).then((id) => { containers.push(id); }, (error: unknown) => {
-        assert.ok(isSandboxError(error, 'Cancelled'), String(error));
-        return 'cancelled';
-      });
+      const made = engine.create(wanted, cancel.signal).then(
+        (id) => {
+          containers.push(id);
+        },
+        (error: unknown) => {
+          assert.ok(isSandboxError(error, 'Cancelled'), String(error));
+          return 'cancelled';
+        },
+      );
       setTimeout(() => cancel.abort(), wait);
-      if (await made === 'cancelled') {
+      if ((await made) === 'cancelled') {
         await new Promise((resolve) => setTimeout(resolve, 300));
         // an engine under load may still make a container whose request was dropped
-        await until('the container to be gone', async () => !await containerExists(containerName(wanted.sandboxId)), 20_000);
+        await until(
+          'the container to be gone',
+          async () => !(await containerExists(containerName(wanted.sandboxId))),
+          20_000,
+        );
       }
     });
   }
 
-  describe('that is to remove all of an owner\'s', () => {
+  describe("that is to remove all of an owner's", () => {
     const [owner, another] = [`owner-${process.pid}`, `another-${process.pid}`];
     const labelsOf = (one: string) => ({ 'sandboxed-ipython.version': '1', 'sandboxed-ipython.owner': one });
     async function volumeOf(one: string): Promise<string> {
       const name = newVolume();
-      await docker.createVolume({ Name: name, Labels: { ...labelsOf(one), 'sandboxed-ipython.created': new Date().toISOString() } });
+      await docker.createVolume({
+        Name: name,
+        Labels: { ...labelsOf(one), 'sandboxed-ipython.created': new Date().toISOString() },
+      });
       return name;
     }
     /** A sandbox as one is left that something has gone wrong with. */
     async function left(sandboxId: string, of: string): Promise<{ name: string; libraries: string }> {
       const [libraries, name, labels] = [await volumeOf(of), containerName(sandboxId), labelsOf(of)];
       await docker.createContainer({
-        name, Image: image, Cmd: ['-c', 'pass'], Entrypoint: ['/bin/sh'], Labels: { ...labels, 'sandboxed-ipython.sandbox': sandboxId },
+        name,
+        Image: image,
+        Cmd: ['-c', 'pass'],
+        Entrypoint: ['/bin/sh'],
+        Labels: { ...labels, 'sandboxed-ipython.sandbox': sandboxId },
         HostConfig: { NetworkMode: 'none', Mounts: [{ Type: 'volume', Source: libraries, Target: LIBRARIES_FOLDER }] },
       });
       return { name, libraries };
     }
-    const volumeExists = async (name: string): Promise<boolean> => docker.getVolume(name).inspect().then(() => true, () => false);
+    const volumeExists = async (name: string): Promise<boolean> =>
+      docker
+        .getVolume(name)
+        .inspect()
+        .then(
+          () => true,
+          () => false,
+        );
 
-    it('removes those that run, are paused, never started and have ended, with their libraries, and what is another owner\'s never', async () => {
+    it("removes those that run, are paused, never started and have ended, with their libraries, and what is another owner's never", async () => {
       const wanted = [0, 1].map(() => specification(image, { owner }));
       const [[, paused = ''], created, ended, other] = await Promise.all([
-        Promise.all(wanted.map((one) => engine.create(one))), left(`created-${owner}`, owner), left(`ended-${owner}`, owner), left(`others-${owner}`, another),
+        Promise.all(wanted.map((one) => engine.create(one))),
+        left(`created-${owner}`, owner),
+        left(`ended-${owner}`, owner),
+        left(`others-${owner}`, another),
       ]);
       const [kept, theirs] = [await volumeOf(owner), await volumeOf(another)];
       try {
         // an engine may not manage while processes begin
-        await until('it is paused', () => docker.getContainer(paused).pause().then(() => true, () => false));
+        await until('it is paused', () =>
+          docker
+            .getContainer(paused)
+            .pause()
+            .then(
+              () => true,
+              () => false,
+            ),
+        );
         await docker.getContainer(ended.name).start();
         await docker.getContainer(ended.name).wait();
         await engine.removeAll(owner);
-        const mine = [...wanted.map(({ sandboxId, libraries }) => ({ name: containerName(sandboxId), libraries })), created, ended];
-        assert.deepEqual(await Promise.all(mine.map(({ name }) => containerExists(name))), mine.map(() => false));
-        assert.deepEqual(await Promise.all([kept, ...mine.map(({ libraries }) => libraries)].map(volumeExists)), [false, ...mine.map(() => false)]);
-        assert.deepEqual([await containerExists(other.name), await volumeExists(other.libraries), await volumeExists(theirs)], [true, true, true]);
+        const mine = [
+          ...wanted.map(({ sandboxId, libraries }) => ({ name: containerName(sandboxId), libraries })),
+          created,
+          ended,
+        ];
+        assert.deepEqual(
+          await Promise.all(mine.map(({ name }) => containerExists(name))),
+          mine.map(() => false),
+        );
+        assert.deepEqual(await Promise.all([kept, ...mine.map(({ libraries }) => libraries)].map(volumeExists)), [
+          false,
+          ...mine.map(() => false),
+        ]);
+        assert.deepEqual(
+          [await containerExists(other.name), await volumeExists(other.libraries), await volumeExists(theirs)],
+          [true, true, true],
+        );
       } finally {
         await Promise.all([owner, another].map((one) => engine.removeAll(one)));
       }
@@ -229,8 +325,12 @@ describe('an engine', () => {
   }).timeout(30_000);
 
   it('makes sandboxes while others end', async () => {
-    await Promise.all([0, 1, 2].map(async () => {
-      for (let i = 0; i < 3; i++) await engine.remove(await create());
-    }));
+    await Promise.all(
+      [0, 1, 2].map(async () => {
+        for (let i = 0; i < 3; i++) {
+          await engine.remove(await create());
+        }
+      }),
+    );
   }).timeout(60_000);
 });

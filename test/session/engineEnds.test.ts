@@ -26,7 +26,9 @@ describe('an engine of which a session does not know what becomes', function () 
   let image: string;
 
   before(async function () {
-    if (process.getuid?.() !== 0) this.skip(); // an engine of its own needs root
+    if (process.getuid?.() !== 0) {
+      this.skip();
+    } // an engine of its own needs root
     const shared = await connect();
     image = await derivedImage(shared);
     shared.dispose();
@@ -43,7 +45,13 @@ describe('an engine of which a session does not know what becomes', function () 
     await own?.stop();
   });
 
-  async function counting(timing: Partial<Timing> = {}): Promise<TestSession & { msgId: string; reply: ReturnType<TestSession['session']['execute']>['reply']; states: SessionState[] }> {
+  async function counting(timing: Partial<Timing> = {}): Promise<
+    TestSession & {
+      msgId: string;
+      reply: ReturnType<TestSession['session']['execute']>['reply'];
+      states: SessionState[];
+    }
+  > {
     const sandbox = startSession(engine, image, {}, { timing: { ...TIMING, ...timing } });
     const states: SessionState[] = [];
     sandbox.session.onState((state) => states.push(state));
@@ -52,13 +60,21 @@ describe('an engine of which a session does not know what becomes', function () 
     return Object.assign(sandbox, { msgId, reply, states });
   }
   const causes = (sandbox: TestSession, msgId: string): unknown[] =>
-    sandbox.events.flatMap((event) => (event.msg_type === 'notice' && event.parent_header.msg_id === msgId && event.content.code === 'OutOfReach' ? [event.content.params['cause']] : []));
+    sandbox.events.flatMap((event) =>
+      event.msg_type === 'notice' && event.parent_header.msg_id === msgId && event.content.code === 'OutOfReach'
+        ? [event.content.params['cause']]
+        : [],
+    );
 
   it('stopped and started again: its sandboxes end with it and say so; the next one starts on it', async () => {
     const sandbox = await counting();
     const restarted = own?.restart('SIGTERM');
     const { failure } = await sandbox.reply;
-    assert.deepEqual([failure?.code, ['stopped', 'exited', 'removed'].includes(String(failure?.params['reason']))], ['SandboxGone', true], JSON.stringify(failure));
+    assert.deepEqual(
+      [failure?.code, ['stopped', 'exited', 'removed'].includes(String(failure?.params['reason']))],
+      ['SandboxGone', true],
+      JSON.stringify(failure),
+    );
     await restarted;
     await until('the session is over', () => sandbox.session.state.kind === 'gone', 60_000);
     assert.equal((await startSession(engine, image).run('6 * 7')).result, '42');
@@ -67,7 +83,11 @@ describe('an engine of which a session does not know what becomes', function () 
   it('killed and started again: its sandboxes are gone, and say so once it can tell', async () => {
     const sandbox = await counting();
     const restarted = own?.restart('SIGKILL');
-    await until('it is told', () => sandbox.session.state.kind === 'unreachable' || sandbox.session.state.kind === 'gone', 20_000);
+    await until(
+      'it is told',
+      () => sandbox.session.state.kind === 'unreachable' || sandbox.session.state.kind === 'gone',
+      20_000,
+    );
     assert.equal((await sandbox.reply).failure?.code, 'SandboxGone');
     await restarted;
     assert.equal((await startSession(engine, image).run('6 * 7')).result, '42');
@@ -117,7 +137,11 @@ describe('an engine of which a session does not know what becomes', function () 
     await sleep(15_000);
     await container?.unpause();
     const cell = sandbox.gathered(msgId, await reply);
-    assert.deepEqual([cell.reply.status, cell.text()], ['ok', COUNTED], 'and the pause does not count against its time limit');
+    assert.deepEqual(
+      [cell.reply.status, cell.text()],
+      ['ok', COUNTED],
+      'and the pause does not count against its time limit',
+    );
   });
 });
 
@@ -129,9 +153,13 @@ describe('an engine whose disk is full', function () {
   let image: string;
 
   before(async function () {
-    if (process.getuid?.() !== 0) this.skip(); // a file system of its own needs root
+    if (process.getuid?.() !== 0) {
+      this.skip();
+    } // a file system of its own needs root
     folder = mkdtempSync(join(tmpdir(), 'small-'));
-    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1200m', 'none', folder]).status !== 0) this.skip(); // not even root may mount here
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1200m', 'none', folder]).status !== 0) {
+      this.skip();
+    } // not even root may mount here
     const shared = await connect();
     image = await derivedImage(shared);
     shared.dispose();
@@ -140,7 +168,11 @@ describe('an engine whose disk is full', function () {
       process.env['TMPDIR'] = folder; // where the engine has its data
       own = await UnpluggedEngine.start();
     } finally {
-      if (before === undefined) delete process.env['TMPDIR']; else process.env['TMPDIR'] = before;
+      if (before === undefined) {
+        delete process.env['TMPDIR'];
+      } else {
+        process.env['TMPDIR'] = before;
+      }
     }
     await own.load(new Docker(), [image]);
     engine = await connect(own.host);
@@ -149,7 +181,9 @@ describe('an engine whose disk is full', function () {
     await endSessions();
     engine?.dispose();
     await own?.stop();
-    if (folder === undefined) return;
+    if (folder === undefined) {
+      return;
+    }
     spawnSync('umount', [folder]);
     rmSync(folder, { recursive: true, force: true });
   });
@@ -163,7 +197,10 @@ describe('an engine whose disk is full', function () {
     const { failure } = (await next.run('1')).reply;
     assert.equal(failure?.code, 'StartFailed', JSON.stringify(failure));
     assert.match(String(failure.params['reason']), /no space left on device/);
-    await assert.rejects(engine.rebuildImage(await imageRequest({ base: image }), silentProgress), (error) => isSandboxError(error, 'ImageFailed') && /no space left on device/.test(String(error.params['reason'])));
+    await assert.rejects(
+      engine.rebuildImage(await imageRequest({ base: image }), silentProgress),
+      (error) => isSandboxError(error, 'ImageFailed') && /no space left on device/.test(String(error.params['reason'])),
+    );
     assert.equal((await running.run('x + 1')).result, '2');
     assert.equal((await running.run('print("a" * 1_000_000)')).text().length, 1_000_001);
     await running.session.reset({ files: 'keep' });

@@ -33,7 +33,9 @@ describe('streams that are cut, delayed and halved between host and engine', () 
         await sleep(2_000);
       }
       proxy.requests.length = 0;
-      for (let i = 0; i < 20; i += 1) await sandbox.run(`print(${i})`);
+      for (let i = 0; i < 20; i += 1) {
+        await sandbox.run(`print(${i})`);
+      }
       await sandbox.session.reset({ files: 'keep' });
       await sandbox.run('1');
       assert.deepEqual(proxy.requests, []);
@@ -52,25 +54,44 @@ describe('streams that are cut, delayed and halved between host and engine', () 
       try {
         engine = await connect(await proxy.listen());
         let faults = 6;
-        proxy.fault = () => faults-- > 0
-          ? { up: next(3) === 0 ? Infinity : 400 + next(4_000), down: 200 + next(12_000), delay: next(2) * next(30), halve: next(2) === 0 }
-          : NO_FAULT;
+        proxy.fault = () =>
+          faults-- > 0
+            ? {
+                up: next(3) === 0 ? Infinity : 400 + next(4_000),
+                down: 200 + next(12_000),
+                delay: next(2) * next(30),
+                halve: next(2) === 0,
+              }
+            : NO_FAULT;
         const sandbox = startSession(engine, image);
         await sandbox.session.started;
         const cells = [];
         for (let i = 0; i < CELLS; i += 1) {
-          cells.push(sandbox.run(`with open("/sandbox/ran", "a") as f: f.write("${i} ")\nfor line in range(20): print("cell ${i}", line)`));
-          if (next(4) === 0) await new Promise((resolve) => setTimeout(resolve, next(50)));
+          cells.push(
+            sandbox.run(
+              `with open("/sandbox/ran", "a") as f: f.write("${i} ")\nfor line in range(20): print("cell ${i}", line)`,
+            ),
+          );
+          if (next(4) === 0) {
+            await new Promise((resolve) => setTimeout(resolve, next(50)));
+          }
         }
         const ran = await Promise.all(cells);
         for (const [i, cell] of ran.entries()) {
           assert.equal(cell.reply.status, 'ok', JSON.stringify(cell.reply));
-          assert.equal(cell.text(), Array.from({ length: 20 }, (_, line) => `cell ${i} ${line}\n`).join(''), `cell ${i}`);
+          assert.equal(
+            cell.text(),
+            Array.from({ length: 20 }, (_, line) => `cell ${i} ${line}\n`).join(''),
+            `cell ${i}`,
+          );
         }
         const count = await sandbox.run('print(open("/sandbox/ran").read())');
         assert.equal(count.text().trim(), Array.from({ length: CELLS }, (_, i) => String(i)).join(' '));
         const seqs = sandbox.events.filter(({ msg_type: type }) => type !== 'notice').map((event) => event.seq); // those of the session itself have no place in the log
-        assert.ok(seqs.every((seq, i) => i === 0 || seq > (seqs[i - 1] ?? 0)), 'events in order, each once');
+        assert.ok(
+          seqs.every((seq, i) => i === 0 || seq > (seqs[i - 1] ?? 0)),
+          'events in order, each once',
+        );
         assert.ok(proxy.cuts > 0, 'at least one stream was cut');
       } finally {
         proxy.fault = () => NO_FAULT;

@@ -71,10 +71,27 @@ print(json.dumps({
 }))
 `;
 interface Inside {
-  names: string[]; addresses: string[]; refusal: string; users: string[];
-  ids: number[]; capabilities: string[]; no_new_privileges: string; seccomp: string; interfaces: string[]; routes: string[]; writable: string[];
-  sizes: Record<string, number>; flags: Record<string, string>; from_disk: string[]; environment: string[];
-  setuid: string; mount: string; user_namespace: string; sysctl: string; processes: string[]; engine_socket: string[];
+  names: string[];
+  addresses: string[];
+  refusal: string;
+  users: string[];
+  ids: number[];
+  capabilities: string[];
+  no_new_privileges: string;
+  seccomp: string;
+  interfaces: string[];
+  routes: string[];
+  writable: string[];
+  sizes: Record<string, number>;
+  flags: Record<string, string>;
+  from_disk: string[];
+  environment: string[];
+  setuid: string;
+  mount: string;
+  user_namespace: string;
+  sysctl: string;
+  processes: string[];
+  engine_socket: string[];
 }
 
 /** Says of each `host:port` whether something answers. */
@@ -105,7 +122,12 @@ describe('a sandbox', () => {
   const UID = SANDBOX_UIDS.last;
 
   const start = async (options: object): Promise<string> => {
-    const container = await docker.createContainer({ Image: image, Entrypoint: ['python3', '-c'], Cmd: ['import time; time.sleep(600)'], ...options });
+    const container = await docker.createContainer({
+      Image: image,
+      Entrypoint: ['python3', '-c'],
+      Cmd: ['import time; time.sleep(600)'],
+      ...options,
+    });
     await container.start();
     return container.id;
   };
@@ -124,7 +146,10 @@ describe('a sandbox', () => {
     network = (await docker.createNetwork({ Name: `sandboxed-ipython-test-${process.pid}`, Driver: 'bridge' })).id;
     [control, neighbour] = await Promise.all([
       start({ User: '0:0', HostConfig: { NetworkMode: network, AutoRemove: true } }),
-      start({ Cmd: ['import socket\ns = socket.create_server(("", 7777))\nwhile True: s.accept()[0].send(b"hello")'], HostConfig: { NetworkMode: network, AutoRemove: true } }),
+      start({
+        Cmd: ['import socket\ns = socket.create_server(("", 7777))\nwhile True: s.accept()[0].send(b"hello")'],
+        HostConfig: { NetworkMode: network, AutoRemove: true },
+      }),
     ]);
     cell = startSession(engine, image);
     inside = JSON.parse(await python(sandbox, LOOK)) as Inside;
@@ -132,7 +157,9 @@ describe('a sandbox', () => {
   });
   after(async function () {
     this.timeout(60_000);
-    await Promise.all([control, neighbour].filter(Boolean).map((id) => docker.getContainer(id).remove({ force: true })));
+    await Promise.all(
+      [control, neighbour].filter(Boolean).map((id) => docker.getContainer(id).remove({ force: true })),
+    );
     await Promise.all([engine.remove(sandbox), endSessions(), docker.getNetwork(network).remove()]);
     engine.dispose();
   });
@@ -144,7 +171,9 @@ describe('a sandbox', () => {
   it('has a name, which nobody in it can change, and so has its host', () => {
     assert.deepEqual(inside.names, ['sandbox', '/sandbox', 'sandbox', 'sandbox', 'sandbox']);
     assert.deepEqual(inside.addresses, ['127.0.0.1', '127.0.0.1']);
-    for (const refused of inside.users) assert.match(refused, /Read-only file system|Permission denied/);
+    for (const refused of inside.users) {
+      assert.match(refused, /Read-only file system|Permission denied/);
+    }
   });
 
   it('refuses at localhost what nobody listens for, by either version of IP', () => {
@@ -156,33 +185,51 @@ describe('a sandbox', () => {
     assert.deepEqual([inside.no_new_privileges, inside.seccomp], ['1', '2']);
     assert.notDeepEqual(outside.capabilities, ['0000000000000000']);
     // Podman's seccomp profile lets everyone make user namespaces
-    for (const attempt of [inside.setuid, inside.mount, ...(isPodman ? [] : [inside.user_namespace])]) assert.equal(attempt, 'Operation not permitted');
+    for (const attempt of [inside.setuid, inside.mount, ...(isPodman ? [] : [inside.user_namespace])]) {
+      assert.equal(attempt, 'Operation not permitted');
+    }
     assert.match(inside.sysctl, /Read-only file system|Permission denied/);
     assert.equal(outside.setuid, 'done');
   });
 
   it('can write to its bounded folders only, where the control writes to the image', () => {
     const queue = '/sandbox/.interactive';
-    assert.deepEqual(inside.writable.filter((folder) => folder === queue || !folder.startsWith('/sandbox/')), ['/dev/mqueue', '/dev/shm', '/sandbox', queue, '/tmp']);
+    assert.deepEqual(
+      inside.writable.filter((folder) => folder === queue || !folder.startsWith('/sandbox/')),
+      ['/dev/mqueue', '/dev/shm', '/sandbox', queue, '/tmp'],
+    );
     assert.ok(outside.writable.includes('/usr/bin'));
     assert.match(inside.flags['/'] ?? '', /^ro\b/);
-    for (const folder of ['/sandbox', '/tmp', queue]) assert.match(inside.flags[folder] ?? '', /nosuid,nodev/);
+    for (const folder of ['/sandbox', '/tmp', queue]) {
+      assert.match(inside.flags[folder] ?? '', /nosuid,nodev/);
+    }
     assert.match(inside.flags[queue] ?? '', /noexec/);
-    assert.deepEqual(inside.sizes, { '/sandbox': MEMORY / 2, '/tmp': MEMORY / 4, '/dev/shm': MEMORY / 4, [queue]: 80 * MIB });
+    assert.deepEqual(inside.sizes, {
+      '/sandbox': MEMORY / 2,
+      '/tmp': MEMORY / 4,
+      '/dev/shm': MEMORY / 4,
+      [queue]: 80 * MIB,
+    });
   });
 
   it('has no path of the host but the few files that every engine makes, and a volume of its own for libraries', () => {
     const made = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
-    assert.deepEqual(inside.from_disk.filter((path) => !made.includes(path)), ['/opt/sandboxed-ipython-libraries']);
+    assert.deepEqual(
+      inside.from_disk.filter((path) => !made.includes(path)),
+      ['/opt/sandboxed-ipython-libraries'],
+    );
     assert.deepEqual(inside.engine_socket, []);
   });
 
-  it('has nothing of the host\'s environment', async () => {
+  it("has nothing of the host's environment", async () => {
     const { Config } = await docker.getImage(image).inspect();
     // the client's types forget that an image may have none
     const ofImage = ((Config.Env as string[] | null) ?? []).map((entry) => entry.split('=')[0] ?? '');
     const ours = ['HOME', 'HOSTNAME', 'LANG', 'LOGNAME', 'MPLBACKEND', 'PATH', 'USER', 'LC_CTYPE'];
-    assert.deepEqual(inside.environment.filter((name) => !ours.includes(name) && !ofImage.includes(name)), []);
+    assert.deepEqual(
+      inside.environment.filter((name) => !ours.includes(name) && !ofImage.includes(name)),
+      [],
+    );
   });
 
   it('sees no process but its own', async () => {
@@ -194,7 +241,9 @@ describe('a sandbox', () => {
   it('has no way out, where the control reaches every listener', async function () {
     const [{ IPAM } = {}] = await docker.listNetworks({ filters: JSON.stringify({ id: [network] }) });
     const gateway = IPAM?.Config?.[0]?.Gateway ?? '';
-    const listener = createServer((socket) => { socket.on('error', () => undefined).end('hello'); });
+    const listener = createServer((socket) => {
+      socket.on('error', () => undefined).end('hello');
+    });
     listener.listen(0, gateway);
     try {
       await once(listener, 'listening');
@@ -202,10 +251,22 @@ describe('a sandbox', () => {
       this.skip();
     }
     try {
-      const targets = [`${gateway}:${(listener.address() as AddressInfo).port}`, `${await addressOf(neighbour)}:7777`, `${await addressOf(control)}:7777`];
+      const targets = [
+        `${gateway}:${(listener.address() as AddressInfo).port}`,
+        `${await addressOf(neighbour)}:7777`,
+        `${await addressOf(control)}:7777`,
+      ];
       const [host = '', other = '', none = ''] = targets;
-      assert.deepEqual(JSON.parse(await python(control, reach(targets))), { [host]: 'hello', [other]: 'hello', [none]: 'unreachable' });
-      assert.deepEqual(JSON.parse((await cell.run(reach(targets))).text()), { [host]: 'unreachable', [other]: 'unreachable', [none]: 'unreachable' });
+      assert.deepEqual(JSON.parse(await python(control, reach(targets))), {
+        [host]: 'hello',
+        [other]: 'hello',
+        [none]: 'unreachable',
+      });
+      assert.deepEqual(JSON.parse((await cell.run(reach(targets))).text()), {
+        [host]: 'unreachable',
+        [other]: 'unreachable',
+        [none]: 'unreachable',
+      });
     } finally {
       listener.close();
     }
@@ -213,10 +274,16 @@ describe('a sandbox', () => {
     assert.notDeepEqual(outside.routes, []);
   });
 
-  it('does not share the host\'s loopback and abstract sockets, where a control on the host\'s network does', async function () {
-    const [byPort, byName] = [createServer((socket) => socket.end('hello')), createServer((socket) => socket.end('hello'))];
+  it("does not share the host's loopback and abstract sockets, where a control on the host's network does", async function () {
+    const [byPort, byName] = [
+      createServer((socket) => socket.end('hello')),
+      createServer((socket) => socket.end('hello')),
+    ];
     const name = `sandboxed-ipython-test-${process.pid}`;
-    await Promise.all([once(byPort.listen(0, '127.0.0.1'), 'listening'), once(byName.listen(`\0${name}`), 'listening')]);
+    await Promise.all([
+      once(byPort.listen(0, '127.0.0.1'), 'listening'),
+      once(byName.listen(`\0${name}`), 'listening'),
+    ]);
     const onHost = await start({ HostConfig: { NetworkMode: 'host', AutoRemove: true } });
     try {
       const target = `127.0.0.1:${(byPort.address() as AddressInfo).port}`;
@@ -228,7 +295,9 @@ try:
 except OSError:
     print("unreachable")`;
       const [port, abstract] = (await python(onHost, code)).trim().split('\n');
-      if (!port?.includes('hello')) this.skip(); // the engine is on another machine
+      if (!port?.includes('hello')) {
+        this.skip();
+      } // the engine is on another machine
       assert.deepEqual([JSON.parse(port), abstract], [{ [target]: 'hello' }, 'hello']);
       const [portInside, abstractInside] = (await cell.run(code)).text().trim().split('\n');
       assert.deepEqual([JSON.parse(portInside ?? ''), abstractInside], [{ [target]: 'unreachable' }, 'unreachable']);
@@ -240,7 +309,9 @@ except OSError:
   });
 
   it('runs out of processes before the host does', async () => {
-    const said = await python(sandbox, `
+    const said = await python(
+      sandbox,
+      `
 import os, signal, time
 children = []
 try:
@@ -255,14 +326,18 @@ except OSError as error:
 print(len(children))
 for pid in children:
     os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)`);
+    os.waitpid(pid, 0)`,
+    );
     const [reason, count] = said.trim().split('\n');
     assert.equal(reason, 'Resource temporarily unavailable');
     assert.ok(Number(count) > 50 && Number(count) < PIDS, said);
   });
 
   it('runs out of disk at the size of each folder', async () => {
-    const said = JSON.parse(await python(sandbox, `
+    const said = JSON.parse(
+      await python(
+        sandbox,
+        `
 import errno, json, os
 filled = {}
 for folder in ("/dev/shm", "/tmp", "/sandbox/.interactive"):
@@ -275,14 +350,18 @@ for folder in ("/dev/shm", "/tmp", "/sandbox/.interactive"):
         except OSError as error:
             filled[folder] = [errno.errorcode[error.errno], os.path.getsize(name) >> 20]
     os.unlink(name)
-print(json.dumps(filled))`)) as Record<string, [string, number]>;
+print(json.dumps(filled))`,
+      ),
+    ) as Record<string, [string, number]>;
     assert.deepEqual(said['/dev/shm'], ['ENOSPC', 128]);
     assert.deepEqual(said['/tmp'], ['ENOSPC', 128]);
     assert.ok(said['/sandbox/.interactive']?.[0] === 'ENOSPC' && said['/sandbox/.interactive'][1] > 60);
   });
 
   it('runs out of memory at its limit, swap included, and goes on', async () => {
-    const said = await python(sandbox, `
+    const said = await python(
+      sandbox,
+      `
 import os
 pid = os.fork()
 if pid == 0:
@@ -291,7 +370,8 @@ if pid == 0:
     for _ in range(4096):
         kept.append(bytearray(os.urandom(4096)) * 256)
     os._exit(0)
-print(os.waitpid(pid, 0)[1])`);
+print(os.waitpid(pid, 0)[1])`,
+    );
     assert.equal(said.trim(), '9');
     assert.deepEqual(await engine.inspect(sandbox), { running: true, paused: false, exitCode: null });
   }).timeout(120_000);
@@ -308,13 +388,20 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
   afterEach(async () => rm(folder, { recursive: true, force: true }));
 
   /** The real engine behind a proxy that changes what is asked of `/containers/create`, and what it says of a container that was started. */
-  async function lyingEngine(change: (options: { HostConfig: Record<string, unknown>; User?: string }) => void, onceStarted?: (inspected: { NetworkSettings: Record<string, unknown> }) => void): Promise<{ engine: Engine; proxy: Server }> {
+  async function lyingEngine(
+    change: (options: { HostConfig: Record<string, unknown>; User?: string }) => void,
+    onceStarted?: (inspected: { NetworkSettings: Record<string, unknown> }) => void,
+  ): Promise<{ engine: Engine; proxy: Server }> {
     folder = await mkdtemp(join(tmpdir(), 'lying-'));
     const target = new URL(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
-    const where = target.protocol === 'unix:' ? { socketPath: target.pathname } : { host: target.hostname, port: target.port };
+    const where =
+      target.protocol === 'unix:' ? { socketPath: target.pathname } : { host: target.hostname, port: target.port };
     const forward = async (incoming: IncomingMessage, body: Buffer): Promise<IncomingMessage> => {
       const headers = { ...incoming.headers, 'content-length': String(body.length) };
-      const [answer] = await once(request({ ...where, path: incoming.url, method: incoming.method, headers }).end(body), 'response') as [IncomingMessage];
+      const [answer] = (await once(
+        request({ ...where, path: incoming.url, method: incoming.method, headers }).end(body),
+        'response',
+      )) as [IncomingMessage];
       return answer;
     };
     let isStarted = false;
@@ -327,8 +414,15 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
           body = Buffer.from(JSON.stringify(options));
         }
         const answer = await forward(incoming, body);
-        if (incoming.url?.endsWith('/start')) isStarted = true;
-        if (onceStarted && isStarted && incoming.method === 'GET' && /\/containers\/[0-9a-f]+\/json/.test(incoming.url ?? '')) {
+        if (incoming.url?.endsWith('/start')) {
+          isStarted = true;
+        }
+        if (
+          onceStarted &&
+          isStarted &&
+          incoming.method === 'GET' &&
+          /\/containers\/[0-9a-f]+\/json/.test(incoming.url ?? '')
+        ) {
           const inspected = JSON.parse((await buffer(answer)).toString()) as Parameters<typeof onceStarted>[0];
           onceStarted(inspected);
           outgoing.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(inspected));
@@ -345,16 +439,37 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
   }
 
   const lies: Record<string, (options: { HostConfig: Record<string, unknown>; User?: string }) => void> = {
-    memory: ({ HostConfig }) => { HostConfig['Memory'] = 0; HostConfig['MemorySwap'] = 0; },
-    swap: ({ HostConfig }) => { HostConfig['MemorySwap'] = -1; },
-    pids: ({ HostConfig }) => { delete HostConfig['PidsLimit']; },
-    cpus: ({ HostConfig }) => { delete HostConfig['NanoCpus']; },
-    capabilities: ({ HostConfig }) => { delete HostConfig['CapDrop']; },
-    noNewPrivileges: ({ HostConfig }) => { delete HostConfig['SecurityOpt']; },
-    readOnlyRoot: ({ HostConfig }) => { HostConfig['ReadonlyRootfs'] = false; },
-    user: (options) => { options.User = ''; },
-    networkMode: ({ HostConfig }) => { HostConfig['NetworkMode'] = 'bridge'; },
-    mounts: ({ HostConfig }) => { HostConfig['Mounts'] = [{ Type: 'volume', Source: '', Target: '/data' }]; },
+    memory: ({ HostConfig }) => {
+      HostConfig['Memory'] = 0;
+      HostConfig['MemorySwap'] = 0;
+    },
+    swap: ({ HostConfig }) => {
+      HostConfig['MemorySwap'] = -1;
+    },
+    pids: ({ HostConfig }) => {
+      delete HostConfig['PidsLimit'];
+    },
+    cpus: ({ HostConfig }) => {
+      delete HostConfig['NanoCpus'];
+    },
+    capabilities: ({ HostConfig }) => {
+      delete HostConfig['CapDrop'];
+    },
+    noNewPrivileges: ({ HostConfig }) => {
+      delete HostConfig['SecurityOpt'];
+    },
+    readOnlyRoot: ({ HostConfig }) => {
+      HostConfig['ReadonlyRootfs'] = false;
+    },
+    user: (options) => {
+      options.User = '';
+    },
+    networkMode: ({ HostConfig }) => {
+      HostConfig['NetworkMode'] = 'bridge';
+    },
+    mounts: ({ HostConfig }) => {
+      HostConfig['Mounts'] = [{ Type: 'volume', Source: '', Target: '/data' }];
+    },
   };
   for (const [limit, lie] of Object.entries(lies)) {
     it(`is not started, and removed, if "${limit}" was not applied`, async () => {
@@ -379,7 +494,9 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
     const asked: boolean[] = [];
     const { engine, proxy } = await lyingEngine(({ HostConfig }) => {
       asked.push('Sysctls' in HostConfig);
-      if ('Sysctls' in HostConfig) HostConfig['Sysctls'] = { [IPV6_LOOPBACK.replace('.lo.', '.none.')]: '0' }; // a parameter that is not there either
+      if ('Sysctls' in HostConfig) {
+        HostConfig['Sysctls'] = { [IPV6_LOOPBACK.replace('.lo.', '.none.')]: '0' };
+      } // a parameter that is not there either
     });
     try {
       for (const round of [1, 2]) {
@@ -396,10 +513,21 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
   });
 
   it('is removed, though it runs, if it is on a network once it has started', async () => {
-    const { engine, proxy } = await lyingEngine(() => undefined, ({ NetworkSettings }) => { NetworkSettings['Networks'] = { none: { IPAddress: '' }, bridge: { IPAddress: '172.17.0.9' } }; });
+    const { engine, proxy } = await lyingEngine(
+      () => undefined,
+      ({ NetworkSettings }) => {
+        NetworkSettings['Networks'] = { none: { IPAddress: '' }, bridge: { IPAddress: '172.17.0.9' } };
+      },
+    );
     const wanted = specification(image);
     try {
-      await assert.rejects(engine.create(wanted), (error) => isSandboxError(error, 'LimitNotApplied') && error.params['limit'] === 'networks' && error.params['got'] === 'bridge');
+      await assert.rejects(
+        engine.create(wanted),
+        (error) =>
+          isSandboxError(error, 'LimitNotApplied') &&
+          error.params['limit'] === 'networks' &&
+          error.params['got'] === 'bridge',
+      );
       assert.equal(await containerExists(containerName(wanted.sandboxId)), false);
     } finally {
       engine.dispose();

@@ -8,7 +8,17 @@ import type { Engine, ImageRequest } from '../../src/engine/engine';
 import type { Progress } from '../../src/engine/progress';
 import { silentLog } from '../../src/log';
 import { isSandboxError, type FailureCode, type SandboxError } from '../../src/protocol/errors';
-import { BASE, RUNNER, connect, containerExists, docker, imageRequest, runnerWith, until, usualImage } from './engineTools';
+import {
+  BASE,
+  RUNNER,
+  connect,
+  containerExists,
+  docker,
+  imageRequest,
+  runnerWith,
+  until,
+  usualImage,
+} from './engineTools';
 import { Registry } from '../support/imageRegistry';
 import { Bases, namesOf } from './support/bases';
 
@@ -21,7 +31,9 @@ class Steps implements Progress {
 
   step(code: string, detail?: string): void {
     this.all.push(detail === undefined ? code : `${code} ${detail}`);
-    for (const watcher of this.watchers) watcher(this.all.at(-1) ?? '');
+    for (const watcher of this.watchers) {
+      watcher(this.all.at(-1) ?? '');
+    }
   }
 
   on(watcher: (step: string) => void): void {
@@ -45,7 +57,9 @@ describe('the derived image', function () {
     bases.add(READY);
   });
   afterEach(async () => {
-    for (const runner of runners.splice(0)) await runner.remove();
+    for (const runner of runners.splice(0)) {
+      await runner.remove();
+    }
   });
   after(async () => {
     await bases.remove();
@@ -60,24 +74,41 @@ describe('the derived image', function () {
   }
 
   /** Makes an image, which goes with the test; checks that no container stays, however it ends. */
-  async function make(change: Partial<ImageRequest>, steps = new Steps(), { on = engine, signal }: { on?: Engine; signal?: AbortSignal } = {}): Promise<string> {
+  async function make(
+    change: Partial<ImageRequest>,
+    steps = new Steps(),
+    { on = engine, signal }: { on?: Engine; signal?: AbortSignal } = {},
+  ): Promise<string> {
     const request = await imageRequest(change);
     const isUsual = request.base === BASE && request.packages.length === 0;
     try {
       return await on.ensureImage(request, steps, signal);
     } finally {
       const { tags, locks } = await namesOf(request);
-      for (const tag of isUsual ? tags.slice(1) : tags) if (request.runnerFolder !== RUNNER || !isUsual) bases.add(tag);
-      for (const lock of locks) assert.equal(await containerExists(lock), false, lock);
+      for (const tag of isUsual ? tags.slice(1) : tags) {
+        if (request.runnerFolder !== RUNNER || !isUsual) {
+          bases.add(tag);
+        }
+      }
+      for (const lock of locks) {
+        assert.equal(await containerExists(lock), false, lock);
+      }
     }
   }
 
-  async function failure(change: Partial<ImageRequest>, code: FailureCode, signal?: AbortSignal, steps = new Steps()): Promise<SandboxError> {
+  async function failure(
+    change: Partial<ImageRequest>,
+    code: FailureCode,
+    signal?: AbortSignal,
+    steps = new Steps(),
+  ): Promise<SandboxError> {
     try {
       await make(change, steps, signal ? { signal } : {});
     } catch (error) {
       assert.ok(isSandboxError(error, code), String(error));
-      const { tags: [packages = '', kernel = 'sandboxed-ipython/kernel:none'] } = await namesOf(await imageRequest(change));
+      const {
+        tags: [packages = '', kernel = 'sandboxed-ipython/kernel:none'],
+      } = await namesOf(await imageRequest(change));
       await assert.rejects(docker.getImage(kernel).inspect(), /no such image/i);
       // refused before anything is built
       if (['noPython', 'noPip', 'oldPython', 'oldIPython', 'volumes'].includes(String(error.params['problem']))) {
@@ -93,7 +124,14 @@ describe('the derived image', function () {
   async function inImage(image: string, code: string): Promise<string> {
     const { Config } = await docker.getImage(image).inspect();
     const [interpreter = ''] = Config.Entrypoint as string[];
-    const container = await docker.createContainer({ Image: image, Entrypoint: [interpreter, '-I', '-c'], Cmd: [code], User: '1234:1234', Tty: true, HostConfig: { NetworkMode: 'none' } });
+    const container = await docker.createContainer({
+      Image: image,
+      Entrypoint: [interpreter, '-I', '-c'],
+      Cmd: [code],
+      User: '1234:1234',
+      Tty: true,
+      HostConfig: { NetworkMode: 'none' },
+    });
     try {
       await container.start();
       await container.wait();
@@ -134,16 +172,24 @@ describe('the derived image', function () {
     assert.deepEqual([Config.Cmd ?? [], Config.WorkingDir], [[], '/']);
   });
 
-  it('has the runner as root\'s, its byte code, and places that everyone may write to', async () => {
-    const said = await inImage(await make({}), `
+  it("has the runner as root's, its byte code, and places that everyone may write to", async () => {
+    const said = await inImage(
+      await make({}),
+      `
 import os
 def show(path):
     s = os.stat(path)
     print(path, oct(s.st_mode & 0o7777), s.st_uid)
 for path in ("/sandbox", "/sandbox/.interactive", "/tmp", "/opt/sandboxed-ipython", "/opt/sandboxed-ipython/main.py"): show(path)
-print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/sandboxed_ipython/__pycache__")))`);
+print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/sandboxed_ipython/__pycache__")))`,
+    );
     assert.deepEqual(said.split(/\r?\n/), [
-      '/sandbox 0o1777 0', '/sandbox/.interactive 0o1777 0', '/tmp 0o1777 0', '/opt/sandboxed-ipython 0o755 0', '/opt/sandboxed-ipython/main.py 0o644 0', 'True',
+      '/sandbox 0o1777 0',
+      '/sandbox/.interactive 0o1777 0',
+      '/tmp 0o1777 0',
+      '/opt/sandboxed-ipython 0o755 0',
+      '/opt/sandboxed-ipython/main.py 0o644 0',
+      'True',
     ]);
   });
 
@@ -151,20 +197,32 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     const steps = new Steps();
     const image = await make({ base: READY, packages: ['six==1.16.0', `idna!=0.${Date.now()}`] }, steps);
     assert.equal(await inImage(image, 'import six; print(six.__version__)'), '1.16.0');
-    assert.deepEqual(steps.all.filter((step) => step === 'installingPackages Collecting six'), ['installingPackages Collecting six']);
+    assert.deepEqual(
+      steps.all.filter((step) => step === 'installingPackages Collecting six'),
+      ['installingPackages Collecting six'],
+    );
     assert.equal(await inImage(image, 'import os; print(os.path.exists("/var/tmp/sandboxed-ipython"))'), 'False');
   });
 
-  it('gives pip\'s own reason if a package does not exist', async () => {
-    const { params, setting } = await failure({ base: READY, packages: ['sandboxed-ipython-no-such-package'] }, 'ImageFailed');
+  it("gives pip's own reason if a package does not exist", async () => {
+    const { params, setting } = await failure(
+      { base: READY, packages: ['sandboxed-ipython-no-such-package'] },
+      'ImageFailed',
+    );
     assert.deepEqual([params['step'], setting], ['installingPackages', 'packages']);
     assert.match(String(params['reason']), /No matching distribution found for sandboxed-ipython-no-such-package/);
   });
 
-  it('gives pip\'s own reason if the network fails', async () => {
-    const base = await bases.make('offline', 'open("/etc/pip.conf", "w").write("[global]\\nindex-url = https://ada:secret@127.0.0.1:9/simple\\nretries = 1\\n")');
+  it("gives pip's own reason if the network fails", async () => {
+    const base = await bases.make(
+      'offline',
+      'open("/etc/pip.conf", "w").write("[global]\\nindex-url = https://ada:secret@127.0.0.1:9/simple\\nretries = 1\\n")',
+    );
     const { params } = await failure({ base }, 'ImageFailed');
-    assert.match(String(params['reason']), /connection broken by .*Connection refused.*No matching distribution found for ipython/);
+    assert.match(
+      String(params['reason']),
+      /connection broken by .*Connection refused.*No matching distribution found for ipython/,
+    );
     assert.doesNotMatch(String(params['reason']), /secret/);
   });
 
@@ -173,13 +231,30 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     assert.match(String(params['reason']), /--help/);
   });
 
-  for (const at of ['startingContainer', 'checkingBase', 'installingPackages', 'installingPackages Collecting six', 'copyingRunner', 'testing', 'committing']) {
+  for (const at of [
+    'startingContainer',
+    'checkingBase',
+    'installingPackages',
+    'installingPackages Collecting six',
+    'copyingRunner',
+    'testing',
+    'committing',
+  ]) {
     it(`leaves nothing behind if it is cancelled at "${at}"`, async () => {
       const cancel = new AbortController();
       const steps = new Steps();
       const isLate = at === 'copyingRunner' || at === 'testing' || at === 'committing';
-      steps.on((step) => { if (step === at) cancel.abort(); });
-      await failure(isLate ? { runnerFolder: await newRunner() } : { base: READY, packages: ['six', `idna!=0.${Date.now()}`] }, 'Cancelled', cancel.signal, steps);
+      steps.on((step) => {
+        if (step === at) {
+          cancel.abort();
+        }
+      });
+      await failure(
+        isLate ? { runnerFolder: await newRunner() } : { base: READY, packages: ['six', `idna!=0.${Date.now()}`] },
+        'Cancelled',
+        cancel.signal,
+        steps,
+      );
     });
   }
 
@@ -187,7 +262,10 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     const runnerFolder = await newRunner();
     const [mine, theirs] = [new Steps(), new Steps()];
     const other = await connect();
-    const [image, same] = await Promise.all([make({ runnerFolder }, mine), make({ runnerFolder }, theirs, { on: other })]);
+    const [image, same] = await Promise.all([
+      make({ runnerFolder }, mine),
+      make({ runnerFolder }, theirs, { on: other }),
+    ]);
     other.dispose();
     assert.equal(image, same);
     assert.equal([...mine.all, ...theirs.all].filter((step) => step === 'testing').length, 1);
@@ -203,7 +281,11 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     `;
     const window = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const seen: string[] = [];
-    for await (const line of createInterface({ input: window.stdout })) if (seen.push(line) && line === 'testing') break;
+    for await (const line of createInterface({ input: window.stdout })) {
+      if (seen.push(line) && line === 'testing') {
+        break;
+      }
+    }
     assert.equal(seen.at(-1), 'testing');
     window.kill('SIGKILL');
     await once(window, 'exit');
@@ -212,8 +294,10 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     assert.ok(steps.codes.includes('committing'));
   });
 
-  it('is refused if the runner\'s own test fails in it', async () => {
-    const runnerFolder = await newRunner({ 'selftest.py': 'import sys; sys.stderr.write("noise\\nno plot came out\\n"); sys.exit(1)' });
+  it("is refused if the runner's own test fails in it", async () => {
+    const runnerFolder = await newRunner({
+      'selftest.py': 'import sys; sys.stderr.write("noise\\nno plot came out\\n"); sys.exit(1)',
+    });
     const { params } = await failure({ runnerFolder }, 'BaseUnusable');
     assert.deepEqual(params, { image: BASE, problem: 'selfTest', reason: 'no plot came out' });
   });
@@ -230,20 +314,34 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
 
   it('has nbformat, beside packages that it does not replace', async () => {
     const image = await make({ packages: ['attrs==21.4.0'] });
-    assert.equal(await inImage(image, 'import attr, nbformat.v4; nbformat.validate(nbformat.v4.new_notebook()); print(attr.__version__)'), '21.4.0');
+    assert.equal(
+      await inImage(
+        image,
+        'import attr, nbformat.v4; nbformat.validate(nbformat.v4.new_notebook()); print(attr.__version__)',
+      ),
+      '21.4.0',
+    );
   });
 
   it('is made without nbformat where that cannot be had, and the log says why', async () => {
-    const base = await bases.make('no-nbformat', `
+    const base = await bases.make(
+      'no-nbformat',
+      `
 import subprocess, sys
 subprocess.check_call([sys.executable, "-m", "pip", "uninstall", "--yes", "--break-system-packages", "nbformat"])
-open("/etc/pip.conf", "w").write("[global]\\nindex-url = https://127.0.0.1:9/simple\\n")`, [], READY);
+open("/etc/pip.conf", "w").write("[global]\\nindex-url = https://127.0.0.1:9/simple\\n")`,
+      [],
+      READY,
+    );
     const said: string[] = [];
     const other = await connect(process.env, { ...silentLog, warn: (message) => said.push(message) });
     try {
       const image = await make({ base }, new Steps(), { on: other });
       assert.equal(await inImage(image, 'import importlib.util as u; print(u.find_spec("nbformat"))'), 'None');
-      assert.match(said.join('\n'), /sandboxed-ipython-test\/no-nbformat:1 gets no nbformat, .*: .*No matching distribution found for nbformat/);
+      assert.match(
+        said.join('\n'),
+        /sandboxed-ipython-test\/no-nbformat:1 gets no nbformat, .*: .*No matching distribution found for nbformat/,
+      );
     } finally {
       other.dispose();
     }
@@ -255,27 +353,42 @@ open("/etc/pip.conf", "w").write("[global]\\nindex-url = https://127.0.0.1:9/sim
     archive.finalize();
     const base = 'sandboxed-ipython-test/empty:1';
     bases.add(base);
-    const answer = await docker.importImage(archive as unknown as NodeJS.ReadableStream, { repo: 'sandboxed-ipython-test/empty', tag: '1' });
+    const answer = await docker.importImage(archive as unknown as NodeJS.ReadableStream, {
+      repo: 'sandboxed-ipython-test/empty',
+      tag: '1',
+    });
     await once(answer.resume(), 'end');
     const { params, setting } = await failure({ base }, 'BaseUnusable');
     assert.deepEqual([params['image'], params['problem'], setting], [base, 'noPython', 'image']);
   });
 
   it('is refused for a base whose Python cannot install, before anything is installed', async () => {
-    const base = await bases.make('no-pip', `
+    const base = await bases.make(
+      'no-pip',
+      `
 import ensurepip, pip, shutil
-for module in (pip, ensurepip): shutil.rmtree(module.__path__[0])`);
+for module in (pip, ensurepip): shutil.rmtree(module.__path__[0])`,
+    );
     assert.equal((await failure({ base }, 'BaseUnusable')).params['problem'], 'noPip');
   });
 
   it('is refused for a base with an IPython that is too old', async () => {
-    const base = await bases.make('old-ipython', `
+    const base = await bases.make(
+      'old-ipython',
+      `
 import os, sysconfig
 site = sysconfig.get_path("purelib")
 for folder in ("IPython", "ipython-7.34.0.dist-info"): os.makedirs(os.path.join(site, folder))
 open(os.path.join(site, "IPython", "__init__.py"), "w").close()
-with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as file: file.write("Metadata-Version: 2.1\\nName: ipython\\nVersion: 7.34.0\\n")`);
-    assert.deepEqual((await failure({ base }, 'BaseUnusable')).params, { image: base, problem: 'oldIPython', reason: 'it has IPython 7.34.0', found: '7.34.0', needed: '8' });
+with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as file: file.write("Metadata-Version: 2.1\\nName: ipython\\nVersion: 7.34.0\\n")`,
+    );
+    assert.deepEqual((await failure({ base }, 'BaseUnusable')).params, {
+      image: base,
+      problem: 'oldIPython',
+      reason: 'it has IPython 7.34.0',
+      found: '7.34.0',
+      needed: '8',
+    });
   });
 
   it('is refused for a base whose volumes nobody could bound', async () => {
@@ -283,7 +396,7 @@ with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as fi
     assert.equal((await failure({ base }, 'BaseUnusable')).params['found'], '/data');
   });
 
-  it('gives the engine\'s own reason if the base cannot be pulled', async () => {
+  it("gives the engine's own reason if the base cannot be pulled", async () => {
     const { params } = await failure({ base: 'localhost:1/nobody/nothing:1' }, 'ImageFailed');
     assert.equal(params['step'], 'pullingBase');
     assert.match(String(params['reason']), /localhost:1|connection refused/i);
@@ -292,22 +405,30 @@ with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as fi
   describe('of a base that the engine does not have', () => {
     let registry: Registry;
     beforeEach(async function () {
-      if (!(process.env['DOCKER_HOST'] ?? 'unix:').startsWith('unix:')) this.skip(); // the registry is on this machine's loopback
+      if (!(process.env['DOCKER_HOST'] ?? 'unix:').startsWith('unix:')) {
+        this.skip();
+      } // the registry is on this machine's loopback
       registry = await Registry.start();
     });
     afterEach(async () => {
       registry.close();
-      await docker.getImage(registry.image).remove({ force: true }).catch(() => undefined);
+      await docker
+        .getImage(registry.image)
+        .remove({ force: true })
+        .catch(() => undefined);
     });
 
     it('pulls it, and tells by layer how far it is', async () => {
       const steps = new Steps();
-      await assert.rejects(make({ base: registry.image }, steps), (error) => isSandboxError(error, 'BaseUnusable') && error.params['problem'] === 'noPython');
+      await assert.rejects(
+        make({ base: registry.image }, steps),
+        (error) => isSandboxError(error, 'BaseUnusable') && error.params['problem'] === 'noPython',
+      );
       assert.equal(steps.all[0], `pullingBase ${registry.image}`);
       assert.ok(steps.all.includes(`pullingBase ${registry.image} (2/2, 4/4 MB)`), steps.all.join('\n'));
     });
 
-    it('gives the registry\'s reason if it is not there', async () => {
+    it("gives the registry's reason if it is not there", async () => {
       const { params } = await failure({ base: registry.image.replace(/:1$/, ':2') }, 'ImageFailed');
       assert.match(String(params['reason']), /manifest unknown/);
     });
@@ -316,7 +437,11 @@ with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as fi
       registry.slow = true;
       const cancel = new AbortController();
       const steps = new Steps();
-      steps.on((step) => { if (/\d\/4 MB/.test(step)) cancel.abort(); });
+      steps.on((step) => {
+        if (/\d\/4 MB/.test(step)) {
+          cancel.abort();
+        }
+      });
       await failure({ base: registry.image }, 'Cancelled', cancel.signal, steps);
       await until('the engine to drop the download', () => registry.open === 0);
     });

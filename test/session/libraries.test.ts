@@ -3,16 +3,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../src/engine/engine';
 import { installNetwork } from '../../src/engine/image/install-network';
 import { containerName } from '../../src/engine/specification';
-import type { SandboxError} from '../../src/protocol/errors';
+import type { SandboxError } from '../../src/protocol/errors';
 import type { EventOf } from '../../src/protocol/messages';
 import { isSandboxError, type FailureCode } from '../../src/protocol/errors';
 import { containerExists, docker, newVolume, specification, until } from './engineTools';
 import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 
-const volumeExists = (name: string): Promise<boolean> => docker.getVolume(name).inspect().then(() => true, (error: { statusCode?: number }) => {
-  if (error.statusCode === 404) return false;
-  throw new Error('inspect failed', { cause: error });
-});
+const volumeExists = (name: string): Promise<boolean> =>
+  docker
+    .getVolume(name)
+    .inspect()
+    .then(
+      () => true,
+      (error: { statusCode?: number }) => {
+        if (error.statusCode === 404) {
+          return false;
+        }
+        throw new Error('inspect failed', { cause: error });
+      },
+    );
 /** A package whose wheel takes a while. */
 const LARGE = 'scipy';
 
@@ -27,7 +36,9 @@ describe('libraries', function () {
     image = await derivedImage(engine);
   });
   beforeEach(async function () {
-    if (this.currentTest?.title.startsWith('of a sandbox')) return;
+    if (this.currentTest?.title.startsWith('of a sandbox')) {
+      return;
+    }
     sandbox ??= startSession(engine, image);
     await sandbox.session.reset({ files: 'clear' });
   });
@@ -45,36 +56,69 @@ describe('libraries', function () {
   const installer = () => sandbox.session.libraries.replace('libraries', 'install');
   const install = async (requirements: string[], change: { limit?: number; libraries?: string } = {}) => {
     const lines: string[] = [];
-    await engine.install({
-      containerId: containerName(sandbox.session.id), libraries: sandbox.session.libraries, requirements, options: [], network: await installNetwork(process.env), ...change,
-    }, (line) => lines.push(line));
+    await engine.install(
+      {
+        containerId: containerName(sandbox.session.id),
+        libraries: sandbox.session.libraries,
+        requirements,
+        options: [],
+        network: await installNetwork(process.env),
+        ...change,
+      },
+      (line) => lines.push(line),
+    );
     return lines;
   };
   const fails = async (work: Promise<unknown>, code: FailureCode, reason = /(?:)/) => {
-    await assert.rejects(work, (error) => isSandboxError(error, code) && reason.test(String((error).params['reason'])));
+    await assert.rejects(work, (error) => isSandboxError(error, code) && reason.test(String(error.params['reason'])));
   };
 
   it('of plotly show figures at once, as the image has nbformat, which %run and %notebook need too', async () => {
     await ok('%pip install plotly');
     for (const show of ['figure', 'figure.show()']) {
-      const figures = (await ok(`import plotly.graph_objects as go\nfigure = go.Figure(go.Bar(x=["a", "b"], y=[1, 2]))\n${show}`)).events.filter(({ msg_type: type }) => type === 'execute_result' || type === 'display_data');
-      assert.ok(figures.some((event) => 'text/html' in (event as EventOf<'display_data'>).content.data), show);
+      const figures = (
+        await ok(`import plotly.graph_objects as go\nfigure = go.Figure(go.Bar(x=["a", "b"], y=[1, 2]))\n${show}`)
+      ).events.filter(({ msg_type: type }) => type === 'execute_result' || type === 'display_data');
+      assert.ok(
+        figures.some((event) => 'text/html' in (event as EventOf<'display_data'>).content.data),
+        show,
+      );
     }
-    await ok('import nbformat.v4 as v4, nbformat\nnbformat.write(v4.new_notebook(cells=[v4.new_code_cell("inner = 6 * 7\\nprint(\'from the other\')")]), "other.ipynb")');
+    await ok(
+      'import nbformat.v4 as v4, nbformat\nnbformat.write(v4.new_notebook(cells=[v4.new_code_cell("inner = 6 * 7\\nprint(\'from the other\')")]), "other.ipynb")',
+    );
     assert.equal((await ok('%run other.ipynb')).text(), 'from the other\n');
-    assert.equal((await ok('%notebook all.ipynb\ninner, "inner = 6" in open("all.ipynb").read()')).result, '(42, True)');
+    assert.equal(
+      (await ok('%notebook all.ipynb\ninner, "inner = 6" in open("all.ipynb").read()')).result,
+      '(42, True)',
+    );
   });
 
-  it('that a cell installs are imported by its next line, by child processes and after a reset, and pip\'s lines are shown', async () => {
+  it("that a cell installs are imported by its next line, by child processes and after a reset, and pip's lines are shown", async () => {
     const cell = await ok('%pip install six==1.16.0\nimport six\nprint(six.__version__, six.__file__)');
-    assert.match(cell.text(), /Collecting six[^]*Successfully installed six-1\.16\.0\n1\.16\.0 \/opt\/sandboxed-ipython-libraries\/current\/lib\/.*six\.py\n$/);
-    assert.deepEqual(sandbox.session.installed.filter((requirement) => requirement.startsWith('six')), ['six==1.16.0']);
+    assert.match(
+      cell.text(),
+      /Collecting six[^]*Successfully installed six-1\.16\.0\n1\.16\.0 \/opt\/sandboxed-ipython-libraries\/current\/lib\/.*six\.py\n$/,
+    );
+    assert.deepEqual(
+      sandbox.session.installed.filter((requirement) => requirement.startsWith('six')),
+      ['six==1.16.0'],
+    );
     await sandbox.session.reset({ files: 'clear' });
-    assert.equal((await ok('import six, subprocess, sys\nsubprocess.check_output([sys.executable, "-c", "import six; print(six.__version__)"], text=True).strip()')).result, "'1.16.0'");
+    assert.equal(
+      (
+        await ok(
+          'import six, subprocess, sys\nsubprocess.check_output([sys.executable, "-c", "import six; print(six.__version__)"], text=True).strip()',
+        )
+      ).result,
+      "'1.16.0'",
+    );
   });
 
   it('are found by the helper processes of a library that starts them with the flags of its own Python', async () => {
-    const cell = await ok('%pip install joblib\nfrom joblib import Parallel, delayed\nprint(Parallel(n_jobs=2)(delayed(pow)(i, 2) for i in range(4)))');
+    const cell = await ok(
+      '%pip install joblib\nfrom joblib import Parallel, delayed\nprint(Parallel(n_jobs=2)(delayed(pow)(i, 2) for i in range(4)))',
+    );
     assert.match(cell.text(), /\[0, 1, 4, 9\]\n$/);
     assert.equal(cell.text('stderr'), '');
     const next = await ok('import time\ntime.sleep(1)');
@@ -82,10 +126,15 @@ describe('libraries', function () {
   });
 
   it('that a process of the cell installs by pip are imported by its next line', async () => {
-    const cell = await ok('import subprocess, sys\nsubprocess.check_call([sys.executable, "-m", "pip", "install", "humanize==4.9.0"])\nimport humanize\nprint(humanize.__version__)');
+    const cell = await ok(
+      'import subprocess, sys\nsubprocess.check_call([sys.executable, "-m", "pip", "install", "humanize==4.9.0"])\nimport humanize\nprint(humanize.__version__)',
+    );
     assert.match(cell.text(), /Successfully installed humanize-4\.9\.0\n4\.9\.0\n$/);
     assert.match((await ok('%%bash\npip install no-such-package-of-this-check-1 || echo failed')).text(), /failed/);
-    assert.match((await ok('!pip install humanize==4.10.0 | grep Successfully')).text(), /Successfully installed humanize-4\.10\.0/);
+    assert.match(
+      (await ok('!pip install humanize==4.10.0 | grep Successfully')).text(),
+      /Successfully installed humanize-4\.10\.0/,
+    );
     assert.equal(await installed('humanize'), "'4.10.0'");
   });
 
@@ -94,7 +143,9 @@ describe('libraries', function () {
     const cell = await ok('import ctypes\nctypes.CDLL(None).puts(b"from C")\nprint("from Python")');
     assert.equal(cell.text('stderr'), '');
     assert.deepEqual(cell.text().split('\n').sort(), ['', 'from C', 'from Python']);
-    await ok('from wurlitzer import pipes\nwith pipes() as (out, err): ctypes.CDLL(None).puts(b"kept")\nassert out.read() == "kept\\n"');
+    await ok(
+      'from wurlitzer import pipes\nwith pipes() as (out, err): ctypes.CDLL(None).puts(b"kept")\nassert out.read() == "kept\\n"',
+    );
     await ok('%unload_ext wurlitzer');
   });
 
@@ -106,7 +157,7 @@ describe('libraries', function () {
     assert.match((await ok('%pip list')).text(), /toolz/);
   });
 
-  it('that do not exist, or have no wheel, are told with pip\'s own reason', async () => {
+  it("that do not exist, or have no wheel, are told with pip's own reason", async () => {
     const cell = await sandbox.run('%pip install no-such-package-of-sandboxed-ipython');
     assert.equal(cell.reply.ename, 'InstallFailed');
     assert.match(cell.reply.evalue, /No matching distribution found for no-such-package-of-sandboxed-ipython/);
@@ -121,21 +172,32 @@ describe('libraries', function () {
   });
 
   it('may be asked for by the user too, while a cell runs, which imports them at once', async () => {
-    const { msgId, reply } = sandbox.session.execute('import importlib, time\nwhile importlib.util.find_spec("tinydb") is None: time.sleep(0.05)\nimport tinydb\nprint("there")');
+    const { msgId, reply } = sandbox.session.execute(
+      'import importlib, time\nwhile importlib.util.find_spec("tinydb") is None: time.sleep(0.05)\nimport tinydb\nprint("there")',
+    );
     await sandbox.begun(msgId);
     const lines: string[] = [];
     await sandbox.session.install(['tinydb'], { onOutput: (line) => lines.push(line) });
-    assert.ok(lines.some((line) => line.startsWith('Successfully installed')), lines.join('\n'));
+    assert.ok(
+      lines.some((line) => line.startsWith('Successfully installed')),
+      lines.join('\n'),
+    );
     assert.equal((await reply).status, 'ok');
   });
 
   it('cannot be changed by a cell, which has no network as before', async () => {
-    const cell = await ok([
-      'import os, socket, errno', 'def word(work):', '    try: work()', '    except OSError as error: return errno.errorcode[error.errno]', '    return "done"',
-      'at = "/opt/sandboxed-ipython-libraries"',
-      'print(word(lambda: open(at + "/x", "w")), word(lambda: os.unlink(at + "/current")), word(lambda: open(__import__("six").__file__, "a")))',
-      'print(sorted(name for _, name in socket.if_nameindex()), word(lambda: socket.create_connection(("192.0.2.1", 80), 1)))',
-    ].join('\n'));
+    const cell = await ok(
+      [
+        'import os, socket, errno',
+        'def word(work):',
+        '    try: work()',
+        '    except OSError as error: return errno.errorcode[error.errno]',
+        '    return "done"',
+        'at = "/opt/sandboxed-ipython-libraries"',
+        'print(word(lambda: open(at + "/x", "w")), word(lambda: os.unlink(at + "/current")), word(lambda: open(__import__("six").__file__, "a")))',
+        'print(sorted(name for _, name in socket.if_nameindex()), word(lambda: socket.create_connection(("192.0.2.1", 80), 1)))',
+      ].join('\n'),
+    );
     assert.match(cell.text(), /^EROFS EROFS (?:EROFS|EACCES)\n\['lo'\] ENETUNREACH\n$/);
   });
 
@@ -144,22 +206,35 @@ describe('libraries', function () {
     await sandbox.printed(msgId, 'Collecting');
     await sandbox.session.interrupt(msgId);
     assert.equal((await reply).ename, 'KeyboardInterrupt');
-    await until('the installer is gone', async () => !await containerExists(installer()));
+    await until('the installer is gone', async () => !(await containerExists(installer())));
     assert.equal((await ok(`import importlib.util\nimportlib.util.find_spec("${LARGE}") is None`)).result, 'True');
     await ok('%pip install colorama\nimport colorama, six');
-    assert.deepEqual((await ok('import os; sorted(name for name in os.listdir("/opt/sandboxed-ipython-libraries") if not name.isdigit())')).result, "['current']");
+    assert.deepEqual(
+      (
+        await ok(
+          'import os; sorted(name for name in os.listdir("/opt/sandboxed-ipython-libraries") if not name.isdigit())',
+        )
+      ).result,
+      "['current']",
+    );
   });
 
   it('over the limit are not installed at all', async () => {
     await fails(install(['babel'], { limit: 8 * 2 ** 20 }), 'InstallTooLarge');
-    assert.equal((await ok('import importlib.util\nimportlib.util.find_spec("babel") is None, __import__("six").__name__')).result, "(True, 'six')");
+    assert.equal(
+      (await ok('import importlib.util\nimportlib.util.find_spec("babel") is None, __import__("six").__name__')).result,
+      "(True, 'six')",
+    );
   });
 
   it('are asked for by name alone, whatever a cell sends', async () => {
-    const ask = (requirement: string) => sandbox.run([
-      'from types import SimpleNamespace as N',
-      `get_ipython().sandbox.installs._ask(N(requirements=[${JSON.stringify(requirement)}], options=[], quiet=False))`,
-    ].join('\n'));
+    const ask = (requirement: string) =>
+      sandbox.run(
+        [
+          'from types import SimpleNamespace as N',
+          `get_ipython().sandbox.installs._ask(N(requirements=[${JSON.stringify(requirement)}], options=[], quiet=False))`,
+        ].join('\n'),
+      );
     for (const requirement of ['--index-url=http://192.0.2.1/', '/etc/passwd', 'six @ http://192.0.2.1/six.whl']) {
       const cell = await ask(requirement);
       assert.match(cell.reply.evalue, /InstallRefused/, requirement);
@@ -171,31 +246,54 @@ describe('libraries', function () {
     const libraries = newVolume();
     await install(['six'], { libraries });
     const plant = [
-      'import glob, os', 'site = glob.glob("/v/current/lib/python3*/site-packages")[0]', 'mark = "open(\\"/opt/sandboxed-ipython-libraries/ran-%s\\", \\"w\\")"',
+      'import glob, os',
+      'site = glob.glob("/v/current/lib/python3*/site-packages")[0]',
+      'mark = "open(\\"/opt/sandboxed-ipython-libraries/ran-%s\\", \\"w\\")"',
       'for name in ("sitecustomize.py", "usercustomize.py", "keyring.py", "truststore.py", "_distutils_hack.py", "packaging.py", "argparse.py"): open(site + "/" + name, "w").write(mark % name)',
-      'open(site + "/evil.pth", "w").write("import os; " + mark % "pth")', 'open("/v/current/pip.conf", "w").write("[global]\\nindex-url = http://127.0.0.1:1/simple\\n")',
+      'open(site + "/evil.pth", "w").write("import os; " + mark % "pth")',
+      'open("/v/current/pip.conf", "w").write("[global]\\nindex-url = http://127.0.0.1:1/simple\\n")',
     ].join('\n');
     const [interpreter = ''] = (await docker.getImage(image).inspect()).Config.Entrypoint as string[];
-    const hostile = await docker.createContainer({ Image: image, Entrypoint: [interpreter, '-I', '-c'], Cmd: [plant], User: '0:0', HostConfig: { Binds: [`${libraries}:/v`], NetworkMode: 'none' } });
+    const hostile = await docker.createContainer({
+      Image: image,
+      Entrypoint: [interpreter, '-I', '-c'],
+      Cmd: [plant],
+      User: '0:0',
+      HostConfig: { Binds: [`${libraries}:/v`], NetworkMode: 'none' },
+    });
     try {
       await hostile.start();
-      assert.equal((await hostile.wait() as { StatusCode: number }).StatusCode, 0);
+      assert.equal(((await hostile.wait()) as { StatusCode: number }).StatusCode, 0);
     } finally {
       await hostile.remove({ force: true });
     }
     const lines = await install(['toolz'], { libraries });
-    assert.ok(lines.some((line) => line.startsWith('Successfully installed toolz')), lines.join('\n'));
+    assert.ok(
+      lines.some((line) => line.startsWith('Successfully installed toolz')),
+      lines.join('\n'),
+    );
     const look = startSession(engine, image);
     const session = startSession(engine, image, {}, { previous: { libraries, installed: [] } });
     await look.session.started;
-    assert.equal((await session.run('import os, toolz; [n for n in os.listdir("/opt/sandboxed-ipython-libraries") if n.startswith("ran")]')).result, '[]');
+    assert.equal(
+      (
+        await session.run(
+          'import os, toolz; [n for n in os.listdir("/opt/sandboxed-ipython-libraries") if n.startswith("ran")]',
+        )
+      ).result,
+      '[]',
+    );
     assert.equal((await look.run('import importlib.util; importlib.util.find_spec("toolz") is None')).result, 'True');
   });
 
   it('of a sandbox whose window was killed are removed a week after they were first seen unused; those of an open notebook and of others never are', async () => {
     const days = (count: number): string => new Date(Date.now() - count * 24 * 3600_000).toISOString();
     const owner = `sweep-${process.pid}`;
-    const labels = (created: string, of: string) => ({ 'sandboxed-ipython.version': '3', 'sandboxed-ipython.owner': of, 'sandboxed-ipython.created': created });
+    const labels = (created: string, of: string) => ({
+      'sandboxed-ipython.version': '3',
+      'sandboxed-ipython.owner': of,
+      'sandboxed-ipython.created': created,
+    });
     const made: string[] = [];
     const volume = async (created: string, of = owner) => {
       const Name = newVolume();
@@ -205,26 +303,55 @@ describe('libraries', function () {
     };
     const marked = async (name: string, since: string) => {
       made.push(`${name}-unused`);
-      await docker.createVolume({ Name: `${name}-unused`, Labels: { ...labels(since, owner), 'sandboxed-ipython.unused': name } });
+      await docker.createVolume({
+        Name: `${name}-unused`,
+        Labels: { ...labels(since, owner), 'sandboxed-ipython.unused': name },
+      });
     };
-    const [old, left, fresh, held, anothers, waiting] = [await volume(days(30)), await volume(days(30)), await volume(days(0)), await volume(days(30)), await volume(days(30), 'somebody else'), await volume(days(30))];
-    for (const [name, since] of [[left, days(8)], [held, days(8)], [waiting, days(6)]] as const) await marked(name, since);
+    const [old, left, fresh, held, anothers, waiting] = [
+      await volume(days(30)),
+      await volume(days(30)),
+      await volume(days(0)),
+      await volume(days(30)),
+      await volume(days(30), 'somebody else'),
+      await volume(days(30)),
+    ];
+    for (const [name, since] of [
+      [left, days(8)],
+      [held, days(8)],
+      [waiting, days(6)],
+    ] as const) {
+      await marked(name, since);
+    }
     const other = await connect();
     other.holdLibraries(held);
     const used = specification(image, { owner, libraries: await volume(days(30)) }); // unused until this sandbox gets it
     await marked(used.libraries, days(8));
     const id = await other.create(used);
     try {
-      await until('what nobody has used for a week is gone', async () => !await volumeExists(left) && !await volumeExists(`${left}-unused`));
+      await until(
+        'what nobody has used for a week is gone',
+        async () => !(await volumeExists(left)) && !(await volumeExists(`${left}-unused`)),
+      );
       await until('what is unused now is marked', () => volumeExists(`${old}-unused`));
-      await until('what is used is marked no more', async () => !await volumeExists(`${held}-unused`) && !await volumeExists(`${used.libraries}-unused`));
-      for (const name of [old, fresh, held, anothers, waiting, `${waiting}-unused`, used.libraries]) assert.equal(await volumeExists(name), true, name);
+      await until(
+        'what is used is marked no more',
+        async () => !(await volumeExists(`${held}-unused`)) && !(await volumeExists(`${used.libraries}-unused`)),
+      );
+      for (const name of [old, fresh, held, anothers, waiting, `${waiting}-unused`, used.libraries]) {
+        assert.equal(await volumeExists(name), true, name);
+      }
       assert.equal(await volumeExists(`${fresh}-unused`), false);
     } finally {
       await other.remove(id);
       await other.removeAll(owner);
       other.dispose();
-      for (const name of [...made, `${old}-unused`]) await docker.getVolume(name).remove().catch(() => undefined);
+      for (const name of [...made, `${old}-unused`]) {
+        await docker
+          .getVolume(name)
+          .remove()
+          .catch(() => undefined);
+      }
     }
   });
 
@@ -240,7 +367,7 @@ describe('libraries', function () {
     const installing = second.session.install([LARGE]).catch((error: unknown) => error);
     await sleep(300);
     await second.session.dispose();
-    assert.equal((await installing as SandboxError).code, 'Cancelled');
+    assert.equal(((await installing) as SandboxError).code, 'Cancelled');
     assert.equal(await volumeExists(libraries), false);
   });
 });

@@ -24,7 +24,11 @@ describe('a cell whose sandbox is out of reach', function () {
   });
   afterEach(endSessions);
 
-  for (const [kind, blocks] of [['POST /containers/{id}/exec relay', true], ['POST /exec/{id}/start relay', true], ['GET /containers/{id}/json', false]] as const) {
+  for (const [kind, blocks] of [
+    ['POST /containers/{id}/exec relay', true],
+    ['POST /exec/{id}/start relay', true],
+    ['GET /containers/{id}/json', false],
+  ] as const) {
     it(`goes on without an answer to ${kind}; ${blocks ? 'it says so, what is asked ends in time, and its output comes when there is one' : 'its stream comes back all the same'}`, async () => {
       await Promise.all(ANSWERS.map((answer) => cutOff(kind, answer, blocks)));
     });
@@ -35,8 +39,18 @@ describe('a cell whose sandbox is out of reach', function () {
     let engine: Engine | undefined;
     let sandbox: TestSession | undefined;
     try {
-      engine = await connect(await proxy.listen(), { ...DEADLINES, 'create exec': SHORT, 'start exec': SHORT, 'inspect container': SHORT });
-      sandbox = startSession(engine, image, {}, { timing: { ...TIMING, interrupt: SHORT, reset: SHORT, answer: SHORT, complete: SHORT, hello: SHORT } });
+      engine = await connect(await proxy.listen(), {
+        ...DEADLINES,
+        'create exec': SHORT,
+        'start exec': SHORT,
+        'inspect container': SHORT,
+      });
+      sandbox = startSession(
+        engine,
+        image,
+        {},
+        { timing: { ...TIMING, interrupt: SHORT, reset: SHORT, answer: SHORT, complete: SHORT, hello: SHORT } },
+      );
       const { session } = sandbox;
       const { msgId, reply } = session.execute(`import time\nfor i in range(${LINES}): print(i); time.sleep(0.1)`);
       await sandbox.printed(msgId, '3');
@@ -44,22 +58,37 @@ describe('a cell whose sandbox is out of reach', function () {
       proxy.cut();
       if (blocks) {
         await until('it is told', () => session.state.kind === 'unreachable', 20_000);
-        const told = await sandbox.event((event) => event.msg_type === 'notice' && event.parent_header.msg_id === msgId);
+        const told = await sandbox.event(
+          (event) => event.msg_type === 'notice' && event.parent_header.msg_id === msgId,
+        );
         assert.equal(told.msg_type === 'notice' && told.content.code, 'OutOfReach');
         const asked = [session.interrupt(msgId), session.reset({ files: 'keep' }), session.answer('nobody asked', '')];
-        for (const one of await Promise.allSettled(asked)) assert.ok(one.status === 'rejected' && isSandboxError(one.reason, 'SandboxSilent'), `${answer}: ${JSON.stringify(one)}`);
+        for (const one of await Promise.allSettled(asked)) {
+          assert.ok(
+            one.status === 'rejected' && isSandboxError(one.reason, 'SandboxSilent'),
+            `${answer}: ${JSON.stringify(one)}`,
+          );
+        }
         assert.equal(await session.complete('pri', 3), null);
         assert.ok(proxy.hits > 0);
       } else {
         await until('it is asked for', () => proxy.hits > 0, 20_000);
       }
-      if (blocks) proxy.treat(undefined);
+      if (blocks) {
+        proxy.treat(undefined);
+      }
       const cell = sandbox.gathered(msgId, await reply);
-      assert.equal(cell.reply.status, 'ok', `${answer}: a press and a reset that did not get through in time hit nothing later`);
+      assert.equal(
+        cell.reply.status,
+        'ok',
+        `${answer}: a press and a reset that did not get through in time hit nothing later`,
+      );
       assert.equal(cell.text(), Array.from({ length: LINES }, (_, i) => `${i}\n`).join(''));
       assert.equal(session.state.kind, 'ready');
       const notices = cell.of('notice').map(({ code, params }) => `${code}${'seconds' in params ? ' over' : ''}`);
-      if (blocks) assert.equal(notices.at(-1), 'OutOfReach over', notices.join());
+      if (blocks) {
+        assert.equal(notices.at(-1), 'OutOfReach over', notices.join());
+      }
     } finally {
       proxy.treat(undefined);
       await sandbox?.session.dispose();

@@ -21,7 +21,9 @@ describe('a session with a real sandbox', () => {
     engine.dispose();
   });
   beforeEach(async () => {
-    if (['gone', 'disposed'].includes(sandbox.session.state.kind)) sandbox = startSession(engine, image);
+    if (['gone', 'disposed'].includes(sandbox.session.state.kind)) {
+      sandbox = startSession(engine, image);
+    }
     await sandbox.session.reset({ files: 'clear' });
   });
 
@@ -40,7 +42,9 @@ describe('a session with a real sandbox', () => {
   });
 
   it('streams while a cell runs, in order, stdout and stderr and displays', async () => {
-    const { msgId, reply } = sandbox.session.execute('import sys, time\nfrom IPython.display import display\nprint("a"); print("b", file=sys.stderr); display(1); print("c")\ntime.sleep(1.5)');
+    const { msgId, reply } = sandbox.session.execute(
+      'import sys, time\nfrom IPython.display import display\nprint("a"); print("b", file=sys.stderr); display(1); print("c")\ntime.sleep(1.5)',
+    );
     const begun = performance.now();
     await sandbox.printed(msgId, 'c');
     assert.ok(performance.now() - begun < 1_200, 'before the cell ended');
@@ -51,7 +55,10 @@ describe('a session with a real sandbox', () => {
   it('gives a failing cell its traceback and keeps what was there', async () => {
     await sandbox.run('x = 1');
     const cell = await sandbox.run('x / 0');
-    assert.deepEqual([cell.reply.status, cell.reply.ename, cell.reply.failure], ['error', 'ZeroDivisionError', undefined]);
+    assert.deepEqual(
+      [cell.reply.status, cell.reply.ename, cell.reply.failure],
+      ['error', 'ZeroDivisionError', undefined],
+    );
     assert.match(cell.reply.traceback.join('\n'), /ZeroDivisionError/);
     assert.equal(cell.of('error').length, 1);
     assert.equal((await sandbox.run('x')).result, '1');
@@ -60,23 +67,35 @@ describe('a session with a real sandbox', () => {
   it('aborts the rest of the run after an error, and of that run only', async () => {
     const one = { metadata: { runId: 'one' } };
     const cells = await Promise.all([
-      sandbox.run('import time; time.sleep(0.3); 1/0', one), sandbox.run('a = 1', one), sandbox.run('b = 1', { metadata: { runId: 'two' } }), sandbox.run('c = 1', one),
+      sandbox.run('import time; time.sleep(0.3); 1/0', one),
+      sandbox.run('a = 1', one),
+      sandbox.run('b = 1', { metadata: { runId: 'two' } }),
+      sandbox.run('c = 1', one),
     ]);
-    assert.deepEqual(cells.map((cell) => cell.reply.status), ['error', 'aborted', 'ok', 'aborted']);
+    assert.deepEqual(
+      cells.map((cell) => cell.reply.status),
+      ['error', 'aborted', 'ok', 'aborted'],
+    );
     assert.deepEqual(cells[1].reply.failure, { code: 'Aborted', params: { reason: 'error' } });
     assert.equal((await sandbox.run('sorted({"a", "b", "c"} & set(globals()))')).result, "['b']");
   });
 
   it('goes on with the run after an error that was expected', async () => {
     const cells = await Promise.all([
-      sandbox.run('1/0', { stopOnError: false, metadata: { runId: 'r' } }), sandbox.run('5', { metadata: { runId: 'r' } }),
+      sandbox.run('1/0', { stopOnError: false, metadata: { runId: 'r' } }),
+      sandbox.run('5', { metadata: { runId: 'r' } }),
     ]);
-    assert.deepEqual(cells.map((cell) => cell.reply.status), ['error', 'ok']);
+    assert.deepEqual(
+      cells.map((cell) => cell.reply.status),
+      ['error', 'ok'],
+    );
   });
 
   for (const [what, code] of [
-    ['a loop', 'print("go")\nwhile True: pass'], ['a sleep', 'import time; print("go"); time.sleep(100)'],
-    ['an await', 'import asyncio; print("go"); await asyncio.sleep(100)'], ['a child process', 'print("go")\n!sleep 100'],
+    ['a loop', 'print("go")\nwhile True: pass'],
+    ['a sleep', 'import time; print("go"); time.sleep(100)'],
+    ['an await', 'import asyncio; print("go"); await asyncio.sleep(100)'],
+    ['a child process', 'print("go")\n!sleep 100'],
   ] as const) {
     it(`interrupts ${what} and keeps the state`, async () => {
       await sandbox.run('kept = 1');
@@ -94,7 +113,9 @@ describe('a session with a real sandbox', () => {
   }
 
   it('kills with the third press what swallows the others', async () => {
-    const { msgId, reply } = sandbox.session.execute('while True:\n  try:\n    print("go")\n    while True: sum(range(1000))\n  except BaseException: print("no")');
+    const { msgId, reply } = sandbox.session.execute(
+      'while True:\n  try:\n    print("go")\n    while True: sum(range(1000))\n  except BaseException: print("no")',
+    );
     await sandbox.printed(msgId, 'go');
     await sandbox.session.interrupt(msgId);
     await sandbox.printed(msgId, 'no');
@@ -112,9 +133,14 @@ describe('a session with a real sandbox', () => {
   });
 
   it('answers prompts, those for passwords too', async () => {
-    for (const [code, password] of [['name = input("Name? ")', false], ['import getpass; name = getpass.getpass("Word? ")', true]] as const) {
+    for (const [code, password] of [
+      ['name = input("Name? ")', false],
+      ['import getpass; name = getpass.getpass("Word? ")', true],
+    ] as const) {
       const { msgId, reply } = sandbox.session.execute(code);
-      const asked = await sandbox.event((event) => event.msg_type === 'input_request' && event.parent_header.msg_id === msgId);
+      const asked = await sandbox.event(
+        (event) => event.msg_type === 'input_request' && event.parent_header.msg_id === msgId,
+      );
       assert.ok(asked.msg_type === 'input_request' && asked.content.password === password);
       await sandbox.session.answer(asked.content.request, 'Ada ü');
       assert.equal((await reply).status, 'ok');
@@ -130,7 +156,12 @@ describe('a session with a real sandbox', () => {
     const queued = sandbox.session.execute('2');
     await sandbox.printed(running.msgId, 'go');
     await sandbox.session.reset({ files: 'keep' });
-    for (const { reply } of [running, queued]) assert.deepEqual([(await reply).status, (await reply).failure], ['aborted', { code: 'Aborted', params: { reason: 'reset' } }]);
+    for (const { reply } of [running, queued]) {
+      assert.deepEqual(
+        [(await reply).status, (await reply).failure],
+        ['aborted', { code: 'Aborted', params: { reason: 'reset' } }],
+      );
+    }
     const cell = await sandbox.run('x');
     assert.deepEqual([cell.reply.ename, cell.reply.execution_count], ['NameError', 1]);
     const files = 'import os; [os.path.exists(f) for f in ("/sandbox/kept", "/tmp/kept")]';
@@ -145,7 +176,10 @@ describe('a session with a real sandbox', () => {
     assert.deepEqual(yielding.reply.failure, { code: 'TimedOut', params: { timeout: 1, killed: false } });
     assert.equal((await sandbox.run('kept')).result, '1');
     const started = performance.now();
-    const stubborn = await sandbox.run('while True:\n  try:\n    while True: sum(range(1000))\n  except BaseException: pass', { timeout: 1 });
+    const stubborn = await sandbox.run(
+      'while True:\n  try:\n    while True: sum(range(1000))\n  except BaseException: pass',
+      { timeout: 1 },
+    );
     assert.deepEqual(stubborn.reply.failure, { code: 'TimedOut', params: { timeout: 1, killed: true } });
     assert.ok(performance.now() - started < 12_000);
     assert.equal((await sandbox.run('"kept" in globals()')).result, 'False');
@@ -153,7 +187,10 @@ describe('a session with a real sandbox', () => {
 
   it('says why a kernel died at the cell that ran, and gives the next one a fresh kernel', async () => {
     const [crash, queued] = await Promise.all([
-      sandbox.run('import os, signal, time; time.sleep(0.3); os.kill(os.getpid(), signal.SIGSEGV)', { metadata: { runId: 'r' } }), sandbox.run('1', { metadata: { runId: 'r' } }),
+      sandbox.run('import os, signal, time; time.sleep(0.3); os.kill(os.getpid(), signal.SIGSEGV)', {
+        metadata: { runId: 'r' },
+      }),
+      sandbox.run('1', { metadata: { runId: 'r' } }),
     ]);
     assert.deepEqual(crash.reply.failure, { code: 'KernelDied', params: { signal: 'SIGSEGV', exitcode: 139 } });
     assert.deepEqual(queued.reply.failure, { code: 'Aborted', params: { reason: 'died' } });
@@ -179,7 +216,10 @@ describe('a session with a real sandbox', () => {
 
   it('brings 5 MB of HTML in one piece and 100,000 lines in order', async () => {
     const html = await sandbox.run('from IPython.display import HTML\nHTML("<b>ü</b>" * 625_000)', { timeout: 60 });
-    assert.ok(html.of('execute_result')[0]?.data['text/html'] === '<b>ü</b>'.repeat(625_000), JSON.stringify(html.of('notice')));
+    assert.ok(
+      html.of('execute_result')[0]?.data['text/html'] === '<b>ü</b>'.repeat(625_000),
+      JSON.stringify(html.of('notice')),
+    );
     const lines = await sandbox.run('for i in range(100_000): print(i)');
     assert.ok(lines.text() === Array.from({ length: 100_000 }, (_, i) => `${i}\n`).join(''), 'all lines in order');
   });
@@ -192,7 +232,10 @@ describe('a session with a real sandbox', () => {
     assert.equal(notice?.code, 'OutputDropped');
     assert.ok(cell.text().length <= 10 * 2 ** 20);
     assert.ok(Number(notice.params['bytes']) >= 189 * 2 ** 20, String(notice.params['bytes']));
-    assert.ok(process.memoryUsage().rss - before < 200 * 2 ** 20, `${(process.memoryUsage().rss - before) / 2 ** 20} MB more`);
+    assert.ok(
+      process.memoryUsage().rss - before < 200 * 2 ** 20,
+      `${(process.memoryUsage().rss - before) / 2 ** 20} MB more`,
+    );
   });
 
   it('attaches again when the relay is killed, and misses nothing', async () => {
@@ -244,11 +287,19 @@ for log in glob.glob(q + "/events/*.jsonl"):
     with open(log, "ab") as f: f.write(b"more garbage\\n{\\n")
 "done"`);
     assert.equal(garbage.result, "'done'");
-    for (const next of [1, 2, 3]) assert.equal((await sandbox.run(String(next))).result, String(next));
+    for (const next of [1, 2, 3]) {
+      assert.equal((await sandbox.run(String(next))).result, String(next));
+    }
     const refused = await sandbox.run(`import json
 sorted(name for name in ("half", "array", "empty", "deep", "g1", "binary") for file in glob.glob(f"{q}/results/*-{name}.json") if json.load(open(file))["content"]["code"] == "ProtocolViolation")`);
-    assert.equal(refused.result, "['array', 'binary', 'deep', 'empty', 'g1', 'half']", 'whoever dropped a file reads what is wrong with it where its result would be');
-    await sandbox.run(`import shutil; shutil.rmtree("/sandbox/.interactive/commands", ignore_errors=True); shutil.rmtree("/sandbox/.interactive/results", ignore_errors=True)`);
+    assert.equal(
+      refused.result,
+      "['array', 'binary', 'deep', 'empty', 'g1', 'half']",
+      'whoever dropped a file reads what is wrong with it where its result would be',
+    );
+    await sandbox.run(
+      `import shutil; shutil.rmtree("/sandbox/.interactive/commands", ignore_errors=True); shutil.rmtree("/sandbox/.interactive/results", ignore_errors=True)`,
+    );
     assert.equal((await sandbox.run('4')).result, '4');
   });
 
@@ -272,7 +323,10 @@ f.close()`);
     const other = startSession(engine, image);
     await sandbox.run('mine = 1');
     assert.equal((await other.run('mine')).reply.ename, 'NameError');
-    const [a, b] = [(await sandbox.run('import os; os.getuid()')).result, (await other.run('import os; os.getuid()')).result];
+    const [a, b] = [
+      (await sandbox.run('import os; os.getuid()')).result,
+      (await other.run('import os; os.getuid()')).result,
+    ];
     assert.notEqual(a, b);
     await other.session.dispose();
     assert.equal((await sandbox.run('mine')).result, '1');
@@ -286,13 +340,18 @@ f.close()`);
     };
     /** Where the container ended by itself, the engine may still be removing it. */
     const removed = async (of: TestSession) => {
-      for (let i = 0; i < 50 && await containerOf(of); i += 1) await new Promise((resolve) => setTimeout(resolve, 100));
-      assert.ok(!await containerOf(of));
+      for (let i = 0; i < 50 && (await containerOf(of)); i += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      assert.ok(!(await containerOf(of)));
     };
 
     it('paused: shown within two seconds, and the cell goes on afterwards', async () => {
       const own = startSession(engine, image);
-      const { msgId, reply } = own.session.execute('import time\nprint("go")\nfor _ in range(10): time.sleep(0.1)\n"done"', { timeout: 3 });
+      const { msgId, reply } = own.session.execute(
+        'import time\nprint("go")\nfor _ in range(10): time.sleep(0.1)\n"done"',
+        { timeout: 3 },
+      );
       await own.printed(msgId, 'go');
       const container = await containerOf(own);
       await container?.pause();
@@ -300,7 +359,11 @@ f.close()`);
       assert.equal(own.session.state.kind === 'unreachable' && own.session.state.failure.code, 'SandboxPaused');
       await new Promise((resolve) => setTimeout(resolve, 2_000));
       await container?.unpause();
-      assert.equal(own.gathered(msgId, await reply).result, "'done'", 'the pause does not count against the time limit');
+      assert.equal(
+        own.gathered(msgId, await reply).result,
+        "'done'",
+        'the pause does not count against the time limit',
+      );
       assert.equal(own.session.state.kind, 'ready');
     });
 

@@ -16,20 +16,33 @@ describe('each setting has an effect', () => {
     image = await derivedImage(engine);
   });
   afterEach(endSessions);
-  after(() => { engine.dispose(); });
+  after(() => {
+    engine.dispose();
+  });
 
-  it('timeout: a cell that names none has the session\'s', async () => {
+  it("timeout: a cell that names none has the session's", async () => {
     const sandbox = startSession(engine, image, { timeout: 1 });
-    assert.deepEqual((await sandbox.run('import time; time.sleep(30)')).reply.failure, { code: 'TimedOut', params: { timeout: 1, killed: false } });
-    assert.equal((await sandbox.run('import time; time.sleep(2); "done"', { timeout: 0 })).result, "'done'", '0 is no limit');
+    assert.deepEqual((await sandbox.run('import time; time.sleep(30)')).reply.failure, {
+      code: 'TimedOut',
+      params: { timeout: 1, killed: false },
+    });
+    assert.equal(
+      (await sandbox.run('import time; time.sleep(2); "done"', { timeout: 0 })).result,
+      "'done'",
+      '0 is no limit',
+    );
   });
 
   it('timeout: waiting for input() does not count', async () => {
     const sandbox = startSession(engine, image, { timeout: 1 });
     const { msgId, reply } = sandbox.session.execute('input()');
-    const asked = await sandbox.event((event) => event.msg_type === 'input_request' && event.parent_header.msg_id === msgId);
+    const asked = await sandbox.event(
+      (event) => event.msg_type === 'input_request' && event.parent_header.msg_id === msgId,
+    );
     await new Promise((resolve) => setTimeout(resolve, 2_000));
-    if (asked.msg_type === 'input_request') await sandbox.session.answer(asked.content.request, 'late');
+    if (asked.msg_type === 'input_request') {
+      await sandbox.session.answer(asked.content.request, 'late');
+    }
     assert.equal(sandbox.gathered(msgId, await reply).result, "'late'");
   });
 
@@ -45,7 +58,9 @@ describe('each setting has an effect', () => {
 
   it('maxMemory: what a child process takes counts, and is told though the kernel lives', async () => {
     const sandbox = startSession(engine, image, { maxMemory: 256 * MB });
-    const cell = await sandbox.run('x = 1\nimport subprocess, sys\nsubprocess.run([sys.executable, "-c", "x = b\'x\' * (1 << 30)"]).returncode');
+    const cell = await sandbox.run(
+      'x = 1\nimport subprocess, sys\nsubprocess.run([sys.executable, "-c", "x = b\'x\' * (1 << 30)"]).returncode',
+    );
     assert.equal(cell.result, '-9');
     assert.deepEqual(cell.of('notice'), [{ code: 'ChildKilled', params: { limit: 256 * MB } }]);
     assert.equal((await sandbox.run('x')).result, '1');
@@ -53,16 +68,23 @@ describe('each setting has an effect', () => {
 
   it('maxMemory: /sandbox has half of it, and a full /sandbox is no hang', async () => {
     const sandbox = startSession(engine, image, { maxMemory: 512 * MB });
-    assert.equal((await sandbox.run('import os; s = os.statvfs("/sandbox"); s.f_blocks * s.f_frsize == 256 * 2**20')).result, 'True');
+    assert.equal(
+      (await sandbox.run('import os; s = os.statvfs("/sandbox"); s.f_blocks * s.f_frsize == 256 * 2**20')).result,
+      'True',
+    );
   });
 
   it('historySize: how many results IPython keeps, from the next kernel on', async () => {
     const sandbox = startSession(engine, image, { historySize: 5 });
-    for (let i = 0; i < 12; i += 1) await sandbox.run(`${i} + 100`);
+    for (let i = 0; i < 12; i += 1) {
+      await sandbox.run(`${i} + 100`);
+    }
     const kept = 'sum(isinstance(k, int) for k in Out)';
     assert.ok(Number((await sandbox.run(kept)).result) <= 6);
     await sandbox.session.reset({ files: 'keep', historySize: 1000 });
-    for (let i = 0; i < 12; i += 1) await sandbox.run(`${i} + 100`);
+    for (let i = 0; i < 12; i += 1) {
+      await sandbox.run(`${i} + 100`);
+    }
     assert.equal((await sandbox.run(kept)).result, '12');
   });
 
@@ -70,8 +92,12 @@ describe('each setting has an effect', () => {
     this.timeout(90_000);
     const uid = SANDBOX_UIDS.last;
     const greedy = await takeAllInotify(uid);
-    const others = new Set(Array.from({ length: SANDBOX_UIDS.last - SANDBOX_UIDS.first }, (_, i) => SANDBOX_UIDS.first + i));
-    const oneUidLeft: Engine = Object.assign(Object.create(engine) as Engine, { usedUids: () => Promise.resolve(others) });
+    const others = new Set(
+      Array.from({ length: SANDBOX_UIDS.last - SANDBOX_UIDS.first }, (_, i) => SANDBOX_UIDS.first + i),
+    );
+    const oneUidLeft: Engine = Object.assign(Object.create(engine) as Engine, {
+      usedUids: () => Promise.resolve(others),
+    });
     try {
       const latency = async (pollInterval: number) => {
         const sandbox = startSession(oneUidLeft, image, { pollInterval });
@@ -120,8 +146,12 @@ print((time.process_time() - c) / (time.monotonic() - a))`);
 
   it('logBudget: the oldest cells go first, the newest stay', async () => {
     const sandbox = startSession(engine, image, { logBudget: MB });
-    for (let i = 0; i < 30; i += 1) await sandbox.run('print("x" * 500_000)');
-    const held = await sandbox.run('import glob, os; sum(os.path.getsize(f) for f in glob.glob("/sandbox/.interactive/events/*.jsonl"))');
+    for (let i = 0; i < 30; i += 1) {
+      await sandbox.run('print("x" * 500_000)');
+    }
+    const held = await sandbox.run(
+      'import glob, os; sum(os.path.getsize(f) for f in glob.glob("/sandbox/.interactive/events/*.jsonl"))',
+    );
     assert.ok(Number(held.result) < 3 * MB, held.result);
   });
 });
@@ -138,7 +168,9 @@ time.sleep(300)`;
   const child = spawn('python3', ['-c', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve, reject) => {
     child.stdout.once('data', resolve);
-    child.once('error', reject).once('exit', () => { reject(new Error('inotify could not be used up: are the tests run as root?')); });
+    child.once('error', reject).once('exit', () => {
+      reject(new Error('inotify could not be used up: are the tests run as root?'));
+    });
   });
   return child;
 }

@@ -12,24 +12,47 @@ const LEFTOVERS = pathToFileURL(path.resolve(__dirname, '../../../scripts/lib/le
 describe('npm start, when it ends', function () {
   this.timeout(120_000);
   let engine: Engine;
-  before(async () => { engine = await connect(); });
-  after(() => { engine.dispose(); });
+  before(async () => {
+    engine = await connect();
+  });
+  after(() => {
+    engine.dispose();
+  });
 
-  it('takes all sandboxes of its windows along, also that of a notebook which is not in its folder, with their libraries, and nobody else\'s', async () => {
-    const { removeSandboxesOfWindowsBelow } = await import(LEFTOVERS) as { removeSandboxesOfWindowsBelow: (folder: string) => Promise<void> };
+  it("takes all sandboxes of its windows along, also that of a notebook which is not in its folder, with their libraries, and nobody else's", async () => {
+    const { removeSandboxesOfWindowsBelow } = (await import(LEFTOVERS)) as {
+      removeSandboxesOfWindowsBelow: (folder: string) => Promise<void>;
+    };
     const folder = mkdtempSync(path.join(os.tmpdir(), 'start-'));
     const image = await usualImage(engine);
     const [owner, another] = [randomUUID(), randomUUID()];
     const storage = path.join(folder, 'data/User/globalStorage/sandboxed-ipython.sandboxed-ipython');
     mkdirSync(storage, { recursive: true });
     writeFileSync(path.join(storage, 'owner'), owner);
-    const [mine, theirs, libraries] = [specification(image, { owner, notebookHint: 'untitled:Untitled-1.ipynb' }), specification(image, { owner: another }), newVolume()];
+    const [mine, theirs, libraries] = [
+      specification(image, { owner, notebookHint: 'untitled:Untitled-1.ipynb' }),
+      specification(image, { owner: another }),
+      newVolume(),
+    ];
     try {
       const [ours = '', others = ''] = await Promise.all([mine, theirs].map((one) => engine.create(one)));
-      await docker.createVolume({ Name: libraries, Labels: { 'sandboxed-ipython.version': '3', 'sandboxed-ipython.owner': owner } });
+      await docker.createVolume({
+        Name: libraries,
+        Labels: { 'sandboxed-ipython.version': '3', 'sandboxed-ipython.owner': owner },
+      });
       await removeSandboxesOfWindowsBelow(folder);
-      const volumeExists = (name: string): Promise<boolean> => docker.getVolume(name).inspect().then(() => true, () => false);
-      assert.deepEqual(await Promise.all([containerExists(ours), volumeExists(mine.libraries), volumeExists(libraries)]), [false, false, false]);
+      const volumeExists = (name: string): Promise<boolean> =>
+        docker
+          .getVolume(name)
+          .inspect()
+          .then(
+            () => true,
+            () => false,
+          );
+      assert.deepEqual(
+        await Promise.all([containerExists(ours), volumeExists(mine.libraries), volumeExists(libraries)]),
+        [false, false, false],
+      );
       assert.deepEqual(await Promise.all([containerExists(others), volumeExists(theirs.libraries)]), [true, true]);
     } finally {
       await Promise.all([owner, another].map((one) => engine.removeAll(one)));

@@ -11,7 +11,9 @@ describe('with the network unplugged', function () {
   let unplugged: UnpluggedEngine | undefined;
 
   before(async function () {
-    if (process.getuid?.() !== 0) this.skip(); // only root can take a network away
+    if (process.getuid?.() !== 0) {
+      this.skip();
+    } // only root can take a network away
     const engine = await connect();
     const kernel = await derivedImage(engine);
     const request = await imageRequest();
@@ -24,12 +26,21 @@ describe('with the network unplugged', function () {
 
   it('a session starts and runs cells once the image is there', async () => {
     assert.ok(unplugged);
-    assert.deepEqual(unplugged.networkInterfaces.filter((name) => !/^(lo|docker0|br-|veth)/.test(name)), [], 'nothing leads out');
+    assert.deepEqual(
+      unplugged.networkInterfaces.filter((name) => !/^(lo|docker0|br-|veth)/.test(name)),
+      [],
+      'nothing leads out',
+    );
     const engine = await connect(unplugged.host);
     try {
       assert.equal((await startSession(engine, await derivedImage(engine)).run('6 * 7')).result, '42');
       const missing = await imageRequest({ base: 'python:3.13-slim' });
-      await assert.rejects(engine.ensureImage(missing, silentProgress), (error) => isSandboxError(error, 'ImageFailed') && /network is unreachable|no such host|dial/.test(String(error.params['reason'])));
+      await assert.rejects(
+        engine.ensureImage(missing, silentProgress),
+        (error) =>
+          isSandboxError(error, 'ImageFailed') &&
+          /network is unreachable|no such host|dial/.test(String(error.params['reason'])),
+      );
       await endSessions();
     } finally {
       engine.dispose();

@@ -16,7 +16,12 @@ interface Operation {
   includes?: readonly Name[];
 }
 /** All that is asked of an engine: without trials of a method of it this does not compile. And what a session asks of it by itself. */
-type Name = 'connect' | Exclude<keyof Engine, 'info' | 'isBusy' | 'onBusy' | 'rest' | 'holdLibraries' | 'dispose'> | 'start' | 'attach' | 'dispose';
+type Name =
+  | 'connect'
+  | Exclude<keyof Engine, 'info' | 'isBusy' | 'onBusy' | 'rest' | 'holdLibraries' | 'dispose'>
+  | 'start'
+  | 'attach'
+  | 'dispose';
 
 const OPERATIONS: Readonly<Record<Name, Operation>> = {
   connect: { groups: sandbox.connect },
@@ -47,7 +52,13 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
 const NAMES = Object.keys(OPERATIONS) as Name[];
 /** Waits that no request by itself makes too long here. */
 const UNTRIED: Readonly<Partial<Record<WaitName, string>>> = {
-  events: 'has no end', 'busy engine': 'is of an engine that answers pings: test/session/busyEngine.test.ts', 'busy stream': 'is the same', 'inspect container by Podman': 'is not asked of Docker', 'half removed container': 'is not to be had of Docker', 'tag image': 'is of an image that is a day old', removal: 'is of answers, not of one',
+  events: 'has no end',
+  'busy engine': 'is of an engine that answers pings: test/session/busyEngine.test.ts',
+  'busy stream': 'is the same',
+  'inspect container by Podman': 'is not asked of Docker',
+  'half removed container': 'is not to be had of Docker',
+  'tag image': 'is of an image that is a day old',
+  removal: 'is of answers, not of one',
 };
 /** Groups of trials at a time: most of their time goes by waiting. */
 const AT_ONCE = 10;
@@ -60,14 +71,22 @@ class Pool {
   constructor(private readonly size: number) {}
 
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running === this.size) await new Promise<void>((next) => { this.waiting.push(next); });
-    else this.running += 1;
+    if (this.running === this.size) {
+      await new Promise<void>((next) => {
+        this.waiting.push(next);
+      });
+    } else {
+      this.running += 1;
+    }
     try {
       return await work();
     } finally {
       const next = this.waiting.shift();
-      if (next) next();
-      else this.running -= 1;
+      if (next) {
+        next();
+      } else {
+        this.running -= 1;
+      }
     }
   }
 }
@@ -86,18 +105,26 @@ describe('an engine that takes a request and does not answer', function () {
     direct = await connect();
     const image = await usualImage(direct);
     const [base, sleeper] = await Promise.all([
-      bases.make('silent', IDLE_PIP, [], image), bases.make('asleep', 'pass', ['ENTRYPOINT ["sh", "-c", "exec sleep 600"]']),
+      bases.make('silent', IDLE_PIP, [], image),
+      bases.make('asleep', 'pass', ['ENTRYPOINT ["sh", "-c", "exec sleep 600"]']),
     ]);
     let one: Promise<{ id: string; owner: string }> | undefined;
     const ground: Ground = {
-      direct, image, base, sleeper, bases,
-      shared: () => one ??= (async () => {
-        shared = new Tenant(ground);
-        return { id: await shared.sandbox(direct, image), owner: shared.owner };
-      })(),
+      direct,
+      image,
+      base,
+      sleeper,
+      bases,
+      shared: () =>
+        (one ??= (async () => {
+          shared = new Tenant(ground);
+          return { id: await shared.sandbox(direct, image), owner: shared.owner };
+        })()),
     };
     isOurs = (await direct.usedUids()).size === 0;
-    for (const name of NAMES) groups.set(name, OPERATIONS[name].groups(ground));
+    for (const name of NAMES) {
+      groups.set(name, OPERATIONS[name].groups(ground));
+    }
     const pool = new Pool(AT_ONCE);
     const isImages = (name: Name): boolean => name.endsWith('Image') || name.endsWith('Images') || name === 'connect';
     for (const name of [...NAMES].sort((a, b) => Number(isImages(b)) - Number(isImages(a)))) {
@@ -109,29 +136,44 @@ describe('an engine that takes a request and does not answer', function () {
     direct.dispose();
   });
 
-  const kindsOf = (name: Name): string[] => (groups.get(name) ?? []).flatMap(({ trials }) => trials.flatMap(({ kind }) => kind ?? []));
+  const kindsOf = (name: Name): string[] =>
+    (groups.get(name) ?? []).flatMap(({ trials }) => trials.flatMap(({ kind }) => kind ?? []));
 
   for (const name of NAMES) {
     it(`is given up in time by ${name}, for each kind of its requests in turn, and ${name} works when there are answers again`, async () => {
-      const all = await outcomes.get(name) ?? [];
+      const all = (await outcomes.get(name)) ?? [];
       const wrong = all.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []));
       assert.deepEqual(wrong, []);
       const seen = new Set(all.flatMap((outcome) => (outcome.status === 'fulfilled' ? [...outcome.value] : [])));
-      const tried = new Set([name, ...OPERATIONS[name].includes ?? []].flatMap(kindsOf));
-      assert.deepEqual([...seen].filter((kind) => !tried.has(kind)), [], 'kinds of request without a trial');
+      const tried = new Set([name, ...(OPERATIONS[name].includes ?? [])].flatMap(kindsOf));
+      assert.deepEqual(
+        [...seen].filter((kind) => !tried.has(kind)),
+        [],
+        'kinds of request without a trial',
+      );
     });
   }
 
   it('is given up by every wait of the table', () => {
-    const tried = new Set<WaitName>([...groups.values()].flat().flatMap(({ trials }) => trials.flatMap(({ waits }) => waits)));
-    assert.deepEqual((Object.keys(DEADLINES) as WaitName[]).filter((name) => !tried.has(name) && !Object.hasOwn(UNTRIED, name)), []);
+    const tried = new Set<WaitName>(
+      [...groups.values()].flat().flatMap(({ trials }) => trials.flatMap(({ waits }) => waits)),
+    );
+    assert.deepEqual(
+      (Object.keys(DEADLINES) as WaitName[]).filter((name) => !tried.has(name) && !Object.hasOwn(UNTRIED, name)),
+      [],
+    );
   });
 
   it('is left as it was found: without sandboxes and build containers', async () => {
     await Promise.all(outcomes.values());
     await shared?.end();
     const left = await docker.listContainers({ all: true, filters: { label: ['sandboxed-ipython.version'] } });
-    if (isOurs) assert.deepEqual(left.map(({ Names }) => Names.join()), []);
+    if (isOurs) {
+      assert.deepEqual(
+        left.map(({ Names }) => Names.join()),
+        [],
+      );
+    }
   });
 });
 

@@ -67,5 +67,7 @@ export async function openWorkbench(page: Page, url: string): Promise<void> {
 
 /** Waits until the workbench, also after a reload, knows its extensions. */
 export async function extensionsLoaded(page: Page): Promise<void> {
-  await page.waitForFunction("performance.getEntriesByName('code/didLoadExtensions').length > 0", undefined, { timeout: LOAD_MS });
+  await page.waitForFunction("performance.getEntriesByName('code/didLoadExtensions').length > 0", undefined, {
+    timeout: LOAD_MS,
+  });
 }

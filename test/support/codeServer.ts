@@ -72,7 +72,9 @@ export class CodeServer {
     private readonly temporary: string | undefined,
   ) {
     for (const stream of [process.stdout, process.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => { this.log = (this.log + text).slice(-KEPT_LOG); });
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.log = (this.log + text).slice(-KEPT_LOG);
+      });
     }
     this.exited = new Promise((resolve) => {
       const end = (why: string) => {
@@ -85,27 +87,38 @@ export class CodeServer {
   }
 
   static async start(options: CodeServerOptions = {}): Promise<CodeServer> {
-    const temporary = options.dataDir === undefined ? fs.mkdtempSync(path.join(os.tmpdir(), 'code-server-')) : undefined;
+    const temporary =
+      options.dataDir === undefined ? fs.mkdtempSync(path.join(os.tmpdir(), 'code-server-')) : undefined;
     const layout = prepareFolders(options, options.dataDir ?? temporary ?? '');
     const launcher = launcherOf(options, layout, temporary !== undefined);
     for (const file of options.vsix ?? []) {
       installExtension(launcher, file);
     }
     const address = options.socket === undefined ? { port: await freePort() } : { socketPath: options.socket };
-    const listen = 'port' in address
-      ? ['--bind-addr', `127.0.0.1:${address.port}`]
-      : ['--socket', address.socketPath, '--socket-mode', '600'];
-    const [command = launcher.command, ...before] = [...options.through ?? [], launcher.command];
-    const child = spawn(command, [
-      ...before,
-      ...launcher.args,
-      ...listen,
-      '--auth', 'none', // the loopback is shared with tests only; `npm start` puts its own gate before the socket
-      '--session-socket', path.join(layout.root, 'session.sock'),
-      '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust',
-      '--disable-getting-started-override', '--ignore-last-opened',
-      ...(options.testDriver === true ? ['--vscode-option', 'enable-smoke-test-driver'] : []),
-    ], { env: launcher.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const listen =
+      'port' in address
+        ? ['--bind-addr', `127.0.0.1:${address.port}`]
+        : ['--socket', address.socketPath, '--socket-mode', '600'];
+    const [command = launcher.command, ...before] = [...(options.through ?? []), launcher.command];
+    const child = spawn(
+      command,
+      [
+        ...before,
+        ...launcher.args,
+        ...listen,
+        '--auth',
+        'none', // the loopback is shared with tests only; `npm start` puts its own gate before the socket
+        '--session-socket',
+        path.join(layout.root, 'session.sock'),
+        '--disable-telemetry',
+        '--disable-update-check',
+        '--disable-workspace-trust',
+        '--disable-getting-started-override',
+        '--ignore-last-opened',
+        ...(options.testDriver === true ? ['--vscode-option', 'enable-smoke-test-driver'] : []),
+      ],
+      { env: launcher.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    );
     const server = new CodeServer(layout.workspace, address, child, temporary);
     try {
       await server.#answers();
@@ -138,7 +151,10 @@ export class CodeServer {
 
   /** In place of those that it was started with; its windows take them at once. */
   setMachineSettings(settings: Readonly<Record<string, unknown>>): void {
-    fs.writeFileSync(path.join(path.dirname(this.workspace), 'user', 'Machine', 'settings.json'), JSON.stringify(settings, null, 2));
+    fs.writeFileSync(
+      path.join(path.dirname(this.workspace), 'user', 'Machine', 'settings.json'),
+      JSON.stringify(settings, null, 2),
+    );
   }
 
   /** A path of this machine as the workbench's own extension host names it; the authority must be the page's. */
@@ -147,7 +163,10 @@ export class CodeServer {
   }
 
   /** The page that opens a folder. `payload`: VS Code's own start options. */
-  url({ folder = this.workspace, payload }: { folder?: string; payload?: ReadonlyArray<readonly [string, string]> } = {}): string {
+  url({
+    folder = this.workspace,
+    payload,
+  }: { folder?: string; payload?: ReadonlyArray<readonly [string, string]> } = {}): string {
     const url = new URL(this.origin);
     url.searchParams.set('folder', folder);
     if (payload !== undefined) {
@@ -180,7 +199,8 @@ export class CodeServer {
   async #answers(): Promise<void> {
     const deadline = Date.now() + START_MS;
     while (!(await isHealthy(this.address))) {
-      const why = this.#ended ?? (Date.now() > deadline ? `code-server did not answer within ${START_MS / 1000} s` : undefined);
+      const why =
+        this.#ended ?? (Date.now() > deadline ? `code-server did not answer within ${START_MS / 1000} s` : undefined);
       if (why !== undefined) {
         throw new Error(`${why}\n${this.log.slice(-3_000)}`);
       }
@@ -203,7 +223,13 @@ function prepareFolders(options: CodeServerOptions, root: string): Layout {
     extensions: path.join(root, 'extensions'),
     workspace: path.join(root, 'workspace'),
   };
-  for (const folder of [path.join(layout.user, 'User'), path.join(layout.user, 'Machine'), layout.extensions, layout.workspace, temporaryIn(layout)]) {
+  for (const folder of [
+    path.join(layout.user, 'User'),
+    path.join(layout.user, 'Machine'),
+    layout.extensions,
+    layout.workspace,
+    temporaryIn(layout),
+  ]) {
     fs.mkdirSync(folder, { recursive: true });
   }
   if (options.workspace !== undefined) {
@@ -215,7 +241,9 @@ function prepareFolders(options: CodeServerOptions, root: string): Layout {
   write('Machine', options.machineSettings ?? {});
   for (const folder of options.extensionFolders ?? []) {
     // a link in a still empty extensions folder counts as installed
-    const { publisher, name, version } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')) as Record<string, string>;
+    const { publisher, name, version } = JSON.parse(
+      fs.readFileSync(path.join(folder, 'package.json'), 'utf8'),
+    ) as Record<string, string>;
     const link = path.join(layout.extensions, `${publisher}.${name}-${version}`);
     fs.rmSync(link, { force: true });
     fs.symlinkSync(path.resolve(folder), link);
@@ -242,18 +270,32 @@ function launcherOf(options: CodeServerOptions, layout: Layout, isTemporary: boo
     command: path.join(home, `node_modules/node-${process.platform}-${process.arch}/bin/node`),
     args: [
       path.join(home, 'node_modules/code-server/out/node/entry.js'),
-      '--config', path.join(layout.root, 'config.yaml'),
-      '--user-data-dir', layout.user,
-      '--extensions-dir', layout.extensions,
+      '--config',
+      path.join(layout.root, 'config.yaml'),
+      '--user-data-dir',
+      layout.user,
+      '--extensions-dir',
+      layout.extensions,
     ],
-    env: { ...Object.fromEntries(inherited), EXTENSIONS_GALLERY: '{}', ...(isTemporary && { TMPDIR: temporaryIn(layout) }), ...options.env },
+    env: {
+      ...Object.fromEntries(inherited),
+      EXTENSIONS_GALLERY: '{}',
+      ...(isTemporary && { TMPDIR: temporaryIn(layout) }),
+      ...options.env,
+    },
   };
 }
 
 function installExtension({ command, args, env }: Launcher, vsix: string): void {
-  const done = spawnSync(command, [...args, '--install-extension', path.resolve(vsix), '--force'], { env, encoding: 'utf8', timeout: INSTALL_MS });
+  const done = spawnSync(command, [...args, '--install-extension', path.resolve(vsix), '--force'], {
+    env,
+    encoding: 'utf8',
+    timeout: INSTALL_MS,
+  });
   if (done.status !== 0) {
-    throw new Error(`code-server could not install ${vsix}: ${done.error?.message ?? ''}\n${done.stdout}${done.stderr}`);
+    throw new Error(
+      `code-server could not install ${vsix}: ${done.error?.message ?? ''}\n${done.stdout}${done.stderr}`,
+    );
   }
 }
 

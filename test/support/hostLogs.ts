@@ -13,16 +13,21 @@ export class HostLog {
   /** Of the window that was opened last. */
   static newest(server: CodeServer): HostLog {
     const logs = path.join(path.dirname(server.workspace), 'user', 'logs');
-    const hosts = readdirSync(logs, { recursive: true, encoding: 'utf8' }).filter((name) => path.basename(name) === 'remoteexthost.log')
-      .map((name) => path.dirname(path.join(logs, name))).sort((a, b) => statSync(a).birthtimeMs - statSync(b).birthtimeMs);
+    const hosts = readdirSync(logs, { recursive: true, encoding: 'utf8' })
+      .filter((name) => path.basename(name) === 'remoteexthost.log')
+      .map((name) => path.dirname(path.join(logs, name)))
+      .sort((a, b) => statSync(a).birthtimeMs - statSync(b).birthtimeMs);
     const newest = hosts.at(-1);
-    if (newest === undefined) { throw new Error(`no extension host has logged anything below ${logs}`); }
+    if (newest === undefined) {
+      throw new Error(`no extension host has logged anything below ${logs}`);
+    }
     return new HostLog(newest);
   }
 
   /** Lines of all its logs. */
   get lines(): string[] {
-    return readdirSync(this.folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.log'))
+    return readdirSync(this.folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.log'))
       .flatMap((name) => readFileSync(path.join(this.folder, name), 'utf8').split('\n'));
   }
 
@@ -30,8 +35,12 @@ export class HostLog {
   async ended(): Promise<string[]> {
     for (const end = Date.now() + ENDED_MS; ; await sleep(100)) {
       const { lines } = this;
-      if (lines.some((line) => /Extension host with pid \d+ exiting/.test(line))) { return lines; }
-      if (Date.now() > end) { throw new Error(`the extension host did not end:\n${lines.slice(-20).join('\n')}`); }
+      if (lines.some((line) => /Extension host with pid \d+ exiting/.test(line))) {
+        return lines;
+      }
+      if (Date.now() > end) {
+        throw new Error(`the extension host did not end:\n${lines.slice(-20).join('\n')}`);
+      }
     }
   }
 }

@@ -17,7 +17,9 @@ export async function insist(ask: (patience: number) => Promise<void>, close: ()
     try {
       return await ask(Math.max(Math.min(patience, left), FIRST_PATIENCE_MS));
     } catch (error) {
-      if (Date.now() >= end) { throw error; }
+      if (Date.now() >= end) {
+        throw error;
+      }
       await close();
     }
   }

@@ -5,22 +5,32 @@ const PATIENCE_MS = 20_000;
 
 const socketPath = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
 
-interface Container { Id: string; Labels: Record<string, string>; Mounts: { Type: string; Name?: string }[] }
+interface Container {
+  Id: string;
+  Labels: Record<string, string>;
+  Mounts: { Type: string; Name?: string }[];
+}
 
 /** Ends the sandboxes, with their volumes, of the notebooks in this folder: a closed window leaves them to their lease, a test must not. */
 export async function removeSandboxesOf(folder: string): Promise<void> {
-  await Promise.all((await containersOf(folder)).map(async ({ Id, Mounts }) => {
-    await remove(`/containers/${Id}?force=true`);
-    await Promise.all(Mounts.filter(({ Type }) => Type === 'volume').map(({ Name = '' }) => remove(`/volumes/${Name}`)));
-  }));
+  await Promise.all(
+    (await containersOf(folder)).map(async ({ Id, Mounts }) => {
+      await remove(`/containers/${Id}?force=true`);
+      await Promise.all(
+        Mounts.filter(({ Type }) => Type === 'volume').map(({ Name = '' }) => remove(`/volumes/${Name}`)),
+      );
+    }),
+  );
 }
 
 /** Ids of the containers, in whatever state, of notebooks in this folder. */
-export async function sandboxesOf(folder: string): Promise<string[]> { return (await containersOf(folder)).map(({ Id }) => Id); }
+export async function sandboxesOf(folder: string): Promise<string[]> {
+  return (await containersOf(folder)).map(({ Id }) => Id);
+}
 
 async function containersOf(folder: string): Promise<Container[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.notebook'] }));
-  const containers = await request<Container[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
+  const containers = (await request<Container[]>('GET', `/containers/json?all=true&filters=${filters}`)) ?? [];
   return containers.filter(({ Labels }) => Labels['sandboxed-ipython.notebook']?.includes(folder));
 }
 
@@ -31,19 +41,38 @@ async function remove(path: string): Promise<void> {
       await request('DELETE', path);
       return;
     } catch (error) {
-      if (Date.now() > end) { throw error; }
+      if (Date.now() > end) {
+        throw error;
+      }
     }
   }
 }
 
 function request<T>(method: string, path: string): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    http.request({ socketPath, method, path }, (response) => {
-      let text = '';
-      if (response.statusCode === 404) { response.resume().on('end', () => { resolve(undefined); }); return; }
-      response.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; }).on('end', () => {
-        if ((response.statusCode ?? 500) >= 300) { reject(new Error(`${path}: ${text}`)); } else { resolve(text === '' ? undefined : JSON.parse(text) as T); }
-      });
-    }).once('error', reject).end();
+    http
+      .request({ socketPath, method, path }, (response) => {
+        let text = '';
+        if (response.statusCode === 404) {
+          response.resume().on('end', () => {
+            resolve(undefined);
+          });
+          return;
+        }
+        response
+          .setEncoding('utf8')
+          .on('data', (chunk: string) => {
+            text += chunk;
+          })
+          .on('end', () => {
+            if ((response.statusCode ?? 500) >= 300) {
+              reject(new Error(`${path}: ${text}`));
+            } else {
+              resolve(text === '' ? undefined : (JSON.parse(text) as T));
+            }
+          });
+      })
+      .once('error', reject)
+      .end();
   });
 }

@@ -29,10 +29,13 @@ export class NotebookPage {
 
   /** Opens a file of the workspace's root by a double click in the explorer. */
   async open(file: string): Promise<void> {
-    await insist(async (patience) => {
-      await this.inExplorer(file).dblclick({ timeout: patience });
-      await this.editor.locator('.cell-list-container').waitFor({ timeout: patience });
-    }, () => this.command('Refresh Explorer')); // it may have missed a file that came while the window opened
+    await insist(
+      async (patience) => {
+        await this.inExplorer(file).dblclick({ timeout: patience });
+        await this.editor.locator('.cell-list-container').waitFor({ timeout: patience });
+      },
+      () => this.command('Refresh Explorer'),
+    ); // it may have missed a file that came while the window opened
   }
 
   /** A file or folder of the workspace's root. */
@@ -42,10 +45,13 @@ export class NotebookPage {
 
   /** Chooses from the menu that a right click opens. */
   async chooseFromMenuOf(target: Locator, item: string): Promise<void> {
-    await insist(async (patience) => {
-      await target.click({ button: 'right', timeout: patience });
-      await this.#chooseFromMenu(this.page.getByRole('menuitem', { name: item }), patience);
-    }, () => this.escape());
+    await insist(
+      async (patience) => {
+        await target.click({ button: 'right', timeout: patience });
+        await this.#chooseFromMenu(this.page.getByRole('menuitem', { name: item }), patience);
+      },
+      () => this.escape(),
+    );
   }
 
   /** VS Code hears no click on a menu that has just come, and closes it when it has heard one. */
@@ -53,8 +59,19 @@ export class NotebookPage {
     await item.waitFor({ timeout: patience });
     let clicked = false;
     for (const end = Date.now() + patience; Date.now() < end;) {
-      clicked = await item.click({ timeout: HEARD_MS }).then(() => true, () => clicked);
-      if (await item.waitFor({ state: 'hidden', timeout: HEARD_MS }).then(() => true, () => false) && clicked) { return; }
+      clicked = await item.click({ timeout: HEARD_MS }).then(
+        () => true,
+        () => clicked,
+      );
+      if (
+        (await item.waitFor({ state: 'hidden', timeout: HEARD_MS }).then(
+          () => true,
+          () => false,
+        )) &&
+        clicked
+      ) {
+        return;
+      }
     }
     throw new Error('the menu hears no click');
   }
@@ -83,18 +100,28 @@ export class NotebookPage {
    */
   async pickKernel(name: string, source = name): Promise<void> {
     const selected = this.kernelLabel.filter({ hasText: name });
-    await insist(async (patience) => {
-      if (await selected.waitFor({ timeout: UNASKED_MS }).then(() => true, () => false)) { return; }
-      await this.kernelLabel.click({ timeout: patience });
-      const rows = this.quickInput.locator('.monaco-list-row');
-      await rows.first().waitFor({ timeout: patience });
-      const kernel = rows.filter({ hasText: name });
-      if (await kernel.count() === 0) {
-        await rows.filter({ hasText: source }).first().click({ timeout: patience });
-      }
-      await kernel.first().click({ timeout: patience });
-      await selected.waitFor({ timeout: patience });
-    }, () => this.escape());
+    await insist(
+      async (patience) => {
+        if (
+          await selected.waitFor({ timeout: UNASKED_MS }).then(
+            () => true,
+            () => false,
+          )
+        ) {
+          return;
+        }
+        await this.kernelLabel.click({ timeout: patience });
+        const rows = this.quickInput.locator('.monaco-list-row');
+        await rows.first().waitFor({ timeout: patience });
+        const kernel = rows.filter({ hasText: name });
+        if ((await kernel.count()) === 0) {
+          await rows.filter({ hasText: source }).first().click({ timeout: patience });
+        }
+        await kernel.first().click({ timeout: patience });
+        await selected.waitFor({ timeout: patience });
+      },
+      () => this.escape(),
+    );
   }
 
   /** Presses a button of the notebook's toolbar, also where the toolbar is too narrow and keeps it under "…". */
@@ -104,10 +131,16 @@ export class NotebookPage {
       await button.click();
       return;
     }
-    await insist(async (patience) => {
-      await this.toolbar.getByRole('button', { name: 'More Actions' }).first().click({ timeout: patience });
-      await this.#chooseFromMenu(this.page.locator('.context-view .action-menu-item', { hasText: title }).first(), patience);
-    }, () => this.escape());
+    await insist(
+      async (patience) => {
+        await this.toolbar.getByRole('button', { name: 'More Actions' }).first().click({ timeout: patience });
+        await this.#chooseFromMenu(
+          this.page.locator('.context-view .action-menu-item', { hasText: title }).first(),
+          patience,
+        );
+      },
+      () => this.escape(),
+    );
   }
 
   async runAll(): Promise<void> {
@@ -115,7 +148,9 @@ export class NotebookPage {
   }
 
   cell(index: number): Locator {
-    return this.editor.locator(`.monaco-list-row[data-index="${index}"]`).filter({ has: this.page.locator('.cell-inner-container') });
+    return this.editor
+      .locator(`.monaco-list-row[data-index="${index}"]`)
+      .filter({ has: this.page.locator('.cell-inner-container') });
   }
 
   /** Writes code at the end of a cell. */
@@ -127,15 +162,26 @@ export class NotebookPage {
   /** Brings a cell with its outputs into view, by the keyboard: VS Code draws only what is near. */
   async scrollTo(index: number): Promise<void> {
     const { keyboard } = this.page;
-    await insist(async (patience) => {
-      for (const key of ['Control+1', 'Escape', 'Control+Home']) { await keyboard.press(key); }
-      for (let cell = 0; cell <= index; cell += 1) { await keyboard.press('ArrowDown'); }
-      if (await this.#isFocused(index + 1).count() > 0) { await keyboard.press('ArrowUp'); } // else it is the last one
-      await this.#isFocused(index).waitFor({ timeout: patience });
-    }, async () => {});
+    await insist(
+      async (patience) => {
+        for (const key of ['Control+1', 'Escape', 'Control+Home']) {
+          await keyboard.press(key);
+        }
+        for (let cell = 0; cell <= index; cell += 1) {
+          await keyboard.press('ArrowDown');
+        }
+        if ((await this.#isFocused(index + 1).count()) > 0) {
+          await keyboard.press('ArrowUp');
+        } // else it is the last one
+        await this.#isFocused(index).waitFor({ timeout: patience });
+      },
+      async () => {},
+    );
   }
 
-  #isFocused(index: number): Locator { return this.cell(index).and(this.page.locator('.focused')); }
+  #isFocused(index: number): Locator {
+    return this.cell(index).and(this.page.locator('.focused'));
+  }
 
   /** Types into a cell and takes what is suggested. */
   async typeAndAccept(index: number, text: string, suggestion: string): Promise<void> {
@@ -143,25 +189,34 @@ export class NotebookPage {
     await this.cell(index).locator('.monaco-editor').first().click();
     await keyboard.type(text);
     const suggested = this.page.locator('.suggest-widget.visible .monaco-list-row', { hasText: suggestion }).first();
-    await insist((patience) => suggested.click({ timeout: patience }), async () => {
-      await this.escape();
-      await this.cell(index).locator('.monaco-editor').first().click();
-      await keyboard.press('Control+End');
-      await keyboard.press('Control+Space');
-    });
+    await insist(
+      (patience) => suggested.click({ timeout: patience }),
+      async () => {
+        await this.escape();
+        await this.cell(index).locator('.monaco-editor').first().click();
+        await keyboard.press('Control+End');
+        await keyboard.press('Control+Space');
+      },
+    );
   }
 
   /** Waits until a cell is edited, with the cursor in the line that has this text. */
   async waitForCursor(index: number, line: string, timeout = WAIT_MS): Promise<void> {
     let found: string | undefined;
     for (const end = Date.now() + timeout; found !== line; await this.page.waitForTimeout(100)) {
-      if (Date.now() > end) { throw new Error(`the cursor of cell ${index} is ${found === undefined ? 'not there' : `in "${found}"`}, not in "${line}"`); }
+      if (Date.now() > end) {
+        throw new Error(
+          `the cursor of cell ${index} is ${found === undefined ? 'not there' : `in "${found}"`}, not in "${line}"`,
+        );
+      }
       found = await this.#lineOfCursor(this.cell(index).locator('.monaco-editor.focused'));
     }
   }
 
   async #lineOfCursor(editor: Locator): Promise<string | undefined> {
-    if (await editor.count() === 0) { return undefined; }
+    if ((await editor.count()) === 0) {
+      return undefined;
+    }
     const cursor = await editor.locator('.cursors-layer .cursor').first().boundingBox();
     for (const line of await editor.locator('.view-line').all()) {
       const box = await line.boundingBox();
@@ -183,10 +238,13 @@ export class NotebookPage {
 
   /** A cell shows its buttons while the mouse is over it; outputs that come above move it away. */
   async #pressOf(index: number, name: RegExp): Promise<void> {
-    await insist(async (patience) => {
-      await this.cell(index).hover({ timeout: patience });
-      await this.cell(index).getByRole('button', { name }).first().click({ timeout: patience });
-    }, async () => {});
+    await insist(
+      async (patience) => {
+        await this.cell(index).hover({ timeout: patience });
+        await this.cell(index).getByRole('button', { name }).first().click({ timeout: patience });
+      },
+      async () => {},
+    );
   }
 
   async waitForState(index: number, state: CellState, timeout?: number): Promise<void> {
@@ -211,17 +269,29 @@ export class NotebookPage {
   /** Turns the mouse wheel until something of an output is in view: VS Code moves the page of all outputs itself. */
   async scrollIntoView(part: Locator): Promise<void> {
     await this.editor.hover();
-    await insist(async (patience) => {
-      for (const end = Date.now() + patience; ; await this.page.waitForTimeout(100)) {
-        const [box, room] = [await part.boundingBox({ timeout: patience }), await this.editor.boundingBox({ timeout: patience })];
-        if (box === null || room === null) { throw new Error('it is not shown'); }
-        const below = box.y + box.height - (room.y + room.height);
-        const above = room.y + TOOLBAR_PX - box.y;
-        if (below <= 0 && above <= 0) { return; }
-        if (Date.now() > end) { throw new Error(`it stays ${below > 0 ? `${below} px below` : `${above} px above`} what is shown`); }
-        await this.page.mouse.wheel(0, below > 0 ? below + MARGIN_PX : -above - MARGIN_PX);
-      }
-    }, async () => {});
+    await insist(
+      async (patience) => {
+        for (const end = Date.now() + patience; ; await this.page.waitForTimeout(100)) {
+          const [box, room] = [
+            await part.boundingBox({ timeout: patience }),
+            await this.editor.boundingBox({ timeout: patience }),
+          ];
+          if (box === null || room === null) {
+            throw new Error('it is not shown');
+          }
+          const below = box.y + box.height - (room.y + room.height);
+          const above = room.y + TOOLBAR_PX - box.y;
+          if (below <= 0 && above <= 0) {
+            return;
+          }
+          if (Date.now() > end) {
+            throw new Error(`it stays ${below > 0 ? `${below} px below` : `${above} px above`} what is shown`);
+          }
+          await this.page.mouse.wheel(0, below > 0 ? below + MARGIN_PX : -above - MARGIN_PX);
+        }
+      },
+      async () => {},
+    );
   }
 
   async waitForOutput(text: string | RegExp, timeout?: number): Promise<string> {
@@ -232,11 +302,14 @@ export class NotebookPage {
 
   /** Runs a command by its title in the palette. */
   async command(title: string): Promise<void> {
-    await insist(async (patience) => {
-      await this.page.keyboard.press('F1');
-      await this.quickInput.locator('input').first().fill(`>${title}`, { timeout: patience });
-      await this.quickInput.locator('.monaco-list-row', { hasText: title }).first().click({ timeout: patience });
-    }, () => this.escape());
+    await insist(
+      async (patience) => {
+        await this.page.keyboard.press('F1');
+        await this.quickInput.locator('input').first().fill(`>${title}`, { timeout: patience });
+        await this.quickInput.locator('.monaco-list-row', { hasText: title }).first().click({ timeout: patience });
+      },
+      () => this.escape(),
+    );
   }
 
   /** The palette, a picker or an input box. */
@@ -254,12 +327,22 @@ export class NotebookPage {
 
   /** One that pops up, or stands in the list of all. */
   notification(text: string | RegExp): Locator {
-    return this.page.locator(':is(.notifications-toasts, .notifications-center) .notification-list-item:visible', { hasText: text });
+    return this.page.locator(':is(.notifications-toasts, .notifications-center) .notification-list-item:visible', {
+      hasText: text,
+    });
   }
 
   /** Waits for a notification, and finds it also when it has popped up and gone. */
   async waitForNotification(text: string | RegExp): Promise<void> {
-    if (!await this.notification(text).first().waitFor().then(() => true, () => false)) {
+    if (
+      !(await this.notification(text)
+        .first()
+        .waitFor()
+        .then(
+          () => true,
+          () => false,
+        ))
+    ) {
       await this.#showNotifications();
       await this.notification(text).first().waitFor();
     }
@@ -269,7 +352,9 @@ export class NotebookPage {
   async answerNotification(text: string | RegExp, button: string): Promise<void> {
     await this.waitForNotification(text);
     await insist(
-      (patience) => this.notification(text).first().getByRole('button', { name: button }).click({ timeout: patience }), () => this.#showNotifications());
+      (patience) => this.notification(text).first().getByRole('button', { name: button }).click({ timeout: patience }),
+      () => this.#showNotifications(),
+    );
   }
 
   async #showNotifications(): Promise<void> {
@@ -288,20 +373,29 @@ export class NotebookPage {
   /** Saves a notebook that has no file yet. The box that asks for a path puts one of its own into it when it has settled. */
   async saveFirst(file: string): Promise<void> {
     const box = this.quickInput.locator('input').first();
-    await insist(async (patience) => {
-      await this.command('File: Save');
-      await this.#waitForValue(box, (value) => value !== '', patience);
-      await box.fill(file, { timeout: patience });
-      await this.page.waitForTimeout(SETTLED_MS);
-      await this.#waitForValue(box, (value) => value === file, HEARD_MS);
-    }, () => this.escape());
+    await insist(
+      async (patience) => {
+        await this.command('File: Save');
+        await this.#waitForValue(box, (value) => value !== '', patience);
+        await box.fill(file, { timeout: patience });
+        await this.page.waitForTimeout(SETTLED_MS);
+        await this.#waitForValue(box, (value) => value === file, HEARD_MS);
+      },
+      () => this.escape(),
+    );
     await box.press('Enter');
     await this.page.locator('.tabs-container .tab', { hasText: path.basename(file) }).waitFor();
   }
 
   async #waitForValue(box: Locator, fits: (value: string) => boolean, timeout: number): Promise<void> {
-    for (const end = Date.now() + timeout; !fits(await box.inputValue({ timeout })); await this.page.waitForTimeout(50)) {
-      if (Date.now() > end) { throw new Error(`the box holds "${await box.inputValue({ timeout })}"`); }
+    for (
+      const end = Date.now() + timeout;
+      !fits(await box.inputValue({ timeout }));
+      await this.page.waitForTimeout(50)
+    ) {
+      if (Date.now() > end) {
+        throw new Error(`the box holds "${await box.inputValue({ timeout })}"`);
+      }
     }
   }
 

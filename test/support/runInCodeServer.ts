@@ -19,26 +19,40 @@ interface Arguments {
 
 /** Other arguments are meant for the desktop and of no use here. */
 function parse(args: readonly string[]): Arguments {
-  const valuesOf = (name: string) => args.filter((arg) => arg.startsWith(`--${name}=`)).map((arg) => arg.slice(name.length + 3));
+  const valuesOf = (name: string) =>
+    args.filter((arg) => arg.startsWith(`--${name}=`)).map((arg) => arg.slice(name.length + 3));
   const [tests] = valuesOf('extensionTestsPath');
   if (tests === undefined) {
     throw new Error('usage: [FOLDER] --extensionDevelopmentPath=DIR --extensionTestsPath=FILE');
   }
-  return { workspace: args.find((arg) => !arg.startsWith('-')), development: valuesOf('extensionDevelopmentPath'), tests };
+  return {
+    workspace: args.find((arg) => !arg.startsWith('-')),
+    development: valuesOf('extensionDevelopmentPath'),
+    tests,
+  };
 }
 
 /** The suite's exit code. What the workbench logged goes with the error when there is none in time. */
-async function runSuite(page: Awaited<ReturnType<typeof newPage>>, server: CodeServer, { development, tests }: Arguments): Promise<number> {
+async function runSuite(
+  page: Awaited<ReturnType<typeof newPage>>,
+  server: CodeServer,
+  { development, tests }: Arguments,
+): Promise<number> {
   const log: string[] = [];
   await page.exposeFunction('codeAutomationLog', (level: string, args: unknown[]) => {
     log.push(`[${level}] ${format(...args)}`);
   });
   const ended = new Promise<number>((resolve, reject) => {
-    const fail = (why: string) => reject(new Error([why, '--- workbench', ...log.slice(-40), '--- server', server.log.slice(-3_000)].join('\n')));
+    const fail = (why: string) =>
+      reject(new Error([why, '--- workbench', ...log.slice(-40), '--- server', server.log.slice(-3_000)].join('\n')));
     page.exposeFunction('codeAutomationExit', resolve).catch(reject);
     page.once('crash', () => fail('The page crashed.'));
     setTimeout(() => fail(`No result within ${LIMIT_MS / 1000} s.`), LIMIT_MS).unref();
-    setInterval(() => { if (server.ended !== undefined) { fail(server.ended); } }, 500).unref();
+    setInterval(() => {
+      if (server.ended !== undefined) {
+        fail(server.ended);
+      }
+    }, 500).unref();
   });
   ended.catch(() => undefined); // also while the page is still loading
   const url = server.url({
@@ -62,10 +76,15 @@ async function main(): Promise<number> {
     await Promise.allSettled([browser?.close(), server?.stop()]);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => { void close().then(() => process.exit(130)); });
+    process.once(signal, () => {
+      void close().then(() => process.exit(130));
+    });
   }
   try {
-    server = await CodeServer.start({ ...(args.workspace === undefined ? {} : { workspace: args.workspace }), testDriver: true });
+    server = await CodeServer.start({
+      ...(args.workspace === undefined ? {} : { workspace: args.workspace }),
+      testDriver: true,
+    });
     browser = await launchBrowser();
     return await runSuite(await newPage(browser), server, args);
   } finally {

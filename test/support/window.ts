@@ -6,13 +6,20 @@ import type { CodeServer } from './codeServer';
 import { removeSandboxesOf } from './leftovers';
 import { NotebookPage } from './notebookPage';
 
-interface CodeCell { code: string; language?: string }
+interface CodeCell {
+  code: string;
+  language?: string;
+}
 /** Cells of code by the file's name. */
 export type Notebooks = Readonly<Record<string, readonly (string | CodeCell)[]>>;
 
 /** A VS Code window on a folder of its own, in a browser profile of its own, as a user would have it. */
 export class Window {
-  private constructor(readonly workspace: string, readonly url: string, readonly notebook: NotebookPage) {}
+  private constructor(
+    readonly workspace: string,
+    readonly url: string,
+    readonly notebook: NotebookPage,
+  ) {}
 
   /** Opens a copy of a folder, with these notebooks beside its own files, and waits until the workbench can open them. */
   static async open(server: CodeServer, browser: Browser, folder: string, notebooks: Notebooks = {}): Promise<Window> {
@@ -20,12 +27,21 @@ export class Window {
   }
 
   /** Another window of the same user, on this very folder. */
-  async another(server: CodeServer, folder: string): Promise<Window> { return Window.at(server, folder, await pageIn(this.notebook.page.context())); }
+  async another(server: CodeServer, folder: string): Promise<Window> {
+    return Window.at(server, folder, await pageIn(this.notebook.page.context()));
+  }
 
-  private static async at(server: CodeServer, workspace: string, page: Page, notebooks: Notebooks = {}): Promise<Window> {
+  private static async at(
+    server: CodeServer,
+    workspace: string,
+    page: Page,
+    notebooks: Notebooks = {},
+  ): Promise<Window> {
     const window = new Window(workspace, server.url({ folder: workspace }), new NotebookPage(page));
     try {
-      for (const [file, cells] of Object.entries(notebooks)) { window.addNotebook(file, cells); }
+      for (const [file, cells] of Object.entries(notebooks)) {
+        window.addNotebook(file, cells);
+      }
       await openWorkbench(window.notebook.page, window.url);
     } catch (error) {
       await window.close();
@@ -36,9 +52,16 @@ export class Window {
 
   /** Puts a notebook that never ran into the folder. */
   addNotebook(file: string, cells: Notebooks[string]): void {
-    const saved = cells.map((cell) => (typeof cell === 'string' ? { code: cell } : cell)).map(({ code, language }: CodeCell, i) => ({
-      cell_type: 'code', id: `cell-${i}`, execution_count: null, outputs: [], source: code, metadata: language === undefined ? {} : { vscode: { languageId: language } },
-    }));
+    const saved = cells
+      .map((cell) => (typeof cell === 'string' ? { code: cell } : cell))
+      .map(({ code, language }: CodeCell, i) => ({
+        cell_type: 'code',
+        id: `cell-${i}`,
+        execution_count: null,
+        outputs: [],
+        source: code,
+        metadata: language === undefined ? {} : { vscode: { languageId: language } },
+      }));
     const notebook = { cells: saved, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 };
     writeFileSync(path.join(this.workspace, file), JSON.stringify(notebook));
   }
@@ -55,7 +78,11 @@ export async function pictureOfFailure(test: Mocha.Test | undefined, window: Win
     const { page } = window.notebook;
     const file = await window.notebook.screenshot(test.fullTitle());
     const texts = (selector: string): Promise<string[]> => page.locator(`${selector}:visible`).allInnerTexts();
-    const [tabs, status, notifications] = await Promise.all([texts('.tab'), texts('.statusbar-item'), texts('.notification-list-item')]);
+    const [tabs, status, notifications] = await Promise.all([
+      texts('.tab'),
+      texts('.statusbar-item'),
+      texts('.notification-list-item'),
+    ]);
     console.error(`      picture: ${file}\n      ${JSON.stringify({ tabs, status, notifications })}`);
   }
 }

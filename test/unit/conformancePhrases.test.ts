@@ -4,10 +4,13 @@ import path from 'node:path';
 
 const ROOT = path.resolve(__dirname, '../../..');
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
-const section = (text: string, title: string): string[] => (text.split(/^## /m).find((one) => one.startsWith(title)) ?? '').split('\n');
+const section = (text: string, title: string): string[] =>
+  (text.split(/^## /m).find((one) => one.startsWith(title)) ?? '').split('\n');
 
 describe('what no notebook of the corpus can show', () => {
-  const rows = section(read('test/conformance/README.md'), 'Phrases that no notebook can show').filter((line) => line.startsWith('| ')).slice(1);
+  const rows = section(read('test/conformance/README.md'), 'Phrases that no notebook can show')
+    .filter((line) => line.startsWith('| '))
+    .slice(1);
   assert.ok(rows.length > 10);
 
   for (const row of rows) {
@@ -15,18 +18,29 @@ describe('what no notebook of the corpus can show', () => {
     it(`${phrase}: has the tests that are named`, () => {
       for (const test of tests.split(/; (?=`)/)) {
         const [, file = '', words = ''] = /^`(test\/[\w./]+)`: (.+)$/.exec(test) ?? [];
-        assert.ok(words !== '' && existsSync(path.join(ROOT, file)) && read(file).replaceAll("\\'", "'").includes(words), test);
+        assert.ok(
+          words !== '' && existsSync(path.join(ROOT, file)) && read(file).replaceAll("\\'", "'").includes(words),
+          test,
+        );
       }
     });
   }
 });
 
-describe('README\'s list of where a session differs from ipykernel', () => {
+describe("README's list of where a session differs from ipykernel", () => {
   const items = section(read('README.md'), 'Where it differs from ipykernel').filter((line) => line.startsWith('- '));
-  const listed = (JSON.parse(read('test/conformance/differences.json')) as { readme: string }[]).map(({ readme }) => readme);
+  const listed = (JSON.parse(read('test/conformance/differences.json')) as { readme: string }[]).map(
+    ({ readme }) => readme,
+  );
 
   it('has what every cell of the corpus that differs is listed for, and nothing else', () => {
-    assert.deepEqual(listed.filter((words) => items.filter((item) => item.includes(words)).length !== 1), []);
-    assert.deepEqual(items.filter((item) => !listed.some((words) => item.includes(words))), []);
+    assert.deepEqual(
+      listed.filter((words) => items.filter((item) => item.includes(words)).length !== 1),
+      [],
+    );
+    assert.deepEqual(
+      items.filter((item) => !listed.some((words) => item.includes(words))),
+      [],
+    );
   });
 });

@@ -22,19 +22,31 @@ describe('connecting to an engine', () => {
     socketPath = join(folder, 'engine.sock');
   });
   afterEach(async () => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
     sockets.clear();
-    for (const server of servers.splice(0)) server.close();
+    for (const server of servers.splice(0)) {
+      server.close();
+    }
     await rm(folder, { recursive: true });
   });
 
   async function listen(server: Server): Promise<void> {
     servers.push(server);
-    server.on('connection', (socket) => { sockets.add(socket); socket.on('error', () => undefined); });
+    server.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    });
     await once(server.listen(socketPath), 'listening');
   }
   const answering = (listener: RequestListener): Promise<void> => listen(createHttpServer(listener));
-  const options = (env: ConnectOptions['env'] = { DOCKER_HOST: `unix://${socketPath}` }): ConnectOptions => ({ platform: 'linux', env, home: folder, uid: undefined });
+  const options = (env: ConnectOptions['env'] = { DOCKER_HOST: `unix://${socketPath}` }): ConnectOptions => ({
+    platform: 'linux',
+    env,
+    home: folder,
+    uid: undefined,
+  });
 
   async function failure(given: ConnectOptions, code: FailureCode): Promise<SandboxError> {
     try {
@@ -45,26 +57,41 @@ describe('connecting to an engine', () => {
     }
     throw new Error('it connected');
   }
-  const json = (body: object): RequestListener => (_request, response) => { response.setHeader('Content-Type', 'application/json').end(JSON.stringify(body)); };
+  const json =
+    (body: object): RequestListener =>
+    (_request, response) => {
+      response.setHeader('Content-Type', 'application/json').end(JSON.stringify(body));
+    };
 
   it('says that there is none where the socket is missing', async () => {
-    assert.deepEqual((await failure(options(), 'EngineNotFound')).params, { tried: `unix://${socketPath}`, by: 'DOCKER_HOST', reason: 'ENOENT' });
+    assert.deepEqual((await failure(options(), 'EngineNotFound')).params, {
+      tried: `unix://${socketPath}`,
+      by: 'DOCKER_HOST',
+      reason: 'ENOENT',
+    });
   });
 
   it('says that there is none where the socket is left over', async () => {
-    const child = spawn(process.execPath, ['-e', `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`]);
+    const child = spawn(process.execPath, [
+      '-e',
+      `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`,
+    ]);
     await once(child, 'exit');
     assert.equal((await failure(options(), 'EngineNotFound')).params['reason'], 'ECONNREFUSED');
   });
 
-  it('says that a file in the socket\'s place is none', async () => {
+  it("says that a file in the socket's place is none", async () => {
     await writeFile(socketPath, '');
     await failure(options(), 'EngineNotFound');
   });
 
   it('gives up an engine that accepts and never answers after five seconds, and drops the connection', async () => {
     let closed = false;
-    const server = createServer((socket) => { socket.resume().on('close', () => { closed = true; }); });
+    const server = createServer((socket) => {
+      socket.resume().on('close', () => {
+        closed = true;
+      });
+    });
     await listen(server);
     const started = performance.now();
     const { params } = await failure(options(), 'EngineSilent');
@@ -75,7 +102,9 @@ describe('connecting to an engine', () => {
   }).timeout(10_000);
 
   it('gives up an engine that stops in the middle of its answer', async () => {
-    await answering((_request, response) => { response.writeHead(200, { 'Content-Length': '1000' }).write('{"ApiVersion":'); });
+    await answering((_request, response) => {
+      response.writeHead(200, { 'Content-Length': '1000' }).write('{"ApiVersion":');
+    });
     await failure(options(), 'EngineSilent');
   }).timeout(10_000);
 
@@ -86,7 +115,13 @@ describe('connecting to an engine', () => {
     await failure({ ...options(), signal: cancel.signal }, 'Cancelled');
   });
 
-  for (const [apiVersion, outcome] of [['1.39', 'EngineTooOld'], ['1.9', 'EngineTooOld'], ['x', 'EngineTooOld'], ['1.40', 'docker'], ['2.0', 'docker']] as const) {
+  for (const [apiVersion, outcome] of [
+    ['1.39', 'EngineTooOld'],
+    ['1.9', 'EngineTooOld'],
+    ['x', 'EngineTooOld'],
+    ['1.40', 'docker'],
+    ['2.0', 'docker'],
+  ] as const) {
     it(`takes API version ${apiVersion} as ${outcome}`, async () => {
       await answering(json({ ApiVersion: apiVersion, Version: '18.06', Platform: { Name: 'Docker Engine' } }));
       if (outcome === 'docker') {
@@ -94,12 +129,24 @@ describe('connecting to an engine', () => {
         assert.deepEqual([engine.info.product, engine.info.endpoint], ['docker', `unix://${socketPath}`]);
         engine.dispose();
       } else {
-        assert.deepEqual((await failure(options(), outcome)).params, { endpoint: `unix://${socketPath}`, version: '18.06', apiVersion, required: '1.40' });
+        assert.deepEqual((await failure(options(), outcome)).params, {
+          endpoint: `unix://${socketPath}`,
+          version: '18.06',
+          apiVersion,
+          required: '1.40',
+        });
       }
     });
   }
 
-  for (const [said, seccomp] of [[undefined, false], [null, false], [[], false], [['name=apparmor'], false], [['name=seccomp,profile=unconfined'], false], [['name=seccomp,profile=default'], true]] as const) {
+  for (const [said, seccomp] of [
+    [undefined, false],
+    [null, false],
+    [[], false],
+    [['name=apparmor'], false],
+    [['name=seccomp,profile=unconfined'], false],
+    [['name=seccomp,profile=default'], true],
+  ] as const) {
     it(`takes the security options ${JSON.stringify(said)} for ${seccomp ? 'a' : 'no'} seccomp profile`, async () => {
       await answering(json({ ApiVersion: '1.41', Version: '20.10', SecurityOptions: said }));
       const engine = await connectEngine(options());
@@ -109,13 +156,17 @@ describe('connecting to an engine', () => {
   }
 
   it('passes on what an engine complains about', async () => {
-    await answering((_request, response) => { response.writeHead(500).end('{"message":"out of file descriptors"}'); });
+    await answering((_request, response) => {
+      response.writeHead(500).end('{"message":"out of file descriptors"}');
+    });
     const { params } = await failure(options(), 'EngineFailed');
     assert.deepEqual([params['status'], params['reason']], [500, 'out of file descriptors']);
   });
 
   it('knows a web server that is no engine', async () => {
-    await answering((_request, response) => { response.end('<html>hello</html>'); });
+    await answering((_request, response) => {
+      response.end('<html>hello</html>');
+    });
     await failure(options(), 'EngineFailed');
   });
 
@@ -129,9 +180,14 @@ describe('connecting to an engine', () => {
 
   it('names all that was tried, and of several failures tells the one that says most', async () => {
     const missing = ['a', 'b'].map((name) => ({ socketPath: join(folder, name), label: name }));
-    await assert.rejects(connectToFirst(missing), (error) => isSandboxError(error, 'EngineNotFound') && error.params['tried'] === 'a, b');
+    await assert.rejects(
+      connectToFirst(missing),
+      (error) => isSandboxError(error, 'EngineNotFound') && error.params['tried'] === 'a, b',
+    );
     await answering(json({ ApiVersion: '1.2', Version: '1' }));
-    await assert.rejects(connectToFirst([...missing, { socketPath, label: 'old' }]), (error) => isSandboxError(error, 'EngineTooOld'));
+    await assert.rejects(connectToFirst([...missing, { socketPath, label: 'old' }]), (error) =>
+      isSandboxError(error, 'EngineTooOld'),
+    );
   });
 
   it('says that the user may not use it, and not that there is none', async () => {
@@ -143,7 +199,9 @@ describe('connecting to an engine', () => {
     `;
     // root may use any socket
     const child = spawn(process.execPath, ['-e', script], process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {});
-    if (process.getuid?.() !== 0) await chmod(socketPath, 0o000);
+    if (process.getuid?.() !== 0) {
+      await chmod(socketPath, 0o000);
+    }
     assert.equal((await text(child.stdout)).trim(), `EngineDenied unix://${socketPath}`);
   });
 });

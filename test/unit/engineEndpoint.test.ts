@@ -10,12 +10,15 @@ const mac: Machine = { platform: 'darwin', env: { TMPDIR: '/var/folders/x/T/' },
 const windows: Machine = { platform: 'win32', env: {}, home: 'C:\\Users\\ada', uid: undefined };
 
 /** A disk with nothing but these files. */
-const disk = (files: Files): ReadFile => (path) => {
-  const file = files[path];
-  return file instanceof Error ? Promise.reject(file) : Promise.resolve(file);
-};
+const disk =
+  (files: Files): ReadFile =>
+  (path) => {
+    const file = files[path];
+    return file instanceof Error ? Promise.reject(file) : Promise.resolve(file);
+  };
 const withEnv = (env: Machine['env'], machine = linux): Machine => ({ ...machine, env: { ...machine.env, ...env } });
-const labels = async (machine: Machine, files: Files = {}): Promise<string[]> => (await endpointCandidates(machine, disk(files))).map(({ label }) => label);
+const labels = async (machine: Machine, files: Files = {}): Promise<string[]> =>
+  (await endpointCandidates(machine, disk(files))).map(({ label }) => label);
 const one = async (machine: Machine, files: Files = {}): Promise<string> => {
   const found = await labels(machine, files);
   assert.equal(found.length, 1, found.join(' '));
@@ -34,17 +37,24 @@ async function refusal(machine: Machine, files: Files = {}): Promise<SandboxErro
 
 /** Docker's files for a context, as docker/cli cli/context/store has them. */
 const digest = (name: string): string => createHash('sha256').update(name).digest('hex');
-const metaFile = (name: string, root = '/home/ada/.docker'): string => `${root}/contexts/meta/${digest(name)}/meta.json`;
-const meta = (name: string, host: string, more: object = {}): string => JSON.stringify({ Name: name, Metadata: {}, Endpoints: { docker: { Host: host, SkipTLSVerify: false, ...more } } });
-const current = (name: string): Files => ({ '/home/ada/.docker/config.json': JSON.stringify({ auths: {}, currentContext: name }) });
+const metaFile = (name: string, root = '/home/ada/.docker'): string =>
+  `${root}/contexts/meta/${digest(name)}/meta.json`;
+const meta = (name: string, host: string, more: object = {}): string =>
+  JSON.stringify({ Name: name, Metadata: {}, Endpoints: { docker: { Host: host, SkipTLSVerify: false, ...more } } });
+const current = (name: string): Files => ({
+  '/home/ada/.docker/config.json': JSON.stringify({ auths: {}, currentContext: name }),
+});
 
 describe('where an engine is looked for', () => {
   /** Each place with the product's own word for it. */
   const places: readonly [what: string, machine: Machine, label: string][] = [
     // docker/cli opts/hosts.go
-    ['Docker', linux, 'unix:///var/run/docker.sock'], ['Docker', mac, 'unix:///var/run/docker.sock'], ['Docker', windows, 'npipe://./pipe/docker_engine'],
+    ['Docker', linux, 'unix:///var/run/docker.sock'],
+    ['Docker', mac, 'unix:///var/run/docker.sock'],
+    ['Docker', windows, 'npipe://./pipe/docker_engine'],
     // docs.docker.com/engine/security/rootless/tips: $XDG_RUNTIME_DIR, typically /run/user/$UID; e.g. ~/.docker/run where there is none
-    ['rootless Docker', linux, 'unix:///run/user/1000/docker.sock'], ['rootless Docker', withEnv({ XDG_RUNTIME_DIR: '/custom' }), 'unix:///custom/docker.sock'],
+    ['rootless Docker', linux, 'unix:///run/user/1000/docker.sock'],
+    ['rootless Docker', withEnv({ XDG_RUNTIME_DIR: '/custom' }), 'unix:///custom/docker.sock'],
     ['rootless Docker without a runtime folder', linux, 'unix:///home/ada/.docker/run/docker.sock'],
     // its context desktop-linux, as in github.com/testcontainers/testcontainers-java/issues/6426
     ['Docker Desktop', linux, 'unix:///home/ada/.docker/desktop/docker.sock'],
@@ -53,15 +63,19 @@ describe('where an engine is looked for', () => {
     // its context desktop-linux, as in github.com/docker/for-win/issues/15047
     ['Docker Desktop', windows, 'npipe://./pipe/dockerDesktopLinuxEngine'],
     // abiosoft/colima docs/FAQ.md, "Docker socket location" and "Specifying the config location"
-    ['Colima', mac, 'unix:///Users/ada/.colima/default/docker.sock'], ['Colima', linux, 'unix:///home/ada/.colima/default/docker.sock'],
+    ['Colima', mac, 'unix:///Users/ada/.colima/default/docker.sock'],
+    ['Colima', linux, 'unix:///home/ada/.colima/default/docker.sock'],
     ['Colima', withEnv({ COLIMA_HOME: '/colima' }, mac), 'unix:///colima/default/docker.sock'],
-    ['Colima', mac, 'unix:///Users/ada/.config/colima/default/docker.sock'], ['Colima', withEnv({ XDG_CONFIG_HOME: '/cfg' }), 'unix:///cfg/colima/default/docker.sock'],
+    ['Colima', mac, 'unix:///Users/ada/.config/colima/default/docker.sock'],
+    ['Colima', withEnv({ XDG_CONFIG_HOME: '/cfg' }), 'unix:///cfg/colima/default/docker.sock'],
     // github.com/orbstack/orbstack/issues/1155
     ['OrbStack', mac, 'unix:///Users/ada/.orbstack/run/docker.sock'],
     // docs.rancherdesktop.io/how-to-guides/using-testcontainers; on Windows it is Docker's own pipe
-    ['Rancher Desktop', mac, 'unix:///Users/ada/.rd/docker.sock'], ['Rancher Desktop', linux, 'unix:///home/ada/.rd/docker.sock'],
+    ['Rancher Desktop', mac, 'unix:///Users/ada/.rd/docker.sock'],
+    ['Rancher Desktop', linux, 'unix:///home/ada/.rd/docker.sock'],
     // containers/podman contrib/systemd/README.md
-    ['Podman', linux, 'unix:///run/podman/podman.sock'], ['rootless Podman', linux, 'unix:///run/user/1000/podman/podman.sock'],
+    ['Podman', linux, 'unix:///run/podman/podman.sock'],
+    ['rootless Podman', linux, 'unix:///run/user/1000/podman/podman.sock'],
     // containers/podman pkg/machine/shim/networking_unix.go and pkg/machine/vmconfigs/sockets*.go, v4.3 pkg/machine/qemu/machine.go
     ['Podman machine', mac, 'unix:///Users/ada/.local/share/containers/podman/machine/podman.sock'],
     ['Podman 4 machine', mac, 'unix:///Users/ada/.local/share/containers/podman/machine/qemu/podman.sock'],
@@ -76,7 +90,7 @@ describe('where an engine is looked for', () => {
     });
   }
 
-  it('at the place of Docker\'s own CLI before all others, each once', async () => {
+  it("at the place of Docker's own CLI before all others, each once", async () => {
     for (const machine of [linux, mac, windows]) {
       const found = await labels(machine);
       assert.equal(found[0], machine === windows ? 'npipe://./pipe/docker_engine' : 'unix:///var/run/docker.sock');
@@ -91,15 +105,24 @@ describe('where an engine is looked for', () => {
     assert.equal(await at('/tmp/x.sock'), 'unix:///tmp/x.sock');
     assert.equal(await at('tcp://build:2375'), 'tcp://build:2375');
     assert.equal(await at('npipe:////./pipe/docker_engine'), 'npipe://./pipe/docker_engine');
-    assert.deepEqual(await endpointCandidates(withEnv({ DOCKER_HOST: '127.0.0.1:1234' }), disk({})), [{ host: '127.0.0.1', port: 1234, label: 'tcp://127.0.0.1:1234', named: { by: 'DOCKER_HOST' } }]);
-    assert.deepEqual(await endpointCandidates(withEnv({ DOCKER_HOST: 'tcp://[::1]:2375' }), disk({})), [{ host: '::1', port: 2375, label: 'tcp://[::1]:2375', named: { by: 'DOCKER_HOST' } }]);
+    assert.deepEqual(await endpointCandidates(withEnv({ DOCKER_HOST: '127.0.0.1:1234' }), disk({})), [
+      { host: '127.0.0.1', port: 1234, label: 'tcp://127.0.0.1:1234', named: { by: 'DOCKER_HOST' } },
+    ]);
+    assert.deepEqual(await endpointCandidates(withEnv({ DOCKER_HOST: 'tcp://[::1]:2375' }), disk({})), [
+      { host: '::1', port: 2375, label: 'tcp://[::1]:2375', named: { by: 'DOCKER_HOST' } },
+    ]);
     assert.ok((await labels(withEnv({ DOCKER_HOST: '' }))).length > 1);
   });
 
   for (const [host, env, reason] of [
-    ['ssh://ada:secret@build', {}, 'ssh'], ['tcp://ada:secret@build:2376', {}, 'tls'], ['https://build', {}, 'tls'],
-    ['tcp://build:2375', { DOCKER_TLS_VERIFY: '1' }, 'tls'], ['tcp://build:2375', { DOCKER_TLS: '1' }, 'tls'],
-    ['ftp://build', {}, 'malformed'], ['tcp://', {}, 'malformed'], ['http://ada:secret@:x', {}, 'malformed'],
+    ['ssh://ada:secret@build', {}, 'ssh'],
+    ['tcp://ada:secret@build:2376', {}, 'tls'],
+    ['https://build', {}, 'tls'],
+    ['tcp://build:2375', { DOCKER_TLS_VERIFY: '1' }, 'tls'],
+    ['tcp://build:2375', { DOCKER_TLS: '1' }, 'tls'],
+    ['ftp://build', {}, 'malformed'],
+    ['tcp://', {}, 'malformed'],
+    ['http://ada:secret@:x', {}, 'malformed'],
   ] as const) {
     it(`says why a DOCKER_HOST of ${host.replace('ada:secret@', '')} with ${JSON.stringify(env)} cannot be used (${reason}), without credentials`, async () => {
       const params = await refusal(withEnv({ ...env, DOCKER_HOST: host }));
@@ -110,20 +133,32 @@ describe('where an engine is looked for', () => {
 
 describe('the current Docker context', () => {
   const files: Files = {
-    ...current('colima'), [metaFile('colima')]: meta('colima', 'unix:///home/ada/.colima/work/docker.sock'),
+    ...current('colima'),
+    [metaFile('colima')]: meta('colima', 'unix:///home/ada/.colima/work/docker.sock'),
     [metaFile('other')]: meta('other', 'unix:///other.sock'),
-    '/elsewhere/config.json': '{"currentContext":"moved"}', [metaFile('moved', '/elsewhere')]: meta('moved', 'tcp://127.0.0.1:2375'),
+    '/elsewhere/config.json': '{"currentContext":"moved"}',
+    [metaFile('moved', '/elsewhere')]: meta('moved', 'tcp://127.0.0.1:2375'),
   };
 
   it('is where an engine is looked for, and nowhere else', async () => {
-    assert.deepEqual(await endpointCandidates(linux, disk(files)), [{
-      socketPath: '/home/ada/.colima/work/docker.sock', label: 'unix:///home/ada/.colima/work/docker.sock', named: { by: 'currentContext', context: 'colima' },
-    }]);
-    const pipe = { 'C:\\Users\\ada\\.docker\\config.json': '{"currentContext":"desktop-linux"}', [`C:\\Users\\ada\\.docker\\contexts\\meta\\${digest('desktop-linux')}\\meta.json`]: meta('desktop-linux', 'npipe:////./pipe/dockerDesktopLinuxEngine') };
+    assert.deepEqual(await endpointCandidates(linux, disk(files)), [
+      {
+        socketPath: '/home/ada/.colima/work/docker.sock',
+        label: 'unix:///home/ada/.colima/work/docker.sock',
+        named: { by: 'currentContext', context: 'colima' },
+      },
+    ]);
+    const pipe = {
+      'C:\\Users\\ada\\.docker\\config.json': '{"currentContext":"desktop-linux"}',
+      [`C:\\Users\\ada\\.docker\\contexts\\meta\\${digest('desktop-linux')}\\meta.json`]: meta(
+        'desktop-linux',
+        'npipe:////./pipe/dockerDesktopLinuxEngine',
+      ),
+    };
     assert.equal(await one(windows, pipe), 'npipe://./pipe/dockerDesktopLinuxEngine');
   });
 
-  it('is DOCKER_CONTEXT\'s rather than that of the configuration, which DOCKER_CONFIG may move', async () => {
+  it("is DOCKER_CONTEXT's rather than that of the configuration, which DOCKER_CONFIG may move", async () => {
     assert.equal(await one(withEnv({ DOCKER_CONTEXT: 'other' }), files), 'unix:///other.sock');
     assert.equal(await one(withEnv({ DOCKER_CONFIG: '/elsewhere' }), files), 'tcp://127.0.0.1:2375');
   });
@@ -136,11 +171,16 @@ describe('the current Docker context', () => {
     assert.ok((await labels(withEnv({ DOCKER_CONTEXT: 'default' }), files)).length > 1);
   });
 
-  it('without an address is Docker\'s own place', async () => {
-    assert.equal(await one(linux, { ...current('empty'), [metaFile('empty')]: meta('empty', '') }), 'unix:///var/run/docker.sock');
+  it("without an address is Docker's own place", async () => {
+    assert.equal(
+      await one(linux, { ...current('empty'), [metaFile('empty')]: meta('empty', '') }),
+      'unix:///var/run/docker.sock',
+    );
   });
 
-  const tls = (file: string): Files => ({ [`/home/ada/.docker/contexts/tls/${digest('build')}/docker/${file}`]: 'secret' });
+  const tls = (file: string): Files => ({
+    [`/home/ada/.docker/contexts/tls/${digest('build')}/docker/${file}`]: 'secret',
+  });
   const refused: readonly [what: string, files: Files, reason: string][] = [
     ['is not there', {}, 'contextMissing'],
     ['is no JSON', { [metaFile('build')]: '{"Name":' }, 'contextBroken'],
@@ -150,7 +190,11 @@ describe('the current Docker context', () => {
     ['is reached over SSH', { [metaFile('build')]: meta('build', 'ssh://ada:secret@build') }, 'ssh'],
     ['has certificates', { [metaFile('build')]: meta('build', 'tcp://build:2375'), ...tls('ca.pem') }, 'tls'],
     ['has a key pair', { [metaFile('build')]: meta('build', 'tcp://build:2375'), ...tls('cert.pem') }, 'tls'],
-    ['asks for TLS unchecked', { [metaFile('build')]: meta('build', 'tcp://build:2375', { SkipTLSVerify: true }) }, 'tls'],
+    [
+      'asks for TLS unchecked',
+      { [metaFile('build')]: meta('build', 'tcp://build:2375', { SkipTLSVerify: true }) },
+      'tls',
+    ],
     ['has a strange address', { [metaFile('build')]: meta('build', 'fd://3') }, 'malformed'],
   ];
   for (const [what, context, reason] of refused) {
@@ -168,7 +212,10 @@ describe('the current Docker context', () => {
     }
   });
 
-  it('cannot lead out of Docker\'s folder', async () => {
-    assert.match(String((await refusal(linux, current('../../../etc/passwd')))['tried']), /^\/home\/ada\/\.docker\/contexts\/meta\/[0-9a-f]{64}\/meta\.json$/);
+  it("cannot lead out of Docker's folder", async () => {
+    assert.match(
+      String((await refusal(linux, current('../../../etc/passwd')))['tried']),
+      /^\/home\/ada\/\.docker\/contexts\/meta\/[0-9a-f]{64}\/meta\.json$/,
+    );
   });
 });

@@ -16,16 +16,28 @@ const frame = (type: number, content: string | Buffer, length?: number): Buffer 
 function demux(...chunks: Buffer[]): Record<Source, string> {
   const seen = { stdout: '', stderr: '' };
   const demuxer = new Demuxer();
-  for (const chunk of chunks) demuxer.push(chunk, (source, piece) => { seen[source] += piece.toString('latin1'); });
+  for (const chunk of chunks) {
+    demuxer.push(chunk, (source, piece) => {
+      seen[source] += piece.toString('latin1');
+    });
+  }
   return seen;
 }
 
-describe('the engine\'s frames', () => {
-  const frames = Buffer.concat([frame(1, 'out1 '), frame(2, 'err '), frame(1, ''), frame(0, 'out2 '), frame(1, 'x'.repeat(300))]);
+describe("the engine's frames", () => {
+  const frames = Buffer.concat([
+    frame(1, 'out1 '),
+    frame(2, 'err '),
+    frame(1, ''),
+    frame(0, 'out2 '),
+    frame(1, 'x'.repeat(300)),
+  ]);
   const expected = { stdout: `out1 out2 ${'x'.repeat(300)}`, stderr: 'err ' };
 
   it('are taken apart wherever they are cut', () => {
-    for (let cut = 0; cut <= frames.length; cut++) assert.deepEqual(demux(frames.subarray(0, cut), frames.subarray(cut)), expected);
+    for (let cut = 0; cut <= frames.length; cut++) {
+      assert.deepEqual(demux(frames.subarray(0, cut), frames.subarray(cut)), expected);
+    }
     assert.deepEqual(demux(...[...frames].map((byte) => Buffer.from([byte]))), expected);
   });
 
@@ -58,7 +70,7 @@ describe('the stream of an exec', () => {
     server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     near = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    [far] = await once(server, 'connection') as [Socket];
+    [far] = (await once(server, 'connection')) as [Socket];
     far.on('error', () => undefined);
   });
   afterEach(() => {
@@ -72,7 +84,9 @@ describe('the stream of an exec', () => {
     stream.write('hello ');
     stream.end('there');
     let received = '';
-    far.on('data', (chunk: Buffer) => { received += chunk.toString(); });
+    far.on('data', (chunk: Buffer) => {
+      received += chunk.toString();
+    });
     await once(far, 'end');
     assert.equal(received, 'hello there');
     far.end(Buffer.concat([frame(1, 'out'), frame(2, 'err')]));
@@ -86,9 +100,13 @@ describe('the stream of an exec', () => {
     const block = frame(1, Buffer.alloc(1024 * 1024));
     const fill = (): void => {
       far.write(block, (error) => {
-        if (error) return;
+        if (error) {
+          return;
+        }
         accepted++;
-        if (accepted < 200) fill();
+        if (accepted < 200) {
+          fill();
+        }
       });
     };
     fill();
@@ -97,14 +115,20 @@ describe('the stream of an exec', () => {
     assert.ok(accepted < 50, `${accepted} MB were taken in`);
     assert.ok(stream.readableLength < 1024 * 1024);
     let received = 0;
-    stream.on('data', (piece: Buffer) => { received += piece.length; });
-    while (received < 200 * 1024 * 1024) await new Promise((resolve) => setTimeout(resolve, 10));
+    stream.on('data', (piece: Buffer) => {
+      received += piece.length;
+    });
+    while (received < 200 * 1024 * 1024) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     exec.destroy();
   });
 
   it('is not held up by a stderr that nobody reads', async () => {
     const { stream, stderr } = execStream(near);
-    for (let i = 0; i < 64; i++) far.write(frame(2, Buffer.alloc(64 * 1024)));
+    for (let i = 0; i < 64; i++) {
+      far.write(frame(2, Buffer.alloc(64 * 1024)));
+    }
     far.end(frame(1, 'done'));
     assert.equal(await text(stream), 'done');
     assert.ok(stderr.readableLength <= 512 * 1024);
@@ -112,7 +136,13 @@ describe('the stream of an exec', () => {
 
   for (const [how, cut] of [
     ['in the middle of a frame', () => far.end(frame(1, 'half', 100))],
-    ['by a reset', () => { far.write(frame(1, 'half')); setTimeout(() => far.resetAndDestroy(), 50); }],
+    [
+      'by a reset',
+      () => {
+        far.write(frame(1, 'half'));
+        setTimeout(() => far.resetAndDestroy(), 50);
+      },
+    ],
     ['by frames that make no sense', () => far.write(Buffer.concat([frame(1, 'half'), Buffer.from('garbage!')]))],
   ] as const) {
     it(`ends like a process that ends when it is cut ${how}, and never throws`, async () => {

@@ -6,26 +6,44 @@ const PODMAN = { ID: '6627e535', DockerRootDir: '/var/lib/containers/storage', N
 
 describe('which engine it is', () => {
   it('is the same by whichever socket a Docker is reached, whatever its host is called', () => {
-    assert.equal(engineId('docker', 'unix:///a', DOCKER), engineId('docker', 'tcp://b:2375', { ...DOCKER, Name: 'renamed' }));
+    assert.equal(
+      engineId('docker', 'unix:///a', DOCKER),
+      engineId('docker', 'tcp://b:2375', { ...DOCKER, Name: 'renamed' }),
+    );
   });
 
   it('is another one with another id, or another folder of one id', () => {
-    const ids = [DOCKER, { ...DOCKER, ID: 'OTHER' }, { ...DOCKER, DockerRootDir: '/second' }].map((marks) => engineId('docker', 'unix:///a', marks));
+    const ids = [DOCKER, { ...DOCKER, ID: 'OTHER' }, { ...DOCKER, DockerRootDir: '/second' }].map((marks) =>
+      engineId('docker', 'unix:///a', marks),
+    );
     assert.equal(new Set(ids).size, 3);
   });
 
   it('is the same Podman though its id is another one each time', () => {
-    assert.equal(engineId('podman', 'unix:///p', PODMAN), engineId('podman', 'unix:///p', { ...PODMAN, ID: '00000000' }));
+    assert.equal(
+      engineId('podman', 'unix:///p', PODMAN),
+      engineId('podman', 'unix:///p', { ...PODMAN, ID: '00000000' }),
+    );
   });
 
   it('is another Podman at another socket, in another folder, on another host', () => {
-    const ids = [engineId('podman', 'unix:///p', PODMAN), engineId('podman', 'unix:///q', PODMAN), engineId('podman', 'unix:///p', { ...PODMAN, DockerRootDir: '/home' }),
-      engineId('podman', 'unix:///p', { ...PODMAN, Name: 'other' })];
+    const ids = [
+      engineId('podman', 'unix:///p', PODMAN),
+      engineId('podman', 'unix:///q', PODMAN),
+      engineId('podman', 'unix:///p', { ...PODMAN, DockerRootDir: '/home' }),
+      engineId('podman', 'unix:///p', { ...PODMAN, Name: 'other' }),
+    ];
     assert.equal(new Set(ids).size, 4);
   });
 
   it('is told to people by product, version, context and place', () => {
-    assert.equal(engineName({ product: 'docker', version: '28.5', endpoint: 'unix:///x', context: 'colima' }), 'Docker 28.5 (context colima, unix:///x)');
-    assert.equal(engineName({ product: 'podman', version: '5.4', endpoint: 'unix:///y', context: '' }), 'Podman 5.4 (unix:///y)');
+    assert.equal(
+      engineName({ product: 'docker', version: '28.5', endpoint: 'unix:///x', context: 'colima' }),
+      'Docker 28.5 (context colima, unix:///x)',
+    );
+    assert.equal(
+      engineName({ product: 'podman', version: '5.4', endpoint: 'unix:///y', context: '' }),
+      'Podman 5.4 (unix:///y)',
+    );
   });
 });

@@ -12,7 +12,7 @@ import { Pulse } from '../../src/engine/pulse';
 import { Requests } from '../../src/engine/request';
 import { silentLog } from '../../src/log';
 
-describe('the stream of an engine\'s events', () => {
+describe("the stream of an engine's events", () => {
   let folder: string;
   let socketPath: string;
   let server: Server | undefined;
@@ -25,7 +25,14 @@ describe('the stream of an engine\'s events', () => {
     socketPath = join(folder, 'engine.sock');
     streams = [];
     back = 0;
-    events = new LifeEvents(new Docker({ socketPath }), new Requests(socketPath, silentLog, new Pulse(() => Promise.reject(new Error('no ping')))), silentLog, () => { back += 1; });
+    events = new LifeEvents(
+      new Docker({ socketPath }),
+      new Requests(socketPath, silentLog, new Pulse(() => Promise.reject(new Error('no ping')))),
+      silentLog,
+      () => {
+        back += 1;
+      },
+    );
     await engineStarts();
   });
   afterEach(async () => {
@@ -47,7 +54,11 @@ describe('the stream of an engine\'s events', () => {
     server = undefined;
   }
   async function until(fits: () => boolean): Promise<void> {
-    for (const end = Date.now() + 5_000; !fits(); await sleep(10)) if (Date.now() > end) assert.fail('not within 5 s');
+    for (const end = Date.now() + 5_000; !fits(); await sleep(10)) {
+      if (Date.now() > end) {
+        assert.fail('not within 5 s');
+      }
+    }
   }
   const listen = (): { dispose(): void } => events.listen(() => undefined);
   const open = async (count: number): Promise<void> => {
@@ -76,7 +87,9 @@ describe('the stream of an engine\'s events', () => {
 
   it('tells each event once, also those that come in another order than they happened, and those that are told again after a break', async () => {
     const told: string[] = [];
-    events.listen(({ sandboxId, exitCode }) => { told.push(`${sandboxId} ${exitCode}`); });
+    events.listen(({ sandboxId, exitCode }) => {
+      told.push(`${sandboxId} ${exitCode}`);
+    });
     await open(1);
     const now = Date.now() * 1_000_000;
     const died = (sandboxId: string, after: number): string =>
@@ -100,12 +113,20 @@ describe('the stream of an engine\'s events', () => {
           abortSignal.addEventListener('abort', () => stream.destroy()); // as Node's client does
           const answer = Promise.resolve(stream);
           let later: Promise<unknown> = answer;
-          for (let turn = 0; turn < turns; turn += 1) { later = later.then(() => undefined); }
-          void later.then(() => { listening[0]?.dispose(); });
+          for (let turn = 0; turn < turns; turn += 1) {
+            later = later.then(() => undefined);
+          }
+          void later.then(() => {
+            listening[0]?.dispose();
+          });
           return answer;
         },
       } as unknown as Docker;
-      const late = new LifeEvents(docker, new Requests(socketPath, silentLog, new Pulse(() => Promise.reject(new Error('no ping')))), silentLog);
+      const late = new LifeEvents(
+        docker,
+        new Requests(socketPath, silentLog, new Pulse(() => Promise.reject(new Error('no ping')))),
+        silentLog,
+      );
       listening.push(late.listen(() => undefined));
       await sleep(5);
       assert.ok(stream.destroyed, `left open after ${turns} turns`);

@@ -14,17 +14,24 @@ class NotedEngine extends FakeSandbox {
     Object.assign(this.info, { id, version });
   }
 
-  override isStillThere(): Promise<boolean> { return this.there(); }
-  override rest(): void { this.became.push('rests'); }
-  override dispose(): void { this.became.push('closed'); }
+  override isStillThere(): Promise<boolean> {
+    return this.there();
+  }
+  override rest(): void {
+    this.became.push('rests');
+  }
+  override dispose(): void {
+    this.became.push('closed');
+  }
 }
 
 describe('the source of the container engine', () => {
   /** Gives these engines, one each time one is looked for. */
-  const sourceOf = (...engines: (Engine | SandboxError)[]): EngineSource => new EngineSource(() => {
-    const next = engines.shift() ?? assert.fail('one more was looked for');
-    return next instanceof SandboxError ? Promise.reject(next) : Promise.resolve(next);
-  });
+  const sourceOf = (...engines: (Engine | SandboxError)[]): EngineSource =>
+    new EngineSource(() => {
+      const next = engines.shift() ?? assert.fail('one more was looked for');
+      return next instanceof SandboxError ? Promise.reject(next) : Promise.resolve(next);
+    });
 
   it('looks once, also for those who ask at the same time', async () => {
     const engine = new NotedEngine('a');
@@ -76,7 +83,12 @@ describe('the source of the container engine', () => {
   it('closes an engine that it finds only after its own end, and gives it to nobody', async () => {
     const [late, none] = [new NotedEngine('a'), new NotedEngine('b')];
     let connected!: () => void;
-    const source = new EngineSource(() => new Promise((resolve) => { connected = () => resolve(late); }));
+    const source = new EngineSource(
+      () =>
+        new Promise((resolve) => {
+          connected = () => resolve(late);
+        }),
+    );
     const waiting = source.get();
     source.dispose();
     connected();

@@ -20,24 +20,37 @@ describe('a sweep of libraries that nobody has used for a week', () => {
   const refused = new Set<string>();
 
   const volume = (name: string, labels: Record<string, string> = {}) => ({
-    Name: name, Labels: { 'sandboxed-ipython.version': '3', 'sandboxed-ipython.owner': 'me', 'sandboxed-ipython.created': new Date(Date.now() - 30 * DAY_MS).toISOString(), ...labels },
+    Name: name,
+    Labels: {
+      'sandboxed-ipython.version': '3',
+      'sandboxed-ipython.owner': 'me',
+      'sandboxed-ipython.created': new Date(Date.now() - 30 * DAY_MS).toISOString(),
+      ...labels,
+    },
   });
-  const volumes = ['a', 'b', 'c'].flatMap((name) => [volume(name), volume(`${name}-unused`, { 'sandboxed-ipython.unused': name })]);
+  const volumes = ['a', 'b', 'c'].flatMap((name) => [
+    volume(name),
+    volume(`${name}-unused`, { 'sandboxed-ipython.unused': name }),
+  ]);
 
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'sweep-'));
     server = http.createServer(({ method, url = '' }, response) => {
       const name = path.basename(new URL(url, 'http://engine').pathname);
       response.setHeader('Content-Type', 'application/json');
-      if (method === 'GET') response.end(JSON.stringify({ Volumes: volumes }));
-      else if (refused.has(name)) response.writeHead(500).end(JSON.stringify({ message: `remove ${name}: device or resource busy` }));
-      else {
+      if (method === 'GET') {
+        response.end(JSON.stringify({ Volumes: volumes }));
+      } else if (refused.has(name)) {
+        response.writeHead(500).end(JSON.stringify({ message: `remove ${name}: device or resource busy` }));
+      } else {
         removed.push(name);
         response.writeHead(204).end();
       }
     });
     const socketPath = path.join(folder, 'engine.sock');
-    await new Promise<void>((resolve) => { server.listen(socketPath, resolve); });
+    await new Promise<void>((resolve) => {
+      server.listen(socketPath, resolve);
+    });
     docker = new Docker({ socketPath });
   });
   after(() => {
@@ -49,7 +62,12 @@ describe('a sweep of libraries that nobody has used for a week', () => {
     refused.add('a');
     const warnings: string[] = [];
     const requests = new Requests('test', silentLog, new Pulse(() => docker.ping()));
-    const libraries = new Libraries(docker, requests, { ...silentLog, warn: (message) => { warnings.push(message); } });
+    const libraries = new Libraries(docker, requests, {
+      ...silentLog,
+      warn: (message) => {
+        warnings.push(message);
+      },
+    });
     await libraries.sweep('me', { unused: 7 * DAY_MS, fresh: DAY_MS });
     assert.deepEqual(removed, ['b', 'b-unused', 'c', 'c-unused']);
     assert.deepEqual(warnings, ['engine: libraries a not swept, remove a: device or resource busy']);

@@ -4,7 +4,11 @@ import { failingLine } from '../../src/notebook/failing-line';
 describe('the line that an error came from', () => {
   it('is the last of this cell that the traceback leads through, without its colours', () => {
     const traceback = [
-      '\u001b[31mTraceback (most recent call last)', '\u001b[36mCell\u001b[39m\u001b[36m \u001b[39m\u001b[32mIn[7]\u001b[39m\u001b[32m, line 2\u001b[39m', 'Cell In[3], line 9, in f(x)', 'Cell In[7], line 4, in g()', 'File /x.py:1, in h()',
+      '\u001b[31mTraceback (most recent call last)',
+      '\u001b[36mCell\u001b[39m\u001b[36m \u001b[39m\u001b[32mIn[7]\u001b[39m\u001b[32m, line 2\u001b[39m',
+      'Cell In[3], line 9, in f(x)',
+      'Cell In[7], line 4, in g()',
+      'File /x.py:1, in h()',
     ];
     assert.equal(failingLine(traceback, 7), 3);
     assert.equal(failingLine(traceback, 3), 8);

@@ -3,16 +3,43 @@ import type { ExecuteReply, Failure } from '../../src/protocol/messages';
 import { shownAfter, type Program, type Shown, type Step } from '../faults/support/program';
 import { judge, type CellRun, type Evidence, type Fault, type FaultKind } from '../faults/support/verdict';
 
-const line = (number: number, kind: Step['kind'] = 'stdout'): Step => ({ kind, text: `c.${number}`, times: 1, pause: 0 });
-const PROGRAM: Program = { cell: 'c', steps: [line(0), line(1, 'stderr'), line(2, 'display'), line(3), line(4)], end: undefined };
+const line = (number: number, kind: Step['kind'] = 'stdout'): Step => ({
+  kind,
+  text: `c.${number}`,
+  times: 1,
+  pause: 0,
+});
+const PROGRAM: Program = {
+  cell: 'c',
+  steps: [line(0), line(1, 'stderr'), line(2, 'display'), line(3), line(4)],
+  end: undefined,
+};
 const ALL = PROGRAM.steps.length;
 
-const reply = (over: Partial<ExecuteReply> = {}): ExecuteReply =>
-  ({ status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {}, ...over });
-const failed = (code: string, params: Failure['params']): ExecuteReply => reply({ status: 'error', ename: code, failure: { code, params } });
+const reply = (over: Partial<ExecuteReply> = {}): ExecuteReply => ({
+  status: 'ok',
+  execution_count: 1,
+  ename: '',
+  evalue: '',
+  traceback: [],
+  payload: [],
+  user_expressions: {},
+  ...over,
+});
+const failed = (code: string, params: Failure['params']): ExecuteReply =>
+  reply({ status: 'error', ename: code, failure: { code, params } });
 const KILLED = failed('KernelDied', { signal: 'SIGKILL', exitcode: 137 });
 const GONE = failed('SandboxGone', { reason: 'exited', exitCode: 137 });
-const run = (over: Partial<CellRun> = {}): CellRun => ({ program: PROGRAM, msgId: 'm', sandbox: 's', runId: 'r', sent: 100_000, ended: 110_000, reply: reply(), ...over });
+const run = (over: Partial<CellRun> = {}): CellRun => ({
+  program: PROGRAM,
+  msgId: 'm',
+  sandbox: 's',
+  runId: 'r',
+  sent: 100_000,
+  ended: 110_000,
+  reply: reply(),
+  ...over,
+});
 const open = (): CellRun => {
   const cell = run();
   delete cell.reply;
@@ -20,12 +47,17 @@ const open = (): CellRun => {
   return cell;
 };
 /** A step was done each second. */
-const records = (steps: number, ended = steps === ALL): Evidence['records'] =>
-  ({ begun: [{ at: 100_000, pid: 7 }], steps: Array.from({ length: steps }, (_, number) => ({ number, at: 101_000 + 1_000 * number })), ended: Number(ended) });
+const records = (steps: number, ended = steps === ALL): Evidence['records'] => ({
+  begun: [{ at: 100_000, pid: 7 }],
+  steps: Array.from({ length: steps }, (_, number) => ({ number, at: 101_000 + 1_000 * number })),
+  ended: Number(ended),
+});
 const fault = (kind: FaultKind, from: number, until = from): Fault => ({ kind, detail: '', from, until });
 
 function wrong(cell: CellRun, steps: number, shown: readonly Shown[], more: Partial<Evidence> = {}): string[] {
-  return judge(cell, { records: records(steps), shown, notices: [], before: [], faults: [], ...more }).map((finding) => finding.wrong);
+  return judge(cell, { records: records(steps), shown, notices: [], before: [], faults: [], ...more }).map(
+    (finding) => finding.wrong,
+  );
 }
 
 describe('the judge of cells under faults', () => {
@@ -33,18 +65,30 @@ describe('the judge of cells under faults', () => {
     const whole = shownAfter(PROGRAM, ALL);
     assert.deepEqual(wrong(run(), ALL, whole), []);
     assert.deepEqual(wrong(run(), ALL, shownAfter(PROGRAM, ALL - 1)), ['lost']);
-    assert.deepEqual(wrong(run(), ALL, whole.filter(({ type }) => type !== 'display')), ['lost']);
+    assert.deepEqual(
+      wrong(
+        run(),
+        ALL,
+        whole.filter(({ type }) => type !== 'display'),
+      ),
+      ['lost'],
+    );
     assert.deepEqual(wrong(run(), ALL, [...whole, ...whole.slice(-1)]), ['doubled']);
     assert.deepEqual(wrong(run(), ALL, [...whole, { type: 'stdout', text: 'of another cell\n' }]), ['doubled']);
     assert.notDeepEqual(wrong(run(), ALL, [...whole].reverse()), []);
   });
 
   it('excuses no loss of a cell that ended, whatever hit it', () => {
-    const faults = [fault('streams cut', 101_000), fault('engine paused', 101_000, 104_000), fault('disk full', 101_000, 104_000), fault('kernel', 99_000)];
+    const faults = [
+      fault('streams cut', 101_000),
+      fault('engine paused', 101_000, 104_000),
+      fault('disk full', 101_000, 104_000),
+      fault('kernel', 99_000),
+    ];
     assert.deepEqual(wrong(run(), ALL, shownAfter(PROGRAM, ALL - 1), { faults }), ['lost']);
   });
 
-  it('believes no end that the cell\'s own records deny', () => {
+  it("believes no end that the cell's own records deny", () => {
     assert.deepEqual(wrong(run(), 3, shownAfter(PROGRAM, ALL)), ['unexplained']);
   });
 
@@ -52,8 +96,13 @@ describe('the judge of cells under faults', () => {
     const whole = shownAfter(PROGRAM, ALL);
     const once = records(ALL);
     assert.ok(once);
-    assert.deepEqual(wrong(run(), ALL, whole, { records: { ...once, begun: [...once.begun, ...once.begun] } }), ['ran twice']);
-    assert.deepEqual(wrong(run(), ALL, whole, { records: { ...once, steps: [...once.steps.slice(0, 2), ...once.steps.slice(1, 4)] } }), ['ran twice']);
+    assert.deepEqual(wrong(run(), ALL, whole, { records: { ...once, begun: [...once.begun, ...once.begun] } }), [
+      'ran twice',
+    ]);
+    assert.deepEqual(
+      wrong(run(), ALL, whole, { records: { ...once, steps: [...once.steps.slice(0, 2), ...once.steps.slice(1, 4)] } }),
+      ['ran twice'],
+    );
   });
 
   it('sees a cell without an end', () => {
@@ -66,34 +115,65 @@ describe('the judge of cells under faults', () => {
     assert.deepEqual(wrong(cell, 3, shownAfter(PROGRAM, 3), { faults }), []);
     assert.deepEqual(wrong(cell, 3, shownAfter(PROGRAM, 4), { faults }), []);
     assert.deepEqual(wrong(cell, 3, [...shownAfter(PROGRAM, 3), { type: 'stdout', text: 'c.' }], { faults }), []);
-    assert.deepEqual(wrong(cell, 2, [...shownAfter(PROGRAM, 2), { type: 'display', text: 'c.' }], { faults }), ['lost'], 'a display is whole or not there');
+    assert.deepEqual(
+      wrong(cell, 2, [...shownAfter(PROGRAM, 2), { type: 'display', text: 'c.' }], { faults }),
+      ['lost'],
+      'a display is whole or not there',
+    );
     assert.deepEqual(wrong(cell, 3, shownAfter(PROGRAM, 2), { faults }), ['lost']);
     assert.deepEqual(wrong(cell, 3, shownAfter(PROGRAM, 5), { faults }), ['doubled']);
   });
 
-  it('wants a cause for every end that is not the cell\'s own', () => {
+  it("wants a cause for every end that is not the cell's own", () => {
     assert.deepEqual(wrong(run({ reply: KILLED }), 3, shownAfter(PROGRAM, 3)), ['unexplained']);
     assert.deepEqual(wrong(run({ reply: GONE }), 3, shownAfter(PROGRAM, 3)), ['unexplained']);
-    assert.deepEqual(wrong(run({ reply: GONE }), 3, shownAfter(PROGRAM, 3), { faults: [{ ...fault('engine restarted', 103_000), spares: true }] }), ['unexplained']);
-    assert.deepEqual(wrong(run({ reply: failed('ProtocolViolation', { reason: 'the reply was lost' }) }), 3, shownAfter(PROGRAM, 3), { faults: [fault('kernel', 103_000)] }), ['unexplained']);
-    assert.deepEqual(wrong(run({ reply: reply({ status: 'error', ename: 'OSError', evalue: '[Errno 28] No space left on device' }) }), 3, shownAfter(PROGRAM, 3)), ['unexplained']);
+    assert.deepEqual(
+      wrong(run({ reply: GONE }), 3, shownAfter(PROGRAM, 3), {
+        faults: [{ ...fault('engine restarted', 103_000), spares: true }],
+      }),
+      ['unexplained'],
+    );
+    assert.deepEqual(
+      wrong(run({ reply: failed('ProtocolViolation', { reason: 'the reply was lost' }) }), 3, shownAfter(PROGRAM, 3), {
+        faults: [fault('kernel', 103_000)],
+      }),
+      ['unexplained'],
+    );
+    assert.deepEqual(
+      wrong(
+        run({ reply: reply({ status: 'error', ename: 'OSError', evalue: '[Errno 28] No space left on device' }) }),
+        3,
+        shownAfter(PROGRAM, 3),
+      ),
+      ['unexplained'],
+    );
   });
 
   it('grants a container that dies what was on its way, and more only if its stream was held up', () => {
     const cell = run({ reply: GONE, ended: 105_900 });
     const death = fault('supervisor', 105_800);
     assert.deepEqual(wrong(cell, 5, shownAfter(PROGRAM, 5), { faults: [death] }), []);
-    assert.deepEqual(wrong(cell, 5, shownAfter(PROGRAM, 2), { faults: [death] }), [], 'what was printed in the last three seconds');
+    assert.deepEqual(
+      wrong(cell, 5, shownAfter(PROGRAM, 2), { faults: [death] }),
+      [],
+      'what was printed in the last three seconds',
+    );
     assert.deepEqual(wrong(cell, 5, shownAfter(PROGRAM, 1), { faults: [death] }), ['lost']);
     assert.deepEqual(wrong(cell, 5, shownAfter(PROGRAM, 1), { faults: [death, fault('streams cut', 102_000)] }), []);
   });
 
   it('wants a cell that was called off to have done nothing and to show nothing', () => {
-    const called = run({ reply: reply({ status: 'aborted', failure: { code: 'Aborted', params: { reason: 'died' } } }) });
+    const called = run({
+      reply: reply({ status: 'aborted', failure: { code: 'Aborted', params: { reason: 'died' } } }),
+    });
     const before = [run({ reply: KILLED })];
     const none = { records: undefined, before };
     assert.deepEqual(wrong(called, 0, [], none), []);
-    assert.deepEqual(wrong(called, 0, [], { ...none, before: [run({ reply: GONE })] }), [], 'its supervisor was asked to end');
+    assert.deepEqual(
+      wrong(called, 0, [], { ...none, before: [run({ reply: GONE })] }),
+      [],
+      'its supervisor was asked to end',
+    );
     assert.deepEqual(wrong(called, 0, [], { ...none, before: [run()] }), ['unexplained']);
     assert.deepEqual(wrong(called, 1, [], { before }), ['unexplained']);
     assert.deepEqual(wrong(called, 0, shownAfter(PROGRAM, 1), none), ['doubled']);
@@ -105,6 +185,11 @@ describe('the judge of cells under faults', () => {
   });
 
   it('takes a notice that output is missing for what it says', () => {
-    assert.deepEqual(wrong(run(), ALL, shownAfter(PROGRAM, ALL), { notices: [{ code: 'OutputLost', params: { bytes: 1, limit: 2 } }] }), ['lost']);
+    assert.deepEqual(
+      wrong(run(), ALL, shownAfter(PROGRAM, ALL), {
+        notices: [{ code: 'OutputLost', params: { bytes: 1, limit: 2 } }],
+      }),
+      ['lost'],
+    );
   });
 });

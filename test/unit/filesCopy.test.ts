@@ -26,29 +26,48 @@ describe('the copy of a folder', () => {
     sends = [];
     logged = [];
     answer = () => new Map();
-    const log = { ...silentLog, info: (line: string) => { logged.push(line); }, warn: (line: string) => { logged.push(line); } };
+    const log = {
+      ...silentLog,
+      info: (line: string) => {
+        logged.push(line);
+      },
+      warn: (line: string) => {
+        logged.push(line);
+      },
+    };
     copy = new FolderCopy({
-      files: await NodeFiles.of(folder), notebook: 'book.ipynb', into: '', log,
+      files: await NodeFiles.of(folder),
+      notebook: 'book.ipynb',
+      into: '',
+      log,
       put: async (files) => {
         const sent: Record<string, string | undefined> = {};
-        for (const { path, content } of files) sent[path] = content ? await read(content) : '/';
+        for (const { path, content } of files) {
+          sent[path] = content ? await read(content) : '/';
+        }
         sends.push(sent);
         return answer(files);
       },
     });
   });
-  afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   const read = async (content: () => AsyncIterable<Buffer>): Promise<string | undefined> => {
     const pieces: Buffer[] = [];
     try {
-      for await (const piece of content()) pieces.push(piece);
+      for await (const piece of content()) {
+        pieces.push(piece);
+      }
       return Buffer.concat(pieces).toString();
     } catch {
       return undefined;
     }
   };
-  const write = (name: string, content: string) => { writeFileSync(join(folder, name), content); };
+  const write = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content);
+  };
 
   it('sends everything once, and afterwards only what is new or changed, without a request when nothing is', async () => {
     write('a', '1');
@@ -60,7 +79,10 @@ describe('the copy of a folder', () => {
     write('c', '');
     unlinkSync(join(folder, 'sub/b'));
     await copy.bring(bounds, goOn);
-    assert.deepEqual(sends, [{ a: '1', sub: '/', 'sub/b': '2' }, { a: '3', c: '' }]);
+    assert.deepEqual(sends, [
+      { a: '1', sub: '/', 'sub/b': '2' },
+      { a: '3', c: '' },
+    ]);
   });
 
   it('is sent into a folder of the sandbox, whose files are known by their paths in the project', async () => {
@@ -68,20 +90,35 @@ describe('the copy of a folder', () => {
     write('.env', 'x');
     mkdirSync(join(folder, 'sub'));
     copy = new FolderCopy({
-      files: await NodeFiles.of(folder), notebook: 'sub/book.ipynb', into: 'proj', log: silentLog,
-      put: (files) => { sends.push(Object.fromEntries(files.map(({ path }) => [path, '']))); return Promise.resolve(new Map()); },
+      files: await NodeFiles.of(folder),
+      notebook: 'sub/book.ipynb',
+      into: 'proj',
+      log: silentLog,
+      put: (files) => {
+        sends.push(Object.fromEntries(files.map(({ path }) => [path, ''])));
+        return Promise.resolve(new Map());
+      },
     });
     assert.equal(await copy.bring(bounds, goOn), undefined);
-    assert.deepEqual([sends, copy.has('a'), copy.whyNot('.env')?.reason], [[{ 'proj/sub': '', 'proj/a': '' }], true, 'hidden']);
+    assert.deepEqual(
+      [sends, copy.has('a'), copy.whyNot('.env')?.reason],
+      [[{ 'proj/sub': '', 'proj/a': '' }], true, 'hidden'],
+    );
   });
 
-  it('is only the notebook\'s folder where one wants that', async () => {
+  it("is only the notebook's folder where one wants that", async () => {
     write('a', '1');
     mkdirSync(join(folder, 'sub'));
     write('sub/b', '1');
     copy = new FolderCopy({
-      files: await NodeFiles.of(folder), notebook: 'sub/book.ipynb', into: 'proj', log: silentLog,
-      put: (files) => { sends.push(Object.fromEntries(files.map(({ path }) => [path, '']))); return Promise.resolve(new Map()); },
+      files: await NodeFiles.of(folder),
+      notebook: 'sub/book.ipynb',
+      into: 'proj',
+      log: silentLog,
+      put: (files) => {
+        sends.push(Object.fromEntries(files.map(({ path }) => [path, ''])));
+        return Promise.resolve(new Map());
+      },
     });
     await copy.bring(bounds, goOn, { folderOnly: true });
     await copy.bring(bounds, goOn);
@@ -94,7 +131,10 @@ describe('the copy of a folder', () => {
     assert.equal(await copy.bring(bounds, goOn), undefined);
     await copy.bring(bounds, goOn);
     assert.deepEqual(sends, [{ a: '1', deploy: undefined }]);
-    assert.deepEqual(logged.filter((line) => line.includes('deploy')), ['folder: not in the sandbox, keys and credentials: "deploy"']);
+    assert.deepEqual(
+      logged.filter((line) => line.includes('deploy')),
+      ['folder: not in the sandbox, keys and credentials: "deploy"'],
+    );
   });
 
   it('tells what found no room, and offers it again only when it has changed or is asked to', async () => {
@@ -118,24 +158,42 @@ describe('the copy of a folder', () => {
 
   it('brings more when the bounds have grown', async () => {
     write('a', '123');
-    assert.deepEqual(await copy.bring({ ...bounds, file: 2 }, goOn), { count: 1, first: { path: 'a', reason: 'tooLarge', size: 3 } });
+    assert.deepEqual(await copy.bring({ ...bounds, file: 2 }, goOn), {
+      count: 1,
+      first: { path: 'a', reason: 'tooLarge', size: 3 },
+    });
     assert.equal(await copy.bring(bounds, goOn), undefined);
     assert.deepEqual(sends, [{ a: '123' }]);
   });
 
   it('that an engine does not answer says so in words', async () => {
     write('a', '1');
-    answer = () => { throw new SandboxError('EngineSilent', { endpoint: 'unix:///x', request: 'create exec', timeout: 15 }); };
-    await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the container engine gave no answer within 15 s');
+    answer = () => {
+      throw new SandboxError('EngineSilent', { endpoint: 'unix:///x', request: 'create exec', timeout: 15 });
+    };
+    await assert.rejects(
+      copy.bring(bounds, goOn),
+      (error) =>
+        isSandboxError(error, 'FilesNotCopied') &&
+        error.params['reason'] === 'the container engine gave no answer within 15 s',
+    );
   });
 
   it('knows why a file, or one in a folder, was left out', async () => {
     mkdirSync(join(folder, 'data'));
-    for (const name of ['data/x.csv', '.env', 'a', 'big']) write(name, name.padEnd(name === 'big' ? 10 : 1));
+    for (const name of ['data/x.csv', '.env', 'a', 'big']) {
+      write(name, name.padEnd(name === 'big' ? 10 : 1));
+    }
     write('.gitignore', 'data/\n');
     await copy.bring({ ...bounds, file: 4 }, goOn);
-    assert.deepEqual(['data/x.csv', 'data', 'database', '.env', 'a', 'none', 'big'].map((path) => copy.whyNot(path)?.reason), ['ignored', 'ignored', undefined, 'hidden', undefined, undefined, 'tooLarge']);
-    assert.deepEqual(copy.missing.map(({ path }) => path), ['big']);
+    assert.deepEqual(
+      ['data/x.csv', 'data', 'database', '.env', 'a', 'none', 'big'].map((path) => copy.whyNot(path)?.reason),
+      ['ignored', 'ignored', undefined, 'hidden', undefined, undefined, 'tooLarge'],
+    );
+    assert.deepEqual(
+      copy.missing.map(({ path }) => path),
+      ['big'],
+    );
   });
 
   it('of a folder that is slow is made of what was seen in time, said, and not looked for again until it has rested or one asks', async () => {
@@ -144,7 +202,10 @@ describe('the copy of a folder', () => {
     const real = await NodeFiles.of(folder);
     let looks = 0;
     const slow: HostFiles = {
-      name: real.name, parent: () => undefined, look: (path) => real.look(path), read: (path, seen) => real.read(path, seen),
+      name: real.name,
+      parent: () => undefined,
+      look: (path) => real.look(path),
+      read: (path, seen) => real.read(path, seen),
       list: async (path, most) => {
         looks += 1;
         await sleep(420);
@@ -152,7 +213,15 @@ describe('the copy of a folder', () => {
       },
     };
     copy = new FolderCopy({
-      files: slow, notebook: 'book.ipynb', into: '', log: silentLog, waits: { look: 400, rest: 60_000 }, put: (files) => { sends.push(Object.fromEntries(files.map(({ path }) => [path, '']))); return Promise.resolve(new Map()); },
+      files: slow,
+      notebook: 'book.ipynb',
+      into: '',
+      log: silentLog,
+      waits: { look: 400, rest: 60_000 },
+      put: (files) => {
+        sends.push(Object.fromEntries(files.map(({ path }) => [path, ''])));
+        return Promise.resolve(new Map());
+      },
     });
     const lack = await copy.bring(bounds, goOn);
     assert.deepEqual([lack, sends], [{ count: 1, first: { path: 'sub', reason: 'slow' } }, [{ a: '' }]]);
@@ -166,8 +235,13 @@ describe('the copy of a folder', () => {
 
   it('that fails is one failure with its reason, not one before every cell', async () => {
     write('a', '1');
-    answer = () => { throw new Error('the engine fell over'); };
-    await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the engine fell over');
+    answer = () => {
+      throw new Error('the engine fell over');
+    };
+    await assert.rejects(
+      copy.bring(bounds, goOn),
+      (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the engine fell over',
+    );
     answer = () => new Map();
     assert.equal((await copy.bring(bounds, goOn))?.count, 1);
     assert.equal(sends.length, 1);
@@ -178,14 +252,27 @@ describe('the copy of a folder', () => {
     let looks = 0;
     let answers: (listed: { entries: []; complete: boolean }) => void = () => undefined;
     const hung: HostFiles = {
-      name: real.name, parent: () => undefined, look: (path) => real.look(path), read: (path, seen) => real.read(path, seen),
+      name: real.name,
+      parent: () => undefined,
+      look: (path) => real.look(path),
+      read: (path, seen) => real.read(path, seen),
       list: () => {
         looks += 1;
-        return new Promise((resolve) => { answers = resolve; });
+        return new Promise((resolve) => {
+          answers = resolve;
+        });
       },
     };
-    copy = new FolderCopy({ files: hung, notebook: 'book.ipynb', into: '', log: silentLog, waits: { look: 100, rest: 60_000 }, put: () => Promise.resolve(new Map()) });
-    const isLate = (error: unknown) => isSandboxError(error, 'FilesNotCopied') && /in time/.test(String(error.params['reason']));
+    copy = new FolderCopy({
+      files: hung,
+      notebook: 'book.ipynb',
+      into: '',
+      log: silentLog,
+      waits: { look: 100, rest: 60_000 },
+      put: () => Promise.resolve(new Map()),
+    });
+    const isLate = (error: unknown) =>
+      isSandboxError(error, 'FilesNotCopied') && /in time/.test(String(error.params['reason']));
     await assert.rejects(copy.bring(bounds, goOn), isLate);
     copy.retry();
     const began = performance.now();
@@ -207,9 +294,18 @@ describe('the copy of a folder', () => {
     let isDown = true;
     const put = (files: readonly SandboxFile[]) => {
       sends.push(Object.fromEntries(files.map(({ path }) => [path, ''])));
-      return isDown ? Promise.reject(new SandboxError('FilesNotCopied', { reason: 'nothing more was taken within 20 s' })) : Promise.resolve(new Map<number, string>());
+      return isDown
+        ? Promise.reject(new SandboxError('FilesNotCopied', { reason: 'nothing more was taken within 20 s' }))
+        : Promise.resolve(new Map<number, string>());
     };
-    copy = new FolderCopy({ files: await NodeFiles.of(folder), notebook: 'book.ipynb', into: '', log: silentLog, waits: { look: 5_000, rest: 200 }, put });
+    copy = new FolderCopy({
+      files: await NodeFiles.of(folder),
+      notebook: 'book.ipynb',
+      into: '',
+      log: silentLog,
+      waits: { look: 5_000, rest: 200 },
+      put,
+    });
     await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied'));
     assert.equal(copy.has('a'), false);
     isDown = false;

@@ -14,18 +14,40 @@ describe('the rules of a .gitignore', () => {
     repository = mkdtempSync(join(tmpdir(), 'gitignore-'));
     execFileSync('git', ['init', '-q'], { cwd: repository });
   });
-  after(() => { rmSync(repository, { recursive: true, force: true }); });
+  after(() => {
+    rmSync(repository, { recursive: true, force: true });
+  });
 
   /** What git itself says of each path; undefined: no rule is about it. A path that ends with a slash is a folder. */
   function git(rules: string | Buffer, paths: readonly string[], ignoreCase: boolean): (boolean | undefined)[] {
     writeFileSync(join(repository, '.gitignore'), rules);
-    const args = ['-c', `core.ignoreCase=${ignoreCase}`, '-c', 'core.excludesFile=/dev/null', 'check-ignore', '--no-index', '--verbose', '--non-matching', '-z', '--stdin'];
+    const args = [
+      '-c',
+      `core.ignoreCase=${ignoreCase}`,
+      '-c',
+      'core.excludesFile=/dev/null',
+      'check-ignore',
+      '--no-index',
+      '--verbose',
+      '--non-matching',
+      '-z',
+      '--stdin',
+    ];
     let output: string;
     try {
-      output = execFileSync('git', args, { cwd: repository, input: paths.map((path) => `./${path.replace(/\/$/, '')}\0`).join(''), encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: repository } });
-    } catch (error) { // 1: none of them is named
+      output = execFileSync('git', args, {
+        cwd: repository,
+        input: paths.map((path) => `./${path.replace(/\/$/, '')}\0`).join(''),
+        encoding: 'utf8',
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: { PATH: process.env['PATH'], HOME: repository },
+      });
+    } catch (error) {
+      // 1: none of them is named
       const { status, stdout } = error as { status: number; stdout: string };
-      if (status !== 1) throw error;
+      if (status !== 1) {
+        throw error;
+      }
       output = stdout;
     }
     const fields = output.split('\0');
@@ -40,47 +62,224 @@ describe('the rules of a .gitignore', () => {
     const isFolder = path.endsWith('/');
     const parts = path.replace(/\/$/, '').split('/');
     for (let depth = 1; depth < parts.length; depth += 1) {
-      if (rules.ignores(parts.slice(0, depth).join('/'), true, { left: MAX_STEPS }) === true) return true;
+      if (rules.ignores(parts.slice(0, depth).join('/'), true, { left: MAX_STEPS }) === true) {
+        return true;
+      }
     }
     return rules.ignores(parts.join('/'), isFolder, { left: MAX_STEPS });
   }
 
   /** Git asks the file system what is a folder: those are made, and a file is none that would be in their way. */
   const agree = (rules: string | Buffer, all: readonly string[], ignoreCase = false): void => {
-    for (const name of readdirSync(repository)) { if (name !== '.git') rmSync(join(repository, name), { recursive: true }); }
-    const folders = new Set(all.filter((path) => path.endsWith('/')).flatMap((path) => path.slice(0, -1).split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'))));
+    for (const name of readdirSync(repository)) {
+      if (name !== '.git') {
+        rmSync(join(repository, name), { recursive: true });
+      }
+    }
+    const folders = new Set(
+      all
+        .filter((path) => path.endsWith('/'))
+        .flatMap((path) =>
+          path
+            .slice(0, -1)
+            .split('/')
+            .map((_, i, parts) => parts.slice(0, i + 1).join('/')),
+        ),
+    );
     const paths = all.filter((path) => path.endsWith('/') || !folders.has(path));
-    for (const folder of folders) mkdirSync(join(repository, folder), { recursive: true });
+    for (const folder of folders) {
+      mkdirSync(join(repository, folder), { recursive: true });
+    }
     const read = rulesOf(rules, ignoreCase);
-    assert.deepEqual(paths.map((path) => [path, ours(read, path)]), git(rules, paths, ignoreCase).map((said, i) => [paths[i], said]), JSON.stringify(String(rules)));
+    assert.deepEqual(
+      paths.map((path) => [path, ours(read, path)]),
+      git(rules, paths, ignoreCase).map((said, i) => [paths[i], said]),
+      JSON.stringify(String(rules)),
+    );
   };
 
   it('are those that git has: what people write', () => {
     const PATHS = [
-      'a', 'a/', 'b.log', 'sub/b.log', 'sub/b.log/', 'build/', 'build/x', 'sub/build/', 'sub/build/x', 'doc/frotz/', 'a/doc/frotz/', 'foo/bar', 'foo/x/bar', 'foo/x/y/bar', 'foobar', 'fooxbar', 'foox/bar', '#x', '!x', ' x', 'x ', 'x\\',
-      'data/keep.csv', 'data/drop.csv', '[ab]', 'a]', 'é', 'ab', 'aé', '.env', '.env.local', '__pycache__/', 'x.pyc', 'x.PYC', 'A.LOG', 'tab\t', 'a-b', '-', ']', '^', 'Ä', 'ä',
+      'a',
+      'a/',
+      'b.log',
+      'sub/b.log',
+      'sub/b.log/',
+      'build/',
+      'build/x',
+      'sub/build/',
+      'sub/build/x',
+      'doc/frotz/',
+      'a/doc/frotz/',
+      'foo/bar',
+      'foo/x/bar',
+      'foo/x/y/bar',
+      'foobar',
+      'fooxbar',
+      'foox/bar',
+      '#x',
+      '!x',
+      ' x',
+      'x ',
+      'x\\',
+      'data/keep.csv',
+      'data/drop.csv',
+      '[ab]',
+      'a]',
+      'é',
+      'ab',
+      'aé',
+      '.env',
+      '.env.local',
+      '__pycache__/',
+      'x.pyc',
+      'x.PYC',
+      'A.LOG',
+      'tab\t',
+      'a-b',
+      '-',
+      ']',
+      '^',
+      'Ä',
+      'ä',
     ];
     for (const rules of [
-      'a', 'a/', '/a', '*.log', 'build/', '/build', 'doc/frotz', 'doc/frotz/', 'foo/*', 'foo/**', '**/bar', 'foo/**/bar', 'foo**/bar', 'foo/**bar', '**', '*', '*/', '/*\n!/data\n', '/*/\n!/foo/', 'data/*\n!data/keep.csv', '\\#x', '\\!x', '#x', '!x',
-      'x ', 'x\\ ', 'x\\', 'x\\\\', ' x', '\\ x', '[ab]', '[!a]', '[^a]', '[]]', '[]-]', '[a-]', '[a', '[a-c', '[[:alpha:]]', '[[:nope:]]', '[[:digit:][:punct:]]', '[\\]]', '[!]a-]', '?', '??', '???', 'é', '*é', '.env*', '__pycache__/', '*.py[cod]',
-      '\ufeffa', 'a\r\nb.log\r\n', 'tab\t', '***/bar', '/', '//', '//a', 'a//', '!', '!/', 'foo/***/bar', '**/', '**/**/bar', 'foo\\/bar', '**\\/bar', '[a/]', 'foo[/]bar', 'foo?bar', 'a\0b', '[--0]', '[a\\-c]', '[c-a]', '[!-a]',
-    ]) agree(rules, PATHS);
-    for (const rules of ['*.LOG', 'A', '[A-C]', '[[:upper:]]', 'Ä', 'É', '*.pyc', 'FOO/**/BAR']) agree(rules, PATHS, true);
+      'a',
+      'a/',
+      '/a',
+      '*.log',
+      'build/',
+      '/build',
+      'doc/frotz',
+      'doc/frotz/',
+      'foo/*',
+      'foo/**',
+      '**/bar',
+      'foo/**/bar',
+      'foo**/bar',
+      'foo/**bar',
+      '**',
+      '*',
+      '*/',
+      '/*\n!/data\n',
+      '/*/\n!/foo/',
+      'data/*\n!data/keep.csv',
+      '\\#x',
+      '\\!x',
+      '#x',
+      '!x',
+      'x ',
+      'x\\ ',
+      'x\\',
+      'x\\\\',
+      ' x',
+      '\\ x',
+      '[ab]',
+      '[!a]',
+      '[^a]',
+      '[]]',
+      '[]-]',
+      '[a-]',
+      '[a',
+      '[a-c',
+      '[[:alpha:]]',
+      '[[:nope:]]',
+      '[[:digit:][:punct:]]',
+      '[\\]]',
+      '[!]a-]',
+      '?',
+      '??',
+      '???',
+      'é',
+      '*é',
+      '.env*',
+      '__pycache__/',
+      '*.py[cod]',
+      '\ufeffa',
+      'a\r\nb.log\r\n',
+      'tab\t',
+      '***/bar',
+      '/',
+      '//',
+      '//a',
+      'a//',
+      '!',
+      '!/',
+      'foo/***/bar',
+      '**/',
+      '**/**/bar',
+      'foo\\/bar',
+      '**\\/bar',
+      '[a/]',
+      'foo[/]bar',
+      'foo?bar',
+      'a\0b',
+      '[--0]',
+      '[a\\-c]',
+      '[c-a]',
+      '[!-a]',
+    ]) {
+      agree(rules, PATHS);
+    }
+    for (const rules of ['*.LOG', 'A', '[A-C]', '[[:upper:]]', 'Ä', 'É', '*.pyc', 'FOO/**/BAR']) {
+      agree(rules, PATHS, true);
+    }
   });
 
   it('are those that git has: whatever could be written', function () {
     this.timeout(120_000);
-    const character = fc.constantFrom('a', 'b', '-', '.', '*', '*', '**', '?', '/', '/', '/**/', '[', ']', '[ab]', '[!a]', '[a-b]', '\\', '!', '#', ' ', 'é');
+    const character = fc.constantFrom(
+      'a',
+      'b',
+      '-',
+      '.',
+      '*',
+      '*',
+      '**',
+      '?',
+      '/',
+      '/',
+      '/**/',
+      '[',
+      ']',
+      '[ab]',
+      '[!a]',
+      '[a-b]',
+      '\\',
+      '!',
+      '#',
+      ' ',
+      'é',
+    );
     const line = fc.array(character, { maxLength: 7 }).map((parts) => parts.join(''));
-    const name = fc.array(fc.constantFrom('a', 'b', '-', '.a', 'é', ' ', '!', '#', ']'), { minLength: 1, maxLength: 3 }).map((parts) => parts.join(''));
-    const path = fc.tuple(fc.array(name, { minLength: 1, maxLength: 4 }), fc.boolean()).map(([names, isFolder]) => names.join('/') + (isFolder ? '/' : ''));
-    fc.assert(fc.property(fc.array(line, { minLength: 1, maxLength: 4 }), fc.uniqueArray(path, { minLength: 40, maxLength: 60 }), (lines, paths) => { agree(lines.join('\n'), paths); }), { numRuns: 40 });
+    const name = fc
+      .array(fc.constantFrom('a', 'b', '-', '.a', 'é', ' ', '!', '#', ']'), { minLength: 1, maxLength: 3 })
+      .map((parts) => parts.join(''));
+    const path = fc
+      .tuple(fc.array(name, { minLength: 1, maxLength: 4 }), fc.boolean())
+      .map(([names, isFolder]) => names.join('/') + (isFolder ? '/' : ''));
+    fc.assert(
+      fc.property(
+        fc.array(line, { minLength: 1, maxLength: 4 }),
+        fc.uniqueArray(path, { minLength: 40, maxLength: 60 }),
+        (lines, paths) => {
+          agree(lines.join('\n'), paths);
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 
   it('take a bounded time, whatever the patterns are', () => {
     const before = process.cpuUsage();
     const path = `${'a/'.repeat(500)}b`;
-    for (const pattern of ['**/'.repeat(300), `${'a/**/'.repeat(400)}c`, `${'*a'.repeat(100)}c`, `${'**/*a*/'.repeat(200)}x`, `${'[a-z]*'.repeat(500)}?c`]) {
+    for (const pattern of [
+      '**/'.repeat(300),
+      `${'a/**/'.repeat(400)}c`,
+      `${'*a'.repeat(100)}c`,
+      `${'**/*a*/'.repeat(200)}x`,
+      `${'[a-z]*'.repeat(500)}?c`,
+    ]) {
       assert.equal(rulesOf(pattern).ignores(path, false, { left: MAX_STEPS }), undefined);
       assert.notEqual(rulesOf(pattern).ignores('a'.repeat(255), false, { left: MAX_STEPS }), true);
     }

@@ -4,14 +4,20 @@ import { OneLook } from '../../src/session/files/one-look';
 import { Slots } from '../../src/session/files/slots';
 
 describe('looks at a drive that does not answer', () => {
-  it('hold no more than their share of Node\'s threads, and those behind them come in turn', async () => {
+  it("hold no more than their share of Node's threads, and those behind them come in turn", async () => {
     const slots = new Slots(2);
     const begun: number[] = [];
     const answers: (() => void)[] = [];
-    const done = [0, 1, 2, 3].map((i) => slots.run(() => {
-      begun.push(i);
-      return i === 2 ? Promise.reject(new Error('gone')) : new Promise<void>((resolve) => { answers.push(resolve); });
-    }));
+    const done = [0, 1, 2, 3].map((i) =>
+      slots.run(() => {
+        begun.push(i);
+        return i === 2
+          ? Promise.reject(new Error('gone'))
+          : new Promise<void>((resolve) => {
+              answers.push(resolve);
+            });
+      }),
+    );
     await sleep(5);
     assert.deepEqual(begun, [0, 1]);
     answers[0]?.();
@@ -27,12 +33,24 @@ describe('looks at a drive that does not answer', () => {
   it('are one at a time: a late one is given up, and none begins until it has come back', async () => {
     const looks = new OneLook();
     let answer: (value: string) => void = () => undefined;
-    assert.equal(await looks.look(() => new Promise<string>((resolve) => { answer = resolve; }), 20), undefined);
+    assert.equal(
+      await looks.look(
+        () =>
+          new Promise<string>((resolve) => {
+            answer = resolve;
+          }),
+        20,
+      ),
+      undefined,
+    );
     assert.equal(await looks.look(() => Promise.resolve('second'), 1_000), undefined);
     answer('late');
     await sleep(5);
     assert.equal(await looks.look(() => Promise.resolve('third'), 1_000), 'third');
-    await assert.rejects(looks.look(() => Promise.reject(new Error('denied')), 1_000), /denied/);
+    await assert.rejects(
+      looks.look(() => Promise.reject(new Error('denied')), 1_000),
+      /denied/,
+    );
     assert.equal(await looks.look(() => Promise.resolve('fourth'), 1_000), 'fourth');
   });
 });

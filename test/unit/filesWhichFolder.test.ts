@@ -1,32 +1,144 @@
 import assert from 'node:assert/strict';
 import { reasonForNone, xdgFolders, type Machine } from '../../src/session/files/which-folder';
 
-const linux: Machine = { platform: 'linux', home: '/home/ada', temporary: '/tmp', userFolders: ['/home/ada/Téléchargements'] };
+const linux: Machine = {
+  platform: 'linux',
+  home: '/home/ada',
+  temporary: '/tmp',
+  userFolders: ['/home/ada/Téléchargements'],
+};
 const mac: Machine = { platform: 'darwin', home: '/Users/ada', temporary: '/var/folders/xy/T', userFolders: [] };
-const windows: Machine = { platform: 'win32', home: 'C:\\Users\\Ada', temporary: 'C:\\Users\\Ada\\AppData\\Local\\Temp', userFolders: [] };
+const windows: Machine = {
+  platform: 'win32',
+  home: 'C:\\Users\\Ada',
+  temporary: 'C:\\Users\\Ada\\AppData\\Local\\Temp',
+  userFolders: [],
+};
 const root: Machine = { ...linux, home: '/root', userFolders: [] };
 
 const asked = { setting: 'project', isTrusted: true, isUntitled: false } as const;
-const reason = (machine: Machine, ...folders: string[]): string | undefined => reasonForNone({ ...asked, folders }, machine);
+const reason = (machine: Machine, ...folders: string[]): string | undefined =>
+  reasonForNone({ ...asked, folders }, machine);
 
 describe('the folder that is copied', () => {
   const taken: [Machine, string[]][] = [
-    [linux, ['/home/ada/project', '/home/ada/Documents/report', '/home/ada/Downloads/course', '/work', '/workspaces/project', '/tmp/x', '/mnt/c/Users/Ada/project', '/mnt/data/project', '/media/ada/stick/project', '/srv/x', '/home/ada/.cache/x/y']],
+    [
+      linux,
+      [
+        '/home/ada/project',
+        '/home/ada/Documents/report',
+        '/home/ada/Downloads/course',
+        '/work',
+        '/workspaces/project',
+        '/tmp/x',
+        '/mnt/c/Users/Ada/project',
+        '/mnt/data/project',
+        '/media/ada/stick/project',
+        '/srv/x',
+        '/home/ada/.cache/x/y',
+      ],
+    ],
     [mac, ['/Users/ada/project', '/Users/ada/Documents/x', '/Volumes/Stick/project', '/private/tmp/x']],
-    [windows, ['C:\\Users\\Ada\\project', 'c:\\work', 'D:\\data', '\\\\server\\share\\project', 'C:\\Users\\Ada\\OneDrive\\Documents\\report', 'C:\\Users\\Ada\\OneDrive - Ada Ltd\\x']],
+    [
+      windows,
+      [
+        'C:\\Users\\Ada\\project',
+        'c:\\work',
+        'D:\\data',
+        '\\\\server\\share\\project',
+        'C:\\Users\\Ada\\OneDrive\\Documents\\report',
+        'C:\\Users\\Ada\\OneDrive - Ada Ltd\\x',
+      ],
+    ],
     [root, ['/root/project', '/srv/project']],
   ];
-  for (const [machine, folders] of taken) for (const folder of folders) it(`may be ${folder}`, () => { assert.equal(reason(machine, folder), undefined); });
+  for (const [machine, folders] of taken) {
+    for (const folder of folders) {
+      it(`may be ${folder}`, () => {
+        assert.equal(reason(machine, folder), undefined);
+      });
+    }
+  }
 
   const wide: [Machine, string[]][] = [
-    [linux, ['/', '/home', '/home/ada', '/home/ada/', '/home/bob', '/home/ada/Downloads', '/home/ada/Desktop', '/home/ada/Documents', '/home/bob/Downloads', '/home/ada/Téléchargements', '/home/ada/Dropbox', '/tmp', '/var/tmp', '/etc', '/etc/x', '/proc/1',
-      '/sys/kernel', '/dev/shm', '/usr', '/mnt', '/mnt/c', '/mnt/c/', '/mnt/c/Users', '/mnt/c/Users/Ada', '/mnt/c/Users/Ada/Downloads', '/mnt/disk', '/media/ada/stick', '/run/media/ada/stick', '/root']],
-    [mac, ['/', '/Users', '/Users/ada', '/USERS/ADA', '/Users/ada/Downloads', '/Users/ada/Library', '/Volumes/Stick', '/private/tmp', '/var/folders/xy/T', '/Applications', '/Users/Shared']],
-    [windows, ['C:\\', 'c:\\', 'D:\\', '\\\\server\\share', '\\\\server\\share\\', 'C:\\Users', 'c:\\users\\ada', 'C:\\Users\\Ada\\Downloads', 'C:\\Users\\Ada\\OneDrive', 'C:\\Users\\Ada\\OneDrive - Ada Ltd\\Desktop', 'C:\\Users\\Ada\\AppData\\Local\\Temp', 'C:\\Windows',
-      '\\\\wsl.localhost\\Ubuntu\\home\\ada', '\\\\wsl.localhost\\Ubuntu\\home\\ada\\Downloads']],
+    [
+      linux,
+      [
+        '/',
+        '/home',
+        '/home/ada',
+        '/home/ada/',
+        '/home/bob',
+        '/home/ada/Downloads',
+        '/home/ada/Desktop',
+        '/home/ada/Documents',
+        '/home/bob/Downloads',
+        '/home/ada/Téléchargements',
+        '/home/ada/Dropbox',
+        '/tmp',
+        '/var/tmp',
+        '/etc',
+        '/etc/x',
+        '/proc/1',
+        '/sys/kernel',
+        '/dev/shm',
+        '/usr',
+        '/mnt',
+        '/mnt/c',
+        '/mnt/c/',
+        '/mnt/c/Users',
+        '/mnt/c/Users/Ada',
+        '/mnt/c/Users/Ada/Downloads',
+        '/mnt/disk',
+        '/media/ada/stick',
+        '/run/media/ada/stick',
+        '/root',
+      ],
+    ],
+    [
+      mac,
+      [
+        '/',
+        '/Users',
+        '/Users/ada',
+        '/USERS/ADA',
+        '/Users/ada/Downloads',
+        '/Users/ada/Library',
+        '/Volumes/Stick',
+        '/private/tmp',
+        '/var/folders/xy/T',
+        '/Applications',
+        '/Users/Shared',
+      ],
+    ],
+    [
+      windows,
+      [
+        'C:\\',
+        'c:\\',
+        'D:\\',
+        '\\\\server\\share',
+        '\\\\server\\share\\',
+        'C:\\Users',
+        'c:\\users\\ada',
+        'C:\\Users\\Ada\\Downloads',
+        'C:\\Users\\Ada\\OneDrive',
+        'C:\\Users\\Ada\\OneDrive - Ada Ltd\\Desktop',
+        'C:\\Users\\Ada\\AppData\\Local\\Temp',
+        'C:\\Windows',
+        '\\\\wsl.localhost\\Ubuntu\\home\\ada',
+        '\\\\wsl.localhost\\Ubuntu\\home\\ada\\Downloads',
+      ],
+    ],
     [root, ['/root', '/root/Downloads', '/']],
   ];
-  for (const [machine, folders] of wide) for (const folder of folders) it(`is never ${folder}, too wide`, () => { assert.equal(reason(machine, folder), 'wide'); });
+  for (const [machine, folders] of wide) {
+    for (const folder of folders) {
+      it(`is never ${folder}, too wide`, () => {
+        assert.equal(reason(machine, folder), 'wide');
+      });
+    }
+  }
 
   it('is judged by the place that a link leads to as by its own', () => {
     assert.equal(reason(linux, '/work/link', '/home/ada'), 'wide');
@@ -34,7 +146,15 @@ describe('the folder that is copied', () => {
   });
 
   it('is no folder of keys, and no hidden one', () => {
-    for (const folder of ['/home/ada/.ssh', '/home/ada/.ssh/x', '/home/ada/.config/x/y', '/work/.hidden', '/work/repo/.git/hooks']) assert.equal(reason(linux, folder), 'hidden', folder);
+    for (const folder of [
+      '/home/ada/.ssh',
+      '/home/ada/.ssh/x',
+      '/home/ada/.config/x/y',
+      '/work/.hidden',
+      '/work/repo/.git/hooks',
+    ]) {
+      assert.equal(reason(linux, folder), 'hidden', folder);
+    }
   });
 
   it('is none in Restricted Mode, by the setting, and of a notebook without a file', () => {
@@ -44,7 +164,13 @@ describe('the folder that is copied', () => {
     assert.equal(reasonForNone({ ...asked, isUntitled: true, folders }, linux), 'untitled');
   });
 
-  it('knows the desktop\'s own names for wide folders', () => {
-    assert.deepEqual(xdgFolders('# made\nXDG_DOWNLOAD_DIR="$HOME/Téléchargements"\n XDG_MUSIC_DIR="/data/music"\nXDG_X_DIR="$HOME/"\nx="/y"\n', '/home/ada'), ['/home/ada/Téléchargements', '/data/music', '/home/ada/']);
+  it("knows the desktop's own names for wide folders", () => {
+    assert.deepEqual(
+      xdgFolders(
+        '# made\nXDG_DOWNLOAD_DIR="$HOME/Téléchargements"\n XDG_MUSIC_DIR="/data/music"\nXDG_X_DIR="$HOME/"\nx="/y"\n',
+        '/home/ada',
+      ),
+      ['/home/ada/Téléchargements', '/data/music', '/home/ada/'],
+    );
   });
 });

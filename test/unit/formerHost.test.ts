@@ -37,7 +37,9 @@ describe('the window that had a sandbox before', () => {
       hosts.push(host);
       return inUse();
     };
-    await assert.rejects(inPlaceOf({ host: 'h', pid: process.ppid }, attach, never, { leaving: 30 }), { code: 'InUse' });
+    await assert.rejects(inPlaceOf({ host: 'h', pid: process.ppid }, attach, never, { leaving: 30 }), {
+      code: 'InUse',
+    });
     assert.ok(hosts.length > 1, 'it is asked once only');
     assert.deepEqual([...new Set(hosts)], [undefined]);
   });
@@ -50,11 +52,17 @@ describe('the window that had a sandbox before', () => {
       alive = tries < 2;
       return host === 'h' ? Promise.resolve('attached') : inUse();
     };
-    assert.equal(await inPlaceOf({ host: 'h', pid: process.ppid }, attach, never, { isAlive: () => alive, leaving: 10_000 }), 'attached');
+    assert.equal(
+      await inPlaceOf({ host: 'h', pid: process.ppid }, attach, never, { isAlive: () => alive, leaving: 10_000 }),
+      'attached',
+    );
   });
 
   it('may be over and another have the sandbox: that one is not waited for, nor for any other failure', async () => {
-    for (const [code, pid] of [['InUse', process.pid], ['SandboxGone', process.ppid]] as const) {
+    for (const [code, pid] of [
+      ['InUse', process.pid],
+      ['SandboxGone', process.ppid],
+    ] as const) {
       let tries = 0;
       const attach = () => {
         tries += 1;

@@ -6,7 +6,9 @@ function at(marked: string): [callee: string, argument: number, keyword?: string
   const offset = marked.indexOf('|');
   const code = marked.replace('|', '');
   const call = callAt(code, offset);
-  if (call === undefined) return undefined;
+  if (call === undefined) {
+    return undefined;
+  }
   const callee = /[\w.]*$/.exec(code.slice(0, call.calleeEnd))?.[0] ?? '';
   return call.keyword === undefined ? [callee, call.argument] : [callee, call.argument, call.keyword];
 }

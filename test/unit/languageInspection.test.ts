@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { pageOf, parameterFor, signatureOf } from '../../src/notebook/language/inspection';
 
-const page = '\u001b[31mSignature:\u001b[39m f(a, /, b=(1, 2), *rest, key=",", **more)\n\u001b[31mDocstring:\u001b[39m\nAdds.\n\nMuch.\n\u001b[31mFile:\u001b[39m /tmp/x.py\n\u001b[31mType:\u001b[39m function\n';
+const page =
+  '\u001b[31mSignature:\u001b[39m f(a, /, b=(1, 2), *rest, key=",", **more)\n\u001b[31mDocstring:\u001b[39m\nAdds.\n\nMuch.\n\u001b[31mFile:\u001b[39m /tmp/x.py\n\u001b[31mType:\u001b[39m function\n';
 
 describe('what IPython says of a name', () => {
   it('is read without the colours of a terminal, and bounded', () => {
@@ -12,7 +13,9 @@ describe('what IPython says of a name', () => {
 
   it('gives a signature with its parameters and documentation', () => {
     assert.deepEqual(signatureOf(pageOf({ 'text/plain': page })), {
-      label: 'f(a, /, b=(1, 2), *rest, key=",", **more)', parameters: ['a', '/', 'b=(1, 2)', '*rest', 'key=","', '**more'], documentation: 'Adds.\n\nMuch.',
+      label: 'f(a, /, b=(1, 2), *rest, key=",", **more)',
+      parameters: ['a', '/', 'b=(1, 2)', '*rest', 'key=","', '**more'],
+      documentation: 'Adds.\n\nMuch.',
     });
   });
 
@@ -27,7 +30,11 @@ describe('what IPython says of a name', () => {
   it('knows which parameter an argument fills', () => {
     const signature = signatureOf(pageOf({ 'text/plain': page }));
     assert.ok(signature);
-    const filled = (argument: number, keyword?: string): string | undefined => signature.parameters[parameterFor(signature, argument, keyword) ?? -1];
-    assert.deepEqual([filled(0), filled(1), filled(2), filled(7), filled(1, 'key'), filled(1, 'other')], ['a', 'b=(1, 2)', '*rest', '*rest', 'key=","', '**more']);
+    const filled = (argument: number, keyword?: string): string | undefined =>
+      signature.parameters[parameterFor(signature, argument, keyword) ?? -1];
+    assert.deepEqual(
+      [filled(0), filled(1), filled(2), filled(7), filled(1, 'key'), filled(1, 'other')],
+      ['a', 'b=(1, 2)', '*rest', '*rest', 'key=","', '**more'],
+    );
   });
 });

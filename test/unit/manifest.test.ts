@@ -6,9 +6,21 @@ import { parseSetting, type SettingName } from '../../src/session/settings';
 const ROOT = path.resolve(__dirname, '../../..');
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 
-interface Property { default: unknown; scope: string; order: number; markdownDescription: string; pattern?: string; minimum?: number; maximum?: number }
+interface Property {
+  default: unknown;
+  scope: string;
+  order: number;
+  markdownDescription: string;
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+}
 interface Manifest {
-  publisher: string; name: string; icon: string; engines: { vscode: string }; devDependencies: Record<string, string>;
+  publisher: string;
+  name: string;
+  icon: string;
+  engines: { vscode: string };
+  devDependencies: Record<string, string>;
   capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
   contributes: {
     commands: { command: string; title: string; category: string }[];
@@ -17,7 +29,10 @@ interface Manifest {
   };
 }
 const manifest = JSON.parse(read('package.json')) as Manifest;
-const properties = Object.assign({}, ...manifest.contributes.configuration.map((section) => section.properties)) as Record<string, Property>;
+const properties = Object.assign(
+  {},
+  ...manifest.contributes.configuration.map((section) => section.properties),
+) as Record<string, Property>;
 const property = (name: string): Property => {
   const found = properties[`sandboxedIPython.${name}`];
   assert.ok(found, name);
@@ -32,9 +47,14 @@ describe('the manifest', () => {
   });
 
   it('declares exactly the commands that the code has a file for, in one category', () => {
-    const files = readdirSync(path.join(ROOT, 'src/commands')).map((file) => /id: '(.*)'/.exec(read(`src/commands/${file}`))?.[1]).filter(Boolean);
+    const files = readdirSync(path.join(ROOT, 'src/commands'))
+      .map((file) => /id: '(.*)'/.exec(read(`src/commands/${file}`))?.[1])
+      .filter(Boolean);
     assert.deepEqual(manifest.contributes.commands.map(({ command }) => command).sort(), files.sort());
-    assert.deepEqual([...new Set(manifest.contributes.commands.map(({ category }) => category))], ['Sandboxed IPython']);
+    assert.deepEqual(
+      [...new Set(manifest.contributes.commands.map(({ category }) => category))],
+      ['Sandboxed IPython'],
+    );
     for (const { command, when } of Object.values(manifest.contributes.menus).flat()) {
       assert.ok(files.includes(command), command);
       assert.ok(when, `${command} is shown everywhere`);
@@ -47,36 +67,76 @@ describe('the manifest', () => {
   });
 
   it('links settings that exist', () => {
-    for (const [, name] of read('package.nls.json').matchAll(/`#sandboxedIPython\.(\w+)#`/g)) { property(name ?? ''); }
+    for (const [, name] of read('package.nls.json').matchAll(/`#sandboxedIPython\.(\w+)#`/g)) {
+      property(name ?? '');
+    }
   });
 
   const SCOPES: Record<string, string> = {
-    timeout: 'resource', historySize: 'resource', resetFiles: 'resource', maxMemory: 'machine-overridable', pollInterval: 'machine-overridable', logBudget: 'machine-overridable', maxOutput: 'machine-overridable',
-    image: 'machine', packages: 'machine', cpus: 'machine', pids: 'machine', proxy: 'machine', caBundle: 'machine',
-    files: 'machine-overridable', keepAlive: 'machine-overridable', idleTimeout: 'machine-overridable', startOn: 'machine-overridable',
+    timeout: 'resource',
+    historySize: 'resource',
+    resetFiles: 'resource',
+    maxMemory: 'machine-overridable',
+    pollInterval: 'machine-overridable',
+    logBudget: 'machine-overridable',
+    maxOutput: 'machine-overridable',
+    image: 'machine',
+    packages: 'machine',
+    cpus: 'machine',
+    pids: 'machine',
+    proxy: 'machine',
+    caBundle: 'machine',
+    files: 'machine-overridable',
+    keepAlive: 'machine-overridable',
+    idleTimeout: 'machine-overridable',
+    startOn: 'machine-overridable',
   };
   it('has settings whose scope keeps a workspace from widening its sandbox', () => {
-    assert.deepEqual(Object.fromEntries(Object.entries(properties).map(([name, { scope }]) => [name.replace('sandboxedIPython.', ''), scope])), SCOPES);
-    assert.deepEqual([...manifest.capabilities.untrustedWorkspaces.restrictedConfigurations].sort(), Object.keys(properties).sort());
+    assert.deepEqual(
+      Object.fromEntries(
+        Object.entries(properties).map(([name, { scope }]) => [name.replace('sandboxedIPython.', ''), scope]),
+      ),
+      SCOPES,
+    );
+    assert.deepEqual(
+      [...manifest.capabilities.untrustedWorkspaces.restrictedConfigurations].sort(),
+      Object.keys(properties).sort(),
+    );
   });
 
-  it('has defaults and bounds that the settings\' own parser takes', () => {
+  it("has defaults and bounds that the settings' own parser takes", () => {
     for (const name of Object.keys(SCOPES).filter((key) => key !== 'caBundle' && key !== 'proxy') as SettingName[]) {
       const { default: value, minimum, maximum } = property(name);
       parseSetting(name, value);
-      for (const bound of [minimum, maximum]) { if (bound !== undefined) { parseSetting(name, bound); } }
-      if (name !== 'packages') { assert.deepEqual(parseSetting(name, value), parseSetting(name, undefined), `the default of ${name}`); }
-      if (maximum !== undefined) { assert.throws(() => parseSetting(name, maximum + 1), /SettingInvalid/); }
+      for (const bound of [minimum, maximum]) {
+        if (bound !== undefined) {
+          parseSetting(name, bound);
+        }
+      }
+      if (name !== 'packages') {
+        assert.deepEqual(parseSetting(name, value), parseSetting(name, undefined), `the default of ${name}`);
+      }
+      if (maximum !== undefined) {
+        assert.throws(() => parseSetting(name, maximum + 1), /SettingInvalid/);
+      }
     }
   });
 
   it('shows settings in sections and in an order, each with its unit, and with when it takes effect', () => {
     const texts = JSON.parse(read('package.nls.json')) as Record<string, string>;
     const sections = manifest.contributes.configuration;
-    assert.deepEqual(sections.map(({ order }) => order), sections.map((_, i) => i + 1));
-    const shown = sections.map(({ properties: own }) => Object.entries(own).sort(([, a], [, b]) => a.order - b.order).map(([name]) => name.replace('sandboxedIPython.', '')));
+    assert.deepEqual(
+      sections.map(({ order }) => order),
+      sections.map((_, i) => i + 1),
+    );
+    const shown = sections.map(({ properties: own }) =>
+      Object.entries(own)
+        .sort(([, a], [, b]) => a.order - b.order)
+        .map(([name]) => name.replace('sandboxedIPython.', '')),
+    );
     assert.deepEqual(shown, [
-      ['timeout', 'maxMemory', 'cpus', 'pids', 'maxOutput', 'logBudget'], ['image', 'packages', 'proxy', 'caBundle'],
+      ['timeout', 'maxMemory', 'cpus', 'pids', 'maxOutput', 'logBudget'],
+      ['image', 'packages', 'proxy', 'caBundle'],
       ['startOn', 'keepAlive', 'idleTimeout', 'files', 'resetFiles', 'historySize', 'pollInterval'],
     ]);
     for (const section of sections) {
@@ -84,8 +144,16 @@ describe('the manifest', () => {
       assert.equal(new Set(orders).size, orders.length);
     }
     const units: Record<string, RegExp> = {
-      timeout: /seconds/, pollInterval: /seconds/, keepAlive: /minutes/, idleTimeout: /minutes/, maxMemory: /`512MB`/, maxOutput: /`10MB`/, logBudget: /`64MB`/,
-      cpus: /processors/, pids: /processes and threads/, historySize: /results/,
+      timeout: /seconds/,
+      pollInterval: /seconds/,
+      keepAlive: /minutes/,
+      idleTimeout: /minutes/,
+      maxMemory: /`512MB`/,
+      maxOutput: /`10MB`/,
+      logBudget: /`64MB`/,
+      cpus: /processors/,
+      pids: /processes and threads/,
+      historySize: /results/,
     };
     for (const name of shown.flat()) {
       const text = texts[property(name).markdownDescription.replaceAll('%', '')] ?? '';
@@ -94,26 +162,48 @@ describe('the manifest', () => {
     }
   });
 
-  it('has every setting in the README\'s table, with its default and with when it takes effect', () => {
+  it("has every setting in the README's table, with its default and with when it takes effect", () => {
     const texts = JSON.parse(read('package.nls.json')) as Record<string, string>;
-    const rows = read('README.md').split('\n').filter((line) => line.startsWith('| `sandboxedIPython.')).map((line) => line.slice(1).split('|').map((cell) => cell.trim()));
+    const rows = read('README.md')
+      .split('\n')
+      .filter((line) => line.startsWith('| `sandboxedIPython.'))
+      .map((line) =>
+        line
+          .slice(1)
+          .split('|')
+          .map((cell) => cell.trim()),
+      );
     const told = rows.flatMap(([names = '', defaults = '', when = '']) => {
       const found = [...names.matchAll(/`(?:sandboxedIPython)?\.(\w+)`/g)].map(([, name = '']) => name);
       return found.map((name) => ({ name, defaults: defaults.replaceAll('`', ''), when }));
     });
-    assert.deepEqual(told.map(({ name }) => name).sort(), Object.keys(properties).map((name) => name.replace('sandboxedIPython.', '')).sort());
+    assert.deepEqual(
+      told.map(({ name }) => name).sort(),
+      Object.keys(properties)
+        .map((name) => name.replace('sandboxedIPython.', ''))
+        .sort(),
+    );
     for (const { name, defaults, when } of told) {
       const value = property(name).default;
-      if (value !== '') { assert.ok(defaults.includes(Array.isArray(value) ? value.join(', ') : String(value)), `${name}: ${defaults}`); }
-      const [, next = 'at once'] = /Takes effect (?:with the )?(next \w+)/.exec(texts[property(name).markdownDescription.replaceAll('%', '')] ?? '') ?? [];
+      if (value !== '') {
+        assert.ok(defaults.includes(Array.isArray(value) ? value.join(', ') : String(value)), `${name}: ${defaults}`);
+      }
+      const [, next = 'at once'] =
+        /Takes effect (?:with the )?(next \w+)/.exec(
+          texts[property(name).markdownDescription.replaceAll('%', '')] ?? '',
+        ) ?? [];
       assert.ok(when.startsWith(next), `${name}: ${when}, ${next}`);
     }
   });
 
   it('draws sizes as its parser does', () => {
     const pattern = new RegExp(property('maxMemory').pattern ?? '^$');
-    for (const size of ['512MB', '1GB', '2g', '1.5 GiB', '1073741824']) { assert.match(size, pattern); }
-    for (const size of ['lots', '1 XB', '-1']) { assert.doesNotMatch(size, pattern); }
+    for (const size of ['512MB', '1GB', '2g', '1.5 GiB', '1073741824']) {
+      assert.match(size, pattern);
+    }
+    for (const size of ['lots', '1 XB', '-1']) {
+      assert.doesNotMatch(size, pattern);
+    }
   });
 
   it('compiles against the API of the VS Code that it asks for', () => {
@@ -127,7 +217,11 @@ describe('the manifest', () => {
 });
 
 describe('the examples', () => {
-  interface Example { nbformat: number; nbformat_minor: number; cells: { id: string; cell_type: string; source: string[]; metadata: { tags?: string[] }; outputs?: unknown[] }[] }
+  interface Example {
+    nbformat: number;
+    nbformat_minor: number;
+    cells: { id: string; cell_type: string; source: string[]; metadata: { tags?: string[] }; outputs?: unknown[] }[];
+  }
   const notebook = (name: string) => JSON.parse(read(`examples/${name}`)) as Example;
 
   for (const name of ['quickstart.ipynb', 'files.ipynb']) {
@@ -136,13 +230,20 @@ describe('the examples', () => {
       assert.deepEqual([nbformat, nbformat_minor], [4, 5]);
       const ids = cells.map(({ id }) => id);
       assert.equal(new Set(ids).size, ids.length);
-      for (const id of ids) { assert.match(id, /^[a-zA-Z0-9-_]{1,64}$/); }
-      assert.deepEqual(cells.flatMap(({ outputs }) => outputs ?? []), []);
+      for (const id of ids) {
+        assert.match(id, /^[a-zA-Z0-9-_]{1,64}$/);
+      }
+      assert.deepEqual(
+        cells.flatMap(({ outputs }) => outputs ?? []),
+        [],
+      );
     });
   }
 
   it('tag the cells that fail on purpose, so that "Run All" goes on', () => {
-    const tagged = notebook('quickstart.ipynb').cells.filter(({ metadata }) => metadata.tags?.includes('raises-exception')).map(({ source }) => source.join(''));
+    const tagged = notebook('quickstart.ipynb')
+      .cells.filter(({ metadata }) => metadata.tags?.includes('raises-exception'))
+      .map(({ source }) => source.join(''));
     assert.deepEqual(tagged, ['1 / 0', 'x']);
   });
 });

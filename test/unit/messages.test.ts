@@ -2,22 +2,73 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DEADLINES } from '../../src/engine/deadlines';
-import { NOTICE_CODES, STEP_CODES, bytes, describe as describeProblem, paragraph, progressText, stepText, untranslated } from '../../src/messages';
+import {
+  NOTICE_CODES,
+  STEP_CODES,
+  bytes,
+  describe as describeProblem,
+  paragraph,
+  progressText,
+  stepText,
+  untranslated,
+} from '../../src/messages';
 import { FAILURE_CODES, SandboxError, type FailureCode, type FailureParams } from '../../src/protocol/errors';
 
-const say = (code: string, params: FailureParams = {}, platform: NodeJS.Platform = 'linux') => describeProblem({ code, params }, { t: untranslated, platform });
+const say = (code: string, params: FailureParams = {}, platform: NodeJS.Platform = 'linux') =>
+  describeProblem({ code, params }, { t: untranslated, platform });
 
 /** Parameters as they are thrown, and what the user must find in the paragraph. */
 const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailureParams, ...RegExp[]]> = {
-  EngineNotFound: [{ tried: 'unix:///var/run/docker.sock' }, /Docker or Podman/, /Start Docker \("sudo systemctl start docker"\) or Podman's socket \("systemctl --user enable --now podman\.socket"\), or install one of them/],
-  EngineDenied: [{ endpoint: 'unix:///var/run/docker.sock' }, /unix:\/\/\/var\/run\/docker\.sock/, /usermod -aG docker/],
-  EngineTooOld: [{ endpoint: 'unix:///x', version: '18.06', apiVersion: '1.30', required: '1.40' }, /1\.30/, /Docker to 19\.03/],
-  EngineSilent: [{ endpoint: 'unix:///x', request: 'version', timeout: 5 }, /unix:\/\/\/x does not answer\./, /within 5 s it did not answer when asked for its version\./, /Restart it/],
-  EngineBusy: [{ endpoint: 'unix:///x', request: 'inspect container', timeout: 315 }, /unix:\/\/\/x is too busy\./, /within 315 s it did not answer when asked for the state of the container, though it answers pings/, /Wait until the computer has less to do/],
-  EngineFailed: [{ endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' }, /no space left on device/, /docker system prune/],
-  ImageFailed: [{ image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' }, /installing packages/, /No matching distribution found for nopackage/, /sandboxedIPython\.packages/],
-  BaseUnusable: [{ image: 'alpine', problem: 'noPython', reason: 'python3: not found' }, /alpine/, /python3: not found/, /sandboxedIPython\.image/],
-  LimitNotApplied: [{ limit: 'memory', asked: '1', got: '0' }, /limit of memory/, /cgroup_enable=memory swapaccount=1/, /cgroup v2/],
+  EngineNotFound: [
+    { tried: 'unix:///var/run/docker.sock' },
+    /Docker or Podman/,
+    /Start Docker \("sudo systemctl start docker"\) or Podman's socket \("systemctl --user enable --now podman\.socket"\), or install one of them/,
+  ],
+  EngineDenied: [
+    { endpoint: 'unix:///var/run/docker.sock' },
+    /unix:\/\/\/var\/run\/docker\.sock/,
+    /usermod -aG docker/,
+  ],
+  EngineTooOld: [
+    { endpoint: 'unix:///x', version: '18.06', apiVersion: '1.30', required: '1.40' },
+    /1\.30/,
+    /Docker to 19\.03/,
+  ],
+  EngineSilent: [
+    { endpoint: 'unix:///x', request: 'version', timeout: 5 },
+    /unix:\/\/\/x does not answer\./,
+    /within 5 s it did not answer when asked for its version\./,
+    /Restart it/,
+  ],
+  EngineBusy: [
+    { endpoint: 'unix:///x', request: 'inspect container', timeout: 315 },
+    /unix:\/\/\/x is too busy\./,
+    /within 315 s it did not answer when asked for the state of the container, though it answers pings/,
+    /Wait until the computer has less to do/,
+  ],
+  EngineFailed: [
+    { endpoint: 'unix:///x', request: 'create', status: 500, reason: 'no space left on device' },
+    /no space left on device/,
+    /docker system prune/,
+  ],
+  ImageFailed: [
+    { image: 'b', step: 'installingPackages', reason: 'ERROR: No matching distribution found for nopackage' },
+    /installing packages/,
+    /No matching distribution found for nopackage/,
+    /sandboxedIPython\.packages/,
+  ],
+  BaseUnusable: [
+    { image: 'alpine', problem: 'noPython', reason: 'python3: not found' },
+    /alpine/,
+    /python3: not found/,
+    /sandboxedIPython\.image/,
+  ],
+  LimitNotApplied: [
+    { limit: 'memory', asked: '1', got: '0' },
+    /limit of memory/,
+    /cgroup_enable=memory swapaccount=1/,
+    /cgroup v2/,
+  ],
   StartFailed: [{ reason: 'exec format error' }, /exec format error/, /log/],
   KernelDied: [{ signal: 'SIGSEGV', exitcode: -11 }, /^Python crashed \(SIGSEGV\)\./, /variables are lost/],
   OutOfMemory: [{ limit: 2 ** 30, tmpfs: 2 ** 29 }, /out of memory/, /1 GB/, /512 MB/, /sandboxedIPython\.maxMemory/],
@@ -25,30 +76,84 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   Interrupted: [{ killed: true }, /did not react/, /lost/],
   Aborted: [{ reason: 'reset' }, /restarted/],
   SandboxGone: [{ reason: 'exited', exitCode: 137 }, /137/, /files are lost/, /new sandbox/],
-  OtherEngine: [{ engine: 'Docker 28 (unix:///a)', here: 'Podman 5 (unix:///b)', hereId: 'x', minutes: 30, started: true }, /new sandbox, on Podman 5 \(unix:\/\/\/b\)/, /is on another container engine: Docker 28 \(unix:\/\/\/a\)\./, /choose its engine again[^]*reload/, /ends after 30 minutes/],
+  OtherEngine: [
+    { engine: 'Docker 28 (unix:///a)', here: 'Podman 5 (unix:///b)', hereId: 'x', minutes: 30, started: true },
+    /new sandbox, on Podman 5 \(unix:\/\/\/b\)/,
+    /is on another container engine: Docker 28 \(unix:\/\/\/a\)\./,
+    /choose its engine again[^]*reload/,
+    /ends after 30 minutes/,
+  ],
   InUse: [{}, /Another window/, /"Use Here" moves/, /"New Sandbox" leaves/],
   SandboxPaused: [{}, /paused/, /docker unpause/],
   SandboxSilent: [{ operation: 'interrupt', seconds: 10 }, /10 s/, /Reset Sandbox State/],
-  ProtocolViolation: [{ reason: 'the reply was lost' }, /no longer understand each other/, /the reply was lost/, /Reset Sandbox State/],
-  SettingInvalid: [{ setting: 'maxMemory', value: 'lots', allowed: '256MB–1024GB' }, /sandboxedIPython\.maxMemory cannot be "lots"/, /Allowed: 256MB–1024GB/],
+  ProtocolViolation: [
+    { reason: 'the reply was lost' },
+    /no longer understand each other/,
+    /the reply was lost/,
+    /Reset Sandbox State/,
+  ],
+  SettingInvalid: [
+    { setting: 'maxMemory', value: 'lots', allowed: '256MB–1024GB' },
+    /sandboxedIPython\.maxMemory cannot be "lots"/,
+    /Allowed: 256MB–1024GB/,
+  ],
   Cancelled: [{}, /cancelled/, /Run the cell again/],
   FilesNotCopied: [{ reason: 'the sandbox gave no report' }, /the sandbox gave no report/, /Restart Kernel/],
-  FilesLeftOut: [{ count: 3, path: 'big.bin', reason: 'tooLarge', size: 2 * 2 ** 30, limit: 64 * 2 ** 20 }, /^3 files .* are not in the sandbox: big\.bin \(2 GB\) is over 64 MB\. .*sandboxedIPython\.maxMemory/],
-  InstallFailed: [{ problem: 'pip', reason: 'No matching distribution found for nopackage' }, /No matching distribution found for nopackage/, /Only ready-built packages \(wheels\)/],
+  FilesLeftOut: [
+    { count: 3, path: 'big.bin', reason: 'tooLarge', size: 2 * 2 ** 30, limit: 64 * 2 ** 20 },
+    /^3 files .* are not in the sandbox: big\.bin \(2 GB\) is over 64 MB\. .*sandboxedIPython\.maxMemory/,
+  ],
+  InstallFailed: [
+    { problem: 'pip', reason: 'No matching distribution found for nopackage' },
+    /No matching distribution found for nopackage/,
+    /Only ready-built packages \(wheels\)/,
+  ],
   InstallTooLarge: [{ limit: 4 * 2 ** 30 }, /4 GB/, /nothing was installed/, /sandboxedIPython\.image/],
-  InstallRefused: [{ problem: 'requirement', requirement: 'git+https://x' }, /"git\+https:\/\/x" cannot be installed/, /numpy>=2/],
+  InstallRefused: [
+    { problem: 'requirement', requirement: 'git+https://x' },
+    /"git\+https:\/\/x" cannot be installed/,
+    /numpy>=2/,
+  ],
   CommRefused: [{ problem: 'tooLong', limit: 16 * 2 ** 20 }, /not sent/, /16 MB/],
   OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
-  OutputDropped: [{ bytes: 40 * 2 ** 20, total: 50 * 2 ** 20, limit: 10 * 2 ** 20 }, /^This cell printed 50 MB; 40 MB of it \(41,943,040 of 52,428,800 bytes\) are left out, as a cell may show 10 MB\./, /sandboxedIPython\.maxOutput/],
-  WidgetStateDropped: [{ limit: 32 * 2 ** 20 }, /limit is 32 MB/, /not when it is opened again/, /sandboxedIPython\.logBudget/],
+  OutputDropped: [
+    { bytes: 40 * 2 ** 20, total: 50 * 2 ** 20, limit: 10 * 2 ** 20 },
+    /^This cell printed 50 MB; 40 MB of it \(41,943,040 of 52,428,800 bytes\) are left out, as a cell may show 10 MB\./,
+    /sandboxedIPython\.maxOutput/,
+  ],
+  WidgetStateDropped: [
+    { limit: 32 * 2 ** 20 },
+    /limit is 32 MB/,
+    /not when it is opened again/,
+    /sandboxedIPython\.logBudget/,
+  ],
   ChildKilled: [{ limit: 2 ** 30 }, /1 GB/, /Variables are kept/, /sandboxedIPython\.maxMemory/],
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
-  NotInProject: [{ path: '/home/me/data.csv', project: 'proj' }, /\/home\/me\/data\.csv is not in the sandbox: of your files it has a copy of the folder "proj"/, /Put the file into that folder.*"data\.csv"/],
+  NotInProject: [
+    { path: '/home/me/data.csv', project: 'proj' },
+    /\/home\/me\/data\.csv is not in the sandbox: of your files it has a copy of the folder "proj"/,
+    /Put the file into that folder.*"data\.csv"/,
+  ],
   StdinRead: [{}, /end-of-file at once/, /input\("/],
   NoNetwork: [{}, /no network, by design/, /beside the notebook/, /%pip install/],
-  DiskFull: [{ path: '/tmp', limit: 256 * 2 ** 20 }, /\/tmp is full: it holds 256 MB/, /goes on/, /sandboxedIPython\.maxMemory/],
-  PidsExhausted: [{ limit: 512 }, /no room .* processes and threads: the limit is 512/, /goes on/, /sandboxedIPython\.pids/],
-  OutOfReach: [{ cause: 'EngineNotFound', reason: 'ENOENT' }, /engine does not answer/, /cell goes on/, /Start the engine/],
+  DiskFull: [
+    { path: '/tmp', limit: 256 * 2 ** 20 },
+    /\/tmp is full: it holds 256 MB/,
+    /goes on/,
+    /sandboxedIPython\.maxMemory/,
+  ],
+  PidsExhausted: [
+    { limit: 512 },
+    /no room .* processes and threads: the limit is 512/,
+    /goes on/,
+    /sandboxedIPython\.pids/,
+  ],
+  OutOfReach: [
+    { cause: 'EngineNotFound', reason: 'ENOENT' },
+    /engine does not answer/,
+    /cell goes on/,
+    /Start the engine/,
+  ],
   Restarted: [{ reason: 'died' }, /fresh kernel/, /Variables are lost/],
   InputTooLong: [{ characters: 3_000_000, limit: 1_000_000 }, /3000000 characters.*1000000/, /%load -r/],
 };
@@ -60,7 +165,9 @@ describe('what the user is told', () => {
       const message = say(code, params);
       assert.equal(message.name, code);
       const text = paragraph(message);
-      for (const pattern of expected) { assert.match(text, pattern); }
+      for (const pattern of expected) {
+        assert.match(text, pattern);
+      }
       assert.ok(text.length < 500, `${text.length} characters`);
       assert.doesNotMatch(text, /undefined|NaN|\{\d\}| {2}|\.\.|\n/);
     });
@@ -73,21 +180,35 @@ describe('what the user is told', () => {
   }
 
   it('every reason of an aborted cell has its sentence', () => {
-    const texts = ['error', 'interrupt', 'reset', 'died', 'shutdown'].map((reason) => say('Aborted', { reason }).message);
+    const texts = ['error', 'interrupt', 'reset', 'died', 'shutdown'].map(
+      (reason) => say('Aborted', { reason }).message,
+    );
     assert.equal(new Set(texts).size, texts.length);
   });
 
   it('a sandbox whose first process hung says so', () => {
-    assert.match(paragraph(say('SandboxGone', { reason: 'stuck', exitCode: 77 })), /^The sandbox ended because the program that runs its cells hung and gave up; /);
+    assert.match(
+      paragraph(say('SandboxGone', { reason: 'stuck', exitCode: 77 })),
+      /^The sandbox ended because the program that runs its cells hung and gave up; /,
+    );
   });
 
   it('a cell over its time that does not react says that its kernel went with it', () => {
-    assert.match(paragraph(say('TimedOut', { timeout: 2, killed: true })), /2 s and did not react to an interrupt.*kernel was ended.*variables are lost\. .*sandboxedIPython\.timeout/);
+    assert.match(
+      paragraph(say('TimedOut', { timeout: 2, killed: true })),
+      /2 s and did not react to an interrupt.*kernel was ended.*variables are lost\. .*sandboxedIPython\.timeout/,
+    );
   });
 
   it('a kernel that ended while no cell ran, and outputs over their bound, have sentences of their own', () => {
-    assert.match(paragraph(say('Restarted', { reason: 'died', cause: 'OutOfMemory' })), /^The sandbox ran out of memory while no cell ran.* fresh kernel\. Variables are lost/);
-    assert.match(paragraph(say('OutputDropped', { limit: 10 * 2 ** 20 })), /^This cell has shown 10 MB, all that a cell may show: what comes from here on is left out\. .*maxOutput/);
+    assert.match(
+      paragraph(say('Restarted', { reason: 'died', cause: 'OutOfMemory' })),
+      /^The sandbox ran out of memory while no cell ran.* fresh kernel\. Variables are lost/,
+    );
+    assert.match(
+      paragraph(say('OutputDropped', { limit: 10 * 2 ** 20 })),
+      /^This cell has shown 10 MB, all that a cell may show: what comes from here on is left out\. .*maxOutput/,
+    );
     assert.match(paragraph(say('OutputDropped', { outputs: 10_000 })), /^The cell has made more than 10,000 outputs/);
   });
 
@@ -99,12 +220,16 @@ describe('what the user is told', () => {
         assert.doesNotMatch(message, /inspect|exec|\brun\b|"/, request);
       }
     }
-    assert.match(paragraph(say('OtherEngine', { engine: 'Docker 28 (unix:///a)' })), /^The sandbox of this notebook is on Docker 28 \(unix:\/\/\/a\), and another container engine answers now/);
+    assert.match(
+      paragraph(say('OtherEngine', { engine: 'Docker 28 (unix:///a)' })),
+      /^The sandbox of this notebook is on Docker 28 \(unix:\/\/\/a\), and another container engine answers now/,
+    );
   });
 
   it('what a cell waits for is told by its cause, and that it is over', () => {
     for (const [cause, now, over] of [
-      ['SandboxPaused', /is paused[^]*docker unpause/, /was paused for 7 s\.$/], ['EngineSilent', /engine does not answer[^]*restart it/, /engine did not answer for 7 s\.$/],
+      ['SandboxPaused', /is paused[^]*docker unpause/, /was paused for 7 s\.$/],
+      ['EngineSilent', /engine does not answer[^]*restart it/, /engine did not answer for 7 s\.$/],
       ['EngineBusy', /engine is busy[^]*The cell goes on/, /engine was busy for 7 s\.$/],
       ['SandboxSilent', /sandbox does not answer[^]*Restart Kernel/, /sandbox did not answer for 7 s\.$/],
     ] as const) {
@@ -115,11 +240,20 @@ describe('what the user is told', () => {
 
   it('a full disk of the engine is told with how to make room, wherever the engine says so', () => {
     const reason = 'mkdir /var/lib/docker/overlay2/x: no space left on device';
-    for (const code of ['StartFailed', 'ImageFailed', 'EngineFailed']) assert.match(say(code, { reason, step: 'committing' }).nextStep, /Make room[^]*docker system prune/);
+    for (const code of ['StartFailed', 'ImageFailed', 'EngineFailed']) {
+      assert.match(say(code, { reason, step: 'committing' }).nextStep, /Make room[^]*docker system prune/);
+    }
   });
 
   it('an image that fails in a step without the network sends nobody to look at the network', () => {
-    for (const step of ['startingContainer', 'checkingBase', 'copyingRunner', 'testing', 'committing', 'waitingForOther']) {
+    for (const step of [
+      'startingContainer',
+      'checkingBase',
+      'copyingRunner',
+      'testing',
+      'committing',
+      'waitingForOther',
+    ]) {
       const { nextStep } = say('ImageFailed', { image: 'b', step, reason: 'no end within 60 s' });
       assert.match(nextStep, /un the cell again/);
       assert.doesNotMatch(nextStep, /network|packages/, step);
@@ -138,19 +272,31 @@ describe('what the user is told', () => {
 
   it('an address of an engine that cannot be used says why', () => {
     for (const reason of ['ssh', 'tls', 'malformed', 'ENOENT']) {
-      assert.match(paragraph(say('EngineNotFound', { tried: 'ssh://host', reason, by: 'DOCKER_HOST' })), /^DOCKER_HOST is ssh:\/\/host/);
+      assert.match(
+        paragraph(say('EngineNotFound', { tried: 'ssh://host', reason, by: 'DOCKER_HOST' })),
+        /^DOCKER_HOST is ssh:\/\/host/,
+      );
       const chosen = say('EngineNotFound', { tried: 'ssh://host', reason, by: 'currentContext', context: 'build' });
       assert.match(paragraph(chosen), /context "build" is ssh:\/\/host[^]*docker context use default/);
-      assert.match(say('EngineNotFound', { tried: 'ssh://host', reason, by: 'DOCKER_CONTEXT', context: 'build' }).nextStep, /DOCKER_CONTEXT/);
+      assert.match(
+        say('EngineNotFound', { tried: 'ssh://host', reason, by: 'DOCKER_CONTEXT', context: 'build' }).nextStep,
+        /DOCKER_CONTEXT/,
+      );
     }
-    assert.match(say('EngineNotFound', { tried: 'ssh://host', reason: 'ssh', by: 'DOCKER_HOST' }).message, /not supported yet.*local socket/);
+    assert.match(
+      say('EngineNotFound', { tried: 'ssh://host', reason: 'ssh', by: 'DOCKER_HOST' }).message,
+      /not supported yet.*local socket/,
+    );
   });
 
   it('a product that is not running is named, with how to start it, by its context or its socket', () => {
     const tried = 'unix:///somewhere/docker.sock';
     for (const [context, product, start] of [
-      ['desktop-linux', 'Docker Desktop', /^Start it, then run the cell again\./], ['colima', 'Colima', /^Start it \("colima start"\), then/],
-      ['colima-work', 'Colima', /^Start it \("colima start work"\), then/], ['orbstack', 'OrbStack', /^Start it \("orb start"\), then/], ['rancher-desktop', 'Rancher Desktop', /^Start it, then/],
+      ['desktop-linux', 'Docker Desktop', /^Start it, then run the cell again\./],
+      ['colima', 'Colima', /^Start it \("colima start"\), then/],
+      ['colima-work', 'Colima', /^Start it \("colima start work"\), then/],
+      ['orbstack', 'OrbStack', /^Start it \("orb start"\), then/],
+      ['rancher-desktop', 'Rancher Desktop', /^Start it, then/],
     ] as const) {
       const { message, nextStep } = say('EngineNotFound', { tried, reason: 'ENOENT', by: 'currentContext', context });
       assert.ok(message.startsWith(`${product} is not running: `) && message.includes(tried), message);
@@ -158,10 +304,21 @@ describe('what the user is told', () => {
       assert.match(nextStep, /docker context use default[^]*$/);
     }
     for (const [socket, product] of [
-      ['/Users/ada/.colima/default/docker.sock', 'Colima'], ['/home/ada/.config/colima/default/docker.sock', 'Colima'], ['/Users/ada/.docker/run/docker.sock', 'Docker Desktop'],
-      ['/Users/ada/.orbstack/run/docker.sock', 'OrbStack'], ['/home/ada/.rd/docker.sock', 'Rancher Desktop'],
-    ]) assert.match(say('EngineNotFound', { tried: `unix://${socket}`, reason: 'ECONNREFUSED', by: 'DOCKER_HOST' }).message, new RegExp(`^${product} is not running: DOCKER_HOST is unix:`));
-    assert.match(say('EngineNotFound', { tried: 'ssh://host', reason: 'ssh', by: 'currentContext', context: 'colima' }).message, /^The current Docker context "colima" is ssh/);
+      ['/Users/ada/.colima/default/docker.sock', 'Colima'],
+      ['/home/ada/.config/colima/default/docker.sock', 'Colima'],
+      ['/Users/ada/.docker/run/docker.sock', 'Docker Desktop'],
+      ['/Users/ada/.orbstack/run/docker.sock', 'OrbStack'],
+      ['/home/ada/.rd/docker.sock', 'Rancher Desktop'],
+    ]) {
+      assert.match(
+        say('EngineNotFound', { tried: `unix://${socket}`, reason: 'ECONNREFUSED', by: 'DOCKER_HOST' }).message,
+        new RegExp(`^${product} is not running: DOCKER_HOST is unix:`),
+      );
+    }
+    assert.match(
+      say('EngineNotFound', { tried: 'ssh://host', reason: 'ssh', by: 'currentContext', context: 'colima' }).message,
+      /^The current Docker context "colima" is ssh/,
+    );
   });
 
   it('a limit that was not applied is named in words, with what helps against that', () => {
@@ -169,38 +326,83 @@ describe('what the user is told', () => {
     assert.match(told('swap'), /limit of swap[^]*swapaccount=1/);
     assert.match(told('seccomp'), /runs without its seccomp profile[^]*Start the engine with its default profile/);
     assert.match(told('cpus'), /limit of processors[^]*cgroup v2[^]*update the engine/);
-    for (const limit of ['noNewPrivileges', 'tmpfs /run']) assert.match(told(limit), new RegExp(`\\(${limit}\\)[^]*Update the engine`));
-    for (const limit of ['memory', 'swap', 'pids', 'cpus', 'seccomp', 'noNewPrivileges', '']) assert.doesNotMatch(told(limit), /Use Docker/);
+    for (const limit of ['noNewPrivileges', 'tmpfs /run']) {
+      assert.match(told(limit), new RegExp(`\\(${limit}\\)[^]*Update the engine`));
+    }
+    for (const limit of ['memory', 'swap', 'pids', 'cpus', 'seccomp', 'noNewPrivileges', '']) {
+      assert.doesNotMatch(told(limit), /Use Docker/);
+    }
   });
 
   it('a registry that refuses an image is told with how to log in, and not as a network that fails', () => {
-    for (const reason of ['pull access denied for ada/private, repository does not exist or may require \'docker login\'', 'unauthorized: authentication required']) {
+    for (const reason of [
+      "pull access denied for ada/private, repository does not exist or may require 'docker login'",
+      'unauthorized: authentication required',
+    ]) {
       const docker = say('ImageFailed', { step: 'pullingBase', image: 'ada/private:1', reason }).nextStep;
-      assert.match(docker, /^The registry refused\. [^]*sandboxedIPython\.image[^]*"docker login" and "docker pull ada\/private:1"/);
+      assert.match(
+        docker,
+        /^The registry refused\. [^]*sandboxedIPython\.image[^]*"docker login" and "docker pull ada\/private:1"/,
+      );
       assert.doesNotMatch(docker, /network/);
-      assert.match(say('ImageFailed', { step: 'pullingBase', image: 'ghcr.io/ada/x', reason }).nextStep, /"docker login ghcr\.io" and "docker pull ghcr\.io\/ada\/x"/);
+      assert.match(
+        say('ImageFailed', { step: 'pullingBase', image: 'ghcr.io/ada/x', reason }).nextStep,
+        /"docker login ghcr\.io" and "docker pull ghcr\.io\/ada\/x"/,
+      );
     }
-    assert.match(say('ImageFailed', { step: 'pullingBase', image: 'python:3.13-slim', reason: 'dial tcp: lookup registry-1.docker.io: no such host' }).nextStep, /^Check the network/);
-    assert.match(say('ImageFailed', { step: 'installingPackages', image: 'x', reason: 'Permission denied' }).nextStep, /^Check the network/);
+    assert.match(
+      say('ImageFailed', {
+        step: 'pullingBase',
+        image: 'python:3.13-slim',
+        reason: 'dial tcp: lookup registry-1.docker.io: no such host',
+      }).nextStep,
+      /^Check the network/,
+    );
+    assert.match(
+      say('ImageFailed', { step: 'installingPackages', image: 'x', reason: 'Permission denied' }).nextStep,
+      /^Check the network/,
+    );
   });
 
   it('a signal is a crash where the program did what it may not, else an end', () => {
-    for (const signal of ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE']) assert.match(say('KernelDied', { signal, exitcode: -1 }).message, /^Python crashed/);
+    for (const signal of ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE']) {
+      assert.match(say('KernelDied', { signal, exitcode: -1 }).message, /^Python crashed/);
+    }
     assert.match(say('KernelDied', { signal: 'SIGKILL', exitcode: -9 }).message, /^Python was ended by SIGKILL\.$/);
   });
 
   it('files that are never copied are told with the reason and what to do', () => {
     for (const [problem, text] of [
-      ['wide', /Downloads[^]*folder of its own/], ['hidden', /hidden[^]*folder of its own/], ['setting', /sandboxedIPython\.files/], ['untrusted', /Restricted Mode[^]*trust it/], ['untitled', /Save it/],
-    ] as const) assert.match(paragraph(say('FilesNotCopied', { problem })), text);
-    assert.match(paragraph(say('FilesLeftOut', { count: 1, path: 'data', reason: 'ignored' })), /not in the sandbox: data is named by \.gitignore\. The log names/);
+      ['wide', /Downloads[^]*folder of its own/],
+      ['hidden', /hidden[^]*folder of its own/],
+      ['setting', /sandboxedIPython\.files/],
+      ['untrusted', /Restricted Mode[^]*trust it/],
+      ['untitled', /Save it/],
+    ] as const) {
+      assert.match(paragraph(say('FilesNotCopied', { problem })), text);
+    }
+    assert.match(
+      paragraph(say('FilesLeftOut', { count: 1, path: 'data', reason: 'ignored' })),
+      /not in the sandbox: data is named by \.gitignore\. The log names/,
+    );
   });
 
   it('a Docker context or configuration that cannot be read is named', () => {
     const context = { tried: '/home/ada/.docker/contexts/meta/1/meta.json', by: 'currentContext', context: 'build' };
-    assert.match(say('EngineNotFound', { ...context, reason: 'contextMissing' }).message, /context "build" does not exist/);
-    assert.match(say('EngineNotFound', { ...context, reason: 'contextBroken', detail: 'it names no Docker engine' }).message, /"build".*no Docker engine.*meta\.json/);
-    const config = say('EngineNotFound', { tried: '/home/ada/.docker/config.json', reason: 'configBroken', by: 'currentContext', detail: 'Unexpected end of JSON input' });
+    assert.match(
+      say('EngineNotFound', { ...context, reason: 'contextMissing' }).message,
+      /context "build" does not exist/,
+    );
+    assert.match(
+      say('EngineNotFound', { ...context, reason: 'contextBroken', detail: 'it names no Docker engine' }).message,
+      /"build".*no Docker engine.*meta\.json/,
+    );
+    const config = say('EngineNotFound', {
+      tried: '/home/ada/.docker/config.json',
+      reason: 'configBroken',
+      by: 'currentContext',
+      detail: 'Unexpected end of JSON input',
+    });
     assert.match(paragraph(config), /config\.json.*Unexpected end.*Repair or remove/);
   });
 
@@ -221,12 +423,22 @@ describe('what the user is told', () => {
   });
 
   it('output that cannot be read is no reason to throw the sandbox away', () => {
-    assert.match(paragraph(say('ProtocolViolation', { problem: 'output', reason: 'metadata' })), /left out\. Reason: metadata\. .*Show Log/);
+    assert.match(
+      paragraph(say('ProtocolViolation', { problem: 'output', reason: 'metadata' })),
+      /left out\. Reason: metadata\. .*Show Log/,
+    );
   });
 
   it('what stood in the way to the network names its setting', () => {
-    for (const [trouble, setting] of [['certificate', 'caBundle'], ['proxy', 'proxy'], ['network', 'proxy']] as const) {
-      assert.match(say('ImageFailed', { step: 'installingPackages', reason: 'r', trouble }).nextStep, new RegExp(`sandboxedIPython\\.${setting}\\b`));
+    for (const [trouble, setting] of [
+      ['certificate', 'caBundle'],
+      ['proxy', 'proxy'],
+      ['network', 'proxy'],
+    ] as const) {
+      assert.match(
+        say('ImageFailed', { step: 'installingPackages', reason: 'r', trouble }).nextStep,
+        new RegExp(`sandboxedIPython\\.${setting}\\b`),
+      );
     }
   });
 
@@ -235,19 +447,32 @@ describe('what the user is told', () => {
   });
 
   it('every step of making an image has a text', () => {
-    for (const code of STEP_CODES) { assert.notEqual(stepText(code, undefined, untranslated), code); }
+    for (const code of STEP_CODES) {
+      assert.notEqual(stepText(code, undefined, untranslated), code);
+    }
     assert.equal(stepText('installingPackages', 'pandas', untranslated), 'installing packages: pandas');
-    assert.equal(progressText('installingPackages', 'pandas', untranslated), 'installing packages: pandas (next: copying the runner)');
+    assert.equal(
+      progressText('installingPackages', 'pandas', untranslated),
+      'installing packages: pandas (next: copying the runner)',
+    );
     assert.equal(progressText('testing', undefined, untranslated), 'testing the image');
   });
 
   it('bytes are told in the units of the settings', () => {
-    assert.deepEqual([0, 1023, 2 ** 20, 1.5 * 2 ** 30, 300 * 2 ** 20].map(bytes), ['0 bytes', '1023 bytes', '1 MB', '1.5 GB', '300 MB']);
+    assert.deepEqual([0, 1023, 2 ** 20, 1.5 * 2 ** 30, 300 * 2 ** 20].map(bytes), [
+      '0 bytes',
+      '1023 bytes',
+      '1 MB',
+      '1.5 GB',
+      '300 MB',
+    ]);
   });
 
-  it('are all in the README\'s table of what helps', () => {
+  it("are all in the README's table of what helps", () => {
     const readme = readFileSync(path.resolve(__dirname, '../../../README.md'), 'utf8');
     const table = readme.slice(readme.indexOf('## When something is wrong'), readme.indexOf('## How safe'));
-    for (const code of FAILURE_CODES) assert.ok(table.includes(`\`${code}\``), code);
+    for (const code of FAILURE_CODES) {
+      assert.ok(table.includes(`\`${code}\``), code);
+    }
   });
 });

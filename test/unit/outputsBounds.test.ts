@@ -4,15 +4,22 @@ import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import type { CellOutput, RunEdit } from '../../src/outputs/types';
 import { event } from './outputsModel';
 
-const kindOf = (output: CellOutput | undefined) => (output?.output_type === 'notice' ? `${output.failure.code} ${Object.entries(output.failure.params).join()}` : output?.output_type);
+const kindOf = (output: CellOutput | undefined) =>
+  output?.output_type === 'notice'
+    ? `${output.failure.code} ${Object.entries(output.failure.params).join()}`
+    : output?.output_type;
 
 describe('a cell that shows without end', () => {
   /** What of a run is shown in the end. */
   function shownOf(edits: readonly RunEdit[]): CellOutput[] {
     const shown = new Map<number, CellOutput>();
     for (const { edit } of edits) {
-      if (edit.kind === 'clear' || edit.kind === 'replaceAll') { shown.clear(); }
-      if (edit.kind === 'append' || edit.kind === 'replaceAll') { shown.set(edit.id, edit.output); }
+      if (edit.kind === 'clear' || edit.kind === 'replaceAll') {
+        shown.clear();
+      }
+      if (edit.kind === 'append' || edit.kind === 'replaceAll') {
+        shown.set(edit.id, edit.output);
+      }
     }
     return [...shown.values()];
   }
@@ -20,37 +27,78 @@ describe('a cell that shows without end', () => {
     const outputs = new NotebookOutputs();
     outputs.begin('r', 'cell');
     const edits: RunEdit[] = [];
-    return { fold: (...events: Parameters<NotebookOutputs['fold']>[0][]) => { for (const one of events) { edits.push(...outputs.fold(one)); } }, shown: () => shownOf(edits) };
+    return {
+      fold: (...events: Parameters<NotebookOutputs['fold']>[0][]) => {
+        for (const one of events) {
+          edits.push(...outputs.fold(one));
+        }
+      },
+      shown: () => shownOf(edits),
+    };
   }
-  const display = (transient = {}) => event('r', 'display_data', { data: { 'text/plain': 'x' }, metadata: {}, transient });
+  const display = (transient = {}) =>
+    event('r', 'display_data', { data: { 'text/plain': 'x' }, metadata: {}, transient });
   const BOUND = `OutputDropped outputs,${MAX_OUTPUTS}`;
 
   for (const [what, round] of [
-    ['displays', [display()]], ['prints to both outputs in turn, one pair a second', [event('r', 'stream', { name: 'stdout', text: '1' }), event('r', 'stream', { name: 'stderr', text: '2' })]],
-    ['errors', [event('r', 'error', { ename: 'E', evalue: '', traceback: [] })]], ['results', [event('r', 'execute_result', { data: {}, metadata: {}, transient: {}, execution_count: 1 })]],
+    ['displays', [display()]],
+    [
+      'prints to both outputs in turn, one pair a second',
+      [event('r', 'stream', { name: 'stdout', text: '1' }), event('r', 'stream', { name: 'stderr', text: '2' })],
+    ],
+    ['errors', [event('r', 'error', { ename: 'E', evalue: '', traceback: [] })]],
+    ['results', [event('r', 'execute_result', { data: {}, metadata: {}, transient: {}, execution_count: 1 })]],
   ] as const) {
     it(`is shown the first ${MAX_OUTPUTS} ${what}, is told that there were more, and still how it failed`, () => {
       const { fold, shown } = outputsOf();
-      for (let i = 0; i < 2 * MAX_OUTPUTS; i += 1) { fold(...round.map((one) => ({ ...one, t: i }))); }
+      for (let i = 0; i < 2 * MAX_OUTPUTS; i += 1) {
+        fold(...round.map((one) => ({ ...one, t: i })));
+      }
       fold(event('r', 'notice', { code: 'PidsExhausted', params: {} }));
       assert.deepEqual(shown().slice(MAX_OUTPUTS).map(kindOf), [BOUND, 'PidsExhausted ']);
-      fold(event('r', 'execute_reply', { status: 'error', execution_count: 1, ename: 'E', evalue: '', traceback: ['E'], payload: [], user_expressions: {} }));
-      assert.deepEqual(shown().slice(MAX_OUTPUTS + 2).map(kindOf), what === 'errors' ? [] : ['error']);
+      fold(
+        event('r', 'execute_reply', {
+          status: 'error',
+          execution_count: 1,
+          ename: 'E',
+          evalue: '',
+          traceback: ['E'],
+          payload: [],
+          user_expressions: {},
+        }),
+      );
+      assert.deepEqual(
+        shown()
+          .slice(MAX_OUTPUTS + 2)
+          .map(kindOf),
+        what === 'errors' ? [] : ['error'],
+      );
     });
   }
 
   it('has room again when it clears its output, and notices without end have a bound too', () => {
     const { fold, shown } = outputsOf();
-    for (let i = 0; i < MAX_OUTPUTS + 5; i += 1) { fold(display()); }
+    for (let i = 0; i < MAX_OUTPUTS + 5; i += 1) {
+      fold(display());
+    }
     fold(event('r', 'clear_output', { wait: true }), display());
     assert.deepEqual(shown().map(kindOf), ['display_data']);
-    for (let i = 0; i < 2 * MAX_OUTPUTS; i += 1) { fold(event('r', 'notice', { code: 'PidsExhausted', params: {} })); }
+    for (let i = 0; i < 2 * MAX_OUTPUTS; i += 1) {
+      fold(event('r', 'notice', { code: 'PidsExhausted', params: {} }));
+    }
     assert.ok(shown().length <= MAX_OUTPUTS + MAX_NOTICES + 1);
   });
 
-  it('is shown of a long error its beginning, and of many lines the last; of what is transient only the display\'s name', () => {
+  it("is shown of a long error its beginning, and of many lines the last; of what is transient only the display's name", () => {
     const { fold, shown } = outputsOf();
-    fold(event('r', 'error', { ename: 'E', evalue: 'x'.repeat(10_000_000), traceback: [...Array.from({ length: 100 }, () => 'x'.repeat(50_000)), 'the last'] }), display({ display_id: 'd', more: 'x'.repeat(10_000_000) }));
+    fold(
+      event('r', 'error', {
+        ename: 'E',
+        evalue: 'x'.repeat(10_000_000),
+        traceback: [...Array.from({ length: 100 }, () => 'x'.repeat(50_000)), 'the last'],
+      }),
+      display({ display_id: 'd', more: 'x'.repeat(10_000_000) }),
+    );
     const [error, one] = shown();
     assert.ok(error?.output_type === 'error' && one?.output_type === 'display_data');
     assert.ok(JSON.stringify(error).length < 1_200_000);

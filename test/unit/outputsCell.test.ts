@@ -5,53 +5,103 @@ import type { RunEdit } from '../../src/outputs/types';
 import type { ExecuteReply, SandboxEvent } from '../../src/protocol/messages';
 import { applyAll, event, random, type ModelCell } from './outputsModel';
 
-const reply = (over: Partial<ExecuteReply> = {}): ExecuteReply =>
-  ({ status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {}, ...over });
+const reply = (over: Partial<ExecuteReply> = {}): ExecuteReply => ({
+  status: 'ok',
+  execution_count: 1,
+  ename: '',
+  evalue: '',
+  traceback: [],
+  payload: [],
+  user_expressions: {},
+  ...over,
+});
 const text = (value: string) => ({ data: { 'text/plain': value }, metadata: {}, transient: {} });
 const shown = (id: string, value: string) => ({ ...text(value), transient: { display_id: id } });
 const stdout = (value: string, run = 'r') => event(run, 'stream', { name: 'stdout', text: value });
 const stderr = (value: string, run = 'r') => event(run, 'stream', { name: 'stderr', text: value });
 
-function notebook(...runs: string[]): { outputs: NotebookOutputs; edits: RunEdit[]; fold: (...events: SandboxEvent[]) => RunEdit[]; cell: (run?: string) => ModelCell; lines: (run?: string) => string[] } {
+function notebook(...runs: string[]): {
+  outputs: NotebookOutputs;
+  edits: RunEdit[];
+  fold: (...events: SandboxEvent[]) => RunEdit[];
+  cell: (run?: string) => ModelCell;
+  lines: (run?: string) => string[];
+} {
   const outputs = new NotebookOutputs();
   const edits: RunEdit[] = [];
-  for (const run of runs.length > 0 ? runs : ['r']) { outputs.begin(run, `cell of ${run}`); }
+  for (const run of runs.length > 0 ? runs : ['r']) {
+    outputs.begin(run, `cell of ${run}`);
+  }
   const cell = (run = 'r') => applyAll(edits).get(run) ?? { outputs: [], started: false };
   return {
-    outputs, edits, cell,
+    outputs,
+    edits,
+    cell,
     fold: (...events) => {
       const made = events.flatMap((one) => outputs.fold(one));
       edits.push(...made);
       return made;
     },
-    lines: (run) => cell(run).outputs.map(({ output }) => {
-      switch (output.output_type) {
-        case 'stream': return `${output.name}: ${output.text}`;
-        case 'error': return `error: ${output.ename}`;
-        case 'failure': case 'notice': return `${output.output_type}: ${output.failure.code}`;
-        default: return `${output.output_type}: ${JSON.stringify(output.data['text/plain'])}`;
-      }
-    }),
+    lines: (run) =>
+      cell(run).outputs.map(({ output }) => {
+        switch (output.output_type) {
+          case 'stream':
+            return `${output.name}: ${output.text}`;
+          case 'error':
+            return `error: ${output.ename}`;
+          case 'failure':
+          case 'notice':
+            return `${output.output_type}: ${output.failure.code}`;
+          default:
+            return `${output.output_type}: ${JSON.stringify(output.data['text/plain'])}`;
+        }
+      }),
   };
 }
 
 describe('the outputs of a cell', () => {
-  it('a run starts when the kernel is busy, has IPython\'s count and ends with its reply', () => {
+  it("a run starts when the kernel is busy, has IPython's count and ends with its reply", () => {
     const { fold, edits } = notebook();
-    fold(event('r', 'status', { execution_state: 'busy' }, 5), event('r', 'execute_input', { code: '1', execution_count: 7 }, 5.1), event('r', 'execute_reply', reply({ execution_count: 7 })));
-    assert.deepEqual(edits.map(({ edit }) => edit), [{ kind: 'start', t: 5 }, { kind: 'setExecutionOrder', order: 7 }, { kind: 'end', success: true }]);
+    fold(
+      event('r', 'status', { execution_state: 'busy' }, 5),
+      event('r', 'execute_input', { code: '1', execution_count: 7 }, 5.1),
+      event('r', 'execute_reply', reply({ execution_count: 7 })),
+    );
+    assert.deepEqual(
+      edits.map(({ edit }) => edit),
+      [
+        { kind: 'start', t: 5 },
+        { kind: 'setExecutionOrder', order: 7 },
+        { kind: 'end', success: true },
+      ],
+    );
   });
 
   it('text of one name is one output, until another output comes between', () => {
     const { fold, lines } = notebook();
-    fold(stdout('a'), stdout('b'), event('r', 'display_data', text('c')), stdout('d'), stderr('e'), event('r', 'error', { ename: 'E', evalue: '', traceback: [] }), stdout('f'));
+    fold(
+      stdout('a'),
+      stdout('b'),
+      event('r', 'display_data', text('c')),
+      stdout('d'),
+      stderr('e'),
+      event('r', 'error', { ename: 'E', evalue: '', traceback: [] }),
+      stdout('f'),
+    );
     assert.deepEqual(lines(), ['stdout: ab', 'display_data: "c"', 'stdout: d', 'stderr: e', 'error: E', 'stdout: f']);
   });
 
   it('streams that alternate are one output each, for a fifth of a second from their beginning', () => {
     const { fold, lines } = notebook();
     const at = (t: number, name: 'stdout' | 'stderr', value: string) => event('r', 'stream', { name, text: value }, t);
-    fold(at(10, 'stdout', 'a'), at(10.1, 'stderr', 'b'), at(10.19, 'stdout', 'c'), at(10.3, 'stdout', 'd'), at(10.31, 'stderr', 'e'), at(10.32, 'stdout', 'f'));
+    fold(
+      at(10, 'stdout', 'a'),
+      at(10.1, 'stderr', 'b'),
+      at(10.19, 'stdout', 'c'),
+      at(10.3, 'stdout', 'd'),
+      at(10.31, 'stderr', 'e'),
+      at(10.32, 'stdout', 'f'),
+    );
     assert.deepEqual(lines(), ['stdout: acd', 'stderr: b', 'stderr: e', 'stdout: f']);
     fold(at(9, 'stderr', 'g'), at(9.1, 'stdout', 'h')); // the clock was set back
     assert.deepEqual(lines().slice(4), ['stderr: g', 'stdout: h']);
@@ -59,7 +109,9 @@ describe('the outputs of a cell', () => {
 
   it('as many outputs as time allows come of streams that alternate thousands of times', () => {
     const { fold, cell } = notebook();
-    for (let i = 0; i < 6_000; i += 1) { fold(event('r', 'stream', { name: i % 2 === 0 ? 'stdout' : 'stderr', text: `${i}\n` }, i / 3_000)); }
+    for (let i = 0; i < 6_000; i += 1) {
+      fold(event('r', 'stream', { name: i % 2 === 0 ? 'stdout' : 'stderr', text: `${i}\n` }, i / 3_000));
+    }
     assert.ok(cell().outputs.length <= 20, `${cell().outputs.length} outputs in 2 s`);
   });
 
@@ -75,7 +127,15 @@ describe('the outputs of a cell', () => {
     fold(stdout('a'), stderr('b'), event('r', 'execute_reply', reply()), stdout('c'), stderr('d'));
     assert.deepEqual(lines(), ['stdout: ac', 'stderr: bd']);
     fold(stderr('x'.repeat(10_000)), stdout('e'), stderr('f'));
-    assert.deepEqual(lines().map((shown) => [shown.length, shown.slice(0, 10)]), [[10, 'stdout: ac'], [10_010, 'stderr: bd'], [9, 'stdout: e'], [9, 'stderr: f']]);
+    assert.deepEqual(
+      lines().map((shown) => [shown.length, shown.slice(0, 10)]),
+      [
+        [10, 'stdout: ac'],
+        [10_010, 'stderr: bd'],
+        [9, 'stdout: e'],
+        [9, 'stderr: f'],
+      ],
+    );
   });
 
   it('clear_output clears at once; with wait, when the next output comes', () => {
@@ -90,7 +150,11 @@ describe('the outputs of a cell', () => {
 
   it('an update changes every output of that display, in other cells and after they ended', () => {
     const { fold, lines } = notebook('r', 's');
-    fold(event('r', 'display_data', shown('d', 'one')), event('r', 'display_data', shown('d', 'one')), event('r', 'execute_reply', reply()));
+    fold(
+      event('r', 'display_data', shown('d', 'one')),
+      event('r', 'display_data', shown('d', 'one')),
+      event('r', 'execute_reply', reply()),
+    );
     fold(event('s', 'update_display_data', shown('d', 'two')));
     assert.deepEqual(lines('r'), ['display_data: "two"', 'display_data: "two"']);
     assert.deepEqual(lines('s'), []);
@@ -98,8 +162,17 @@ describe('the outputs of a cell', () => {
 
   it('an update keeps the kind and count of an execute_result', () => {
     const { fold, cell } = notebook();
-    fold(event('r', 'execute_result', { ...shown('d', 'one'), execution_count: 3 }), event('r', 'update_display_data', shown('d', 'two')));
-    assert.deepEqual(cell().outputs[0]?.output, { output_type: 'execute_result', data: { 'text/plain': 'two' }, metadata: {}, transient: { display_id: 'd' }, execution_count: 3 });
+    fold(
+      event('r', 'execute_result', { ...shown('d', 'one'), execution_count: 3 }),
+      event('r', 'update_display_data', shown('d', 'two')),
+    );
+    assert.deepEqual(cell().outputs[0]?.output, {
+      output_type: 'execute_result',
+      data: { 'text/plain': 'two' },
+      metadata: {},
+      transient: { display_id: 'd' },
+      execution_count: 3,
+    });
   });
 
   it('a display that was cleared is updated no more', () => {
@@ -117,7 +190,10 @@ describe('the outputs of a cell', () => {
     fold(stdout('a'));
     outputs.forget('cell of r');
     const [begun, ...more] = fold(stdout('b'));
-    assert.deepEqual([begun?.edit.kind === 'append' && [begun.edit.id, begun.edit.output], more], [[1, { output_type: 'stream', name: 'stdout', text: 'b' }], []]);
+    assert.deepEqual(
+      [begun?.edit.kind === 'append' && [begun.edit.id, begun.edit.output], more],
+      [[1, { output_type: 'stream', name: 'stdout', text: 'b' }], []],
+    );
   });
 
   it('late text goes to the run that ended; a second run of the cell takes the cell from the first', () => {
@@ -141,10 +217,22 @@ describe('the outputs of a cell', () => {
 
   it('that the sandbox is out of reach has one place, and goes when the cell clears its output', () => {
     const { fold, lines, cell } = notebook();
-    const outOfReach = (params: Record<string, string | number>) => event('r', 'notice', { code: 'OutOfReach', params });
-    const params = () => cell().outputs.flatMap(({ output }) => (output.output_type === 'notice' ? [output.failure.params] : []));
-    fold(stdout('a'), outOfReach({ cause: 'SandboxSilent' }), outOfReach({ cause: 'EngineSilent' }), stdout('b'), outOfReach({ cause: 'EngineSilent', seconds: 3 }), stdout('c'));
-    assert.deepEqual([lines(), params()], [['stdout: a', 'notice: OutOfReach', 'stdout: bc'], [{ cause: 'EngineSilent', seconds: 3 }]]);
+    const outOfReach = (params: Record<string, string | number>) =>
+      event('r', 'notice', { code: 'OutOfReach', params });
+    const params = () =>
+      cell().outputs.flatMap(({ output }) => (output.output_type === 'notice' ? [output.failure.params] : []));
+    fold(
+      stdout('a'),
+      outOfReach({ cause: 'SandboxSilent' }),
+      outOfReach({ cause: 'EngineSilent' }),
+      stdout('b'),
+      outOfReach({ cause: 'EngineSilent', seconds: 3 }),
+      stdout('c'),
+    );
+    assert.deepEqual(
+      [lines(), params()],
+      [['stdout: a', 'notice: OutOfReach', 'stdout: bc'], [{ cause: 'EngineSilent', seconds: 3 }]],
+    );
     fold(event('r', 'clear_output', { wait: true }), outOfReach({ cause: 'SandboxPaused' }));
     assert.deepEqual(lines(), ['stdout: a', 'notice: OutOfReach', 'stdout: bc']);
     fold(stdout('d'), outOfReach({ cause: 'SandboxPaused', seconds: 1 }));
@@ -153,41 +241,94 @@ describe('the outputs of a cell', () => {
 
   it('that output is left out stands where it begins, and says there in the end how much it was', () => {
     const { fold, lines, cell } = notebook();
-    const dropped = (params: Record<string, number>) => event('r', 'notice', { code: 'OutputDropped', params: { limit: 10, ...params } });
-    const params = () => cell().outputs.flatMap(({ output }) => (output.output_type === 'notice' ? [output.failure.params] : []));
-    fold(stdout('a'), dropped({}), event('r', 'error', { ename: 'ValueError', evalue: 'no', traceback: ['…'] }), event('r', 'clear_output', { wait: true }), dropped({ bytes: 5, total: 9 }));
-    assert.deepEqual([lines(), params()], [['stdout: a', 'notice: OutputDropped', 'error: ValueError'], [{ limit: 10, bytes: 5, total: 9 }]]);
+    const dropped = (params: Record<string, number>) =>
+      event('r', 'notice', { code: 'OutputDropped', params: { limit: 10, ...params } });
+    const params = () =>
+      cell().outputs.flatMap(({ output }) => (output.output_type === 'notice' ? [output.failure.params] : []));
+    fold(
+      stdout('a'),
+      dropped({}),
+      event('r', 'error', { ename: 'ValueError', evalue: 'no', traceback: ['…'] }),
+      event('r', 'clear_output', { wait: true }),
+      dropped({ bytes: 5, total: 9 }),
+    );
+    assert.deepEqual(
+      [lines(), params()],
+      [['stdout: a', 'notice: OutputDropped', 'error: ValueError'], [{ limit: 10, bytes: 5, total: 9 }]],
+    );
     fold(stdout('b'), dropped({}), dropped({ bytes: 7 }));
     assert.deepEqual([lines(), params()], [['stdout: b', 'notice: OutputDropped'], [{ limit: 10, bytes: 7 }]]);
-    fold(event('r', 'clear_output', { wait: true }), dropped({ bytes: 8 }), event('r', 'clear_output', { wait: false }), dropped({}));
+    fold(
+      event('r', 'clear_output', { wait: true }),
+      dropped({ bytes: 8 }),
+      event('r', 'clear_output', { wait: false }),
+      dropped({}),
+    );
     assert.deepEqual([lines(), params()], [['notice: OutputDropped'], [{ limit: 10 }]]);
-    fold(event('r', 'clear_output', { wait: false }), event('r', 'clear_output', { wait: true }), dropped({}), stdout('c'));
+    fold(
+      event('r', 'clear_output', { wait: false }),
+      event('r', 'clear_output', { wait: true }),
+      dropped({}),
+      stdout('c'),
+    );
     assert.deepEqual(lines(), ['notice: OutputDropped', 'stdout: c']);
   });
 
   it('a failure is shown behind the traceback; a notice where it came', () => {
     const { fold, lines } = notebook();
-    fold(event('r', 'notice', { code: 'ChildKilled', params: { limit: 1 } }), event('r', 'error', { ename: 'KeyboardInterrupt', evalue: '', traceback: [] }),
-      event('r', 'execute_reply', reply({ status: 'error', failure: { code: 'TimedOut', params: { timeout: 1, killed: false } } })));
+    fold(
+      event('r', 'notice', { code: 'ChildKilled', params: { limit: 1 } }),
+      event('r', 'error', { ename: 'KeyboardInterrupt', evalue: '', traceback: [] }),
+      event(
+        'r',
+        'execute_reply',
+        reply({ status: 'error', failure: { code: 'TimedOut', params: { timeout: 1, killed: false } } }),
+      ),
+    );
     assert.deepEqual(lines(), ['notice: ChildKilled', 'error: KeyboardInterrupt', 'failure: TimedOut']);
   });
 
   it('a cell that never ran because it was called off ends without output and without a start', () => {
     const { edits, outputs } = notebook();
-    edits.push(...outputs.end('r', reply({ status: 'aborted', execution_count: null, failure: { code: 'Aborted', params: { reason: 'error' } } })));
-    assert.deepEqual(edits.map(({ edit }) => edit), [{ kind: 'end', success: false }]);
+    edits.push(
+      ...outputs.end(
+        'r',
+        reply({ status: 'aborted', execution_count: null, failure: { code: 'Aborted', params: { reason: 'error' } } }),
+      ),
+    );
+    assert.deepEqual(
+      edits.map(({ edit }) => edit),
+      [{ kind: 'end', success: false }],
+    );
   });
 
   it('a cell that could not run says why', () => {
     const { edits, outputs, lines } = notebook();
-    edits.push(...outputs.end('r', reply({ status: 'error', execution_count: null, failure: { code: 'SandboxGone', params: {} } })));
+    edits.push(
+      ...outputs.end(
+        'r',
+        reply({ status: 'error', execution_count: null, failure: { code: 'SandboxGone', params: {} } }),
+      ),
+    );
     assert.deepEqual(lines(), ['failure: SandboxGone']);
     assert.equal(edits[0]?.edit.kind, 'start');
   });
 
   it('help that asks for a pager is an output', () => {
     const { fold, lines } = notebook();
-    fold(event('r', 'execute_reply', reply({ payload: [{ source: 'page', data: { 'text/plain': 'Signature: len(obj)' }, start: 0 }, { source: 'page', data: null }, { source: 'ask_exit' }] })));
+    fold(
+      event(
+        'r',
+        'execute_reply',
+        reply({
+          payload: [
+            { source: 'page', data: { 'text/plain': 'Signature: len(obj)' }, start: 0 },
+            { source: 'page', data: null },
+            { source: 'ask_exit' },
+          ],
+        }),
+      ),
+    );
     assert.deepEqual(lines(), ['display_data: "Signature: len(obj)"']);
   });
 
@@ -207,14 +348,22 @@ describe('a stream of events', () => {
   function log(seed: number): SandboxEvent[] {
     const next = random(seed);
     const makers: ((run: string) => SandboxEvent)[] = [
-      (run) => stdout(['a', 'b\n', '\r', '10%\r', 'c\n'][next(5)] ?? '', run), (run) => stdout('more\n', run), (run) => stderr('!', run),
-      (run) => event(run, 'display_data', shown(`d${next(3)}`, `v${next(9)}`)), (run) => event(run, 'update_display_data', shown(`d${next(3)}`, `u${next(9)}`)),
-      (run) => event(run, 'clear_output', { wait: next(2) === 0 }), (run) => event(run, 'error', { ename: 'E', evalue: '', traceback: [] }),
+      (run) => stdout(['a', 'b\n', '\r', '10%\r', 'c\n'][next(5)] ?? '', run),
+      (run) => stdout('more\n', run),
+      (run) => stderr('!', run),
+      (run) => event(run, 'display_data', shown(`d${next(3)}`, `v${next(9)}`)),
+      (run) => event(run, 'update_display_data', shown(`d${next(3)}`, `u${next(9)}`)),
+      (run) => event(run, 'clear_output', { wait: next(2) === 0 }),
+      (run) => event(run, 'error', { ename: 'E', evalue: '', traceback: [] }),
       (run) => event(run, 'execute_result', { ...text(`r${next(9)}`), execution_count: 1 }),
     ];
-    return Array.from({ length: 60 }, () => makers[next(makers.length)]?.(['r', 's', 'u'][next(3)] ?? 'r') ?? stdout(''));
+    return Array.from(
+      { length: 60 },
+      () => makers[next(makers.length)]?.(['r', 's', 'u'][next(3)] ?? 'r') ?? stdout(''),
+    );
   }
-  const contents = (edits: RunEdit[]) => [...applyAll(edits)].map(([run, cell]) => [run, cell.outputs.map(({ output }) => output)]);
+  const contents = (edits: RunEdit[]) =>
+    [...applyAll(edits)].map(([run, cell]) => [run, cell.outputs.map(({ output }) => output)]);
 
   it('folded in two parts is the same as folded whole', () => {
     for (let seed = 1; seed <= 100; seed += 1) {
@@ -246,7 +395,9 @@ describe('a stream of events', () => {
   it('a hundred thousand prints are a few edits', () => {
     const { fold, edits, lines } = notebook();
     const batcher = new EventBatcher((one) => fold(one), 1e6);
-    for (let i = 0; i < 100_000; i += 1) { batcher.add(stdout(`${i}\n`)); }
+    for (let i = 0; i < 100_000; i += 1) {
+      batcher.add(stdout(`${i}\n`));
+    }
     batcher.dispose();
     assert.ok(edits.length < 20, `${edits.length} edits`);
     assert.equal(lines()[0]?.length, 'stdout: '.length + 588_890);

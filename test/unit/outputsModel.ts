@@ -3,35 +3,68 @@ import type { CellEdit, CellOutput, RunEdit } from '../../src/outputs/types';
 import type { EventContents, EventType, SandboxEvent } from '../../src/protocol/messages';
 
 /** What VS Code's document holds after edits: the text as VS Code itself folds it (`notebookCommon.ts`, `compressOutputItemStreams`). */
-export interface ModelCell { outputs: { id: number; output: CellOutput; mark?: TextMark }[]; order?: number; success?: boolean; started: boolean }
+export interface ModelCell {
+  outputs: { id: number; output: CellOutput; mark?: TextMark }[];
+  order?: number;
+  success?: boolean;
+  started: boolean;
+}
 
 export function applyEdit(cell: ModelCell, edit: CellEdit): void {
   const find = (id: number) => {
     const found = cell.outputs.find((entry) => entry.id === id);
-    if (found === undefined) { throw new Error(`no output ${id}`); }
+    if (found === undefined) {
+      throw new Error(`no output ${id}`);
+    }
     return found;
   };
   switch (edit.kind) {
-    case 'start': cell.started = true; cell.outputs = []; break;
-    case 'setExecutionOrder': cell.order = edit.order; break;
-    case 'append': cell.outputs.push(appended(edit)); break;
+    case 'start':
+      cell.started = true;
+      cell.outputs = [];
+      break;
+    case 'setExecutionOrder':
+      cell.order = edit.order;
+      break;
+    case 'append':
+      cell.outputs.push(appended(edit));
+      break;
     case 'text': {
       const entry = find(edit.id);
-      if (entry.output.output_type !== 'stream' || entry.mark === undefined) { throw new Error('text for what is no stream'); }
+      if (entry.output.output_type !== 'stream' || entry.mark === undefined) {
+        throw new Error('text for what is no stream');
+      }
       const change = edit.stream.changeSince(entry.mark);
-      entry.output = { ...entry.output, text: change.kind === 'replace' ? change.text : vscodeFolds(entry.output.text + change.text) };
+      entry.output = {
+        ...entry.output,
+        text: change.kind === 'replace' ? change.text : vscodeFolds(entry.output.text + change.text),
+      };
       entry.mark = edit.stream.mark();
       break;
     }
-    case 'replace': find(edit.id).output = edit.output; break;
-    case 'replaceAll': cell.outputs = [appended(edit)]; break;
-    case 'clear': cell.outputs = []; break;
-    case 'end': cell.success = edit.success; break;
+    case 'replace':
+      find(edit.id).output = edit.output;
+      break;
+    case 'replaceAll':
+      cell.outputs = [appended(edit)];
+      break;
+    case 'clear':
+      cell.outputs = [];
+      break;
+    case 'end':
+      cell.success = edit.success;
+      break;
   }
 }
 
-function appended({ id, output, stream }: Extract<CellEdit, { kind: 'append' | 'replaceAll' }>): ModelCell['outputs'][number] {
-  return stream === undefined || output.output_type !== 'stream' ? { id, output } : { id, output: { ...output, text: stream.text() }, mark: stream.mark() };
+function appended({
+  id,
+  output,
+  stream,
+}: Extract<CellEdit, { kind: 'append' | 'replaceAll' }>): ModelCell['outputs'][number] {
+  return stream === undefined || output.output_type !== 'stream'
+    ? { id, output }
+    : { id, output: { ...output, text: stream.text() }, mark: stream.mark() };
 }
 
 /** Edits of streams say that the text has changed, not how: where it matters, they are to be applied as they come. */
@@ -63,7 +96,18 @@ function vscodeFolds(appended: string): string {
 
 export function event<T extends EventType>(run: string, msg_type: T, content: EventContents[T], t = 1): SandboxEvent {
   // the union discriminated by msg_type cannot be built from a type parameter
-  return { seq: 1, kernel: 'main', gen: 1, t, channel: 'iopub', msg_type, parent_header: { msg_id: run }, content, metadata: {}, buffers: [] } as unknown as SandboxEvent;
+  return {
+    seq: 1,
+    kernel: 'main',
+    gen: 1,
+    t,
+    channel: 'iopub',
+    msg_type,
+    parent_header: { msg_id: run },
+    content,
+    metadata: {},
+    buffers: [],
+  } as unknown as SandboxEvent;
 }
 
 /** Small and seeded (mulberry32), so that a failure can be run again. */

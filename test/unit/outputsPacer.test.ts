@@ -12,7 +12,12 @@ class Window {
   constructor(deadline?: number) {
     this.pacer = new Pacer(({ characters }) => {
       this.sent.push(this.state);
-      return { characters, confirmed: new Promise((resolve) => { this.#confirmations.push(resolve); }) };
+      return {
+        characters,
+        confirmed: new Promise((resolve) => {
+          this.#confirmations.push(resolve);
+        }),
+      };
     }, deadline);
   }
 
@@ -24,10 +29,16 @@ class Window {
     }
   }
 
-  confirm(): void { for (const confirm of this.#confirmations.splice(0)) { confirm(); } }
+  confirm(): void {
+    for (const confirm of this.#confirmations.splice(0)) {
+      confirm();
+    }
+  }
 
   async sends(count: number, deadline = 5_000): Promise<void> {
-    for (const end = Date.now() + deadline; this.sent.length < count; await sleep(1)) { assert.ok(Date.now() < end, `sent ${this.sent.length} of ${count}`); }
+    for (const end = Date.now() + deadline; this.sent.length < count; await sleep(1)) {
+      assert.ok(Date.now() < end, `sent ${this.sent.length} of ${count}`);
+    }
   }
 }
 

@@ -7,31 +7,67 @@ import type { CellMetadata, SandboxEvent } from '../../src/protocol/messages';
 import { event } from './outputsModel';
 
 const CELLS: PlacedCell[] = [
-  { id: 'one', index: 0, sourceHash: 'a', key: 'cell 0' }, { id: 'two', index: 1, sourceHash: 'b', key: 'cell 1' },
-  { id: '', index: 2, sourceHash: 'c', key: 'cell 2' }, { id: '', index: 3, sourceHash: 'c', key: 'cell 3' }, { id: '', index: 4, sourceHash: 'd', key: 'cell 4' },
+  { id: 'one', index: 0, sourceHash: 'a', key: 'cell 0' },
+  { id: 'two', index: 1, sourceHash: 'b', key: 'cell 1' },
+  { id: '', index: 2, sourceHash: 'c', key: 'cell 2' },
+  { id: '', index: 3, sourceHash: 'c', key: 'cell 3' },
+  { id: '', index: 4, sourceHash: 'd', key: 'cell 4' },
 ];
 
 /** Runs r0, r1 … of these cells. */
 const METADATA: CellMetadata[] = [
-  { cellId: 'one' }, { cellId: 'two' }, { cellId: 'one' }, { cellId: 'gone' }, { index: 3, sourceHash: 'c' }, { index: 0, sourceHash: 'c' }, { index: 9, sourceHash: 'gone' }, {}, { cellId: 'one', index: 4 },
+  { cellId: 'one' },
+  { cellId: 'two' },
+  { cellId: 'one' },
+  { cellId: 'gone' },
+  { index: 3, sourceHash: 'c' },
+  { index: 0, sourceHash: 'c' },
+  { index: 9, sourceHash: 'gone' },
+  {},
+  { cellId: 'one', index: 4 },
 ];
 const RUNS = METADATA.map((_, i) => `r${i}`);
 const of = (run: string, metadata = METADATA[Number(run.slice(1))] ?? {}) => ({ metadata: { ...metadata } });
 
-const accepted = (run: string): SandboxEvent => ({ ...event(run, 'accepted', { msg_type: 'execute_request' }), ...of(run) });
+const accepted = (run: string): SandboxEvent => ({
+  ...event(run, 'accepted', { msg_type: 'execute_request' }),
+  ...of(run),
+});
 const busy = (run: string): SandboxEvent => ({ ...event(run, 'status', { execution_state: 'busy' }), ...of(run) });
 const print = (run: string, text: string): SandboxEvent => event(run, 'stream', { name: 'stdout', text });
-const ended = (run: string): SandboxEvent => event(run, 'execute_reply', { status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {} });
+const ended = (run: string): SandboxEvent =>
+  event(run, 'execute_reply', {
+    status: 'ok',
+    execution_count: 1,
+    ename: '',
+    evalue: '',
+    traceback: [],
+    payload: [],
+    user_expressions: {},
+  });
 
-interface Told { runs: { msgId: string; cell: string; outputs: unknown[]; isNew: boolean; hasEnded: boolean }[]; homeless: number }
+interface Told {
+  runs: { msgId: string; cell: string; outputs: unknown[]; isNew: boolean; hasEnded: boolean }[];
+  homeless: number;
+}
 
 function told(events: readonly SandboxEvent[], open: readonly OpenRun[], after: number): Told {
   const past = new PastLog(CELLS, new NotebookOutputs(), after);
-  for (const one of events) { past.add(one, open); }
+  for (const one of events) {
+    past.add(one, open);
+  }
   const { runs, homeless } = past.finish(open);
   return {
-    runs: runs.map(({ msgId, cell, document, isNew, end }) => ({ msgId, cell: cell.key, outputs: [...document.outputs.values()].map(({ output }) => output), isNew, hasEnded: end !== undefined }))
-      .sort((a, b) => (a.cell < b.cell ? -1 : 1)), homeless,
+    runs: runs
+      .map(({ msgId, cell, document, isNew, end }) => ({
+        msgId,
+        cell: cell.key,
+        outputs: [...document.outputs.values()].map(({ output }) => output),
+        isNew,
+        hasEnded: end !== undefined,
+      }))
+      .sort((a, b) => (a.cell < b.cell ? -1 : 1)),
+    homeless,
   };
 }
 
@@ -39,30 +75,52 @@ function told(events: readonly SandboxEvent[], open: readonly OpenRun[], after: 
 function whole(events: readonly SandboxEvent[], open: readonly OpenRun[], after: number): Told {
   const begun = new Map<string, CellMetadata>();
   for (const one of events) {
-    if (one.msg_type === 'accepted' || one.msg_type === 'status') { begun.set(one.parent_header.msg_id, one.metadata); }
+    if (one.msg_type === 'accepted' || one.msg_type === 'status') {
+      begun.set(one.parent_header.msg_id, one.metadata);
+    }
   }
-  for (const { msgId, metadata } of open) { begun.set(msgId, metadata); }
-  const cellOf = ({ cellId = '', index = 0, sourceHash = '' }: CellMetadata) => CELLS
-    .filter((cell) => (cellId !== '' ? cell.id === cellId : cell.id === '' && cell.sourceHash === sourceHash)).sort((a, b) => Math.abs(a.index - index) - Math.abs(b.index - index))[0];
+  for (const { msgId, metadata } of open) {
+    begun.set(msgId, metadata);
+  }
+  const cellOf = ({ cellId = '', index = 0, sourceHash = '' }: CellMetadata) =>
+    CELLS.filter((cell) =>
+      cellId !== '' ? cell.id === cellId : cell.id === '' && cell.sourceHash === sourceHash,
+    ).sort((a, b) => Math.abs(a.index - index) - Math.abs(b.index - index))[0];
   const known = new Set([...begun].filter(([, metadata]) => cellOf(metadata) !== undefined).map(([msgId]) => msgId));
-  const last = new Map([...begun].flatMap(([msgId, metadata]) => { const cell = cellOf(metadata); return cell === undefined ? [] : [[cell, msgId] as const]; }));
+  const last = new Map(
+    [...begun].flatMap(([msgId, metadata]) => {
+      const cell = cellOf(metadata);
+      return cell === undefined ? [] : [[cell, msgId] as const];
+    }),
+  );
   const outputs = new NotebookOutputs();
-  for (const [cell, msgId] of last) { outputs.begin(msgId, cell.key); }
+  for (const [cell, msgId] of last) {
+    outputs.begin(msgId, cell.key);
+  }
   const documents = new Map([...last.values()].map((msgId) => [msgId, new CellDocument()]));
   const fresh = new Set<string>();
   for (const one of events) {
     for (const { run, edit } of outputs.fold(one)) {
       documents.get(run)?.apply(edit);
-      if (one.seq > after) { fresh.add(run); }
+      if (one.seq > after) {
+        fresh.add(run);
+      }
     }
-    if (one.seq > after && !known.has(one.parent_header.msg_id) && one.msg_type === 'stream') { fresh.add(one.parent_header.msg_id); }
+    if (one.seq > after && !known.has(one.parent_header.msg_id) && one.msg_type === 'stream') {
+      fresh.add(one.parent_header.msg_id);
+    }
   }
   const isOpen = new Set(open.map(({ msgId }) => msgId));
   return {
-    runs: [...last].map(([cell, msgId]) => ({
-      msgId, cell: cell.key, outputs: [...documents.get(msgId)?.outputs.values() ?? []].map(({ output }) => output), isNew: fresh.has(msgId),
-      hasEnded: events.some((one) => one.msg_type === 'execute_reply' && one.parent_header.msg_id === msgId),
-    })).sort((a, b) => (a.cell < b.cell ? -1 : 1)),
+    runs: [...last]
+      .map(([cell, msgId]) => ({
+        msgId,
+        cell: cell.key,
+        outputs: [...(documents.get(msgId)?.outputs.values() ?? [])].map(({ output }) => output),
+        isNew: fresh.has(msgId),
+        hasEnded: events.some((one) => one.msg_type === 'execute_reply' && one.parent_header.msg_id === msgId),
+      }))
+      .sort((a, b) => (a.cell < b.cell ? -1 : 1)),
     homeless: [...begun.keys()].filter((msgId) => !known.has(msgId) && (fresh.has(msgId) || isOpen.has(msgId))).length,
   };
 }
@@ -70,31 +128,76 @@ function whole(events: readonly SandboxEvent[], open: readonly OpenRun[], after:
 describe('the log of an earlier window', () => {
   it('shows, folded as it comes, what it shows to who has the whole of it', () => {
     // runs one after the other, as a kernel has them; what they print late comes between
-    const runs = fc.shuffledSubarray(RUNS).chain((order) => fc.tuple(...order.map((run, at) => fc.tuple(
-      fc.array(fc.constantFrom('a', 'b\n', '\rc'), { maxLength: 3 }), fc.boolean(), fc.constantFrom(...order.slice(0, at + 1)),
-    ).map(([texts, ends, late]) => [accepted(run), busy(run), ...texts.map((text) => print(run, text)), ...(ends ? [ended(run), print(late, 'late')] : [])]))));
-    fc.assert(fc.property(runs, fc.nat(60), fc.nat(8), fc.nat(3), (parts, after, trimmed, opened) => {
-      const events = parts.flat().map((one, i): SandboxEvent => ({ ...one, seq: i + 1 }));
-      // of a run whose beginning is no longer in the log, only what is open is known
-      const kept = events.slice(trimmed).filter(({ parent_header: { msg_id: id } }) => events.slice(trimmed).some((one) => one.msg_type === 'accepted' && one.parent_header.msg_id === id));
-      const open = kept.filter(({ msg_type }) => msg_type === 'accepted').slice(-opened).map(({ parent_header: { msg_id: msgId } }) => ({ msgId, requests: [], ...of(msgId) }));
-      assert.deepEqual(told(kept, open, after), whole(kept, open, after));
-    }), { numRuns: 400 });
+    const runs = fc
+      .shuffledSubarray(RUNS)
+      .chain((order) =>
+        fc.tuple(
+          ...order.map((run, at) =>
+            fc
+              .tuple(
+                fc.array(fc.constantFrom('a', 'b\n', '\rc'), { maxLength: 3 }),
+                fc.boolean(),
+                fc.constantFrom(...order.slice(0, at + 1)),
+              )
+              .map(([texts, ends, late]) => [
+                accepted(run),
+                busy(run),
+                ...texts.map((text) => print(run, text)),
+                ...(ends ? [ended(run), print(late, 'late')] : []),
+              ]),
+          ),
+        ),
+      );
+    fc.assert(
+      fc.property(runs, fc.nat(60), fc.nat(8), fc.nat(3), (parts, after, trimmed, opened) => {
+        const events = parts.flat().map((one, i): SandboxEvent => ({ ...one, seq: i + 1 }));
+        // of a run whose beginning is no longer in the log, only what is open is known
+        const kept = events
+          .slice(trimmed)
+          .filter(({ parent_header: { msg_id: id } }) =>
+            events.slice(trimmed).some((one) => one.msg_type === 'accepted' && one.parent_header.msg_id === id),
+          );
+        const open = kept
+          .filter(({ msg_type }) => msg_type === 'accepted')
+          .slice(-opened)
+          .map(({ parent_header: { msg_id: msgId } }) => ({ msgId, requests: [], ...of(msgId) }));
+        assert.deepEqual(told(kept, open, after), whole(kept, open, after));
+      }),
+      { numRuns: 400 },
+    );
   });
 
   it('a cell whose beginning the log has lost goes on where the sandbox says that it is open', () => {
     const open = [{ msgId: 'r1', requests: [], ...of('r1') }];
-    const { runs } = told([print('r1', 'the end of it\n')].map((one) => ({ ...one, seq: 9 })), open, 0);
-    assert.deepEqual(runs.map(({ cell, outputs }) => [cell, outputs]), [['cell 1', [{ output_type: 'stream', name: 'stdout', text: 'the end of it\n' }]]]);
+    const { runs } = told(
+      [print('r1', 'the end of it\n')].map((one) => ({ ...one, seq: 9 })),
+      open,
+      0,
+    );
+    assert.deepEqual(
+      runs.map(({ cell, outputs }) => [cell, outputs]),
+      [['cell 1', [{ output_type: 'stream', name: 'stdout', text: 'the end of it\n' }]]],
+    );
   });
 
   it('has the prompts that are open, also those that were asked before others, and no prompt that was answered', () => {
-    const ask = (request: string, prompt: string): SandboxEvent => event('r0', 'input_request', { prompt, password: false, request });
+    const ask = (request: string, prompt: string): SandboxEvent =>
+      event('r0', 'input_request', { prompt, password: false, request });
     const open = [{ msgId: 'r0', requests: ['early', 'install', 'late'], ...of('r0') }];
     const past = new PastLog(CELLS, new NotebookOutputs(), 0);
-    for (const [i, one] of [accepted('r0'), ask('early', 'a? '), ask('answered', 'b? '), ask('late', 'c? ')].entries()) { past.add({ ...one, seq: i + 1 }, open); }
+    for (const [i, one] of [
+      accepted('r0'),
+      ask('early', 'a? '),
+      ask('answered', 'b? '),
+      ask('late', 'c? '),
+    ].entries()) {
+      past.add({ ...one, seq: i + 1 }, open);
+    }
     const [run] = past.finish(open).runs;
-    assert.deepEqual([...run?.prompts.values() ?? []].map(({ content }) => content.prompt), ['a? ', 'c? ']);
+    assert.deepEqual(
+      [...(run?.prompts.values() ?? [])].map(({ content }) => content.prompt),
+      ['a? ', 'c? '],
+    );
   });
 
   it('is not kept: no more is in memory than the cells show', () => {
@@ -103,22 +206,40 @@ describe('the log of an earlier window', () => {
     const before = process.memoryUsage();
     past.add({ ...accepted('r0'), seq: 1 }, []);
     for (let i = 2; i < 400; i += 1) {
-      past.add({ ...event('r0', 'display_data', { data: { 'image/png': megabyte(i) }, metadata: {}, transient: {} }), seq: i }, []);
+      past.add(
+        { ...event('r0', 'display_data', { data: { 'image/png': megabyte(i) }, metadata: {}, transient: {} }), seq: i },
+        [],
+      );
       past.add({ ...event('r0', 'clear_output', { wait: false }), seq: i }, []);
       past.add({ ...print('unknown', megabyte(i)), seq: i }, []);
     }
     const now = process.memoryUsage();
     assert.ok(now.heapUsed - before.heapUsed < 200_000_000, `${now.heapUsed - before.heapUsed} bytes of 800 MB`);
-    assert.deepEqual(past.finish([]).runs.map(({ document }) => document.size), [0]);
+    assert.deepEqual(
+      past.finish([]).runs.map(({ document }) => document.size),
+      [0],
+    );
   });
 
   it('of many runs and many cells costs as much time as it is long', function () {
     this.timeout(60_000);
-    const cells = Array.from({ length: 2_000 }, (_, i): PlacedCell => ({ id: '', index: i, sourceHash: `hash ${i}`, key: `cell ${i}` }));
+    const cells = Array.from({ length: 2_000 }, (_, i): PlacedCell => ({
+      id: '',
+      index: i,
+      sourceHash: `hash ${i}`,
+      key: `cell ${i}`,
+    }));
     const before = process.cpuUsage();
     const past = new PastLog(cells, new NotebookOutputs(), 0);
     for (let i = 0; i < 100_000; i += 1) {
-      past.add({ ...event(`run${i}`, 'accepted', { msg_type: 'execute_request' }), seq: i + 1, metadata: { index: i, sourceHash: `hash ${i % 3_000}` } }, []);
+      past.add(
+        {
+          ...event(`run${i}`, 'accepted', { msg_type: 'execute_request' }),
+          seq: i + 1,
+          metadata: { index: i, sourceHash: `hash ${i % 3_000}` },
+        },
+        [],
+      );
       past.add({ ...print(`run${i}`, 'x'), seq: i + 1 }, []);
     }
     assert.equal(past.finish([]).runs.length, 2_000);

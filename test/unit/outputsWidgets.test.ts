@@ -3,81 +3,137 @@ import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import type { JsonObject, SandboxEvent } from '../../src/protocol/messages';
 import { applyAll, event, type ModelCell } from './outputsModel';
 
-const open = (comm_id: string, state: JsonObject): SandboxEvent => event('r', 'comm_open', { comm_id, target_name: 'jupyter.widget', data: { state } });
-const update = (comm_id: string, state: JsonObject): SandboxEvent => event('r', 'comm_msg', { comm_id, data: { method: 'update', state } });
+const open = (comm_id: string, state: JsonObject): SandboxEvent =>
+  event('r', 'comm_open', { comm_id, target_name: 'jupyter.widget', data: { state } });
+const update = (comm_id: string, state: JsonObject): SandboxEvent =>
+  event('r', 'comm_msg', { comm_id, data: { method: 'update', state } });
 const display = (model_id: string, text: string, run = 'r'): SandboxEvent =>
-  event(run, 'display_data', { data: { 'text/plain': text, 'application/vnd.jupyter.widget-view+json': { model_id } }, metadata: {}, transient: {} });
+  event(run, 'display_data', {
+    data: { 'text/plain': text, 'application/vnd.jupyter.widget-view+json': { model_id } },
+    metadata: {},
+    transient: {},
+  });
 const stdout = (text: string): SandboxEvent => event('r', 'stream', { name: 'stdout', text });
 
 function cells(...events: SandboxEvent[]): Map<string, ModelCell> {
   const outputs = new NotebookOutputs();
-  for (const run of ['r', 's']) { outputs.begin(run, `cell of ${run}`); }
+  for (const run of ['r', 's']) {
+    outputs.begin(run, `cell of ${run}`);
+  }
   return applyAll([...events.flatMap((one) => outputs.fold(one)), ...outputs.redraw()]);
 }
-const fallbacks = (cell: ModelCell | undefined): unknown[] => cell?.outputs.map(({ output }) => 'fallback' in output ? output.fallback : undefined) ?? [];
+const fallbacks = (cell: ModelCell | undefined): unknown[] =>
+  cell?.outputs.map(({ output }) => ('fallback' in output ? output.fallback : undefined)) ?? [];
 
 describe('widgets, where none can be drawn', () => {
   it('what an Output widget captures is in no cell; it is read where the widget is shown', () => {
     const shown = cells(
-      open('w', { _model_name: 'OutputModel' }), display('w', 'Output()', 's'), stdout('mine\n'), update('w', { msg_id: 'r' }), stdout('its '), stdout('own\n'), update('w', { msg_id: '' }),
+      open('w', { _model_name: 'OutputModel' }),
+      display('w', 'Output()', 's'),
+      stdout('mine\n'),
+      update('w', { msg_id: 'r' }),
+      stdout('its '),
+      stdout('own\n'),
+      update('w', { msg_id: '' }),
       stdout('mine again\n'),
     );
     assert.deepEqual(fallbacks(shown.get('s')), ['its own']);
-    assert.deepEqual(shown.get('r')?.outputs.map(({ output }) => output), [{ output_type: 'stream', name: 'stdout', text: 'mine\nmine again\n' }]);
+    assert.deepEqual(
+      shown.get('r')?.outputs.map(({ output }) => output),
+      [{ output_type: 'stream', name: 'stdout', text: 'mine\nmine again\n' }],
+    );
   });
 
   it('it may be shown later, and in a box', () => {
     const shown = cells(
-      open('w', { _model_name: 'OutputModel' }), update('w', { msg_id: 'r' }), event('r', 'error', { ename: 'E', evalue: 'v', traceback: ['trace'] }), update('w', { msg_id: '' }),
-      open('box', { _model_name: 'HBoxModel', children: ['IPY_MODEL_w', 'IPY_MODEL_box'] }), display('box', 'HBox(…)'),
+      open('w', { _model_name: 'OutputModel' }),
+      update('w', { msg_id: 'r' }),
+      event('r', 'error', { ename: 'E', evalue: 'v', traceback: ['trace'] }),
+      update('w', { msg_id: '' }),
+      open('box', { _model_name: 'HBoxModel', children: ['IPY_MODEL_w', 'IPY_MODEL_box'] }),
+      display('box', 'HBox(…)'),
     );
     assert.deepEqual(fallbacks(shown.get('r')), ['trace']);
   });
 
   it('captures within captures go to the innermost, and clear_output to what captures', () => {
     const shown = cells(
-      open('a', { _model_name: 'OutputModel' }), open('b', { _model_name: 'OutputModel' }), display('a', 'Output()'), display('b', 'Output()'),
-      update('a', { msg_id: 'r' }), stdout('first '), update('b', { msg_id: 'r' }), stdout('gone'), event('r', 'clear_output', { wait: false }), stdout('inner'), update('b', { msg_id: '' }),
-      stdout('last'), update('a', { msg_id: '' }),
+      open('a', { _model_name: 'OutputModel' }),
+      open('b', { _model_name: 'OutputModel' }),
+      display('a', 'Output()'),
+      display('b', 'Output()'),
+      update('a', { msg_id: 'r' }),
+      stdout('first '),
+      update('b', { msg_id: 'r' }),
+      stdout('gone'),
+      event('r', 'clear_output', { wait: false }),
+      stdout('inner'),
+      update('b', { msg_id: '' }),
+      stdout('last'),
+      update('a', { msg_id: '' }),
     );
     assert.deepEqual(fallbacks(shown.get('r')), ['first last', 'inner']);
   });
 
   it('a list of outputs that the kernel sets replaces what was held', () => {
     const stream = { output_type: 'stream', name: 'stdout', text: 'appended\n' };
-    const shown = cells(open('w', { _model_name: 'OutputModel' }), display('w', 'Output()'), update('w', { outputs: [stream, 17, null] }));
+    const shown = cells(
+      open('w', { _model_name: 'OutputModel' }),
+      display('w', 'Output()'),
+      update('w', { outputs: [stream, 17, null] }),
+    );
     assert.deepEqual(fallbacks(shown.get('r')), ['appended']);
   });
 
   it('text of widgets is read as HTML is: every escape that Python and people write, each once', () => {
-    const said = (value: string): unknown => fallbacks(cells(
-      open('text', { _model_name: 'HTMLModel', value }), open('bar', { _model_name: 'IntProgressModel', max: 4, value: 0 }),
-      open('row', { _model_name: 'HBoxModel', children: ['IPY_MODEL_text', 'IPY_MODEL_bar'] }), display('row', 'x')).get('r'))[0];
+    const said = (value: string): unknown =>
+      fallbacks(
+        cells(
+          open('text', { _model_name: 'HTMLModel', value }),
+          open('bar', { _model_name: 'IntProgressModel', max: 4, value: 0 }),
+          open('row', { _model_name: 'HBoxModel', children: ['IPY_MODEL_text', 'IPY_MODEL_bar'] }),
+          display('row', 'x'),
+        ).get('r'),
+      )[0];
     const bar = `|${' '.repeat(20)}|`;
     for (const [html, text] of [
-      ['Ada&#x27;s &quot;&lt;b&gt;&quot; &amp; 1', 'Ada\'s "<b>" & 1'], ['&amp;lt;', '&lt;'], ['&#39;&apos;&nbsp;&#X1F680;', '\'\'\u00a0🚀'],
+      ['Ada&#x27;s &quot;&lt;b&gt;&quot; &amp; 1', 'Ada\'s "<b>" & 1'],
+      ['&amp;lt;', '&lt;'],
+      ['&#39;&apos;&nbsp;&#X1F680;', "''\u00a0🚀"],
       ['&none; &#x110000; &#0; &#99999999; &', '&none; &#x110000; &#0; &#99999999; &'],
-    ] as const) assert.equal(said(html), text + bar);
+    ] as const) {
+      assert.equal(said(html), text + bar);
+    }
   });
 
   it('a progress bar of widgets moves as text', () => {
     const shown = cells(
-      open('before', { _model_name: 'HTMLModel', value: '<b>50 %</b>' }), open('bar', { _model_name: 'FloatProgressModel', max: 4, value: 0 }),
-      open('row', { _model_name: 'HBoxModel', children: ['IPY_MODEL_before', 'IPY_MODEL_bar'] }), display('row', '  0%|          |'), update('bar', { value: 2 }),
+      open('before', { _model_name: 'HTMLModel', value: '<b>50 %</b>' }),
+      open('bar', { _model_name: 'FloatProgressModel', max: 4, value: 0 }),
+      open('row', { _model_name: 'HBoxModel', children: ['IPY_MODEL_before', 'IPY_MODEL_bar'] }),
+      display('row', '  0%|          |'),
+      update('bar', { value: 2 }),
     );
     assert.deepEqual(fallbacks(shown.get('r')), [`50 %|${'█'.repeat(10)}${' '.repeat(10)}|`]);
   });
 
   it('a widget that says nothing more than its own words keeps them', () => {
-    const shown = cells(open('s', { _model_name: 'IntSliderModel', value: 3 }), display('s', 'IntSlider(value=3)'), update('s', { value: 'x' }), event('r', 'comm_close', { comm_id: 's', data: {} }));
+    const shown = cells(
+      open('s', { _model_name: 'IntSliderModel', value: 3 }),
+      display('s', 'IntSlider(value=3)'),
+      update('s', { value: 'x' }),
+      event('r', 'comm_close', { comm_id: 's', data: {} }),
+    );
     assert.deepEqual(fallbacks(shown.get('r')), [undefined]);
   });
 
   it('what a sandbox puts in the place of a text or a number costs no time and throws nothing', () => {
     const began = performance.now();
     const shown = cells(
-      open('text', { _model_name: 'HTMLModel', value: '<'.repeat(1_000_000) }), open('bar', { _model_name: 'FloatProgressModel', max: { valueOf: 1, toString: 1 }, value: '3' }),
-      open('box', { _model_name: 'HBoxModel', children: ['IPY_MODEL_text', 'IPY_MODEL_bar'] }), display('box', 'HBox()'),
+      open('text', { _model_name: 'HTMLModel', value: '<'.repeat(1_000_000) }),
+      open('bar', { _model_name: 'FloatProgressModel', max: { valueOf: 1, toString: 1 }, value: '3' }),
+      open('box', { _model_name: 'HBoxModel', children: ['IPY_MODEL_text', 'IPY_MODEL_bar'] }),
+      display('box', 'HBox()'),
     );
     assert.match(String(fallbacks(shown.get('r'))[0]), /^<{10000}\|/);
     assert.ok(performance.now() - began < 2_000);
@@ -86,66 +142,134 @@ describe('widgets, where none can be drawn', () => {
   it('what a callback shows is in the cell that opened the comm, and in the Output widget that captures it', () => {
     const sent = (id: string, comm_id: string) => event(id, 'status', { execution_state: 'busy', comm_id });
     const shown = cells(
-      open('button', { _model_name: 'ButtonModel' }), open('w', { _model_name: 'OutputModel' }), display('w', 'Output()', 's'),
-      sent('m1', 'button'), event('m1', 'stream', { name: 'stdout', text: 'pressed\n' }), event('m1', 'error', { ename: 'E', evalue: 'v', traceback: ['trace'] }),
-      sent('m2', 'button'), event('m2', 'comm_msg', { comm_id: 'w', data: { method: 'update', state: { msg_id: 'm2' } } }), event('m2', 'stream', { name: 'stdout', text: 'held' }), update('w', { msg_id: '' }),
+      open('button', { _model_name: 'ButtonModel' }),
+      open('w', { _model_name: 'OutputModel' }),
+      display('w', 'Output()', 's'),
+      sent('m1', 'button'),
+      event('m1', 'stream', { name: 'stdout', text: 'pressed\n' }),
+      event('m1', 'error', { ename: 'E', evalue: 'v', traceback: ['trace'] }),
+      sent('m2', 'button'),
+      event('m2', 'comm_msg', { comm_id: 'w', data: { method: 'update', state: { msg_id: 'm2' } } }),
+      event('m2', 'stream', { name: 'stdout', text: 'held' }),
+      update('w', { msg_id: '' }),
       // a comm that a callback opened belongs to the cell too
-      sent('m3', 'button'), event('m3', 'comm_open', { comm_id: 'second', target_name: 'jupyter.widget', data: {} }), sent('m4', 'second'), event('m4', 'stream', { name: 'stdout', text: 'second' }),
-      sent('m5', 'unknown'), event('m5', 'stream', { name: 'stdout', text: 'nowhere' }),
+      sent('m3', 'button'),
+      event('m3', 'comm_open', { comm_id: 'second', target_name: 'jupyter.widget', data: {} }),
+      sent('m4', 'second'),
+      event('m4', 'stream', { name: 'stdout', text: 'second' }),
+      sent('m5', 'unknown'),
+      event('m5', 'stream', { name: 'stdout', text: 'nowhere' }),
     );
-    assert.deepEqual(shown.get('r')?.outputs.map(({ output }) => 'text' in output ? output.text : output.output_type), ['pressed\n', 'error', 'second']);
+    assert.deepEqual(
+      shown.get('r')?.outputs.map(({ output }) => ('text' in output ? output.text : output.output_type)),
+      ['pressed\n', 'error', 'second'],
+    );
     assert.deepEqual(fallbacks(shown.get('s')), ['held']);
   });
 
   it('what an Output widget has captured is told once, when it captures no more', () => {
     const outputs = new NotebookOutputs();
     outputs.begin('r', 'cell');
-    const tell = (...events: SandboxEvent[]) => { for (const one of events) { outputs.fold(one); } };
-    tell(open('w', { _model_name: 'OutputModel' }), update('w', { msg_id: 'r' }), stdout('a\n'), event('r', 'stream', { name: 'stderr', text: 'b' }));
+    const tell = (...events: SandboxEvent[]) => {
+      for (const one of events) {
+        outputs.fold(one);
+      }
+    };
+    tell(
+      open('w', { _model_name: 'OutputModel' }),
+      update('w', { msg_id: 'r' }),
+      stdout('a\n'),
+      event('r', 'stream', { name: 'stderr', text: 'b' }),
+    );
     assert.deepEqual(outputs.takeCaptured(), [], 'it captures still');
     tell(
-      event('r', 'display_data', { data: { 'text/plain': 'x', 'image/png': 'iVBORw0=' }, metadata: { a: 1 }, transient: { display_id: 'd' } }), event('r', 'error', { ename: 'E', evalue: 'v', traceback: ['t'] }),
-      event('r', 'execute_result', { data: { 'text/plain': '1' }, metadata: {}, transient: {}, execution_count: 4 }), update('w', { msg_id: '' }),
+      event('r', 'display_data', {
+        data: { 'text/plain': 'x', 'image/png': 'iVBORw0=' },
+        metadata: { a: 1 },
+        transient: { display_id: 'd' },
+      }),
+      event('r', 'error', { ename: 'E', evalue: 'v', traceback: ['t'] }),
+      event('r', 'execute_result', { data: { 'text/plain': '1' }, metadata: {}, transient: {}, execution_count: 4 }),
+      update('w', { msg_id: '' }),
     );
     const held = [
-      { output_type: 'stream', name: 'stdout', text: 'a\n' }, { output_type: 'stream', name: 'stderr', text: 'b' },
-      { output_type: 'display_data', data: { 'text/plain': 'x', 'image/png': 'iVBORw0=' }, metadata: { a: 1 } }, { output_type: 'error', ename: 'E', evalue: 'v', traceback: ['t'] },
+      { output_type: 'stream', name: 'stdout', text: 'a\n' },
+      { output_type: 'stream', name: 'stderr', text: 'b' },
+      { output_type: 'display_data', data: { 'text/plain': 'x', 'image/png': 'iVBORw0=' }, metadata: { a: 1 } },
+      { output_type: 'error', ename: 'E', evalue: 'v', traceback: ['t'] },
       { output_type: 'execute_result', data: { 'text/plain': '1' }, metadata: {}, execution_count: 4 },
     ];
     assert.deepEqual(outputs.takeCaptured(), [{ commId: 'w', outputs: held }]);
     assert.deepEqual(outputs.takeCaptured(), []);
     // the kernel says what it was told; meanwhile the widget has captured more
-    tell(update('w', { msg_id: 'r' }), stdout('more'), event('m', 'comm_msg', { comm_id: 'w', data: { method: 'echo_update', state: { outputs: [] } } }), update('w', { msg_id: '' }));
-    assert.deepEqual(outputs.takeCaptured().map((one) => one.outputs.length), [6]);
-    tell(update('w', { outputs: [] }), update('w', { outputs: [{ output_type: 'stream', name: 'stdout', text: 'set' }] }));
+    tell(
+      update('w', { msg_id: 'r' }),
+      stdout('more'),
+      event('m', 'comm_msg', { comm_id: 'w', data: { method: 'echo_update', state: { outputs: [] } } }),
+      update('w', { msg_id: '' }),
+    );
+    assert.deepEqual(
+      outputs.takeCaptured().map((one) => one.outputs.length),
+      [6],
+    );
+    tell(
+      update('w', { outputs: [] }),
+      update('w', { outputs: [{ output_type: 'stream', name: 'stdout', text: 'set' }] }),
+    );
     assert.deepEqual(outputs.takeCaptured(), [], 'what the kernel sets it knows');
   });
 
   it('one that captured too much is not told, and none after its kernel is gone', () => {
     const outputs = new NotebookOutputs();
     outputs.begin('r', 'cell');
-    for (const one of [open('w', { _model_name: 'OutputModel' }), update('w', { msg_id: 'r' }), stdout('x'.repeat(4_000_001)), update('w', { msg_id: '' })]) { outputs.fold(one); }
+    for (const one of [
+      open('w', { _model_name: 'OutputModel' }),
+      update('w', { msg_id: 'r' }),
+      stdout('x'.repeat(4_000_001)),
+      update('w', { msg_id: '' }),
+    ]) {
+      outputs.fold(one);
+    }
     assert.deepEqual(outputs.takeCaptured(), []);
-    for (const one of [update('w', { msg_id: 'r' }), stdout('x')]) { outputs.fold(one); }
+    for (const one of [update('w', { msg_id: 'r' }), stdout('x')]) {
+      outputs.fold(one);
+    }
     outputs.fold({ ...event('', 'status', { execution_state: 'idle' }), gen: 2 });
     assert.deepEqual(outputs.takeCaptured(), []);
-    assert.equal(outputs.fold({ ...stdout('the fresh kernel'), gen: 2 }).at(-1)?.run, 'r', 'nothing captures it any more');
+    assert.equal(
+      outputs.fold({ ...stdout('the fresh kernel'), gen: 2 }).at(-1)?.run,
+      'r',
+      'nothing captures it any more',
+    );
   });
 
   it('none is told in a sandbox that is not its own, and none of which the log has lost something', () => {
     for (const after of [
-      { ...event('', 'status', { execution_state: 'idle' }), seq: 1 }, event('', 'gap', { from: 1, to: 7, bytes: 9 }), event('', 'comm_gap', { messages: 1, bytes: 9 }),
+      { ...event('', 'status', { execution_state: 'idle' }), seq: 1 },
+      event('', 'gap', { from: 1, to: 7, bytes: 9 }),
+      event('', 'comm_gap', { messages: 1, bytes: 9 }),
     ]) {
       const outputs = new NotebookOutputs();
       outputs.begin('r', 'cell');
-      [open('w', { _model_name: 'OutputModel' }), update('w', { msg_id: 'r' }), stdout('x'), update('w', { msg_id: '' }), after]
-        .forEach((one, index) => { outputs.fold(one === after ? { ...one, seq: one.msg_type === 'status' ? 1 : 0 } : { ...one, seq: 2 + index }); });
+      [
+        open('w', { _model_name: 'OutputModel' }),
+        update('w', { msg_id: 'r' }),
+        stdout('x'),
+        update('w', { msg_id: '' }),
+        after,
+      ].forEach((one, index) => {
+        outputs.fold(one === after ? { ...one, seq: one.msg_type === 'status' ? 1 : 0 } : { ...one, seq: 2 + index });
+      });
       assert.deepEqual(outputs.takeCaptured(), [], after.msg_type);
     }
   });
 
   it('what a front end has set moves a progress bar too', () => {
-    const shown = cells(open('bar', { _model_name: 'IntProgressModel', max: 4, value: 0 }), display('bar', 'IntProgress()'), event('m', 'comm_msg', { comm_id: 'bar', data: { method: 'echo_update', state: { value: 4 } } }));
+    const shown = cells(
+      open('bar', { _model_name: 'IntProgressModel', max: 4, value: 0 }),
+      display('bar', 'IntProgress()'),
+      event('m', 'comm_msg', { comm_id: 'bar', data: { method: 'echo_update', state: { value: 4 } } }),
+    );
     assert.deepEqual(fallbacks(shown.get('r')), [`|${'█'.repeat(20)}|`]);
   });
 
@@ -157,13 +281,30 @@ describe('widgets, where none can be drawn', () => {
       const edit = outputs.fold(display(model, 'Output()')).at(-1)?.edit;
       return edit !== undefined && 'output' in edit && 'fallback' in edit.output ? edit.output.fallback : undefined;
     };
-    for (let i = 0; i < 80; i += 1) { outputs.fold(open(`w${i}`, { _model_name: 'OutputModel', outputs: [{ output_type: 'stream', name: 'stdout', text: `${i} `.repeat(250_000) }] })); }
+    for (let i = 0; i < 80; i += 1) {
+      outputs.fold(
+        open(`w${i}`, {
+          _model_name: 'OutputModel',
+          outputs: [{ output_type: 'stream', name: 'stdout', text: `${i} `.repeat(250_000) }],
+        }),
+      );
+    }
     assert.deepEqual([fallbackOf('w0'), String(fallbackOf('w79')).slice(-8)], [undefined, '9 79 79 ']);
-    for (let i = 0; i < 10_001; i += 1) { outputs.fold(open(`label${i}`, { _model_name: 'LabelModel', value: `${i}`, children: Array.from({ length: 20 }, (_, n) => `IPY_MODEL_${n}`) })); }
+    for (let i = 0; i < 10_001; i += 1) {
+      outputs.fold(
+        open(`label${i}`, {
+          _model_name: 'LabelModel',
+          value: `${i}`,
+          children: Array.from({ length: 20 }, (_, n) => `IPY_MODEL_${n}`),
+        }),
+      );
+    }
     assert.equal(fallbackOf('w79'), undefined);
     outputs.fold(open('last', { _model_name: 'OutputModel' }));
     outputs.fold(update('last', { msg_id: 'r' }));
-    for (let i = 0; i < 15; i += 1) { outputs.fold(stdout(`${i}${'x'.repeat(1_000_000)}\n`)); }
+    for (let i = 0; i < 15; i += 1) {
+      outputs.fold(stdout(`${i}${'x'.repeat(1_000_000)}\n`));
+    }
     outputs.fold(update('last', { msg_id: '' }));
     const shown = String(fallbackOf('last'));
     assert.ok(shown.length <= 200_001 && shown.startsWith('…'), `${shown.length} characters`);

@@ -6,17 +6,23 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { ownerIn } from '../../src/notebook/owner';
 
-describe('the owner of an installation\'s sandboxes', function () {
+describe("the owner of an installation's sandboxes", function () {
   this.timeout(60_000);
   let folder: string;
-  beforeEach(() => { folder = path.join(mkdtempSync(path.join(os.tmpdir(), 'owner-')), 'storage'); });
-  afterEach(() => { rmSync(path.dirname(folder), { recursive: true }); });
+  beforeEach(() => {
+    folder = path.join(mkdtempSync(path.join(os.tmpdir(), 'owner-')), 'storage');
+  });
+  afterEach(() => {
+    rmSync(path.dirname(folder), { recursive: true });
+  });
 
   it('is the same for all windows that are activated at once, and for later ones', async () => {
     const module = path.resolve(__dirname, '../../src/notebook/owner.js');
     const program = `const { ownerIn } = require(${JSON.stringify(module)});
       Promise.all(Array.from({ length: 20 }, () => ownerIn(${JSON.stringify(folder)}))).then((all) => process.stdout.write([...new Set(all)].join()));`;
-    const windows = await Promise.all(Array.from({ length: 4 }, () => promisify(execFile)(process.execPath, ['-e', program])));
+    const windows = await Promise.all(
+      Array.from({ length: 4 }, () => promisify(execFile)(process.execPath, ['-e', program])),
+    );
     const owners = new Set([...windows.map(({ stdout }) => stdout), await ownerIn(folder)]);
     assert.equal(owners.size, 1, [...owners].join('\n'));
     assert.match([...owners].join(), /^[0-9a-f-]{36}$/);

@@ -6,7 +6,12 @@ describe('the place up to which a document is kept', () => {
   it('does not move while output flows, and is told when it is quiet', async () => {
     let place = 0;
     const told: number[] = [];
-    const recorder = new PlaceRecorder(0, () => place, (seq) => told.push(seq), 200);
+    const recorder = new PlaceRecorder(
+      0,
+      () => place,
+      (seq) => told.push(seq),
+      200,
+    );
     for (let i = 0; i < 20; i++) {
       place += 1;
       recorder.changed();

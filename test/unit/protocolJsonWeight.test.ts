@@ -3,7 +3,8 @@ import { ChunkAssembler, type Assembled } from '../../src/protocol/chunks';
 import { CHUNK_BYTES } from '../../src/protocol/messages';
 
 const MB = 2 ** 20;
-const many = (count: number, part: (i: number) => string): string => Array.from({ length: count }, (_, i) => part(i)).join(',');
+const many = (count: number, part: (i: number) => string): string =>
+  Array.from({ length: count }, (_, i) => part(i)).join(',');
 
 /** What a sandbox may send to hold up the window: each text is as long as an output may be by default. */
 const HOSTILE: Readonly<Record<string, () => string>> = {
@@ -15,10 +16,14 @@ const HOSTILE: Readonly<Record<string, () => string>> = {
 };
 /** What libraries send. */
 const HONEST: Readonly<Record<string, () => string>> = {
-  'a picture': () => JSON.stringify({ data: { 'image/png': 'iVBORw0KGgo'.repeat(40 * MB / 11) } }),
-  'a page with many quotes and backslashes': () => JSON.stringify({ data: { 'text/html': '<td class="a\\b">1,2</td>'.repeat(10 * MB / 24) } }),
+  'a picture': () => JSON.stringify({ data: { 'image/png': 'iVBORw0KGgo'.repeat((40 * MB) / 11) } }),
+  'a page with many quotes and backslashes': () =>
+    JSON.stringify({ data: { 'text/html': '<td class="a\\b">1,2</td>'.repeat((10 * MB) / 24) } }),
   'the points of a plot': () => JSON.stringify({ x: Array.from({ length: 500_000 }, (_, i) => i / 7) }),
-  'the rows of a table': () => JSON.stringify(Array.from({ length: 100_000 }, (_, i) => ({ time: i, value: i / 3, name: i % 2 === 0 ? 'even' : 'odd' }))),
+  'the rows of a table': () =>
+    JSON.stringify(
+      Array.from({ length: 100_000 }, (_, i) => ({ time: i, value: i / 3, name: i % 2 === 0 ? 'even' : 'odd' })),
+    ),
 };
 
 describe('a message that comes in pieces', () => {
@@ -27,7 +32,12 @@ describe('a message that comes in pieces', () => {
     const chunks = new ChunkAssembler();
     let last: Assembled = { kind: 'partial' };
     for (let at = 0, i = 0; last.kind === 'partial'; at += pieceLength, i += 1) {
-      last = chunks.add('main/1/x', { id: 'x', i, last: at + pieceLength >= json.length, data: json.slice(at, at + pieceLength) });
+      last = chunks.add('main/1/x', {
+        id: 'x',
+        i,
+        last: at + pieceLength >= json.length,
+        data: json.slice(at, at + pieceLength),
+      });
     }
     return last;
   }
@@ -48,7 +58,11 @@ describe('a message that comes in pieces', () => {
   it('is judged alike however it is cut, within an escaped quote too', () => {
     const text = JSON.stringify({ 'a"\\"b': ['\\', '"', '\\"', ', [', '{"'], n: [1, 2, [[]]] });
     const heavy = `[${many(3, () => text)},{${many(150_000, (i) => `"\\"${i}\\\\":1`)}}]`;
-    for (const length of [7, 64, 1_000]) assert.equal(assemble(heavy, length).kind, 'dropped', `${length}`);
-    for (let length = 1; length < 20; length += 1) assert.equal(assemble(text, length).kind, 'complete', `${length}`);
+    for (const length of [7, 64, 1_000]) {
+      assert.equal(assemble(heavy, length).kind, 'dropped', `${length}`);
+    }
+    for (let length = 1; length < 20; length += 1) {
+      assert.equal(assemble(text, length).kind, 'complete', `${length}`);
+    }
   });
 });

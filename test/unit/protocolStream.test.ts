@@ -5,17 +5,29 @@ import { ChunkAssembler } from '../../src/protocol/chunks';
 import { buffersOf, decodeAssembled, decodeLine } from '../../src/protocol/decode';
 import { command, encodeCommand } from '../../src/protocol/encode';
 import { LineSplitter } from '../../src/protocol/lines';
-import { CHUNK_BYTES, COMMAND_CHANNEL, MAX_LINE_BYTES, type CommandChunk, type EventContents, type JsonValue } from '../../src/protocol/messages';
+import {
+  CHUNK_BYTES,
+  COMMAND_CHANNEL,
+  MAX_LINE_BYTES,
+  type CommandChunk,
+  type EventContents,
+  type JsonValue,
+} from '../../src/protocol/messages';
 import { random } from './outputsModel';
 
 const README = readFileSync(path.join(__dirname, '../../../src/protocol/README.md'), 'utf8');
 const COMMAND_LINES = README.split('\n').filter((line) => line.startsWith('{"header"'));
-const EVENT_LINES = README.split('\n').filter((line) => line.startsWith('{"seq"')).map((line) => line.replaceAll('…', ''));
+const EVENT_LINES = README.split('\n')
+  .filter((line) => line.startsWith('{"seq"'))
+  .map((line) => line.replaceAll('…', ''));
 
 function splitting(maxBytes?: number) {
   const lines: string[] = [];
   const tooLong: number[] = [];
-  const splitter = new LineSplitter({ line: (text) => lines.push(text), tooLong: (bytes) => tooLong.push(bytes) }, maxBytes);
+  const splitter = new LineSplitter(
+    { line: (text) => lines.push(text), tooLong: (bytes) => tooLong.push(bytes) },
+    maxBytes,
+  );
   return { lines, tooLong, splitter };
 }
 
@@ -30,12 +42,15 @@ function* pieces(bytes: Buffer, next: (below: number) => number, most: number): 
 
 describe('lines of a stream', () => {
   it('are the same however the bytes are cut, in the middle of a character too', () => {
-    const text = ['{"a":"grüße 🎈"}', '', 'x'.repeat(5000), '日本語', '\u2028', '🎈'.repeat(40)].join('\n') + '\nrest ü';
+    const text =
+      ['{"a":"grüße 🎈"}', '', 'x'.repeat(5000), '日本語', '\u2028', '🎈'.repeat(40)].join('\n') + '\nrest ü';
     const bytes = Buffer.from(text);
     for (let seed = 1; seed <= 200; seed += 1) {
       const { lines, tooLong, splitter } = splitting();
       const next = random(seed);
-      for (const piece of pieces(bytes, next, seed % 2 ? 3 : 900)) splitter.push(Buffer.from(piece));
+      for (const piece of pieces(bytes, next, seed % 2 ? 3 : 900)) {
+        splitter.push(Buffer.from(piece));
+      }
       assert.equal(splitter.end(), 'rest ü', `seed ${seed}`);
       assert.deepEqual(lines, text.split('\n').slice(0, -1).filter(Boolean), `seed ${seed}`);
       assert.deepEqual(tooLong, []);
@@ -46,7 +61,9 @@ describe('lines of a stream', () => {
     for (const size of [1, 7, 64, 1000]) {
       const { lines, tooLong, splitter } = splitting(16);
       const bytes = Buffer.from(`first\n${'x'.repeat(16)}\n${'y'.repeat(17)}\n${'z'.repeat(200)}\nlast\n`);
-      for (let at = 0; at < bytes.length; at += size) splitter.push(bytes.subarray(at, at + size));
+      for (let at = 0; at < bytes.length; at += size) {
+        splitter.push(bytes.subarray(at, at + size));
+      }
       assert.deepEqual(lines, ['first', 'x'.repeat(16), 'last'], `pieces of ${size}`);
       assert.deepEqual(tooLong, [17, 200]);
     }
@@ -70,7 +87,9 @@ describe('lines of a stream', () => {
     const { lines, splitter } = splitting();
     const start = performance.now();
     const byte = Buffer.from('x');
-    for (let i = 0; i < MAX_LINE_BYTES; i += 1) splitter.push(byte);
+    for (let i = 0; i < MAX_LINE_BYTES; i += 1) {
+      splitter.push(byte);
+    }
     splitter.push(Buffer.from('\n' + 'ab\n'.repeat(500_000)));
     assert.equal(lines.length, 500_001);
     assert.equal(lines[0]?.length, MAX_LINE_BYTES);
@@ -106,8 +125,13 @@ describe('chunks', () => {
 
   it('that never end make room for others, and none grows over the limit', () => {
     const chunks = new ChunkAssembler(1000, 4);
-    for (let i = 0; i < 10_000; i += 1) chunks.add(`endless${i}`, chunk('x', 0, false, 'x'.repeat(300)));
-    assert.deepEqual(chunks.add('honest', chunk('h', 0, true, 'y'.repeat(900))), { kind: 'complete', json: 'y'.repeat(900) });
+    for (let i = 0; i < 10_000; i += 1) {
+      chunks.add(`endless${i}`, chunk('x', 0, false, 'x'.repeat(300)));
+    }
+    assert.deepEqual(chunks.add('honest', chunk('h', 0, true, 'y'.repeat(900))), {
+      kind: 'complete',
+      json: 'y'.repeat(900),
+    });
     assert.equal(chunks.add('big', chunk('b', 0, false, 'z'.repeat(600))).kind, 'partial');
     assert.equal(chunks.add('big', chunk('b', 1, false, 'z'.repeat(600))).kind, 'dropped');
     assert.deepEqual(chunks.add('after', chunk('a', 0, true, 'ok')), { kind: 'complete', json: 'ok' });
@@ -117,14 +141,23 @@ describe('chunks', () => {
 describe('what comes out of a sandbox', () => {
   const place = { seq: 1, kernel: 'main', gen: 1, t: 0, channel: 'iopub' as const };
   const envelope = (msg_type: string, content: unknown, more = {}) =>
-    JSON.stringify({ ...place, channel: 'iopub', msg_type, parent_header: { msg_id: 'm1' }, content, metadata: {}, buffers: [], ...more });
+    JSON.stringify({
+      ...place,
+      channel: 'iopub',
+      msg_type,
+      parent_header: { msg_id: 'm1' },
+      content,
+      metadata: {},
+      buffers: [],
+      ...more,
+    });
   const decoded = (line: string) => {
     const one = decodeLine(line);
     assert.equal(one.kind, 'event', JSON.stringify(one));
-    return (one).event;
+    return one.event;
   };
 
-  it('is understood for every line of the protocol\'s README', () => {
+  it("is understood for every line of the protocol's README", () => {
     const types = new Set<string>();
     for (const line of EVENT_LINES) {
       if (line.includes('"msg_type":"chunk"')) {
@@ -140,27 +173,62 @@ describe('what comes out of a sandbox', () => {
   });
 
   it('of an unknown type is named as such, with its place', () => {
-    assert.deepEqual(decodeLine(envelope('from_the_future', {})), { kind: 'unknown', seq: 1, msgType: 'from_the_future' });
+    assert.deepEqual(decodeLine(envelope('from_the_future', {})), {
+      kind: 'unknown',
+      seq: 1,
+      msgType: 'from_the_future',
+    });
     assert.equal(decodeLine(envelope('__proto__', {})).kind, 'unknown');
     assert.equal(decodeLine(envelope('constructor', {})).kind, 'unknown');
   });
 
-  it('with a wrong field is refused by that field\'s name, and says where and of which command', () => {
-    assert.deepEqual(decodeLine(envelope('stream', { name: 'stdout', text: 5 })), { kind: 'invalid', seq: 1, msgId: 'm1', reason: 'text' });
-    assert.deepEqual(decodeLine(envelope('stream', { name: 'stdin', text: '' })), { kind: 'invalid', seq: 1, msgId: 'm1', reason: 'name' });
+  it("with a wrong field is refused by that field's name, and says where and of which command", () => {
+    assert.deepEqual(decodeLine(envelope('stream', { name: 'stdout', text: 5 })), {
+      kind: 'invalid',
+      seq: 1,
+      msgId: 'm1',
+      reason: 'text',
+    });
+    assert.deepEqual(decodeLine(envelope('stream', { name: 'stdin', text: '' })), {
+      kind: 'invalid',
+      seq: 1,
+      msgId: 'm1',
+      reason: 'name',
+    });
     for (const id of ['', 'x'.repeat(65), '../etc', '__proto__', 7, null]) {
-      assert.equal(decodeLine(envelope('input_request', { prompt: '', password: false, request: id })).kind, 'invalid', String(id));
+      assert.equal(
+        decodeLine(envelope('input_request', { prompt: '', password: false, request: id })).kind,
+        'invalid',
+        String(id),
+      );
     }
-    for (const seq of [-1, 1.5, 2 ** 60, '1', null]) assert.equal(decodeLine(envelope('stream', { name: 'stdout', text: '' }, { seq })).kind, 'invalid');
+    for (const seq of [-1, 1.5, 2 ** 60, '1', null]) {
+      assert.equal(decodeLine(envelope('stream', { name: 'stdout', text: '' }, { seq })).kind, 'invalid');
+    }
   });
 
   it('of a supervisor that names the latest open request alone says that this one is open', () => {
     const kernel = { gen: 1, execution_state: 'busy', msg_id: 'm1', execution_count: 1, cells: [] };
     const requests = (more: object) => {
-      const { content } = decoded(envelope('hello', { boot: 'b', protocol: 2, runner: '0', python: '3', ipython: '9', first: 1, last: 1, writer: true, kernels: { main: { ...kernel, ...more } } }));
+      const { content } = decoded(
+        envelope('hello', {
+          boot: 'b',
+          protocol: 2,
+          runner: '0',
+          python: '3',
+          ipython: '9',
+          first: 1,
+          last: 1,
+          writer: true,
+          kernels: { main: { ...kernel, ...more } },
+        }),
+      );
       return (content as EventContents['hello']).kernels['main']?.requests;
     };
-    assert.deepEqual([requests({ request: 'r1' }), requests({ request: '' }), requests({ request: 'r2', requests: ['r1', 'r2'] })], [['r1'], [], ['r1', 'r2']]);
+    assert.deepEqual(
+      [requests({ request: 'r1' }), requests({ request: '' }), requests({ request: 'r2', requests: ['r1', 'r2'] })],
+      [['r1'], [], ['r1', 'r2']],
+    );
   });
 
   it('carries nothing that its type does not have', () => {
@@ -170,8 +238,10 @@ describe('what comes out of a sandbox', () => {
   });
 
   it('has no __proto__ at any depth', () => {
-    const line = envelope('display_data', { data: { 'application/json': 1 }, metadata: {}, transient: {} })
-      .replace('"application/json":1', '"application/json":{"a":[{"__proto__":{"polluted":1},"b":1}]},"__proto__":{"x/y":1}');
+    const line = envelope('display_data', { data: { 'application/json': 1 }, metadata: {}, transient: {} }).replace(
+      '"application/json":1',
+      '"application/json":{"a":[{"__proto__":{"polluted":1},"b":1}]},"__proto__":{"x/y":1}',
+    );
     const event = decoded(line);
     assert.equal(event.msg_type, 'display_data');
     assert.deepEqual((event.content as { data: unknown }).data, { 'application/json': { a: [{ b: 1 }] } });
@@ -181,11 +251,26 @@ describe('what comes out of a sandbox', () => {
   it('may nest deeply or not be JSON at all without an exception', () => {
     const deep = '['.repeat(200_000) + ']'.repeat(200_000);
     for (const line of [
-      deep, '{', 'null', '[]', '5', '"x"', '', '\u0000', '{"seq":1}', '{"__proto__":5}',
-      envelope('display_data', { data: {}, metadata: {}, transient: {} }).replace('"data":{}', `"data":{"application/json":${deep}}`),
+      deep,
+      '{',
+      'null',
+      '[]',
+      '5',
+      '"x"',
+      '',
+      '\u0000',
+      '{"seq":1}',
+      '{"__proto__":5}',
+      envelope('display_data', { data: {}, metadata: {}, transient: {} }).replace(
+        '"data":{}',
+        `"data":{"application/json":${deep}}`,
+      ),
       envelope('execute_reply', { status: 'ok' }).replace('"metadata":{}', `"metadata":{"x":${deep}}`),
-      envelope('stream', null), envelope('hello', { kernels: { __proto__: null } }),
-    ]) assert.notEqual(decodeLine(line).kind, 'event');
+      envelope('stream', null),
+      envelope('hello', { kernels: { __proto__: null } }),
+    ]) {
+      assert.notEqual(decodeLine(line).kind, 'event');
+    }
   });
 
   it('never throws, whatever is changed in a line', () => {
@@ -194,40 +279,85 @@ describe('what comes out of a sandbox', () => {
       let line = EVENT_LINES[next(EVENT_LINES.length)] ?? '';
       for (let i = 0; i <= next(4); i += 1) {
         const at = next(line.length);
-        const cut = ['', '"', '{', '}', '0', '-1', 'null', '[', ',', '\\', ':', 'é', line.slice(next(line.length)).slice(0, 40)];
+        const cut = [
+          '',
+          '"',
+          '{',
+          '}',
+          '0',
+          '-1',
+          'null',
+          '[',
+          ',',
+          '\\',
+          ':',
+          'é',
+          line.slice(next(line.length)).slice(0, 40),
+        ];
         line = line.slice(0, at) + (cut[next(cut.length)] ?? '') + line.slice(at + next(12));
       }
       const one = decodeLine(line);
-      if (one.kind === 'event') JSON.stringify(one.event);
+      if (one.kind === 'event') {
+        JSON.stringify(one.event);
+      }
       decodeAssembled(place, line);
     }
   });
 
   it('cannot smuggle a chunk into a chunk', () => {
-    const inner = JSON.stringify({ channel: 'iopub', msg_type: 'chunk', parent_header: { msg_id: 'm1' }, content: { id: 'x', i: 0, last: true, data: '' }, metadata: {}, buffers: [] });
+    const inner = JSON.stringify({
+      channel: 'iopub',
+      msg_type: 'chunk',
+      parent_header: { msg_id: 'm1' },
+      content: { id: 'x', i: 0, last: true, data: '' },
+      metadata: {},
+      buffers: [],
+    });
     assert.equal(decodeAssembled(place, inner).kind, 'unknown');
   });
 
   it('is checked fast where there is much of it: 100,000 stream events within 1.5 s of processor time', () => {
     const line = envelope('stream', { name: 'stdout', text: 'some text\n' });
     const before = process.cpuUsage();
-    for (let i = 0; i < 100_000; i += 1) decodeLine(line);
+    for (let i = 0; i < 100_000; i += 1) {
+      decodeLine(line);
+    }
     const { user, system } = process.cpuUsage(before);
     assert.ok(user + system < 1_500_000, `${user + system} µs`);
   });
 
-  it('has a comm\'s bytes as they were sent', () => {
+  it("has a comm's bytes as they were sent", () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
-    const event = decoded(envelope('comm_msg', { comm_id: 'c', data: { method: 'custom' } }, { buffers: [bytes.toString('base64'), ''] }));
-    assert.deepEqual(buffersOf(event).map((one) => Buffer.from(one)), [bytes, Buffer.alloc(0)]);
+    const event = decoded(
+      envelope('comm_msg', { comm_id: 'c', data: { method: 'custom' } }, { buffers: [bytes.toString('base64'), ''] }),
+    );
+    assert.deepEqual(
+      buffersOf(event).map((one) => Buffer.from(one)),
+      [bytes, Buffer.alloc(0)],
+    );
   });
 
-  it('has no comm without an id, none whose id could be taken for another\'s, and no bytes that are none', () => {
-    for (const id of ['', 'x'.repeat(257), 7, null, undefined]) assert.equal(decodeLine(envelope('comm_msg', { comm_id: id, data: {} })).kind, 'invalid', String(id));
-    for (const buffers of [['a'], ['not base64!!'], ['YQ==YQ=='], [3], 'YQ==', Array.from({ length: 10_001 }, () => '')]) {
-      assert.equal(decodeLine(envelope('comm_msg', { comm_id: 'c', data: {} }, { buffers })).kind, 'invalid', JSON.stringify(buffers).slice(0, 40));
+  it("has no comm without an id, none whose id could be taken for another's, and no bytes that are none", () => {
+    for (const id of ['', 'x'.repeat(257), 7, null, undefined]) {
+      assert.equal(decodeLine(envelope('comm_msg', { comm_id: id, data: {} })).kind, 'invalid', String(id));
     }
-    for (const data of [[], 'x', 3]) assert.equal(decodeLine(envelope('comm_open', { comm_id: 'c', target_name: 't', data })).kind, 'invalid');
+    for (const buffers of [
+      ['a'],
+      ['not base64!!'],
+      ['YQ==YQ=='],
+      [3],
+      'YQ==',
+      Array.from({ length: 10_001 }, () => ''),
+    ]) {
+      assert.equal(
+        decodeLine(envelope('comm_msg', { comm_id: 'c', data: {} }, { buffers })).kind,
+        'invalid',
+        JSON.stringify(buffers).slice(0, 40),
+      );
+    }
+    for (const data of [[], 'x', 3]) {
+      assert.equal(decodeLine(envelope('comm_open', { comm_id: 'c', target_name: 't', data })).kind, 'invalid');
+    }
     assert.deepEqual(decoded(envelope('comm_close', { comm_id: 'c' })).content, { comm_id: 'c', data: {} });
   });
 });
@@ -237,22 +367,61 @@ describe('commands', () => {
 
   it('are in the README, each on its channel', () => {
     const types = COMMAND_LINES.map((line) => said(line).header.msg_type as string);
-    assert.deepEqual(Object.keys(COMMAND_CHANNEL).filter((type) => !types.includes(type)), []);
+    assert.deepEqual(
+      Object.keys(COMMAND_CHANNEL).filter((type) => !types.includes(type)),
+      [],
+    );
     for (const line of COMMAND_LINES) {
-      const { header: { msg_type: type }, channel } = said(line);
-      if (type in COMMAND_CHANNEL) assert.equal(channel, COMMAND_CHANNEL[type as unknown as keyof typeof COMMAND_CHANNEL]);
+      const {
+        header: { msg_type: type },
+        channel,
+      } = said(line);
+      if (type in COMMAND_CHANNEL) {
+        assert.equal(channel, COMMAND_CHANNEL[type as unknown as keyof typeof COMMAND_CHANNEL]);
+      }
     }
   });
 
   it('that are long travel in pieces that no cut of a character spoils', () => {
-    for (const code of ['x'.repeat(300_000), '"\\\n'.repeat(100_000), 'x' + '🎈'.repeat(100_000), 'ü'.repeat(200_000), '\ud800'.repeat(70_000)]) {
-      const message = command('execute_request', { code, silent: false, store_history: true, allow_stdin: true, stop_on_error: true, timeout: 0, folder: '', project: '' });
+    for (const code of [
+      'x'.repeat(300_000),
+      '"\\\n'.repeat(100_000),
+      'x' + '🎈'.repeat(100_000),
+      'ü'.repeat(200_000),
+      '\ud800'.repeat(70_000),
+    ]) {
+      const message = command('execute_request', {
+        code,
+        silent: false,
+        store_history: true,
+        allow_stdin: true,
+        stop_on_error: true,
+        timeout: 0,
+        folder: '',
+        project: '',
+      });
       const lines = encodeCommand(message).split('\n');
       assert.equal(lines.pop(), '');
       const chunks = lines.map(said);
       assert.ok(chunks.length > 1 && lines.every((line) => Buffer.byteLength(line) < MAX_LINE_BYTES));
-      assert.deepEqual(chunks.map(({ header, channel, content: { id, i, last } }) => [header.msg_id, header.msg_type, channel, id, i, last]),
-        chunks.map((_, i) => [message.header.msg_id, 'chunk', 'shell', message.header.msg_id, i, i === chunks.length - 1]));
+      assert.deepEqual(
+        chunks.map(({ header, channel, content: { id, i, last } }) => [
+          header.msg_id,
+          header.msg_type,
+          channel,
+          id,
+          i,
+          last,
+        ]),
+        chunks.map((_, i) => [
+          message.header.msg_id,
+          'chunk',
+          'shell',
+          message.header.msg_id,
+          i,
+          i === chunks.length - 1,
+        ]),
+      );
       // as the sandbox has it: every piece on its own is whole text
       const joined = chunks.map(({ content }) => Buffer.from(content.data).toString()).join('');
       assert.deepEqual(JSON.parse(joined), JSON.parse(JSON.stringify(message)));
@@ -261,8 +430,16 @@ describe('commands', () => {
 
   it('of up to 128 KiB are one line', () => {
     const empty = Buffer.byteLength(JSON.stringify(command('input_reply', { value: '', request: 'r' })));
-    for (const [more, lines] of [[0, 1], [1, 3]] as const) {
-      assert.equal(encodeCommand(command('input_reply', { value: 'x'.repeat(CHUNK_BYTES - empty + more), request: 'r' })).split('\n').length - 1, lines);
+    for (const [more, lines] of [
+      [0, 1],
+      [1, 3],
+    ] as const) {
+      assert.equal(
+        encodeCommand(command('input_reply', { value: 'x'.repeat(CHUNK_BYTES - empty + more), request: 'r' })).split(
+          '\n',
+        ).length - 1,
+        lines,
+      );
     }
   });
 });

@@ -7,10 +7,18 @@ import { DEFAULT_SETTINGS } from '../../src/session/settings';
 /** As VS Code's, in memory. */
 class Memory implements vscode.Memento {
   readonly values = new Map<string, unknown>();
-  keys() { return [...this.values.keys()]; }
-  get<T>(key: string) { return this.values.get(key) as T; }
+  keys() {
+    return [...this.values.keys()];
+  }
+  get<T>(key: string) {
+    return this.values.get(key) as T;
+  }
   update(key: string, value: unknown) {
-    if (value === undefined) { this.values.delete(key); } else { this.values.set(key, value); }
+    if (value === undefined) {
+      this.values.delete(key);
+    } else {
+      this.values.set(key, value);
+    }
     return Promise.resolve();
   }
 }
@@ -18,7 +26,18 @@ class Memory implements vscode.Memento {
 const uri = (text: string) => ({ toString: () => text }) as vscode.Uri;
 const [A, B] = [uri('file:///a.ipynb'), uri('file:///b.ipynb')];
 const record = (sandboxId: string, keepAlive = 30): SandboxRecord => ({
-  engine: 'engine-1', engineName: 'Docker', sandboxId, keepAlive, image: '', libraries: '', boot: '', seq: 0, host: '', settings: DEFAULT_SETTINGS, installed: [], seen: Date.now(),
+  engine: 'engine-1',
+  engineName: 'Docker',
+  sandboxId,
+  keepAlive,
+  image: '',
+  libraries: '',
+  boot: '',
+  seq: 0,
+  host: '',
+  settings: DEFAULT_SETTINGS,
+  installed: [],
+  seen: Date.now(),
 });
 
 describe('which sandbox a notebook has', () => {
@@ -28,12 +47,25 @@ describe('which sandbox a notebook has', () => {
     records.set(A, record('a'));
     records.set(B, record('b', 0));
     const later = new SandboxRecords(memory);
-    assert.deepEqual([records, later].map((one) => [one.get(A)?.sandboxId, one.get(B)?.sandboxId]), [['a', 'b'], ['a', undefined]]);
+    assert.deepEqual(
+      [records, later].map((one) => [one.get(A)?.sandboxId, one.get(B)?.sandboxId]),
+      [
+        ['a', 'b'],
+        ['a', undefined],
+      ],
+    );
   });
 
   it('is read back as it was stored, whichever part is there', () => {
     const memory = new Memory();
-    const whole: SandboxRecord = { ...record('a'), pid: 7, open: [{ msgId: 'm1', metadata: { cellId: 'x' } }], installed: ['numpy'], seq: 12, unused: true };
+    const whole: SandboxRecord = {
+      ...record('a'),
+      pid: 7,
+      open: [{ msgId: 'm1', metadata: { cellId: 'x' } }],
+      installed: ['numpy'],
+      seq: 12,
+      unused: true,
+    };
     new SandboxRecords(memory).set(A, whole);
     assert.deepEqual(new SandboxRecords(memory).get(A), whole);
     memory.values.set('sandbox:file:///a.ipynb', { ...whole }); // of a build whose records had no version
@@ -43,9 +75,18 @@ describe('which sandbox a notebook has', () => {
   it('is none where what is stored is of another version, or broken: the log says which field', () => {
     const whole = { version: 1, ...record('a'), open: [{ msgId: 'm1', metadata: {} }] };
     for (const [field, broken] of [
-      ['version', { ...whole, version: 2 }], ['record', 'text'], ['sandboxId', { ...whole, sandboxId: '' }], ['seq', { ...whole, seq: -1 }], ['libraries', { ...whole, libraries: null }],
-      ['maxMemory', { ...whole, settings: { maxMemory: 'much' } }], ['settings', { ...whole, settings: undefined }], ['installed', { ...whole, installed: [1] }],
-      ['keepAlive', { ...whole, keepAlive: '30' }], ['seen', { ...whole, seen: undefined }], ['pid', { ...whole, pid: 1.5 }], ['msgId', { ...whole, open: [{ metadata: {} }] }],
+      ['version', { ...whole, version: 2 }],
+      ['record', 'text'],
+      ['sandboxId', { ...whole, sandboxId: '' }],
+      ['seq', { ...whole, seq: -1 }],
+      ['libraries', { ...whole, libraries: null }],
+      ['maxMemory', { ...whole, settings: { maxMemory: 'much' } }],
+      ['settings', { ...whole, settings: undefined }],
+      ['installed', { ...whole, installed: [1] }],
+      ['keepAlive', { ...whole, keepAlive: '30' }],
+      ['seen', { ...whole, seen: undefined }],
+      ['pid', { ...whole, pid: 1.5 }],
+      ['msgId', { ...whole, open: [{ metadata: {} }] }],
     ] as const) {
       const memory = new Memory();
       memory.values.set('sandbox:file:///a.ipynb', broken);
@@ -68,7 +109,12 @@ describe('which sandbox a notebook has', () => {
     assert.equal(memory.keys().length, 2, 'a lease that is over, or a record of another version');
     later.move(uri('file:///a.ipynb'), uri('file:///c.ipynb'));
     assert.equal(later.elsewhere.newest(A), undefined);
-    assert.deepEqual(['engine-1', 'engine-1', 'engine-2', 'engine-3'].map((engine) => later.elsewhere.take(uri('file:///c.ipynb'), engine)?.sandboxId), ['older', undefined, 'newer', undefined]);
+    assert.deepEqual(
+      ['engine-1', 'engine-1', 'engine-2', 'engine-3'].map(
+        (engine) => later.elsewhere.take(uri('file:///c.ipynb'), engine)?.sandboxId,
+      ),
+      ['older', undefined, 'newer', undefined],
+    );
     elsewhere.put(uri('file:///old/a.ipynb'), record('in a folder'));
     later.move(uri('file:///old'), uri('file:///new'));
     assert.equal(later.elsewhere.newest(uri('file:///new/a.ipynb'))?.sandboxId, 'in a folder');
@@ -80,16 +126,33 @@ describe('which sandbox a notebook has', () => {
     records.set(B, { ...record('of an old version'), engine: '', engineName: '' });
     records.elsewhere.put(A, { ...record('there'), engine: 'engine-2', engineName: 'Podman' });
     records.elsewhere.put(B, { ...record('there too'), engine: 'engine-2', engineName: 'Podman' });
-    records.elsewhere.put(B, { ...record('over', 1), engine: 'engine-3', engineName: 'Colima', seen: Date.now() - 3 * 60_000 });
-    assert.deepEqual(['engine-1', 'engine-2', 'engine-4'].map((engine) => records.enginesBeside(engine)), [['Podman'], ['Docker'], ['Docker', 'Podman']]);
+    records.elsewhere.put(B, {
+      ...record('over', 1),
+      engine: 'engine-3',
+      engineName: 'Colima',
+      seen: Date.now() - 3 * 60_000,
+    });
+    assert.deepEqual(
+      ['engine-1', 'engine-2', 'engine-4'].map((engine) => records.enginesBeside(engine)),
+      [['Podman'], ['Docker'], ['Docker', 'Podman']],
+    );
   });
 
   it('is forgotten once its sandbox has ended, and that of no other', () => {
     const memory = new Memory();
     const records = new SandboxRecords(memory);
-    for (const [notebook, id, keepAlive] of [[A, 'a', 30], [B, 'b', 30], [uri('file:///c.ipynb'), 'c', 0]] as const) { records.set(notebook, record(id, keepAlive)); }
+    for (const [notebook, id, keepAlive] of [
+      [A, 'a', 30],
+      [B, 'b', 30],
+      [uri('file:///c.ipynb'), 'c', 0],
+    ] as const) {
+      records.set(notebook, record(id, keepAlive));
+    }
     records.forget(new Set(['a', 'c', 'unknown']));
-    assert.deepEqual([records.get(A), records.get(B)?.sandboxId, records.get(uri('file:///c.ipynb')), memory.keys()], [undefined, 'b', undefined, ['sandbox:file:///b.ipynb']]);
+    assert.deepEqual(
+      [records.get(A), records.get(B)?.sandboxId, records.get(uri('file:///c.ipynb')), memory.keys()],
+      [undefined, 'b', undefined, ['sandbox:file:///b.ipynb']],
+    );
   });
 
   it('goes with the notebook to its new name, and with those of a folder', () => {
@@ -98,7 +161,12 @@ describe('which sandbox a notebook has', () => {
       records.set(uri('file:///old/a.ipynb'), record('a', keepAlive));
       records.set(uri('file:///older.ipynb'), record('c', keepAlive));
       records.move(uri('file:///old'), uri('file:///new'));
-      assert.deepEqual(['file:///old/a.ipynb', 'file:///new/a.ipynb', 'file:///older.ipynb'].map((one) => records.get(uri(one))?.sandboxId), [undefined, 'a', 'c']);
+      assert.deepEqual(
+        ['file:///old/a.ipynb', 'file:///new/a.ipynb', 'file:///older.ipynb'].map(
+          (one) => records.get(uri(one))?.sandboxId,
+        ),
+        [undefined, 'a', 'c'],
+      );
     }
   });
 
@@ -119,10 +187,13 @@ describe('which sandbox a notebook has', () => {
     records.set(A, record('next')); // a notebook without a file that got the name
     records.move(A, B);
     assert.equal(await moved, true);
-    assert.deepEqual([records.get(A)?.sandboxId, records.get(B)?.sandboxId, records.isDeparting(A)], ['next', 'a', false]);
+    assert.deepEqual(
+      [records.get(A)?.sandboxId, records.get(B)?.sandboxId, records.isDeparting(A)],
+      ['next', 'a', false],
+    );
   });
 
-  it('is nobody\'s when it does not open under another name in time, or the window closes', async () => {
+  it("is nobody's when it does not open under another name in time, or the window closes", async () => {
     const records = new SandboxRecords(new Memory());
     records.set(A, record('a'));
     assert.equal(await records.depart(A, record('a'), 1), false);

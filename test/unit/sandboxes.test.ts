@@ -12,15 +12,23 @@ describe('the sandboxes of a window that ends', () => {
     const told: unknown[] = [];
     let left = 0;
     let release!: () => void;
-    const slow = new Promise<void>((resolve) => { release = resolve; });
+    const slow = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     const leave = (notebook: vscode.NotebookDocument) => async (): Promise<void> => {
       told.push(notebook);
-      if (notebook === a) { throw new Error('object is disposed'); }
+      if (notebook === a) {
+        throw new Error('object is disposed');
+      }
       await slow;
       left += 1;
     };
-    const sandboxes = new Sandboxes((notebook) => ({ leave: leave(notebook), close: leave(notebook) }) as unknown as NotebookKernel);
-    for (const notebook of [a, b, c]) { sandboxes.of(notebook as vscode.NotebookDocument); }
+    const sandboxes = new Sandboxes(
+      (notebook) => ({ leave: leave(notebook), close: leave(notebook) }) as unknown as NotebookKernel,
+    );
+    for (const notebook of [a, b, c]) {
+      sandboxes.of(notebook as vscode.NotebookDocument);
+    }
     const ending = sandboxes.close(c as vscode.NotebookDocument);
     const all = sandboxes.leaveAll();
     assert.deepEqual(told, [c, a, b]);
@@ -32,19 +40,28 @@ describe('the sandboxes of a window that ends', () => {
 });
 
 describe('a log whose channel is closed', () => {
-  const closed = (): never => { throw new Error('Channel has been closed'); };
+  const closed = (): never => {
+    throw new Error('Channel has been closed');
+  };
   const log = unfailingLog({ trace: closed, debug: closed, info: closed, warn: closed, error: closed });
 
   it('loses its lines and throws nothing', () => {
-    for (const level of Object.keys(silentLog) as (keyof typeof silentLog)[]) { log[level]('a line'); }
+    for (const level of Object.keys(silentLog) as (keyof typeof silentLog)[]) {
+      log[level]('a line');
+    }
   });
 
   it('keeps nobody from trying again', async () => {
     let tries = 0;
-    await insist('a container', () => {
-      tries += 1;
-      return tries < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve();
-    }, log, { awaited: [1, 1, 1], later: [] });
+    await insist(
+      'a container',
+      () => {
+        tries += 1;
+        return tries < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve();
+      },
+      log,
+      { awaited: [1, 1, 1], later: [] },
+    );
     assert.equal(tries, 3);
   });
 });

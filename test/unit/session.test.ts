@@ -16,23 +16,43 @@ describe('a session', () => {
     const cells = ['a', 'b', 'c'].map((one) => session.execute(one));
     assert.equal(session.state.kind, 'starting');
     const replies = await Promise.all(cells.map((cell) => cell.reply));
-    assert.deepEqual(replies.map((reply) => reply.status), ['ok', 'ok', 'ok']);
+    assert.deepEqual(
+      replies.map((reply) => reply.status),
+      ['ok', 'ok', 'ok'],
+    );
     assert.deepEqual(sandbox.ran, ['a', 'b', 'c']);
-    assert.deepEqual(events.map((event) => event.seq), sandbox.log.map((_, i) => i + 1));
+    assert.deepEqual(
+      events.map((event) => event.seq),
+      sandbox.log.map((_, i) => i + 1),
+    );
     assert.deepEqual(states, ['ready']);
     await session.started;
     const { uid, ...rest } = sandbox.specification ?? assert.fail();
     assert.ok(uid >= 20_000 && uid <= 59_999);
     assert.deepEqual(rest, {
-      sandboxId: session.id, owner: 'owner', notebookHint: '', image: 'image', memory: 2 ** 30, cpus: 2, pids: 512, logBudget: 64 * 2 ** 20, maxOutput: 10 * 2 ** 20,
-      historySize: 1000, pollInterval: 0.1, lease: 60, idle: 0, libraries: session.libraries,
+      sandboxId: session.id,
+      owner: 'owner',
+      notebookHint: '',
+      image: 'image',
+      memory: 2 ** 30,
+      cpus: 2,
+      pids: 512,
+      logBudget: 64 * 2 ** 20,
+      maxOutput: 10 * 2 ** 20,
+      historySize: 1000,
+      pollInterval: 0.1,
+      lease: 60,
+      idle: 0,
+      libraries: session.libraries,
     });
     assert.match(session.libraries, /^sandboxed-ipython-libraries-[0-9a-f-]{36}$/);
   });
 
   it('tells listeners of the reply before it settles, and survives one that throws', async () => {
     const { session, events } = start(new FakeSandbox());
-    session.onEvent(() => { throw new Error('a bad listener'); });
+    session.onEvent(() => {
+      throw new Error('a bad listener');
+    });
     await session.execute('a').reply;
     assert.equal(events.at(-1)?.msg_type, 'execute_reply');
   });
@@ -45,31 +65,50 @@ describe('a session', () => {
         const sandbox = new FakeSandbox();
         let faults = 12;
         sandbox.fault = () => {
-          if (faults-- <= 0) return { up: Infinity, down: Infinity };
+          if (faults-- <= 0) {
+            return { up: Infinity, down: Infinity };
+          }
           return { up: where === 'down' ? Infinity : 150 + next(1200), down: where === 'up' ? Infinity : next(2500) };
         };
-        const { session, events } = start(sandbox, { stable: 10_000, unreachable: 10_000, backOff: { first: 1, longest: 2 } });
+        const { session, events } = start(sandbox, {
+          stable: 10_000,
+          unreachable: 10_000,
+          backOff: { first: 1, longest: 2 },
+        });
         const codes = Array.from({ length: 12 }, (_, i) => `cell ${i}`);
         const cells = [];
         for (const one of codes) {
           cells.push(session.execute(one));
-          if (next(3) === 0) await new Promise((resolve) => setTimeout(resolve, next(4)));
+          if (next(3) === 0) {
+            await new Promise((resolve) => setTimeout(resolve, next(4)));
+          }
         }
         const replies = await Promise.all(cells.map((cell) => cell.reply));
-        assert.deepEqual(replies.map((reply) => reply.status), codes.map(() => 'ok'), `seed ${seed}`);
+        assert.deepEqual(
+          replies.map((reply) => reply.status),
+          codes.map(() => 'ok'),
+          `seed ${seed}`,
+        );
         assert.deepEqual(sandbox.ran, codes, `seed ${seed}`);
-        assert.deepEqual(events.map((event) => event.seq), sandbox.log.map((_, i) => i + 1), `seed ${seed}`);
+        assert.deepEqual(
+          events.map((event) => event.seq),
+          sandbox.log.map((_, i) => i + 1),
+          `seed ${seed}`,
+        );
         await session.dispose();
       }
     });
   }
 
-  it('says why it did not start: the engine\'s own failure', async () => {
+  it("says why it did not start: the engine's own failure", async () => {
     const sandbox = new FakeSandbox();
     sandbox.createFails = new SandboxError('LimitNotApplied', { limit: 'memory' });
     const { session } = start(sandbox);
     const reply = await session.execute('a').reply;
-    assert.deepEqual([reply.status, reply.failure], ['error', { code: 'LimitNotApplied', params: { limit: 'memory' } }]);
+    assert.deepEqual(
+      [reply.status, reply.failure],
+      ['error', { code: 'LimitNotApplied', params: { limit: 'memory' } }],
+    );
     await assert.rejects(session.started, (error) => error === sandbox.createFails);
     assert.equal(session.state.kind, 'gone');
     assert.equal(code(await session.execute('b').reply), 'LimitNotApplied');
@@ -85,7 +124,7 @@ describe('a session', () => {
     await until(() => sandbox.removed.length === 1);
   });
 
-  it('takes plain text before the hello as the engine\'s complaint and tries again', async () => {
+  it("takes plain text before the hello as the engine's complaint and tries again", async () => {
     const sandbox = new FakeSandbox();
     sandbox.plainText = 'OCI runtime exec failed: too busy';
     sandbox.logs = () => Promise.resolve('');
@@ -95,13 +134,19 @@ describe('a session', () => {
     assert.ok(sandbox.streams > 2);
   });
 
-  for (const [what, logs] of [['there are no last words', () => Promise.resolve('')], ['they are not to be had', () => Promise.reject(new SandboxError('EngineSilent', { request: 'logs' }))]] as const) {
+  for (const [what, logs] of [
+    ['there are no last words', () => Promise.resolve('')],
+    ['they are not to be had', () => Promise.reject(new SandboxError('EngineSilent', { request: 'logs' }))],
+  ] as const) {
     it(`says that the engine did not answer where it lets nobody in and ${what}`, async () => {
       const sandbox = new FakeSandbox();
       sandbox.away = new SandboxError('EngineSilent', { endpoint: 'fake', request: 'create exec', timeout: 15 });
       sandbox.logs = logs;
       const { session } = start(sandbox, { start: 60 });
-      assert.deepEqual((await session.execute('a').reply).failure, { code: 'EngineSilent', params: sandbox.away.params });
+      assert.deepEqual((await session.execute('a').reply).failure, {
+        code: 'EngineSilent',
+        params: sandbox.away.params,
+      });
       await assert.rejects(session.started, (error) => error === sandbox.away);
     });
   }
@@ -112,10 +157,19 @@ describe('a session', () => {
     sandbox.logs = () => Promise.resolve('');
     sandbox.inspect = () => new Promise(() => undefined);
     const { session } = start(sandbox, { start: 60 });
-    assert.deepEqual((await session.execute('a').reply).failure, { code: 'StartFailed', params: { reason: 'OCI runtime exec failed: too busy' } });
+    assert.deepEqual((await session.execute('a').reply).failure, {
+      code: 'StartFailed',
+      params: { reason: 'OCI runtime exec failed: too busy' },
+    });
   });
 
-  for (const [exitCode, reason] of [[75, 'lease'], [76, 'idle'], [77, 'stuck'], [143, 'stopped'], [1, 'exited']] as const) {
+  for (const [exitCode, reason] of [
+    [75, 'lease'],
+    [76, 'idle'],
+    [77, 'stuck'],
+    [143, 'stopped'],
+    [1, 'exited'],
+  ] as const) {
     it(`says why its supervisor ended with status ${exitCode}: ${reason}`, async () => {
       const sandbox = new FakeSandbox();
       sandbox.run = () => new Promise(() => undefined);
@@ -137,8 +191,13 @@ describe('a session', () => {
     const answer = session.answer('r1', 'x').catch((error: SandboxError) => error.code);
     sandbox.state = { running: false, paused: false, exitCode: 137 };
     sandbox.life('die', 137);
-    for (const cell of cells) assert.deepEqual((await cell.reply).failure, { code: 'SandboxGone', params: { reason: 'exited', exitCode: 137 } });
-    assert.ok(['SandboxGone', undefined].includes(await answer as string | undefined));
+    for (const cell of cells) {
+      assert.deepEqual((await cell.reply).failure, {
+        code: 'SandboxGone',
+        params: { reason: 'exited', exitCode: 137 },
+      });
+    }
+    assert.ok(['SandboxGone', undefined].includes((await answer) as string | undefined));
     assert.deepEqual(states, ['ready', 'gone']);
     await until(() => sandbox.removed.length === 1);
   });
@@ -168,7 +227,12 @@ describe('a session', () => {
   it('does not end a cell for a lost stream or an engine that is away: shows it, and goes on', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
-    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    sandbox.run = async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return {};
+    };
     const { session, states } = start(sandbox);
     const cell = session.execute('a');
     await until(() => sandbox.ran.length === 1);
@@ -186,7 +250,12 @@ describe('a session', () => {
   it('reopens a stream that is silent while a cell runs, and none while nothing is awaited', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
-    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    sandbox.run = async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return {};
+    };
     const { session } = start(sandbox);
     await session.started;
     sandbox.deaf = true;
@@ -207,9 +276,21 @@ describe('a session', () => {
   it('tells the cell that runs what it waits for, once, by its reason, and that it is over', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
-    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    sandbox.run = async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return {};
+    };
     const { session, events } = start(sandbox);
-    const told = () => events.flatMap((event) => event.msg_type === 'notice' ? [`${event.parent_header.msg_id === cell.msgId} ${event.content.code} ${event.content.params['cause']}${'seconds' in event.content.params ? ' over' : ''}`] : []);
+    const told = () =>
+      events.flatMap((event) =>
+        event.msg_type === 'notice'
+          ? [
+              `${event.parent_header.msg_id === cell.msgId} ${event.content.code} ${event.content.params['cause']}${'seconds' in event.content.params ? ' over' : ''}`,
+            ]
+          : [],
+      );
     const cell = session.execute('a');
     await until(() => sandbox.ran.length === 1);
     sandbox.away = new SandboxError('EngineNotFound');
@@ -225,20 +306,41 @@ describe('a session', () => {
     await until(() => sandbox.ran.length === 2);
     finish();
     await behind.reply;
-    assert.deepEqual(told(), ['true OutOfReach EngineNotFound', 'true OutOfReach EngineSilent', 'true OutOfReach EngineSilent over']);
+    assert.deepEqual(told(), [
+      'true OutOfReach EngineNotFound',
+      'true OutOfReach EngineSilent',
+      'true OutOfReach EngineSilent over',
+    ]);
   });
 
   it('tells the cell that runs that the engine is busy, while its stream is being opened again', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
-    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    sandbox.run = async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return {};
+    };
     const { session, events } = start(sandbox);
-    const told = () => events.flatMap((event) => event.msg_type === 'notice' ? [`${event.content.code} ${event.content.params['cause']}${'seconds' in event.content.params ? ' over' : ''}`] : []);
+    const told = () =>
+      events.flatMap((event) =>
+        event.msg_type === 'notice'
+          ? [
+              `${event.content.code} ${event.content.params['cause']}${'seconds' in event.content.params ? ' over' : ''}`,
+            ]
+          : [],
+      );
     const cell = session.execute('a');
     await until(() => sandbox.ran.length === 1);
     const open = sandbox.openStream.bind(sandbox);
     let answer: () => void = () => undefined;
-    sandbox.openStream = async (...asked) => { await new Promise<void>((resolve) => { answer = resolve; }); return open(...asked); };
+    sandbox.openStream = async (...asked) => {
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      return open(...asked);
+    };
     sandbox.cut();
     sandbox.becomeBusy(true);
     await until(() => told().length === 1);
@@ -252,16 +354,29 @@ describe('a session', () => {
   });
 
   it('waits with the start of a sandbox while the engine is busy, but not for ever', async () => {
-    for (const [busyStart, code] of [[60_000, undefined], [150, 'EngineBusy']] as const) {
+    for (const [busyStart, code] of [
+      [60_000, undefined],
+      [150, 'EngineBusy'],
+    ] as const) {
       const sandbox = new FakeSandbox();
       const open = sandbox.openStream.bind(sandbox);
       sandbox.logs = () => Promise.resolve('');
-      sandbox.openStream = async (...asked) => { await new Promise((resolve) => { setTimeout(resolve, 400); }); return open(...asked); };
+      sandbox.openStream = async (...asked) => {
+        await new Promise((resolve) => {
+          setTimeout(resolve, 400);
+        });
+        return open(...asked);
+      };
       const { session } = start(sandbox, { start: 100, busyStart });
       await until(() => sandbox.specification !== undefined);
-      await new Promise((resolve) => { setTimeout(resolve, 10); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 10);
+      });
       sandbox.becomeBusy(true);
-      const failure = await session.started.then(() => undefined, (error: unknown) => error);
+      const failure = await session.started.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       assert.equal((failure as SandboxError | undefined)?.code, code);
     }
   });
@@ -273,7 +388,10 @@ describe('a session', () => {
     sandbox.away = new SandboxError('EngineNotFound');
     sandbox.cut();
     await until(() => session.state.kind === 'unreachable');
-    assert.equal(events.some((event) => event.msg_type === 'notice'), false);
+    assert.equal(
+      events.some((event) => event.msg_type === 'notice'),
+      false,
+    );
     const cell = session.execute('a');
     await until(() => events.some((event) => event.msg_type === 'notice' && event.parent_header.msg_id === cell.msgId));
     sandbox.away = undefined;
@@ -299,7 +417,10 @@ describe('a session', () => {
     await until(() => sandbox.ran.length === 1);
     sandbox.deaf = true;
     await until(() => session.state.kind === 'unreachable');
-    assert.deepEqual([session.state.kind === 'unreachable' && session.state.failure.code, sandbox.streams], ['SandboxSilent', 1]);
+    assert.deepEqual(
+      [session.state.kind === 'unreachable' && session.state.failure.code, sandbox.streams],
+      ['SandboxSilent', 1],
+    );
     sandbox.deaf = false;
     await until(() => session.state.kind === 'ready');
   });
@@ -310,7 +431,11 @@ describe('a session', () => {
     await session.started;
     let asked = 0;
     let remove: () => void = () => undefined;
-    sandbox.remove = () => new Promise((resolve) => { asked += 1; remove = resolve; });
+    sandbox.remove = () =>
+      new Promise((resolve) => {
+        asked += 1;
+        remove = resolve;
+      });
     await session.dispose();
     assert.equal(asked, 1);
     assert.deepEqual(sandbox.removedLibraries, []);
@@ -321,7 +446,12 @@ describe('a session', () => {
   it('shows a paused container at once and keeps its stream', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
-    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    sandbox.run = async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return {};
+    };
     const { session, states } = start(sandbox);
     const cell = session.execute('a');
     await until(() => sandbox.ran.length === 1);
@@ -356,7 +486,10 @@ describe('a session', () => {
     sandbox.emit('stream', { name: 'stdout', text: 'a late one' }, cell.msgId, { gen: 1 });
     sandbox.emit('stream', { name: 'stdout', text: 'a thread of it' }, cell.msgId, { gen: 2 });
     await until(() => events.at(-1)?.msg_type === 'stream');
-    assert.equal(events.filter((event) => event.msg_type === 'stream' && event.content.text === 'a late one').length, 0);
+    assert.equal(
+      events.filter((event) => event.msg_type === 'stream' && event.content.text === 'a late one').length,
+      0,
+    );
   });
 
   it('goes on behind garbage, and tells the cell that lost output, once', async () => {
@@ -366,16 +499,23 @@ describe('a session', () => {
       await Promise.resolve();
       const msgId = request.header.msg_id;
       sandbox.raw('no JSON\n{"seq":\n[]\n' + 'x'.repeat(2 ** 21) + '\n');
-      for (const text of [1, 2]) sandbox.emit('stream', { name: 'stdout', text: text as unknown as string }, msgId);
+      for (const text of [1, 2]) {
+        sandbox.emit('stream', { name: 'stdout', text: text as unknown as string }, msgId);
+      }
       sandbox.emit('stream', { name: 'stdout', text: 'fine' }, msgId);
       sandbox.emit('stream', { name: 'stdout', text: 'forged' }, msgId, { seq: 2 ** 50 });
       return {};
     };
     assert.equal((await session.execute('a').reply).status, 'ok');
     assert.equal((await session.execute('b').reply).status, 'ok');
-    assert.deepEqual(events.filter((event) => event.msg_type === 'notice').map((event) => event.content), [
-      { code: 'ProtocolViolation', params: { problem: 'output', reason: 'text' } }, { code: 'ProtocolViolation', params: { problem: 'output', reason: 'text' } },
-    ], 'one for each of the two cells');
+    assert.deepEqual(
+      events.filter((event) => event.msg_type === 'notice').map((event) => event.content),
+      [
+        { code: 'ProtocolViolation', params: { problem: 'output', reason: 'text' } },
+        { code: 'ProtocolViolation', params: { problem: 'output', reason: 'text' } },
+      ],
+      'one for each of the two cells',
+    );
     assert.equal(events.filter((event) => event.msg_type === 'stream' && event.content.text === 'forged').length, 0);
   });
 
@@ -393,7 +533,12 @@ describe('a session', () => {
   it('asks again for cells whose reply may lie in a gap of the log', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
-    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    sandbox.run = async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return {};
+    };
     const { session, events } = start(sandbox);
     const cell = session.execute('a');
     await until(() => sandbox.ran.length === 1);
@@ -402,8 +547,21 @@ describe('a session', () => {
     finish();
     await until(() => (sandbox.log.at(-1) ?? '').includes('execute_reply'));
     const to = sandbox.log.length;
-    for (let i = 0; i < to; i += 1) sandbox.log[i] = '';
-    sandbox.log[to - 1] = JSON.stringify({ seq: to, kernel: 'main', gen: 1, t: 1, channel: 'control', msg_type: 'gap', parent_header: { msg_id: '' }, content: { from: 1, to, bytes: 5 }, metadata: {}, buffers: [] });
+    for (let i = 0; i < to; i += 1) {
+      sandbox.log[i] = '';
+    }
+    sandbox.log[to - 1] = JSON.stringify({
+      seq: to,
+      kernel: 'main',
+      gen: 1,
+      t: 1,
+      channel: 'control',
+      msg_type: 'gap',
+      parent_header: { msg_id: '' },
+      content: { from: 1, to, bytes: 5 },
+      metadata: {},
+      buffers: [],
+    });
     sandbox.away = undefined;
     assert.equal((await cell.reply).status, 'ok');
     assert.equal(sandbox.ran.length, 1);
@@ -413,7 +571,12 @@ describe('a session', () => {
   it('is not stuck where a cell has taken lines out of the log, the last one too: pongs are no progress, and it asks again', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
-    sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+    sandbox.run = async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return {};
+    };
     const { session } = start(sandbox);
     const cell = session.execute('a');
     await until(() => sandbox.ran.length === 1);
@@ -432,10 +595,19 @@ describe('a session', () => {
     const sandbox = new FakeSandbox();
     sandbox.createDelay = 50;
     const { session } = start(sandbox);
-    const [a, b] = [1, 2].map((i) => session.execute(`a${i}`, { metadata: { runId: 'r' } })) as [ReturnType<typeof session.execute>, ReturnType<typeof session.execute>];
+    const [a, b] = [1, 2].map((i) => session.execute(`a${i}`, { metadata: { runId: 'r' } })) as [
+      ReturnType<typeof session.execute>,
+      ReturnType<typeof session.execute>,
+    ];
     const other = session.execute('other');
     await session.interrupt(a.msgId);
-    assert.deepEqual([await a.reply, await b.reply].map((reply) => [reply.status, reply.failure?.params['reason']]), [['aborted', 'interrupt'], ['aborted', 'interrupt']]);
+    assert.deepEqual(
+      [await a.reply, await b.reply].map((reply) => [reply.status, reply.failure?.params['reason']]),
+      [
+        ['aborted', 'interrupt'],
+        ['aborted', 'interrupt'],
+      ],
+    );
     assert.equal((await other.reply).status, 'ok');
     assert.deepEqual(sandbox.ran, ['other']);
     await session.interrupt(a.msgId); // it is over: nothing to do
@@ -445,7 +617,10 @@ describe('a session', () => {
     const sandbox = new FakeSandbox();
     sandbox.createDelay = 50;
     const { session } = start(sandbox);
-    const [a, b] = [1, 2].map((i) => session.execute(`a${i}`, { metadata: { runId: 'r' } })) as [ReturnType<typeof session.execute>, ReturnType<typeof session.execute>];
+    const [a, b] = [1, 2].map((i) => session.execute(`a${i}`, { metadata: { runId: 'r' } })) as [
+      ReturnType<typeof session.execute>,
+      ReturnType<typeof session.execute>,
+    ];
     await session.interrupt(a.msgId, { run: false });
     assert.deepEqual([(await a.reply).status, (await b.reply).status], ['aborted', 'ok']);
     assert.deepEqual(sandbox.ran, ['a2']);
@@ -458,8 +633,14 @@ describe('a session', () => {
     const cell = session.execute('a');
     await until(() => sandbox.ran.length === 1);
     sandbox.deaf = true;
-    await assert.rejects(session.interrupt(cell.msgId), (error: SandboxError) => error.code === 'SandboxSilent' && error.params['operation'] === 'interrupt');
-    await assert.rejects(session.reset({ files: 'keep' }), (error: SandboxError) => error.code === 'SandboxSilent' && error.params['operation'] === 'reset');
+    await assert.rejects(
+      session.interrupt(cell.msgId),
+      (error: SandboxError) => error.code === 'SandboxSilent' && error.params['operation'] === 'interrupt',
+    );
+    await assert.rejects(
+      session.reset({ files: 'keep' }),
+      (error: SandboxError) => error.code === 'SandboxSilent' && error.params['operation'] === 'reset',
+    );
   });
 
   it('completes when the kernel is idle, else says null', async () => {
@@ -478,10 +659,18 @@ describe('a session', () => {
     const { session } = start(sandbox);
     await session.started;
     sandbox.run = (request) => {
-      sandbox.emit('refused', { code: 'ProtocolViolation', params: { reason: 'no such kernel' } }, request.header.msg_id, { seq: 0 });
+      sandbox.emit(
+        'refused',
+        { code: 'ProtocolViolation', params: { reason: 'no such kernel' } },
+        request.header.msg_id,
+        { seq: 0 },
+      );
       return new Promise(() => undefined);
     };
-    assert.deepEqual((await session.execute('a').reply).failure, { code: 'ProtocolViolation', params: { reason: 'no such kernel' } });
+    assert.deepEqual((await session.execute('a').reply).failure, {
+      code: 'ProtocolViolation',
+      params: { reason: 'no such kernel' },
+    });
   });
 
   it('can be disposed of at any moment and twice; its container is removed and nothing is left open', async () => {
@@ -516,7 +705,10 @@ describe('a session', () => {
     const { session } = start(sandbox);
     await session.started;
     let tries = 0;
-    sandbox.remove = () => { tries += 1; return tries < 2 ? Promise.reject(new SandboxError('EngineSilent')) : Promise.resolve(); };
+    sandbox.remove = () => {
+      tries += 1;
+      return tries < 2 ? Promise.reject(new SandboxError('EngineSilent')) : Promise.resolve();
+    };
     await session.dispose();
     assert.equal(tries, 2);
   });

@@ -10,11 +10,23 @@ import { endSessions, start, until } from './sessionStart';
 async function running() {
   const sandbox = new FakeSandbox();
   let finish: () => void = () => undefined;
-  sandbox.run = async () => { await new Promise<void>((resolve) => { finish = resolve; }); return {}; };
+  sandbox.run = async () => {
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    return {};
+  };
   const begun = start(sandbox);
   const cell = begun.session.execute('a');
   await until(() => sandbox.ran.length === 1);
-  return { ...begun, sandbox, cell, finish: () => { finish(); } };
+  return {
+    ...begun,
+    sandbox,
+    cell,
+    finish: () => {
+      finish();
+    },
+  };
 }
 
 describe('the connection of a session', () => {
@@ -55,17 +67,24 @@ describe('the connection of a session', () => {
       const { session, events, sandbox, cell, finish } = await running();
       const [now, date] = [performance.now.bind(performance), Date.now];
       const wakes = now() + 100;
-      while (now() < wakes) { /* nothing runs, and every timer is late */ }
+      while (now() < wakes) {
+        /* nothing runs, and every timer is late */
+      }
       performance.now = () => now() + 3600_000;
       Date.now = () => date() + 3600_000;
       try {
-        if (stream === 'loses') sandbox.cut();
+        if (stream === 'loses') {
+          sandbox.cut();
+        }
         await new Promise((resolve) => setTimeout(resolve, 100));
         await until(() => session.state.kind === 'ready');
         assert.equal(sandbox.streams, stream === 'keeps' ? 1 : 2);
         finish();
         assert.equal((await cell.reply).status, 'ok');
-        assert.deepEqual(events.map((event) => event.seq), sandbox.log.map((_, i) => i + 1));
+        assert.deepEqual(
+          events.map((event) => event.seq),
+          sandbox.log.map((_, i) => i + 1),
+        );
       } finally {
         Object.assign(performance, { now });
         Date.now = date;
@@ -76,10 +95,32 @@ describe('the connection of a session', () => {
 
 describe('a place in a log', () => {
   const line = (seq: number, type: string, content: object) =>
-    decodeLine(JSON.stringify({ seq, kernel: 'main', gen: 1, t: 1, channel: 'iopub', msg_type: type, parent_header: { msg_id: 'a' }, content, metadata: {}, buffers: [] }));
+    decodeLine(
+      JSON.stringify({
+        seq,
+        kernel: 'main',
+        gen: 1,
+        t: 1,
+        channel: 'iopub',
+        msg_type: type,
+        parent_header: { msg_id: 'a' },
+        content,
+        metadata: {},
+        buffers: [],
+      }),
+    );
   const follower = (first: number, last: number) => {
     const told: SandboxEvent[] = [];
-    const one = new Follower({ logged: (event) => told.push(event), unlogged: () => undefined, hole: () => undefined, unreadable: () => undefined }, silentLog, 1_000);
+    const one = new Follower(
+      {
+        logged: (event) => told.push(event),
+        unlogged: () => undefined,
+        hole: () => undefined,
+        unreadable: () => undefined,
+      },
+      silentLog,
+      1_000,
+    );
     one.hello({ boot: 'b', first, last } as EventContents['hello']);
     return { one, told };
   };
@@ -88,8 +129,13 @@ describe('a place in a log', () => {
   it('begins where the log begins, however much of it is gone', () => {
     const { one, told } = follower(MANY, MANY + 1);
     one.receive(line(MANY - 1, 'gap', { from: 1, to: MANY - 1, bytes: 5 }));
-    for (const seq of [MANY, MANY + 1]) one.receive(line(seq, 'stream', { name: 'stdout', text: 'x' }));
-    assert.deepEqual(told.map(({ seq }) => seq), [MANY - 1, MANY, MANY + 1]);
+    for (const seq of [MANY, MANY + 1]) {
+      one.receive(line(seq, 'stream', { name: 'stdout', text: 'x' }));
+    }
+    assert.deepEqual(
+      told.map(({ seq }) => seq),
+      [MANY - 1, MANY, MANY + 1],
+    );
     assert.equal(one.caughtUp, true);
   });
 
@@ -97,7 +143,12 @@ describe('a place in a log', () => {
     const { one, told } = follower(1, 2);
     one.receive(line(MANY, 'stream', { name: 'stdout', text: 'forged' }));
     one.receive(line(MANY, 'gap', { from: 1, to: MANY, bytes: 5 }));
-    for (const seq of [1, 2]) one.receive(line(seq, 'stream', { name: 'stdout', text: 'x' }));
-    assert.deepEqual(told.map(({ seq }) => seq), [1, 2]);
+    for (const seq of [1, 2]) {
+      one.receive(line(seq, 'stream', { name: 'stdout', text: 'x' }));
+    }
+    assert.deepEqual(
+      told.map(({ seq }) => seq),
+      [1, 2],
+    );
   });
 });

@@ -13,7 +13,9 @@ describe('the container of a session', () => {
     const removed = new Promise<void>((resolve) => {
       sandbox.remove = () => {
         tries += 1;
-        if (tries < 5) return Promise.reject(new SandboxError('EngineNotFound'));
+        if (tries < 5) {
+          return Promise.reject(new SandboxError('EngineNotFound'));
+        }
         resolve();
         return Promise.resolve();
       };
@@ -22,7 +24,12 @@ describe('the container of a session', () => {
     await container.create();
     await container.remove();
     assert.equal(tries, 3, 'who waits is let go');
-    await Promise.all([removed, new Promise((resolve) => { setTimeout(resolve, 50); })]); // a timer that keeps no process alive does not keep this test
+    await Promise.all([
+      removed,
+      new Promise((resolve) => {
+        setTimeout(resolve, 50);
+      }),
+    ]); // a timer that keeps no process alive does not keep this test
     assert.equal(tries, 5);
   });
 });

@@ -1,18 +1,55 @@
 import { Duplex, PassThrough } from 'node:stream';
-import type { Engine, EngineInfo, ExecStream, FoundSandbox, ImagesFound, InstallRequest, LifeEvent, SandboxSpecification, SandboxState } from '../../src/engine/engine';
+import type {
+  Engine,
+  EngineInfo,
+  ExecStream,
+  FoundSandbox,
+  ImagesFound,
+  InstallRequest,
+  LifeEvent,
+  SandboxSpecification,
+  SandboxState,
+} from '../../src/engine/engine';
 import { SandboxError } from '../../src/protocol/errors';
 import { LineSplitter } from '../../src/protocol/lines';
-import type { Command, CommandChunk, CommType, EventContents, EventType, JsonObject } from '../../src/protocol/messages';
+import type {
+  Command,
+  CommandChunk,
+  CommType,
+  EventContents,
+  EventType,
+  JsonObject,
+} from '../../src/protocol/messages';
 
 /** How a stream ends before its time: after so many bytes to or from the host, in the middle of a line or not. */
-export interface Fault { up: number; down: number }
+export interface Fault {
+  up: number;
+  down: number;
+}
 
 /**
  * An engine with one sandbox that keeps the rules of `src/protocol/README.md`: one log, `accepted` before anything runs, an id
  * is obeyed once, a new stream of a host supersedes the old. Cells do what `run` says. Only what a session can see of it.
  */
 export class FakeSandbox implements Engine {
-  readonly info: EngineInfo = { id: 'fake', product: 'unknown', version: '', apiVersion: '', endpoint: 'fake', context: '', cpus: 2, memory: 0, seccomp: true, capabilities: { update: false, tmpfsCopiesUp: false, writableFolders: [], hidesCapabilities: false, lacksIPv6Loopback: false } };
+  readonly info: EngineInfo = {
+    id: 'fake',
+    product: 'unknown',
+    version: '',
+    apiVersion: '',
+    endpoint: 'fake',
+    context: '',
+    cpus: 2,
+    memory: 0,
+    seccomp: true,
+    capabilities: {
+      update: false,
+      tmpfsCopiesUp: false,
+      writableFolders: [],
+      hidesCapabilities: false,
+      lacksIPv6Loopback: false,
+    },
+  };
   isBusy = false;
   /** Lines of the log; the event `seq` is at `seq - 1`. */
   readonly log: string[] = [];
@@ -61,17 +98,27 @@ export class FakeSandbox implements Engine {
   async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
     this.specification = specification;
     await new Promise((resolve) => setTimeout(resolve, this.createDelay));
-    if (signal?.aborted) throw new SandboxError('Cancelled');
-    if (this.createFails) throw this.createFails;
+    if (signal?.aborted) {
+      throw new SandboxError('Cancelled');
+    }
+    if (this.createFails) {
+      throw this.createFails;
+    }
     return 'container1';
   }
 
   async openStream(): Promise<ExecStream> {
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.away) throw this.away;
-    if (!this.state?.running) throw new SandboxError('EngineFailed', { reason: 'is not running' });
+    if (this.away) {
+      throw this.away;
+    }
+    if (!this.state?.running) {
+      throw new SandboxError('EngineFailed', { reason: 'is not running' });
+    }
     this.streams += 1;
-    const host = new FakeHost(this.fault(), (line) => { this.#onLine(host, line); });
+    const host = new FakeHost(this.fault(), (line) => {
+      this.#onLine(host, line);
+    });
     if (this.plainText !== undefined) {
       host.stream.push(this.plainText);
       host.stream.push(null);
@@ -79,17 +126,25 @@ export class FakeSandbox implements Engine {
     return host;
   }
 
-  putFiles(): Promise<Map<number, string>> { return Promise.resolve(new Map<number, string>()); }
+  putFiles(): Promise<Map<number, string>> {
+    return Promise.resolve(new Map<number, string>());
+  }
 
   async inspect(): Promise<SandboxState | null> {
     await Promise.resolve();
-    if (this.away) throw this.away;
+    if (this.away) {
+      throw this.away;
+    }
     return this.state;
   }
 
   onLifeEvent(listener: (event: LifeEvent) => void): { dispose(): void } {
     this.#listeners.add(listener);
-    return { dispose: () => { this.#listeners.delete(listener); } };
+    return {
+      dispose: () => {
+        this.#listeners.delete(listener);
+      },
+    };
   }
 
   async remove(id: string): Promise<void> {
@@ -99,13 +154,27 @@ export class FakeSandbox implements Engine {
     this.#host?.destroy();
   }
 
-  logs(): Promise<string> { return Promise.resolve('the last words'); }
-  ensureImage(): Promise<string> { return Promise.resolve('image'); }
-  findUnusedImages(): Promise<[]> { return Promise.resolve([]); }
-  removeImages(): Promise<string[]> { return Promise.resolve([]); }
-  rebuildImage(): Promise<string> { return Promise.resolve('image'); }
-  findImages(): Promise<ImagesFound> { return Promise.resolve({ base: null, derived: 'image' }); }
-  setMemory(): Promise<void> { return Promise.reject(new SandboxError('EngineFailed', { reason: 'not here' })); }
+  logs(): Promise<string> {
+    return Promise.resolve('the last words');
+  }
+  ensureImage(): Promise<string> {
+    return Promise.resolve('image');
+  }
+  findUnusedImages(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+  removeImages(): Promise<string[]> {
+    return Promise.resolve([]);
+  }
+  rebuildImage(): Promise<string> {
+    return Promise.resolve('image');
+  }
+  findImages(): Promise<ImagesFound> {
+    return Promise.resolve({ base: null, derived: 'image' });
+  }
+  setMemory(): Promise<void> {
+    return Promise.reject(new SandboxError('EngineFailed', { reason: 'not here' }));
+  }
   async install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void> {
     this.installs.push(request);
     await this.installing(onLine, signal);
@@ -114,78 +183,170 @@ export class FakeSandbox implements Engine {
     this.removedLibraries.push(name);
     return Promise.resolve();
   }
-  holdLibraries(): void { /* nothing is swept */ }
-  hasLibraries(): Promise<boolean> { return Promise.resolve(true); }
-  findSandboxes(): Promise<FoundSandbox[]> { return Promise.resolve([]); }
-  removeAll(): Promise<void> { return Promise.resolve(); }
-  usedUids(): Promise<Set<number>> { return Promise.resolve(new Set()); }
-  isStillThere(): Promise<boolean> { return Promise.resolve(true); }
-  rest(): void { /* does nothing by itself */ }
+  holdLibraries(): void {
+    /* nothing is swept */
+  }
+  hasLibraries(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+  findSandboxes(): Promise<FoundSandbox[]> {
+    return Promise.resolve([]);
+  }
+  removeAll(): Promise<void> {
+    return Promise.resolve();
+  }
+  usedUids(): Promise<Set<number>> {
+    return Promise.resolve(new Set());
+  }
+  isStillThere(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+  rest(): void {
+    /* does nothing by itself */
+  }
   onBusy(listener: (isBusy: boolean) => void): { dispose(): void } {
     this.#busyListeners.add(listener);
-    return { dispose: () => { this.#busyListeners.delete(listener); } };
+    return {
+      dispose: () => {
+        this.#busyListeners.delete(listener);
+      },
+    };
   }
   becomeBusy(isBusy: boolean): void {
     this.isBusy = isBusy;
-    for (const listener of this.#busyListeners) listener(isBusy);
+    for (const listener of this.#busyListeners) {
+      listener(isBusy);
+    }
   }
-  dispose(): void { /* nothing is open */ }
+  dispose(): void {
+    /* nothing is open */
+  }
 
-  get listeners(): number { return this.#listeners.size; }
+  get listeners(): number {
+    return this.#listeners.size;
+  }
 
   life(action: LifeEvent['action'], exitCode: number | null = null): void {
-    if (this.state && (action === 'pause' || action === 'unpause')) this.state = { ...this.state, paused: action === 'pause' };
-    for (const listener of [...this.#listeners]) listener({ sandboxId: this.specification?.sandboxId ?? '', action, exitCode });
+    if (this.state && (action === 'pause' || action === 'unpause')) {
+      this.state = { ...this.state, paused: action === 'pause' };
+    }
+    for (const listener of [...this.#listeners]) {
+      listener({ sandboxId: this.specification?.sandboxId ?? '', action, exitCode });
+    }
   }
 
-  cut(): void { this.#host?.destroy(); }
+  cut(): void {
+    this.#host?.destroy();
+  }
 
   /** The log keeps only what comes from now on. */
-  trim(): void { this.first = this.log.length + 1; }
+  trim(): void {
+    this.first = this.log.length + 1;
+  }
 
   /** The kernel ends while no cell runs, and a fresh one takes over. */
   die(cause = 'KernelDied'): void {
-    this.emit('status', { execution_state: 'restarting', failure: { code: 'Restarted', params: { reason: 'died', cause } } });
+    this.emit('status', {
+      execution_state: 'restarting',
+      failure: { code: 'Restarted', params: { reason: 'died', cause } },
+    });
     this.gen += 1;
     this.emit('status', { execution_state: 'idle' });
   }
 
   /** Raw bytes to the host, as a hostile sandbox may send them. */
-  raw(bytes: string): void { this.#host?.send(bytes); }
+  raw(bytes: string): void {
+    this.#host?.send(bytes);
+  }
 
-  emit<T extends EventType>(type: T, content: EventContents[T], msgId = '', more: { gen?: number; seq?: number; metadata?: object } = {}): void {
+  emit<T extends EventType>(
+    type: T,
+    content: EventContents[T],
+    msgId = '',
+    more: { gen?: number; seq?: number; metadata?: object } = {},
+  ): void {
     const seq = more.seq ?? this.log.length + 1;
     const line = JSON.stringify({
-      seq, kernel: 'main', gen: more.gen ?? this.gen, t: this.#clock += 0.001, channel: 'iopub', msg_type: type, parent_header: { msg_id: msgId }, content,
-      metadata: more.metadata ?? {}, buffers: [],
+      seq,
+      kernel: 'main',
+      gen: more.gen ?? this.gen,
+      t: (this.#clock += 0.001),
+      channel: 'iopub',
+      msg_type: type,
+      parent_header: { msg_id: msgId },
+      content,
+      metadata: more.metadata ?? {},
+      buffers: [],
     });
-    if (more.seq === undefined) this.log.push(line);
+    if (more.seq === undefined) {
+      this.log.push(line);
+    }
     this.#host?.send(`${line}\n`);
   }
 
   #onLine(host: FakeHost, line: string): void {
-    if (this.deaf) return;
+    if (this.deaf) {
+      return;
+    }
     const message = host.joined(JSON.parse(line) as Command | CommandChunk);
-    if (!message) return;
+    if (!message) {
+      return;
+    }
     const { msg_id: msgId, msg_type: type } = message.header;
     if (type === 'follow_request') {
       const { after, boot } = (message as Command<'follow_request'>).content;
-      if (this.#host !== host) this.#host?.destroy();
+      if (this.#host !== host) {
+        this.#host?.destroy();
+      }
       this.#host = host;
-      this.emit('hello', {
-        boot: this.boot, protocol: 2, runner: '0', python: '3', ipython: '9', first: this.first, last: this.log.length, writer: true,
-        kernels: { main: { gen: this.gen, execution_state: 'idle', msg_id: this.#running?.header.msg_id ?? '', execution_count: 0, request: '', requests: [], cells: this.#openCells() } },
-      }, msgId, { seq: 0 });
+      this.emit(
+        'hello',
+        {
+          boot: this.boot,
+          protocol: 2,
+          runner: '0',
+          python: '3',
+          ipython: '9',
+          first: this.first,
+          last: this.log.length,
+          writer: true,
+          kernels: {
+            main: {
+              gen: this.gen,
+              execution_state: 'idle',
+              msg_id: this.#running?.header.msg_id ?? '',
+              execution_count: 0,
+              request: '',
+              requests: [],
+              cells: this.#openCells(),
+            },
+          },
+        },
+        msgId,
+        { seq: 0 },
+      );
       const from = boot === this.boot ? after : 0;
-      if (from < this.first - 1) this.emit('gap', { from: from + 1, to: this.first - 1, bytes: 1_000 }, '', { seq: this.first - 1 });
-      for (const logged of this.log.slice(Math.max(from, this.first - 1))) host.send(`${logged}\n`);
-    } else if (type === 'ping') this.emit('pong', {}, msgId, { seq: 0 });
-    else if (type === 'complete_request') {
-      this.emit('complete_reply', { status: this.#running ? 'busy' : 'ok', matches: ['print'], cursor_start: 0, cursor_end: 3, metadata: {} }, msgId, { seq: 0 });
+      if (from < this.first - 1) {
+        this.emit('gap', { from: from + 1, to: this.first - 1, bytes: 1_000 }, '', { seq: this.first - 1 });
+      }
+      for (const logged of this.log.slice(Math.max(from, this.first - 1))) {
+        host.send(`${logged}\n`);
+      }
+    } else if (type === 'ping') {
+      this.emit('pong', {}, msgId, { seq: 0 });
+    } else if (type === 'complete_request') {
+      this.emit(
+        'complete_reply',
+        { status: this.#running ? 'busy' : 'ok', matches: ['print'], cursor_start: 0, cursor_end: 3, metadata: {} },
+        msgId,
+        { seq: 0 },
+      );
     } else if (this.#accepted.has(msgId)) {
       this.emit('accepted', { msg_type: type }, msgId, { seq: 0 });
       const reply = this.#accepted.get(msgId);
-      if (reply) host.send(reply);
+      if (reply) {
+        host.send(reply);
+      }
     } else {
       this.#accepted.set(msgId, '');
       this.emit('accepted', { msg_type: type }, msgId, { metadata: message.metadata });
@@ -194,7 +355,10 @@ export class FakeSandbox implements Engine {
   }
 
   #openCells(): { msg_id: string; metadata: JsonObject }[] {
-    return [...this.#running ? [this.#running] : [], ...this.#queue].map(({ header, metadata }) => ({ msg_id: header.msg_id, metadata: { ...metadata } }));
+    return [...(this.#running ? [this.#running] : []), ...this.#queue].map(({ header, metadata }) => ({
+      msg_id: header.msg_id,
+      metadata: { ...metadata },
+    }));
   }
 
   #obey(message: Command): void {
@@ -202,19 +366,30 @@ export class FakeSandbox implements Engine {
     switch (message.header.msg_type) {
       case 'execute_request':
         this.#queue.push(message as Command<'execute_request'>);
-        if (!this.#running) void this.#work();
+        if (!this.#running) {
+          void this.#work();
+        }
         return;
-      case 'comm_open': case 'comm_msg': case 'comm_close':
+      case 'comm_open':
+      case 'comm_msg':
+      case 'comm_close':
         this.comms.push(message as Command<CommType>);
         this.emit('status', { execution_state: 'idle' }, msgId);
         return;
-      case 'interrupt_request': this.emit('interrupt_reply', { status: 'ok', step: 'interrupt' }, msgId); return;
+      case 'interrupt_request':
+        this.emit('interrupt_reply', { status: 'ok', step: 'interrupt' }, msgId);
+        return;
       case 'reset_request':
-        for (const cell of this.#queue.splice(0)) this.#reply(cell, { status: 'aborted', failure: { code: 'Aborted', params: { reason: 'reset' } } });
+        for (const cell of this.#queue.splice(0)) {
+          this.#reply(cell, { status: 'aborted', failure: { code: 'Aborted', params: { reason: 'reset' } } });
+        }
         this.gen += 1;
         this.emit('reset_reply', { status: 'ok' }, msgId);
         return;
-      case 'shutdown_request': this.emit('shutdown_reply', { status: 'ok' }, msgId); this.#host?.destroy(); return;
+      case 'shutdown_request':
+        this.emit('shutdown_reply', { status: 'ok' }, msgId);
+        this.#host?.destroy();
+        return;
       default:
     }
   }
@@ -230,7 +405,14 @@ export class FakeSandbox implements Engine {
 
   #reply(cell: Command, reply: Partial<EventContents['execute_reply']>): void {
     const content: EventContents['execute_reply'] = {
-      status: 'ok', execution_count: this.ran.length, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {}, ...reply,
+      status: 'ok',
+      execution_count: this.ran.length,
+      ename: '',
+      evalue: '',
+      traceback: [],
+      payload: [],
+      user_expressions: {},
+      ...reply,
     };
     const msgId = cell.header.msg_id;
     this.emit('execute_reply', content, msgId);
@@ -256,7 +438,9 @@ class FakeHost implements ExecStream {
         const arrives = chunk.subarray(0, Math.max(0, this.#up));
         this.#up -= chunk.length;
         lines.push(arrives);
-        if (this.#up < 0) this.#end();
+        if (this.#up < 0) {
+          this.#end();
+        }
         done();
       },
     });
@@ -264,28 +448,42 @@ class FakeHost implements ExecStream {
 
   /** A command, once it is whole. */
   joined(message: Command | CommandChunk): Command | undefined {
-    if (!isChunk(message)) return message;
+    if (!isChunk(message)) {
+      return message;
+    }
     const { i, last, data } = message.content;
-    if (i === 0) this.#pieces = [];
-    if (i !== this.#pieces.length) throw new Error('a piece is missing');
+    if (i === 0) {
+      this.#pieces = [];
+    }
+    if (i !== this.#pieces.length) {
+      throw new Error('a piece is missing');
+    }
     this.#pieces.push(data);
-    return last ? JSON.parse(this.#pieces.join('')) as Command : undefined;
+    return last ? (JSON.parse(this.#pieces.join('')) as Command) : undefined;
   }
 
   send(text: string): void {
-    if (this.#down < 0 || this.stream.destroyed) return;
+    if (this.#down < 0 || this.stream.destroyed) {
+      return;
+    }
     const bytes = Buffer.from(text);
     this.stream.push(bytes.subarray(0, this.#down === Infinity ? bytes.length : this.#down));
     this.#down -= bytes.length;
-    if (this.#down < 0) this.#end();
+    if (this.#down < 0) {
+      this.#end();
+    }
   }
 
-  destroy(): void { this.stream.destroy(); }
+  destroy(): void {
+    this.stream.destroy();
+  }
 
   #end(): void {
     this.#down = -1;
     this.#up = -1;
-    if (!this.stream.destroyed) this.stream.push(null);
+    if (!this.stream.destroyed) {
+      this.stream.push(null);
+    }
   }
 }
 

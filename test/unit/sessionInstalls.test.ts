@@ -21,7 +21,11 @@ function setUp(open = ['cell']) {
     ended: 0,
     async install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void> {
       requests.push(request);
-      const cancelled = new Promise<never>((_, reject) => { signal?.addEventListener('abort', () => { reject(new SandboxError('Cancelled')); }); });
+      const cancelled = new Promise<never>((_, reject) => {
+        signal?.addEventListener('abort', () => {
+          reject(new SandboxError('Cancelled'));
+        });
+      });
       try {
         await Promise.race([this.work(onLine), cancelled]);
       } finally {
@@ -31,22 +35,38 @@ function setUp(open = ['cell']) {
     },
   };
   const network = { proxies: {}, certificates: 'PEM' };
-  const target = { containerId: () => Promise.resolve('container'), libraries: 'volume', network: () => Promise.resolve(network), explain: (failure: SandboxError) => `in words: ${failure.code}` };
-  const installs = new Installs(engine, target, {
-    isOpen: (msgId) => open.includes(msgId),
-    send: async (type, content) => {
-      await Promise.resolve();
-      sent.push({ type, ...content });
+  const target = {
+    containerId: () => Promise.resolve('container'),
+    libraries: 'volume',
+    network: () => Promise.resolve(network),
+    explain: (failure: SandboxError) => `in words: ${failure.code}`,
+  };
+  const installs = new Installs(
+    engine,
+    target,
+    {
+      isOpen: (msgId) => open.includes(msgId),
+      send: async (type, content) => {
+        await Promise.resolve();
+        sent.push({ type, ...content });
+      },
     },
-  }, silentLog);
+    silentLog,
+  );
   const ask = (requirements: string[], { msgId = 'cell', request = 'r1', options = [] as InstallOption[] } = {}) => {
-    installs.requested({ parent_header: { msg_id: msgId }, content: { request, requirements, options } } as unknown as EventOf<'install_request'>);
+    installs.requested({
+      parent_header: { msg_id: msgId },
+      content: { request, requirements, options },
+    } as unknown as EventOf<'install_request'>);
   };
   const replies = () => sent.filter(({ type }) => type === 'install_reply');
   return { installs, engine, requests, sent, ask, replies };
 }
 const fails = (work: Promise<unknown>, code: FailureCode, problem?: string) =>
-  assert.rejects(work, (error) => isSandboxError(error, code) && (problem === undefined || error.params['problem'] === problem));
+  assert.rejects(
+    work,
+    (error) => isSandboxError(error, code) && (problem === undefined || error.params['problem'] === problem),
+  );
 const never = () => new Promise<void>(() => undefined);
 
 describe('an install that a cell asks for', () => {
@@ -59,16 +79,33 @@ describe('an install that a cell asks for', () => {
     };
     ask([' six>=1 ', 'toolz'], { options: ['upgrade'] });
     await until(() => replies().length > 0);
-    assert.deepEqual(requests, [{
-      containerId: 'container', libraries: 'volume', requirements: ['six>=1', 'toolz'], options: ['upgrade'], network: { proxies: {}, certificates: 'PEM' },
-    }]);
+    assert.deepEqual(requests, [
+      {
+        containerId: 'container',
+        libraries: 'volume',
+        requirements: ['six>=1', 'toolz'],
+        options: ['upgrade'],
+        network: { proxies: {}, certificates: 'PEM' },
+      },
+    ]);
     assert.equal(sent.map(({ text = '' }) => text).join(''), 'Collecting six\nSuccessfully installed six-1.17.0\n');
     assert.ok(sent.filter(({ text }) => text).length >= 2, 'the first line came before the last');
     assert.deepEqual(replies(), [{ type: 'install_reply', request: 'r1', status: 'ok', reason: '' }]);
     assert.deepEqual(installs.done, ['six>=1', 'toolz']);
   });
 
-  for (const wrong of ['--index-url=https://x.example', '-r/etc/passwd', '../six', '/six', 'six @ https://x.example/six.whl', 'git+https://x.example', 'six; os', '', 'a\nb', `${'a'.repeat(300)}`]) {
+  for (const wrong of [
+    '--index-url=https://x.example',
+    '-r/etc/passwd',
+    '../six',
+    '/six',
+    'six @ https://x.example/six.whl',
+    'git+https://x.example',
+    'six; os',
+    '',
+    'a\nb',
+    `${'a'.repeat(300)}`,
+  ]) {
     it(`is refused for ${JSON.stringify(wrong.slice(0, 40))} and reaches no engine`, async () => {
       const { requests, ask, replies } = setUp();
       ask(['six', wrong]);
@@ -90,7 +127,9 @@ describe('an install that a cell asks for', () => {
 
   it('asked for a million times costs a bounded number of installs and answers', async () => {
     const { requests, ask, sent, replies } = setUp();
-    for (let i = 0; i < 1_000_000; i += 1) ask(['six']);
+    for (let i = 0; i < 1_000_000; i += 1) {
+      ask(['six']);
+    }
     await until(() => requests.length > 0 && replies().length > 0);
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.ok(requests.length <= 200 && sent.length <= 1_000, `${requests.length} installs, ${sent.length} messages`);
@@ -107,13 +146,18 @@ describe('an install that a cell asks for', () => {
     engine.work = () => Promise.resolve();
     ask(['toolz'], { request: 'r2' });
     await until(() => replies().length > 0);
-    assert.deepEqual([replies().map(({ request }) => request), requests.length, engine.ended, installs.done], [['r2'], 2, 2, ['toolz']]);
+    assert.deepEqual(
+      [replies().map(({ request }) => request), requests.length, engine.ended, installs.done],
+      [['r2'], 2, 2, ['toolz']],
+    );
   });
 
   it('cannot make the host send without bound, however much pip prints', async () => {
     const { engine, sent, ask, replies } = setUp();
     engine.work = async (onLine) => {
-      for (let i = 0; i < 100_000; i += 1) onLine('x'.repeat(1_000));
+      for (let i = 0; i < 100_000; i += 1) {
+        onLine('x'.repeat(1_000));
+      }
       await Promise.resolve();
     };
     ask(['six']);

@@ -9,12 +9,20 @@ class Held extends FakeSandbox {
   readonly #held = new Map<string, () => void>();
   fails = new Set<string>();
 
-  override run = async ({ content: { code }, header: { msg_id: msgId }, metadata }: Command<'execute_request'>): Promise<Partial<EventContents['execute_reply']>> => {
+  override run = async ({
+    content: { code },
+    header: { msg_id: msgId },
+    metadata,
+  }: Command<'execute_request'>): Promise<Partial<EventContents['execute_reply']>> => {
     this.emit('status', { execution_state: 'busy' }, msgId, { metadata });
     this.emit('stream', { name: 'stdout', text: `${code} begins` }, msgId);
-    await new Promise<void>((resolve) => { this.#held.set(code, resolve); });
+    await new Promise<void>((resolve) => {
+      this.#held.set(code, resolve);
+    });
     this.emit('stream', { name: 'stdout', text: `${code} ends` }, msgId);
-    return this.fails.has(code) ? { status: 'error', ename: 'ValueError', evalue: 'no', execution_count: 1 } : { execution_count: 1 };
+    return this.fails.has(code)
+      ? { status: 'error', ename: 'ValueError', evalue: 'no', execution_count: 1 }
+      : { execution_count: 1 };
   };
 
   async goOn(code: string): Promise<void> {
@@ -24,11 +32,20 @@ class Held extends FakeSandbox {
   }
 }
 
-const story = (events: readonly SandboxEvent[], msgId: string): string[] => events.filter((event) => event.parent_header.msg_id === msgId).flatMap((event) => {
-  if (event.msg_type === 'stream') return [event.content.text];
-  if (event.msg_type === 'notice' && event.content.code === 'OutputLost') return [`${event.content.code} ${event.content.params['bytes']}`];
-  return event.msg_type === 'execute_reply' ? [`${event.content.status} ${event.content.traceback.join()}`.trim()] : [];
-});
+const story = (events: readonly SandboxEvent[], msgId: string): string[] =>
+  events
+    .filter((event) => event.parent_header.msg_id === msgId)
+    .flatMap((event) => {
+      if (event.msg_type === 'stream') {
+        return [event.content.text];
+      }
+      if (event.msg_type === 'notice' && event.content.code === 'OutputLost') {
+        return [`${event.content.code} ${event.content.params['bytes']}`];
+      }
+      return event.msg_type === 'execute_reply'
+        ? [`${event.content.status} ${event.content.traceback.join()}`.trim()]
+        : [];
+    });
 
 describe('output that a sandbox could not keep for a window that was away', () => {
   afterEach(endSessions);
@@ -49,7 +66,14 @@ describe('output that a sandbox could not keep for a window that was away', () =
     sandbox.away = undefined;
     await Promise.all([cut.reply, gone.reply]);
     const lost = 'OutputLost 1000';
-    assert.deepEqual([cut, gone, running].map(({ msgId }) => story(events, msgId)), [['cut begins', lost, 'ok'], [lost, 'ok'], [lost, 'running goes on']]);
+    assert.deepEqual(
+      [cut, gone, running].map(({ msgId }) => story(events, msgId)),
+      [
+        ['cut begins', lost, 'ok'],
+        [lost, 'ok'],
+        [lost, 'running goes on'],
+      ],
+    );
     await sandbox.goOn('running');
     await sandbox.goOn('whole');
     await whole.reply;
@@ -72,19 +96,42 @@ describe('a window that comes back', () => {
   }
 
   it('is told how cells ended of which the log says nothing any more, whose they were, and that output is missing', async () => {
-    const { sandbox, open, ids: [cut = '', gone = '', failed = '', running = '', whole = ''] } = await left('cut', 'gone', 'failed', 'running', 'whole');
+    const {
+      sandbox,
+      open,
+      ids: [cut = '', gone = '', failed = '', running = '', whole = ''],
+    } = await left('cut', 'gone', 'failed', 'running', 'whole');
     sandbox.fails.add('failed');
-    for (const code of ['cut', 'gone', 'failed']) await sandbox.goOn(code);
+    for (const code of ['cut', 'gone', 'failed']) {
+      await sandbox.goOn(code);
+    }
     await until(() => sandbox.ran.at(-1) === 'running');
     sandbox.trim();
     sandbox.emit('stream', { name: 'stdout', text: 'running goes on' }, running);
     const { session, events } = attach(sandbox, { open });
     await session.started;
     const lost = 'OutputLost 1000';
-    assert.deepEqual([cut, gone, failed, running].map((msgId) => story(events, msgId)), [[lost, 'ok'], [lost, 'ok'], [lost, 'error ValueError: no'], [lost, 'running goes on']]);
-    assert.deepEqual(session.cells.map(({ msgId }) => msgId), [running, whole]);
-    const whose = events.filter((event) => event.msg_type === 'accepted').map(({ parent_header: { msg_id: msgId }, metadata }) => [msgId, metadata['cellId']]);
-    assert.deepEqual(whose, [[cut, 'cut'], [gone, 'gone'], [failed, 'failed']]);
+    assert.deepEqual(
+      [cut, gone, failed, running].map((msgId) => story(events, msgId)),
+      [
+        [lost, 'ok'],
+        [lost, 'ok'],
+        [lost, 'error ValueError: no'],
+        [lost, 'running goes on'],
+      ],
+    );
+    assert.deepEqual(
+      session.cells.map(({ msgId }) => msgId),
+      [running, whole],
+    );
+    const whose = events
+      .filter((event) => event.msg_type === 'accepted')
+      .map(({ parent_header: { msg_id: msgId }, metadata }) => [msgId, metadata['cellId']]);
+    assert.deepEqual(whose, [
+      [cut, 'cut'],
+      [gone, 'gone'],
+      [failed, 'failed'],
+    ]);
     const [end] = events.filter((event) => event.msg_type === 'execute_reply' && event.parent_header.msg_id === cut);
     assert.ok(end && end.t > 0 && end.t < events.at(-1)!.t, 'when it ended');
     await sandbox.goOn('running');
@@ -94,7 +141,11 @@ describe('a window that comes back', () => {
   });
 
   it('finds the end of a cell whose beginning alone is gone, with a notice where it is missing', async () => {
-    const { sandbox, open, ids: [cut = ''] } = await left('cut');
+    const {
+      sandbox,
+      open,
+      ids: [cut = ''],
+    } = await left('cut');
     sandbox.trim();
     await sandbox.goOn('cut');
     const { session, events } = attach(sandbox, { open });
@@ -105,7 +156,11 @@ describe('a window that comes back', () => {
   });
 
   it('says nothing of cells whose log is whole', async () => {
-    const { sandbox, open, ids: [cell = ''] } = await left('cell');
+    const {
+      sandbox,
+      open,
+      ids: [cell = ''],
+    } = await left('cell');
     await sandbox.goOn('cell');
     const { session, events } = attach(sandbox, { open });
     await session.started;
@@ -127,7 +182,12 @@ describe('a window that comes back', () => {
 
 describe('a kernel that ended while no cell ran', () => {
   afterEach(endSessions);
-  const notices = (events: readonly SandboxEvent[]) => events.flatMap((event) => (event.msg_type === 'notice' ? [`${event.parent_header.msg_id} ${event.content.code} ${event.content.params['cause']}`] : []));
+  const notices = (events: readonly SandboxEvent[]) =>
+    events.flatMap((event) =>
+      event.msg_type === 'notice'
+        ? [`${event.parent_header.msg_id} ${event.content.code} ${event.content.params['cause']}`]
+        : [],
+    );
 
   it('is told by the next cell, once, with the cause, and by a later window in the same cell', async () => {
     const sandbox = new FakeSandbox();
@@ -149,13 +209,20 @@ describe('a kernel that ended while no cell ran', () => {
   it('is told by nobody else where a cell has said it, or the user wanted it', async () => {
     const sandbox = new FakeSandbox();
     const { session, events } = start(sandbox);
-    sandbox.run = () => Promise.resolve({ status: 'error', failure: { code: 'KernelDied', params: { signal: 'SIGSEGV', exitcode: 139 } } });
+    sandbox.run = () =>
+      Promise.resolve({
+        status: 'error',
+        failure: { code: 'KernelDied', params: { signal: 'SIGSEGV', exitcode: 139 } },
+      });
     await session.execute('a').reply;
     sandbox.die();
     sandbox.run = () => Promise.resolve({});
     await session.execute('b').reply;
     sandbox.die();
-    sandbox.emit('status', { execution_state: 'restarting', failure: { code: 'Restarted', params: { reason: 'reset' } } });
+    sandbox.emit('status', {
+      execution_state: 'restarting',
+      failure: { code: 'Restarted', params: { reason: 'reset' } },
+    });
     await session.execute('c').reply;
     assert.deepEqual(notices(events), []);
   });

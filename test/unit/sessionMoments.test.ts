@@ -43,7 +43,9 @@ const MOMENTS: Readonly<Record<string, () => Promise<Started>>> = {
   'while a reset is not answered': async () => {
     const started = await running();
     started.sandbox.deaf = true;
-    started.session.reset({ files: 'keep' }).catch((error: unknown) => { assert.ok(error instanceof SandboxError); });
+    started.session.reset({ files: 'keep' }).catch((error: unknown) => {
+      assert.ok(error instanceof SandboxError);
+    });
     return started;
   },
   'when its sandbox is gone': async () => {
@@ -79,34 +81,49 @@ async function running(): Promise<Started> {
 
 describe('whatever is asked of a session, at whatever moment', () => {
   const unhandled: unknown[] = [];
-  const note = (reason: unknown) => { unhandled.push(reason); };
-  before(() => { process.on('unhandledRejection', note); });
+  const note = (reason: unknown) => {
+    unhandled.push(reason);
+  };
+  before(() => {
+    process.on('unhandledRejection', note);
+  });
   afterEach(endSessions);
-  after(() => { process.off('unhandledRejection', note); });
+  after(() => {
+    process.off('unhandledRejection', note);
+  });
 
   for (const [moment, bring] of Object.entries(MOMENTS)) {
     for (const first of Object.keys(ACTS)) {
       it(`${first} and any other, each twice, ${moment}: all ends in time, once, and nothing is left`, async () => {
-        await Promise.all(Object.keys(ACTS).map(async (second) => {
-          const started = await bring();
-          const { session, sandbox, states } = started;
-          const { msgId, reply } = session.execute('a');
-          const outcomes = await Promise.all([first, second, first, second].map(async (act) => {
-            const begun = performance.now();
-            const failure = await (ACTS[act] as Act)(started, msgId).then(() => undefined, (error: unknown) => error);
-            assert.ok(failure === undefined || failure instanceof SandboxError, String(failure));
-            return performance.now() - begun;
-          }));
-          assert.ok(Math.max(...outcomes) < 5_000, `${Math.max(...outcomes)} ms`);
-          await session.dispose();
-          await reply;
-          assert.equal(session.state.kind, 'disposed');
-          assert.equal(states.filter((state) => state === 'disposed').length <= 1, true);
-          assert.equal(sandbox.listeners, 0);
-          assert.ok(sandbox.removed.length <= 1, 'removed once');
-          assert.equal((await session.execute('late').reply).status, 'aborted');
-          await started.session.started.catch((error: unknown) => { assert.ok(error instanceof SandboxError); });
-        }));
+        await Promise.all(
+          Object.keys(ACTS).map(async (second) => {
+            const started = await bring();
+            const { session, sandbox, states } = started;
+            const { msgId, reply } = session.execute('a');
+            const outcomes = await Promise.all(
+              [first, second, first, second].map(async (act) => {
+                const begun = performance.now();
+                const failure = await (ACTS[act] as Act)(started, msgId).then(
+                  () => undefined,
+                  (error: unknown) => error,
+                );
+                assert.ok(failure === undefined || failure instanceof SandboxError, String(failure));
+                return performance.now() - begun;
+              }),
+            );
+            assert.ok(Math.max(...outcomes) < 5_000, `${Math.max(...outcomes)} ms`);
+            await session.dispose();
+            await reply;
+            assert.equal(session.state.kind, 'disposed');
+            assert.equal(states.filter((state) => state === 'disposed').length <= 1, true);
+            assert.equal(sandbox.listeners, 0);
+            assert.ok(sandbox.removed.length <= 1, 'removed once');
+            assert.equal((await session.execute('late').reply).status, 'aborted');
+            await started.session.started.catch((error: unknown) => {
+              assert.ok(error instanceof SandboxError);
+            });
+          }),
+        );
         await pause(5);
         assert.deepEqual(unhandled, []);
       });

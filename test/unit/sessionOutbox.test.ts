@@ -21,11 +21,17 @@ describe('the outbox', () => {
   for (const [steps, expected, left] of table) {
     it(`${steps.join(', ')}: written ${expected.length} times, ${left === 0 ? 'done' : 'waiting'}`, () => {
       const written: string[] = [];
-      const outbox = new Outbox((line) => { written.push(line); });
+      const outbox = new Outbox((line) => {
+        written.push(line);
+      });
       for (const step of steps) {
-        if (step === 'add') outbox.add('a', 'a');
-        else if (step === 'accepted') outbox.accepted('a');
-        else outbox[step]();
+        if (step === 'add') {
+          outbox.add('a', 'a');
+        } else if (step === 'accepted') {
+          outbox.accepted('a');
+        } else {
+          outbox[step]();
+        }
       }
       assert.deepEqual([written, outbox.size], [expected, left]);
     });
@@ -33,9 +39,13 @@ describe('the outbox', () => {
 
   it('sends again in the order in which commands came, and only what is not accepted', () => {
     const written: string[] = [];
-    const outbox = new Outbox((line) => { written.push(line); });
+    const outbox = new Outbox((line) => {
+      written.push(line);
+    });
     outbox.attached();
-    for (const one of ['a', 'b', 'c', 'd']) outbox.add(one, one);
+    for (const one of ['a', 'b', 'c', 'd']) {
+      outbox.add(one, one);
+    }
     outbox.accepted('b');
     outbox.cut();
     outbox.add('e', 'e');

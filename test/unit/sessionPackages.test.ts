@@ -4,9 +4,17 @@ import { isRequirement } from '../../src/session/references';
 
 describe('a list of packages', () => {
   const typed: Record<string, string[]> = {
-    'six': ['six'], ' six  toolz ': ['six', 'toolz'], 'six, toolz,rich': ['six', 'toolz', 'rich'], 'numpy>=2,<3 six': ['numpy>=2,<3', 'six'],
-    'numpy >= 2, < 3, six': ['numpy>=2,<3', 'six'], '"numpy >= 2" \'six\'': ['numpy>=2', 'six'], 'pandas[excel, plot]==2.*, six': ['pandas[excel,plot]==2.*', 'six'],
-    '%pip install six': ['six'], '!pip3 install six toolz': ['six', 'toolz'], 'python -m pip install six': ['six'], '': [],
+    six: ['six'],
+    ' six  toolz ': ['six', 'toolz'],
+    'six, toolz,rich': ['six', 'toolz', 'rich'],
+    'numpy>=2,<3 six': ['numpy>=2,<3', 'six'],
+    'numpy >= 2, < 3, six': ['numpy>=2,<3', 'six'],
+    '"numpy >= 2" \'six\'': ['numpy>=2', 'six'],
+    'pandas[excel, plot]==2.*, six': ['pandas[excel,plot]==2.*', 'six'],
+    '%pip install six': ['six'],
+    '!pip3 install six toolz': ['six', 'toolz'],
+    'python -m pip install six': ['six'],
+    '': [],
   };
   for (const [text, requirements] of Object.entries(typed)) {
     it(`that is typed as ${JSON.stringify(text)} is ${JSON.stringify(requirements)}`, () => {
@@ -16,10 +24,16 @@ describe('a list of packages', () => {
   }
 
   for (const text of ['-r x.txt', '--pre six', './six', 'git+https://x.example/y', 'six @ https://x.example']) {
-    it(`with ${JSON.stringify(text)} has something that is none`, () => assert.ok(!splitRequirements(text).every(isRequirement)));
+    it(`with ${JSON.stringify(text)} has something that is none`, () =>
+      assert.ok(!splitRequirements(text).every(isRequirement)));
   }
 
   it('takes a package once, by whatever spelling, in its old place', () => {
-    assert.deepEqual(mergePackages(['numpy', 'Scikit_Learn>=1', 'six'], ['scikit-learn==1.7', 'toolz', 'toolz>=1']), ['numpy', 'scikit-learn==1.7', 'six', 'toolz>=1']);
+    assert.deepEqual(mergePackages(['numpy', 'Scikit_Learn>=1', 'six'], ['scikit-learn==1.7', 'toolz', 'toolz>=1']), [
+      'numpy',
+      'scikit-learn==1.7',
+      'six',
+      'toolz>=1',
+    ]);
   });
 });

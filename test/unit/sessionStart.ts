@@ -9,23 +9,54 @@ import type { FakeSandbox } from './sessionFakeSandbox';
 
 /** Waits of a machine that is never busy. */
 const QUICK: Timing = {
-  ...TIMING, start: 500, hello: 100, ping: 10, unreachable: 30, backOff: { first: 1, longest: 10 }, stable: 20, pausedLook: 10, lastWords: 20, replay: 30,
-  lostReply: 30, interrupt: 200, reset: 200, answer: 200, complete: 100, shutdown: 20,
+  ...TIMING,
+  start: 500,
+  hello: 100,
+  ping: 10,
+  unreachable: 30,
+  backOff: { first: 1, longest: 10 },
+  stable: 20,
+  pausedLook: 10,
+  lastWords: 20,
+  replay: 30,
+  lostReply: 30,
+  interrupt: 200,
+  reset: 200,
+  answer: 200,
+  complete: 100,
+  shutdown: 20,
 };
 
 const open: InteractiveSandboxSession[] = [];
 export function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}, signal?: AbortSignal) {
-  return told(InteractiveSandboxSession.start(sandbox, {
-    image: 'image', owner: 'owner', notebookHint: '', settings: DEFAULT_SETTINGS, lease: 60, timing: { ...QUICK, ...timing },
-  }, signal));
+  return told(
+    InteractiveSandboxSession.start(
+      sandbox,
+      {
+        image: 'image',
+        owner: 'owner',
+        notebookHint: '',
+        settings: DEFAULT_SETTINGS,
+        lease: 60,
+        timing: { ...QUICK, ...timing },
+      },
+      signal,
+    ),
+  );
 }
 
 /** The session of a later window. */
 export function attach(sandbox: FakeSandbox, more: Partial<AttachOptions> = {}) {
   const { sandboxId = '', libraries = '' } = sandbox.specification ?? {};
-  return told(InteractiveSandboxSession.attach(sandbox, {
-    sandbox: { sandboxId, libraries, containerId: 'container1', image: 'image', notebookHint: '', created: 0 }, boot: sandbox.boot, settings: DEFAULT_SETTINGS, timing: QUICK, ...more,
-  }));
+  return told(
+    InteractiveSandboxSession.attach(sandbox, {
+      sandbox: { sandboxId, libraries, containerId: 'container1', image: 'image', notebookHint: '', created: 0 },
+      boot: sandbox.boot,
+      settings: DEFAULT_SETTINGS,
+      timing: QUICK,
+      ...more,
+    }),
+  );
 }
 
 /** With all that it tells. */
@@ -38,7 +69,9 @@ function told(session: InteractiveSandboxSession) {
   return { session, events, states };
 }
 
-export async function endSessions(): Promise<void> { await Promise.all(open.splice(0).map((session) => session.dispose())); }
+export async function endSessions(): Promise<void> {
+  await Promise.all(open.splice(0).map((session) => session.dispose()));
+}
 
 export const until = async (what: () => boolean, ms = 1_000) => {
   for (const end = performance.now() + ms; !what();) {
@@ -46,4 +79,3 @@ export const until = async (what: () => boolean, ms = 1_000) => {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 };
-

@@ -17,7 +17,9 @@ describe('a file that a setting or the environment names', () => {
     pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
   });
-  afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   it('is not waited for where it is a pipe that nobody writes to', async () => {
     await assert.rejects(readSmallFile(pipe), /no file/);
@@ -31,7 +33,9 @@ describe('a file that a setting or the environment names', () => {
     assert.equal(await readSmallFile(join(folder, 'none')), undefined);
     writeFileSync(join(folder, 'large'), 'x'.repeat(2_000_000));
     await assert.rejects(readSmallFile(join(folder, 'large')), /more than 1048576 bytes/);
-    await assert.rejects(settingsCertificates(join(folder, 'none')), (error) => isSandboxError(error, 'SettingInvalid'));
+    await assert.rejects(settingsCertificates(join(folder, 'none')), (error) =>
+      isSandboxError(error, 'SettingInvalid'),
+    );
     writeFileSync(join(folder, 'bundle'), PEM + ' '.repeat(2_000_000));
     assert.match(await settingsCertificates(join(folder, 'bundle')), /BEGIN CERTIFICATE/);
   });

@@ -11,32 +11,56 @@ describe('npm start, without an engine', function () {
   this.timeout(30_000);
   const empty = path.join(mkdtempSync(path.join(os.tmpdir(), 'start-')), 'nothing');
   before(function () {
-    if (process.getuid?.() !== 0 || process.platform !== 'linux') this.skip(); // only root can hide what is there
+    if (process.getuid?.() !== 0 || process.platform !== 'linux') {
+      this.skip();
+    } // only root can hide what is there
     writeFileSync(empty, '');
   });
   after(() => rmSync(path.dirname(empty), { recursive: true, force: true }));
 
-  function start({ hidden, as = [] }: { hidden: readonly string[]; as?: readonly string[] }): { status: number | null; said: string } {
-    const hide = ['/run/docker.sock', ...hidden].map((file) => `{ [ ! -e ${file} ] || mount --bind ${empty} ${file}; }`).join(' && ');
+  function start({ hidden, as = [] }: { hidden: readonly string[]; as?: readonly string[] }): {
+    status: number | null;
+    said: string;
+  } {
+    const hide = ['/run/docker.sock', ...hidden]
+      .map((file) => `{ [ ! -e ${file} ] || mount --bind ${empty} ${file}; }`)
+      .join(' && ');
     const env = { ...process.env };
     delete env['DOCKER_HOST'];
-    const { status, stderr, stdout } = spawnSync('unshare', [
-      '--mount', 'sh', '-c', `${hide} && exec "$@"`, 'sh', ...as, process.execPath, 'scripts/start.mjs', '--no-open',
-    ], { cwd: ROOT, env, encoding: 'utf8', timeout: 25_000 });
+    const { status, stderr, stdout } = spawnSync(
+      'unshare',
+      ['--mount', 'sh', '-c', `${hide} && exec "$@"`, 'sh', ...as, process.execPath, 'scripts/start.mjs', '--no-open'],
+      { cwd: ROOT, env, encoding: 'utf8', timeout: 25_000 },
+    );
     return { status, said: stderr + stdout };
   }
   const managers = ['apt-get', 'dnf', 'pacman', 'zypper', 'brew'].map((name) => `/usr/bin/${name}`);
-  const commands = (said: string): string[] => said.split('\n').filter((line) => /^ {4}\S/.test(line)).map((line) => line.trim());
+  const commands = (said: string): string[] =>
+    said
+      .split('\n')
+      .filter((line) => /^ {4}\S/.test(line))
+      .map((line) => line.trim());
 
   it('installs nothing and prints the one command that is missing, where the user is not root', () => {
-    const engines = ['/usr/bin/dockerd', '/usr/sbin/dockerd', '/usr/bin/podman', '/usr/bin/systemctl', '/bin/systemctl'];
+    const engines = [
+      '/usr/bin/dockerd',
+      '/usr/sbin/dockerd',
+      '/usr/bin/podman',
+      '/usr/bin/systemctl',
+      '/bin/systemctl',
+    ];
     const { status, said } = start({ hidden: engines, as: ['unshare', '--user', '--map-user=1000'] });
     assert.deepEqual([status, commands(said)], [1, ['sudo apt-get install -y docker.io']], said);
-    assert.match(said, /No container engine answers at unix:\/\/\/var\/run\/docker\.sock, nor at the other usual places, and one is needed: Docker or Podman\./);
+    assert.match(
+      said,
+      /No container engine answers at unix:\/\/\/var\/run\/docker\.sock, nor at the other usual places, and one is needed: Docker or Podman\./,
+    );
   });
 
   it('says so in words, where the system is none that it knows', () => {
-    const { status, said } = start({ hidden: ['/usr/sbin/dockerd', '/usr/bin/dockerd', '/usr/bin/podman', ...managers] });
+    const { status, said } = start({
+      hidden: ['/usr/sbin/dockerd', '/usr/bin/dockerd', '/usr/bin/podman', ...managers],
+    });
     assert.deepEqual([status, commands(said)], [1, ['Install Docker or Podman and start it.']], said);
   });
 });

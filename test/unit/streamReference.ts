@@ -8,16 +8,25 @@ const UNFINISHED = /\x1b(\[[\d:;<=>?]{0,60})?$/;
 type Cell = string;
 type Style = Record<string, string>;
 
-const OFF: Record<string, string> = { 22: 'weight', 23: 'italic', 24: 'underline', 27: 'inverse', 39: 'colour', 49: 'background' };
+const OFF: Record<string, string> = {
+  22: 'weight',
+  23: 'italic',
+  24: 'underline',
+  27: 'inverse',
+  39: 'colour',
+  49: 'background',
+};
 const ON: Record<string, string> = { 3: 'italic', 4: 'underline', 7: 'inverse' };
 
 function styled(style: Style, parameters: string): Style {
   const next = { ...style };
   const list = parameters.split(';');
   for (let at = 0; at < list.length; at += 1) {
-    const parameter = list[at] === '' ? '0' : list[at] ?? '';
+    const parameter = list[at] === '' ? '0' : (list[at] ?? '');
     if (parameter === '0') {
-      for (const name of Object.keys(next)) { next[name] = ''; }
+      for (const name of Object.keys(next)) {
+        next[name] = '';
+      }
     } else if (parameter === '1' || parameter === '2') {
       next['weight'] = [...new Set([...(next['weight'] ?? ''), parameter])].sort().join('');
     } else if (parameter === '38' || parameter === '48') {
@@ -35,7 +44,13 @@ function styled(style: Style, parameters: string): Style {
   return next;
 }
 
-const cell = (character: string, style: Style): Cell => [character, ...Object.values(style).filter((value) => value !== '').sort()].join('|');
+const cell = (character: string, style: Style): Cell =>
+  [
+    character,
+    ...Object.values(style)
+      .filter((value) => value !== '')
+      .sort(),
+  ].join('|');
 
 /** What a stream's text looks like in the end, as simply as it can be said: every row is a list of characters that each token makes anew. */
 export function referenceRows(text: string): Cell[][] {
@@ -51,9 +66,13 @@ export function referenceRows(text: string): Cell[][] {
     } else if (token === '\n') {
       row += 1;
       column = 0;
-      if (row === rows.length) { rows.push([]); }
+      if (row === rows.length) {
+        rows.push([]);
+      }
     } else if (token === '\b') {
-      if (column === 0) { continue; }
+      if (column === 0) {
+        continue;
+      }
       rows[row] = [...line().slice(0, column - 1), ...line().slice(column)];
       column -= 1;
     } else if (command === 'm') {
@@ -63,10 +82,20 @@ export function referenceRows(text: string): Cell[][] {
     } else if (command === 'B' && isOurs) {
       row = Math.min(row + Number(parameters || 1), rows.length - 1);
     } else if (command === 'K' && isOurs) {
-      rows[row] = parameters === '2' ? [] : parameters === '1' ? [...blank(column), ...line().slice(column)] : line().slice(0, column);
+      rows[row] =
+        parameters === '2'
+          ? []
+          : parameters === '1'
+            ? [...blank(column), ...line().slice(column)]
+            : line().slice(0, column);
     } else if (command === undefined) {
       const written = [...token].map((character) => cell(character, style));
-      rows[row] = [...line().slice(0, column), ...blank(Math.max(0, column - line().length)), ...written, ...line().slice(column + written.length)];
+      rows[row] = [
+        ...line().slice(0, column),
+        ...blank(Math.max(0, column - line().length)),
+        ...written,
+        ...line().slice(column + written.length),
+      ];
       column += written.length;
     }
   }
@@ -78,9 +107,13 @@ export function seenRows(text: string): Cell[][] {
   let style: Style = {};
   const rows: Cell[][] = [[]];
   for (const [token, parameters = '', command] of text.matchAll(TOKENS)) {
-    if (token === '\n') { rows.push([]); }
-    else if (command === 'm') { style = styled(style, parameters); }
-    else if (command === undefined) { rows.at(-1)?.push(...[...token].map((character) => cell(character, style))); }
+    if (token === '\n') {
+      rows.push([]);
+    } else if (command === 'm') {
+      style = styled(style, parameters);
+    } else if (command === undefined) {
+      rows.at(-1)?.push(...[...token].map((character) => cell(character, style)));
+    }
   }
   return rows;
 }

@@ -11,21 +11,36 @@ const MODULE = pathToFileURL(path.resolve(__dirname, '../../../scripts/lib/suite
 
 describe('the order of the suites', () => {
   let suites: Suites;
-  before(async () => { suites = await import(MODULE) as Suites; });
+  before(async () => {
+    suites = (await import(MODULE)) as Suites;
+  });
 
   it('has each of them once', () => {
     assert.deepEqual(suites.chosenPhases([]).flat(2).sort(), Object.keys(suites.SUITES).sort());
   });
 
   it('is kept by those that are asked for, whatever the order of asking, and nothing of the others is left', () => {
-    assert.deepEqual(suites.chosenPhases(['podman', 'unit', 'window', 'arrival']), [[['unit']], [['arrival']], [['window'], ['podman']]]);
+    assert.deepEqual(suites.chosenPhases(['podman', 'unit', 'window', 'arrival']), [
+      [['unit']],
+      [['arrival']],
+      [['window'], ['podman']],
+    ]);
   });
 
   it('has all suites whose name begins with the word that is asked for', () => {
-    assert.deepEqual(suites.chosenPhases(['runner']).flat(2).sort(), Object.keys(suites.SUITES).filter((name) => name.startsWith('runner-')).sort());
+    assert.deepEqual(
+      suites.chosenPhases(['runner']).flat(2).sort(),
+      Object.keys(suites.SUITES)
+        .filter((name) => name.startsWith('runner-'))
+        .sort(),
+    );
   });
 
   it('does not take a part of a word for a name', () => {
-    assert.deepEqual(suites.unknownAmong(['run', 'runner', 'unit', 'runner-3.14', 'constructor', '']), ['run', 'constructor', '']);
+    assert.deepEqual(suites.unknownAmong(['run', 'runner', 'unit', 'runner-3.14', 'constructor', '']), [
+      'run',
+      'constructor',
+      '',
+    ]);
   });
 });

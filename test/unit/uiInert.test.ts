@@ -12,26 +12,77 @@ const WORD_JOINER = /\u2060/g;
 
 const HOSTILE = '[Sign in again](command:workbench.action.terminal.new?%7B%22config%22%3A%7B%7D%7D)';
 const pieces = fc.constantFrom(
-  '[', ']', '(', ')', '](', '[a](command:x)', '[a](https://evil.example "t")', '$(', '$(zap)', '$(sync~spin)', '\\', '$', 'command:', 'https://', 'file:', 'x', ' ', '\n', '\r', '\t', '\0',
-  '\x1b', '\x1b[31m', '\x1b]8;;command:x\x07', '\u202e', '\u2066', '\u2060', '\ufeff', '\ud83d', '\udd25', '🔥', 'é', '`', '```', '   ```', '~~~', '<a href="command:x">', '![](https://evil.example/x)', 'www.', '@',
+  '[',
+  ']',
+  '(',
+  ')',
+  '](',
+  '[a](command:x)',
+  '[a](https://evil.example "t")',
+  '$(',
+  '$(zap)',
+  '$(sync~spin)',
+  '\\',
+  '$',
+  'command:',
+  'https://',
+  'file:',
+  'x',
+  ' ',
+  '\n',
+  '\r',
+  '\t',
+  '\0',
+  '\x1b',
+  '\x1b[31m',
+  '\x1b]8;;command:x\x07',
+  '\u202e',
+  '\u2066',
+  '\u2060',
+  '\ufeff',
+  '\ud83d',
+  '\udd25',
+  '🔥',
+  'é',
+  '`',
+  '```',
+  '   ```',
+  '~~~',
+  '<a href="command:x">',
+  '![](https://evil.example/x)',
+  'www.',
+  '@',
 );
 const hostile = fc.array(pieces, { maxLength: 60 }).map((all) => all.join(''));
-const readable = fc.array(fc.constantFrom('[', ']', '(', ')', '$', 'a', 'command:x', ' ', 'é', '🔥', '\\', '{', '"'), { maxLength: 60 }).map((all) => all.join(''));
+const readable = fc
+  .array(fc.constantFrom('[', ']', '(', ')', '$', 'a', 'command:x', ' ', 'é', '🔥', '\\', '{', '"'), { maxLength: 60 })
+  .map((all) => all.join(''));
 
 describe('text that VS Code shows', () => {
   it('is no link and no icon, whatever it is made of', () => {
-    fc.assert(fc.property(hostile, (text) => {
-      for (const shown of [inert(text), inertInMarkdown(text), inertBlock(text).replaceAll('\n', ' '), inert(`[${text}`) + inert(`(${text})`)]) {
-        assert.doesNotMatch(shown, LINK);
-        assert.doesNotMatch(shown, ICON);
-      }
-      assert.doesNotMatch(inert(text), /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
-      assert.doesNotMatch(inertInMarkdown(text), ADDRESS);
-    }));
+    fc.assert(
+      fc.property(hostile, (text) => {
+        for (const shown of [
+          inert(text),
+          inertInMarkdown(text),
+          inertBlock(text).replaceAll('\n', ' '),
+          inert(`[${text}`) + inert(`(${text})`),
+        ]) {
+          assert.doesNotMatch(shown, LINK);
+          assert.doesNotMatch(shown, ICON);
+        }
+        assert.doesNotMatch(inert(text), /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
+        assert.doesNotMatch(inertInMarkdown(text), ADDRESS);
+      }),
+    );
   });
 
   it('is no link and no icon where two texts come one behind the other', () => {
-    for (const [first, second] of [['[file:]', '(file:])'], ['[a]', '(command:x)'], ['$', '(zap)']] as const) {
+    for (const [first, second] of [
+      ['[file:]', '(file:])'],
+      ['[a]', '(command:x)'],
+      ['$', '(zap)'],
+    ] as const) {
       assert.doesNotMatch(inert(first) + inert(second), LINK);
       assert.doesNotMatch(inert(first) + inert(second), ICON);
     }
@@ -39,7 +90,9 @@ describe('text that VS Code shows', () => {
 
   it('is read as it was written', () => {
     fc.assert(fc.property(readable, (text) => assert.equal(inert(text).replace(WORD_JOINER, ''), text)));
-    for (const prompt of ['Choose [a](b): ', '$(x)', 'arr[0](1)', 'Name? ', 'שם: \u200f']) { assert.equal(inert(prompt).replace(WORD_JOINER, ''), prompt); }
+    for (const prompt of ['Choose [a](b): ', '$(x)', 'arr[0](1)', 'Name? ', 'שם: \u200f']) {
+      assert.equal(inert(prompt).replace(WORD_JOINER, ''), prompt);
+    }
     assert.equal(inert('Name? '), 'Name? ');
   });
 
@@ -49,15 +102,19 @@ describe('text that VS Code shows', () => {
   });
 
   it('is no link either once what was between its brackets is removed', () => {
-    for (const between of ['\0', '\x1b[0m', '\u202e', '\ufeff', '\x1b]0;\x07']) { assert.doesNotMatch(inert(HOSTILE.replace('](', `]${between}(`)), LINK); }
+    for (const between of ['\0', '\x1b[0m', '\u202e', '\ufeff', '\x1b]0;\x07']) {
+      assert.doesNotMatch(inert(HOSTILE.replace('](', `]${between}(`)), LINK);
+    }
   });
 
   it('loses its middle where it is too long, and costs no more than its length', () => {
-    fc.assert(fc.property(hostile, fc.integer({ min: 10, max: 200 }), (text, limit) => {
-      const shown = inert(text, limit).replace(WORD_JOINER, '');
-      assert.ok(shown.length <= limit, `${shown.length} of ${limit}`);
-      assert.doesNotMatch(shown, /\p{Cs}/u);
-    }));
+    fc.assert(
+      fc.property(hostile, fc.integer({ min: 10, max: 200 }), (text, limit) => {
+        const shown = inert(text, limit).replace(WORD_JOINER, '');
+        assert.ok(shown.length <= limit, `${shown.length} of ${limit}`);
+        assert.doesNotMatch(shown, /\p{Cs}/u);
+      }),
+    );
     const long = inert(`Begin ${'🔥'.repeat(5_000_000)} Continue? `);
     assert.ok(long.length <= MAX_LINE_LENGTH);
     assert.match(long, /^Begin .* … .* Continue\? $/u);
@@ -70,11 +127,19 @@ describe('text that VS Code shows', () => {
 
 describe('text in a block of Markdown', () => {
   it('ends where the block ends, whatever stands in it', () => {
-    fc.assert(fc.property(hostile, (text) => {
-      const [, opening = '', inside = '', closing = ''] = /^\n(`{3,})text\n([^]*)\n(`{3,})\n$/.exec(codeBlock(text)) ?? assert.fail();
-      assert.equal(opening, closing);
-      for (const line of inside.split(/\r\n|\n|\r/)) { assert.ok((/^ {0,3}(`{3,})[ \t]*$/.exec(line)?.[1] ?? '').length < opening.length, JSON.stringify(line)); }
-    }));
-    assert.equal(codeBlock('a\n   ```\n![](https://evil.example/x)'), '\n````text\na\n   ```\n![](https://evil.example/x)\n````\n');
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const [, opening = '', inside = '', closing = ''] =
+          /^\n(`{3,})text\n([^]*)\n(`{3,})\n$/.exec(codeBlock(text)) ?? assert.fail();
+        assert.equal(opening, closing);
+        for (const line of inside.split(/\r\n|\n|\r/)) {
+          assert.ok((/^ {0,3}(`{3,})[ \t]*$/.exec(line)?.[1] ?? '').length < opening.length, JSON.stringify(line));
+        }
+      }),
+    );
+    assert.equal(
+      codeBlock('a\n   ```\n![](https://evil.example/x)'),
+      '\n````text\na\n   ```\n![](https://evil.example/x)\n````\n',
+    );
   });
 });

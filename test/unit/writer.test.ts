@@ -20,14 +20,29 @@ function shownCell(confirm: (kind: Change['kind']) => Promise<void>) {
     return confirm(kind);
   });
   const executions = new Executions(cells.controller, silentLog);
-  const writer = new Writer(executions, new SandboxClock(), { t: untranslated, platform: 'linux' }, { cell: () => undefined, file: () => undefined }, silentLog);
+  const writer = new Writer(
+    executions,
+    new SandboxClock(),
+    { t: untranslated, platform: 'linux' },
+    { cell: () => undefined, file: () => undefined },
+    silentLog,
+  );
   const outputs = new NotebookOutputs();
   const cell = cells.cell();
   const run = executions.begin(cell);
   assert.ok(run !== undefined);
   outputs.begin('r', 'cell');
   writer.bind('r', run);
-  return { cell, changes, executions, run, writer, say: <T extends EventType>(type: T, content: EventContents[T]): void => { writer.write(outputs.fold(event('r', type, content))); } };
+  return {
+    cell,
+    changes,
+    executions,
+    run,
+    writer,
+    say: <T extends EventType>(type: T, content: EventContents[T]): void => {
+      writer.write(outputs.fold(event('r', type, content)));
+    },
+  };
 }
 
 const print = (text: string): EventContents['stream'] => ({ name: 'stdout', text });
@@ -36,36 +51,61 @@ describe('what VS Code is sent of a cell', function () {
   this.timeout(2 * DEADLINE_MS);
 
   it('a text is shown though VS Code never confirms the output that it belongs to, and nothing comes after it', async () => {
-    const { changes, say } = shownCell((kind) => (kind === 'append' ? new Promise(() => undefined) : Promise.resolve()));
+    const { changes, say } = shownCell((kind) =>
+      kind === 'append' ? new Promise(() => undefined) : Promise.resolve(),
+    );
     say('stream', print('one '));
     say('stream', print('two'));
-    assert.deepEqual(changes.filter(({ kind }) => kind !== 'clear'), [{ kind: 'append', text: 'one ' }]);
-    for (const end = Date.now() + DEADLINE_MS; !changes.some(({ text }) => text === 'one two'); await sleep(10)) { assert.ok(Date.now() < end, JSON.stringify(changes)); }
+    assert.deepEqual(
+      changes.filter(({ kind }) => kind !== 'clear'),
+      [{ kind: 'append', text: 'one ' }],
+    );
+    for (const end = Date.now() + DEADLINE_MS; !changes.some(({ text }) => text === 'one two'); await sleep(10)) {
+      assert.ok(Date.now() < end, JSON.stringify(changes));
+    }
     assert.deepEqual(changes.at(-1), { kind: 'replaceItems', text: 'one two' });
   });
 
   it('a text waits for the output that it belongs to, and is added to it when VS Code has confirmed that', async () => {
     let confirm!: () => void;
-    const { changes, say } = shownCell((kind) => (kind === 'append' ? new Promise((resolve) => { confirm = resolve; }) : Promise.resolve()));
+    const { changes, say } = shownCell((kind) =>
+      kind === 'append'
+        ? new Promise((resolve) => {
+            confirm = resolve;
+          })
+        : Promise.resolve(),
+    );
     say('stream', print('one '));
     say('stream', print('two'));
     confirm();
-    for (const end = Date.now() + DEADLINE_MS; changes.at(-1)?.kind === 'append'; await sleep(1)) { assert.ok(Date.now() < end, JSON.stringify(changes)); }
+    for (const end = Date.now() + DEADLINE_MS; changes.at(-1)?.kind === 'append'; await sleep(1)) {
+      assert.ok(Date.now() < end, JSON.stringify(changes));
+    }
     assert.deepEqual(changes.at(-1), { kind: 'appendItems', text: 'two' });
   });
 
-  it('an event that the cell is empty is the user\'s again when our own clearing is confirmed, is refused or could not be asked for', async () => {
-    const refusals: (() => Promise<void>)[] = [() => Promise.resolve(), () => Promise.reject(new Error('gone')), () => { throw new Error('gone'); }];
+  it("an event that the cell is empty is the user's again when our own clearing is confirmed, is refused or could not be asked for", async () => {
+    const refusals: (() => Promise<void>)[] = [
+      () => Promise.resolve(),
+      () => Promise.reject(new Error('gone')),
+      () => {
+        throw new Error('gone');
+      },
+    ];
     for (const refuse of refusals) {
       const { cell, writer, say } = shownCell((kind) => (kind === 'clear' ? refuse() : Promise.resolve()));
       say('stream', print('text'));
       say('clear_output', { wait: false });
-      for (const end = Date.now() + DEADLINE_MS; writer.isClearing(cell); await sleep(1)) { assert.ok(Date.now() < end, String(refuse)); }
+      for (const end = Date.now() + DEADLINE_MS; writer.isClearing(cell); await sleep(1)) {
+        assert.ok(Date.now() < end, String(refuse));
+      }
     }
   });
 
   it('an event that the cell is empty may be our own doing until our clearing is confirmed', () => {
-    const { cell, writer, say } = shownCell((kind) => (kind === 'clear' ? new Promise(() => undefined) : Promise.resolve()));
+    const { cell, writer, say } = shownCell((kind) =>
+      kind === 'clear' ? new Promise(() => undefined) : Promise.resolve(),
+    );
     say('stream', print('text'));
     assert.ok(!writer.isClearing(cell));
     say('clear_output', { wait: false });
@@ -79,13 +119,24 @@ describe('what VS Code is sent of a cell', function () {
       shown.say('stream', print('text'));
       return shown.changes.filter(({ kind }) => kind === 'clear').length;
     };
-    assert.equal(clearings(() => undefined), 0);
-    assert.equal(clearings(({ cell }) => { (cell.outputs as unknown[]).push({}); }), 1);
-    assert.equal(clearings(({ executions, run, cell, writer }) => {
-      run.end(true);
-      const again = executions.begin(cell);
-      assert.ok(again !== undefined);
-      writer.bind('r', again);
-    }), 1);
+    assert.equal(
+      clearings(() => undefined),
+      0,
+    );
+    assert.equal(
+      clearings(({ cell }) => {
+        (cell.outputs as unknown[]).push({});
+      }),
+      1,
+    );
+    assert.equal(
+      clearings(({ executions, run, cell, writer }) => {
+        run.end(true);
+        const again = executions.begin(cell);
+        assert.ok(again !== undefined);
+        writer.bind('r', again);
+      }),
+      1,
+    );
   });
 });

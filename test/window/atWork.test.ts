@@ -51,7 +51,9 @@ describe('a notebook at work, as a user sees it', () => {
     });
   });
 
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(() => window?.close());
 
   it('a progress bar moves in its one line', async function () {
@@ -67,7 +69,10 @@ describe('a notebook at work, as a user sees it', () => {
       texts.add(bars[0] ?? '');
     }
     const counts = [...texts].map((text) => Number(/^ *\d+%\|.* (\d+)\/2000 \[.*\]\s*$/.exec(text)?.[1]));
-    assert.ok(counts.length >= 4 && counts.every((count, i) => count > (counts[i - 1] ?? -1)), JSON.stringify([...texts]));
+    assert.ok(
+      counts.length >= 4 && counts.every((count, i) => count > (counts[i - 1] ?? -1)),
+      JSON.stringify([...texts]),
+    );
     await notebook.screenshot('progress-bar');
     await notebook.interruptCell(0);
     await notebook.waitForState(0, 'success');
@@ -82,7 +87,11 @@ describe('a notebook at work, as a user sees it', () => {
     const page = notebook.outputs.locator('body');
     await page.evaluate(COUNT_PICTURES);
     const pictures = new Set<string>();
-    for (const end = Date.now() + SEEN_MS; pictures.size < 4 && Date.now() < end; await notebook.page.waitForTimeout(50)) {
+    for (
+      const end = Date.now() + SEEN_MS;
+      pictures.size < 4 && Date.now() < end;
+      await notebook.page.waitForTimeout(50)
+    ) {
       pictures.add(await page.evaluate(PIXELS));
     }
     assert.ok(pictures.size >= 4, 'it moves');
@@ -113,7 +122,11 @@ describe('a notebook at work, as a user sees it', () => {
     const error = notebook.output('ZeroDivisionError');
     await notebook.scrollIntoView(error.getByText('division by zero'));
     await notebook.screenshot('traceback');
-    assert.deepEqual(await error.locator('a').allInnerTexts(), ['line 4', '4', 'line 3', '3', '5'], 'none leads into the sandbox\'s libraries');
+    assert.deepEqual(
+      await error.locator('a').allInnerTexts(),
+      ['line 4', '4', 'line 3', '3', '5'],
+      "none leads into the sandbox's libraries",
+    );
 
     await follow(error.getByRole('link', { name: 'line 3' }));
     await notebook.waitForCursor(1, 'return ratio(n, parts - 2)');
@@ -121,7 +134,10 @@ describe('a notebook at work, as a user sees it', () => {
     await notebook.escape();
     await notebook.page.keyboard.press('Alt+ArrowUp');
     await notebook.cell(0).getByText('parts = 2').waitFor();
-    for (const [link, index, line] of [['line 4', 2, 'heapq.nsmallest(1, [3], key=half)'], ['3', 0, 'return ratio(n, parts - 2)']] as const) {
+    for (const [link, index, line] of [
+      ['line 4', 2, 'heapq.nsmallest(1, [3], key=half)'],
+      ['3', 0, 'return ratio(n, parts - 2)'],
+    ] as const) {
       await follow(error.getByRole('link', { name: link, exact: true }));
       await notebook.waitForCursor(index, line);
     }
@@ -133,7 +149,7 @@ describe('a notebook at work, as a user sees it', () => {
     await notebook.command('View: Close Editor');
   });
 
-  it('and of a file of the project above the notebook\'s folder', async () => {
+  it("and of a file of the project above the notebook's folder", async () => {
     const { notebook } = window;
     await notebook.inExplorer('notebooks').click();
     await open('above.ipynb');
@@ -157,7 +173,9 @@ describe('a notebook at work, as a user sees it', () => {
     await notebook.waitForState(0, 'success');
     await notebook.runCell(1);
     await notebook.waitForState(1, 'error');
-    for (const [index, count] of ['[1]', '[2]', '[1]'].entries()) { assert.equal(await notebook.executionCount(index).innerText(), count); }
+    for (const [index, count] of ['[1]', '[2]', '[1]'].entries()) {
+      assert.equal(await notebook.executionCount(index).innerText(), count);
+    }
     const error = notebook.output('ZeroDivisionError');
     await follow(error.getByRole('link', { name: 'line 2' }));
     await notebook.waitForCursor(0, 'return 1 / 0');

@@ -17,12 +17,21 @@ describe('an engine that is late with an answer and answers pings', () => {
   let window: Window;
   before(async () => {
     server = await CodeServer.start({
-      vsix: [needed('SANDBOXED_IPYTHON_VSIX')], machineSettings: { 'sandboxedIPython.image': needed('SANDBOXED_IPYTHON_TEST_BASE'), 'sandboxedIPython.packages': [] }, env: { DOCKER_HOST: await proxy.listen() },
+      vsix: [needed('SANDBOXED_IPYTHON_VSIX')],
+      machineSettings: {
+        'sandboxedIPython.image': needed('SANDBOXED_IPYTHON_TEST_BASE'),
+        'sandboxedIPython.packages': [],
+      },
+      env: { DOCKER_HOST: await proxy.listen() },
     });
     browser = await launchBrowser();
-    window = await Window.open(server, browser, path.join(HERE, 'dummy-workspace'), { 'busy.ipynb': ['"first"', '"second"'] });
+    window = await Window.open(server, browser, path.join(HERE, 'dummy-workspace'), {
+      'busy.ipynb': ['"first"', '"second"'],
+    });
   });
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(async () => {
     await window?.close();
     await Promise.all([browser?.close(), server?.stop()]);

@@ -7,7 +7,9 @@ const FOLDER = path.resolve(__dirname, '../../../test/window/dummy-workspace');
 describe('a kernel that the user chooses, as a user sees it', () => {
   let window: Window;
 
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(async () => {
     await machineSettings({});
     await window?.close();
@@ -15,7 +17,7 @@ describe('a kernel that the user chooses, as a user sees it', () => {
 
   it('has its image made at once, with a word, and the cell that is run meanwhile waits for it', async function () {
     this.timeout(300_000); // makes the image, with a package
-    await machineSettings({ 'sandboxedIPython.packages': [`six<${1_000 + Date.now() % 1_000_000}`] });
+    await machineSettings({ 'sandboxedIPython.packages': [`six<${1_000 + (Date.now() % 1_000_000)}`] });
     window = await openWindow(FOLDER, { 'chosen.ipynb': ['import six\n"six is there"'] });
     const { notebook } = window;
     await notebook.open('chosen.ipynb');

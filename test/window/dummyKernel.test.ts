@@ -8,9 +8,13 @@ const HERE = path.resolve(__dirname, '../../../test/window');
 describe('the tools of the window tests, with a kernel that only echoes', () => {
   let window: Window | undefined;
 
-  before(async () => { window = await openWindow(path.join(HERE, 'dummy-workspace')); });
+  before(async () => {
+    window = await openWindow(path.join(HERE, 'dummy-workspace'));
+  });
 
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(() => window?.close());
 
   it('open a notebook, run its cells and read what they show', async () => {

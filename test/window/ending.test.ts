@@ -9,7 +9,8 @@ import { machineSettings, openWindow, theServer } from './server';
 const FOLDER = path.resolve(__dirname, '../../../test/window/dummy-workspace');
 const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
 /** What VS Code logs where an extension touches what is disposed, rejects, throws, or logs an error itself. */
-const TROUBLE = /object is disposed|has been closed|not handled|unhandled|\[error\]|was not left|not all sandboxes were left/i;
+const TROUBLE =
+  /object is disposed|has been closed|not handled|unhandled|\[error\]|was not left|not all sandboxes were left/i;
 const NOTEBOOKS = ['a.ipynb', 'b.ipynb', 'c.ipynb'];
 /** Milliseconds in which what VS Code's deadline has cut off would end by itself on the engine; far less than the lease of a sandbox that was left. */
 const ENGINE_MS = 20_000;
@@ -21,7 +22,9 @@ describe('the end of a window', function () {
   beforeEach(async () => {
     window = await openWindow(FOLDER, Object.fromEntries(NOTEBOOKS.map((file) => [file, ['1/0', FOREVER]])));
   });
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   afterEach(async () => {
     await machineSettings({});
     await window.close();
@@ -50,7 +53,13 @@ describe('the end of a window', function () {
     await window.notebook.page.goto('about:blank');
     assertCalm(await log.ended());
     let left = await sandboxesOf(window.workspace);
-    for (const end = Date.now() + ENGINE_MS; left.length > 0 && Date.now() < end; left = await sandboxesOf(window.workspace)) { await sleep(200); }
+    for (
+      const end = Date.now() + ENGINE_MS;
+      left.length > 0 && Date.now() < end;
+      left = await sandboxesOf(window.workspace)
+    ) {
+      await sleep(200);
+    }
     assert.deepEqual(left, []);
   });
 
@@ -66,7 +75,13 @@ describe('the end of a window', function () {
     assertCalm(await log.ended());
     await sleep(2_000); // an engine may still be making what it was asked for
     let left = await sandboxesOf(window.workspace);
-    for (const end = Date.now() + ENGINE_MS; left.length > 0 && Date.now() < end; left = await sandboxesOf(window.workspace)) { await sleep(200); }
+    for (
+      const end = Date.now() + ENGINE_MS;
+      left.length > 0 && Date.now() < end;
+      left = await sandboxesOf(window.workspace)
+    ) {
+      await sleep(200);
+    }
     assert.deepEqual(left, []);
   });
 
@@ -86,5 +101,8 @@ describe('the end of a window', function () {
 
 /** Nothing but what VS Code itself says of each end. */
 function assertCalm(lines: readonly string[]): void {
-  assert.deepEqual(lines.filter((line) => TROUBLE.test(line)), []);
+  assert.deepEqual(
+    lines.filter((line) => TROUBLE.test(line)),
+    [],
+  );
 }

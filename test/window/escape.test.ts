@@ -10,11 +10,15 @@ const HEARD_MS = 3_000;
 describe('Escape while a cell asks', () => {
   let window: Window;
   before(async () => {
-    window = await openWindow(path.join(HERE, 'dummy-workspace'), { 'asks.ipynb': ['name = input("Name? ")\nprint("Hello", name)', '1'] });
+    window = await openWindow(path.join(HERE, 'dummy-workspace'), {
+      'asks.ipynb': ['name = input("Name? ")\nprint("Hello", name)', '1'],
+    });
     await window.notebook.open('asks.ipynb');
     await window.notebook.pickKernel('Sandboxed IPython');
   });
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(() => window?.close());
 
   async function ask(): Promise<void> {
@@ -30,13 +34,15 @@ describe('Escape while a cell asks', () => {
     await notebook.page.waitForTimeout(HEARD_MS);
     await notebook.waitForState(0, 'executing');
     await notebook.screenshot(`escape-after-${place}`);
-    if (!await notebook.quickInput.isVisible()) { await notebook.answerNotification('waits for your input: Name?', 'Answer'); }
+    if (!(await notebook.quickInput.isVisible())) {
+      await notebook.answerNotification('waits for your input: Name?', 'Answer');
+    }
     await notebook.answer('Ada');
     await notebook.waitForOutput(/Name\? Ada\s*Hello Ada/);
     await notebook.waitForState(0, 'success');
   }
 
-  it('in the notebook\'s Find widget does nothing to the cell', async () => {
+  it("in the notebook's Find widget does nothing to the cell", async () => {
     const { notebook } = window;
     await ask();
     await notebook.cell(1).click();
@@ -55,7 +61,7 @@ describe('Escape while a cell asks', () => {
     await notebook.page.keyboard.press('F2');
     const rename = notebook.page.locator('.explorer-folders-view .monaco-inputbox input');
     await rename.waitFor();
-        await notebook.page.keyboard.press('Escape');
+    await notebook.page.keyboard.press('Escape');
     await rename.waitFor({ state: 'hidden' });
     await goesOn('rename');
   });
@@ -70,7 +76,7 @@ describe('Escape while a cell asks', () => {
     await goesOn('search');
   });
 
-  it('in the cell\'s own box interrupts the cell', async () => {
+  it("in the cell's own box interrupts the cell", async () => {
     const { notebook } = window;
     await ask();
     await notebook.page.keyboard.press('Escape');

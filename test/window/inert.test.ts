@@ -51,12 +51,16 @@ describe('hostile text in the window', () => {
   before(async () => {
     await machineSettings({ 'sandboxedIPython.startOn': 'run' }); // one message is about a notebook without a sandbox
     window = await openWindow(path.join(HERE, 'dummy-workspace'), { [FILE]: CELLS });
-    window.notebook.page.on('request', (request) => { requests.push(request.url()); });
+    window.notebook.page.on('request', (request) => {
+      requests.push(request.url());
+    });
     writeFileSync(path.join(window.workspace, SECRET), 'secret');
     await window.notebook.open('Sign in');
     await window.notebook.pickKernel('Sandboxed IPython');
   });
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(() => window?.close());
 
   /** It stands there as it was written, and is neither a link nor an icon. Returns all that stands there. */
@@ -81,7 +85,9 @@ describe('hostile text in the window', () => {
   /** Runs the cell that asks, unless it asks already. */
   async function ask(): Promise<void> {
     const { notebook } = window;
-    if (await notebook.quickInput.isVisible()) { return; }
+    if (await notebook.quickInput.isVisible()) {
+      return;
+    }
     await notebook.runCell(0);
     await notebook.quickInput.getByText(/Cell \[\d\] of .* asks/).waitFor();
   }
@@ -103,14 +109,17 @@ describe('hostile text in the window', () => {
     await notebook.waitForNotification('waits for your input');
     await notebook.screenshot('inert-reminder');
     try {
-      await isText(notebook.notification('waits for your input').first(), `waits for your input: Session expired. ${HOSTILE} gnp.exe`);
+      await isText(
+        notebook.notification('waits for your input').first(),
+        `waits for your input: Session expired. ${HOSTILE} gnp.exe`,
+      );
     } finally {
       await notebook.answerNotification('waits for your input', 'Interrupt');
     }
     await notebook.waitForOutput('KeyboardInterrupt');
   });
 
-  it('in what a name\'s documentation says, of which nothing is fetched', async () => {
+  it("in what a name's documentation says, of which nothing is fetched", async () => {
     const { notebook } = window;
     await notebook.runCell(1);
     await notebook.waitForState(1, 'success');
@@ -119,7 +128,10 @@ describe('hostile text in the window', () => {
     await isText(hover.first(), HOSTILE);
     await notebook.screenshot('inert-hover');
     assert.equal(await hover.locator('img, a').count(), 0);
-    assert.deepEqual(requests.filter((url) => url.includes('.invalid')), []);
+    assert.deepEqual(
+      requests.filter((url) => url.includes('.invalid')),
+      [],
+    );
   });
 
   it('in the message about a file that was left out', async () => {
@@ -127,7 +139,10 @@ describe('hostile text in the window', () => {
     await notebook.runCell(3);
     await notebook.waitForOutput('FileNotFoundError');
     await notebook.waitForNotification('is taken for keys or credentials');
-    await isText(notebook.notification('is taken for keys or credentials').first(), `${SECRET} is taken for keys or credentials.`);
+    await isText(
+      notebook.notification('is taken for keys or credentials').first(),
+      `${SECRET} is taken for keys or credentials.`,
+    );
     await notebook.screenshot('inert-left-out');
   });
 
@@ -156,11 +171,21 @@ describe('hostile text in the window', () => {
   it('in the message about an image that could not be made, by the words of its registry', async () => {
     const { notebook } = window;
     const registry = http.createServer((request, response) => {
-      if (request.url === '/v2/') { response.end('{}'); } else { response.writeHead(400, { 'Content-Type': 'application/json' }).end(JSON.stringify({ errors: [{ code: 'UNKNOWN', message: HOSTILE }] })); }
+      if (request.url === '/v2/') {
+        response.end('{}');
+      } else {
+        response
+          .writeHead(400, { 'Content-Type': 'application/json' })
+          .end(JSON.stringify({ errors: [{ code: 'UNKNOWN', message: HOSTILE }] }));
+      }
     });
-    await new Promise<void>((resolve) => { registry.listen(0, '127.0.0.1', resolve); });
+    await new Promise<void>((resolve) => {
+      registry.listen(0, '127.0.0.1', resolve);
+    });
     try {
-      await machineSettings({ 'sandboxedIPython.image': `127.0.0.1:${(registry.address() as AddressInfo).port}/test/base:1` });
+      await machineSettings({
+        'sandboxedIPython.image': `127.0.0.1:${(registry.address() as AddressInfo).port}/test/base:1`,
+      });
       await notebook.reload(); // else VS Code may not have read the settings yet
       await notebook.command('Sandboxed IPython: Rebuild Image');
       await notebook.waitForNotification('The sandbox image could not be made');
@@ -175,7 +200,10 @@ describe('hostile text in the window', () => {
   it('in the message about a setting of the workspace', async () => {
     const { notebook } = window;
     mkdirSync(path.join(window.workspace, '.vscode'), { recursive: true });
-    writeFileSync(path.join(window.workspace, '.vscode', 'settings.json'), JSON.stringify({ 'sandboxedIPython.historySize': HOSTILE }));
+    writeFileSync(
+      path.join(window.workspace, '.vscode', 'settings.json'),
+      JSON.stringify({ 'sandboxedIPython.historySize': HOSTILE }),
+    );
     await notebook.reload(); // else VS Code may not have read the settings yet
     await notebook.command('Sandboxed IPython: Rebuild Image');
     await notebook.waitForNotification('sandboxedIPython.historySize cannot be');

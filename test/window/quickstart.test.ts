@@ -6,23 +6,35 @@ import { pictureOfFailure, type Window } from '../support/window';
 import { openWindow } from './server';
 
 const ROOT = path.resolve(__dirname, '../../..');
-interface Cell { id: string; cell_type: string }
-const cells = (JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipynb'), 'utf8')) as { cells: Cell[] }).cells;
+interface Cell {
+  id: string;
+  cell_type: string;
+}
+const cells = (JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipynb'), 'utf8')) as { cells: Cell[] })
+  .cells;
 const at = (id: string): number => cells.findIndex((cell) => cell.id === id);
 
 describe('the quickstart, as a user sees it', () => {
   let window: Window;
 
-  before(async () => { window = await openWindow(path.join(ROOT, 'examples')); });
+  before(async () => {
+    window = await openWindow(path.join(ROOT, 'examples'));
+  });
 
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(() => window?.close());
 
   it('picks our kernel in the picker, beside another one', async () => {
     const { notebook } = window;
     await notebook.open('quickstart.ipynb');
     await notebook.kernelLabel.waitFor();
-    assert.doesNotMatch(await notebook.kernelLabel.innerText(), /Sandboxed IPython/, 'two kernels: none is taken unasked');
+    assert.doesNotMatch(
+      await notebook.kernelLabel.innerText(),
+      /Sandboxed IPython/,
+      'two kernels: none is taken unasked',
+    );
     await notebook.pickKernel('Sandboxed IPython');
   });
 
@@ -40,7 +52,7 @@ describe('the quickstart, as a user sees it', () => {
     await scrollTo('plot');
     const plot = notebook.outputs.locator('img').first();
     await plot.waitFor();
-    const { width, height } = await plot.boundingBox() ?? { width: 0, height: 0 };
+    const { width, height } = (await plot.boundingBox()) ?? { width: 0, height: 0 };
     assert.ok(width > 300 && height > 150, `the plot is ${width} × ${height}`);
     await notebook.screenshot('quickstart-plot');
 
@@ -99,7 +111,11 @@ describe('the quickstart, as a user sees it', () => {
   it('another notebook has a sandbox of its own; a prompt names its cell, outlives another box and ends with Escape, a cell of another language says why it does not run', async () => {
     const { notebook } = window;
     window.addNotebook('other.ipynb', [
-      'name = input("Your name? ")\nprint("Hello", name)', { code: 'SELECT 1', language: 'sql' }, 'import os\nos._exit(7)', 'for i in range(3):\n    print(f"\\r{i}", end="")\nx', 'pass',
+      'name = input("Your name? ")\nprint("Hello", name)',
+      { code: 'SELECT 1', language: 'sql' },
+      'import os\nos._exit(7)',
+      'for i in range(3):\n    print(f"\\r{i}", end="")\nx',
+      'pass',
     ]);
     await notebook.save();
     await notebook.command('View: Close Editor');
@@ -131,7 +147,9 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.runCell(3);
     await notebook.waitForOutput(/name 'x' is not defined/);
     assert.equal(await notebook.executionCount(3).innerText(), '[1]');
-    for (const cell of [2, 3]) { await notebook.waitForState(cell, 'error'); }
+    for (const cell of [2, 3]) {
+      await notebook.waitForState(cell, 'error');
+    }
     await notebook.screenshot('other-notebook');
   });
 

@@ -22,7 +22,9 @@ describe('a window that goes and comes back in the middle of a cell', function (
     await notebook.runAll();
     await notebook.waitForOutput(/\b20 21\b/, 240_000);
   });
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   afterEach(() => window.close());
 
   it('shows every number once after a reload', async () => {
@@ -60,13 +62,21 @@ describe('a window that goes and comes back in the middle of a cell', function (
 
 /** The process with the extensions of the window that was opened last. */
 function newestExtensionHost(): number {
-  const hosts = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    try {
-      if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--type=extensionHost')) { return []; }
-      return { pid: Number(pid), started: Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19]) };
-    } catch {
-      return []; // it has ended
-    }
-  }).sort((a, b) => b.started - a.started);
+  const hosts = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--type=extensionHost')) {
+          return [];
+        }
+        return {
+          pid: Number(pid),
+          started: Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19]),
+        };
+      } catch {
+        return []; // it has ended
+      }
+    })
+    .sort((a, b) => b.started - a.started);
   return hosts[0]?.pid ?? assert.fail('no extension host runs');
 }

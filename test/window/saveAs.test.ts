@@ -8,8 +8,12 @@ describe('a notebook that has no file yet', function () {
   this.timeout(300_000);
   let window: Window;
 
-  before(async () => { window = await openWindow(path.resolve(__dirname, '../../../test/window/reload-workspace')); });
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  before(async () => {
+    window = await openWindow(path.resolve(__dirname, '../../../test/window/reload-workspace'));
+  });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(() => window.close());
 
   it('keeps its sandbox when it is saved', async () => {

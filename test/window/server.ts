@@ -7,7 +7,10 @@ import { Window, type Notebooks } from '../support/window';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
 
-interface Parts { readonly server: CodeServer; readonly browser: Browser }
+interface Parts {
+  readonly server: CodeServer;
+  readonly browser: Browser;
+}
 let parts: Promise<Parts> | undefined;
 
 /**
@@ -26,7 +29,9 @@ export async function openBeside(window: Window, folder: string): Promise<Window
 }
 
 /** The one that all windows of the suite share. */
-export async function theServer(): Promise<CodeServer> { return (await (parts ??= start())).server; }
+export async function theServer(): Promise<CodeServer> {
+  return (await (parts ??= start())).server;
+}
 
 /** Settings of the machine, for all windows of the suite, beside the base image. */
 export async function machineSettings(more: Readonly<Record<string, unknown>>): Promise<void> {

@@ -6,8 +6,12 @@ const HERE = path.resolve(__dirname, '../../../test/window');
 
 describe('a setting that is changed while a notebook runs', () => {
   let window: Window;
-  before(async () => { window = await openWindow(path.join(HERE, 'dummy-workspace'), { 'limits.ipynb': ['x = 1', '"x" in globals()'] }); });
-  afterEach(function () { return pictureOfFailure(this.currentTest, window); });
+  before(async () => {
+    window = await openWindow(path.join(HERE, 'dummy-workspace'), { 'limits.ipynb': ['x = 1', '"x" in globals()'] });
+  });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, window);
+  });
   after(async () => {
     await machineSettings({});
     await window?.close();
@@ -23,7 +27,10 @@ describe('a setting that is changed while a notebook runs', () => {
     await item.filter({ hasText: 'Sandbox' }).waitFor();
     await machineSettings({ 'sandboxedIPython.cpus': 1 });
     await item.filter({ hasText: 'Reset to apply' }).click();
-    await item.filter({ hasText: 'Sandbox' }).or(notebook.page.locator('.statusbar-item', { hasText: 'No sandbox yet' })).waitFor();
+    await item
+      .filter({ hasText: 'Sandbox' })
+      .or(notebook.page.locator('.statusbar-item', { hasText: 'No sandbox yet' }))
+      .waitFor();
     await notebook.runCell(1);
     await notebook.waitForOutput('False');
     await item.filter({ hasText: 'Sandbox' }).hover();

@@ -10,9 +10,15 @@ describe('a notebook in two windows', function () {
   let first: Window;
   let second: Window | undefined;
 
-  before(async () => { first = await openWindow(FOLDER); });
-  afterEach(function () { return pictureOfFailure(this.currentTest, second ?? first); });
-  after(async () => { await first.close(); });
+  before(async () => {
+    first = await openWindow(FOLDER);
+  });
+  afterEach(function () {
+    return pictureOfFailure(this.currentTest, second ?? first);
+  });
+  after(async () => {
+    await first.close();
+  });
 
   it('is offered to the second, which takes it over with its running cell; the first is told and can take it back', async () => {
     await first.notebook.open('loop.ipynb');

@@ -11,14 +11,32 @@ describe('the VSIX', () => {
   const file = needed('SANDBOXED_IPYTHON_VSIX');
 
   it('holds the extension, the runner, its texts and pictures, and nothing else', () => {
-    const listed = execFileSync('python3', ['-c', 'import sys, zipfile; print("\\n".join(zipfile.ZipFile(sys.argv[1]).namelist()))', file], { encoding: 'utf8' }).trim().split('\n');
+    const listed = execFileSync(
+      'python3',
+      ['-c', 'import sys, zipfile; print("\\n".join(zipfile.ZipFile(sys.argv[1]).namelist()))', file],
+      { encoding: 'utf8' },
+    )
+      .trim()
+      .split('\n');
     const under = (folder: string, wanted: RegExp): string[] =>
-      readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => wanted.test(name)).map((name) => `extension/${folder}/${name}`);
-    assert.deepEqual(listed.sort(), [
-      '[Content_Types].xml', 'extension.vsixmanifest',
-      'extension/LICENSE.txt', 'extension/changelog.md', 'extension/package.json', 'extension/package.nls.json', 'extension/readme.md',
-      'extension/dist/extension.js', ...under('runner', /\.py$/), ...under('media', /\.\w+$/),
-    ].sort());
+      readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => wanted.test(name))
+        .map((name) => `extension/${folder}/${name}`);
+    assert.deepEqual(
+      listed.sort(),
+      [
+        '[Content_Types].xml',
+        'extension.vsixmanifest',
+        'extension/LICENSE.txt',
+        'extension/changelog.md',
+        'extension/package.json',
+        'extension/package.nls.json',
+        'extension/readme.md',
+        'extension/dist/extension.js',
+        ...under('runner', /\.py$/),
+        ...under('media', /\.\w+$/),
+      ].sort(),
+    );
   });
 
   it('is small: at most 1 MB', () => {

@@ -31,7 +31,13 @@ def complete(shell, content):
     start, end = (found[0].start, found[0].end) if found else (position, position)
     types = [{"text": one.text, "type": one.type, "start": one.start, "end": one.end} for one in found]
     metadata = {"_jupyter_types_experimental": types}
-    return {"status": "ok", "matches": [one.text for one in found], "cursor_start": start, "cursor_end": end, "metadata": metadata}
+    return {
+        "status": "ok",
+        "matches": [one.text for one in found],
+        "cursor_start": start,
+        "cursor_end": end,
+        "metadata": metadata,
+    }
 
 
 def _bounded(found):
@@ -46,6 +52,7 @@ def _bounded(found):
 
 def _completions(completer, code, position):
     """IPython's, by jedi, or where that takes too long by IPython alone."""
+
     def found():
         with provisionalcompleter():
             return list(rectify_completions(code, islice(completer.completions(code, position), MAX_MATCHES)))
@@ -106,6 +113,7 @@ def _deadline(seconds):
 def _always(answer):
     """An object of a cell's may fail when it is asked for its names; whoever waits gets ``status: error`` then. What it prints, or
     IPython about it, is in no cell: nobody has run one."""
+
     def answered(shell, content):
         current_cell.set(NO_CELL)
         try:

@@ -39,7 +39,9 @@ def checked(content):
             _warn("A display has at most %d mime types; the others are left out." % MAX_TYPES)
             break
         if not isinstance(mime, str) or not _TYPE.match(mime):
-            _warn("%.100r is left out of a display: it is no mime type." % (mime if isinstance(mime, str) else type(mime)))
+            _warn(
+                "%.100r is left out of a display: it is no mime type." % (mime if isinstance(mime, str) else type(mime))
+            )
             continue
         if value is None and not mime.endswith("json"):
             _warn("%s is left out of a display: its value is None." % mime)

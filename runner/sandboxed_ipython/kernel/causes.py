@@ -6,7 +6,9 @@ import opcode
 _RAISE = opcode.opmap["RAISE_VARARGS"]
 #: How many exceptions of a chain are looked at.
 _MAX_CHAIN = 100
-_traceback, _cause, _context = (vars(BaseException)[name].__get__ for name in ("__traceback__", "__cause__", "__context__"))
+_traceback, _cause, _context = (
+    vars(BaseException)[name].__get__ for name in ("__traceback__", "__cause__", "__context__")
+)
 errno_of = vars(OSError)["errno"].__get__
 try:
     _Group, _members = BaseExceptionGroup, vars(BaseExceptionGroup)["exceptions"].__get__

@@ -31,7 +31,10 @@ class MessageTooLong(ValueError):
     """More than a sandbox's log takes in one piece."""
 
     def __init__(self, size):
-        super().__init__("a comm message of %d bytes is too long: %d are allowed, binary parts count four thirds" % (size, wire.MAX_COMM_BYTES))
+        super().__init__(
+            "a comm message of %d bytes is too long: %d are allowed, binary parts count four thirds"
+            % (size, wire.MAX_COMM_BYTES)
+        )
 
 
 class Channel:
@@ -50,7 +53,9 @@ class Channel:
         self._fds = {"stdout": (stdout, stderr), "stderr": (stderr, stdout)}  # the stream's own, and the other's
         self._series = 0
         self._joiner = packets.Joiner(1 << 30)
-        self._count = array.array("i", [0])  # of one call of FIONREAD, within the lock: a fresh one each time takes twice as long
+        self._count = array.array(
+            "i", [0]
+        )  # of one call of FIONREAD, within the lock: a fresh one each time takes twice as long
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 

@@ -43,8 +43,16 @@ class CommRequests:
     def _call(self, message):
         manager = self._kernel.shell.kernel.comm_manager
         header = self._kernel.shell.kernel.get_parent()["header"]
-        getattr(manager, message["msg_type"])(None, None, {
-            "header": header, "msg_id": header["msg_id"], "msg_type": header["msg_type"], "parent_header": {}, "metadata": message["metadata"],
-            "content": {name: value for name, value in message["content"].items() if name != "timeout"},
-            "buffers": [memoryview(base64.b64decode(one)) for one in message.get("buffers") or ()],
-        })
+        getattr(manager, message["msg_type"])(
+            None,
+            None,
+            {
+                "header": header,
+                "msg_id": header["msg_id"],
+                "msg_type": header["msg_type"],
+                "parent_header": {},
+                "metadata": message["metadata"],
+                "content": {name: value for name, value in message["content"].items() if name != "timeout"},
+                "buffers": [memoryview(base64.b64decode(one)) for one in message.get("buffers") or ()],
+            },
+        )

@@ -37,7 +37,18 @@ class Comm:
     _manager = None
     _send = None
 
-    def __init__(self, target_name="comm", data=None, metadata=None, buffers=None, comm_id=None, primary=True, target_module=None, topic=None, **keys):
+    def __init__(
+        self,
+        target_name="comm",
+        data=None,
+        metadata=None,
+        buffers=None,
+        comm_id=None,
+        primary=True,
+        target_module=None,
+        topic=None,
+        **keys,
+    ):
         self.comm_id = comm_id or uuid.uuid4().hex
         self.primary = primary
         self.target_name = target_name
@@ -61,7 +72,9 @@ class Comm:
         self._manager.register_comm(self)
         try:
             data = self._open_data if data is None else data
-            self.publish_msg("comm_open", data, metadata, buffers, target_name=self.target_name, target_module=self.target_module)
+            self.publish_msg(
+                "comm_open", data, metadata, buffers, target_name=self.target_name, target_module=self.target_module
+            )
         except Exception:
             self._manager.unregister_comm(self)
             raise
@@ -185,7 +198,10 @@ class _CommPackage(importlib.abc.MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):
         if fullname not in ("comm", "ipykernel.comm"):
             return None
-        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in sys.meta_path if finder is not self)), None)
+        spec = next(
+            filter(None, (finder.find_spec(fullname, path, target) for finder in sys.meta_path if finder is not self)),
+            None,
+        )
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 

@@ -29,7 +29,13 @@ class Hooks:
     def send(self, msg_type, content):
         registered = self._registered()
         if registered:
-            message = {"header": {"msg_type": msg_type}, "msg_type": msg_type, "parent_header": {}, "metadata": {}, "content": content}
+            message = {
+                "header": {"msg_type": msg_type},
+                "msg_type": msg_type,
+                "parent_header": {},
+                "metadata": {},
+                "content": content,
+            }
             for hook in registered:
                 message = hook(message)
                 if message is None:
@@ -47,7 +53,9 @@ class ZMQDisplayPublisher(Hooks, DisplayPublisher):
     """``display``, ``update_display``, ``clear_output``. ipykernel's name: ``%config`` shows it."""
 
     kernel = None
-    store_display_history = Bool(False, help="Whether what is displayed becomes part of the history of outputs.").tag(config=True)
+    store_display_history = Bool(False, help="Whether what is displayed becomes part of the history of outputs.").tag(
+        config=True
+    )
 
     def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
         """Sends ``display_data`` or ``update_display_data``; ``data`` is a mime bundle, ``transient`` holds ``display_id``."""

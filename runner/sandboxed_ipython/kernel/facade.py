@@ -5,7 +5,19 @@ import uuid
 from .comms import encoded
 
 #: What can be sent by ``kernel.session.send``: a cell's own output. Replies and states are not a cell's to make.
-_SENDABLE = frozenset(("stream", "display_data", "update_display_data", "clear_output", "execute_result", "error", "comm_open", "comm_msg", "comm_close"))
+_SENDABLE = frozenset(
+    (
+        "stream",
+        "display_data",
+        "update_display_data",
+        "clear_output",
+        "execute_result",
+        "error",
+        "comm_open",
+        "comm_msg",
+        "comm_close",
+    )
+)
 
 
 class KernelFacade:
@@ -48,12 +60,33 @@ class _Session:
     def msg(self, msg_type, content=None, parent=None, header=None, metadata=None):
         """A message as ``send`` takes it."""
         header = header or {"msg_type": msg_type}
-        return {"header": header, "msg_type": msg_type, "parent_header": parent or {}, "content": content or {}, "metadata": metadata or {}}
+        return {
+            "header": header,
+            "msg_type": msg_type,
+            "parent_header": parent or {},
+            "content": content or {},
+            "metadata": metadata or {},
+        }
 
-    def send(self, stream, msg_or_type, content=None, parent=None, ident=None, buffers=None, track=False, header=None, metadata=None):
+    def send(
+        self,
+        stream,
+        msg_or_type,
+        content=None,
+        parent=None,
+        ident=None,
+        buffers=None,
+        track=False,
+        header=None,
+        metadata=None,
+    ):
         """Sends a message of the running cell, whatever ``stream`` and ``parent`` are."""
         if isinstance(msg_or_type, dict):
-            msg_type, content, metadata = msg_or_type["msg_type"], msg_or_type.get("content"), metadata or msg_or_type.get("metadata")
+            msg_type, content, metadata = (
+                msg_or_type["msg_type"],
+                msg_or_type.get("content"),
+                metadata or msg_or_type.get("metadata"),
+            )
         else:
             msg_type = msg_or_type
         if msg_type not in _SENDABLE:

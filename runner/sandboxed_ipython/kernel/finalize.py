@@ -38,7 +38,10 @@ def _has_files():
     """Whether a file that one can write to is open still; standard input is one, which stays empty."""
     for name in set(os.listdir("/proc/self/fd")) - {"0"}:
         with contextlib.suppress(OSError):
-            if stat.S_ISREG(os.fstat(int(name)).st_mode) and fcntl.fcntl(int(name), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+            if (
+                stat.S_ISREG(os.fstat(int(name)).st_mode)
+                and fcntl.fcntl(int(name), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+            ):
                 return True
     return False
 

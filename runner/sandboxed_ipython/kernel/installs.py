@@ -22,7 +22,13 @@ class Installs:
         self.allowed = False
 
     def register(self, shell):
-        for name, function in (("pip", self._pip), ("conda", self._conda), ("mamba", self._conda), ("micromamba", self._conda), ("uv", self._uv)):
+        for name, function in (
+            ("pip", self._pip),
+            ("conda", self._conda),
+            ("mamba", self._conda),
+            ("micromamba", self._conda),
+            ("uv", self._uv),
+        ):
             shell.register_magic_function(function, "line", name)
 
     def run_shell(self, command):

@@ -149,7 +149,9 @@ def _is_called_by_a_cell(frame):
 def _is_ignored(frame):
     """Whether Python prints what is raised here and goes on: it calls this when an object goes."""
     code = frame.f_code
-    return code.co_name == "__del__" or (code.co_name in ("_remove", "remove") and os.path.basename(code.co_filename) in ("_weakrefset.py", "weakref.py"))
+    return code.co_name == "__del__" or (
+        code.co_name in ("_remove", "remove") and os.path.basename(code.co_filename) in ("_weakrefset.py", "weakref.py")
+    )
 
 
 def _is_in_a_callback(frame):

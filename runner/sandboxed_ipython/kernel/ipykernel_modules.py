@@ -9,18 +9,31 @@ _VERSION = (6, 18, 0)
 
 
 def _missing(name):
-    raise AttributeError("The kernel of a sandbox is not ipykernel: of that package it has ipykernel.comm and ipykernel.zmqshell, and no %s." % name)
+    raise AttributeError(
+        "The kernel of a sandbox is not ipykernel: of that package it has ipykernel.comm and ipykernel.zmqshell, and no %s."
+        % name
+    )
 
 
 class _Modules(importlib.abc.MetaPathFinder):
     def __init__(self, shell, comms):
-        package = {"version_info": _VERSION, "__version__": ".".join(map(str, _VERSION)), "zmqshell": shell, "__getattr__": _missing}
-        self._contents = {"ipykernel": package, "ipykernel.comm": {"Comm": comms.Comm, "CommManager": comms.CommManager}}
+        package = {
+            "version_info": _VERSION,
+            "__version__": ".".join(map(str, _VERSION)),
+            "zmqshell": shell,
+            "__getattr__": _missing,
+        }
+        self._contents = {
+            "ipykernel": package,
+            "ipykernel.comm": {"Comm": comms.Comm, "CommManager": comms.CommManager},
+        }
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname not in self._contents:
             return None
-        return importlib.machinery.ModuleSpec(fullname, _Contents(self._contents[fullname]), is_package=fullname == "ipykernel")
+        return importlib.machinery.ModuleSpec(
+            fullname, _Contents(self._contents[fullname]), is_package=fullname == "ipykernel"
+        )
 
 
 class _Contents(importlib.abc.Loader):

@@ -24,7 +24,10 @@ def add_to_path(folder, tools, queue):
     ``pip``, which asks by ``queue``."""
     current = os.path.join(folder, "current")
     site = sysconfig.get_path("purelib", "posix_prefix", {"base": current, "platbase": current})
-    at = next((index for index, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages"))), len(sys.path))
+    at = next(
+        (index for index, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages"))),
+        len(sys.path),
+    )
     sys.path.insert(at, site)
     # made here, because for a folder that is not there yet the import system would remember that it is none
     sys.path_importer_cache[site] = importlib.machinery.FileFinder(site, *_LOADERS)

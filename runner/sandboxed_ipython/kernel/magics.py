@@ -23,7 +23,9 @@ class KernelMagics(Magics):
         except MacroToEdit:
             print("%edit cannot open a macro in a notebook.")
             return
-        self.shell.payload_manager.write_payload({"source": "edit_magic", "filename": os.path.realpath(filename), "line_number": line})
+        self.shell.payload_manager.write_payload(
+            {"source": "edit_magic", "filename": os.path.realpath(filename), "line_number": line}
+        )
 
     @line_magic
     def clear(self, arg_s):

@@ -77,7 +77,9 @@ class Kernel:
         try:
             self.channel.send(msg_type, content, parent, metadata, buffers)
         except packets.Unsendable as error:
-            raise (bundles.unsendable(content) if is_display else ValueError("a %s holds %s" % (msg_type, error))) from None
+            raise (
+                bundles.unsendable(content) if is_display else ValueError("a %s holds %s" % (msg_type, error))
+            ) from None
 
     def serve(self):
         """Until the supervisor is gone."""
@@ -189,7 +191,9 @@ class Kernel:
             self._put_streams_back()
             transformed, error, is_async = shell.prepare(code)
             if is_async:
-                coroutine = shell.run_asynchronous_cell(code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options)
+                coroutine = shell.run_asynchronous_cell(
+                    code, transformed_cell=transformed, preprocessing_exc_tuple=error, **options
+                )
                 task = self._context.run(self._create_task, coroutine)
                 self.interrupts.task = task
                 task.add_done_callback(lambda done: self._on_task_done(msg_id, done))
@@ -247,7 +251,14 @@ class Kernel:
         except Exception:
             # What shows tracebacks is the user's to break.
             lines = traceback.format_exception(type(error), error, error.__traceback__)
-            self.send("error", {"ename": type(error).__name__, "evalue": self._text(error), "traceback": bounds.traceback_lines(lines, bounds.TRACEBACK_CHARS)})
+            self.send(
+                "error",
+                {
+                    "ename": type(error).__name__,
+                    "evalue": self._text(error),
+                    "traceback": bounds.traceback_lines(lines, bounds.TRACEBACK_CHARS),
+                },
+            )
 
     def _text(self, error):
         """What the cell showed of it, or what it says now: a class of the cell's may take for ever to say that, so it is
@@ -286,7 +297,12 @@ class Kernel:
             reply["missing"] = missing.path_of(error)
         elif shell.failed_display is not None:
             name, text = shell.failed_display
-            reply.update(status="error", ename=name, evalue=text, traceback=bounds.traceback_lines(shell._last_traceback or [], bounds.ERROR_CHARS))
+            reply.update(
+                status="error",
+                ename=name,
+                evalue=text,
+                traceback=bounds.traceback_lines(shell._last_traceback or [], bounds.ERROR_CHARS),
+            )
         shown = error if error is not None else shell.shown_error and shell.shown_error[0]
         if self.network.was_wanted or (shown is not None and network.was_missed(shown)):
             reply["no_network"] = True

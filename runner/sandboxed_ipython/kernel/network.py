@@ -9,7 +9,11 @@ from . import causes
 
 _NameError, _FailedProgram = socket.gaierror, subprocess.CalledProcessError
 #: No name server can be reached, or none knows the name.
-_UNKNOWN = tuple(number for name in ("EAI_AGAIN", "EAI_FAIL", "EAI_NONAME", "EAI_NODATA") if (number := getattr(socket, name, None)) is not None)
+_UNKNOWN = tuple(
+    number
+    for name in ("EAI_AGAIN", "EAI_FAIL", "EAI_NONAME", "EAI_NODATA")
+    if (number := getattr(socket, name, None)) is not None
+)
 _UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH)
 #: What the operating system counts for all processes of the sandbox.
 _COUNTS = "/proc/self/net/snmp"

@@ -6,28 +6,86 @@ import shlex
 
 #: pip's own option → the protocol's.
 _PASSED = {
-    "-U": "upgrade", "--upgrade": "upgrade", "--pre": "pre", "--no-deps": "no-deps", "--force-reinstall": "force-reinstall",
-    "-I": "force-reinstall", "--ignore-installed": "force-reinstall",
+    "-U": "upgrade",
+    "--upgrade": "upgrade",
+    "--pre": "pre",
+    "--no-deps": "no-deps",
+    "--force-reinstall": "force-reinstall",
+    "-I": "force-reinstall",
+    "--ignore-installed": "force-reinstall",
 }
-_HARMLESS = frozenset((
-    "--user", "--no-cache-dir", "--no-input", "-y", "--yes", "--disable-pip-version-check", "--no-warn-script-location", "--no-warn-conflicts",
-    "--prefer-binary", "--break-system-packages", "--no-color", "--isolated", "-v", "-vv", "-vvv", "--verbose", "--no-compile", "--compile",
-    "--no-python-version-warning", "--require-virtualenv", "--no-clean",
-))
+_HARMLESS = frozenset(
+    (
+        "--user",
+        "--no-cache-dir",
+        "--no-input",
+        "-y",
+        "--yes",
+        "--disable-pip-version-check",
+        "--no-warn-script-location",
+        "--no-warn-conflicts",
+        "--prefer-binary",
+        "--break-system-packages",
+        "--no-color",
+        "--isolated",
+        "-v",
+        "-vv",
+        "-vvv",
+        "--verbose",
+        "--no-compile",
+        "--compile",
+        "--no-python-version-warning",
+        "--require-virtualenv",
+        "--no-clean",
+    )
+)
 #: The same with a value, their own or the next word.
-_HARMLESS_WITH_VALUE = frozenset((
-    "--progress-bar", "--root-user-action", "--timeout", "--default-timeout", "--retries", "--only-binary", "--upgrade-strategy", "--cache-dir",
-    "--exists-action", "--log", "--use-feature", "--use-deprecated", "--resume-retries",
-))
+_HARMLESS_WITH_VALUE = frozenset(
+    (
+        "--progress-bar",
+        "--root-user-action",
+        "--timeout",
+        "--default-timeout",
+        "--retries",
+        "--only-binary",
+        "--upgrade-strategy",
+        "--cache-dir",
+        "--exists-action",
+        "--log",
+        "--use-feature",
+        "--use-deprecated",
+        "--resume-retries",
+    )
+)
 #: Which package index it is, is decided outside of the sandbox; with a value, their own or the next word.
 _INDEX = frozenset(("-i", "--index-url", "--pypi-url", "--extra-index-url", "--trusted-host"))
 _REASONS = {
     "where packages come from is decided outside of the sandbox, so %s cannot be used here.": (
-        "--no-index", "-f", "--find-links", "--proxy", "--cert", "--client-cert",
+        "--no-index",
+        "-f",
+        "--find-links",
+        "--proxy",
+        "--cert",
+        "--client-cert",
     ),
-    "packages go to the sandbox's own libraries, so %s cannot be used here.": ("-t", "--target", "--prefix", "--root", "--src", "--python"),
+    "packages go to the sandbox's own libraries, so %s cannot be used here.": (
+        "-t",
+        "--target",
+        "--prefix",
+        "--root",
+        "--src",
+        "--python",
+    ),
     "only wheels are installed, so %s cannot be used here.": (
-        "-e", "--editable", "--no-binary", "--no-build-isolation", "--config-settings", "-C", "--no-use-pep517", "--use-pep517", "--build-option",
+        "-e",
+        "--editable",
+        "--no-binary",
+        "--no-build-isolation",
+        "--config-settings",
+        "-C",
+        "--no-use-pep517",
+        "--use-pep517",
+        "--build-option",
     ),
     "%s is not supported: write the versions with the packages.": ("-c", "--constraint"),
 }
@@ -62,7 +120,10 @@ class Install:
         """What is to be said beforehand: lines."""
         remarks = ["Ignored: %s" % " ".join(self.ignored)] if self.ignored else []
         if self.indexes:
-            remarks.append("Ignored: %s (packages come from the package index that is set outside of the sandbox)" % " ".join(self.indexes))
+            remarks.append(
+                "Ignored: %s (packages come from the package index that is set outside of the sandbox)"
+                % " ".join(self.indexes)
+            )
         return remarks
 
 
@@ -99,9 +160,11 @@ def parse(words):
         leading.append(words.pop(0))
     verb = words.pop(0) if words else ""
     if verb == "uninstall":
-        raise PipError('packages of the image cannot be uninstalled, and what was installed goes with the sandbox: for a fresh one use "Shut Down Sandbox", '
-                       'then run the cells again. '
-                       'To have another version, install it: %pip install "name==1.2".')
+        raise PipError(
+            'packages of the image cannot be uninstalled, and what was installed goes with the sandbox: for a fresh one use "Shut Down Sandbox", '
+            "then run the cells again. "
+            'To have another version, install it: %pip install "name==1.2".'
+        )
     if verb in ("download", "wheel"):
         raise PipError("a sandbox has no network; pip install works, as its packages are fetched outside.")
     if verb != "install" or {"-h", "--help"} & {*leading, *words}:
@@ -164,7 +227,9 @@ def _read_file(path, install, depth=0):
         with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
             text = file.read(_MAX_FILE + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise PipError("%s cannot be read: %s" % (path or "the requirements file", getattr(error, "strerror", None) or error)) from None
+        raise PipError(
+            "%s cannot be read: %s" % (path or "the requirements file", getattr(error, "strerror", None) or error)
+        ) from None
     if len(text) > _MAX_FILE or depth > 10:
         raise PipError("%s is too long for a requirements file." % path)
     for line in text.replace("\\\n", " ").splitlines():

@@ -24,7 +24,9 @@ def enable(shell, enable_matplotlib, gui):
     chosen = shell.pylab_gui_select
     try:
         if gui in ("widget", "ipympl") and importlib.util.find_spec("ipympl") is None:
-            raise ImportError("The package ipympl is not installed.")  # of which some versions of IPython say that no such backend is known
+            raise ImportError(
+                "The package ipympl is not installed."
+            )  # of which some versions of IPython say that no such backend is known
         return enable_matplotlib(gui)
     except (ImportError, UsageError) as error:
         if gui in (None, "inline") or getattr(error, "name", None) == "matplotlib":

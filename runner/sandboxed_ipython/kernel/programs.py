@@ -53,7 +53,9 @@ def run(command, interrupts):
             with interrupts.held():  # or nobody would know of the process
                 try:
                     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", _ROWS, _COLUMNS, 0, 0))
-                    process = subprocess.Popen([shell, "-c", command], stdout=theirs, stderr=theirs, start_new_session=True)
+                    process = subprocess.Popen(
+                        [shell, "-c", command], stdout=theirs, stderr=theirs, start_new_session=True
+                    )
                 finally:
                     os.close(theirs)
             _show(terminal, process)
@@ -73,7 +75,9 @@ def run(command, interrupts):
 
 def output(command):
     """What a shell command says on stdout and stderr, nothing if it is interrupted, and its exit status."""
-    process = subprocess.Popen(command, shell=True, executable=os.environ.get("SHELL"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, shell=True, executable=os.environ.get("SHELL"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     try:
         return process.communicate()[0].decode("utf-8", "replace"), process.returncode
     except KeyboardInterrupt:
@@ -96,7 +100,9 @@ def let_terminals_read_nothing():
 
 def configure(config):
     """How ``%%bash`` and ``%%sh`` start their shell."""
-    config.ScriptMagics.script_paths = {name: shlex.join(["sh", "-c", _SCRIPT, name]) for name in _SHELLS if shutil.which(name)}
+    config.ScriptMagics.script_paths = {
+        name: shlex.join(["sh", "-c", _SCRIPT, name]) for name in _SHELLS if shutil.which(name)
+    }
 
 
 def watch_scripts(shell, network):

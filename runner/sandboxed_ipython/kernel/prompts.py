@@ -29,7 +29,9 @@ class Prompts:
     def getpass(self, prompt="", stream=None, **_):
         """``getpass.getpass()``, as ipykernel has it: nothing is asked in particular unless there is a prompt. ``stream`` has no meaning here."""
         if stream is not None:
-            warnings.warn("The `stream` parameter of `getpass.getpass` has no effect in a notebook", UserWarning, stacklevel=2)
+            warnings.warn(
+                "The `stream` parameter of `getpass.getpass` has no effect in a notebook", UserWarning, stacklevel=2
+            )
         return self._ask(str(prompt), password=True)
 
     def _ask(self, prompt, password):

@@ -112,7 +112,9 @@ class ZMQInteractiveShell(InteractiveShell):
         if self._prepared is not None and self._prepared[1] is transformed_cell:
             self._prepared = None  # told once: code of the cell may run the same text again, with other rules
             return False
-        return super().should_run_async(raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple)
+        return super().should_run_async(
+            raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple
+        )
 
     def _tee(self, channel):
         """IPython 9 keeps each piece that a cell prints for as long as the kernel lives, so that ``%notebook`` can write it. That takes
@@ -291,7 +293,14 @@ def prepare_environment(options):
     """What a cell's process should find; the container gives HOME and USER."""
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")
-    for name, value in (("TERM", "xterm-color"), ("CLICOLOR", "1"), ("FORCE_COLOR", "1"), ("CLICOLOR_FORCE", "1"), ("PAGER", "cat"), ("GIT_PAGER", "cat")):
+    for name, value in (
+        ("TERM", "xterm-color"),
+        ("CLICOLOR", "1"),
+        ("FORCE_COLOR", "1"),
+        ("CLICOLOR_FORCE", "1"),
+        ("PAGER", "cat"),
+        ("GIT_PAGER", "cat"),
+    ):
         os.environ.setdefault(name, value)
     add_to_path(options.libraries, options.tools, options.queue)
     try:

@@ -10,19 +10,35 @@ import { imageDetails } from './tags';
  * Id of the base image, pulled if the engine does not have it.
  * @throws SandboxError `ImageFailed` with the engine's own reason; `BaseUnusable` if it declares volumes, which no engine can bound
  */
-export async function ensureBase(context: ImageContext, base: string, progress: Progress, signal?: AbortSignal): Promise<string> {
+export async function ensureBase(
+  context: ImageContext,
+  base: string,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<string> {
   let found = await imageDetails(context, base, signal);
   if (!found) {
     await pullBase(context, base, progress, signal);
     found = await imageDetails(context, base, signal);
-    if (!found) throw imageFailed(base, 'pullingBase', 'the engine does not have it after pulling it');
+    if (!found) {
+      throw imageFailed(base, 'pullingBase', 'the engine does not have it after pulling it');
+    }
   }
-  if (found.volumes.length > 0) throw baseUnusable(base, 'volumes', `it declares volumes (${found.volumes.join(', ')})`, { found: found.volumes.join(', ') });
+  if (found.volumes.length > 0) {
+    throw baseUnusable(base, 'volumes', `it declares volumes (${found.volumes.join(', ')})`, {
+      found: found.volumes.join(', '),
+    });
+  }
   return found.id;
 }
 
 /** Pulls, also where the engine has an image of this name. @throws SandboxError `ImageFailed` */
-export async function pullBase(context: ImageContext, base: string, progress: Progress, signal?: AbortSignal): Promise<void> {
+export async function pullBase(
+  context: ImageContext,
+  base: string,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<void> {
   progress.step('pullingBase', base);
   try {
     await pull(context, base, progress, signal);
@@ -31,14 +47,23 @@ export async function pullBase(context: ImageContext, base: string, progress: Pr
   }
 }
 
-async function pull({ docker, requests }: ImageContext, base: string, progress: Progress, signal: AbortSignal | undefined): Promise<void> {
+async function pull(
+  { docker, requests }: ImageContext,
+  base: string,
+  progress: Progress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   // with a body, which the client would send and the engine never reads, the engine would not notice that the connection is gone
   const options = { _query: splitReference(base), _body: {} };
-  const stream = await requests.run('pull', (abortSignal) => docker.createImage({ ...options, abortSignal }), { signal }) as Readable;
+  const stream = (await requests.run('pull', (abortSignal) => docker.createImage({ ...options, abortSignal }), {
+    signal,
+  })) as Readable;
   const layers = new Layers();
   let last = '';
   // without the request the engine gives the pull up
-  const cancel = (): void => { stream.destroy(); };
+  const cancel = (): void => {
+    stream.destroy();
+  };
   let silent = false;
   const longest = requests.deadlines['word of a pull'];
   const silence = setTimeout(() => {
@@ -56,26 +81,41 @@ async function pull({ docker, requests }: ImageContext, base: string, progress: 
       for (const complete of lines) {
         layers.add(complete);
         const detail = `${base} (${layers.summary()})`;
-        if (detail !== last) progress.step('pullingBase', detail);
+        if (detail !== last) {
+          progress.step('pullingBase', detail);
+        }
         last = detail;
       }
     }
     layers.add(line);
   } catch (error) {
-    if (!signal?.aborted) throw imageFailed(base, 'pullingBase', silent ? `no progress for ${longest / 1000} s` : engineReason(error), error);
+    if (!signal?.aborted) {
+      throw imageFailed(
+        base,
+        'pullingBase',
+        silent ? `no progress for ${longest / 1000} s` : engineReason(error),
+        error,
+      );
+    }
   } finally {
     clearTimeout(silence);
     signal?.removeEventListener('abort', cancel);
   }
-  if (signal?.aborted) throw new SandboxError('Cancelled', { request: 'pull' });
-  if (layers.error) throw imageFailed(base, 'pullingBase', layers.error);
+  if (signal?.aborted) {
+    throw new SandboxError('Cancelled', { request: 'pull' });
+  }
+  if (layers.error) {
+    throw imageFailed(base, 'pullingBase', layers.error);
+  }
 }
 
 /** `latest` where nothing else is said: without a tag an engine pulls them all. */
 export function splitReference(name: string): { fromImage: string; tag: string } {
   const digest = name.indexOf('@');
   const colon = digest >= 0 ? digest : name.lastIndexOf(':');
-  return colon > name.lastIndexOf('/') ? { fromImage: name.slice(0, colon), tag: name.slice(colon + 1) } : { fromImage: name, tag: 'latest' };
+  return colon > name.lastIndexOf('/')
+    ? { fromImage: name.slice(0, colon), tag: name.slice(colon + 1) }
+    : { fromImage: name, tag: 'latest' };
 }
 
 /** Folds the engine's progress lines. Errors come as lines like any other, with status 200. */
@@ -84,22 +124,38 @@ export class Layers {
   error = '';
 
   add(line: string): void {
-    if (!line.trim()) return;
-    let message: { id?: string; status?: string; error?: string; progressDetail?: { current?: number; total?: number } };
+    if (!line.trim()) {
+      return;
+    }
+    let message: {
+      id?: string;
+      status?: string;
+      error?: string;
+      progressDetail?: { current?: number; total?: number };
+    };
     try {
       message = JSON.parse(line) as typeof message;
     } catch {
       return;
     }
-    if (message.error) this.error = message.error;
-    if (!message.id || !message.status) return;
+    if (message.error) {
+      this.error = message.error;
+    }
+    if (!message.id || !message.status) {
+      return;
+    }
     const state = this.states.get(message.id) ?? { current: 0, total: 0, done: false };
     if (message.status === 'Downloading') {
       state.current = message.progressDetail?.current ?? state.current;
       state.total = message.progressDetail?.total ?? state.total;
     }
-    if (message.status === 'Pull complete' || message.status === 'Already exists') state.done = true;
-    else if (!/^(Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete|Extracting)$/.test(message.status)) return;
+    if (message.status === 'Pull complete' || message.status === 'Already exists') {
+      state.done = true;
+    } else if (
+      !/^(Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete|Extracting)$/.test(message.status)
+    ) {
+      return;
+    }
     this.states.set(message.id, state);
   }
 
@@ -109,6 +165,8 @@ export class Layers {
     const mb = (bytes: number): number => Math.round(bytes / 1e6);
     const total = all.reduce((sum, layer) => sum + layer.total, 0);
     const layers = `${all.filter(({ done }) => done).length}/${all.length}`;
-    return total === 0 ? layers : `${layers}, ${mb(all.reduce((sum, layer) => sum + (layer.done ? layer.total : layer.current), 0))}/${mb(total)} MB`;
+    return total === 0
+      ? layers
+      : `${layers}, ${mb(all.reduce((sum, layer) => sum + (layer.done ? layer.total : layer.current), 0))}/${mb(total)} MB`;
   }
 }

@@ -39,7 +39,12 @@ const INTERPRETERS = ['python3', 'python'];
 
 /** A temporary container of an image under work, run by the image's own Python as root. Its name is the lock of the image it makes. */
 export class BuildContainer {
-  private constructor(private readonly context: ImageContext, readonly id: string, readonly interpreter: string, private readonly guard: Duplex) {}
+  private constructor(
+    private readonly context: ImageContext,
+    readonly id: string,
+    readonly interpreter: string,
+    private readonly guard: Duplex,
+  ) {}
 
   /**
    * @param name taken by another window: null
@@ -47,7 +52,12 @@ export class BuildContainer {
    * @throws SandboxError `BaseUnusable` if the image has no Python that starts
    */
   static async start(
-    context: ImageContext, image: string, base: string, name: string, network: 'default' | 'none', signal?: AbortSignal,
+    context: ImageContext,
+    image: string,
+    base: string,
+    name: string,
+    network: 'default' | 'none',
+    signal?: AbortSignal,
     { interpreters = INTERPRETERS, host = {} }: { interpreters?: readonly string[]; host?: HostConfig } = {},
   ): Promise<BuildContainer | null> {
     const { docker, requests } = context;
@@ -56,27 +66,53 @@ export class BuildContainer {
       let id: string | undefined;
       const hostname = `build-${randomUUID().slice(0, 8)}`; // whether it is ours that has the name; a label would go into the image
       try {
-        const container = await requests.run('create build container', (abortSignal) => docker.createContainer({
-          name, Image: image, Entrypoint: [interpreter], Cmd: ['-I', '-c', KEEPER], User: '0:0', WorkingDir: '/', Env: [], Healthcheck: { Test: ['NONE'] },
-          Labels: { [LABELS.version]: SANDBOX_VERSION }, Hostname: hostname,
-          HostConfig: {
-            AutoRemove: true, NetworkMode: network, PidsLimit: 2048, SecurityOpt: ['no-new-privileges'],
-            // root without more than pip needs to write what belongs to others
-            CapDrop: ['ALL'], CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
-            LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } }, ...host,
-          },
-          abortSignal,
-        }), { signal });
+        const container = await requests.run(
+          'create build container',
+          (abortSignal) =>
+            docker.createContainer({
+              name,
+              Image: image,
+              Entrypoint: [interpreter],
+              Cmd: ['-I', '-c', KEEPER],
+              User: '0:0',
+              WorkingDir: '/',
+              Env: [],
+              Healthcheck: { Test: ['NONE'] },
+              Labels: { [LABELS.version]: SANDBOX_VERSION },
+              Hostname: hostname,
+              HostConfig: {
+                AutoRemove: true,
+                NetworkMode: network,
+                PidsLimit: 2048,
+                SecurityOpt: ['no-new-privileges'],
+                // root without more than pip needs to write what belongs to others
+                CapDrop: ['ALL'],
+                CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
+                LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+                ...host,
+              },
+              abortSignal,
+            }),
+          { signal },
+        );
         id = container.id;
         await requests.run('start build container', (abortSignal) => container.start({ abortSignal }), { signal });
         return new BuildContainer(context, id, interpreter, await guard(context, id, interpreter, signal));
       } catch (error) {
-        if (id === undefined && isNameTaken(error)) return null;
-        await requests.cleanUp(id === undefined ? removeIfMine(context, name, hostname) : removeBuildContainer(context, id));
-        if (!isSandboxError(error, 'EngineFailed') && !isSandboxError(error, 'SandboxGone')) throw error;
+        if (id === undefined && isNameTaken(error)) {
+          return null;
+        }
+        await requests.cleanUp(
+          id === undefined ? removeIfMine(context, name, hostname) : removeBuildContainer(context, id),
+        );
+        if (!isSandboxError(error, 'EngineFailed') && !isSandboxError(error, 'SandboxGone')) {
+          throw error;
+        }
         reason = engineReason(error);
         // an engine that could not start this program names it; whatever else it could not do is not the image's fault
-        if (id === undefined || (error.code === 'EngineFailed' && !reason.includes(interpreter))) throw error;
+        if (id === undefined || (error.code === 'EngineFailed' && !reason.includes(interpreter))) {
+          throw error;
+        }
       }
     }
     throw baseUnusable(base, 'noPython', reason);
@@ -92,12 +128,23 @@ export class BuildContainer {
     const { docker, requests } = this.context;
     const [repo, version] = tag.split(':');
     const changes = [
-      `ENTRYPOINT ${JSON.stringify(entrypoint)}`, 'CMD []', 'WORKDIR /', `LABEL ${LABELS.version}=${SANDBOX_VERSION}`, `LABEL ${LABELS.base}=${JSON.stringify(base)}`,
+      `ENTRYPOINT ${JSON.stringify(entrypoint)}`,
+      'CMD []',
+      'WORKDIR /',
+      `LABEL ${LABELS.version}=${SANDBOX_VERSION}`,
+      `LABEL ${LABELS.base}=${JSON.stringify(base)}`,
     ].join('\n');
-    await requests.run('commit', (abortSignal) => docker.getContainer(this.id).commit({
-      // Podman before 4.4 fails without a body, and the client sends none that is empty
-      _query: { container: this.id, repo, tag: version, changes, pause: false }, _body: { Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.base]: base } }, abortSignal,
-    }), { signal });
+    await requests.run(
+      'commit',
+      (abortSignal) =>
+        docker.getContainer(this.id).commit({
+          // Podman before 4.4 fails without a body, and the client sends none that is empty
+          _query: { container: this.id, repo, tag: version, changes, pause: false },
+          _body: { Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.base]: base } },
+          abortSignal,
+        }),
+      { signal },
+    );
   }
 
   /** Ends and removes the container; returns when it and with it the lock are gone. */
@@ -107,15 +154,25 @@ export class BuildContainer {
   }
 }
 
-async function guard({ docker, requests }: ImageContext, id: string, interpreter: string, signal: AbortSignal | undefined): Promise<Duplex> {
+async function guard(
+  { docker, requests }: ImageContext,
+  id: string,
+  interpreter: string,
+  signal: AbortSignal | undefined,
+): Promise<Duplex> {
   const { stream } = await openExec(docker, requests, id, [interpreter, '-I', '-c', GUARD], { user: '0:0', signal });
   let said: string;
   try {
-    said = await requests.run('guard of the build container', (abortSignal) => new Promise<string>((resolve) => {
-      stream.once('data', (text: Buffer) => resolve(text.toString()));
-      stream.once('close', () => resolve(''));
-      abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
-    }), { signal });
+    said = await requests.run(
+      'guard of the build container',
+      (abortSignal) =>
+        new Promise<string>((resolve) => {
+          stream.once('data', (text: Buffer) => resolve(text.toString()));
+          stream.once('close', () => resolve(''));
+          abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
+        }),
+      { signal },
+    );
   } catch (error) {
     stream.destroy();
     throw error;
@@ -132,15 +189,30 @@ async function guard({ docker, requests }: ImageContext, id: string, interpreter
  * An engine may have made a container and not said so, or be about to. Where another window holds the name, it is not touched.
  * Looks once more, behind whoever waits for this.
  */
-async function removeIfMine(context: ImageContext, name: string, hostname: string, later: readonly number[] = STRAY_LOOKS): Promise<void> {
+async function removeIfMine(
+  context: ImageContext,
+  name: string,
+  hostname: string,
+  later: readonly number[] = STRAY_LOOKS,
+): Promise<void> {
   const { docker, requests, log } = context;
   try {
-    const { Id, Config } = await requests.run('inspect build container', (abortSignal) => docker.getContainer(name).inspect({ abortSignal } as object));
-    if (Config.Hostname === hostname) await removeBuildContainer(context, Id);
+    const { Id, Config } = await requests.run('inspect build container', (abortSignal) =>
+      docker.getContainer(name).inspect({ abortSignal } as object),
+    );
+    if (Config.Hostname === hostname) {
+      await removeBuildContainer(context, Id);
+    }
   } catch (error) {
-    if (!isMissing(error)) log.warn(`engine: the container ${name} could not be looked at, ${engineReason(error)}`);
+    if (!isMissing(error)) {
+      log.warn(`engine: the container ${name} could not be looked at, ${engineReason(error)}`);
+    }
     const [next, ...rest] = later;
-    if (next !== undefined) setTimeout(() => { void removeIfMine(context, name, hostname, rest); }, next).unref();
+    if (next !== undefined) {
+      setTimeout(() => {
+        void removeIfMine(context, name, hostname, rest);
+      }, next).unref();
+    }
   }
 }
 

@@ -16,7 +16,8 @@ export async function machineCertificates(env: Environment, log = silentLog): Pr
   for (const file of certificateFiles(env)) {
     try {
       return await readCertificates(file);
-    } catch { // the next one may be there
+    } catch {
+      // the next one may be there
       log.warn(`a file of certificate authorities that the environment names cannot be read, or has none: ${file}`);
     }
   }
@@ -31,14 +32,22 @@ export async function settingsCertificates(file: string): Promise<string> {
   try {
     return await readCertificates(file);
   } catch (cause) {
-    throw new SandboxError('SettingInvalid', { setting: 'caBundle', value: file, allowed: 'a PEM file that can be read, with at least one certificate' }, { cause, setting: 'caBundle' });
+    throw new SandboxError(
+      'SettingInvalid',
+      { setting: 'caBundle', value: file, allowed: 'a PEM file that can be read, with at least one certificate' },
+      { cause, setting: 'caBundle' },
+    );
   }
 }
 
 /** pip would take a file without any for one that adds none, and then fail for no reason that a user could see. */
 async function readCertificates(file: string): Promise<string> {
   const text = await readSmallFile(file, MAX_BUNDLE_BYTES);
-  if (text === undefined) throw new Error('there is no such file');
-  if (!/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(text)) throw new Error('there is no certificate in it');
+  if (text === undefined) {
+    throw new Error('there is no such file');
+  }
+  if (!/-----BEGIN (TRUSTED )?CERTIFICATE-----/.test(text)) {
+    throw new Error('there is no certificate in it');
+  }
   return text;
 }

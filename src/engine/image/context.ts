@@ -10,4 +10,12 @@ export interface ImageContext {
 }
 
 /** Steps, as codes of `src/messages.ts`. */
-export type ImageStep = 'waitingForOther' | 'pullingBase' | 'startingContainer' | 'checkingBase' | 'installingPackages' | 'copyingRunner' | 'testing' | 'committing';
+export type ImageStep =
+  | 'waitingForOther'
+  | 'pullingBase'
+  | 'startingContainer'
+  | 'checkingBase'
+  | 'installingPackages'
+  | 'copyingRunner'
+  | 'testing'
+  | 'committing';

@@ -18,9 +18,18 @@ import { findUnused, markUsed, removeOurs } from './unused';
  * also says on the engine that they are used.
  * @param made gets the names of both
  */
-export async function ensureImage(context: ImageContext, request: ImageRequest, progress: Progress, signal?: AbortSignal, made = new Set<string>()): Promise<string> {
+export async function ensureImage(
+  context: ImageContext,
+  request: ImageRequest,
+  progress: Progress,
+  signal?: AbortSignal,
+  made = new Set<string>(),
+): Promise<string> {
   return inSteps(request.base, progress, async (steps) => {
-    const [baseId, runner] = await Promise.all([ensureBase(context, request.base, steps, signal), readRunner(request.runnerFolder)]);
+    const [baseId, runner] = await Promise.all([
+      ensureBase(context, request.base, steps, signal),
+      readRunner(request.runnerFolder),
+    ]);
     const names = namesOf(request, baseId, runner);
     made.add(names.packages).add(names.kernel);
     const found = await imageDetails(context, names.kernel, signal);
@@ -33,19 +42,32 @@ export async function ensureImage(context: ImageContext, request: ImageRequest, 
 }
 
 /** Pulls the base again where that can be done, and makes both images anew. The old ones stay until the new ones are there, or a sandbox uses them. */
-export async function rebuildImage(context: ImageContext, request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
+export async function rebuildImage(
+  context: ImageContext,
+  request: ImageRequest,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<string> {
   const { base } = request;
   return inSteps(base, progress, async (steps) => {
     const before = await findImages(context, request);
     if (before.base) {
       await pullBase(context, base, steps, signal).catch((error: unknown) => {
-        if (isSandboxError(error, 'Cancelled')) throw error;
+        if (isSandboxError(error, 'Cancelled')) {
+          throw error;
+        }
         context.log.info(`engine: ${base} was not pulled again, ${engineReason(error)}`); // made on this machine, or there is no network
       });
     }
-    const names = namesOf(request, await ensureBase(context, base, steps, signal), await readRunner(request.runnerFolder));
+    const names = namesOf(
+      request,
+      await ensureBase(context, base, steps, signal),
+      await readRunner(request.runnerFolder),
+    );
     const kernel = await build(context, request, names, { anew: true }, steps, signal);
-    if (before.derived) await removeOurs(context, before.derived); // one that a sandbox uses stays, and goes with a later sweep
+    if (before.derived) {
+      await removeOurs(context, before.derived);
+    } // one that a sandbox uses stays, and goes with a later sweep
     return kernel;
   });
 }
@@ -60,12 +82,18 @@ export async function findUnusedImages(context: ImageContext, request: ImageRequ
 /** What is there of the images that a request is about. */
 export async function findImages(context: ImageContext, request: ImageRequest): Promise<ImagesFound> {
   const [base, runner] = await Promise.all([imageDetails(context, request.base), readRunner(request.runnerFolder)]);
-  if (!base) return { base: null, derived: null };
+  if (!base) {
+    return { base: null, derived: null };
+  }
   const names = namesOf(request, base.id, runner);
   return { base: base.id, derived: (await imageDetails(context, names.kernel))?.id ?? null };
 }
 
-interface Names { packages: string; kernel: string; runner: readonly RunnerFile[] }
+interface Names {
+  packages: string;
+  kernel: string;
+  runner: readonly RunnerFile[];
+}
 
 function namesOf(request: ImageRequest, baseId: string, runner: readonly RunnerFile[]): Names {
   const packages = packagesTag(baseId, request.packages);
@@ -73,31 +101,58 @@ function namesOf(request: ImageRequest, baseId: string, runner: readonly RunnerF
 }
 
 async function build(
-  context: ImageContext, request: ImageRequest, { packages, kernel, runner }: Names, { anew }: { anew: boolean }, progress: Progress, signal: AbortSignal | undefined,
+  context: ImageContext,
+  request: ImageRequest,
+  { packages, kernel, runner }: Names,
+  { anew }: { anew: boolean },
+  progress: Progress,
+  signal: AbortSignal | undefined,
 ): Promise<string> {
   const { base } = request;
-  await buildOnce(context, {
-    tag: packages, from: base, base, network: 'default', anew,
-    work: async (container) => {
-      await installPackages(context, container, request, progress, signal);
-      progress.step('committing');
-      await container.commit(packages, [container.interpreter], base, signal);
+  await buildOnce(
+    context,
+    {
+      tag: packages,
+      from: base,
+      base,
+      network: 'default',
+      anew,
+      work: async (container) => {
+        await installPackages(context, container, request, progress, signal);
+        progress.step('committing');
+        await container.commit(packages, [container.interpreter], base, signal);
+      },
     },
-  }, progress, signal);
-  await buildOnce(context, {
-    tag: kernel, from: packages, base, network: 'none', anew,
-    work: async (container) => {
-      const entrypoint = await installRunner(container, runner, base, progress, signal);
-      progress.step('committing');
-      await container.commit(kernel, entrypoint, base, signal);
+    progress,
+    signal,
+  );
+  await buildOnce(
+    context,
+    {
+      tag: kernel,
+      from: packages,
+      base,
+      network: 'none',
+      anew,
+      work: async (container) => {
+        const entrypoint = await installRunner(container, runner, base, progress, signal);
+        progress.step('committing');
+        await container.commit(kernel, entrypoint, base, signal);
+      },
     },
-  }, progress, signal);
+    progress,
+    signal,
+  );
   context.log.info(`engine: made the image ${kernel} of ${base}`);
   return kernel;
 }
 
 /** Whatever fails is told with the step that it failed in. */
-async function inSteps(base: string, progress: Progress, work: (progress: Progress) => Promise<string>): Promise<string> {
+async function inSteps(
+  base: string,
+  progress: Progress,
+  work: (progress: Progress) => Promise<string>,
+): Promise<string> {
   let step: ImageStep = 'checkingBase';
   try {
     return await work({

@@ -8,7 +8,12 @@ import { networkTrouble } from './pip-output';
 export type BaseProblem = 'noPython' | 'oldPython' | 'noPip' | 'oldIPython' | 'volumes' | 'selfTest';
 
 /** `found` and `needed` are versions or paths; `reason` says it in the words of whoever found it. */
-export function baseUnusable(image: string, problem: BaseProblem, reason: string, details: { found?: string; needed?: string } = {}): SandboxError {
+export function baseUnusable(
+  image: string,
+  problem: BaseProblem,
+  reason: string,
+  details: { found?: string; needed?: string } = {},
+): SandboxError {
   return new SandboxError('BaseUnusable', { image, problem, reason: redact(reason), ...details }, { setting: 'image' });
 }
 
@@ -18,14 +23,21 @@ export const SETTING_FOR = { certificate: 'caBundle', proxy: 'proxy', network: '
 export function imageFailed(image: string, step: ImageStep, reason: string, cause?: unknown): SandboxError {
   const isPip = step === 'installingPackages';
   const trouble = isPip ? networkTrouble(reason) : undefined;
-  return new SandboxError('ImageFailed', { image, step, reason: redact(reason), ...(trouble && { trouble }) }, {
-    cause, ...(step !== 'waitingForOther' && { setting: trouble ? SETTING_FOR[trouble] : isPip ? 'packages' : 'image' }),
-  });
+  return new SandboxError(
+    'ImageFailed',
+    { image, step, reason: redact(reason), ...(trouble && { trouble }) },
+    {
+      cause,
+      ...(step !== 'waitingForOther' && { setting: trouble ? SETTING_FOR[trouble] : isPip ? 'packages' : 'image' }),
+    },
+  );
 }
 
 /** An engine's refusal within a step, as the step's failure; what concerns the engine as a whole stays what it is. */
 export function asStepFailure(error: unknown, image: string, step: ImageStep): unknown {
-  if (isSandboxError(error, 'EngineFailed') || isSandboxError(error, 'SandboxGone')) return imageFailed(image, step, engineReason(error), error);
+  if (isSandboxError(error, 'EngineFailed') || isSandboxError(error, 'SandboxGone')) {
+    return imageFailed(image, step, engineReason(error), error);
+  }
   if (isSandboxError(error, 'EngineSilent') && isProcess(error.params['request'])) {
     return imageFailed(image, step, `no end within ${error.params['timeout']} s`, error);
   }

@@ -22,10 +22,16 @@ export interface NetworkSettings extends ProxySettings {
  * What settings and environment say of the network, read anew for every start.
  * @throws SandboxError `SettingInvalid` for `proxy` or `caBundle`
  */
-export async function installNetwork(env: Readonly<Record<string, string | undefined>>, settings?: NetworkSettings, log = silentLog): Promise<InstallNetwork> {
+export async function installNetwork(
+  env: Readonly<Record<string, string | undefined>>,
+  settings?: NetworkSettings,
+  log = silentLog,
+): Promise<InstallNetwork> {
   return {
     proxies: proxyEnvironment(env, settings, log),
-    certificates: settings?.caBundle ? await settingsCertificates(settings.caBundle) : await machineCertificates(env, log),
+    certificates: settings?.caBundle
+      ? await settingsCertificates(settings.caBundle)
+      : await machineCertificates(env, log),
   };
 }
 
@@ -50,8 +56,11 @@ if certificates:
 `;
 
 /** What {@link LEND} reads. */
-export const lentInput = ({ certificates }: InstallNetwork): Buffer[] => (certificates ? [Buffer.from(certificates)] : []);
+export const lentInput = ({ certificates }: InstallNetwork): Buffer[] =>
+  certificates ? [Buffer.from(certificates)] : [];
 
 /** Environment of the one process that is pip. */
-export const pipNetwork = ({ proxies, certificates }: InstallNetwork): Record<string, string> =>
-  ({ ...proxies, ...(certificates ? { PIP_CERT: CA_FILE, SSL_CERT_FILE: CA_FILE } : {}) });
+export const pipNetwork = ({ proxies, certificates }: InstallNetwork): Record<string, string> => ({
+  ...proxies,
+  ...(certificates ? { PIP_CERT: CA_FILE, SSL_CERT_FILE: CA_FILE } : {}),
+});

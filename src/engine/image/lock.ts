@@ -29,18 +29,29 @@ export interface Build {
  * Makes an image unless it is there. Of several windows one works, the others wait for its image; if it gives up, the next one takes over.
  * The temporary container is gone when this returns, however it ends.
  */
-export async function buildOnce(context: ImageContext, { tag, from, base, network, anew, work }: Build, progress: Progress, signal?: AbortSignal): Promise<void> {
+export async function buildOnce(
+  context: ImageContext,
+  { tag, from, base, network, anew, work }: Build,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<void> {
   const name = `sandboxed-ipython-build-${tag.split(':').pop() ?? ''}`;
   const giveUp = performance.now() + context.requests.deadlines['other build'];
   let waiting = false;
   while (performance.now() < giveUp) {
-    if (!anew && await imageDetails(context, tag, signal)) return;
-    if (!waiting) progress.step('startingContainer');
+    if (!anew && (await imageDetails(context, tag, signal))) {
+      return;
+    }
+    if (!waiting) {
+      progress.step('startingContainer');
+    }
     const container = await BuildContainer.start(context, from, base, name, network, signal);
     if (container) {
       try {
         // made between the look and the lock
-        if (anew || !await imageDetails(context, tag, signal)) await work(container);
+        if (anew || !(await imageDetails(context, tag, signal))) {
+          await work(container);
+        }
       } catch (error) {
         await context.requests.cleanUp(container.remove());
         throw error;
@@ -48,7 +59,9 @@ export async function buildOnce(context: ImageContext, { tag, from, base, networ
       await container.remove();
       return;
     }
-    if (!waiting) progress.step('waitingForOther');
+    if (!waiting) {
+      progress.step('waitingForOther');
+    }
     waiting = true;
     await freed(context, name, giveUp, signal);
   }
@@ -56,19 +69,34 @@ export async function buildOnce(context: ImageContext, { tag, from, base, networ
 }
 
 /** Waits until the name is free, and frees it if its holder is dead. */
-async function freed(context: ImageContext, name: string, giveUp: number, signal: AbortSignal | undefined): Promise<void> {
+async function freed(
+  context: ImageContext,
+  name: string,
+  giveUp: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { docker, requests } = context;
   let created: number | undefined;
   while (performance.now() < giveUp) {
     try {
-      const { State } = await requests.run('inspect build container', (abortSignal) => docker.getContainer(name).inspect({ abortSignal } as object), { signal });
-      created = State.Status === 'created' ? created ?? performance.now() : undefined;
-      if (State.Status === 'exited' || State.Status === 'dead' || (created !== undefined && performance.now() - created > ABANDONED)) {
+      const { State } = await requests.run(
+        'inspect build container',
+        (abortSignal) => docker.getContainer(name).inspect({ abortSignal } as object),
+        { signal },
+      );
+      created = State.Status === 'created' ? (created ?? performance.now()) : undefined;
+      if (
+        State.Status === 'exited' ||
+        State.Status === 'dead' ||
+        (created !== undefined && performance.now() - created > ABANDONED)
+      ) {
         await removeBuildContainer(context, name);
         return;
       }
     } catch (error) {
-      if (isMissing(error)) return;
+      if (isMissing(error)) {
+        return;
+      }
       throw error;
     }
     try {

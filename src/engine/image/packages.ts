@@ -27,24 +27,54 @@ compileall.compile_dir(sys.argv[1], quiet=2, rx=re.compile(r"[\\\\/](site-packag
  * Installs IPython, unless it is there, the packages, and nbformat, which whoever uses Jupyter has without having installed it. Offline if
  * there is nothing to install. An image without nbformat works all the same: what is in its way is told in the log alone.
  */
-export async function installPackages({ log }: ImageContext, container: BuildContainer, request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<void> {
+export async function installPackages(
+  { log }: ImageContext,
+  container: BuildContainer,
+  request: ImageRequest,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<void> {
   progress.step('checkingBase');
   const python = await probePython(container, request.base, signal);
-  const missing = [...IPYTHON_REQUIREMENTS.filter((requirement) => !(requirement.startsWith('ipython') ? python.ipython : python.inline)), ...request.packages];
+  const missing = [
+    ...IPYTHON_REQUIREMENTS.filter(
+      (requirement) => !(requirement.startsWith('ipython') ? python.ipython : python.inline),
+    ),
+    ...request.packages,
+  ];
   const pip = new Pip(container, python, request, progress, log, signal);
   if (missing.length > 0) {
-    if (!python.pip) await addPip(container, python, request.base, signal);
+    if (!python.pip) {
+      await addPip(container, python, request.base, signal);
+    }
     await pip.install(missing);
   }
   if (!python.nbformat) {
     const reason = python.pip || missing.length > 0 ? await pip.tryToAdd([NBFORMAT]) : 'its Python has no pip';
-    if (reason !== undefined) log.warn(`engine: ${request.base} gets no nbformat, so Plotly shows no figures and %run runs no notebook: ${reason}`);
+    if (reason !== undefined) {
+      log.warn(
+        `engine: ${request.base} gets no nbformat, so Plotly shows no figures and %run runs no notebook: ${reason}`,
+      );
+    }
   }
   await container.run([python.executable, '-I', '-c', FINISH, python.stdlib], { name: 'run compile', signal });
 }
 
-async function addPip(container: BuildContainer, python: Python, base: string, signal: AbortSignal | undefined): Promise<void> {
-  if (!python.ensurepip) throw baseUnusable(base, 'noPip', 'it has neither pip nor ensurepip');
-  const { exitCode, stderr, stdout } = await container.run([python.executable, '-I', '-c', ADD_PIP], { name: 'run ensurepip', env: PIP_AS_ROOT, signal });
-  if (exitCode !== 0) throw baseUnusable(base, 'noPip', lastLine(stderr) || lastLine(stdout) || 'ensurepip failed');
+async function addPip(
+  container: BuildContainer,
+  python: Python,
+  base: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!python.ensurepip) {
+    throw baseUnusable(base, 'noPip', 'it has neither pip nor ensurepip');
+  }
+  const { exitCode, stderr, stdout } = await container.run([python.executable, '-I', '-c', ADD_PIP], {
+    name: 'run ensurepip',
+    env: PIP_AS_ROOT,
+    signal,
+  });
+  if (exitCode !== 0) {
+    throw baseUnusable(base, 'noPip', lastLine(stderr) || lastLine(stdout) || 'ensurepip failed');
+  }
 }

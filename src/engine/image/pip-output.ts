@@ -3,7 +3,7 @@ import { redact } from '../redact';
 /** Names of packages that are counted, and bytes that one download may say it has: what more is said is not believed. */
 const MOST_NAMES = 2_000;
 const MOST_BYTES = 2 ** 40;
-const UNITS: Readonly<Record<string, number>> = { '': 1, 'k': 1e3, 'M': 1e6, 'G': 1e9 };
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
 
 /** How far pip is, by the lines that it prints, which anybody may have written: what is not of its form is not shown. */
 export class PipProgress {
@@ -16,21 +16,30 @@ export class PipProgress {
   /** What a line says, for people: names, counts, megabytes. Undefined where it says nothing new. */
   take(line: string): string | undefined {
     const said = this.#said(line.trim());
-    if (said === undefined || said === this.#last) return undefined;
+    if (said === undefined || said === this.#last) {
+      return undefined;
+    }
     this.#last = said;
     return said;
   }
 
   #said(line: string): string | undefined {
-    const [, action, what = '', number = '', unit = ''] = /^(Collecting|Downloading|Using cached) ([^\s;<>=!~([]+)(?:.* \((\d{1,6}(?:\.\d{1,3})?) ([kMG]?)B\))?/.exec(line) ?? [];
+    const [, action, what = '', number = '', unit = ''] =
+      /^(Collecting|Downloading|Using cached) ([^\s;<>=!~([]+)(?:.* \((\d{1,6}(?:\.\d{1,3})?) ([kMG]?)B\))?/.exec(
+        line,
+      ) ?? [];
     if (action === 'Collecting') {
-      if (this.#collected.size < MOST_NAMES) this.#collected.add(what.toLowerCase());
+      if (this.#collected.size < MOST_NAMES) {
+        this.#collected.add(what.toLowerCase());
+      }
       return `Collecting ${wheelName(what)}`;
     }
     if (action !== undefined) {
       const name = wheelName(what);
       const isRead = what.endsWith('.metadata');
-      if (isRead) { this.#hasRead = true; }
+      if (isRead) {
+        this.#hasRead = true;
+      }
       if (!isRead && this.#downloaded.size < MOST_NAMES && !this.#downloaded.has(name)) {
         this.#downloaded.add(name);
         this.#bytes = Math.min(MOST_BYTES, this.#bytes + Number(number) * (UNITS[unit] ?? 0));
@@ -39,7 +48,9 @@ export class PipProgress {
       return `${action} ${name}${size}${isRead ? '' : this.#counts()}`;
     }
     const [, names] = /^Installing collected packages: (.*)/.exec(line) ?? [];
-    if (names !== undefined) return `Installing collected packages (${Math.min(MOST_NAMES, names.split(',').length)}${this.#megabytes()})`;
+    if (names !== undefined) {
+      return `Installing collected packages (${Math.min(MOST_NAMES, names.split(',').length)}${this.#megabytes()})`;
+    }
     return /^Successfully installed/.exec(line)?.[0];
   }
 
@@ -49,29 +60,50 @@ export class PipProgress {
     return `, ${this.#hasRead ? `${done} of ${all}` : `${done} so far`}${this.#megabytes()}`;
   }
 
-  #megabytes(): string { return this.#bytes < 5e4 ? '' : `, ${(this.#bytes / 1e6).toFixed(1)} MB`; }
+  #megabytes(): string {
+    return this.#bytes < 5e4 ? '' : `, ${(this.#bytes / 1e6).toFixed(1)} MB`;
+  }
 }
 
 /** `pandas-2.3.1` of a wheel's name or address. */
-const wheelName = (text: string): string => (redact(text).split('/').pop() ?? text).replace(/^([^-]+-[^-]+)-.*\.whl.*$/, '$1');
+const wheelName = (text: string): string =>
+  (redact(text).split('/').pop() ?? text).replace(/^([^-]+-[^-]+)-.*\.whl.*$/, '$1');
 
 /**
  * pip's own reason for a failure: its last errors, and the trouble with the network that it only warns of.
  * Without credentials, at most 1,000 characters.
  */
 export function pipReason(output: string): string {
-  const lines = output.split(/\r?\n|\r/).map((line) => line.trim()).filter(Boolean);
-  const errors = unique(lines.filter((line) => line.startsWith('ERROR:')).map((line) => line.replace(/^ERROR:\s*/, '')));
-  const network = unique(lines.flatMap((line) => /^(?:WARNING: )?(?:Retrying \(.*?\)\) after )?((?:Could not fetch URL|connection broken by) .*)$/.exec(line)?.[1] ?? [])).slice(-1);
+  const lines = output
+    .split(/\r?\n|\r/)
+    .map((line) => line.trim())
+    .filter(Boolean);
+  const errors = unique(
+    lines.filter((line) => line.startsWith('ERROR:')).map((line) => line.replace(/^ERROR:\s*/, '')),
+  );
+  const network = unique(
+    lines.flatMap(
+      (line) =>
+        /^(?:WARNING: )?(?:Retrying \(.*?\)\) after )?((?:Could not fetch URL|connection broken by) .*)$/.exec(
+          line,
+        )?.[1] ?? [],
+    ),
+  ).slice(-1);
   const said = errors.length > 0 ? [...network, ...errors.slice(-3)] : lines.slice(-2);
   return redact(said.join(' ')).slice(-1000) || 'pip said nothing';
 }
 
 /** What stood in pip's way to the package index, by its own reason; undefined = nothing there. Decides which setting is named. */
 export function networkTrouble(reason: string): 'certificate' | 'proxy' | 'network' | undefined {
-  if (/certificate.verify.failed|SSLCertVerificationError|SSL verification|\bssl certificate\b/i.test(reason)) return 'certificate';
-  if (/ProxyError|connect to proxy|tunnel connection failed|proxy authentication/i.test(reason)) return 'proxy';
-  return /connection broken by|could not fetch url|new connection|name resolution|timed out/i.test(reason) ? 'network' : undefined;
+  if (/certificate.verify.failed|SSLCertVerificationError|SSL verification|\bssl certificate\b/i.test(reason)) {
+    return 'certificate';
+  }
+  if (/ProxyError|connect to proxy|tunnel connection failed|proxy authentication/i.test(reason)) {
+    return 'proxy';
+  }
+  return /connection broken by|could not fetch url|new connection|name resolution|timed out/i.test(reason)
+    ? 'network'
+    : undefined;
 }
 
 const unique = (lines: string[]): string[] => [...new Set(lines)];

@@ -35,16 +35,30 @@ constraints = "".join("%s==%s\n" % pair for pair in found.items())`;
 /** Runs pip in a build container. */
 export class Pip {
   constructor(
-    private readonly container: BuildContainer, private readonly python: Python, private readonly request: ImageRequest,
-    private readonly progress: Progress, private readonly log: Log, private readonly signal: AbortSignal | undefined,
+    private readonly container: BuildContainer,
+    private readonly python: Python,
+    private readonly request: ImageRequest,
+    private readonly progress: Progress,
+    private readonly log: Log,
+    private readonly signal: AbortSignal | undefined,
   ) {}
 
   /** Installs wheels; an IPython that is there stays. @throws SandboxError `ImageFailed` with pip's own reason */
   async install(requirements: readonly string[]): Promise<void> {
-    const proxies = new Set(Object.entries(this.request.network.proxies).flatMap(([name, value]) => (/^no_proxy$/i.test(name) ? [] : redact(value))));
+    const proxies = new Set(
+      Object.entries(this.request.network.proxies).flatMap(([name, value]) =>
+        /^no_proxy$/i.test(name) ? [] : redact(value),
+      ),
+    );
     this.log.info(`engine: pip goes ${proxies.size === 0 ? 'without a proxy' : `through ${[...proxies].join(', ')}`}`);
-    const reason = await this.#run(requirements, [NAMED, this.python.ipython ? `ipython==${this.python.ipython}\n` : ''], []);
-    if (reason !== undefined) throw imageFailed(this.request.base, 'installingPackages', reason);
+    const reason = await this.#run(
+      requirements,
+      [NAMED, this.python.ipython ? `ipython==${this.python.ipython}\n` : ''],
+      [],
+    );
+    if (reason !== undefined) {
+      throw imageFailed(this.request.base, 'installingPackages', reason);
+    }
   }
 
   /** Installs wheels that fit to all that is there, and tries a silent index twice at most. Gives what was in the way. */
@@ -53,23 +67,60 @@ export class Pip {
   }
 
   /** Undefined, or why it failed. */
-  async #run(requirements: readonly string[], [constraints = '', ...named]: readonly string[], options: readonly string[]): Promise<string | undefined> {
-    const { container, python: { executable }, request: { network, base }, progress, signal } = this;
-    progress.step('installingPackages');
-    const prepared = await container.run([executable, '-I', '-c', prepare(constraints), ...named], { name: 'run lend', input: lentInput(network), signal });
-    if (prepared.exitCode !== 0) throw imageFailed(base, 'installingPackages', lastLine(prepared.stderr));
-    const said = new PipProgress();
-    const { exitCode, stdout, stderr } = await container.run([
-      executable, '-I', '-m', 'pip', 'install', '--only-binary', ':all:', '--no-cache-dir', '--no-input', '--progress-bar', 'off',
-      '--disable-pip-version-check', ...options, '--constraint', `${LENT_FOLDER}/constraints.txt`, '--', ...requirements,
-    ], {
-      name: 'run pip', env: { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' },
+  async #run(
+    requirements: readonly string[],
+    [constraints = '', ...named]: readonly string[],
+    options: readonly string[],
+  ): Promise<string | undefined> {
+    const {
+      container,
+      python: { executable },
+      request: { network, base },
+      progress,
       signal,
-      onLine: (line) => {
-        const detail = said.take(line);
-        if (detail !== undefined) progress.step('installingPackages', detail);
-      },
+    } = this;
+    progress.step('installingPackages');
+    const prepared = await container.run([executable, '-I', '-c', prepare(constraints), ...named], {
+      name: 'run lend',
+      input: lentInput(network),
+      signal,
     });
+    if (prepared.exitCode !== 0) {
+      throw imageFailed(base, 'installingPackages', lastLine(prepared.stderr));
+    }
+    const said = new PipProgress();
+    const { exitCode, stdout, stderr } = await container.run(
+      [
+        executable,
+        '-I',
+        '-m',
+        'pip',
+        'install',
+        '--only-binary',
+        ':all:',
+        '--no-cache-dir',
+        '--no-input',
+        '--progress-bar',
+        'off',
+        '--disable-pip-version-check',
+        ...options,
+        '--constraint',
+        `${LENT_FOLDER}/constraints.txt`,
+        '--',
+        ...requirements,
+      ],
+      {
+        name: 'run pip',
+        env: { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' },
+        signal,
+        onLine: (line) => {
+          const detail = said.take(line);
+          if (detail !== undefined) {
+            progress.step('installingPackages', detail);
+          }
+        },
+      },
+    );
     return exitCode === 0 ? undefined : pipReason(`${stdout}\n${stderr}`);
   }
 }

@@ -25,18 +25,32 @@ export function proxyEnvironment(env: Environment, settings = NOTHING_SET, log =
   const { proxy, editorProxy, editorNoProxy } = settings;
   const usable = (value: string, from: string): string | undefined => {
     const address = value === '' ? undefined : parseProxy(value);
-    if (value !== '' && address === undefined) log.warn(`the proxy that ${from} names is left out, as pip cannot use it: ${shownProxy(value)}`);
+    if (value !== '' && address === undefined) {
+      log.warn(`the proxy that ${from} names is left out, as pip cannot use it: ${shownProxy(value)}`);
+    }
     return address;
   };
   const named = (name: string): string => env[name.toLowerCase()] ?? env[name] ?? '';
   const variables = (name: string): string | undefined => usable(withScheme(named(name)), name);
-  if (proxy.trim() === NO_PROXY_AT_ALL) return {};
-  if (proxy.trim() !== '') return spelled({ ...everywhere(checked(proxy)), NO_PROXY: named('NO_PROXY') });
+  if (proxy.trim() === NO_PROXY_AT_ALL) {
+    return {};
+  }
+  if (proxy.trim() !== '') {
+    return spelled({ ...everywhere(checked(proxy)), NO_PROXY: named('NO_PROXY') });
+  }
   const editor = usable(editorProxy.trim(), 'http.proxy');
-  if (editor !== undefined) return spelled({ ...everywhere(editor), NO_PROXY: editorNoProxy.join(',') || named('NO_PROXY') });
+  if (editor !== undefined) {
+    return spelled({ ...everywhere(editor), NO_PROXY: editorNoProxy.join(',') || named('NO_PROXY') });
+  }
   const pip = variables('PIP_PROXY');
   return spelled({
-    ...(pip === undefined ? { HTTP_PROXY: variables('HTTP_PROXY'), HTTPS_PROXY: variables('HTTPS_PROXY'), ALL_PROXY: variables('ALL_PROXY') } : everywhere(pip)),
+    ...(pip === undefined
+      ? {
+          HTTP_PROXY: variables('HTTP_PROXY'),
+          HTTPS_PROXY: variables('HTTPS_PROXY'),
+          ALL_PROXY: variables('ALL_PROXY'),
+        }
+      : everywhere(pip)),
     NO_PROXY: named('NO_PROXY'),
   });
 }
@@ -56,7 +70,9 @@ export function proxyAccount(text: string): ProxyAccount | undefined {
   const value = text.trim();
   keepPassword(value);
   const url = proxyUrl(value);
-  if (url === undefined) return undefined;
+  if (url === undefined) {
+    return undefined;
+  }
   const [user, password] = [decoded(url.username), decoded(url.password)];
   url.password = '';
   return { address: url.href.slice(0, -1), user, password };
@@ -75,31 +91,49 @@ export function parseProxy(text: string): string | undefined {
   const value = text.trim();
   keepPassword(value);
   const url = proxyUrl(value);
-  if (url === undefined) return undefined;
+  if (url === undefined) {
+    return undefined;
+  }
   const [user, password] = [decoded(url.username), decoded(url.password)];
-  for (const secret of [url.password || url.username, password || user]) keepSecret(secret);
+  for (const secret of [url.password || url.username, password || user]) {
+    keepSecret(secret);
+  }
   // as it stands in a request's header
-  if (user !== '') keepSecret(Buffer.from(`${user}:${password}`).toString('base64'));
+  if (user !== '') {
+    keepSecret(Buffer.from(`${user}:${password}`).toString('base64'));
+  }
   return url.href.slice(0, -1);
 }
 
 function proxyUrl(value: string): URL | undefined {
-  if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) return undefined;
+  if (!/^https?:\/\/\S+$/i.test(value) || !URL.canParse(value)) {
+    return undefined;
+  }
   const url = new URL(value);
   return url.pathname === '/' && url.search === '' && url.hash === '' ? url : undefined;
 }
 
 /** A value that is no proxy, for a message: never with what may be a password. */
 export function shownProxy(text: string): string {
-  const [, scheme = '', credentials = '', place = ''] = /^([a-z][a-z0-9+.-]*:\/\/)?(.*@)?(.*)$/is.exec(text.trim()) ?? [];
-  return redact(`${scheme}${credentials && '***@'}${/^(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?\/?$/i.test(place) ? place : '…'}`);
+  const [, scheme = '', credentials = '', place = ''] =
+    /^([a-z][a-z0-9+.-]*:\/\/)?(.*@)?(.*)$/is.exec(text.trim()) ?? [];
+  return redact(
+    `${scheme}${credentials && '***@'}${/^(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?\/?$/i.test(place) ? place : '…'}`,
+  );
 }
 
 function checked(proxy: string): string {
   const address = parseProxy(proxy);
-  if (address !== undefined) return address;
-  const allowed = 'http:// or https://, a host and a port, with user@ before the host if needed (special characters as %40), or "none"; the command "Set Proxy Password…" keeps the password';
-  throw new SandboxError('SettingInvalid', { setting: 'proxy', value: shownProxy(proxy), allowed }, { setting: 'proxy' });
+  if (address !== undefined) {
+    return address;
+  }
+  const allowed =
+    'http:// or https://, a host and a port, with user@ before the host if needed (special characters as %40), or "none"; the command "Set Proxy Password…" keeps the password';
+  throw new SandboxError(
+    'SettingInvalid',
+    { setting: 'proxy', value: shownProxy(proxy), allowed },
+    { setting: 'proxy' },
+  );
 }
 
 /** Also of a value that is no proxy. */
@@ -112,7 +146,8 @@ function keepPassword(value: string): void {
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
-  } catch { // a lone % is meant as it stands
+  } catch {
+    // a lone % is meant as it stands
     return text;
   }
 }
@@ -121,4 +156,13 @@ const everywhere = (proxy: string): Record<string, string> => ({ HTTP_PROXY: pro
 /** `proxy.example:3128`, as many environments have it. */
 const withScheme = (value: string): string => (value === '' || value.includes('://') ? value : `http://${value}`);
 const spelled = (variables: Readonly<Record<string, string | undefined>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value ? [[name, value], [name.toLowerCase(), value]] : [])));
+  Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) =>
+      value
+        ? [
+            [name, value],
+            [name.toLowerCase(), value],
+          ]
+        : [],
+    ),
+  );

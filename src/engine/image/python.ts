@@ -39,15 +39,30 @@ print(json.dumps(probe()))
 
 /** @throws SandboxError `BaseUnusable` if there is no Python 3.9 or later, or an IPython before 8 */
 export async function probePython(container: BuildContainer, base: string, signal?: AbortSignal): Promise<Python> {
-  const { exitCode, stdout, stderr } = await container.run([container.interpreter, '-I', '-c', PROBE], { name: 'run probe', signal });
+  const { exitCode, stdout, stderr } = await container.run([container.interpreter, '-I', '-c', PROBE], {
+    name: 'run probe',
+    signal,
+  });
   const answer = exitCode === 0 ? parse(stdout) : undefined;
-  if (!answer) throw baseUnusable(base, 'noPython', lastLine(stderr) || lastLine(stdout) || `${container.interpreter} ended with exit code ${exitCode}`);
+  if (!answer) {
+    throw baseUnusable(
+      base,
+      'noPython',
+      lastLine(stderr) || lastLine(stdout) || `${container.interpreter} ended with exit code ${exitCode}`,
+    );
+  }
   const [major = 0, minor = 0] = answer.version;
   if (major < MIN_PYTHON[0] || (major === MIN_PYTHON[0] && minor < MIN_PYTHON[1])) {
-    throw baseUnusable(base, 'oldPython', `it has Python ${answer.version.join('.')}`, { found: answer.version.join('.'), needed: MIN_PYTHON.join('.') });
+    throw baseUnusable(base, 'oldPython', `it has Python ${answer.version.join('.')}`, {
+      found: answer.version.join('.'),
+      needed: MIN_PYTHON.join('.'),
+    });
   }
   if (answer.ipython && Number.parseInt(answer.ipython, 10) < MIN_IPYTHON) {
-    throw baseUnusable(base, 'oldIPython', `it has IPython ${answer.ipython}`, { found: answer.ipython, needed: String(MIN_IPYTHON) });
+    throw baseUnusable(base, 'oldIPython', `it has IPython ${answer.ipython}`, {
+      found: answer.ipython,
+      needed: String(MIN_IPYTHON),
+    });
   }
   return answer;
 }
@@ -55,10 +70,18 @@ export async function probePython(container: BuildContainer, base: string, signa
 function parse(text: string): (Python & { version: number[] }) | undefined {
   try {
     const found = JSON.parse(text.trim().split('\n').pop() ?? '') as Partial<Python & { version: number[] }>;
-    if (typeof found.executable !== 'string' || !found.executable.startsWith('/') || !Array.isArray(found.version)) return undefined;
+    if (typeof found.executable !== 'string' || !found.executable.startsWith('/') || !Array.isArray(found.version)) {
+      return undefined;
+    }
     return {
-      executable: found.executable, version: found.version, pip: found.pip === true, ensurepip: found.ensurepip === true,
-      ipython: String(found.ipython ?? ''), inline: found.inline === true, nbformat: found.nbformat === true, stdlib: String(found.stdlib ?? ''),
+      executable: found.executable,
+      version: found.version,
+      pip: found.pip === true,
+      ensurepip: found.ensurepip === true,
+      ipython: String(found.ipython ?? ''),
+      inline: found.inline === true,
+      nbformat: found.nbformat === true,
+      stdlib: String(found.stdlib ?? ''),
     };
   } catch {
     return undefined;

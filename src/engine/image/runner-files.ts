@@ -22,9 +22,20 @@ export async function readRunner(folder: string): Promise<RunnerFile[]> {
 /** A tar of files that belong to root and that everyone may read. */
 export function tarOf(files: readonly RunnerFile[]): AsyncIterable<Buffer> {
   const archive = pack();
-  const folders = new Set(files.flatMap(({ path }) => path.split('/').slice(0, -1).map((_, i, parts) => parts.slice(0, i + 1).join('/'))));
-  for (const name of [...folders].sort()) archive.entry({ name, type: 'directory', mode: 0o755, uid: 0, gid: 0 });
-  for (const { path, content } of files) archive.entry({ name: path, mode: 0o644, uid: 0, gid: 0 }, content);
+  const folders = new Set(
+    files.flatMap(({ path }) =>
+      path
+        .split('/')
+        .slice(0, -1)
+        .map((_, i, parts) => parts.slice(0, i + 1).join('/')),
+    ),
+  );
+  for (const name of [...folders].sort()) {
+    archive.entry({ name, type: 'directory', mode: 0o755, uid: 0, gid: 0 });
+  }
+  for (const { path, content } of files) {
+    archive.entry({ name: path, mode: 0o644, uid: 0, gid: 0 }, content);
+  }
   archive.finalize();
   return archive as unknown as AsyncIterable<Buffer>;
 }

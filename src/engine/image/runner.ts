@@ -1,5 +1,12 @@
 import type { Progress } from '../progress';
-import { LIBRARIES_FOLDER, QUEUE_FOLDER, RUNNER_FOLDER, SANDBOX_HOME, SANDBOX_UIDS, SANDBOX_USER } from '../specification';
+import {
+  LIBRARIES_FOLDER,
+  QUEUE_FOLDER,
+  RUNNER_FOLDER,
+  SANDBOX_HOME,
+  SANDBOX_UIDS,
+  SANDBOX_USER,
+} from '../specification';
 import type { BuildContainer } from './build-container';
 import { baseUnusable, imageFailed } from './failures';
 import { lastLine, probePython } from './python';
@@ -42,17 +49,41 @@ for folder in ("${SANDBOX_HOME}", "${QUEUE_FOLDER}", "/tmp"):
 ${NAME_USERS}`;
 
 /** Puts the runner in and tries it. Needs no network. Gives the entrypoint of the image. */
-export async function installRunner(container: BuildContainer, files: readonly RunnerFile[], base: string, progress: Progress, signal?: AbortSignal): Promise<string[]> {
+export async function installRunner(
+  container: BuildContainer,
+  files: readonly RunnerFile[],
+  base: string,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<string[]> {
   const { executable } = await probePython(container, base, signal);
   progress.step('copyingRunner');
-  const unpacked = await container.run([executable, '-I', '-c', UNPACK], { name: 'run unpack', input: tarOf(files), signal });
-  if (unpacked.exitCode !== 0) throw imageFailed(base, 'copyingRunner', lastLine(unpacked.stderr));
+  const unpacked = await container.run([executable, '-I', '-c', UNPACK], {
+    name: 'run unpack',
+    input: tarOf(files),
+    signal,
+  });
+  if (unpacked.exitCode !== 0) {
+    throw imageFailed(base, 'copyingRunner', lastLine(unpacked.stderr));
+  }
   progress.step('testing');
   const tested = await container.run([executable, '-I', `${RUNNER_FOLDER}/selftest.py`], {
-    name: 'run self-test', signal,
+    name: 'run self-test',
+    signal,
     // a tmpfs: what the test writes is in no image
-    env: { HOME: '/dev/shm', TMPDIR: '/dev/shm', LANG: 'C.UTF-8', MPLBACKEND: 'module://matplotlib_inline.backend_inline' },
+    env: {
+      HOME: '/dev/shm',
+      TMPDIR: '/dev/shm',
+      LANG: 'C.UTF-8',
+      MPLBACKEND: 'module://matplotlib_inline.backend_inline',
+    },
   });
-  if (tested.exitCode !== 0) throw baseUnusable(base, 'selfTest', lastLine(tested.stderr) || `the self-test ended with exit code ${tested.exitCode}`);
+  if (tested.exitCode !== 0) {
+    throw baseUnusable(
+      base,
+      'selfTest',
+      lastLine(tested.stderr) || `the self-test ended with exit code ${tested.exitCode}`,
+    );
+  }
   return [executable, '-I', `${RUNNER_FOLDER}/main.py`];
 }

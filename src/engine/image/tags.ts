@@ -16,20 +16,37 @@ export const packagesTag = (baseId: string, packages: readonly string[]): string
   `sandboxed-ipython/packages:${hash(PACKAGES_RECIPE, baseId, [...IPYTHON_REQUIREMENTS, NBFORMAT], packages)}`;
 
 export const kernelTag = (packages: string, runner: readonly RunnerFile[]): string =>
-  `sandboxed-ipython/kernel:${hash(KERNEL_RECIPE, packages, runner.map(({ path, content }) => [path, createHash('sha256').update(content).digest('hex')]))}`;
+  `sandboxed-ipython/kernel:${hash(
+    KERNEL_RECIPE,
+    packages,
+    runner.map(({ path, content }) => [path, createHash('sha256').update(content).digest('hex')]),
+  )}`;
 
-const hash = (...parts: unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+const hash = (...parts: unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 
 /** Null: the engine has no such image. */
-export async function imageDetails({ docker, requests }: ImageContext, name: string, signal?: AbortSignal): Promise<{ id: string; volumes: string[]; tags: string[]; created: number } | null> {
+export async function imageDetails(
+  { docker, requests }: ImageContext,
+  name: string,
+  signal?: AbortSignal,
+): Promise<{ id: string; volumes: string[]; tags: string[]; created: number } | null> {
   try {
-    const { Id, Config, RepoTags, Created } = await requests.run('inspect image', (abortSignal) => docker.getImage(name).inspect({ abortSignal } as object), { signal });
+    const { Id, Config, RepoTags, Created } = await requests.run(
+      'inspect image',
+      (abortSignal) => docker.getImage(name).inspect({ abortSignal } as object),
+      { signal },
+    );
     return {
-      id: Id, tags: (RepoTags) ?? [], created: Date.parse(Created),
+      id: Id,
+      tags: RepoTags ?? [],
+      created: Date.parse(Created),
       volumes: Object.keys((Config as { Volumes?: object | null } | null)?.Volumes ?? {}),
     };
   } catch (error) {
-    if (isMissing(error)) return null;
+    if (isMissing(error)) {
+      return null;
+    }
     throw error;
   }
 }

@@ -20,43 +20,71 @@ const USED_ON = /sandboxed-ipython\/used:\w+-(\d{4})(\d{2})(\d{2})$/;
 export type ListedImage = Pick<Docker.ImageInfo, 'Id' | 'ParentId' | 'RepoTags' | 'Created' | 'Size' | 'Labels'>;
 
 /** Names of a list, which is null or has `<none>:<none>` where there are none. */
-const namesOf = ({ RepoTags }: Pick<ListedImage, 'RepoTags'>): string[] => ((RepoTags as string[] | null | undefined) ?? []).filter((name) => !name.includes('<none>'));
+const namesOf = ({ RepoTags }: Pick<ListedImage, 'RepoTags'>): string[] =>
+  ((RepoTags as string[] | null | undefined) ?? []).filter((name) => !name.includes('<none>'));
 const short = (name: string): string => name.replace(/^(?:docker\.io|localhost)\//, '');
 
 /** Milliseconds since 1970: the last mark, or the making. @param created milliseconds since 1970 */
 export const lastUse = (names: readonly string[], created: number): number =>
-  Math.max(created, ...names.flatMap((name) => {
-    const [, ...date] = USED_ON.exec(name) ?? [];
-    const day = Date.parse(date.join('-'));
-    return Number.isNaN(day) ? [] : [day];
-  }));
+  Math.max(
+    created,
+    ...names.flatMap((name) => {
+      const [, ...date] = USED_ON.exec(name) ?? [];
+      const day = Date.parse(date.join('-'));
+      return Number.isNaN(day) ? [] : [day];
+    }),
+  );
 
 /**
  * Images that this extension made, that nobody else has named, that no container uses and whose names are none of `current`; and not an image
  * that one of those left is made of.
  */
-export function unusedImages(images: readonly ListedImage[], inUse: ReadonlySet<string>, current: ReadonlySet<string>, { before = Infinity } = {}): UnusedImage[] {
-  const isOurs = (image: ListedImage): boolean => LABELS.version in ((image.Labels as object | null) ?? {}) && namesOf(image).every((name) => OURS.test(name));
-  const stays = (image: ListedImage): boolean => !isOurs(image) || inUse.has(image.Id) || namesOf(image).some((name) => current.has(short(name)))
-    || lastUse(namesOf(image), image.Created * 1000) >= before;
+export function unusedImages(
+  images: readonly ListedImage[],
+  inUse: ReadonlySet<string>,
+  current: ReadonlySet<string>,
+  { before = Infinity } = {},
+): UnusedImage[] {
+  const isOurs = (image: ListedImage): boolean =>
+    LABELS.version in ((image.Labels as object | null) ?? {}) && namesOf(image).every((name) => OURS.test(name));
+  const stays = (image: ListedImage): boolean =>
+    !isOurs(image) ||
+    inUse.has(image.Id) ||
+    namesOf(image).some((name) => current.has(short(name))) ||
+    lastUse(namesOf(image), image.Created * 1000) >= before;
   const byId = new Map(images.map((image) => [image.Id, image]));
   const needed = new Set<string>();
   for (const image of images.filter(stays)) {
-    for (let parent = byId.get(image.ParentId); parent !== undefined && !needed.has(parent.Id); parent = byId.get(parent.ParentId)) needed.add(parent.Id);
+    for (
+      let parent = byId.get(image.ParentId);
+      parent !== undefined && !needed.has(parent.Id);
+      parent = byId.get(parent.ParentId)
+    ) {
+      needed.add(parent.Id);
+    }
   }
-  return images.filter((image) => !stays(image) && !needed.has(image.Id)).map((image) => {
-    const names = namesOf(image);
-    const { Id: id, Created, Size, ParentId, Labels } = image;
-    return {
-      id, name: names.map(short).find((name) => !name.startsWith(USED)) ?? id.replace(/^sha256:/, '').slice(0, 12), base: Labels[LABELS.base] ?? '',
-      // what it has beside the image that it is made of, where the engine tells which that is
-      bytes: Math.max(0, Size - (byId.get(ParentId)?.Size ?? 0)), lastUse: lastUse(names, Created * 1000),
-    };
-  });
+  return images
+    .filter((image) => !stays(image) && !needed.has(image.Id))
+    .map((image) => {
+      const names = namesOf(image);
+      const { Id: id, Created, Size, ParentId, Labels } = image;
+      return {
+        id,
+        name: names.map(short).find((name) => !name.startsWith(USED)) ?? id.replace(/^sha256:/, '').slice(0, 12),
+        base: Labels[LABELS.base] ?? '',
+        // what it has beside the image that it is made of, where the engine tells which that is
+        bytes: Math.max(0, Size - (byId.get(ParentId)?.Size ?? 0)),
+        lastUse: lastUse(names, Created * 1000),
+      };
+    });
 }
 
 /** @param current names of images that are not to be given @param before only those not used since, in milliseconds since 1970 */
-export async function findUnused({ docker, requests }: ImageContext, current: ReadonlySet<string>, limits?: { before: number }): Promise<UnusedImage[]> {
+export async function findUnused(
+  { docker, requests }: ImageContext,
+  current: ReadonlySet<string>,
+  limits?: { before: number },
+): Promise<UnusedImage[]> {
   const images = await requests.run('list images', (abortSignal) => {
     const options = { all: true, abortSignal };
     return docker.listImages(options);
@@ -70,25 +98,42 @@ export async function findUnused({ docker, requests }: ImageContext, current: Re
 
 /** Removes an image by every name that it has here; an engine refuses what a container uses or another image is made of. True: it is gone. */
 export async function removeOurs({ docker, requests, log }: ImageContext, id: string): Promise<boolean> {
-  const remove = (name: string): Promise<unknown> => requests.run('remove image', (abortSignal) => docker.getImage(name).remove({ abortSignal } as object));
+  const remove = (name: string): Promise<unknown> =>
+    requests.run('remove image', (abortSignal) => docker.getImage(name).remove({ abortSignal } as object));
   try {
-    const { RepoTags } = await requests.run('inspect image', (abortSignal) => docker.getImage(id).inspect({ abortSignal } as object));
+    const { RepoTags } = await requests.run('inspect image', (abortSignal) =>
+      docker.getImage(id).inspect({ abortSignal } as object),
+    );
     const names = namesOf({ RepoTags });
-    if (!names.every((name) => OURS.test(name))) return false;
-    for (const name of names) await remove(name);
-    if (names.length === 0) await remove(id);
+    if (!names.every((name) => OURS.test(name))) {
+      return false;
+    }
+    for (const name of names) {
+      await remove(name);
+    }
+    if (names.length === 0) {
+      await remove(id);
+    }
     return true;
   } catch (error) {
-    if (isMissing(error)) return true;
+    if (isMissing(error)) {
+      return true;
+    }
     log.debug(`engine: the image ${id} stays, ${engineReason(error)}`);
     return false;
   }
 }
 
 /** Says on the engine that these images are used today, unless it was said, or they were made, within a day. Never rejects. */
-export async function markUsed({ docker, requests, log }: ImageContext, names: readonly string[], known: { tags: readonly string[]; created: number }): Promise<void> {
+export async function markUsed(
+  { docker, requests, log }: ImageContext,
+  names: readonly string[],
+  known: { tags: readonly string[]; created: number },
+): Promise<void> {
   const now = Date.now();
-  if (now - lastUse(known.tags, known.created) < DAY_MS) return;
+  if (now - lastUse(known.tags, known.created) < DAY_MS) {
+    return;
+  }
   const today = new Date(now).toISOString().slice(0, 10).replaceAll('-', '');
   for (const name of names) {
     const tag = `${name.split(':')[1] ?? ''}-${today}`;
@@ -97,7 +142,9 @@ export async function markUsed({ docker, requests, log }: ImageContext, names: r
         const options = { repo: USED, tag, abortSignal };
         return docker.getImage(name).tag(options);
       });
-      const { RepoTags } = await requests.run('inspect image', (abortSignal) => docker.getImage(name).inspect({ abortSignal } as object));
+      const { RepoTags } = await requests.run('inspect image', (abortSignal) =>
+        docker.getImage(name).inspect({ abortSignal } as object),
+      );
       for (const old of namesOf({ RepoTags }).filter((one) => USED_ON.test(one) && !one.endsWith(`:${tag}`))) {
         await requests.run('remove image', (abortSignal) => docker.getImage(old).remove({ abortSignal } as object));
       }

@@ -6,13 +6,26 @@ import { pageOf } from './inspection';
 import { rangeOf, toCharacters } from './positions';
 
 /** Language servers that complete from the source; where one is, names that it offers are not offered twice. */
-const SERVERS = ['ms-python.vscode-pylance', 'ms-python.python', 'detachhead.basedpyright', 'anysphere.cursorpyright', 'astral-sh.ty'];
+const SERVERS = [
+  'ms-python.vscode-pylance',
+  'ms-python.python',
+  'detachhead.basedpyright',
+  'anysphere.cursorpyright',
+  'astral-sh.ty',
+];
 
 const KINDS: Readonly<Record<string, vscode.CompletionItemKind>> = {
-  function: vscode.CompletionItemKind.Function, class: vscode.CompletionItemKind.Class, module: vscode.CompletionItemKind.Module,
-  instance: vscode.CompletionItemKind.Variable, statement: vscode.CompletionItemKind.Variable, param: vscode.CompletionItemKind.Variable,
-  keyword: vscode.CompletionItemKind.Keyword, property: vscode.CompletionItemKind.Property, magic: vscode.CompletionItemKind.Event,
-  path: vscode.CompletionItemKind.File, 'dict key': vscode.CompletionItemKind.Field,
+  function: vscode.CompletionItemKind.Function,
+  class: vscode.CompletionItemKind.Class,
+  module: vscode.CompletionItemKind.Module,
+  instance: vscode.CompletionItemKind.Variable,
+  statement: vscode.CompletionItemKind.Variable,
+  param: vscode.CompletionItemKind.Variable,
+  keyword: vscode.CompletionItemKind.Keyword,
+  property: vscode.CompletionItemKind.Property,
+  magic: vscode.CompletionItemKind.Event,
+  path: vscode.CompletionItemKind.File,
+  'dict key': vscode.CompletionItemKind.Field,
 };
 
 class KernelItem extends InertCompletion {
@@ -27,26 +40,40 @@ export class CompletionProvider implements vscode.CompletionItemProvider<KernelI
 
   constructor(private readonly sessionOf: SessionOf) {}
 
-  async provideCompletionItems(document: vscode.TextDocument, position: vscode.Position, token: vscode.CancellationToken): Promise<KernelItem[] | undefined> {
+  async provideCompletionItems(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    token: vscode.CancellationToken,
+  ): Promise<KernelItem[] | undefined> {
     const session = this.sessionOf(document);
-    if (session === undefined) { return undefined; }
+    if (session === undefined) {
+      return undefined;
+    }
     const code = document.getText();
     const place = [document.uri.toString(), document.version, position.line, position.character].join();
     const asked = this.#asked.get(place);
     const complete = asked ?? session.complete(code, toCharacters(code, document.offsetAt(position)), signalOf(token));
     const others = asked === undefined ? this.#askOthers(place, complete, document, position) : Promise.resolve([]);
     const [found, offered] = await Promise.all([complete, others]);
-    if (found === null || token.isCancellationRequested) { return undefined; }
+    if (found === null || token.isCancellationRequested) {
+      return undefined;
+    }
     const range = rangeOf(document, code, found.start, found.end);
     const [before, after] = [code.slice(0, document.offsetAt(range.start)), code.slice(document.offsetAt(range.end))];
     const ours = new Set(found.matches.map(({ type }) => detailOf(type)));
-    const known = new Set(offered.filter(({ detail }) => !ours.has(detail ?? '')).map(({ label }) => (typeof label === 'string' ? label : label.label)));
-    return found.matches.filter(({ text }) => !known.has(text)).map(({ text, type }) => {
-      const item = new KernelItem(text, KINDS[type] ?? vscode.CompletionItemKind.Value, detailOf(type));
-      item.range = range;
-      item.completed = { code: before + text + after, end: before.length + text.length };
-      return item;
-    });
+    const known = new Set(
+      offered
+        .filter(({ detail }) => !ours.has(detail ?? ''))
+        .map(({ label }) => (typeof label === 'string' ? label : label.label)),
+    );
+    return found.matches
+      .filter(({ text }) => !known.has(text))
+      .map(({ text, type }) => {
+        const item = new KernelItem(text, KINDS[type] ?? vscode.CompletionItemKind.Value, detailOf(type));
+        item.range = range;
+        item.completed = { code: before + text + after, end: before.length + text.length };
+        return item;
+      });
   }
 
   async resolveCompletionItem(item: KernelItem, token: vscode.CancellationToken): Promise<KernelItem> {
@@ -55,20 +82,36 @@ export class CompletionProvider implements vscode.CompletionItemProvider<KernelI
     const { code, end } = item.completed;
     const found = await session?.inspect(code, toCharacters(code, end), signalOf(token));
     const page = found === undefined || found === null ? '' : pageOf(found);
-    if (page !== '') { item.document(page); }
+    if (page !== '') {
+      item.document(page);
+    }
     return item;
   }
 
   /** What all providers offer here, this one among them. */
-  async #askOthers(place: string, complete: ReturnType<SandboxSession['complete']>, document: vscode.TextDocument, position: vscode.Position): Promise<vscode.CompletionItem[]> {
-    if (!SERVERS.some((id) => vscode.extensions.getExtension(id)?.isActive === true)) { return []; }
+  async #askOthers(
+    place: string,
+    complete: ReturnType<SandboxSession['complete']>,
+    document: vscode.TextDocument,
+    position: vscode.Position,
+  ): Promise<vscode.CompletionItem[]> {
+    if (!SERVERS.some((id) => vscode.extensions.getExtension(id)?.isActive === true)) {
+      return [];
+    }
     this.#asked.set(place, complete);
     try {
-      return (await vscode.commands.executeCommand<vscode.CompletionList>('vscode.executeCompletionItemProvider', document.uri, position)).items;
+      return (
+        await vscode.commands.executeCommand<vscode.CompletionList>(
+          'vscode.executeCompletionItemProvider',
+          document.uri,
+          position,
+        )
+      ).items;
     } finally {
       this.#asked.delete(place);
     }
   }
 }
 
-const detailOf = (type: string): string => (type === '' || type === '<unknown>' ? vscode.l10n.t('from the kernel') : vscode.l10n.t('{0}, from the kernel', type));
+const detailOf = (type: string): string =>
+  type === '' || type === '<unknown>' ? vscode.l10n.t('from the kernel') : vscode.l10n.t('{0}, from the kernel', type);

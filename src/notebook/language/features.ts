@@ -12,11 +12,23 @@ export type SessionOf = (document: vscode.TextDocument) => SandboxSession | unde
 export function registerLanguageFeatures(controller: SandboxController): vscode.Disposable {
   const selector: vscode.DocumentSelector = { notebookType: NOTEBOOK_TYPE, language: LANGUAGE };
   const sessionOf: SessionOf = (document) => {
-    const notebook = vscode.workspace.notebookDocuments.find((one) => one.getCells().some((cell) => cell.document === document));
-    return notebook !== undefined && controller.isSelectedFor(notebook) ? controller.sandboxes.get(notebook)?.session : undefined;
+    const notebook = vscode.workspace.notebookDocuments.find((one) =>
+      one.getCells().some((cell) => cell.document === document),
+    );
+    return notebook !== undefined && controller.isSelectedFor(notebook)
+      ? controller.sandboxes.get(notebook)?.session
+      : undefined;
   };
   return vscode.Disposable.from(
-    vscode.languages.registerCompletionItemProvider(selector, new CompletionProvider(sessionOf), '.', '%', '[', '"', '\''),
+    vscode.languages.registerCompletionItemProvider(
+      selector,
+      new CompletionProvider(sessionOf),
+      '.',
+      '%',
+      '[',
+      '"',
+      "'",
+    ),
     vscode.languages.registerHoverProvider(selector, new HoverProvider(sessionOf)),
     vscode.languages.registerSignatureHelpProvider(selector, new SignatureProvider(sessionOf), '(', ','),
   );
@@ -25,7 +37,9 @@ export function registerLanguageFeatures(controller: SandboxController): vscode.
 /** A signal that is aborted with the token. */
 export function signalOf(token: vscode.CancellationToken): AbortSignal {
   const abort = new AbortController();
-  if (token.isCancellationRequested) { abort.abort(); }
+  if (token.isCancellationRequested) {
+    abort.abort();
+  }
   token.onCancellationRequested(() => abort.abort());
   return abort.signal;
 }

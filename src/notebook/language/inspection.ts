@@ -7,7 +7,11 @@ const LONGEST = 20_000;
 /** IPython's page about a name as plain text: terminal colours are for terminals. */
 export function pageOf(bundle: MimeBundle): string {
   const text = bundle['text/plain'];
-  return typeof text === 'string' ? withoutAnsi(text.slice(0, 2 * LONGEST)).slice(0, LONGEST).trimEnd() : '';
+  return typeof text === 'string'
+    ? withoutAnsi(text.slice(0, 2 * LONGEST))
+        .slice(0, LONGEST)
+        .trimEnd()
+    : '';
 }
 
 export interface Signature {
@@ -21,9 +25,14 @@ export interface Signature {
 /** What IPython's page says of how to call the name; undefined if nothing. */
 export function signatureOf(page: string): Signature | undefined {
   const [, label] = /^(?:Init s|S|Call s)ignature:\s*([^]*?)\n(?=[A-Z][\w ]*:|$)/m.exec(`${page}\n`) ?? [];
-  if (label === undefined) return undefined;
+  if (label === undefined) {
+    return undefined;
+  }
   const oneLine = label.replace(/\s+/g, ' ').replace(/\( /g, '(').replace(/,? \)/g, ')').trim();
-  const [, documentation = ''] = /^(?:Init docstring|Docstring):\s*([^]*?)(?=\n(?:File|Type|Subclasses|Class docstring|Init docstring|Call docstring):|$(?![^]))/m.exec(page) ?? [];
+  const [, documentation = ''] =
+    /^(?:Init docstring|Docstring):\s*([^]*?)(?=\n(?:File|Type|Subclasses|Class docstring|Init docstring|Call docstring):|$(?![^]))/m.exec(
+      page,
+    ) ?? [];
   return { label: oneLine, parameters: parametersOf(oneLine), documentation: documentation.trim() };
 }
 
@@ -35,10 +44,17 @@ function parametersOf(label: string): string[] {
   let quote = '';
   let part = '';
   for (const character of inner) {
-    if (quote !== '') { if (character === quote) { quote = ''; } }
-    else if (character === '\'' || character === '"') { quote = character; }
-    else if ('([{'.includes(character)) { depth += 1; }
-    else if (')]}'.includes(character)) { depth -= 1; }
+    if (quote !== '') {
+      if (character === quote) {
+        quote = '';
+      }
+    } else if (character === "'" || character === '"') {
+      quote = character;
+    } else if ('([{'.includes(character)) {
+      depth += 1;
+    } else if (')]}'.includes(character)) {
+      depth -= 1;
+    }
     if (character === ',' && depth === 0 && quote === '') {
       found.push(part.trim());
       part = '';
@@ -50,7 +66,11 @@ function parametersOf(label: string): string[] {
 }
 
 /** Index of the parameter that an argument fills, `/` and `*` aside; undefined if none does. */
-export function parameterFor({ parameters }: Signature, argument: number, keyword: string | undefined): number | undefined {
+export function parameterFor(
+  { parameters }: Signature,
+  argument: number,
+  keyword: string | undefined,
+): number | undefined {
   const nameOf = (parameter: string): string => /^\**\s*(\w+)/.exec(parameter)?.[1] ?? '';
   if (keyword !== undefined) {
     const named = parameters.findIndex((parameter) => nameOf(parameter) === keyword);
@@ -58,10 +78,16 @@ export function parameterFor({ parameters }: Signature, argument: number, keywor
   }
   let position = -1;
   for (const [index, parameter] of parameters.entries()) {
-    if (parameter === '/') continue;
-    if (parameter === '*' || parameter.startsWith('**')) return undefined; // the rest are keywords
+    if (parameter === '/') {
+      continue;
+    }
+    if (parameter === '*' || parameter.startsWith('**')) {
+      return undefined;
+    } // the rest are keywords
     position += 1;
-    if (position === argument || parameter.startsWith('*')) return index;
+    if (position === argument || parameter.startsWith('*')) {
+      return index;
+    }
   }
   return undefined;
 }

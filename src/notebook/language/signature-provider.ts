@@ -9,14 +9,22 @@ import { toCharacters } from './positions';
 export class SignatureProvider implements vscode.SignatureHelpProvider {
   constructor(private readonly sessionOf: SessionOf) {}
 
-  async provideSignatureHelp(document: vscode.TextDocument, position: vscode.Position, token: vscode.CancellationToken): Promise<vscode.SignatureHelp | undefined> {
+  async provideSignatureHelp(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.SignatureHelp | undefined> {
     const session = this.sessionOf(document);
     const code = document.getText();
     const call = callAt(code, document.offsetAt(position));
-    if (session === undefined || call === undefined) { return undefined; }
+    if (session === undefined || call === undefined) {
+      return undefined;
+    }
     const found = await session.inspect(code, toCharacters(code, call.calleeEnd), signalOf(token));
     const signature = found === null ? undefined : signatureOf(pageOf(found));
-    if (signature === undefined) { return undefined; }
+    if (signature === undefined) {
+      return undefined;
+    }
     const help = new vscode.SignatureHelp();
     help.signatures = [shown(signature.label, signature.parameters, signature.documentation)];
     help.activeSignature = 0;

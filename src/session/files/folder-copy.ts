@@ -27,7 +27,10 @@ export interface FolderCopyOptions {
 }
 
 /** What is not in the sandbox though the user may expect it. */
-export interface Lack { count: number; first: LeftOut }
+export interface Lack {
+  count: number;
+  first: LeftOut;
+}
 
 /** The copy of one folder in one sandbox. Only what is new or has changed on the host is sent; what only changed in the sandbox stays. */
 export class FolderCopy {
@@ -48,39 +51,70 @@ export class FolderCopy {
   readonly #unsent = new Map<string, string>();
   #sendAgainAt = 0;
 
-  constructor(private readonly options: FolderCopyOptions) { this.#gitignore = new Gitignore(options.files); }
+  constructor(private readonly options: FolderCopyOptions) {
+    this.#gitignore = new Gitignore(options.files);
+  }
 
   /**
    * Brings the sandbox what it lacks; nothing for a while after a look that was late.
    * @param how `folderOnly`: only what is in the notebook's folder and below; `limit`: bytes, nothing is sent where it would be more
    * @throws SandboxError `FilesNotCopied {reason}`; `Cancelled`: nothing of it counts as there
    */
-  async bring(bounds: Bounds, signal: AbortSignal, { folderOnly = false, limit = Infinity }: { folderOnly?: boolean; limit?: number | undefined } = {}): Promise<Lack | undefined> {
+  async bring(
+    bounds: Bounds,
+    signal: AbortSignal,
+    { folderOnly = false, limit = Infinity }: { folderOnly?: boolean; limit?: number | undefined } = {},
+  ): Promise<Lack | undefined> {
     const { notebook, files, log, waits = { look: LOOK_DEADLINE, rest: LATE_LOOK_REST } } = this.options;
     const began = performance.now();
-    if (began < this.#restUntil) return undefined;
-    const selection = await this.#looks.look(() => select({ files, gitignore: this.#gitignore, bounds, notebook, folderOnly, deadline: waits.look }), 2 * waits.look).catch((cause: unknown) => {
-      throw new SandboxError('FilesNotCopied', { reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
-    });
+    if (began < this.#restUntil) {
+      return undefined;
+    }
+    const selection = await this.#looks
+      .look(
+        () => select({ files, gitignore: this.#gitignore, bounds, notebook, folderOnly, deadline: waits.look }),
+        2 * waits.look,
+      )
+      .catch((cause: unknown) => {
+        throw new SandboxError(
+          'FilesNotCopied',
+          { reason: cause instanceof Error ? cause.message : String(cause) },
+          { cause },
+        );
+      });
     const looked = performance.now();
     if (selection === undefined || looked - began >= waits.look) {
       this.#restUntil = looked + waits.rest;
       log.warn(`folder: it is slow, and not looked at for ${Math.round(waits.rest / 1000)} s`);
     }
-    if (selection === undefined) throw new SandboxError('FilesNotCopied', { reason: 'the folder cannot be read in time', rest: waits.rest / 1000 });
-    const news = selection.items.filter(({ path, file }) => this.#offered.get(path) !== versionOf(file) && !(this.#unsent.get(path) === versionOf(file) && looked < this.#sendAgainAt));
+    if (selection === undefined) {
+      throw new SandboxError('FilesNotCopied', {
+        reason: 'the folder cannot be read in time',
+        rest: waits.rest / 1000,
+      });
+    }
+    const news = selection.items.filter(
+      ({ path, file }) =>
+        this.#offered.get(path) !== versionOf(file) &&
+        !(this.#unsent.get(path) === versionOf(file) && looked < this.#sendAgainAt),
+    );
     const size = news.reduce((sum, { file }) => sum + (file?.size ?? 0), 0);
     if (size > limit) {
       log.debug(`folder: ${size} bytes are not sent before they are asked for`);
       return undefined;
     }
-    if (news.length > 0) await this.#send(news, signal);
-    log.debug(`folder: ${selection.items.length} items looked at in ${Math.round(looked - began)} ms, ${news.length} sent in ${Math.round(performance.now() - looked)} ms`);
+    if (news.length > 0) {
+      await this.#send(news, signal);
+    }
+    log.debug(
+      `folder: ${selection.items.length} items looked at in ${Math.round(looked - began)} ms, ${news.length} sent in ${Math.round(performance.now() - looked)} ms`,
+    );
     const there = new Set(selection.items.map(({ path }) => path));
     this.#there = there;
     for (const [path, one] of this.#failed) {
-      if (there.has(path)) selection.leftOut.add(one);
-      else {
+      if (there.has(path)) {
+        selection.leftOut.add(one);
+      } else {
         this.#failed.delete(path);
         this.#unsent.delete(path);
       }
@@ -92,7 +126,9 @@ export class FolderCopy {
   }
 
   /** What the user may have expected, the first of it. */
-  get missing(): readonly LeftOut[] { return this.#leftOut.missing; }
+  get missing(): readonly LeftOut[] {
+    return this.#leftOut.missing;
+  }
 
   /** Why a file of the folder, or a folder that it is in, was left out; undefined: it was not, or is not there. */
   whyNot(path: string): LeftOut | undefined {
@@ -103,21 +139,32 @@ export class FolderCopy {
   /** What was offered in vain is offered again, and a slow folder is looked at. */
   retry(): void {
     this.#restUntil = this.#sendAgainAt = 0;
-    for (const path of this.#failed.keys()) this.#offered.delete(path);
+    for (const path of this.#failed.keys()) {
+      this.#offered.delete(path);
+    }
     this.#failed.clear();
   }
 
   /** Whether the sandbox got this file from the folder, which still has it. */
-  has(path: string): boolean { return this.#there.has(path) && this.#offered.has(path) && this.#offered.get(path) !== FOLDER && !this.#failed.has(path); }
+  has(path: string): boolean {
+    return (
+      this.#there.has(path) && this.#offered.has(path) && this.#offered.get(path) !== FOLDER && !this.#failed.has(path)
+    );
+  }
 
   async #send(items: readonly Item[], signal: AbortSignal): Promise<void> {
     const trouble = new Map<string, Reason>();
     let refused: Map<number, string>;
     try {
       signal.throwIfAborted();
-      refused = await this.options.put(items.map((item) => this.#outgoing(item, trouble)), signal);
+      refused = await this.options.put(
+        items.map((item) => this.#outgoing(item, trouble)),
+        signal,
+      );
     } catch (error) {
-      if (signal.aborted) throw new SandboxError('Cancelled', {}, { cause: error });
+      if (signal.aborted) {
+        throw new SandboxError('Cancelled', {}, { cause: error });
+      }
       // the sandbox may have some of it and may not: it is sent again, but not before every cell, which would wait in vain each time
       this.#sendAgainAt = performance.now() + (this.options.waits?.rest ?? LATE_LOOK_REST);
       for (const { path, file } of items) {
@@ -131,15 +178,22 @@ export class FolderCopy {
       this.#unsent.delete(path);
       this.#offered.set(path, versionOf(file));
       const error = refused.get(i);
-      const reason = trouble.get(path) ?? (error === undefined ? undefined : ['ENOSPC', 'EDQUOT', 'ENOMEM'].includes(error) ? 'full' : 'refused');
-      if (reason === undefined) this.#failed.delete(path);
-      else this.#failed.set(path, { path, reason, ...(file && { size: file.size }) });
+      const reason =
+        trouble.get(path) ??
+        (error === undefined ? undefined : ['ENOSPC', 'EDQUOT', 'ENOMEM'].includes(error) ? 'full' : 'refused');
+      if (reason === undefined) {
+        this.#failed.delete(path);
+      } else {
+        this.#failed.set(path, { path, reason, ...(file && { size: file.size }) });
+      }
     }
   }
 
   #outgoing({ path: inside, file }: Item, trouble: Map<string, Reason>): SandboxFile {
     const path = below(this.options.into, inside);
-    if (file === undefined) return { path, size: 0, modified: 0, executable: true, content: undefined };
+    if (file === undefined) {
+      return { path, size: 0, modified: 0, executable: true, content: undefined };
+    }
     const { size, modified, executable } = file;
     return { path, size, modified, executable, content: () => this.#content(inside, file, trouble) };
   }
@@ -156,7 +210,9 @@ export class FolderCopy {
         yield piece;
       }
     } catch (error) {
-      if (!trouble.has(path)) trouble.set(path, error instanceof FileChanged ? 'changed' : 'unreadable');
+      if (!trouble.has(path)) {
+        trouble.set(path, error instanceof FileChanged ? 'changed' : 'unreadable');
+      }
       throw error;
     }
   }
@@ -164,18 +220,27 @@ export class FolderCopy {
   /** Logs what was left out, when it is not what was logged last. Names are in quotes: they can have any character. */
   #tell({ excluded, excludedCount, missing, missingCount }: LeftOuts): void {
     const byReason = new Map<Reason, string[]>();
-    for (const { path, reason } of [...missing, ...excluded]) byReason.set(reason, [...byReason.get(reason) ?? [], JSON.stringify(path === '' ? '.' : path)]);
+    for (const { path, reason } of [...missing, ...excluded]) {
+      byReason.set(reason, [...(byReason.get(reason) ?? []), JSON.stringify(path === '' ? '.' : path)]);
+    }
     const told = JSON.stringify([...byReason, missingCount, excludedCount]);
-    if (told === this.#told) return;
+    if (told === this.#told) {
+      return;
+    }
     this.#told = told;
     const { log } = this.options;
     for (const [reason, names] of byReason) {
       const line = `folder: not in the sandbox, ${REASONS[reason]}: ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`;
-      if (isMissing(reason)) log.warn(line);
-      else log.info(line);
+      if (isMissing(reason)) {
+        log.warn(line);
+      } else {
+        log.info(line);
+      }
     }
     const unnamed = excludedCount + missingCount - excluded.length - missing.length;
-    if (unnamed > 0) log.info(`folder: not in the sandbox: ${unnamed} more`);
+    if (unnamed > 0) {
+      log.info(`folder: not in the sandbox: ${unnamed} more`);
+    }
   }
 }
 

@@ -3,7 +3,9 @@ export const MAX_STEPS = 5_000_000;
 
 /** Thrown where a name cannot be matched within {@link MAX_STEPS}. */
 export class TooCostly extends Error {
-  constructor() { super('.gitignore has patterns that take too long to match'); }
+  constructor() {
+    super('.gitignore has patterns that take too long to match');
+  }
 }
 
 type Class = ReadonlySet<number>;
@@ -11,7 +13,10 @@ type Class = ReadonlySet<number>;
  * One step of a pattern over bytes. `any`: `?`. `star`: any bytes of one name. `deep`: any bytes. `option`: what it
  * stands for begins here or, without any folder, behind the next two steps, which are `deep` and a slash.
  */
-type Token = { kind: 'byte'; byte: number } | { kind: 'class'; bytes: Class } | { kind: 'any' | 'star' | 'deep' | 'option' | 'never' };
+type Token =
+  | { kind: 'byte'; byte: number }
+  | { kind: 'class'; bytes: Class }
+  | { kind: 'any' | 'star' | 'deep' | 'option' | 'never' };
 
 interface Rule {
   isNegated: boolean;
@@ -35,9 +40,15 @@ const SPECIAL = /[*?[\\]/;
 export class GitignoreRules {
   readonly #rules: readonly Rule[];
 
-  constructor(content: Buffer, private readonly ignoreCase: boolean) {
+  constructor(
+    content: Buffer,
+    private readonly ignoreCase: boolean,
+  ) {
     const text = content.toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '');
-    this.#rules = text.split('\n').flatMap((line) => parseRule(folded(line.replace(/\r$/, ''), ignoreCase), ignoreCase)).reverse();
+    this.#rules = text
+      .split('\n')
+      .flatMap((line) => parseRule(folded(line.replace(/\r$/, ''), ignoreCase), ignoreCase))
+      .reverse();
   }
 
   /**
@@ -48,24 +59,37 @@ export class GitignoreRules {
   ignores(path: string, isFolder: boolean, steps: { left: number }): boolean | undefined {
     const whole = folded(Buffer.from(path).toString('latin1'), this.ignoreCase);
     const name = whole.slice(whole.lastIndexOf('/') + 1);
-    const rule = this.#rules.find((one) => (isFolder || !one.isFolder) && matches(one, one.isName ? name : whole, steps));
+    const rule = this.#rules.find(
+      (one) => (isFolder || !one.isFolder) && matches(one, one.isName ? name : whole, steps),
+    );
     return rule && !rule.isNegated;
   }
 }
 
 /** Git folds the letters of ASCII alone. */
-const folded = (text: string, ignoreCase: boolean): string => (ignoreCase ? text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase()) : text);
+const folded = (text: string, ignoreCase: boolean): string =>
+  ignoreCase ? text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase()) : text;
 
 function parseRule(line: string, ignoreCase: boolean): Rule[] {
-  if (line.startsWith('#')) return [];
+  if (line.startsWith('#')) {
+    return [];
+  }
   let pattern = withoutTrailingSpaces(line.split('\0', 1)[0] ?? '');
   const isNegated = pattern.startsWith('!');
-  if (isNegated) pattern = pattern.slice(1);
+  if (isNegated) {
+    pattern = pattern.slice(1);
+  }
   const isFolder = pattern.endsWith('/');
-  if (isFolder) pattern = pattern.slice(0, -1);
-  if (pattern === '') return [];
+  if (isFolder) {
+    pattern = pattern.slice(0, -1);
+  }
+  if (pattern === '') {
+    return [];
+  }
   const isName = !pattern.includes('/');
-  if (pattern.startsWith('/')) pattern = pattern.slice(1);
+  if (pattern.startsWith('/')) {
+    pattern = pattern.slice(1);
+  }
   const special = pattern.search(SPECIAL);
   const prefix = special < 0 ? pattern : pattern.slice(0, special);
   return [{ isNegated, isFolder, isName, prefix, rest: tokensOf(pattern.slice(prefix.length), isName, ignoreCase) }];
@@ -74,9 +98,13 @@ function parseRule(line: string, ignoreCase: boolean): Rule[] {
 /** A space with a backslash before it stays. */
 function withoutTrailingSpaces(line: string): string {
   let end = line.length;
-  while (end > 0 && line[end - 1] === ' ') end -= 1;
+  while (end > 0 && line[end - 1] === ' ') {
+    end -= 1;
+  }
   let backslashes = 0;
-  while (line[end - 1 - backslashes] === '\\') backslashes += 1;
+  while (line[end - 1 - backslashes] === '\\') {
+    backslashes += 1;
+  }
   return line.slice(0, backslashes % 2 === 1 && end < line.length ? end + 1 : end);
 }
 
@@ -86,10 +114,19 @@ function tokensOf(pattern: string, isName: boolean, ignoreCase: boolean): Token[
     const character = pattern.charAt(at);
     if (character === '*') {
       const begin = at;
-      while (pattern[at] === '*') at += 1;
-      const isAlone = (begin === 0 || pattern[begin - 1] === '/') && (at === pattern.length || pattern[at] === '/' || pattern.startsWith('\\/', at));
-      if (at - begin === 1 || isName || !isAlone) tokens.push({ kind: 'star' });
-      else tokens.push(...(pattern[at] === '/' ? [{ kind: 'option' }, { kind: 'deep' }] as const : [{ kind: 'deep' }] as const));
+      while (pattern[at] === '*') {
+        at += 1;
+      }
+      const isAlone =
+        (begin === 0 || pattern[begin - 1] === '/') &&
+        (at === pattern.length || pattern[at] === '/' || pattern.startsWith('\\/', at));
+      if (at - begin === 1 || isName || !isAlone) {
+        tokens.push({ kind: 'star' });
+      } else {
+        tokens.push(
+          ...(pattern[at] === '/' ? ([{ kind: 'option' }, { kind: 'deep' }] as const) : ([{ kind: 'deep' }] as const)),
+        );
+      }
     } else if (character === '?') {
       tokens.push({ kind: 'any' });
       at += 1;
@@ -98,7 +135,9 @@ function tokensOf(pattern: string, isName: boolean, ignoreCase: boolean): Token[
       tokens.push(found === undefined ? { kind: 'never' } : { kind: 'class', bytes: found.bytes });
       at = found?.end ?? pattern.length;
     } else {
-      if (character === '\\') at += 1;
+      if (character === '\\') {
+        at += 1;
+      }
       tokens.push(at < pattern.length ? { kind: 'byte', byte: pattern.charCodeAt(at) } : { kind: 'never' });
       at += 1;
     }
@@ -107,8 +146,18 @@ function tokensOf(pattern: string, isName: boolean, ignoreCase: boolean): Token[
 }
 
 const NAMED: Readonly<Record<string, RegExp>> = {
-  alnum: /[a-z\d]/i, alpha: /[a-z]/i, blank: /[ \t]/, cntrl: /[\0-\x1f\x7f]/, digit: /\d/, graph: /[!-~]/, lower: /[a-z]/, print: /[ -~]/, // eslint-disable-line no-control-regex -- POSIX's own
-  punct: /[!-/:-@[-`{-~]/, space: /[ \t\n\v\f\r]/, upper: /[A-Z]/, xdigit: /[a-f\d]/i,
+  alnum: /[a-z\d]/i,
+  alpha: /[a-z]/i,
+  blank: /[ \t]/,
+  cntrl: /[\0-\x1f\x7f]/,
+  digit: /\d/,
+  graph: /[!-~]/,
+  lower: /[a-z]/,
+  print: /[ -~]/, // eslint-disable-line no-control-regex -- POSIX's own
+  punct: /[!-/:-@[-`{-~]/,
+  space: /[ \t\n\v\f\r]/,
+  upper: /[A-Z]/,
+  xdigit: /[a-f\d]/i,
 };
 
 /** The bytes that a class in brackets takes, and where it ends; undefined: it does not end, or has a name that is none. */
@@ -116,24 +165,36 @@ function classAt(pattern: string, start: number, ignoreCase: boolean): { bytes: 
   const bytes = new Set<number>();
   let at = start + 1;
   const isNegated = pattern[at] === '!' || pattern[at] === '^';
-  if (isNegated) at += 1;
+  if (isNegated) {
+    at += 1;
+  }
   let before = -1; // from which a range may go
   for (let isFirst = true; isFirst || pattern[at] !== ']'; isFirst = false) {
-    if (at >= pattern.length) return undefined;
+    if (at >= pattern.length) {
+      return undefined;
+    }
     if (pattern[at] === '-' && before >= 0 && at + 1 < pattern.length && pattern[at + 1] !== ']') {
       at += pattern[at + 1] === '\\' ? 2 : 1;
-      if (at >= pattern.length) return undefined;
+      if (at >= pattern.length) {
+        return undefined;
+      }
       addRange(bytes, before, pattern.charCodeAt(at), ignoreCase);
       before = -1;
     } else if (pattern.startsWith('[:', at)) {
       const end = pattern.indexOf(']', at + 2);
-      if (end < 0) return undefined;
+      if (end < 0) {
+        return undefined;
+      }
       if (end > at + 2 && pattern[end - 1] === ':') {
         const named = NAMED[pattern.slice(at + 2, end - 1)];
-        if (named === undefined) return undefined;
+        if (named === undefined) {
+          return undefined;
+        }
         for (let byte = 0; byte < 256; byte += 1) {
           const character = String.fromCharCode(byte);
-          if (named.test(character) || (ignoreCase && named === NAMED['upper'] && NAMED['lower']?.test(character))) bytes.add(byte);
+          if (named.test(character) || (ignoreCase && named === NAMED['upper'] && NAMED['lower']?.test(character))) {
+            bytes.add(byte);
+          }
         }
         at = end;
         before = -1;
@@ -142,14 +203,20 @@ function classAt(pattern: string, start: number, ignoreCase: boolean): { bytes: 
         before = pattern.charCodeAt(at);
       }
     } else {
-      if (pattern[at] === '\\') at += 1;
-      if (at >= pattern.length) return undefined;
+      if (pattern[at] === '\\') {
+        at += 1;
+      }
+      if (at >= pattern.length) {
+        return undefined;
+      }
       before = pattern.charCodeAt(at);
       bytes.add(before);
     }
     at += 1;
   }
-  const taken = isNegated ? new Set(Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !bytes.has(byte))) : bytes;
+  const taken = isNegated
+    ? new Set(Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !bytes.has(byte)))
+    : bytes;
   taken.delete(SLASH);
   return { bytes: taken, end: at + 1 };
 }
@@ -157,15 +224,21 @@ function classAt(pattern: string, start: number, ignoreCase: boolean): { bytes: 
 function addRange(bytes: Set<number>, from: number, to: number, ignoreCase: boolean): void {
   for (let byte = from; byte <= to; byte += 1) {
     bytes.add(byte);
-    if (ignoreCase && byte >= 0x41 && byte <= 0x5a) bytes.add(byte + 0x20);
+    if (ignoreCase && byte >= 0x41 && byte <= 0x5a) {
+      bytes.add(byte + 0x20);
+    }
   }
 }
 
 /** Follows all ways through the pattern at once, byte after byte. */
 function matches({ prefix, rest }: Rule, text: string, steps: { left: number }): boolean {
   steps.left -= 1;
-  if (!text.startsWith(prefix)) return false;
-  if (rest.length === 0) return text.length === prefix.length;
+  if (!text.startsWith(prefix)) {
+    return false;
+  }
+  if (rest.length === 0) {
+    return text.length === prefix.length;
+  }
   let places: number[] = [];
   const reached = new Int32Array(rest.length + 1).fill(-1);
   steps.left -= rest.length;
@@ -173,12 +246,18 @@ function matches({ prefix, rest }: Rule, text: string, steps: { left: number }):
   const reach = (into: number[], start: number, when: number): void => {
     const open = [start];
     for (let place = open.pop(); place !== undefined; place = open.pop()) {
-      if (place > rest.length || reached[place] === when) continue;
+      if (place > rest.length || reached[place] === when) {
+        continue;
+      }
       reached[place] = when;
       into.push(place);
       const kind = rest[place]?.kind;
-      if (kind === 'star' || kind === 'deep' || kind === 'option') open.push(place + 1);
-      if (kind === 'option') open.push(place + 3);
+      if (kind === 'star' || kind === 'deep' || kind === 'option') {
+        open.push(place + 1);
+      }
+      if (kind === 'option') {
+        open.push(place + 3);
+      }
     }
   };
   reach(places, 0, prefix.length);
@@ -187,12 +266,19 @@ function matches({ prefix, rest }: Rule, text: string, steps: { left: number }):
     const next: number[] = [];
     for (const place of places) {
       const token = rest[place];
-      if (token === undefined) continue;
-      if (token.kind === 'deep' || (token.kind === 'star' && byte !== SLASH)) reach(next, place, at + 1);
-      else if (takes(token, byte)) reach(next, place + 1, at + 1);
+      if (token === undefined) {
+        continue;
+      }
+      if (token.kind === 'deep' || (token.kind === 'star' && byte !== SLASH)) {
+        reach(next, place, at + 1);
+      } else if (takes(token, byte)) {
+        reach(next, place + 1, at + 1);
+      }
     }
     steps.left -= places.length;
-    if (steps.left < 0) throw new TooCostly();
+    if (steps.left < 0) {
+      throw new TooCostly();
+    }
     places = next;
   }
   return places.includes(rest.length);
@@ -200,9 +286,16 @@ function matches({ prefix, rest }: Rule, text: string, steps: { left: number }):
 
 function takes(token: Token, byte: number): boolean {
   switch (token.kind) {
-    case 'byte': return token.byte === byte;
-    case 'class': return token.bytes.has(byte);
-    case 'any': return byte !== SLASH;
-    case 'star': case 'deep': case 'option': case 'never': return false;
+    case 'byte':
+      return token.byte === byte;
+    case 'class':
+      return token.bytes.has(byte);
+    case 'any':
+      return byte !== SLASH;
+    case 'star':
+    case 'deep':
+    case 'option':
+    case 'never':
+      return false;
   }
 }

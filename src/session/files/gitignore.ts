@@ -30,7 +30,9 @@ export class Gitignore {
     for (const [i, folder] of (await this.#upToRepository()).entries()) {
       const prefix = way;
       const rules = await this.#rulesOf(folder, FILE, `${'../'.repeat(i + 1)}${FILE}`);
-      if (rules) layers.push({ rules, seen: (path) => (path === '' ? prefix : `${prefix}/${path}`) });
+      if (rules) {
+        layers.push({ rules, seen: (path) => (path === '' ? prefix : `${prefix}/${path}`) });
+      }
       way = `${folder.name}/${way}`;
     }
     return layers;
@@ -40,7 +42,9 @@ export class Gitignore {
   async within(folder: string, layers: Layers): Promise<Layers> {
     const path = below(folder, FILE);
     const rules = await this.#rulesOf(this.files, path, path);
-    return rules ? [{ rules, seen: (inner) => (folder === '' ? inner : inner.slice(folder.length + 1)) }, ...layers] : layers;
+    return rules
+      ? [{ rules, seen: (inner) => (folder === '' ? inner : inner.slice(folder.length + 1)) }, ...layers]
+      : layers;
   }
 
   /**
@@ -51,7 +55,9 @@ export class Gitignore {
     const steps = { left: MAX_STEPS };
     for (const { rules, seen } of layers) {
       const ignored = rules.ignores(seen(path), isFolder, steps);
-      if (ignored !== undefined) return ignored;
+      if (ignored !== undefined) {
+        return ignored;
+      }
     }
     return false;
   }
@@ -63,14 +69,21 @@ export class Gitignore {
   namesAll(layers: Layers): boolean {
     const steps = { left: MAX_STEPS };
     const fromRoot = layers.at(-1)?.seen('').split('/') ?? [];
-    for (let depth = 1; depth <= fromRoot.length; depth += 1) { // the repository's own root is named by nobody
+    for (let depth = 1; depth <= fromRoot.length; depth += 1) {
+      // the repository's own root is named by nobody
       const above = fromRoot.slice(0, depth).join('/');
       for (const { rules, seen } of layers) {
         const own = fromRoot.slice(0, fromRoot.length - seen('').split('/').length).join('/');
-        if (own !== '' && !above.startsWith(`${own}/`)) continue; // it is in this folder, or further down
+        if (own !== '' && !above.startsWith(`${own}/`)) {
+          continue;
+        } // it is in this folder, or further down
         const ignored = rules.ignores(own === '' ? above : above.slice(own.length + 1), true, steps);
-        if (ignored === true) return true;
-        if (ignored === false) break;
+        if (ignored === true) {
+          return true;
+        }
+        if (ignored === false) {
+          break;
+        }
       }
     }
     return false;
@@ -80,21 +93,33 @@ export class Gitignore {
   async #upToRepository(): Promise<HostFiles[]> {
     const above: HostFiles[] = [];
     for (let folder: HostFiles | undefined = this.files; folder !== undefined; folder = folder.parent()) {
-      if (folder !== this.files) above.push(folder);
-      if (await folder.look('.git')) return above;
+      if (folder !== this.files) {
+        above.push(folder);
+      }
+      if (await folder.look('.git')) {
+        return above;
+      }
     }
     return [];
   }
 
   async #rulesOf(files: HostFiles, path: string, key: string): Promise<GitignoreRules | undefined> {
     const seen = await files.look(path);
-    if (seen?.kind !== 'file') return undefined; // git does not follow a link here either
-    if (seen.size > MOST_RULES) throw new Error(`${key} is too long`);
+    if (seen?.kind !== 'file') {
+      return undefined;
+    } // git does not follow a link here either
+    if (seen.size > MOST_RULES) {
+      throw new Error(`${key} is too long`);
+    }
     const pieces: Buffer[] = [];
-    for await (const piece of files.read(path, seen)) pieces.push(piece);
+    for await (const piece of files.read(path, seen)) {
+      pieces.push(piece);
+    }
     const content = Buffer.concat(pieces);
     const known = this.#rules.get(key);
-    if (known?.content.equals(content) === true) return known.rules;
+    if (known?.content.equals(content) === true) {
+      return known.rules;
+    }
     const rules = new GitignoreRules(content, IGNORE_CASE);
     this.#rules.set(key, { content, rules });
     return rules;

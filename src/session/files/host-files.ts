@@ -1,5 +1,8 @@
 export type EntryKind = 'file' | 'folder' | 'link' | 'special';
-export interface HostEntry { name: string; kind: EntryKind }
+export interface HostEntry {
+  name: string;
+  kind: EntryKind;
+}
 
 /** What there was at a path, itself and not what a link leads to. */
 export interface Seen {
@@ -32,7 +35,9 @@ export interface HostFiles {
 
 /** Thrown by `read`. */
 export class FileChanged extends Error {
-  constructor(path: string) { super(`${path} is not what it was`); }
+  constructor(path: string) {
+    super(`${path} is not what it was`);
+  }
 }
 
 /** The folder that a path is in. */

@@ -1,7 +1,18 @@
 /** What is never copied, whoever asks: the log tells it, no message does. */
 export type Excluded = 'notebook' | 'hidden' | 'key' | 'ignored' | 'generated' | 'link' | 'special';
 /** What the user may have expected. `more`: what is below or behind was not looked at; `rules`: nobody can say in time whether .gitignore names it. */
-export type Missing = 'tooLarge' | 'tooMuch' | 'tooMany' | 'more' | 'slow' | 'name' | 'rules' | 'unreadable' | 'changed' | 'full' | 'refused';
+export type Missing =
+  | 'tooLarge'
+  | 'tooMuch'
+  | 'tooMany'
+  | 'more'
+  | 'slow'
+  | 'name'
+  | 'rules'
+  | 'unreadable'
+  | 'changed'
+  | 'full'
+  | 'refused';
 export type Reason = Excluded | Missing;
 
 export interface LeftOut {
@@ -15,18 +26,34 @@ export interface LeftOut {
 }
 
 /** Whether it speaks of this path. */
-export const isAbout = ({ path: whole, but }: LeftOut, path: string): boolean => isIn(path, whole) && (but === undefined || !isIn(path, but));
+export const isAbout = ({ path: whole, but }: LeftOut, path: string): boolean =>
+  isIn(path, whole) && (but === undefined || !isIn(path, but));
 
 /** Whether a path is a folder, or in it; '' is the folder that holds all. */
-export const isIn = (path: string, folder: string): boolean => folder === '' || path === folder || path.startsWith(`${folder}/`);
+export const isIn = (path: string, folder: string): boolean =>
+  folder === '' || path === folder || path.startsWith(`${folder}/`);
 
 const EXCLUDED: Record<Excluded, string> = {
-  notebook: 'the notebook itself', hidden: 'dotfiles', key: 'keys and credentials', ignored: 'named by .gitignore', generated: 'made by tools', link: 'links',
+  notebook: 'the notebook itself',
+  hidden: 'dotfiles',
+  key: 'keys and credentials',
+  ignored: 'named by .gitignore',
+  generated: 'made by tools',
+  link: 'links',
   special: 'neither file nor folder',
 };
 const MISSING: Record<Missing, string> = {
-  tooLarge: 'too large', tooMuch: 'more bytes in all than allowed', tooMany: 'more files than allowed', more: 'not looked at', slow: 'not looked at in time',
-  name: 'a name that a sandbox cannot have', rules: 'a .gitignore takes too long to match', unreadable: 'cannot be read', changed: 'changed while it was read', full: 'no room in the sandbox', refused: 'the sandbox cannot have it there',
+  tooLarge: 'too large',
+  tooMuch: 'more bytes in all than allowed',
+  tooMany: 'more files than allowed',
+  more: 'not looked at',
+  slow: 'not looked at in time',
+  name: 'a name that a sandbox cannot have',
+  rules: 'a .gitignore takes too long to match',
+  unreadable: 'cannot be read',
+  changed: 'changed while it was read',
+  full: 'no room in the sandbox',
+  refused: 'the sandbox cannot have it there',
 };
 /** For the log. */
 export const REASONS: Record<Reason, string> = { ...EXCLUDED, ...MISSING };
@@ -46,10 +73,14 @@ export class LeftOuts {
   add(one: LeftOut): void {
     if (isMissing(one.reason)) {
       this.missingCount += 1;
-      if (this.missing.length < KEPT) this.missing.push(one);
+      if (this.missing.length < KEPT) {
+        this.missing.push(one);
+      }
     } else {
       this.excludedCount += 1;
-      if (this.excluded.length < KEPT) this.excluded.push(one);
+      if (this.excluded.length < KEPT) {
+        this.excluded.push(one);
+      }
     }
   }
 }

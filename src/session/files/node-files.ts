@@ -20,9 +20,13 @@ export class NodeFiles implements HostFiles {
   private constructor(readonly folder: string) {}
 
   /** @param folder absolute; links that lead to it are resolved here, once, and none after that */
-  static async of(folder: string): Promise<NodeFiles> { return new NodeFiles(await threads.run(() => realpath(folder))); }
+  static async of(folder: string): Promise<NodeFiles> {
+    return new NodeFiles(await threads.run(() => realpath(folder)));
+  }
 
-  get name(): string { return path.basename(this.folder); }
+  get name(): string {
+    return path.basename(this.folder);
+  }
 
   parent(): NodeFiles | undefined {
     const above = path.dirname(this.folder);
@@ -41,7 +45,9 @@ export class NodeFiles implements HostFiles {
         }
         entries.push({ name: entry.name, kind: kindOf(entry) });
       }
-      if (await realpath(at) !== at) throw new FileChanged(folder); // a link took its place
+      if ((await realpath(at)) !== at) {
+        throw new FileChanged(folder);
+      } // a link took its place
       return { entries, complete };
     });
   }
@@ -50,7 +56,9 @@ export class NodeFiles implements HostFiles {
     try {
       return seen(await threads.run(() => lstat(this.#at(file))));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
+        return undefined;
+      }
       throw error;
     }
   }
@@ -58,15 +66,21 @@ export class NodeFiles implements HostFiles {
   async *read(file: string, as: Seen): AsyncGenerator<Buffer> {
     const handle = await threads.run(() => open(this.#at(file), (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK));
     try {
-      if (!await threads.run(() => this.#isStill(file, as, handle))) throw new FileChanged(file);
+      if (!(await threads.run(() => this.#isStill(file, as, handle)))) {
+        throw new FileChanged(file);
+      }
       for (let left = as.size; left > 0;) {
         const piece = Buffer.allocUnsafe(Math.min(PIECE, left));
         const { bytesRead, buffer } = await threads.run(() => handle.read({ buffer: piece, position: null }));
-        if (bytesRead === 0) break;
+        if (bytesRead === 0) {
+          break;
+        }
         left -= bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
-      if (seen(await threads.run(() => handle.stat())).version !== as.version) throw new FileChanged(file);
+      if (seen(await threads.run(() => handle.stat())).version !== as.version) {
+        throw new FileChanged(file);
+      }
     } finally {
       await handle.close();
     }
@@ -76,20 +90,37 @@ export class NodeFiles implements HostFiles {
   async #isStill(file: string, as: Seen, handle: FileHandle): Promise<boolean> {
     const opened = seen(await handle.stat());
     const at = this.#at(file);
-    return opened.kind === 'file' && opened.version === as.version && await realpath(at) === at && seen(await lstat(at)).version === as.version;
+    return (
+      opened.kind === 'file' &&
+      opened.version === as.version &&
+      (await realpath(at)) === at &&
+      seen(await lstat(at)).version === as.version
+    );
   }
 
-  #at(file: string): string { return path.join(this.folder, ...file.split('/')); }
+  #at(file: string): string {
+    return path.join(this.folder, ...file.split('/'));
+  }
 }
 
 function kindOf(entry: Dirent | Stats): EntryKind {
-  if (entry.isFile()) return 'file';
-  if (entry.isDirectory()) return 'folder';
+  if (entry.isFile()) {
+    return 'file';
+  }
+  if (entry.isDirectory()) {
+    return 'folder';
+  }
   return entry.isSymbolicLink() ? 'link' : 'special';
 }
 
 /** The inode's own change is in the version: a tool that keeps the time of the content changes that. */
 function seen(stats: Stats): Seen {
   const { dev, ino, size, mtimeMs, ctimeMs, mode } = stats;
-  return { kind: kindOf(stats), size, modified: mtimeMs, executable: (mode & EXECUTABLE) !== 0, version: [dev, ino, size, mtimeMs, ctimeMs].join(':') };
+  return {
+    kind: kindOf(stats),
+    size,
+    modified: mtimeMs,
+    executable: (mode & EXECUTABLE) !== 0,
+    version: [dev, ino, size, mtimeMs, ctimeMs].join(':'),
+  };
 }

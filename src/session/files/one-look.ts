@@ -9,9 +9,13 @@ export class OneLook {
 
   /** @returns undefined: it was not done within `deadline` milliseconds, or an earlier one has not come back */
   async look<T>(work: () => Promise<T>, deadline: number): Promise<T | undefined> {
-    if (this.#isLooking) return undefined;
+    if (this.#isLooking) {
+      return undefined;
+    }
     this.#isLooking = true;
-    const looked = work().finally(() => { this.#isLooking = false; });
+    const looked = work().finally(() => {
+      this.#isLooking = false;
+    });
     return within(looked, deadline, undefined);
   }
 }

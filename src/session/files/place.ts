@@ -13,8 +13,13 @@ const NAMELESS = 'notebook';
 
 /** The name that a folder of the host has in a sandbox's home: its own, as far as that is harmless, and none of the sandbox's, which begin with a dot. */
 export function nameInHome(name: string): string {
-  const plain = name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\uFFFD/\\]/gu, '_').trim().replace(/^\.+/, (dots) => '_'.repeat(dots.length));
+  const plain = name
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\uFFFD/\\]/gu, '_')
+    .trim()
+    .replace(/^\.+/, (dots) => '_'.repeat(dots.length));
   let short = [...plain].slice(0, LONGEST_NAME).join('');
-  while (Buffer.byteLength(short) > LONGEST_NAME) short = [...short].slice(0, -1).join('');
+  while (Buffer.byteLength(short) > LONGEST_NAME) {
+    short = [...short].slice(0, -1).join('');
+  }
   return short === '' ? NAMELESS : short;
 }

@@ -19,14 +19,29 @@ export interface Project {
  * @param depth how many folders above that one are in the workspace folder, with the workspace folder; 0: none
  * @param mayBeCopied whether nothing forbids to copy a folder as a whole
  */
-export async function projectOf(folder: HostFiles, depth: number, mayBeCopied: (folder: HostFiles) => boolean): Promise<Project> {
+export async function projectOf(
+  folder: HostFiles,
+  depth: number,
+  mayBeCopied: (folder: HostFiles) => boolean,
+): Promise<Project> {
   const own: Project = { files: folder, folder: '' };
   const candidates = candidatesFor(own, depth, mayBeCopied);
-  const isAt = async ({ files }: Project, names: readonly string[]): Promise<boolean> => (await Promise.all(names.map((name) => isThere(files, name)))).includes(true);
-  for (const candidate of candidates) if (await isAt(candidate, ['.git'])) return candidate;
+  const isAt = async ({ files }: Project, names: readonly string[]): Promise<boolean> =>
+    (await Promise.all(names.map((name) => isThere(files, name)))).includes(true);
+  for (const candidate of candidates) {
+    if (await isAt(candidate, ['.git'])) {
+      return candidate;
+    }
+  }
   const widest = candidates.at(-1) ?? own;
-  if (candidates.length === depth + 1 && await isInRepository(widest.files, mayBeCopied)) return widest;
-  for (const candidate of candidates) if (await isAt(candidate, MARKERS)) return candidate;
+  if (candidates.length === depth + 1 && (await isInRepository(widest.files, mayBeCopied))) {
+    return widest;
+  }
+  for (const candidate of candidates) {
+    if (await isAt(candidate, MARKERS)) {
+      return candidate;
+    }
+  }
   return own;
 }
 
@@ -36,7 +51,15 @@ function candidatesFor(own: Project, depth: number, mayBeCopied: (folder: HostFi
   for (let last = own; candidates.length <= depth;) {
     const files = last.files.parent();
     const folder = below(last.files.name, last.folder).replace(/\/$/, '');
-    if (files === undefined || excludedBy(last.files.name, 'folder') !== undefined || impossible(last.files.name) !== undefined || impossible(folder) !== undefined || !mayBeCopied(files)) break;
+    if (
+      files === undefined ||
+      excludedBy(last.files.name, 'folder') !== undefined ||
+      impossible(last.files.name) !== undefined ||
+      impossible(folder) !== undefined ||
+      !mayBeCopied(files)
+    ) {
+      break;
+    }
     last = { files, folder };
     candidates.push(last);
   }
@@ -45,15 +68,29 @@ function candidatesFor(own: Project, depth: number, mayBeCopied: (folder: HostFi
 
 /** Whether a folder above is a repository, and not one of much else too, such as a home. */
 async function isInRepository(files: HostFiles, mayBeCopied: (folder: HostFiles) => boolean): Promise<boolean> {
-  for (let above = files.parent(); above !== undefined && mayBeCopied(above); above = above.parent()) if (await isThere(above, '.git')) return true;
+  for (let above = files.parent(); above !== undefined && mayBeCopied(above); above = above.parent()) {
+    if (await isThere(above, '.git')) {
+      return true;
+    }
+  }
   return false;
 }
 
 /** What cannot be looked at is not there. */
-const isThere = (files: HostFiles, name: string): Promise<boolean> => files.look(name).then((seen) => seen !== undefined, () => false);
+const isThere = (files: HostFiles, name: string): Promise<boolean> =>
+  files.look(name).then(
+    (seen) => seen !== undefined,
+    () => false,
+  );
 
 /** How many folders above a notebook's are in the workspace folder, with that one; 0: the notebook is in it or outside of it. Both are real paths. */
-export function depthIn(workspace: string, folder: string, paths: Pick<path.PlatformPath, 'relative' | 'sep' | 'isAbsolute'> = path): number {
+export function depthIn(
+  workspace: string,
+  folder: string,
+  paths: Pick<path.PlatformPath, 'relative' | 'sep' | 'isAbsolute'> = path,
+): number {
   const inside = paths.relative(workspace, folder);
-  return inside === '' || inside === '..' || inside.startsWith(`..${paths.sep}`) || paths.isAbsolute(inside) ? 0 : inside.split(paths.sep).length;
+  return inside === '' || inside === '..' || inside.startsWith(`..${paths.sep}`) || paths.isAbsolute(inside)
+    ? 0
+    : inside.split(paths.sep).length;
 }

@@ -7,8 +7,14 @@ import { LeftOuts, isIn, type Reason } from './left-out';
 import { excludedBy, impossible, isEnvironment } from './names';
 
 /** What is to be in the sandbox: a file as it was seen, or a folder. */
-export interface Item { path: string; file: Seen | undefined }
-export interface Selection { items: Item[]; leftOut: LeftOuts }
+export interface Item {
+  path: string;
+  file: Seen | undefined;
+}
+export interface Selection {
+  items: Item[];
+  leftOut: LeftOuts;
+}
 
 export interface Asked {
   files: HostFiles;
@@ -23,7 +29,10 @@ export interface Asked {
 }
 
 /** A folder that is to be looked at. */
-interface Folder { path: string; layers: Layers }
+interface Folder {
+  path: string;
+  layers: Layers;
+}
 
 /** Milliseconds for which names are matched without a pause. */
 const MAX_TURN_MS = 20;
@@ -74,14 +83,21 @@ class Walk {
           this.#giveUp([path, ...this.#folders.map((folder) => folder.path)], [top, ...tops]);
           return;
         }
-        if (this.#isFull && next !== top) this.leftOut.add({ path, reason: 'tooMany' });
-        else await this.#folder(path, next.layers).catch(() => { this.leftOut.add({ path, reason: 'unreadable' }); });
+        if (this.#isFull && next !== top) {
+          this.leftOut.add({ path, reason: 'tooMany' });
+        } else {
+          await this.#folder(path, next.layers).catch(() => {
+            this.leftOut.add({ path, reason: 'unreadable' });
+          });
+        }
       }
       this.#done = top.path;
     }
   }
 
-  get #isFull(): boolean { return this.items.length >= this.asked.bounds.items; }
+  get #isFull(): boolean {
+    return this.items.length >= this.asked.bounds.items;
+  }
 
   /** The notebook's folder and those above it, to which all that is not below the one before belongs. None of what `.gitignore` names. */
   async #tops(layers: Layers): Promise<Folder[]> {
@@ -89,20 +105,31 @@ class Walk {
     const { gitignore, folderOnly = false } = this.asked;
     let reason: Reason | undefined;
     for (let [last] = tops; last !== undefined && last.path !== this.#start && reason === undefined; [last] = tops) {
-      const path = below(last.path, this.#start.slice(last.path === '' ? 0 : last.path.length + 1).split('/', 1)[0] ?? '');
+      const path = below(
+        last.path,
+        this.#start.slice(last.path === '' ? 0 : last.path.length + 1).split('/', 1)[0] ?? '',
+      );
       const inside = await gitignore.within(last.path, last.layers).catch(() => undefined);
       reason = inside === undefined ? 'unreadable' : this.#ignored(path, true, inside);
-      if (inside !== undefined && reason === undefined) tops.unshift({ path, layers: inside });
+      if (inside !== undefined && reason === undefined) {
+        tops.unshift({ path, layers: inside });
+      }
     }
-    if (!folderOnly) return tops; // what stands in the way is met again
-    if (reason !== undefined) this.leftOut.add({ path: this.#start, reason });
+    if (!folderOnly) {
+      return tops;
+    } // what stands in the way is met again
+    if (reason !== undefined) {
+      this.leftOut.add({ path: this.#start, reason });
+    }
     return reason === undefined ? tops.slice(0, 1) : [];
   }
 
   /** @param tops the one that was begun, and those that were not */
   #giveUp(paths: readonly string[], tops: readonly Folder[]): void {
     let [but, begun] = [this.#done, tops[0]?.path];
-    for (const path of paths) this.leftOut.add({ path, reason: 'slow', ...(path === begun && but !== undefined && { but }) });
+    for (const path of paths) {
+      this.leftOut.add({ path, reason: 'slow', ...(path === begun && but !== undefined && { but }) });
+    }
     for (const { path } of tops.slice(1)) {
       but = begun;
       begun = path;
@@ -120,13 +147,21 @@ class Walk {
         return;
       }
       // one that leads to the notebook is there anyway
-      if (!(this.#isFull && isIn(this.#start, path)) && !this.#admit({ path, file: undefined })) return;
+      if (!(this.#isFull && isIn(this.#start, path)) && !this.#admit({ path, file: undefined })) {
+        return;
+      }
     }
-    if (!complete) this.leftOut.add({ path, reason: 'more' });
+    if (!complete) {
+      this.leftOut.add({ path, reason: 'more' });
+    }
     const layers = entries.some(({ name }) => name === '.gitignore') ? await gitignore.within(path, outer) : outer;
     const wanted = (await this.#wanted(path, entries, layers)).sort((a, b) => (a.name < b.name ? -1 : 1));
     await this.#filesOf(path, wanted);
-    for (const { name, kind } of wanted) if (kind === 'folder' && below(path, name) !== this.#done) this.#folders.push({ path: below(path, name), layers });
+    for (const { name, kind } of wanted) {
+      if (kind === 'folder' && below(path, name) !== this.#done) {
+        this.#folders.push({ path: below(path, name), layers });
+      }
+    }
   }
 
   /** Those that are not left out by their names. Rules may take long to match: other work of the window goes on meanwhile, and the deadline holds. */
@@ -142,16 +177,22 @@ class Walk {
           break;
         }
       }
-      if (this.#wants(folder, entry, layers)) wanted.push(entry);
+      if (this.#wants(folder, entry, layers)) {
+        wanted.push(entry);
+      }
     }
     return wanted;
   }
 
   #wants(folder: string, { name, kind }: HostEntry, layers: Layers): boolean {
     const path = below(folder, name);
-    const reason = path === this.asked.notebook ? 'notebook' : excludedBy(name, kind)
-      ?? impossible(path) ?? this.#ignored(path, kind === 'folder', layers);
-    if (reason !== undefined) this.leftOut.add({ path, reason });
+    const reason =
+      path === this.asked.notebook
+        ? 'notebook'
+        : (excludedBy(name, kind) ?? impossible(path) ?? this.#ignored(path, kind === 'folder', layers));
+    if (reason !== undefined) {
+      this.leftOut.add({ path, reason });
+    }
     return reason === undefined;
   }
 
@@ -160,7 +201,9 @@ class Walk {
     try {
       return this.asked.gitignore.names(path, isFolder, layers) ? 'ignored' : undefined;
     } catch (error) {
-      if (!(error instanceof TooCostly)) throw error;
+      if (!(error instanceof TooCostly)) {
+        throw error;
+      }
       return 'rules';
     }
   }
@@ -168,23 +211,34 @@ class Walk {
   async #filesOf(folder: string, entries: readonly HostEntry[]): Promise<void> {
     const paths = entries.filter(({ kind }) => kind === 'file').map(({ name }) => below(folder, name));
     if (this.#isFull) {
-      for (const path of paths) this.leftOut.add({ path, reason: 'tooMany' });
+      for (const path of paths) {
+        this.leftOut.add({ path, reason: 'tooMany' });
+      }
       return;
     }
     const found: { path: string; file: Seen }[] = [];
     for (let i = 0; i < paths.length; i += AT_ONCE) {
-      await Promise.all(paths.slice(i, i + AT_ONCE).map(async (path) => {
-        const file = await this.asked.files.look(path).catch(() => null);
-        if (file === null) this.leftOut.add({ path, reason: 'unreadable' });
-        else if (file?.kind === 'file') found.push({ path, file }); // else it went, or something else took its place
-      }));
+      await Promise.all(
+        paths.slice(i, i + AT_ONCE).map(async (path) => {
+          const file = await this.asked.files.look(path).catch(() => null);
+          if (file === null) {
+            this.leftOut.add({ path, reason: 'unreadable' });
+          } else if (file?.kind === 'file') {
+            found.push({ path, file });
+          } // else it went, or something else took its place
+        }),
+      );
     }
     const { bounds } = this.asked;
     for (const { path, file } of found.sort((a, b) => a.file.size - b.file.size || (a.path < b.path ? -1 : 1))) {
       const { size } = file;
-      if (size > bounds.file) this.leftOut.add({ path, reason: 'tooLarge', size });
-      else if (this.#bytes + size > bounds.total) this.leftOut.add({ path, reason: 'tooMuch', size });
-      else if (this.#admit({ path, file })) this.#bytes += size;
+      if (size > bounds.file) {
+        this.leftOut.add({ path, reason: 'tooLarge', size });
+      } else if (this.#bytes + size > bounds.total) {
+        this.leftOut.add({ path, reason: 'tooMuch', size });
+      } else if (this.#admit({ path, file })) {
+        this.#bytes += size;
+      }
     }
   }
 

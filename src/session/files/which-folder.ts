@@ -31,56 +31,148 @@ export type None = keyof typeof NONE;
 
 /** Why nothing is copied; undefined: the folder may be. */
 export function reasonForNone({ setting, isTrusted, isUntitled, folders }: Asked, machine: Machine): None | undefined {
-  if (setting === 'none') return 'setting';
-  if (!isTrusted) return 'untrusted';
-  if (isUntitled) return 'untitled';
-  if (folders.some((folder) => isWide(folder, machine))) return 'wide';
-  if (folders.some((folder) => isHidden(folder, machine))) return 'hidden';
+  if (setting === 'none') {
+    return 'setting';
+  }
+  if (!isTrusted) {
+    return 'untrusted';
+  }
+  if (isUntitled) {
+    return 'untitled';
+  }
+  if (folders.some((folder) => isWide(folder, machine))) {
+    return 'wide';
+  }
+  if (folders.some((folder) => isHidden(folder, machine))) {
+    return 'hidden';
+  }
   return undefined;
 }
 
 /** Whether a folder, by its real path, is one that is never copied as a whole. */
-export const isForbidden = (folder: string, machine: Machine): boolean => isWide(folder, machine) || isHidden(folder, machine);
+export const isForbidden = (folder: string, machine: Machine): boolean =>
+  isWide(folder, machine) || isHidden(folder, machine);
 
 /** Directly below a root. */
 const SYSTEM = new Set([
-  'applications', 'bin', 'boot', 'dev', 'etc', 'home', 'lib', 'lib32', 'lib64', 'library', 'media', 'mnt', 'opt', 'private', 'proc', 'program files',
-  'program files (x86)', 'programdata', 'root', 'run', 'sbin', 'snap', 'srv', 'sys', 'system', 'tmp', 'usr', 'users', 'var', 'volumes', 'windows', 'winnt', 'temp',
+  'applications',
+  'bin',
+  'boot',
+  'dev',
+  'etc',
+  'home',
+  'lib',
+  'lib32',
+  'lib64',
+  'library',
+  'media',
+  'mnt',
+  'opt',
+  'private',
+  'proc',
+  'program files',
+  'program files (x86)',
+  'programdata',
+  'root',
+  'run',
+  'sbin',
+  'snap',
+  'srv',
+  'sys',
+  'system',
+  'tmp',
+  'usr',
+  'users',
+  'var',
+  'volumes',
+  'windows',
+  'winnt',
+  'temp',
 ]);
 /** Nothing below these is a user's file. */
 const NO_FILES = new Set(['boot', 'dev', 'etc', 'proc', 'sys']);
 /** Directly below a home. */
 const PERSONAL = new Set([
-  'desktop', 'documents', 'downloads', 'movies', 'music', 'pictures', 'public', 'templates', 'videos', 'library', 'appdata', 'applications', 'my documents',
-  'dropbox', 'google drive', 'icloud drive', 'nextcloud', 'onedrive', 'snap',
+  'desktop',
+  'documents',
+  'downloads',
+  'movies',
+  'music',
+  'pictures',
+  'public',
+  'templates',
+  'videos',
+  'library',
+  'appdata',
+  'applications',
+  'my documents',
+  'dropbox',
+  'google drive',
+  'icloud drive',
+  'nextcloud',
+  'onedrive',
+  'snap',
 ]);
 const HOMES = new Set(['home', 'users']);
 const MOUNTS = new Set(['media', 'mnt', 'volumes']);
 /** Folders of keys and accounts, wherever they are. */
-const SECRET = new Set(['.ssh', '.gnupg', '.aws', '.azure', '.config', '.docker', '.git', '.kube', '.mozilla', '.password-store', '.thunderbird']);
+const SECRET = new Set([
+  '.ssh',
+  '.gnupg',
+  '.aws',
+  '.azure',
+  '.config',
+  '.docker',
+  '.git',
+  '.kube',
+  '.mozilla',
+  '.password-store',
+  '.thunderbird',
+]);
 
 /** So wide that it holds much that has nothing to do with the notebook: a root, a home, what lies around homes, and a home's downloads and the like. */
 function isWide(folder: string, machine: Machine): boolean {
   const at = partsOf(folder, machine);
   const home = partsOf(machine.home, machine);
-  if (isAt(home, at) || startsWith(home, at) || [machine.temporary, ...machine.userFolders].some((one) => isAt(partsOf(one, machine), at))) return true;
-  if (startsWith(at, home) && isPersonal(at.slice(home.length))) return true;
+  if (
+    isAt(home, at) ||
+    startsWith(home, at) ||
+    [machine.temporary, ...machine.userFolders].some((one) => isAt(partsOf(one, machine), at))
+  ) {
+    return true;
+  }
+  if (startsWith(at, home) && isPersonal(at.slice(home.length))) {
+    return true;
+  }
   return isWideAnywhere(at.slice(1)) || (isDriveOfWindows(at) && isWideAnywhere(at.slice(3)));
 }
 
 /** The same by its place alone, for homes of others and for other computers. `parts` are those below the root. */
 function isWideAnywhere(parts: readonly string[]): boolean {
   const [first = '', second = '', ...rest] = parts;
-  if (parts.length === 0 || NO_FILES.has(first) || (parts.length === 1 && SYSTEM.has(first))) return true;
-  if (HOMES.has(first)) return parts.length <= 2 || isPersonal(rest);
-  if (MOUNTS.has(first)) return parts.length === 2 || (first === 'media' && parts.length === 3);
-  if (first === 'root') return isPersonal(parts.slice(1));
-  return (first === 'run' && second === 'media' && parts.length <= 4) || ((first === 'var' || first === 'private') && parts.length <= 3 && parts.at(-1) === 'tmp');
+  if (parts.length === 0 || NO_FILES.has(first) || (parts.length === 1 && SYSTEM.has(first))) {
+    return true;
+  }
+  if (HOMES.has(first)) {
+    return parts.length <= 2 || isPersonal(rest);
+  }
+  if (MOUNTS.has(first)) {
+    return parts.length === 2 || (first === 'media' && parts.length === 3);
+  }
+  if (first === 'root') {
+    return isPersonal(parts.slice(1));
+  }
+  return (
+    (first === 'run' && second === 'media' && parts.length <= 4) ||
+    ((first === 'var' || first === 'private') && parts.length <= 3 && parts.at(-1) === 'tmp')
+  );
 }
 
 /** `parts` below a home. A company's OneDrive has its name: "OneDrive - Ada Ltd". */
 function isPersonal([first = '', second = '', ...more]: readonly string[]): boolean {
-  if (more.length > 0 || first === '') return false;
+  if (more.length > 0 || first === '') {
+    return false;
+  }
   const isCloud = first.startsWith('onedrive') || first === 'dropbox' || first === 'icloud drive';
   return second === '' ? PERSONAL.has(first) || isCloud : isCloud && PERSONAL.has(second);
 }
@@ -98,11 +190,15 @@ function partsOf(folder: string, { platform }: Machine): string[] {
   return [root, ...clean.slice(root.length).split(paths.sep).filter(Boolean)];
 }
 
-const startsWith = (longer: readonly string[], shorter: readonly string[]): boolean => longer.length > shorter.length && shorter.every((part, i) => part === longer[i]);
-const isAt = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((part, i) => part === b[i]);
+const startsWith = (longer: readonly string[], shorter: readonly string[]): boolean =>
+  longer.length > shorter.length && shorter.every((part, i) => part === longer[i]);
+const isAt = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((part, i) => part === b[i]);
 /** In WSL. */
 const isDriveOfWindows = ([, mnt, drive = '']: readonly string[]): boolean => mnt === 'mnt' && /^[a-z]$/.test(drive);
 
 /** The folders that a Linux desktop names in `user-dirs.dirs`, in the user's language. */
 export const xdgFolders = (text: string, home: string): string[] =>
-  [...text.matchAll(/^\s*XDG_\w+_DIR="(\$HOME)?(\/[^"\n]*)"/gm)].map(([, inHome, folder = '']) => (inHome === undefined ? folder : home + folder));
+  [...text.matchAll(/^\s*XDG_\w+_DIR="(\$HOME)?(\/[^"\n]*)"/gm)].map(([, inHome, folder = '']) =>
+    inHome === undefined ? folder : home + folder,
+  );

@@ -14,14 +14,25 @@ export interface HostMessage {
 }
 
 /** A message as both kernels send it: of a comm, or what its callback shows. */
-export interface KernelMessage { msg_type: string; content: JsonObject; metadata: JsonObject; buffers: string[] }
+export interface KernelMessage {
+  msg_type: string;
+  content: JsonObject;
+  metadata: JsonObject;
+  buffers: string[];
+}
 
 /** What came while a host's message was handled: messages of comms in their order, the text of each stream, all else that is shown. */
-export interface Heard { comms: string[]; stdout: string; stderr: string; shown: JsonValue[] }
+export interface Heard {
+  comms: string[];
+  stdout: string;
+  stderr: string;
+  shown: JsonValue[];
+}
 
 const SHOWN = ['display_data', 'update_display_data', 'execute_result', 'error', 'clear_output'];
 
-export const isComm = ({ msg_type: type }: Pick<KernelMessage, 'msg_type'>): boolean => ['comm_open', 'comm_msg', 'comm_close'].includes(type);
+export const isComm = ({ msg_type: type }: Pick<KernelMessage, 'msg_type'>): boolean =>
+  ['comm_open', 'comm_msg', 'comm_close'].includes(type);
 
 export function kernelMessage({ msg_type, content, metadata, buffers }: SandboxEvent): KernelMessage {
   return { msg_type, content: content as unknown as JsonObject, metadata, buffers };
@@ -32,19 +43,33 @@ export function commLine({ msg_type: type, content, metadata, buffers }: KernelM
   const { comm_id: id, target_name: target, data } = content;
   const { state, method } = objectOf(data);
   const isWidget = target === 'jupyter.widget' || typeof method === 'string';
-  const what = isWidget ? [target ?? method, objectOf(state)['_model_name'] ?? Object.keys(objectOf(state)).sort()] : [id, target ?? '', data];
+  const what = isWidget
+    ? [target ?? method, objectOf(state)['_model_name'] ?? Object.keys(objectOf(state)).sort()]
+    : [id, target ?? '', data];
   return JSON.stringify([type, ...what, metadata, buffers.map((one) => digest(Buffer.from(one, 'base64')))]);
 }
 
 /** How often a bar moves while it goes up is a matter of time: the same update twice is one. */
-export const oftenAsOnce = (lines: readonly string[]): string[] => lines.filter((line, index) => !line.startsWith('["comm_msg","update"') || lines.indexOf(line) === index);
+export const oftenAsOnce = (lines: readonly string[]): string[] =>
+  lines.filter((line, index) => !line.startsWith('["comm_msg","update"') || lines.indexOf(line) === index);
 
 export function heard(messages: readonly KernelMessage[]): Heard {
-  const text = (name: string): string => messages.map(({ msg_type: type, content: { name: its, text: said } }) => type === 'stream' && its === name && typeof said === 'string' ? said : '').join('');
-  const shown = messages.filter(({ msg_type: type }) => SHOWN.includes(type)).map(({ msg_type: type, content }): JsonValue =>
-    [type, content['data'] ?? [content['ename'] ?? null, content['evalue'] ?? null, content['wait'] ?? null]]);
+  const text = (name: string): string =>
+    messages
+      .map(({ msg_type: type, content: { name: its, text: said } }) =>
+        type === 'stream' && its === name && typeof said === 'string' ? said : '',
+      )
+      .join('');
+  const shown = messages
+    .filter(({ msg_type: type }) => SHOWN.includes(type))
+    .map(({ msg_type: type, content }): JsonValue => [
+      type,
+      content['data'] ?? [content['ename'] ?? null, content['evalue'] ?? null, content['wait'] ?? null],
+    ]);
   return { comms: messages.filter(isComm).map(commLine), stdout: text('stdout'), stderr: text('stderr'), shown };
 }
 
-const digest = (bytes: Buffer): string => `${bytes.length} bytes ${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}`;
-const objectOf = (value: JsonValue | undefined): JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+const digest = (bytes: Buffer): string =>
+  `${bytes.length} bytes ${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}`;
+const objectOf = (value: JsonValue | undefined): JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};

@@ -9,7 +9,13 @@ export const NOTEBOOKS = path.join(__dirname, '../../../../test/conformance/note
 
 /** What a cell marker may say in JSON behind its tags. */
 type Options = CellScript & Expected & QuestionOptions;
-export interface CorpusCell { index: number; source: string; tags: string[]; options: Options; questions: Question[] }
+export interface CorpusCell {
+  index: number;
+  source: string;
+  tags: string[];
+  options: Options;
+  questions: Question[];
+}
 export interface CorpusNotebook {
   name: string;
   cells: CorpusCell[];
@@ -23,7 +29,9 @@ const SETTLE = 0.3;
 
 /** Every notebook of the corpus; `README.md` there has the format. */
 export function readCorpus(): CorpusNotebook[] {
-  return readdirSync(NOTEBOOKS).filter((name) => name.endsWith('.ipy')).sort()
+  return readdirSync(NOTEBOOKS)
+    .filter((name) => name.endsWith('.ipy'))
+    .sort()
     .map((name) => parseNotebook(path.basename(name, '.ipy'), readFileSync(path.join(NOTEBOOKS, name), 'utf8')));
 }
 
@@ -32,10 +40,23 @@ function parseNotebook(name: string, text: string): CorpusNotebook {
   const cells = parts.map((part, index): CorpusCell => {
     const end = part.indexOf('\n');
     const marker = MARKER.exec(part.slice(0, end));
-    if (marker === null) throw new Error(`${name}, cell ${index}: ${part.slice(0, end)}`);
+    if (marker === null) {
+      throw new Error(`${name}, cell ${index}: ${part.slice(0, end)}`);
+    }
     const options = JSON.parse(marker[2] ?? '{}') as Options;
-    return { index, source: part.slice(end + 1).trimEnd(), tags: (marker[1] ?? '').split(' '), options, questions: questionsOf(options) };
+    return {
+      index,
+      source: part.slice(end + 1).trimEnd(),
+      tags: (marker[1] ?? '').split(' '),
+      options,
+      questions: questionsOf(options),
+    };
   });
   const historySize = /^# historySize (\d+)$/m.exec(head)?.[1];
-  return { name, cells, settle: Number(/^# settle ([\d.]+)$/m.exec(head)?.[1] ?? SETTLE), ...(historySize !== undefined && { historySize: Number(historySize) }) };
+  return {
+    name,
+    cells,
+    settle: Number(/^# settle ([\d.]+)$/m.exec(head)?.[1] ?? SETTLE),
+    ...(historySize !== undefined && { historySize: Number(historySize) }),
+  };
 }

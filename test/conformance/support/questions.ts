@@ -4,9 +4,17 @@ import type { JsonObject, JsonValue, MimeBundle } from '../../../src/protocol/me
 import type { SandboxSession } from '../../../src/session/types';
 
 /** What an editor asks the kernel once a cell is over, at a place of some code (`at` counts Unicode characters). */
-export interface Question { kind: 'complete' | 'inspect' | 'signature'; code: string; at: number }
+export interface Question {
+  kind: 'complete' | 'inspect' | 'signature';
+  code: string;
+  at: number;
+}
 /** In a cell marker: codes, each with a caret. */
-export interface QuestionOptions { complete?: readonly string[]; inspect?: readonly string[]; signature?: readonly string[] }
+export interface QuestionOptions {
+  complete?: readonly string[];
+  inspect?: readonly string[];
+  signature?: readonly string[];
+}
 
 const CARET = '‸';
 const KINDS = ['complete', 'inspect', 'signature'] as const;
@@ -17,11 +25,15 @@ const TRIES = 3;
 const LATE = 2_000;
 
 export function questionsOf(options: QuestionOptions): Question[] {
-  return KINDS.flatMap((kind) => (options[kind] ?? []).map((text): Question => {
-    const [before = '', after, ...more] = text.split(CARET);
-    if (after === undefined || more.length > 0) throw new Error(`one ${CARET} is needed: ${text}`);
-    return { kind, code: before + after, at: [...before].length };
-  }));
+  return KINDS.flatMap((kind) =>
+    (options[kind] ?? []).map((text): Question => {
+      const [before = '', after, ...more] = text.split(CARET);
+      if (after === undefined || more.length > 0) {
+        throw new Error(`one ${CARET} is needed: ${text}`);
+      }
+      return { kind, code: before + after, at: [...before].length };
+    }),
+  );
 }
 
 /** As the editor of our extension does it: completion, hover, and for a signature the page about what is called. */
@@ -30,24 +42,42 @@ export async function ask(session: SandboxSession, { kind, code, at }: Question)
     for (let tried = 1; ; tried += 1) {
       const asked = performance.now();
       const found = await session.complete(code, at);
-      if (tried < TRIES && (found === null || performance.now() - asked > LATE)) continue;
-      return found === null ? 'no answer' : completion(found.matches.map(({ text }) => text), found.start, found.end);
+      if (tried < TRIES && (found === null || performance.now() - asked > LATE)) {
+        continue;
+      }
+      return found === null
+        ? 'no answer'
+        : completion(
+            found.matches.map(({ text }) => text),
+            found.start,
+            found.end,
+          );
     }
   }
-  if (kind === 'inspect') return page(await session.inspect(code, at) ?? {});
+  if (kind === 'inspect') {
+    return page((await session.inspect(code, at)) ?? {});
+  }
   const call = callAt(code, [...code].slice(0, at).join('').length);
-  return call === undefined ? 'no call' : signature(await session.inspect(code, [...code.slice(0, call.calleeEnd)].length) ?? {});
+  return call === undefined
+    ? 'no call'
+    : signature((await session.inspect(code, [...code.slice(0, call.calleeEnd)].length)) ?? {});
 }
 
 /** What a reply of ipykernel says to the same; for a signature Jupyter's front ends ask for the page where the cursor is. */
 export function told({ kind }: Question, reply: JsonObject): JsonValue {
   const { matches, cursor_start: start, cursor_end: end, data } = reply;
-  if (kind === 'complete') return completion(Array.isArray(matches) ? matches.map(String) : [], Number(start), Number(end));
+  if (kind === 'complete') {
+    return completion(Array.isArray(matches) ? matches.map(String) : [], Number(start), Number(end));
+  }
   return (kind === 'inspect' ? page : signature)((data ?? {}) as MimeBundle);
 }
 
 /** An editor sorts; the order of jedi's is also one of time. */
-const completion = (matches: readonly string[], start: number, end: number): JsonValue => ({ matches: [...new Set(matches)].slice(0, MOST).sort(), start, end });
+const completion = (matches: readonly string[], start: number, end: number): JsonValue => ({
+  matches: [...new Set(matches)].slice(0, MOST).sort(),
+  start,
+  end,
+});
 const page = (bundle: MimeBundle): JsonValue => pageOf(bundle);
 const signature = (bundle: MimeBundle): JsonValue => {
   const found = signatureOf(pageOf(bundle));

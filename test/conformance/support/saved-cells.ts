@@ -32,23 +32,41 @@ export interface SavedCell {
 export function savedCells(run: NotebookRun): SavedCell[] {
   const outputs = new NotebookOutputs();
   const cells = new Map<string, ModelCell>(run.cells.map(({ msgId }) => [msgId, { outputs: [], started: false }]));
-  for (const { msgId, index } of run.cells) outputs.begin(msgId, String(index));
+  for (const { msgId, index } of run.cells) {
+    outputs.begin(msgId, String(index));
+  }
   const apply = (edits: ReturnType<NotebookOutputs['fold']>): void => {
     for (const { run: name, edit } of edits) {
       const cell = cells.get(name);
-      if (cell !== undefined) applyEdit(cell, edit);
+      if (cell !== undefined) {
+        applyEdit(cell, edit);
+      }
     }
   };
-  const batcher = new EventBatcher((event) => { apply(outputs.fold(event)); }, 0);
+  const batcher = new EventBatcher((event) => {
+    apply(outputs.fold(event));
+  }, 0);
   const beside = new Set(run.cells.flatMap(({ sent }) => sent)); // where a front end shows it is its own affair: it is compared by itself
-  for (const event of run.events.filter((one) => !beside.has(one.parent_header.msg_id)).flatMap(ofTheKernel)) batcher.add(event);
+  for (const event of run.events.filter((one) => !beside.has(one.parent_header.msg_id)).flatMap(ofTheKernel)) {
+    batcher.add(event);
+  }
   batcher.dispose();
-  const eventsOf = (parent: string): SandboxEvent[] => run.events.filter((event) => event.parent_header.msg_id === parent);
+  const eventsOf = (parent: string): SandboxEvent[] =>
+    run.events.filter((event) => event.parent_header.msg_id === parent);
   return run.cells.map(({ index, msgId, reply, prompts, sent, told }) => {
     const cell = cells.get(msgId);
     return {
-      index, outputs: cell?.outputs.filter(({ output }) => output.output_type !== 'failure').map(({ output }) => saved(output)) ?? [], execution_count: cell?.order ?? null, payload: reply.payload, prompts,
-      comms: eventsOf(msgId).filter(isComm).map((event) => commLine(kernelMessage(event))), heard: sent.map((one) => heard(eventsOf(one).map(kernelMessage))), told,
+      index,
+      outputs:
+        cell?.outputs.filter(({ output }) => output.output_type !== 'failure').map(({ output }) => saved(output)) ?? [],
+      execution_count: cell?.order ?? null,
+      payload: reply.payload,
+      prompts,
+      comms: eventsOf(msgId)
+        .filter(isComm)
+        .map((event) => commLine(kernelMessage(event))),
+      heard: sent.map((one) => heard(eventsOf(one).map(kernelMessage))),
+      told,
       kernel_died: reply.failure?.code === 'KernelDied',
     };
   });
@@ -56,21 +74,41 @@ export function savedCells(run: NotebookRun): SavedCell[] {
 
 /** What a pager shows is told by `payload`, what is asked by `prompts`; whether a front end shows them as outputs is its own affair. */
 function ofTheKernel(event: SandboxEvent): SandboxEvent[] {
-  if (event.msg_type === 'input_request') return [];
-  if (event.msg_type !== 'execute_reply') return [event];
-  return [{ ...event, content: { ...event.content, payload: event.content.payload.filter(({ source }) => source !== 'page') } }];
+  if (event.msg_type === 'input_request') {
+    return [];
+  }
+  if (event.msg_type !== 'execute_reply') {
+    return [event];
+  }
+  return [
+    {
+      ...event,
+      content: { ...event.content, payload: event.content.payload.filter(({ source }) => source !== 'page') },
+    },
+  ];
 }
 
 function saved(output: ModelCell['outputs'][number]['output']): SavedOutput {
   switch (output.output_type) {
-    case 'display_data': return { output_type: 'display_data', data: output.data, metadata: output.metadata };
-    case 'execute_result': return { output_type: 'execute_result', data: output.data, metadata: output.metadata, execution_count: output.execution_count };
-    case 'failure': throw new Error('the end of a kernel is told by kernel_died');
-    case 'notice': return { output_type: 'stream', name: 'stderr', text: noticeText(output.failure.code) };
-    default: return output;
+    case 'display_data':
+      return { output_type: 'display_data', data: output.data, metadata: output.metadata };
+    case 'execute_result':
+      return {
+        output_type: 'execute_result',
+        data: output.data,
+        metadata: output.metadata,
+        execution_count: output.execution_count,
+      };
+    case 'failure':
+      throw new Error('the end of a kernel is told by kernel_died');
+    case 'notice':
+      return { output_type: 'stream', name: 'stderr', text: noticeText(output.failure.code) };
+    default:
+      return output;
   }
 }
 
 /** A notice's words are of `src/messages.ts`; here it is told by its code. */
 const noticeText = (code: string): string => `<${code}>\n`;
-export const isNotice = (output: SavedOutput, code: string): boolean => output.output_type === 'stream' && output.name === 'stderr' && output.text === noticeText(code);
+export const isNotice = (output: SavedOutput, code: string): boolean =>
+  output.output_type === 'stream' && output.name === 'stderr' && output.text === noticeText(code);

@@ -16,7 +16,10 @@ describe('cells of a notebook', () => {
     assert.deepEqual(notebook.counts(), [1, 2, 3, 4, 5]);
     assert.equal(notebook.text(1), '2\n');
     assert.equal(notebook.text(2), '2');
-    assert.deepEqual([0, 1, 2, 3, 4].map((i) => notebook.success(i)), [true, true, true, true, false]);
+    assert.deepEqual(
+      [0, 1, 2, 3, 4].map((i) => notebook.success(i)),
+      [true, true, true, true, false],
+    );
     const error = JSON.parse(new TextDecoder().decode(notebook.cell(4).outputs[0]?.items[0]?.data)) as Error;
     assert.match((error.stack ?? '').replace(/\x1b\[[\d;]*m/g, ''), /Cell In\[5\], line 1/); // eslint-disable-line no-control-regex
   });
@@ -59,7 +62,7 @@ describe('cells of a notebook', () => {
     assert.equal(notebook.text(1), 'on\n');
   });
 
-  it('show rich outputs with their types in Jupyter\'s order of preference', async () => {
+  it("show rich outputs with their types in Jupyter's order of preference", async () => {
     await open(`from IPython.display import display
 display({"text/plain": "plain", "text/html": "<b>rich</b>"}, raw=True)
 display({"text/plain": "png", "image/png": "iVBORw0KGgo="}, raw=True)
@@ -70,11 +73,20 @@ class R:
 R()`);
     await notebook.run(0);
     const { outputs } = notebook.cell(0);
-    assert.deepEqual(outputs.map(({ items }) => items.map(({ mime }) => mime)), [
-      ['text/html', 'text/plain'], ['image/png', 'text/plain'], ['application/vnd.code.notebook.stdout'], ['text/markdown', 'text/plain'],
-    ]);
-    assert.deepEqual([...outputs[1]?.items[0]?.data ?? []], [...Buffer.from('iVBORw0KGgo=', 'base64')]);
-    assert.deepEqual(outputs.map(({ metadata }) => metadata?.['outputType'] as string), ['display_data', 'display_data', 'stream', 'execute_result']);
+    assert.deepEqual(
+      outputs.map(({ items }) => items.map(({ mime }) => mime)),
+      [
+        ['text/html', 'text/plain'],
+        ['image/png', 'text/plain'],
+        ['application/vnd.code.notebook.stdout'],
+        ['text/markdown', 'text/plain'],
+      ],
+    );
+    assert.deepEqual([...(outputs[1]?.items[0]?.data ?? [])], [...Buffer.from('iVBORw0KGgo=', 'base64')]);
+    assert.deepEqual(
+      outputs.map(({ metadata }) => metadata?.['outputType'] as string),
+      ['display_data', 'display_data', 'stream', 'execute_result'],
+    );
     assert.equal(outputs[3]?.metadata?.['executionCount'], 1);
   });
 
@@ -94,17 +106,28 @@ R()`);
   });
 
   it('clear their output, at once and when the next comes', async () => {
-    await open('from IPython.display import clear_output\nfor i in range(3):\n    print(i)\n    clear_output(wait=True)\nprint("end")', 'print("a")\nclear_output()\nprint("b")');
+    await open(
+      'from IPython.display import clear_output\nfor i in range(3):\n    print(i)\n    clear_output(wait=True)\nprint("end")',
+      'print("a")\nclear_output()\nprint("b")',
+    );
     await notebook.runAll();
     assert.equal(notebook.text(0), 'end\n');
     assert.equal(notebook.text(1), 'b\n');
   });
 
   it('fold progress bars and keep the streams apart', async () => {
-    await open('import sys, time\nfor i in range(0, 101, 5):\n    print(f"\\r{i:3}%", end="", flush=True)\n    time.sleep(0.01)\nprint()\nprint("err", file=sys.stderr)\nprint("out")',
-      'import time\nprint("bar0\\nbar1", end="", flush=True)\ntime.sleep(.2)\nprint("\\x1b[A\\rBAR0", end="", flush=True)\ntime.sleep(.2)\nprint("\\b\\b!", end="", flush=True)');
+    await open(
+      'import sys, time\nfor i in range(0, 101, 5):\n    print(f"\\r{i:3}%", end="", flush=True)\n    time.sleep(0.01)\nprint()\nprint("err", file=sys.stderr)\nprint("out")',
+      'import time\nprint("bar0\\nbar1", end="", flush=True)\ntime.sleep(.2)\nprint("\\x1b[A\\rBAR0", end="", flush=True)\ntime.sleep(.2)\nprint("\\b\\b!", end="", flush=True)',
+    );
     await notebook.runAll();
-    const texts = (name: string) => notebook.cell(0).outputs.flatMap(({ items }) => items).filter(({ mime }) => mime.endsWith(name)).map(textOf).join('');
+    const texts = (name: string) =>
+      notebook
+        .cell(0)
+        .outputs.flatMap(({ items }) => items)
+        .filter(({ mime }) => mime.endsWith(name))
+        .map(textOf)
+        .join('');
     assert.deepEqual([texts('stdout'), texts('stderr')], ['100%\nout\n', 'err\n']);
     assert.equal(notebook.text(1), 'BA!\nbar1');
   });
@@ -115,11 +138,23 @@ R()`);
     await notebook.run(0);
     const began = notebook.cell(0).executionSummary?.timing;
     assert.ok(began && Date.now() - began.startTime < 30_000, 'the window has kept up'); // 2 s on an idle machine; 228 s with an output for each line
-    const outputs = notebook.cell(0).outputs.map(({ items }) => ({ mime: items[0]?.mime, text: items.map(textOf).join('') }));
-    for (const [letter, name] of [['o', 'stdout'], ['e', 'stderr']]) {
-      const lines = outputs.filter(({ mime }) => mime?.endsWith(name ?? '')).map(({ text }) => text).join('').split('\n');
+    const outputs = notebook
+      .cell(0)
+      .outputs.map(({ items }) => ({ mime: items[0]?.mime, text: items.map(textOf).join('') }));
+    for (const [letter, name] of [
+      ['o', 'stdout'],
+      ['e', 'stderr'],
+    ]) {
+      const lines = outputs
+        .filter(({ mime }) => mime?.endsWith(name ?? ''))
+        .map(({ text }) => text)
+        .join('')
+        .split('\n');
       const wrong = lines.findIndex((line, i) => line !== (i < 3000 ? `${letter} ${i}` : ''));
-      assert.ok(wrong < 0 && lines.length === 3001, `line ${wrong} of ${lines.length - 1}: ${JSON.stringify(lines.slice(Math.max(0, wrong - 3), wrong + 5))}`);
+      assert.ok(
+        wrong < 0 && lines.length === 3001,
+        `line ${wrong} of ${lines.length - 1}: ${JSON.stringify(lines.slice(Math.max(0, wrong - 3), wrong + 5))}`,
+      );
     }
     assert.ok(outputs.length <= 200, `${outputs.length} outputs`); // two for each fifth of a second
   });
@@ -134,7 +169,9 @@ R()`);
   });
 
   it('show what a thread prints after their end', async () => {
-    await open('import threading, time\ndef late():\n    time.sleep(0.6)\n    print("late")\nthreading.Thread(target=late).start()\nprint("early")');
+    await open(
+      'import threading, time\ndef late():\n    time.sleep(0.6)\n    print("late")\nthreading.Thread(target=late).start()\nprint("early")',
+    );
     await notebook.run(0);
     const ended = notebook.cell(0).executionSummary?.timing?.endTime;
     await until('late text', () => notebook.text(0) === 'early\nlate\n');
@@ -200,7 +237,13 @@ R()`);
     edit.set(notebook.document.uri, [vscode.NotebookEdit.deleteCells(new vscode.NotebookRange(1, 2))]);
     await vscode.workspace.applyEdit(edit);
     await Promise.all([notebook.ended(1), notebook.ended(2)]);
-    assert.deepEqual([1, 2].map((i) => [notebook.text(i), notebook.count(i)]), [["'third'", 2], ["'fourth'", 3]]);
+    assert.deepEqual(
+      [1, 2].map((i) => [notebook.text(i), notebook.count(i)]),
+      [
+        ["'third'", 2],
+        ["'fourth'", 3],
+      ],
+    );
   });
 
   it('that are moved while they run go on printing where they are now', async () => {

@@ -5,14 +5,29 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { packagesTag } from '../../../src/engine/image/tags';
-import { CONTROLLER, EXTENSION, OpenNotebook, containerOf, engine, engineSocket, hasSandbox, set, stub, until, useTestBase } from './support';
+import {
+  CONTROLLER,
+  EXTENSION,
+  OpenNotebook,
+  containerOf,
+  engine,
+  engineSocket,
+  hasSandbox,
+  set,
+  stub,
+  until,
+  useTestBase,
+} from './support';
 
 /** Milliseconds in which an image that should not be made would have been begun. */
 const LONG_ENOUGH = 5_000;
 /** Milliseconds for an image with a package on a loaded machine. */
 const MAKING = 240_000;
 
-interface Image { Id: string; ParentId: string }
+interface Image {
+  Id: string;
+  ParentId: string;
+}
 
 describe('an image that is not there', function () {
   this.timeout(2 * MAKING);
@@ -38,53 +53,81 @@ describe('an image that is not there', function () {
   afterEach(async () => {
     for (const notebook of notebooks.splice(0)) {
       await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.uri);
-      if (!notebook.isClosed) { await closeEditor(notebook); }
+      if (!notebook.isClosed) {
+        await closeEditor(notebook);
+      }
     }
     await useTestBase();
     await toolbar(undefined);
     rmSync(folder, { recursive: true, force: true });
   });
   after(async () => {
-    const images = await engine<Image[]>('GET', '/images/json?all=true') ?? [];
+    const images = (await engine<Image[]>('GET', '/images/json?all=true')) ?? [];
     for (const one of tags) {
       const made = await idOf(one);
-      if (made === undefined) { continue; }
-      for (const { Id } of images.filter(({ ParentId }) => ParentId === made)) { await engine('DELETE', `/images/${Id}?force=true`); }
+      if (made === undefined) {
+        continue;
+      }
+      for (const { Id } of images.filter(({ ParentId }) => ParentId === made)) {
+        await engine('DELETE', `/images/${Id}?force=true`);
+      }
       await engine('DELETE', `/images/${one}?force=true`);
     }
   });
 
   /** The settings name an image that no test has made. */
   const wantAbsent = async (): Promise<void> => {
-    const packages = [`six<${1_000 + Date.now() % 1_000_000}`];
+    const packages = [`six<${1_000 + (Date.now() % 1_000_000)}`];
     tag = packagesTag(base, packages);
     tags.push(tag);
     await set('packages', packages);
   };
-  const idOf = async (name: string): Promise<string | undefined> => (await engine<Image>('GET', `/images/${name}/json`).catch(() => undefined))?.Id;
-  const isMade = async (): Promise<boolean> => await idOf(tag) !== undefined;
+  const idOf = async (name: string): Promise<string | undefined> =>
+    (await engine<Image>('GET', `/images/${name}/json`).catch(() => undefined))?.Id;
+  const isMade = async (): Promise<boolean> => (await idOf(tag)) !== undefined;
   /** Whether somebody makes it, or has made it. */
   const isBegun = async (): Promise<boolean> => {
-    const filters = encodeURIComponent(JSON.stringify({ name: [`sandboxed-ipython-build-${tag.split(':')[1] ?? ''}`] }));
-    return await isMade() || (await engine<unknown[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? []).length > 0;
+    const filters = encodeURIComponent(
+      JSON.stringify({ name: [`sandboxed-ipython-build-${tag.split(':')[1] ?? ''}`] }),
+    );
+    return (
+      (await isMade()) ||
+      ((await engine<unknown[]>('GET', `/containers/json?all=true&filters=${filters}`)) ?? []).length > 0
+    );
   };
   const eventually = async (what: string, look: () => Promise<boolean>): Promise<void> => {
-    for (const end = Date.now() + MAKING; !await look(); await sleep(50)) { assert.ok(Date.now() < end, `not in time: ${what}`); }
+    for (const end = Date.now() + MAKING; !(await look()); await sleep(50)) {
+      assert.ok(Date.now() < end, `not in time: ${what}`);
+    }
   };
   /** Without the notebook's toolbar VS Code shows the kernel in its status bar, and selects the only one when a cell is touched. */
   const toolbar = async (isShown: false | undefined): Promise<void> => {
-    await vscode.workspace.getConfiguration('notebook').update('globalToolbar', isShown, vscode.ConfigurationTarget.Global);
+    await vscode.workspace
+      .getConfiguration('notebook')
+      .update('globalToolbar', isShown, vscode.ConfigurationTarget.Global);
   };
   const fileOf = (name: string, ...sources: string[]): vscode.Uri => {
     const file = path.join(folder, `${name}.ipynb`);
-    const cells = sources.map((source, i) => ({ cell_type: 'code', id: `cell-${i}`, metadata: {}, execution_count: null, outputs: [], source }));
-    writeFileSync(file, JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
+    const cells = sources.map((source, i) => ({
+      cell_type: 'code',
+      id: `cell-${i}`,
+      metadata: {},
+      execution_count: null,
+      outputs: [],
+      source,
+    }));
+    writeFileSync(
+      file,
+      JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }),
+    );
     return vscode.Uri.file(file);
   };
   /** Opens it and does nothing else, until VS Code has selected the kernel that it had before, if it had one. */
   const look = async (uri: vscode.Uri): Promise<vscode.NotebookEditor> => {
     await vscode.commands.executeCommand('vscode.openWith', uri, 'jupyter-notebook');
-    const editor = await until('the notebook is in view', () => vscode.window.visibleNotebookEditors.find(({ notebook }) => notebook.uri.toString() === uri.toString()));
+    const editor = await until('the notebook is in view', () =>
+      vscode.window.visibleNotebookEditors.find(({ notebook }) => notebook.uri.toString() === uri.toString()),
+    );
     await vscode.commands.executeCommand('setContext', 'sandboxedIPython.test', true);
     notebooks.push(editor.notebook);
     return editor;
@@ -99,16 +142,27 @@ describe('an image that is not there', function () {
     await until('the notebook is closed', () => notebook.isClosed);
   };
   const choose = async (notebookEditor: vscode.NotebookEditor): Promise<void> => {
-    await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor, id: CONTROLLER, extension: EXTENSION });
+    await vscode.commands.executeCommand('notebook.selectKernel', {
+      notebookEditor,
+      id: CONTROLLER,
+      extension: EXTENSION,
+    });
   };
   const run = ({ notebook }: vscode.NotebookEditor): void => {
-    void vscode.commands.executeCommand('notebook.cell.execute', { ranges: [{ start: 0, end: 1 }], document: notebook.uri });
+    void vscode.commands.executeCommand('notebook.cell.execute', {
+      ranges: [{ start: 0, end: 1 }],
+      document: notebook.uri,
+    });
   };
   const ended = ({ notebook }: vscode.NotebookEditor): Promise<unknown> =>
     until('the end of the cell', () => notebook.cellAt(0).executionSummary?.success !== undefined, MAKING);
   const textOf = ({ notebook }: vscode.NotebookEditor): string =>
-    notebook.cellAt(0).outputs.flatMap(({ items }) => items.map(({ data }) => new TextDecoder().decode(data))).join('\n');
-  const sandboxStarts = (notebook: vscode.NotebookEditor): Promise<void> => eventually('a sandbox', () => hasSandbox({ document: notebook.notebook } as OpenNotebook));
+    notebook
+      .cellAt(0)
+      .outputs.flatMap(({ items }) => items.map(({ data }) => new TextDecoder().decode(data)))
+      .join('\n');
+  const sandboxStarts = (notebook: vscode.NotebookEditor): Promise<void> =>
+    eventually('a sandbox', () => hasSandbox({ document: notebook.notebook } as OpenNotebook));
   /** Whatever the window says meanwhile, titles of progress too, in which nobody presses anything. */
   const said = async (work: () => Promise<unknown>): Promise<string[]> => {
     const all: string[] = [];
@@ -118,24 +172,32 @@ describe('an image that is not there', function () {
     };
     const withProgress = vscode.window.withProgress.bind(vscode.window);
     const follow = (options: vscode.ProgressOptions, task: Parameters<typeof withProgress>[1]): unknown => {
-      if (options.location === vscode.ProgressLocation.Notification) { all.push(options.title ?? ''); }
+      if (options.location === vscode.ProgressLocation.Notification) {
+        all.push(options.title ?? '');
+      }
       return withProgress(options, task);
     };
     await stub('withProgress', follow, () =>
-      stub('showErrorMessage', hear, () => stub('showWarningMessage', hear, () => stub('showInformationMessage', hear, work))));
+      stub('showErrorMessage', hear, () =>
+        stub('showWarningMessage', hear, () => stub('showInformationMessage', hear, work)),
+      ),
+    );
     return all;
   };
   const PREPARING = 'Preparing the sandbox image (once)';
 
   it('is made when the user chooses the kernel; a cell that is run meanwhile waits for it under the same notification', async () => {
     const editor = await look(fileOf('chosen', 'import six; "ran"'));
-    assert.deepEqual(await said(async () => {
-      await choose(editor);
-      await eventually('the image is begun', isBegun);
-      run(editor);
-      await ended(editor);
-    }), [PREPARING]);
-    assert.equal(textOf(editor), '\'ran\'');
+    assert.deepEqual(
+      await said(async () => {
+        await choose(editor);
+        await eventually('the image is begun', isBegun);
+        run(editor);
+        await ended(editor);
+      }),
+      [PREPARING],
+    );
+    assert.equal(textOf(editor), "'ran'");
     assert.ok(await isMade());
     await containerOf({ document: editor.notebook } as OpenNotebook); // there is one alone
   });
@@ -187,7 +249,9 @@ describe('an image that is not there', function () {
   it('is not made when the kernel is selected at the moment in which the pointer rests on a cell', async () => {
     const editor = await look(fileOf('pointed-at', '1'));
     const { uri } = editor.notebook.cellAt(0).document;
-    const pointAt = async (): Promise<void> => { await vscode.commands.executeCommand('vscode.executeHoverProvider', uri, new vscode.Position(0, 0)); };
+    const pointAt = async (): Promise<void> => {
+      await vscode.commands.executeCommand('vscode.executeHoverProvider', uri, new vscode.Position(0, 0));
+    };
     await pointAt(); // what VS Code needs for it is there by now
     await Promise.all([pointAt(), choose(editor)]);
     assert.deepEqual(await said(() => sleep(LONG_ENOUGH)), []);
@@ -216,10 +280,13 @@ describe('an image that is not there', function () {
     engineSocket.remove();
     const editor = await look(fileOf('no-engine', '1'));
     try {
-      assert.deepEqual(await said(async () => {
-        await choose(editor);
-        await sleep(LONG_ENOUGH);
-      }), []);
+      assert.deepEqual(
+        await said(async () => {
+          await choose(editor);
+          await sleep(LONG_ENOUGH);
+        }),
+        [],
+      );
       assert.deepEqual([textOf(editor), editor.notebook.isDirty], ['', false]);
       run(editor);
       await ended(editor);
@@ -229,7 +296,11 @@ describe('an image that is not there', function () {
     }
     const other = vscode.notebooks.createNotebookController('other', 'jupyter-notebook', 'Other');
     try {
-      await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor: editor, id: 'other', extension: EXTENSION });
+      await vscode.commands.executeCommand('notebook.selectKernel', {
+        notebookEditor: editor,
+        id: 'other',
+        extension: EXTENSION,
+      });
       await choose(editor);
       await sandboxStarts(editor);
     } finally {
@@ -241,15 +312,18 @@ describe('an image that is not there', function () {
     await set('startOn', 'run');
     const editor = await look(fileOf('interrupted', '1'));
     await choose(editor);
-    assert.deepEqual(await said(async () => {
-      const prepared = vscode.commands.executeCommand('sandboxedIPython.prepareImage');
-      await eventually('the image is begun', isBegun);
-      run(editor);
-      await sleep(1_000);
-      await vscode.commands.executeCommand('sandboxedIPython.interruptKernel', editor.notebook.uri);
-      await ended(editor);
-      await prepared;
-    }), [PREPARING, 'The sandbox image is ready: sandboxes start from it without a network.']);
+    assert.deepEqual(
+      await said(async () => {
+        const prepared = vscode.commands.executeCommand('sandboxedIPython.prepareImage');
+        await eventually('the image is begun', isBegun);
+        run(editor);
+        await sleep(1_000);
+        await vscode.commands.executeCommand('sandboxedIPython.interruptKernel', editor.notebook.uri);
+        await ended(editor);
+        await prepared;
+      }),
+      [PREPARING, 'The sandbox image is ready: sandboxes start from it without a network.'],
+    );
     assert.equal(editor.notebook.cellAt(0).executionSummary?.success, false);
     assert.ok(await isMade());
   });
@@ -259,7 +333,7 @@ describe('an image that is not there', function () {
     await choose(editor);
     await eventually('the image is begun', isBegun);
     await close(notebooks.pop() ?? assert.fail());
-    await eventually('nothing is left of it', async () => !await isBegun());
+    await eventually('nothing is left of it', async () => !(await isBegun()));
     await sleep(LONG_ENOUGH);
     assert.equal(await isBegun(), false);
   });

@@ -12,19 +12,24 @@ describe('a command', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'commands-'));
   /** With a file, whose name no other window's notebook has on the engine. */
   const open = async (...sources: string[]): Promise<OpenNotebook> => {
-    const notebook = await OpenNotebook.saved(path.join(folder, `book-${count += 1}.ipynb`), ...sources);
+    const notebook = await OpenNotebook.saved(path.join(folder, `book-${(count += 1)}.ipynb`), ...sources);
     notebooks.push(notebook);
     return notebook;
   };
   afterEach(async () => {
     engineSocket.restore();
-    for (const notebook of notebooks.splice(0)) { await notebook.close(); }
+    for (const notebook of notebooks.splice(0)) {
+      await notebook.close();
+    }
     await set('files', undefined);
     await set('historySize', undefined);
     await useTestBase();
   });
-  after(() => { rmSync(folder, { recursive: true, force: true }); });
-  const command = (name: string, ...more: unknown[]): Thenable<unknown> => vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...more);
+  after(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const command = (name: string, ...more: unknown[]): Thenable<unknown> =>
+    vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...more);
 
   /** Runs while messages are answered with this button; gives what they said. */
   async function answering(button: string | undefined, work: () => Thenable<unknown>): Promise<string[]> {
@@ -33,7 +38,11 @@ describe('a command', () => {
       said.push(text);
       return Promise.resolve(buttons.find((one): one is string => one === button));
     };
-    await stub('showInformationMessage', message, () => stub('showWarningMessage', message, async () => { await work(); }));
+    await stub('showInformationMessage', message, () =>
+      stub('showWarningMessage', message, async () => {
+        await work();
+      }),
+    );
     return said;
   }
 
@@ -43,11 +52,14 @@ describe('a command', () => {
     await second.run(0);
     await command('installPackages', first.document.uri, ['toolz']);
     const before = await containerOf(first);
-    const imageOf = async (id: string): Promise<string> => (await engine<{ Image: string }>('GET', `/containers/${id}/json`))?.Image ?? '';
+    const imageOf = async (id: string): Promise<string> =>
+      (await engine<{ Image: string }>('GET', `/containers/${id}/json`))?.Image ?? '';
     const image = await imageOf(before);
     const [said = ''] = await answering(undefined, () => command('rebuildImage'));
     const nameOf = ({ document: { uri } }: OpenNotebook): string => uri.path.slice(uri.path.lastIndexOf('/') + 1);
-    for (const notebook of [first, second]) { assert.ok(said.includes(nameOf(notebook)), said); }
+    for (const notebook of [first, second]) {
+      assert.ok(said.includes(nameOf(notebook)), said);
+    }
     assert.match(said, /made anew[^]*the old one until a reset/);
     const told = await answering(undefined, async () => {
       await command('resetSandboxState', first.document.uri);
@@ -61,12 +73,18 @@ describe('a command', () => {
   });
 
   it('"Remove Unused Images" asks first, with how many and how large they are, and removes none without that', async () => {
-    interface Image { Id: string }
+    interface Image {
+      Id: string;
+    }
     // the image of the settings, as an extension of an earlier version has left it
     const tag = `t${Date.now()}`;
     const notebook = await open('1');
     await notebook.run(0);
-    const { Id = '' } = await engine<Image>('POST', `/commit?container=${await containerOf(notebook)}&repo=sandboxed-ipython/kernel&tag=${tag}&changes=${encodeURIComponent(`LABEL test=${tag}`)}`) ?? {};
+    const { Id = '' } =
+      (await engine<Image>(
+        'POST',
+        `/commit?container=${await containerOf(notebook)}&repo=sandboxed-ipython/kernel&tag=${tag}&changes=${encodeURIComponent(`LABEL test=${tag}`)}`,
+      )) ?? {};
     try {
       const said = await answering(undefined, () => command('removeUnusedImages'));
       assert.match(said.join(), /^Remove \d+ sandbox images, up to \d+(\.\d+)? [KMGT]?B\?$/i);
@@ -90,7 +108,11 @@ describe('a command', () => {
   it('"Show Log" shows the log', async () => {
     await vscode.commands.executeCommand('workbench.action.closePanel');
     await command('showLog');
-    await until('the log', () => vscode.window.visibleTextEditors.some(({ document }) => document.uri.scheme === 'output' && document.uri.path.includes('Sandboxed IPython')));
+    await until('the log', () =>
+      vscode.window.visibleTextEditors.some(
+        ({ document }) => document.uri.scheme === 'output' && document.uri.path.includes('Sandboxed IPython'),
+      ),
+    );
     await vscode.commands.executeCommand('workbench.action.closePanel');
   });
 
@@ -105,8 +127,13 @@ describe('a command', () => {
     engineSocket.restore();
     await command('showDiagnostics');
     assert.match(page()?.getText() ?? '', /API 1\.\d+/, 'it is made anew');
-    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs).filter(({ label }) => label.includes('Diagnostics'));
-    assert.deepEqual(tabs.map(({ isDirty }) => isDirty), [false]);
+    const tabs = vscode.window.tabGroups.all
+      .flatMap((group) => group.tabs)
+      .filter(({ label }) => label.includes('Diagnostics'));
+    assert.deepEqual(
+      tabs.map(({ isDirty }) => isDirty),
+      [false],
+    );
     await vscode.window.tabGroups.close(tabs);
   });
 
@@ -119,12 +146,16 @@ describe('a command', () => {
     let said: string[];
     try {
       said = [
-        ...await answering(undefined, () => command('restartAndRunAll', notebook.document.uri)), ...await answering(undefined, () => command('restartAndRunToHere', notebook.cell(1))),
+        ...(await answering(undefined, () => command('restartAndRunAll', notebook.document.uri))),
+        ...(await answering(undefined, () => command('restartAndRunToHere', notebook.cell(1)))),
       ];
     } finally {
       Object.defineProperty(vscode.workspace, 'isTrusted', isTrusted);
     }
-    assert.deepEqual(said, Array(2).fill('Cells run only in a workspace that you trust. This one is in Restricted Mode.'));
+    assert.deepEqual(
+      said,
+      Array(2).fill('Cells run only in a workspace that you trust. This one is in Restricted Mode.'),
+    );
     assert.equal(notebook.text(1), '');
     await notebook.edit(1, '"x" in globals()');
     await notebook.run(1);
@@ -136,10 +167,17 @@ describe('a command', () => {
     await notebook.run(0);
     const before = await containerOf(notebook);
     const said: string[] = [];
-    await stub('showInformationMessage', (text: string) => { said.push(text); return Promise.resolve(undefined); }, async () => {
-      await set('files', 'none');
-      await until('the notice', () => said.length > 0);
-    });
+    await stub(
+      'showInformationMessage',
+      (text: string) => {
+        said.push(text);
+        return Promise.resolve(undefined);
+      },
+      async () => {
+        await set('files', 'none');
+        await until('the notice', () => said.length > 0);
+      },
+    );
     assert.match(said[0] ?? '', /sandboxedIPython\.files takes effect with the next sandbox\./);
     await command('resetSandboxState');
     await notebook.run(0);
@@ -151,12 +189,24 @@ describe('a command', () => {
     await notebook.run(0);
     const before = await containerOf(notebook);
     const said: string[] = [];
-    await stub('showInformationMessage', (text: string, ...buttons: string[]) => { said.push(text); return Promise.resolve(buttons[0]); }, async () => {
-      await set('historySize', 7);
-      await until('the notice', () => said.length > 0);
-    });
-    assert.match(said[0] ?? '', /sandboxedIPython\.historySize takes effect with the next kernel\. A reset starts it; variables go, files stay\.$/);
-    for (const end = Date.now() + 20_000; notebook.text(0) !== '7' && Date.now() < end;) { await notebook.run(0); }
+    await stub(
+      'showInformationMessage',
+      (text: string, ...buttons: string[]) => {
+        said.push(text);
+        return Promise.resolve(buttons[0]);
+      },
+      async () => {
+        await set('historySize', 7);
+        await until('the notice', () => said.length > 0);
+      },
+    );
+    assert.match(
+      said[0] ?? '',
+      /sandboxedIPython\.historySize takes effect with the next kernel\. A reset starts it; variables go, files stay\.$/,
+    );
+    for (const end = Date.now() + 20_000; notebook.text(0) !== '7' && Date.now() < end;) {
+      await notebook.run(0);
+    }
     assert.equal(notebook.text(0), '7');
     assert.equal(await containerOf(notebook), before);
   });

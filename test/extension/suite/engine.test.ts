@@ -28,12 +28,18 @@ describe('an engine that is not there', () => {
     assert.deepEqual([notebook.text(0), notebook.text(1)], ["'ran'", "'second'"]);
   });
 
-  it('of a product that has made its context the current one is told by the product\'s name', async () => {
+  it("of a product that has made its context the current one is told by the product's name", async () => {
     const home = mkdtempSync(path.join(os.tmpdir(), 'home-'));
     const meta = path.join(home, '.docker/contexts/meta', createHash('sha256').update('desktop-linux').digest('hex'));
     mkdirSync(meta, { recursive: true });
     writeFileSync(path.join(home, '.docker/config.json'), '{"currentContext":"desktop-linux"}');
-    writeFileSync(path.join(meta, 'meta.json'), JSON.stringify({ Name: 'desktop-linux', Endpoints: { docker: { Host: `unix://${home}/.docker/run/docker.sock` } } }));
+    writeFileSync(
+      path.join(meta, 'meta.json'),
+      JSON.stringify({
+        Name: 'desktop-linux',
+        Endpoints: { docker: { Host: `unix://${home}/.docker/run/docker.sock` } },
+      }),
+    );
     engineSocket.remove();
     notebook = await OpenNotebook.of('"ran"');
     await notebook.run(0); // what was known of the engine is forgotten
@@ -46,7 +52,10 @@ describe('an engine that is not there', () => {
       Object.assign(process.env, before);
       rmSync(home, { recursive: true });
     }
-    assert.match(notebook.text(0), /^EngineNotFound: Docker Desktop is not running: [^]*Start it, then run the cell again\./);
+    assert.match(
+      notebook.text(0),
+      /^EngineNotFound: Docker Desktop is not running: [^]*Start it, then run the cell again\./,
+    );
     engineSocket.restore();
     await notebook.run(0);
     assert.equal(notebook.text(0), "'ran'");
@@ -64,11 +73,15 @@ describe('an engine that is not there', () => {
     this.timeout(90_000);
     engineSocket.remove();
     const mute = net.createServer();
-    await new Promise<void>((resolve) => { mute.listen(engineSocket.path, resolve); });
+    await new Promise<void>((resolve) => {
+      mute.listen(engineSocket.path, resolve);
+    });
     try {
       notebook = await OpenNotebook.of('1');
       notebook.start();
-      await new Promise((resolve) => { setTimeout(resolve, 500); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 500);
+      });
       await vscode.commands.executeCommand('sandboxedIPython.interruptKernel');
       await notebook.ended(0);
       assert.deepEqual([notebook.success(0), notebook.text(0)], [false, '']);
@@ -84,7 +97,9 @@ describe('an engine that is not there', () => {
 
   it('that the user may not use is told so, with how to be let in; the same cell runs then', async function () {
     const root = process.getuid?.() === 0;
-    if (!root) { this.skip(); } // another user cannot take a socket away from itself and back
+    if (!root) {
+      this.skip();
+    } // another user cannot take a socket away from itself and back
     notebook = await OpenNotebook.of('"ran"');
     process.seteuid?.(65534);
     try {
@@ -103,9 +118,13 @@ describe('an engine that is not there', () => {
     await notebook.run(0); // what was known of the engine is forgotten
     assert.match(notebook.text(0), /^EngineNotFound/);
     const old = http.createServer((_request, response) => {
-      response.setHeader('Content-Type', 'application/json').end('{"ApiVersion":"1.38","Version":"18.06.3-ce","Platform":{"Name":"Docker Engine - Community"}}');
+      response
+        .setHeader('Content-Type', 'application/json')
+        .end('{"ApiVersion":"1.38","Version":"18.06.3-ce","Platform":{"Name":"Docker Engine - Community"}}');
     });
-    await new Promise<void>((resolve) => { old.listen(engineSocket.path, resolve); });
+    await new Promise<void>((resolve) => {
+      old.listen(engineSocket.path, resolve);
+    });
     try {
       await notebook.run(0);
       assert.match(notebook.text(0), /^EngineTooOld: .*18\.06\.3-ce.*1\.40.*Update Docker to 19\.03 or later/);

@@ -5,8 +5,13 @@ import { OpenNotebook, until, useTestBase } from './support';
 describe('the mark at the line that raised', () => {
   before(useTestBase);
   let notebook: OpenNotebook;
-  const marks = (index: number): string[] => vscode.languages.getDiagnostics(notebook.cell(index).document.uri).filter(({ source }) => source === 'Sandboxed IPython').map(({ message }) => message);
-  const gone = (what: string, index = 0): Promise<true> => until(`no mark after ${what}`, () => marks(index).length === 0);
+  const marks = (index: number): string[] =>
+    vscode.languages
+      .getDiagnostics(notebook.cell(index).document.uri)
+      .filter(({ source }) => source === 'Sandboxed IPython')
+      .map(({ message }) => message);
+  const gone = (what: string, index = 0): Promise<true> =>
+    until(`no mark after ${what}`, () => marks(index).length === 0);
   const fail = async (): Promise<void> => {
     await notebook.run(0);
     await until('the mark', () => marks(0).length > 0); // it comes just behind the end of the cell
@@ -30,9 +35,13 @@ describe('the mark at the line that raised', () => {
   it('goes with the notebook', async () => {
     notebook = await OpenNotebook.of('1 / 0');
     await fail();
-    const { document: { uri } } = notebook.cell(0);
+    const {
+      document: { uri },
+    } = notebook.cell(0);
     await notebook.close();
-    await until('no mark', () => vscode.languages.getDiagnostics(uri).every(({ source }) => source !== 'Sandboxed IPython'));
+    await until('no mark', () =>
+      vscode.languages.getDiagnostics(uri).every(({ source }) => source !== 'Sandboxed IPython'),
+    );
     notebook = await OpenNotebook.of('1');
   });
 

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,12 +27,17 @@ describe('the files beside a notebook', () => {
     mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
     writeFileSync(path.join(folder, name), text);
   };
-  const open = async (...sources: string[]) => (notebook = await OpenNotebook.saved(path.join(folder, 'book.ipynb'), ...sources));
-  beforeEach(() => { folder = mkdtempSync(path.join(os.tmpdir(), 'beside-')); });
+  const open = async (...sources: string[]) =>
+    (notebook = await OpenNotebook.saved(path.join(folder, 'book.ipynb'), ...sources));
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'beside-'));
+  });
   afterEach(async () => {
     await notebook?.close();
     notebook = undefined;
-    for (const target of [Global, Workspace]) { await set('files', undefined, target); }
+    for (const target of [Global, Workspace]) {
+      await set('files', undefined, target);
+    }
     await set('resetFiles', undefined);
     rmSync(folder, { recursive: true, force: true });
   });
@@ -31,7 +46,11 @@ describe('the files beside a notebook', () => {
     write('data.csv', 'a,b\n1,2\n');
     write('sub/more.csv', '3');
     write('.env', 'TOKEN=x');
-    const book = await open('print(open("data.csv").read(), open("sub/more.csv").read())\nopen("data.csv", "a").write("cell")\nopen("result.txt", "w").write("cell")', LIST, 'open("data.csv").read(), open("result.txt").read()');
+    const book = await open(
+      'print(open("data.csv").read(), open("sub/more.csv").read())\nopen("data.csv", "a").write("cell")\nopen("result.txt", "w").write("cell")',
+      LIST,
+      'open("data.csv").read(), open("result.txt").read()',
+    );
     const noMessage = () => assert.fail('dotfiles and the notebook itself are worth no message');
     await stub('showWarningMessage', noMessage, () => book.run(0));
     assert.equal(book.text(0).split('\n').slice(0, 3).join('\n'), 'a,b\n1,2\n 3');
@@ -51,7 +70,10 @@ describe('the files beside a notebook', () => {
 
   it('come anew with "Reset Sandbox State" where "resetFiles" says so, and what cells wrote is gone', async () => {
     write('data.csv', 'a,b\n1,2\n');
-    const book = await open('open("data.csv", "a").write("cell")\nopen("result.txt", "w").write("cell")', `${LIST}, open("data.csv").read()`);
+    const book = await open(
+      'open("data.csv", "a").write("cell")\nopen("result.txt", "w").write("cell")',
+      `${LIST}, open("data.csv").read()`,
+    );
     const reset = () => vscode.commands.executeCommand('sandboxedIPython.resetSandboxState');
     await book.runAll();
     const sandbox = await containerOf(book);
@@ -107,12 +129,22 @@ describe('the files beside a notebook', () => {
       await book.run(0);
       await book.run(0);
     };
-    await stub('showWarningMessage', (...said: unknown[]) => { messages.push(said); return Promise.resolve(undefined); }, settings);
+    await stub(
+      'showWarningMessage',
+      (...said: unknown[]) => {
+        messages.push(said);
+        return Promise.resolve(undefined);
+      },
+      settings,
+    );
     assert.equal(book.text(0), "['data.csv']");
-    assert.deepEqual(messages, [[
-      'book.ipynb: 2 files of the notebook\'s project are not in the sandbox: big.bin (70 MB) is over 64 MB. For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.',
-      'Show Log', 'Settings',
-    ]]);
+    assert.deepEqual(messages, [
+      [
+        "book.ipynb: 2 files of the notebook's project are not in the sandbox: big.bin (70 MB) is over 64 MB. For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.",
+        'Show Log',
+        'Settings',
+      ],
+    ]);
   });
 
   it('do not come in Restricted Mode, and come with the next run when the workspace is trusted', async () => {
@@ -135,29 +167,64 @@ describe('the files beside a notebook', () => {
     const book = await open('started = True', 'pass', 'import os; os.path.getsize("big.bin"), "started" in globals()');
     await book.run(0);
     const container = await containerOf(book);
-    const processes = async () => (await engine<{ ExecIDs: string[] | null }>('GET', `/containers/${container}/json`))?.ExecIDs ?? [];
-    const copyBegins = async (before: readonly string[]) => { // an engine lists one that has ended a while longer
-      for (const end = Date.now() + 10_000; (await processes()).every((id) => before.includes(id)); await sleep(10)) { assert.ok(Date.now() < end, 'no copy begins'); }
+    const processes = async () =>
+      (await engine<{ ExecIDs: string[] | null }>('GET', `/containers/${container}/json`))?.ExecIDs ?? [];
+    const copyBegins = async (before: readonly string[]) => {
+      // an engine lists one that has ended a while longer
+      for (const end = Date.now() + 10_000; (await processes()).every((id) => before.includes(id)); await sleep(10)) {
+        assert.ok(Date.now() < end, 'no copy begins');
+      }
     };
     for (const command of ['interruptKernel', 'restartKernel']) {
-      for (const index of [0, 1]) { await book.run(index); }
+      for (const index of [0, 1]) {
+        await book.run(index);
+      }
       const before = await processes();
       write('big.bin', command.padEnd(60 * 2 ** 20));
       book.start(0, 2);
       await copyBegins(before);
       await vscode.commands.executeCommand(`sandboxedIPython.${command}`);
-      await until(`the end of both cells after ${command}`, () => book.success(0) === false && book.success(1) === false);
+      await until(
+        `the end of both cells after ${command}`,
+        () => book.success(0) === false && book.success(1) === false,
+      );
     }
     await book.run(2);
     assert.equal(book.text(2), `(${60 * 2 ** 20}, False)`);
   });
 
   it('of a file system that only VS Code knows are read the same way', async () => {
-    const files = new Map([['/work/data.csv', 'x'], ['/work/.env', 'TOKEN=x'], ['/work/sub/more.csv', 'y'], ['/work/link', 'z']]);
-    const provider = vscode.workspace.registerFileSystemProvider('beside-test', providerOf(files), { isCaseSensitive: true });
+    const files = new Map([
+      ['/work/data.csv', 'x'],
+      ['/work/.env', 'TOKEN=x'],
+      ['/work/sub/more.csv', 'y'],
+      ['/work/link', 'z'],
+    ]);
+    const provider = vscode.workspace.registerFileSystemProvider('beside-test', providerOf(files), {
+      isCaseSensitive: true,
+    });
     try {
-      files.set('/work/book.ipynb', JSON.stringify({ cells: [{ cell_type: 'code', id: 'a', metadata: {}, execution_count: null, outputs: [], source: `${LIST}, open("data.csv").read()` }], metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
-      const book = notebook = await OpenNotebook.at(vscode.Uri.from({ scheme: 'beside-test', path: '/work/book.ipynb' }));
+      files.set(
+        '/work/book.ipynb',
+        JSON.stringify({
+          cells: [
+            {
+              cell_type: 'code',
+              id: 'a',
+              metadata: {},
+              execution_count: null,
+              outputs: [],
+              source: `${LIST}, open("data.csv").read()`,
+            },
+          ],
+          metadata: { language_info: { name: 'python' } },
+          nbformat: 4,
+          nbformat_minor: 5,
+        }),
+      );
+      const book = (notebook = await OpenNotebook.at(
+        vscode.Uri.from({ scheme: 'beside-test', path: '/work/book.ipynb' }),
+      ));
       await book.run(0);
       assert.equal(book.text(0), "(['data.csv', 'sub'], 'x')");
       files.set('/work/data.csv', 'changed');
@@ -178,21 +245,32 @@ describe('the files beside a notebook', () => {
 
   it('are shown by the example', async () => {
     const examples = path.join(vscode.extensions.getExtension(EXTENSION)?.extensionPath ?? '', 'examples');
-    if (!existsSync(examples)) { throw new Error(`${examples} is not there`); }
+    if (!existsSync(examples)) {
+      throw new Error(`${examples} is not there`);
+    }
     cpSync(examples, folder, { recursive: true });
     const file = vscode.Uri.file(path.join(folder, 'files.ipynb'));
-    const book = notebook = await OpenNotebook.at(file);
+    const book = (notebook = await OpenNotebook.at(file));
     const at = (id: string) => book.document.getCells().findIndex((cell) => cell.metadata['id'] === id);
-    for (const id of ['read', 'write']) { await book.run(at(id)); } // the third asks for pandas, which these tests do without
-    assert.deepEqual([book.text(at('read')), book.text(at('write'))], ["'La Paz'", "['cities.csv', 'notes.txt', 'quickstart.ipynb']"]);
+    for (const id of ['read', 'write']) {
+      await book.run(at(id));
+    } // the third asks for pandas, which these tests do without
+    assert.deepEqual(
+      [book.text(at('read')), book.text(at('write'))],
+      ["'La Paz'", "['cities.csv', 'notes.txt', 'quickstart.ipynb']"],
+    );
   });
 });
 
 /** Files in memory; `/work/link` says that it is a link. */
 function providerOf(files: Map<string, string>): vscode.FileSystemProvider {
   const kindOf = (name: string): vscode.FileType => {
-    if (files.has(name)) { return name.endsWith('link') ? vscode.FileType.File | vscode.FileType.SymbolicLink : vscode.FileType.File; }
-    if ([...files.keys()].some((file) => file.startsWith(`${name.replace(/\/$/, '')}/`))) { return vscode.FileType.Directory; }
+    if (files.has(name)) {
+      return name.endsWith('link') ? vscode.FileType.File | vscode.FileType.SymbolicLink : vscode.FileType.File;
+    }
+    if ([...files.keys()].some((file) => file.startsWith(`${name.replace(/\/$/, '')}/`))) {
+      return vscode.FileType.Directory;
+    }
     throw vscode.FileSystemError.FileNotFound(name);
   };
   return {
@@ -200,11 +278,17 @@ function providerOf(files: Map<string, string>): vscode.FileSystemProvider {
     watch: () => new vscode.Disposable(() => undefined),
     stat: ({ path: name }) => ({ type: kindOf(name), ctime: 0, mtime: 1, size: files.get(name)?.length ?? 0 }),
     readDirectory: ({ path: name }) => {
-      const names = [...files.keys()].filter((file) => file.startsWith(`${name}/`)).map((file) => file.slice(name.length + 1).split('/')[0] ?? '');
+      const names = [...files.keys()]
+        .filter((file) => file.startsWith(`${name}/`))
+        .map((file) => file.slice(name.length + 1).split('/')[0] ?? '');
       return [...new Set(names)].map((one) => [one, kindOf(`${name}/${one}`)]);
     },
     readFile: ({ path: name }) => Buffer.from(files.get(name) ?? ''),
-    writeFile: ({ path: name }, content) => { files.set(name, Buffer.from(content).toString()); },
-    createDirectory: () => undefined, delete: () => undefined, rename: () => undefined,
+    writeFile: ({ path: name }, content) => {
+      files.set(name, Buffer.from(content).toString());
+    },
+    createDirectory: () => undefined,
+    delete: () => undefined,
+    rename: () => undefined,
   };
 }

@@ -23,10 +23,14 @@ describe('files beside a notebook that are not in its sandbox', () => {
   /** Runs a cell; gives the warnings of it. */
   async function run(index: number, press?: string): Promise<string[]> {
     const before = told.length;
-    await stub('showWarningMessage', (...said: string[]) => {
-      told.push(said);
-      return Promise.resolve(press);
-    }, () => notebook.run(index));
+    await stub(
+      'showWarningMessage',
+      (...said: string[]) => {
+        told.push(said);
+        return Promise.resolve(press);
+      },
+      () => notebook.run(index),
+    );
     return told.slice(before).map(([text = '']) => text);
   }
 
@@ -34,8 +38,10 @@ describe('files beside a notebook that are not in its sandbox', () => {
     const file = path.join(os.tmpdir(), `${path.basename(folder)}.ipynb`); // the place for temporary files itself is never copied
     try {
       notebook = await OpenNotebook.saved(file, '"ran"');
-      assert.deepEqual(await run(0), [`${path.basename(file)}: The files beside the notebook are not in its sandbox: home folders, Desktop, Documents, Downloads and folders as wide are never copied. `
-        + 'Put the notebook, with the files that it reads, into a folder of its own.']);
+      assert.deepEqual(await run(0), [
+        `${path.basename(file)}: The files beside the notebook are not in its sandbox: home folders, Desktop, Documents, Downloads and folders as wide are never copied. ` +
+          'Put the notebook, with the files that it reads, into a folder of its own.',
+      ]);
       assert.deepEqual(told[0]?.slice(1), ['Show Log']);
       assert.equal(notebook.text(0), "'ran'");
       assert.deepEqual(await run(0), []);
@@ -48,9 +54,17 @@ describe('files beside a notebook that are not in its sandbox', () => {
     mkdirSync(path.join(folder, 'data'));
     writeFileSync(path.join(folder, 'data/x.csv'), 'x');
     writeFileSync(path.join(folder, '.gitignore'), 'data/\n');
-    notebook = await OpenNotebook.saved(path.join(folder, 'book.ipynb'), '"ran"', 'open("data/x.csv")', 'open("none.csv")');
+    notebook = await OpenNotebook.saved(
+      path.join(folder, 'book.ipynb'),
+      '"ran"',
+      'open("data/x.csv")',
+      'open("none.csv")',
+    );
     assert.deepEqual(await run(0), []);
-    assert.match((await run(1)).join('\n'), /^book\.ipynb: Files of the notebook's project are not in the sandbox: data is named by \.gitignore\. The log names what is missing\.$/);
+    assert.match(
+      (await run(1)).join('\n'),
+      /^book\.ipynb: Files of the notebook's project are not in the sandbox: data is named by \.gitignore\. The log names what is missing\.$/,
+    );
     assert.deepEqual(await run(1), [], 'once');
     assert.deepEqual(await run(2), [], 'it is nowhere');
   });
@@ -76,16 +90,26 @@ describe('files beside a notebook that are not in its sandbox', () => {
     big('later.bin');
     const opened: unknown[] = [];
     const { executeCommand } = vscode.commands;
-    Object.defineProperty(vscode.commands, 'executeCommand', { configurable: true, writable: true, value: (command: string, ...more: unknown[]) => {
-      if (command !== 'workbench.action.openSettings') { return executeCommand(command, ...more); }
-      opened.push(...more);
-      return Promise.resolve();
-    } });
+    Object.defineProperty(vscode.commands, 'executeCommand', {
+      configurable: true,
+      writable: true,
+      value: (command: string, ...more: unknown[]) => {
+        if (command !== 'workbench.action.openSettings') {
+          return executeCommand(command, ...more);
+        }
+        opened.push(...more);
+        return Promise.resolve();
+      },
+    });
     try {
       assert.match((await run(0, 'Settings')).join('\n'), /2 files .*: later\.bin \(70 MB\) is over 64 MB/);
       await until('the settings', () => opened.length > 0);
     } finally {
-      Object.defineProperty(vscode.commands, 'executeCommand', { value: executeCommand, configurable: true, writable: true });
+      Object.defineProperty(vscode.commands, 'executeCommand', {
+        value: executeCommand,
+        configurable: true,
+        writable: true,
+      });
     }
     assert.deepEqual(opened, ['sandboxedIPython.maxMemory']);
     assert.deepEqual(await run(0), []);

@@ -3,16 +3,18 @@ import * as vscode from 'vscode';
 import { OpenNotebook, answer, boxes, set, stub, until, useTestBase } from './support';
 
 const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
-const STUBBORN = 'import time\nwhile True:\n    try:\n        print("asleep", flush=True)\n        time.sleep(100)\n    except KeyboardInterrupt:\n        print("no", flush=True)';
+const STUBBORN =
+  'import time\nwhile True:\n    try:\n        print("asleep", flush=True)\n        time.sleep(100)\n    except KeyboardInterrupt:\n        print("no", flush=True)';
 
 describe('interrupt, restart, reset and prompts', () => {
   before(useTestBase);
   let notebook: OpenNotebook;
   const open = async (...sources: Parameters<typeof OpenNotebook.of>) => (notebook = await OpenNotebook.of(...sources));
-  const command = (name: string, ...args: unknown[]) => vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...args);
+  const command = (name: string, ...args: unknown[]) =>
+    vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...args);
   afterEach(() => notebook.close());
 
-  it('the notebook\'s interrupt ends the running cell and what waits behind it; state is kept', async () => {
+  it("the notebook's interrupt ends the running cell and what waits behind it; state is kept", async () => {
     await open('x = 7', FOREVER, 'print("never")', 'x');
     await notebook.run(0);
     notebook.start(1, 3);
@@ -30,7 +32,10 @@ describe('interrupt, restart, reset and prompts', () => {
     notebook.start(0, 1);
     await notebook.running(0);
     for (const press of [1, 2, 3]) {
-      await until(`the cell sleeps where it swallows press ${press}`, () => notebook.text(0).split('asleep\n').length > press);
+      await until(
+        `the cell sleeps where it swallows press ${press}`,
+        () => notebook.text(0).split('asleep\n').length > press,
+      );
       await command('interruptKernel');
     }
     await notebook.ended(0);
@@ -53,7 +58,10 @@ describe('interrupt, restart, reset and prompts', () => {
     await open('x = 1', FOREVER, 'x');
     await notebook.run(0);
     await withinASecond(1);
-    assert.match(notebook.text(1), /^KeyboardInterrupt[^]*TimedOut: The cell ran longer than 1 s .* sandboxedIPython\.timeout/);
+    assert.match(
+      notebook.text(1),
+      /^KeyboardInterrupt[^]*TimedOut: The cell ran longer than 1 s .* sandboxedIPython\.timeout/,
+    );
     await notebook.run(2);
     assert.equal(notebook.text(2), '1');
   });
@@ -62,7 +70,10 @@ describe('interrupt, restart, reset and prompts', () => {
     await open('x = 1', STUBBORN, '"x" in globals()');
     await notebook.run(0);
     await withinASecond(1);
-    assert.match(notebook.text(1), /TimedOut: The cell ran longer than 1 s and did not react to an interrupt, so its kernel was ended and its variables are lost\. .*sandboxedIPython\.timeout/);
+    assert.match(
+      notebook.text(1),
+      /TimedOut: The cell ran longer than 1 s and did not react to an interrupt, so its kernel was ended and its variables are lost\. .*sandboxedIPython\.timeout/,
+    );
     await notebook.run(2);
     assert.deepEqual([notebook.text(2), notebook.count(2)], ['False', 1]);
   });
@@ -106,10 +117,13 @@ describe('interrupt, restart, reset and prompts', () => {
   it('input() is asked in a box that names the cell, and its answer stays in the output', async () => {
     await open('name = input("Name? ")\nprint("Hello", name)');
     let asked: vscode.InputBox | undefined;
-    await boxes((box) => {
-      asked = box;
-      answer(box, 'Ada');
-    }, () => notebook.run(0));
+    await boxes(
+      (box) => {
+        asked = box;
+        answer(box, 'Ada');
+      },
+      () => notebook.run(0),
+    );
     assert.equal(asked?.prompt, 'Name? ');
     assert.match(asked.title ?? '', /^Cell \[1\] of .* asks$/);
     assert.equal(asked.password, false);
@@ -119,34 +133,45 @@ describe('interrupt, restart, reset and prompts', () => {
   it('getpass hides the answer, also in the output', async () => {
     await open('from getpass import getpass\nprint(len(getpass("Key: ")))');
     let password: boolean | undefined;
-    await boxes((box) => {
-      ({ password } = box);
-      answer(box, 'secret');
-    }, () => notebook.run(0));
+    await boxes(
+      (box) => {
+        ({ password } = box);
+        answer(box, 'secret');
+      },
+      () => notebook.run(0),
+    );
     assert.equal(password, true);
     assert.equal(notebook.text(0), 'Key: ········\n6\n');
   });
 
   it('Escape at a prompt interrupts the cell; a cell that ends takes its prompt with it', async () => {
     await open('input("?")', 'input("again?")');
-    await boxes(() => { void command('escapePrompt'); }, () => notebook.run(0));
+    await boxes(
+      () => {
+        void command('escapePrompt');
+      },
+      () => notebook.run(0),
+    );
     assert.match(notebook.text(0), /KeyboardInterrupt/);
     let closed = false;
     let shown = false;
-    await boxes((box) => {
-      shown = true;
-      const dispose = box.dispose.bind(box);
-      box.dispose = () => {
-        closed = true;
-        dispose();
-      };
-    }, async () => {
-      notebook.start(1, 2);
-      await until('the prompt', () => shown);
-      await command('interruptKernel');
-      await notebook.ended(1);
-      await until('the prompt is closed', () => closed);
-    });
+    await boxes(
+      (box) => {
+        shown = true;
+        const dispose = box.dispose.bind(box);
+        box.dispose = () => {
+          closed = true;
+          dispose();
+        };
+      },
+      async () => {
+        notebook.start(1, 2);
+        await until('the prompt', () => shown);
+        await command('interruptKernel');
+        await notebook.ended(1);
+        await until('the prompt is closed', () => closed);
+      },
+    );
   });
 
   it('another box that opens over a prompt is no Escape: what was typed is asked for again', async () => {
@@ -156,23 +181,32 @@ describe('interrupt, restart, reset and prompts', () => {
     let remember: (chosen: string) => void = () => undefined;
     const remind = (text: string) => {
       reminded = text;
-      return new Promise((resolve) => { remember = resolve; });
+      return new Promise((resolve) => {
+        remember = resolve;
+      });
     };
-    await stub('showInformationMessage', remind, () => boxes((box) => shown.push(box), async () => {
-      notebook.start();
-      await until('the prompt', () => shown.length > 0);
-      if (shown[0] !== undefined) { shown[0].value = 'Ad'; }
-      void vscode.commands.executeCommand('workbench.action.quickOpen');
-      await until('the word that the cell waits', () => reminded !== '');
-      assert.match(reminded, /^Cell \[1\] of .* waits for your input: Name\? /);
-      await vscode.commands.executeCommand('workbench.action.closeQuickOpen');
-      assert.equal(notebook.success(0), undefined, 'it runs');
-      remember('Answer');
-      const [, again] = await until('the prompt again', () => (shown.length > 1 ? shown : false));
-      assert.ok(again);
-      answer(again, `${again.value}a`);
-      await notebook.ended(0);
-    }));
+    await stub('showInformationMessage', remind, () =>
+      boxes(
+        (box) => shown.push(box),
+        async () => {
+          notebook.start();
+          await until('the prompt', () => shown.length > 0);
+          if (shown[0] !== undefined) {
+            shown[0].value = 'Ad';
+          }
+          void vscode.commands.executeCommand('workbench.action.quickOpen');
+          await until('the word that the cell waits', () => reminded !== '');
+          assert.match(reminded, /^Cell \[1\] of .* waits for your input: Name\? /);
+          await vscode.commands.executeCommand('workbench.action.closeQuickOpen');
+          assert.equal(notebook.success(0), undefined, 'it runs');
+          remember('Answer');
+          const [, again] = await until('the prompt again', () => (shown.length > 1 ? shown : false));
+          assert.ok(again);
+          answer(again, `${again.value}a`);
+          await notebook.ended(0);
+        },
+      ),
+    );
     assert.equal(notebook.text(0), 'Name? Ada\nHello Ada\n');
   });
 
@@ -182,16 +216,26 @@ describe('interrupt, restart, reset and prompts', () => {
     const second = await OpenNotebook.of('print(input("second? "))');
     try {
       const asked: string[] = [];
-      await boxes((box) => {
-        asked.push(box.prompt ?? '');
-        if (asked.length > 1) { answer(box, `to ${box.prompt}`); } else { setTimeout(() => answer(box, `to ${box.prompt}`), 1_500); } // both wait by then
-      }, async () => {
-        first.start();
-        second.start();
-        await Promise.all([first.ended(0), second.ended(0)]);
-      });
+      await boxes(
+        (box) => {
+          asked.push(box.prompt ?? '');
+          if (asked.length > 1) {
+            answer(box, `to ${box.prompt}`);
+          } else {
+            setTimeout(() => answer(box, `to ${box.prompt}`), 1_500);
+          } // both wait by then
+        },
+        async () => {
+          first.start();
+          second.start();
+          await Promise.all([first.ended(0), second.ended(0)]);
+        },
+      );
       assert.deepEqual(asked.sort(), ['first? ', 'second? ']);
-      assert.deepEqual([first.text(0), second.text(0)], ['first? to first? \nto first? \n', 'second? to second? \nto second? \n']);
+      assert.deepEqual(
+        [first.text(0), second.text(0)],
+        ['first? to first? \nto first? \n', 'second? to second? \nto second? \n'],
+      );
     } finally {
       await second.close();
     }

@@ -17,7 +17,15 @@ import { DEFAULT_SETTINGS } from '../../../src/session/settings';
 import type { SandboxSession, SessionState } from '../../../src/session/types';
 import { EXTENSION, OpenNotebook, set, stub, until } from './support';
 
-const OK: ExecuteReply = { status: 'ok', execution_count: 1, ename: '', evalue: '', traceback: [], payload: [], user_expressions: {} };
+const OK: ExecuteReply = {
+  status: 'ok',
+  execution_count: 1,
+  ename: '',
+  evalue: '',
+  traceback: [],
+  payload: [],
+  user_expressions: {},
+};
 
 /** A sandbox that fails at moments which no real one can be brought to. Cells end when the test says so. */
 class FailingSession {
@@ -37,35 +45,57 @@ class FailingSession {
   readonly #states = new Set<(state: SessionState) => void>();
 
   constructor(
-    public state: SessionState = { kind: 'ready' }, readonly reset: () => Promise<void> = () => Promise.resolve(),
-    readonly putFiles: (files: unknown, signal: AbortSignal) => Promise<Map<number, string>> = () => Promise.resolve(new Map<number, string>()),
+    public state: SessionState = { kind: 'ready' },
+    readonly reset: () => Promise<void> = () => Promise.resolve(),
+    readonly putFiles: (files: unknown, signal: AbortSignal) => Promise<Map<number, string>> = () =>
+      Promise.resolve(new Map<number, string>()),
   ) {}
 
   execute(code: string) {
     const isOver = this.state.kind === 'gone' || this.disposed;
     this.ran.push(code);
-    const reply = isOver ? Promise.resolve(replyOf({ code: 'SandboxGone', params: {} })) : new Promise<ExecuteReply>((resolve) => { this.ends.push(resolve); });
+    const reply = isOver
+      ? Promise.resolve(replyOf({ code: 'SandboxGone', params: {} }))
+      : new Promise<ExecuteReply>((resolve) => {
+          this.ends.push(resolve);
+        });
     return { msgId: `${this.id}-${this.ran.length}`, reply };
   }
 
-  interrupt() { return Promise.resolve(); }
-  interruptCallback() { return Promise.resolve(); }
-  onEvent() { return { dispose: () => undefined }; }
+  interrupt() {
+    return Promise.resolve();
+  }
+  interruptCallback() {
+    return Promise.resolve();
+  }
+  onEvent() {
+    return { dispose: () => undefined };
+  }
   onState(listener: (state: SessionState) => void) {
     this.#states.add(listener);
-    return { dispose: () => { this.#states.delete(listener); } };
+    return {
+      dispose: () => {
+        this.#states.delete(listener);
+      },
+    };
   }
   go(failure: SandboxError) {
     this.state = { kind: 'gone', failure };
-    for (const listener of this.#states) { listener(this.state); }
+    for (const listener of this.#states) {
+      listener(this.state);
+    }
   }
   dispose() {
     this.disposed = true;
     this.state = { kind: 'disposed' };
-    for (const end of this.ends) { end(aborted('shutdown')); }
+    for (const end of this.ends) {
+      end(aborted('shutdown'));
+    }
     return Promise.resolve();
   }
-  detach() { return this.dispose(); }
+  detach() {
+    return this.dispose();
+  }
 }
 
 describe('the kernel of a notebook', () => {
@@ -91,7 +121,11 @@ describe('the kernel of a notebook', () => {
     notebook = await OpenNotebook.saved(path.join(folder, 'work.ipynb'), '"first"', '"second"');
     controller = vscode.notebooks.createNotebookController('kernel-test', 'jupyter-notebook', 'Test');
     controller.supportedLanguages = ['python'];
-    await vscode.commands.executeCommand('notebook.selectKernel', { notebookEditor: notebook.editor, id: 'kernel-test', extension: EXTENSION });
+    await vscode.commands.executeCommand('notebook.selectKernel', {
+      notebookEditor: notebook.editor,
+      id: 'kernel-test',
+      extension: EXTENSION,
+    });
     [sessions, next, told] = [[], [], []];
     const source = {
       start: (_notebook: unknown, _settings: unknown, { signal }: { signal: AbortSignal }) => {
@@ -100,7 +134,14 @@ describe('the kernel of a notebook', () => {
         return starting(signal).then(() => session as unknown as SandboxSession);
       },
       canStartEarly: () => Promise.resolve(true),
-      attach: (record: SandboxRecord) => attach(record), left: () => ({ engine: 'engine-1', image: 'image', libraries: 'libraries', installed: [], dispose: () => Promise.resolve() }),
+      attach: (record: SandboxRecord) => attach(record),
+      left: () => ({
+        engine: 'engine-1',
+        image: 'image',
+        libraries: 'libraries',
+        installed: [],
+        dispose: () => Promise.resolve(),
+      }),
       end: (...args: unknown[]) => {
         ended.push(args[1]);
         return end();
@@ -112,15 +153,29 @@ describe('the kernel of a notebook', () => {
     ended = [];
     const stored = new Map<string, unknown>();
     const memory = {
-      keys: () => [...stored.keys()], get: (key: string) => stored.get(key),
+      keys: () => [...stored.keys()],
+      get: (key: string) => stored.get(key),
       update: (key: string, value: unknown) => {
-        if (value === undefined) { stored.delete(key); } else { stored.set(key, value); }
+        if (value === undefined) {
+          stored.delete(key);
+        } else {
+          stored.set(key, value);
+        }
         return Promise.resolve();
       },
     } as vscode.Memento;
     records = new SandboxRecords(memory);
     kernel = new NotebookKernel(
-      notebook.document, controller, source, records, { t: untranslated, platform: 'linux' }, silentLog, new ErrorMarks(), {} as Prompts, () => undefined);
+      notebook.document,
+      controller,
+      source,
+      records,
+      { t: untranslated, platform: 'linux' },
+      silentLog,
+      new ErrorMarks(),
+      {} as Prompts,
+      () => undefined,
+    );
   });
   afterEach(async () => {
     await kernel.close();
@@ -131,30 +186,58 @@ describe('the kernel of a notebook', () => {
   });
 
   const run = (index: number) => kernel.run([notebook.cell(index)]);
-  const sent = (session: number, count: number) => until('the cell is sent', () => sessions[session]?.ran.length === count);
-  const hearing = <T>(work: () => Promise<T>) => stub('showWarningMessage', (text: string) => {
-    told.push(text);
-    return Promise.resolve(undefined);
-  }, work);
+  const sent = (session: number, count: number) =>
+    until('the cell is sent', () => sessions[session]?.ran.length === count);
+  const hearing = <T>(work: () => Promise<T>) =>
+    stub(
+      'showWarningMessage',
+      (text: string) => {
+        told.push(text);
+        return Promise.resolve(undefined);
+      },
+      work,
+    );
 
-  const earlier = (change: Partial<SandboxRecord> = {}) => records.set(notebook.document.uri, {
-    engine: 'engine-1', engineName: 'Docker', sandboxId: 'earlier', image: 'image', libraries: 'libraries', boot: 'boot', seq: 0, host: '', settings: DEFAULT_SETTINGS, installed: [], keepAlive: 0, seen: Date.now(), ...change,
-  });
-  const elsewhere = (hereId: string) => new SandboxError('OtherEngine', { engine: 'Docker 28 (unix:///a)', here: 'Podman 5 (unix:///b)', hereId, minutes: 30 });
+  const earlier = (change: Partial<SandboxRecord> = {}) =>
+    records.set(notebook.document.uri, {
+      engine: 'engine-1',
+      engineName: 'Docker',
+      sandboxId: 'earlier',
+      image: 'image',
+      libraries: 'libraries',
+      boot: 'boot',
+      seq: 0,
+      host: '',
+      settings: DEFAULT_SETTINGS,
+      installed: [],
+      keepAlive: 0,
+      seen: Date.now(),
+      ...change,
+    });
+  const elsewhere = (hereId: string) =>
+    new SandboxError('OtherEngine', {
+      engine: 'Docker 28 (unix:///a)',
+      here: 'Podman 5 (unix:///b)',
+      hereId,
+      minutes: 30,
+    });
 
   for (const how of ['leave', 'close'] as const) {
     it(`${how}s only when the start that this calls off has ended: it may still make a container`, async () => {
       let isAborted = false;
-      starting = (signal) => new Promise((_resolve, reject) => {
-        signal.addEventListener('abort', () => {
-          isAborted = true;
-          setTimeout(() => reject(new SandboxError('Cancelled')), 300);
+      starting = (signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            isAborted = true;
+            setTimeout(() => reject(new SandboxError('Cancelled')), 300);
+          });
         });
-      });
       const running = run(0);
       await until('a start', () => sessions.length === 1);
       let isOver = false;
-      void running.then(() => { isOver = true; });
+      void running.then(() => {
+        isOver = true;
+      });
       await kernel.interrupt(); // this aborts it, and forgets it for what is run next
       await kernel[how]();
       assert.deepEqual([isAborted, isOver], [true, true]);
@@ -168,7 +251,11 @@ describe('the kernel of a notebook', () => {
     await sent(0, 1);
     assert.deepEqual(ended, [{ isOurs: true }]);
     sessions[0]?.ends[0]?.(OK);
-    await until('the notice', () => /^This is a new sandbox: the one before ended because it was started by another version of this extension/.test(notebook.text(0)));
+    await until('the notice', () =>
+      /^This is a new sandbox: the one before ended because it was started by another version of this extension/.test(
+        notebook.text(0),
+      ),
+    );
   });
 
   it('does not forget such a sandbox while it cannot be ended: the cell says why, the next one tries again', async () => {
@@ -192,7 +279,11 @@ describe('the kernel of a notebook', () => {
     void run(0);
     await sent(0, 1);
     sessions[0]?.ends[0]?.(OK);
-    await until('the notice', () => /^This is a new sandbox, on Podman 5 [^]*The one before, with its variables, is on another container engine: Docker 28/.test(notebook.text(0)));
+    await until('the notice', () =>
+      /^This is a new sandbox, on Podman 5 [^]*The one before, with its variables, is on another container engine: Docker 28/.test(
+        notebook.text(0),
+      ),
+    );
     assert.deepEqual([records.elsewhere.newest(notebook.document.uri)?.sandboxId, ended], ['earlier', []]);
     void run(1);
     await sent(0, 2);
@@ -203,7 +294,10 @@ describe('the kernel of a notebook', () => {
 
   it('is on the sandbox of this engine again when the engine is, and leaves that of the other one', async () => {
     const here = new FailingSession();
-    attach = ({ sandboxId }) => (sandboxId === 'there' ? Promise.reject(elsewhere('engine-1')) : Promise.resolve(here as unknown as SandboxSession));
+    attach = ({ sandboxId }) =>
+      sandboxId === 'there'
+        ? Promise.reject(elsewhere('engine-1'))
+        : Promise.resolve(here as unknown as SandboxSession);
     earlier({ keepAlive: 30 });
     records.elsewhere.put(notebook.document.uri, records.get(notebook.document.uri) ?? assert.fail());
     earlier({ keepAlive: 30, sandboxId: 'there', engine: 'engine-2' });
@@ -226,7 +320,10 @@ describe('the kernel of a notebook', () => {
     await run(0);
     void run(1);
     await sent(1, 1);
-    assert.deepEqual(sessions.map(({ ran }) => ran), [['"first"'], ['"second"']]);
+    assert.deepEqual(
+      sessions.map(({ ran }) => ran),
+      [['"first"'], ['"second"']],
+    );
   });
 
   it('keeps a sandbox that does not answer a restart, with its cell: only a reset replaces it, and says what is lost', async () => {
@@ -240,11 +337,16 @@ describe('the kernel of a notebook', () => {
       await kernel.reset({ applySettings: true });
     });
     assert.deepEqual([sessions[0]?.disposed, kernel.executions.all().length], [true, 0]);
-    assert.match(told.join(), /The sandbox ended because it did not answer the reset; its variables and files are lost/);
+    assert.match(
+      told.join(),
+      /The sandbox ended because it did not answer the reset; its variables and files are lost/,
+    );
     void run(1);
     await sent(1, 1);
     sessions[1]?.ends[0]?.(OK);
-    await until('the notice', () => /^This is a new sandbox: the one before ended because it did not answer the reset/.test(notebook.text(1)));
+    await until('the notice', () =>
+      /^This is a new sandbox: the one before ended because it did not answer the reset/.test(notebook.text(1)),
+    );
   });
 
   it('says what was lost in the next cell that runs, not in one that was called off before it did', async () => {
@@ -252,7 +354,9 @@ describe('the kernel of a notebook', () => {
     let copying = false;
     const stuck = (_files: unknown, signal: AbortSignal) => {
       copying = true;
-      return new Promise<Map<number, string>>((_resolve, reject) => { signal.addEventListener('abort', () => reject(new SandboxError('Cancelled'))); });
+      return new Promise<Map<number, string>>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new SandboxError('Cancelled')));
+      });
     };
     next = [new FailingSession(), new FailingSession({ kind: 'ready' }, undefined, stuck)];
     await hearing(async () => {
@@ -267,16 +371,23 @@ describe('the kernel of a notebook', () => {
     await kernel.interrupt();
     await running;
     assert.deepEqual(sessions[1]?.ran, []);
-    if (sessions[1] !== undefined) { Object.assign(sessions[1], { putFiles: () => Promise.resolve(new Map()) }); }
+    if (sessions[1] !== undefined) {
+      Object.assign(sessions[1], { putFiles: () => Promise.resolve(new Map()) });
+    }
     void run(1);
     await sent(1, 1);
     sessions[1]?.ends[0]?.(OK);
-    await until('the notice', () => /^This is a new sandbox: the one before ended because its container was removed/.test(notebook.text(1)));
+    await until('the notice', () =>
+      /^This is a new sandbox: the one before ended because its container was removed/.test(notebook.text(1)),
+    );
   });
 
   it('that is shut down while the sandbox of an earlier window is looked for says nothing of that one later', async () => {
     let answer!: (failure: SandboxError) => void;
-    attach = () => new Promise((_resolve, reject) => { answer = reject; });
+    attach = () =>
+      new Promise((_resolve, reject) => {
+        answer = reject;
+      });
     earlier();
     const looked = kernel.reattach();
     await Promise.all([kernel.close(), sleep(100).then(() => answer(removed))]);

@@ -6,7 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { OpenNotebook, until, useTestBase } from './support';
 
-interface Saved { cells: { execution_count: number | null; outputs: { text?: string[]; data?: Record<string, string[]> }[] }[] }
+interface Saved {
+  cells: { execution_count: number | null; outputs: { text?: string[]; data?: Record<string, string[]> }[] }[];
+}
 
 /** Prints every 20 ms, as long as it says, into the cell that started it. */
 const ticking = (times: number): string => `import threading, time
@@ -21,7 +23,8 @@ describe('output after the end of its cell', () => {
   before(useTestBase);
   after(() => rmSync(folder, { recursive: true, force: true }));
   let notebook: OpenNotebook;
-  const open = async (...sources: Parameters<typeof OpenNotebook.of>) => (notebook = await OpenNotebook.saved(path.join(folder, `${Date.now()}.ipynb`), ...sources));
+  const open = async (...sources: Parameters<typeof OpenNotebook.of>) =>
+    (notebook = await OpenNotebook.saved(path.join(folder, `${Date.now()}.ipynb`), ...sources));
   afterEach(() => notebook.close());
 
   it('leaves count, success and times of its cell as they were, also in the saved file', async function () {
@@ -38,12 +41,15 @@ describe('output after the end of its cell', () => {
     const first = new Map<number, vscode.NotebookCellExecutionSummary>();
     const listening = vscode.workspace.onDidChangeNotebookDocument(({ cellChanges }) => {
       for (const { cell, executionSummary: summary } of cellChanges) {
-        if (summary?.success !== undefined && summary.timing !== undefined && !first.has(cell.index)) { first.set(cell.index, summary); }
+        if (summary?.success !== undefined && summary.timing !== undefined && !first.has(cell.index)) {
+          first.set(cell.index, summary);
+        }
       }
     });
     try {
       const last = ['tick 59\n', 'timer\n', 'task 4\n', 'child 4\n', "'one'", ''];
-      for (const i of cells) { // one after the other, as what a thread prints while another cell runs may be shown there
+      for (const i of cells) {
+        // one after the other, as what a thread prints while another cell runs may be shown there
         await notebook.run(i);
         await until(`the last text of cell ${i}`, () => notebook.text(i).endsWith(last[i] ?? ''));
       }
@@ -51,13 +57,26 @@ describe('output after the end of its cell', () => {
     } finally {
       listening.dispose();
     }
-    await until('the summaries as they were', () => cells.every((i) => JSON.stringify(notebook.cell(i).executionSummary) === JSON.stringify(first.get(i))));
-    assert.deepEqual(cells.map((i) => [notebook.count(i), notebook.success(i)]), cells.map((i) => [i + 1, true]));
-    await until('the counts that are saved', () => cells.every((i) => notebook.cell(i).metadata['execution_count'] === i + 1));
+    await until('the summaries as they were', () =>
+      cells.every((i) => JSON.stringify(notebook.cell(i).executionSummary) === JSON.stringify(first.get(i))),
+    );
+    assert.deepEqual(
+      cells.map((i) => [notebook.count(i), notebook.success(i)]),
+      cells.map((i) => [i + 1, true]),
+    );
+    await until('the counts that are saved', () =>
+      cells.every((i) => notebook.cell(i).metadata['execution_count'] === i + 1),
+    );
     assert.ok(await notebook.document.save());
     const saved = JSON.parse(readFileSync(notebook.document.uri.fsPath, 'utf8')) as Saved;
-    assert.deepEqual(saved.cells.map(({ execution_count: count }) => count), [1, 2, 3, 4, 5, 6]);
-    assert.deepEqual(saved.cells[0]?.outputs.flatMap(({ text }) => text ?? []), Array.from({ length: 60 }, (_, i) => `tick ${i}\n`));
+    assert.deepEqual(
+      saved.cells.map(({ execution_count: count }) => count),
+      [1, 2, 3, 4, 5, 6],
+    );
+    assert.deepEqual(
+      saved.cells[0]?.outputs.flatMap(({ text }) => text ?? []),
+      Array.from({ length: 60 }, (_, i) => `tick ${i}\n`),
+    );
     assert.deepEqual(saved.cells[4]?.outputs[0]?.data, { 'text/plain': ["'two'"] });
   });
 
@@ -67,7 +86,10 @@ describe('output after the end of its cell', () => {
     await until('late text', () => notebook.text(0).includes('tick 20\n'));
     await notebook.edit(0, 'print("again")');
     await notebook.run(0);
-    assert.deepEqual([notebook.text(0).replace(/tick|[\d\s]/g, ''), notebook.count(0), notebook.success(0)], ['again', 2, true]);
+    assert.deepEqual(
+      [notebook.text(0).replace(/tick|[\d\s]/g, ''), notebook.count(0), notebook.success(0)],
+      ['again', 2, true],
+    );
     await notebook.edit(0, ticking(400));
     await notebook.run(0);
     await until('late text', () => notebook.text(0).includes('tick 20\n'));

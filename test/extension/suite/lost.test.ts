@@ -55,12 +55,19 @@ describe('a sandbox that is lost or held up', () => {
     const container = await containerOf(notebook);
     const said = await toldBy('showWarningMessage', async () => {
       await engine('POST', `/containers/${container}/pause`);
-      await until('the cell', () => /container is paused\. The cell goes on when it is unpaused/.test(notebook.text(0)), 10_000);
+      await until(
+        'the cell',
+        () => /container is paused\. The cell goes on when it is unpaused/.test(notebook.text(0)),
+        10_000,
+      );
       await engine('POST', `/containers/${container}/unpause`);
     });
     assert.equal(said, '');
     await notebook.ended(0);
-    assert.deepEqual(notebook.text(0).match(/^\d+$/gm), Array.from({ length: 30 }, (_, i) => String(i)));
+    assert.deepEqual(
+      notebook.text(0).match(/^\d+$/gm),
+      Array.from({ length: 30 }, (_, i) => String(i)),
+    );
     await until('that it is over', () => /container was paused for \d+ s\.\n/.test(notebook.text(0)), 10_000);
     assert.doesNotMatch(notebook.text(0), /is paused/);
     assert.equal(notebook.success(0), true);
@@ -69,23 +76,39 @@ describe('a sandbox that is lost or held up', () => {
   it('whose image is being made when the user cancels, restarts or shuts down: its cell ends, the next run makes it', async function () {
     this.timeout(120_000);
     notebook = await OpenNotebook.of('import six; six.__name__');
-    await set('packages', [`six<${1000 + Date.now() % 1_000_000}`]); // an image that no run of the suite has made
+    await set('packages', [`six<${1000 + (Date.now() % 1_000_000)}`]); // an image that no run of the suite has made
     /** Runs the cell, and does `work` at the first step of making the image. VS Code runs none that has not ended. */
     const atTheFirstStep = async (work: (source: vscode.CancellationTokenSource) => unknown) => {
       const source = new vscode.CancellationTokenSource();
       let steps = 0;
-      await stub('withProgress', (options: vscode.ProgressOptions, task: (progress: vscode.Progress<{ message?: string }>, token: vscode.CancellationToken) => Thenable<void>) => {
-        assert.equal(options.cancellable, true);
-        return task({ report: () => { steps += 1; } }, source.token);
-      }, async () => {
-        notebook.start();
-        await until('the first step: the image is not there', () => steps > 0);
-        await work(source);
-      });
+      await stub(
+        'withProgress',
+        (
+          options: vscode.ProgressOptions,
+          task: (progress: vscode.Progress<{ message?: string }>, token: vscode.CancellationToken) => Thenable<void>,
+        ) => {
+          assert.equal(options.cancellable, true);
+          return task(
+            {
+              report: () => {
+                steps += 1;
+              },
+            },
+            source.token,
+          );
+        },
+        async () => {
+          notebook.start();
+          await until('the first step: the image is not there', () => steps > 0);
+          await work(source);
+        },
+      );
     };
     try {
       await atTheFirstStep((source) => source.cancel());
-      await until('the word of it', () => /^Cancelled: The start of the sandbox was cancelled\./.test(notebook.text(0)));
+      await until('the word of it', () =>
+        /^Cancelled: The start of the sandbox was cancelled\./.test(notebook.text(0)),
+      );
       await atTheFirstStep(() => command('restartKernel'));
       await atTheFirstStep(() => command('shutDownSandbox'));
       await atTheFirstStep(() => command('restartAndRunAll'));
@@ -101,21 +124,34 @@ describe('a sandbox that is lost or held up', () => {
       notebook.start();
       await sleep(200); // its container is being made
       await command(name);
-      if (name !== 'restartAndRunAll') { await notebook.run(0); }
+      if (name !== 'restartAndRunAll') {
+        await notebook.run(0);
+      }
       await until('the result', () => notebook.text(0) === '1' && notebook.success(0));
       assert.equal(notebook.count(0), 1);
     });
   }
 
   it('that is restarted and run from the top while a cell runs and another waits: both run anew, in order', async () => {
-    notebook = await OpenNotebook.of('n = globals().get("n", 0) + 1\nn', 'import time\nfor i in range(100 if n > 1 else 3):\n    print(i, flush=True)\n    time.sleep(0.1)', '"end"');
+    notebook = await OpenNotebook.of(
+      'n = globals().get("n", 0) + 1\nn',
+      'import time\nfor i in range(100 if n > 1 else 3):\n    print(i, flush=True)\n    time.sleep(0.1)',
+      '"end"',
+    );
     await notebook.run(0);
     await notebook.run(0);
     notebook.start(1, 3);
     await until('some text', () => notebook.text(1).startsWith('0\n'));
     await command('restartAndRunAll');
     await until('the end', () => notebook.success(2));
-    assert.deepEqual([0, 1, 2].map((i) => [notebook.text(i), notebook.count(i)]), [['1', 1], ['0\n1\n2\n', 2], ["'end'", 3]]);
+    assert.deepEqual(
+      [0, 1, 2].map((i) => [notebook.text(i), notebook.count(i)]),
+      [
+        ['1', 1],
+        ['0\n1\n2\n', 2],
+        ["'end'", 3],
+      ],
+    );
   });
 
   it('that there is none of is said when it is to be restarted or reset', async () => {

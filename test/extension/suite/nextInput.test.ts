@@ -8,7 +8,7 @@ describe('what a cell asks to be put into the notebook', () => {
   afterEach(() => notebook.close());
   const texts = (): string[] => notebook.document.getCells().map(({ document }) => document.getText());
 
-  it('takes the cell\'s place: %load', async () => {
+  it("takes the cell's place: %load", async () => {
     await open('%%writefile loaded.py\ndef f():\n    return 7', '%load loaded.py', 'f()');
     await notebook.runAll();
     assert.match(notebook.text(2), /NameError/, 'it is shown, not run');
@@ -24,7 +24,10 @@ describe('what a cell asks to be put into the notebook', () => {
     await open('x = 1', '%recall 1', 'get_ipython().set_next_input("x + 1")', 'x');
     const last = notebook.cell(3);
     notebook.start();
-    await until('the end of the run, and both cells', () => last.executionSummary?.success !== undefined && notebook.document.cellCount === 6);
+    await until(
+      'the end of the run, and both cells',
+      () => last.executionSummary?.success !== undefined && notebook.document.cellCount === 6,
+    );
     assert.deepEqual(texts(), ['x = 1', '%recall 1', 'x = 1', 'get_ipython().set_next_input("x + 1")', 'x + 1', 'x']);
     const below = notebook.cell(4);
     assert.equal(below.document.languageId, 'python');
@@ -46,10 +49,16 @@ describe('what a cell asks to be put into the notebook', () => {
   it('is not done for a text that no one could read, and a message says so', async () => {
     await open('get_ipython().set_next_input("x" * 1_000_001)');
     const told: string[] = [];
-    await stub('showWarningMessage', (text: string) => { told.push(text); }, async () => {
-      await notebook.run(0);
-      await until('the message', () => told.length > 0);
-    });
+    await stub(
+      'showWarningMessage',
+      (text: string) => {
+        told.push(text);
+      },
+      async () => {
+        await notebook.run(0);
+        await until('the message', () => told.length > 0);
+      },
+    );
     assert.match(told[0] ?? '', /1000001 characters/);
     assert.equal(notebook.document.cellCount, 1);
   });

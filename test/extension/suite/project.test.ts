@@ -13,7 +13,9 @@ describe('the project of a notebook', () => {
     writeFileSync(path.join(project, name), text);
   };
   beforeEach(() => {
-    project = mkdtempSync(path.join(realpathSync(vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? ''), 'my project '));
+    project = mkdtempSync(
+      path.join(realpathSync(vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? ''), 'my project '),
+    );
     write('.git/config', '');
     write('data/x.csv', 'a,b\n1,2\n');
     write('src/helper.py', 'def answer(): return 42\n\ndef fail():\n    return 1 / 0\n');
@@ -26,7 +28,9 @@ describe('the project of a notebook', () => {
     await set('files', undefined);
     rmSync(project, { recursive: true, force: true });
   });
-  const open = async (...sources: string[]): Promise<void> => { notebook = await OpenNotebook.saved(path.join(project, 'notebooks/book.ipynb'), ...sources); };
+  const open = async (...sources: string[]): Promise<void> => {
+    notebook = await OpenNotebook.saved(path.join(project, 'notebooks/book.ipynb'), ...sources);
+  };
   const shown = async (index: number): Promise<string> => {
     await notebook.run(index);
     return notebook.text(index).replace(/\s+/g, ' ');
@@ -35,16 +39,25 @@ describe('the project of a notebook', () => {
   it('is in its sandbox, where cells find it as on the computer, and follows from run to run', async () => {
     await open(
       'import os, sys\nfrom pathlib import Path\nos.getcwd(), sorted(os.listdir()), open("../data/x.csv").read(), open("../styles/custom.css").read(), sorted(str(one) for one in Path("..").rglob("*.py"))',
-      'sys.path.append("../src")\n%load_ext autoreload\n%autoreload 2\nimport helper\nhelper.answer()', '%run ../src/prepare.py\nprepared', 'helper.answer()', 'helper.fail()',
+      'sys.path.append("../src")\n%load_ext autoreload\n%autoreload 2\nimport helper\nhelper.answer()',
+      '%run ../src/prepare.py\nprepared',
+      'helper.answer()',
+      'helper.fail()',
     );
     const name = path.basename(project);
-    assert.equal(await shown(0), `('/sandbox/${name}/notebooks', ['own.txt'], 'a,b\\n1,2\\n', 'p {}', ['../src/helper.py', '../src/prepare.py'])`);
+    assert.equal(
+      await shown(0),
+      `('/sandbox/${name}/notebooks', ['own.txt'], 'a,b\\n1,2\\n', 'p {}', ['../src/helper.py', '../src/prepare.py'])`,
+    );
     assert.equal(await shown(1), '42');
     assert.equal(await shown(2), "'a,b\\n1,2\\n'");
     write('src/helper.py', 'def answer(): return 43\n\n# longer\ndef fail():\n    return 1 / 0\n');
     assert.equal(await shown(3), '43');
     await notebook.run(4);
-    const stack = notebook.cell(4).outputs.flatMap(({ items }) => items.map(({ data }) => new TextDecoder().decode(data))).join();
+    const stack = notebook
+      .cell(4)
+      .outputs.flatMap(({ items }) => items.map(({ data }) => new TextDecoder().decode(data)))
+      .join();
     assert.match(stack, /\.\.\/src\/helper\.py:\d/, `no link to the file of the computer: ${stack}`);
     await vscode.commands.executeCommand('sandboxedIPython.restartKernel');
     assert.match(await shown(0), /^\('\/sandbox\/my project \w+\/notebooks', \['own\.txt'\]/);
@@ -52,13 +65,14 @@ describe('the project of a notebook', () => {
 
   it('is said where paths outside of it are told, in the cell that asks for one in vain', async () => {
     await open('open("/home/me/data.csv")', 'open("../../data.csv")', 'open("none.csv")');
-    const told = (file: string) => `${file} is not in the sandbox: of your files it has a copy of the folder "${path.basename(project)}", and nothing else. Put the file into that folder`;
+    const told = (file: string) =>
+      `${file} is not in the sandbox: of your files it has a copy of the folder "${path.basename(project)}", and nothing else. Put the file into that folder`;
     assert.ok((await shown(0)).includes(told('/home/me/data.csv')), notebook.text(0));
     assert.ok((await shown(1)).includes(told('/sandbox/data.csv')), notebook.text(1));
     assert.doesNotMatch(await shown(2), /of your files/);
   });
 
-  it('is the notebook\'s folder alone where the setting says so', async () => {
+  it("is the notebook's folder alone where the setting says so", async () => {
     await set('files', 'folder');
     await open('import os\nos.getcwd(), os.listdir(), os.path.exists("../data")', 'open("../data/x.csv")');
     assert.equal(await shown(0), "('/sandbox/notebooks', ['own.txt'], False)");

@@ -12,9 +12,13 @@ const WITH = 'http://anna:settings-secret@proxy.example:3128';
 class Secrets {
   readonly kept = new Map<string, string>();
   failure: Error | undefined;
-  get(key: string) { return this.failure === undefined ? Promise.resolve(this.kept.get(key)) : Promise.reject(this.failure); }
+  get(key: string) {
+    return this.failure === undefined ? Promise.resolve(this.kept.get(key)) : Promise.reject(this.failure);
+  }
   store(key: string, value: string) {
-    if (this.failure !== undefined) { return Promise.reject(this.failure); }
+    if (this.failure !== undefined) {
+      return Promise.reject(this.failure);
+    }
     this.kept.set(key, value);
     return Promise.resolve();
   }
@@ -34,19 +38,26 @@ describe('the password of the proxy', () => {
     secrets = new Secrets();
     said = [];
     state.clear();
-    password = new ProxyPassword(secrets, {
-      get: <T>(key: string) => state.get(key) as T,
-      update: (key: string, value: unknown) => {
-        state.set(key, value);
-        return Promise.resolve();
+    password = new ProxyPassword(
+      secrets,
+      {
+        get: <T>(key: string) => state.get(key) as T,
+        update: (key: string, value: unknown) => {
+          state.set(key, value);
+          return Promise.resolve();
+        },
       },
-    }, silentLog);
+      silentLog,
+    );
   });
   afterEach(() => set('proxy', undefined));
 
   const inSettings = (): unknown => vscode.workspace.getConfiguration('sandboxedIPython').inspect('proxy')?.globalValue;
   /** Runs while the box gets this, and messages are answered with this button. */
-  async function answering<T>({ typed, button }: { typed?: string; button?: string }, work: () => Promise<T>): Promise<T> {
+  async function answering<T>(
+    { typed, button }: { typed?: string; button?: string },
+    work: () => Promise<T>,
+  ): Promise<T> {
     const message = (text: string, ...buttons: unknown[]): Promise<unknown> => {
       said.push(text);
       return Promise.resolve(buttons.find((one) => one === button));
@@ -55,7 +66,11 @@ describe('the password of the proxy', () => {
       assert.equal(options.password, true);
       return Promise.resolve(typed);
     };
-    return stub('showInformationMessage', message, () => stub('showWarningMessage', message, () => stub('showErrorMessage', message, () => stub('showInputBox', box, work))));
+    return stub('showInformationMessage', message, () =>
+      stub('showWarningMessage', message, () =>
+        stub('showErrorMessage', message, () => stub('showInputBox', box, work)),
+      ),
+    );
   }
 
   it('is kept by the command for this user at this proxy alone, and removed by an empty one', async () => {
@@ -63,7 +78,14 @@ describe('the password of the proxy', () => {
     await answering({ typed: 'kept:secret' }, () => password.ask());
     assert.equal(inSettings(), WITHOUT);
     assert.equal(await password.complete(WITHOUT), 'http://anna:kept%3Asecret@proxy.example:3128');
-    for (const other of ['http://anna@elsewhere.example:3128', 'http://berta@proxy.example:3128', 'https://anna@proxy.example:3128', 'http://proxy.example:3128', 'none', '']) {
+    for (const other of [
+      'http://anna@elsewhere.example:3128',
+      'http://berta@proxy.example:3128',
+      'https://anna@proxy.example:3128',
+      'http://proxy.example:3128',
+      'none',
+      '',
+    ]) {
       assert.equal(await password.complete(other), other);
     }
     await answering({}, () => password.ask()); // the box is closed
@@ -77,7 +99,9 @@ describe('the password of the proxy', () => {
     await set('proxy', WITHOUT);
     await answering({ typed: 'kept:secret' }, () => password.ask());
     const { proxies } = await readNetwork(password, silentLog);
-    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'https_proxy']) { assert.equal(proxies[name], 'http://anna:kept%3Asecret@proxy.example:3128'); }
+    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'https_proxy']) {
+      assert.equal(proxies[name], 'http://anna:kept%3Asecret@proxy.example:3128');
+    }
   });
 
   it('needs a setting that names a user', async () => {
@@ -107,7 +131,10 @@ describe('the password of the proxy', () => {
     secrets.failure = new Error('no keyring for settings-secret');
     await answering({}, () => password.ask());
     assert.equal(inSettings(), WITH);
-    assert.match(said.join(), /secret storage could not keep the password: no keyring for \*\*\*\..*Set Proxy Password/);
+    assert.match(
+      said.join(),
+      /secret storage could not keep the password: no keyring for \*\*\*\..*Set Proxy Password/,
+    );
   });
 
   it('that cannot be read is missed once aloud, and the proxy is used without it', async () => {
@@ -115,16 +142,22 @@ describe('the password of the proxy', () => {
     await answering({ typed: 'kept:secret' }, () => password.ask());
     said = [];
     secrets.failure = new Error('no keyring');
-    for (let times = 0; times < 2; times += 1) { assert.equal(await answering({}, () => password.complete(WITHOUT)), WITHOUT); }
+    for (let times = 0; times < 2; times += 1) {
+      assert.equal(await answering({}, () => password.complete(WITHOUT)), WITHOUT);
+    }
     assert.equal(said.length, 1);
     assert.match(said.join(), /cannot be read from VS Code's secret storage: no keyring\./);
   });
 
   it('is kept by the real secret storage of this VS Code', async () => {
     await set('proxy', WITHOUT);
-    await answering({ typed: 'kept:secret' }, async () => { await vscode.commands.executeCommand('sandboxedIPython.setProxyPassword'); });
+    await answering({ typed: 'kept:secret' }, async () => {
+      await vscode.commands.executeCommand('sandboxedIPython.setProxyPassword');
+    });
     assert.match(said.join(), /The next installation sends this password to http:\/\/anna@proxy\.example:3128/);
-    await answering({ typed: '' }, async () => { await vscode.commands.executeCommand('sandboxedIPython.setProxyPassword'); });
+    await answering({ typed: '' }, async () => {
+      await vscode.commands.executeCommand('sandboxedIPython.setProxyPassword');
+    });
     assert.match(said.at(-1) ?? '', /No password of a proxy is kept any more/);
   });
 });

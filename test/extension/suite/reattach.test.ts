@@ -4,9 +4,24 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { OpenNotebook, answer, boxes, containerOf, containersOf, engine, engineSocket, hasSandbox, isThere, set, stub, until, useTestBase } from './support';
+import {
+  OpenNotebook,
+  answer,
+  boxes,
+  containerOf,
+  containersOf,
+  engine,
+  engineSocket,
+  hasSandbox,
+  isThere,
+  set,
+  stub,
+  until,
+  useTestBase,
+} from './support';
 
-const loop = (times: number): string => `import time\nfor i in range(${times}):\n    print(i, flush=True)\n    time.sleep(0.1)\n6 * 7`;
+const loop = (times: number): string =>
+  `import time\nfor i in range(${times}):\n    print(i, flush=True)\n    time.sleep(0.1)\n6 * 7`;
 const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
 const numbers = (to: number): string => Array.from({ length: to }, (_, i) => `${i}\n`).join('');
 
@@ -20,7 +35,9 @@ describe('a notebook that was closed and is opened again', () => {
     await set('startOn', 'open'); // the sandbox that a notebook has comes before one that starts for it
   });
   after(useTestBase);
-  beforeEach(() => { folder = mkdtempSync(path.join(os.tmpdir(), 'reattach-')); });
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'reattach-'));
+  });
   afterEach(async () => {
     await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.document.uri);
     await notebook.close();
@@ -29,11 +46,16 @@ describe('a notebook that was closed and is opened again', () => {
 
   const open = (...sources: string[]) => OpenNotebook.saved(path.join(folder, 'work.ipynb'), ...sources);
   const close = () => notebook.saveAndClose();
-  const command = (name: string, argument: unknown = notebook.document.uri) => vscode.commands.executeCommand(`sandboxedIPython.${name}`, argument);
+  const command = (name: string, argument: unknown = notebook.document.uri) =>
+    vscode.commands.executeCommand(`sandboxedIPython.${name}`, argument);
   const isRemoved = async (container: string) => {
-    for (const end = Date.now() + 10_000; await isThere(container); await sleep(50)) { assert.ok(Date.now() < end, 'the container is still there'); }
+    for (const end = Date.now() + 10_000; await isThere(container); await sleep(50)) {
+      assert.ok(Date.now() < end, 'the container is still there');
+    }
   };
-  const reopen = async (uri = notebook.document.uri) => { notebook = await OpenNotebook.at(uri); };
+  const reopen = async (uri = notebook.document.uri) => {
+    notebook = await OpenNotebook.at(uri);
+  };
 
   it('has its variables, counts on, and shows what it showed', async () => {
     notebook = await open('x = 6 * 7', 'x');
@@ -87,9 +109,19 @@ describe('a notebook that was closed and is opened again', () => {
     await close();
     await reopen();
     const { document } = notebook.cell(2);
-    const suggested = async () => (await vscode.commands.executeCommand<vscode.CompletionList>(
-      'vscode.executeCompletionItemProvider', document.uri, document.lineAt(0).range.end, undefined, 10)).items.some(({ detail }) => detail?.includes('kernel'));
-    for (const end = Date.now() + 30_000; !await suggested(); await sleep(100)) { assert.ok(Date.now() < end, 'it is attached'); }
+    const suggested = async () =>
+      (
+        await vscode.commands.executeCommand<vscode.CompletionList>(
+          'vscode.executeCompletionItemProvider',
+          document.uri,
+          document.lineAt(0).range.end,
+          undefined,
+          10,
+        )
+      ).items.some(({ detail }) => detail?.includes('kernel'));
+    for (const end = Date.now() + 30_000; !(await suggested()); await sleep(100)) {
+      assert.ok(Date.now() < end, 'it is attached');
+    }
     assert.equal(notebook.document.isDirty, false);
     await notebook.run(1);
     const { stack } = JSON.parse(new TextDecoder().decode(notebook.cell(1).outputs[0]?.items[0]?.data)) as Error;
@@ -97,14 +129,20 @@ describe('a notebook that was closed and is opened again', () => {
   });
 
   it('interrupts the cell that it found running', async () => {
-    notebook = await open('import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.2)', '"alive"');
+    notebook = await open(
+      'import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.2)',
+      '"alive"',
+    );
     notebook.start(0, 1);
     await until('some text', () => notebook.text(0).includes('5\n'));
     await close();
     await reopen();
     const saved = notebook.text(0);
     await until('more text: it is attached', () => notebook.text(0).length > saved.length);
-    await vscode.commands.executeCommand('notebook.cancelExecution', { ranges: [{ start: 0, end: 1 }], document: notebook.document.uri });
+    await vscode.commands.executeCommand('notebook.cancelExecution', {
+      ranges: [{ start: 0, end: 1 }],
+      document: notebook.document.uri,
+    });
     await until('the interrupt', () => notebook.text(0).includes('KeyboardInterrupt'));
     await notebook.run(1);
     assert.equal(notebook.text(1), "'alive'");
@@ -116,7 +154,9 @@ describe('a notebook that was closed and is opened again', () => {
     const shown = (box: vscode.InputBox) => {
       asked.push(box.prompt ?? '');
       const known = answers.get(box.prompt ?? '');
-      if (known !== undefined) { answer(box, known); }
+      if (known !== undefined) {
+        answer(box, known);
+      }
     };
     notebook = await open('a = input("one? ")\nb = input("two? ")\nprint(a, b)');
     await boxes(shown, async () => {
@@ -134,22 +174,35 @@ describe('a notebook that was closed and is opened again', () => {
   });
 
   it('asks again what a cell had asked before a process of it asked for an install, and goes on with both', async () => {
-    notebook = await open('import subprocess, sys\ninstall = subprocess.Popen([sys.executable, "-m", "pip", "install", "six"])\nname = input("Name? ")\nprint(name, install.wait())');
+    notebook = await open(
+      'import subprocess, sys\ninstall = subprocess.Popen([sys.executable, "-m", "pip", "install", "six"])\nname = input("Name? ")\nprint(name, install.wait())',
+    );
     let asked = 0;
-    await boxes(() => { asked += 1; }, async () => {
-      notebook.start();
-      await until('the prompt', () => asked > 0);
-      await close();
-    });
-    await boxes((box) => answer(box, 'Ada'), async () => {
-      await reopen();
-      await notebook.ended(0);
-    });
+    await boxes(
+      () => {
+        asked += 1;
+      },
+      async () => {
+        notebook.start();
+        await until('the prompt', () => asked > 0);
+        await close();
+      },
+    );
+    await boxes(
+      (box) => answer(box, 'Ada'),
+      async () => {
+        await reopen();
+        await notebook.ended(0);
+      },
+    );
     assert.match(notebook.text(0), /Ada 0\n$/);
   });
 
   it('replaces a display that an earlier window showed', async () => {
-    notebook = await open('from IPython.display import display\nh = display("before", display_id=True)', 'h.update("after")');
+    notebook = await open(
+      'from IPython.display import display\nh = display("before", display_id=True)',
+      'h.update("after")',
+    );
     await notebook.run(0);
     await sleep(3_500); // by then it is surely kept, and not written anew
     await close();
@@ -183,7 +236,10 @@ describe('a notebook that was closed and is opened again', () => {
   }
 
   it('goes on with its cell in another folder, and when the folder has another name; a copy of it shares nothing', async () => {
-    notebook = await open('import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)', '"i" in globals()');
+    notebook = await open(
+      'import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)',
+      '"i" in globals()',
+    );
     notebook.start(0, 1);
     const goesOn = async () => {
       const lines = notebook.text(0).split('\n').length;
@@ -198,12 +254,19 @@ describe('a notebook that was closed and is opened again', () => {
     await rename(notebook.document.uri, path.join(folder, 'deep', 'moved.ipynb'));
     await goesOn();
     await notebook.document.save();
-    await rename(vscode.Uri.file(path.join(folder, 'deep')), path.join(folder, 'deeper'), path.join(folder, 'deeper', 'moved.ipynb'));
+    await rename(
+      vscode.Uri.file(path.join(folder, 'deep')),
+      path.join(folder, 'deeper'),
+      path.join(folder, 'deeper', 'moved.ipynb'),
+    );
     await goesOn();
     await command('interruptKernel');
     await until('the interrupt', () => notebook.text(0).includes('KeyboardInterrupt'));
     const printed = notebook.text(0).split('\n\n')[0]?.trim().split('\n') ?? [];
-    assert.deepEqual(printed, printed.map((_, i) => String(i)));
+    assert.deepEqual(
+      printed,
+      printed.map((_, i) => String(i)),
+    );
     const other = await OpenNotebook.at(copy);
     await other.run(1);
     assert.equal(other.text(1), 'False');
@@ -237,13 +300,19 @@ describe('a notebook that was closed and is opened again', () => {
     const content = JSON.parse(readFileSync(file, 'utf8')) as { cells: unknown[] };
     writeFileSync(file, JSON.stringify({ ...content, cells: content.cells.slice(1) }));
     const told: string[] = [];
-    await stub('showInformationMessage', (text: string) => {
-      told.push(text);
-      return Promise.resolve(undefined);
-    }, async () => {
-      await reopen();
-      await until('the message', () => told.some((text) => /work\.ipynb: cells that ran meanwhile are no longer in the notebook/.test(text)));
-    });
+    await stub(
+      'showInformationMessage',
+      (text: string) => {
+        told.push(text);
+        return Promise.resolve(undefined);
+      },
+      async () => {
+        await reopen();
+        await until('the message', () =>
+          told.some((text) => /work\.ipynb: cells that ran meanwhile are no longer in the notebook/.test(text)),
+        );
+      },
+    );
     await command('interruptKernel');
     await notebook.run(0);
     assert.equal(notebook.text(0), "'alive'");
@@ -271,7 +340,10 @@ describe('a notebook that was closed and is opened again', () => {
     await engine('DELETE', `/containers/${container}?force=true`);
     await reopen();
     await notebook.run(1);
-    assert.match(notebook.text(1), /^This is a new sandbox: the one before ended because its container was removed\. Its variables and files are lost\. [^]*\nFalse$/);
+    assert.match(
+      notebook.text(1),
+      /^This is a new sandbox: the one before ended because its container was removed\. Its variables and files are lost\. [^]*\nFalse$/,
+    );
   });
 
   /** Opened again while its sandbox is paused: it is looked for, and not found until `work` has begun. */
@@ -304,7 +376,9 @@ describe('a notebook that was closed and is opened again', () => {
     notebook.start(1, 2);
     await notebook.running(1);
     const before = notebook.cell(0).executionSummary;
-    await beforeItIsFound(() => { void command('restartAndRunToHere', notebook.cell(0)); });
+    await beforeItIsFound(() => {
+      void command('restartAndRunToHere', notebook.cell(0));
+    });
     await notebook.ended(0, before);
     assert.deepEqual([notebook.text(0), notebook.count(0)], ['1', 1]);
   });
@@ -322,7 +396,7 @@ describe('a notebook that was closed and is opened again', () => {
       engineSocket.restore();
     }
     await command('shutDownSandbox');
-    assert.ok(!await isThere(container));
+    assert.ok(!(await isThere(container)));
     await notebook.run(1);
     assert.match(notebook.text(1), /^False\n$/);
   });
@@ -334,13 +408,24 @@ describe('a notebook that was closed and is opened again', () => {
     await close();
     const said: string[] = [];
     try {
-      await stub('showErrorMessage', (text: string) => {
-        said.push(text);
-        return Promise.resolve(undefined);
-      }, () => stub('showWarningMessage', () => {
-        engineSocket.remove(); // the engine goes while the user thinks
-        return Promise.resolve('Shut Down All');
-      }, async () => { await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes'); }));
+      await stub(
+        'showErrorMessage',
+        (text: string) => {
+          said.push(text);
+          return Promise.resolve(undefined);
+        },
+        () =>
+          stub(
+            'showWarningMessage',
+            () => {
+              engineSocket.remove(); // the engine goes while the user thinks
+              return Promise.resolve('Shut Down All');
+            },
+            async () => {
+              await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes');
+            },
+          ),
+      );
     } finally {
       engineSocket.restore();
     }
@@ -354,10 +439,19 @@ describe('a notebook that was closed and is opened again', () => {
     notebook = await open('1');
     await notebook.run(0);
     const container = await containerOf(notebook);
-    const { Image, Mounts: [libraries] } = await engine<{ Image: string; Mounts: { Name: string }[] }>('GET', `/containers/${container}/json`) ?? assert.fail();
+    const {
+      Image,
+      Mounts: [libraries],
+    } =
+      (await engine<{ Image: string; Mounts: { Name: string }[] }>('GET', `/containers/${container}/json`)) ??
+      assert.fail();
     await close();
     const Mounts = [{ Type: 'volume', Source: libraries?.Name, Target: '/libraries' }];
-    const user = await engine<{ Id: string }>('POST', '/containers/create', { Image, Cmd: ['none'], HostConfig: { Mounts } });
+    const user = await engine<{ Id: string }>('POST', '/containers/create', {
+      Image,
+      Cmd: ['none'],
+      HostConfig: { Mounts },
+    });
     await engine('DELETE', `/containers/${container}?force=true`);
     await reopen();
     const shut = command('shutDownSandbox');
@@ -368,13 +462,21 @@ describe('a notebook that was closed and is opened again', () => {
   });
 
   it('shows a cell that runs though it is run again before it is found, and interrupts that one', async () => {
-    notebook = await open('import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)', 'print("alive")');
+    notebook = await open(
+      'import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)',
+      'print("alive")',
+    );
     notebook.start(0, 1);
     await until('some text', () => notebook.text(0).includes('3\n'));
     const before = notebook.cell(0).executionSummary;
-    await beforeItIsFound(() => { notebook.start(0, 1); });
+    await beforeItIsFound(() => {
+      notebook.start(0, 1);
+    });
     await until('what it has printed', () => notebook.text(0).includes('15\n'));
-    await vscode.commands.executeCommand('notebook.cancelExecution', { ranges: [{ start: 0, end: 1 }], document: notebook.document.uri });
+    await vscode.commands.executeCommand('notebook.cancelExecution', {
+      ranges: [{ start: 0, end: 1 }],
+      document: notebook.document.uri,
+    });
     await notebook.ended(0, before);
     assert.match(notebook.text(0), /^0\n1\n[^]*KeyboardInterrupt/);
     await notebook.run(1);
@@ -399,7 +501,7 @@ describe('a notebook that was closed and is opened again', () => {
     notebook = await open('x = 1', '"x" in globals()');
     await notebook.run(0);
     await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.document.uri);
-    assert.ok(!await hasSandbox(notebook));
+    assert.ok(!(await hasSandbox(notebook)));
     await notebook.run(1);
     assert.equal(notebook.text(1), 'False');
   });
@@ -407,10 +509,16 @@ describe('a notebook that was closed and is opened again', () => {
   it('is restarted and runs its cells from the top, by a command', async () => {
     notebook = await open('n = globals().get("n", 0) + 1\nn', 'n + 1', 'n + 2');
     await notebook.runAll();
-    const isRun = (...counts: number[]) => until(`the counts ${counts.join()}`, () => counts.every((count, i) => notebook.count(i) === count && notebook.success(i) === true));
+    const isRun = (...counts: number[]) =>
+      until(`the counts ${counts.join()}`, () =>
+        counts.every((count, i) => notebook.count(i) === count && notebook.success(i) === true),
+      );
     await vscode.commands.executeCommand('sandboxedIPython.restartAndRunAll', notebook.document.uri);
     await isRun(1, 2, 3);
-    assert.deepEqual([0, 1, 2].map((i) => notebook.text(i)), ['1', '2', '3']);
+    assert.deepEqual(
+      [0, 1, 2].map((i) => notebook.text(i)),
+      ['1', '2', '3'],
+    );
     await notebook.run(2);
     assert.equal(notebook.count(2), 4);
     await vscode.commands.executeCommand('sandboxedIPython.restartAndRunToHere', notebook.cell(1));

@@ -17,18 +17,27 @@ class SlowEngine extends FakeSandbox {
   there: Promise<boolean> = Promise.resolve(true);
   made: Promise<void> = Promise.resolve();
 
-  constructor(id: string, private readonly image: string) {
+  constructor(
+    id: string,
+    private readonly image: string,
+  ) {
     super();
     Object.assign(this.info, { id });
   }
 
-  override isStillThere(): Promise<boolean> { return this.there; }
+  override isStillThere(): Promise<boolean> {
+    return this.there;
+  }
   override ensureImage(...[, , signal]: [unknown?, unknown?, AbortSignal?]): Promise<string> {
     assert.ok(signal);
     this.asked.push(signal);
     return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => { reject(new SandboxError('Cancelled')); });
-      void this.made.then(() => { resolve(this.image); });
+      signal.addEventListener('abort', () => {
+        reject(new SandboxError('Cancelled'));
+      });
+      void this.made.then(() => {
+        resolve(this.image);
+      });
     });
   }
 }
@@ -45,11 +54,23 @@ describe('the start of a session on an engine that was in use before', () => {
     const found = [first, second];
     const engines = new EngineSource(() => Promise.resolve(found.shift() ?? assert.fail('one more was looked for')));
     await engines.get();
-    first.there = new Promise((resolve) => { answer = resolve; });
+    first.there = new Promise((resolve) => {
+      answer = resolve;
+    });
     const installation: Installation = {
-      owner: () => Promise.resolve('me'), runnerFolder: '/nowhere', network: () => Promise.resolve({ proxies: {}, certificates: undefined }), engines, images: new ImageMaker(), explain: (failure) => failure.message, log: silentLog,
+      owner: () => Promise.resolve('me'),
+      runnerFolder: '/nowhere',
+      network: () => Promise.resolve({ proxies: {}, certificates: undefined }),
+      engines,
+      images: new ImageMaker(),
+      explain: (failure) => failure.message,
+      log: silentLog,
     };
-    return startSession(installation, document, DEFAULT_SETTINGS, { signal: new AbortController().signal, previous: undefined, onCreated: () => undefined });
+    return startSession(installation, document, DEFAULT_SETTINGS, {
+      signal: new AbortController().signal,
+      previous: undefined,
+      onCreated: () => undefined,
+    });
   }
 
   beforeEach(async () => {
@@ -57,7 +78,9 @@ describe('the start of a session on an engine that was in use before', () => {
     [first, second] = [new SlowEngine('a', 'image-a'), new SlowEngine('b', 'image-b')];
     session = undefined;
   });
-  afterEach(async () => { await session?.dispose(); });
+  afterEach(async () => {
+    await session?.dispose();
+  });
 
   it('looks for the image while it asks whether the engine is still there, once', async () => {
     const starting = start();
@@ -74,6 +97,9 @@ describe('the start of a session on an engine that was in use before', () => {
     answer(false);
     session = await starting;
     assert.deepEqual([session.engine, session.image, second.asked.length], ['b', 'image-b', 1]);
-    assert.deepEqual(first.asked.map(({ aborted }) => aborted), [true]);
+    assert.deepEqual(
+      first.asked.map(({ aborted }) => aborted),
+      [true],
+    );
   });
 });

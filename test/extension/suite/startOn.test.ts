@@ -5,7 +5,19 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { RequestProxy } from '../../session/support/requestProxy';
-import { OpenNotebook, containerOf, containersOf, engine, engineSocket, hasSandbox, isThere, set, stub, until, useTestBase } from './support';
+import {
+  OpenNotebook,
+  containerOf,
+  containersOf,
+  engine,
+  engineSocket,
+  hasSandbox,
+  isThere,
+  set,
+  stub,
+  until,
+  useTestBase,
+} from './support';
 
 /** Milliseconds in which a sandbox that should not start would have. */
 const LONG_ENOUGH = 3_000;
@@ -30,7 +42,9 @@ describe('a sandbox that starts when its notebook is opened', function () {
   afterEach(async () => {
     for (const notebook of notebooks.splice(0)) {
       await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.document.uri);
-      if (!notebook.document.isClosed) { await notebook.close(); }
+      if (!notebook.document.isClosed) {
+        await notebook.close();
+      }
     }
     await useTestBase();
     rmSync(folder, { recursive: true, force: true });
@@ -42,7 +56,9 @@ describe('a sandbox that starts when its notebook is opened', function () {
     return notebook;
   };
   const started = async (notebook: OpenNotebook): Promise<string> => {
-    for (const end = Date.now() + 60_000; !await hasSandbox(notebook); await sleep(50)) { assert.ok(Date.now() < end, 'no sandbox was started'); }
+    for (const end = Date.now() + 60_000; !(await hasSandbox(notebook)); await sleep(50)) {
+      assert.ok(Date.now() < end, 'no sandbox was started');
+    }
     return containerOf(notebook);
   };
   /** The same, once the window says that it has the sandbox: a container is there before. */
@@ -54,11 +70,15 @@ describe('a sandbox that starts when its notebook is opened', function () {
       await vscode.commands.executeCommand('sandboxedIPython.showDiagnostics');
       page = vscode.window.activeTextEditor?.document.getText() ?? '';
     }
-    await vscode.window.tabGroups.close(vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).filter(({ label }) => label.includes('Diagnostics')));
+    await vscode.window.tabGroups.close(
+      vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).filter(({ label }) => label.includes('Diagnostics')),
+    );
     return container;
   };
   const gone = async (container: string): Promise<void> => {
-    for (const end = Date.now() + 60_000; await isThere(container); await sleep(50)) { assert.ok(Date.now() < end, 'the container is still there'); }
+    for (const end = Date.now() + 60_000; await isThere(container); await sleep(50)) {
+      assert.ok(Date.now() < end, 'the container is still there');
+    }
   };
   /** Whatever the window says meanwhile. */
   const said = async (work: () => Promise<unknown>): Promise<string[]> => {
@@ -67,7 +87,9 @@ describe('a sandbox that starts when its notebook is opened', function () {
       all.push(text);
       return Promise.resolve(undefined);
     };
-    await stub('showErrorMessage', hear, () => stub('showWarningMessage', hear, () => stub('showInformationMessage', hear, work)));
+    await stub('showErrorMessage', hear, () =>
+      stub('showWarningMessage', hear, () => stub('showInformationMessage', hear, work)),
+    );
     return all;
   };
 
@@ -80,16 +102,26 @@ describe('a sandbox that starts when its notebook is opened', function () {
   });
 
   it('has the files of its project before a cell runs; the first cell finds what has changed since, and says what was left out', async () => {
-    const [stays, changes, big] = ['stays.txt', 'changes.txt', 'big.bin'].map((name) => path.join(folder, name)) as [string, string, string];
+    const [stays, changes, big] = ['stays.txt', 'changes.txt', 'big.bin'].map((name) => path.join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
     writeFileSync(stays, 'as it was');
     writeFileSync(changes, 'before');
     writeFileSync(big, '');
     truncateSync(big, 70 * 2 ** 20);
-    const notebook = await open('files', 'import os, time; open("stays.txt").read(), time.time() - os.stat("stays.txt").st_ctime > 2, open("changes.txt").read()');
-    assert.deepEqual(await said(async () => {
-      await ready(notebook);
-      await sleep(LONG_ENOUGH);
-    }), []);
+    const notebook = await open(
+      'files',
+      'import os, time; open("stays.txt").read(), time.time() - os.stat("stays.txt").st_ctime > 2, open("changes.txt").read()',
+    );
+    assert.deepEqual(
+      await said(async () => {
+        await ready(notebook);
+        await sleep(LONG_ENOUGH);
+      }),
+      [],
+    );
     writeFileSync(changes, 'after');
     assert.match((await said(() => notebook.run(0))).join(), /not in the sandbox: big\.bin/);
     assert.equal(notebook.text(0), "('as it was', True, 'after')");
@@ -161,11 +193,14 @@ describe('a sandbox that starts when its notebook is opened', function () {
     const notebook = await open('changed', 'import os; os.sysconf("SC_PAGE_SIZE") > 0');
     const container = await ready(notebook);
     try {
-      assert.deepEqual(await said(async () => {
-        await set('pids', 300);
-        await sleep(1_500); // for the notice of changed settings
-        await notebook.run(0);
-      }), []);
+      assert.deepEqual(
+        await said(async () => {
+          await set('pids', 300);
+          await sleep(1_500); // for the notice of changed settings
+          await notebook.run(0);
+        }),
+        [],
+      );
       assert.equal(notebook.text(0), 'True');
       assert.notEqual(await containerOf(notebook), container);
       await gone(container);
@@ -177,12 +212,15 @@ describe('a sandbox that starts when its notebook is opened', function () {
   it('says nothing and costs nothing when it goes before anything has run in it', async () => {
     const notebook = await open('removed', '"a new one"');
     const container = await ready(notebook);
-    assert.deepEqual(await said(async () => {
-      await engine('DELETE', `/containers/${container}?force=true`);
-      await sleep(LONG_ENOUGH);
-      await notebook.run(0);
-    }), []);
-    assert.equal(notebook.text(0), '\'a new one\'');
+    assert.deepEqual(
+      await said(async () => {
+        await engine('DELETE', `/containers/${container}?force=true`);
+        await sleep(LONG_ENOUGH);
+        await notebook.run(0);
+      }),
+      [],
+    );
+    assert.equal(notebook.text(0), "'a new one'");
   });
 
   it('whose container is removed while it starts is no failure of a cell that was run meanwhile: the cell gets another one', async () => {
@@ -195,14 +233,16 @@ describe('a sandbox that starts when its notebook is opened', function () {
       proxy.treat('POST /containers/{id}/start', 'late');
       const notebook = await open('removed-early', '"a new one"');
       await until('the start of the container', () => proxy.hits === 1, 60_000);
-      const filters = encodeURIComponent(JSON.stringify({ label: [`sandboxed-ipython.notebook=${notebook.document.uri.toString()}`] }));
-      const [container] = await engine<{ Id: string }[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
+      const filters = encodeURIComponent(
+        JSON.stringify({ label: [`sandboxed-ipython.notebook=${notebook.document.uri.toString()}`] }),
+      );
+      const [container] = (await engine<{ Id: string }[]>('GET', `/containers/json?all=true&filters=${filters}`)) ?? [];
       assert.ok(container);
       notebook.start();
       await sleep(1_500); // the cell waits for that sandbox; one that comes later starts its own
       await engine('DELETE', `/containers/${container.Id}?force=true`);
       await notebook.ended(0);
-      assert.equal(notebook.text(0), '\'a new one\'');
+      assert.equal(notebook.text(0), "'a new one'");
       assert.notEqual(await containerOf(notebook), container.Id);
     } finally {
       engineSocket.restore();
@@ -212,7 +252,9 @@ describe('a sandbox that starts when its notebook is opened', function () {
 
   it('waits for a first cell in four notebooks of a window at most: the one that left the view first ends for the next', async () => {
     const containers: string[] = [];
-    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) { containers.push(await started(await open(name, '1'))); }
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      containers.push(await started(await open(name, '1')));
+    }
     const alive = async (): Promise<boolean[]> => Promise.all(containers.map(isThere));
     await gone(containers[0] ?? '');
     await gone(containers[1] ?? '');
@@ -225,7 +267,9 @@ describe('a sandbox that starts when its notebook is opened', function () {
   it('starts for none of the notebooks that are open and out of view, also while VS Code loads another one in their place', async () => {
     const hidden: OpenNotebook[] = [];
     await set('startOn', 'run');
-    for (const name of ['p', 'q', 'r']) { hidden.push(await open(name, '1')); }
+    for (const name of ['p', 'q', 'r']) {
+      hidden.push(await open(name, '1'));
+    }
     await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content: 'in front of them' }));
     await until('they are out of view', () => vscode.window.visibleNotebookEditors.length === 0);
     await set('startOn', 'open');
@@ -247,19 +291,29 @@ describe('a sandbox that starts when its notebook is opened', function () {
 /** A file system with one notebook, whose content takes so long that a sandbox would have started meanwhile. */
 function slowNotebook(source: string): vscode.FileSystemProvider {
   const cells = [{ cell_type: 'code', id: 'a', metadata: {}, execution_count: null, outputs: [], source }];
-  const content = Buffer.from(JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
-  const refuse = (): never => { throw vscode.FileSystemError.NoPermissions(); };
+  const content = Buffer.from(
+    JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }),
+  );
+  const refuse = (): never => {
+    throw vscode.FileSystemError.NoPermissions();
+  };
   return {
     onDidChangeFile: new vscode.EventEmitter<vscode.FileChangeEvent[]>().event,
     watch: () => new vscode.Disposable(() => undefined),
     stat: ({ path: name }) => {
-      if (!name.endsWith('.ipynb')) { throw vscode.FileSystemError.FileNotFound(name); }
+      if (!name.endsWith('.ipynb')) {
+        throw vscode.FileSystemError.FileNotFound(name);
+      }
       return { type: vscode.FileType.File, ctime: 0, mtime: 1, size: content.length };
     },
     readFile: async () => {
       await sleep(LONG_ENOUGH);
       return content;
     },
-    readDirectory: () => [], createDirectory: refuse, writeFile: refuse, delete: refuse, rename: refuse,
+    readDirectory: () => [],
+    createDirectory: refuse,
+    writeFile: refuse,
+    delete: refuse,
+    rename: refuse,
   };
 }

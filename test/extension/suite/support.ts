@@ -13,13 +13,17 @@ export const CONTROLLER = 'sandboxed-ipython';
 export const engineSocket = {
   real: (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''),
   path: path.join(mkdtempSync(path.join(os.tmpdir(), 'engine-')), 'docker.sock'),
-  remove(): void { rmSync(this.path, { force: true }); },
+  remove(): void {
+    rmSync(this.path, { force: true });
+  },
   /** Another engine answers from now on, at the same path. */
   leadTo(socket: string): void {
     this.remove();
     symlinkSync(socket, this.path);
   },
-  restore(): void { this.leadTo(this.real); },
+  restore(): void {
+    this.leadTo(this.real);
+  },
 };
 engineSocket.restore();
 process.env['DOCKER_HOST'] = `unix://${engineSocket.path}`;
@@ -41,23 +45,36 @@ export async function set(name: string, value: unknown, target = vscode.Configur
 export async function until<T>(what: string, look: () => T | undefined | false, deadline = 30_000): Promise<T> {
   for (const end = Date.now() + deadline; Date.now() < end; await sleep(20)) {
     const found = look();
-    if (found !== undefined && found !== false) { return found; }
+    if (found !== undefined && found !== false) {
+      return found;
+    }
   }
   throw new Error(`not within ${deadline / 1000} s: ${what}`);
 }
 
-export interface Source { code: string; language?: string; tags?: string[] }
+export interface Source {
+  code: string;
+  language?: string;
+  tags?: string[];
+}
 
 /** A notebook in front, with our kernel. Cells are counted from 0. */
 export class OpenNotebook {
-  private constructor(readonly document: vscode.NotebookDocument, readonly editor: vscode.NotebookEditor) {}
+  private constructor(
+    readonly document: vscode.NotebookDocument,
+    readonly editor: vscode.NotebookEditor,
+  ) {}
 
   static async of(...sources: (string | Source)[]): Promise<OpenNotebook> {
-    const cells = sources.map((source) => (typeof source === 'string' ? { code: source } : source)).map(({ code, language = 'python', tags }: Source) => {
-      const cell = new vscode.NotebookCellData(vscode.NotebookCellKind.Code, code, language);
-      if (tags !== undefined) { cell.metadata = { metadata: { tags } }; }
-      return cell;
-    });
+    const cells = sources
+      .map((source) => (typeof source === 'string' ? { code: source } : source))
+      .map(({ code, language = 'python', tags }: Source) => {
+        const cell = new vscode.NotebookCellData(vscode.NotebookCellKind.Code, code, language);
+        if (tags !== undefined) {
+          cell.metadata = { metadata: { tags } };
+        }
+        return cell;
+      });
     const data = new vscode.NotebookData(cells);
     data.metadata = { metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 };
     return OpenNotebook.show(await vscode.workspace.openNotebookDocument('jupyter-notebook', data));
@@ -65,31 +82,53 @@ export class OpenNotebook {
 
   /** The same as a file. */
   static async saved(file: string, ...sources: (string | Source)[]): Promise<OpenNotebook> {
-    const cells = sources.map((source) => (typeof source === 'string' ? { code: source } : source)).map(({ code, tags }: Source, i) =>
-      ({ cell_type: 'code', id: `cell-${i}`, metadata: tags === undefined ? {} : { tags }, execution_count: null, outputs: [], source: code }));
-    writeFileSync(file, JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }));
+    const cells = sources
+      .map((source) => (typeof source === 'string' ? { code: source } : source))
+      .map(({ code, tags }: Source, i) => ({
+        cell_type: 'code',
+        id: `cell-${i}`,
+        metadata: tags === undefined ? {} : { tags },
+        execution_count: null,
+        outputs: [],
+        source: code,
+      }));
+    writeFileSync(
+      file,
+      JSON.stringify({ cells, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 }),
+    );
     return OpenNotebook.at(vscode.Uri.file(file));
   }
 
   /** One that is there, opened as a user does: what the API opens, VS Code keeps for minutes after its editor was closed. */
   static async at(uri: vscode.Uri): Promise<OpenNotebook> {
     await vscode.commands.executeCommand('vscode.openWith', uri, 'jupyter-notebook');
-    return OpenNotebook.show(await until('the notebook is open', () => vscode.workspace.notebookDocuments.find((open) => open.uri.toString() === uri.toString())));
+    return OpenNotebook.show(
+      await until('the notebook is open', () =>
+        vscode.workspace.notebookDocuments.find((open) => open.uri.toString() === uri.toString()),
+      ),
+    );
   }
 
   private static async show(document: vscode.NotebookDocument): Promise<OpenNotebook> {
     const editor = await vscode.window.showNotebookDocument(document);
     await vscode.extensions.getExtension(EXTENSION)?.activate();
-    const isSelected = await vscode.commands.executeCommand<unknown>('notebook.selectKernel', { notebookEditor: editor, id: CONTROLLER, extension: EXTENSION });
+    const isSelected = await vscode.commands.executeCommand<unknown>('notebook.selectKernel', {
+      notebookEditor: editor,
+      id: CONTROLLER,
+      extension: EXTENSION,
+    });
     assert.notEqual(isSelected, false, 'VS Code finds the editor or the kernel no more');
     return new OpenNotebook(document, editor);
   }
 
-  cell(index: number): vscode.NotebookCell { return this.document.cellAt(index); }
+  cell(index: number): vscode.NotebookCell {
+    return this.document.cellAt(index);
+  }
 
   /** Starts the cells `from`..`to` as one run. The command's promise would wait for their end. */
   start(from = 0, to = this.document.cellCount): void {
-    vscode.commands.executeCommand('notebook.cell.execute', { ranges: [{ start: from, end: to }], document: this.document.uri })
+    vscode.commands
+      .executeCommand('notebook.cell.execute', { ranges: [{ start: from, end: to }], document: this.document.uri })
       .then(undefined, (error: unknown) => console.error(error));
   }
 
@@ -101,28 +140,48 @@ export class OpenNotebook {
   }
 
   async runAll(): Promise<void> {
-    const code = this.document.getCells().filter((cell) => cell.kind === vscode.NotebookCellKind.Code && cell.document.languageId === 'python');
+    const code = this.document
+      .getCells()
+      .filter((cell) => cell.kind === vscode.NotebookCellKind.Code && cell.document.languageId === 'python');
     const before = code.map((cell) => cell.executionSummary);
     this.start();
     await Promise.all(code.map((cell, i) => this.ended(cell.index, before[i])));
   }
 
   /** Waits until a cell that never ran before runs: VS Code tells extensions of its count, not of its start. */
-  async running(index: number): Promise<void> { await until(`cell ${index} runs`, () => this.count(index)); }
+  async running(index: number): Promise<void> {
+    await until(`cell ${index} runs`, () => this.count(index));
+  }
 
   async ended(index: number, before?: vscode.NotebookCellExecutionSummary): Promise<void> {
-    await until(`the end of cell ${index}: ${this.cell(index).document.getText().slice(0, 60)}`, () => {
-      const summary = this.cell(index).executionSummary;
-      return summary?.success !== undefined && summary !== before && JSON.stringify(summary) !== JSON.stringify(before);
-    }, 50_000);
+    await until(
+      `the end of cell ${index}: ${this.cell(index).document.getText().slice(0, 60)}`,
+      () => {
+        const summary = this.cell(index).executionSummary;
+        return (
+          summary?.success !== undefined && summary !== before && JSON.stringify(summary) !== JSON.stringify(before)
+        );
+      },
+      50_000,
+    );
   }
 
   /** All that a cell shows as text, errors as `name: message`. */
-  text(index: number): string { return this.cell(index).outputs.flatMap(({ items }) => items.map(textOf)).join('\n'); }
+  text(index: number): string {
+    return this.cell(index)
+      .outputs.flatMap(({ items }) => items.map(textOf))
+      .join('\n');
+  }
 
-  success(index: number): boolean | undefined { return this.cell(index).executionSummary?.success; }
-  count(index: number): number | undefined { return this.cell(index).executionSummary?.executionOrder; }
-  counts(): (number | undefined)[] { return this.document.getCells().map((cell) => cell.executionSummary?.executionOrder); }
+  success(index: number): boolean | undefined {
+    return this.cell(index).executionSummary?.success;
+  }
+  count(index: number): number | undefined {
+    return this.cell(index).executionSummary?.executionOrder;
+  }
+  counts(): (number | undefined)[] {
+    return this.document.getCells().map((cell) => cell.executionSummary?.executionOrder);
+  }
 
   async edit(index: number, code: string): Promise<void> {
     const edit = new vscode.WorkspaceEdit();
@@ -149,13 +208,19 @@ export class OpenNotebook {
 
 export function textOf({ mime, data }: vscode.NotebookCellOutputItem): string {
   const text = new TextDecoder().decode(data);
-  if (mime !== 'application/vnd.code.notebook.error') { return mime.startsWith('image/') ? `<${mime}>` : text; }
+  if (mime !== 'application/vnd.code.notebook.error') {
+    return mime.startsWith('image/') ? `<${mime}>` : text;
+  }
   const { name, message } = JSON.parse(text) as Error;
   return `${name}: ${message}`;
 }
 
 /** Replaces a function of VS Code's for the time of `work`, as `showInputBox`. */
-export async function stub<K extends keyof typeof vscode.window, T>(name: K, replacement: unknown, work: () => Promise<T>): Promise<T> {
+export async function stub<K extends keyof typeof vscode.window, T>(
+  name: K,
+  replacement: unknown,
+  work: () => Promise<T>,
+): Promise<T> {
   const windowOf = vscode.window as unknown as Record<string, unknown>;
   const original = windowOf[name];
   Object.defineProperty(vscode.window, name, { value: replacement, configurable: true, writable: true });
@@ -167,37 +232,57 @@ export async function stub<K extends keyof typeof vscode.window, T>(name: K, rep
 }
 
 /** What the user is told by messages of this kind during `work`, which sees them as they come. Nobody answers them. */
-export async function toldBy(kind: 'showInformationMessage' | 'showWarningMessage', work: (told: readonly string[]) => Promise<unknown>): Promise<string> {
+export async function toldBy(
+  kind: 'showInformationMessage' | 'showWarningMessage',
+  work: (told: readonly string[]) => Promise<unknown>,
+): Promise<string> {
   const told: string[] = [];
-  await stub(kind, (message: string) => {
-    told.push(message);
-    return Promise.resolve(undefined);
-  }, () => work(told));
+  await stub(
+    kind,
+    (message: string) => {
+      told.push(message);
+      return Promise.resolve(undefined);
+    },
+    () => work(told),
+  );
   return told.join('\n');
 }
 
 /** Calls `shown` with each box of the window that asks for an input, once it is open. */
 export async function boxes<T>(shown: (box: vscode.InputBox) => void, work: () => Promise<T>): Promise<T> {
   const create = vscode.window.createInputBox.bind(vscode.window);
-  return stub('createInputBox', () => {
-    const box = create();
-    const show = box.show.bind(box);
-    box.show = () => {
-      show();
-      shown(box);
-    };
-    return box;
-  }, work);
+  return stub(
+    'createInputBox',
+    () => {
+      const box = create();
+      const show = box.show.bind(box);
+      box.show = () => {
+        show();
+        shown(box);
+      };
+      return box;
+    },
+    work,
+  );
 }
 
 /** Types the answer and presses Enter. */
 export function answer(box: vscode.InputBox, value: string): void {
   box.value = value;
-  vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem').then(undefined, (error: unknown) => console.error(error));
+  vscode.commands
+    .executeCommand('workbench.action.acceptSelectedQuickOpenItem')
+    .then(undefined, (error: unknown) => console.error(error));
 }
 
-interface Volume { Name: string; Labels: Record<string, string> }
-interface Container { Id: string; State: string; Labels: Record<string, string> }
+interface Volume {
+  Name: string;
+  Labels: Record<string, string>;
+}
+interface Container {
+  Id: string;
+  State: string;
+  Labels: Record<string, string>;
+}
 
 /** A request to the engine, as somebody else would make it. */
 export function engine<T>(method: string, path: string, body?: unknown): Promise<T | undefined> {
@@ -205,9 +290,18 @@ export function engine<T>(method: string, path: string, body?: unknown): Promise
     const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const request = http.request({ socketPath: engineSocket.path, method, path, headers }, (response) => {
       let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; }).on('end', () => {
-        if ((response.statusCode ?? 500) >= 300) { reject(new Error(`${path}: ${text}`)); } else { resolve(text === '' ? undefined : JSON.parse(text) as T); }
-      });
+      response
+        .setEncoding('utf8')
+        .on('data', (chunk: string) => {
+          text += chunk;
+        })
+        .on('end', () => {
+          if ((response.statusCode ?? 500) >= 300) {
+            reject(new Error(`${path}: ${text}`));
+          } else {
+            resolve(text === '' ? undefined : (JSON.parse(text) as T));
+          }
+        });
     });
     request.once('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
   });
@@ -217,9 +311,12 @@ export function engine<T>(method: string, path: string, body?: unknown): Promise
 export async function emptyImage(): Promise<string> {
   const repo = 'sandboxed-ipython-test/nothing';
   const answered = await new Promise<number | undefined>((resolve, reject) => {
-    const request = http.request({ socketPath: engineSocket.path, method: 'POST', path: `/images/create?fromSrc=-&repo=${repo}&tag=1` }, (response) => {
-      response.resume().once('end', () => resolve(response.statusCode));
-    });
+    const request = http.request(
+      { socketPath: engineSocket.path, method: 'POST', path: `/images/create?fromSrc=-&repo=${repo}&tag=1` },
+      (response) => {
+        response.resume().once('end', () => resolve(response.statusCode));
+      },
+    );
     request.once('error', reject).end(Buffer.alloc(1024)); // the end of a tar archive, and nothing before it
   });
   assert.equal(answered, 200);
@@ -231,13 +328,17 @@ const owners = new Set<string>();
 
 /** When each test began, to tell which one has left something. */
 const begun: { title: string; at: number }[] = [];
-beforeEach(function () { begun.push({ title: this.currentTest?.fullTitle() ?? '', at: Date.now() }); });
+beforeEach(function () {
+  begun.push({ title: this.currentTest?.fullTitle() ?? '', at: Date.now() });
+});
 
 /** What closed notebooks had, the window removes: it must not end before. */
 after(async function () {
   this.timeout(60_000);
   // VS Code keeps a document now and then though its editor is closed, as output came then, or it had been opened before
-  for (const { uri } of vscode.workspace.notebookDocuments) { await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', uri); }
+  for (const { uri } of vscode.workspace.notebookDocuments) {
+    await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', uri);
+  }
   for (const end = Date.now() + 30_000; (await volumes()).length > 0; await sleep(100)) {
     assert.ok(Date.now() < end, `not removed: ${(await Promise.all((await volumes()).map(withUsers))).join()}`);
   }
@@ -246,8 +347,11 @@ after(async function () {
 /** A volume's name, in which test it was made, and of which notebooks the sandboxes are that still have it. */
 async function withUsers({ Name, Labels }: Volume): Promise<string> {
   const filters = encodeURIComponent(JSON.stringify({ volume: [Name] }));
-  const users = await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? [];
-  const of = users.map(({ State, Labels: { 'sandboxed-ipython.notebook': notebook } }) => `${notebook ?? 'no notebook'} (${State})`).join() || 'no container';
+  const users = (await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`)) ?? [];
+  const of =
+    users
+      .map(({ State, Labels: { 'sandboxed-ipython.notebook': notebook } }) => `${notebook ?? 'no notebook'} (${State})`)
+      .join() || 'no container';
   const created = Labels['sandboxed-ipython.created'] ?? '';
   const test = begun.findLast(({ at }) => at <= Date.parse(created));
   return `${Name} of ${of}, made ${created} in "${test?.title ?? 'no test'}"`;
@@ -267,18 +371,26 @@ export async function containerOf(notebook: OpenNotebook): Promise<string> {
   return found[0] ?? '';
 }
 
-export async function hasSandbox(notebook: OpenNotebook): Promise<boolean> { return (await containersOf(notebook)).length > 0; }
+export async function hasSandbox(notebook: OpenNotebook): Promise<boolean> {
+  return (await containersOf(notebook)).length > 0;
+}
 
 /** Whether the engine knows this container. */
 export async function isThere(container: string): Promise<boolean> {
   const filters = encodeURIComponent(JSON.stringify({ id: [container] }));
-  return (await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`) ?? []).length > 0;
+  return ((await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`)) ?? []).length > 0;
 }
 
 /** Of all sandboxes that began under the notebook's name. */
 export async function containersOf(notebook: OpenNotebook): Promise<string[]> {
   const label = `sandboxed-ipython.notebook=${notebook.document.uri.toString()}`;
-  const found = await engine<Container[]>('GET', `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`) ?? [];
-  for (const { Labels } of found) { owners.add(Labels['sandboxed-ipython.owner'] ?? ''); }
+  const found =
+    (await engine<Container[]>(
+      'GET',
+      `/containers/json?filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`,
+    )) ?? [];
+  for (const { Labels } of found) {
+    owners.add(Labels['sandboxed-ipython.owner'] ?? '');
+  }
   return found.map(({ Id }) => Id);
 }

@@ -19,13 +19,17 @@ describe('a notebook whose sandbox is on one of two container engines', function
   let libraries: string;
 
   before(async function () {
-    if (process.platform !== 'linux' || process.getuid?.() !== 0) { this.skip(); } // only root can start another one
+    if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+      this.skip();
+    } // only root can start another one
     await useTestBase();
     await set('keepAlive', 10);
     const made = await OpenNotebook.of('1');
     await made.run(0); // its image is there now
     const { Image } = await first.getContainer(await containerOf(made)).inspect();
-    const { RepoTags: [image = ''] } = await first.getImage(Image).inspect();
+    const {
+      RepoTags: [image = ''],
+    } = await first.getImage(Image).inspect();
     await made.close();
     second = await UnpluggedEngine.start();
     await second.load(first, [process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? '', image]);
@@ -42,7 +46,10 @@ describe('a notebook whose sandbox is on one of two container engines', function
     engineSocket.restore();
     await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.document.uri);
     await notebook.close();
-    await first.getContainer(container).remove({ force: true }).catch(() => undefined); // if the test has failed
+    await first
+      .getContainer(container)
+      .remove({ force: true })
+      .catch(() => undefined); // if the test has failed
     rmSync(folder, { recursive: true, force: true });
   });
   after(async () => {
@@ -66,21 +73,29 @@ describe('a notebook whose sandbox is on one of two container engines', function
     await other.close();
     engineSocket.leadTo(socket);
   }
-  const saysSo = (engine: string) => new RegExp(`^This is a new sandbox${engine}\\. The one before, with its variables, is on another container engine: Docker [^]*choose its engine again[^]*\nFalse\n$`);
+  const saysSo = (engine: string) =>
+    new RegExp(
+      `^This is a new sandbox${engine}\\. The one before, with its variables, is on another container engine: Docker [^]*choose its engine again[^]*\nFalse\n$`,
+    );
 
   /** The notebook has another sandbox now, of which it has said so, and that of the first engine runs on with its libraries. */
   async function isOnSecond(engine: string): Promise<void> {
     await notebook.run(1);
     assert.match(notebook.text(1), saysSo(engine));
     assert.ok((await first.getContainer(container).inspect()).State.Running);
-    const mounts = (await second.docker.listContainers()).flatMap(({ Mounts }) => Mounts.flatMap(({ Name }) => Name ?? []));
+    const mounts = (await second.docker.listContainers()).flatMap(({ Mounts }) =>
+      Mounts.flatMap(({ Name }) => Name ?? []),
+    );
     assert.deepEqual([mounts.length, mounts.includes(libraries)], [1, false]);
     await notebook.run(3);
     assert.equal(notebook.text(3), 'False\n'); // said once
   }
 
   /** What the user is told. */
-  const shutDownAll = () => toldBy('showInformationMessage', async () => { await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes'); });
+  const shutDownAll = () =>
+    toldBy('showInformationMessage', async () => {
+      await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes');
+    });
 
   /** The user ends the sandbox of the second engine and goes back. */
   async function hasItsVariables(change: (socket: string) => Promise<void>): Promise<void> {
@@ -100,7 +115,10 @@ describe('a notebook whose sandbox is on one of two container engines', function
       await change(second.socket);
       notebook = await OpenNotebook.at(notebook.document.uri);
       await isOnSecond(', on Docker [^]*');
-      assert.match(await shutDownAll(), /^\d+ sandboxes were shut down\. Sandboxes on other container engines were not: Docker [^]*They end by themselves/);
+      assert.match(
+        await shutDownAll(),
+        /^\d+ sandboxes were shut down\. Sandboxes on other container engines were not: Docker [^]*They end by themselves/,
+      );
       await hasItsVariables(change);
     });
   }
@@ -108,11 +126,19 @@ describe('a notebook whose sandbox is on one of two container engines', function
   it('and loses its stream when the second has taken the place of the first: the user is told, and the sandbox is not taken for ended', async () => {
     const said = await toldBy('showWarningMessage', async (told) => {
       await answerAt(second.socket);
-      const { Processes, Titles } = await first.getContainer(container).top() as { Processes: string[][]; Titles: string[] };
-      for (const row of Processes.filter((cells) => cells.some((cell) => cell.includes('/relay.py')))) { process.kill(Number(row[Titles.indexOf('PID')]), 'SIGKILL'); }
+      const { Processes, Titles } = (await first.getContainer(container).top()) as {
+        Processes: string[][];
+        Titles: string[];
+      };
+      for (const row of Processes.filter((cells) => cells.some((cell) => cell.includes('/relay.py')))) {
+        process.kill(Number(row[Titles.indexOf('PID')]), 'SIGKILL');
+      }
       await until('the warning', () => told.length > 0);
     });
-    assert.match(said, /The sandbox of this notebook is on Docker [^]*, and another container engine answers now in its place\./);
+    assert.match(
+      said,
+      /The sandbox of this notebook is on Docker [^]*, and another container engine answers now in its place\./,
+    );
     await isOnSecond('');
     await hasItsVariables(answerAt);
   });

@@ -4,7 +4,9 @@ import { OpenNotebook, until, useTestBase } from './support';
 describe('widgets', () => {
   before(useTestBase);
   let notebook: OpenNotebook;
-  afterEach(async () => { await notebook.close(); });
+  afterEach(async () => {
+    await notebook.close();
+  });
 
   it('installed by %pip show what they hold as text, and the kernel reads what an Output widget has captured', async () => {
     notebook = await OpenNotebook.of(
@@ -19,8 +21,11 @@ describe('widgets', () => {
     await notebook.run(1);
     assert.match(notebook.text(1), /not held/);
     await notebook.run(2);
-    assert.equal(notebook.text(2).replace(/\s+/g, ' '), "[{'output_type': 'stream', 'name': 'stdout', 'text': 'held\\n'}, {'output_type': 'stream', 'name': 'stderr', 'text': 'err\\n'}, "
-      + "{'output_type': 'display_data', 'name': None, 'text': None}]");
+    assert.equal(
+      notebook.text(2).replace(/\s+/g, ' '),
+      "[{'output_type': 'stream', 'name': 'stdout', 'text': 'held\\n'}, {'output_type': 'stream', 'name': 'stderr', 'text': 'err\\n'}, " +
+        "{'output_type': 'display_data', 'name': None, 'text': None}]",
+    );
     await notebook.run(3);
     assert.equal(notebook.text(3), '3', 'in the cell itself it is not known yet, as in Jupyter');
     await notebook.run(4);
@@ -30,6 +35,8 @@ describe('widgets', () => {
     await notebook.edit(5, 'from tqdm.notebook import tqdm\nfor _ in tqdm(range(4), desc="Ada\'s <n>"): pass');
     await notebook.run(5);
     const shown = (): string => notebook.text(5).replace(/\s/g, ' '); // tqdm's own are as wide as figures
-    await until('the bar is full', () => /Ada's <n>: *100%\|█{20}\| 4\/4 \[/.test(shown()), 10_000).catch(() => assert.fail(shown()));
+    await until('the bar is full', () => /Ada's <n>: *100%\|█{20}\| 4\/4 \[/.test(shown()), 10_000).catch(() =>
+      assert.fail(shown()),
+    );
   });
 });

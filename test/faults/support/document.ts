@@ -6,7 +6,13 @@ import { applyEdit, type ModelCell } from '../../unit/outputsModel';
 import type { Shown } from './program';
 
 const STREAMS: ReadonlySet<string> = new Set(['stdout', 'stderr']);
-const CONDITIONS: ReadonlySet<string> = new Set(['OutOfReach', 'DiskFull', 'PidsExhausted', 'ChildKilled', 'Restarted']);
+const CONDITIONS: ReadonlySet<string> = new Set([
+  'OutOfReach',
+  'DiskFull',
+  'PidsExhausted',
+  'ChildKilled',
+  'Restarted',
+]);
 
 /** What a notebook's document holds, folded from events by the extension's own reducer. Cells by the msg_id of their run. */
 export class NotebookDocument {
@@ -14,7 +20,9 @@ export class NotebookDocument {
   #outputs = new NotebookOutputs();
   /** Runs whose first event of a replay begins their cell anew. */
   #replayed = new Set<string>();
-  readonly #batcher = new EventBatcher((event) => { this.#apply(this.#outputs.fold(event)); });
+  readonly #batcher = new EventBatcher((event) => {
+    this.#apply(this.#outputs.fold(event));
+  });
 
   begin(msgId: string): void {
     this.#outputs.begin(msgId, msgId);
@@ -22,7 +30,9 @@ export class NotebookDocument {
   }
 
   receive(event: SandboxEvent): void {
-    if (this.#replayed.delete(event.parent_header.msg_id)) this.#cells.set(event.parent_header.msg_id, { outputs: [], started: false });
+    if (this.#replayed.delete(event.parent_header.msg_id)) {
+      this.#cells.set(event.parent_header.msg_id, { outputs: [], started: false });
+    }
     this.#batcher.add(event);
   }
 
@@ -35,7 +45,9 @@ export class NotebookDocument {
   reload(msgIds: readonly string[]): void {
     this.#batcher.flush();
     this.#outputs = new NotebookOutputs();
-    for (const msgId of msgIds) this.#outputs.begin(msgId, msgId);
+    for (const msgId of msgIds) {
+      this.#outputs.begin(msgId, msgId);
+    }
     this.#replayed = new Set(msgIds);
   }
 
@@ -44,34 +56,47 @@ export class NotebookDocument {
     this.#batcher.flush();
     const shown = this.#outputsOf(msgId).flatMap(({ output }): Shown[] => {
       switch (output.output_type) {
-        case 'stream': return [{ type: output.name, text: output.text }];
-        case 'display_data': case 'execute_result': {
+        case 'stream':
+          return [{ type: output.name, text: output.text }];
+        case 'display_data':
+        case 'execute_result': {
           const { 'text/plain': text } = output.data;
           return [{ type: 'display', text: typeof text === 'string' ? text : JSON.stringify(text) }];
         }
-        case 'error': return [{ type: 'error', text: `${output.ename}: ${output.evalue}` }];
-        case 'failure': case 'notice': return [];
+        case 'error':
+          return [{ type: 'error', text: `${output.ename}: ${output.evalue}` }];
+        case 'failure':
+        case 'notice':
+          return [];
       }
     });
     // a notice that stood in a stream has cut it in two
     return shown.reduce<Shown[]>((joined, one) => {
       const last = joined.at(-1);
-      if (last === undefined || last.type !== one.type || !STREAMS.has(one.type)) return [...joined, one];
+      if (last === undefined || last.type !== one.type || !STREAMS.has(one.type)) {
+        return [...joined, one];
+      }
       return [...joined.slice(0, -1), { type: one.type, text: last.text + one.text }];
     }, []);
   }
 
   /** Those that say that output is missing; a condition that the cell went on under is none. */
   notices(msgId: string): Failure[] {
-    return this.#outputsOf(msgId).flatMap(({ output }) => output.output_type === 'notice' && !CONDITIONS.has(output.failure.code) ? [output.failure] : []);
+    return this.#outputsOf(msgId).flatMap(({ output }) =>
+      output.output_type === 'notice' && !CONDITIONS.has(output.failure.code) ? [output.failure] : [],
+    );
   }
 
-  #outputsOf(msgId: string): ModelCell['outputs'] { return this.#cells.get(msgId)?.outputs ?? []; }
+  #outputsOf(msgId: string): ModelCell['outputs'] {
+    return this.#cells.get(msgId)?.outputs ?? [];
+  }
 
   #apply(edits: readonly RunEdit[]): void {
     for (const { run, edit } of edits) {
       const cell = this.#cells.get(run);
-      if (!cell) throw new Error(`an edit of no cell: ${run}`);
+      if (!cell) {
+        throw new Error(`an edit of no cell: ${run}`);
+      }
       applyEdit(cell, edit);
     }
   }

@@ -29,56 +29,87 @@ const UNPAUSE = 10_000;
 export const inject = (kind: FaultKind, target: Target): Promise<boolean> => INJECTORS[kind](target);
 
 const INJECTORS: Record<FaultKind, (target: Target) => Promise<boolean>> = {
-  kernel, relay, supervisor, container, 'streams cut': cut, 'streams delayed': delay, 'streams half-written': halfWritten, 'engine paused': pauseEngine,
-  'container paused': pauseContainer, 'engine restarted': restart, 'disk full': fill, 'window reloaded': reload,
+  kernel,
+  relay,
+  supervisor,
+  container,
+  'streams cut': cut,
+  'streams delayed': delay,
+  'streams half-written': halfWritten,
+  'engine paused': pauseEngine,
+  'container paused': pauseContainer,
+  'engine restarted': restart,
+  'disk full': fill,
+  'window reloaded': reload,
 };
 
 /** The process of the cell that ran last, or everything that the supervisor has forked. */
 async function kernel(target: Target): Promise<boolean> {
   const { below } = target;
   const victim = pick(target);
-  if (!victim) return false;
+  if (!victim) {
+    return false;
+  }
   const { pid, records, session } = victim;
   const all = below(4) === 0;
   const inside = await records.kernel();
   const children = processesOf(pid).filter(({ parent }) => parent === pid);
   const chosen = children.filter((one) => all || one.inside === inside);
-  if (!children.some((one) => one.inside === inside)) return false;
-  return during(target, { kind: 'kernel', detail: all ? 'and its spare' : '', sandbox: session.id }, () => chosen.map((one) => kill(one.pid)).some(Boolean));
+  if (!children.some((one) => one.inside === inside)) {
+    return false;
+  }
+  return during(target, { kind: 'kernel', detail: all ? 'and its spare' : '', sandbox: session.id }, () =>
+    chosen.map((one) => kill(one.pid)).some(Boolean),
+  );
 }
 
 async function relay(target: Target): Promise<boolean> {
   const victim = pick(target);
-  if (!victim) return false;
+  if (!victim) {
+    return false;
+  }
   const relays = processesOf(victim.pid).filter(({ command }) => command.includes('/relay.py'));
-  return during(target, { kind: 'relay', detail: '', sandbox: victim.session.id }, () => relays.map(({ pid }) => kill(pid)).some(Boolean));
+  return during(target, { kind: 'relay', detail: '', sandbox: victim.session.id }, () =>
+    relays.map(({ pid }) => kill(pid)).some(Boolean),
+  );
 }
 
 async function supervisor(target: Target): Promise<boolean> {
   const victim = pick(target);
-  return victim ? during(target, { kind: 'supervisor', detail: '', sandbox: victim.session.id }, () => kill(victim.pid)) : false;
+  return victim
+    ? during(target, { kind: 'supervisor', detail: '', sandbox: victim.session.id }, () => kill(victim.pid))
+    : false;
 }
 
 async function container(target: Target): Promise<boolean> {
   const victim = pick(target);
-  if (!victim) return false;
+  if (!victim) {
+    return false;
+  }
   const how = ['kill', 'stop', 'remove'][target.below(3)] ?? 'kill';
-  return target.turns.shared(() => during(target, { kind: 'container', detail: how, sandbox: victim.session.id }, () => {
-    const it = containerOf(target, victim.session.id);
-    return succeeds(how === 'kill' ? it.kill() : how === 'stop' ? it.stop({ t: 3 }) : it.remove({ force: true }));
-  }));
+  return target.turns.shared(() =>
+    during(target, { kind: 'container', detail: how, sandbox: victim.session.id }, () => {
+      const it = containerOf(target, victim.session.id);
+      return succeeds(how === 'kill' ? it.kill() : how === 'stop' ? it.stop({ t: 3 }) : it.remove({ force: true }));
+    }),
+  );
 }
 
 async function cut(target: Target): Promise<boolean> {
   const { below } = target;
   const { window, proxy } = pickWindow(target);
   const streams = execStreams(proxy);
-  if (streams.length === 0) return false;
+  if (streams.length === 0) {
+    return false;
+  }
   const all = below(3) === 0;
   const one = streams[below(streams.length)];
   return during(target, { kind: 'streams cut', detail: all ? 'every connection' : 'one', window }, () => {
-    if (all) proxy.cutAll();
-    else one?.cut();
+    if (all) {
+      proxy.cutAll();
+    } else {
+      one?.cut();
+    }
     return true;
   });
 }
@@ -86,16 +117,26 @@ async function cut(target: Target): Promise<boolean> {
 async function delay(target: Target): Promise<boolean> {
   const { below } = target;
   const { window, proxy } = pickWindow(target);
-  if (execStreams(proxy).length === 0) return false;
+  if (execStreams(proxy).length === 0) {
+    return false;
+  }
   const [longest, lasts] = [20 + below(400), 500 + below(2_500)];
-  return during(target, { kind: 'streams delayed', detail: `up to ${longest} ms for ${lasts} ms`, window }, async () => {
-    proxy.fault = () => ({ ...NO_FAULT, delay: longest, halve: true });
-    for (const { fault } of proxy.streams) Object.assign(fault, { delay: longest, halve: true });
-    await sleep(lasts);
-    proxy.fault = () => NO_FAULT;
-    for (const { fault } of proxy.streams) Object.assign(fault, { delay: 0, halve: false });
-    return true;
-  });
+  return during(
+    target,
+    { kind: 'streams delayed', detail: `up to ${longest} ms for ${lasts} ms`, window },
+    async () => {
+      proxy.fault = () => ({ ...NO_FAULT, delay: longest, halve: true });
+      for (const { fault } of proxy.streams) {
+        Object.assign(fault, { delay: longest, halve: true });
+      }
+      await sleep(lasts);
+      proxy.fault = () => NO_FAULT;
+      for (const { fault } of proxy.streams) {
+        Object.assign(fault, { delay: 0, halve: false });
+      }
+      return true;
+    },
+  );
 }
 
 /** What is sent goes as far as some byte of it, and then the stream is cut: events, commands, or the answer to a command. */
@@ -104,11 +145,21 @@ async function halfWritten(target: Target): Promise<boolean> {
   const { window, proxy } = pickWindow(target);
   const streams = execStreams(proxy);
   const stream = streams[below(streams.length)];
-  if (!stream) return false;
-  const [way, bytes] = ([['up', below(1_500)], ['down', below(8_000)], ['answer', below(600)]] as const)[below(3)] ?? ['down', 0];
+  if (!stream) {
+    return false;
+  }
+  const [way, bytes] = (
+    [
+      ['up', below(1_500)],
+      ['down', below(8_000)],
+      ['answer', below(600)],
+    ] as const
+  )[below(3)] ?? ['down', 0];
   return during(target, { kind: 'streams half-written', detail: `${way}, ${bytes} bytes`, window }, async () => {
     stream.fault[way] = bytes;
-    for (let looks = 0; looks < 100 && proxy.streams.includes(stream); looks += 1) await sleep(50);
+    for (let looks = 0; looks < 100 && proxy.streams.includes(stream); looks += 1) {
+      await sleep(50);
+    }
     const happened = Math.min(stream.fault.up, stream.fault.down) < 0;
     stream.cut();
     return happened;
@@ -119,47 +170,68 @@ function pauseEngine(target: Target): Promise<boolean> {
   const { engine, below, turns } = target;
   const lasts = 300 + below(4_000);
   // alone: a second one would end the first
-  return turns.alone(() => during(target, { kind: 'engine paused', detail: `${lasts} ms` }, async () => {
-    engine.pause();
-    await sleep(lasts);
-    engine.resume();
-    return true;
-  }));
+  return turns.alone(() =>
+    during(target, { kind: 'engine paused', detail: `${lasts} ms` }, async () => {
+      engine.pause();
+      await sleep(lasts);
+      engine.resume();
+      return true;
+    }),
+  );
 }
 
 function pauseContainer(target: Target): Promise<boolean> {
   const victim = pick(target);
-  if (!victim) return Promise.resolve(false);
+  if (!victim) {
+    return Promise.resolve(false);
+  }
   const lasts = 300 + target.below(4_000);
-  return target.turns.shared(() => during(target, { kind: 'container paused', detail: `${lasts} ms`, sandbox: victim.session.id }, async () => {
-    const it = containerOf(target, victim.session.id);
-    if (!await succeeds(it.pause())) return false;
-    await sleep(lasts);
-    await goOn(it, victim.pid);
-    return true;
-  }));
+  return target.turns.shared(() =>
+    during(target, { kind: 'container paused', detail: `${lasts} ms`, sandbox: victim.session.id }, async () => {
+      const it = containerOf(target, victim.session.id);
+      if (!(await succeeds(it.pause()))) {
+        return false;
+      }
+      await sleep(lasts);
+      await goOn(it, victim.pid);
+      return true;
+    }),
+  );
 }
 
 /** Unpauses a container, also one that was paused in the middle of an exec's start: runc waits for what is frozen then, and its engine for runc. */
 async function goOn(it: Docker.Container, pid: number): Promise<void> {
   for (let left = 5; left > 0; left -= 1) {
     const going = succeeds(it.unpause());
-    if (await Promise.race([going, sleep(UNPAUSE, 'late', { ref: false })]) === 'late' && existsSync(`/proc/${pid}`)) setFrozen(pid, false);
+    if (
+      (await Promise.race([going, sleep(UNPAUSE, 'late', { ref: false })])) === 'late' &&
+      existsSync(`/proc/${pid}`)
+    ) {
+      setFrozen(pid, false);
+    }
     await going;
-    if (!await isPaused(it) || !existsSync(`/proc/${pid}`)) return;
+    if (!(await isPaused(it)) || !existsSync(`/proc/${pid}`)) {
+      return;
+    }
     setFrozen(pid, true); // let go on past its engine, it counts as paused, and only what is frozen can be unpaused
   }
 }
 
-const isPaused = (container: Docker.Container): Promise<boolean> => container.inspect().then(({ State }) => State.Paused, () => false);
+const isPaused = (container: Docker.Container): Promise<boolean> =>
+  container.inspect().then(
+    ({ State }) => State.Paused,
+    () => false,
+  );
 
 function restart(target: Target): Promise<boolean> {
   const { engine, below, turns } = target;
   const signal = below(2) === 0 ? 'SIGTERM' : 'SIGKILL';
   const liveRestore = below(2) === 0;
   return turns.alone(async () => {
-    if (target.notebooks.every(({ live }) => !live)) return false;
-    const spares = liveRestore && (signal === 'SIGKILL' || engine.liveRestore) && await sparesOurs(target);
+    if (target.notebooks.every(({ live }) => !live)) {
+      return false;
+    }
+    const spares = liveRestore && (signal === 'SIGKILL' || engine.liveRestore) && (await sparesOurs(target));
     const detail = `${signal}, containers ${spares ? 'go on' : 'end'}`;
     return during(target, { kind: 'engine restarted', detail, spares }, async () => {
       await engine.restart(signal, { liveRestore });
@@ -178,21 +250,29 @@ async function sparesOurs({ engine }: Target): Promise<boolean> {
 async function fill(target: Target): Promise<boolean> {
   const { below } = target;
   const victim = pick(target);
-  if (!victim) return false;
+  if (!victim) {
+    return false;
+  }
   const place = ['/sandbox', '/tmp', '/sandbox/.interactive'][below(3)] ?? '/tmp';
   const lasts = 500 + below(2_500);
   const root = `/proc/${victim.pid}/root`;
-  return during(target, { kind: 'disk full', detail: `${place} for ${lasts} ms`, sandbox: victim.session.id }, async () => {
-    let full = false;
-    try {
-      const uid = uidOf(victim.pid);
-      for (const end = Date.now() + lasts; Date.now() < end; await sleep(100)) full = await fillUp(`${root}${place}/filler`, uid) || full;
-      await rm(`${root}${place}/filler`, { force: true });
-    } catch {
-      // its container has ended
-    }
-    return full;
-  });
+  return during(
+    target,
+    { kind: 'disk full', detail: `${place} for ${lasts} ms`, sandbox: victim.session.id },
+    async () => {
+      let full = false;
+      try {
+        const uid = uidOf(victim.pid);
+        for (const end = Date.now() + lasts; Date.now() < end; await sleep(100)) {
+          full = (await fillUp(`${root}${place}/filler`, uid)) || full;
+        }
+        await rm(`${root}${place}/filler`, { force: true });
+      } catch {
+        // its container has ended
+      }
+      return full;
+    },
+  );
 }
 
 async function fillUp(file: string, uid: number): Promise<boolean> {
@@ -202,7 +282,12 @@ async function fillUp(file: string, uid: number): Promise<boolean> {
     for (const size of [1024 * 1024, 4096]) {
       const piece = Buffer.alloc(size);
       // half of it may be written
-      for (let written = size; written === size;) written = await handle.write(piece).then((result) => result.bytesWritten, () => 0);
+      for (let written = size; written === size;) {
+        written = await handle.write(piece).then(
+          (result) => result.bytesWritten,
+          () => 0,
+        );
+      }
     }
     return true;
   } finally {
@@ -221,23 +306,37 @@ function reload(target: Target): Promise<boolean> {
     const releases = await Promise.all(mine.map((notebook) => notebook.hold()));
     try {
       const way = windows[window];
-      if (!way || mine.every(({ live }) => !live)) return false;
-      return await during(target, { kind: 'window reloaded', detail: `${goodbye ? 'detached' : 'dropped'}, back after ${away} ms`, window }, async () => {
-        if (goodbye) await Promise.all(mine.map((notebook) => notebook.leave()));
-        await way.close();
-        await sleep(away);
-        const next = windows[window] = await Window.open(installation, below);
-        await Promise.all(mine.map((notebook) => notebook.comeBack(next)));
-        return true;
-      });
+      if (!way || mine.every(({ live }) => !live)) {
+        return false;
+      }
+      return await during(
+        target,
+        { kind: 'window reloaded', detail: `${goodbye ? 'detached' : 'dropped'}, back after ${away} ms`, window },
+        async () => {
+          if (goodbye) {
+            await Promise.all(mine.map((notebook) => notebook.leave()));
+          }
+          await way.close();
+          await sleep(away);
+          const next = (windows[window] = await Window.open(installation, below));
+          await Promise.all(mine.map((notebook) => notebook.comeBack(next)));
+          return true;
+        },
+      );
     } finally {
-      for (const release of releases) release();
+      for (const release of releases) {
+        release();
+      }
     }
   });
 }
 
 /** Writes the fault down before it is done, so that nothing that it does comes earlier; strikes it out if it hit nothing. */
-async function during(target: Target, fault: Omit<Fault, 'from' | 'until'>, work: () => boolean | Promise<boolean>): Promise<boolean> {
+async function during(
+  target: Target,
+  fault: Omit<Fault, 'from' | 'until'>,
+  work: () => boolean | Promise<boolean>,
+): Promise<boolean> {
   const entry: Fault = { ...fault, from: Date.now(), until: Infinity };
   target.faults.push(entry);
   try {
@@ -258,12 +357,20 @@ function pick({ notebooks, below }: Target): Notebook['live'] {
 function pickWindow({ windows, below }: Target): { window: number; proxy: Window['proxy'] } {
   const window = below(windows.length);
   const way = windows[window];
-  if (!way) throw new Error('no window');
+  if (!way) {
+    throw new Error('no window');
+  }
   return { window, proxy: way.proxy };
 }
 
-const execStreams = (proxy: Window['proxy']): Window['proxy']['streams'] => proxy.streams.filter(({ asked }) => asked.includes('/exec/'));
+const execStreams = (proxy: Window['proxy']): Window['proxy']['streams'] =>
+  proxy.streams.filter(({ asked }) => asked.includes('/exec/'));
 
-const containerOf = ({ engine }: Target, sandbox: string): Docker.Container => engine.docker.getContainer(containerName(sandbox));
+const containerOf = ({ engine }: Target, sandbox: string): Docker.Container =>
+  engine.docker.getContainer(containerName(sandbox));
 
-const succeeds = (asked: Promise<unknown>): Promise<boolean> => asked.then(() => true, () => false);
+const succeeds = (asked: Promise<unknown>): Promise<boolean> =>
+  asked.then(
+    () => true,
+    () => false,
+  );

@@ -35,17 +35,24 @@ const ATTACH = 90_000;
 
 /** One window's way to the engine. Notebooks are given another one when the window is loaded again. */
 export class Window {
-  private constructor(readonly proxy: FaultProxy, readonly engine: Engine) {}
+  private constructor(
+    readonly proxy: FaultProxy,
+    readonly engine: Engine,
+  ) {}
 
   static async open({ socket, log }: Installation, below: Below): Promise<Window> {
     const proxy = new FaultProxy(socket, below);
     const host = await proxy.listen();
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return new Window(proxy, await connectToFirst([{ socketPath: host.replace('unix://', ''), label: host }], { log }));
+        return new Window(
+          proxy,
+          await connectToFirst([{ socketPath: host.replace('unix://', ''), label: host }], { log }),
+        );
       } catch (error) {
-        if (attempt < 50) await sleep(200);
-        else {
+        if (attempt < 50) {
+          await sleep(200);
+        } else {
           await proxy.close();
           throw error;
         }
@@ -60,7 +67,11 @@ export class Window {
 }
 
 /** A session with its records, which are there before its first cell is. */
-interface Live { session: InteractiveSandboxSession; records: Records; pid: number }
+interface Live {
+  session: InteractiveSandboxSession;
+  records: Records;
+  pid: number;
+}
 
 /** A notebook that somebody works in: it runs cells without end, starts a sandbox where there is none, and keeps what it showed. */
 export class Notebook {
@@ -73,34 +84,53 @@ export class Notebook {
   #leftOpen: readonly OpenCell[] | undefined;
   #live: Live | undefined;
   /** Who last had the libraries. */
-  #previous: Pick<InteractiveSandboxSession, 'libraries' | 'installed'> & Partial<Pick<InteractiveSandboxSession, 'dispose'>> | undefined;
+  #previous:
+    | (Pick<InteractiveSandboxSession, 'libraries' | 'installed'> & Partial<Pick<InteractiveSandboxSession, 'dispose'>>)
+    | undefined;
   #turn: Promise<void> = Promise.resolve();
   #cells = 0;
 
   /** @param explained whether a fault of the last seconds explains that no sandbox could be had */
   constructor(
-    readonly name: string, readonly window: number, private way: Window, private readonly installation: Installation, private readonly below: Below,
+    readonly name: string,
+    readonly window: number,
+    private way: Window,
+    private readonly installation: Installation,
+    private readonly below: Below,
     private readonly explained: () => boolean,
   ) {}
 
   /** Undefined while there is none that could be hurt. */
-  get live(): Live | undefined { return this.#live?.session.state.kind === 'ready' || this.#live?.session.state.kind === 'unreachable' ? this.#live : undefined; }
+  get live(): Live | undefined {
+    return this.#live?.session.state.kind === 'ready' || this.#live?.session.state.kind === 'unreachable'
+      ? this.#live
+      : undefined;
+  }
 
   /** Cells that have not ended. */
-  get open(): CellRun[] { return [...this.#open.values()].map(({ run }) => run); }
+  get open(): CellRun[] {
+    return [...this.#open.values()].map(({ run }) => run);
+  }
 
   /** For whoever looks for the cause of a cell that does not end. */
   async situation(): Promise<string> {
-    if (!this.#live) return 'no sandbox';
+    if (!this.#live) {
+      return 'no sandbox';
+    }
     const { session, pid } = this.#live;
-    const engine = await this.installation.docker.getContainer(containerName(session.id)).inspect().then(({ State }) => State.Status, String);
+    const engine = await this.installation.docker
+      .getContainer(containerName(session.id))
+      .inspect()
+      .then(({ State }) => State.Status, String);
     return `session ${session.state.kind}, engine: ${engine}, processes: ${doingsOf(pid).join(', ')}`;
   }
 
   /** Runs cells until told to stop. */
   async work(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
-      if (!await this.run(1 + this.below(4))) await sleep(200);
+      if (!(await this.run(1 + this.below(4)))) {
+        await sleep(200);
+      }
       await sleep(this.below(100));
     }
   }
@@ -111,7 +141,9 @@ export class Notebook {
     let ended: Promise<void>[];
     try {
       const live = await this.#session();
-      if (!live) return false;
+      if (!live) {
+        return false;
+      }
       const runId = `${this.name}-${this.#cells}`;
       ended = Array.from({ length: count }, () => this.#send(live, runId, make));
     } finally {
@@ -125,7 +157,9 @@ export class Notebook {
   async hold(): Promise<() => void> {
     const before = this.#turn;
     let release = (): void => undefined;
-    this.#turn = new Promise((resolve) => { release = resolve; });
+    this.#turn = new Promise((resolve) => {
+      release = resolve;
+    });
     await before;
     return release;
   }
@@ -140,23 +174,46 @@ export class Notebook {
   async comeBack(way: Window): Promise<void> {
     this.way = way;
     const before = this.#live;
-    if (!before || before.session.state.kind === 'gone') return;
+    if (!before || before.session.state.kind === 'gone') {
+      return;
+    }
     const open = this.#leftOpen ?? before.session.open;
     this.#leftOpen = undefined;
     void before.session.detach(); // nobody can hear it any more
-    const { id, libraries, place: { boot }, host } = before.session;
+    const {
+      id,
+      libraries,
+      place: { boot },
+      host,
+    } = before.session;
     const mine = this.runs.filter(({ sandbox }) => sandbox === id);
     for (const end = Date.now() + ATTACH; Date.now() < end; await sleep(200)) {
       const found = await this.#find(id);
-      if (found === undefined) continue;
+      if (found === undefined) {
+        continue;
+      }
       this.document.reload(mine.map(({ msgId }) => msgId));
-      const session = found === null ? undefined : InteractiveSandboxSession.attach(way.engine, { sandbox: found, boot, host, open, settings: this.installation.settings, log: this.installation.log });
-      if (session) this.#listen(session, { attached: true });
+      const session =
+        found === null
+          ? undefined
+          : InteractiveSandboxSession.attach(way.engine, {
+              sandbox: found,
+              boot,
+              host,
+              open,
+              settings: this.installation.settings,
+              log: this.installation.log,
+            });
+      if (session) {
+        this.#listen(session, { attached: true });
+      }
       try {
         await session?.started;
       } catch (error) {
         await session?.detach();
-        if (!isSandboxError(error, 'SandboxGone')) continue;
+        if (!isSandboxError(error, 'SandboxGone')) {
+          continue;
+        }
         this.#previous = { libraries, installed: [] };
         this.#live = undefined;
         this.#endWithout(mine, 'sandbox gone');
@@ -169,9 +226,16 @@ export class Notebook {
         return;
       }
       this.#live = { ...before, session };
-      for (const { msgId, reply } of session.cells) void reply.then((content) => { this.#settle(session, msgId, content); });
+      for (const { msgId, reply } of session.cells) {
+        void reply.then((content) => {
+          this.#settle(session, msgId, content);
+        });
+      }
       const known = new Set(session.cells.map(({ msgId }) => msgId));
-      this.#endWithout(mine.filter(({ msgId }) => !known.has(msgId)), 'never accepted');
+      this.#endWithout(
+        mine.filter(({ msgId }) => !known.has(msgId)),
+        'never accepted',
+      );
       return;
     }
     this.findings.push({ wrong: 'stuck', cell: this.name, why: `no session could attach within ${ATTACH / 1000} s` });
@@ -187,7 +251,9 @@ export class Notebook {
   }
 
   async closeRecords(): Promise<void> {
-    for (const records of this.records.values()) await records.close();
+    for (const records of this.records.values()) {
+      await records.close();
+    }
     this.records.clear();
   }
 
@@ -195,12 +261,24 @@ export class Notebook {
 
   /** The session that is there, or a new one with its records in place. Undefined: it could not be had. */
   async #session(): Promise<Live | undefined> {
-    if (this.#live && this.#live.session.state.kind !== 'gone') return this.#live;
-    if (this.#live) this.#previous = this.#live.session;
+    if (this.#live && this.#live.session.state.kind !== 'gone') {
+      return this.#live;
+    }
+    if (this.#live) {
+      this.#previous = this.#live.session;
+    }
     this.#live = undefined;
     const { image, owner, settings, log } = this.installation;
     const previous = this.#previous;
-    const session = InteractiveSandboxSession.start(this.way.engine, { image, owner, notebookHint: this.name, settings, lease: 120, log, ...(previous && { previous }) });
+    const session = InteractiveSandboxSession.start(this.way.engine, {
+      image,
+      owner,
+      notebookHint: this.name,
+      settings,
+      lease: 120,
+      log,
+      ...(previous && { previous }),
+    });
     this.#listen(session, { attached: false });
     try {
       await session.started;
@@ -208,9 +286,11 @@ export class Notebook {
       const records = await Records.place(pid);
       this.records.set(session.id, records);
       this.#previous = undefined;
-      return this.#live = { session, records, pid };
+      return (this.#live = { session, records, pid });
     } catch (error) {
-      if (!this.explained()) this.findings.push({ wrong: 'unexplained', cell: this.name, why: `no sandbox: ${String(error)}` });
+      if (!this.explained()) {
+        this.findings.push({ wrong: 'unexplained', cell: this.name, why: `no sandbox: ${String(error)}` });
+      }
       await session.dispose({ keepLibraries: previous !== undefined });
       return undefined;
     }
@@ -221,11 +301,17 @@ export class Notebook {
     for (;;) {
       try {
         const { State } = await this.installation.docker.getContainer(containerName(session.id)).inspect();
-        if (State.Pid > 0) return State.Pid;
+        if (State.Pid > 0) {
+          return State.Pid;
+        }
       } catch (error) {
-        if ((error as { statusCode?: number }).statusCode === 404) throw error;
+        if ((error as { statusCode?: number }).statusCode === 404) {
+          throw error;
+        }
       }
-      if (session.state.kind === 'gone') throw session.state.failure;
+      if (session.state.kind === 'gone') {
+        throw session.state.failure;
+      }
       await sleep(100);
     }
   }
@@ -233,7 +319,9 @@ export class Notebook {
   /** Null: it is not there. Undefined: nobody can say. */
   async #find(id: string): Promise<FoundSandbox | null | undefined> {
     try {
-      return (await this.way.engine.findSandboxes(this.installation.owner)).find(({ sandboxId }) => sandboxId === id) ?? null;
+      return (
+        (await this.way.engine.findSandboxes(this.installation.owner)).find(({ sandboxId }) => sandboxId === id) ?? null
+      );
     } catch {
       return undefined;
     }
@@ -242,33 +330,49 @@ export class Notebook {
   #listen(session: InteractiveSandboxSession, { attached }: { attached: boolean }): void {
     const { broken = (event: SandboxEvent) => [event] } = this.installation;
     session.onEvent((event) => {
-      if (this.#isForeign(session)) return;
-      for (const one of broken(event)) this.document.receive(one);
+      if (this.#isForeign(session)) {
+        return;
+      }
+      for (const one of broken(event)) {
+        this.document.receive(one);
+      }
       // of a session that attached: what had ended before is told by the log alone
       const { msg_id: msgId } = event.parent_header;
-      if (event.msg_type === 'execute_reply' && attached && !session.cells.some((cell) => cell.msgId === msgId)) this.#settle(session, msgId, event.content);
+      if (event.msg_type === 'execute_reply' && attached && !session.cells.some((cell) => cell.msgId === msgId)) {
+        this.#settle(session, msgId, event.content);
+      }
     });
   }
 
   /** An earlier window's: nobody sees what it still hears. */
-  #isForeign(session: InteractiveSandboxSession): boolean { return session.state.kind === 'disposed'; }
+  #isForeign(session: InteractiveSandboxSession): boolean {
+    return session.state.kind === 'disposed';
+  }
 
   // -------------------------------------------------------------------------------------------------------------- cells
 
   async #send({ session }: Live, runId: string, make: typeof makeProgram): Promise<void> {
     const program = make(`${this.name}c${++this.#cells}`, this.below);
-    const { msgId, reply } = session.execute(codeOf(program), { metadata: { cellId: program.cell, index: this.#cells, runId } });
+    const { msgId, reply } = session.execute(codeOf(program), {
+      metadata: { cellId: program.cell, index: this.#cells, runId },
+    });
     const run: CellRun = { program, msgId, sandbox: session.id, runId, sent: Date.now() };
     this.runs.push(run);
     this.document.begin(msgId);
-    const ended = new Promise<void>((settle) => { this.#open.set(msgId, { run, settle }); });
-    void reply.then((content) => { this.#settle(session, msgId, content); });
+    const ended = new Promise<void>((settle) => {
+      this.#open.set(msgId, { run, settle });
+    });
+    void reply.then((content) => {
+      this.#settle(session, msgId, content);
+    });
     await ended;
   }
 
   #settle(session: InteractiveSandboxSession, msgId: string, reply: ExecuteReply): void {
     const open = this.#open.get(msgId);
-    if (!open || this.#isForeign(session)) return;
+    if (!open || this.#isForeign(session)) {
+      return;
+    }
     open.run.reply = reply;
     this.document.end(msgId, reply);
     this.#end(open);
@@ -277,7 +381,9 @@ export class Notebook {
   #endWithout(runs: readonly CellRun[], without: NonNullable<CellRun['without']>): void {
     for (const { msgId } of runs) {
       const open = this.#open.get(msgId);
-      if (!open) continue;
+      if (!open) {
+        continue;
+      }
       open.run.without = without;
       this.#end(open);
     }

@@ -1,26 +1,43 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 
 /** One process of a container as this machine numbers it, and as the container does. */
-export interface ContainerProcess { pid: number; inside: number; parent: number; command: string }
+export interface ContainerProcess {
+  pid: number;
+  inside: number;
+  parent: number;
+  command: string;
+}
 
 /** The processes that share the pid namespace of this one: those of its container. Empty if it has ended. */
 export function processesOf(pid: number): ContainerProcess[] {
   const namespace = linkOf(pid);
-  if (namespace === undefined) return [];
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && linkOf(Number(name)) === namespace).flatMap((name): ContainerProcess[] => {
-    try {
-      const status = readFileSync(`/proc/${name}/status`, 'utf8');
-      const inside = Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1]);
-      const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]);
-      return [{ pid: Number(name), inside, parent, command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
-    } catch {
-      return []; // ended meanwhile
-    }
-  });
+  if (namespace === undefined) {
+    return [];
+  }
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && linkOf(Number(name)) === namespace)
+    .flatMap((name): ContainerProcess[] => {
+      try {
+        const status = readFileSync(`/proc/${name}/status`, 'utf8');
+        const inside = Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1]);
+        const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]);
+        return [
+          {
+            pid: Number(name),
+            inside,
+            parent,
+            command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' '),
+          },
+        ];
+      } catch {
+        return []; // ended meanwhile
+      }
+    });
 }
 
 /** The user that it runs as, by number. Throws if it has ended. */
-export const uidOf = (pid: number): number => Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+export const uidOf = (pid: number): number =>
+  Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
 /** What each process of a container does: its number inside, its state, the call of the kernel in which it waits. */
 export function doingsOf(pid: number): string[] {
@@ -38,10 +55,17 @@ export function doingsOf(pid: number): string[] {
 export function setFrozen(pid: number, frozen: boolean): void {
   const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
   const places = [
-    [`/sys/fs/cgroup/freezer${/^\d+:freezer:(.*)$/m.exec(groups)?.[1] ?? ''}/freezer.state`, frozen ? 'FROZEN' : 'THAWED'],
+    [
+      `/sys/fs/cgroup/freezer${/^\d+:freezer:(.*)$/m.exec(groups)?.[1] ?? ''}/freezer.state`,
+      frozen ? 'FROZEN' : 'THAWED',
+    ],
     [`/sys/fs/cgroup${/^0::(.*)$/m.exec(groups)?.[1] ?? ''}/cgroup.freeze`, frozen ? '1' : '0'],
   ] as const;
-  for (const [file, state] of places) if (existsSync(file)) writeFileSync(file, state);
+  for (const [file, state] of places) {
+    if (existsSync(file)) {
+      writeFileSync(file, state);
+    }
+  }
 }
 
 /** False: there is no such process any more. */

@@ -39,16 +39,27 @@ export class Records {
     await this.file.read(bytes, 0, BYTES, 0);
     const cells = new Map<string, CellRecords>();
     const end = bytes.indexOf(0);
-    if (end < 0) throw new Error('the file of the records is full');
+    if (end < 0) {
+      throw new Error('the file of the records is full');
+    }
     for (let at = 0; at < end; at += RECORD) {
-      const words = bytes.toString('latin1', at, at + RECORD).trim().split(' ');
+      const words = bytes
+        .toString('latin1', at, at + RECORD)
+        .trim()
+        .split(' ');
       const [what, cell = '', number = NaN, time = NaN] = [words[0], words[1], Number(words[2]), Number(words[3])];
-      if (words.length !== 4 || Number.isNaN(number) || Number.isNaN(time)) throw new Error(`no record: ${words.join(' ')}`);
+      if (words.length !== 4 || Number.isNaN(number) || Number.isNaN(time)) {
+        throw new Error(`no record: ${words.join(' ')}`);
+      }
       const known = cells.get(cell) ?? { begun: [], steps: [], ended: 0 };
       cells.set(cell, known);
-      if (what === 'begin') known.begun.push({ at: time, pid: number });
-      else if (what === 'step') known.steps.push({ number, at: time });
-      else known.ended += 1;
+      if (what === 'begin') {
+        known.begun.push({ at: time, pid: number });
+      } else if (what === 'step') {
+        known.steps.push({ number, at: time });
+      } else {
+        known.ended += 1;
+      }
     }
     return cells;
   }
@@ -56,7 +67,13 @@ export class Records {
   /** The process that ran a cell last, as the sandbox numbers it. */
   async kernel(): Promise<number | undefined> {
     let last: CellRecords['begun'][number] | undefined;
-    for (const { begun } of (await this.read()).values()) for (const one of begun) if (!last || one.at >= last.at) last = one;
+    for (const { begun } of (await this.read()).values()) {
+      for (const one of begun) {
+        if (!last || one.at >= last.at) {
+          last = one;
+        }
+      }
+    }
     return last?.pid;
   }
 

@@ -16,9 +16,21 @@ import { judge, type Fault, type FaultKind, type Finding } from './verdict';
 
 /** The faults of one round, each kind often enough that forty rounds have fifty of each. */
 export const ROUND: readonly FaultKind[] = Object.entries({
-  kernel: 3, relay: 3, supervisor: 2, container: 2, 'streams cut': 3, 'streams delayed': 2, 'streams half-written': 2, 'engine paused': 2, 'container paused': 2,
-  'engine restarted': 1, 'disk full': 2, 'window reloaded': 1,
-} satisfies Record<FaultKind, number>).flatMap(([kind, count]) => Array.from({ length: count }, () => kind as FaultKind));
+  kernel: 3,
+  relay: 3,
+  supervisor: 2,
+  container: 2,
+  'streams cut': 3,
+  'streams delayed': 2,
+  'streams half-written': 2,
+  'engine paused': 2,
+  'container paused': 2,
+  'engine restarted': 1,
+  'disk full': 2,
+  'window reloaded': 1,
+} satisfies Record<FaultKind, number>).flatMap(([kind, count]) =>
+  Array.from({ length: count }, () => kind as FaultKind),
+);
 
 export interface RoundOptions {
   engine: UnpluggedEngine;
@@ -67,11 +79,26 @@ const LEFT = 40_000;
 const AFTERMATH = 30_000;
 
 /** Notebooks at work, faults upon them, and what came of it. Removes what it made, also when it fails. */
-export async function runRound({ engine, image, seed, round, faults: kinds = ROUND, windows: windowCount = 2, notebooks: each = 2, log, broken }: RoundOptions): Promise<RoundResult> {
+export async function runRound({
+  engine,
+  image,
+  seed,
+  round,
+  faults: kinds = ROUND,
+  windows: windowCount = 2,
+  notebooks: each = 2,
+  log,
+  broken,
+}: RoundOptions): Promise<RoundResult> {
   const begun = performance.now();
   const below = random(seed * 1_000 + round);
   const installation: Installation = {
-    docker: engine.docker, socket: engine.socket, image, owner: `faults-${randomUUID()}`, log, ...(broken && { broken }),
+    docker: engine.docker,
+    socket: engine.socket,
+    image,
+    owner: `faults-${randomUUID()}`,
+    log,
+    ...(broken && { broken }),
     settings: { ...DEFAULT_SETTINGS, timeout: 300, maxMemory: 512 * 2 ** 20, pids: 128 },
   };
   const faults: Fault[] = [];
@@ -86,32 +113,68 @@ export async function runRound({ engine, image, seed, round, faults: kinds = ROU
       windows.push(way);
       for (let i = 0; i < each; i += 1) {
         const own = random(seed * 1_000_000 + round * 1_000 + notebooks.length);
-        notebooks.push(new Notebook(`r${round}n${notebooks.length}`, window, way, installation, own, () => explains(faults, window)));
+        notebooks.push(
+          new Notebook(`r${round}n${notebooks.length}`, window, way, installation, own, () => explains(faults, window)),
+        );
       }
     }
     const working = Promise.all(notebooks.map((notebook) => notebook.work(stop.signal)));
     const target: Target = { engine, installation, windows, notebooks, faults, below, turns: new Turns() };
-    findings.push(...await injectAll(shuffled(kinds, below), target));
+    findings.push(...(await injectAll(shuffled(kinds, below), target)));
     const calm = Date.now();
     stop.abort();
     await Promise.race([working, sleep(STUCK, undefined, { ref: false })]);
     const open = notebooks.flatMap((notebook) => notebook.open);
-    if (open.length === 0) await lastCells(notebooks, findings);
-    for (const notebook of notebooks) findings.push(...notebook.findings, ...await judgeAll(notebook, faults));
+    if (open.length === 0) {
+      await lastCells(notebooks, findings);
+    }
+    for (const notebook of notebooks) {
+      findings.push(...notebook.findings, ...(await judgeAll(notebook, faults)));
+    }
     const runs = notebooks.flatMap((notebook) => notebook.runs);
-    const settled = Math.max(0, ...runs.filter(({ sent, ended }) => sent <= calm && ended !== undefined).map(({ ended = 0 }) => ended - calm));
-    const history = [...historyOf(faults, notebooks, begun), ...await Promise.all(notebooks.filter((one) => one.open.length > 0).map(async (one) => `${one.name}: ${await one.situation()}`))];
-    const ran = new Set((await Promise.all(notebooks.flatMap(({ records }) => [...records.values()].map(async (one) => [...(await one.read()).keys()])))).flat()).size;
+    const settled = Math.max(
+      0,
+      ...runs.filter(({ sent, ended }) => sent <= calm && ended !== undefined).map(({ ended = 0 }) => ended - calm),
+    );
+    const history = [
+      ...historyOf(faults, notebooks, begun),
+      ...(await Promise.all(
+        notebooks.filter((one) => one.open.length > 0).map(async (one) => `${one.name}: ${await one.situation()}`),
+      )),
+    ];
+    const ran = new Set(
+      (
+        await Promise.all(
+          notebooks.flatMap(({ records }) => [...records.values()].map(async (one) => [...(await one.read()).keys()])),
+        )
+      ).flat(),
+    ).size;
     await Promise.all(notebooks.map((notebook) => notebook.close()));
     const left = await leftOver(engine);
-    for (const window of windows.splice(0)) await window.close();
+    for (const window of windows.splice(0)) {
+      await window.close();
+    }
     left.push(...(await readdir(os.tmpdir())).filter((name) => !temporary.has(name)).map((name) => `file ${name}`));
-    return { cells: runs.length, ran, faults: count(faults), findings, left, settled, told: toldAfter(notebooks, faults), seconds: (performance.now() - begun) / 1000, history };
+    return {
+      cells: runs.length,
+      ran,
+      faults: count(faults),
+      findings,
+      left,
+      settled,
+      told: toldAfter(notebooks, faults),
+      seconds: (performance.now() - begun) / 1000,
+      history,
+    };
   } finally {
     stop.abort();
     await Promise.all(notebooks.map((notebook) => notebook.close()));
-    for (const window of windows) await window.close();
-    for (const notebook of notebooks) await notebook.closeRecords();
+    for (const window of windows) {
+      await window.close();
+    }
+    for (const notebook of notebooks) {
+      await notebook.closeRecords();
+    }
   }
 }
 
@@ -121,11 +184,23 @@ async function injectAll(kinds: readonly FaultKind[], target: Target): Promise<F
   const findings: Finding[] = [];
   for (const kind of kinds) {
     await sleep(target.below(GAP));
-    while (lasting.size >= AT_ONCE) await Promise.race(lasting);
-    const one = Promise.race([insist(kind, target), sleep(FUTILE + LASTS, undefined, { ref: false })]).then((hit) => {
-      if (hit !== true) findings.push({ wrong: 'unexplained', cell: '', why: hit === false ? `no ${kind} fault hit anything within ${FUTILE / 1000} s` : `a ${kind} fault did not end` });
-    })
-      .finally(() => { lasting.delete(one); });
+    while (lasting.size >= AT_ONCE) {
+      await Promise.race(lasting);
+    }
+    const one = Promise.race([insist(kind, target), sleep(FUTILE + LASTS, undefined, { ref: false })])
+      .then((hit) => {
+        if (hit !== true) {
+          findings.push({
+            wrong: 'unexplained',
+            cell: '',
+            why:
+              hit === false ? `no ${kind} fault hit anything within ${FUTILE / 1000} s` : `a ${kind} fault did not end`,
+          });
+        }
+      })
+      .finally(() => {
+        lasting.delete(one);
+      });
     lasting.add(one);
   }
   await Promise.all(lasting);
@@ -133,7 +208,11 @@ async function injectAll(kinds: readonly FaultKind[], target: Target): Promise<F
 }
 
 async function insist(kind: FaultKind, target: Target): Promise<boolean> {
-  for (const end = Date.now() + FUTILE; Date.now() < end; await sleep(300)) if (await inject(kind, target)) return true;
+  for (const end = Date.now() + FUTILE; Date.now() < end; await sleep(300)) {
+    if (await inject(kind, target)) {
+      return true;
+    }
+  }
   return false;
 }
 
@@ -141,78 +220,137 @@ async function insist(kind: FaultKind, target: Target): Promise<boolean> {
 async function lastCells(notebooks: readonly Notebook[], findings: Finding[]): Promise<void> {
   await Promise.race([
     sleep(STUCK, undefined, { ref: false }),
-    Promise.all(notebooks.map(async (notebook) => {
-      const had = await notebook.run(1, (cell, below) => ({ ...makeProgram(cell, below), end: undefined }));
-      if (!had || notebook.runs.at(-1)?.reply?.failure) findings.push({ wrong: 'stuck', cell: notebook.name, why: 'no cell runs after the faults' });
-    })),
+    Promise.all(
+      notebooks.map(async (notebook) => {
+        const had = await notebook.run(1, (cell, below) => ({ ...makeProgram(cell, below), end: undefined }));
+        if (!had || notebook.runs.at(-1)?.reply?.failure) {
+          findings.push({ wrong: 'stuck', cell: notebook.name, why: 'no cell runs after the faults' });
+        }
+      }),
+    ),
   ]);
 }
 
 /** What is wrong with the cells of a notebook, whose sandboxes may be gone by now. */
 export async function judgeAll(notebook: Notebook, faults: readonly Fault[]): Promise<Finding[]> {
   const { runs, document, window } = notebook;
-  const records = new Map(await Promise.all([...notebook.records].map(async ([sandbox, one]) => [sandbox, await one.read()] as const)));
-  const foreign = [...records.values()].flatMap((cells) => [...cells.keys()]).filter((cell) => !runs.some(({ program }) => program.cell === cell));
+  const records = new Map(
+    await Promise.all([...notebook.records].map(async ([sandbox, one]) => [sandbox, await one.read()] as const)),
+  );
+  const foreign = [...records.values()]
+    .flatMap((cells) => [...cells.keys()])
+    .filter((cell) => !runs.some(({ program }) => program.cell === cell));
   return [
     ...foreign.map((cell): Finding => ({ wrong: 'ran twice', cell, why: 'a cell ran that was never sent' })),
-    ...runs.flatMap((run) => judge(run, {
-      records: records.get(run.sandbox)?.get(run.program.cell), shown: document.shown(run.msgId), notices: document.notices(run.msgId),
-      before: runs.filter(({ runId, sent }) => runId === run.runId && sent <= run.sent).filter((one) => one !== run),
-      faults: faults.filter((fault) => hits(fault, run.sandbox, window)),
-    })),
+    ...runs.flatMap((run) =>
+      judge(run, {
+        records: records.get(run.sandbox)?.get(run.program.cell),
+        shown: document.shown(run.msgId),
+        notices: document.notices(run.msgId),
+        before: runs.filter(({ runId, sent }) => runId === run.runId && sent <= run.sent).filter((one) => one !== run),
+        faults: faults.filter((fault) => hits(fault, run.sandbox, window)),
+      }),
+    ),
   ];
 }
 
-const hits = ({ sandbox, window: at }: Fault, run: string, window: number): boolean => sandbox === undefined ? at === undefined || at === window : sandbox === run;
+const hits = ({ sandbox, window: at }: Fault, run: string, window: number): boolean =>
+  sandbox === undefined ? at === undefined || at === window : sandbox === run;
 
 /** Whether something is going on, or was until lately, that keeps this window from having a sandbox. */
-const explains = (faults: readonly Fault[], window: number): boolean => faults.some((fault) =>
-  (fault.window === undefined || fault.window === window) && fault.kind !== 'kernel' && fault.kind !== 'disk full' && fault.until > Date.now() - AFTERMATH);
+const explains = (faults: readonly Fault[], window: number): boolean =>
+  faults.some(
+    (fault) =>
+      (fault.window === undefined || fault.window === window) &&
+      fault.kind !== 'kernel' &&
+      fault.kind !== 'disk full' &&
+      fault.until > Date.now() - AFTERMATH,
+  );
 
 /** What is there of ours once the engine, and whoever still tries, had time to remove it. */
 async function leftOver({ docker }: UnpluggedEngine): Promise<string[]> {
   const filters = { label: [LABELS.version] };
   for (const giveUp = Date.now() + LEFT; ; await sleep(500)) {
     const [containers, networks, { Volumes }] = await Promise.all([
-      docker.listContainers({ all: true, filters }), docker.listNetworks({ filters }), docker.listVolumes({ filters } as object),
+      docker.listContainers({ all: true, filters }),
+      docker.listNetworks({ filters }),
+      docker.listVolumes({ filters } as object),
     ]);
     // an engine that was ended while it removed one may list what it does not know any more
-    const there = await Promise.all(containers.map(({ Id }) => docker.getContainer(Id).inspect().then(() => true, (error: { statusCode?: number }) => error.statusCode !== 404)));
+    const there = await Promise.all(
+      containers.map(({ Id }) =>
+        docker
+          .getContainer(Id)
+          .inspect()
+          .then(
+            () => true,
+            (error: { statusCode?: number }) => error.statusCode !== 404,
+          ),
+      ),
+    );
     const left = [
-      ...containers.filter((_, i) => there[i]).map(({ Names, State }) => `container ${Names.join()} (${State})`), ...networks.map(({ Name }) => `network ${Name}`),
+      ...containers.filter((_, i) => there[i]).map(({ Names, State }) => `container ${Names.join()} (${State})`),
+      ...networks.map(({ Name }) => `network ${Name}`),
       ...Volumes.map(({ Name }) => `volume ${Name}`),
     ];
-    if (left.length === 0 || Date.now() > giveUp) return left;
+    if (left.length === 0 || Date.now() > giveUp) {
+      return left;
+    }
   }
 }
 
 function toldAfter(notebooks: readonly Notebook[], faults: readonly Fault[]): number[] {
   const kinds: FaultKind[] = ['kernel', 'supervisor', 'container'];
-  return notebooks.flatMap(({ runs }) => runs.flatMap(({ sandbox, sent, ended, reply }) => {
-    if (ended === undefined || (reply?.failure?.code !== 'KernelDied' && reply?.failure?.code !== 'SandboxGone')) return [];
-    const death = faults.findLast((fault) => fault.sandbox === sandbox && kinds.includes(fault.kind) && fault.from >= sent && fault.from <= ended);
-    return death && !faults.some((fault) => fault !== death && !kinds.includes(fault.kind) && fault.kind !== 'disk full' && fault.from <= ended && fault.until >= death.from - AFTERMATH / 3)
-      ? [ended - death.from] : [];
-  }));
+  return notebooks.flatMap(({ runs }) =>
+    runs.flatMap(({ sandbox, sent, ended, reply }) => {
+      if (ended === undefined || (reply?.failure?.code !== 'KernelDied' && reply?.failure?.code !== 'SandboxGone')) {
+        return [];
+      }
+      const death = faults.findLast(
+        (fault) => fault.sandbox === sandbox && kinds.includes(fault.kind) && fault.from >= sent && fault.from <= ended,
+      );
+      return death &&
+        !faults.some(
+          (fault) =>
+            fault !== death &&
+            !kinds.includes(fault.kind) &&
+            fault.kind !== 'disk full' &&
+            fault.from <= ended &&
+            fault.until >= death.from - AFTERMATH / 3,
+        )
+        ? [ended - death.from]
+        : [];
+    }),
+  );
 }
 
 function count(faults: readonly Fault[]): Map<FaultKind, number> {
   const counts = new Map<FaultKind, number>();
-  for (const { kind, tried } of faults) if (tried !== true) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  for (const { kind, tried } of faults) {
+    if (tried !== true) {
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    }
+  }
   return counts;
 }
 
 function historyOf(faults: readonly Fault[], notebooks: readonly Notebook[], begun: number): string[] {
   const start = performance.timeOrigin + begun;
-  const at = (time: number | undefined): string => time === undefined ? '…' : ((time - start) / 1000).toFixed(2);
+  const at = (time: number | undefined): string => (time === undefined ? '…' : ((time - start) / 1000).toFixed(2));
   return [
     ...faults.map(({ kind, detail, from, until, sandbox, window, tried }) => ({
-      time: from, text: `${at(from)}–${at(until)} ${tried ? '(' : ''}${kind}${tried ? ')' : ''} ${detail} ${sandbox?.slice(0, 8) ?? (window === undefined ? '' : `window ${window}`)}`,
+      time: from,
+      text: `${at(from)}–${at(until)} ${tried ? '(' : ''}${kind}${tried ? ')' : ''} ${detail} ${sandbox?.slice(0, 8) ?? (window === undefined ? '' : `window ${window}`)}`,
     })),
-    ...notebooks.flatMap(({ runs }) => runs.map(({ program, sandbox, msgId, sent, ended, reply, without }) => ({
-      time: sent, text: `${at(sent)}–${at(ended)} ${program.cell} in ${sandbox.slice(0, 8)} as ${msgId.slice(0, 8)}: ${without ?? reply?.failure?.code ?? reply?.status ?? 'open'}`,
-    }))),
-  ].sort((a, b) => a.time - b.time).map(({ text }) => text);
+    ...notebooks.flatMap(({ runs }) =>
+      runs.map(({ program, sandbox, msgId, sent, ended, reply, without }) => ({
+        time: sent,
+        text: `${at(sent)}–${at(ended)} ${program.cell} in ${sandbox.slice(0, 8)} as ${msgId.slice(0, 8)}: ${without ?? reply?.failure?.code ?? reply?.status ?? 'open'}`,
+      })),
+    ),
+  ]
+    .sort((a, b) => a.time - b.time)
+    .map(({ text }) => text);
 }
 
 function shuffled<T>(list: readonly T[], below: Below): T[] {

@@ -6,18 +6,27 @@ import { baseImage, connect, derivedImage } from '../../session/support/sandboxe
 import { UnpluggedEngine } from '../../session/support/unpluggedEngine';
 
 /** An engine of the suite's own with our image, and a folder for temporary files that is nobody else's. */
-export interface Ground { engine: UnpluggedEngine; image: string; remove(): Promise<void> }
+export interface Ground {
+  engine: UnpluggedEngine;
+  image: string;
+  remove(): Promise<void>;
+}
 
 /** Needs root. The image comes from the machine's engine, which is only asked for it. */
 export async function setUp(): Promise<Ground> {
   const machines = await connect();
-  const image = await derivedImage(machines).finally(() => { machines.dispose(); });
+  const image = await derivedImage(machines).finally(() => {
+    machines.dispose();
+  });
   const outer = process.env['TMPDIR'];
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faults-'));
   process.env['TMPDIR'] = folder;
   const clean = (): void => {
-    if (outer === undefined) delete process.env['TMPDIR'];
-    else process.env['TMPDIR'] = outer;
+    if (outer === undefined) {
+      delete process.env['TMPDIR'];
+    } else {
+      process.env['TMPDIR'] = outer;
+    }
     rmSync(folder, { recursive: true, force: true });
   };
   try {

@@ -4,9 +4,15 @@ export class Turns {
   #alone: Promise<unknown> = Promise.resolve();
 
   async shared<T>(work: () => Promise<T>): Promise<T> {
-    for (let before; before !== this.#alone; await before) before = this.#alone;
+    for (let before; before !== this.#alone; await before) {
+      before = this.#alone;
+    }
     const working = work();
-    const entry = working.catch(() => undefined).finally(() => { this.#shared.delete(entry); });
+    const entry = working
+      .catch(() => undefined)
+      .finally(() => {
+        this.#shared.delete(entry);
+      });
     this.#shared.add(entry);
     return working;
   }

@@ -3,8 +3,18 @@ import { shownAfter, type Program, type Shown } from './program';
 import type { CellRecords } from './records';
 
 export const KINDS = [
-  'kernel', 'relay', 'supervisor', 'container', 'streams cut', 'streams delayed', 'streams half-written', 'engine paused', 'container paused',
-  'engine restarted', 'disk full', 'window reloaded',
+  'kernel',
+  'relay',
+  'supervisor',
+  'container',
+  'streams cut',
+  'streams delayed',
+  'streams half-written',
+  'engine paused',
+  'container paused',
+  'engine restarted',
+  'disk full',
+  'window reloaded',
 ] as const;
 export type FaultKind = (typeof KINDS)[number];
 
@@ -41,7 +51,11 @@ export interface CellRun {
 }
 
 /** What is wrong with one cell. */
-export interface Finding { wrong: 'stuck' | 'lost' | 'doubled' | 'ran twice' | 'unexplained'; cell: string; why: string }
+export interface Finding {
+  wrong: 'stuck' | 'lost' | 'doubled' | 'ran twice' | 'unexplained';
+  cell: string;
+  why: string;
+}
 
 export interface Evidence {
   records: CellRecords | undefined;
@@ -60,7 +74,14 @@ const ON_ITS_WAY = 3_000;
 /** What the cell says that ran, where those behind it are `Aborted`: a supervisor that is asked to end has that much time left. */
 const DEATHS: ReadonlySet<string> = new Set(['KernelDied', 'SandboxGone']);
 const HOLDS_OUTPUT_UP: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  'relay', 'streams cut', 'streams delayed', 'streams half-written', 'engine paused', 'container paused', 'engine restarted', 'window reloaded',
+  'relay',
+  'streams cut',
+  'streams delayed',
+  'streams half-written',
+  'engine paused',
+  'container paused',
+  'engine restarted',
+  'window reloaded',
 ]);
 
 /**
@@ -73,23 +94,41 @@ const HOLDS_OUTPUT_UP: ReadonlySet<FaultKind> = new Set<FaultKind>([
  * - each end but the cell's own needs the fault that explains it, and no notice says that output is missing.
  */
 export function judge(run: CellRun, evidence: Evidence): Finding[] {
-  const { program: { cell }, reply } = run;
+  const {
+    program: { cell },
+    reply,
+  } = run;
   const records = evidence.records ?? { begun: [], steps: [], ended: 0 };
   const findings: Finding[] = [];
-  const found = (wrong: Finding['wrong'], why: string): void => { findings.push({ wrong, cell, why }); };
+  const found = (wrong: Finding['wrong'], why: string): void => {
+    findings.push({ wrong, cell, why });
+  };
   const [first] = evidence.notices;
-  if (first) found('lost', `a notice says ${first.code} ${JSON.stringify(first.params)}`);
-  if (records.begun.length > 1) found('ran twice', `it began ${records.begun.length} times`);
+  if (first) {
+    found('lost', `a notice says ${first.code} ${JSON.stringify(first.params)}`);
+  }
+  if (records.begun.length > 1) {
+    found('ran twice', `it began ${records.begun.length} times`);
+  }
   const odd = records.steps.findIndex(({ number }, i) => number !== i);
-  if (odd >= 0) found('ran twice', `step ${records.steps[odd]?.number} was done at place ${odd}`);
+  if (odd >= 0) {
+    found('ran twice', `step ${records.steps[odd]?.number} was done at place ${odd}`);
+  }
   if (reply === undefined && run.without === undefined) {
-    found('stuck', `sent ${new Date(run.sent).toISOString()}, ${records.begun.length > 0 ? `began, ${records.steps.length} steps done` : 'never began'}`);
+    found(
+      'stuck',
+      `sent ${new Date(run.sent).toISOString()}, ${records.begun.length > 0 ? `began, ${records.steps.length} steps done` : 'never began'}`,
+    );
     return findings;
   }
   const end = endOf(run, records, evidence);
-  if (end.explained !== true) found('unexplained', end.explained);
+  if (end.explained !== true) {
+    found('unexplained', end.explained);
+  }
   const wrong = compare(run.program, evidence.shown, end);
-  if (wrong) found(wrong.wrong, `${end.what}: ${wrong.why}`);
+  if (wrong) {
+    found(wrong.wrong, `${end.what}: ${wrong.why}`);
+  }
   return findings;
 }
 
@@ -116,63 +155,137 @@ function endOf(run: CellRun, records: CellRecords, { before, faults }: Evidence)
   /** With the step that may have been done and not recorded. */
   const reached = records.begun.length > 0 && records.ended === 0 ? Math.min(steps.length, done + 1) : done;
   const ended = run.ended ?? Infinity;
-  const hit = (...kinds: FaultKind[]): Fault | undefined => faults.findLast((fault) =>
-    kinds.includes(fault.kind) && fault.spares !== true && fault.from <= ended && fault.until >= run.sent - AFTERMATH);
+  const hit = (...kinds: FaultKind[]): Fault | undefined =>
+    faults.findLast(
+      (fault) =>
+        kinds.includes(fault.kind) &&
+        fault.spares !== true &&
+        fault.from <= ended &&
+        fault.until >= run.sent - AFTERMATH,
+    );
   /** How the cell ends by itself from here, if by an error. */
-  const lastError = records.ended === 1 && raises !== undefined ? { lastError: `ValueError: ${raises}` }
-    : steps[done]?.kind === 'file' && hit('disk full') ? { lastError: 'OSError: [Errno 28] No space left on device' } : {};
+  const lastError =
+    records.ended === 1 && raises !== undefined
+      ? { lastError: `ValueError: ${raises}` }
+      : steps[done]?.kind === 'file' && hit('disk full')
+        ? { lastError: 'OSError: [Errno 28] No space left on device' }
+        : {};
   const nothing = { least: 0, most: 0, partly: false };
   const neverBegan = records.begun.length > 0 ? `it began, ${done} steps were done` : true;
-  if (without === 'never accepted') return { what: 'never accepted', explained: neverBegan, ...nothing };
+  if (without === 'never accepted') {
+    return { what: 'never accepted', explained: neverBegan, ...nothing };
+  }
   const failure = reply?.failure;
-  const code = without === 'sandbox gone' ? 'SandboxGone' : failure?.code ?? '';
+  const code = without === 'sandbox gone' ? 'SandboxGone' : (failure?.code ?? '');
   const what = `${code || reply?.status || ''} ${JSON.stringify(failure?.params ?? {})}`;
   switch (code) {
     case '': {
       const all = { least: steps.length, most: steps.length, partly: false };
-      if (program.end === undefined && reply?.status === 'ok') return { what, explained: records.ended === 1 && done === steps.length ? true : `${done} of ${steps.length} steps were done`, ...all };
+      if (program.end === undefined && reply?.status === 'ok') {
+        return {
+          what,
+          explained: records.ended === 1 && done === steps.length ? true : `${done} of ${steps.length} steps were done`,
+          ...all,
+        };
+      }
       if (raises !== undefined && reply?.ename === 'ValueError' && reply.evalue === raises) {
-        return { what, explained: records.ended === 1 && done === steps.length ? true : `${done} of ${steps.length} steps were done`, ...all, error: `ValueError: ${raises}` };
+        return {
+          what,
+          explained: records.ended === 1 && done === steps.length ? true : `${done} of ${steps.length} steps were done`,
+          ...all,
+          error: `ValueError: ${raises}`,
+        };
       }
       if (reply?.ename === 'OSError' && /No space left/.test(reply.evalue) && steps[done]?.kind === 'file') {
-        return { what, explained: hit('disk full') ? true : 'no disk was full', least: done, most: done, partly: false, error: `OSError: ${reply.evalue}` };
+        return {
+          what,
+          explained: hit('disk full') ? true : 'no disk was full',
+          least: done,
+          most: done,
+          partly: false,
+          error: `OSError: ${reply.evalue}`,
+        };
       }
-      return { what, explained: `${cell} ended as ${reply?.status} ${reply?.ename}: ${reply?.evalue}`, least: 0, most: steps.length, partly: true };
+      return {
+        what,
+        explained: `${cell} ended as ${reply?.status} ${reply?.ename}: ${reply?.evalue}`,
+        least: 0,
+        most: steps.length,
+        partly: true,
+      };
     }
     case 'KernelDied':
       return {
-        what, least: done, most: reached, partly: true, ...lastError,
-        explained: failure?.params['signal'] !== 'SIGKILL' ? 'by no signal of ours' : hit('kernel') || (program.end === 'kills itself' && records.ended === 1) ? true : 'no kernel was killed',
+        what,
+        least: done,
+        most: reached,
+        partly: true,
+        ...lastError,
+        explained:
+          failure?.params['signal'] !== 'SIGKILL'
+            ? 'by no signal of ours'
+            : hit('kernel') || (program.end === 'kills itself' && records.ended === 1)
+              ? true
+              : 'no kernel was killed',
       };
     case 'Aborted': {
       const reason = failure?.params['reason'];
-      const cause = before.find(({ reply: one }) => reason === 'died' ? DEATHS.has(one?.failure?.code ?? '') : one?.status === 'error' && one.failure === undefined);
-      if (reason !== 'shutdown') return { what, explained: neverBegan === true ? cause ? true : 'no cell of its run before it ended so' : neverBegan, ...nothing };
+      const cause = before.find(({ reply: one }) =>
+        reason === 'died' ? DEATHS.has(one?.failure?.code ?? '') : one?.status === 'error' && one.failure === undefined,
+      );
+      if (reason !== 'shutdown') {
+        return {
+          what,
+          explained: neverBegan === true ? (cause ? true : 'no cell of its run before it ended so') : neverBegan,
+          ...nothing,
+        };
+      }
       break;
     }
-    case 'SandboxGone': break;
+    case 'SandboxGone':
+      break;
     default:
       return { what, explained: 'no such end is expected', least: 0, most: reached, partly: true };
   }
   const death = hit('supervisor', 'container', 'engine restarted');
-  if (!death) return { what, explained: 'its container was not killed', least: done, most: reached, partly: true };
-  const heldUp = faults.some((fault) => HOLDS_OUTPUT_UP.has(fault.kind) && fault !== death && fault.from <= death.from && fault.until >= death.from - AFTERMATH);
+  if (!death) {
+    return { what, explained: 'its container was not killed', least: done, most: reached, partly: true };
+  }
+  const heldUp = faults.some(
+    (fault) =>
+      HOLDS_OUTPUT_UP.has(fault.kind) &&
+      fault !== death &&
+      fault.from <= death.from &&
+      fault.until >= death.from - AFTERMATH,
+  );
   const least = heldUp ? 0 : records.steps.filter(({ at }) => at < death.from - ON_ITS_WAY).length;
   return { what, explained: true, least, most: reached, partly: true, ...lastError };
 }
 
-function compare(program: Program, shown: readonly Shown[], { least, most, partly, error, lastError }: End): { wrong: 'lost' | 'doubled'; why: string } | undefined {
+function compare(
+  program: Program,
+  shown: readonly Shown[],
+  { least, most, partly, error, lastError }: End,
+): { wrong: 'lost' | 'doubled'; why: string } | undefined {
   const last = shown.at(-1);
   const body = error !== undefined || (last?.type === 'error' && last.text === lastError) ? shown.slice(0, -1) : shown;
-  if (error !== undefined && (last?.type !== 'error' || last.text !== error)) return { wrong: 'lost', why: `its error is not at the end: ${last?.type} ${last?.text.slice(0, 100)}` };
+  if (error !== undefined && (last?.type !== 'error' || last.text !== error)) {
+    return { wrong: 'lost', why: `its error is not at the end: ${last?.type} ${last?.text.slice(0, 100)}` };
+  }
   const is = flat(body);
   for (let count = Math.min(most, program.steps.length); count >= least; count -= 1) {
-    if (is === flat(shownAfter(program, count))) return undefined;
-    if (partly && count < most && isBetween(body, shownAfter(program, count), shownAfter(program, count + 1))) return undefined;
+    if (is === flat(shownAfter(program, count))) {
+      return undefined;
+    }
+    if (partly && count < most && isBetween(body, shownAfter(program, count), shownAfter(program, count + 1))) {
+      return undefined;
+    }
   }
   const due = flat(shownAfter(program, most));
   let at = 0;
-  while (at < is.length && is[at] === due[at]) at += 1;
+  while (at < is.length && is[at] === due[at]) {
+    at += 1;
+  }
   const around = (text: string): string => JSON.stringify(text.slice(Math.max(0, at - 40), at + 60));
   return {
     wrong: is.length > due.length ? 'doubled' : 'lost',
@@ -187,8 +300,11 @@ function regions(shown: readonly Shown[]): Region[] {
   const found: Region[] = [{ stdout: '', stderr: '' }];
   for (const one of shown) {
     const last = found.at(-1);
-    if ((one.type === 'stdout' || one.type === 'stderr') && last !== undefined && 'stdout' in last) last[one.type] += one.text;
-    else found.push(one, { stdout: '', stderr: '' });
+    if ((one.type === 'stdout' || one.type === 'stderr') && last !== undefined && 'stdout' in last) {
+      last[one.type] += one.text;
+    } else {
+      found.push(one, { stdout: '', stderr: '' });
+    }
   }
   return found;
 }
@@ -197,9 +313,26 @@ function regions(shown: readonly Shown[]): Region[] {
 function isBetween(shown: readonly Shown[], due: readonly Shown[], next: readonly Shown[]): boolean {
   const [is, from, to] = [regions(shown), regions(due), regions(next)];
   const [last, least, most] = [is.pop(), from.pop(), to.pop()];
-  if (last === undefined || least === undefined || most === undefined || !('stdout' in last && 'stdout' in least && 'stdout' in most)) return false;
-  return JSON.stringify(is) === JSON.stringify(from) && JSON.stringify(is) === JSON.stringify(to)
-    && (['stdout', 'stderr'] as const).every((name) => last[name].startsWith(least[name]) && most[name].startsWith(last[name]));
+  if (
+    last === undefined ||
+    least === undefined ||
+    most === undefined ||
+    !('stdout' in last && 'stdout' in least && 'stdout' in most)
+  ) {
+    return false;
+  }
+  return (
+    JSON.stringify(is) === JSON.stringify(from) &&
+    JSON.stringify(is) === JSON.stringify(to) &&
+    (['stdout', 'stderr'] as const).every(
+      (name) => last[name].startsWith(least[name]) && most[name].startsWith(last[name]),
+    )
+  );
 }
 
-const flat = (shown: readonly Shown[]): string => regions(shown).map((region) => 'stdout' in region ? `stdout:${region.stdout}\0stderr:${region.stderr}` : `${region.type}:${region.text}`).join('\0');
+const flat = (shown: readonly Shown[]): string =>
+  regions(shown)
+    .map((region) =>
+      'stdout' in region ? `stdout:${region.stdout}\0stderr:${region.stderr}` : `${region.type}:${region.text}`,
+    )
+    .join('\0');

@@ -10,14 +10,22 @@ export class Bases {
 
   /** @param code Python that changes the file system, as root @param changes lines of a Dockerfile for the image's configuration */
   async make(name: string, code: string, changes: readonly string[] = [], from = BASE): Promise<string> {
-    const container = await docker.createContainer({ Image: from, Entrypoint: ['python3', '-c'], Cmd: [code], User: '0:0' });
+    const container = await docker.createContainer({
+      Image: from,
+      Entrypoint: ['python3', '-c'],
+      Cmd: [code],
+      User: '0:0',
+    });
     try {
       await container.start();
-      const { StatusCode } = await container.wait() as { StatusCode: number };
+      const { StatusCode } = (await container.wait()) as { StatusCode: number };
       assert.equal(StatusCode, 0, (await container.logs({ stdout: true, stderr: true })).toString());
       const repo = `sandboxed-ipython-test/${name}`;
       this.tags.add(`${repo}:1`);
-      await container.commit({ _query: { container: container.id, repo, tag: '1', changes: ['ENTRYPOINT []', ...changes].join('\n') }, _body: { Labels: { test: name } } }); // some engines read a body that is there
+      await container.commit({
+        _query: { container: container.id, repo, tag: '1', changes: ['ENTRYPOINT []', ...changes].join('\n') },
+        _body: { Labels: { test: name } },
+      }); // some engines read a body that is there
       return `${repo}:1`;
     } finally {
       await container.remove({ force: true });
@@ -30,15 +38,25 @@ export class Bases {
   }
 
   async remove(): Promise<void> {
-    for (const tag of [...this.tags].reverse()) await docker.getImage(tag).remove({ force: true }).catch(() => undefined);
+    for (const tag of [...this.tags].reverse()) {
+      await docker
+        .getImage(tag)
+        .remove({ force: true })
+        .catch(() => undefined);
+    }
     this.tags.clear();
   }
 }
 
 /** The names that a request's images and locks will have; none if the base is absent. */
 export async function namesOf(request: ImageRequest): Promise<{ tags: string[]; locks: string[] }> {
-  const base = await docker.getImage(request.base).inspect().catch(() => undefined);
-  if (!base) return { tags: [], locks: [] };
+  const base = await docker
+    .getImage(request.base)
+    .inspect()
+    .catch(() => undefined);
+  if (!base) {
+    return { tags: [], locks: [] };
+  }
   const packages = packagesTag(base.Id, request.packages);
   const tags = [packages, kernelTag(packages, await readRunner(request.runnerFolder))];
   return { tags, locks: tags.map((tag) => `sandboxed-ipython-build-${tag.split(':')[1] ?? ''}`) };

@@ -11,7 +11,11 @@ const WHEEL = `${PACKAGE}-1.0-py3-none-any.whl`;
 /** A pip that looks there, and gives up soon. */
 export const PIP_CONFIGURATION = `[global]\nindex-url = https://${INDEX_HOST}/simple\nretries = 1\ntimeout = 10\n`;
 
-interface Materials { key: string; certificate: string; wheel: Buffer }
+interface Materials {
+  key: string;
+  certificate: string;
+  wheel: Buffer;
+}
 
 /** A certificate of an authority that nobody knows, and a wheel. Made by the base's Python and OpenSSL. */
 async function makeMaterials(authority: string): Promise<Materials> {
@@ -27,12 +31,21 @@ with zipfile.ZipFile("/tmp/wheel", "w") as wheel:
     wheel.writestr(info + "RECORD", "".join(name + ",,\\n" for name in ("${PACKAGE}.py", info + "METADATA", info + "WHEEL", info + "RECORD")))
 print(*[base64.b64encode(open(name, "rb").read()).decode() for name in ("/tmp/key", "/tmp/cert", "/tmp/wheel")])
 `;
-  const container = await docker.createContainer({ Image: BASE, Entrypoint: ['python3', '-c'], Cmd: [code, authority], User: '0:0', Tty: true, HostConfig: { NetworkMode: 'none' } });
+  const container = await docker.createContainer({
+    Image: BASE,
+    Entrypoint: ['python3', '-c'],
+    Cmd: [code, authority],
+    User: '0:0',
+    Tty: true,
+    HostConfig: { NetworkMode: 'none' },
+  });
   try {
     await container.start();
     await container.wait();
     const parts = (await container.logs({ stdout: true })).toString().trim().split(' ');
-    const [key = Buffer.of(), certificate = Buffer.of(), wheel = Buffer.of()] = parts.map((part) => Buffer.from(part, 'base64'));
+    const [key = Buffer.of(), certificate = Buffer.of(), wheel = Buffer.of()] = parts.map((part) =>
+      Buffer.from(part, 'base64'),
+    );
     return { key: key.toString(), certificate: certificate.toString(), wheel };
   } finally {
     await container.remove({ force: true });
@@ -43,11 +56,16 @@ print(*[base64.b64encode(open(name, "rb").read()).decode() for name in ("/tmp/ke
 async function gateway(): Promise<string | undefined> {
   for (const name of ['bridge', 'podman']) {
     try {
-      const { IPAM } = await docker.getNetwork(name).inspect() as { IPAM?: { Config?: { Gateway?: string; Subnet?: string }[] } };
+      const { IPAM } = (await docker.getNetwork(name).inspect()) as {
+        IPAM?: { Config?: { Gateway?: string; Subnet?: string }[] };
+      };
       const { Gateway, Subnet } = IPAM?.Config?.[0] ?? {};
       const found = Gateway ?? Subnet?.replace(/\.0\/\d+$/, '.1'); // an engine that found its bridge made tells no gateway
-      if (found) return found;
-    } catch { // another engine's name
+      if (found) {
+        return found;
+      }
+    } catch {
+      // another engine's name
     }
   }
   return undefined;
@@ -59,21 +77,33 @@ export class CompanyNetwork {
   readonly connected: string[] = [];
   denied = 0;
 
-  private constructor(private readonly server: Server, readonly certificate: string, readonly address: string) {}
+  private constructor(
+    private readonly server: Server,
+    readonly certificate: string,
+    readonly address: string,
+  ) {}
 
   /** Undefined where containers cannot reach this machine. */
   static async start(user: string, password: string, authority: string): Promise<CompanyNetwork | undefined> {
     const host = await gateway();
-    if (host === undefined) return undefined;
+    if (host === undefined) {
+      return undefined;
+    }
     const { key, certificate, wheel } = await makeMaterials(authority);
-    const index = createServer((request, response) => { serve(request, response, wheel); });
-    const server = createServer((_, response) => { response.writeHead(405).end(); });
+    const index = createServer((request, response) => {
+      serve(request, response, wheel);
+    });
+    const server = createServer((_, response) => {
+      response.writeHead(405).end();
+    });
     const credentials = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
     server.on('connect', (request: IncomingMessage, socket) => {
       socket.on('error', () => undefined);
       if (request.headers['proxy-authorization'] !== credentials) {
         network.denied++;
-        socket.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="company"\r\nContent-Length: 0\r\n\r\n');
+        socket.end(
+          'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="company"\r\nContent-Length: 0\r\n\r\n',
+        );
         return;
       }
       network.connected.push(request.url ?? '');
@@ -103,7 +133,13 @@ export class CompanyNetwork {
 }
 
 function serve(request: IncomingMessage, response: ServerResponse, wheel: Buffer): void {
-  if (request.url === '/simple/company-tool/') response.writeHead(200, { 'Content-Type': 'text/html' }).end(`<!DOCTYPE html><a href="/files/${WHEEL}">${WHEEL}</a>`);
-  else if (request.url === `/files/${WHEEL}`) response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': wheel.length }).end(wheel);
-  else response.writeHead(404).end();
+  if (request.url === '/simple/company-tool/') {
+    response
+      .writeHead(200, { 'Content-Type': 'text/html' })
+      .end(`<!DOCTYPE html><a href="/files/${WHEEL}">${WHEEL}</a>`);
+  } else if (request.url === `/files/${WHEEL}`) {
+    response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': wheel.length }).end(wheel);
+  } else {
+    response.writeHead(404).end();
+  }
 }

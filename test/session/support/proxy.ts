@@ -37,28 +37,39 @@ export class FaultProxy {
   cuts = 0;
   /** What was asked of the engine, raw streams aside: a method and a path each. */
   readonly requests: string[] = [];
-  readonly #server = net.createServer({ allowHalfOpen: true }, (client) => { this.#serve(client); });
+  readonly #server = net.createServer({ allowHalfOpen: true }, (client) => {
+    this.#serve(client);
+  });
   readonly #open = new Set<net.Socket>();
   readonly #raw = new Set<RawStream>();
   #folder = '';
 
   /** @param engineSocket where the engine listens @param below a seeded random number */
-  constructor(private readonly engineSocket: string, private readonly below: (limit: number) => number) {}
+  constructor(
+    private readonly engineSocket: string,
+    private readonly below: (limit: number) => number,
+  ) {}
 
   /** The value of DOCKER_HOST that leads through here. */
   async listen(): Promise<string> {
     this.#folder = await mkdtemp(path.join(os.tmpdir(), 'proxy-'));
     const socket = path.join(this.#folder, 'engine.sock');
-    await new Promise<void>((resolve, reject) => { this.#server.once('error', reject).listen(socket, resolve); });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(socket, resolve);
+    });
     return `unix://${socket}`;
   }
 
   /** The raw streams that are open. */
-  get streams(): readonly RawStream[] { return [...this.#raw]; }
+  get streams(): readonly RawStream[] {
+    return [...this.#raw];
+  }
 
   /** Every connection, raw or not. */
   cutAll(): void {
-    for (const socket of this.#open) socket.destroy();
+    for (const socket of this.#open) {
+      socket.destroy();
+    }
   }
 
   async close(): Promise<void> {
@@ -69,11 +80,17 @@ export class FaultProxy {
 
   #serve(client: net.Socket): void {
     const engine = net.connect({ path: this.engineSocket, allowHalfOpen: true });
-    const cut = () => { client.destroy(); engine.destroy(); };
+    const cut = () => {
+      client.destroy();
+      engine.destroy();
+    };
     const link: Link = {
-      asked: '', raw: undefined,
+      asked: '',
+      raw: undefined,
       cut: () => {
-        if (!client.destroyed) this.cuts += 1;
+        if (!client.destroyed) {
+          this.cuts += 1;
+        }
         cut();
       },
     };
@@ -83,7 +100,9 @@ export class FaultProxy {
       socket.on('error', cut);
       socket.on('close', () => {
         this.#open.delete(socket);
-        if (link.raw) this.#raw.delete(link.raw);
+        if (link.raw) {
+          this.#raw.delete(link.raw);
+        }
         cut();
       });
     }
@@ -94,25 +113,48 @@ export class FaultProxy {
   #pass(from: net.Socket, to: net.Socket, link: Link, way: 'up' | 'down'): void {
     let queue = Promise.resolve();
     let waiting = 0;
-    const later = (work: () => Promise<void> | void) => { queue = queue.then(work).catch(() => { from.destroy(); }); };
+    const later = (work: () => Promise<void> | void) => {
+      queue = queue.then(work).catch(() => {
+        from.destroy();
+      });
+    };
     from.on('data', (chunk: Buffer) => {
       // The engine's answer "101 UPGRADED" (or a hijacked "200") to an exec start makes both directions raw.
-      if (way === 'down' && link.raw === undefined && /^HTTP\/1\.1 (101 |200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream)/.test(chunk.toString('latin1', 0, 120))) {
+      if (
+        way === 'down' &&
+        link.raw === undefined &&
+        /^HTTP\/1\.1 (101 |200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream)/.test(
+          chunk.toString('latin1', 0, 120),
+        )
+      ) {
         link.raw = { asked: link.asked, fault: { ...this.fault() }, cut: link.cut };
-        if (!from.destroyed) this.#raw.add(link.raw);
+        if (!from.destroyed) {
+          this.#raw.add(link.raw);
+        }
       }
-      const asked = way === 'up' && link.raw === undefined ? /^([A-Z]+ \S+) HTTP\/1\.1\r\n/.exec(chunk.toString('latin1', 0, 400)) : null;
+      const asked =
+        way === 'up' && link.raw === undefined
+          ? /^([A-Z]+ \S+) HTTP\/1\.1\r\n/.exec(chunk.toString('latin1', 0, 400))
+          : null;
       if (asked?.[1] !== undefined) {
         link.asked = asked[1];
         this.requests.push(asked[1]);
       }
-      if (++waiting > 64) from.pause();
+      if (++waiting > 64) {
+        from.pause();
+      }
       later(async () => {
         await this.#forward(chunk, to, link, way);
-        if (--waiting < 32) from.resume();
+        if (--waiting < 32) {
+          from.resume();
+        }
       });
     });
-    from.on('end', () => { later(() => { to.end(); }); });
+    from.on('end', () => {
+      later(() => {
+        to.end();
+      });
+    });
   }
 
   async #forward(chunk: Buffer, to: net.Socket, link: Link, way: 'up' | 'down'): Promise<void> {
@@ -123,12 +165,26 @@ export class FaultProxy {
     }
     const middle = fault.halve && chunk.length > 1 ? 1 + this.below(chunk.length - 1) : chunk.length;
     for (const piece of [chunk.subarray(0, middle), chunk.subarray(middle)]) {
-      if (piece.length === 0 || to.destroyed) continue;
-      if (fault.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.below(fault.delay)));
+      if (piece.length === 0 || to.destroyed) {
+        continue;
+      }
+      if (fault.delay > 0) {
+        await new Promise((resolve) => setTimeout(resolve, this.below(fault.delay)));
+      }
       const arrives = piece.subarray(0, Math.max(0, fault[way]));
       fault[way] -= piece.length;
-      await new Promise<void>((resolve) => { if (!to.write(arrives, () => { resolve(); })) return; });
-      if (way === 'up' && chunk.length >= COMMAND) fault.down = Math.min(fault.down, fault.answer ?? Infinity);
+      await new Promise<void>((resolve) => {
+        if (
+          !to.write(arrives, () => {
+            resolve();
+          })
+        ) {
+          return;
+        }
+      });
+      if (way === 'up' && chunk.length >= COMMAND) {
+        fault.down = Math.min(fault.down, fault.answer ?? Infinity);
+      }
       if (fault[way] < 0) {
         link.cut();
         return;

@@ -17,8 +17,16 @@ const PING = 'GET /_ping';
 const PULL = 'POST /images/create';
 /** What runs in containers, by what is on its command line. */
 const PROGRAMS: readonly (readonly [RegExp, string])[] = [
-  [/\/relay\.py$/m, 'relay'], [/\/unpack\.py$/m, 'file copy'], [/\/installer\.py$/m, 'installer'], [/\/selftest\.py$/m, 'self-test'],
-  [/^-m\npip$/m, 'pip'], [/signal\.SIGUSR1/, 'guard'], [/def probe/, 'probe'], [/_bundled/, 'ensurepip'], [/shutil\.rmtree/, 'compile'], [/tarfile\.open/, 'unpack'],
+  [/\/relay\.py$/m, 'relay'],
+  [/\/unpack\.py$/m, 'file copy'],
+  [/\/installer\.py$/m, 'installer'],
+  [/\/selftest\.py$/m, 'self-test'],
+  [/^-m\npip$/m, 'pip'],
+  [/signal\.SIGUSR1/, 'guard'],
+  [/def probe/, 'probe'],
+  [/_bundled/, 'ensurepip'],
+  [/shutil\.rmtree/, 'compile'],
+  [/tarfile\.open/, 'unpack'],
   [/sys\.stdin\.buffer\.read\(\)/, 'lend'],
 ];
 
@@ -42,7 +50,9 @@ export class RequestProxy {
   /** When the first of them came, by `performance.now()`. */
   firstHit: number | undefined;
   #fault: { kind: string; answer: Answer; andAll: boolean } | undefined;
-  readonly #server = net.createServer({ allowHalfOpen: true }, (client) => { this.#serve(client); });
+  readonly #server = net.createServer({ allowHalfOpen: true }, (client) => {
+    this.#serve(client);
+  });
   readonly #open = new Set<net.Socket>();
   /** Programs by the id of their exec. */
   readonly #programs = new Map<string, string>();
@@ -54,12 +64,16 @@ export class RequestProxy {
   async listen(): Promise<string> {
     this.#folder = await mkdtemp(path.join(os.tmpdir(), 'proxy-'));
     const socket = path.join(this.#folder, 'engine.sock');
-    await new Promise<void>((resolve, reject) => { this.#server.once('error', reject).listen(socket, resolve); });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(socket, resolve);
+    });
     return `unix://${socket}`;
   }
 
   /** The kind that is treated badly. */
-  get treated(): string | undefined { return this.#fault?.kind; }
+  get treated(): string | undefined {
+    return this.#fault?.kind;
+  }
 
   /**
    * From now on requests of this kind are treated so. Undefined: all pass.
@@ -73,7 +87,9 @@ export class RequestProxy {
 
   /** Every connection that is open. */
   cut(): void {
-    for (const socket of this.#open) socket.destroy();
+    for (const socket of this.#open) {
+      socket.destroy();
+    }
   }
 
   async close(): Promise<void> {
@@ -88,30 +104,48 @@ export class RequestProxy {
     const listen = (chunk: Buffer): void => {
       received.push(chunk);
       const request = parse(Buffer.concat(received));
-      if (!request) return;
+      if (!request) {
+        return;
+      }
       client.off('data', listen).pause();
       const kind = this.#kind(request);
       const isPing = kind === PING;
-      if (isPing) this.pings += 1;
-      else this.seen.add(kind);
+      if (isPing) {
+        this.pings += 1;
+      } else {
+        this.seen.add(kind);
+      }
       const fault = this.#fault;
       if (isPing && fault && !this.answersPings) {
         client.resume();
         return;
       }
-      const answer = fault && this.hits < this.most && (fault.kind === kind || (fault.andAll && this.hits > 0)) ? fault.answer : undefined;
+      const answer =
+        fault && this.hits < this.most && (fault.kind === kind || (fault.andAll && this.hits > 0))
+          ? fault.answer
+          : undefined;
       if (answer !== undefined) {
         this.hits += 1;
         this.firstHit ??= performance.now();
       }
-      if (answer === 'closes') client.destroy();
-      else if (answer === 'never') client.resume();
-      else if (answer === 'late') {
+      if (answer === 'closes') {
+        client.destroy();
+      } else if (answer === 'never') {
+        client.resume();
+      } else if (answer === 'late') {
         const all = Buffer.concat(received);
-        setTimeout(() => { if (!client.destroyed) this.#forward(client, request, all, undefined); }, this.delay);
+        setTimeout(() => {
+          if (!client.destroyed) {
+            this.#forward(client, request, all, undefined);
+          }
+        }, this.delay);
+      } else if (answer === 'stalls' && kind === PULL) {
+        client
+          .resume()
+          .write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
+      } else {
+        this.#forward(client, request, Buffer.concat(received), answer);
       }
-      else if (answer === 'stalls' && kind === PULL) client.resume().write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
-      else this.#forward(client, request, Buffer.concat(received), answer);
       received = [];
     };
     client.on('data', listen);
@@ -129,7 +163,9 @@ export class RequestProxy {
       engine.on('data', (chunk: Buffer) => {
         said = (said + chunk.toString('latin1')).slice(0, 10_000);
         const id = /"Id":"([0-9a-f]+)"/.exec(said)?.[1];
-        if (id !== undefined) this.#programs.set(id, program);
+        if (id !== undefined) {
+          this.#programs.set(id, program);
+        }
       });
     }
     if (answer === undefined) {
@@ -140,26 +176,52 @@ export class RequestProxy {
     const spoil = (chunk: Buffer): void => {
       said = Buffer.concat([said, chunk]);
       const head = said.indexOf('\r\n\r\n') + 4;
-      if (head < 4) return;
+      if (head < 4) {
+        return;
+      }
       const hasBody = !/^HTTP\/1\.1 (204|304)|^content-length: 0\r$/im.test(said.toString('latin1', 0, head));
-      if (answer === 'half' && hasBody && said.length === head) return;
+      if (answer === 'half' && hasBody && said.length === head) {
+        return;
+      }
       engine.off('data', spoil).resume();
-      if (answer === 'stalls') client.write(said.subarray(0, hasBody ? head : head >> 1));
-      else client.write(said.subarray(0, hasBody ? head + Math.ceil((said.length - head) / 2) : head >> 1), () => { client.destroy(); });
+      if (answer === 'stalls') {
+        client.write(said.subarray(0, hasBody ? head : head >> 1));
+      } else {
+        client.write(said.subarray(0, hasBody ? head + Math.ceil((said.length - head) / 2) : head >> 1), () => {
+          client.destroy();
+        });
+      }
     };
-    engine.on('data', spoil).on('end', () => { if (answer === 'half') client.destroy(); });
+    engine.on('data', spoil).on('end', () => {
+      if (answer === 'half') {
+        client.destroy();
+      }
+    });
   }
 
   #keep(socket: net.Socket, other: net.Socket | undefined): void {
-    if (!this.#open.has(socket)) socket.setNoDelay(true).on('error', () => undefined).on('close', () => { this.#open.delete(socket); });
+    if (!this.#open.has(socket)) {
+      socket
+        .setNoDelay(true)
+        .on('error', () => undefined)
+        .on('close', () => {
+          this.#open.delete(socket);
+        });
+    }
     this.#open.add(socket);
-    if (other) socket.on('close', () => { other.destroy(); });
+    if (other) {
+      socket.on('close', () => {
+        other.destroy();
+      });
+    }
   }
 
   #kind({ method, pathname, program, exec }: Request): string {
-    const pattern = pathname.replace(/^\/v[\d.]+\//, '/')
-      .replace(/^\/(containers|networks|volumes|exec)\/(?!json$|create$|prune$)[^/]+/, '/$1/{id}').replace(/^\/images\/(?!create$|json$).+?(\/json|\/tag|\/push|\/history)?$/, '/images/{id}$1');
-    const what = program ?? (exec === undefined ? undefined : this.#programs.get(exec) ?? 'of nobody');
+    const pattern = pathname
+      .replace(/^\/v[\d.]+\//, '/')
+      .replace(/^\/(containers|networks|volumes|exec)\/(?!json$|create$|prune$)[^/]+/, '/$1/{id}')
+      .replace(/^\/images\/(?!create$|json$).+?(\/json|\/tag|\/push|\/history)?$/, '/images/{id}$1');
+    const what = program ?? (exec === undefined ? undefined : (this.#programs.get(exec) ?? 'of nobody'));
     return `${method} ${pattern}${what === undefined ? '' : ` ${what}`}`;
   }
 }
@@ -176,13 +238,26 @@ interface Request {
 /** Undefined: more has to come. */
 function parse(received: Buffer): Request | undefined {
   const head = received.indexOf('\r\n\r\n') + 4;
-  if (head < 4) return undefined;
+  if (head < 4) {
+    return undefined;
+  }
   const text = received.toString('latin1', 0, head);
   const [, method = '', target = ''] = /^([A-Z]+) (\S+) HTTP/.exec(text) ?? [];
   const { pathname } = new URL(target, 'http://engine');
   const exec = /\/exec\/([0-9a-f]+)\//.exec(pathname)?.[1];
-  if (!/\/containers\/[^/]+\/exec$/.test(pathname)) return { method, pathname, program: undefined, exec };
-  if (received.length < head + Number(/^content-length: (\d+)/im.exec(text)?.[1] ?? 0)) return undefined;
+  if (!/\/containers\/[^/]+\/exec$/.test(pathname)) {
+    return { method, pathname, program: undefined, exec };
+  }
+  if (received.length < head + Number(/^content-length: (\d+)/im.exec(text)?.[1] ?? 0)) {
+    return undefined;
+  }
   const { Cmd } = JSON.parse(received.toString('utf8', head)) as { Cmd: string[] };
-  return { method, pathname, program: PROGRAMS.find(([pattern]) => pattern.test(Cmd.join('\n')))?.[1] ?? `unknown program: ${Cmd.join(' ').slice(0, 100)}`, exec };
+  return {
+    method,
+    pathname,
+    program:
+      PROGRAMS.find(([pattern]) => pattern.test(Cmd.join('\n')))?.[1] ??
+      `unknown program: ${Cmd.join(' ').slice(0, 100)}`,
+    exec,
+  };
 }

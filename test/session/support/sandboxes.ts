@@ -17,35 +17,69 @@ const ROOT = path.join(__dirname, '../../../..');
 export const OWNER = `test-${process.pid}`;
 
 /** `SESSION_LOG=1` shows what a session logs. */
-const toConsole = (level: string) => (message: string) => { console.log(`      ${level}: ${message}`); };
+const toConsole = (level: string) => (message: string) => {
+  console.log(`      ${level}: ${message}`);
+};
 export const testLog: Log = process.env['SESSION_LOG']
-  ? { trace: toConsole('trace'), debug: toConsole('debug'), info: toConsole('info'), warn: toConsole('warn'), error: toConsole('error') } : silentLog;
+  ? {
+      trace: toConsole('trace'),
+      debug: toConsole('debug'),
+      info: toConsole('info'),
+      warn: toConsole('warn'),
+      error: toConsole('error'),
+    }
+  : silentLog;
 
 export function baseImage(): string {
-  return process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? assert.fail('SANDBOXED_IPYTHON_TEST_BASE names the base image of the tests');
+  return (
+    process.env['SANDBOXED_IPYTHON_TEST_BASE'] ??
+    assert.fail('SANDBOXED_IPYTHON_TEST_BASE names the base image of the tests')
+  );
 }
 
 /** The machine's engine, or the one behind another socket. */
-export const connect = (dockerHost = process.env['DOCKER_HOST'], deadlines = DEADLINES as Deadlines): Promise<Engine> => connectEngine({
-  platform: process.platform, home: os.homedir(), uid: process.getuid?.(), log: testLog, deadlines,
-  env: { ...process.env, ...(dockerHost !== undefined && { DOCKER_HOST: dockerHost }) },
-});
+export const connect = (dockerHost = process.env['DOCKER_HOST'], deadlines = DEADLINES as Deadlines): Promise<Engine> =>
+  connectEngine({
+    platform: process.platform,
+    home: os.homedir(),
+    uid: process.getuid?.(),
+    log: testLog,
+    deadlines,
+    env: { ...process.env, ...(dockerHost !== undefined && { DOCKER_HOST: dockerHost }) },
+  });
 
 export async function derivedImage(engine: Engine): Promise<string> {
-  return engine.ensureImage({
-    base: baseImage(), packages: [], runnerFolder: path.join(ROOT, 'runner'), network: await installNetwork(process.env),
-  }, silentProgress);
+  return engine.ensureImage(
+    {
+      base: baseImage(),
+      packages: [],
+      runnerFolder: path.join(ROOT, 'runner'),
+      network: await installNetwork(process.env),
+    },
+    silentProgress,
+  );
 }
 
 /** What one cell gave. */
 export class RanCell {
-  constructor(readonly msgId: string, readonly reply: ExecuteReply, readonly events: readonly SandboxEvent[]) {}
+  constructor(
+    readonly msgId: string,
+    readonly reply: ExecuteReply,
+    readonly events: readonly SandboxEvent[],
+  ) {}
 
   of<T extends EventType>(type: T): EventContents[T][] {
-    return this.events.filter((event): event is EventOf<T> & SandboxEvent => event.msg_type === type).map((event) => event.content as EventContents[T]);
+    return this.events
+      .filter((event): event is EventOf<T> & SandboxEvent => event.msg_type === type)
+      .map((event) => event.content as EventContents[T]);
   }
 
-  text(name: 'stdout' | 'stderr' = 'stdout'): string { return this.of('stream').filter((one) => one.name === name).map((one) => one.text).join(''); }
+  text(name: 'stdout' | 'stderr' = 'stdout'): string {
+    return this.of('stream')
+      .filter((one) => one.name === name)
+      .map((one) => one.text)
+      .join('');
+  }
 
   /** Of the last expression. */
   get result(): string | undefined {
@@ -58,7 +92,9 @@ export class RanCell {
 export class TestSession {
   readonly events: SandboxEvent[] = [];
 
-  constructor(readonly session: InteractiveSandboxSession) { session.onEvent((event) => this.events.push(event)); }
+  constructor(readonly session: InteractiveSandboxSession) {
+    session.onEvent((event) => this.events.push(event));
+  }
 
   async run(code: string, options: ExecuteOptions = {}): Promise<RanCell> {
     const { msgId, reply } = this.session.execute(code, options);
@@ -66,17 +102,34 @@ export class TestSession {
   }
 
   gathered(msgId: string, reply: ExecuteReply): RanCell {
-    return new RanCell(msgId, reply, this.events.filter((event) => event.parent_header.msg_id === msgId));
+    return new RanCell(
+      msgId,
+      reply,
+      this.events.filter((event) => event.parent_header.msg_id === msgId),
+    );
   }
 
   /** Resolves with the first event that fits, also one that was there before. */
   async event(fits: (event: SandboxEvent) => boolean, seconds = 15): Promise<SandboxEvent> {
     const there = this.events.find(fits);
-    if (there) return there;
+    if (there) {
+      return there;
+    }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => { reject(new Error(`no such event within ${seconds} s; last: ${this.events.slice(-5).map((event) => event.msg_type).join()}`)); }, seconds * 1000);
+      const timer = setTimeout(() => {
+        reject(
+          new Error(
+            `no such event within ${seconds} s; last: ${this.events
+              .slice(-5)
+              .map((event) => event.msg_type)
+              .join()}`,
+          ),
+        );
+      }, seconds * 1000);
       const listening = this.session.onEvent((event) => {
-        if (!fits(event)) return;
+        if (!fits(event)) {
+          return;
+        }
         clearTimeout(timer);
         listening.dispose();
         resolve(event);
@@ -85,13 +138,17 @@ export class TestSession {
   }
 
   /** The kernel has begun this cell. */
-  begun(msgId: string): Promise<SandboxEvent> { return this.event((event) => event.msg_type === 'execute_input' && event.parent_header.msg_id === msgId); }
+  begun(msgId: string): Promise<SandboxEvent> {
+    return this.event((event) => event.msg_type === 'execute_input' && event.parent_header.msg_id === msgId);
+  }
 
   /** The cell has printed this, in however many events. */
   printed(msgId: string, text: string): Promise<SandboxEvent> {
     let printed = '';
     return this.event((event) => {
-      if (event.msg_type !== 'stream' || event.parent_header.msg_id !== msgId) return false;
+      if (event.msg_type !== 'stream' || event.parent_header.msg_id !== msgId) {
+        return false;
+      }
       printed += event.content.text;
       return printed.includes(text);
     });
@@ -100,20 +157,48 @@ export class TestSession {
 
 const open = new Set<InteractiveSandboxSession>();
 
-export function startSession(engine: Engine, image: string, settings: Partial<SandboxSettings> = {}, more: Partial<Pick<SessionOptions, 'previous' | 'network' | 'idle' | 'lease' | 'notebookHint' | 'timing'>> = {}): TestSession {
+export function startSession(
+  engine: Engine,
+  image: string,
+  settings: Partial<SandboxSettings> = {},
+  more: Partial<Pick<SessionOptions, 'previous' | 'network' | 'idle' | 'lease' | 'notebookHint' | 'timing'>> = {},
+): TestSession {
   const session = InteractiveSandboxSession.start(engine, {
-    image, owner: OWNER, notebookHint: '', settings: { ...DEFAULT_SETTINGS, timeout: 60, ...settings }, lease: 120, log: testLog, network: () => installNetwork(process.env), ...more,
+    image,
+    owner: OWNER,
+    notebookHint: '',
+    settings: { ...DEFAULT_SETTINGS, timeout: 60, ...settings },
+    lease: 120,
+    log: testLog,
+    network: () => installNetwork(process.env),
+    ...more,
   });
   open.add(session);
   return new TestSession(session);
 }
 
 /** A session of a later window on the same sandbox. */
-export async function attach(engine: Engine, before: InteractiveSandboxSession, more: Partial<AttachOptions> = {}): Promise<TestSession> {
+export async function attach(
+  engine: Engine,
+  before: InteractiveSandboxSession,
+  more: Partial<AttachOptions> = {},
+): Promise<TestSession> {
   const sandbox = (await engine.findSandboxes(OWNER)).find(({ sandboxId }) => sandboxId === before.id);
-  if (sandbox === undefined) throw new Error('the engine lists no such sandbox');
-  const { settings, place: { boot } } = before;
-  const session = InteractiveSandboxSession.attach(engine, { sandbox, boot, settings, log: testLog, network: () => installNetwork(process.env), ...more });
+  if (sandbox === undefined) {
+    throw new Error('the engine lists no such sandbox');
+  }
+  const {
+    settings,
+    place: { boot },
+  } = before;
+  const session = InteractiveSandboxSession.attach(engine, {
+    sandbox,
+    boot,
+    settings,
+    log: testLog,
+    network: () => installNetwork(process.env),
+    ...more,
+  });
   open.add(session);
   return new TestSession(session);
 }

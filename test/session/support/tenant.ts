@@ -44,16 +44,22 @@ export class Tenant {
   }
 
   async volumes(): Promise<string[]> {
-    return (await docker.listVolumes({ filters: JSON.stringify({ label: this.filter }) })).Volumes.map(({ Name }) => Name);
+    return (await docker.listVolumes({ filters: JSON.stringify({ label: this.filter }) })).Volumes.map(
+      ({ Name }) => Name,
+    );
   }
 
   /** Containers that should not be there. */
   async left(): Promise<string[]> {
-    return (await this.containers()).filter(({ sandboxId }) => !this.kept.has(sandboxId)).map(({ sandboxId }) => `the container of ${sandboxId}`);
+    return (await this.containers())
+      .filter(({ sandboxId }) => !this.kept.has(sandboxId))
+      .map(({ sandboxId }) => `the container of ${sandboxId}`);
   }
 
   /** Everything of its own. */
-  async all(): Promise<string[]> { return [...(await this.containers()).map(({ sandboxId }) => sandboxId), ...await this.volumes()]; }
+  async all(): Promise<string[]> {
+    return [...(await this.containers()).map(({ sandboxId }) => sandboxId), ...(await this.volumes())];
+  }
 
   async end(): Promise<void> {
     await Promise.all((await this.containers()).map(({ id }) => this.ground.direct.remove(id)));

@@ -20,9 +20,16 @@ export class Traces {
   async inImages(names: readonly string[]): Promise<{ found: string[]; bytes: number }> {
     const archive = extract();
     const saved = await new Promise<Readable>((resolve, reject) => {
-      docker.modem.dial({ path: '/images/get?', method: 'GET', options: { names }, isStream: true, statusCodes: { 200: true } }, (error, stream) => {
-        if (error) reject(error); else resolve(stream as Readable);
-      });
+      docker.modem.dial(
+        { path: '/images/get?', method: 'GET', options: { names }, isStream: true, statusCodes: { 200: true } },
+        (error, stream) => {
+          if (error) {
+            reject(error);
+          } else {
+            resolve(stream as Readable);
+          }
+        },
+      );
     });
     saved.on('error', (error) => archive.destroy(error)).pipe(archive);
     const found = new Set<string>();
@@ -31,7 +38,9 @@ export class Traces {
       const { name } = entry.header;
       for await (const seen of this.windows(await unpacked(entry as unknown as Readable, name))) {
         bytes += seen.length;
-        if (this.found(seen)) found.add(name);
+        if (this.found(seen)) {
+          found.add(name);
+        }
       }
     }
     return { found: [...found], bytes };
@@ -41,18 +50,34 @@ export class Traces {
    * Every file, environment and command line in a running container that one of these users may read; what none may is the image's.
    * The secrets go in by stdin, which is none of those.
    */
-  async inContainer(id: string, interpreter: string, users: readonly string[]): Promise<{ found: string[]; files: number }> {
+  async inContainer(
+    id: string,
+    interpreter: string,
+    users: readonly string[],
+  ): Promise<{ found: string[]; files: number }> {
     const all = await Promise.all(users.map((user) => this.inContainerAs(user, id, interpreter)));
     return { found: all.flatMap(({ found }) => found), files: Math.max(...all.map(({ files }) => files)) };
   }
 
-  private async inContainerAs(user: string, id: string, interpreter: string): Promise<{ found: string[]; files: number }> {
+  private async inContainerAs(
+    user: string,
+    id: string,
+    interpreter: string,
+  ): Promise<{ found: string[]; files: number }> {
     const exec = await docker.getContainer(id).exec({
-      Cmd: [interpreter, '-I', '-c', SCAN], User: user, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+      Cmd: [interpreter, '-I', '-c', SCAN],
+      User: user,
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
     });
     const { stream, stderr } = execStream(await exec.start({ hijack: true, stdin: true }));
     let said = '';
-    for (const output of [stream, stderr]) output.on('data', (chunk: Buffer) => { said += chunk.toString(); });
+    for (const output of [stream, stderr]) {
+      output.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+    }
     stream.end(JSON.stringify(this.needles.map((needle) => needle.toString())));
     await new Promise((ended) => stream.once('close', ended));
     return JSON.parse(said) as { found: string[]; files: number };
@@ -63,7 +88,7 @@ export class Traces {
   }
 
   /** A stream's chunks, each behind the end of the one before: a secret may lie across the border. */
-  private async* windows(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  private async *windows(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     const overlap = Math.max(...this.needles.map(({ length }) => length)) - 1;
     let tail = Buffer.alloc(0);
     for await (const chunk of stream) {
@@ -80,10 +105,16 @@ async function unpacked(stream: Readable, name: string): Promise<AsyncIterable<B
   const head = first.done ? Buffer.alloc(0) : first.value;
   const whole = async function* (): AsyncGenerator<Buffer> {
     yield head;
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+      yield next.value;
+    }
   };
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) throw new Error(`${name} is packed in a way that this test cannot look into`);
-  if (head[0] !== 0x1f || head[1] !== 0x8b) return whole();
+  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) {
+    throw new Error(`${name} is packed in a way that this test cannot look into`);
+  }
+  if (head[0] !== 0x1f || head[1] !== 0x8b) {
+    return whole();
+  }
   return Readable.from(whole()).pipe(createGunzip());
 }
 

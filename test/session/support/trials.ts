@@ -18,7 +18,10 @@ const SLACK = 8_000;
 const ATTEMPTS = 4;
 
 /** How an operation ends that lacks an answer: which error, with which parameters. */
-interface End { codes: readonly FailureCode[]; params?: Readonly<Record<string, string | RegExp>> }
+interface End {
+  codes: readonly FailureCode[];
+  params?: Readonly<Record<string, string | RegExp>>;
+}
 
 /** One kind of request, treated badly. */
 export interface Trial {
@@ -59,36 +62,55 @@ export interface Group {
 }
 
 /** Never answered, or only by headers: the wait for it ends it. */
-export const unanswered = (kind: string, wait: WaitName, answer: Answer = 'never'): Trial =>
-  ({ kind, answer, waits: [wait], end: { codes: ['EngineSilent'], params: { request: wait } } });
+export const unanswered = (kind: string, wait: WaitName, answer: Answer = 'never'): Trial => ({
+  kind,
+  answer,
+  waits: [wait],
+  end: { codes: ['EngineSilent'], params: { request: wait } },
+});
 
 /** A connection that is closed is told at once; half an answer is waited for like none. */
 export const everyWay = (kind: string, wait: WaitName): Trial[] => [
-  unanswered(kind, wait), unanswered(kind, wait, 'stalls'),
+  unanswered(kind, wait),
+  unanswered(kind, wait, 'stalls'),
   { kind, answer: 'closes', waits: [], end: { codes: ['EngineFailed'] } },
   { kind, answer: 'half', waits: [wait], end: { codes: ['EngineFailed', 'EngineSilent'] } },
 ];
 
-export const twice = (kind: string, wait: WaitName): Trial[] => [unanswered(kind, wait), unanswered(kind, wait, 'stalls')];
+export const twice = (kind: string, wait: WaitName): Trial[] => [
+  unanswered(kind, wait),
+  unanswered(kind, wait, 'stalls'),
+];
 
 export const goesOn = (kind: string, ...waits: WaitName[]): Trial => ({ kind, answer: 'never', waits, end: undefined });
 
 /** From a request on that is not answered, nothing is: what the failure leaves cannot be removed either, for a while. */
 export const silentFrom = (kind: string, wait: WaitName): Trial => ({
-  ...unanswered(kind, wait), andAll: true,
-  waits: [wait, 'clean up', 'remove container', 'inspect removed container', 'inspect build container', 'list containers'],
+  ...unanswered(kind, wait),
+  andAll: true,
+  waits: [
+    wait,
+    'clean up',
+    'remove container',
+    'inspect removed container',
+    'inspect build container',
+    'list containers',
+  ],
 });
 
 /** A program in a container: its making, its start, what it says, its exit status. @param late how its operation ends when the program does not */
 export const program = (name: string, late: End): Trial[] => [
-  unanswered(`POST /containers/{id}/exec ${name}`, 'create exec'), unanswered(`POST /exec/{id}/start ${name}`, 'start exec'),
+  unanswered(`POST /containers/{id}/exec ${name}`, 'create exec'),
+  unanswered(`POST /exec/{id}/start ${name}`, 'start exec'),
   { kind: `POST /exec/{id}/start ${name}`, answer: 'stalls', waits: [`run ${name}` as ProcessName], end: late },
   unanswered(`GET /exec/{id}/json ${name}`, 'inspect exec'),
 ];
 
-export const each = (trials: readonly Trial[], prepare: Group['prepare'], more: Partial<Group> = {}): Group[] => trials.map((trial) => ({ trials: [trial], prepare, ...more }));
+export const each = (trials: readonly Trial[], prepare: Group['prepare'], more: Partial<Group> = {}): Group[] =>
+  trials.map((trial) => ({ trials: [trial], prepare, ...more }));
 
-const nameOf = ({ kind, answer, andAll, waits }: Trial): string => `${kind ?? waits.join()}, ${answer}${andAll ? ' and all later ones' : ''}`;
+const nameOf = ({ kind, answer, andAll, waits }: Trial): string =>
+  `${kind ?? waits.join()}, ${answer}${andAll ? ' and all later ones' : ''}`;
 
 /** To an engine through a proxy, with deadlines that can be shortened on the way. */
 export class Way {
@@ -96,20 +118,31 @@ export class Way {
   readonly timing: Timing = { ...TIMING };
   #engine: Promise<Engine> | undefined;
 
-  private constructor(readonly proxy: RequestProxy, readonly host: string) {}
+  private constructor(
+    readonly proxy: RequestProxy,
+    readonly host: string,
+  ) {}
 
   static async open(): Promise<Way> {
     const proxy = new RequestProxy(ENGINE_SOCKET);
     return new Way(proxy, await proxy.listen());
   }
 
-  connect(): Promise<Engine> { return connect(this.host, this.deadlines); }
+  connect(): Promise<Engine> {
+    return connect(this.host, this.deadlines);
+  }
 
-  get engine(): Promise<Engine> { return this.#engine ??= this.connect(); }
+  get engine(): Promise<Engine> {
+    return (this.#engine ??= this.connect());
+  }
 
   spoil({ kind, answer, andAll, waits, timing }: Trial, factor: number): void {
-    for (const wait of waits) this.deadlines[wait] = SHORT * factor;
-    for (const [name, time = 0] of Object.entries(timing ?? {})) this.timing[name as keyof SimpleTiming] = time * factor;
+    for (const wait of waits) {
+      this.deadlines[wait] = SHORT * factor;
+    }
+    for (const [name, time = 0] of Object.entries(timing ?? {})) {
+      this.timing[name as keyof SimpleTiming] = time * factor;
+    }
     this.proxy.treat(kind, answer, andAll);
   }
 
@@ -126,21 +159,34 @@ export class Way {
 }
 
 /** Makes the group's trials; gives every kind that was asked for, clean-ups included. Rejects with all that was wrong. */
-export async function runGroup({ trials, prepare, connects = false, isOver = false }: Group): Promise<ReadonlySet<string>> {
+export async function runGroup({
+  trials,
+  prepare,
+  connects = false,
+  isOver = false,
+}: Group): Promise<ReadonlySet<string>> {
   const way = await Way.open();
   const seen = new Set<string>();
   let stage: Stage | undefined;
   try {
-    if (!connects) await way.engine;
+    if (!connects) {
+      await way.engine;
+    }
     way.proxy.seen.clear();
     stage = await prepare(way);
-    for (const trial of trials) await tryOut(trial, stage, way).catch((cause: unknown) => { throw new Error(`${nameOf(trial)}: ${String(cause)}`, { cause }); });
+    for (const trial of trials) {
+      await tryOut(trial, stage, way).catch((cause: unknown) => {
+        throw new Error(`${nameOf(trial)}: ${String(cause)}`, { cause });
+      });
+    }
     if (!isOver) {
       await stage.heal?.();
       await stage.run();
       await nothingLeft(stage);
     }
-    for (const kind of way.proxy.seen) seen.add(kind);
+    for (const kind of way.proxy.seen) {
+      seen.add(kind);
+    }
   } finally {
     way.heal();
     await stage?.end();
@@ -155,7 +201,10 @@ async function tryOut(trial: Trial, stage: Stage, way: Way): Promise<void> {
     const { kind, end, waits } = trial;
     way.spoil(trial, factor);
     const begun = performance.now();
-    const error = await stage.run().then(() => undefined, (failure: unknown) => failure);
+    const error = await stage.run().then(
+      () => undefined,
+      (failure: unknown) => failure,
+    );
     const { hits, firstHit = begun } = way.proxy;
     const took = performance.now() - firstHit;
     if (error !== undefined && kind !== undefined && hits === 0 && attempt < ATTEMPTS) {
@@ -163,11 +212,19 @@ async function tryOut(trial: Trial, stage: Stage, way: Way): Promise<void> {
       await nothingLeft(stage);
       continue;
     }
-    if (error === undefined && kind !== undefined) await until('it is asked for', () => way.proxy.hits > 0);
-    const longest = factor * Math.max(SHORT, ...Object.values(trial.timing ?? {})) + way.deadlines['clean up'] + (end === undefined ? 3 : 1) * SLACK;
+    if (error === undefined && kind !== undefined) {
+      await until('it is asked for', () => way.proxy.hits > 0);
+    }
+    const longest =
+      factor * Math.max(SHORT, ...Object.values(trial.timing ?? {})) +
+      way.deadlines['clean up'] +
+      (end === undefined ? 3 : 1) * SLACK;
     way.heal();
-    if (end === undefined) assert.equal(error, undefined, String(error));
-    else told(error, end, SHORT * factor, waits);
+    if (end === undefined) {
+      assert.equal(error, undefined, String(error));
+    } else {
+      told(error, end, SHORT * factor, waits);
+    }
     assert.ok(kind === undefined || hits > 0 || end === undefined, 'it was not asked for');
     assert.ok(took < longest, `it took ${Math.round(took)} ms`);
     await nothingLeft(stage);
@@ -178,21 +235,51 @@ async function tryOut(trial: Trial, stage: Stage, way: Way): Promise<void> {
 /** The error is the one that is meant, and the user reads what did not answer and what to do. */
 function told(error: unknown, { codes, params = {} }: End, deadline: number, waits: readonly WaitName[]): void {
   assert.ok(isSandboxError(error) && codes.includes(error.code), `${String(error)}, not ${codes.join(' or ')}`);
-  for (const [name, expected] of Object.entries(params)) assert.match(String(error.params[name]), expected instanceof RegExp ? expected : new RegExp(`^${expected}$`), error.message);
+  for (const [name, expected] of Object.entries(params)) {
+    assert.match(
+      String(error.params[name]),
+      expected instanceof RegExp ? expected : new RegExp(`^${expected}$`),
+      error.message,
+    );
+  }
   const { message, nextStep } = describe(error, { t: untranslated, platform: 'linux' });
   assert.ok(message.length > 20 && nextStep.length > 20, `${message} | ${nextStep}`);
-  assert.doesNotMatch(message + nextStep, /undefined|NaN|\{\d\}|Reason: [A-Z][A-Za-z]+\.( |$)/, 'a code, and no reason');
-  if (error.code === 'EngineSilent') assertSilent(error, message, deadline, waits);
+  assert.doesNotMatch(
+    message + nextStep,
+    /undefined|NaN|\{\d\}|Reason: [A-Z][A-Za-z]+\.( |$)/,
+    'a code, and no reason',
+  );
+  if (error.code === 'EngineSilent') {
+    assertSilent(error, message, deadline, waits);
+  }
 }
 
-function assertSilent({ params: { request, timeout, endpoint } }: SandboxError, message: string, deadline: number, waits: readonly WaitName[]): void {
+function assertSilent(
+  { params: { request, timeout, endpoint } }: SandboxError,
+  message: string,
+  deadline: number,
+  waits: readonly WaitName[],
+): void {
   assert.ok(waits.includes(request as WaitName), `${String(request)} is not what was not answered`);
   assert.equal(timeout, deadline / 1000);
-  assert.ok(message.includes(`within ${String(timeout)} s it did not answer when asked for ${requestText(String(request), untranslated)}.`) && message.includes(String(endpoint)), message);
+  assert.ok(
+    message.includes(
+      `within ${String(timeout)} s it did not answer when asked for ${requestText(String(request), untranslated)}.`,
+    ) && message.includes(String(endpoint)),
+    message,
+  );
 }
 
 async function nothingLeft(stage: Stage): Promise<void> {
   let left: readonly string[] = [];
-  await until('nothing is left', async () => { left = await stage.left(); return left.length === 0; }, 25_000)
-    .catch((cause: unknown) => { throw new Error(`${left.join()} is left behind`, { cause }); });
+  await until(
+    'nothing is left',
+    async () => {
+      left = await stage.left();
+      return left.length === 0;
+    },
+    25_000,
+  ).catch((cause: unknown) => {
+    throw new Error(`${left.join()} is left behind`, { cause });
+  });
 }

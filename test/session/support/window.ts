@@ -1,7 +1,11 @@
 // A window as a process of its own: starts a sandbox that outlives it for a second, says which one, and stays until it is killed.
 import { OWNER, connect, derivedImage, startSession } from './sandboxes';
 
-export interface WindowsSandbox { owner: string; id: string; libraries: string }
+export interface WindowsSandbox {
+  owner: string;
+  id: string;
+  libraries: string;
+}
 
 async function main(): Promise<void> {
   const engine = await connect();
@@ -12,4 +16,8 @@ async function main(): Promise<void> {
   process.send?.({ owner: OWNER, id, libraries } satisfies WindowsSandbox);
 }
 
-if (process.send) main().catch((error: unknown) => { throw error; });
+if (process.send) {
+  main().catch((error: unknown) => {
+    throw error;
+  });
+}
