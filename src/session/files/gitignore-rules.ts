@@ -149,11 +149,12 @@ const NAMED: Readonly<Record<string, RegExp>> = {
   alnum: /[a-z\d]/i,
   alpha: /[a-z]/i,
   blank: /[ \t]/,
+  // eslint-disable-next-line no-control-regex -- POSIX's own
   cntrl: /[\0-\x1f\x7f]/,
   digit: /\d/,
   graph: /[!-~]/,
   lower: /[a-z]/,
-  print: /[ -~]/, // eslint-disable-line no-control-regex -- POSIX's own
+  print: /[ -~]/,
   punct: /[!-/:-@[-`{-~]/,
   space: /[ \t\n\v\f\r]/,
   upper: /[A-Z]/,
