@@ -139,9 +139,10 @@ def test_the_time_limit_interrupts(sandbox):
 
 def test_the_time_limit_kills_what_does_not_yield(sandbox):
     cell = sandbox.run(
-        "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass", timeout=1
+        "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass",
+        timeout=3,  # a busy machine has come to the loop by then
     )
-    assert cell.reply["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": True}}
+    assert cell.reply["failure"] == {"code": "TimedOut", "params": {"timeout": 3, "killed": True}}
     assert sandbox.run("'fresh'").result == "'fresh'"
 
 
