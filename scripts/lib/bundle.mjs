@@ -14,28 +14,46 @@ const COMMON = /** @satisfies {esbuild.BuildOptions} */ ({
   logLevel: 'warning',
 });
 
+/** The engine's client is a file of its own, which is read when an engine is first needed. @type {esbuild.Plugin} */
+const CLIENT_APART = {
+  name: 'client apart',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^dockerode$/ }, () => ({ path: './dockerode.js', external: true }));
+  },
+};
+
+/** @type {(production: boolean) => esbuild.BuildOptions} */
+const shipped = (production) => ({
+  ...COMMON,
+  outdir: 'dist',
+  format: 'cjs',
+  external: ['vscode', ...OPTIONAL_NATIVE],
+  supported: { 'dynamic-import': false }, // becomes a `require` at that place
+  minify: production,
+});
+
 /**
- * The extension as VS Code loads it: one file; the runner's Python is shipped beside it as it is.
+ * The extension as VS Code loads it; the runner's Python is shipped beside it as it is.
  * @param {{ production?: boolean }} [options] `production`: small, without a source map
  * @returns {esbuild.BuildOptions}
  */
 export const extensionBundle = ({ production = false } = {}) => ({
-  ...COMMON,
+  ...shipped(production),
   entryPoints: ['src/extension.ts'],
-  outfile: 'dist/extension.js',
-  format: 'cjs',
-  external: ['vscode', ...OPTIONAL_NATIVE],
-  minify: production,
+  plugins: [CLIENT_APART],
   sourcemap: production ? false : 'linked',
 });
 
+const buildClient = () => esbuild.build({ ...shipped(true), entryPoints: { dockerode: 'dockerode' } });
+
 /** @param {{ production?: boolean }} [options] */
 export async function buildExtension(options) {
-  await esbuild.build(extensionBundle(options));
+  await Promise.all([esbuild.build(extensionBundle(options)), buildClient()]);
 }
 
 /** Builds again whenever a source file changes, until the process ends. */
 export async function watchExtension() {
+  await buildClient();
   const context = await esbuild.context({ ...extensionBundle(), logLevel: 'info' });
   await context.watch();
 }

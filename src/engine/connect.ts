@@ -1,4 +1,4 @@
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { silentLog, type Log } from '../log';
 import { SandboxError, isSandboxError, type FailureCode } from '../protocol/errors';
 import type { Endpoint } from './address';
@@ -79,7 +79,7 @@ async function connectTo(
   { signal, deadlines, onBusy }: Pick<ConnectOptions, 'signal' | 'deadlines' | 'onBusy'>,
   log: Log,
 ): Promise<Engine> {
-  const docker = client(endpoint);
+  const docker = await client(endpoint);
   const pulse = new Pulse((abortSignal) => (docker as unknown as Probe).ping({ abortSignal }));
   if (onBusy) {
     pulse.onBusy(onBusy);
@@ -149,8 +149,12 @@ interface Probe {
   version(options: { abortSignal: AbortSignal }): Promise<Partial<Docker.DockerVersion>>;
 }
 
-/** Every option that the client would else take from its own process's environment is named. */
-function client(endpoint: Endpoint): Docker {
+/**
+ * Every option that the client would else take from its own process's environment is named. The library, most of this extension's code
+ * by size, is loaded here and not when VS Code activates the extension, which it does for every notebook.
+ */
+async function client(endpoint: Endpoint): Promise<Docker> {
+  const { default: Docker } = await import('dockerode');
   const fixed = {
     protocol: 'http' as const,
     pathPrefix: '/',

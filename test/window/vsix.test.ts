@@ -32,6 +32,7 @@ describe('the VSIX', () => {
         'extension/package.json',
         'extension/package.nls.json',
         'extension/readme.md',
+        'extension/dist/dockerode.js',
         'extension/dist/extension.js',
         ...under('runner', /\.py$/),
         ...under('media', /\.\w+$/),
