@@ -9,18 +9,18 @@ import { describe, paragraph, type Surroundings } from './messages';
 import { BusyNotice } from './notebook/busy-notice';
 import { SandboxController } from './notebook/controller';
 import { EarlyStarts } from './notebook/early-starts';
-import { EngineSource } from './notebook/engine-source';
-import { FoundSandboxes } from './notebook/found-sandboxes';
-import { ImageMaker } from './notebook/image-maker';
+import { EngineSource } from './notebook/sandbox/engine-source';
+import { FoundSandboxes } from './notebook/sandbox/found-sandboxes';
+import { ImageMaker } from './notebook/sandbox/image-maker';
 import { KernelChoices } from './notebook/kernel-choices';
-import { LanguageHint } from './notebook/language-hint';
+import { LanguageHint } from './notebook/language/language-hint';
 import { registerLanguageFeatures } from './notebook/language/features';
 import { NotebookMoves } from './notebook/moves';
 import { readNetwork } from './notebook/network-settings';
-import { ownerIn } from './notebook/owner';
+import { ownerIn } from './notebook/sandbox/owner';
 import { ProxyPassword } from './notebook/proxy-password';
-import type { SessionSource } from './notebook/session-source';
-import { SandboxRecords } from './notebook/sandbox-records';
+import type { SessionSource } from './notebook/sandbox/session-source';
+import { SandboxRecords } from './notebook/sandbox/sandbox-records';
 import {
   attachSession,
   canStartEarly,
@@ -28,7 +28,7 @@ import {
   leftBehind,
   startSession,
   type Installation,
-} from './notebook/session-starter';
+} from './notebook/sandbox/session-starter';
 import { SettingsNotice } from './views/settings-notice';
 import { within } from './session/time';
 import { StatusBar } from './views/status-bar';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { readSettings } from '../notebook/configuration';
-import { prepareImage as prepare, type Installation } from '../notebook/session-starter';
+import { prepareImage as prepare, type Installation } from '../notebook/sandbox/session-starter';
 import { isSandboxError } from '../protocol/errors';
 import { showInformation } from '../ui/messages';
 

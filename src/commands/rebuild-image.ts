@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { fileName } from '../notebook/cell-metadata';
 import { readSettings } from '../notebook/configuration';
 import type { SandboxController } from '../notebook/controller';
-import { rebuildImage as rebuild, type Installation } from '../notebook/session-starter';
+import { rebuildImage as rebuild, type Installation } from '../notebook/sandbox/session-starter';
 import { isSandboxError } from '../protocol/errors';
 import { showInformation } from '../ui/messages';
 

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { bytes } from '../messages';
 import { readSettings } from '../notebook/configuration';
-import { imageRequest, type Installation } from '../notebook/session-starter';
+import { imageRequest, type Installation } from '../notebook/sandbox/session-starter';
 import { confirm, showInformation } from '../ui/messages';
 
 /** Images that a question lists; more would not fit on a screen. */

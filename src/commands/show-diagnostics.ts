@@ -3,7 +3,7 @@ import { describe, paragraph, type Surroundings } from '../messages';
 import { SECTION, readSettings } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
 import type { SandboxController } from '../notebook/controller';
-import { imageRequest, type Installation } from '../notebook/session-starter';
+import { imageRequest, type Installation } from '../notebook/sandbox/session-starter';
 import type { SandboxError } from '../protocol/errors';
 import { asSandboxError } from '../session/failures';
 import { SETTING_NAMES } from '../session/settings';

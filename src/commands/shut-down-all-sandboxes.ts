@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
 import { describe, paragraph, type Surroundings } from '../messages';
 import type { SandboxController } from '../notebook/controller';
-import type { SandboxRecords } from '../notebook/sandbox-records';
-import type { Installation } from '../notebook/session-starter';
+import type { SandboxRecords } from '../notebook/sandbox/sandbox-records';
+import type { Installation } from '../notebook/sandbox/session-starter';
 import { asSandboxError } from '../session/failures';
 import { confirm, showError, showInformation } from '../ui/messages';
 

@@ -5,11 +5,11 @@ import { describe, paragraph, type Surroundings } from '../messages';
 import { SandboxError } from '../protocol/errors';
 import { confirm, showError, showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
-import { ErrorMarks } from './error-marks';
+import { ErrorMarks } from './traceback/error-marks';
 import { NotebookKernel } from './notebook-kernel';
-import { Prompts } from './prompts';
-import type { SessionSource } from './session-source';
-import type { SandboxRecords } from './sandbox-records';
+import { Prompts } from './execution/prompts';
+import type { SessionSource } from './sandbox/session-source';
+import type { SandboxRecords } from './sandbox/sandbox-records';
 import { Sandboxes } from './sandboxes';
 
 /** Saved by users with their notebooks: never changes. */

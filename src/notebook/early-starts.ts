@@ -6,7 +6,7 @@ import { readSettings } from './configuration';
 import type { SandboxController } from './controller';
 import type { KernelChoices } from './kernel-choices';
 import { NotebooksInView } from './notebooks-in-view';
-import type { SandboxRecords } from './sandbox-records';
+import type { SandboxRecords } from './sandbox/sandbox-records';
 
 /** Milliseconds that a notebook is in view with our kernel before its sandbox starts: who leafs through notebooks starts none. */
 const IN_VIEW_MS = 250;

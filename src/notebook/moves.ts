@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Log } from '../log';
 import { CONTROLLER_ID, type SandboxController } from './controller';
-import type { SandboxRecords } from './sandbox-records';
+import type { SandboxRecords } from './sandbox/sandbox-records';
 
 /** Milliseconds from the end of an untitled notebook to the file that it was saved as, or the other way round. */
 const SAVING = 10_000;

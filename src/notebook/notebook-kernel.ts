@@ -11,22 +11,22 @@ import type { InstallOptions } from '../session/installs';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { showWarning } from '../ui/messages';
-import { tellCaptured } from './captured-outputs';
+import { tellCaptured } from './execution/captured-outputs';
 import { fileName, keyOf } from './cell-metadata';
-import { CellRuns } from './cell-runs';
+import { CellRuns } from './execution/cell-runs';
 import { readSettings } from './configuration';
-import type { ErrorMarks } from './error-marks';
-import { Executions, endAll, type CellRun } from './executions';
-import { NotebookFolder } from './folder-copy';
+import type { ErrorMarks } from './traceback/error-marks';
+import { Executions, endAll, type CellRun } from './execution/executions';
+import { NotebookFolder } from './files/folder-copy';
 import { completeMetadata } from './notebook-metadata';
-import type { Prompts } from './prompts';
-import { RestoredRuns, type Restoring } from './restored-runs';
-import { SandboxBinding, type SandboxStatus } from './sandbox-binding';
-import type { SessionSource } from './session-source';
-import { SandboxClock } from './sandbox-clock';
-import type { SandboxRecords } from './sandbox-records';
-import { TracebackTargets } from './traceback-targets';
-import { Writer } from './writer';
+import type { Prompts } from './execution/prompts';
+import { RestoredRuns, type Restoring } from './execution/restored-runs';
+import { SandboxBinding, type SandboxStatus } from './sandbox/sandbox-binding';
+import type { SessionSource } from './sandbox/session-source';
+import { SandboxClock } from './execution/sandbox-clock';
+import type { SandboxRecords } from './sandbox/sandbox-records';
+import { TracebackTargets } from './traceback/traceback-targets';
+import { Writer } from './execution/writer';
 
 /** The kernel of one notebook: its sandbox, and everything that its cells show. */
 export class NotebookKernel {

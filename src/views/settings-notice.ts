@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { SECTION } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
 import type { SandboxController } from '../notebook/controller';
-import type { Pending } from '../notebook/applied-settings';
+import type { Pending } from '../notebook/sandbox/applied-settings';
 import { showInformation } from '../ui/messages';
 
 /** Milliseconds after the last change: the settings editor saves while one types. */

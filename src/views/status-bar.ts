@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { bytes } from '../messages';
 import type { SandboxController } from '../notebook/controller';
-import type { SandboxStatus } from '../notebook/sandbox-binding';
+import type { SandboxStatus } from '../notebook/sandbox/sandbox-binding';
 import { StatusItem, type CommandLink } from '../ui/status';
 
 /** At the foot of the window, while a notebook with our kernel is in front: how its sandbox is, and what a click does about it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../../src/engine/engine';
-import { EngineSource } from '../../src/notebook/engine-source';
+import { EngineSource } from '../../src/notebook/sandbox/engine-source';
 import { SandboxError } from '../../src/protocol/errors';
 import { FakeSandbox } from './sessionFakeSandbox';
 

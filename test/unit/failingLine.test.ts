@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { failingLine } from '../../src/notebook/failing-line';
+import { failingLine } from '../../src/notebook/traceback/failing-line';
 
 describe('the line that an error came from', () => {
   it('is the last of this cell that the traceback leads through, without its colours', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { inPlaceOf, isOver } from '../../src/notebook/former-host';
+import { inPlaceOf, isOver } from '../../src/notebook/sandbox/former-host';
 import { SandboxError } from '../../src/protocol/errors';
 
 const never = new AbortController().signal;

@@ -38,7 +38,7 @@ describe('the lint rule that text reaches VS Code through src/ui alone', () => {
   ]) {
     it(`refuses ${code}`, async () => {
       for (const file of [
-        'src/notebook/prompts.ts',
+        'src/notebook/execution/prompts.ts',
         'src/commands/index.ts',
         'src/views/status-bar.ts',
         'src/extension.ts',
@@ -54,7 +54,7 @@ describe('the lint rule that text reaches VS Code through src/ui alone', () => {
   it('lets types and everything else be', async () => {
     assert.deepEqual(
       await complaints(
-        'src/notebook/prompts.ts',
+        'src/notebook/execution/prompts.ts',
         'import type { Hover } from "vscode";\nlet page: vscode.MarkdownString;\nvscode.window.showTextDocument(page);',
       ),
       [],

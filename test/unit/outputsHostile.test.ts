@@ -3,10 +3,10 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { CellsStandIn } from './vscodeStandIn'; // before what imports VS Code
 import { silentLog } from '../../src/log';
 import { untranslated } from '../../src/messages';
-import { Executions } from '../../src/notebook/executions';
-import { failingLine } from '../../src/notebook/failing-line';
-import { SandboxClock } from '../../src/notebook/sandbox-clock';
-import { Writer } from '../../src/notebook/writer';
+import { Executions } from '../../src/notebook/execution/executions';
+import { failingLine } from '../../src/notebook/traceback/failing-line';
+import { SandboxClock } from '../../src/notebook/execution/sandbox-clock';
+import { Writer } from '../../src/notebook/execution/writer';
 import { MAX_ENDED_STREAM } from '../../src/outputs/cell-outputs';
 import { OutputFlow } from '../../src/outputs/flow';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';

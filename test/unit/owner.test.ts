@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { ownerIn } from '../../src/notebook/owner';
+import { ownerIn } from '../../src/notebook/sandbox/owner';
 
 describe("the owner of an installation's sandboxes", function () {
   this.timeout(60_000);
@@ -17,7 +17,7 @@ describe("the owner of an installation's sandboxes", function () {
   });
 
   it('is the same for all windows that are activated at once, and for later ones', async () => {
-    const module = path.resolve(__dirname, '../../src/notebook/owner.js');
+    const module = path.resolve(__dirname, '../../src/notebook/sandbox/owner.js');
     const program = `const { ownerIn } = require(${JSON.stringify(module)});
       Promise.all(Array.from({ length: 20 }, () => ownerIn(${JSON.stringify(folder)}))).then((all) => process.stdout.write([...new Set(all)].join()));`;
     const windows = await Promise.all(

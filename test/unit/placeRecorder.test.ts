@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PlaceRecorder } from '../../src/notebook/place-recorder';
+import { PlaceRecorder } from '../../src/notebook/sandbox/place-recorder';
 
 describe('the place up to which a document is kept', () => {
   it('does not move while output flows, and is told when it is quiet', async () => {

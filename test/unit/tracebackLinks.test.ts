@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { withoutAnsi } from '../../src/notebook/ansi';
-import { mendLinks, type LinkTargets } from '../../src/notebook/traceback-links';
+import { withoutAnsi } from '../../src/notebook/traceback/ansi';
+import { mendLinks, type LinkTargets } from '../../src/notebook/traceback/traceback-links';
 
 /** `In[3]` is where VS Code looks, `In[2]` is elsewhere; `ratios.py` and a file with a strange name lie beside the notebook. */
 const targets: LinkTargets = {

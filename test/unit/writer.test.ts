@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CellsStandIn, type Change } from './vscodeStandIn'; // before what imports VS Code
 import { silentLog } from '../../src/log';
 import { untranslated } from '../../src/messages';
-import { Executions } from '../../src/notebook/executions';
-import { SandboxClock } from '../../src/notebook/sandbox-clock';
-import { Writer } from '../../src/notebook/writer';
+import { Executions } from '../../src/notebook/execution/executions';
+import { SandboxClock } from '../../src/notebook/execution/sandbox-clock';
+import { Writer } from '../../src/notebook/execution/writer';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import type { EventContents, EventType } from '../../src/protocol/messages';
 import { event } from './outputsModel';

@@ -1,5 +1,5 @@
 import type { MimeBundle } from '../../protocol/messages';
-import { withoutAnsi } from '../ansi';
+import { withoutAnsi } from '../traceback/ansi';
 
 /** Characters of documentation that are shown. */
 const LONGEST = 20_000;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { silentLog } from '../../../src/log';
-import { EngineSource } from '../../../src/notebook/engine-source';
-import { ImageMaker } from '../../../src/notebook/image-maker';
-import { startSession, type Installation } from '../../../src/notebook/session-starter';
+import { EngineSource } from '../../../src/notebook/sandbox/engine-source';
+import { ImageMaker } from '../../../src/notebook/sandbox/image-maker';
+import { startSession, type Installation } from '../../../src/notebook/sandbox/session-starter';
 import { SandboxError } from '../../../src/protocol/errors';
 import { DEFAULT_SETTINGS } from '../../../src/session/settings';
 import type { SandboxSession } from '../../../src/session/types';

@@ -1,5 +1,5 @@
-import type { SandboxSettings, SettingName } from '../session/settings';
-import { needNewKernel, needNewSandbox } from './configuration';
+import type { SandboxSettings, SettingName } from '../../session/settings';
+import { needNewKernel, needNewSandbox } from '../configuration';
 
 /** Changed settings: those that ask for a new sandbox (`image` also where that was made anew), and those that ask for a new kernel. */
 export interface Pending {

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { FileChanged, type EntryKind, type HostEntry, type HostFiles, type Seen } from '../session/files/host-files';
+import { FileChanged, type EntryKind, type HostEntry, type HostFiles, type Seen } from '../../session/files/host-files';
 
 const PIECE = 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Log } from '../log';
+import type { Log } from '../../log';
 import { LateChanges, type Change } from './late-changes';
 
 /**

@@ -1,8 +1,8 @@
 import type * as vscode from 'vscode';
-import type { FoundSandbox } from '../engine/engine';
-import { silentLog } from '../log';
-import type { SandboxSettings } from '../session/settings';
-import type { OpenCell, SandboxSession } from '../session/types';
+import type { FoundSandbox } from '../../engine/engine';
+import { silentLog } from '../../log';
+import type { SandboxSettings } from '../../session/settings';
+import type { OpenCell, SandboxSession } from '../../session/types';
 import type { FormerHost } from './former-host';
 import { RecordsElsewhere } from './records-elsewhere';
 import { fromStored, toStored } from './stored-record';

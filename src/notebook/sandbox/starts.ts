@@ -1,7 +1,7 @@
-import type { Log } from '../log';
-import { isSandboxError } from '../protocol/errors';
-import { within } from '../session/time';
-import type { SandboxSession } from '../session/types';
+import type { Log } from '../../log';
+import { isSandboxError } from '../../protocol/errors';
+import { within } from '../../session/time';
+import type { SandboxSession } from '../../session/types';
 
 /** Milliseconds for starts that were called off to have removed what they had begun; then they go on alone. */
 const CALLED_OFF_MS = 10_000;

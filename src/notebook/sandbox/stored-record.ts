@@ -1,6 +1,6 @@
-import { count, fields, id, key, list, number, text } from '../protocol/check';
-import type { OpenCell } from '../session/types';
-import { parseSettings } from '../session/settings';
+import { count, fields, id, key, list, number, text } from '../../protocol/check';
+import type { OpenCell } from '../../session/types';
+import { parseSettings } from '../../session/settings';
 import type { SandboxRecord } from './sandbox-records';
 
 /** Version of what is stored. A change that an older window would misread gets the next number. */

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import type { EventOf } from '../protocol/messages';
-import type { NotebookFolder } from './folder-copy';
+import type { EventOf } from '../../protocol/messages';
+import type { NotebookFolder } from '../files/folder-copy';
 import type { LinkTargets } from './traceback-links';
 
 /** Counts that are remembered: a sandbox may claim any. */

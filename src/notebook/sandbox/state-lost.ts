@@ -1,6 +1,6 @@
-import type { Failure } from '../protocol/messages';
-import type { SandboxError } from '../protocol/errors';
-import type { SandboxSettings } from '../session/settings';
+import type { Failure } from '../../protocol/messages';
+import type { SandboxError } from '../../protocol/errors';
+import type { SandboxSettings } from '../../session/settings';
 import type { SandboxRecord } from './sandbox-records';
 
 /** What the next cell says of a sandbox that was gone when its notebook was opened again. */

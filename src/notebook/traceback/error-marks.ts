@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
-import type { ExecuteReply } from '../protocol/messages';
-import { diagnostic } from '../ui/documentation';
-import { tagsOf } from './cell-metadata';
+import type { ExecuteReply } from '../../protocol/messages';
+import { diagnostic } from '../../ui/documentation';
+import { tagsOf } from '../cell-metadata';
 import { failingLine } from './failing-line';
 
 /** The squiggle at the line of a cell that raised; it goes when the cell runs again, is cleared, or loses the kernel that it ran in. */

@@ -1,15 +1,15 @@
 import * as vscode from 'vscode';
-import type { Log } from '../log';
-import type { NotebookOutputs } from '../outputs/notebook-outputs';
-import { PastLog, type PastRun, type PlacedCell } from '../outputs/past';
-import type { EventOf, SandboxEvent } from '../protocol/messages';
-import type { AttachedCell, SandboxSession } from '../session/types';
-import { showInformation } from '../ui/messages';
-import { fileName, hashOf, idOf, keyOf } from './cell-metadata';
-import type { ErrorMarks } from './error-marks';
+import type { Log } from '../../log';
+import type { NotebookOutputs } from '../../outputs/notebook-outputs';
+import { PastLog, type PastRun, type PlacedCell } from '../../outputs/past';
+import type { EventOf, SandboxEvent } from '../../protocol/messages';
+import type { AttachedCell, SandboxSession } from '../../session/types';
+import { showInformation } from '../../ui/messages';
+import { fileName, hashOf, idOf, keyOf } from '../cell-metadata';
+import type { ErrorMarks } from '../traceback/error-marks';
 import type { CellRun, Executions } from './executions';
 import type { SandboxClock } from './sandbox-clock';
-import type { TracebackTargets } from './traceback-targets';
+import type { TracebackTargets } from '../traceback/traceback-targets';
 import type { Writer } from './writer';
 
 /** What of a notebook shows what its sandbox did while no window was there. */

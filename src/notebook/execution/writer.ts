@@ -1,14 +1,14 @@
 import type * as vscode from 'vscode';
-import type { Log } from '../log';
-import type { Surroundings } from '../messages';
-import type { CellDocument, DocumentOutput } from '../outputs/document';
-import { Pacer, type Sent } from '../outputs/pacer';
-import type { StreamText, TextMark } from '../outputs/stream-text';
-import type { CellEdit, CellOutput, RunEdit, StreamName } from '../outputs/types';
+import type { Log } from '../../log';
+import type { Surroundings } from '../../messages';
+import type { CellDocument, DocumentOutput } from '../../outputs/document';
+import { Pacer, type Sent } from '../../outputs/pacer';
+import type { StreamText, TextMark } from '../../outputs/stream-text';
+import type { CellEdit, CellOutput, RunEdit, StreamName } from '../../outputs/types';
 import type { CellRun, Executions, PastTimes } from './executions';
 import { isSame, toItems, toNotebookOutput, toStreamItem, withFallback } from './projection';
 import type { SandboxClock } from './sandbox-clock';
-import type { LinkTargets } from './traceback-links';
+import type { LinkTargets } from '../traceback/traceback-links';
 
 /** What is shown of a run. */
 interface Written {

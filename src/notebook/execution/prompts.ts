@@ -1,11 +1,11 @@
 import * as vscode from 'vscode';
-import type { Log } from '../log';
-import type { EventContents, EventOf } from '../protocol/messages';
-import { asSandboxError } from '../session/failures';
-import type { SandboxSession } from '../session/types';
-import { createBox } from '../ui/inputs';
-import { showInformation } from '../ui/messages';
-import { fileName } from './cell-metadata';
+import type { Log } from '../../log';
+import type { EventContents, EventOf } from '../../protocol/messages';
+import { asSandboxError } from '../../session/failures';
+import type { SandboxSession } from '../../session/types';
+import { createBox } from '../../ui/inputs';
+import { showInformation } from '../../ui/messages';
+import { fileName } from '../cell-metadata';
 import type { CellRun } from './executions';
 
 /**

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
-import type { Log } from '../log';
-import { showInformation } from '../ui/messages';
-import { fileName } from './cell-metadata';
+import type { Log } from '../../log';
+import { showInformation } from '../../ui/messages';
+import { fileName } from '../cell-metadata';
 
 /** The question of one notebook, asked once at a time. */
 export class WhoseItIs {

@@ -1,4 +1,4 @@
-import type { SandboxEvent } from '../protocol/messages';
+import type { SandboxEvent } from '../../protocol/messages';
 
 /**
  * Milliseconds without a change after which what the document shows is surely kept: VS Code backs up what is dirty a second

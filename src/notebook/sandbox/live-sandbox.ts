@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
-import type { SandboxEvent } from '../protocol/messages';
-import type { SandboxSettings } from '../session/settings';
-import type { SandboxSession, SessionState } from '../session/types';
+import type { SandboxEvent } from '../../protocol/messages';
+import type { SandboxSettings } from '../../session/settings';
+import type { SandboxSession, SessionState } from '../../session/types';
 import { AppliedSettings } from './applied-settings';
 import { PlaceRecorder, changesOpenCells } from './place-recorder';
 import { recordOf, type SandboxRecord, type SandboxRecords } from './sandbox-records';

@@ -1,9 +1,9 @@
 import * as vscode from 'vscode';
-import type { Engine, ImageRequest } from '../engine/engine';
-import type { Progress } from '../engine/progress';
-import { progressText } from '../messages';
-import { SandboxError } from '../protocol/errors';
-import { withProgressNotification } from '../ui/progress';
+import type { Engine, ImageRequest } from '../../engine/engine';
+import type { Progress } from '../../engine/progress';
+import { progressText } from '../../messages';
+import { SandboxError } from '../../protocol/errors';
+import { withProgressNotification } from '../../ui/progress';
 
 interface Making {
   readonly image: Promise<string>;

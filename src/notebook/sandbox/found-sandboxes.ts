@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
-import { engineName } from '../engine/identity';
-import type { Log } from '../log';
-import { showInformation } from '../ui/messages';
-import { fileName } from './cell-metadata';
-import { readSettings } from './configuration';
-import type { SandboxController } from './controller';
+import { engineName } from '../../engine/identity';
+import type { Log } from '../../log';
+import { showInformation } from '../../ui/messages';
+import { fileName } from '../cell-metadata';
+import { readSettings } from '../configuration';
+import type { SandboxController } from '../controller';
 import type { SandboxRecords } from './sandbox-records';
 import type { Installation } from './session-starter';
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Engine } from '../engine/engine';
-import { SandboxError, isSandboxError } from '../protocol/errors';
+import type { Engine } from '../../engine/engine';
+import { SandboxError, isSandboxError } from '../../protocol/errors';
 
 /** Finds the container engine when it is first needed, and again when it is not there any more or another one has taken its place. */
 export class EngineSource {

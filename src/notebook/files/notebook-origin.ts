@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { HostFiles } from '../session/files/host-files';
-import { NodeFiles } from '../session/files/node-files';
-import { depthIn, projectOf, type Project } from '../session/files/project';
-import { isForbidden, reasonForNone, xdgFolders, type Machine, type None } from '../session/files/which-folder';
-import type { FilesSetting } from '../session/settings';
+import type { HostFiles } from '../../session/files/host-files';
+import { NodeFiles } from '../../session/files/node-files';
+import { depthIn, projectOf, type Project } from '../../session/files/project';
+import { isForbidden, reasonForNone, xdgFolders, type Machine, type None } from '../../session/files/which-folder';
+import type { FilesSetting } from '../../session/settings';
 import { WorkspaceFiles } from './workspace-files';
 
 /** What of the computer's files is for a notebook's sandbox: nothing for some reason, or its project, which may be on a drive that does not answer. */

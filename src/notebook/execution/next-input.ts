@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { ExecuteReply, Failure } from '../protocol/messages';
+import type { ExecuteReply, Failure } from '../../protocol/messages';
 import type { CellRun } from './executions';
 
 /** Characters that a cell is given. IPython itself asks before it loads more than a fifth of it. */

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type * as vscode from 'vscode';
-import type { Log } from '../log';
-import type { NotebookOutputs } from '../outputs/notebook-outputs';
-import type { SandboxError } from '../protocol/errors';
-import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from '../protocol/messages';
-import { replyOf } from '../session/failures';
-import type { Place } from '../session/files/place';
-import type { SandboxSession } from '../session/types';
-import { hashOf, idOf, keyOf, tagsOf } from './cell-metadata';
-import type { ErrorMarks } from './error-marks';
+import type { Log } from '../../log';
+import type { NotebookOutputs } from '../../outputs/notebook-outputs';
+import type { SandboxError } from '../../protocol/errors';
+import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from '../../protocol/messages';
+import { replyOf } from '../../session/failures';
+import type { Place } from '../../session/files/place';
+import type { SandboxSession } from '../../session/types';
+import { hashOf, idOf, keyOf, tagsOf } from '../cell-metadata';
+import type { ErrorMarks } from '../traceback/error-marks';
 import type { CellRun, Executions } from './executions';
-import { LibraryOffers } from './library-offers';
+import { LibraryOffers } from '../library-offers';
 import { NextInput } from './next-input';
 import type { Writer } from './writer';
 

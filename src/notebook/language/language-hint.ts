@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import { cellHint } from '../ui/status';
-import { LANGUAGE, NOTEBOOK_TYPE, type SandboxController } from './controller';
+import { cellHint } from '../../ui/status';
+import { LANGUAGE, NOTEBOOK_TYPE, type SandboxController } from '../controller';
 
 /**
  * VS Code skips a cell whose language its kernel does not know, without a word. This says so at the cell itself;

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
-import { describe, paragraph, type Surroundings } from '../messages';
-import type { CellOutput, StreamName } from '../outputs/types';
-import type { Failure, JsonValue, MimeBundle } from '../protocol/messages';
-import { mendLinks, type LinkTargets } from './traceback-links';
+import { describe, paragraph, type Surroundings } from '../../messages';
+import type { CellOutput, StreamName } from '../../outputs/types';
+import type { Failure, JsonValue, MimeBundle } from '../../protocol/messages';
+import { mendLinks, type LinkTargets } from '../traceback/traceback-links';
 
 /** The richest first, as VS Code's own reader of `.ipynb` has it: the first that can be rendered is shown. */
 const PREFERENCE = [

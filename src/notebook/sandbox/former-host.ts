@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SandboxError } from '../protocol/errors';
+import { SandboxError } from '../../protocol/errors';
 
 /** What a record says of the window that wrote it. */
 export interface FormerHost {

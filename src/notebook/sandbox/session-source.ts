@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
-import type { SandboxEvent } from '../protocol/messages';
-import type { SandboxSettings } from '../session/settings';
-import type { AttachedCell, SandboxSession } from '../session/types';
+import type { SandboxEvent } from '../../protocol/messages';
+import type { SandboxSettings } from '../../session/settings';
+import type { AttachedCell, SandboxSession } from '../../session/types';
 import type { SandboxRecord } from './sandbox-records';
 
 /** A sandbox that has ended and kept its libraries. */

@@ -1,7 +1,7 @@
-import type { Log } from '../log';
-import type { NotebookOutputs } from '../outputs/notebook-outputs';
-import { asSandboxError } from '../session/failures';
-import type { SandboxSession } from '../session/types';
+import type { Log } from '../../log';
+import type { NotebookOutputs } from '../../outputs/notebook-outputs';
+import { asSandboxError } from '../../session/failures';
+import type { SandboxSession } from '../../session/types';
 
 /** What `Output` widgets have captured only a front end knows: it is told to the kernel before the next cell, where `out.outputs` are read. */
 export function tellCaptured(session: SandboxSession | undefined, outputs: NotebookOutputs, log: Log): void {
