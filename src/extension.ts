@@ -5,7 +5,7 @@ import { registerCommands } from './commands';
 import { connectEngine } from './engine/connect';
 import { redactedLog } from './engine/redact';
 import { unfailingLog, type Log } from './log';
-import { describe, paragraph, type Surroundings } from './messages';
+import { describe, paragraph, type MessageContext } from './messages';
 import { BusyNotice } from './notebook/busy-notice';
 import { SandboxController } from './notebook/controller';
 import { EarlyStarts } from './notebook/early-starts';
@@ -42,7 +42,7 @@ let end: (() => Promise<void>) | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const channel = vscode.window.createOutputChannel('Sandboxed IPython', { log: true });
   const log = redactedLog(unfailingLog(channel));
-  const surroundings: Surroundings = { t: vscode.l10n.t, platform: process.platform };
+  const messageContext: MessageContext = { t: vscode.l10n.t, platform: process.platform };
   const busy = new BusyNotice();
   const engines = new EngineSource(() =>
     connectEngine({
@@ -54,7 +54,7 @@ export function activate(context: vscode.ExtensionContext): void {
       onBusy: (isBusy) => busy.changed(isBusy),
     }),
   );
-  const explain: Installation['explain'] = (failure) => paragraph(describe(failure, surroundings));
+  const explain: Installation['explain'] = (failure) => paragraph(describe(failure, messageContext));
   const password = new ProxyPassword(context.secrets, context.globalState, log);
   const installation: Installation = {
     owner: ownerOf(context, log),
@@ -73,7 +73,7 @@ export function activate(context: vscode.ExtensionContext): void {
     left: (record) => leftBehind(installation, record),
     end: (record, how) => endSandbox(installation, record, how),
   };
-  const controller = new SandboxController(source, records, surroundings, log);
+  const controller = new SandboxController(source, records, messageContext, log);
   const choices = new KernelChoices(controller);
   const { version } = context.extension.packageJSON as { version: string };
   context.subscriptions.push(
@@ -85,7 +85,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new FoundSandboxes(controller, installation, records, context.globalState, log),
     choices,
     new EarlyStarts(controller, choices, records, log),
-    registerCommands(controller, { channel, installation, password, records, surroundings, version }),
+    registerCommands(controller, { channel, installation, password, records, messageContext, version }),
   );
   // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a
   // sandbox uses is disposed here instead, after that.

@@ -16,7 +16,7 @@ export interface Message {
   message: string;
   nextStep: string;
 }
-export interface Surroundings {
+export interface MessageContext {
   t: Translate;
   platform: NodeJS.Platform;
 }
@@ -45,7 +45,7 @@ const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
 const isCode = (code: string): code is Code => CODES.has(code);
 
 /** A failure's sentence. What comes from a sandbox may be anything: an unknown code is named, not believed. */
-export function describe(problem: Failure | SandboxError, { t, platform }: Surroundings): Message {
+export function describe(problem: Failure | SandboxError, { t, platform }: MessageContext): Message {
   const { code, params } = problem;
   const name = isCode(code) ? code : t('UnknownFailure');
   const [message, nextStep] = isCode(code)

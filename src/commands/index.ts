@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Surroundings } from '../messages';
+import type { MessageContext } from '../messages';
 import type { SandboxController } from '../notebook/controller';
 import type { ProxyPassword } from '../notebook/proxy-password';
 import type { SandboxRecords } from '../notebook/sandbox/sandbox-records';
@@ -27,14 +27,14 @@ export interface Means {
   installation: Installation;
   password: ProxyPassword;
   records: SandboxRecords;
-  surroundings: Surroundings;
+  messageContext: MessageContext;
   version: string;
 }
 
 /** Registers every command of the palette; what one throws is told to the user. */
 export function registerCommands(
   controller: SandboxController,
-  { channel, installation, password, records, surroundings, version }: Means,
+  { channel, installation, password, records, messageContext, version }: Means,
 ): vscode.Disposable {
   const page = new DiagnosticsPage();
   const commands: { id: string; run: (argument: unknown, ...more: unknown[]) => unknown }[] = [
@@ -45,14 +45,14 @@ export function registerCommands(
     restartAndRunAll(controller),
     restartAndRunToHere(controller),
     shutDownSandbox(controller),
-    shutDownAllSandboxes(controller, installation, records, surroundings),
+    shutDownAllSandboxes(controller, installation, records, messageContext),
     prepareImage(installation),
     rebuildImage(controller, installation),
     removeUnusedImages(installation),
     installPackages(controller),
     addToImage(controller),
     setProxyPassword(password),
-    showDiagnostics(page, controller, installation, surroundings, version),
+    showDiagnostics(page, controller, installation, messageContext, version),
     showLog(channel),
   ];
   return vscode.Disposable.from(

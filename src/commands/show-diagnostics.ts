@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { describe, paragraph, type Surroundings } from '../messages';
+import { describe, paragraph, type MessageContext } from '../messages';
 import { SECTION, readSettings } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
 import type { SandboxController } from '../notebook/controller';
@@ -63,9 +63,9 @@ export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vsco
 }
 
 /** What was looked for where, if that is not said. */
-function wordsFor(error: SandboxError, surroundings: Surroundings): string {
+function wordsFor(error: SandboxError, messageContext: MessageContext): string {
   const { tried } = error.params;
-  const text = paragraph(describe(error, surroundings));
+  const text = paragraph(describe(error, messageContext));
   return typeof tried !== 'string' || text.includes(tried) ? text : `${text} ${vscode.l10n.t('Tried: {0}.', tried)}`;
 }
 
@@ -74,7 +74,7 @@ export const showDiagnostics = (
   page: DiagnosticsPage,
   controller: SandboxController,
   installation: Installation,
-  surroundings: Surroundings,
+  messageContext: MessageContext,
   version: string,
 ) => ({
   id: 'sandboxedIPython.showDiagnostics',
@@ -82,7 +82,7 @@ export const showDiagnostics = (
     const found = <T>(look: () => Promise<T>): Promise<Finding<T>> =>
       look().then(
         (value) => ({ value }),
-        (error: unknown) => ({ problem: wordsFor(asSandboxError(error), surroundings) }),
+        (error: unknown) => ({ problem: wordsFor(asSandboxError(error), messageContext) }),
       );
     const configuration = vscode.workspace.getConfiguration(SECTION);
     const text = diagnosticsText({

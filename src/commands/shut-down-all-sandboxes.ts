@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { describe, paragraph, type Surroundings } from '../messages';
+import { describe, paragraph, type MessageContext } from '../messages';
 import type { SandboxController } from '../notebook/controller';
 import type { SandboxRecords } from '../notebook/sandbox/sandbox-records';
 import type { Installation } from '../notebook/sandbox/session-starter';
@@ -14,7 +14,7 @@ export const shutDownAllSandboxes = (
   controller: SandboxController,
   { engines, owner, log }: Installation,
   records: SandboxRecords,
-  surroundings: Surroundings,
+  messageContext: MessageContext,
 ) => ({
   id: 'sandboxedIPython.shutDownAllSandboxes',
   run: async (): Promise<void> => {
@@ -51,7 +51,7 @@ export const shutDownAllSandboxes = (
       void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', ended) + beside);
       return;
     }
-    const reason = failure === undefined ? '' : ` ${paragraph(describe(failure, surroundings))}`;
+    const reason = failure === undefined ? '' : ` ${paragraph(describe(failure, messageContext))}`;
     log.error(
       `of ${all.length} sandboxes ${living.size} may still run: ${failure?.message ?? 'the engine lists them'}`,
     );

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Log } from '../log';
-import { describe, paragraph, type Surroundings } from '../messages';
+import { describe, paragraph, type MessageContext } from '../messages';
 import { SandboxError } from '../protocol/errors';
 import { confirm, showError, showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
@@ -41,7 +41,7 @@ export class SandboxController implements vscode.Disposable {
   constructor(
     source: SessionSource,
     private readonly records: SandboxRecords,
-    private readonly surroundings: Surroundings,
+    private readonly messageContext: MessageContext,
     private readonly log: Log,
   ) {
     const controller = vscode.notebooks.createNotebookController(CONTROLLER_ID, NOTEBOOK_TYPE, 'Sandboxed IPython');
@@ -54,7 +54,7 @@ export class SandboxController implements vscode.Disposable {
     this.prompts = new Prompts(log);
     this.sandboxes = new Sandboxes(
       (notebook) =>
-        new NotebookKernel(notebook, controller, source, records, surroundings, log, this.#marks, this.prompts, () =>
+        new NotebookKernel(notebook, controller, source, records, messageContext, log, this.#marks, this.prompts, () =>
           this.#status.fire(notebook),
         ),
     );
@@ -124,7 +124,7 @@ export class SandboxController implements vscode.Disposable {
   /** Tells the user what an action of theirs could not do. */
   report(error: unknown): void {
     this.log.error(String(error));
-    const text = error instanceof SandboxError ? paragraph(describe(error, this.surroundings)) : String(error);
+    const text = error instanceof SandboxError ? paragraph(describe(error, this.messageContext)) : String(error);
     void showError(text);
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type * as vscode from 'vscode';
 import type { Log } from '../log';
-import { describe, paragraph, type Surroundings } from '../messages';
+import { describe, paragraph, type MessageContext } from '../messages';
 import { OutputFlow } from '../outputs/flow';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
 import type { SandboxError } from '../protocol/errors';
@@ -54,16 +54,16 @@ export class NotebookKernel {
     controller: vscode.NotebookController,
     source: SessionSource,
     records: SandboxRecords,
-    private readonly surroundings: Surroundings,
+    private readonly messageContext: MessageContext,
     private readonly log: Log,
     private readonly marks: ErrorMarks,
     private readonly prompts: Prompts,
     changed: () => void,
   ) {
     this.executions = new Executions(controller, log);
-    this.#folder = new NotebookFolder(notebook, surroundings, log);
+    this.#folder = new NotebookFolder(notebook, messageContext, log);
     this.#targets = new TracebackTargets(notebook, this.#folder);
-    this.#writer = new Writer(this.executions, this.#clock, surroundings, this.#targets, log);
+    this.#writer = new Writer(this.executions, this.#clock, messageContext, this.#targets, log);
     this.#restored = new RestoredRuns(
       notebook,
       {
@@ -365,7 +365,7 @@ export class NotebookKernel {
   }
 
   #warn(failure: Failure | SandboxError): void {
-    void showWarning(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`);
+    void showWarning(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.messageContext))}`);
   }
 
   // ----------------------------------------------------------------------------------------------------------- events

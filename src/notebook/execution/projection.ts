@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { describe, paragraph, type Surroundings } from '../../messages';
+import { describe, paragraph, type MessageContext } from '../../messages';
 import type { CellOutput, StreamName } from '../../outputs/types';
 import type { Failure, JsonValue, MimeBundle } from '../../protocol/messages';
 import { mendLinks, type LinkTargets } from '../traceback/traceback-links';
@@ -25,7 +25,7 @@ const PREFERENCE = [
 /** An output as VS Code has it, with the metadata that its writer of `.ipynb` files looks for. */
 export function toNotebookOutput(
   output: CellOutput,
-  surroundings: Surroundings,
+  messageContext: MessageContext,
   targets: LinkTargets,
 ): vscode.NotebookCellOutput {
   switch (output.output_type) {
@@ -47,9 +47,9 @@ export function toNotebookOutput(
     case 'error':
       return toError(output, targets);
     case 'failure':
-      return toFailure(output.failure, surroundings);
+      return toFailure(output.failure, messageContext);
     case 'notice':
-      return toNotice(output.failure, surroundings);
+      return toNotice(output.failure, messageContext);
   }
 }
 
@@ -96,8 +96,8 @@ function toError(
 }
 
 /** Ours, not the cell's own: marked, and without a traceback. */
-function toFailure(failure: Failure, surroundings: Surroundings): vscode.NotebookCellOutput {
-  const message = describe(failure, surroundings);
+function toFailure(failure: Failure, messageContext: MessageContext): vscode.NotebookCellOutput {
+  const message = describe(failure, messageContext);
   const text = paragraph(message);
   const item = vscode.NotebookCellOutputItem.error({ name: message.name, message: text, stack: '' });
   return new vscode.NotebookCellOutput([item], {
@@ -107,8 +107,8 @@ function toFailure(failure: Failure, surroundings: Surroundings): vscode.Noteboo
   });
 }
 
-function toNotice(failure: Failure, surroundings: Surroundings): vscode.NotebookCellOutput {
-  const text = `${paragraph(describe(failure, surroundings))}\n`;
+function toNotice(failure: Failure, messageContext: MessageContext): vscode.NotebookCellOutput {
+  const text = `${paragraph(describe(failure, messageContext))}\n`;
   return new vscode.NotebookCellOutput([toStreamItem('stderr', text)], {
     outputType: 'stream',
     sandboxedIPython: { notice: failure.code },

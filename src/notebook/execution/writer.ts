@@ -1,6 +1,6 @@
 import type * as vscode from 'vscode';
 import type { Log } from '../../log';
-import type { Surroundings } from '../../messages';
+import type { MessageContext } from '../../messages';
 import type { CellDocument, DocumentOutput } from '../../outputs/document';
 import { Pacer, type Sent } from '../../outputs/pacer';
 import type { StreamText, TextMark } from '../../outputs/stream-text';
@@ -52,7 +52,7 @@ export class Writer {
   constructor(
     private readonly executions: Executions,
     private readonly clock: SandboxClock,
-    private readonly surroundings: Surroundings,
+    private readonly messageContext: MessageContext,
     private readonly targets: LinkTargets,
     private readonly log: Log,
   ) {}
@@ -154,7 +154,7 @@ export class Writer {
         return;
       case 'append':
       case 'replaceAll': {
-        const output = toNotebookOutput(edit.output, this.surroundings, this.targets);
+        const output = toNotebookOutput(edit.output, this.messageContext, this.targets);
         if (edit.kind === 'replaceAll') {
           forgetOutputs(written);
         }
@@ -212,7 +212,7 @@ export class Writer {
   }
 
   #shownOf(written: Written, id: number, { output, mark }: DocumentOutput): Shown {
-    return { output: toNotebookOutput(output, this.surroundings, this.targets), written, id, ...(mark && { mark }) };
+    return { output: toNotebookOutput(output, this.messageContext, this.targets), written, id, ...(mark && { mark }) };
   }
 
   /** Sends what an output shows next as soon as it can be added to what VS Code has. */
@@ -264,7 +264,7 @@ export class Writer {
 
   #shows(cell: vscode.NotebookCell, document: CellDocument): boolean {
     const outputs = [...document.outputs.values()].map(({ output }) =>
-      toNotebookOutput(output, this.surroundings, this.targets),
+      toNotebookOutput(output, this.messageContext, this.targets),
     );
     return cell.executionSummary?.executionOrder === document.order && isSame(cell.outputs, outputs);
   }
@@ -306,7 +306,7 @@ export class Writer {
     } // it was cleared
     if (!('stream' in next)) {
       const items =
-        'data' in next ? toItems(withFallback(next)) : toNotebookOutput(next, this.surroundings, this.targets).items;
+        'data' in next ? toItems(withFallback(next)) : toNotebookOutput(next, this.messageContext, this.targets).items;
       const confirmed = this.#change(written, (execution) => execution.replaceOutputItems(items, output));
       return { characters: items.reduce((sum, { data }) => sum + data.length, 0), confirmed };
     }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { SANDBOX_HOME } from '../../engine/specification';
 import type { Log } from '../../log';
-import { describe, paragraph, type Surroundings } from '../../messages';
+import { describe, paragraph, type MessageContext } from '../../messages';
 import { SandboxError } from '../../protocol/errors';
 import type { ExecuteReply } from '../../protocol/messages';
 import { LOOK_DEADLINE, boundsOf, type Bounds } from '../../session/files/bounds';
@@ -62,7 +62,7 @@ export class NotebookFolder {
 
   constructor(
     private readonly notebook: vscode.NotebookDocument,
-    private readonly surroundings: Surroundings,
+    private readonly messageContext: MessageContext,
     private readonly log: Log,
   ) {}
 
@@ -312,7 +312,7 @@ export class NotebookFolder {
   #show(failure: SandboxError, setting: string | undefined): void {
     const showLog = vscode.l10n.t('Show Log');
     const settings = vscode.l10n.t('Settings');
-    const text = `${fileName(this.notebook)}: ${paragraph(describe(failure, this.surroundings))}`;
+    const text = `${fileName(this.notebook)}: ${paragraph(describe(failure, this.messageContext))}`;
     showWarning(text, ...(setting === undefined ? [showLog] : [showLog, settings]))
       .then(async (choice) => {
         if (choice === showLog) {
