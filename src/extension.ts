@@ -85,7 +85,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new FoundSandboxes(controller, installation, records, context.globalState, log),
     choices,
     new EarlyStarts(controller, choices, records, log),
-    registerCommands(controller, { channel, installation, password, records, messageContext, version }),
+    registerCommands({ controller, channel, installation, password, records, messageContext, version }),
   );
   // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a
   // sandbox uses is disposed here instead, after that.

@@ -5,52 +5,44 @@ import { userPackages } from '../notebook/library-offers';
 import { mergePackages, packageName } from '../session/packages';
 import { chooseSome } from '../ui/inputs';
 import { showInformation } from '../ui/messages';
-import { targetNotebook } from './target';
 
 /** Puts what was installed in this notebook's sandbox into the user's setting `packages`: every later sandbox has it from its start. */
-export const addToImage = (controller: SandboxController) => ({
-  id: 'sandboxedIPython.addToImage',
-  run: async (argument: unknown): Promise<void> => {
-    const notebook = targetNotebook(argument);
-    if (notebook === undefined) {
-      return;
-    }
-    const installed = mergePackages([], controller.sandboxes.get(notebook)?.installed ?? []);
-    if (installed.length === 0) {
-      void showInformation(
-        vscode.l10n.t(
-          'Nothing was installed in this notebook\'s sandbox: use "Install Packages…" or %pip install first.',
-        ),
-      );
-      return;
-    }
-    const own = new Map(userPackages().map((one) => [packageName(one), one]));
-    const items = installed.map((label) => {
-      const before = own.get(packageName(label));
-      const replaces = before !== undefined && before !== label;
-      return {
-        value: label,
-        label,
-        picked: !replaces,
-        description: replaces ? vscode.l10n.t('replaces {0}', before) : '',
-      };
-    });
-    const chosen = await chooseSome(items, {
-      title: vscode.l10n.t('Packages for the Image'),
-      placeholder: vscode.l10n.t('They go into the setting sandboxedIPython.packages, for all notebooks'),
-    });
-    if (chosen === undefined || chosen.length === 0) {
-      return;
-    }
-    const packages = mergePackages(userPackages(), chosen);
-    await vscode.workspace.getConfiguration(SECTION).update('packages', packages, vscode.ConfigurationTarget.Global);
-    const reset = vscode.l10n.t('Reset Sandbox State');
-    const answer = await showInformation(
-      vscode.l10n.t('The image is made anew for the next sandbox. This one goes on as it is.'),
-      reset,
+export async function addToImage(controller: SandboxController, notebook: vscode.NotebookDocument): Promise<void> {
+  const installed = mergePackages([], controller.sandboxes.get(notebook)?.installed ?? []);
+  if (installed.length === 0) {
+    void showInformation(
+      vscode.l10n.t(
+        'Nothing was installed in this notebook\'s sandbox: use "Install Packages…" or %pip install first.',
+      ),
     );
-    if (answer === reset) {
-      await vscode.commands.executeCommand('sandboxedIPython.resetSandboxState', notebook.uri);
-    }
-  },
-});
+    return;
+  }
+  const own = new Map(userPackages().map((one) => [packageName(one), one]));
+  const items = installed.map((label) => {
+    const before = own.get(packageName(label));
+    const replaces = before !== undefined && before !== label;
+    return {
+      value: label,
+      label,
+      picked: !replaces,
+      description: replaces ? vscode.l10n.t('replaces {0}', before) : '',
+    };
+  });
+  const chosen = await chooseSome(items, {
+    title: vscode.l10n.t('Packages for the Image'),
+    placeholder: vscode.l10n.t('They go into the setting sandboxedIPython.packages, for all notebooks'),
+  });
+  if (chosen === undefined || chosen.length === 0) {
+    return;
+  }
+  const packages = mergePackages(userPackages(), chosen);
+  await vscode.workspace.getConfiguration(SECTION).update('packages', packages, vscode.ConfigurationTarget.Global);
+  const reset = vscode.l10n.t('Reset Sandbox State');
+  const answer = await showInformation(
+    vscode.l10n.t('The image is made anew for the next sandbox. This one goes on as it is.'),
+    reset,
+  );
+  if (answer === reset) {
+    await vscode.commands.executeCommand('sandboxedIPython.resetSandboxState', notebook.uri);
+  }
+}

@@ -9,58 +9,53 @@ import { isRequirement } from '../session/references';
 import { askForText } from '../ui/inputs';
 import { showInformation } from '../ui/messages';
 import { withProgressNotification } from '../ui/progress';
-import { targetNotebook } from './target';
 
-/** Into the sandbox of the notebook, which is started if there is none. Without a list of requirements the user is asked for one. */
-export const installPackages = (controller: SandboxController) => ({
-  id: 'sandboxedIPython.installPackages',
-  run: async (argument: unknown, given?: unknown): Promise<void> => {
-    const notebook = targetNotebook(argument);
-    if (notebook === undefined) {
-      return;
-    }
-    if (!controller.isSelectedFor(notebook)) {
-      void showInformation(vscode.l10n.t('Select the kernel "Sandboxed IPython" for this notebook first.'));
-      return;
-    }
-    const requirements = Array.isArray(given) ? given.map(String) : await askForPackages();
-    if (requirements === undefined || requirements.length === 0) {
-      return;
-    }
-    const title = vscode.l10n.t('Installing {0}', shortList(requirements));
-    try {
-      await withProgressNotification(title, async (report, token) => {
-        const cancel = new AbortController();
-        token.onCancellationRequested(() => cancel.abort());
-        const said = new PipProgress();
-        await controller.sandboxes.of(notebook).install(requirements, {
-          signal: cancel.signal,
-          onOutput: (line) => {
-            const message = said.take(line);
-            if (message !== undefined) {
-              report(message);
-            }
-          },
-        });
+/**
+ * Installs packages into the notebook's sandbox, and starts the sandbox if the notebook has none.
+ * @param given the requirements as an array; the user is asked for them if it is anything else
+ */
+export async function installPackages(
+  controller: SandboxController,
+  notebook: vscode.NotebookDocument,
+  given: unknown,
+): Promise<void> {
+  if (!controller.isSelectedFor(notebook)) {
+    void showInformation(vscode.l10n.t('Select the kernel "Sandboxed IPython" for this notebook first.'));
+    return;
+  }
+  const requirements = Array.isArray(given) ? given.map(String) : await askForPackages();
+  if (requirements === undefined || requirements.length === 0) {
+    return;
+  }
+  const title = vscode.l10n.t('Installing {0}', shortList(requirements));
+  try {
+    await withProgressNotification(title, async (report, token) => {
+      const cancel = new AbortController();
+      token.onCancellationRequested(() => cancel.abort());
+      const said = new PipProgress();
+      await controller.sandboxes.of(notebook).install(requirements, {
+        signal: cancel.signal,
+        onOutput: (line) => {
+          const message = said.take(line);
+          if (message !== undefined) {
+            report(message);
+          }
+        },
       });
-    } catch (error) {
-      if (isSandboxError(error, 'Cancelled')) {
-        return;
-      }
-      throw error;
+    });
+  } catch (error) {
+    if (isSandboxError(error, 'Cancelled')) {
+      return;
     }
-    const done = vscode.l10n.t(
-      '{0}: {1} is installed and can be imported.',
-      fileName(notebook),
-      shortList(requirements),
-    );
-    if (notInSettings(requirements).length > 0) {
-      offerToKeep(notebook, done);
-    } else {
-      void showInformation(done);
-    }
-  },
-});
+    throw error;
+  }
+  const done = vscode.l10n.t('{0}: {1} is installed and can be imported.', fileName(notebook), shortList(requirements));
+  if (notInSettings(requirements).length > 0) {
+    offerToKeep(notebook, done);
+  } else {
+    void showInformation(done);
+  }
+}
 
 async function askForPackages(): Promise<string[] | undefined> {
   const text = await askForText({

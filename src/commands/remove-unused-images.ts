@@ -8,49 +8,46 @@ import { confirm, showInformation } from '../ui/messages';
 const MAX_LISTED = 12;
 
 /** Removes, after a question that tells their sizes, the sandbox images that no container uses and that the settings do not name. */
-export const removeUnusedImages = (installation: Installation) => ({
-  id: 'sandboxedIPython.removeUnusedImages',
-  run: async (): Promise<void> => {
-    const { t } = vscode.l10n;
-    const engine = await installation.engines.get();
-    const unused = await engine.findUnusedImages(
-      await imageRequest(installation, readSettings(undefined, installation.log)),
+export async function removeUnusedImages(installation: Installation): Promise<void> {
+  const { t } = vscode.l10n;
+  const engine = await installation.engines.get();
+  const unused = await engine.findUnusedImages(
+    await imageRequest(installation, readSettings(undefined, installation.log)),
+  );
+  if (unused.length === 0) {
+    void showInformation(t('There are no unused sandbox images.'));
+    return;
+  }
+  const total = (ids: ReadonlySet<string>): string =>
+    bytes(unused.reduce((sum, image) => sum + (ids.has(image.id) ? image.bytes : 0), 0));
+  const list = unused
+    .slice(0, MAX_LISTED)
+    .map(({ name, base, bytes: size, lastUse }) =>
+      t(
+        '{0} ({1}, last used {2})',
+        base === '' ? name : `${base}: ${name}`,
+        bytes(size),
+        new Date(lastUse).toLocaleDateString(),
+      ),
     );
-    if (unused.length === 0) {
-      void showInformation(t('There are no unused sandbox images.'));
-      return;
-    }
-    const total = (ids: ReadonlySet<string>): string =>
-      bytes(unused.reduce((sum, image) => sum + (ids.has(image.id) ? image.bytes : 0), 0));
-    const list = unused
-      .slice(0, MAX_LISTED)
-      .map(({ name, base, bytes: size, lastUse }) =>
-        t(
-          '{0} ({1}, last used {2})',
-          base === '' ? name : `${base}: ${name}`,
-          bytes(size),
-          new Date(lastUse).toLocaleDateString(),
+  const more = unused.length > MAX_LISTED ? [t('and {0} more', unused.length - MAX_LISTED)] : [];
+  const detail = t(
+    '{0}. One that is needed again is made again, which needs a network.',
+    [...list, ...more].join('; '),
+  );
+  const all = new Set(unused.map(({ id }) => id));
+  if (!(await confirm(t('Remove {0} sandbox images, up to {1}?', unused.length, total(all)), t('Remove'), detail))) {
+    return;
+  }
+  const gone = new Set(await engine.removeImages([...all]));
+  void showInformation(
+    gone.size === all.size
+      ? t('{0} sandbox images were removed, up to {1}.', gone.size, total(gone))
+      : t(
+          '{0} of {1} sandbox images were removed, up to {2}. The others came into use, or the engine kept them: the log says why.',
+          gone.size,
+          all.size,
+          total(gone),
         ),
-      );
-    const more = unused.length > MAX_LISTED ? [t('and {0} more', unused.length - MAX_LISTED)] : [];
-    const detail = t(
-      '{0}. One that is needed again is made again, which needs a network.',
-      [...list, ...more].join('; '),
-    );
-    const all = new Set(unused.map(({ id }) => id));
-    if (!(await confirm(t('Remove {0} sandbox images, up to {1}?', unused.length, total(all)), t('Remove'), detail))) {
-      return;
-    }
-    const gone = new Set(await engine.removeImages([...all]));
-    void showInformation(
-      gone.size === all.size
-        ? t('{0} sandbox images were removed, up to {1}.', gone.size, total(gone))
-        : t(
-            '{0} of {1} sandbox images were removed, up to {2}. The others came into use, or the engine kept them: the log says why.',
-            gone.size,
-            all.size,
-            total(gone),
-          ),
-    );
-  },
-});
+  );
+}

@@ -2,11 +2,11 @@ import * as vscode from 'vscode';
 import { describe, paragraph, type MessageContext } from '../messages';
 import { SECTION, readSettings } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
-import type { SandboxController } from '../notebook/controller';
-import { imageRequest, type Installation } from '../notebook/sandbox/session-starter';
+import { imageRequest } from '../notebook/sandbox/session-starter';
 import type { SandboxError } from '../protocol/errors';
 import { asSandboxError } from '../session/failures';
 import { SETTING_NAMES } from '../session/settings';
+import type { CommandDependencies } from '.';
 import { diagnosticsText, type Finding } from './diagnostics-text';
 
 /** A page that is no file: to be closed without a question. */
@@ -70,52 +70,46 @@ function wordsFor(error: SandboxError, messageContext: MessageContext): string {
 }
 
 /** Opens a page that says what this window finds: engine, image, versions, sandboxes. To read, and to paste into a report. */
-export const showDiagnostics = (
+export async function showDiagnostics(
   page: DiagnosticsPage,
-  controller: SandboxController,
-  installation: Installation,
-  messageContext: MessageContext,
-  version: string,
-) => ({
-  id: 'sandboxedIPython.showDiagnostics',
-  run: async (): Promise<void> => {
-    const found = <T>(look: () => Promise<T>): Promise<Finding<T>> =>
-      look().then(
-        (value) => ({ value }),
-        (error: unknown) => ({ problem: wordsFor(asSandboxError(error), messageContext) }),
-      );
-    const configuration = vscode.workspace.getConfiguration(SECTION);
-    const text = diagnosticsText({
-      window: {
-        'Sandboxed IPython': version,
-        'VS Code': `${vscode.version} (${vscode.env.appHost})`,
-        Remote: vscode.env.remoteName ?? 'none',
-        Platform: `${process.platform} ${process.arch}`,
-        'Node.js': process.versions.node,
-        'Workspace trusted': vscode.workspace.isTrusted ? 'yes' : 'no',
-      },
-      engine: await found(async () => (await installation.engines.get()).info),
-      image: await found(async () => {
-        const settings = readSettings(vscode.window.activeNotebookEditor?.notebook.uri, installation.log);
-        return {
-          reference: settings.image,
-          ...(await (await installation.engines.get()).findImages(await imageRequest(installation, settings))),
-        };
-      }),
-      sandboxes: controller.sandboxes.notebooks.map((notebook) => ({
-        notebook: fileName(notebook),
-        state: controller.sandboxes.get(notebook)?.status.kind ?? 'none',
-      })),
-      settings: SETTING_NAMES.flatMap((name) =>
-        isDefault(configuration.inspect(name))
-          ? []
-          : [{ name: `${SECTION}.${name}`, value: JSON.stringify(configuration.get(name)) }],
-      ),
-      environment: Object.keys(process.env),
-    });
-    await page.show(text);
-  },
-});
+  { controller, installation, messageContext, version }: CommandDependencies,
+): Promise<void> {
+  const found = <T>(look: () => Promise<T>): Promise<Finding<T>> =>
+    look().then(
+      (value) => ({ value }),
+      (error: unknown) => ({ problem: wordsFor(asSandboxError(error), messageContext) }),
+    );
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const text = diagnosticsText({
+    window: {
+      'Sandboxed IPython': version,
+      'VS Code': `${vscode.version} (${vscode.env.appHost})`,
+      Remote: vscode.env.remoteName ?? 'none',
+      Platform: `${process.platform} ${process.arch}`,
+      'Node.js': process.versions.node,
+      'Workspace trusted': vscode.workspace.isTrusted ? 'yes' : 'no',
+    },
+    engine: await found(async () => (await installation.engines.get()).info),
+    image: await found(async () => {
+      const settings = readSettings(vscode.window.activeNotebookEditor?.notebook.uri, installation.log);
+      return {
+        reference: settings.image,
+        ...(await (await installation.engines.get()).findImages(await imageRequest(installation, settings))),
+      };
+    }),
+    sandboxes: controller.sandboxes.notebooks.map((notebook) => ({
+      notebook: fileName(notebook),
+      state: controller.sandboxes.get(notebook)?.status.kind ?? 'none',
+    })),
+    settings: SETTING_NAMES.flatMap((name) =>
+      isDefault(configuration.inspect(name))
+        ? []
+        : [{ name: `${SECTION}.${name}`, value: JSON.stringify(configuration.get(name)) }],
+    ),
+    environment: Object.keys(process.env),
+  });
+  await page.show(text);
+}
 
 interface Inspected {
   globalValue?: unknown;

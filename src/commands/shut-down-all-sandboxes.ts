@@ -1,71 +1,64 @@
 import * as vscode from 'vscode';
-import { describe, paragraph, type MessageContext } from '../messages';
-import type { SandboxController } from '../notebook/controller';
-import type { SandboxRecords } from '../notebook/sandbox/sandbox-records';
-import type { Installation } from '../notebook/sandbox/session-starter';
+import { describe, paragraph } from '../messages';
 import { asSandboxError } from '../session/failures';
 import { confirm, showError, showInformation } from '../ui/messages';
+import type { CommandDependencies } from '.';
 
 /**
  * Ends every sandbox of this installation on the engine in use, those of other windows too, and removes what was installed into them. A sandbox is forgotten
  * only once the engine lists it no more: one that could not be ended is found again by its notebook.
  */
-export const shutDownAllSandboxes = (
-  controller: SandboxController,
-  { engines, owner, log }: Installation,
-  records: SandboxRecords,
-  messageContext: MessageContext,
-) => ({
-  id: 'sandboxedIPython.shutDownAllSandboxes',
-  run: async (): Promise<void> => {
-    const [engine, mine] = [await engines.get(), await owner()];
-    const all = await engine.findSandboxes(mine);
-    const here = new Set(
-      controller.sandboxes.notebooks.map((notebook) => controller.sandboxes.get(notebook)?.session?.id),
+export async function shutDownAllSandboxes({
+  controller,
+  installation: { engines, owner, log },
+  records,
+  messageContext,
+}: CommandDependencies): Promise<void> {
+  const [engine, mine] = [await engines.get(), await owner()];
+  const all = await engine.findSandboxes(mine);
+  const here = new Set(
+    controller.sandboxes.notebooks.map((notebook) => controller.sandboxes.get(notebook)?.session?.id),
+  );
+  const others = all.filter(({ sandboxId }) => !here.has(sandboxId)).length;
+  if (others > 0) {
+    const end = vscode.l10n.t('Shut Down All');
+    const text = vscode.l10n.t('Shut down {0} sandboxes?', all.length);
+    const detail = vscode.l10n.t(
+      '{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.',
+      others,
     );
-    const others = all.filter(({ sandboxId }) => !here.has(sandboxId)).length;
-    if (others > 0) {
-      const end = vscode.l10n.t('Shut Down All');
-      const text = vscode.l10n.t('Shut down {0} sandboxes?', all.length);
-      const detail = vscode.l10n.t(
-        '{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.',
-        others,
-      );
-      if (!(await confirm(text, end, detail))) {
-        return;
-      }
-    }
-    for (const failure of await controller.sandboxes.closeAll()) {
-      log.warn(`a notebook did not end its sandbox: ${String(failure)}`);
-    } // the engine does
-    const failure = await engine.removeAll(mine).then(() => undefined, asSandboxError);
-    const living = await livingOf(
-      all.map(({ sandboxId }) => sandboxId),
-      () => engine.findSandboxes(mine),
-      failure,
-    );
-    records.forget(new Set(all.flatMap(({ sandboxId }) => (living.has(sandboxId) ? [] : sandboxId))));
-    const ended = all.length - living.size;
-    const beside = notReached(records.enginesBeside(engine.info.id));
-    if (failure === undefined && living.size === 0) {
-      void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', ended) + beside);
+    if (!(await confirm(text, end, detail))) {
       return;
     }
-    const reason = failure === undefined ? '' : ` ${paragraph(describe(failure, messageContext))}`;
-    log.error(
-      `of ${all.length} sandboxes ${living.size} may still run: ${failure?.message ?? 'the engine lists them'}`,
-    );
-    void showError(
-      vscode.l10n.t(
-        '{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.',
-        ended,
-        all.length,
-      ) +
-        reason +
-        beside,
-    );
-  },
-});
+  }
+  for (const failure of await controller.sandboxes.closeAll()) {
+    log.warn(`a notebook did not end its sandbox: ${String(failure)}`);
+  } // the engine does
+  const failure = await engine.removeAll(mine).then(() => undefined, asSandboxError);
+  const living = await livingOf(
+    all.map(({ sandboxId }) => sandboxId),
+    () => engine.findSandboxes(mine),
+    failure,
+  );
+  records.forget(new Set(all.flatMap(({ sandboxId }) => (living.has(sandboxId) ? [] : sandboxId))));
+  const ended = all.length - living.size;
+  const beside = notReached(records.enginesBeside(engine.info.id));
+  if (failure === undefined && living.size === 0) {
+    void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', ended) + beside);
+    return;
+  }
+  const reason = failure === undefined ? '' : ` ${paragraph(describe(failure, messageContext))}`;
+  log.error(`of ${all.length} sandboxes ${living.size} may still run: ${failure?.message ?? 'the engine lists them'}`);
+  void showError(
+    vscode.l10n.t(
+      '{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.',
+      ended,
+      all.length,
+    ) +
+      reason +
+      beside,
+  );
+}
 
 /** That only the engine in use was asked. @param engines those on which this workspace has sandboxes, too */
 const notReached = (engines: readonly string[]): string =>
