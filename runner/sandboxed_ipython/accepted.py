@@ -1,18 +1,18 @@
-"""What is remembered of the commands that were accepted, so that each is obeyed once and its sender can be told again."""
+"""Remembers the accepted commands, so that each command is obeyed once and its sender can get the outcome again."""
 
 import json
 from collections import OrderedDict
 
 from . import wire
 
-#: A host resends within seconds, not within this many commands.
-_REMEMBERED = 20_000
-#: Characters of an error's name and text that are remembered: they may be a cell's own.
-_MAX_TEXT = 200
+#: A host resends a command within seconds, and sends fewer commands than this meanwhile.
+_MAX_REMEMBERED = 20_000
+#: Characters of an error's name and of its text that are remembered. A cell can choose both.
+_MAX_TEXT_CHARS = 200
 
 
 class Accepted:
-    """One command: its type, and the last word on it (a short event, as JSON) or None."""
+    """One accepted command: its type, and its reply (a short event, as JSON), or None while there is no reply."""
 
     __slots__ = ("kind", "reply")
 
@@ -22,33 +22,37 @@ class Accepted:
 
 
 class AcceptedCommands:
-    """By ``msg_id``; the oldest are forgotten."""
+    """The accepted commands by ``msg_id``. The oldest ones are forgotten."""
 
     def __init__(self):
         self._commands = OrderedDict()
 
     def knows(self, msg_id):
+        """Returns whether the command ``msg_id`` was accepted."""
         return msg_id in self._commands
 
     def kind_of(self, msg_id):
+        """Returns the ``msg_type`` of an accepted command."""
         return self._commands[msg_id].kind
 
     def reply_to(self, msg_id):
-        """The last word on a command, as an event without a place in the log; None while there is none."""
+        """Returns the reply to an accepted command, as an event that has no number in the log, or None while there is
+        no reply.
+        """
         reply = self._commands[msg_id].reply
         return None if reply is None else json.loads(reply)
 
     def add(self, msg_id, kind):
-        """False: it was accepted before."""
+        """Remembers a command. Returns False if it was accepted before."""
         if msg_id in self._commands:
             return False
         self._commands[msg_id] = Accepted(kind)
-        if len(self._commands) > _REMEMBERED:
+        if len(self._commands) > _MAX_REMEMBERED:
             self._commands.popitem(last=False)
         return True
 
     def finished(self, event):
-        """Remembers the last word on a command, without what may be long."""
+        """Remembers ``event`` as the reply to the command in its parent header, without the fields that may be long."""
         known = self._commands.get(event["parent_header"]["msg_id"])
         if known is not None:
             known.reply = wire.dumps(dict(event, content=_short(event["content"]), seq=0))
@@ -62,6 +66,6 @@ def _short(content):
         traceback=[],
         payload=[],
         user_expressions={},
-        ename=content["ename"][:_MAX_TEXT],
-        evalue=content["evalue"][:_MAX_TEXT],
+        ename=content["ename"][:_MAX_TEXT_CHARS],
+        evalue=content["evalue"][:_MAX_TEXT_CHARS],
     )

@@ -1,4 +1,4 @@
-"""How much the last cells of a kernel may still show."""
+"""Counts how much the last cells of a kernel may still show."""
 
 import time
 from collections import OrderedDict
@@ -6,26 +6,30 @@ from collections import OrderedDict
 from . import wire
 from .screen import Screen, bytes_of
 
-#: Cells whose late output is still taken.
-_REMEMBERED_CELLS = 1000
+#: Number of cells whose late output is still accepted.
+_MAX_REMEMBERED_CELLS = 1000
 _OUTPUT = frozenset(("stream", "display_data", "update_display_data", "execute_result", "error"))
-#: Bytes by which an error may go over a cell's budget, so that a cell which printed too much still says how it failed.
-_ERROR_ROOM = 1024 * 1024
-#: An output counts as so many bytes at least: each costs a window more than its text. 100,000 of them fit into the default.
-_LEAST = 100
-#: Bytes of one cell's prompts and the like, and how many each counts at least; no honest one comes near. A cell's own code is one.
-_SIGNAL_BYTES, _LEAST_SIGNAL = 2 * wire.MAX_EVENT_BYTES, 1000
-#: Text that overwrites other text is free up to so many bytes a second, and so many at once: no honest progress bar comes near,
-#: and a flood ends at the limit. (An update of a display is free too; ``redraws.py`` bounds how many come.)
-_OVERWRITTEN_RATE, _OVERWRITTEN_AT_ONCE = 100_000, 1_000_000
-#: Displays whose size is known, and the length of their names. Of others an update counts as a new output.
-_KNOWN_DISPLAYS, _MAX_NAME = 10_000, 256
-#: No claim of a cell's makes a count that a host could not read.
-_MAX_SIZE = 1 << 40
+#: Bytes by which an error may exceed a cell's budget, so that a cell that printed too much still shows how it failed.
+_ERROR_EXTRA_BYTES = 1024 * 1024
+#: Every output counts as at least this many bytes, because each output costs a window more than its text. The default
+#: budget has room for 100,000 outputs.
+_MIN_OUTPUT_BYTES = 100
+#: Bytes that all prompts and other signals of one cell may have, and the bytes that each signal counts at least. No
+#: honest cell comes near. The code of the cell itself is one signal.
+_MAX_SIGNAL_BYTES, _MIN_SIGNAL_BYTES = 2 * wire.MAX_EVENT_BYTES, 1000
+#: Text that overwrites other text is free up to this many bytes per second, and up to this many bytes at once. No
+#: honest progress bar comes near, and a flood ends at the limit. (An update of a display is free too; ``redraws.py``
+#: bounds how often updates come.)
+_FREE_OVERWRITTEN_BYTES_PER_SECOND, _FREE_OVERWRITTEN_BYTES_AT_ONCE = 100_000, 1_000_000
+#: Number of displays whose size is known, and characters that their ids may have. An update of any other display counts
+#: as a new output.
+_MAX_KNOWN_DISPLAYS, _MAX_DISPLAY_ID_CHARS = 10_000, 256
+#: Upper bound of a size that a cell claims, so that no claim leads to a count that a host cannot read.
+_MAX_CLAIMED_BYTES = 1 << 40
 
 
 class _Spent:
-    """Of one cell: what stands in it, and what it has shown and lost since its output was cleared."""
+    """What one cell shows now, and what it has shown and lost since its output was cleared."""
 
     __slots__ = (
         "clears",
@@ -48,20 +52,22 @@ class _Spent:
         self.begin()
 
     def begin(self):
-        #: Bytes of what stands in the cell, as they count.
+        """Starts counting again from zero."""
+        #: Bytes that the visible output of the cell counts.
         self.written = 0
-        #: Bytes, as they are, of all output, and of what was dropped.
+        #: Actual bytes of all output, and of the dropped output.
         self.total = self.dropped = 0
-        #: Something was dropped: nothing more is shown, as nobody would see the hole between.
+        #: True once output was dropped. Nothing more is shown then, because nobody would notice the gap between the
+        #: outputs.
         self.is_full = False
-        #: The next output takes the place of all that stands there: ``clear_output(wait=True)``.
+        #: True after ``clear_output(wait=True)``: the next output replaces everything that is visible in the cell.
         self.clears = False
-        #: Name of the stream whose text was the last output, or "", and how that looks.
+        #: The name of the stream if its text was the last output, else "", and the screen of that text.
         self.stream, self.screen = "", None
 
 
 class _Display:
-    """Of all outputs with one ``display_id``: how many stand in which cell, and what they count there."""
+    """All outputs with one ``display_id``: how many of them each cell shows, and how many bytes they count there."""
 
     __slots__ = ("places",)
 
@@ -70,40 +76,52 @@ class _Display:
 
 
 class Budgets:
-    """One cell over ``limit`` bytes loses its further output, counted, until it is cleared; what is no output has a bound of its own.
+    """The output budget of each cell of one kernel.
 
-    ``on_full(msg_id)`` is called when a cell begins to lose output.
-    What a comm's callbacks show counts for the cell that opened the comm, else for all comms of the kernel together.
+    A cell that has shown ``limit`` bytes loses its further output, which is counted, until its output is cleared.
+    Signals, which are messages that are no output, have a bound of their own.
+
+    Output of a comm's callback counts for the cell that opened the comm. If that cell is not known, the output counts
+    for all comms of the kernel together.
+
+    Args:
+        limit: bytes that one cell may show.
+        on_full: ``on_full(msg_id)`` is called when a cell begins to lose output.
     """
 
     def __init__(self, limit, on_full):
         self.limit = limit
         self._on_full = on_full
         self._cells = OrderedDict()
-        self._callbacks = OrderedDict()  # msg_id of a comm's message → what counts its output
+        self._callbacks = OrderedDict()  # msg_id of a comm message → the _Spent that counts its output
         self._no_cell = _Spent()
         self._displays = OrderedDict()  # display_id → _Display
 
     def open(self, msg_id):
-        """A cell is about to run."""
+        """Opens a budget for the cell ``msg_id``, which is about to run."""
         self._cells[msg_id] = _Spent()
-        if len(self._cells) > _REMEMBERED_CELLS:
+        if len(self._cells) > _MAX_REMEMBERED_CELLS:
             self._forget_displays(self._cells.popitem(last=False)[1])
 
     def open_comm(self, msg_id, owner):
-        """A comm's message is about to be handled; ``owner`` is the ``msg_id`` of the comm's cell."""
+        """Opens a budget for the comm message ``msg_id``, which is about to be handled. ``owner`` is the ``msg_id`` of
+        the cell that opened the comm.
+        """
         self._callbacks[msg_id] = self._cells.get(owner, self._no_cell)
-        if len(self._callbacks) > _REMEMBERED_CELLS:
+        if len(self._callbacks) > _MAX_REMEMBERED_CELLS:
             self._callbacks.popitem(last=False)
 
     def lost_of(self, msg_id):
-        """(bytes dropped, bytes of all output) of what a cell has shown since it was cleared."""
+        """Returns (dropped bytes, bytes of all output) of the cell since its output was cleared."""
         spent = self._counted(msg_id)
         return (spent.dropped, spent.total) if spent is not None else (0, 0)
 
     def clear(self, msg_id, wait):
-        """Its output is cleared, or will be by the next (``wait``), so it begins anew: a plot that is redrawn for an hour is
-        within its budget. False: it is of a cell that ended long ago, or of none."""
+        """Clears the output of a cell: now, or at its next output (``wait``).
+
+        The budget starts again, so a plot that is redrawn for an hour stays within it. Returns False if the cell ended
+        long ago or never existed.
+        """
         spent = self._counted(msg_id)
         if spent is None:
             return False
@@ -113,9 +131,12 @@ class Budgets:
         return True
 
     def admit_text(self, name, text, msg_id):
-        """How many characters of a stream's text may be logged; counts them. Where the cell reaches its limit these are the lines
-        that fit. The caller logs them and then calls :meth:`drop` for the rest, whose notice stands behind them. What goes on
-        where the last output ended is no new output."""
+        """Returns how many characters of a stream's text may be logged, and counts them.
+
+        When the cell reaches its limit, these characters are the lines that still fit. The caller logs them and then
+        calls :meth:`drop` for the rest, so that the notice about the loss follows them. Text that continues the last
+        output does not count as a new output.
+        """
         spent = self._counted(msg_id)
         if spent is None:
             return 0
@@ -125,7 +146,7 @@ class Budgets:
             return 0
         least = 0
         if spent.stream != name:
-            spent.stream, spent.screen, least = name, Screen(), _LEAST
+            spent.stream, spent.screen, least = name, Screen(), _MIN_OUTPUT_BYTES
         grown = spent.screen.write(text)
         cost = max(grown + _beyond_what_is_free(spent, size - grown), least)
         if spent.written + cost <= self.limit:
@@ -136,21 +157,28 @@ class Budgets:
         return len(fitting)
 
     def drop(self, msg_id, size):
-        """So many bytes of output that were counted are not shown, nor is what follows."""
+        """Counts ``size`` bytes of the cell's output as dropped. The cell shows nothing more from then on."""
         spent = self._counted(msg_id)
         if spent is not None:
             self._drop(spent, size, msg_id)
 
     def admits(self, kind, size, msg_id, display_id=""):
-        """Whether an event of ``size`` bytes may be logged; counts it. ``display_id``: of a display, if it has one."""
+        """Returns whether an event may be logged, and counts it.
+
+        Args:
+            kind: the event's ``msg_type``.
+            size: the event's size in bytes.
+            msg_id: the cell.
+            display_id: the id of the display, or "" if the event has none.
+        """
         spent = self._counted(msg_id)
         if spent is None:
             return False
         if kind not in _OUTPUT:
-            spent.signals += max(size, _LEAST_SIGNAL)
-            return spent.signals <= _SIGNAL_BYTES
-        size = min(max(size, 1), _MAX_SIZE)
-        if len(display_id) > _MAX_NAME:
+            spent.signals += max(size, _MIN_SIGNAL_BYTES)
+            return spent.signals <= _MAX_SIGNAL_BYTES
+        size = min(max(size, 1), _MAX_CLAIMED_BYTES)
+        if len(display_id) > _MAX_DISPLAY_ID_CHARS:
             display_id = ""
         if kind == "update_display_data":
             spent.total += size
@@ -158,9 +186,9 @@ class Budgets:
                 return self._drop(spent, size, msg_id)
             return True
         self._shows(spent, size)
-        cost = max(size, _LEAST)
+        cost = max(size, _MIN_OUTPUT_BYTES)
         if (spent.is_full and kind != "error") or spent.written + cost > self.limit + (
-            _ERROR_ROOM if kind == "error" else 0
+            _ERROR_EXTRA_BYTES if kind == "error" else 0
         ):
             return self._drop(spent, size, msg_id)
         spent.written += cost
@@ -170,7 +198,7 @@ class Budgets:
         return True
 
     def lost(self, msg_id, size):
-        """Admitted, and then there was no room for it."""
+        """Counts ``size`` bytes as dropped that were admitted but found no room in the log."""
         spent = self._counted(msg_id)
         if spent is not None:
             spent.dropped += size
@@ -197,10 +225,13 @@ class Budgets:
     # ------------------------------------------------------------------------------------------------ displays
 
     def _fits_where_it_stands(self, display_id, size, caller):
-        """Whether an update fits into the cells that show the display, in the place of what is there; counts it. Where nobody
-        shows it, it counts once in the cell that it comes from."""
+        """Returns whether an update fits into the budgets of all cells that show the display, where it replaces the
+        display's old content, and counts it.
+
+        If no cell shows the display, the update counts once, for the cell that sent it.
+        """
         display = self._displays.get(display_id)
-        cost = max(size, _LEAST)
+        cost = max(size, _MIN_OUTPUT_BYTES)
         if display is None:
             if caller.written + cost > self.limit:
                 return False
@@ -218,19 +249,19 @@ class Budgets:
         return True
 
     def _place(self, display_id, spent, cost):
-        """A display stands in a cell, once more or for the first time."""
+        """Notes that a cell shows a display, once more or for the first time."""
         display = self._displays.setdefault(display_id, _Display())
         place = display.places.setdefault(spent, [0, 0])
         place[0] += 1
         place[1] += cost
         spent.displays.add(display_id)
-        if len(self._displays) > _KNOWN_DISPLAYS:
+        if len(self._displays) > _MAX_KNOWN_DISPLAYS:
             oldest, gone = self._displays.popitem(last=False)
             for one in gone.places:
                 one.displays.discard(oldest)
 
     def _forget_displays(self, spent):
-        """Its cell shows them no more."""
+        """Notes that the cell shows none of its displays any more."""
         for display_id in spent.displays:
             places = self._displays[display_id].places
             del places[spent]
@@ -240,30 +271,34 @@ class Budgets:
 
 
 def _lines_within(text, size):
-    """The longest beginning of a text that has at most so many UTF-8 bytes: whole lines, or, of a line that is longer, whole characters."""
+    """Returns the longest beginning of ``text`` that has at most ``size`` bytes of UTF-8: whole lines, or whole
+    characters of the first line if that is longer.
+    """
     beginning = text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
     return beginning[: beginning.rfind("\n") + 1] or beginning
 
 
 def _beyond_what_is_free(spent, overwritten):
-    """What of so many bytes of overwritten text counts all the same."""
+    """Returns how many of ``overwritten`` bytes exceed the free rate and therefore count."""
     if overwritten <= 0:
         return 0
     now = time.monotonic()
-    recent = max(0.0, spent.overwritten - (now - spent.overwritten_at) * _OVERWRITTEN_RATE) + overwritten
-    spent.overwritten, spent.overwritten_at = min(recent, _OVERWRITTEN_AT_ONCE), now
-    return int(max(0, recent - _OVERWRITTEN_AT_ONCE))
+    recent = (
+        max(0.0, spent.overwritten - (now - spent.overwritten_at) * _FREE_OVERWRITTEN_BYTES_PER_SECOND) + overwritten
+    )
+    spent.overwritten, spent.overwritten_at = min(recent, _FREE_OVERWRITTEN_BYTES_AT_ONCE), now
+    return int(max(0, recent - _FREE_OVERWRITTEN_BYTES_AT_ONCE))
 
 
 def size_of(content, metadata=None, buffers=None):
-    """Bytes that an event counts, about: all that a cell has put into it, in whatever field."""
-    known = sum(_size(content[name]) for name in _FIELDS.intersection(content))
-    others = {name: value for name, value in content.items() if name not in _FIELDS}
+    """Returns the approximate bytes that an event counts: everything that a cell has put into any of its fields."""
+    known = sum(_size(content[name]) for name in _CONTENT_FIELDS.intersection(content))
+    others = {name: value for name, value in content.items() if name not in _CONTENT_FIELDS}
     return known + _size(others) + _size(metadata) + _size(buffers)
 
 
-#: Of the content of outputs and signals.
-_FIELDS = frozenset(
+#: The known fields in the content of outputs and signals.
+_CONTENT_FIELDS = frozenset(
     ("code", "data", "ename", "evalue", "execution_count", "metadata", "text", "traceback", "transient")
 )
 

@@ -2,14 +2,22 @@
 
 from . import wire
 
-#: Requests of one cell that may be open at once: each thread and each process of it may have one.
+#: Number of requests of one cell that may be open at once. Each thread and each process of the cell may have one.
 _MAX_PROMPTS = 64
-#: How the ids of requests begin that processes of a cell have made, not its kernel.
-CHILD_REQUESTS = "child-"
+#: Prefix of the request ids of processes that a cell has started. Requests of the kernel itself have other ids.
+CHILD_REQUEST_PREFIX = "child-"
 
 
 class Cell:
-    """``reply`` is made by exactly one of: the kernel, its death, an abort."""
+    """One ``execute_request`` until it has a reply. Exactly one of these makes the reply: the kernel, the kernel's
+    death, or an abort.
+
+    Args:
+        command: the command, as :func:`wire.parse_command` returns it.
+        number: the number in the name of the file in ``results/``.
+        size: bytes of the command's line.
+        from_folder: True if a process of the sandbox dropped the command into the queue's folder.
+    """
 
     __slots__ = (
         "content",
@@ -34,46 +42,52 @@ class Cell:
 
     def __init__(self, command, number, size, from_folder=False):
         self.msg_id = command["header"]["msg_id"]
-        #: Bytes of its command.
+        #: Bytes of the command.
         self.size = size
-        #: Something of the sandbox has dropped it into the queue's folder: no window shows it.
+        #: True if a process of the sandbox dropped the command into the queue's folder. No window shows such a cell.
         self.from_folder = from_folder
         self.content = command["content"]
         self.metadata = command["metadata"]
-        #: As it goes into the log.
+        #: The metadata as they go into the log.
         self.short_metadata = wire.short_metadata(self.metadata)
-        #: Names the file in ``results/``.
+        #: The number in the name of the file in ``results/``.
         self.number = number
         run_id = self.metadata.get("runId")
         self.run_id = run_id if isinstance(run_id, str) and len(run_id) <= 128 else ""
         self.presses = 0
-        #: The kernel has said that it runs this cell. Before, a SIGINT could hit what it did last.
+        #: True once the kernel has reported that it runs this cell. Before that, a SIGINT could hit the work before
+        #: this cell.
         self.started = False
-        #: It was interrupted before it began, and the kernel has seen that.
+        #: True once the kernel has reported that it knows of an interrupt that came before the cell began.
         self.knows_interrupt = False
-        #: A kernel has died before it began, and it goes to the next one.
+        #: True once a kernel has died before the cell began in it. The cell then goes to the next kernel.
         self.spared = False
-        #: Seconds of awake time, without the time in which it asked.
+        #: Seconds that the cell ran while the sandbox was awake, without the time in which the cell waited for an
+        #: answer.
         self.elapsed = 0.0
-        #: ``elapsed`` at which the time limit interrupted; None before.
+        #: The value of ``elapsed`` at which the time limit interrupted the cell; None before.
         self.interrupted_at = None
-        #: ``timeout``, ``interrupt`` or ``reset``, once we have killed its kernel.
+        #: ``timeout``, ``interrupt`` or ``reset``, once the supervisor has killed the cell's kernel; "" before.
         self.killed_for = ""
-        #: Ids of the open requests for input and installs, the latest last.
+        #: Ids of the open requests for input and installs; the latest is last.
         self.prompts = []
 
     @property
     def asks(self):
-        """Whether a request of its own is open. One of a process that it has started is none: such a process could ask without end."""
-        return any(not request.startswith(CHILD_REQUESTS) for request in self.prompts)
+        """Whether the cell itself has an open request. Requests of processes that the cell has started do not count:
+        such a process could ask without end.
+        """
+        return any(not request.startswith(CHILD_REQUEST_PREFIX) for request in self.prompts)
 
     @property
     def is_untouched(self):
-        """Whether another kernel may have it in place of the one that it was sent to, and none has had it so."""
+        """Whether another kernel may run the cell in place of the kernel that it was sent to. That may happen once."""
         return not (self.started or self.spared or self.presses or self.killed_for or self.interrupted_at is not None)
 
     def takes_answer(self, kind, request):
-        """Whether it waits for this answer, which ends the wait unless more of the kind come."""
+        """Returns whether the cell waits for this answer, and closes the request unless more answers of the kind
+        ``kind`` follow.
+        """
         if request not in self.prompts:
             return False
         if kind != "install_output":
@@ -81,13 +95,13 @@ class Cell:
         return True
 
     def opens(self, request):
-        """Something of it asks; what asked long before and was not answered is forgotten."""
+        """Notes an open request of the cell. The oldest requests that were never answered are forgotten."""
         if request not in self.prompts:
             self.prompts.append(request)
         del self.prompts[:-_MAX_PROMPTS]
 
     def message(self):
-        """What the kernel gets."""
+        """Returns the message for the kernel."""
         return {
             "msg_type": "execute_request",
             "parent_header": {"msg_id": self.msg_id},

@@ -1,12 +1,12 @@
-"""The sandbox's own cgroup, as far as it can be read from inside (v1 and v2)."""
+"""Reads the sandbox's own cgroup, as far as it can be read from inside the sandbox (versions 1 and 2)."""
 
 import os
 
 _V1 = "/sys/fs/cgroup/memory"
 _V1_PIDS = "/sys/fs/cgroup/pids"
 _V2 = "/sys/fs/cgroup"
-#: Version 1 shows "no limit" as a number near 2**63.
-_UNLIMITED = 1 << 60
+#: Version 1 shows a missing limit as a number near 2**63.
+_UNLIMITED_BYTES = 1 << 60
 
 
 def _fields(path):
@@ -18,7 +18,7 @@ def _fields(path):
 
 
 def oom_kills():
-    """How many processes the memory limit has killed so far; 0 where that cannot be read."""
+    """Returns how many processes the memory limit has killed so far, or 0 if that cannot be read."""
     for path in (_V1 + "/memory.oom_control", _V2 + "/memory.events"):
         value = _fields(path).get("oom_kill")
         if value is not None:
@@ -27,7 +27,7 @@ def oom_kills():
 
 
 def refused_forks():
-    """How often a process or thread was refused because there were too many; 0 where that cannot be read."""
+    """Returns how often a process or thread was refused because there were too many, or 0 if that cannot be read."""
     for path in (_V1_PIDS + "/pids.events", _V2 + "/pids.events"):
         value = _fields(path).get("max")
         if value is not None:
@@ -36,7 +36,7 @@ def refused_forks():
 
 
 def pids_limit():
-    """Processes and threads; 0 where that cannot be read."""
+    """Returns how many processes and threads the sandbox may have, or 0 if that cannot be read."""
     for path in (_V1_PIDS + "/pids.max", _V2 + "/pids.max"):
         try:
             with open(path, encoding="ascii") as file:
@@ -46,20 +46,26 @@ def pids_limit():
     return 0
 
 
-def memory_limit(told):
-    """Bytes. The limit now, which the engine may have changed since the start; ``told`` then, where it cannot be read."""
+def memory_limit(at_start):
+    """Returns the current memory limit in bytes, which the engine may have changed since the start.
+
+    Args:
+        at_start: the limit at the start, in bytes, which is returned if the current one cannot be read.
+    """
     for path in (_V1 + "/memory.limit_in_bytes", _V2 + "/memory.max"):
         try:
             with open(path, encoding="ascii") as file:
                 found = int(file.read())
-            return found if found < _UNLIMITED else told
+            return found if found < _UNLIMITED_BYTES else at_start
         except (OSError, ValueError):  # "max": no limit of its own
             continue
-    return told
+    return at_start
 
 
 def tmpfs_bytes(paths=("/sandbox", "/tmp", "/dev/shm")):
-    """Bytes that files in the sandbox's memory-backed places hold; they count against the memory limit."""
+    """Returns how many bytes the files in the sandbox's memory-backed folders hold. They count against the memory
+    limit.
+    """
     total = 0
     seen = set()
     for path in paths:

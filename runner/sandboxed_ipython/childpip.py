@@ -1,5 +1,8 @@
-"""``pip install`` in a process that a cell has started, as a shell's or ``python -m pip``: asked for by a file of the queue, which the
-supervisor passes on as it does a kernel's request. A process is trusted no more than its cell: what it asks for is checked like that."""
+"""``pip install`` in a process that a cell has started, from a shell or as ``python -m pip``.
+
+The process requests the install by a file in the queue. The supervisor passes the request on like a request of a
+kernel. A process is trusted no more than its cell, so its request is checked in the same way.
+"""
 
 import json
 import os
@@ -9,14 +12,16 @@ import uuid
 
 from .kernel import pip_line
 
-#: Names the queue's folder to the processes of a kernel.
+#: Environment variable with the path of the queue's folder, for the processes of a kernel.
 QUEUE_VARIABLE = "SANDBOXED_IPYTHON_QUEUE"
-#: Seconds between two looks for the answer, and after which there will be none.
-_LOOK, _LONGEST = 0.1, 2 * 3600.0
+#: Seconds between two looks for the answer, and seconds after which no answer will come.
+_LOOK_SECONDS, _MAX_WAIT_SECONDS = 0.1, 2 * 3600.0
 
 
 def run(words):
-    """What ``pip WORDS`` comes to, as an exit status; None for what the image's own pip does, without a network."""
+    """Runs ``pip WORDS``. Returns an exit status, or None if the image's own pip has to run it, which works without a
+    network.
+    """
     try:
         install = pip_line.parse(words)
         if install is None:
@@ -41,7 +46,7 @@ def run(words):
 
 
 def _ask(queue, content):
-    """The answer to a request. Raises PipError where none can be had."""
+    """Returns the answer to a request. Raises PipError if there is none."""
     name = "pip-%s" % uuid.uuid4().hex
     path = os.path.join(queue, "commands", name)
     request = {"header": {"msg_id": name, "msg_type": "install_request"}, "content": content}
@@ -53,11 +58,11 @@ def _ask(queue, content):
         raise pip_line.PipError(
             "this process cannot ask for it (%s): write %%pip install in a line of its own." % error.strerror
         ) from None
-    give_up = time.monotonic() + _LONGEST
+    give_up = time.monotonic() + _MAX_WAIT_SECONDS
     while time.monotonic() < give_up:
         try:
             with open(os.path.join(queue, "results", "0-%s.json" % name), encoding="utf-8") as file:
                 return json.load(file)["content"]
         except FileNotFoundError:
-            time.sleep(_LOOK)
+            time.sleep(_LOOK_SECONDS)
     raise pip_line.PipError("nobody has answered.")

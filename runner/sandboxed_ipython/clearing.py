@@ -1,4 +1,4 @@
-"""Empties what the cells of a sandbox could write into."""
+"""Empties the folders that the cells of a sandbox can write to."""
 
 import logging
 import os
@@ -8,19 +8,27 @@ log = logging.getLogger(__name__)
 
 
 def clear(options, in_container):
-    """Empties the home of the cells, and the places of a container that all of it may write into: of ``/dev/shm`` what is the cells' own."""
+    """Empties the home of the cells and, in a container, the folders that everybody may write to. In ``/dev/shm`` and
+    ``/dev/mqueue`` only the files of the cells' user are removed.
+
+    Args:
+        options: the :class:`Options` of the sandbox.
+        in_container: False in a test on the host, where only ``.tmp`` in the home stands for ``/tmp``.
+    """
     _empty_folder(options.home, keep=(os.path.basename(options.queue),))
     if in_container:
         _empty_folder("/tmp")
         _empty_folder("/dev/shm", owner=os.getuid())
-        if os.path.isdir("/dev/mqueue"):  # an engine need not give it
+        if os.path.isdir("/dev/mqueue"):  # not every engine mounts it
             _empty_folder("/dev/mqueue", owner=os.getuid())
     else:
         _empty_folder(os.path.join(options.home, ".tmp"))
 
 
 def _empty_folder(folder, keep=(), owner=None):
-    """Removes what is in ``folder`` but the entries named in ``keep``, and those of another ``owner`` (a uid); what cannot be removed is logged."""
+    """Removes the entries of ``folder``, except those named in ``keep`` and those of another ``owner`` (a uid). Logs
+    what cannot be removed.
+    """
     try:
         names = os.listdir(folder)
     except OSError as error:
@@ -42,8 +50,11 @@ def _empty_folder(folder, keep=(), owner=None):
 
 
 def _remove_tree(top):
-    """Folders are moved up into ``top`` before they are emptied: a cell can nest them deeper than a recursion or a path
-    goes. They are ours, whatever rights a cell has taken from them."""
+    """Removes a folder and everything below it.
+
+    Each folder is moved up into ``top`` before it is emptied, because a cell can nest folders deeper than a recursion
+    or a path can go. The folders belong to this user, so their modes can be set, whatever rights a cell has taken away.
+    """
     os.chmod(top, 0o700)
     moved = os.path.join(top, secrets.token_hex(8))
     folders, count = [top], 0
@@ -57,7 +68,7 @@ def _remove_tree(top):
                 else:
                     os.unlink(entry.path)
         if folder is top and below:
-            folders.append(top)  # again, once what is in it is gone
+            folders.append(top)  # once more, when the folders in it are gone
         for path in below:
             os.chmod(path, 0o700)
             if folder is not top:

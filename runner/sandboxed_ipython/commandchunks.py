@@ -1,16 +1,25 @@
-"""A host's long command arrives in pieces, so that no line of a stream is long; here they are put together again."""
+"""Joins the pieces of a host's long command. A host splits long commands so that no line of the stream is long."""
 
 from . import wire
 
 
 class CommandChunks:
-    """Of one stream, whose host writes one command after the other: a series that another begins before its end is over."""
+    """The open series of pieces of one stream. A host writes one command after the other, so a new series replaces an
+    unfinished one.
+    """
 
     def __init__(self):
         self._forget()
 
     def add(self, content, msg_id):
-        """The command's line once its last piece is there, else None. Raises BadCommand, and forgets the series."""
+        """Adds one piece. Returns the command's line (bytes) when the last piece is there, else None.
+
+        Args:
+            content: the content of a ``chunk`` command.
+            msg_id: its id, for the error.
+
+        Raises BadCommand, and forgets the series, if a piece is missing or the command is too long.
+        """
         if content["i"] == 0:
             self._forget()
             self._id = content["id"]

@@ -1,4 +1,4 @@
-"""The queue's folders: commands dropped as files come in, in order of arrival; results go out as files."""
+"""The folders of the queue. Commands arrive as files, in the order of their arrival; results leave as files."""
 
 import errno
 import logging
@@ -12,26 +12,36 @@ from . import linux, wire
 
 log = logging.getLogger(__name__)
 
-#: Results that are kept; the oldest go first.
-KEEP_RESULTS = 1000
-#: Seconds without a change until a file that is no JSON, found and not announced by its writer's close, is taken for whole.
-_WRITTEN = 5.0
-#: Seconds for which files are removed at once to make room.
+#: Number of results that are kept. The oldest are removed first.
+MAX_RESULTS = 1000
+#: A file that is not valid JSON, and that was found by a scan instead of announced by its writer's ``close``, counts as
+#: whole after this many seconds without a change.
+_UNCHANGED_SECONDS = 5.0
+#: Seconds that one removal of foreign files may take.
 _ROOM_SECONDS = 0.2
-#: Files that one look at the folder finds; the next look comes when they are picked up. Names that are read at a time.
-_MAX_FOUND, _NAMES_AT_ONCE = 10_000, 200
-#: Seconds until a folder that a cell removes while we make it is made again.
-_RETRY = 0.1
+#: Number of files that one scan of the folder picks up; the next scan follows when they are picked up. And number of
+#: names that a scan reads in one step.
+_MAX_FILES_PER_SCAN, _NAMES_PER_STEP = 10_000, 200
+#: A folder that a cell removed while it was being made is made again after this many seconds.
+_RETRY_SECONDS = 0.1
 _WATCHED = linux.IN_MOVED_TO | linux.IN_CLOSE_WRITE | linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_ONLYDIR
 _GONE = linux.IN_DELETE_SELF | linux.IN_MOVE_SELF | linux.IN_UNMOUNT | linux.IN_IGNORED
 
 
 class CommandQueue:
-    """Watches ``commands/`` and hands each new ``*.json`` to ``on_command(name, data, is_ours)``, once, in order of arrival.
+    """Watches ``commands/`` and passes on each new ``*.json`` file once, in the order of arrival.
 
-    A host's own command is put there by :meth:`put` and comes back like any other. What a cell does to the folder
-    (removing it, filling it) delays nothing: ``data`` of our own files is kept here until they are picked up. Of others it is
-    None where they are too long. However many files are there, they are picked up as far as a turn allows, the others in the next.
+    A host's command is written into the folder by :meth:`put` and then picked up like any other file. Nothing that a
+    cell does to the folder (such as removing or filling it) delays the commands of hosts: their data are kept in memory
+    until they are picked up. Files are picked up as far as one turn of the reactor allows, and the others in later
+    turns.
+
+    Args:
+        root: path of the queue's folder.
+        on_command: ``on_command(name, data, is_ours)`` gets each file. ``data`` (bytes) is None if a foreign file is
+            too long.
+        poll_interval: seconds between two scans where inotify does not work.
+        use_inotify: False to poll only.
     """
 
     def __init__(self, root, reactor, on_command, poll_interval, use_inotify=True):
@@ -42,13 +52,13 @@ class CommandQueue:
         self._on_command = on_command
         self._poll_interval = poll_interval
         self._number = 0
-        self._waiting = {}  # name → data of files that we put there ourselves
-        self._unfinished = {}  # name → (size and time of change, since when) of files that somebody may still write
+        self._waiting = {}  # name → data of files that :meth:`put` has written
+        self._unfinished = {}  # name → ((size, time of change), since when) of files that may still be written
         self._kept = deque()
-        self._announced = deque()  # names that inotify has told and that are not picked up yet
+        self._announced = deque()  # names from inotify that are not picked up yet
         self._is_picking = self._is_scanning = self._scans_again = False
         self._inotify = self._open_inotify() if use_inotify else -1
-        self._watch = -1  # inotify's number of the folder that is watched
+        self._watch = -1  # the watch descriptor of the folder that is watched now
         self._retry = None
         self._look = None
         self._make_folders()
@@ -57,7 +67,9 @@ class CommandQueue:
             self._poll()
 
     def put(self, data):
-        """Queues one command as a file. False: there is no room, the caller must pass it on itself."""
+        """Queues one command (bytes) as a file. Returns False if there is no room; the caller must then pass the
+        command on itself.
+        """
         self._number += 1
         name = "%d.json" % self._number
         while os.path.lexists(os.path.join(self._commands, name)):
@@ -77,17 +89,21 @@ class CommandQueue:
         return False
 
     def look(self):
-        """Picks up what has arrived, in its order, without waiting for the selector to tell it: :meth:`put` was called."""
+        """Picks up the files that have arrived, in order, without waiting for the selector. Used after :meth:`put`."""
         if self._inotify >= 0:
             self._on_inotify()
 
     def take_waiting(self):
-        """Picks up now what we have put there ourselves: the folder is gone, or something follows that must not overtake it."""
+        """Picks up now all files that :meth:`put` has written: because the folder is gone, or because a command follows
+        that must not overtake them.
+        """
         for name in list(self._waiting):
             self._pick_up(name)
 
     def result(self, number, msg_id, reply):
-        """Writes ``results/<number>-<msg_id>.json``; a full file system loses it with a log line. Returns whether it is there."""
+        """Writes ``results/<number>-<msg_id>.json``. Returns whether it was written; if not (as on a full file system),
+        a line is logged.
+        """
         name = "%d-%s.json" % (number, msg_id)
         try:
             os.makedirs(self._results, mode=0o777, exist_ok=True)
@@ -96,12 +112,14 @@ class CommandQueue:
             log.warning("result of %s not written: %s", msg_id, error.strerror)
             return False
         self._kept.append(name)
-        if len(self._kept) > KEEP_RESULTS:
+        if len(self._kept) > MAX_RESULTS:
             self._unlink(os.path.join(self._results, self._kept.popleft()))
         return True
 
     def remove_foreign_files(self, known):
-        """Empties the queue's file system of everything that is not ours (``known`` paths), to make room."""
+        """Makes room: removes all files below the queue's folder except results, waiting commands and the paths in
+        ``known``.
+        """
         keep = set(known)
         keep.update(os.path.join(self._results, name) for name in self._kept)
         keep.update(os.path.join(self._commands, name) for name in self._waiting)
@@ -112,7 +130,7 @@ class CommandQueue:
                 removed += 1
         log.warning("the queue is full: removed %d files that are not ours", removed)
 
-    # ------------------------------------------------------------------------------------------------ in
+    # ------------------------------------------------------------------------------------------------ commands
 
     def _open_inotify(self):
         try:
@@ -136,15 +154,17 @@ class CommandQueue:
         self._scan()
 
     def _watch_commands(self):
-        """Watches the folder that has the name now, and no other. One that is watched already keeps its number."""
+        """Watches the folder that has the name ``commands`` now, and no other folder. Watching a watched folder again
+        does not change its descriptor.
+        """
         before = self._watch
         try:
             self._watch = linux.inotify_add_watch(self._inotify, self._commands, _WATCHED)
         except OSError as error:
             self._watch = -1
-            if error.errno in (errno.ENOENT, errno.ENOTDIR):  # removed again before we were here
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):  # the folder was removed again meanwhile
                 if self._retry is None:
-                    self._retry = self._reactor.after(_RETRY, self._mend)
+                    self._retry = self._reactor.after(_RETRY_SECONDS, self._mend)
                 return
             log.warning("%s: looking every %g s instead", error, self._poll_interval)
             self._reactor.unwatch(self._inotify)
@@ -156,10 +176,12 @@ class CommandQueue:
             try:
                 linux.inotify_rm_watch(self._inotify, before)
             except OSError:
-                pass  # it went with its folder
+                pass  # the watch ended with its folder
 
     def _mend(self):
-        """Whatever has the name now is what is watched, and nothing of ours is lost in what had it before."""
+        """Makes and watches the folders again after a change. Commands of hosts that were in a removed folder are
+        picked up from memory.
+        """
         self._retry = None
         self._make_folders()
 
@@ -171,12 +193,12 @@ class CommandQueue:
         for watch, mask, name in linux.inotify_events(data):
             if mask & linux.IN_Q_OVERFLOW or (watch == self._watch and mask & _GONE):
                 self._mend()
-            elif watch == self._watch and name:  # not of a folder that was in this place before
+            elif watch == self._watch and name:  # ignores events of a former folder
                 self._announced.append(name)
         if not self._is_picking:
             self._is_picking = True
             if not self._reactor.gradually(self._pick_up_announced()):
-                self._reactor.unwatch(self._inotify)  # until these are picked up
+                self._reactor.unwatch(self._inotify)  # until these files are picked up
 
     def _pick_up_announced(self):
         while self._announced:
@@ -194,7 +216,9 @@ class CommandQueue:
         self._reactor.after(self._poll_interval, self._poll)
 
     def _scan(self):
-        """Picks up what is in the folder, in order of arrival, and then what is ours and is not there any more."""
+        """Picks up the files in the folder in the order of arrival, and then the commands of hosts whose files are not
+        there any more.
+        """
         if self._is_scanning:
             self._scans_again = True
             return
@@ -208,13 +232,13 @@ class CommandQueue:
                 for count, entry in enumerate(entries):
                     if _is_command(entry.name) and not entry.is_dir(follow_symlinks=False):
                         found.append((entry.stat(follow_symlinks=False), entry.name))
-                    if len(found) >= _MAX_FOUND:
+                    if len(found) >= _MAX_FILES_PER_SCAN:
                         self._scans_again = True
                         break
-                    if count % _NAMES_AT_ONCE == 0:
+                    if count % _NAMES_PER_STEP == 0:
                         yield
         except OSError:
-            pass  # the folder is gone, or one of its files
+            pass  # the folder or one of its files is gone
         found.sort(key=_arrival)
         self._unfinished = {name: self._unfinished[name] for _, name in found if name in self._unfinished}
         for status, name in found:
@@ -225,7 +249,7 @@ class CommandQueue:
         if self._scans_again:
             self._scans_again = False
             self._reactor.after(0.0, self._scan)
-        elif self._unfinished and self._look is None and self._inotify >= 0:  # without it we look again anyway
+        elif self._unfinished and self._look is None and self._inotify >= 0:  # polling scans again anyway
             self._look = self._reactor.after(self._poll_interval, self._look_again)
 
     def _look_at(self, name, status):
@@ -237,13 +261,15 @@ class CommandQueue:
         self._scan()
 
     def _is_whole(self, name, status):
-        """Whether nobody is about to write more into a file that is there already: what is valid JSON is whole, the rest is waited for."""
+        """Returns whether a file that a scan has found is complete. Valid JSON is complete; any other file may still be
+        written.
+        """
         if not stat.S_ISREG(status.st_mode) or status.st_size > wire.MAX_DROPPED_BYTES:
             return True
         state = (status.st_size, status.st_mtime_ns)
         seen, since = self._unfinished.get(name, (None, 0.0))
         if seen == state:
-            return time.monotonic() - since >= _WRITTEN
+            return time.monotonic() - since >= _UNCHANGED_SECONDS
         is_file, data = self._read(os.path.join(self._commands, name))
         if not is_file or data is None or wire.is_json(data):
             return True
@@ -264,11 +290,14 @@ class CommandQueue:
             self._on_command(name, data, is_ours)
 
     def _read(self, path):
-        """Whether there is a regular file, and its content, or None where that is too long. (A link, a FIFO or a folder is none.)"""
+        """Returns whether ``path`` is a regular file, and its content (bytes), which is None if it is too long.
+
+        A link, a FIFO or a folder is no regular file.
+        """
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
-            return False, None  # already picked up: a file is announced by its close and by its rename
+            return False, None  # the file was picked up already: it is announced both by its close and by its rename
         except OSError as error:
             log.warning("not a readable command file: %s", error.strerror)
             return False, None
@@ -281,14 +310,14 @@ class CommandQueue:
                 return True, None
             return True, file.read(wire.MAX_DROPPED_BYTES)
 
-    # ----------------------------------------------------------------------------------------------- out
+    # ------------------------------------------------------------------------------------------------ results
 
     @staticmethod
     def _write(folder, name, data):
-        """Writes the file under a temporary name and renames it, so that a reader never sees half a file.
+        """Writes a file under a temporary name and renames it, so that a reader never sees half a file.
 
-        A cell cannot guess the temporary name, and ``O_EXCL`` refuses one that is there: opening a FIFO, or a file under
-        a lease, could block for ever.
+        The temporary name is random, so a cell cannot guess it. ``O_EXCL`` refuses an existing name: opening a FIFO, or
+        a file with a lease, could block for ever.
         """
         temporary = os.path.join(folder, ".%s-%s" % (secrets.token_hex(8), name))
         fd = os.open(
@@ -316,8 +345,9 @@ class CommandQueue:
 
 
 def _files_below(top, give_up):
-    """Paths of all that is no folder below ``top``, until the time ``give_up``. (``os.walk`` of older Pythons goes no deeper than
-    a recursion does.)"""
+    """Yields the paths of all entries below ``top`` that are not folders, until the time ``give_up``. (``os.walk`` of
+    older Pythons is limited by the depth of a recursion.)
+    """
     folders = [top]
     while folders:
         try:
@@ -330,7 +360,7 @@ def _files_below(top, give_up):
                     else:
                         yield entry.path
         except OSError:
-            continue  # it is gone, or cannot be reached
+            continue  # the folder is gone or cannot be read
 
 
 def _is_command(name):

@@ -1,27 +1,28 @@
-"""Updates of a widget's state by their keys: of each key of the state only its latest value has to be kept.
+"""Folds the updates of a widget's state: only the latest value of each key of the state has to be kept.
 
-An update is a ``comm_msg`` whose data are ``{"method": "update", "state": {…}, "buffer_paths": [[key, …], …]}``, as ipywidgets
-sends them; a binary value is left out of ``state`` and stands in ``buffers``, in the order of ``buffer_paths``.
-``echo_update`` is the same for a state that a host has set.
+An update is a ``comm_msg`` whose data are ``{"method": "update", "state": {…}, "buffer_paths": [[key, …], …]}``, as
+ipywidgets sends them. A binary value is left out of ``state`` and stands in ``buffers``, in the order of
+``buffer_paths``. ``echo_update`` is the same for a state that a host has set.
 """
 
 from . import wire
 
 _UPDATES = ("update", "echo_update")
-#: Of an ``Output`` widget: what is between two of its updates is captured or not, so they keep their places.
-_ORDERED = frozenset(("msg_id", "outputs"))
-#: What a key costs beside its text, about.
+#: Keys of an ``Output`` widget. They decide whether the messages between two updates are captured, so these updates
+#: keep their places.
+_ORDERED_KEYS = frozenset(("msg_id", "outputs"))
+#: Approximate bytes that a key costs in addition to its text.
 _KEY_BYTES = 200
 
 
 def update_of(event):
-    """The event as an :class:`Update`; None if no later update of the same keys can make it needless."""
+    """Returns the event as an :class:`Update`, or None if a later update of the same keys cannot replace it."""
     keys = _keys_of(event) if event["msg_type"] == "comm_msg" else None
-    return Update(event) if keys and not keys & _ORDERED else None
+    return Update(event) if keys and not keys & _ORDERED_KEYS else None
 
 
 def _keys_of(event):
-    """The keys of the state that an update sets; None: it is none, or not made as one."""
+    """Returns the keys of the state that an update sets, or None if the event is no well-formed update."""
     data = event["content"].get("data")
     if not isinstance(data, dict) or data.get("method") not in _UPDATES or not isinstance(data.get("state"), dict):
         return None
@@ -34,7 +35,7 @@ def _keys_of(event):
 
 
 class Update:
-    """The value of each key is encoded once, so that one key can be dropped without a look at the others."""
+    """One update. The value of each key is encoded once, so that one key can be dropped without touching the others."""
 
     __slots__ = ("_content", "_data", "_envelope", "_metadata", "_values", "size")
 
@@ -49,19 +50,22 @@ class Update:
             _, own_paths, own_buffers = self._values.setdefault(path[0], ([], [], []))
             own_paths.append(wire.dumps(path))
             own_buffers.append(wire.dumps(buffer))
-        #: Bytes of memory, about.
+        #: Approximate bytes of memory.
         self.size = len(self._content) + len(self._data) + len(self._metadata) + sum(map(_size, self._values.values()))
 
     @property
     def keys(self):
+        """The keys that are left."""
         return self._values.keys()
 
     def drop(self, key):
-        """Forgets the value of a key, which a later update has set."""
+        """Forgets the value of a key that a later update has set."""
         self.size -= _size(self._values.pop(key))
 
     def lines(self, series):
-        """The message as :func:`wire.lines` gives it, with the keys that are left. They are never more than before."""
+        """Returns the message with the keys that are left, as :func:`wire.lines` returns it. It never has more lines
+        than before.
+        """
         members, paths, buffers = (
             [part for value in self._values.values() for part in value[index]] for index in range(3)
         )
@@ -80,7 +84,7 @@ def _member(key, value):
 
 
 def _joined(encoded, *members):
-    """A JSON object with more members."""
+    """Returns an encoded JSON object with more members."""
     return encoded[:-1] + (b"," if len(encoded) > 2 else b"") + b",".join(members) + b"}"
 
 

@@ -1,10 +1,12 @@
-"""The comm messages of a sandbox's log, which have a budget of their own: no progress bar pushes what cells printed out of the log.
+"""The comm messages of a sandbox's log. They have a budget of their own, so no progress bar pushes the output of cells
+out of the log.
 
-They are numbered with all other events and delivered in their places among them, but kept here, in memory, and not in the
-log's files: of a widget's state only the latest value of each key is kept, which a file could not forget. Half of the budget
-is for state (``comm_open``, updates, ``comm_close``), by comm; half for all other messages, of which the oldest go first.
+Comm messages are numbered together with all other events and delivered in their places among them. They are kept in
+memory and not in the log's files, because only the latest value of each key of a widget's state is kept, and a file
+could not forget the others. Half of the budget is for state (``comm_open``, updates, ``comm_close``), which is kept per
+comm. The other half is for all other messages; the oldest of them are dropped first.
 
-What a message costs here depends on its own length, never on how much state its comm has.
+The cost of adding a message depends on the length of the message, never on the size of its comm's state.
 """
 
 from bisect import bisect_right
@@ -12,20 +14,25 @@ from collections import OrderedDict, deque
 
 from . import wire
 
-#: A comm's updates are folded once so many bytes of them are not.
+#: A comm's updates are folded once this many bytes of them are not folded.
 _FOLD_BYTES = 64 * 1024
-#: What an entry and a comm cost beside their text, about.
+#: Approximate bytes that an entry costs in addition to its text.
 _ENTRY_BYTES = 512
-#: Entries whose loss can still be told, and comms whose state is refused.
-_REMEMBERED = 4096
-#: However small the log is: what a cell sends at once must reach a host that reads, and nobody waits for it.
-_LEAST_BUDGET = 8 * 1024 * 1024
+#: Number of lost entries that can still be reported, and of comms whose state is refused.
+_MAX_REMEMBERED = 4096
+#: The budget is at least this many bytes, however small the log is: everything that a cell sends at once must reach a
+#: host that reads, and nobody waits for the host.
+_MIN_BUDGET_BYTES = 8 * 1024 * 1024
 
 
 class Entry:
-    """A message with the numbers up to ``last``, which stand before the byte ``offset`` of the log's segment ``serial``.
+    """A comm message in the log.
 
-    ``lines`` are its lines without numbers. A foldable one has its ``update`` too, which alone is kept once it is folded.
+    Args:
+        last: the last of its numbers; a message of several lines has several.
+        serial, offset: the log's segment and the byte in it before which the message stands.
+        lines: its lines, without numbers.
+        update: the :class:`Update` of a message that can be folded. Once it is folded, only this is kept.
     """
 
     __slots__ = ("_data", "last", "offset", "serial", "update")
@@ -39,23 +46,24 @@ class Entry:
 
     @property
     def size(self):
-        """Bytes of memory, about."""
+        """Approximate bytes of memory."""
         return _ENTRY_BYTES + len(self._data or b"") + (self.update.size if self.update else 0)
 
     @property
     def data(self):
-        """Its numbered lines. One that became shorter has the last of the numbers that it had."""
+        """The numbered lines. A message that became shorter has the last of the numbers that it had."""
         return self._data if self._data is not None else self._numbered(self.update.lines("f%d" % self.last))
 
     def pack(self):
-        """Keeps the update alone, whose keys may be dropped from now on."""
+        """Keeps only the update. Its keys may be dropped from then on."""
         self._data = None
 
     def unpack(self):
-        """Is a message like any other from now on."""
+        """Keeps the lines instead of the update, as for any other message."""
         self._data, self.update = self.data, None
 
     def clear(self):
+        """Forgets the content."""
         self._data, self.update = b"", None
 
     def _numbered(self, lines):
@@ -64,7 +72,9 @@ class Entry:
 
 
 class _Comm:
-    """What is kept of one comm's state: entries that are no update; the entry of each key's latest value; updates not folded yet."""
+    """The kept state of one comm: the entries that are no updates, the entry with each key's latest value, and the
+    updates that are not folded yet.
+    """
 
     __slots__ = ("fixed", "latest", "size", "unfolded", "unfolded_bytes")
 
@@ -76,11 +86,11 @@ class _Comm:
         self.size = 0
 
     def entries(self):
-        """All its entries, each once, in order."""
+        """Returns all entries, each once, in order."""
         return sorted({*self.fixed, *self.latest.values(), *self.unfolded}, key=_last)
 
     def fold(self):
-        """Each key of an older update that a newer one has set is dropped; the entries that have no key left."""
+        """Drops each key of an older update that a newer update has set. Returns the entries that have no key left."""
         empty = []
         for entry in self.unfolded:
             self.size -= entry.size
@@ -105,25 +115,37 @@ def _last(entry):
 
 
 class CommLog:
-    """Entries in the order of their numbers. The newest is never dropped."""
+    """Entries in the order of their numbers. The newest entry is never dropped.
+
+    Args:
+        budget: bytes that all comm messages together may have; fewer than 8 MiB count as 8 MiB.
+    """
 
     def __init__(self, budget):
-        #: Bytes of state, of one comm or of all, and as many of other messages.
-        self.half = max(budget, _LEAST_BUDGET) // 2
+        #: Bytes that all state may have, and also the state of a single comm. All other messages together may have as
+        #: many.
+        self.half = max(budget, _MIN_BUDGET_BYTES) // 2
         self._entries = []
-        self._lasts = []  # of _entries, for bisection
-        self._gone = set()  # of _entries, by last
-        self._open = OrderedDict()  # key → _Comm, the least recently heard first
+        self._lasts = []  # the number of each of _entries, for bisection
+        self._gone = set()  # numbers of dropped entries that are still in _entries
+        self._open = OrderedDict()  # key → _Comm; the one without a message for longest comes first
         self._closed = OrderedDict()
         self._state_bytes = 0
         self._messages = deque()
         self._message_bytes = 0
-        self._refused = OrderedDict()  # keys of comms whose state is over the budget
-        self._lost = deque(maxlen=_REMEMBERED)  # (last, bytes)
+        self._refused = OrderedDict()  # keys of comms whose state exceeds the budget
+        self._lost = deque(maxlen=_MAX_REMEMBERED)  # (last, bytes)
         self._lost_upto = 0
 
     def add(self, entry, event):
-        """Keeps a message. True: its comm's state has just become too large, and is not kept any more."""
+        """Keeps a message.
+
+        Args:
+            entry: the :class:`Entry`.
+            event: the event that it was made from.
+
+        Returns True if the state of its comm has just become too large and is not kept any more.
+        """
         self._entries.append(entry)
         self._lasts.append(entry.last)
         kind = event["msg_type"]
@@ -131,7 +153,7 @@ class CommLog:
         if kind == "comm_open":
             self._refused.pop(key, None)
             for comms in (self._open, self._closed):
-                self._forget(comms.pop(key, None))  # its id is given anew
+                self._forget(comms.pop(key, None))  # the id is used again
         is_state = kind in ("comm_open", "comm_close") or entry.update is not None
         if not is_state or key in self._refused:
             self._add_message(entry)
@@ -148,14 +170,16 @@ class CommLog:
         return False
 
     def after(self, seq):
-        """The oldest entry with a number above ``seq``, or None."""
+        """Returns the oldest entry with a number above ``seq``, or None."""
         index = bisect_right(self._lasts, seq)
         while index < len(self._entries) and self._lasts[index] in self._gone:
             index += 1
         return self._entries[index] if index < len(self._entries) else None
 
     def lost(self, seq):
-        """``(last, messages, bytes)`` of what was dropped, not folded, after ``seq``; None if nothing was."""
+        """Returns ``(last, messages, bytes)`` of the entries after ``seq`` that were lost, not folded, or None if none
+        was lost.
+        """
         if seq >= self._lost_upto:
             return None
         sizes = [size for last, size in self._lost if last > seq]
@@ -184,20 +208,23 @@ class CommLog:
         self._state_bytes += comm.size - before
 
     def _make_room(self, newest):
-        """Folds what can be folded, then drops whole comms: closed ones first, then those not heard of for longest."""
+        """Folds all comms, then drops whole comms: closed ones first, then the ones without a message for longest."""
         for comm in [*self._closed.values(), *self._open.values()]:
             self._fold(comm)
         for comms in (self._closed, self._open):
             for key in list(comms):
-                if self._state_bytes <= self.half * 7 // 8:  # not again at once
+                # leaves some room, so that this is not needed again at once
+                if self._state_bytes <= self.half * 7 // 8:
                     return
                 if key != newest:
                     self._lose_comm(comms.pop(key))
 
     def _refuse(self, key, comm, newest):
-        """State that is over the whole budget is not kept; the newest message still reaches who reads, as one that is no state."""
+        """Stops keeping the state of a comm that alone exceeds the budget. Its newest message still reaches readers, as
+        a message that is no state.
+        """
         self._refused[key] = True
-        if len(self._refused) > _REMEMBERED:
+        if len(self._refused) > _MAX_REMEMBERED:
             self._refused.popitem(last=False)
         del self._open[key]
         self._lose_comm(comm, but=newest)
@@ -228,7 +255,7 @@ class CommLog:
             self._lose(oldest)
 
     def _lose(self, entry):
-        """Drops what somebody may miss."""
+        """Drops an entry that a reader may miss."""
         self._lost.append((entry.last, entry.size))
         self._lost_upto = max(self._lost_upto, entry.last)
         self._drop(entry)

@@ -1,4 +1,4 @@
-"""What the supervisor knows of a kernel's comms: the messages that hosts send, and which cell a comm belongs to."""
+"""A kernel's comms as the supervisor knows them: the messages that hosts send, and the cell that each comm belongs to."""
 
 import logging
 from collections import OrderedDict
@@ -8,14 +8,14 @@ from .cell import Cell
 
 log = logging.getLogger(__name__)
 
-#: Comms whose cell is remembered.
-_REMEMBERED = 10_000
+#: Number of comms whose cell is remembered.
+_MAX_REMEMBERED_COMMS = 10_000
 
 
 class CommRequest(Cell):
-    """A host's ``comm_open``, ``comm_msg`` or ``comm_close``: waits, is interrupted and timed as a cell is, and has no reply.
+    """A host's ``comm_open``, ``comm_msg`` or ``comm_close``.
 
-    That it was handled is told by ``status: idle``.
+    It waits, is interrupted and is timed like a cell, but it has no reply. ``status: idle`` shows that it was handled.
     """
 
     __slots__ = ("buffers", "kind")
@@ -28,6 +28,7 @@ class CommRequest(Cell):
         self.buffers = command["buffers"]
 
     def message(self):
+        """Returns the message for the kernel."""
         return {
             "msg_type": self.kind,
             "parent_header": {"msg_id": self.msg_id},
@@ -38,15 +39,18 @@ class CommRequest(Cell):
 
 
 def make(command, number, size, from_folder=False):
-    """A command of the queue as what runs; ``size`` is that of its line."""
+    """Returns a queued command as a :class:`Cell` or a :class:`CommRequest`. The arguments are those of :class:`Cell`."""
     kind = CommRequest if command["header"]["msg_type"] in wire.COMM_KINDS else Cell
     return kind(command, number, size, from_folder)
 
 
 class KernelComms:
-    """What is logged of a kernel's comms.
+    """Logs the comm messages of one kernel.
 
-    ``event(channel, kind, content, parent, metadata, buffers)`` makes an event of the kernel, ``notice(code, params, parent)`` logs one.
+    Args:
+        eventlog: the :class:`EventLog`.
+        event: ``event(channel, kind, content, parent, metadata, buffers)`` makes an event of the kernel.
+        notice: ``notice(code, params, parent)`` logs a notice.
     """
 
     def __init__(self, eventlog, event, notice):
@@ -56,24 +60,26 @@ class KernelComms:
         self._owners = OrderedDict()  # comm_id → msg_id of the cell that opened it
 
     def heard(self, kind, parent, content, message):
-        """A message of the kernel's own."""
+        """Logs a comm message of the kernel. ``parent`` is the ``msg_id`` of its cell."""
         if not wire.is_comm(content):
             log.warning("a comm's message makes no sense")
             return
         if kind == "comm_open":
             self._owners[content["comm_id"]] = parent
-            if len(self._owners) > _REMEMBERED:
+            if len(self._owners) > _MAX_REMEMBERED_COMMS:
                 self._owners.popitem(last=False)
         self._append(kind, content, parent, message.get("metadata"), message.get("buffers"))
 
     def begin(self, request, budgets):
-        """The kernel gets a host's message now. What callbacks show counts for the cell that opened the comm."""
+        """Logs that the kernel now gets a host's message. Output of callbacks counts for the cell that opened the comm.
+        Returns the kernel's new state.
+        """
         budgets.open_comm(request.msg_id, self._owners.get(request.content["comm_id"], ""))
         self._append("status", {"execution_state": "busy", "comm_id": request.content["comm_id"]}, request.msg_id)
         return "busy"
 
     def end(self, request, failure):
-        """It was handled, or never will be: ``failure`` says why."""
+        """Logs that a host's message was handled, or never will be; ``failure`` then says why."""
         content = {"execution_state": "idle", "comm_id": request.content["comm_id"]}
         if failure:
             content["failure"] = failure
