@@ -1,4 +1,4 @@
-"""The limits and the share of the processors that a process has, which any process of its user can take from it."""
+"""The resource limits and the processor share of a process. Any process of the same user can reduce them."""
 
 import os
 import resource
@@ -9,14 +9,16 @@ _LIMITS = sorted(getattr(resource, name) for name in dir(resource) if name.start
 
 
 def are_ours(pid):
-    """Whether a process that we have forked still has what it had from us: a cell may have changed it, and only less can be given back."""
+    """Returns whether a process that the supervisor has forked still has the supervisor's limits and processor share. A
+    cell may have reduced them, and reduced limits cannot be raised again.
+    """
     try:
         return _of(pid) == _of(os.getpid()) and precedence.is_as_given(pid)
     except OSError:
-        return False  # it has ended
+        return False  # the process has ended
 
 
 def _of(pid):
     limits = [resource.prlimit(pid, number) for number in _LIMITS]
-    # The supervisor alone has the flag by which its children take turns of the usual length.
+    # Only the supervisor has this flag, which gives its children turns of the usual length.
     return limits, os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK, os.sched_getaffinity(pid)

@@ -1,4 +1,4 @@
-"""Processor time that the cells of a kernel have used."""
+"""The processor time that the cells of a kernel have used."""
 
 import os
 
@@ -6,7 +6,12 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def seconds_of_session(leader):
-    """Seconds that the processes of a session have used, with those of their children that have ended."""
+    """Returns the seconds of processor time that the processes of a session have used, including their children that
+    have ended and were reaped.
+
+    Args:
+        leader: pid of the session's leader.
+    """
     ticks = 0
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -16,5 +21,5 @@ def seconds_of_session(leader):
                 if int(fields[3]) == leader:
                     ticks += sum(map(int, fields[11:15]))
             except (OSError, ValueError, IndexError):
-                pass  # it has ended
+                pass  # the process has ended
     return ticks / _TICKS_PER_SECOND

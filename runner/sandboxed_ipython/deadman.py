@@ -1,24 +1,28 @@
-"""Ends the supervisor when a turn of its loop does not end: an honest exit in place of a sandbox that hangs for ever."""
+"""Ends the supervisor when one turn of its loop does not end, so that the sandbox ends visibly instead of hanging for
+ever.
+"""
 
 import os
 import signal
 import time
 import traceback
 
-#: Exit status of a sandbox whose supervisor hung; ``src/session/failures.ts`` has the same.
+#: Exit status of a sandbox whose supervisor hung; ``src/session/failures.ts`` has the same number.
 EXIT_STUCK = 77
-#: Seconds that a turn of the loop may take.
+#: Seconds that one turn of the loop may take.
 LIMIT_SECONDS = 10
-#: Seconds between two ticks of the timer, and the least that counts as one: a cell can send the same signal.
+#: Seconds between two ticks of the timer, and seconds between two ticks that count at least: a cell can send the same
+#: signal.
 _TICK_SECONDS = 1.0
-_LEAST_TICK_SECONDS = 0.9
+_MIN_TICK_SECONDS = 0.9
 
 
 class Deadman:
-    """Counts the seconds of a turn by a timer's signal, which also interrupts a system call that waits.
+    """Counts the seconds of a turn with the signal of a timer. The signal also interrupts a system call that waits.
 
-    Ticks are counted and no clock is read for the sum: while a container is paused, or its machine sleeps, no ticks come.
-    A signal that a cell sends shortens nothing: it comes too early to count, or while the loop waits, when none counts.
+    The sum is counted in ticks and not read from a clock, because no ticks come while a container is paused or its
+    machine sleeps. A signal that a cell sends shortens nothing: it comes too early to count, or comes while the loop
+    waits, when no tick counts.
     """
 
     def __init__(self):
@@ -28,20 +32,20 @@ class Deadman:
         signal.signal(signal.SIGALRM, self._on_tick)
 
     def begin(self):
-        """A turn begins."""
+        """Starts counting: a turn begins."""
         self._ticks = 0
         self._ticked = time.monotonic()
         self._in_turn = True
         signal.setitimer(signal.ITIMER_REAL, _TICK_SECONDS, _TICK_SECONDS)
 
     def end(self):
-        """The turn is over, and the loop may wait for as long as it likes."""
+        """Stops counting: the turn is over, and the loop may wait for as long as it likes."""
         self._in_turn = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     def _on_tick(self, _number, frame):
         now = time.monotonic()
-        if not self._in_turn or now - self._ticked < _LEAST_TICK_SECONDS:
+        if not self._in_turn or now - self._ticked < _MIN_TICK_SECONDS:
             return
         self._ticks += 1
         self._ticked = now
@@ -58,5 +62,5 @@ class Deadman:
 
 
 def disarm():
-    """In a forked child: the handler is the supervisor's own. (Timers are not inherited.)"""
+    """Removes the supervisor's signal handler in a forked child. (Timers are not inherited.)"""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

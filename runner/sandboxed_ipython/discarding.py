@@ -1,8 +1,9 @@
-"""Sockets by which a cell can send descriptors, and how those are let go of without waiting.
+"""Receives from and closes sockets over which a cell can send descriptors, without ever waiting for a close.
 
-Whoever closes the last reference to a socket may have to wait: for the unsent data of one that lingers (``SO_LINGER``), or of one that
-is itself under way in another's queue. A process that exits never waits for that. So what a cell has sent is closed here
-while a child of ours still holds it, and the child's exit is what ends it.
+Closing the last reference to a socket can block: until the unsent data of a lingering socket (``SO_LINGER``) are sent,
+also if that socket is itself still in another socket's queue. A process that exits never waits for that. So the
+supervisor closes what a cell has sent while a child of its own still holds it; the child's exit then drops the last
+reference.
 """
 
 import array
@@ -16,17 +17,26 @@ from . import deadman
 
 log = logging.getLogger(__name__)
 
-#: Descriptors that one message can bring (``SCM_MAX_FD`` of Linux).
+#: Number of descriptors that one message can carry (``SCM_MAX_FD`` of Linux).
 _MAX_FDS = 253
-#: More messages than a queue holds, each of which takes some hundred bytes of it. An empty one cannot be told from the queue's end.
+#: More messages than a socket's queue holds, because each takes some hundred bytes of it. An empty message cannot be
+#: told from the queue's end.
 _MAX_QUEUED = 1000
 _NO_LINGER = struct.pack("ii", 1, 0)
-#: Descriptors for which no child could be had yet.
+#: Descriptors that are not closed yet because no child could be forked.
 _kept = []
 
 
 def receive(sock, size):
-    """``(data, fds)`` of one message; whoever calls discards the descriptors, or closes them where it asked for them."""
+    """Receives one message. Returns ``(data, fds)``; the caller must pass the descriptors to :func:`discard`, or close
+    them if it asked for them.
+
+    Args:
+        sock: a connected socket.
+        size: bytes of data to receive at most.
+
+    Raises OSError as ``recvmsg`` does.
+    """
     data, ancillary, _, _ = sock.recvmsg(size, socket.CMSG_SPACE(_MAX_FDS * 4), socket.MSG_CMSG_CLOEXEC)
     fds = []
     for level, kind, content in ancillary:
@@ -38,25 +48,28 @@ def receive(sock, size):
 
 
 def close_socket(sock):
-    """Closes a connected socket whose queue a cell may have filled."""
+    """Closes a connected socket whose queue a cell may have filled with descriptors."""
     try:
-        sock.shutdown(socket.SHUT_RDWR)  # from now on nothing more comes in
+        sock.shutdown(socket.SHUT_RDWR)  # from now on nothing more arrives
     except OSError:
-        pass  # the other end is gone
+        pass  # the other end is closed
     sock.setblocking(False)
     fds = []
     for _ in range(_MAX_QUEUED):
         try:
             fds.extend(receive(sock, 4096)[1])
         except OSError:
-            pass  # an error of the socket comes before what is left in its queue
+            pass  # an error of the socket is reported before the messages that are left in its queue
     discard(fds)
     sock.close()
 
 
 def discard(fds):
-    """Closes descriptors that somebody else has made. Where no child can be had, pid 1 ends all processes of the cells, whose number or
-    memory is in the way, and keeps the descriptors for :func:`discard_kept`."""
+    """Closes descriptors that a cell has made.
+
+    If no child can be forked, process 1 kills all processes of the cells, because their number or memory is in the way,
+    and keeps the descriptors for :func:`discard_kept`.
+    """
     if not fds:
         return
     for fd in fds:
@@ -70,7 +83,7 @@ def discard(fds):
 
 
 def discard_kept():
-    """Closes what :func:`discard` could not. False: nor could this."""
+    """Closes the descriptors that :func:`discard` could not close. Returns False if that fails again."""
     if not _kept:
         return True
     child, release = _holder()
@@ -84,7 +97,9 @@ def discard_kept():
 
 
 def _holder():
-    """``(pid, fd)`` of a child that holds all that we hold until ``fd`` is closed; 0 where none can be had."""
+    """Forks a child that holds all descriptors of this process until ``fd`` is closed. Returns ``(pid, fd)``, or pid 0
+    if the fork fails.
+    """
     wait, release = os.pipe()
     try:
         pid = os.fork()
@@ -105,9 +120,11 @@ def _holder():
 
 
 def _forbid_linger(fd):
-    """First aid, should a cell end the child too early: a socket of the simple kind is reset instead of waited for."""
+    """Makes a socket of the simple kind reset its connection instead of waiting. This helps if a cell ends the child
+    too early.
+    """
     try:
         with socket.socket(fileno=os.dup(fd)) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     except OSError:
-        pass  # no socket, or one without the option
+        pass  # not a socket, or a socket without this option

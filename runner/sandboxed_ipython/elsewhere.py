@@ -1,7 +1,9 @@
-"""Whether a path that a cell asked for in vain may be one of the user's computer, of whose files a sandbox has the project alone."""
+"""Whether a path that a cell did not find may be a path on the user's computer. Of the user's files a sandbox only has
+the project.
+"""
 
-#: What a container has of its own below its root; nobody looks for files of the user's there.
-_OWN = frozenset(
+#: Folders that a container itself has below its root. The user's files are not there.
+_FOLDERS_OF_CONTAINER = frozenset(
     (
         "bin",
         "boot",
@@ -24,9 +26,11 @@ _OWN = frozenset(
 
 
 def is_elsewhere(path, project):
-    """Whether ``path``, absolute or of Windows', is neither below ``project`` (a folder) nor of the container's own."""
+    """Returns whether ``path`` is neither below ``project`` (a folder) nor in a folder of the container itself.
+    ``path`` is absolute, or a Windows path.
+    """
     if not path.startswith("/"):
         return path != ""
     if path == project or path.startswith(project + "/"):
         return False
-    return path.lstrip("/").partition("/")[0] not in _OWN
+    return path.lstrip("/").partition("/")[0] not in _FOLDERS_OF_CONTAINER

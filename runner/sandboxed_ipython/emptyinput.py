@@ -1,4 +1,6 @@
-"""The standard input of a kernel and of all that its cells start: at its end at once, and it shows that somebody read it."""
+"""The standard input of a kernel and of everything that its cells start. It is empty, and it shows that somebody has
+read it.
+"""
 
 import os
 
@@ -6,7 +8,9 @@ from . import linux
 
 
 class EmptyInput:
-    """A sealed file in memory. Reading it, if only its end, moves its time of access: no process stands in the way of a reader."""
+    """A sealed, empty file in memory. Reading it moves its access time, even though the read only finds the end. So no
+    process is needed to watch for readers.
+    """
 
     def __init__(self):
         try:
@@ -18,7 +22,7 @@ class EmptyInput:
             self._shows = False
 
     def was_read(self):
-        """Whether anybody has read it since the last time that this was asked."""
+        """Returns whether anybody has read it since the last call."""
         if not self._shows or os.fstat(self.fd).st_atime_ns == 0:
             return False
         self._forget()

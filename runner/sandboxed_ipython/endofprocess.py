@@ -1,4 +1,6 @@
-"""When a child has ended, told by the process itself: a process that traces it can keep its exit from its parent for ever."""
+"""Notices the end of a child from the process itself. A process that traces the child can keep its exit from its parent
+for ever.
+"""
 
 import os
 import select
@@ -6,12 +8,14 @@ import select
 from . import linux
 from .proctable import process_of
 
-#: Seconds between two looks where Linux has no descriptor for a process.
-_LOOK = 1.0
+#: Seconds between two looks where Linux has no process descriptors.
+_LOOK_SECONDS = 1.0
 
 
 class EndOfProcess:
-    """Calls ``on_end()`` once, when all threads of the child ``pid`` have ended. The child must not have been reaped yet."""
+    """Calls ``on_end()`` once, when all threads of the child ``pid`` have ended. The child must not have been reaped
+    yet.
+    """
 
     def __init__(self, reactor, pid, on_end):
         self._reactor = reactor
@@ -22,13 +26,13 @@ class EndOfProcess:
             self._fd = linux.open_pidfd(pid)
         except OSError:
             self._fd = None
-            reactor.after(_LOOK, self._look)
+            reactor.after(_LOOK_SECONDS, self._look)
         else:
             os.set_inheritable(self._fd, False)
-            reactor.watch(self._fd, on_read=self._told)
+            reactor.watch(self._fd, on_read=self._on_readable)
 
     def has_come(self):
-        """Whether it has ended, reaped or not."""
+        """Returns whether the child has ended, reaped or not."""
         if self._fd is None:
             process = process_of(self._pid)
             return process is None or process.has_ended
@@ -37,7 +41,7 @@ class EndOfProcess:
         return bool(poll.poll(0))
 
     def close(self):
-        """It is not told any more; may be called twice."""
+        """Stops watching. May be called twice."""
         if not self._closed:
             self._closed = True
             if self._fd is not None:
@@ -45,7 +49,7 @@ class EndOfProcess:
                 os.close(self._fd)
                 self._fd = None
 
-    def _told(self):
+    def _on_readable(self):
         self._reactor.unwatch(self._fd)
         self._on_end()
 
@@ -55,4 +59,4 @@ class EndOfProcess:
         if self.has_come():
             self._on_end()
         else:
-            self._reactor.after(_LOOK, self._look)
+            self._reactor.after(_LOOK_SECONDS, self._look)

@@ -1,6 +1,6 @@
-"""The one numbered log of a sandbox: segments of JSON lines under a budget in bytes, read by offset.
+"""The numbered event log of a sandbox: segments of JSON lines with a budget in bytes, read by position.
 
-A reader is a :class:`Cursor`; how slow it is costs nothing here, because the log is the only buffer.
+A reader is a :class:`Cursor`. A slow reader costs nothing, because the log is the only buffer.
 """
 
 import errno
@@ -11,20 +11,22 @@ from collections import deque
 from . import commfold, linux, wire
 from .commlog import CommLog, Entry
 
-#: A segment is closed at this size, so that trimming has something to trim, ...
+#: A segment is closed at this size, so that there is something to trim, ...
 SEGMENT_BYTES = 4 * 1024 * 1024
-#: ... and earlier where a cell starts, so that trimming takes whole cells where they are not very long, but not so early that files become many.
+#: ... and at this size where a cell starts, so that trimming removes whole cells unless they are very long. The size is
+#: large enough to keep the number of files low.
 CELL_SEGMENT_BYTES = 256 * 1024
-#: Segments that are gone and whose size is still known.
-_REMEMBERED_SEGMENTS = 4096
-#: What may be kept outside the queue's file system when a cell has filled that; beyond it text is dropped and counted.
+#: Number of trimmed segments whose size is still known.
+_MAX_REMEMBERED_SEGMENTS = 4096
+#: Bytes that may be kept in memory when a cell has filled the queue's file system. Beyond that, text is dropped and
+#: counted.
 SPILL_BYTES = 4 * 1024 * 1024
-_SKIP_BYTES = 1 << 18
-#: How every line begins, and the most bytes that this takes.
+_SKIP_READ_BYTES = 1 << 18
+#: The beginning of every line, and the bytes that it has at most.
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
-_SEQ_BYTES = 32
-#: Types that are never dropped: without them a host would wait for ever.
-ESSENTIAL = frozenset(
+_MAX_SEQ_BYTES = 32
+#: Types that are never dropped, because a host would wait for them for ever.
+ESSENTIAL_TYPES = frozenset(
     (
         "accepted",
         "status",
@@ -40,9 +42,11 @@ ESSENTIAL = frozenset(
 
 
 class Segment:
-    """A run of events in one file. ``length`` is what was written, whatever a cell has made of the file since.
+    """A run of events in one file. ``length`` is the number of bytes that were written, even if a cell has changed the
+    file since.
 
-    ``first``..``last`` has no holes from segment to segment: what of it is not in the file was a comm's message.
+    The ranges ``first``..``last`` of the segments have no gaps. The numbers in a range that are not in the file belong
+    to comm messages.
     """
 
     __slots__ = ("fd", "first", "last", "length", "path", "serial")
@@ -57,10 +61,12 @@ class Segment:
 
 
 class Cursor:
-    """A place in the log: the next byte to read of a segment, and the seq after which to start.
+    """A reader's place in the log: a segment, and the next byte to read from it. ``after`` is the number after which to
+    read.
 
-    ``comm`` is the last comm message that was read, ``told`` the last whose loss was; ``gap`` is ``(from, to)`` of what has
-    turned out to be gone; ``open``: a line was begun and is not yet read to its end.
+    ``comm`` is the number of the last comm message that was read, and ``told`` that of the last lost one that was
+    reported. ``gap`` is ``(from, to)`` of events that turned out to be gone. ``open`` is True while a line was read
+    only in part.
     """
 
     __slots__ = ("after", "comm", "gap", "offset", "open", "segment", "told")
@@ -76,8 +82,11 @@ class Cursor:
 class EventLog:
     """Appends events and reads them back.
 
-    ``note(kind, content, seq)`` makes the line of an unlogged event about the log itself. ``make_room`` is called when
-    the file system is full; it may delete what does not belong there.
+    Args:
+        folder: path of the folder for the segments.
+        budget: bytes of all segments together.
+        note: ``note(kind, content, seq)`` returns the line (bytes) of an unlogged event about the log itself.
+        make_room: ``make_room()`` is called when the file system is full. It may delete files that do not belong there.
     """
 
     def __init__(self, folder, budget, note, make_room=lambda: None):
@@ -86,7 +95,7 @@ class EventLog:
         self._note = note
         self._make_room = make_room
         self._segments = []
-        self._trimmed = deque(maxlen=_REMEMBERED_SEGMENTS)  # (last seq, bytes) of segments that are gone
+        self._trimmed = deque(maxlen=_MAX_REMEMBERED_SEGMENTS)  # (last seq, bytes) of trimmed segments
         self._comms = CommLog(budget)
         self._size = 0
         self._spilled = 0
@@ -96,28 +105,33 @@ class EventLog:
 
     @property
     def first(self):
-        """The oldest event that is still there (``last + 1`` in an empty log)."""
+        """The number of the oldest event that is still there (``last + 1`` in an empty log)."""
         return self._segments[0].first
 
     def file_names(self):
-        """Names of the files that are the log's own."""
+        """Returns the names of the log's own files."""
         return [os.path.basename(segment.path) for segment in self._segments if segment.path]
 
     def append(self, event):
-        """Numbers and writes one event (without ``seq``), in pieces if it is long. Returns its seq, 0 if there was no room."""
+        """Numbers and writes one event (without ``seq``), in several chunks if it is long. Returns its number, or 0 if
+        there was no room.
+        """
         lines = wire.lines(event, self._next_series())
         for line in lines:
             seq = self._write(event["msg_type"] if len(lines) == 1 else "chunk", line)
         return seq if len(lines) == 1 else self.last
 
     def append_chunk(self, envelope, series, index, last, text):
-        """One piece of a long message; ``envelope`` gives kernel, gen, t, channel and parent."""
+        """Numbers and writes one piece of a long message. The arguments are those of :func:`wire.chunk`. Returns its
+        number, or 0.
+        """
         return self._write("chunk", wire.dumps(wire.chunk(envelope, series, index, last, text)))
 
     def append_comm(self, event):
-        """A comm's message, or what is said of one that a host sent: numbered like any event, kept by other rules (``commlog.py``).
+        """Numbers a comm message, or the events about one that a host has sent. These are numbered like any event, but
+        kept by other rules (``commlog.py``).
 
-        True: the state of its comm has just become too large to be kept.
+        Returns True if the state of the comm has just become too large to be kept.
         """
         update, segment, series = commfold.update_of(event), self._segments[-1], self._next_series()
         lines = update.lines(series) if update else wire.lines(event, series)
@@ -126,7 +140,7 @@ class EventLog:
 
     @property
     def comm_state_limit(self):
-        """Bytes of state that one comm may have, and all together."""
+        """Bytes of state that one comm may have, and all comms together."""
         return self._comms.half
 
     def _next_series(self):
@@ -134,15 +148,17 @@ class EventLog:
         return "s%d" % self._series
 
     def new_segment(self):
-        """Called at a cell's start: trimming then takes whole cells, where one is not longer than a segment."""
+        """Starts a new segment if the last one is large enough. Called at a cell's start, so that trimming removes
+        whole cells if they fit into a segment.
+        """
         if self._segments[-1].length >= CELL_SEGMENT_BYTES:
             self._start_segment()
             self._trim()
 
     def read(self, cursor, size):
-        """Up to about ``size`` bytes of whole or part lines after the cursor, which moves on.
+        """Reads up to about ``size`` bytes after the cursor, in whole or partial lines, and moves the cursor.
 
-        Where something is no longer there a ``gap`` stands in its place, or a ``comm_gap``.
+        Where events are gone, a ``gap`` or a ``comm_gap`` stands in their place.
         """
         parts = []
         while size > 0:
@@ -167,7 +183,7 @@ class EventLog:
                 return self._line(cursor, entry.data)
             if cursor.gap is not None:
                 (first, last), cursor.gap = cursor.gap, None
-                size = sum(length for end, length in self._trimmed if first <= end <= last)  # by whole segments
+                size = sum(length for end, length in self._trimmed if first <= end <= last)  # counted in whole segments
                 return self._line(cursor, self._note("gap", {"from": first, "to": last, "bytes": size}, last))
             segment = cursor.segment
             end = entry.offset if entry is not None and entry.serial == segment.serial else segment.length
@@ -177,7 +193,7 @@ class EventLog:
                     cursor.offset += len(data)
                     cursor.open = data[-1] != 0x0A
                     return data
-                # a cell has cut the file short: what was in it is gone
+                # a cell has truncated the file, so its content is gone
                 cursor.gap, cursor.offset = (cursor.after + 1, segment.last), segment.length
                 continue
             index = self._segments.index(segment) + 1
@@ -188,19 +204,19 @@ class EventLog:
 
     @staticmethod
     def _line(cursor, data):
-        """A whole line, after one that was begun and whose rest is gone."""
+        """Returns a whole line. If a line before it was read only in part and its rest is gone, a line end comes first."""
         data, cursor.open = (b"\n" if cursor.open else b"") + data, False
         return data
 
     @staticmethod
     def _is_due(entry, cursor):
-        """Whether all events before this comm message have been read, or are known to be gone."""
+        """Returns whether all events before this comm message have been read, or are known to be gone."""
         if cursor.gap is not None:
-            return entry.last < cursor.gap[1]  # numbers only grow
+            return entry.last < cursor.gap[1]  # numbers only increase
         return (entry.serial, entry.offset) <= (cursor.segment.serial, cursor.offset)
 
     def _place(self, cursor):
-        """Finds a segment for a cursor that has none, or whose own was trimmed."""
+        """Finds a segment for a cursor that has none, or whose segment was trimmed."""
         old = cursor.segment
         wanted = cursor.after + 1 if old is None else max(cursor.after + 1, old.last + 1)
         segment = next((one for one in self._segments if one.last >= wanted or one is self._segments[-1]), None)
@@ -214,19 +230,21 @@ class EventLog:
             self._skip(cursor, wanted)
 
     def _skip(self, cursor, wanted):
-        """Moves the cursor to the first line of ``wanted`` or later. Each line says its own seq: a cell may have overwritten others."""
+        """Moves the cursor to the first line with the number ``wanted`` or a higher one. The number is read from each
+        line, because a cell may have overwritten other lines.
+        """
         segment = cursor.segment
         cursor.offset, cursor.after = segment.length, wanted - 1
         offset, line_starts = 0, True
         while offset < segment.length:
-            data = os.pread(segment.fd, _SKIP_BYTES, offset)
+            data = os.pread(segment.fd, _SKIP_READ_BYTES, offset)
             if not data:
                 return
             start = 0
             while start < len(data):
                 if line_starts:
-                    if start and len(data) - start < _SEQ_BYTES and offset + len(data) < segment.length:
-                        break  # the line's beginning is in the next piece too
+                    if start and len(data) - start < _MAX_SEQ_BYTES and offset + len(data) < segment.length:
+                        break  # the next piece contains the whole beginning of the line
                     match = _SEQ.match(data, start)
                     if match and wanted <= int(match.group(1)) <= segment.last:
                         cursor.offset = offset + start
@@ -243,7 +261,7 @@ class EventLog:
         if segment.length + len(data) > SEGMENT_BYTES and segment.length:
             segment = self._start_segment()
         if not self._put(segment, data):
-            # what was told before is given up last: it may just be a moment until there is room again
+            # older events are given up last, because there may soon be room again
             self._make_room()
             if not self._put(segment, data) and not self._spill(msg_type, data):
                 self._trim(len(data))
@@ -268,8 +286,10 @@ class EventLog:
         return True
 
     def _spill(self, msg_type, data):
-        """The file system is full and stays full: what must not be lost goes into the supervisor's own memory."""
-        if self._spilled + len(data) > SPILL_BYTES and msg_type not in ESSENTIAL:
+        """Writes a line into the supervisor's own memory, because the file system is full and stays full. Essential
+        lines must not be lost.
+        """
+        if self._spilled + len(data) > SPILL_BYTES and msg_type not in ESSENTIAL_TYPES:
             return False
         segment = self._segments[-1]
         if segment.path is not None:
@@ -293,7 +313,7 @@ class EventLog:
         return segment
 
     def _trim(self, room=0):
-        """Drops the oldest finished segments while the log is over its budget, or to give ``room`` bytes."""
+        """Drops the oldest finished segments while the log is over its budget, or until ``room`` bytes are free."""
         while len(self._segments) > 1 and (self._size > self._budget or room > 0):
             segment = self._segments.pop(0)
             self._trimmed.append((segment.last, segment.length))
@@ -305,6 +325,6 @@ class EventLog:
                 try:
                     os.unlink(segment.path)
                 except OSError:
-                    pass  # a cell removed it before us
+                    pass  # a cell has removed it already
             os.close(segment.fd)
             segment.fd = -1

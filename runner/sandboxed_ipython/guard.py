@@ -1,27 +1,33 @@
-"""What the processes of cells may not do to the supervisor: be ended after it where memory is used up."""
+"""Keeps cells from making the supervisor the process that the memory limit kills first."""
 
 import time
 
 from . import oomscore
 
-#: Seconds between two looks while a cell runs, and while none does.
-_LOOK, _LOOK_AT_REST = 0.1, 1.0
+#: Seconds between two looks while a cell runs, and while none runs.
+_LOOK_SECONDS, _IDLE_LOOK_SECONDS = 0.1, 1.0
 
 
 class Guard:
-    """``forked_pids()`` gives the pids of all that the supervisor has forked from itself; ``cell_runs()`` tells whether a cell runs."""
+    """Looks regularly at the ``oom_score_adj`` of all processes (``oomscore.py``).
+
+    Args:
+        reactor: the supervisor's :class:`Reactor`.
+        forked_pids: ``forked_pids()`` returns the pids of all processes that the supervisor has forked from itself.
+        cell_runs: ``cell_runs()`` returns whether a cell runs.
+    """
 
     def __init__(self, reactor, forked_pids, cell_runs):
         self._reactor = reactor
         self._cell_runs = cell_runs
         self._scores = oomscore.LoweredScores(forked_pids)
         self._timer = None
-        self._wait(_LOOK_AT_REST)
+        self._wait(_IDLE_LOOK_SECONDS)
 
     def begin(self):
-        """A cell begins."""
-        if self._due > time.monotonic() + _LOOK:
-            self._wait(_LOOK)
+        """Looks more often from now on, because a cell begins."""
+        if self._due > time.monotonic() + _LOOK_SECONDS:
+            self._wait(_LOOK_SECONDS)
 
     def _wait(self, seconds):
         if self._timer is not None:
@@ -30,5 +36,5 @@ class Guard:
         self._timer = self._reactor.after(seconds, self._look)
 
     def _look(self):
-        self._wait(_LOOK if self._cell_runs() else _LOOK_AT_REST)
+        self._wait(_LOOK_SECONDS if self._cell_runs() else _IDLE_LOOK_SECONDS)
         self._scores.look()

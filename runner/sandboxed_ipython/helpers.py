@@ -1,4 +1,4 @@
-"""Children of the supervisor that do what would hold up its loop."""
+"""Runs work that would hold up the supervisor's loop in child processes."""
 
 import logging
 import os
@@ -10,7 +10,9 @@ log = logging.getLogger(__name__)
 
 
 class Helpers:
-    """Forked from the supervisor, so no cell can look into one. A cell can end one, which then is begun again, a few times."""
+    """Child processes that are forked from the supervisor. No cell can look into one. A cell can kill one; its work is
+    then started again, up to three times in all.
+    """
 
     _TRIES = 3
 
@@ -19,14 +21,17 @@ class Helpers:
 
     @property
     def pids(self):
+        """The pids of the running helpers."""
         return set(self._running)
 
     def start(self, work, on_end):
-        """Calls ``work()`` in a child, and ``on_end()`` here when it is done, or cannot be done. Where no child can be had, both at once."""
+        """Calls ``work()`` in a child, and then ``on_end()`` in this process, also if the work failed. If no child can
+        be forked, both are called here at once.
+        """
         self._start(work, on_end, self._TRIES)
 
     def on_exit(self, pid, status):
-        """A child has ended with ``waitpid``'s status. False: it is none of these."""
+        """Handles the exit of a child, with the status of ``waitpid``. Returns False if the child is no helper."""
         if pid not in self._running:
             return False
         work, on_end, tries = self._running.pop(pid)
@@ -54,7 +59,7 @@ def _live(work):
     status = 1
     try:
         deadman.disarm()
-        os.closerange(3, 65536)  # a host's stream, above all, must end when the supervisor lets it go
+        os.closerange(3, 65536)  # above all, a host's stream must end when the supervisor closes it
         work()
         status = 0
     except BaseException:

@@ -1,4 +1,4 @@
-"""Hosts: whoever follows the log over an exec stream and may send commands."""
+"""Hosts: clients that follow the log over an exec stream and may send commands."""
 
 import logging
 import os
@@ -11,12 +11,19 @@ from .commandchunks import CommandChunks
 log = logging.getLogger(__name__)
 
 _READ_BYTES = 1 << 18
-#: Answers that are not in the log (pong, complete_reply); a host that lets more pile up is cut.
-_MAX_UNREAD_ANSWERS = 8 * 1024 * 1024
+#: Bytes of answers outside the log (pong, complete_reply) that may wait. A host that lets more pile up is disconnected.
+_MAX_UNREAD_ANSWER_BYTES = 8 * 1024 * 1024
 
 
 class Host:
-    """One exec stream. Reads commands, writes the log from its cursor; a stuck one costs a cursor and nothing else."""
+    """One exec stream. It reads commands and writes the log from its cursor on. A host that does not read costs only
+    its cursor.
+
+    Args:
+        hosts: the :class:`Hosts`.
+        link: the socket to the relay.
+        stdin, stdout: the descriptors of the stream.
+    """
 
     def __init__(self, hosts, link, stdin, stdout):
         self._hosts = hosts
@@ -33,20 +40,20 @@ class Host:
         self.cursor = None
         self.id = ""
         self.writer = False
-        #: Its long commands.
+        #: Joins the host's long commands.
         self.chunks = CommandChunks()
         self.closed = False
         os.set_blocking(stdin, False)
         os.set_blocking(stdout, False)
         self._reactor.watch(stdin, on_read=self._on_readable)
-        # The relay keeps its end open as long as it lives; when it is killed the stream itself still works.
+        # The relay keeps its end open while it lives. If it is killed, the stream itself still works.
         self._reactor.watch(link.fileno(), on_read=self._on_link)
 
     def answer(self, message):
-        """Sends one unlogged message, ahead of what is still to be read of the log."""
+        """Sends one message that is not in the log, before the rest of the log."""
         if self.closed:
             return
-        if len(self._answers) > _MAX_UNREAD_ANSWERS:
+        if len(self._answers) > _MAX_UNREAD_ANSWER_BYTES:
             log.warning("a host does not read its answers: cut")
             self.close()
             return
@@ -54,7 +61,9 @@ class Host:
         self.pump()
 
     def pump(self, to_the_end=False):
-        """Writes until the stream is full or nothing is left; unless ``to_the_end``, no longer than this turn lasts."""
+        """Writes until the stream is full or nothing is left, but no longer than this turn lasts, unless
+        ``to_the_end``.
+        """
         begun = False
         while not self.closed:
             if begun and not to_the_end and self._reactor.turn_is_over:
@@ -76,6 +85,7 @@ class Host:
             self._unsent = self._unsent[written:]
 
     def close(self):
+        """Closes the stream. May be called twice."""
         if self.closed:
             return
         self.closed = True
@@ -87,7 +97,9 @@ class Host:
         self._hosts.gone(self)
 
     def _fill(self):
-        """The next bytes to write, answers between whole lines only. False: nothing to send now."""
+        """Takes the next bytes to write. Answers only go between whole lines. Returns False if there is nothing to
+        send.
+        """
         if self._answers and not self._line_open:
             self._unsent = memoryview(bytes(self._answers))
             self._answers.clear()
@@ -124,7 +136,7 @@ class Host:
             self._reactor.unwatch(self._stdin)
 
     def _lines(self, data):
-        """Handles the lines that have come to their end, one a step; the next bytes are read behind the last."""
+        """Handles the complete lines, one per step. After the last step the stream is read again."""
         start = 0
         while not self.closed:
             end = data.find(b"\n", start)
@@ -154,6 +166,7 @@ class Host:
             self._received += piece
 
     def refuse(self, msg_id, reason):
+        """Sends ``refused`` for the command ``msg_id``."""
         log.warning("refused a host's command: %s", reason)
         self.answer(
             self._hosts.envelope(
@@ -163,25 +176,37 @@ class Host:
 
 
 class Hosts:
-    """All hosts: the door they come in by, who of them is the writer, and the lease when none is there."""
+    """All hosts, the socket that they connect to, and the choice of the writer.
 
-    def __init__(self, reactor, eventlog, envelope, on_line, on_empty, address):
+    Args:
+        reactor: the supervisor's reactor.
+        eventlog: the :class:`EventLog`.
+        envelope: makes an unlogged event (:meth:`Supervisor.envelope`).
+        on_line: ``on_line(host, line)`` gets each line (bytes) of a host.
+        on_change: ``on_change()`` is called when a host has come or gone.
+        address: name of the abstract socket.
+    """
+
+    def __init__(self, reactor, eventlog, envelope, on_line, on_change, address):
         self.reactor = reactor
         self.log = eventlog
         self.envelope = envelope
         self.on_line = on_line
-        self._on_change = on_empty
+        self._on_change = on_change
         self._all = []
-        self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        self._door.bind("\0" + address)
-        self._door.listen(16)
-        reactor.watch(self._door.fileno(), on_read=self._on_connect)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._listener.bind("\0" + address)
+        self._listener.listen(16)
+        reactor.watch(self._listener.fileno(), on_read=self._on_connect)
 
     def __len__(self):
         return len(self._all)
 
     def follow(self, host, content):
-        """A host's first line. A new stream of the same host takes the place of its old one; one that says so, the place of the writer."""
+        """Handles the first command of a host, a ``follow_request``.
+
+        A new stream of the same host replaces its old stream. A host with ``take_over`` replaces the writer.
+        """
         host.id = content["host"]
         if content["take_over"]:
             for other in [one for one in self._all if one is not host and one.writer]:
@@ -192,21 +217,24 @@ class Hosts:
         host.writer = content["writer"] and not any(one.writer for one in self._all)
 
     def pump(self, to_the_end=False):
+        """Writes to all hosts (:meth:`Host.pump`)."""
         for host in list(self._all):
             self.reactor.guarded(lambda host=host: host.pump(to_the_end), host.close)
 
     def gone(self, host):
+        """Removes a closed host."""
         if host in self._all:
             self._all.remove(host)
             self._on_change()
 
     def close(self):
+        """Closes all hosts."""
         for host in list(self._all):
             host.close()
 
     def _on_connect(self):
         try:
-            link, _ = self._door.accept()
+            link, _ = self._listener.accept()
         except OSError:
             return
         link.setblocking(False)
@@ -231,9 +259,10 @@ class Hosts:
 
 
 def _from_outside(link):
-    """Whether the engine put the peer into the container: as root, which no cell can become and which no cell can trace.
+    """Returns whether the engine put the peer of a socket into the container: then it is root, which no cell can become
+    and no cell can trace.
 
-    Only in a container; anywhere else (a test on the host) everybody may come in.
+    Outside a container (in a test on the host) everybody may connect.
     """
     if os.getpid() != 1:
         return True

@@ -1,4 +1,4 @@
-"""One kernel of the sandbox as a record: its process, its queue of cells, the cell that runs, and how things end."""
+"""The record of one kernel of the sandbox: its process, its waiting cells, the running cell, and how each of them ends."""
 
 import logging
 import os
@@ -20,7 +20,12 @@ log = logging.getLogger(__name__)
 
 
 class Kernel:
-    """Cells in, events out. Everything that ends a cell ends here, once."""
+    """Takes cells and logs events. Every cell that ends, ends here, exactly once.
+
+    Args:
+        name: the kernel's name in commands and events.
+        supervisor: the :class:`Supervisor`.
+    """
 
     def __init__(self, name, supervisor):
         self.name = name
@@ -28,11 +33,11 @@ class Kernel:
         self.state = "starting"
         self.execution_count = 0
         self.history_size = supervisor.options.history_size
-        self._folder = ""  # of the cell before: a fresh kernel begins there
+        self._folder = ""  # the folder of the last cell, in which a fresh kernel starts
         self._supervisor = supervisor
         self.waiting = Waiting()
         self._running = None
-        self._last_id = ""  # text of threads between cells belongs to the cell that ran last
+        self._last_id = ""  # text that threads print between cells belongs to the cell that ran last
         self._outputs = Outputs(supervisor, self)
         self._comms = comms.KernelComms(supervisor.log, self._outputs.event, self._outputs.notice)
         self._process = None
@@ -42,7 +47,7 @@ class Kernel:
                 self._outputs.log("control", "reset_reply", reply, msg_id)
             )
         )
-        self._holds = 0  # reasons for which a process that is ready is not used yet
+        self._holds = 0  # number of reasons for which a ready process is not used yet
         self._reactor = reactor = supervisor.reactor.owned(self._on_fault)
         self._questions = Questions(self._outputs.envelope, reactor)
         self._child_installs = ChildInstalls(reactor, self._show_install, self._finish_install)
@@ -55,38 +60,47 @@ class Kernel:
             lambda: cputime.seconds_of_session(self.pid),
         )
 
-    # ----------------------------------------------------------------------------------------------- what hosts ask
+    # ----------------------------------------------------------------------------------------------- requests of hosts
 
     @property
     def running_id(self):
+        """The ``msg_id`` of the running cell, or ""."""
         return self._running.msg_id if self._running else ""
 
     @property
     def pid(self):
+        """The pid of the kernel's process, or 0."""
         return self._process.pid if self._process else 0
 
     @property
     def open_requests(self):
-        """Ids of the requests that the running cell waits for answers to, the latest last."""
+        """Ids of the open requests of the running cell, the latest last."""
         return list(self._running.prompts) if self._running else []
 
     def open_cells(self):
-        """What has no reply yet, for a hello."""
+        """Returns the cells that have no reply yet, for a hello."""
         return self.waiting.open_cells(self._running)
 
     def knows(self, process):
+        """Returns whether ``process`` is this kernel's process."""
         return process is self._process
 
     def enqueue(self, cell):
+        """Lets a :class:`Cell` wait for its turn, or ends it if its run has ended."""
         reason = self.waiting.why_ended(cell.run_id)
-        if reason is not None:  # its run ended while it was on its way
+        if reason is not None:  # the run ended before the cell arrived
             self._abort(cell, reason)
             return
         self.waiting.add(cell)
         self._dispatch()
 
     def interrupt(self, msg_id, run=True):
-        """One press for the cell ``msg_id``; what it did, as ``interrupt_reply.step``. ``run`` False: one that is queued goes alone."""
+        """Handles one press for the cell ``msg_id``. Returns what it did, as ``interrupt_reply.step``.
+
+        Args:
+            msg_id: the cell.
+            run: False to end only this cell if it is queued, and not the rest of its run.
+        """
         cell = self._running
         if cell is not None and cell.msg_id == msg_id:
             return self._press(cell)
@@ -102,7 +116,8 @@ class Kernel:
             and (cell.is_comm or cell.from_folder)
             and not (queued.is_comm or queued.from_folder)
         ):
-            self._press(cell)  # no cell that one could press for: it is what keeps this one waiting
+            # no window shows the running cell, so nobody can interrupt it itself, and it keeps this cell waiting
+            self._press(cell)
         return "aborted"
 
     def _press(self, cell):
@@ -116,14 +131,16 @@ class Kernel:
         return "interrupt" if cell.presses == 1 else "interrupt-again"
 
     def answer_prompt(self, kind, content):
-        """Passes on what belongs to the prompt or the install that the cell waits for."""
+        """Passes an answer on to the install of a process, or to the prompt that the running cell waits for."""
         if self._running is None or self._child_installs.answered(kind, content):
             return
         if self._running.takes_answer(kind, content["request"]):
             self._process.send({"msg_type": kind, "content": content})
 
     def ask_install(self, msg_id, content):
-        """A process of the running cell asks for an install, and finds the answer among the results."""
+        """Takes an install request of a process of the running cell. The process gets the answer as a file in the
+        results.
+        """
         self._child_installs.add(msg_id, content, self._running)
 
     def _show_install(self, request, content, cell):
@@ -133,23 +150,29 @@ class Kernel:
         self._supervisor.answer_process(self._outputs.envelope("stdin", "install_reply", content, msg_id))
 
     def ask(self, command, host):
-        """Completion or inspection: by the idle kernel, else ``busy`` at once."""
+        """Asks the idle kernel for completion or inspection. While it is not idle, ``host`` gets ``busy`` at once."""
         is_idle = self._running is None and self._process is not None and self._process.ready
         self._questions.ask(command, host, self._process if is_idle else None)
 
     def hold(self):
-        """No cell runs, and no reset is over, until :meth:`release` has been called as often."""
+        """Keeps cells from running and resets from ending, until :meth:`release` has been called as often."""
         self._holds += 1
 
     def release(self):
+        """Undoes one :meth:`hold`."""
         self._holds -= 1
         if not self._holds and self._process is not None and self._process.ready:
             self._on_ready()
 
     def reset(self, msg_id, history_size, keep_files=True):
-        """A fresh kernel; the reply to ``msg_id`` goes out when it is ready. ``history_size`` None: as before.
+        """Starts a fresh kernel. The reply to the reset_request ``msg_id`` is logged when the kernel is ready.
 
-        An idle one may write its files first, where they are kept.
+        An idle kernel may first finalize, so that its files are written, unless files are not kept.
+
+        Args:
+            msg_id: the reset_request.
+            history_size: the new history size, or None to keep it.
+            keep_files: False if the folders are cleared.
         """
         is_idle = self._running is None
         self._resets.begin(msg_id)
@@ -157,7 +180,9 @@ class Kernel:
             self.history_size = int(history_size)
         if not keep_files:
             self._folder = ""
-        self.hold()  # for the cells that are aborted, and here: the old process is ready too
+        # one hold until the cells are aborted, and one until the end of this method, because the old process is still
+        # ready
+        self.hold()
         self.hold()
         self._abort_all(self.waiting.take_all(), "reset", self.release)
         self.waiting.forget_runs()
@@ -167,7 +192,11 @@ class Kernel:
         self.release()
 
     def shut_down(self, failure):
-        """The sandbox ends. ``failure``: why, for the cell that runs, or waits for a kernel; None: whoever runs it knows."""
+        """Ends all cells, because the sandbox ends.
+
+        Args:
+            failure: why the sandbox ends, for the reply of the first open cell; None if a host has asked for it.
+        """
         reason = "died" if failure else "shutdown"
         cells = [self._running] if self._running else []
         cells.extend(cell for cell, _ in self.waiting.leaving)
@@ -183,10 +212,10 @@ class Kernel:
         if self._process:
             self._process.kill()
 
-    # ------------------------------------------------------------------------------------------------ its process
+    # ------------------------------------------------------------------------------------------------ the process
 
     def adopt(self, process):
-        """Takes over a process that was forked for us or ahead; it may still be on its way to ``ready``."""
+        """Takes over a process that was forked for this kernel or ahead of time. It may not be ready yet."""
         self._process = process
         process.resume()
         self.gen += 1
@@ -201,6 +230,7 @@ class Kernel:
             self._on_ready()
 
     def on_message(self, message):
+        """Handles a message or a :class:`packets.Piece` of the kernel's process."""
         if isinstance(message, packets.Piece):
             message = self._pieces.take(message)
             if message is None:
@@ -218,10 +248,10 @@ class Kernel:
             self._begun(parent)
         elif kind == "interrupt_taken":
             self._note(kind, parent, content)
-        elif kind == "request_over" and self._running is not None:  # answered or not
+        elif kind == "request_over" and self._running is not None:  # whether it was answered or not
             self._running.takes_answer(kind, content.get("request"))
         elif kind in wire.COMM_KINDS:
-            self._outputs.flush()  # an Output widget takes what comes between two of them
+            self._outputs.flush()  # an Output widget captures the output between two comm messages
             self._comms.heard(kind, parent, content, message)
         elif kind in ANSWERS:
             self._questions.answered(kind, parent, content)
@@ -230,11 +260,14 @@ class Kernel:
             self._outputs.show(kind, content, parent, message.get("metadata"), message.get("buffers"))
 
     def on_text(self, name, text):
+        """Handles text of the kernel's process from ``stdout`` or ``stderr``."""
         parent = self._running.msg_id if self._running else self._last_id
         self._outputs.show_text(name, text, parent)
 
     def on_death(self, status):
-        """The process is gone: says why at the cell that ran, and gets another."""
+        """Handles the death of the process: ends the running cell with the cause, and gets another process. ``status``
+        is that of ``waitpid``.
+        """
         process = self._process
         process.drain()
         self._tell_stdin()
@@ -250,12 +283,16 @@ class Kernel:
         self._replace("died", failure)
 
     def _on_fault(self):
-        """Something that concerns this kernel could not be handled: it goes, and the sandbox stays."""
+        """Kills the kernel's process, because something that concerns this kernel could not be handled. The sandbox
+        goes on.
+        """
         if self._process is not None:
             self._process.kill()
 
     def _spare_unbegun(self):
-        """A cell that reached a dying kernel and had not begun runs in the next one, as if it had come a moment later; once."""
+        """Puts a cell back that reached a dying kernel and had not begun. It runs in the next kernel, as if it had come
+        a moment later. This happens to a cell at most once.
+        """
         cell = self._running
         if cell is not None and not cell.is_comm and cell.is_untouched:
             cell.spared = True
@@ -264,7 +301,9 @@ class Kernel:
             self.waiting.put_back(cell)
 
     def _replace(self, reason, failure=None, gently=False):
-        """Ends what is left of the old process and takes a fresh one. ``gently``: once the old one has finalized."""
+        """Ends the rest of the old process and takes a fresh one. With ``gently``, the fresh one follows when the old
+        one has finalized.
+        """
         self._outputs.flush()
         old, self._process = self._process, None
         if self._running is not None:
@@ -296,7 +335,7 @@ class Kernel:
         self._dispatch()
 
     def cannot_start(self, reason):
-        """No fresh process can be had for now: nothing waits for it."""
+        """Ends all waiting cells and resets, because no process can be started at present."""
         failure = {"code": "KernelDied", "params": {"signal": "", "exitcode": -1, "reason": reason}}
         self._set_state("dead", failure)
         self._end_all(self.waiting.take_all(), error_reply(None, failure))
@@ -313,7 +352,7 @@ class Kernel:
             or not self._process.ready
         ):
             return
-        self._tell_stdin()  # what the cell before has left running
+        self._tell_stdin()  # processes that earlier cells left running may have read it
         cell = self._running = self.waiting.next()
         if cell.is_comm:
             self.state = self._comms.begin(cell, self._outputs.budgets)
@@ -329,7 +368,7 @@ class Kernel:
         self._supervisor.processes.begin(self._process)
 
     def _on_too_long(self, parent, of):
-        """What somebody waits for is over its limit."""
+        """Handles that a message that somebody waits for exceeds its limit."""
         if of == "execute_reply":
             self._on_reply(
                 of,
@@ -392,13 +431,15 @@ class Kernel:
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
 
     def _tell_stdin(self):
-        """Whoever reads standard input finds its end: at the cell that runs, or ran last, it is said that somebody did."""
+        """Logs a notice if anybody has read the empty standard input, for the cell that runs or ran last."""
         parent = self.running_id or self._last_id
         if self._process is not None and self._process.stdin.was_read() and parent:
             self._outputs.notice("StdinRead", {}, parent)
 
     def _tell_elsewhere(self, cell, path):
-        """``cell`` has ended as it did not find ``path``, where of the user's files there is only the project."""
+        """Logs a notice if ``cell`` failed because it did not find ``path``, and the path may be a file of the user
+        outside the project.
+        """
         project = cell.content.get("project")
         if project and is_elsewhere(path, os.path.join(self._supervisor.options.home, project)):
             self._outputs.notice("NotInProject", {"path": path, "project": project}, cell.msg_id)
@@ -407,14 +448,14 @@ class Kernel:
         self._finish(cell, aborted_reply(None, reason))
 
     def _abort_run(self, cell, reason):
-        """The queued cells of the same run do not run any more, also when no window is there to say so."""
+        """Ends the waiting cells of the same run, also if no window is attached to do so."""
         self._abort_all(self.waiting.end_run(cell.run_id, reason), reason)
 
     def _abort_all(self, cells, reason, then=None):
         self._end_all(cells, aborted_reply(None, reason), then)
 
     def _end_all(self, cells, reply, then=None):
-        """Ends cells that wait no more, many of them over several turns, and then calls ``then()``."""
+        """Ends cells that were waiting, over several turns if they are many, and then calls ``then()``."""
         self.waiting.leaving.extend((cell, reply) for cell in cells)
         self._reactor.gradually(self._leave(len(cells), then))
 
@@ -433,14 +474,14 @@ class Kernel:
     # ------------------------------------------------------------------------------------------------ events
 
     def _begun(self, parent):
-        """The kernel has begun what runs: from now on a SIGINT hits nothing else."""
+        """Notes that the kernel has started the running cell. From now on a SIGINT hits nothing else."""
         cell = self._running
         if cell is not None and cell.msg_id == parent and not cell.started:
             cell.started = True
             self._interrupts.begun(cell)
 
     def _note(self, kind, parent, content):
-        """What the supervisor itself has to know of an event that the kernel claims."""
+        """Takes from the kernel's events what the supervisor itself has to know. The events are claims of a cell."""
         cell = self._running
         if cell is None or cell.msg_id != parent:
             return

@@ -1,20 +1,25 @@
-"""How long a sandbox lives when nobody needs it."""
+"""Ends a sandbox that nobody needs any more."""
 
 import logging
 import time
 
 log = logging.getLogger(__name__)
 
-#: Exit status of a sandbox that nobody was attached to for too long, and of one that was not used for too long.
+#: Exit status of a sandbox that no host was attached to for too long, and of a sandbox that was not used for too long.
 EXIT_LEASE = 75
 EXIT_IDLE = 76
 
 
 class Lease:
-    """Two clocks, in seconds that the machine was awake.
+    """Two clocks, which count seconds while the machine is awake.
 
-    Without any host the sandbox ends after ``lease``; with or without one it ends when for ``idle`` seconds
-    no cell ran and no command came (0: never). ``on_end`` is called once, with the exit status.
+    Args:
+        reactor: the supervisor's reactor.
+        lease: seconds without any host after which the sandbox ends.
+        idle: seconds without a running cell and without a command after which the sandbox ends, with or without a host;
+            0: never.
+        is_busy: ``is_busy()`` returns whether a cell runs.
+        on_end: ``on_end(exit_status)`` is called once.
     """
 
     def __init__(self, reactor, lease, idle, is_busy, on_end):
@@ -26,10 +31,10 @@ class Lease:
         self._leaving = None
         self._active = time.monotonic()
         if idle > 0:
-            reactor.after(idle, self._on_rest)
+            reactor.after(idle, self._on_idle)
 
     def hosts(self, number):
-        """So many hosts are attached now."""
+        """Must be called with the number of attached hosts whenever it changes."""
         if self._leaving:
             self._leaving.cancel()
             self._leaving = None
@@ -37,19 +42,19 @@ class Lease:
             self._leaving = self._reactor.after(self._lease, self._on_lease_end)
 
     def active(self):
-        """Somebody wants something of the sandbox."""
+        """Must be called at each command: the idle time starts again."""
         self._active = time.monotonic()
 
     def _on_lease_end(self):
         log.info("nobody has been here for %g s", self._lease)
         self._on_end(EXIT_LEASE)
 
-    def _on_rest(self):
+    def _on_idle(self):
         if self._is_busy():
             self.active()
         left = self._active + self._idle - time.monotonic()
         if left > 0:
-            self._reactor.after(left, self._on_rest)
+            self._reactor.after(left, self._on_idle)
             return
         log.info("nothing has been asked for %g s", self._idle)
         self._on_end(EXIT_IDLE)

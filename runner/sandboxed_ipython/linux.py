@@ -1,4 +1,4 @@
-"""The few calls of Linux that Python's standard library lacks, by ctypes."""
+"""The few Linux calls that Python's standard library lacks, made through ctypes."""
 
 import ctypes
 import errno
@@ -13,29 +13,29 @@ _libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
-#: Ends the system call that a kernel is in. Nobody else minds it: what has no handler for it ignores it.
+#: A signal that ends the system call that a kernel waits in. A process without a handler for it ignores it.
 NUDGE = signal.SIGURG
 
-#: For how long a thread that prints by stdio is waited for.
+#: Seconds for which :func:`flush_c_streams` waits for a thread that prints through stdio.
 _FLUSH_SECONDS = 0.1
 
 _PIDFD_OPEN = 434
 
-#: What ``os.uname().machine`` says → number of ``sched_setattr``, whose structure has this layout: size, policy, flags, nice, priority,
-#: runtime, deadline, period.
+#: ``os.uname().machine`` → number of ``sched_setattr``. Its structure has this layout: size, policy, flags, nice,
+#: priority, runtime, deadline, period.
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _SCHED_ATTRIBUTES = struct.Struct("=IIQiIQQQ")
 _SCHED_OTHER, _SCHED_FLAG_RESET_ON_FORK = 0, 1
-SHORTEST_TURN_NANOSECONDS = 100_000
+MIN_TURN_NANOSECONDS = 100_000
 
 MFD_CLOEXEC = 0x1
 MFD_ALLOW_SEALING = 0x2
 F_ADD_SEALS = 1033
 F_SETPIPE_SZ = 1031
-#: Against writing, growing, shrinking and other seals.
+#: Seals against writing, growing, shrinking and further seals.
 _SEALS = 0x8 | 0x4 | 0x2 | 0x1
 
-#: ``si_code`` of a signal that ``kill`` sent.
+#: ``si_code`` of a signal that ``kill`` has sent.
 _SI_USER = 0
 
 IN_CLOSE_WRITE = 0x8
@@ -56,14 +56,16 @@ def _check(result, what):
 
 
 def set_dumpable(dumpable):
-    """Whether processes of the same uid may look into this one (``/proc/<pid>/mem``, ``fd``, ``environ``, ptrace)."""
+    """Sets whether processes of the same uid may look into this one (``/proc/<pid>/mem``, ``fd``, ``environ``, ptrace)."""
     _check(_libc.prctl(PR_SET_DUMPABLE, int(dumpable), 0, 0, 0), "prctl")
 
 
 def set_turns(nanoseconds):
-    """The length of this thread's turns on a processor: one with shorter turns comes to the next one sooner, and gets no more in all.
+    """Sets the length of this thread's turns on a processor. A thread with shorter turns gets its next turn sooner, and
+    no more time in all.
 
-    What it forks has turns of the usual length. Linux knows this since 6.12 and ignores it before. Raises OSError where the call fails.
+    Forked children have turns of the usual length. Linux knows this since 6.12 and ignores it before. Raises OSError if
+    the call fails.
     """
     number = _SCHED_SETATTR.get(os.uname().machine)
     if number is None:
@@ -76,31 +78,32 @@ def set_turns(nanoseconds):
 
 
 def adopt_orphans():
-    """Orphaned descendants become children of this process, as they do of pid 1 anyway."""
+    """Makes orphaned descendants children of this process, as they become children of process 1 anyway."""
     _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def open_pidfd(pid):
-    """A descriptor of a child that becomes readable when all its threads have ended, even while another process traces it.
+    """Returns a descriptor of a child that becomes readable when all threads of the child have ended, even while
+    another process traces it.
 
-    Raises OSError where Linux is older than 5.3 or an engine's profile refuses the call. (``os.pidfd_open`` is not in every
-    Python that runs here.) The number is that of every ABI.
+    Raises OSError if Linux is older than 5.3 or an engine's profile refuses the call. (``os.pidfd_open`` is not in
+    every Python that runs here.) The call has the same number in every ABI.
     """
     return _check(_libc.syscall(_PIDFD_OPEN, pid, 0), "pidfd_open")
 
 
 def flush_c_streams():
-    """What C code printed through stdio leaves its buffers.
+    """Flushes what C code has written to stdout and stderr through stdio.
 
-    Not ``fflush(NULL)``, which waits for every stream of the process, also for one that a thread reads from until something
-    comes. And a stream whose lock another thread keeps is left to that.
+    It does not call ``fflush(NULL)``, which waits for every stream of the process, also for one that a thread reads
+    from. A stream whose lock another thread keeps longer than a moment is not flushed.
     """
     for name in ("stdout", "stderr"):
         try:
             stream = ctypes.c_void_p.in_dll(_libc, name)
             if not _libc.__fpending(stream):
                 continue
-        except (AttributeError, ValueError):  # a libc that has not told us its streams
+        except (AttributeError, ValueError):  # a libc that does not export its streams
             _libc.fflush(None)
             return
         give_up = time.monotonic() + _FLUSH_SECONDS
@@ -113,7 +116,9 @@ def flush_c_streams():
 
 
 def memory_file(name, flags=MFD_CLOEXEC):
-    """The descriptor of an empty file in memory. (``os.memfd_create`` is not in every Python that runs here.)"""
+    """Returns the descriptor of an empty file in memory. Raises OSError. (``os.memfd_create`` is not in every Python
+    that runs here.)
+    """
     try:
         create = _libc.memfd_create
     except AttributeError as error:
@@ -122,7 +127,7 @@ def memory_file(name, flags=MFD_CLOEXEC):
 
 
 def sealed_memory_file(name):
-    """The descriptor of an empty file that stays empty."""
+    """Returns the descriptor of an empty file that stays empty. Raises OSError."""
     fd = memory_file(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)
     try:
         fcntl.fcntl(fd, F_ADD_SEALS, _SEALS)
@@ -133,7 +138,9 @@ def sealed_memory_file(name):
 
 
 def set_pipe_size(fd, size):
-    """Gives a pipe room for ``size`` bytes; how many it has, or 0 where Linux refuses it, as when the user has too many pipes."""
+    """Gives a pipe room for ``size`` bytes. Returns the bytes that it has room for, or 0 if Linux refuses, for example
+    because the user has too many pipes.
+    """
     try:
         return fcntl.fcntl(fd, F_SETPIPE_SZ, size)
     except OSError:
@@ -141,19 +148,22 @@ def set_pipe_size(fd, size):
 
 
 def inotify_init():
+    """Returns a new, non-blocking inotify descriptor. Raises OSError."""
     return _check(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify_init1")
 
 
 def inotify_add_watch(fd, path, mask):
+    """Watches ``path`` for the events in ``mask``. Returns the watch descriptor. Raises OSError."""
     return _check(_libc.inotify_add_watch(fd, os.fsencode(path), mask), "inotify_add_watch")
 
 
 def inotify_rm_watch(fd, watch):
+    """Removes a watch. Raises OSError if it is gone already."""
     _check(_libc.inotify_rm_watch(fd, watch), "inotify_rm_watch")
 
 
 def inotify_events(data):
-    """(watch, mask, name) of every event in what was read from an inotify descriptor."""
+    """Yields (watch, mask, name) of every event in ``data``, which was read from an inotify descriptor."""
     offset = 0
     while offset + 16 <= len(data):
         watch, mask, _, length = struct.unpack_from("iIII", data, offset)
@@ -163,7 +173,7 @@ def inotify_events(data):
 
 
 class SignalFd:
-    """Signals as readable events that name their sender; the given signals are blocked from now on."""
+    """Receives signals through a descriptor, together with their sender. Blocks the given signals from then on."""
 
     _SIZE = 128
 
@@ -175,9 +185,11 @@ class SignalFd:
         self.fd = _check(_libc.signalfd(-1, mask, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
 
     def read(self):
-        """``(number, is_from_outside)`` of each pending signal: whether a process outside our pid namespace sent it by ``kill``.
+        """Returns ``(number, is_from_outside)`` of each pending signal. ``is_from_outside`` is True if a process
+        outside this pid namespace sent the signal with ``kill``.
 
-        Such a sender has no pid here. A cell can claim that too (``rt_sigqueueinfo``), but not along with the code of ``kill``.
+        Such a sender has no pid here. A cell can claim that too (``rt_sigqueueinfo``), but not together with the code
+        of ``kill``.
         """
         try:
             data = os.read(self.fd, self._SIZE * 16)

@@ -1,4 +1,4 @@
-"""The limits of one sandbox, as the container's command line gives them."""
+"""The limits of one sandbox, from the container's command line."""
 
 import argparse
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """Bytes, seconds and counts; see README "Settings"."""
+    """Sizes are in bytes, times in seconds; the others are counts. README, "Settings", explains them."""
 
     memory_limit: int = 0
     log_budget: int = 64 * 1024 * 1024
@@ -14,20 +14,20 @@ class Options:
     history_size: int = 1000
     poll_interval: float = 0.1
     lease: float = 1800.0
-    #: 0: a sandbox may rest for ever.
+    #: 0: an idle sandbox never ends.
     idle: float = 0.0
     start_deadline: float = 20.0
     home: str = "/sandbox"
     queue: str = "/sandbox/.interactive"
     libraries: str = "/opt/sandboxed-ipython-libraries"
-    #: The folder with our own ``pip``, made with the image.
+    #: The folder with the runner's own ``pip``, which is made together with the image.
     tools: str = "/opt/sandboxed-ipython/bin"
     socket: str = "sandboxed-ipython"
     no_inotify: bool = False
 
 
 def parse(argv):
-    """Options from ``--name=value`` words; exits with argparse's message on a bad one."""
+    """Returns the options from words like ``--name=value``. Exits with argparse's message if a word is wrong."""
     parser = argparse.ArgumentParser(prog="sandboxed-ipython")
     defaults = Options()
     for name, kind in Options.__annotations__.items():

@@ -1,4 +1,4 @@
-"""What a kernel shows, on its way into the log: counted for the cell it belongs to, folded where it is redrawn too fast."""
+"""The way of a kernel's output into the log. Output is counted for its cell, and folded if it is redrawn too fast."""
 
 from . import wire
 from .budgets import Budgets, size_of
@@ -6,7 +6,7 @@ from .packets import PIECE_CHARS
 from .redraws import Redraws
 from .screen import bytes_of, without_overwritten
 
-#: What a kernel may say of its own accord, by type, and on which channel.
+#: Messages that a kernel may send unasked: ``msg_type`` → channel.
 CHANNELS = {
     "execute_input": "iopub",
     "stream": "iopub",
@@ -22,25 +22,33 @@ CHANNELS = {
     "comm_msg": "iopub",
     "comm_close": "iopub",
 }
-#: Long messages that may come at once, each from another process of a cell's.
+#: Number of long messages that may be open at once, each from another process of a cell.
 _MAX_SERIES = 16
 
 
 class Outputs:
-    """``kernel`` gives the name and ``gen`` of its events. What the supervisor itself says goes through :meth:`log`."""
+    """Output of one kernel.
+
+    Args:
+        supervisor: has the log and makes events.
+        kernel: the :class:`Kernel` whose name and ``gen`` the events have.
+    """
 
     def __init__(self, supervisor, kernel):
         self._supervisor = supervisor
         self._kernel = kernel
         self.budgets = Budgets(supervisor.options.max_output, self._tell_full)
-        # a drawing is at most what a cell may show, and another cell may show as much while it is held
+        # a drawing is at most as long as a cell's budget, and another cell may show as much while it is held
         self._redraws = Redraws(supervisor.reactor, 2 * supervisor.options.max_output)
-        self._series = {}  # id → _Series that was admitted and is open
+        self._series = {}  # id → the admitted _Series that is open
 
-    # ------------------------------------------------------------------------------------------------ of the kernel
+    # ------------------------------------------------------------------------------------------------ the kernel's
+    # messages
 
     def show(self, kind, content, parent, metadata=None, buffers=None):
-        """An event of the kernel's own."""
+        """Shows one event of the kernel. The arguments are the fields of the event; ``parent`` is the ``msg_id`` of its
+        cell.
+        """
         if kind == "clear_output":
             wait = content.get("wait") is True
             if self.budgets.clear(parent, wait):
@@ -55,7 +63,7 @@ class Outputs:
             self._redraws.put(kind, parent, size, lambda: self._append(event, parent, size), display=updated)
 
     def show_text(self, name, text, parent):
-        """What came out of its fd 1 or fd 2."""
+        """Shows text that came out of the kernel's fd 1 or fd 2."""
         text = without_overwritten(text)
         count = self.budgets.admit_text(name, text, parent)
         shown, rest = text[:count], text[count:]
@@ -70,8 +78,10 @@ class Outputs:
         self._redraws.put("stream", parent, size, lambda: self._append(event, parent, size))
 
     def show_piece(self, piece):
-        """A piece of an event that is too long for a packet: logged as it comes. It counts what its first piece claims, and
-        only pieces that keep to that are taken."""
+        """Shows one piece of an event that is too long for a packet. Pieces are logged as they come.
+
+        The event counts as the size that its first piece claims. Pieces that do not fit this size are not logged.
+        """
         about, text = piece.about, piece.text
         kind, parent, name, index, last = (
             about["msg_type"],
@@ -81,7 +91,7 @@ class Outputs:
             bool(about.get("last")),
         )
         if kind == "clear_output":
-            return  # a long one is no kernel's
+            return  # no kernel sends a long one
         if index == 0:
             self._series.pop(name, None)
             if self.budgets.admits(kind, about["size"], parent):
@@ -106,39 +116,45 @@ class Outputs:
         )
 
     def _begin_series(self, name, size, parent):
-        if size > wire.MAX_EVENT_BYTES:  # no host would put it together
+        if size > wire.MAX_EVENT_BYTES:  # no host would join it
             self.budgets.lost(parent, size)
             return
         self._series[name] = _Series(size)
         if len(self._series) > _MAX_SERIES:
             del self._series[next(iter(self._series))]
 
-    # ------------------------------------------------------------------------------------------------ of the supervisor
+    # ------------------------------------------------------------------------------------------------ the supervisor's
+    # messages
 
     def flush(self):
-        """Before something else is logged, or the kernel's ``gen`` changes."""
+        """Logs held output. Must be called before anything else is logged and before the kernel's ``gen`` changes."""
         self._redraws.flush()
 
     def log(self, channel, kind, content, parent, metadata=None):
+        """Logs an event of the supervisor after all held output. Returns the event."""
         self.flush()
         event = self.event(channel, kind, content, parent, metadata)
         self._append(event, parent, 0)
         return event
 
     def notice(self, code, params, msg_id):
+        """Logs a notice with the ``code`` and ``params`` of ``src/protocol/README.md``, for the cell ``msg_id``."""
         self.log("iopub", "notice", {"code": code, "params": params}, msg_id)
 
     def tell_dropped(self, msg_id):
-        """At a cell's end: what it has lost in all, if it has. A host shows this in the place of what was said when it began to."""
+        """Logs at a cell's end how much output it has lost, if any. A host shows this notice in place of the one at the
+        first loss.
+        """
         dropped, total = self.budgets.lost_of(msg_id)
         if dropped:
             self.notice("OutputDropped", {"bytes": dropped, "total": total, "limit": self.budgets.limit}, msg_id)
 
     def envelope(self, channel, kind, content, parent):
-        """An event of this kernel."""
+        """Makes an event of this kernel."""
         return self._supervisor.envelope(channel, kind, content, parent, kernel=self._kernel)
 
     def event(self, channel, kind, content, parent, metadata=None, buffers=None):
+        """Makes an event of this kernel, with ``metadata`` and ``buffers`` if they have the right type."""
         event = self.envelope(channel, kind, content, parent)
         if isinstance(metadata, dict):
             event["metadata"] = metadata
@@ -147,7 +163,9 @@ class Outputs:
         return event
 
     def _tell_full(self, msg_id):
-        """What comes from here on is dropped. It stands where that would, and goes with it when the cell is cleared."""
+        """Logs that output is dropped from here on. The notice stands where that output would stand, and is cleared
+        with the cell.
+        """
         event = self.event(
             "iopub", "notice", {"code": "OutputDropped", "params": {"limit": self.budgets.limit}}, msg_id
         )
@@ -155,11 +173,11 @@ class Outputs:
 
     def _append(self, event, parent, size):
         if not self._supervisor.log.append(event):
-            self.budgets.lost(parent, size)  # a cell has filled the log's file system, and fills it again
+            self.budgets.lost(parent, size)  # a cell has filled the log's file system, and keeps filling it
 
 
 class _Series:
-    """A long message that comes in pieces, and how it has to go on: every piece but the last is full."""
+    """A long message that arrives in pieces. Every piece except the last is full."""
 
     __slots__ = ("_index", "_left")
 
@@ -168,7 +186,7 @@ class _Series:
         self._left = size
 
     def takes(self, index, text, last):
-        """Whether this is the next piece."""
+        """Returns whether this is the next piece."""
         fits = index == self._index and text.isascii() and len(text) == min(self._left, PIECE_CHARS) > 0
         self._index += 1
         self._left -= len(text)

@@ -1,7 +1,10 @@
 """Messages over the ``SOCK_SEQPACKET`` pair between the supervisor and a kernel.
 
-A packet is one of: JSON of a whole message; ``C`` + a line of JSON about a piece + the piece's text, for a message that
-is too long for a packet; ``D``, from the kernel: "read my pipes now, I wait until they are empty".
+A packet is one of these:
+
+- the JSON of a whole message
+- ``C``, one line of JSON that describes a piece, and the piece's text, for a message that is too long for one packet
+- ``D``, from the kernel: it asks the supervisor to read its pipes, and waits until they are empty.
 """
 
 import base64
@@ -14,17 +17,18 @@ import sys
 from . import wire
 
 DRAIN = b"D"
-#: A packet must fit the socket's send buffer (about 208 KB by default) whatever else is in it.
+#: Characters of one piece, and bytes of the longest packet. A packet must fit into the socket's send buffer (about 208
+#: KB by default) beside everything else in it.
 PIECE_CHARS = 32 * 1024
 PACKET_BYTES = 256 * 1024
 
 
 class Unsendable(Exception):
-    """A message holds what JSON has no form for."""
+    """Raised if a message holds a value that JSON cannot express."""
 
 
 def jsonable(value):
-    """What a Jupyter kernel makes of a value that JSON does not know. Raises Unsendable."""
+    """Returns a value that JSON does not know in the form that a Jupyter kernel sends. Raises Unsendable."""
     if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, datetime.datetime):
@@ -46,12 +50,16 @@ _encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_n
 
 
 def encode(value):
-    """ASCII, so that characters are bytes and a cut falls between characters. Raises Unsendable, or RecursionError."""
+    """Returns the JSON of a value as ASCII text, so that characters are bytes and a cut falls between characters.
+    Raises Unsendable or RecursionError.
+    """
     return wire.encode(_encoder, value)
 
 
 def split(message, series):
-    """The packets of one message; ``series`` names it should it need several."""
+    """Returns the packets of one message. ``series`` is the id of the series if the message needs several packets.
+    Raises as :func:`encode` does.
+    """
     text = encode(message)
     if len(text) <= PIECE_CHARS:
         return [text.encode("ascii")]
@@ -69,7 +77,7 @@ def split(message, series):
 
 
 def announcement(msg_type, size, parent, series):
-    """The packet that says of a message how long it is, in place of the message: nobody would take one of that length."""
+    """Returns a packet that only reports the size of a message, for a message that is too long for anybody to take."""
     return _piece(
         {"id": series, "size": size, "msg_type": msg_type, "parent_header": {"msg_id": parent}, "i": 0, "last": True},
         "",
@@ -81,7 +89,7 @@ def _piece(about, text):
 
 
 class Piece:
-    """One packet of a long message: ``about`` has id, i, last, size, msg_type and parent_header."""
+    """One packet of a long message. ``about`` (dict) has id, i, last, size, msg_type and parent_header."""
 
     __slots__ = ("about", "text")
 
@@ -91,7 +99,11 @@ class Piece:
 
 
 def parse(packet):
-    """A message (dict) that can be encoded again wherever we stand then, a :class:`Piece`, :data:`DRAIN`, or None for what makes no sense."""
+    """Parses one packet.
+
+    Returns one of: a message (dict), which is shallow enough to be encoded again anywhere; a :class:`Piece`;
+    :data:`DRAIN`; None if the packet is invalid.
+    """
     if packet[:1] == b"{":
         body = packet
     elif packet[:1] == b"C":
@@ -123,20 +135,22 @@ def _parent(value):
     return isinstance(parent, dict) and isinstance(parent.setdefault("msg_id", ""), str) and len(parent["msg_id"]) <= 64
 
 
-#: Series that may be open at once: threads, and forked children, share the pair.
+#: Number of series that may be open at once: threads and forked children share the pair.
 _MAX_SERIES = 16
 
 
 class Joiner:
-    """Puts pieces together again, bounded: the oldest open series make room, as one that never ends is of no use to anybody."""
+    """Joins pieces. At most ``limit`` bytes are kept: the oldest open series are dropped first, because a series that
+    never ends is of no use.
+    """
 
     def __init__(self, limit):
         self._limit = limit
-        self._open = {}  # id → texts, in order of their first piece
+        self._open = {}  # id → texts; the ids are in the order of their first pieces
         self._size = 0  # bytes of memory
 
     def add(self, piece):
-        """The whole message once its last piece is there, else None."""
+        """Adds a piece. Returns the whole message when its last piece is there, else None."""
         name, index = piece.about["id"], piece.about["i"]
         if index == 0:
             self._close(name)

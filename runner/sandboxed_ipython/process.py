@@ -1,4 +1,4 @@
-"""One kernel process as the supervisor sees it: its pid, the pair, and the pipes behind its fd 1 and fd 2."""
+"""One kernel process as the supervisor sees it: its pid, the pair for messages, and the pipes from its fd 1 and fd 2."""
 
 import logging
 import os
@@ -15,18 +15,25 @@ from .textpipe import READ_BYTES, TextPipe, events_of
 
 log = logging.getLogger(__name__)
 
-#: More packets than the pair's buffer holds: each takes some hundred bytes of it at least.
-_LAST_PACKETS = 1024
+#: More packets than the pair's buffer holds: each takes at least some hundred bytes of it.
+_MAX_LAST_PACKETS = 1024
 _EMPTY, _DONE, _MORE = range(3)
 
 
 class KernelProcess:
-    """Forks at once. ``on_message(process, message_or_piece)`` and ``on_text(process, name, text)`` bring what it says,
-    ``on_end(process)`` that nothing of it runs any more, before or after its exit is there to be reaped.
+    """A forked kernel process. The constructor forks; it raises OSError if that fails.
 
-    The order of the two is the order in which the kernel said it, provided that it waits for empty pipes before it
-    sends a packet or changes pipes (see ``kernel/streams.py``). Raises OSError if it cannot be forked.
-    A message that cannot be handled, or a descriptor that comes along with one, ends the process.
+    Messages and texts are passed on in the order in which the kernel sent them, provided that the kernel waits for
+    empty pipes before it sends a packet or changes pipes (see ``kernel/channel.py``). The process is killed if one of
+    its messages cannot be handled or comes with a descriptor.
+
+    Args:
+        reactor: the supervisor's reactor.
+        child: ``child(pair, stdin, stdout, stderr)`` is the life of the forked process.
+        on_message: ``on_message(process, message)`` gets each message (dict) or :class:`packets.Piece`.
+        on_text: ``on_text(process, name, text)`` gets the text of the stream ``name``.
+        on_end: ``on_end(process)`` is called when no thread of the process runs any more, before or after its exit can
+            be reaped.
     """
 
     def __init__(self, reactor, child, on_message, on_text, on_end):
@@ -34,14 +41,15 @@ class KernelProcess:
         self._on_message = on_message
         self._on_text = on_text
         self.ready = False
-        #: It has been of use, or could have been for some time.
+        #: True once a cell was sent to it, or it was ready for some time.
         self.proven = False
-        #: It was not ready in time, and ended for that.
+        #: True if it was not ready in time and was killed for that.
         self.late = False
         self.closed = False
         self._outgoing = deque()
         self._series = 0
-        #: How often the kernel has asked for its pipes to be read empty, and how many of these times they have been.
+        #: How often the kernel has asked for its pipes to be read until they are empty, and how many of these requests
+        #: are done.
         self._drains_asked = self._drains_done = 0
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipes = [os.pipe(), os.pipe()]
@@ -76,7 +84,7 @@ class KernelProcess:
         self._end = EndOfProcess(reactor, self.pid, lambda: on_end(self))
 
     def send(self, message):
-        """Queues a message for the kernel; never blocks, whatever the kernel is doing."""
+        """Queues a message for the kernel. Never blocks, whatever the kernel does."""
         if self.closed:
             return
         self._series += 1
@@ -84,30 +92,36 @@ class KernelProcess:
         self._flush()
 
     def interrupt(self):
-        """SIGINT to the kernel and what it started in its own process group."""
+        """Sends SIGINT to the kernel and to what it started in its own process group."""
         self._signal(os.killpg, signal.SIGINT)
 
     def nudge(self):
-        """Ends the system call in which the kernel waits, if it does: it goes on with it where it knows of no other signal."""
+        """Ends the system call in which the kernel may be waiting. If the kernel has no other signal to handle, it
+        repeats the call.
+        """
         self._signal(os.kill, linux.NUDGE)
 
     def has_ended(self):
-        """Whether nothing of it runs any more; it may still be there to be reaped."""
+        """Returns whether no thread of it runs any more. It may not be reaped yet."""
         return self._end.has_come()
 
     def resume(self):
-        """A cell of the kernel before may have stopped it."""
+        """Continues the process, which a cell of the former kernel may have stopped."""
         self._signal(os.kill, signal.SIGCONT)
 
     def kill(self):
+        """Kills the process and its process group."""
         self._signal(os.killpg, signal.SIGKILL)
         self._signal(os.kill, signal.SIGKILL)
 
     def drain(self):
-        """Reads what a dead kernel has left behind, in order as far as there is one, and no more: its children may go on
-        to fill what they share with it for as long as they live."""
+        """Reads what a dead kernel has left in the pair and the pipes, in order as far as possible.
+
+        It reads no more than is there now, because children of the kernel may go on filling the pipes for as long as
+        they live.
+        """
         left = {pipe: pipe.unread() for pipe in self._pipes.values()}
-        for _ in range(_LAST_PACKETS):
+        for _ in range(_MAX_LAST_PACKETS):
             if not self._read_packet():
                 break
         for pipe, size in left.items():
@@ -118,14 +132,18 @@ class KernelProcess:
                 size -= taken
 
     def end_text(self):
-        """What is there of a character that was not written to its end is shown now, and not in front of a later cell's text."""
+        """Passes on the beginning of a character whose end was not written, so that it is not shown in front of a later
+        cell's text.
+        """
         for pipe in self._pipes.values():
             text = pipe.decoder.decode(b"", True)
             if text:
                 self._on_text(self, pipe.name, text)
 
     def close(self):
-        """Lets go of the descriptors; a process that still holds the other ends gets SIGPIPE or end-of-file."""
+        """Closes the descriptors. May be called twice. A process that still holds the other ends gets SIGPIPE or
+        end-of-file.
+        """
         if self.closed:
             return
         self.closed = True
@@ -140,7 +158,7 @@ class KernelProcess:
         try:
             function(self.pid, number)
         except ProcessLookupError:
-            pass  # it ended by itself; its death is on its way
+            pass  # it has ended by itself, which will be noticed
         except PermissionError as error:
             log.warning("signal %d: %s", number, error)
 
@@ -168,9 +186,10 @@ class KernelProcess:
     def _read_texts(self):
         """Reads the pipes without overtaking a packet.
 
-        A pipe counts only if it had text before the pair was read empty: what had been sent before that text is handled
-        then, and what follows it is not sent before we have read it. Only what was there then is read: while a part of it is in
-        the pipe no packet can follow, and behind it there may be one.
+        A pipe counts only if it had text before the pair was read empty: everything that was sent before that text is
+        then handled, and what follows the text is not sent before the supervisor has read it. Only the text that was
+        there at that time is read: while a part of it is in the pipe no packet can follow, but behind it a packet may
+        come.
         """
         asked = self._drains_asked
         drains = self._drain_asked
@@ -179,12 +198,15 @@ class KernelProcess:
             return
         done = [self._read_waiting(pipe, size, drains) for pipe, size in waiting]
         if all(done):
-            # Of those that were asked for since, the text may be in a pipe that was empty when we looked.
+            # A later request may be about text in a pipe that was empty when this method looked.
             self._drains_done = max(self._drains_done, asked)
 
     def _read_waiting(self, pipe, size, to_the_end):
-        """Reads ``size`` bytes that are there. Unless ``to_the_end``, a rest that makes no full event is left for the next time.
-        False: the turn is over before."""
+        """Reads the ``size`` bytes that are there.
+
+        Unless ``to_the_end``, a rest that does not fill an event is left for the next time. Returns False if the turn
+        ended before.
+        """
         taken = 0
         while taken < size and (to_the_end or not taken or size - taken >= READ_BYTES):
             if taken and self._reactor.turn_is_over:
@@ -200,7 +222,9 @@ class KernelProcess:
         return taken >= size or pipe.ended or not to_the_end
 
     def _read_packets(self):
-        """Handles what has arrived: :data:`_MORE` if there may be more, :data:`_EMPTY` if there was nothing, else :data:`_DONE`."""
+        """Handles the packets that have arrived. Returns :data:`_MORE` if there may be more, :data:`_EMPTY` if there
+        was none, else :data:`_DONE`.
+        """
         if not self._read_packet():
             return _EMPTY
         while not self._reactor.turn_is_over:
@@ -209,7 +233,7 @@ class KernelProcess:
         return _MORE
 
     def _read_packet(self):
-        """Handles one packet. False: there is none."""
+        """Handles one packet. Returns False if there is none."""
         if self.closed:
             return False
         try:
@@ -217,7 +241,7 @@ class KernelProcess:
         except (BlockingIOError, InterruptedError):
             return False
         except ConnectionResetError:
-            return True  # what was under way to a process that is gone; what it has said is still to come
+            return True  # a message to the process was lost, because it is gone; its own messages can still be read
         except OSError:
             packet, fds = b"", []
         if fds:
@@ -225,18 +249,19 @@ class KernelProcess:
             discarding.discard(fds)
             self.kill()
         if not packet and events_of(self._socket.fileno()) & (select.POLLHUP | select.POLLERR):
-            # Every holder of the other end is gone. Death is told by the process, not by this.
+            # Every holder of the other end is gone. The death of the kernel is noticed from its process, not from this.
             self._reactor.unwatch(self._socket.fileno())
             return False
         message = packets.parse(packet)
         if message is packets.DRAIN:
-            # Not at once: we may have read the pipes since it was sent, and what came after is behind it here.
+            # Not done at once: the pipes may have been read since this was sent, and text that came after that belongs
+            # behind the next packets.
             self._drains_asked += 1
             for pipe in self._pipes.values():
                 self._end_pause(pipe)
         elif message is None:
             log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
-        elif not (self.ready and isinstance(message, dict) and message["msg_type"] == "ready"):  # which it says once
+        elif not (self.ready and isinstance(message, dict) and message["msg_type"] == "ready"):  # "ready" is sent once
             self._take(message)
         return True
 
@@ -269,7 +294,7 @@ class KernelProcess:
             self._reactor.watch(pipe.fd, on_read=lambda: self._on_pipe(pipe.name))
 
     def _read_pipe(self, pipe):
-        """One read; the number of bytes that it gave."""
+        """Reads once. Returns the number of bytes that were read."""
         if pipe.ended or self.closed:
             return 0
         data = pipe.read()

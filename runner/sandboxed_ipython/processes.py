@@ -1,4 +1,4 @@
-"""The processes of a sandbox's kernels: forked, kept ready ahead as a spare, replaced, and what their end means."""
+"""The processes of a sandbox's kernels: forking, the spare, replacement, and what the end of a process means."""
 
 import logging
 import os
@@ -13,19 +13,28 @@ from .standin import StandIn
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a spare is forked once a kernel is there.
-_SPARE_DELAY = 0.4
+#: Seconds from the adoption of a process to the fork of the next spare.
+_SPARE_DELAY_SECONDS = 0.4
 _MAX_FAILED_STARTS = 5
-#: Seconds that a process is ready without a cell before its end says nothing about the start of the next one.
+#: Seconds after which a ready process counts as proven even without a cell. The end of a proven process says nothing
+#: about the start of the next one.
 _PROOF_SECONDS = 10.0
-#: Seconds for the exit handlers of a kernel that is told to leave.
+#: Seconds that the exit handlers of a retiring kernel may take.
 _LEAVE_SECONDS = 1.0
-#: The spare cannot be one: it is no larger than the supervisor, and while a cell could trace it, it cannot offer itself.
+#: Number of stand-ins. The spare cannot be a stand-in: it is no larger than the supervisor, and while a cell could
+#: trace it, it cannot raise its own score.
 _STAND_INS = 2
 
 
 class Processes:
-    """``run_kernel`` is the life of a forked process; ``kernels`` are the records that may own one."""
+    """All kernel processes of the sandbox.
+
+    Args:
+        reactor: the supervisor's reactor.
+        options: the :class:`Options`.
+        run_kernel: the life of a forked process (:meth:`Zygote.run_kernel`).
+        kernels: the :class:`Kernel` records that may own a process.
+    """
 
     def __init__(self, reactor, options, run_kernel, kernels):
         self._reactor = reactor
@@ -33,7 +42,7 @@ class Processes:
         self._run_kernel = run_kernel
         self._kernels = kernels
         self._processes = {}  # pid → KernelProcess
-        self._retiring = {}  # pid of a process that finalizes → the kernel whose it was
+        self._retiring = {}  # pid of a retiring process → the kernel that it belonged to
         self._spare = None
         self._spare_timer = None
         self._failed_starts = 0
@@ -44,14 +53,14 @@ class Processes:
             lambda: self.helpers.pids.union(self._processes),
             lambda: any(kernel.running_id for kernel in kernels),
         )
-        self._ended = []  # (pid, status) of processes of ours that were reaped and not looked at yet
+        self._ended = []  # (pid, status) of kernel processes that were reaped but not handled yet
 
     def replace(self, kernel):
-        """Gives ``kernel`` the spare if there is one, else a fresh fork; ends what its old process left running."""
+        """Gives ``kernel`` the spare if there is one, else a fresh fork. Kills what its old process left running."""
         spare, self._spare = self._spare, None
         is_kept = self._kill_leftovers(kernel, spare)
         if spare and (not is_kept or spare.has_ended()):
-            spare = None  # _take_exits is about to be told
+            spare = None  # _take_exits will handle its exit
         elif spare and not conditions.are_ours(spare.pid):
             log.warning("a cell has changed the limits of the spare: another process takes its place")
             spare.kill()
@@ -73,35 +82,43 @@ class Processes:
         self._want_spare()
 
     def begin(self, process):
-        """Something of the user's runs in ``process`` from now on."""
+        """Must be called when something of the user runs in ``process`` from now on."""
         self._prove(process)
         self.guard.begin()
 
     def _prove(self, process):
-        """It starts as it should: when it ends, that is no reason to wait before the next one."""
+        """Notes that the process has started as it should. Its end is then no reason to wait before the next one is
+        started.
+        """
         if process.pid in self._processes:
             process.proven = True
             self._failed_starts = 0
 
     def kill(self, process):
-        """Ends the ``process`` of a kernel whose cell is over. Where its processes are many, all at once: while they are busy, it would
-        take the process minutes to die, and they are ended after it anyway."""
+        """Kills the ``process`` of a kernel whose cell has to end.
+
+        If the sandbox has many processes, all are killed at once: while they are busy, the kernel would take minutes to
+        die, and they would be killed after it anyway.
+        """
         process.kill()
         if cleanup.kill_all_if_many():
-            self._spare = None  # it was killed too
+            self._spare = None  # the spare was killed too
 
     def retire(self, kernel, process):
-        """Lets the idle ``process`` of ``kernel`` write its files and run its exit handlers, and replaces it when that is done.
+        """Lets the idle ``process`` of ``kernel`` write its files and run its exit handlers, and then replaces it.
 
-        Not before: what it writes late must not meet what the next kernel's cells write, and while a process of its cells is
-        there, the next kernel must not be traceable. What it says is dropped.
+        The next process is not adopted before that: late writes of the old one must not meet what the next kernel's
+        cells write, and the next kernel must not become traceable while a process of the old one's cells is there.
+        Messages of the retiring process are dropped.
         """
         self._retiring[process.pid] = kernel
         process.send({"msg_type": "leave", "parent_header": {"msg_id": ""}})
         self._reactor.after(_LEAVE_SECONDS, lambda: process.kill() if process.pid in self._retiring else None)
 
     def reap(self):
-        """Takes the exits of all children. Those of kernels are looked at at the end of this turn, whoever has called."""
+        """Reaps all children that have exited. Exits of kernels are handled at the end of this turn, whoever has called
+        this.
+        """
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -114,14 +131,16 @@ class Processes:
                 self._reactor.after(0, self._take_exits)
             elif not self.helpers.on_exit(pid, status):
                 for stand_in in self._stand_ins:
-                    stand_in.on_exit(pid)  # else an orphan of a cell's
+                    stand_in.on_exit(pid)  # otherwise it was an orphan of a cell
 
     def _take_exits(self):
         while self._ended:
             self._on_exit(*self._ended.pop(0))
 
     def _on_end(self, process):
-        """Nothing of a process runs any more. Its parent learns that only when whoever traces it lets go."""
+        """Handles a process of which no thread runs any more. While another process traces it, its parent does not get
+        its exit.
+        """
         self.reap()
         if process.pid not in self._processes or any(pid == process.pid for pid, _ in self._ended):
             return
@@ -141,14 +160,14 @@ class Processes:
         return cleanup.kill_leftovers(keep, self.reap)
 
     def _on_exit(self, pid, status):
-        """A process of ours has ended with ``waitpid``'s status."""
+        """Handles the exit of a kernel process, with the status of ``waitpid``."""
         process = self._processes.pop(pid, None)
         if process is None:
-            return  # it was given up before
+            return  # its end was handled before
         retired_from = self._retiring.pop(pid, None)
         if retired_from is not None:
             process.close()
-            if not retired_from.pid:  # else another reset did not wait for it
+            if not retired_from.pid:  # otherwise another reset did not wait for it
                 self.replace(retired_from)
             return
         kernel = self._kernel_of(process)
@@ -175,7 +194,7 @@ class Processes:
     def _want_spare(self):
         if self._spare_timer:
             self._spare_timer.cancel()
-        self._spare_timer = self._reactor.after(_SPARE_DELAY, self._make_spare)
+        self._spare_timer = self._reactor.after(_SPARE_DELAY_SECONDS, self._make_spare)
 
     def _make_spare(self):
         if self._spare is not None:
@@ -200,7 +219,9 @@ class Processes:
         return process
 
     def _await_ready(self, process, seconds):
-        """Ends a process that is not ready within ``seconds`` in which somebody was awake, a second each look."""
+        """Kills a process that is not ready within ``seconds`` during which the sandbox was awake. The time is counted
+        in steps of at most a second.
+        """
         if process.ready or process.pid not in self._processes:
             return
         if seconds > 0:

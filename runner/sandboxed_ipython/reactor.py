@@ -1,7 +1,9 @@
-"""One thread, one selector: readiness callbacks and timers of the supervisor, in turns that are bounded in time.
+"""The supervisor's loop: one thread and one selector, with callbacks for descriptors and timers, in turns that are
+bounded in time.
 
-Each callback does one piece of work at least, and goes on with the next only while :attr:`Reactor.turn_is_over` is False.
-So a descriptor that always has more (a flood) delays the others by little more than :data:`TURN_SECONDS`.
+Each callback does at least one piece of work, and continues with the next piece only while :attr:`Reactor.turn_is_over`
+is False. So a descriptor that always has more data (a flood) delays the others by little more than
+:data:`TURN_SECONDS`.
 """
 
 import heapq
@@ -14,13 +16,13 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which the callbacks of a turn leave the rest of their work to the next turn.
 TURN_SECONDS = 0.02
-#: Faults of callbacks that belong to nobody, within as many seconds, at which the supervisor gives up.
+#: Number of exceptions of callbacks without an owner, within this many seconds, at which the supervisor gives up.
 _MAX_FAULTS = 20
 _FAULT_SECONDS = 10.0
 
 
 class Timer:
-    """A callback at a time; ``cancel`` is cheap and can be called twice."""
+    """A callback at a time. ``cancel`` is cheap and may be called twice."""
 
     __slots__ = ("callback", "cancelled", "on_fault")
 
@@ -34,21 +36,24 @@ class Timer:
 
 
 class Reactor:
-    """Callbacks run in the order: descriptors that became ready, then timers that are due.
+    """Runs callbacks: first those of descriptors that became ready, then those of timers that are due.
 
-    A callback that raises ends nothing but its owner (see :meth:`owned`): the exception is logged, and ``on_fault`` of the owner
-    is called. ``deadman`` is told when a turn begins and ends. Without an owner a callback that raises again and again makes
-    :meth:`turn` raise its exception.
+    A callback that raises ends only its owner (see :meth:`owned`): the exception is logged, and the owner's
+    ``on_fault`` is called. If callbacks without an owner raise again and again, :meth:`turn` raises the exception.
+
+    Args:
+        deadman: a :class:`Deadman`, which must know when each turn begins and ends, or None.
     """
 
     def __init__(self, deadman=None):
-        # By poll(2): the watches of epoll are counted per user, and a cell, which is the same user, can use them all up.
+        # poll(2) is used because the watches of epoll are counted per user, and a cell, which is the same user, can use
+        # them all up.
         self._selector = selectors.PollSelector()
         self._timers = []
         self._order = itertools.count()
         self._deadman = deadman
         self._turn_end = 0.0
-        self._faults = []  # when callbacks without an owner raised
+        self._faults = []  # times at which callbacks without an owner raised
         #: Called at the end of each turn.
         self.at_turn_end = None
         self.running = True
@@ -59,11 +64,13 @@ class Reactor:
         return time.monotonic() >= self._turn_end
 
     def owned(self, on_fault):
-        """The same reactor for an owner: ``on_fault()`` is called when one of the callbacks that are set through it has raised."""
+        """Returns this reactor for an owner: ``on_fault()`` is called when a callback that was set through it has
+        raised.
+        """
         return _OwnedReactor(self, on_fault)
 
     def watch(self, fd, on_read=None, on_write=None, on_fault=None):
-        """Sets what happens when ``fd`` is readable or writable; both None: no longer watched."""
+        """Sets the callbacks for ``fd`` being readable and writable. If both are None, ``fd`` is not watched any more."""
         mask = (selectors.EVENT_READ if on_read else 0) | (selectors.EVENT_WRITE if on_write else 0)
         known = self._selector.get_map().get(fd)
         if not mask:
@@ -75,16 +82,19 @@ class Reactor:
             self._selector.register(fd, mask, (on_read, on_write, on_fault))
 
     def unwatch(self, fd):
+        """Stops watching ``fd``."""
         self.watch(fd)
 
     def after(self, seconds, callback, on_fault=None):
-        """Calls ``callback()`` once, in ``seconds``, unless the returned :class:`Timer` is cancelled before."""
+        """Calls ``callback()`` once, after ``seconds``. Returns the :class:`Timer`, which can be cancelled."""
         timer = Timer(callback, on_fault)
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
         return timer
 
     def gradually(self, steps, on_fault=None):
-        """Takes the steps of an iterator, one at least now, the others in later turns where this one is over. Returns whether all are done."""
+        """Takes the steps of an iterator: at least one now, and the others in later turns if this turn is over. Returns
+        whether all steps are done.
+        """
         for _ in steps:
             if self.turn_is_over:
                 self.after(0.0, lambda: self.gradually(steps, on_fault), on_fault)
@@ -92,7 +102,9 @@ class Reactor:
         return True
 
     def turn(self):
-        """One wait and what it woke. A callback may unwatch a descriptor that is ready in the same turn."""
+        """Waits once, and runs the callbacks that are due. A callback may unwatch a descriptor that is ready in the
+        same turn.
+        """
         while self._timers and self._timers[0][2].cancelled:
             heapq.heappop(self._timers)
         timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
@@ -117,7 +129,7 @@ class Reactor:
             self._deadman.end()
 
     def guarded(self, callback, on_fault=None):
-        """Calls a callback; its exception is logged and reaches the owner alone."""
+        """Calls a callback. Its exception is logged and reaches only the owner."""
         try:
             callback()
         except Exception:
@@ -139,7 +151,7 @@ class Reactor:
 
 
 class _OwnedReactor:
-    """What an owner needs of a :class:`Reactor`."""
+    """The part of a :class:`Reactor` that an owner needs."""
 
     def __init__(self, reactor, on_fault):
         self._reactor = reactor

@@ -1,4 +1,4 @@
-"""Replies that the supervisor makes or mends, and the causes of death that they name (README of ``src/protocol``)."""
+"""Replies that the supervisor makes or completes, and the causes of death in them (see ``src/protocol/README.md``)."""
 
 import os
 import signal
@@ -6,14 +6,19 @@ import signal
 from . import cgroup
 from .watch import fullest
 
-#: A host checks a count, and a wrong one would keep it out for ever.
+#: The largest count that a host accepts. A larger count would keep every host out for ever.
 MAX_COUNT = 2**53 - 1
-#: Characters of a path that are told.
-_MAX_PATH = 1000
+#: Characters of a path that are passed on.
+_MAX_PATH_CHARS = 1000
 
 
 def error_reply(count, failure):
-    """An ``execute_reply`` for a cell that something else than its own code ended."""
+    """Returns the content of an ``execute_reply`` for a cell that something else than its own code has ended.
+
+    Args:
+        count: the execution count, or None.
+        failure: ``{"code", "params"}``, as in ``src/protocol/README.md``.
+    """
     return {
         "status": "error",
         "execution_count": count,
@@ -27,12 +32,12 @@ def error_reply(count, failure):
 
 
 def aborted_reply(count, reason):
-    """The same for one that never ran, or that a reset ended."""
+    """Returns the content of an ``execute_reply`` for a cell that never ran, or that a reset ended."""
     return dict(error_reply(count, {"code": "Aborted", "params": {"reason": reason}}), status="aborted")
 
 
 def checked_reply(content):
-    """A kernel's reply with every field present and of its type; what it lacks is empty."""
+    """Returns a kernel's reply in which every field is present and has its type. Missing fields are empty."""
 
     def field(name, kind, default):
         value = content.get(name)
@@ -50,14 +55,18 @@ def checked_reply(content):
         "exiting": content.get("exiting") is True,
         "no_room": content.get("no_room") is True,
         "no_network": content.get("no_network") is True,
-        "missing": field("missing", str, "")[:_MAX_PATH],
+        "missing": field("missing", str, "")[:_MAX_PATH_CHARS],
     }
 
 
 def cause_of_death(status, out_of_memory, cell, memory_limit):
-    """The failure that a kernel's end is for ``cell`` (None: none ran).
+    """Returns why a kernel has ended, as a ``failure`` for the cell that ran.
 
-    ``status`` is ``waitpid``'s; ``out_of_memory``: the memory limit has just killed something.
+    Args:
+        status: the status of ``waitpid``.
+        out_of_memory: whether the memory limit has just killed something.
+        cell: the cell that ran, or None.
+        memory_limit: the memory limit in bytes.
     """
     reason = cell.killed_for if cell else ""
     if reason == "timeout":
@@ -74,6 +83,6 @@ def cause_of_death(status, out_of_memory, cell, memory_limit):
     except ValueError:
         name = "signal %d" % number
     params = {"signal": name, "exitcode": 128 + number}
-    if number == signal.SIGBUS:  # what a mapped file or shared memory ends with that finds no room
+    if number == signal.SIGBUS:  # the signal if a mapped file or shared memory finds no room
         params["path"], params["limit"] = fullest()
     return {"code": "KernelDied", "params": params}

@@ -1,29 +1,31 @@
-"""What of a stream's text is seen: a progress bar that draws its line anew a million times is one line.
+"""Measures how much of a stream's text is visible: a progress bar that draws its line a million times is one line.
 
-The window obeys ``\\r``, ``\\b``, cursor up and down (``ESC[A``, ``ESC[B``) and erase line (``ESC[K``), and gives each character its
-style (``src/outputs/stream-text.ts``). Here the same text is measured, and what is overwritten within one read is left out.
+The window obeys ``\\r``, ``\\b``, cursor up and down (``ESC[A``, ``ESC[B``) and erase line (``ESC[K``), and gives each
+character its style (``src/outputs/stream-text.ts``). This module measures the same text, and drops what is overwritten
+within one read.
 """
 
 import re
 
-#: Rows that the cursor reaches in the window.
+#: Number of rows that the cursor can reach in the window.
 _REACHABLE_ROWS = 64
 _CONTROL = re.compile("[\r\b]|\x1b\\[\\d{0,4}[ABK]")
 _TOKENS = re.compile("\x1b\\[(\\d{0,4})([ABK])|\b+|[\r\n]|[^\r\b\n\x1b]+|\x1b")
 _UNFINISHED = re.compile("\x1b(\\[\\d{0,4})?\\Z")
-#: Moves within a line or erases it, so that which columns a text has is not known from its length.
+#: Controls that move within a line or erase it. The columns of a text that contains one are not known from its length.
 _MOVES = re.compile("\b|\x1b\\[\\d{0,4}[ABK]")
-#: Control sequences, as the window knows them, and the one after which no earlier style counts.
+#: Control sequences that the window knows, and the ones that end all earlier styles.
 _SEQUENCES = re.compile("\x1b\\[[\\d:;<=>?]{0,60}[@-~]")
 _RESET = frozenset(("\x1b[m", "\x1b[0m"))
 
 
 class Screen:
-    """The rows of one stream output, of which only the lengths are kept.
+    """The rows of one stream output. Only their lengths are kept.
 
-    Columns are bytes of UTF-8, those of control sequences too, which are never fewer than the window's columns, and what is
-    deleted or erased counts as if it still stood there. So a text that overwrites others takes no more than is counted, but for a
-    factor below 2 where long characters or styles overwrite short ones, and the styles at a row's beginning and end.
+    Columns are counted in bytes of UTF-8, including control sequences, which is never fewer than the window's columns.
+    Deleted or erased text counts as if it still stood there. So a text that overwrites other text takes no more room
+    than is counted, except for a factor below 2 where long characters or styles overwrite short ones, and for the
+    styles at the beginning and the end of a row.
     """
 
     __slots__ = ("_column", "_held", "_row", "_rows")
@@ -34,7 +36,7 @@ class Screen:
         self._held = ""  # the start of a control sequence that the next text may complete
 
     def write(self, text):
-        """Takes in a text; by how many bytes it makes longer what is seen."""
+        """Adds a text. Returns the number of bytes by which the visible text grows."""
         text = self._held + text
         unfinished = _UNFINISHED.search(text, max(0, len(text) - 6))
         self._held = unfinished.group() if unfinished else ""
@@ -45,7 +47,7 @@ class Screen:
         return self._draw(text)
 
     def _append(self, text):
-        # the last rows suffice, and splitting a long text at every line feed would cost more than all else
+        # the last rows suffice; splitting a long text at every line feed would cost more than everything else
         first, *others = [bytes_of(line) for line in text.rsplit("\n", _REACHABLE_ROWS)]
         if len(others) < _REACHABLE_ROWS:
             self._rows[-1] += first
@@ -71,7 +73,8 @@ class Screen:
             elif match.group(2) == "B":
                 row = min(row + int(match.group(1) or 1), len(rows) - 1)
             else:
-                if match.group(2) is None:  # what is erased up to the cursor becomes blanks, also beyond the line's end
+                # text that is erased up to the cursor becomes blanks, also beyond the line's end
+                if match.group(2) is None:
                     column += bytes_of(token)
                 if column > rows[row]:
                     grown += column - rows[row]
@@ -82,13 +85,16 @@ class Screen:
 
 
 def _moves_the_cursor(text):
-    # a single character is found a hundred times faster than two, or a pattern
+    # a single character is found a hundred times faster than two characters or a pattern
     return "\r" in text or "\b" in text or ("\x1b" in text and _CONTROL.search(text) is not None)
 
 
 def without_overwritten(text):
-    """The same text less what it overwrites itself: of a line's parts between two ``\\r`` the text of those
-    that one of at least as many characters comes after."""
+    """Returns the text without what it overwrites itself.
+
+    Of the parts of a line between two ``\\r``, those are dropped that a later part with at least as many characters
+    overwrites.
+    """
     if "\r" not in text:
         return text
     return "\n".join(_line_without_overwritten(line) for line in text.split("\n"))
@@ -97,7 +103,7 @@ def without_overwritten(text):
 def _line_without_overwritten(line):
     if line.count("\r") < 2 or _MOVES.search(line):
         return line
-    first, *parts = line.split("\r")  # the first goes on where the line was
+    first, *parts = line.split("\r")  # the first part continues the line
     columns = [len(_SEQUENCES.sub("", part) if "\x1b" in part else part) for part in parts]
     seen, longest = [], -1
     for count in reversed(columns[1:]):
@@ -109,7 +115,7 @@ def _line_without_overwritten(line):
             shown.append("".join(sequences) + part)
             sequences = []
             continue
-        for sequence in _SEQUENCES.findall(part):  # the style stays on though the text is gone
+        for sequence in _SEQUENCES.findall(part):  # the style stays in effect though the text is dropped
             if sequence in _RESET:
                 sequences = []
             sequences.append(sequence)
@@ -117,5 +123,5 @@ def _line_without_overwritten(line):
 
 
 def bytes_of(text):
-    """Bytes of a text in UTF-8."""
+    """Returns the number of UTF-8 bytes of a text."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

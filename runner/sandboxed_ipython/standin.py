@@ -1,7 +1,8 @@
-"""A process for the memory limit to end before the supervisor.
+"""A process that the memory limit kills before the supervisor.
 
-While a kernel over the limit is dying it cannot be chosen again, and its memory is not free yet. Whoever needs some in these milliseconds has
-the next one ended: without a spare that was the supervisor itself, as it forked one, and the whole sandbox with it (seen on Linux 6.18).
+While a kernel that exceeds the limit is dying it cannot be chosen again, and its memory is not free yet. If another
+process needs memory in these milliseconds, Linux kills the next candidate. Without a spare that was the supervisor
+itself, while it forked one, and with it the whole sandbox (seen on Linux 6.18).
 """
 
 import logging
@@ -13,11 +14,13 @@ from . import deadman
 
 log = logging.getLogger(__name__)
 
-#: Seconds from a kernel to its stand-in: nobody waits for it, and it comes before the spare, whose fork is the dangerous moment.
-_SOON = 0.2
-#: Seconds until there is another; what ended the one before may last.
-_PAUSE = 5.0
-#: A program of its own, not only a fork: that would hold all memory that the supervisor has let go of since. Ends with the supervisor.
+#: Seconds from a kernel to its stand-in. Nobody waits for it, and it comes before the spare, whose fork is the
+#: dangerous moment.
+_DELAY_SECONDS = 0.2
+#: Seconds from the end of a stand-in to the next one. The cause of its end may last for a while.
+_RESTART_SECONDS = 5.0
+#: The stand-in runs this program, because a mere fork would keep all memory that the supervisor has freed since. It
+#: ends with the supervisor.
 _PROGRAM = """
 import posix
 try:
@@ -25,12 +28,14 @@ try:
 except OSError: pass
 posix.read(0, 1)
 """
-#: Signals that the supervisor handles, ignores or blocks.
-_DEFAULTS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
+#: Signals that the supervisor handles, ignores or blocks. The stand-in resets them.
+_RESET_SIGNALS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
 
 class StandIn:
-    """Idle, and small: a kernel is always chosen before it. No cell can hide in one, as a kernel's end is the end of its stand-in."""
+    """An idle, small process: a kernel is always chosen before it. No cell can hide in one, because a stand-in is
+    killed together with its kernel.
+    """
 
     def __init__(self, reactor):
         self._reactor = reactor
@@ -39,15 +44,15 @@ class StandIn:
         self._timer = None
 
     def renew(self):
-        """A kernel begins, and all that was there before it has been killed."""
+        """Starts a new stand-in soon. Called when a kernel is adopted and everything before it has been killed."""
         self._pid = 0
-        self._start_in(_SOON)
+        self._start_in(_DELAY_SECONDS)
 
     def on_exit(self, pid):
-        """A child of ours has ended, maybe this one."""
+        """Handles the exit of a child, which may be this stand-in."""
         if pid == self._pid:
             self._pid = 0
-            self._start_in(_PAUSE)
+            self._start_in(_RESTART_SECONDS)
 
     def _start_in(self, seconds):
         if self._timer:
@@ -55,23 +60,24 @@ class StandIn:
         self._timer = self._reactor.after(seconds, self._start)
 
     def _start(self):
-        # Not posix_spawn, which does not return before the child has begun its program: a cell can stop the child before that.
+        # posix_spawn is not used: it returns only when the child has begun its program, and a cell can stop the child
+        # before that.
         try:
             self._pid = os.fork()
         except OSError as error:
             log.warning("no stand-in could be started: %s", error.strerror)
-            self._start_in(_PAUSE)
+            self._start_in(_RESTART_SECONDS)
             return
         if self._pid == 0:
             _become_program(self._pipe[0])
 
 
 def _become_program(stdin):
-    """In the forked child. Never returns."""
+    """Runs in the forked child. Never returns."""
     try:
         deadman.disarm()
         os.setpgid(0, 0)
-        for number in _DEFAULTS:
+        for number in _RESET_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)

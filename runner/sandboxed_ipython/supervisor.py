@@ -1,6 +1,7 @@
-"""Pid 1 of a sandbox: one thread, one selector. Forks kernels, numbers and bounds what they say, serves hosts.
+"""Process 1 of a sandbox: one thread and one selector. It forks kernels, numbers and bounds their events, and serves
+hosts.
 
-It imports IPython once, so that a kernel is a fork away, and never a library of the user's.
+It imports IPython once, so that a fork of it becomes a kernel, and never imports a library of the user.
 """
 
 import gc
@@ -23,17 +24,22 @@ from .reactor import Reactor
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two clearings of a full queue.
-_ROOM_PAUSE = 1.0
-#: Seconds that a dropped command may run where a host's cells may run for ever.
+#: Seconds between two attempts to make room in a full queue.
+_MAKE_ROOM_INTERVAL_SECONDS = 1.0
+#: Seconds that a dropped command may run if the cells of hosts have no time limit.
 _MAX_DROPPED_SECONDS = 3600
-#: Exit status of a sandbox that was stopped from outside, as of any process that SIGTERM ends.
-_STOPPED = 128 + signal.SIGTERM
+#: Exit status of a sandbox that was stopped from outside: that of a process that SIGTERM ends.
+_EXIT_STOPPED = 128 + signal.SIGTERM
 _SIGNALS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP)
 
 
 class Supervisor:
-    """Wires the parts; each decision about a cell is :class:`Kernel`'s."""
+    """Builds the parts and routes commands. Each decision about a cell is made by :class:`Kernel`.
+
+    Args:
+        opts: the :class:`Options`.
+        zygote: the :class:`Zygote`.
+    """
 
     def __init__(self, opts, zygote):
         self.options = opts
@@ -45,10 +51,10 @@ class Supervisor:
         self.accepted = AcceptedCommands()
         self._cells = 0
         self._status = 0
-        #: Why everything ends, where no host has asked for it.
+        #: Why the sandbox ends, if no host has asked for it.
         self._ended_by = None
-        self._room_made = -_ROOM_PAUSE
-        self._time_limit = 0  # seconds, of a host's last cell; 0: none
+        self._room_made = -_MAKE_ROOM_INTERVAL_SECONDS
+        self._time_limit = 0  # seconds, from a host's last cell; 0: no limit
         self.hosts = ()
         self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._note, self._make_room)
         self.kernels = {"main": Kernel("main", self)}
@@ -75,7 +81,7 @@ class Supervisor:
             self.processes.replace(kernel)
 
     def run(self):
-        """Serves until told to end; the exit status."""
+        """Serves until the sandbox has to end. Returns the exit status."""
         try:
             while self.reactor.running:
                 self.reactor.turn()
@@ -94,7 +100,17 @@ class Supervisor:
         self.reactor.running = False
 
     def envelope(self, channel, kind, content, parent="", seq=0, kernel=None, unlogged=False):
-        """An event without a place in the log yet; one that never gets one has its ``seq`` already."""
+        """Makes an event without a number.
+
+        Args:
+            channel: the event's Jupyter channel.
+            kind: its ``msg_type``.
+            content: its content.
+            parent: the ``msg_id`` that it belongs to.
+            seq: the number of an event that is not logged.
+            kernel: its :class:`Kernel`; the main one by default.
+            unlogged: True for an event that is not logged though its type usually is.
+        """
         kernel = kernel or self.kernels["main"]
         event = {
             "kernel": kernel.name,
@@ -148,19 +164,20 @@ class Supervisor:
             if kind == "execute_request":
                 self._time_limit = content["timeout"]
             if kind in wire.QUEUED:
-                # Through the queue like any other command; if a cell has filled that, it runs all the same.
+                # The command goes through the queue like any other. If a cell has filled the queue, it runs all the
+                # same.
                 if not self.queue.put(line):
                     self._make_room()
                     if not self.queue.put(line):
                         self._enqueue(command, kernel, len(line))
                         return
-                self.queue.look()  # so that "accepted" and "busy" are one write to the hosts
+                self.queue.look()  # so "accepted" and "busy" reach the hosts in one write
             else:
                 self._obey(command, kernel)
 
     @staticmethod
     def _takes(kernel, kind, size):
-        """Whether a command of ``size`` bytes may wait for the kernel."""
+        """Returns whether a command of ``size`` bytes may wait for the kernel."""
         return kernel.waiting.takes(size) and (kind not in wire.COMM_KINDS or size <= wire.MAX_COMM_BYTES)
 
     def _on_follow(self, host, msg_id, content):
@@ -193,7 +210,11 @@ class Supervisor:
         host.cursor = Cursor(min(int(content["after"]), self.log.last) if same else 0)
 
     def _on_file(self, name, data, is_ours):
-        """A command from the folder: a host's, accepted before, or one that something else dropped. ``data`` None: one that is too long."""
+        """Handles a command file: the command of a host, which was accepted before, or a command that a process of the
+        sandbox dropped.
+
+        ``data`` is None if the file is too long.
+        """
         stem = name[:-5]
         try:
             default_id = stem if wire.MESSAGE_ID.match(stem) else secrets.token_hex(8)
@@ -232,14 +253,18 @@ class Supervisor:
             self._obey(command, kernel)
 
     def _limit_time(self, command):
-        """A dropped command has at most the time that a host gives its cells. Where they have no limit, it has one all the same: nobody sees it run."""
+        """Gives a dropped command at most the time limit of a host's cells, or a long one if they have none, because
+        nobody sees it run.
+        """
         timeout = command["content"].get("timeout")
         if timeout is not None:
             limit = self._time_limit or _MAX_DROPPED_SECONDS
             command["content"]["timeout"] = min(timeout or limit, limit)
 
     def _accept(self, command, kernel):
-        """Logs ``accepted`` before anything runs. False: accepted before, it is not obeyed twice."""
+        """Logs ``accepted`` before anything runs. Returns False if the command was accepted before, so that it is not
+        obeyed twice.
+        """
         msg_id, kind = command["header"]["msg_id"], command["header"]["msg_type"]
         if not self.accepted.add(msg_id, kind):
             return False
@@ -250,7 +275,7 @@ class Supervisor:
         return True
 
     def _say_again(self, host, msg_id):
-        """To the sender of a known id: that it is known, and how it ended; both may be gone from the log."""
+        """Sends ``accepted`` and the reply to the sender of a known command once more. Both may be gone from the log."""
         host.answer(
             self.envelope("control", "accepted", {"msg_type": self.accepted.kind_of(msg_id)}, msg_id, unlogged=True)
         )
@@ -263,7 +288,8 @@ class Supervisor:
 
     def _obey(self, command, kernel):
         kind, msg_id, content = command["header"]["msg_type"], command["header"]["msg_id"], command["content"]
-        self.queue.take_waiting()  # a cell that was sent before this is ended by it, though its file has not been seen yet
+        # this also ends a cell that was sent before it and whose file has not been picked up yet
+        self.queue.take_waiting()
         if kind in ("input_reply", "install_output", "install_reply"):
             kernel.answer_prompt(kind, content)
         elif kind == "interrupt_request":
@@ -276,7 +302,8 @@ class Supervisor:
             if clears:
                 kernel.hold()
             kernel.reset(msg_id, content["history_size"], keep_files=not clears)
-            if clears:  # once nothing of the cells runs any more, and before anything else does
+            # the folders are cleared when no process of the cells runs any more, and before anything else runs
+            if clears:
                 in_container = os.getpid() == 1
                 self.processes.helpers.start(lambda: clearing.clear(self.options, in_container), kernel.release)
         elif kind == "shutdown_request":
@@ -284,7 +311,9 @@ class Supervisor:
             self._end()
 
     def answer_process(self, event):
-        """Answers a process of the sandbox that waits for a file among the results: where a cell has filled the queue, room is made."""
+        """Writes an answer for a process of the sandbox that waits for a file in the results. If a cell has filled the
+        queue, room is made first.
+        """
         msg_id, data = event["parent_header"]["msg_id"], wire.dumps(event)
         if not self.queue.result(0, msg_id, data):
             self._make_room()
@@ -296,31 +325,33 @@ class Supervisor:
 
     def _on_signal(self):
         for number, is_from_outside in self._signals.read():
-            # In a container only the engine may stop us, and no cell.
+            # In a container only the engine may stop the supervisor, and no cell.
             if number == signal.SIGTERM and (is_from_outside or os.getpid() != 1):
                 self._ended_by = {"code": "SandboxGone", "params": {"reason": "stopped"}}
-                self._end(_STOPPED)
+                self._end(_EXIT_STOPPED)
         self.processes.reap()
 
-    # ------------------------------------------------------------------------------------------------ room
+    # ------------------------------------------------------------------------------------------------ disk space
 
     def _make_room(self):
-        """The queue's file system is full of what is not ours."""
+        """Removes foreign files, because the queue's file system is full."""
         now = time.monotonic()
-        if now < self._room_made + _ROOM_PAUSE:
+        if now < self._room_made + _MAKE_ROOM_INTERVAL_SECONDS:
             return
         self._room_made = now
         segments = os.path.join(self.options.queue, "events")
         self.queue.remove_foreign_files(os.path.join(segments, name) for name in self.log.file_names())
 
 
-#: What a file of the queue may say.
+#: Types of commands that a file in the queue may hold.
 _DROPPABLE = wire.QUEUED | {"interrupt_request", "reset_request", "install_request"}
 _UNLOGGED = frozenset(("hello", "pong", "gap", "comm_gap", "refused", "complete_reply", "inspect_reply"))
 
 
 def _log_to_stderr():
-    """By a logger of our own: the root logger belongs to the cells of the kernels that are forked from here."""
+    """Makes a logger of the runner's own, because the root logger belongs to the cells of the kernels that are forked
+    from this process.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger(__package__)
@@ -330,7 +361,7 @@ def _log_to_stderr():
 
 
 def main(argv):
-    """Runs until told to stop; the exit status of the container."""
+    """Serves until the sandbox has to end. Returns the exit status of the container."""
     opts = options.parse(argv)
     _log_to_stderr()
     os.umask(0o022)
@@ -340,11 +371,12 @@ def main(argv):
     if syscallfilter.is_available():
         syscallfilter.install(os.getpid(), os.getpgrp())
     else:
-        # As on an emulated machine. What is missing then keeps a cell from ending its own sandbox, and from nothing outside it.
+        # This happens on an emulated machine. The filter keeps a cell from ending its own sandbox; it protects nothing
+        # outside the sandbox.
         log.warning("this system filters no system calls: a cell can hamper or end the supervisor of its own sandbox")
-    gc.disable()  # nothing of what is imported is garbage, and to look for it takes a tenth of the import
-    from . import zygote  # IPython's import takes a tenth of a second and more; options are checked before
+    gc.disable()  # the imports leave no garbage, and looking for it takes a tenth of their time
+    from . import zygote  # IPython's import takes a tenth of a second or more, so the options are checked first
 
-    gc.freeze()  # what kernels share with us stays shared: no collection of theirs looks at it
+    gc.freeze()  # no collection in a kernel touches the objects that it shares with the supervisor
     gc.enable()
     return Supervisor(opts, zygote.Zygote(opts)).run()

@@ -1,4 +1,6 @@
-"""What a running cell uses up: told while it runs, as a notice, once a cell. Nothing is looked at while no cell runs."""
+"""Watches what a running cell uses up. It logs notices while the cell runs, each once per cell. Nothing is watched
+while no cell runs.
+"""
 
 import errno
 import os
@@ -7,17 +9,26 @@ import time
 from . import cgroup
 
 #: Seconds between two looks.
-_LOOK = 0.5
-#: A place with less room left than this is full (bytes), and has room again with more than that.
-_FULL, _ROOM = 4096, 1024 * 1024
-#: Seconds after a kill by the memory limit in which another sudden end is its doing too.
-_SAME_CAUSE = 3.0
-#: How Python words that a place is full, and that a file is larger than any place, wherever in its text an error has it.
+_LOOK_SECONDS = 0.5
+#: A file system with less free space than the first number of bytes is full. It has room again with more than the
+#: second number.
+_FULL_BYTES, _ROOM_BYTES = 4096, 1024 * 1024
+#: Seconds after a kill by the memory limit in which another sudden death also counts as its doing.
+_SAME_CAUSE_SECONDS = 3.0
+#: How Python reports, anywhere in an error's text, that a file system is full, and that a file is larger than any file
+#: system.
 _NO_SPACE = ("[Errno %d]" % errno.ENOSPC, "[Errno %d]" % errno.EFBIG)
 
 
 class Watch:
-    """``tell(code, params, msg_id)`` brings notices (README of ``src/protocol``); ``kernel_ends()`` tells whether the kernel is being ended."""
+    """Watches the running cell.
+
+    Args:
+        reactor: the supervisor's reactor.
+        options: the :class:`Options`.
+        tell: ``tell(code, params, msg_id)`` logs a notice (see ``src/protocol/README.md``).
+        kernel_ends: ``kernel_ends()`` returns whether the kernel is being killed.
+    """
 
     def __init__(self, reactor, options, tell, kernel_ends):
         self._reactor = reactor
@@ -27,22 +38,27 @@ class Watch:
         self._places = (options.home, "/tmp", "/dev/shm")
         self._cell = None
         self._timer = None
-        self._told = set()  # (code, place), for this cell
+        self._told = set()  # (code, path) of the notices for this cell
         self._full = set()
         self._kills = self._seen_kills = cgroup.oom_kills()
         self._killed_at = float("-inf")
         self._refusals = cgroup.refused_forks()
 
     def begin(self, cell):
-        """``cell`` runs from now on."""
+        """Starts watching ``cell``."""
         self._cell = cell
         self._told.clear()
         self._wait()
 
     def end(self, evalue="", no_room=False):
-        """It has ended, with this text of its error; ``no_room``: its kernel saw a system call find none. The last look, before its reply.
+        """Stops watching after a last look. Must be called before the cell's reply is logged.
 
-        The text alone is no reason to speak of it, as anybody can raise an error with that number; a full place beside it is one.
+        The text of an error is no sufficient reason for a notice, because anybody can raise an error with that number;
+        together with a full file system it is.
+
+        Args:
+            evalue: the text of the cell's error.
+            no_room: whether the kernel saw a system call that found no room.
         """
         if self._cell is None:
             return
@@ -51,15 +67,15 @@ class Watch:
         if (no_room or (self._full and any(word in evalue for word in _NO_SPACE))) and not any(
             code == "DiskFull" for code, _ in self._told
         ):
-            # what did not fit may be gone again
+            # the file that did not fit may be gone again
             for path in self._full or ("",):
                 self._once("DiskFull", {"path": path, "limit": room(path)[1] if path else 0})
         self._cell = None
 
     def kernel_died(self):
-        """Whether the memory limit has just killed something; what it killed so far is accounted for.
+        """Returns whether the memory limit has just killed something, and accounts for all its kills so far.
 
-        The kernel that takes over may have been killed along with it, as the spare: its end comes to nobody's count later.
+        The process that takes over, the spare, may have been killed as well. Its end then counts for the same cause.
         """
         self._cell = None
         if self._timer is not None:
@@ -69,10 +85,10 @@ class Watch:
         now = time.monotonic()
         if kills > before:
             self._killed_at = now
-        return now < self._killed_at + _SAME_CAUSE
+        return now < self._killed_at + _SAME_CAUSE_SECONDS
 
     def _wait(self):
-        self._timer = self._reactor.after(_LOOK, self._on_timer)
+        self._timer = self._reactor.after(_LOOK_SECONDS, self._on_timer)
 
     def _on_timer(self):
         self._look()
@@ -80,7 +96,8 @@ class Watch:
 
     def _look(self, last=False):
         kills = cgroup.oom_kills()
-        # Only when it was so at the look before too, and the kernel itself is not what was killed: its death is told otherwise.
+        # A kill is only reported if it was already seen at the look before, and if the kernel itself is not what was
+        # killed: the kernel's death is reported in another way.
         if kills > self._kills and (last or self._seen_kills > self._kills) and not self._kernel_ends():
             self._kills, self._killed_at = kills, time.monotonic()
             self._once("ChildKilled", {"limit": cgroup.memory_limit(self._options.memory_limit)})
@@ -91,10 +108,10 @@ class Watch:
             self._once("PidsExhausted", {"limit": cgroup.pids_limit()})
         for path in self._places:
             free, size = room(path)
-            if free < _FULL and path not in self._full:
+            if free < _FULL_BYTES and path not in self._full:
                 self._full.add(path)
                 self._once("DiskFull", {"path": path, "limit": size})
-            elif free > _ROOM:
+            elif free > _ROOM_BYTES:
                 self._full.discard(path)
 
     def _once(self, code, params):
@@ -105,7 +122,7 @@ class Watch:
 
 
 def room(path):
-    """(free, size) of a place in bytes; one that cannot be looked at is not full."""
+    """Returns (free, size) of a file system in bytes. One that cannot be examined counts as not full."""
     try:
         status = os.statvfs(path)
     except OSError:
@@ -114,6 +131,6 @@ def room(path):
 
 
 def fullest(paths=("/sandbox", "/tmp", "/dev/shm")):
-    """(path, size) of the one with the least room."""
+    """Returns (path, size) of the file system with the least free space."""
     _, size, path = min((*room(path), path) for path in paths)
     return path, size

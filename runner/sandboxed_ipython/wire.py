@@ -1,56 +1,60 @@
-"""Commands and events as JSON, and the checks on what comes in. ``src/protocol/README.md`` has a line of each type."""
+"""Commands and events as JSON, and the checks on incoming ones. ``src/protocol/README.md`` has an example line of each
+type.
+"""
 
 import json
 import math
 import re
 
-#: A message whose JSON is longer travels in pieces; the same bound as ``CHUNK_BYTES`` on the host.
+#: A message whose JSON has more bytes travels in pieces. ``CHUNK_BYTES`` on the host is the same bound.
 CHUNK_BYTES = 128 * 1024
-#: JSON of a stream's text that fits into one line, with what is around it. A character takes six bytes there at most.
-_TEXT_BYTES = CHUNK_BYTES - 4096
+#: Bytes of JSON that a stream's text may have to fit into one line with everything around it. There a character takes
+#: at most six bytes.
+_MAX_TEXT_JSON_BYTES = CHUNK_BYTES - 4096
 _MAX_CHARACTER_BYTES = 6
-#: No command of a host is longer; the same as on the host.
+#: Bytes of the longest command of a host; the host has the same bound.
 MAX_COMMAND_BYTES = 16 * 1024 * 1024
-#: A file that something else than the supervisor puts into the queue, in bytes.
+#: Bytes of the longest command file that is not the supervisor's own.
 MAX_DROPPED_BYTES = 1024 * 1024
-#: No event of a kernel is longer.
+#: Bytes of the longest event of a kernel.
 MAX_EVENT_BYTES = 64 * 1024 * 1024
-#: A reply of a kernel, or an answer to a question, as JSON.
+#: Bytes of JSON of a kernel's reply, or of an answer to a question.
 MAX_REPLY_BYTES = 8 * 1024 * 1024
-#: A comm's message, either way, as JSON.
+#: Bytes of JSON of a comm message, in both directions.
 MAX_COMM_BYTES = 16 * 1024 * 1024
-#: Types of a comm's messages, either way.
+#: Types of comm messages, in both directions.
 COMM_KINDS = frozenset(("comm_open", "comm_msg", "comm_close"))
-#: What runs in order, one at a time, and comes by the queue.
+#: Types of commands that go through the queue and run in order, one at a time.
 QUEUED = COMM_KINDS | {"execute_request"}
-#: Names and ids that a cell makes up.
-_MAX_NAME = 256
+#: Characters of names and ids that a cell chooses.
+_MAX_NAME_CHARS = 256
 #: Characters of a folder's path.
-_MAX_PLACE = 2048
-#: A host reads nothing that is nested deeper.
+_MAX_FOLDER_CHARS = 2048
+#: Levels of nesting that a host reads.
 _MAX_DEPTH = 200
 _MAX_BUFFERS = 10_000
 
-#: Of a command's metadata in the log.
+#: Bytes of a command's metadata in the log.
 _MAX_METADATA_BYTES = 4096
 _SURROGATES = re.compile("[\ud800-\udfff]")
 MESSAGE_ID = re.compile(r"[\w-]{1,64}\Z", re.ASCII)
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z", re.ASCII)
 
-#: Bytes of memory that the values of one text may take, and what each object or array, and each of their members, takes at most.
+#: Bytes of memory that the values of one JSON text may take; and the bytes that each object or array, and each of their
+#: members, takes at most.
 _MAX_VALUE_BYTES = 192 * 1024 * 1024
 _CONTAINER_BYTES, _MEMBER_BYTES = 240, 32
-#: Levels of nesting that a text may have at all: what a host reads, and what is around it.
-_MAX_TEXT_DEPTH = 250
-#: Digits of a whole number; older Pythons take time in the square of them.
+#: Levels of nesting that a JSON text may have: those that a host reads, and the levels around them.
+_MAX_JSON_DEPTH = 250
+#: Digits of an integer. Older Pythons need time that is quadratic in their number.
 _MAX_DIGITS = 1000
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)
 
 
 class BadCommand(Exception):
-    """A command that cannot be obeyed: ``reason``, and the ``msg_id`` if that much could be read."""
+    """A command that cannot be obeyed. ``reason`` says why; ``msg_id`` is its id, or "" if even that could not be read."""
 
     def __init__(self, reason, msg_id=""):
         super().__init__(reason)
@@ -59,11 +63,12 @@ class BadCommand(Exception):
 
 
 def dumps(value):
-    """Compact UTF-8; lone surrogates (legal in Python, not in UTF-8) become U+FFFD."""
+    """Returns a value as compact JSON in UTF-8 (bytes). Lone surrogates (legal in Python, not in UTF-8) become U+FFFD."""
     return utf8(encode(_encoder, value))
 
 
 def utf8(text):
+    """Returns a text in UTF-8 (bytes). Lone surrogates become U+FFFD."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
@@ -71,12 +76,14 @@ def utf8(text):
 
 
 def short_metadata(metadata):
-    """A command's own metadata as it goes into the log, or nothing of it if that is long."""
+    """Returns a command's metadata as they go into the log: {} if they are long."""
     return metadata if len(dumps(metadata)) <= _MAX_METADATA_BYTES else {}
 
 
 def lines(event, series):
-    """An event (without its ``seq``) as lines: one, or several ``chunk`` events of the series if it is long."""
+    """Returns an event (without its ``seq``) as lines (bytes): one line, or several ``chunk`` events if it is long.
+    ``series`` is the id of these chunks.
+    """
     return lines_of(
         event,
         dumps(
@@ -87,7 +94,13 @@ def lines(event, series):
 
 
 def lines_of(envelope, inner, series):
-    """The same of an event whose members but kernel, gen and t are encoded already, as the object ``inner``."""
+    """Returns the lines of an event that is already encoded.
+
+    Args:
+        envelope: the event's kernel, gen and t; if it is long, also its channel and parent.
+        inner: the other members, encoded as one JSON object.
+        series: the id of the chunks.
+    """
     head = b'{"kernel":%s,"gen":%d,"t":%r}' % (dumps(envelope["kernel"]), envelope["gen"], envelope["t"])
     if len(head) + len(inner) <= CHUNK_BYTES:
         return [head[:-1] + b"," + inner[1:]]
@@ -100,18 +113,26 @@ def lines_of(envelope, inner, series):
 
 
 def parts_of_text(text):
-    """A stream's text in parts (``str``) whose events are one line each.
+    """Splits a stream's text into parts (``str``) whose events are one line each.
 
-    In the pieces of a longer event its JSON is escaped once more: 10 MB of NUL would take 73 MB of the log then, instead of 63.
+    In the pieces of a longer event its JSON would be escaped once more: 10 MB of NUL would then take 73 MB of the log
+    instead of 63.
     """
-    characters = _TEXT_BYTES // _MAX_CHARACTER_BYTES
-    if len(text) <= characters or len(dumps(text)) <= _TEXT_BYTES:
+    characters = _MAX_TEXT_JSON_BYTES // _MAX_CHARACTER_BYTES
+    if len(text) <= characters or len(dumps(text)) <= _MAX_TEXT_JSON_BYTES:
         return [text] if text else []
     return [text[at : at + characters] for at in range(0, len(text), characters)]
 
 
 def chunk(envelope, series, index, last, text):
-    """One piece of a long message; ``envelope`` gives kernel, gen, t, channel and parent."""
+    """Returns one piece of a long message as a ``chunk`` event.
+
+    Args:
+        envelope: an event with the kernel, gen, t, channel and parent of the message.
+        series: the id of the series.
+        index, last: the number of the piece, and whether it is the last one.
+        text: the piece's text.
+    """
     return dict(
         envelope,
         msg_type="chunk",
@@ -122,12 +143,14 @@ def chunk(envelope, series, index, last, text):
 
 
 def numbered(seq, line):
-    """A line of the log."""
+    """Returns a line of the log (bytes): ``line``, as :func:`lines` returns it, with its number."""
     return b'{"seq":%d,%s\n' % (seq, line[1:])
 
 
 def encode(encoder, value):
-    """JSON has no NaN and no Infinity, and names are text; all else becomes text, as Jupyter sends it."""
+    """Returns a value as JSON text. JSON has no NaN and no Infinity, and its names are text, so other values become
+    text, as Jupyter sends them.
+    """
     try:
         return encoder.encode(value)
     except (TypeError, ValueError):
@@ -147,7 +170,7 @@ def _plain(value, default):
 
 
 def _key(key):
-    """As JSON writes a key that is no text; others as ``str`` does."""
+    """Returns a key that is no text as JSON writes it, or else as ``str`` does."""
     return json.dumps(key) if key is None or isinstance(key, (bool, int)) else str(key)
 
 
@@ -160,24 +183,26 @@ def _number_or_none(value):
 
 
 def _name(value):
-    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME_CHARS
 
 
 def is_data(value):
-    """Whether it may be the data of a comm's message."""
+    """Returns whether a value may be the data of a comm message."""
     return isinstance(value, dict) and _is_shallow(value, _MAX_DEPTH)
 
 
 def is_comm(value):
-    """Whether it may be the content of a comm's message."""
+    """Returns whether a value (dict) may be the content of a comm message."""
     return _name(value.get("comm_id")) and is_data(value.get("data", {}))
 
 
-def _is_place(value):
-    """Whether it is a folder below the sandbox's home, and none of those that are the sandbox's own; "" is none."""
+def _is_folder(value):
+    """Returns whether a value is the path of a folder below the sandbox's home, other than the sandbox's own folders,
+    or "" for no folder.
+    """
     if (
         not isinstance(value, str)
-        or len(value) > _MAX_PLACE
+        or len(value) > _MAX_FOLDER_CHARS
         or "\0" in value
         or value.startswith(".")
         or _SURROGATES.search(value)
@@ -189,19 +214,19 @@ def _is_place(value):
 _TEXT, _FLAG = (lambda value: isinstance(value, str)), (lambda value: isinstance(value, bool))
 _COMM = {"comm_id": (_name, ...), "data": (is_data, {}), "timeout": (_number, 0)}
 
-#: Of a request to install, however it comes.
-_MAX_WORDS, _MAX_WORD = 500, 1000
+#: Number of words, and characters of each word, that an install request may have, however it arrives.
+_MAX_WORDS, _MAX_WORD_CHARS = 500, 1000
 
 
 def _words(value):
     return (
         isinstance(value, list)
         and len(value) <= _MAX_WORDS
-        and all(isinstance(word, str) and len(word) <= _MAX_WORD for word in value)
+        and all(isinstance(word, str) and len(word) <= _MAX_WORD_CHARS for word in value)
     )
 
 
-#: type → (channel, {field of content: (check, default)}); a field without default (``...``) must be there.
+#: ``msg_type`` → (channel, {field of content: (check, default)}). A field without default (``...``) must be present.
 COMMANDS = {
     "execute_request": (
         "shell",
@@ -212,8 +237,8 @@ COMMANDS = {
             "allow_stdin": (_FLAG, False),
             "stop_on_error": (_FLAG, True),
             "timeout": (_number, 0),
-            "folder": (_is_place, ""),
-            "project": (_is_place, ""),
+            "folder": (_is_folder, ""),
+            "project": (_is_folder, ""),
         },
     ),
     "comm_open": ("shell", dict(_COMM, target_name=(_name, ...))),
@@ -222,7 +247,7 @@ COMMANDS = {
     "complete_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...)}),
     "inspect_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...), "detail_level": (_number, 0)}),
     "input_reply": ("stdin", {"value": (_TEXT, ...), "request": (_TEXT, ...)}),
-    # of a process of the running cell, by the queue's folder alone
+    # from a process of the running cell, only through the queue's folder
     "install_request": ("stdin", {"requirements": (_words, ...), "options": (_words, ...)}),
     "install_output": ("stdin", {"request": (_TEXT, ...), "text": (_TEXT, "")}),
     "install_reply": (
@@ -246,7 +271,7 @@ COMMANDS = {
         {"files": (lambda value: value in ("keep", "clear"), "keep"), "history_size": (_number_or_none, None)},
     ),
     "shutdown_request": ("control", {}),
-    # a piece of any other, whose own line would be long
+    # a piece of another command whose line would be too long
     "chunk": ("control", {"id": (_name, ...), "i": (_number, ...), "last": (_FLAG, ...), "data": (_TEXT, ...)}),
 }
 
@@ -259,7 +284,7 @@ def _members(value, name):
 
 
 def _buffers(command, msg_id):
-    """The binary parts of a comm's message, in base64."""
+    """Returns the binary parts of a comm message, in base64. Raises BadCommand."""
     buffers = command.get("buffers", [])
     if not isinstance(buffers, list) or len(buffers) > _MAX_BUFFERS or not all(_is_base64(one) for one in buffers):
         raise BadCommand("buffers are no base64", msg_id)
@@ -271,12 +296,14 @@ def _is_base64(value):
 
 
 def is_id(value):
-    """Whether a host takes it for the id of a message or of a request."""
+    """Returns whether a host accepts a value as the id of a message or request."""
     return isinstance(value, str) and MESSAGE_ID.match(value) is not None
 
 
 def _is_shallow(value, limit=100):
-    """Whether it can be encoded again, with more around it and wherever we stand then."""
+    """Returns whether a value is nested so little that it can be encoded again, within other values and from any depth
+    of calls.
+    """
     level = [value]
     for _ in range(limit):
         level = [
@@ -291,10 +318,11 @@ def _is_shallow(value, limit=100):
 
 
 def loads(data):
-    """The value of a JSON text (bytes) that somebody else wrote, at a cost of memory and time that is linear in its length.
+    """Returns the value of a JSON text (bytes) from an untrusted sender. The cost in memory and time is linear in its
+    length.
 
-    Raises ValueError for what is no JSON (NaN and Infinity are none), for a nesting over 250 levels, and for more values than an
-    honest message has.
+    Raises ValueError if the text is no JSON (NaN and Infinity are not), is nested more than 250 levels deep, or has
+    more values than an honest message.
     """
     opened, members = data.count(b"[") + data.count(b"{"), data.count(b",")
     if _CONTAINER_BYTES * opened + _MEMBER_BYTES * members > _MAX_VALUE_BYTES:
@@ -305,16 +333,17 @@ def loads(data):
         value = _decoder.decode(data.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if opened > _MAX_TEXT_DEPTH and not _is_shallow(value, _MAX_TEXT_DEPTH):
+    if opened > _MAX_JSON_DEPTH and not _is_shallow(value, _MAX_JSON_DEPTH):
         raise ValueError("nested too deeply")
     return value
 
 
 def _outside_strings(data):
-    """How many objects and arrays, and how many commas, a JSON text has outside its strings."""
+    """Returns how many objects and arrays, and how many commas, a JSON text has outside its strings."""
     data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     opened, commas, in_string = 0, 0, False
-    for start in range(0, len(data), CHUNK_BYTES):  # so that the parts take little memory, however many there are
+    # in steps, so that the parts take little memory, however many there are
+    for start in range(0, len(data), CHUNK_BYTES):
         parts = data[start : start + CHUNK_BYTES].split(b'"')
         for part in parts[1 if in_string else 0 :: 2]:
             opened += part.count(b"[") + part.count(b"{")
@@ -337,6 +366,7 @@ _decoder = json.JSONDecoder(parse_constant=_no_constant, parse_int=_whole_number
 
 
 def is_json(data):
+    """Returns whether ``data`` (bytes) is JSON that :func:`loads` accepts."""
     try:
         loads(data)
     except ValueError:
@@ -345,9 +375,13 @@ def is_json(data):
 
 
 def parse_command(data, default_id=""):
-    """The command in ``data`` (bytes of one JSON object), complete with defaults.
+    """Parses a command and completes it with defaults.
 
-    ``default_id`` is the ``msg_id`` of a command that names none. Raises BadCommand.
+    Args:
+        data: bytes of one JSON object.
+        default_id: the ``msg_id`` of a command that has none.
+
+    Raises BadCommand.
     """
     try:
         command = loads(data)
