@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 import { userInterface } from './scripts/lib/lint-user-interface.mjs';
 
 const room = (name) => [`**/${name}`, `**/${name}/**`];
-/** A room of `src/` and what it must not import (README, "Where a change goes"). */
+/** A room of `src/` and what it must not import (CONTRIBUTING.md, "Where a change goes"). */
 const border = (folder, forbidden, { vscode }) => ({
   files: [`src/${folder}/**/*.ts`],
   rules: {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """Sizes are in bytes, times in seconds; the others are counts. README, "Settings", explains them."""
+    """Sizes are in bytes, times in seconds; the others are counts. docs/settings.md explains them."""
 
     memory_limit: int = 0
     log_budget: int = 64 * 1024 * 1024

@@ -36,7 +36,7 @@ export interface EngineInfo {
   capabilities: EngineCapabilities;
 }
 
-/** Everything that is fixed when a sandbox is created. Bytes, counts; see README "How safe it is, and is not". */
+/** Everything that is fixed when a sandbox is created. Bytes, counts; see SECURITY.md. */
 export interface SandboxSpecification {
   /** Random, names the container and its label. */
   sandboxId: string;

@@ -39,7 +39,7 @@ import type {
 } from './types';
 import { Work } from './work';
 
-/** A life of a sandbox: its container, the stream to it, the cells that run in it. See README "Architecture". */
+/** A life of a sandbox: its container, the stream to it, the cells that run in it. See docs/architecture.md. */
 export class InteractiveSandboxSession implements SandboxSession {
   readonly id: string;
   readonly lang = 'python';

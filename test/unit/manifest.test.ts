@@ -160,40 +160,6 @@ describe('the manifest', () => {
     }
   });
 
-  it("has every setting in the README's table, with its default and with when it takes effect", () => {
-    const texts = JSON.parse(read('package.nls.json')) as Record<string, string>;
-    const rows = read('README.md')
-      .split('\n')
-      .filter((line) => line.startsWith('| `sandboxedIPython.'))
-      .map((line) =>
-        line
-          .slice(1)
-          .split('|')
-          .map((cell) => cell.trim()),
-      );
-    const told = rows.flatMap(([names = '', defaults = '', when = '']) => {
-      const found = [...names.matchAll(/`(?:sandboxedIPython)?\.(\w+)`/g)].map(([, name = '']) => name);
-      return found.map((name) => ({ name, defaults: defaults.replaceAll('`', ''), when }));
-    });
-    assert.deepEqual(
-      told.map(({ name }) => name).sort(),
-      Object.keys(properties)
-        .map((name) => name.replace('sandboxedIPython.', ''))
-        .sort(),
-    );
-    for (const { name, defaults, when } of told) {
-      const value = property(name).default;
-      if (value !== '') {
-        assert.ok(defaults.includes(Array.isArray(value) ? value.join(', ') : String(value)), `${name}: ${defaults}`);
-      }
-      const [, next = 'at once'] =
-        /Takes effect (?:with the )?(next \w+)/.exec(
-          texts[property(name).markdownDescription.replaceAll('%', '')] ?? '',
-        ) ?? [];
-      assert.ok(when.startsWith(next), `${name}: ${when}, ${next}`);
-    }
-  });
-
   it('draws sizes as its parser does', () => {
     const pattern = new RegExp(property('maxMemory').pattern ?? '^$');
     for (const size of ['512MB', '1GB', '2g', '1.5 GiB', '1073741824']) {

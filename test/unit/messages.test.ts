@@ -468,11 +468,48 @@ describe('what the user is told', () => {
     ]);
   });
 
-  it("are all in the README's table of what helps", () => {
-    const readme = readFileSync(path.resolve(__dirname, '../../../README.md'), 'utf8');
-    const table = readme.slice(readme.indexOf('## When something is wrong'), readme.indexOf('## How safe'));
-    for (const code of FAILURE_CODES) {
-      assert.ok(table.includes(`\`${code}\``), code);
-    }
+  describe('is listed in docs/troubleshooting.md', () => {
+    const cells = readFileSync(path.resolve(__dirname, '../../../docs/troubleshooting.md'), 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('| ') && !line.startsWith('| Message |'))
+      .map((line) => line.slice(2).split(' | ')[0] ?? '');
+    const quotes = cells.flatMap((cell) => [...cell.matchAll(/“([^”]+)”/g)].map(([, quote = '']) => quote));
+    const texts = ([...FAILURE_CODES, ...NOTICE_CODES] as const).map(
+      (code) => [code, paragraph(say(code, EXAMPLES[code][0]))] as const,
+    );
+
+    it('with every failure by its name, and with no other name', () => {
+      const python = ['KeyboardInterrupt', 'ModuleNotFoundError', 'FileNotFoundError'];
+      const names = cells.flatMap((cell) => [...cell.matchAll(/`([A-Z]\w+)`/g)].map(([, name = '']) => name));
+      assert.deepEqual([...new Set(names)].filter((name) => !python.includes(name)).sort(), [...FAILURE_CODES].sort());
+    });
+
+    it('with every notice by a part of its sentence', () => {
+      const missing = texts.filter(([code]) => !FAILURE_CODES.some((failure) => failure === code));
+      for (const [code, text] of missing) {
+        assert.ok(
+          quotes.some((quote) => text.includes(quote)),
+          `${code}: ${text}`,
+        );
+      }
+    });
+
+    it('with no sentence that nobody says', () => {
+      const causes = ['SandboxPaused', 'EngineSilent', 'EngineBusy', 'SandboxSilent'];
+      const variants = [
+        ...causes.flatMap((cause) => [say('OutOfReach', { cause }), say('OutOfReach', { cause, seconds: 7 })]),
+        say('OutputDropped', { limit: 1 }),
+        say('OutputDropped', { outputs: 10_000 }),
+        say('Restarted', { reason: 'reset' }),
+        say('SandboxGone', { reason: 'stuck', exitCode: 77 }),
+        say('OtherEngine', { engine: 'Docker 28' }),
+      ].map(paragraph);
+      for (const quote of quotes) {
+        assert.ok(
+          [...texts.map(([, text]) => text), ...variants].some((text) => text.includes(quote)),
+          quote,
+        );
+      }
+    });
   });
 });

@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const ROOT = path.resolve(__dirname, '../../..');
+const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
+
+/** The tests that show each row of docs/troubleshooting.md: a file, and words of the test's name. */
+const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: string])[]>> = {
+  'No Docker or Podman answers in the places where the extension looks, or `DOCKER_HOST` or the current Docker context names an engine that cannot be used':
+    [
+      ['test/arrival/noEngine.test.ts', 'is told in the cell which products give one'],
+      ['test/extension/suite/engine.test.ts', 'of a product that has made its context the current one'],
+    ],
+  "You may not use the engine's socket": [
+    ['test/extension/suite/engine.test.ts', 'that the user may not use is told so'],
+  ],
+  'The engine is older than Docker 19.03 or Podman 4': [
+    ['test/extension/suite/engine.test.ts', 'that is too old is told with what is needed'],
+  ],
+  'The engine answers a request with an error': [
+    ['test/unit/engineConnect.test.ts', 'passes on what an engine complains about'],
+  ],
+  'The engine answers neither a request nor a ping for 5 to 60 s; images and installs wait longer': [
+    ['test/unit/engineConnect.test.ts', 'gives up an engine that accepts and never answers after five seconds'],
+    ['test/silent/silentEngine.test.ts', 'is given up in time by ${name}'],
+    ['test/session/outOfReach.test.ts', 'what is asked ends in time'],
+  ],
+  'The engine answers a request late, and still answers pings': [
+    ['test/session/busyEngine.test.ts', 'is waited for while it answers pings'],
+    ['test/session/busyEngine.test.ts', 'is given up as busy after minutes'],
+    ['test/unit/session.test.ts', 'tells the cell that runs that the engine is busy'],
+  ],
+  'Downloading the base image or installing the packages failed': [
+    ['test/session/image.test.ts', "gives pip's own reason if a package does not exist"],
+  ],
+  'The base image has no Python 3.9 or later, or no way to install IPython': [
+    ['test/session/image.test.ts', 'is refused for a base without Python'],
+  ],
+  'The engine would not hold a sandbox to a limit': [
+    ['test/session/hardening.test.ts', 'is not started, and removed, if'],
+  ],
+  'A setting has a value that cannot be used': [
+    ['test/unit/sessionSettings.test.ts', 'refuse a wrong ${name} by its name'],
+  ],
+  'The container did not start': [['test/unit/session.test.ts', 'says why it did not start: what the container wrote']],
+  "The computer's disk is full": [
+    ['test/session/engineEnds.test.ts', 'lets a sandbox that runs go on, says what it lacks'],
+  ],
+  'You cancelled the start of a sandbox or an installation': [
+    ['test/extension/suite/lost.test.ts', 'whose image is being made when the user cancels'],
+  ],
+  'You press **Interrupt**': [
+    ['test/runner/test_endings.py', 'test_one_press_ends_the_cell_and_keeps_state'],
+    ['test/session/session.test.ts', 'interrupts ${what} and keeps the state'],
+  ],
+  'A cell swallows the interrupt, or runs in C code': [
+    ['test/runner/test_endings.py', 'test_the_third_press_kills_and_says_so'],
+    ['test/runner/test_deadlines.py', 'test_the_third_press_ends_what_sits_in_c'],
+    ['test/session/session.test.ts', 'kills with the third press'],
+  ],
+  'The cell did not run or was ended, because a cell before it failed, the run was interrupted, or the kernel was restarted or ended':
+    [['test/extension/suite/cells.test.ts', 'behind an error of the same run do not run']],
+  'A cell runs longer than `timeout`, also without a window; a pause of the container and the sleep of the computer do not count':
+    [
+      ['test/runner/test_deadlines.py', 'test_the_time_limit_holds_while_no_host_is_there'],
+      ['test/runner/test_deadlines.py', 'test_time_in_which_the_sandbox_was_paused_does_not_count'],
+      ['test/session/session.test.ts', 'interrupts a cell over its time limit, and kills'],
+    ],
+  'Python needs more than `maxMemory`': [
+    ['test/session/deaths.test.ts', "'over the memory limit'"],
+    ['test/runner/test_conditions.py', 'test_files_in_memory_and_a_heap_together_are_out_of_memory'],
+  ],
+  'Python ends by itself: `os._exit`, a segmentation fault, `kill -9`': [
+    ['test/session/deaths.test.ts', "'that calls os._exit'"],
+    ['test/session/deaths.test.ts', "'with a segmentation fault'"],
+    ['test/session/deaths.test.ts', "'that is killed'"],
+  ],
+  'Shared memory or a mapped file finds no room': [
+    ['test/session/deaths.test.ts', "'whose shared memory finds no room'"],
+  ],
+  'Python does not start': [['test/session/deaths.test.ts', 'of a kernel that does not start is told']],
+  'Python ends while no cell runs: a thread or the callback of a widget ended it': [
+    ['test/session/deaths.test.ts', 'while no cell runs is said by the next cell'],
+  ],
+  'A process that a cell started needs more memory than `maxMemory` allows': [
+    ['test/runner/test_conditions.py', 'test_a_child_that_the_memory_limit_ends_is_told'],
+  ],
+  '`/sandbox`, `/tmp` or `/dev/shm` is full': [
+    ['test/runner/test_conditions.py', 'test_a_full_place_is_told_once_while_the_cell_goes_on'],
+    ['test/session/deaths.test.ts', "'room in /sandbox'"],
+  ],
+  'A cell starts more processes or threads than `pids`': [
+    ['test/runner/test_conditions.py', 'test_no_room_for_processes_is_told'],
+    ['test/runner/test_conditions.py', 'test_no_room_for_threads_is_told'],
+    ['test/session/deaths.test.ts', "'processes'"],
+  ],
+  'Hundreds of processes or threads are busy, as in a fork bomb': [
+    ['test/runner/test_hostile_load.py', 'test_a_fork_bomb_ends_at_the_time_limit_and_holds_up_nobody'],
+    ['test/runner/test_hostile_load.py', 'test_all_that_a_cell_starts_comes_after_the_supervisor_for_good'],
+  ],
+  'The queue in the sandbox is full': [
+    ['test/session/session.test.ts', 'runs on with a full /sandbox and a full queue'],
+    ['test/runner/test_limits.py', 'test_a_full_queue_is_emptied_of_what_is_not_ours'],
+  ],
+  'An object never returns its names for completion': [
+    ['test/runner/test_deadlines.py', 'test_an_object_that_never_says_its_names_holds_up_no_cell'],
+  ],
+  'A cell shows more than `maxOutput`, or more than 10,000 outputs': [
+    ['test/session/sessionSettings.test.ts', 'maxOutput: what a cell prints beyond it is dropped'],
+  ],
+  'The window was away, and the sandbox has printed more than `logBudget` meanwhile': [
+    ['test/unit/sessionMissing.test.ts', 'is said to be missing in the cells that had begun'],
+  ],
+  'The state of one widget is larger than half of `logBudget`': [
+    ['test/runner/test_eventlog.py', 'test_state_over_the_budget_is_refused_once'],
+  ],
+  'A message of a widget is larger than 16 MB, or too many messages wait for the running cell': [
+    ['test/unit/sessionComms.test.ts', 'or too many are refused before anything is sent'],
+  ],
+  'The cell, or a program that it started, reads standard input, which is empty': [
+    ['test/runner/test_programs.py', 'test_whoever_reads_stdin_finds_its_end_and_the_cell_says_so'],
+  ],
+  '`%load` or `set_next_input()` puts more characters into the notebook than a cell takes': [
+    ['test/extension/suite/nextInput.test.ts', 'is not done for a text that no one could read'],
+  ],
+  "Python's own: the package is not in the image": [
+    ['test/extension/suite/libraries.test.ts', 'are installed by %pip in a cell, imported at once'],
+  ],
+  'pip could not install the packages; its own reason follows': [
+    ['test/session/libraries.test.ts', 'that do not exist, or have no wheel'],
+  ],
+  'The packages need more than the limit that the message names': [
+    ['test/session/libraries.test.ts', 'over the limit are not installed at all'],
+  ],
+  'The cell asks for more than names with versions, or for too much at once': [
+    ['test/extension/suite/libraries.test.ts', 'names that are none are refused'],
+  ],
+  "Python's own error, or that of a program such as `!git clone`: there is no network in a sandbox": [
+    ['test/runner/test_network.py', 'test_an_error_that_came_from_a_missing_network_is_told'],
+  ],
+  "Python's own: the file is not in the sandbox": [
+    ['test/extension/suite/filesTold.test.ts', 'because .gitignore names them are told'],
+  ],
+  'A cell asks in vain for a path outside of the project': [
+    ['test/runner/test_places.py', 'test_a_path_outside_of_the_project_that_a_cell_asks_for_in_vain_is_told'],
+    ['test/extension/suite/project.test.ts', 'outside of it are told'],
+  ],
+  'No file of the project is in the sandbox': [
+    ['test/extension/suite/filesTold.test.ts', 'because the folder is too wide are told once'],
+  ],
+  'Some files of the project are not in the sandbox': [
+    ['test/extension/suite/filesTold.test.ts', 'for want of room are each told once'],
+  ],
+  'The container is stopped or removed, or its first process killed': [
+    ['test/session/deaths.test.ts', "'is stopped'"],
+    ['test/session/deaths.test.ts', "'is removed'"],
+    ['test/session/deaths.test.ts', "'loses its supervisor'"],
+    ['test/extension/suite/lost.test.ts', 'whose container is removed under a cell'],
+  ],
+  'The first process of the sandbox hangs for 10 s, or cannot go on': [
+    ['test/runner/test_reactor.py', 'test_a_turn_that_does_not_end_ends_the_process_and_says_where'],
+    ['test/unit/session.test.ts', 'says why its supervisor ended with status ${exitCode}'],
+  ],
+  'Nobody uses the sandbox for `idleTimeout`, or no window has it for `keepAlive`': [
+    ['test/session/attach.test.ts', 'ends when it was not used for so long'],
+    ['test/extension/suite/reattach.test.ts', 'says in its next cell what became of its sandbox'],
+  ],
+  'The container is paused from outside': [
+    ['test/session/session.test.ts', 'paused: shown within two seconds'],
+    ['test/extension/suite/lost.test.ts', 'whose container is paused'],
+  ],
+  'The engine is stopped or killed': [
+    ['test/session/engineEnds.test.ts', 'stopped and started again'],
+    ['test/session/engineEnds.test.ts', 'killed and started again: its sandboxes are gone'],
+    ['test/session/engineEnds.test.ts', 'where containers outlive it'],
+  ],
+  'The engine, or the connection to it, hangs': [
+    ['test/session/engineEnds.test.ts', 'that hangs: the cell says so'],
+    ['test/session/outOfReach.test.ts', 'it says so, what is asked ends in time'],
+    ['test/extension/suite/kernel.test.ts', 'only a reset replaces it'],
+  ],
+  'A stream to the engine breaks': [
+    ['test/session/faults.test.ts', 'no cell runs twice, none is stuck'],
+    ['test/session/outOfReach.test.ts', 'its output comes when there is one'],
+  ],
+  'The sandbox and the window no longer understand each other, or output could not be read': [
+    ['test/extension/suite/kernel.test.ts', 'that speaks another protocol'],
+    ['test/session/badInput.test.ts', 'a message that makes no sense is said to be left out'],
+  ],
+  "The notebook's sandbox is on another container engine than the one that answers: the Docker context was switched, another engine answers first, or one has taken its place at the same socket":
+    [['test/extension/suite/kernel.test.ts', 'leaves a sandbox on another engine where it is']],
+  'The window reloads or crashes, or the tab is closed': [
+    ['test/window/reload.test.ts', 'shows every number once after a reload'],
+    ['test/window/reload.test.ts', 'after its extension host was killed'],
+    ['test/extension/suite/reattach.test.ts', 'shows a cell that runs as running'],
+  ],
+  'A cell is deleted while it runs': [
+    ['test/extension/suite/cells.test.ts', 'that are deleted while they run are interrupted'],
+    ['test/extension/suite/cells.test.ts', 'of which one is deleted while it waits'],
+  ],
+  'The notebook is renamed, or saved for the first time': [
+    ['test/extension/suite/reattach.test.ts', 'keeps its sandbox under another name'],
+    ['test/window/saveAs.test.ts', 'keeps its sandbox when it is saved'],
+    ['test/extension/suite/reattach.test.ts', 'has a sandbox of its own when it is a copy'],
+  ],
+  'Another window opens the notebook, or uses its sandbox': [
+    ['test/window/twoWindows.test.ts', 'is offered to the second'],
+    ['test/window/twoWindows.test.ts', 'is not taken from the one by the other'],
+  ],
+};
+
+describe('every row of docs/troubleshooting.md', () => {
+  /** The first sentence of the second column, without links. */
+  const rows = read('docs/troubleshooting.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| Message |'))
+    .map((line) => (line.split(' | ')[1] ?? '').replace(/\[([^\]]*)\]\([^)]*\)/g, '$1'))
+    .map((when) => /^(.*?)\.(?: |$)/.exec(when)?.[1] ?? when);
+
+  it('is one of these, and there is no other', () => {
+    assert.deepEqual(rows, Object.keys(SHOWN_BY));
+  });
+
+  for (const [row, tests] of Object.entries(SHOWN_BY)) {
+    it(`${row}: shown by ${tests.length} tests`, () => {
+      for (const [file, test] of tests) {
+        assert.ok(existsSync(path.join(ROOT, file)) && read(file).includes(test), `${file}: ${test}`);
+      }
+    });
+  }
+});
