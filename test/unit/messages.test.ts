@@ -500,7 +500,6 @@ describe('what the user is told', () => {
         ...causes.flatMap((cause) => [say('OutOfReach', { cause }), say('OutOfReach', { cause, seconds: 7 })]),
         say('OutputDropped', { limit: 1 }),
         say('OutputDropped', { outputs: 10_000 }),
-        say('Restarted', { reason: 'reset' }),
         say('SandboxGone', { reason: 'stuck', exitCode: 77 }),
         say('OtherEngine', { engine: 'Docker 28' }),
       ].map(paragraph);
