@@ -4,13 +4,13 @@ import { SandboxError, isSandboxError, type FailureCode } from '../protocol/erro
 import type { Endpoint } from './address';
 import { EngineAgent } from './connections';
 import { DockerEngine } from './docker-engine';
-import { endpointCandidates, type Machine } from './endpoint';
+import { endpointCandidates, type HostEnvironment } from './endpoint';
 import type { Engine, EngineInfo } from './engine';
 import { engineId } from './identity';
 import type { Deadlines } from './deadlines';
 import { Pulse } from './pulse';
 import { Requests } from './request';
-import { describeSelf } from './self-description';
+import { readSystemInfo } from './system-info';
 import { readSmallFile } from './small-file';
 
 /** Docker 19.03 and every Podman that speaks Docker's API. */
@@ -18,7 +18,7 @@ const MIN_API_VERSION = '1.40';
 /** Docker 26 gives every container the loopback of IPv6, where the machine has it. */
 const IPV6_LOOPBACK_API_VERSION = '1.45';
 
-export interface ConnectOptions extends Machine {
+export interface ConnectOptions extends HostEnvironment {
   log?: Log;
   signal?: AbortSignal;
   /** Default: `DEADLINES`. */
@@ -39,7 +39,7 @@ export async function connectEngine(options: ConnectOptions): Promise<Engine> {
 /** The first of the endpoints that answers, as {@link connectEngine}. */
 export async function connectToFirst(
   candidates: readonly Endpoint[],
-  options: Omit<ConnectOptions, keyof Machine> = {},
+  options: Omit<ConnectOptions, keyof HostEnvironment> = {},
 ): Promise<Engine> {
   const log = options.log ?? silentLog;
   const failures: SandboxError[] = [];
@@ -104,7 +104,7 @@ async function connectTo(
         required: MIN_API_VERSION,
       });
     }
-    const machine = await describeSelf(docker, requests, signal);
+    const machine = await readSystemInfo(docker, requests, signal);
     const product = productOf(version);
     const info: EngineInfo = {
       id: engineId(product, endpoint.label, machine),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { posix, win32 } from 'node:path';
 import { SandboxError } from '../protocol/errors';
 import { parseAddress, type Endpoint, type NamedBy } from './address';
-import type { Machine, ReadFile } from './endpoint';
+import type { HostEnvironment, ReadFile } from './endpoint';
 
 /** What is read of Docker's own files: its configuration, and the contexts beside it. */
 interface DockerFolder {
@@ -16,7 +16,10 @@ interface DockerFolder {
  * @throws SandboxError `EngineNotFound {tried, reason, by, context?, detail?}`: reason `contextMissing`, `contextBroken` or `configBroken`,
  * or those of {@link parseAddress}
  */
-export async function contextEndpoint({ platform, env, home }: Machine, read: ReadFile): Promise<Endpoint | undefined> {
+export async function contextEndpoint(
+  { platform, env, home }: HostEnvironment,
+  read: ReadFile,
+): Promise<Endpoint | undefined> {
   const paths = platform === 'win32' ? win32 : posix;
   const root = env['DOCKER_CONFIG'] || paths.join(home, '.docker');
   const folder: DockerFolder = { read, path: (...parts) => paths.join(root, ...parts) };

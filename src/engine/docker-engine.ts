@@ -30,8 +30,8 @@ import { inspectByPodman } from './podman';
 import type { Progress } from './progress';
 import { putFiles } from './put-files';
 import { removeContainer } from './remove';
-import { despiteHalfRemoved, engineReason, isMissing, type Requests } from './request';
-import { describeSelf } from './self-description';
+import { retryWhileHalfRemoved, engineReason, isNotFound, type Requests } from './request';
+import { readSystemInfo } from './system-info';
 import {
   IPV6_LOOPBACK,
   LABELS,
@@ -46,17 +46,17 @@ import {
 import { sweepEach } from './sweep';
 
 /** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
-const ABANDONED = 10 * 60_000;
+const ABANDONED_AFTER_MS = 10 * 60_000;
 /** Milliseconds that libraries are kept which no container has: a window may keep them for the next sandbox of its notebook. */
-const LIBRARIES_KEPT = { unused: 7 * 24 * 3600_000, fresh: 24 * 3600_000 };
+const LIBRARIES_KEPT_MS = { unused: 7 * 24 * 3600_000, fresh: 24 * 3600_000 };
 /** Milliseconds between sweeps while nothing is started: marks of libraries that this window holds are taken away long before they count. */
-const SWEEP_EVERY = 12 * 3600_000;
+const SWEEP_INTERVAL_MS = 12 * 3600_000;
 /** Another user than the cells', so that none of them can end or trace a relay, or stand in for it. Without a capability, as all in a sandbox. */
 const RELAY_USER = '0:0';
 /** Milliseconds from a sandbox's start to the sweep: its first cell goes first. */
-const SWEEP_DELAY = 1_000;
+const SWEEP_DELAY_MS = 1_000;
 /** Milliseconds after which a container is looked for again whose creation was sent and never answered, or that could not be removed. */
-const STRAY_LOOKS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
+const STRAY_CHECKS_MS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
 
 /** Everything that speaks Docker's API: Docker and Podman, local or over TCP. Made by `connectEngine`. */
 export class DockerEngine implements Engine {
@@ -101,7 +101,7 @@ export class DockerEngine implements Engine {
 
   async isStillThere(): Promise<boolean> {
     const { product, endpoint, id } = this.info;
-    return engineId(product, endpoint, await describeSelf(this.docker, this.requests)) === id;
+    return engineId(product, endpoint, await readSystemInfo(this.docker, this.requests)) === id;
   }
 
   rest(): void {
@@ -215,7 +215,7 @@ export class DockerEngine implements Engine {
       const running = State.Running || State.Status === 'stopping'; // Podman's word while it waits for the end
       return { running, paused: State.Paused, exitCode: running ? null : State.ExitCode };
     } catch (error) {
-      if (!isMissing(error)) {
+      if (!isNotFound(error)) {
         throw error;
       }
       if (!(await this.isStillThere())) {
@@ -371,7 +371,7 @@ export class DockerEngine implements Engine {
     try {
       checkNetwork(await this.inspectContainer(containerId, signal));
     } catch (error) {
-      if (!isMissing(error)) {
+      if (!isNotFound(error)) {
         throw error;
       } // it has ended and removed itself: its last words say why
     }
@@ -388,7 +388,7 @@ export class DockerEngine implements Engine {
   private async sandboxes(
     filters: Record<string, string[]> = { label: [LABELS.sandbox] },
   ): Promise<Docker.ContainerInfo[]> {
-    return despiteHalfRemoved(this.requests, () =>
+    return retryWhileHalfRemoved(this.requests, () =>
       this.requests.run('list containers', (abortSignal) => {
         const options = { all: true, filters, abortSignal };
         return this.docker.listContainers(options);
@@ -404,7 +404,7 @@ export class DockerEngine implements Engine {
   private async sweep(owner: string): Promise<void> {
     const kinds = {
       containers: () => this.sweepContainers(owner),
-      libraries: () => this.libraries.sweep(owner, LIBRARIES_KEPT),
+      libraries: () => this.libraries.sweep(owner, LIBRARIES_KEPT_MS),
       images: () => this.sweepImages(),
     };
     for (const [kind, sweep] of Object.entries(kinds)) {
@@ -421,7 +421,7 @@ export class DockerEngine implements Engine {
       ({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner,
     ); // nobody owns what makes images
     const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean =>
-      State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED);
+      State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED_AFTER_MS);
     await sweepEach(
       'container',
       ours.filter(isUseless).map(({ Id }) => Id),
@@ -443,11 +443,11 @@ export class DockerEngine implements Engine {
   private sweepSoon(owner: string): void {
     this.regularSweeps ??= setInterval(() => {
       void this.sweep(owner);
-    }, SWEEP_EVERY).unref();
+    }, SWEEP_INTERVAL_MS).unref();
     this.nextSweep ??= setTimeout(() => {
       this.nextSweep = undefined;
       void this.sweep(owner);
-    }, SWEEP_DELAY).unref();
+    }, SWEEP_DELAY_MS).unref();
   }
 
   /** Removes what a failed creation left. An engine may still be making a container whose request was dropped. */
@@ -464,7 +464,7 @@ export class DockerEngine implements Engine {
     if (exists && removed) {
       return;
     }
-    for (const wait of STRAY_LOOKS) {
+    for (const wait of STRAY_CHECKS_MS) {
       setTimeout(() => {
         removeContainer(this.docker, this.requests, idOrName).catch(() => undefined);
       }, wait).unref();
@@ -482,7 +482,7 @@ export class DockerEngine implements Engine {
       this.interpreters.set(containerId, interpreter);
       return interpreter;
     } catch (error) {
-      if (isMissing(error)) {
+      if (isNotFound(error)) {
         throw new SandboxError('SandboxGone', { reason: 'removed' }, { cause: error });
       }
       throw error;

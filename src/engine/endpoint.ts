@@ -3,7 +3,7 @@ import { DEFAULT_PIPE, DEFAULT_SOCKET, parseAddress, pipe, unix, type Endpoint }
 import { contextEndpoint } from './docker-context';
 
 /** What of the machine decides where engines are looked for. */
-export interface Machine {
+export interface HostEnvironment {
   platform: NodeJS.Platform;
   env: Readonly<Record<string, string | undefined>>;
   /** Home folder of the user. */
@@ -20,7 +20,7 @@ export type ReadFile = (path: string) => Promise<string | undefined>;
  * else the sockets that the usual engines make. What is named and does not answer is never replaced by another engine.
  * @throws SandboxError `EngineNotFound` if the one that is named cannot be used, see `parseAddress` and `contextEndpoint`
  */
-export async function endpointCandidates(machine: Machine, read: ReadFile): Promise<Endpoint[]> {
+export async function endpointCandidates(machine: HostEnvironment, read: ReadFile): Promise<Endpoint[]> {
   const { env } = machine;
   const host = env['DOCKER_HOST']?.trim();
   if (host) {
@@ -31,7 +31,7 @@ export async function endpointCandidates(machine: Machine, read: ReadFile): Prom
 }
 
 /** Sources stand beside the table of test/unit/engineEndpoint.test.ts. */
-function standardEndpoints({ platform, env, home, uid }: Machine): Endpoint[] {
+function standardEndpoints({ platform, env, home, uid }: HostEnvironment): Endpoint[] {
   if (platform === 'win32') {
     return [DEFAULT_PIPE, '//./pipe/dockerDesktopLinuxEngine', '//./pipe/podman-machine-default'].map(pipe);
   }

@@ -198,11 +198,11 @@ export interface InstallRequest {
   requirements: readonly string[];
   options: readonly InstallOption[];
   network: InstallNetwork;
-  /** Bytes of the volume with all that pip needs meanwhile; default {@link LIBRARIES_LIMIT}. */
+  /** Bytes of the volume with all that pip needs meanwhile; default {@link MAX_LIBRARIES_BYTES}. */
   limit?: number;
 }
 /** Bytes. */
-export const LIBRARIES_LIMIT = 4 * 2 ** 30;
+export const MAX_LIBRARIES_BYTES = 4 * 2 ** 30;
 
 export interface ImageRequest {
   /** Reference of the base image (setting `image`). */

@@ -3,7 +3,7 @@ import { Demuxer } from './demux';
 import type { ExecStream } from './engine';
 
 /** Bytes of stderr that wait for a reader; what comes beyond is dropped, so that it never holds stdout up. */
-const STDERR_LIMIT = 256 * 1024;
+const MAX_STDERR_BYTES = 256 * 1024;
 
 class Stderr extends Readable {
   override _read(): void {
@@ -11,7 +11,7 @@ class Stderr extends Readable {
   }
 
   offer(piece: Buffer): void {
-    if (this.readableLength < STDERR_LIMIT) {
+    if (this.readableLength < MAX_STDERR_BYTES) {
       this.push(piece);
     }
   }

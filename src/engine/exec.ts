@@ -4,7 +4,7 @@ import { SandboxError } from '../protocol/errors';
 import type { ExecStream } from './engine';
 import { execStream } from './exec-stream';
 import type { ProcessName } from './deadlines';
-import { isMissing, isNotRunning, type RequestOptions, type Requests } from './request';
+import { isNotFound, isNotRunning, type RequestOptions, type Requests } from './request';
 
 export interface ExecOptions extends RequestOptions {
   /** `uid:gid`; default: the container's. */
@@ -55,7 +55,7 @@ export async function openExec(
         }),
     };
   } catch (error) {
-    if (isMissing(error)) {
+    if (isNotFound(error)) {
       throw new SandboxError('SandboxGone', { reason: 'removed' }, { cause: error });
     }
     if (isNotRunning(error)) {
@@ -85,10 +85,10 @@ export interface ProcessResult {
 }
 
 /** Characters kept of each output: the end, where the reason stands. */
-const KEPT = 64 * 1024;
-const MAX_LINE = 4096;
+const MAX_OUTPUT_CHARACTERS = 64 * 1024;
+const MAX_LINE_CHARACTERS = 4096;
 /** Milliseconds between looks for the exit status, which engines know a little later than the end of the streams. */
-const EXIT_STATUS_LOOKS = [0, 20, 50, 100, 250, 500, 1000, 2000];
+const EXIT_STATUS_POLLS_MS = [0, 20, 50, 100, 250, 500, 1000, 2000];
 
 /**
  * Runs a process to its end. When the signal aborts or its deadline passes it returns at once;
@@ -114,7 +114,7 @@ export async function runProcess(
         if (isAnswer?.(stdout) === true) {
           return { exitCode: 0, stdout, stderr };
         }
-        for (const wait of EXIT_STATUS_LOOKS) {
+        for (const wait of EXIT_STATUS_POLLS_MS) {
           await new Promise((resolve) => setTimeout(resolve, wait));
           const exitCode = await streams.exitCode();
           if (exitCode !== null) {
@@ -164,11 +164,11 @@ async function collect(stream: NodeJS.ReadableStream, onLine: ((line: string) =>
   stream.setEncoding('utf8');
   try {
     for await (const text of stream as AsyncIterable<string>) {
-      kept = (kept + text).slice(-KEPT);
+      kept = (kept + text).slice(-MAX_OUTPUT_CHARACTERS);
       const lines = (line + text).split(/\r?\n|\r/);
-      line = (lines.pop() ?? '').slice(0, MAX_LINE);
+      line = (lines.pop() ?? '').slice(0, MAX_LINE_CHARACTERS);
       for (const complete of lines) {
-        onLine?.(complete.slice(0, MAX_LINE));
+        onLine?.(complete.slice(0, MAX_LINE_CHARACTERS));
       }
     }
   } catch {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { EngineInfo } from './engine';
 
 /** What `/info` says of an engine that may tell it from others. */
-export interface EngineMarks {
+export interface IdentifyingInfo {
   ID?: string;
   DockerRootDir?: string;
   Name?: string;
@@ -16,7 +16,7 @@ export interface EngineMarks {
 export function engineId(
   product: EngineInfo['product'],
   endpoint: string,
-  { ID = '', DockerRootDir = '', Name = '' }: EngineMarks,
+  { ID = '', DockerRootDir = '', Name = '' }: IdentifyingInfo,
 ): string {
   const marks = product === 'docker' && ID !== '' ? [ID, DockerRootDir] : [endpoint, DockerRootDir, Name];
   return `${product}-${createHash('sha256').update(JSON.stringify(marks)).digest('hex').slice(0, 24)}`;

@@ -1,5 +1,5 @@
 import { SandboxError, isSandboxError } from '../protocol/errors';
-import { LIBRARIES_LIMIT, type InstallRequest } from './engine';
+import { MAX_LIBRARIES_BYTES, type InstallRequest } from './engine';
 import { isProcess } from './deadlines';
 import { BuildContainer } from './image/build-container';
 import type { ImageContext } from './image/context';
@@ -13,11 +13,11 @@ import { engineReason } from './request';
 import { LIBRARIES_FOLDER, RUNNER_FOLDER, interpreterOf, librariesMount } from './specification';
 
 /** Bytes; pip unpacks a wheel file by file. */
-const MEMORY = 2 * 2 ** 30;
+const MEMORY_BYTES = 2 * 2 ** 30;
 /** Exit statuses of `runner/installer.py` beside pip's; the last when the memory limit killed pip. */
-const TOO_LARGE = 75;
-const NO_PIP = 76;
-const KILLED = 137;
+const TOO_LARGE_EXIT_CODE = 75;
+const NO_PIP_EXIT_CODE = 76;
+const SIGKILL_EXIT_CODE = 137;
 
 /** Runs `runner/installer.py` in a container of its own, which is gone when this returns. */
 export async function install(
@@ -26,7 +26,7 @@ export async function install(
   onLine: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { libraries, requirements, options, network, limit = LIBRARIES_LIMIT } = request;
+  const { libraries, requirements, options, network, limit = MAX_LIBRARIES_BYTES } = request;
   try {
     const container = await start(context, request, signal);
     if (!container) {
@@ -63,14 +63,14 @@ export async function install(
           },
         },
       );
-      if (exitCode === TOO_LARGE) {
+      if (exitCode === TOO_LARGE_EXIT_CODE) {
         throw new SandboxError('InstallTooLarge', { limit });
       }
-      if (exitCode === NO_PIP) {
+      if (exitCode === NO_PIP_EXIT_CODE) {
         throw failed('noPip', '');
       }
-      if (exitCode === KILLED) {
-        throw failed('memory', `pip needs more than ${MEMORY / 2 ** 30} GB of memory`);
+      if (exitCode === SIGKILL_EXIT_CODE) {
+        throw failed('memory', `pip needs more than ${MEMORY_BYTES / 2 ** 30} GB of memory`);
       }
       if (exitCode !== 0) {
         throw failed('pip', pipReason(`${stdout}\n${stderr}`));
@@ -102,8 +102,8 @@ async function start(
     interpreters: [interpreterOf(sandbox)],
     host: {
       ReadonlyRootfs: true,
-      Memory: MEMORY,
-      MemorySwap: MEMORY,
+      Memory: MEMORY_BYTES,
+      MemorySwap: MEMORY_BYTES,
       Tmpfs: { '/var/tmp': 'rw,noexec,nosuid,nodev,size=16m', '/tmp': 'rw,noexec,nosuid,nodev,size=16m' },
       Mounts: [librariesMount(libraries, { readOnly: false })],
     },

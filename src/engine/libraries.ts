@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type Docker from 'dockerode';
 import type { Log } from '../log';
 import type { SandboxSpecification } from './engine';
-import { isMissing, type Requests } from './request';
+import { isNotFound, type Requests } from './request';
 import { LABELS, SANDBOX_VERSION } from './specification';
 import { sweepEach } from './sweep';
 
@@ -49,7 +49,7 @@ export class Libraries {
       );
       return true;
     } catch (error) {
-      if (isMissing(error)) {
+      if (isNotFound(error)) {
         return false;
       }
       throw error;
@@ -63,7 +63,7 @@ export class Libraries {
         this.docker.getVolume(name).remove({ abortSignal } as object),
       );
     } catch (error) {
-      if (!isMissing(error)) {
+      if (!isNotFound(error)) {
         throw error;
       }
     }

@@ -6,11 +6,11 @@ import { engineReason, type Requests } from './request';
 import { LABELS, SANDBOX_VERSION } from './specification';
 
 /** Milliseconds between attempts to open the stream again; doubles up to the second. */
-const BACK_OFF = [250, 10_000] as const;
+const BACK_OFF_MS = [250, 10_000] as const;
 /** Bytes; an event's line is about one kilobyte. */
-const MAX_LINE = 1024 * 1024;
+const MAX_LINE_CHARACTERS = 1024 * 1024;
 /** Events that are remembered, so that none is told twice. */
-const MAX_SEEN = 1_000;
+const MAX_SEEN_EVENTS = 1_000;
 
 /**
  * The engine's stream of what happens to our containers: one for all listeners, open while there are any. After a break it goes on
@@ -21,7 +21,7 @@ export class LifeEvents {
   private stream: IncomingMessage | undefined;
   private opening: AbortController | undefined;
   private retry: NodeJS.Timeout | undefined;
-  private wait: number = BACK_OFF[0];
+  private wait: number = BACK_OFF_MS[0];
   /** The events that were told last, the oldest first: time, action and sandbox. */
   private readonly seen = new Set<string>();
   /** Engine's clock, `seconds.nanoseconds`, of the latest event, or of the stream's start. */
@@ -63,7 +63,7 @@ export class LifeEvents {
     this.opening = undefined;
     this.stream?.destroy();
     this.stream = undefined;
-    this.wait = BACK_OFF[0];
+    this.wait = BACK_OFF_MS[0];
     this.last = '';
   }
 
@@ -115,7 +115,7 @@ export class LifeEvents {
       return;
     }
     this.retry = setTimeout(() => void this.open(), this.wait).unref();
-    this.wait = Math.min(this.wait * 2, BACK_OFF[1]);
+    this.wait = Math.min(this.wait * 2, BACK_OFF_MS[1]);
   }
 
   private follow(stream: IncomingMessage): void {
@@ -128,10 +128,10 @@ export class LifeEvents {
     let line = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
-      this.wait = BACK_OFF[0];
+      this.wait = BACK_OFF_MS[0];
       const lines = (line + text).split('\n');
       line = lines.pop() ?? '';
-      if (line.length > MAX_LINE) {
+      if (line.length > MAX_LINE_CHARACTERS) {
         stream.destroy();
       }
       for (const complete of lines) {
@@ -160,7 +160,7 @@ export class LifeEvents {
     } // after a break the engine tells the last ones again
     this.seen.add(key);
     for (const oldest of this.seen) {
-      if (this.seen.size <= MAX_SEEN) {
+      if (this.seen.size <= MAX_SEEN_EVENTS) {
         break;
       }
       this.seen.delete(oldest);

@@ -2,16 +2,16 @@ import type { ContainerInspectInfo, HostConfig } from 'dockerode';
 import { SandboxError } from '../protocol/errors';
 import { NO_NETWORK, type containerOptions } from './specification';
 
-type Asked = ReturnType<typeof containerOptions>;
+type RequestedContainer = ReturnType<typeof containerOptions>;
 /** `BoundingCaps` is what no process of the container can exceed, from an engine that tells it; null = none. */
-type Got = ContainerInspectInfo & { BoundingCaps?: readonly string[] | null };
+type InspectedContainer = ContainerInspectInfo & { BoundingCaps?: readonly string[] | null };
 
 /**
  * Compares what was asked for with what the engine says that it made of it, before any code runs.
  * Engines drop what their kernel lacks with a warning at most (`runner` on cgroup v1 without swap accounting, rootless engines without delegation).
  * @throws SandboxError `LimitNotApplied {limit, asked, got}` for the first difference
  */
-export function checkLimits(asked: Asked, got: Got): void {
+export function checkLimits(asked: RequestedContainer, got: InspectedContainer): void {
   const want = asked.HostConfig;
   const have = got.HostConfig;
   const same = (limit: string, expected: unknown, actual: unknown): void => {
@@ -77,7 +77,10 @@ export function checkLimits(asked: Asked, got: Got): void {
  * Docker lists its network `none`, without an address; Podman lists no network.
  * @throws SandboxError `LimitNotApplied {limit: 'networks' | 'networkMode', asked, got}`
  */
-export function checkNetwork({ HostConfig, NetworkSettings }: Pick<Got, 'HostConfig' | 'NetworkSettings'>): void {
+export function checkNetwork({
+  HostConfig,
+  NetworkSettings,
+}: Pick<InspectedContainer, 'HostConfig' | 'NetworkSettings'>): void {
   const refuse = (limit: string, got: string): never => {
     throw new SandboxError('LimitNotApplied', { limit, asked: NO_NETWORK, got });
   };
@@ -132,7 +135,7 @@ const strings = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 const securityOptions = (host: HostConfig): string[] => strings(host.SecurityOpt);
 
-function capabilities(got: Got): string {
+function capabilities(got: InspectedContainer): string {
   if (got.BoundingCaps !== undefined) {
     return got.BoundingCaps?.join(' ') || 'none';
   }

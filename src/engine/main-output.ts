@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { Demuxer } from './demux';
-import { isMissing, type Requests } from './request';
+import { isNotFound, type Requests } from './request';
 
 /** Bytes kept of a main process's last words. */
-const KEPT = 16 * 1024;
+const MAX_KEPT_BYTES = 16 * 1024;
 /** Bytes that a piece in memory costs beside its own. */
-const PIECE_COST = 64;
+const PIECE_OVERHEAD_BYTES = 64;
 
 /** The last bytes of many pieces, which may be of one byte each. */
 class Tail {
@@ -15,8 +15,8 @@ class Tail {
 
   add(piece: Buffer): void {
     this.#pieces.push(piece);
-    this.#waste += piece.length + PIECE_COST;
-    if (this.#waste > 4 * KEPT) {
+    this.#waste += piece.length + PIECE_OVERHEAD_BYTES;
+    if (this.#waste > 4 * MAX_KEPT_BYTES) {
       this.#pieces = [this.#kept()];
       this.#waste = 0;
     }
@@ -27,7 +27,7 @@ class Tail {
   }
 
   #kept(): Buffer {
-    return Buffer.from(Buffer.concat(this.#pieces).subarray(-KEPT));
+    return Buffer.from(Buffer.concat(this.#pieces).subarray(-MAX_KEPT_BYTES));
   }
 }
 
@@ -82,7 +82,7 @@ export class MainOutput {
       });
       return tail.text();
     } catch (error) {
-      if (isMissing(error)) {
+      if (isNotFound(error)) {
         return '';
       }
       throw error;

@@ -9,7 +9,7 @@ import { RUNNER_FOLDER, SANDBOX_HOME, STANDARD_LIBRARY_ONLY } from './specificat
 const TAKEN_BACK = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 const EMPTY_FRAME = Buffer.alloc(4);
 /** Frames are sent together up to here: a small file is not worth a packet of its own. */
-const COALESCED = 128 * 1024;
+const COALESCED_BYTES = 128 * 1024;
 
 /**
  * See `Engine.putFiles`. The sandbox's own user writes the files, so that they are the cells' to change. A cell may end or stop that process,
@@ -24,7 +24,7 @@ export async function putFiles(
   files: readonly SandboxFile[],
   signal?: AbortSignal,
 ): Promise<Map<number, string>> {
-  const progress = new Progress(requests.deadlines['run file copy']);
+  const progress = new StallDetector(requests.deadlines['run file copy']);
   try {
     const { exitCode, stdout } = await runProcess(
       docker,
@@ -57,7 +57,7 @@ export async function putFiles(
 }
 
 /** Ends a copy of which no piece was taken for a while. */
-class Progress {
+class StallDetector {
   readonly #stall = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #allTaken = false;
@@ -132,7 +132,7 @@ async function* coalesced(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   for await (const piece of pieces) {
     waiting.push(piece);
     length += piece.length;
-    if (length < COALESCED) {
+    if (length < COALESCED_BYTES) {
       continue;
     }
     yield Buffer.concat(waiting);

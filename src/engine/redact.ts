@@ -1,7 +1,7 @@
 import type { Log } from '../log';
 
 /** Shorter ones would make every message unreadable, and are no secret. */
-const MIN_SECRET = 4;
+const MIN_SECRET_CHARACTERS = 4;
 const HIDDEN = '***';
 
 /** What this process knows to be secret, in every spelling in which a text may carry it. */
@@ -10,7 +10,7 @@ const secrets = new Set<string>();
 /** From now on {@link redact} hides this value, also where it is URL-encoded or in JSON. */
 export function keepSecret(value: string): void {
   for (const spelling of [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]) {
-    if (spelling.length >= MIN_SECRET) {
+    if (spelling.length >= MIN_SECRET_CHARACTERS) {
       secrets.add(spelling);
     }
   }

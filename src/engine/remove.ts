@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { SandboxError } from '../protocol/errors';
-import { isBeingRemoved, isHalfRemoved, isMissing, type Requests } from './request';
+import { isBeingRemoved, isHalfRemoved, isNotFound, type Requests } from './request';
 
 /** Milliseconds. */
-const LOOK_EVERY = 50;
+const POLL_INTERVAL_MS = 50;
 
 /**
  * Ends and removes a container with its volumes; returns when it is gone, its name too. Absent is fine.
@@ -28,7 +28,7 @@ export async function removeContainer(docker: Docker, requests: Requests, idOrNa
       asked = true;
       await requests.run('inspect removed container', (abortSignal) => container.inspect({ abortSignal } as object));
     } catch (error) {
-      if (isMissing(error)) {
+      if (isNotFound(error)) {
         return;
       }
       if (!isBeingRemoved(error) && !isHalfRemoved(error)) {
@@ -36,8 +36,8 @@ export async function removeContainer(docker: Docker, requests: Requests, idOrNa
       }
       asked = isBeingRemoved(error);
     }
-    waited += LOOK_EVERY + Math.min(performance.now() - began, longest); // what a busy engine takes beyond that is not a removal's
-    await sleep(LOOK_EVERY);
+    waited += POLL_INTERVAL_MS + Math.min(performance.now() - began, longest); // what a busy engine takes beyond that is not a removal's
+    await sleep(POLL_INTERVAL_MS);
   }
   throw new SandboxError('EngineSilent', { endpoint, request: 'remove container', timeout: removal / 1000 });
 }

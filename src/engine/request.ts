@@ -4,7 +4,7 @@ import type { Log } from '../log';
 import { SandboxError, isSandboxError } from '../protocol/errors';
 import { Attempts } from './attempts';
 import { overOneConnection } from './connections';
-import { DEADLINES, REPEATABLE, asksEngine, type Deadlines, type WaitName } from './deadlines';
+import { DEADLINES_MS, REPEATABLE, asksEngine, type Deadlines, type WaitName } from './deadlines';
 import type { GivenUp, Pulse } from './pulse';
 import { redact } from './redact';
 
@@ -30,7 +30,7 @@ export class Requests {
     readonly endpoint: string,
     private readonly log: Log,
     readonly pulse: Pulse,
-    readonly deadlines: Deadlines = DEADLINES,
+    readonly deadlines: Deadlines = DEADLINES_MS,
   ) {
     setMaxListeners(0, this.ending.signal); // one for each open request
   }
@@ -97,7 +97,7 @@ export class Requests {
       if (drop.signal.aborted) {
         throw new SandboxError('Cancelled', { request: name }, { cause: error });
       }
-      throw asSandboxError(error, name, this.endpoint);
+      throw requestFailure(error, name, this.endpoint);
     } finally {
       enough.abort();
       for (const source of sources) {
@@ -167,7 +167,7 @@ function engineAnswer(error: unknown): EngineAnswer | undefined {
   return { statusCode: error.statusCode, reason: redact(message.trim()).slice(0, 2000) };
 }
 
-function asSandboxError(error: unknown, request: string, endpoint: string): SandboxError {
+function requestFailure(error: unknown, request: string, endpoint: string): SandboxError {
   if (isSandboxError(error)) {
     return error;
   }
@@ -210,7 +210,7 @@ const failedWith = (error: unknown, status: number, text?: RegExp): boolean =>
   (!text || text.test(String(error.params['reason'])));
 
 /** The engine does not know the container, image or network that was asked for. */
-export const isMissing = (error: unknown): boolean =>
+export const isNotFound = (error: unknown): boolean =>
   failedWith(error, 404) ||
   failedWith(error, 500, /no such (container|image|network|volume|exec)|no container with name or id/i);
 /** The name is taken. Docker says 409, Podman 500. */
@@ -233,10 +233,10 @@ export const isHalfRemoved = (error: unknown): boolean =>
   failedWith(error, 500, /container not known|does not exist in database/i);
 
 /** Milliseconds between looks whether a half removed container still stands in the way. */
-const HALF_REMOVED_LOOK = 100;
+const HALF_REMOVED_POLL_MS = 100;
 
 /** Asks again while a half removed container, which its own remover cares for, spoils the answer. */
-export async function despiteHalfRemoved<T>({ deadlines }: Requests, ask: () => Promise<T>): Promise<T> {
+export async function retryWhileHalfRemoved<T>({ deadlines }: Requests, ask: () => Promise<T>): Promise<T> {
   const giveUp = performance.now() + deadlines['half removed container'];
   for (;;) {
     try {
@@ -245,7 +245,7 @@ export async function despiteHalfRemoved<T>({ deadlines }: Requests, ask: () => 
       if (!isHalfRemoved(error) || performance.now() > giveUp) {
         throw error;
       }
-      await sleep(HALF_REMOVED_LOOK);
+      await sleep(HALF_REMOVED_POLL_MS);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { because, bytes, type Params, type Sentences, type Translate } from './words';
 
-/** With a `problem`, nothing is ever copied (`src/session/files/which-folder.ts`); else it did not succeed. */
+/** With a `problem`, nothing is ever copied (`src/session/folder-copy/allowed-folder.ts`); else it did not succeed. */
 export function filesNotCopied(params: Params, t: Translate): Sentences {
   const not = t('The files beside the notebook are not in its sandbox');
   const move = t('Put the notebook, with the files that it reads, into a folder of its own.');
@@ -31,7 +31,7 @@ export function filesNotCopied(params: Params, t: Translate): Sentences {
   }
 }
 
-/** See `src/session/files/left-out.ts`. */
+/** See `src/session/folder-copy/left-out.ts`. */
 export function filesLeftOut(params: Params, t: Translate): Sentences {
   const count = params.number('count');
   const path = params.text('path');

@@ -1,6 +1,6 @@
 import { because, bytes, join, type Params, type Sentences, type Translate } from './words';
 
-/** A condition of a cell that goes on, see `src/session/conditions.ts`; with `seconds` it is over. */
+/** A condition of a cell that goes on, see `src/session/out-of-reach-notices.ts`; with `seconds` it is over. */
 export function outOfReach(params: Params, t: Translate): Sentences {
   const [cause, over, seconds] = [params.text('cause'), params.has('seconds'), params.number('seconds')];
   const goesOn = t('The cell goes on, and its output comes when there is an answer again.');

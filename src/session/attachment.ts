@@ -4,7 +4,7 @@ import { MAIN_KERNEL, PROTOCOL_VERSION, type Command, type EventContents, type E
 import type { Follower } from './follower';
 import { sleep, type Timing } from './time';
 import type { AttachedCell, OpenCell } from './types';
-import type { Work } from './work';
+import type { PendingCommands } from './pending-commands';
 
 /** Whose place a session takes, and what it knows of the sandbox that it finds. */
 export interface AttachmentOptions {
@@ -22,12 +22,12 @@ export class Attachment {
   /** What was open at the first hello. */
   cells: readonly AttachedCell[] = [];
   /** The log's end at the first hello: what is asked up to there may have been answered to an earlier host. */
-  #past = 0;
+  #firstHelloEnd = 0;
   #openRequests: readonly string[] = [];
   /** Until the sandbox has said that the place is ours. */
   #taking: boolean;
   /** Cells of the host before that have ended without it: how, the log says, or, where it was trimmed, the supervisor. */
-  #left: AttachedCell[] = [];
+  #orphaned: AttachedCell[] = [];
   /** Set while a hello's promise of a replay is not fulfilled yet. */
   #replaying: NodeJS.Timeout | undefined;
   /** The cell that ran at the last hello. */
@@ -37,7 +37,7 @@ export class Attachment {
   constructor(
     private readonly options: AttachmentOptions,
     private readonly follower: Follower,
-    private readonly work: Work,
+    private readonly commands: PendingCommands,
     private readonly timing: Timing,
     private readonly attached: (running: string) => void,
   ) {
@@ -78,7 +78,7 @@ export class Attachment {
       this.#adopt(content);
     }
     this.#replaying = setTimeout(() => {
-      this.work.missed();
+      this.commands.missed();
       this.#end();
     }, this.timing.replay);
     if (this.follower.caughtUp) {
@@ -101,12 +101,12 @@ export class Attachment {
 
   /** Not answered to an earlier host. */
   isUnanswered({ seq, content: { request } }: EventOf<'install_request'>): boolean {
-    return seq > this.#past || this.#openRequests.includes(request);
+    return seq > this.#firstHelloEnd || this.#openRequests.includes(request);
   }
 
   /** What of the cells that have ended meanwhile a gap may hide: whose they are. */
   lost(): OpenCell[] {
-    return this.#left.filter(({ msgId }) => this.work.isOpen(msgId));
+    return this.#orphaned.filter(({ msgId }) => this.commands.isOpen(msgId));
   }
 
   /** Resolves when it is known how the cells of the host before have ended, or nobody says so. Never rejects. */
@@ -116,12 +116,12 @@ export class Attachment {
     }
     const enough = new AbortController();
     await Promise.race([
-      Promise.all(this.#left.map(({ reply }) => reply)),
+      Promise.all(this.#orphaned.map(({ reply }) => reply)),
       sleep(this.timing.lostReply + this.timing.replay, enough.signal),
     ]);
     enough.abort();
     for (const { msgId } of this.lost()) {
-      this.work.giveUp(msgId);
+      this.commands.giveUp(msgId);
     }
   }
 
@@ -133,22 +133,22 @@ export class Attachment {
   #end(): void {
     this.stop();
     if (this.lost().length > 0) {
-      this.work.missed();
+      this.commands.missed();
     }
     this.attached(this.#running);
   }
 
   #adopt({ last, kernels }: EventContents['hello']): void {
-    this.#past = last;
+    this.#firstHelloEnd = last;
     const { requests = [], cells = [] } = kernels[MAIN_KERNEL] ?? {};
     this.#openRequests = requests;
     const adopt = ({ msgId, metadata }: OpenCell): AttachedCell => ({
-      ...this.work.adopt(msgId, metadata),
+      ...this.commands.adopt(msgId, metadata),
       metadata,
       requests: msgId === this.#running ? requests : [],
     });
     this.cells = cells.map(({ msg_id: msgId, metadata }) => adopt({ msgId, metadata }));
     const isOpen = new Set(cells.map(({ msg_id: msgId }) => msgId));
-    this.#left = this.options.open.filter(({ msgId }) => !isOpen.has(msgId)).map(adopt);
+    this.#orphaned = this.options.open.filter(({ msgId }) => !isOpen.has(msgId)).map(adopt);
   }
 }

@@ -1,7 +1,7 @@
 import type { ExecuteReply, JsonObject, SandboxEvent } from '../protocol/messages';
 import type { CellExecution } from './types';
 
-interface OpenCell {
+interface PendingCell {
   msgId: string;
   /** Of its command. */
   metadata: JsonObject;
@@ -13,11 +13,11 @@ interface OpenCell {
 }
 
 /** Ended cells whose generation is remembered, for output that comes late. */
-const REMEMBERED = 1_000;
+const MAX_REMEMBERED_CELLS = 1_000;
 
 /** The cells of a session that have no reply yet, each of which gets exactly one. */
 export class Cells {
-  readonly #open = new Map<string, OpenCell>();
+  readonly #open = new Map<string, PendingCell>();
   /** Generation of the kernel that started a cell, by msg_id. */
   readonly #gens = new Map<string, number>();
 
@@ -90,7 +90,7 @@ export class Cells {
     if (event.msg_type === 'execute_input' && gen === undefined) {
       this.#gens.set(msgId, event.gen);
       for (const oldest of this.#gens.keys()) {
-        if (this.#gens.size <= REMEMBERED) {
+        if (this.#gens.size <= MAX_REMEMBERED_CELLS) {
           break;
         }
         this.#gens.delete(oldest);

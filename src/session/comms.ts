@@ -2,13 +2,13 @@ import { command, toLines } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
 import { MAX_COMM_BYTES, MESSAGE_ID, type CommandContents, type CommType, type JsonObject } from '../protocol/messages';
 import type { Timing } from './time';
-import type { Work } from './work';
+import type { PendingCommands } from './pending-commands';
 
 /** What may wait to be accepted, all messages together; no honest front end comes near. */
-const MAX_WAITING = 1_000;
+const MAX_WAITING_MESSAGES = 1_000;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** Ids and names of targets, characters. */
-const MAX_NAME = 256;
+const MAX_NAME_CHARACTERS = 256;
 
 /** A message of a comm, as a front end sends it. The comm may have been opened by a cell, by this session, or by another before it. */
 export interface CommMessage {
@@ -30,7 +30,7 @@ export class Comms {
 
   /** @param timeout seconds that the kernel may take for one; 0 = no limit */
   constructor(
-    private readonly work: Work,
+    private readonly commands: PendingCommands,
     private readonly timing: Timing,
     private readonly timeout: number,
   ) {}
@@ -44,7 +44,7 @@ export class Comms {
     const { type, commId, targetName = '', data = {}, metadata = {}, buffers = [], msgId } = message;
     const names = type === 'comm_open' ? [commId, targetName] : [commId];
     if (
-      names.some((name) => name === '' || name.length > MAX_NAME) ||
+      names.some((name) => name === '' || name.length > MAX_NAME_CHARACTERS) ||
       (msgId !== undefined && !MESSAGE_ID.test(msgId))
     ) {
       throw refused('name');
@@ -65,14 +65,14 @@ export class Comms {
     if (size > MAX_COMM_BYTES) {
       throw refused('tooLong', MAX_COMM_BYTES);
     }
-    if (this.#waiting >= MAX_WAITING || this.#waitingBytes + size > MAX_WAITING_BYTES) {
+    if (this.#waiting >= MAX_WAITING_MESSAGES || this.#waitingBytes + size > MAX_WAITING_BYTES) {
       throw refused('tooMany', MAX_WAITING_BYTES);
     }
     const id = order.header.msg_id;
     this.#waiting += 1;
     this.#waitingBytes += size;
     try {
-      await this.work.deliver(id, toLines(order, text), { operation: 'comm', deadline: this.timing.comm, signal });
+      await this.commands.deliver(id, toLines(order, text), { operation: 'comm', deadline: this.timing.comm, signal });
       return id;
     } finally {
       this.#waiting -= 1;

@@ -2,8 +2,8 @@ import type { EventContents, JsonValue } from '../protocol/messages';
 import type { Completion } from './types';
 
 /** So many are shown at most: what a sandbox sends is a claim, and nobody reads more. */
-const MOST = 500;
-const LONGEST = 1_000;
+const MAX_MATCHES = 500;
+const MAX_MATCH_CHARACTERS = 1_000;
 
 /** IPython tells the types beside the matches, under the key that Jupyter's front ends read. */
 export function completionOf({
@@ -20,7 +20,10 @@ export function completionOf({
       types.set(text, type);
     }
   }
-  const texts = [...new Set(matches.filter((text) => text !== '' && text.length <= LONGEST))].slice(0, MOST);
+  const texts = [...new Set(matches.filter((text) => text !== '' && text.length <= MAX_MATCH_CHARACTERS))].slice(
+    0,
+    MAX_MATCHES,
+  );
   return { matches: texts.map((text) => ({ text, type: types.get(text) ?? '' })), start, end: Math.max(start, end) };
 }
 

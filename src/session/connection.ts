@@ -201,7 +201,7 @@ export class Connection {
       this.#greeted = false;
       this.sink.cut();
     }
-    return new SandboxError('EngineFailed', { reason: stream.complaint || reason });
+    return new SandboxError('EngineFailed', { reason: stream.textBeforeHello || reason });
   }
 
   /** An open stream shows by itself that it works. */

@@ -1,6 +1,6 @@
 import type { Engine, FoundSandbox, SandboxSpecification } from '../engine/engine';
 import type { Log } from '../log';
-import { insist, type Pauses } from './removal';
+import { removeWithRetries, type RetryPauses } from './removal';
 import { freeUid } from './uid';
 
 /** The container of one session and its volume, from the first request that creates or finds them to their removal. */
@@ -14,7 +14,7 @@ export class SandboxContainer {
     private readonly engine: Engine,
     private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox,
     private readonly log: Log,
-    private readonly pauses?: Pauses,
+    private readonly pauses?: RetryPauses,
   ) {}
 
   /** Its id once it runs, however often it is asked for; rejects with a SandboxError. */
@@ -55,6 +55,6 @@ export class SandboxContainer {
   }
 
   #insist(what: string, remove: () => Promise<void>): Promise<void> {
-    return insist(`${what} sandbox ${this.sandbox.sandboxId}`, remove, this.log, this.pauses);
+    return removeWithRetries(`${what} sandbox ${this.sandbox.sandboxId}`, remove, this.log, this.pauses);
   }
 }

@@ -25,7 +25,7 @@ const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>([
   'execute_reply',
 ]);
 /** A seq that jumps further ahead is no honest one; believing it would make all that follows look old. */
-const MAX_JUMP = 10_000_000;
+const MAX_SEQ_JUMP = 10_000_000;
 
 /** A host's place in the log of one sandbox: turns lines of any number of streams into each event once, in order. */
 export class Follower {
@@ -150,7 +150,7 @@ export class Follower {
 
   /** From where this place is, or, where the log has gone on without it, from where the log was at the hello. */
   #isOutOfReach(seq: number): boolean {
-    return seq > Math.max(this.#last, this.#target) + MAX_JUMP;
+    return seq > Math.max(this.#last, this.#target) + MAX_SEQ_JUMP;
   }
 
   /** Logged at 1, 2, 4, 8 …: a sandbox must not be able to fill the log of the host. */

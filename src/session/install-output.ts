@@ -2,10 +2,10 @@ import type { Log } from '../log';
 import { asSandboxError } from './failures';
 
 /** Milliseconds: between two messages at least, and at most. */
-const PAUSE = 200;
-const HEARTBEAT = 20_000;
+const MIN_INTERVAL_MS = 200;
+const MAX_INTERVAL_MS = 20_000;
 /** Characters that a cell gets of one install. */
-const MOST = 256 * 1024;
+const MAX_OUTPUT_CHARACTERS = 256 * 1024;
 
 /** pip's lines on their way to the cell that waits: few messages, a bounded text, a sign of life when pip says nothing. */
 export class InstallOutput {
@@ -15,7 +15,7 @@ export class InstallOutput {
   #timer: NodeJS.Timeout | undefined;
   readonly #heart = setInterval(() => {
     this.#flush();
-  }, HEARTBEAT).unref();
+  }, MAX_INTERVAL_MS).unref();
 
   constructor(
     private readonly send: (text: string) => Promise<void>,
@@ -25,14 +25,14 @@ export class InstallOutput {
   }
 
   add(line: string): void {
-    if (this.#total > MOST) {
+    if (this.#total > MAX_OUTPUT_CHARACTERS) {
       return;
     }
     this.#total += line.length + 1;
-    this.#text += this.#total > MOST ? '…\n' : `${line}\n`;
+    this.#text += this.#total > MAX_OUTPUT_CHARACTERS ? '…\n' : `${line}\n`;
     this.#timer ??= setTimeout(() => {
       this.#flush();
-    }, PAUSE);
+    }, MIN_INTERVAL_MS);
   }
 
   /** Sends the rest; nothing goes out afterwards. */
@@ -63,7 +63,7 @@ export class InstallOutput {
         if (this.#text !== '') {
           this.#timer ??= setTimeout(() => {
             this.#flush();
-          }, PAUSE);
+          }, MIN_INTERVAL_MS);
         }
       });
   }

@@ -4,12 +4,12 @@ import { completionOf } from './completion';
 import { asSandboxError } from './failures';
 import type { Timing } from './time';
 import type { Completion } from './types';
-import type { Work } from './work';
+import type { PendingCommands } from './pending-commands';
 
 /** What an editor asks while one types: no answer is as good as a late one. */
 export class Language {
   constructor(
-    private readonly work: Work,
+    private readonly commands: PendingCommands,
     private readonly isReady: () => boolean,
     private readonly timing: Timing,
     private readonly log: Log,
@@ -36,7 +36,7 @@ export class Language {
       return null;
     }
     try {
-      return await this.work.request(type, content, {
+      return await this.commands.request(type, content, {
         operation: 'complete',
         deadline: this.timing.complete,
         unlogged: true,

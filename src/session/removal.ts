@@ -2,7 +2,7 @@ import type { Log } from '../log';
 import { asSandboxError } from './failures';
 
 /** Pauses before another try, in milliseconds. */
-export interface Pauses {
+export interface RetryPauses {
   awaited: readonly number[];
   later: readonly number[];
 }
@@ -11,14 +11,19 @@ export interface Pauses {
  * What is left behind costs memory or disk. Who waits for the removal waits for the first tries; an engine that is being started again
  * takes longer.
  */
-const PAUSES: Pauses = { awaited: [1_000, 4_000], later: [5_000, 20_000, 60_000, 300_000] };
+const RETRY_PAUSES_MS: RetryPauses = { awaited: [1_000, 4_000], later: [5_000, 20_000, 60_000, 300_000] };
 
 /**
  * Tries until `remove` resolves: an engine may be away, or not yet done with what still has the thing. Resolves when it is removed, or
  * when nobody is to wait for it any longer; never rejects.
  * @param what for the log, as "libraries of sandbox 7f…"
  */
-export function insist(what: string, remove: () => Promise<void>, log: Log, pauses = PAUSES): Promise<void> {
+export function removeWithRetries(
+  what: string,
+  remove: () => Promise<void>,
+  log: Log,
+  pauses = RETRY_PAUSES_MS,
+): Promise<void> {
   return new Promise((letGo) => {
     void keepTrying(what, remove, log, pauses, letGo).finally(letGo);
   });
@@ -28,7 +33,7 @@ async function keepTrying(
   what: string,
   remove: () => Promise<void>,
   log: Log,
-  { awaited, later }: Pauses,
+  { awaited, later }: RetryPauses,
   letGo: () => void,
 ): Promise<void> {
   for (const [attempt, pause] of [0, ...awaited, ...later].entries()) {

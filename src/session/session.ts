@@ -22,11 +22,11 @@ import { aborted, asSandboxError, replyOf } from './failures';
 import { Follower } from './follower';
 import { Installs, type InstallOptions } from './installs';
 import { Language } from './language';
-import { Life } from './life';
+import { LifeMonitor } from './life-monitor';
 import type { AttachOptions, CommonOptions, SessionOptions } from './session-options';
 import type { SandboxSettings } from './settings';
 import { States } from './states';
-import { Telling } from './telling';
+import { EventPublisher } from './event-publisher';
 import { TIMING, within, type Timing } from './time';
 import type {
   AttachedCell,
@@ -37,7 +37,7 @@ import type {
   SandboxSession,
   SessionState,
 } from './types';
-import { Work } from './work';
+import { PendingCommands } from './pending-commands';
 
 /** A life of a sandbox: its container, the stream to it, the cells that run in it. See docs/architecture.md. */
 export class InteractiveSandboxSession implements SandboxSession {
@@ -52,14 +52,14 @@ export class InteractiveSandboxSession implements SandboxSession {
   readonly libraries: string;
   readonly #states: States;
   readonly #container: SandboxContainer;
-  readonly #work: Work;
-  readonly #telling: Telling;
+  readonly #commands: PendingCommands;
+  readonly #publisher: EventPublisher;
   readonly #language: Language;
   readonly #comms: Comms;
   readonly #installs: Installs;
   readonly #follower: Follower;
   readonly #attachment: Attachment;
-  readonly #life: Life;
+  readonly #lifeMonitor: LifeMonitor;
   readonly #log: Log;
   readonly #timing: Timing;
   #connection: Connection | undefined;
@@ -120,26 +120,26 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#timing = options.timing ?? TIMING;
     this.#states = new States(this.id, this.#timing.unreachable, this.#log);
     this.#states.listeners.add((state) => {
-      this.#telling.state(state);
+      this.#publisher.state(state);
     });
-    this.#work = new Work(
+    this.#commands = new PendingCommands(
       {
         send: (line) => this.#connection?.send(line) ?? false,
         unsent: () => this.#connection?.unsent ?? 0,
         changed: () => {
-          this.#connection?.await(this.#work.isAwaited);
+          this.#connection?.await(this.#commands.isAwaited);
         },
         unheard: (reply) => {
-          this.#telling.unheard(reply);
+          this.#publisher.unheard(reply);
         },
       },
       this.#timing,
       this.#log,
     );
     const { settings } = options;
-    this.#telling = new Telling(settings.logBudget, this.#work, () => this.place.seq, this.#log);
-    this.#language = new Language(this.#work, () => this.state.kind === 'ready', this.#timing, this.#log);
-    this.#comms = new Comms(this.#work, this.#timing, settings.timeout);
+    this.#publisher = new EventPublisher(settings.logBudget, this.#commands, () => this.place.seq, this.#log);
+    this.#language = new Language(this.#commands, () => this.state.kind === 'ready', this.#timing, this.#log);
+    this.#comms = new Comms(this.#commands, this.#timing, settings.timeout);
     this.#memory = settings.maxMemory;
     this.#container = new SandboxContainer(engineOfSandbox, sandbox, this.#log);
     const {
@@ -150,9 +150,9 @@ export class InteractiveSandboxSession implements SandboxSession {
       engineOfSandbox,
       { containerId: () => this.#container.create(), libraries: this.libraries, network, explain },
       {
-        isOpen: (msgId) => this.#work.isOpen(msgId),
+        isOpen: (msgId) => this.#commands.isOpen(msgId),
         send: async (type, content) => {
-          await this.#work.request(type, content, { operation: 'answer', deadline: this.#timing.install });
+          await this.#commands.request(type, content, { operation: 'answer', deadline: this.#timing.install });
         },
       },
       this.#log,
@@ -165,15 +165,15 @@ export class InteractiveSandboxSession implements SandboxSession {
         },
         unlogged: (event) => {
           if (event.msg_type === 'comm_gap') {
-            this.#telling.listeners.emit(event);
+            this.#publisher.listeners.emit(event);
           }
-          this.#work.settle(event);
+          this.#commands.settle(event);
         },
         hole: () => {
-          this.#work.missed();
+          this.#commands.missed();
         },
         unreadable: (msgId, reason) => {
-          this.#telling.unreadable(msgId, reason);
+          this.#publisher.unreadable(msgId, reason);
         },
       },
       this.#log,
@@ -183,7 +183,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#attachment = new Attachment(
       { host: this.host, takeOver, open, boot: this.#isFound ? (options.boot ?? '') : undefined },
       this.#follower,
-      this.#work,
+      this.#commands,
       this.#timing,
       (running) => {
         this.#attached(running);
@@ -193,7 +193,7 @@ export class InteractiveSandboxSession implements SandboxSession {
       this.#settleStart = { resolve, reject };
     });
     this.started.catch(() => undefined); // the state tells it too
-    this.#life = new Life(
+    this.#lifeMonitor = new LifeMonitor(
       engineOfSandbox,
       this.id,
       () => this.#memory,
@@ -263,7 +263,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     return this.#attachment.cells;
   }
   get open(): readonly OpenCell[] {
-    return this.#work.open;
+    return this.#commands.open;
   }
   get installed(): readonly string[] {
     return this.#installs.done;
@@ -285,23 +285,23 @@ export class InteractiveSandboxSession implements SandboxSession {
       },
       { metadata: options.metadata ?? {} },
     );
-    const cell = this.#work.execute(message);
+    const cell = this.#commands.execute(message);
     void cell.reply.then(() => {
       this.#installs.ended(cell.msgId);
     });
     queueMicrotask(() => {
-      this.#telling.state(this.state);
+      this.#publisher.state(this.state);
     }); // who asks knows the cell by then
     return cell;
   }
 
   interrupt(msgId: string, options?: { run: boolean }): Promise<void> {
     this.#installs.ended(msgId);
-    return this.#work.interrupt(msgId, options);
+    return this.#commands.interrupt(msgId, options);
   }
 
   interruptCallback(): Promise<void> {
-    return this.#work.interruptCallback();
+    return this.#commands.interruptCallback();
   }
 
   async install(requirements: readonly string[], options?: InstallOptions): Promise<void> {
@@ -316,7 +316,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     files: 'keep' | 'clear';
     historySize?: number;
   }): Promise<void> {
-    return this.#work.reset({ files, history_size: historySize });
+    return this.#commands.reset({ files, history_size: historySize });
   }
 
   async setMemory(bytes: number): Promise<boolean> {
@@ -334,7 +334,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   async answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void> {
-    await this.#work.request(
+    await this.#commands.request(
       'input_reply',
       { request, value },
       { operation: 'answer', deadline: this.#timing.answer, metadata },
@@ -358,7 +358,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   onEvent(listener: (event: SandboxEvent) => void): { dispose(): void } {
-    return this.#telling.listeners.add(listener);
+    return this.#publisher.listeners.add(listener);
   }
 
   onState(listener: (state: SessionState) => void): { dispose(): void } {
@@ -382,7 +382,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#states.disposed();
     this.#settleAll(aborted('detached'), new SandboxError('Cancelled'));
     await this.#leave();
-    this.#telling.listeners.clear();
+    this.#publisher.listeners.clear();
     this.#states.listeners.clear();
   }
 
@@ -431,7 +431,7 @@ export class InteractiveSandboxSession implements SandboxSession {
       this.#log,
       this.#timing,
     );
-    this.#connection.await(this.#work.isAwaited); // cells may have been sent before
+    this.#connection.await(this.#commands.isAwaited); // cells may have been sent before
     this.#connection.open();
   }
 
@@ -483,14 +483,14 @@ export class InteractiveSandboxSession implements SandboxSession {
   #attached(running: string): void {
     clearTimeout(this.#startDeadline);
     this.#states.ready();
-    this.#telling.runs(running);
-    this.#work.attached();
+    this.#publisher.runs(running);
+    this.#commands.attached();
     void this.#attachment.settled().then(this.#settleStart.resolve);
   }
 
   #cut(): void {
     this.#attachment.stop();
-    this.#work.cut();
+    this.#commands.cut();
   }
 
   #unpaused(): void {
@@ -502,19 +502,19 @@ export class InteractiveSandboxSession implements SandboxSession {
   // ----------------------------------------------------------------------------------------------------------- events
 
   #logged(event: SandboxEvent): void {
-    if (!this.#work.admits(event)) {
+    if (!this.#commands.admits(event)) {
       return;
     }
     if (this.state.kind !== 'disposed') {
-      this.#telling.logged(event);
+      this.#publisher.logged(event);
     }
     if (event.msg_type === 'install_request' && this.#attachment.isUnanswered(event)) {
       this.#installs.requested(event);
     }
     if (event.msg_type === 'gap') {
-      this.#telling.gap(event, this.#attachment.lost());
+      this.#publisher.gap(event, this.#attachment.lost());
     }
-    this.#work.settle(event);
+    this.#commands.settle(event);
   }
 
   // -------------------------------------------------------------------------------------------------------------- end
@@ -537,14 +537,14 @@ export class InteractiveSandboxSession implements SandboxSession {
       await this.#connection.drained(this.#timing.shutdown);
     }
     await this.#close();
-    this.#telling.listeners.clear();
+    this.#publisher.listeners.clear();
     this.#states.listeners.clear();
   }
 
   #settleAll(reply: ExecuteReply, failure: SandboxError): void {
     clearTimeout(this.#startDeadline);
     this.#attachment.stop();
-    this.#work.end(reply, failure);
+    this.#commands.end(reply, failure);
     this.#settleStart.reject(failure);
   }
 
@@ -556,7 +556,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   /** The container stays. Never rejects. */
   async #leave(): Promise<void> {
     this.#connection?.close();
-    this.#life.dispose();
+    this.#lifeMonitor.dispose();
     await this.#installs.close();
   }
 }

@@ -14,7 +14,7 @@ export interface StreamSink {
   heard(): void;
 }
 
-const MAX_COMPLAINT = 2_000;
+const MAX_TEXT_BEFORE_HELLO_CHARACTERS = 2_000;
 
 /** One exec stream, from its first line to its end. What it brings after its end, or after `close`, is not passed on. */
 export class SandboxStream {
@@ -23,7 +23,7 @@ export class SandboxStream {
   #end!: (reason: string) => void;
   #over = false;
   #greeted = false;
-  #complaint = '';
+  #textBeforeHello = '';
   readonly #lines: LineSplitter;
 
   constructor(
@@ -60,10 +60,10 @@ export class SandboxStream {
       this.close(error.message);
     });
     exec.stderr.on('data', (chunk: Buffer) => {
-      this.#complain(chunk.toString('utf8'));
+      this.#addTextBeforeHello(chunk.toString('utf8'));
     });
     exec.stderr.on('error', (error: Error) => {
-      this.#complain(error.message);
+      this.#addTextBeforeHello(error.message);
     });
   }
 
@@ -71,8 +71,8 @@ export class SandboxStream {
    * What the engine or the relay said instead of a hello, bounded: a failed exec writes plain text into stdout. Shown to
    * the user, so never anything after the hello.
    */
-  get complaint(): string {
-    return this.#complaint.trim();
+  get textBeforeHello(): string {
+    return this.#textBeforeHello.trim();
   }
 
   /** Bytes written that the engine has not taken yet. */
@@ -91,7 +91,7 @@ export class SandboxStream {
       return;
     }
     if (!this.#greeted) {
-      this.#complain(this.#lines.end());
+      this.#addTextBeforeHello(this.#lines.end());
     }
     this.#over = true;
     this.exec.destroy();
@@ -106,16 +106,16 @@ export class SandboxStream {
     if (this.#greeted) {
       this.sink.decoded(decoded);
     } else if (decoded.kind === 'garbage') {
-      this.#complain(`${text}\n`);
+      this.#addTextBeforeHello(`${text}\n`);
     } else if (decoded.kind === 'event' && decoded.event.msg_type === 'hello') {
       this.#greeted = true;
       this.sink.hello(decoded.event.content, decoded.event.t);
     }
   }
 
-  #complain(text: string): void {
+  #addTextBeforeHello(text: string): void {
     if (!this.#greeted) {
-      this.#complaint = (this.#complaint + text).slice(0, MAX_COMPLAINT);
+      this.#textBeforeHello = (this.#textBeforeHello + text).slice(0, MAX_TEXT_BEFORE_HELLO_CHARACTERS);
     }
   }
 }

@@ -7,7 +7,7 @@ import type {
   SandboxEvent,
 } from '../protocol/messages';
 import type { CommMessage } from './comms';
-import type { Place } from './files/place';
+import type { Place } from './folder-copy/place';
 import type { InstallOptions } from './installs';
 import type { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from '../engine/engine';

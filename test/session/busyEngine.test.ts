@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { connectEngine } from '../../src/engine/connect';
-import { DEADLINES, type WaitName } from '../../src/engine/deadlines';
+import { DEADLINES_MS, type WaitName } from '../../src/engine/deadlines';
 import type { Engine } from '../../src/engine/engine';
 import { containerName } from '../../src/engine/specification';
 import { isSandboxError, type FailureCode } from '../../src/protocol/errors';
@@ -20,7 +20,7 @@ describe('an engine that is late with an answer', function () {
   let host: string;
   let engine: Engine;
   let image: string;
-  const deadlines: Record<WaitName, number> = { ...DEADLINES };
+  const deadlines: Record<WaitName, number> = { ...DEADLINES_MS };
   const busy: boolean[] = [];
 
   before(async () => {
@@ -31,7 +31,7 @@ describe('an engine that is late with an answer', function () {
   beforeEach(async () => {
     proxy = new RequestProxy(ENGINE_SOCKET);
     host = await proxy.listen();
-    Object.assign(deadlines, DEADLINES);
+    Object.assign(deadlines, DEADLINES_MS);
     engine = await connect(host, deadlines);
     busy.length = 0;
     engine.onBusy((isBusy) => busy.push(isBusy));
@@ -164,6 +164,6 @@ describe('an engine that is late with an answer', function () {
     proxy.treat('POST /containers/create', 'half');
     const began = performance.now();
     await fails(engine.create(specification(image)), 'EngineFailed');
-    assert.ok(performance.now() - began < DEADLINES['create container'] / 2);
+    assert.ok(performance.now() - began < DEADLINES_MS['create container'] / 2);
   });
 });

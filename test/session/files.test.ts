@@ -4,12 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEADLINES } from '../../src/engine/deadlines';
+import { DEADLINES_MS } from '../../src/engine/deadlines';
 import type { Engine, SandboxFile } from '../../src/engine/engine';
 import { isSandboxError } from '../../src/protocol/errors';
-import { boundsOf } from '../../src/session/files/bounds';
-import { FolderCopy } from '../../src/session/files/folder-copy';
-import { NodeFiles } from '../../src/session/files/node-files';
+import { boundsOf } from '../../src/session/folder-copy/bounds';
+import { FolderCopier } from '../../src/session/folder-copy/folder-copier';
+import { NodeFiles } from '../../src/session/folder-copy/node-files';
 import {
   OWNER,
   connect,
@@ -52,7 +52,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
   let engine: Engine;
   let sandbox: TestSession;
   let folder: string;
-  let copy: FolderCopy;
+  let copy: FolderCopier;
   const goOn = new AbortController().signal;
 
   before(async function () {
@@ -69,7 +69,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
     await sandbox.session.reset({ files: 'clear' });
     folder = join(mkdtempSync(join(tmpdir(), 'project-')), 'nb');
     mkdirSync(folder);
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: await NodeFiles.of(dirname(folder)),
       notebook: 'nb/book.ipynb',
       into: PLACE.project,
@@ -116,7 +116,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
       'book.ipynb': '{}',
     });
     symlinkSync('/etc/passwd', join(folder, 'passwd'));
-    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    assert.equal(await copy.copyChanges(boundsOf(MEMORY), goOn), undefined);
     assert.deepEqual(await listed(), {
       ...Object.fromEntries(Object.entries(wanted).map(([name, content]) => [name, digest(content)])),
       'deep/': '',
@@ -132,11 +132,11 @@ describe('the files beside a notebook, in a real sandbox', () => {
 
   it('follow the host from run to run; what only a cell changed or made stays', async () => {
     put({ 'a.txt': 'host 1', 'b.txt': 'host 1', 'gone.txt': 'host 1' });
-    await copy.bring(boundsOf(MEMORY), goOn);
+    await copy.copyChanges(boundsOf(MEMORY), goOn);
     await run('for name in "ab": open(name + ".txt", "w").write("cell")\nopen("own.txt", "w").write("cell")');
     put({ 'a.txt': 'host 2', 'sub/new.txt': 'host 2' });
     unlinkSync(join(folder, 'gone.txt'));
-    await copy.bring(boundsOf(MEMORY), goOn);
+    await copy.copyChanges(boundsOf(MEMORY), goOn);
     const texts = {
       'a.txt': 'host 2',
       'b.txt': 'cell',
@@ -154,7 +154,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
 
   it("are those of the whole project, and none of them is the sandbox's own", async () => {
     put({ 'own.csv': '1', '../data/x.csv': '2', '../src/mod.py': 'answer = 42\n' });
-    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    assert.equal(await copy.copyChanges(boundsOf(MEMORY), goOn), undefined);
     const look =
       'import os, sys\nfrom pathlib import Path\nsys.dont_write_bytecode = True\nsys.path.append("../src")\nimport mod\nos.listdir(), open("../data/x.csv").read(), mod.answer, sorted(str(one) for one in Path("..").rglob("*.*")), os.path.expanduser("~"), str(_dh[0])';
     const seen =
@@ -162,14 +162,14 @@ describe('the files beside a notebook, in a real sandbox', () => {
     assert.equal((await run(look)).result?.replace(/\s+/g, ' '), seen);
     await run('import shutil, os\nshutil.rmtree("../../my project")');
     await sandbox.session.reset({ files: 'clear' });
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: await NodeFiles.of(dirname(folder)),
       notebook: 'nb/book.ipynb',
       into: PLACE.project,
       log: testLog,
       put: (files, signal) => sandbox.session.putFiles(files, signal),
     });
-    await copy.bring(boundsOf(MEMORY), goOn);
+    await copy.copyChanges(boundsOf(MEMORY), goOn);
     assert.equal((await run(look)).result?.replace(/\s+/g, ' '), seen);
   });
 
@@ -178,9 +178,9 @@ describe('the files beside a notebook, in a real sandbox', () => {
       Object.fromEntries(Array.from({ length: 1_949 }, (_, i) => [`folder ${i % 50}/${i}.csv`, `${i}\n`.repeat(100)])),
     );
     const began = performance.now();
-    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    assert.equal(await copy.copyChanges(boundsOf(MEMORY), goOn), undefined);
     const copied = performance.now();
-    await copy.bring(boundsOf(MEMORY), goOn);
+    await copy.copyChanges(boundsOf(MEMORY), goOn);
     const looked = performance.now();
     assert.equal(Object.keys(await listed()).length, 1_999, 'beside their own folder');
     console.log(
@@ -194,14 +194,14 @@ describe('the files beside a notebook, in a real sandbox', () => {
     await run(
       'import os\nwith open("fill", "wb") as f: os.posix_fallocate(f.fileno(), 0, os.statvfs(".").f_bavail * os.statvfs(".").f_frsize - 4 * 2**20)',
     );
-    assert.deepEqual(await copy.bring(boundsOf(MEMORY), goOn), {
+    assert.deepEqual(await copy.copyChanges(boundsOf(MEMORY), goOn), {
       count: 1,
       first: { path: 'nb/large.bin', reason: 'full', size: 8 * MB },
     });
     assert.equal((await run('sorted(os.listdir())')).result, "['fill', 'small.txt']");
     await run('os.unlink("fill")');
     copy.retry();
-    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    assert.equal(await copy.copyChanges(boundsOf(MEMORY), goOn), undefined);
     assert.equal((await run('os.path.getsize("large.bin")')).result, String(8 * MB));
   });
 
@@ -258,7 +258,7 @@ left`)
           yield* content();
         },
     });
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: await NodeFiles.of(dirname(folder)),
       notebook: 'nb/book.ipynb',
       into: PLACE.project,
@@ -274,20 +274,20 @@ left`)
     killed = reply;
     await sandbox.begun(msgId);
     await assert.rejects(
-      copy.bring(boundsOf(MEMORY), goOn),
+      copy.copyChanges(boundsOf(MEMORY), goOn),
       (error) =>
         isSandboxError(error, 'FilesNotCopied') &&
         error.params['reason'] === 'the process that writes them ended with exit code 137',
     );
     assert.equal((await reply).status, 'ok');
     copy.retry();
-    assert.equal(await copy.bring(boundsOf(MEMORY), goOn), undefined);
+    assert.equal(await copy.copyChanges(boundsOf(MEMORY), goOn), undefined);
     assert.equal((await run('open("a.txt").read()')).result, "'x'");
   });
 
   it('may take as long as they like to be sent, and are given up where the sandbox takes nothing more', async () => {
     const PATIENCE = 1_000;
-    const hasty = await connect(undefined, { ...DEADLINES, 'run file copy': PATIENCE });
+    const hasty = await connect(undefined, { ...DEADLINES_MS, 'run file copy': PATIENCE });
     try {
       const container =
         (await hasty.findSandboxes(OWNER)).find(({ sandboxId }) => sandboxId === sandbox.session.id)?.containerId ?? '';

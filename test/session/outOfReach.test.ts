@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DEADLINES } from '../../src/engine/deadlines';
+import { DEADLINES_MS } from '../../src/engine/deadlines';
 import type { Engine } from '../../src/engine/engine';
 import { isSandboxError } from '../../src/protocol/errors';
 import { TIMING } from '../../src/session/time';
@@ -40,7 +40,7 @@ describe('a cell whose sandbox is out of reach', function () {
     let sandbox: TestSession | undefined;
     try {
       engine = await connect(await proxy.listen(), {
-        ...DEADLINES,
+        ...DEADLINES_MS,
         'create exec': SHORT,
         'start exec': SHORT,
         'inspect container': SHORT,

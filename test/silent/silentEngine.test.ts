@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DEADLINES, type WaitName } from '../../src/engine/deadlines';
+import { DEADLINES_MS, type WaitName } from '../../src/engine/deadlines';
 import type { Engine } from '../../src/engine/engine';
 import { connect, docker, usualImage } from '../session/engineTools';
 import { Bases } from '../session/support/bases';
@@ -159,7 +159,7 @@ describe('an engine that takes a request and does not answer', function () {
       [...groups.values()].flat().flatMap(({ trials }) => trials.flatMap(({ waits }) => waits)),
     );
     assert.deepEqual(
-      (Object.keys(DEADLINES) as WaitName[]).filter((name) => !tried.has(name) && !Object.hasOwn(UNTRIED, name)),
+      (Object.keys(DEADLINES_MS) as WaitName[]).filter((name) => !tried.has(name) && !Object.hasOwn(UNTRIED, name)),
       [],
     );
   });

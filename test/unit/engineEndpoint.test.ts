@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { endpointCandidates, type Machine, type ReadFile } from '../../src/engine/endpoint';
+import { endpointCandidates, type HostEnvironment, type ReadFile } from '../../src/engine/endpoint';
 import { isSandboxError, type SandboxError } from '../../src/protocol/errors';
 
 type Files = Readonly<Record<string, string | Error>>;
 
-const linux: Machine = { platform: 'linux', env: {}, home: '/home/ada', uid: 1000 };
-const mac: Machine = { platform: 'darwin', env: { TMPDIR: '/var/folders/x/T/' }, home: '/Users/ada', uid: 501 };
-const windows: Machine = { platform: 'win32', env: {}, home: 'C:\\Users\\ada', uid: undefined };
+const linux: HostEnvironment = { platform: 'linux', env: {}, home: '/home/ada', uid: 1000 };
+const mac: HostEnvironment = { platform: 'darwin', env: { TMPDIR: '/var/folders/x/T/' }, home: '/Users/ada', uid: 501 };
+const windows: HostEnvironment = { platform: 'win32', env: {}, home: 'C:\\Users\\ada', uid: undefined };
 
 /** A disk with nothing but these files. */
 const disk =
@@ -16,15 +16,18 @@ const disk =
     const file = files[path];
     return file instanceof Error ? Promise.reject(file) : Promise.resolve(file);
   };
-const withEnv = (env: Machine['env'], machine = linux): Machine => ({ ...machine, env: { ...machine.env, ...env } });
-const labels = async (machine: Machine, files: Files = {}): Promise<string[]> =>
+const withEnv = (env: HostEnvironment['env'], machine = linux): HostEnvironment => ({
+  ...machine,
+  env: { ...machine.env, ...env },
+});
+const labels = async (machine: HostEnvironment, files: Files = {}): Promise<string[]> =>
   (await endpointCandidates(machine, disk(files))).map(({ label }) => label);
-const one = async (machine: Machine, files: Files = {}): Promise<string> => {
+const one = async (machine: HostEnvironment, files: Files = {}): Promise<string> => {
   const found = await labels(machine, files);
   assert.equal(found.length, 1, found.join(' '));
   return found[0] ?? '';
 };
-async function refusal(machine: Machine, files: Files = {}): Promise<SandboxError['params']> {
+async function refusal(machine: HostEnvironment, files: Files = {}): Promise<SandboxError['params']> {
   try {
     await endpointCandidates(machine, disk(files));
   } catch (error) {
@@ -47,7 +50,7 @@ const current = (name: string): Files => ({
 
 describe('where an engine is looked for', () => {
   /** Each place with the product's own word for it. */
-  const places: readonly [what: string, machine: Machine, label: string][] = [
+  const places: readonly [what: string, machine: HostEnvironment, label: string][] = [
     // docker/cli opts/hosts.go
     ['Docker', linux, 'unix:///var/run/docker.sock'],
     ['Docker', mac, 'unix:///var/run/docker.sock'],

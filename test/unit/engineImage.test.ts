@@ -7,7 +7,7 @@ import { extract } from 'tar-stream';
 import { certificateFiles, machineCertificates, settingsCertificates } from '../../src/engine/image/certificates';
 import { silentLog } from '../../src/log';
 import { isSandboxError } from '../../src/protocol/errors';
-import { Layers, splitReference } from '../../src/engine/image/base-image';
+import { PullProgress, splitReference } from '../../src/engine/image/base-image';
 import { PipProgress, networkTrouble, pipReason } from '../../src/engine/image/pip-output';
 import { parseProxy, proxyAccount, proxyEnvironment, shownProxy, withPassword } from '../../src/engine/image/proxy';
 import { readRunner, tarOf } from '../../src/engine/image/runner-files';
@@ -301,7 +301,7 @@ describe('a pull', () => {
   });
 
   it('counts layers and bytes', () => {
-    const layers = new Layers();
+    const layers = new PullProgress();
     for (const message of [
       { status: 'Pulling from library/python', id: '3.13-slim' },
       { status: 'Pulling fs layer', id: 'a' },
@@ -318,7 +318,7 @@ describe('a pull', () => {
   });
 
   it('keeps the error that the engine sends as a line', () => {
-    const layers = new Layers();
+    const layers = new PullProgress();
     layers.add('{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}');
     assert.equal(layers.error, 'manifest unknown');
   });

@@ -6,14 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SandboxFile } from '../../src/engine/engine';
 import { silentLog } from '../../src/log';
 import { SandboxError, isSandboxError } from '../../src/protocol/errors';
-import { boundsOf } from '../../src/session/files/bounds';
-import { FolderCopy } from '../../src/session/files/folder-copy';
-import type { HostFiles } from '../../src/session/files/host-files';
-import { NodeFiles } from '../../src/session/files/node-files';
+import { boundsOf } from '../../src/session/folder-copy/bounds';
+import { FolderCopier } from '../../src/session/folder-copy/folder-copier';
+import type { HostFiles } from '../../src/session/folder-copy/host-files';
+import { NodeFiles } from '../../src/session/folder-copy/node-files';
 
 describe('the copy of a folder', () => {
   let folder: string;
-  let copy: FolderCopy;
+  let copy: FolderCopier;
   let logged: string[];
   /** What each send brought; a file that was taken back has undefined. */
   let sends: Record<string, string | undefined>[];
@@ -35,7 +35,7 @@ describe('the copy of a folder', () => {
         logged.push(line);
       },
     };
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: await NodeFiles.of(folder),
       notebook: 'book.ipynb',
       into: '',
@@ -73,12 +73,12 @@ describe('the copy of a folder', () => {
     write('a', '1');
     mkdirSync(join(folder, 'sub'));
     write('sub/b', '2');
-    assert.equal(await copy.bring(bounds, goOn), undefined);
-    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(await copy.copyChanges(bounds, goOn), undefined);
+    assert.equal(await copy.copyChanges(bounds, goOn), undefined);
     write('a', '3'); // the same size
     write('c', '');
     unlinkSync(join(folder, 'sub/b'));
-    await copy.bring(bounds, goOn);
+    await copy.copyChanges(bounds, goOn);
     assert.deepEqual(sends, [
       { a: '1', sub: '/', 'sub/b': '2' },
       { a: '3', c: '' },
@@ -89,7 +89,7 @@ describe('the copy of a folder', () => {
     write('a', '1');
     write('.env', 'x');
     mkdirSync(join(folder, 'sub'));
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: await NodeFiles.of(folder),
       notebook: 'sub/book.ipynb',
       into: 'proj',
@@ -99,7 +99,7 @@ describe('the copy of a folder', () => {
         return Promise.resolve(new Map());
       },
     });
-    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(await copy.copyChanges(bounds, goOn), undefined);
     assert.deepEqual(
       [sends, copy.has('a'), copy.whyNot('.env')?.reason],
       [[{ 'proj/sub': '', 'proj/a': '' }], true, 'hidden'],
@@ -110,7 +110,7 @@ describe('the copy of a folder', () => {
     write('a', '1');
     mkdirSync(join(folder, 'sub'));
     write('sub/b', '1');
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: await NodeFiles.of(folder),
       notebook: 'sub/book.ipynb',
       into: 'proj',
@@ -120,16 +120,16 @@ describe('the copy of a folder', () => {
         return Promise.resolve(new Map());
       },
     });
-    await copy.bring(bounds, goOn, { folderOnly: true });
-    await copy.bring(bounds, goOn);
+    await copy.copyChanges(bounds, goOn, { folderOnly: true });
+    await copy.copyChanges(bounds, goOn);
     assert.deepEqual(sends, [{ 'proj/sub': '', 'proj/sub/b': '' }, { 'proj/a': '' }]);
   });
 
   it('takes back a private key that only its content betrays, and tells nobody but the log, once', async () => {
     write('deploy', '-----BEGIN OPENSSH PRIVATE KEY-----\nx');
     write('a', '1');
-    assert.equal(await copy.bring(bounds, goOn), undefined);
-    await copy.bring(bounds, goOn);
+    assert.equal(await copy.copyChanges(bounds, goOn), undefined);
+    await copy.copyChanges(bounds, goOn);
     assert.deepEqual(sends, [{ a: '1', deploy: undefined }]);
     assert.deepEqual(
       logged.filter((line) => line.includes('deploy')),
@@ -140,29 +140,29 @@ describe('the copy of a folder', () => {
   it('tells what found no room, and offers it again only when it has changed or is asked to', async () => {
     write('a', '1');
     answer = () => new Map([[0, 'ENOSPC']]);
-    assert.deepEqual(await copy.bring(bounds, goOn), { count: 1, first: { path: 'a', reason: 'full', size: 1 } });
-    assert.equal((await copy.bring(bounds, goOn))?.count, 1);
+    assert.deepEqual(await copy.copyChanges(bounds, goOn), { count: 1, first: { path: 'a', reason: 'full', size: 1 } });
+    assert.equal((await copy.copyChanges(bounds, goOn))?.count, 1);
     assert.equal(sends.length, 1);
     answer = () => new Map();
     copy.retry();
-    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(await copy.copyChanges(bounds, goOn), undefined);
     assert.equal(sends.length, 2);
   });
 
   it('is called off without a trace: the next one begins anew', async () => {
     write('a', '1');
-    await assert.rejects(copy.bring(bounds, AbortSignal.abort()), (error) => isSandboxError(error, 'Cancelled'));
-    await copy.bring(bounds, goOn);
+    await assert.rejects(copy.copyChanges(bounds, AbortSignal.abort()), (error) => isSandboxError(error, 'Cancelled'));
+    await copy.copyChanges(bounds, goOn);
     assert.deepEqual(sends, [{ a: '1' }]);
   });
 
   it('brings more when the bounds have grown', async () => {
     write('a', '123');
-    assert.deepEqual(await copy.bring({ ...bounds, file: 2 }, goOn), {
+    assert.deepEqual(await copy.copyChanges({ ...bounds, maxFileBytes: 2 }, goOn), {
       count: 1,
       first: { path: 'a', reason: 'tooLarge', size: 3 },
     });
-    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(await copy.copyChanges(bounds, goOn), undefined);
     assert.deepEqual(sends, [{ a: '123' }]);
   });
 
@@ -172,7 +172,7 @@ describe('the copy of a folder', () => {
       throw new SandboxError('EngineSilent', { endpoint: 'unix:///x', request: 'create exec', timeout: 15 });
     };
     await assert.rejects(
-      copy.bring(bounds, goOn),
+      copy.copyChanges(bounds, goOn),
       (error) =>
         isSandboxError(error, 'FilesNotCopied') &&
         error.params['reason'] === 'the container engine gave no answer within 15 s',
@@ -185,7 +185,7 @@ describe('the copy of a folder', () => {
       write(name, name.padEnd(name === 'big' ? 10 : 1));
     }
     write('.gitignore', 'data/\n');
-    await copy.bring({ ...bounds, file: 4 }, goOn);
+    await copy.copyChanges({ ...bounds, maxFileBytes: 4 }, goOn);
     assert.deepEqual(
       ['data/x.csv', 'data', 'database', '.env', 'a', 'none', 'big'].map((path) => copy.whyNot(path)?.reason),
       ['ignored', 'ignored', undefined, 'hidden', undefined, undefined, 'tooLarge'],
@@ -204,7 +204,7 @@ describe('the copy of a folder', () => {
     const slow: HostFiles = {
       name: real.name,
       parent: () => undefined,
-      look: (path) => real.look(path),
+      stat: (path) => real.stat(path),
       read: (path, seen) => real.read(path, seen),
       list: async (path, most) => {
         looks += 1;
@@ -212,7 +212,7 @@ describe('the copy of a folder', () => {
         return real.list(path, most);
       },
     };
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: slow,
       notebook: 'book.ipynb',
       into: '',
@@ -223,13 +223,13 @@ describe('the copy of a folder', () => {
         return Promise.resolve(new Map());
       },
     });
-    const lack = await copy.bring(bounds, goOn);
+    const lack = await copy.copyChanges(bounds, goOn);
     assert.deepEqual([lack, sends], [{ count: 1, first: { path: 'sub', reason: 'slow' } }, [{ a: '' }]]);
     const before = looks;
-    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(await copy.copyChanges(bounds, goOn), undefined);
     assert.equal(looks, before);
     copy.retry();
-    await copy.bring(bounds, goOn);
+    await copy.copyChanges(bounds, goOn);
     assert.ok(looks > before);
   });
 
@@ -239,11 +239,11 @@ describe('the copy of a folder', () => {
       throw new Error('the engine fell over');
     };
     await assert.rejects(
-      copy.bring(bounds, goOn),
+      copy.copyChanges(bounds, goOn),
       (error) => isSandboxError(error, 'FilesNotCopied') && error.params['reason'] === 'the engine fell over',
     );
     answer = () => new Map();
-    assert.equal((await copy.bring(bounds, goOn))?.count, 1);
+    assert.equal((await copy.copyChanges(bounds, goOn))?.count, 1);
     assert.equal(sends.length, 1);
   });
 
@@ -254,7 +254,7 @@ describe('the copy of a folder', () => {
     const hung: HostFiles = {
       name: real.name,
       parent: () => undefined,
-      look: (path) => real.look(path),
+      stat: (path) => real.stat(path),
       read: (path, seen) => real.read(path, seen),
       list: () => {
         looks += 1;
@@ -263,7 +263,7 @@ describe('the copy of a folder', () => {
         });
       },
     };
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: hung,
       notebook: 'book.ipynb',
       into: '',
@@ -273,17 +273,17 @@ describe('the copy of a folder', () => {
     });
     const isLate = (error: unknown) =>
       isSandboxError(error, 'FilesNotCopied') && /in time/.test(String(error.params['reason']));
-    await assert.rejects(copy.bring(bounds, goOn), isLate);
+    await assert.rejects(copy.copyChanges(bounds, goOn), isLate);
     copy.retry();
     const began = performance.now();
-    await assert.rejects(copy.bring(bounds, goOn), isLate);
+    await assert.rejects(copy.copyChanges(bounds, goOn), isLate);
     assert.ok(performance.now() - began < 150, 'not waited for again');
     assert.equal(looks, 1);
     answers({ entries: [], complete: true });
     await sleep(10);
     copy.retry();
     answers = () => undefined;
-    const third = copy.bring(bounds, goOn);
+    const third = copy.copyChanges(bounds, goOn);
     await sleep(10);
     answers({ entries: [], complete: true });
     assert.equal(await third, undefined);
@@ -298,7 +298,7 @@ describe('the copy of a folder', () => {
         ? Promise.reject(new SandboxError('FilesNotCopied', { reason: 'nothing more was taken within 20 s' }))
         : Promise.resolve(new Map<number, string>());
     };
-    copy = new FolderCopy({
+    copy = new FolderCopier({
       files: await NodeFiles.of(folder),
       notebook: 'book.ipynb',
       into: '',
@@ -306,11 +306,11 @@ describe('the copy of a folder', () => {
       waits: { look: 5_000, rest: 200 },
       put,
     });
-    await assert.rejects(copy.bring(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied'));
+    await assert.rejects(copy.copyChanges(bounds, goOn), (error) => isSandboxError(error, 'FilesNotCopied'));
     assert.equal(copy.has('a'), false);
     isDown = false;
     await sleep(250);
-    assert.equal(await copy.bring(bounds, goOn), undefined);
+    assert.equal(await copy.copyChanges(bounds, goOn), undefined);
     assert.deepEqual([copy.has('a'), sends], [true, [{ a: '' }, { a: '' }]]);
   });
 });

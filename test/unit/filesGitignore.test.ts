@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { GitignoreRules, MAX_STEPS, TooCostly } from '../../src/session/files/gitignore-rules';
+import { GitignoreRules, MAX_MATCH_STEPS, TooCostly } from '../../src/session/folder-copy/gitignore-rules';
 
 const rulesOf = (text: string | Buffer, ignoreCase = false) => new GitignoreRules(Buffer.from(text), ignoreCase);
 
@@ -62,11 +62,11 @@ describe('the rules of a .gitignore', () => {
     const isFolder = path.endsWith('/');
     const parts = path.replace(/\/$/, '').split('/');
     for (let depth = 1; depth < parts.length; depth += 1) {
-      if (rules.ignores(parts.slice(0, depth).join('/'), true, { left: MAX_STEPS }) === true) {
+      if (rules.ignores(parts.slice(0, depth).join('/'), true, { left: MAX_MATCH_STEPS }) === true) {
         return true;
       }
     }
-    return rules.ignores(parts.join('/'), isFolder, { left: MAX_STEPS });
+    return rules.ignores(parts.join('/'), isFolder, { left: MAX_MATCH_STEPS });
   }
 
   /** Git asks the file system what is a folder: those are made, and a file is none that would be in their way. */
@@ -280,11 +280,11 @@ describe('the rules of a .gitignore', () => {
       `${'**/*a*/'.repeat(200)}x`,
       `${'[a-z]*'.repeat(500)}?c`,
     ]) {
-      assert.equal(rulesOf(pattern).ignores(path, false, { left: MAX_STEPS }), undefined);
-      assert.notEqual(rulesOf(pattern).ignores('a'.repeat(255), false, { left: MAX_STEPS }), true);
+      assert.equal(rulesOf(pattern).ignores(path, false, { left: MAX_MATCH_STEPS }), undefined);
+      assert.notEqual(rulesOf(pattern).ignores('a'.repeat(255), false, { left: MAX_MATCH_STEPS }), true);
     }
     const costly = rulesOf(`${'**/*a*/'.repeat(140)}x\n`.repeat(250));
-    assert.throws(() => costly.ignores(path, false, { left: MAX_STEPS }), TooCostly);
+    assert.throws(() => costly.ignores(path, false, { left: MAX_MATCH_STEPS }), TooCostly);
     const { user, system } = process.cpuUsage(before);
     assert.ok((user + system) / 1000 < 5_000, `${(user + system) / 1000} ms`);
   });

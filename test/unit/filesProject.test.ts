@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { NodeFiles } from '../../src/session/files/node-files';
-import type { HostFiles } from '../../src/session/files/host-files';
-import { nameInHome } from '../../src/session/files/place';
-import { depthIn, projectOf } from '../../src/session/files/project';
+import { NodeFiles } from '../../src/session/folder-copy/node-files';
+import type { HostFiles } from '../../src/session/folder-copy/host-files';
+import { nameInHome } from '../../src/session/folder-copy/place';
+import { depthIn, projectOf } from '../../src/session/folder-copy/project';
 
 describe('the project of a notebook', () => {
   let top: string;
@@ -116,7 +116,7 @@ describe('the project of a notebook', () => {
     const denied: HostFiles = {
       name: real.name,
       parent: () => real.parent(),
-      look: () => Promise.reject(new Error('EACCES')),
+      stat: () => Promise.reject(new Error('EACCES')),
       list: () => Promise.reject(new Error('EACCES')),
       read: () => assert.fail(),
     };

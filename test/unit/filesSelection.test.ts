@@ -5,13 +5,13 @@ import { linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unli
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { boundsOf, type Bounds } from '../../src/session/files/bounds';
-import { Gitignore } from '../../src/session/files/gitignore';
-import { FileChanged, type HostFiles } from '../../src/session/files/host-files';
-import { isAbout, type Reason } from '../../src/session/files/left-out';
-import { NodeFiles } from '../../src/session/files/node-files';
-import { isKey } from '../../src/session/files/names';
-import { select } from '../../src/session/files/selection';
+import { boundsOf, type Bounds } from '../../src/session/folder-copy/bounds';
+import { Gitignore } from '../../src/session/folder-copy/gitignore';
+import { FileChanged, type HostFiles } from '../../src/session/folder-copy/host-files';
+import { isAbout, type Reason } from '../../src/session/folder-copy/left-out';
+import { NodeFiles } from '../../src/session/folder-copy/node-files';
+import { isKey } from '../../src/session/folder-copy/names';
+import { select } from '../../src/session/folder-copy/selection';
 
 const MB = 2 ** 20;
 /** A folder of its own for each test, on a real disk. */
@@ -301,14 +301,14 @@ describe('what of a folder comes into a sandbox', () => {
       'sub/d': 'x'.repeat(20),
       'sub/e': 'x'.repeat(50),
     });
-    const { files, left, count } = await choose({ bounds: { file: 100, total: 100 } });
+    const { files, left, count } = await choose({ bounds: { maxFileBytes: 100, maxTotalBytes: 100 } });
     assert.deepEqual(files, ['b-big', 'b-small', 'sub/', 'sub/d']);
     assert.deepEqual([left, count], [{ 'a-big': 'tooMuch', 'c-huge': 'tooLarge', 'sub/e': 'tooMuch' }, 3]);
   });
 
   it('is bounded in number, and what is deepest goes first', async () => {
     put(Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`${'sub/'.repeat(i % 3)}f${i}`, ''])));
-    const { files, left } = await choose({ bounds: { items: 9 } });
+    const { files, left } = await choose({ bounds: { maxItems: 9 } });
     assert.deepEqual(
       files.filter((name) => !name.startsWith('sub/sub/')),
       ['f0', 'f3', 'f6', 'f9', 'sub/', 'sub/f1', 'sub/f10', 'sub/f4', 'sub/f7'].sort(),
@@ -347,11 +347,11 @@ describe('what of a folder comes into a sandbox', () => {
         ),
       );
       const files = await NodeFiles.of(top);
-      const chosenOf = async (items: number) => {
+      const chosenOf = async (maxItems: number) => {
         const { items: chosen, leftOut } = await select({
           files,
           gitignore: new Gitignore(files),
-          bounds: { ...boundsOf(1024 * MB), items },
+          bounds: { ...boundsOf(1024 * MB), maxItems },
           notebook,
         });
         return { chosen: chosen.map(({ path }) => path), left: leftOut };
@@ -383,7 +383,7 @@ describe('what of a folder comes into a sandbox', () => {
 
     it('has bytes for the nearest first, however small others are', async () => {
       put({ tiny: 'x', 'nb/deep/large': 'x'.repeat(90), 'nb/small': 'x'.repeat(20) });
-      assert.deepEqual((await choose({ notebook, bounds: { file: 100, total: 91 } })).files, [
+      assert.deepEqual((await choose({ notebook, bounds: { maxFileBytes: 100, maxTotalBytes: 91 } })).files, [
         'nb/',
         'nb/deep/',
         'nb/deep/large',
@@ -393,13 +393,13 @@ describe('what of a folder comes into a sandbox', () => {
 
     it('is not said to lack anything where it fits exactly, and names all of the nearest that does not', async () => {
       put({ 'nb/deep/c': 'x', [notebook]: 'x' });
-      assert.deepEqual(await choose({ notebook, bounds: { items: 2 } }), {
+      assert.deepEqual(await choose({ notebook, bounds: { maxItems: 2 } }), {
         files: ['nb/deep/', 'nb/deep/c'],
         left: { [notebook]: 'notebook' },
         count: 0,
       });
       put({ 'nb/x': 'x', 'data/y': 'x' });
-      const { left, count } = await choose({ notebook, bounds: { items: 2 } });
+      const { left, count } = await choose({ notebook, bounds: { maxItems: 2 } });
       assert.deepEqual([left, count], [{ 'nb/x': 'tooMany', data: 'tooMany', [notebook]: 'notebook' }, 2]);
     });
 
@@ -409,7 +409,7 @@ describe('what of a folder comes into a sandbox', () => {
       const slow: HostFiles = {
         name: real.name,
         parent: () => undefined,
-        look: (path) => real.look(path),
+        stat: (path) => real.stat(path),
         read: (path, seen) => real.read(path, seen),
         list: async (path, most) => {
           await new Promise((later) => setTimeout(later, 60));
@@ -473,9 +473,13 @@ describe('what of a folder comes into a sandbox', () => {
   });
 
   it("grows with the sandbox's memory", () => {
-    assert.deepEqual(boundsOf(1024 * MB), { items: 2_000, file: 64 * MB, total: 128 * MB });
-    assert.deepEqual([boundsOf(256 * MB).total, boundsOf(64 * 1024 * MB).total], [32 * MB, 512 * MB]);
-    assert.equal(boundsOf(64 * 1024 * MB, 256 * MB).total, 64 * MB, 'half of the /sandbox that it was made with');
+    assert.deepEqual(boundsOf(1024 * MB), { maxItems: 2_000, maxFileBytes: 64 * MB, maxTotalBytes: 128 * MB });
+    assert.deepEqual([boundsOf(256 * MB).maxTotalBytes, boundsOf(64 * 1024 * MB).maxTotalBytes], [32 * MB, 512 * MB]);
+    assert.equal(
+      boundsOf(64 * 1024 * MB, 256 * MB).maxTotalBytes,
+      64 * MB,
+      'half of the /sandbox that it was made with',
+    );
   });
 
   it('is nothing that a sandbox could not name', async () => {
@@ -543,7 +547,7 @@ describe('a file that is read', () => {
     it(`is refused when ${what} has taken its place since it was looked at`, async () => {
       put({ 'sub/data.csv': 'innocuous', secret: 'topsecret' });
       const files = await NodeFiles.of(top);
-      const seen = await files.look('sub/data.csv');
+      const seen = await files.stat('sub/data.csv');
       assert.ok(seen);
       await new Promise((later) => setTimeout(later, 5)); // a file system's clock may tick so slowly
       swap();
@@ -561,7 +565,7 @@ describe('a file that is read', () => {
   it('is refused when a folder on its way has become a link to one that has the very same file', async () => {
     put({ 'sub/data.csv': 'x' });
     const files = await NodeFiles.of(top);
-    const seen = await files.look('sub/data.csv');
+    const seen = await files.stat('sub/data.csv');
     assert.ok(seen);
     renameSync(join(top, 'sub'), join(top, 'elsewhere'));
     symlinkSync('elsewhere', join(top, 'sub'));
@@ -576,7 +580,7 @@ describe('a file that is read', () => {
   it('is refused at its end when it has changed meanwhile', async () => {
     put({ data: 'x'.repeat(MB) });
     const files = await NodeFiles.of(top);
-    const seen = await files.look('data');
+    const seen = await files.stat('data');
     assert.ok(seen);
     let pieces = 0;
     await assert.rejects(async () => {

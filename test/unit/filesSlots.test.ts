@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OneLook } from '../../src/session/files/one-look';
-import { Slots } from '../../src/session/files/slots';
+import { OneAtATime } from '../../src/session/folder-copy/one-at-a-time';
+import { Semaphore } from '../../src/session/folder-copy/semaphore';
 
 describe('looks at a drive that does not answer', () => {
   it("hold no more than their share of Node's threads, and those behind them come in turn", async () => {
-    const slots = new Slots(2);
+    const slots = new Semaphore(2);
     const begun: number[] = [];
     const answers: (() => void)[] = [];
     const done = [0, 1, 2, 3].map((i) =>
@@ -31,10 +31,10 @@ describe('looks at a drive that does not answer', () => {
   });
 
   it('are one at a time: a late one is given up, and none begins until it has come back', async () => {
-    const looks = new OneLook();
+    const looks = new OneAtATime();
     let answer: (value: string) => void = () => undefined;
     assert.equal(
-      await looks.look(
+      await looks.run(
         () =>
           new Promise<string>((resolve) => {
             answer = resolve;
@@ -43,14 +43,14 @@ describe('looks at a drive that does not answer', () => {
       ),
       undefined,
     );
-    assert.equal(await looks.look(() => Promise.resolve('second'), 1_000), undefined);
+    assert.equal(await looks.run(() => Promise.resolve('second'), 1_000), undefined);
     answer('late');
     await sleep(5);
-    assert.equal(await looks.look(() => Promise.resolve('third'), 1_000), 'third');
+    assert.equal(await looks.run(() => Promise.resolve('third'), 1_000), 'third');
     await assert.rejects(
-      looks.look(() => Promise.reject(new Error('denied')), 1_000),
+      looks.run(() => Promise.reject(new Error('denied')), 1_000),
       /denied/,
     );
-    assert.equal(await looks.look(() => Promise.resolve('fourth'), 1_000), 'fourth');
+    assert.equal(await looks.run(() => Promise.resolve('fourth'), 1_000), 'fourth');
   });
 });

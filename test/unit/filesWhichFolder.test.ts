@@ -1,27 +1,27 @@
 import assert from 'node:assert/strict';
-import { reasonForNone, xdgFolders, type Machine } from '../../src/session/files/which-folder';
+import { reasonNotToCopy, xdgFolders, type HostFolders } from '../../src/session/folder-copy/allowed-folder';
 
-const linux: Machine = {
+const linux: HostFolders = {
   platform: 'linux',
   home: '/home/ada',
   temporary: '/tmp',
   userFolders: ['/home/ada/Téléchargements'],
 };
-const mac: Machine = { platform: 'darwin', home: '/Users/ada', temporary: '/var/folders/xy/T', userFolders: [] };
-const windows: Machine = {
+const mac: HostFolders = { platform: 'darwin', home: '/Users/ada', temporary: '/var/folders/xy/T', userFolders: [] };
+const windows: HostFolders = {
   platform: 'win32',
   home: 'C:\\Users\\Ada',
   temporary: 'C:\\Users\\Ada\\AppData\\Local\\Temp',
   userFolders: [],
 };
-const root: Machine = { ...linux, home: '/root', userFolders: [] };
+const root: HostFolders = { ...linux, home: '/root', userFolders: [] };
 
 const asked = { setting: 'project', isTrusted: true, isUntitled: false } as const;
-const reason = (machine: Machine, ...folders: string[]): string | undefined =>
-  reasonForNone({ ...asked, folders }, machine);
+const reason = (machine: HostFolders, ...folders: string[]): string | undefined =>
+  reasonNotToCopy({ ...asked, folders }, machine);
 
 describe('the folder that is copied', () => {
-  const taken: [Machine, string[]][] = [
+  const taken: [HostFolders, string[]][] = [
     [
       linux,
       [
@@ -60,7 +60,7 @@ describe('the folder that is copied', () => {
     }
   }
 
-  const wide: [Machine, string[]][] = [
+  const wide: [HostFolders, string[]][] = [
     [
       linux,
       [
@@ -159,9 +159,9 @@ describe('the folder that is copied', () => {
 
   it('is none in Restricted Mode, by the setting, and of a notebook without a file', () => {
     const folders = ['/work'];
-    assert.equal(reasonForNone({ ...asked, isTrusted: false, folders }, linux), 'untrusted');
-    assert.equal(reasonForNone({ ...asked, setting: 'none', folders }, linux), 'setting');
-    assert.equal(reasonForNone({ ...asked, isUntitled: true, folders }, linux), 'untitled');
+    assert.equal(reasonNotToCopy({ ...asked, isTrusted: false, folders }, linux), 'untrusted');
+    assert.equal(reasonNotToCopy({ ...asked, setting: 'none', folders }, linux), 'setting');
+    assert.equal(reasonNotToCopy({ ...asked, isUntitled: true, folders }, linux), 'untitled');
   });
 
   it("knows the desktop's own names for wide folders", () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { DEADLINES } from '../../src/engine/deadlines';
+import { DEADLINES_MS } from '../../src/engine/deadlines';
 import {
   NOTICE_CODES,
   STEP_CODES,
@@ -213,7 +213,7 @@ describe('what the user is told', () => {
   });
 
   it('what an engine was asked for is told in plain words, and not by the name that the log has', () => {
-    for (const request of Object.keys(DEADLINES)) {
+    for (const request of Object.keys(DEADLINES_MS)) {
       for (const code of ['EngineSilent', 'EngineBusy'] as const) {
         const { message } = say(code, { endpoint: 'unix:///x', request, timeout: 5 });
         assert.match(message, /Reason: within 5 s it did not answer when asked for [a-z ]+[.,]/);

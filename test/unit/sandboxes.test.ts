@@ -3,7 +3,7 @@ import type * as vscode from 'vscode';
 import { unfailingLog, silentLog } from '../../src/log';
 import type { NotebookKernel } from '../../src/notebook/notebook-kernel';
 import { Sandboxes } from '../../src/notebook/sandboxes';
-import { insist } from '../../src/session/removal';
+import { removeWithRetries } from '../../src/session/removal';
 
 describe('the sandboxes of a window that ends', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ name }) as unknown as vscode.NotebookDocument);
@@ -53,7 +53,7 @@ describe('a log whose channel is closed', () => {
 
   it('keeps nobody from trying again', async () => {
     let tries = 0;
-    await insist(
+    await removeWithRetries(
       'a container',
       () => {
         tries += 1;

@@ -58,7 +58,7 @@ async function pull(
   const stream = (await requests.run('pull', (abortSignal) => docker.createImage({ ...options, abortSignal }), {
     signal,
   })) as Readable;
-  const layers = new Layers();
+  const layers = new PullProgress();
   let last = '';
   // without the request the engine gives the pull up
   const cancel = (): void => {
@@ -119,7 +119,7 @@ export function splitReference(name: string): { fromImage: string; tag: string }
 }
 
 /** Folds the engine's progress lines. Errors come as lines like any other, with status 200. */
-export class Layers {
+export class PullProgress {
   private readonly states = new Map<string, { current: number; total: number; done: boolean }>();
   error = '';
 

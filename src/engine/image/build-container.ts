@@ -4,14 +4,14 @@ import type { HostConfig } from 'dockerode';
 import { SandboxError, isSandboxError } from '../../protocol/errors';
 import { openExec, runProcess, type ProcessOptions, type ProcessResult } from '../exec';
 import { removeContainer } from '../remove';
-import { engineReason, isMissing, isNameTaken } from '../request';
+import { engineReason, isNotFound, isNameTaken } from '../request';
 import { LABELS, SANDBOX_VERSION } from '../specification';
 import type { ImageContext } from './context';
 import { baseUnusable } from './failures';
 
 /** Seconds that a container lives whose maker has not taken it in hand, and the longest that it ever lives. */
-const UNCLAIMED = 120;
-const LONGEST = 4 * 3600;
+const UNCLAIMED_LIFETIME_S = 120;
+const MAX_LIFETIME_S = 4 * 3600;
 
 /** Process 1 of a build container: waits to be told to end. Runs under any Python 3. */
 const KEEPER = `
@@ -19,8 +19,8 @@ import os, signal
 end = lambda *_: os._exit(0)
 signal.signal(signal.SIGTERM, end)
 signal.signal(signal.SIGALRM, end)
-signal.signal(signal.SIGUSR1, lambda *_: signal.alarm(${LONGEST}))
-signal.alarm(${UNCLAIMED})
+signal.signal(signal.SIGUSR1, lambda *_: signal.alarm(${MAX_LIFETIME_S}))
+signal.alarm(${UNCLAIMED_LIFETIME_S})
 while True:
     signal.pause()
 `;
@@ -34,7 +34,7 @@ sys.stdin.read()
 os.kill(1, signal.SIGTERM)
 `;
 /** Milliseconds after which a container is looked for again whose making was sent and never answered. */
-const STRAY_LOOKS = [500, 2_000, 5_000];
+const STRAY_CHECKS_MS = [500, 2_000, 5_000];
 const INTERPRETERS = ['python3', 'python'];
 
 /** A temporary container of an image under work, run by the image's own Python as root. Its name is the lock of the image it makes. */
@@ -193,7 +193,7 @@ async function removeIfMine(
   context: ImageContext,
   name: string,
   hostname: string,
-  later: readonly number[] = STRAY_LOOKS,
+  later: readonly number[] = STRAY_CHECKS_MS,
 ): Promise<void> {
   const { docker, requests, log } = context;
   try {
@@ -204,7 +204,7 @@ async function removeIfMine(
       await removeBuildContainer(context, Id);
     }
   } catch (error) {
-    if (!isMissing(error)) {
+    if (!isNotFound(error)) {
       log.warn(`engine: the container ${name} could not be looked at, ${engineReason(error)}`);
     }
     const [next, ...rest] = later;

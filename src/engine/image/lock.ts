@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxError } from '../../protocol/errors';
 import type { Progress } from '../progress';
-import { isMissing } from '../request';
+import { isNotFound } from '../request';
 import { BuildContainer, removeBuildContainer } from './build-container';
 import type { ImageContext } from './context';
 import { imageFailed } from './failures';
 import { imageDetails } from './tags';
 
 /** Milliseconds. */
-const LOOK_EVERY = 300;
+const POLL_INTERVAL_MS = 300;
 /** A container that was made and not started for so long lost its maker. */
-const ABANDONED = 60_000;
+const ABANDONED_AFTER_MS = 60_000;
 
 export interface Build {
   /** Image that is made. */
@@ -88,19 +88,19 @@ async function freed(
       if (
         State.Status === 'exited' ||
         State.Status === 'dead' ||
-        (created !== undefined && performance.now() - created > ABANDONED)
+        (created !== undefined && performance.now() - created > ABANDONED_AFTER_MS)
       ) {
         await removeBuildContainer(context, name);
         return;
       }
     } catch (error) {
-      if (isMissing(error)) {
+      if (isNotFound(error)) {
         return;
       }
       throw error;
     }
     try {
-      await sleep(LOOK_EVERY, undefined, signal ? { signal } : {});
+      await sleep(POLL_INTERVAL_MS, undefined, signal ? { signal } : {});
     } catch (cause) {
       throw new SandboxError('Cancelled', {}, { cause });
     }

@@ -1,8 +1,8 @@
 import { redact } from '../redact';
 
 /** Names of packages that are counted, and bytes that one download may say it has: what more is said is not believed. */
-const MOST_NAMES = 2_000;
-const MOST_BYTES = 2 ** 40;
+const MAX_NAMES = 2_000;
+const MAX_DOWNLOAD_BYTES = 2 ** 40;
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
 
 /** How far pip is, by the lines that it prints, which anybody may have written: what is not of its form is not shown. */
@@ -29,7 +29,7 @@ export class PipProgress {
         line,
       ) ?? [];
     if (action === 'Collecting') {
-      if (this.#collected.size < MOST_NAMES) {
+      if (this.#collected.size < MAX_NAMES) {
         this.#collected.add(what.toLowerCase());
       }
       return `Collecting ${wheelName(what)}`;
@@ -40,16 +40,16 @@ export class PipProgress {
       if (isRead) {
         this.#hasRead = true;
       }
-      if (!isRead && this.#downloaded.size < MOST_NAMES && !this.#downloaded.has(name)) {
+      if (!isRead && this.#downloaded.size < MAX_NAMES && !this.#downloaded.has(name)) {
         this.#downloaded.add(name);
-        this.#bytes = Math.min(MOST_BYTES, this.#bytes + Number(number) * (UNITS[unit] ?? 0));
+        this.#bytes = Math.min(MAX_DOWNLOAD_BYTES, this.#bytes + Number(number) * (UNITS[unit] ?? 0));
       }
       const size = number === '' ? '' : ` (${number} ${unit}B)`;
       return `${action} ${name}${size}${isRead ? '' : this.#counts()}`;
     }
     const [, names] = /^Installing collected packages: (.*)/.exec(line) ?? [];
     if (names !== undefined) {
-      return `Installing collected packages (${Math.min(MOST_NAMES, names.split(',').length)}${this.#megabytes()})`;
+      return `Installing collected packages (${Math.min(MAX_NAMES, names.split(',').length)}${this.#megabytes()})`;
     }
     return /^Successfully installed/.exec(line)?.[0];
   }

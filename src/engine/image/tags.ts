@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isMissing } from '../request';
+import { isNotFound } from '../request';
 import type { ImageContext } from './context';
 import type { RunnerFile } from './runner-files';
 
@@ -44,7 +44,7 @@ export async function imageDetails(
       volumes: Object.keys((Config as { Volumes?: object | null } | null)?.Volumes ?? {}),
     };
   } catch (error) {
-    if (isMissing(error)) {
+    if (isNotFound(error)) {
       return null;
     }
     throw error;

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import type { UnusedImage } from '../engine';
-import { engineReason, isMissing } from '../request';
+import { engineReason, isNotFound } from '../request';
 import { LABELS } from '../specification';
 import type { ImageContext } from './context';
 
@@ -116,7 +116,7 @@ export async function removeOurs({ docker, requests, log }: ImageContext, id: st
     }
     return true;
   } catch (error) {
-    if (isMissing(error)) {
+    if (isNotFound(error)) {
       return true;
     }
     log.debug(`engine: the image ${id} stays, ${engineReason(error)}`);

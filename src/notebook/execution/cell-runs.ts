@@ -5,7 +5,7 @@ import type { NotebookOutputs } from '../../outputs/notebook-outputs';
 import type { SandboxError } from '../../protocol/errors';
 import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from '../../protocol/messages';
 import { replyOf } from '../../session/failures';
-import type { Place } from '../../session/files/place';
+import type { Place } from '../../session/folder-copy/place';
 import type { SandboxSession } from '../../session/types';
 import { hashOf, idOf, keyOf, tagsOf } from '../cell-metadata';
 import type { ErrorMarks } from '../traceback/error-marks';

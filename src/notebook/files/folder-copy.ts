@@ -5,14 +5,14 @@ import type { Log } from '../../log';
 import { describe, paragraph, type MessageContext } from '../../messages';
 import { SandboxError } from '../../protocol/errors';
 import type { ExecuteReply } from '../../protocol/messages';
-import { LOOK_DEADLINE, boundsOf, type Bounds } from '../../session/files/bounds';
-import { FolderCopy } from '../../session/files/folder-copy';
-import { below } from '../../session/files/host-files';
-import type { LeftOut } from '../../session/files/left-out';
-import { OneLook } from '../../session/files/one-look';
-import { nameInHome, type Place } from '../../session/files/place';
-import type { Project } from '../../session/files/project';
-import { NONE, type None } from '../../session/files/which-folder';
+import { LOOK_DEADLINE_MS, boundsOf, type Bounds } from '../../session/folder-copy/bounds';
+import { FolderCopier } from '../../session/folder-copy/folder-copier';
+import { below } from '../../session/folder-copy/host-files';
+import type { LeftOut } from '../../session/folder-copy/left-out';
+import { OneAtATime } from '../../session/folder-copy/one-at-a-time';
+import { nameInHome, type Place } from '../../session/folder-copy/place';
+import type { Project } from '../../session/folder-copy/project';
+import { NO_COPY_REASONS, type NoCopyReason } from '../../session/folder-copy/allowed-folder';
 import type { FilesSetting, SandboxSettings } from '../../session/settings';
 import type { SandboxSession } from '../../session/types';
 import { showWarning } from '../../ui/messages';
@@ -21,7 +21,7 @@ import { folderName, originOf } from './notebook-origin';
 
 /** The copy that one sandbox has of a project. */
 interface ProjectCopy {
-  files: FolderCopy;
+  files: FolderCopier;
   /** The notebook's folder, relative to the project. */
   folder: string;
   place: Place;
@@ -54,11 +54,11 @@ export class NotebookFolder {
   #copy: Copy | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #calledOff = new AbortController();
-  #reason: None | undefined;
+  #reason: NoCopyReason | undefined;
   /** Where the project is: on a drive that does not answer, this may take for ever. */
-  readonly #looks = new OneLook();
+  readonly #looks = new OneAtATime();
   /** Reasons that the user knows by now. */
-  readonly #toldNone = new Set<None>();
+  readonly #toldNone = new Set<NoCopyReason>();
 
   constructor(
     private readonly notebook: vscode.NotebookDocument,
@@ -179,10 +179,10 @@ export class NotebookFolder {
       return;
     }
     const copy = this.#copy;
-    const found = await this.#looks.look(() => this.#find(copy, settings, copied), LOOK_DEADLINE);
+    const found = await this.#looks.run(() => this.#find(copy, settings, copied), LOOK_DEADLINE_MS);
     if (found === undefined) {
       const failure = new SandboxError('FilesNotCopied', {
-        reason: `the folder cannot be read within ${LOOK_DEADLINE / 1000} s`,
+        reason: `the folder cannot be read within ${LOOK_DEADLINE_MS / 1000} s`,
       });
       this.log.warn(`folder: ${failure.message}`);
       if (!isSilent) {
@@ -192,7 +192,7 @@ export class NotebookFolder {
     }
     const { reason, project } = found;
     if (reason !== this.#reason && reason !== undefined) {
-      this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${NONE[reason]}`);
+      this.log.info(`folder: ${fileName(this.notebook)}: nothing is copied: ${NO_COPY_REASONS[reason]}`);
     }
     this.#reason = reason;
     if (!isSilent && (reason === 'wide' || reason === 'hidden')) {
@@ -210,7 +210,7 @@ export class NotebookFolder {
         copy.project = this.#copyOf(project, session);
       }
       const { files } = copy.project ?? {};
-      const lack = await files?.bring(copy.bounds, signal, { folderOnly: settings.files === 'folder', limit });
+      const lack = await files?.copyChanges(copy.bounds, signal, { folderOnly: settings.files === 'folder', limit });
       if (!isSilent && files !== undefined && lack !== undefined) {
         this.#tellMissing(copy, files.missing, lack.count);
       }
@@ -233,7 +233,7 @@ export class NotebookFolder {
     copy: Copy,
     { files: setting }: SandboxSettings,
     copied: FilesSetting,
-  ): Promise<{ reason: None | undefined; project: Project | Error | undefined }> {
+  ): Promise<{ reason: NoCopyReason | undefined; project: Project | Error | undefined }> {
     const { reason, project } = await originOf(this.notebook, { setting, copied });
     const isNew = reason === undefined && copy.project === undefined;
     return {
@@ -249,7 +249,7 @@ export class NotebookFolder {
     return {
       folder,
       place: { project, folder: folder === '' ? project : `${project}/${folder}` },
-      files: new FolderCopy({
+      files: new FolderCopier({
         files,
         notebook: below(folder, fileName(this.notebook)),
         into: project,
@@ -259,7 +259,7 @@ export class NotebookFolder {
     };
   }
 
-  #tellNone(reason: None): void {
+  #tellNone(reason: NoCopyReason): void {
     if (this.#toldNone.has(reason)) {
       return;
     }
@@ -282,9 +282,9 @@ export class NotebookFolder {
     const { path: name, reason, size = 0 } = first;
     named.add(keyOf(first));
     const limits: Record<string, number | undefined> = {
-      tooLarge: bounds?.file,
-      tooMuch: bounds?.total,
-      tooMany: bounds?.items,
+      tooLarge: bounds?.maxFileBytes,
+      tooMuch: bounds?.maxTotalBytes,
+      tooMany: bounds?.maxItems,
     };
     this.#show(
       new SandboxError('FilesLeftOut', {

@@ -2,16 +2,22 @@ import { readFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { HostFiles } from '../../session/files/host-files';
-import { NodeFiles } from '../../session/files/node-files';
-import { depthIn, projectOf, type Project } from '../../session/files/project';
-import { isForbidden, reasonForNone, xdgFolders, type Machine, type None } from '../../session/files/which-folder';
+import type { HostFiles } from '../../session/folder-copy/host-files';
+import { NodeFiles } from '../../session/folder-copy/node-files';
+import { depthIn, projectOf, type Project } from '../../session/folder-copy/project';
+import {
+  isForbidden,
+  reasonNotToCopy,
+  xdgFolders,
+  type HostFolders,
+  type NoCopyReason,
+} from '../../session/folder-copy/allowed-folder';
 import type { FilesSetting } from '../../session/settings';
 import { WorkspaceFiles } from './workspace-files';
 
 /** What of the computer's files is for a notebook's sandbox: nothing for some reason, or its project, which may be on a drive that does not answer. */
 export interface Origin {
-  reason: None | undefined;
+  reason: NoCopyReason | undefined;
   project: () => Promise<Project>;
 }
 
@@ -21,8 +27,8 @@ export async function originOf(
   { setting, copied }: { setting: FilesSetting; copied: FilesSetting },
 ): Promise<Origin> {
   const { uri, isUntitled } = notebook;
-  const ask = (folders: readonly string[], machine: Machine): None | undefined =>
-    reasonForNone({ setting, isTrusted: vscode.workspace.isTrusted, isUntitled, folders }, machine);
+  const ask = (folders: readonly string[], machine: HostFolders): NoCopyReason | undefined =>
+    reasonNotToCopy({ setting, isTrusted: vscode.workspace.isTrusted, isUntitled, folders }, machine);
   const workspace = copied === 'folder' ? undefined : vscode.workspace.getWorkspaceFolder(uri)?.uri;
   if (uri.scheme !== 'file') {
     // The provider of VS Code's own scheme follows links; node:fs can refuse to.
@@ -63,14 +69,14 @@ const pathOf = (files: HostFiles): string =>
   files instanceof NodeFiles ? files.folder : files instanceof WorkspaceFiles ? files.folder.path : '';
 
 /** Another computer, or none. */
-const ELSEWHERE: Machine = { platform: 'linux', home: '/root', temporary: '/tmp', userFolders: [] };
+const ELSEWHERE: HostFolders = { platform: 'linux', home: '/root', temporary: '/tmp', userFolders: [] };
 
-let machine: Promise<Machine> | undefined;
-function thisMachine(): Promise<Machine> {
+let machine: Promise<HostFolders> | undefined;
+function thisMachine(): Promise<HostFolders> {
   return (machine ??= readMachine());
 }
 
-async function readMachine(): Promise<Machine> {
+async function readMachine(): Promise<HostFolders> {
   const home = homedir();
   const names = path.join(process.env['XDG_CONFIG_HOME'] ?? path.join(home, '.config'), 'user-dirs.dirs');
   const userFolders = xdgFolders(await readFile(names, 'utf8').catch(() => ''), home); // only desktops of Linux have it

@@ -1,5 +1,11 @@
 import * as vscode from 'vscode';
-import { FileChanged, type EntryKind, type HostEntry, type HostFiles, type Seen } from '../../session/files/host-files';
+import {
+  FileChanged,
+  type EntryKind,
+  type HostEntry,
+  type HostFiles,
+  type HostFileStat,
+} from '../../session/folder-copy/host-files';
 
 const PIECE = 1024 * 1024;
 
@@ -24,7 +30,7 @@ export class WorkspaceFiles implements HostFiles {
     };
   }
 
-  async look(path: string): Promise<Seen | undefined> {
+  async stat(path: string): Promise<HostFileStat | undefined> {
     try {
       const { type, size, mtime, ctime } = await vscode.workspace.fs.stat(this.#at(path));
       return { kind: kindOf(type), size, modified: mtime, executable: false, version: [size, mtime, ctime].join(':') };
@@ -39,8 +45,8 @@ export class WorkspaceFiles implements HostFiles {
     }
   }
 
-  async *read(path: string, seen: Seen): AsyncGenerator<Buffer> {
-    const now = await this.look(path);
+  async *read(path: string, seen: HostFileStat): AsyncGenerator<Buffer> {
+    const now = await this.stat(path);
     if (now?.kind !== 'file' || now.version !== seen.version) {
       throw new FileChanged(path);
     }

@@ -5,7 +5,7 @@ import { engineName } from '../../engine/identity';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
 import type { SandboxEvent } from '../../protocol/messages';
-import { insist } from '../../session/removal';
+import { removeWithRetries } from '../../session/removal';
 import { InteractiveSandboxSession } from '../../session/session';
 import type { SandboxSettings } from '../../session/settings';
 import type { AttachedCell, SandboxSession } from '../../session/types';
@@ -253,7 +253,7 @@ export const leftBehind = (
     if (keepLibraries) {
       return;
     }
-    await insist(
+    await removeWithRetries(
       `libraries ${libraries}`,
       async () => {
         const engine = await engines.get();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import os from 'node:os';
 import path from 'node:path';
 import { connectEngine } from '../../../src/engine/connect';
-import { DEADLINES, type Deadlines } from '../../../src/engine/deadlines';
+import { DEADLINES_MS, type Deadlines } from '../../../src/engine/deadlines';
 import type { Engine } from '../../../src/engine/engine';
 import { installNetwork } from '../../../src/engine/image/install-network';
 import { silentProgress } from '../../../src/engine/progress';
@@ -38,7 +38,10 @@ export function baseImage(): string {
 }
 
 /** The machine's engine, or the one behind another socket. */
-export const connect = (dockerHost = process.env['DOCKER_HOST'], deadlines = DEADLINES as Deadlines): Promise<Engine> =>
+export const connect = (
+  dockerHost = process.env['DOCKER_HOST'],
+  deadlines = DEADLINES_MS as Deadlines,
+): Promise<Engine> =>
   connectEngine({
     platform: process.platform,
     home: os.homedir(),

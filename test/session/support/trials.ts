@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DEADLINES, type ProcessName, type WaitName } from '../../../src/engine/deadlines';
+import { DEADLINES_MS, type ProcessName, type WaitName } from '../../../src/engine/deadlines';
 import type { Engine } from '../../../src/engine/engine';
 import { describe, untranslated } from '../../../src/messages';
 import { requestText } from '../../../src/messages/requests';
@@ -114,7 +114,7 @@ const nameOf = ({ kind, answer, andAll, waits }: Trial): string =>
 
 /** To an engine through a proxy, with deadlines that can be shortened on the way. */
 export class Way {
-  readonly deadlines: Record<WaitName, number> = { ...DEADLINES };
+  readonly deadlines: Record<WaitName, number> = { ...DEADLINES_MS };
   readonly timing: Timing = { ...TIMING };
   #engine: Promise<Engine> | undefined;
 
@@ -148,7 +148,7 @@ export class Way {
 
   heal(): void {
     this.proxy.treat(undefined);
-    Object.assign(this.deadlines, DEADLINES);
+    Object.assign(this.deadlines, DEADLINES_MS);
     Object.assign(this.timing, TIMING);
   }
 

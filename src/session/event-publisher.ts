@@ -1,16 +1,16 @@
 import type { Log } from '../log';
 import { MAIN_KERNEL, type EventOf, type Failure, type SandboxEvent } from '../protocol/messages';
-import { Conditions } from './conditions';
+import { OutOfReachNotices } from './out-of-reach-notices';
 import { KernelDeaths } from './kernel-deaths';
 import { Listeners } from './listeners';
 import { MissingOutput } from './missing-output';
 import type { OpenCell, SessionState } from './types';
-import type { Work } from './work';
+import type { PendingCommands } from './pending-commands';
 
 /** What listeners are told: the events of the log in its order, and our own notices, each in the cell and at the place that it is about. */
-export class Telling {
+export class EventPublisher {
   readonly listeners: Listeners<SandboxEvent>;
-  readonly #conditions = new Conditions((msgId, notice) => {
+  readonly #outOfReach = new OutOfReachNotices((msgId, notice) => {
     this.#notice(msgId, notice);
   });
   readonly #deaths = new KernelDeaths();
@@ -22,7 +22,7 @@ export class Telling {
    */
   constructor(
     logBudget: number,
-    private readonly work: Pick<Work, 'complain' | 'oldest' | 'openIds'>,
+    private readonly commands: Pick<PendingCommands, 'complain' | 'oldest' | 'openIds'>,
     private readonly place: () => number,
     log: Log,
   ) {
@@ -47,7 +47,7 @@ export class Telling {
    * @param ended cells that the log may not speak of any more, nor say whose they are
    */
   gap({ content: { bytes } }: EventOf<'gap'>, ended: readonly OpenCell[]): void {
-    this.#missing.gap(bytes, this.work.openIds);
+    this.#missing.gap(bytes, this.commands.openIds);
     for (const cell of ended) {
       this.listeners.emit(
         this.#event({ msg_type: 'accepted', content: { msg_type: 'execute_request' } }, cell.msgId, cell.metadata),
@@ -76,12 +76,12 @@ export class Telling {
 
   /** The session is in this state now, or another cell is the oldest. */
   state(state: SessionState): void {
-    this.#conditions.update(state, this.work.oldest);
+    this.#outOfReach.update(state, this.commands.oldest);
   }
 
   /** Output is missing from a cell: its reader must know. Said once a cell, whatever the sandbox sends. */
   #complain(msgId: string, notice: Failure): void {
-    if (this.work.complain(msgId)) {
+    if (this.commands.complain(msgId)) {
       this.#notice(msgId, notice);
     }
   }

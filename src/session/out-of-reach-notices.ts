@@ -5,7 +5,7 @@ import type { SessionState } from './types';
  * Why a cell shows nothing new though it goes on: told in the cell that runs while its sandbox is out of reach, and again when
  * that is over. Which notices follow each other in the same place, `src/outputs` knows by their code.
  */
-export class Conditions {
+export class OutOfReachNotices {
   #told: { msgId: string; cause: string; since: number } | undefined;
 
   constructor(

@@ -1,20 +1,20 @@
-import { MOST_RULES } from './bounds';
-import { GitignoreRules, MAX_STEPS } from './gitignore-rules';
+import { MAX_GITIGNORE_BYTES } from './bounds';
+import { GitignoreRules, MAX_MATCH_STEPS } from './gitignore-rules';
 import { below, type HostFiles } from './host-files';
 
-const FILE = '.gitignore';
+const FILE_NAME = '.gitignore';
 /** Git goes by the file system, which has one case for all names there. */
 const IGNORE_CASE = process.platform !== 'linux';
 
 /** The rules of one `.gitignore`. */
-interface Layer {
+interface GitignoreLayer {
   rules: GitignoreRules;
   /** A path relative to our folder, as this layer sees it. */
   seen: (path: string) => string;
 }
 
 /** The `.gitignore`s that hold in a folder, the deepest first. */
-export type Layers = readonly Layer[];
+export type GitignoreLayers = readonly GitignoreLayer[];
 
 /** What `.gitignore` names, as git understands it: nested ones, and those above the folder up to its repository's root. */
 export class Gitignore {
@@ -24,12 +24,12 @@ export class Gitignore {
   constructor(private readonly files: HostFiles) {}
 
   /** What holds for the folder itself. Throws if a `.gitignore` cannot be read. */
-  async above(): Promise<Layers> {
-    const layers: Layer[] = [];
+  async layersAbove(): Promise<GitignoreLayers> {
+    const layers: GitignoreLayer[] = [];
     let way = this.files.name;
     for (const [i, folder] of (await this.#upToRepository()).entries()) {
       const prefix = way;
-      const rules = await this.#rulesOf(folder, FILE, `${'../'.repeat(i + 1)}${FILE}`);
+      const rules = await this.#rulesOf(folder, FILE_NAME, `${'../'.repeat(i + 1)}${FILE_NAME}`);
       if (rules) {
         layers.push({ rules, seen: (path) => (path === '' ? prefix : `${prefix}/${path}`) });
       }
@@ -39,8 +39,8 @@ export class Gitignore {
   }
 
   /** What holds in a folder below, its own `.gitignore` included. Throws if that cannot be read. */
-  async within(folder: string, layers: Layers): Promise<Layers> {
-    const path = below(folder, FILE);
+  async layersWithin(folder: string, layers: GitignoreLayers): Promise<GitignoreLayers> {
+    const path = below(folder, FILE_NAME);
     const rules = await this.#rulesOf(this.files, path, path);
     return rules
       ? [{ rules, seen: (inner) => (folder === '' ? inner : inner.slice(folder.length + 1)) }, ...layers]
@@ -51,8 +51,8 @@ export class Gitignore {
    * Whether they name something in our folder whose folders they do not name.
    * @throws TooCostly
    */
-  names(path: string, isFolder: boolean, layers: Layers): boolean {
-    const steps = { left: MAX_STEPS };
+  ignores(path: string, isFolder: boolean, layers: GitignoreLayers): boolean {
+    const steps = { left: MAX_MATCH_STEPS };
     for (const { rules, seen } of layers) {
       const ignored = rules.ignores(seen(path), isFolder, steps);
       if (ignored !== undefined) {
@@ -66,8 +66,8 @@ export class Gitignore {
    * Whether those above name our folder, or one that it is in: then what is in it has no say.
    * @throws TooCostly
    */
-  namesAll(layers: Layers): boolean {
-    const steps = { left: MAX_STEPS };
+  ignoresWholeFolder(layers: GitignoreLayers): boolean {
+    const steps = { left: MAX_MATCH_STEPS };
     const fromRoot = layers.at(-1)?.seen('').split('/') ?? [];
     for (let depth = 1; depth <= fromRoot.length; depth += 1) {
       // the repository's own root is named by nobody
@@ -96,7 +96,7 @@ export class Gitignore {
       if (folder !== this.files) {
         above.push(folder);
       }
-      if (await folder.look('.git')) {
+      if (await folder.stat('.git')) {
         return above;
       }
     }
@@ -104,11 +104,11 @@ export class Gitignore {
   }
 
   async #rulesOf(files: HostFiles, path: string, key: string): Promise<GitignoreRules | undefined> {
-    const seen = await files.look(path);
+    const seen = await files.stat(path);
     if (seen?.kind !== 'file') {
       return undefined;
     } // git does not follow a link here either
-    if (seen.size > MOST_RULES) {
+    if (seen.size > MAX_GITIGNORE_BYTES) {
       throw new Error(`${key} is too long`);
     }
     const pieces: Buffer[] = [];

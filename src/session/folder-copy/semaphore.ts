@@ -1,5 +1,5 @@
 /** Lets so many of some works go on at once. The others begin in the order in which they were asked for. */
-export class Slots {
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 

@@ -4,9 +4,9 @@ import { SandboxError } from '../protocol/errors';
 import { exited } from './failures';
 
 /** Milliseconds in which the end of a container is that of its memory. */
-const SAME_CAUSE = 5_000;
+const OUT_OF_MEMORY_WINDOW_MS = 5_000;
 /** What an engine kills with where memory is out. */
-const KILLED = 137;
+const SIGKILL_EXIT_CODE = 137;
 
 export interface LifeSink {
   /** The container's main process has ended. */
@@ -16,7 +16,7 @@ export interface LifeSink {
 }
 
 /** What an engine tells of a sandbox's container: hints, whose absence proves nothing. */
-export class Life {
+export class LifeMonitor {
   #outOfMemory = false;
   readonly #listening: { dispose(): void };
 
@@ -46,11 +46,11 @@ export class Life {
         this.#outOfMemory = true;
         setTimeout(() => {
           this.#outOfMemory = false;
-        }, SAME_CAUSE).unref();
+        }, OUT_OF_MEMORY_WINDOW_MS).unref();
         return;
       case 'die':
         this.sink.died(
-          this.#outOfMemory && exitCode === KILLED
+          this.#outOfMemory && exitCode === SIGKILL_EXIT_CODE
             ? new SandboxError('OutOfMemory', { limit: this.memory() }, { setting: 'maxMemory' })
             : exited(exitCode),
         );

@@ -1,7 +1,7 @@
 import { SandboxError } from '../protocol/errors';
 import type { AnswerMetadata, SandboxEvent } from '../protocol/messages';
 
-export interface RequestOptions {
+export interface OpenRequestOptions {
   operation: 'interrupt' | 'reset' | 'answer' | 'complete' | 'comm';
   /** Milliseconds. */
   deadline: number;
@@ -19,14 +19,14 @@ interface OpenRequest {
 }
 
 /** Requests that wait for one answer with their id; each settles once, at the latest at its deadline. */
-export class Requests {
+export class OpenRequests {
   readonly #open = new Map<string, OpenRequest>();
 
   get size(): number {
     return this.#open.size;
   }
 
-  open(msgId: string, { operation, deadline, unlogged = false, signal }: RequestOptions): Promise<SandboxEvent> {
+  open(msgId: string, { operation, deadline, unlogged = false, signal }: OpenRequestOptions): Promise<SandboxEvent> {
     return new Promise((resolve, reject) => {
       const cancel = () => {
         this.fail(msgId, new SandboxError('Cancelled'));

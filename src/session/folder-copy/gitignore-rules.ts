@@ -1,21 +1,21 @@
 /** Steps of matching one name against all rules; an honest name takes some hundreds. A millisecond has about 100,000. */
-export const MAX_STEPS = 5_000_000;
+export const MAX_MATCH_STEPS = 5_000_000;
 
-/** Thrown where a name cannot be matched within {@link MAX_STEPS}. */
+/** Thrown where a name cannot be matched within {@link MAX_MATCH_STEPS}. */
 export class TooCostly extends Error {
   constructor() {
     super('.gitignore has patterns that take too long to match');
   }
 }
 
-type Class = ReadonlySet<number>;
+type ByteSet = ReadonlySet<number>;
 /**
  * One step of a pattern over bytes. `any`: `?`. `star`: any bytes of one name. `deep`: any bytes. `option`: what it
  * stands for begins here or, without any folder, behind the next two steps, which are `deep` and a slash.
  */
 type Token =
   | { kind: 'byte'; byte: number }
-  | { kind: 'class'; bytes: Class }
+  | { kind: 'class'; bytes: ByteSet }
   | { kind: 'any' | 'star' | 'deep' | 'option' | 'never' };
 
 interface Rule {
@@ -145,7 +145,7 @@ function tokensOf(pattern: string, isName: boolean, ignoreCase: boolean): Token[
   return tokens;
 }
 
-const NAMED: Readonly<Record<string, RegExp>> = {
+const POSIX_CLASSES: Readonly<Record<string, RegExp>> = {
   alnum: /[a-z\d]/i,
   alpha: /[a-z]/i,
   blank: /[ \t]/,
@@ -162,7 +162,7 @@ const NAMED: Readonly<Record<string, RegExp>> = {
 };
 
 /** The bytes that a class in brackets takes, and where it ends; undefined: it does not end, or has a name that is none. */
-function classAt(pattern: string, start: number, ignoreCase: boolean): { bytes: Class; end: number } | undefined {
+function classAt(pattern: string, start: number, ignoreCase: boolean): { bytes: ByteSet; end: number } | undefined {
   const bytes = new Set<number>();
   let at = start + 1;
   const isNegated = pattern[at] === '!' || pattern[at] === '^';
@@ -187,13 +187,16 @@ function classAt(pattern: string, start: number, ignoreCase: boolean): { bytes: 
         return undefined;
       }
       if (end > at + 2 && pattern[end - 1] === ':') {
-        const named = NAMED[pattern.slice(at + 2, end - 1)];
+        const named = POSIX_CLASSES[pattern.slice(at + 2, end - 1)];
         if (named === undefined) {
           return undefined;
         }
         for (let byte = 0; byte < 256; byte += 1) {
           const character = String.fromCharCode(byte);
-          if (named.test(character) || (ignoreCase && named === NAMED['upper'] && NAMED['lower']?.test(character))) {
+          if (
+            named.test(character) ||
+            (ignoreCase && named === POSIX_CLASSES['upper'] && POSIX_CLASSES['lower']?.test(character))
+          ) {
             bytes.add(byte);
           }
         }
@@ -272,7 +275,7 @@ function matches({ prefix, rest }: Rule, text: string, steps: { left: number }):
       }
       if (token.kind === 'deep' || (token.kind === 'star' && byte !== SLASH)) {
         reach(next, place, at + 1);
-      } else if (takes(token, byte)) {
+      } else if (matchesByte(token, byte)) {
         reach(next, place + 1, at + 1);
       }
     }
@@ -285,7 +288,7 @@ function matches({ prefix, rest }: Rule, text: string, steps: { left: number }):
   return places.includes(rest.length);
 }
 
-function takes(token: Token, byte: number): boolean {
+function matchesByte(token: Token, byte: number): boolean {
   switch (token.kind) {
     case 'byte':
       return token.byte === byte;

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { FilesSetting } from '../settings';
 
 /** Where home and temporary files are on this computer. */
-export interface Machine {
+export interface HostFolders {
   platform: NodeJS.Platform;
   home: string;
   temporary: string;
@@ -10,7 +10,7 @@ export interface Machine {
   userFolders: readonly string[];
 }
 
-export interface Asked {
+export interface NotebookLocation {
   setting: FilesSetting;
   /** The workspace is trusted: VS Code is not in Restricted Mode. */
   isTrusted: boolean;
@@ -20,17 +20,20 @@ export interface Asked {
 }
 
 /** Why nothing is copied: for the log. `src/messages/files.ts` has the words for users. */
-export const NONE = {
+export const NO_COPY_REASONS = {
   setting: 'the setting sandboxedIPython.files is "none"',
   untrusted: 'the workspace is not trusted',
   untitled: 'the notebook has no file yet',
   wide: 'a home, a root or another wide folder is never copied: move the notebook into a folder of its own',
   hidden: 'it is a hidden folder, or one with keys',
 } as const;
-export type None = keyof typeof NONE;
+export type NoCopyReason = keyof typeof NO_COPY_REASONS;
 
 /** Why nothing is copied; undefined: the folder may be. */
-export function reasonForNone({ setting, isTrusted, isUntitled, folders }: Asked, machine: Machine): None | undefined {
+export function reasonNotToCopy(
+  { setting, isTrusted, isUntitled, folders }: NotebookLocation,
+  machine: HostFolders,
+): NoCopyReason | undefined {
   if (setting === 'none') {
     return 'setting';
   }
@@ -50,7 +53,7 @@ export function reasonForNone({ setting, isTrusted, isUntitled, folders }: Asked
 }
 
 /** Whether a folder, by its real path, is one that is never copied as a whole. */
-export const isForbidden = (folder: string, machine: Machine): boolean =>
+export const isForbidden = (folder: string, machine: HostFolders): boolean =>
   isWide(folder, machine) || isHidden(folder, machine);
 
 /** Directly below a root. */
@@ -131,7 +134,7 @@ const SECRET = new Set([
 ]);
 
 /** So wide that it holds much that has nothing to do with the notebook: a root, a home, what lies around homes, and a home's downloads and the like. */
-function isWide(folder: string, machine: Machine): boolean {
+function isWide(folder: string, machine: HostFolders): boolean {
   const at = partsOf(folder, machine);
   const home = partsOf(machine.home, machine);
   if (
@@ -177,13 +180,13 @@ function isPersonal([first = '', second = '', ...more]: readonly string[]): bool
   return second === '' ? PERSONAL.has(first) || isCloud : isCloud && PERSONAL.has(second);
 }
 
-const isHidden = (folder: string, machine: Machine): boolean => {
+const isHidden = (folder: string, machine: HostFolders): boolean => {
   const parts = partsOf(folder, machine);
   return parts.at(-1)?.startsWith('.') === true || parts.some((part) => SECRET.has(part));
 };
 
 /** Root and names, in lower case: two names that differ in nothing else are treated alike. */
-function partsOf(folder: string, { platform }: Machine): string[] {
+function partsOf(folder: string, { platform }: HostFolders): string[] {
   const paths = platform === 'win32' ? path.win32 : path.posix;
   const clean = paths.normalize(folder).toLowerCase();
   const { root } = paths.parse(clean);

@@ -1,6 +1,6 @@
 import type { EntryKind } from './host-files';
 import type { Excluded, Missing } from './left-out';
-import { LONGEST_NAME, LONGEST_PATH } from './bounds';
+import { MAX_NAME_BYTES, MAX_PATH_BYTES } from './bounds';
 
 /** Names of files that hold keys, passwords and tokens. Wide on purpose: a file that is missed is told by the log, one that got in cannot be called back. */
 const KEYS: readonly RegExp[] = [
@@ -51,11 +51,11 @@ export const isEnvironment = (names: readonly string[]): boolean =>
   names.some((name) => ENVIRONMENT.has(name.toLowerCase()));
 
 /** Why a sandbox cannot have a file of this path. */
-export function impossible(path: string): Missing | undefined {
+export function invalidName(path: string): Missing | undefined {
   const name = path.slice(path.lastIndexOf('/') + 1);
   // a name that is no Unicode comes with replacement characters, and is not found by them
   const isText = !/[\0\uFFFD]|\p{Surrogate}/u.test(name);
-  return isText && Buffer.byteLength(name) <= LONGEST_NAME && Buffer.byteLength(path) <= LONGEST_PATH
+  return isText && Buffer.byteLength(name) <= MAX_NAME_BYTES && Buffer.byteLength(path) <= MAX_PATH_BYTES
     ? undefined
     : 'name';
 }

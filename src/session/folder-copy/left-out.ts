@@ -61,7 +61,7 @@ export const REASONS: Record<Reason, string> = { ...EXCLUDED, ...MISSING };
 export const isMissing = (reason: Reason): reason is Missing => reason in MISSING;
 
 /** Kept of each list; the rest is counted. */
-const KEPT = 200;
+const MAX_KEPT_ITEMS = 200;
 
 /** Everything that was left out, the first of it by name. */
 export class LeftOuts {
@@ -73,12 +73,12 @@ export class LeftOuts {
   add(one: LeftOut): void {
     if (isMissing(one.reason)) {
       this.missingCount += 1;
-      if (this.missing.length < KEPT) {
+      if (this.missing.length < MAX_KEPT_ITEMS) {
         this.missing.push(one);
       }
     } else {
       this.excludedCount += 1;
-      if (this.excluded.length < KEPT) {
+      if (this.excluded.length < MAX_KEPT_ITEMS) {
         this.excluded.push(one);
       }
     }

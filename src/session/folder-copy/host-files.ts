@@ -5,7 +5,7 @@ export interface HostEntry {
 }
 
 /** What there was at a path, itself and not what a link leads to. */
-export interface Seen {
+export interface HostFileStat {
   kind: EntryKind;
   /** Bytes. */
   size: number;
@@ -26,11 +26,11 @@ export interface HostFiles {
   /** The folder above; undefined: there is none. */
   parent(): HostFiles | undefined;
   /** At most so many entries of a folder; not complete: there are more. */
-  list(folder: string, most: number): Promise<{ entries: HostEntry[]; complete: boolean }>;
+  list(folder: string, maxEntries: number): Promise<{ entries: HostEntry[]; complete: boolean }>;
   /** Undefined: there is nothing. */
-  look(path: string): Promise<Seen | undefined>;
+  stat(path: string): Promise<HostFileStat | undefined>;
   /** A file's bytes, in pieces of at most 1 MiB. Throws if it is not, or not to its end, the file that was seen. */
-  read(path: string, seen: Seen): AsyncIterable<Buffer>;
+  read(path: string, seen: HostFileStat): AsyncIterable<Buffer>;
 }
 
 /** Thrown by `read`. */

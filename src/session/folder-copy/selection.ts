@@ -1,22 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LOOK_DEADLINE, MOST_ENTRIES, type Bounds } from './bounds';
-import type { Gitignore, Layers } from './gitignore';
+import { LOOK_DEADLINE_MS, MAX_ENTRIES, type Bounds } from './bounds';
+import type { Gitignore, GitignoreLayers } from './gitignore';
 import { TooCostly } from './gitignore-rules';
-import { above, below, type HostEntry, type HostFiles, type Seen } from './host-files';
+import { above, below, type HostEntry, type HostFiles, type HostFileStat } from './host-files';
 import { LeftOuts, isIn, type Reason } from './left-out';
-import { excludedBy, impossible, isEnvironment } from './names';
+import { excludedBy, invalidName, isEnvironment } from './names';
 
 /** What is to be in the sandbox: a file as it was seen, or a folder. */
 export interface Item {
   path: string;
-  file: Seen | undefined;
+  file: HostFileStat | undefined;
 }
 export interface Selection {
   items: Item[];
   leftOut: LeftOuts;
 }
 
-export interface Asked {
+export interface SelectionOptions {
   files: HostFiles;
   gitignore: Gitignore;
   bounds: Bounds;
@@ -31,20 +31,20 @@ export interface Asked {
 /** A folder that is to be looked at. */
 interface Folder {
   path: string;
-  layers: Layers;
+  layers: GitignoreLayers;
 }
 
 /** Milliseconds for which names are matched without a pause. */
 const MAX_TURN_MS = 20;
 /** Looks under way at once. */
-const AT_ONCE = 64;
+const MAX_PARALLEL_STATS = 64;
 
 /**
  * Chooses what of a folder comes into a sandbox: first the notebook's own folder with all below it, then what else is in the folder above,
  * and so on to the top. Each of them goes folder after folder downwards, so that bounds cut what is deepest, and in a folder the smallest
  * files come first.
  */
-export async function select(asked: Asked): Promise<Selection> {
+export async function select(asked: SelectionOptions): Promise<Selection> {
   const walk = new Walk(asked);
   await walk.run();
   return { items: walk.items, leftOut: walk.leftOut };
@@ -62,15 +62,15 @@ class Walk {
   #entries = 0;
   #bytes = 0;
 
-  constructor(private readonly asked: Asked) {
-    this.#end = performance.now() + (asked.deadline ?? LOOK_DEADLINE);
-    this.#start = above(asked.notebook);
+  constructor(private readonly options: SelectionOptions) {
+    this.#end = performance.now() + (options.deadline ?? LOOK_DEADLINE_MS);
+    this.#start = above(options.notebook);
   }
 
   async run(): Promise<void> {
-    const { gitignore } = this.asked;
-    const layers = await gitignore.above();
-    if (layers.length > 0 && gitignore.namesAll(layers)) {
+    const { gitignore } = this.options;
+    const layers = await gitignore.layersAbove();
+    if (layers.length > 0 && gitignore.ignoresWholeFolder(layers)) {
       this.leftOut.add({ path: '', reason: 'ignored' });
       return;
     }
@@ -96,20 +96,20 @@ class Walk {
   }
 
   get #isFull(): boolean {
-    return this.items.length >= this.asked.bounds.items;
+    return this.items.length >= this.options.bounds.maxItems;
   }
 
   /** The notebook's folder and those above it, to which all that is not below the one before belongs. None of what `.gitignore` names. */
-  async #tops(layers: Layers): Promise<Folder[]> {
+  async #tops(layers: GitignoreLayers): Promise<Folder[]> {
     const tops = [{ path: '', layers }];
-    const { gitignore, folderOnly = false } = this.asked;
+    const { gitignore, folderOnly = false } = this.options;
     let reason: Reason | undefined;
     for (let [last] = tops; last !== undefined && last.path !== this.#start && reason === undefined; [last] = tops) {
       const path = below(
         last.path,
         this.#start.slice(last.path === '' ? 0 : last.path.length + 1).split('/', 1)[0] ?? '',
       );
-      const inside = await gitignore.within(last.path, last.layers).catch(() => undefined);
+      const inside = await gitignore.layersWithin(last.path, last.layers).catch(() => undefined);
       reason = inside === undefined ? 'unreadable' : this.#ignored(path, true, inside);
       if (inside !== undefined && reason === undefined) {
         tops.unshift({ path, layers: inside });
@@ -137,9 +137,9 @@ class Walk {
     }
   }
 
-  async #folder(path: string, outer: Layers): Promise<void> {
-    const { files, gitignore } = this.asked;
-    const { entries, complete } = await files.list(path, MOST_ENTRIES - this.#entries);
+  async #folder(path: string, outer: GitignoreLayers): Promise<void> {
+    const { files, gitignore } = this.options;
+    const { entries, complete } = await files.list(path, MAX_ENTRIES - this.#entries);
     this.#entries += entries.length;
     if (path !== '') {
       if (path !== this.#start && isEnvironment(entries.map(({ name }) => name))) {
@@ -154,7 +154,9 @@ class Walk {
     if (!complete) {
       this.leftOut.add({ path, reason: 'more' });
     }
-    const layers = entries.some(({ name }) => name === '.gitignore') ? await gitignore.within(path, outer) : outer;
+    const layers = entries.some(({ name }) => name === '.gitignore')
+      ? await gitignore.layersWithin(path, outer)
+      : outer;
     const wanted = (await this.#wanted(path, entries, layers)).sort((a, b) => (a.name < b.name ? -1 : 1));
     await this.#filesOf(path, wanted);
     for (const { name, kind } of wanted) {
@@ -165,7 +167,7 @@ class Walk {
   }
 
   /** Those that are not left out by their names. Rules may take long to match: other work of the window goes on meanwhile, and the deadline holds. */
-  async #wanted(folder: string, entries: readonly HostEntry[], layers: Layers): Promise<HostEntry[]> {
+  async #wanted(folder: string, entries: readonly HostEntry[], layers: GitignoreLayers): Promise<HostEntry[]> {
     const wanted: HostEntry[] = [];
     let turn = performance.now();
     for (const entry of entries) {
@@ -184,12 +186,12 @@ class Walk {
     return wanted;
   }
 
-  #wants(folder: string, { name, kind }: HostEntry, layers: Layers): boolean {
+  #wants(folder: string, { name, kind }: HostEntry, layers: GitignoreLayers): boolean {
     const path = below(folder, name);
     const reason =
-      path === this.asked.notebook
+      path === this.options.notebook
         ? 'notebook'
-        : (excludedBy(name, kind) ?? impossible(path) ?? this.#ignored(path, kind === 'folder', layers));
+        : (excludedBy(name, kind) ?? invalidName(path) ?? this.#ignored(path, kind === 'folder', layers));
     if (reason !== undefined) {
       this.leftOut.add({ path, reason });
     }
@@ -197,9 +199,9 @@ class Walk {
   }
 
   /** What cannot be told in time may be meant to stay here. */
-  #ignored(path: string, isFolder: boolean, layers: Layers): 'ignored' | 'rules' | undefined {
+  #ignored(path: string, isFolder: boolean, layers: GitignoreLayers): 'ignored' | 'rules' | undefined {
     try {
-      return this.asked.gitignore.names(path, isFolder, layers) ? 'ignored' : undefined;
+      return this.options.gitignore.ignores(path, isFolder, layers) ? 'ignored' : undefined;
     } catch (error) {
       if (!(error instanceof TooCostly)) {
         throw error;
@@ -216,11 +218,11 @@ class Walk {
       }
       return;
     }
-    const found: { path: string; file: Seen }[] = [];
-    for (let i = 0; i < paths.length; i += AT_ONCE) {
+    const found: { path: string; file: HostFileStat }[] = [];
+    for (let i = 0; i < paths.length; i += MAX_PARALLEL_STATS) {
       await Promise.all(
-        paths.slice(i, i + AT_ONCE).map(async (path) => {
-          const file = await this.asked.files.look(path).catch(() => null);
+        paths.slice(i, i + MAX_PARALLEL_STATS).map(async (path) => {
+          const file = await this.options.files.stat(path).catch(() => null);
           if (file === null) {
             this.leftOut.add({ path, reason: 'unreadable' });
           } else if (file?.kind === 'file') {
@@ -229,12 +231,12 @@ class Walk {
         }),
       );
     }
-    const { bounds } = this.asked;
+    const { bounds } = this.options;
     for (const { path, file } of found.sort((a, b) => a.file.size - b.file.size || (a.path < b.path ? -1 : 1))) {
       const { size } = file;
-      if (size > bounds.file) {
+      if (size > bounds.maxFileBytes) {
         this.leftOut.add({ path, reason: 'tooLarge', size });
-      } else if (this.#bytes + size > bounds.total) {
+      } else if (this.#bytes + size > bounds.maxTotalBytes) {
         this.leftOut.add({ path, reason: 'tooMuch', size });
       } else if (this.#admit({ path, file })) {
         this.#bytes += size;

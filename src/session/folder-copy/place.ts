@@ -1,4 +1,4 @@
-import { LONGEST_NAME } from './bounds';
+import { MAX_NAME_BYTES } from './bounds';
 
 /** Where a notebook is in its sandbox, by paths below the sandbox's home. */
 export interface Place {
@@ -9,7 +9,7 @@ export interface Place {
 }
 
 /** What a folder is called in the sandbox that has no name of its own there. */
-const NAMELESS = 'notebook';
+const FALLBACK_NAME = 'notebook';
 
 /** The name that a folder of the host has in a sandbox's home: its own, as far as that is harmless, and none of the sandbox's, which begin with a dot. */
 export function nameInHome(name: string): string {
@@ -17,9 +17,9 @@ export function nameInHome(name: string): string {
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\uFFFD/\\]/gu, '_')
     .trim()
     .replace(/^\.+/, (dots) => '_'.repeat(dots.length));
-  let short = [...plain].slice(0, LONGEST_NAME).join('');
-  while (Buffer.byteLength(short) > LONGEST_NAME) {
+  let short = [...plain].slice(0, MAX_NAME_BYTES).join('');
+  while (Buffer.byteLength(short) > MAX_NAME_BYTES) {
     short = [...short].slice(0, -1).join('');
   }
-  return short === '' ? NAMELESS : short;
+  return short === '' ? FALLBACK_NAME : short;
 }

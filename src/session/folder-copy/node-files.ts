@@ -1,18 +1,18 @@
 import type { Dirent, Stats } from 'node:fs';
 import { constants, lstat, open, opendir, realpath, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { FileChanged, type EntryKind, type HostEntry, type HostFiles, type Seen } from './host-files';
-import { Slots } from './slots';
+import { FileChanged, type EntryKind, type HostEntry, type HostFiles, type HostFileStat } from './host-files';
+import { Semaphore } from './semaphore';
 
-const PIECE = 256 * 1024;
+const READ_CHUNK_BYTES = 256 * 1024;
 /** Absent on Windows, where `#isStill` has to do. Without the second, opening a pipe waits for its writer. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants as Partial<typeof constants>;
-const EXECUTABLE = 0o100;
+const EXECUTABLE_MODE_BIT = 0o100;
 /**
  * Node has four threads for files, which all extensions of a window share. A drive that does not answer holds a thread for each call:
  * one thread is always left, whatever becomes of the drives with notebooks.
  */
-const threads = new Slots(3);
+const threads = new Semaphore(3);
 
 /** Files of this computer, by node:fs. */
 export class NodeFiles implements HostFiles {
@@ -52,9 +52,9 @@ export class NodeFiles implements HostFiles {
     });
   }
 
-  async look(file: string): Promise<Seen | undefined> {
+  async stat(file: string): Promise<HostFileStat | undefined> {
     try {
-      return seen(await threads.run(() => lstat(this.#at(file))));
+      return statOf(await threads.run(() => lstat(this.#at(file))));
     } catch (error) {
       if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
         return undefined;
@@ -63,14 +63,14 @@ export class NodeFiles implements HostFiles {
     }
   }
 
-  async *read(file: string, as: Seen): AsyncGenerator<Buffer> {
+  async *read(file: string, as: HostFileStat): AsyncGenerator<Buffer> {
     const handle = await threads.run(() => open(this.#at(file), (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK));
     try {
       if (!(await threads.run(() => this.#isStill(file, as, handle)))) {
         throw new FileChanged(file);
       }
       for (let left = as.size; left > 0;) {
-        const piece = Buffer.allocUnsafe(Math.min(PIECE, left));
+        const piece = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, left));
         const { bytesRead, buffer } = await threads.run(() => handle.read({ buffer: piece, position: null }));
         if (bytesRead === 0) {
           break;
@@ -78,7 +78,7 @@ export class NodeFiles implements HostFiles {
         left -= bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
-      if (seen(await threads.run(() => handle.stat())).version !== as.version) {
+      if (statOf(await threads.run(() => handle.stat())).version !== as.version) {
         throw new FileChanged(file);
       }
     } finally {
@@ -87,14 +87,14 @@ export class NodeFiles implements HostFiles {
   }
 
   /** What was opened is the file that was seen, and no folder on the way to it has become a link. */
-  async #isStill(file: string, as: Seen, handle: FileHandle): Promise<boolean> {
-    const opened = seen(await handle.stat());
+  async #isStill(file: string, as: HostFileStat, handle: FileHandle): Promise<boolean> {
+    const opened = statOf(await handle.stat());
     const at = this.#at(file);
     return (
       opened.kind === 'file' &&
       opened.version === as.version &&
       (await realpath(at)) === at &&
-      seen(await lstat(at)).version === as.version
+      statOf(await lstat(at)).version === as.version
     );
   }
 
@@ -114,13 +114,13 @@ function kindOf(entry: Dirent | Stats): EntryKind {
 }
 
 /** The inode's own change is in the version: a tool that keeps the time of the content changes that. */
-function seen(stats: Stats): Seen {
+function statOf(stats: Stats): HostFileStat {
   const { dev, ino, size, mtimeMs, ctimeMs, mode } = stats;
   return {
     kind: kindOf(stats),
     size,
     modified: mtimeMs,
-    executable: (mode & EXECUTABLE) !== 0,
+    executable: (mode & EXECUTABLE_MODE_BIT) !== 0,
     version: [dev, ino, size, mtimeMs, ctimeMs].join(':'),
   };
 }

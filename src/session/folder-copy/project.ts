@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { below, type HostFiles } from './host-files';
-import { excludedBy, impossible } from './names';
+import { excludedBy, invalidName } from './names';
 
 /** What a project of Python's has at its top, where it is no Git repository. */
 const MARKERS = ['pyproject.toml', 'setup.py', 'requirements.txt', 'environment.yml'];
@@ -54,8 +54,8 @@ function candidatesFor(own: Project, depth: number, mayBeCopied: (folder: HostFi
     if (
       files === undefined ||
       excludedBy(last.files.name, 'folder') !== undefined ||
-      impossible(last.files.name) !== undefined ||
-      impossible(folder) !== undefined ||
+      invalidName(last.files.name) !== undefined ||
+      invalidName(folder) !== undefined ||
       !mayBeCopied(files)
     ) {
       break;
@@ -78,7 +78,7 @@ async function isInRepository(files: HostFiles, mayBeCopied: (folder: HostFiles)
 
 /** What cannot be looked at is not there. */
 const isThere = (files: HostFiles, name: string): Promise<boolean> =>
-  files.look(name).then(
+  files.stat(name).then(
     (seen) => seen !== undefined,
     () => false,
   );

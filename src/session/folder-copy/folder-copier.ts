@@ -2,18 +2,18 @@ import type { SandboxFile } from '../../engine/engine';
 import { engineReason } from '../../engine/request';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
-import { LATE_LOOK_REST, LOOK_DEADLINE, type Bounds } from './bounds';
+import { PAUSE_AFTER_LATE_LOOK_MS, LOOK_DEADLINE_MS, type Bounds } from './bounds';
 import { Gitignore } from './gitignore';
 import { FileChanged, below, type HostFiles } from './host-files';
 import { LeftOuts, REASONS, isAbout, isMissing, type LeftOut, type Reason } from './left-out';
 import { isKey } from './names';
-import { OneLook } from './one-look';
+import { OneAtATime } from './one-at-a-time';
 import { select, type Item } from './selection';
 
 /** Of each reason, in the log. */
-const NAMED = 20;
+const MAX_LOGGED_NAMES = 20;
 
-export interface FolderCopyOptions {
+export interface FolderCopierOptions {
   files: HostFiles;
   /** The notebook's own file. */
   notebook: string;
@@ -27,13 +27,13 @@ export interface FolderCopyOptions {
 }
 
 /** What is not in the sandbox though the user may expect it. */
-export interface Lack {
+export interface MissingFiles {
   count: number;
   first: LeftOut;
 }
 
 /** The copy of one folder in one sandbox. Only what is new or has changed on the host is sent; what only changed in the sandbox stays. */
-export class FolderCopy {
+export class FolderCopier {
   readonly #gitignore: Gitignore;
   /** Version of what the sandbox has, or was offered in vain. */
   readonly #offered = new Map<string, string>();
@@ -46,12 +46,12 @@ export class FolderCopy {
   #leftOut = new LeftOuts();
   /** Until then the folder, which is slow, is not looked at. */
   #restUntil = 0;
-  readonly #looks = new OneLook();
+  readonly #looks = new OneAtATime();
   /** Versions of what could not be sent, as the sandbox took nothing; it is sent again after a rest. */
   readonly #unsent = new Map<string, string>();
   #sendAgainAt = 0;
 
-  constructor(private readonly options: FolderCopyOptions) {
+  constructor(private readonly options: FolderCopierOptions) {
     this.#gitignore = new Gitignore(options.files);
   }
 
@@ -60,18 +60,18 @@ export class FolderCopy {
    * @param how `folderOnly`: only what is in the notebook's folder and below; `limit`: bytes, nothing is sent where it would be more
    * @throws SandboxError `FilesNotCopied {reason}`; `Cancelled`: nothing of it counts as there
    */
-  async bring(
+  async copyChanges(
     bounds: Bounds,
     signal: AbortSignal,
     { folderOnly = false, limit = Infinity }: { folderOnly?: boolean; limit?: number | undefined } = {},
-  ): Promise<Lack | undefined> {
-    const { notebook, files, log, waits = { look: LOOK_DEADLINE, rest: LATE_LOOK_REST } } = this.options;
+  ): Promise<MissingFiles | undefined> {
+    const { notebook, files, log, waits = { look: LOOK_DEADLINE_MS, rest: PAUSE_AFTER_LATE_LOOK_MS } } = this.options;
     const began = performance.now();
     if (began < this.#restUntil) {
       return undefined;
     }
     const selection = await this.#looks
-      .look(
+      .run(
         () => select({ files, gitignore: this.#gitignore, bounds, notebook, folderOnly, deadline: waits.look }),
         2 * waits.look,
       )
@@ -166,7 +166,7 @@ export class FolderCopy {
         throw new SandboxError('Cancelled', {}, { cause: error });
       }
       // the sandbox may have some of it and may not: it is sent again, but not before every cell, which would wait in vain each time
-      this.#sendAgainAt = performance.now() + (this.options.waits?.rest ?? LATE_LOOK_REST);
+      this.#sendAgainAt = performance.now() + (this.options.waits?.rest ?? PAUSE_AFTER_LATE_LOOK_MS);
       for (const { path, file } of items) {
         this.#offered.delete(path);
         this.#unsent.set(path, versionOf(file));
@@ -230,7 +230,7 @@ export class FolderCopy {
     this.#told = told;
     const { log } = this.options;
     for (const [reason, names] of byReason) {
-      const line = `folder: not in the sandbox, ${REASONS[reason]}: ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`;
+      const line = `folder: not in the sandbox, ${REASONS[reason]}: ${names.slice(0, MAX_LOGGED_NAMES).join(', ')}${names.length > MAX_LOGGED_NAMES ? ` and ${names.length - MAX_LOGGED_NAMES} more` : ''}`;
       if (isMissing(reason)) {
         log.warn(line);
       } else {

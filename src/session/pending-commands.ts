@@ -14,7 +14,7 @@ import {
 import { Cells } from './cells';
 import { aborted, replyOf } from './failures';
 import { Outbox } from './outbox';
-import { Requests, type RequestOptions } from './requests';
+import { OpenRequests, type OpenRequestOptions } from './open-requests';
 import type { Timing } from './time';
 import type { CellExecution, OpenCell } from './types';
 
@@ -32,12 +32,12 @@ const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>([
 const LOST_REPLY = replyOf({ code: 'ProtocolViolation', params: { reason: 'the reply was lost' } });
 
 /** Milliseconds from a gap to the question what was in it; more each time that nothing but numbers is missing. */
-const ASK_AGAIN = 100;
-const ASK_AGAIN_LATEST = 5_000;
+const MIN_ASK_AGAIN_DELAY_MS = 100;
+const MAX_ASK_AGAIN_DELAY_MS = 5_000;
 /** Bytes on the stream over which nothing is asked again: a sandbox that makes gaps and reads nothing must not fill our memory. */
-const MOST_UNSENT = 1024 * 1024;
+const MAX_UNSENT_BYTES = 1024 * 1024;
 
-export interface WorkSink {
+export interface PendingCommandsSink {
   /** Puts a line on the stream; false: there is none. */
   send(line: string): boolean;
   /** Bytes on the stream that the sandbox has not taken yet. */
@@ -49,30 +49,30 @@ export interface WorkSink {
 }
 
 /** A reply that counts if the log brings no better one; `event`: the supervisor's word, out of order. */
-interface LaterReply {
+interface FallbackReply {
   timer: NodeJS.Timeout;
   reply: ExecuteReply;
   event: EventOf<'execute_reply'> | undefined;
 }
 
 /** All that a session has asked of its sandbox and waits for: what goes out, and which event settles it. */
-export class Work {
+export class PendingCommands {
   readonly #cells = new Cells();
-  readonly #requests = new Requests();
+  readonly #requests = new OpenRequests();
   readonly #outbox: Outbox;
   /** Why nothing can be asked any more. */
-  #over: { reply: ExecuteReply; failure: SandboxError } | undefined;
+  #end: { reply: ExecuteReply; failure: SandboxError } | undefined;
   /** The comm's message that the kernel handles now; empty = none. */
   #callback = '';
   #gapSeen = false;
-  #askAgainIn = ASK_AGAIN;
+  #askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
   #asking: NodeJS.Timeout | undefined;
-  readonly #later = new Map<string, LaterReply>();
+  readonly #fallbackReplies = new Map<string, FallbackReply>();
   /** Seconds on the supervisor's clock: the log was read up to there. */
   #readTo = -Infinity;
 
   constructor(
-    private readonly sink: WorkSink,
+    private readonly sink: PendingCommandsSink,
     private readonly timing: Timing,
     private readonly log: Log,
   ) {
@@ -102,8 +102,8 @@ export class Work {
     const { msg_id: msgId } = message.header;
     const line = encodeCommand(message);
     const cell = this.#cells.open(msgId, line, { ...message.metadata });
-    if (this.#over) {
-      this.#cells.settle(msgId, this.#over.reply);
+    if (this.#end) {
+      this.#cells.settle(msgId, this.#end.reply);
     } else if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) {
       this.#cells.settle(msgId, TOO_LONG);
     } else {
@@ -156,16 +156,16 @@ export class Work {
   async request<T extends CommandType>(
     type: T,
     content: CommandContents[T],
-    options: RequestOptions,
+    options: OpenRequestOptions,
   ): Promise<SandboxEvent> {
     const message = command(type, content, { metadata: options.metadata as Command<T>['metadata'] | undefined }); // comms are delivered below
     return this.deliver(message.header.msg_id, encodeCommand(message), options);
   }
 
   /** The same for a command that is encoded already. */
-  async deliver(msgId: string, line: string, options: RequestOptions): Promise<SandboxEvent> {
-    if (this.#over) {
-      throw this.#over.failure;
+  async deliver(msgId: string, line: string, options: OpenRequestOptions): Promise<SandboxEvent> {
+    if (this.#end) {
+      throw this.#end.failure;
     }
     const answer = this.#requests.open(msgId, options);
     if (!options.unlogged) {
@@ -185,7 +185,7 @@ export class Work {
   /** A stream has brought all of the log that there was at its hello. */
   attached(): void {
     this.#outbox.attached();
-    this.#askAgainIn = ASK_AGAIN;
+    this.#askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
     if (this.#gapSeen) {
       this.#askAgain();
     }
@@ -199,7 +199,7 @@ export class Work {
   /** First look at an event of the log. False: it comes from an older kernel than the cell that it names. */
   admits(event: SandboxEvent): boolean {
     this.#readTo = Math.max(this.#readTo, event.t);
-    for (const [msgId, later] of this.#later) {
+    for (const [msgId, later] of this.#fallbackReplies) {
       if (this.#isPassed(later)) {
         this.#settleNow(msgId, later);
       } else {
@@ -207,7 +207,7 @@ export class Work {
       }
     }
     if (event.msg_type === 'gap') {
-      this.#askAgainIn = ASK_AGAIN;
+      this.#askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
       this.missed();
     }
     if (!this.#cells.admits(event)) {
@@ -264,12 +264,12 @@ export class Work {
       if (!this.#gapSeen || !this.#outbox.isOpen) {
         return;
       }
-      if (this.sink.unsent() > MOST_UNSENT) {
+      if (this.sink.unsent() > MAX_UNSENT_BYTES) {
         this.missed();
       } else {
         this.#askAgain();
       }
-      this.#askAgainIn = Math.min(2 * this.#askAgainIn, ASK_AGAIN_LATEST);
+      this.#askAgainIn = Math.min(2 * this.#askAgainIn, MAX_ASK_AGAIN_DELAY_MS);
     }, this.#askAgainIn).unref();
   }
 
@@ -335,12 +335,12 @@ export class Work {
 
   /** Settles everything now and whatever is asked from now on. */
   end(reply: ExecuteReply, failure: SandboxError): void {
-    this.#over = { reply, failure };
+    this.#end = { reply, failure };
     clearTimeout(this.#asking);
-    for (const { timer } of this.#later.values()) {
+    for (const { timer } of this.#fallbackReplies.values()) {
       clearTimeout(timer);
     }
-    this.#later.clear();
+    this.#fallbackReplies.clear();
     this.#outbox.clear();
     this.#cells.settleAll(reply);
     this.#requests.failAll(failure);
@@ -355,33 +355,33 @@ export class Work {
   }
 
   #settleLater(msgId: string, reply: ExecuteReply, event?: EventOf<'execute_reply'>): void {
-    const known = this.#later.get(msgId);
+    const known = this.#fallbackReplies.get(msgId);
     // one a cell, and none for what is not open; a reply that was told is better than the word that it was lost
     if (!this.#cells.isOpen(msgId) || (known !== undefined && reply === LOST_REPLY)) {
       return;
     }
     clearTimeout(known?.timer);
-    const later: LaterReply = {
+    const later: FallbackReply = {
       timer: setTimeout(() => {
         this.#settleNow(msgId, later);
       }, this.timing.lostReply).unref(),
       reply,
       event,
     };
-    this.#later.set(msgId, later);
+    this.#fallbackReplies.set(msgId, later);
     if (this.#isPassed(later)) {
       this.#settleNow(msgId, later);
     }
   }
 
   /** The log was read beyond where this reply stood: it is not in there any more. */
-  #isPassed({ event }: LaterReply): boolean {
+  #isPassed({ event }: FallbackReply): boolean {
     return event !== undefined && event.t < this.#readTo;
   }
 
-  #settleNow(msgId: string, { timer, reply, event }: LaterReply): void {
+  #settleNow(msgId: string, { timer, reply, event }: FallbackReply): void {
     clearTimeout(timer);
-    this.#later.delete(msgId);
+    this.#fallbackReplies.delete(msgId);
     if (!this.#cells.isOpen(msgId)) {
       return;
     }
@@ -415,7 +415,7 @@ export class Work {
   }
 }
 
-const cutFailure = ({ operation }: Pick<RequestOptions, 'operation'>): SandboxError =>
+const cutFailure = ({ operation }: Pick<OpenRequestOptions, 'operation'>): SandboxError =>
   new SandboxError('SandboxSilent', { operation, seconds: 0 });
 
 /** What is remembered of a reply has no traceback: its last line can be said. */
