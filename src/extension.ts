@@ -25,7 +25,7 @@ import {
   attachSession,
   canStartEarly,
   endSandbox,
-  leftBehind,
+  previousSandboxOf,
   startSession,
   type Installation,
 } from './notebook/sandbox/session-starter';
@@ -70,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
     start: (...start) => startSession(installation, ...start),
     canStartEarly: (...start) => canStartEarly(installation, ...start),
     attach: (...attach) => attachSession(installation, ...attach),
-    left: (record) => leftBehind(installation, record),
+    previousOf: (record) => previousSandboxOf(installation, record),
     end: (record, how) => endSandbox(installation, record, how),
   };
   const controller = new SandboxController(source, records, messageContext, log);
@@ -90,7 +90,7 @@ export function activate(context: vscode.ExtensionContext): void {
   // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a
   // sandbox uses is disposed here instead, after that.
   end = async () => {
-    records.settleAll();
+    records.endAllRenameWaits();
     const failures = await within(controller.sandboxes.leaveAll(), ENDING_MS, undefined);
     if (failures === undefined) {
       log.warn(`not all sandboxes were left within ${ENDING_MS / 1000} s: they end with their lease`);

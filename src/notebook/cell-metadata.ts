@@ -5,19 +5,19 @@ import type * as vscode from 'vscode';
 export const fileName = ({ uri }: vscode.NotebookDocument): string => uri.path.slice(uri.path.lastIndexOf('/') + 1);
 
 /** What names a cell as long as its notebook is open. */
-export const keyOf = (cell: vscode.NotebookCell): string => cell.document.uri.toString();
+export const cellKey = (cell: vscode.NotebookCell): string => cell.document.uri.toString();
 
 /** The id that nbformat gives it; VS Code keeps it in the cell's metadata. */
-export function idOf(cell: vscode.NotebookCell): string {
+export function cellId(cell: vscode.NotebookCell): string {
   const id: unknown = cell.metadata['id'];
   return typeof id === 'string' ? id : '';
 }
 
 /** Tells sources apart. */
-export const hashOf = (source: string): string => createHash('sha256').update(source).digest('hex').slice(0, 32);
+export const sourceHashOf = (source: string): string => createHash('sha256').update(source).digest('hex').slice(0, 32);
 
 /** Jupyter's tags of the cell. */
-export function tagsOf(cell: vscode.NotebookCell): unknown[] {
+export function cellTags(cell: vscode.NotebookCell): unknown[] {
   const metadata = cell.metadata['metadata'] as { tags?: unknown } | undefined;
   const tags = metadata?.tags ?? (cell.metadata['tags'] as unknown);
   return Array.isArray(tags) ? tags : [];

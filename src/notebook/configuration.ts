@@ -26,7 +26,7 @@ const TIGHTENABLE: readonly Tightenable[] = [
   'startOn',
 ];
 /** Only the user's own value counts: a workspace must not choose what runs. */
-const USERS_ALONE: readonly SettingName[] = ['image', 'packages'];
+const USER_ONLY: readonly SettingName[] = ['image', 'packages'];
 /** What a running container cannot change. */
 export const FIXED_AT_START: readonly SettingName[] = [
   'maxMemory',
@@ -51,7 +51,7 @@ export function readSettings(notebook: vscode.Uri | undefined, log: Log): Sandbo
     historySize: configuration.get('historySize'),
     resetFiles: configuration.get('resetFiles'),
   };
-  for (const name of USERS_ALONE) {
+  for (const name of USER_ONLY) {
     raw[name] = valuesOf(configuration, name).user;
   }
   for (const name of TIGHTENABLE) {
@@ -68,13 +68,13 @@ export function readSettings(notebook: vscode.Uri | undefined, log: Log): Sandbo
 export const FIXED_IN_KERNEL: readonly SettingName[] = ['historySize'];
 
 /** The settings that differ and that only a new sandbox can have. */
-export function needNewSandbox(before: SandboxSettings, now: SandboxSettings): SettingName[] {
+export function settingsForNewSandbox(before: SandboxSettings, now: SandboxSettings): SettingName[] {
   const fixed = changed(FIXED_AT_START, before, now);
   return before.files !== 'none' && before.files !== now.files ? [...fixed, 'files'] : fixed; // what was copied stays where it is; the first comes with the next run
 }
 
 /** The settings that differ and that wait for the next kernel. */
-export const needNewKernel = (before: SandboxSettings, now: SandboxSettings): SettingName[] =>
+export const settingsForNewKernel = (before: SandboxSettings, now: SandboxSettings): SettingName[] =>
   changed(FIXED_IN_KERNEL, before, now);
 
 const changed = (names: readonly SettingName[], before: SandboxSettings, now: SandboxSettings): SettingName[] =>

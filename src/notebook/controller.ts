@@ -17,7 +17,7 @@ export const CONTROLLER_ID = 'sandboxed-ipython';
 export const NOTEBOOK_TYPE = 'jupyter-notebook';
 export const LANGUAGE = 'python';
 /** Milliseconds from a notebook's last kernel to the word that it is closed. */
-const CLOSING = 1_000;
+const CLOSE_EVENT_WAIT_MS = 1_000;
 
 /** Registers "Sandboxed IPython" as a kernel of `.ipynb` files and hands every notebook's cells to its own kernel. */
 export class SandboxController implements vscode.Disposable {
@@ -25,18 +25,18 @@ export class SandboxController implements vscode.Disposable {
   readonly prompts: Prompts;
   readonly #controller: vscode.NotebookController;
   readonly #selected = new Set<vscode.NotebookDocument>();
-  readonly #selection = new vscode.EventEmitter<void>();
-  readonly #taken = new vscode.EventEmitter<vscode.NotebookDocument>();
+  readonly #didChangeSelection = new vscode.EventEmitter<void>();
+  readonly #didSelect = new vscode.EventEmitter<vscode.NotebookDocument>();
   readonly #leaving = new Set<Promise<void>>();
-  readonly #status = new vscode.EventEmitter<vscode.NotebookDocument>();
+  readonly #didChangeStatus = new vscode.EventEmitter<vscode.NotebookDocument>();
   readonly #marks = new ErrorMarks();
   readonly #subscriptions: vscode.Disposable[];
   /** Something of {@link NotebookKernel.status} may be different. */
-  readonly onDidChangeStatus = this.#status.event;
+  readonly onDidChangeStatus = this.#didChangeStatus.event;
   /** A notebook took this kernel. */
-  readonly onDidSelect = this.#taken.event;
+  readonly onDidSelect = this.#didSelect.event;
   /** Some notebook took or left this kernel. */
-  readonly onDidChangeSelection = this.#selection.event;
+  readonly onDidChangeSelection = this.#didChangeSelection.event;
 
   constructor(
     source: SessionSource,
@@ -55,7 +55,7 @@ export class SandboxController implements vscode.Disposable {
     this.sandboxes = new Sandboxes(
       (notebook) =>
         new NotebookKernel(notebook, controller, source, records, messageContext, log, this.#marks, this.prompts, () =>
-          this.#status.fire(notebook),
+          this.#didChangeStatus.fire(notebook),
         ),
     );
     this.#subscriptions = [
@@ -79,19 +79,19 @@ export class SandboxController implements vscode.Disposable {
 
   /** A fresh kernel, or a word that there is none yet. */
   async restart(notebook: vscode.NotebookDocument, how: { applySettings: boolean }): Promise<void> {
-    if ((await this.#known(notebook)?.reset(how)) !== true) {
+    if ((await this.#existingKernel(notebook)?.reset(how)) !== true) {
       void showInformation(vscode.l10n.t('{0} has no sandbox yet: run a cell.', fileName(notebook)));
     }
   }
 
   /** Ends the notebook's sandbox, also one that an earlier window has left. */
   async shutDown(notebook: vscode.NotebookDocument): Promise<void> {
-    this.#known(notebook);
+    this.#existingKernel(notebook);
     await this.sandboxes.close(notebook);
   }
 
   /** The notebook only has the name of one before, whose sandbox ends. */
-  disown(notebook: vscode.NotebookDocument): void {
+  endLeftoverSandbox(notebook: vscode.NotebookDocument): void {
     if (this.records.get(notebook.uri) === undefined) {
       return;
     }
@@ -132,15 +132,15 @@ export class SandboxController implements vscode.Disposable {
     for (const subscription of this.#subscriptions) {
       subscription.dispose();
     }
-    this.#selection.dispose();
-    this.#status.dispose();
-    this.#taken.dispose();
+    this.#didChangeSelection.dispose();
+    this.#didChangeStatus.dispose();
+    this.#didSelect.dispose();
     this.#marks.dispose();
     this.#controller.dispose();
   }
 
   /** The kernel of a notebook that has, or may have, a sandbox. */
-  #known(notebook: vscode.NotebookDocument): NotebookKernel | undefined {
+  #existingKernel(notebook: vscode.NotebookDocument): NotebookKernel | undefined {
     const isLeft = this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined;
     return isLeft ? this.sandboxes.of(notebook) : this.sandboxes.get(notebook);
   }
@@ -149,7 +149,7 @@ export class SandboxController implements vscode.Disposable {
     if (selected) {
       this.#selected.add(notebook);
       this.reattach(notebook);
-      this.#taken.fire(notebook);
+      this.#didSelect.fire(notebook);
     } else {
       this.#selected.delete(notebook);
       const leaving: Promise<void> = this.#leave(notebook)
@@ -157,7 +157,7 @@ export class SandboxController implements vscode.Disposable {
         .finally(() => this.#leaving.delete(leaving));
       this.#leaving.add(leaving);
     }
-    this.#selection.fire();
+    this.#didChangeSelection.fire();
   }
 
   /** Looks, in the background, for the sandbox that the notebook had before. */
@@ -173,8 +173,8 @@ export class SandboxController implements vscode.Disposable {
   /** A notebook that is closed leaves its sandbox; one that has another kernel now has no use for it. */
   async #leave(notebook: vscode.NotebookDocument): Promise<void> {
     // VS Code takes the kernel from a notebook just before it says that the notebook is closed
-    for (let waited = 0; !notebook.isClosed && waited < CLOSING; waited += CLOSING / 10) {
-      await sleep(CLOSING / 10);
+    for (let waited = 0; !notebook.isClosed && waited < CLOSE_EVENT_WAIT_MS; waited += CLOSE_EVENT_WAIT_MS / 10) {
+      await sleep(CLOSE_EVENT_WAIT_MS / 10);
     }
     if (this.isSelectedFor(notebook)) {
       return;
@@ -190,16 +190,16 @@ export class SandboxController implements vscode.Disposable {
     kernel.documentChanged();
     for (const { cell, outputs, metadata } of cellChanges) {
       if (outputs?.length === 0) {
-        kernel.cleared(cell);
+        kernel.cellCleared(cell);
       }
       if (metadata !== undefined) {
-        kernel.executions.mendCount(cell).catch((error: unknown) => this.report(error));
+        kernel.executions.repairCount(cell).catch((error: unknown) => this.report(error));
       }
     }
     const added = new Set(contentChanges.flatMap(({ addedCells }) => addedCells)); // a moved cell is removed and added
     for (const cell of contentChanges.flatMap(({ removedCells }) => removedCells)) {
       if (!added.has(cell)) {
-        kernel.removed(cell).catch((error: unknown) => this.report(error));
+        kernel.cellRemoved(cell).catch((error: unknown) => this.report(error));
       }
     }
   }

@@ -11,9 +11,9 @@ import type { SandboxRecords } from './sandbox/sandbox-records';
 /** Milliseconds that a notebook is in view with our kernel before its sandbox starts: who leafs through notebooks starts none. */
 const IN_VIEW_MS = 250;
 /** Starts at the same time. */
-const MOST_STARTS = 2;
+const MAX_CONCURRENT_STARTS = 2;
 /** Sandboxes of this window in which nothing has run. */
-const MOST_UNUSED = 4;
+const MAX_UNUSED_SANDBOXES = 4;
 
 /**
  * Starts the sandbox of a notebook that is in view with our kernel, so that its first cell finds it ready (setting `startOn`). Its image is
@@ -27,7 +27,7 @@ export class EarlyStarts implements vscode.Disposable {
   /** Those for which our kernel was chosen, and nothing was started since. */
   readonly #chosen = new WeakSet<vscode.NotebookDocument>();
   /** Those whose sandbox was started here, in this order. */
-  readonly #early = new Set<vscode.NotebookDocument>();
+  readonly #startedEarly = new Set<vscode.NotebookDocument>();
   readonly #waiting = new Set<vscode.NotebookDocument>();
   readonly #starting = new Set<vscode.NotebookDocument>();
   #isDisposed = false;
@@ -38,16 +38,16 @@ export class EarlyStarts implements vscode.Disposable {
     private readonly records: SandboxRecords,
     private readonly log: Log,
   ) {
-    this.#inView = new NotebooksInView(IN_VIEW_MS, () => this.#look());
+    this.#inView = new NotebooksInView(IN_VIEW_MS, () => this.#update());
     this.#subscriptions = [
       this.#inView,
-      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#look()),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#update()),
       choices.onDidChoose((notebook) => {
         this.#chosen.add(notebook);
-        this.#again(notebook);
+        this.#retry(notebook);
       }),
       controller.onDidSelect(() => {
-        void sleep(IN_VIEW_MS).then(() => this.#look());
+        void sleep(IN_VIEW_MS).then(() => this.#update());
       }),
       controller.onDidChangeStatus((notebook) => {
         if (this.#hasSandbox(notebook)) {
@@ -55,7 +55,7 @@ export class EarlyStarts implements vscode.Disposable {
         }
       }),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => {
-        this.#early.delete(notebook);
+        this.#startedEarly.delete(notebook);
       }),
     ];
   }
@@ -68,27 +68,27 @@ export class EarlyStarts implements vscode.Disposable {
     this.#waiting.clear();
   }
 
-  #look(): void {
+  #update(): void {
     for (const notebook of this.#inView.staying) {
       if (this.#isWanted(notebook)) {
         this.#waiting.add(notebook);
       }
     }
-    this.#next();
+    this.#startWaiting();
   }
 
   /** Our kernel was chosen: what was before does not count. */
-  #again(notebook: vscode.NotebookDocument): void {
+  #retry(notebook: vscode.NotebookDocument): void {
     if (this.#hasSandbox(notebook)) {
       return;
     }
     this.#settled.delete(notebook);
-    this.#look();
+    this.#update();
   }
 
-  #next(): void {
+  #startWaiting(): void {
     for (const notebook of this.#waiting) {
-      if (this.#starting.size >= MOST_STARTS) {
+      if (this.#starting.size >= MAX_CONCURRENT_STARTS) {
         return;
       }
       this.#waiting.delete(notebook);
@@ -103,9 +103,9 @@ export class EarlyStarts implements vscode.Disposable {
         })
         .finally(() => {
           this.#starting.delete(notebook);
-          this.#next();
+          this.#startWaiting();
           if (this.#chosen.has(notebook)) {
-            this.#again(notebook);
+            this.#retry(notebook);
           } // meanwhile
         });
     }
@@ -116,7 +116,7 @@ export class EarlyStarts implements vscode.Disposable {
     if (readSettings(notebook.uri, this.log).startOn !== 'open' || !this.#makeRoom()) {
       return;
     }
-    this.#early.add(notebook);
+    this.#startedEarly.add(notebook);
     const isStarted = await this.controller.sandboxes.of(notebook).startEarly({ makesImage });
     this.log.debug(
       `${fileName(notebook)} is in view: ${isStarted ? 'its sandbox was started' : 'its sandbox starts with the first cell'}`,
@@ -143,17 +143,17 @@ export class EarlyStarts implements vscode.Disposable {
 
   /** False: as many wait in view for their first cell as may. What ends for another one may take its time to be gone. */
   #makeRoom(): boolean {
-    const unused = [...this.#early].filter(
+    const unused = [...this.#startedEarly].filter(
       (notebook) => !this.#starting.has(notebook) && this.controller.sandboxes.get(notebook)?.isUnused === true,
     );
-    if (unused.length + this.#starting.size <= MOST_UNUSED) {
+    if (unused.length + this.#starting.size <= MAX_UNUSED_SANDBOXES) {
       return true;
     }
     const left = unused.find((notebook) => !this.#inView.has(notebook));
     if (left === undefined) {
       return false;
     }
-    this.#early.delete(left);
+    this.#startedEarly.delete(left);
     this.controller.sandboxes
       .close(left)
       .catch((error: unknown) => {
@@ -161,7 +161,7 @@ export class EarlyStarts implements vscode.Disposable {
       })
       .finally(() => {
         this.#settled.delete(left);
-        this.#look(); // it may have come into view again
+        this.#update(); // it may have come into view again
       });
     return true;
   }

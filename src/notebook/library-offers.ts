@@ -62,7 +62,10 @@ export function offerToKeep(notebook: vscode.NotebookDocument, message: string):
 }
 
 /** The sandbox was made anew from another image, for which other libraries may be right. */
-export function tellGone(notebook: vscode.NotebookDocument, { installed }: Pick<SandboxSession, 'installed'>): void {
+export function offerReinstall(
+  notebook: vscode.NotebookDocument,
+  { installed }: Pick<SandboxSession, 'installed'>,
+): void {
   const names = notInSettings(installed);
   if (names.length === 0) {
     return;

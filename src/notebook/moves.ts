@@ -5,7 +5,7 @@ import { CONTROLLER_ID, type SandboxController } from './controller';
 import type { SandboxRecords } from './sandbox/sandbox-records';
 
 /** Milliseconds from the end of an untitled notebook to the file that it was saved as, or the other way round. */
-const SAVING = 10_000;
+const SAVE_WINDOW_MS = 10_000;
 
 /**
  * Keeps a notebook's sandbox when the notebook gets another name. VS Code closes one document and opens another: for a rename
@@ -33,7 +33,7 @@ export class NotebookMoves implements vscode.Disposable {
     ];
     for (const notebook of vscode.workspace.notebookDocuments) {
       if (notebook.isUntitled && isBlank(notebook)) {
-        controller.disown(notebook);
+        controller.endLeftoverSandbox(notebook);
       }
     }
   }
@@ -46,15 +46,15 @@ export class NotebookMoves implements vscode.Disposable {
 
   #opening(notebook: vscode.NotebookDocument): void {
     if (notebook.isUntitled) {
-      this.records.settle(notebook.uri);
+      this.records.endRenameWait(notebook.uri);
       if (isBlank(notebook)) {
-        this.controller.disown(notebook);
+        this.controller.endLeftoverSandbox(notebook);
       } // a window may have closed with the one before it
       return;
     }
     this.#opened.set(notebook, Date.now());
     const closed = this.#closed;
-    if (closed !== undefined && Date.now() - closed.at < SAVING && closed.cells === cellsOf(notebook)) {
+    if (closed !== undefined && Date.now() - closed.at < SAVE_WINDOW_MS && closed.cells === cellsOf(notebook)) {
       this.#closed = undefined;
       this.#saved(closed.uri, notebook);
     }
@@ -64,13 +64,13 @@ export class NotebookMoves implements vscode.Disposable {
     this.#opened.delete(notebook);
     if (
       !notebook.isUntitled ||
-      (this.records.get(notebook.uri) === undefined && !this.records.isDeparting(notebook.uri))
+      (this.records.get(notebook.uri) === undefined && !this.records.isAwaitingRename(notebook.uri))
     ) {
       return;
     }
     const cells = cellsOf(notebook);
     const saved = [...this.#opened].find(
-      ([open, at]) => Date.now() - at < SAVING && !this.records.hasUsed(open.uri) && cellsOf(open) === cells,
+      ([open, at]) => Date.now() - at < SAVE_WINDOW_MS && !this.records.hasUsed(open.uri) && cellsOf(open) === cells,
     )?.[0];
     if (saved === undefined) {
       this.#closed = { uri: notebook.uri, cells, at: Date.now() };
@@ -89,9 +89,9 @@ export class NotebookMoves implements vscode.Disposable {
 
   async #select(notebook: vscode.NotebookDocument): Promise<void> {
     for (
-      const end = Date.now() + SAVING;
+      const end = Date.now() + SAVE_WINDOW_MS;
       Date.now() < end && !this.controller.isSelectedFor(notebook);
-      await sleep(SAVING / 100)
+      await sleep(SAVE_WINDOW_MS / 100)
     ) {
       const notebookEditor = vscode.window.visibleNotebookEditors.find((editor) => editor.notebook === notebook);
       if (notebookEditor === undefined) {

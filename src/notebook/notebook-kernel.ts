@@ -11,8 +11,8 @@ import type { InstallOptions } from '../session/installs';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { showWarning } from '../ui/messages';
-import { tellCaptured } from './execution/captured-outputs';
-import { fileName, keyOf } from './cell-metadata';
+import { sendCapturedOutputs } from './execution/captured-outputs';
+import { fileName, cellKey } from './cell-metadata';
 import { CellRuns } from './execution/cell-runs';
 import { readSettings } from './configuration';
 import type { ErrorMarks } from './traceback/error-marks';
@@ -20,7 +20,7 @@ import { Executions, endAll, type CellRun } from './execution/executions';
 import { NotebookFolder } from './files/folder-copy';
 import { completeMetadata } from './notebook-metadata';
 import type { Prompts } from './execution/prompts';
-import { RestoredRuns, type Restoring } from './execution/restored-runs';
+import { RestoredRuns, type LogReplay } from './execution/restored-runs';
 import { SandboxBinding, type SandboxStatus } from './sandbox/sandbox-binding';
 import type { SessionSource } from './sandbox/session-source';
 import { SandboxClock } from './execution/sandbox-clock';
@@ -40,14 +40,14 @@ export class NotebookKernel {
     write: (edits) => this.#writer.write(edits),
     runs: () => this.executions.all().length,
     isOfRun: (event) => this.#runOf(event) !== undefined,
-    comes: (event) => this.#comes(event),
-    isShown: (event) => this.#isShown(event),
+    comes: (event) => this.#beforeShown(event),
+    isShown: (event) => this.#afterShown(event),
   });
   readonly #sandbox: SandboxBinding;
   readonly #restored: RestoredRuns;
   readonly #runs: CellRuns;
   /** Resolves when a restart or an end that was asked for has reached the sandbox: what is run behind it is not for the one before. */
-  #ahead: Promise<void> = Promise.resolve();
+  #resetBarrier: Promise<void> = Promise.resolve();
 
   constructor(
     readonly notebook: vscode.NotebookDocument,
@@ -81,8 +81,8 @@ export class NotebookKernel {
       { executions: this.executions, outputs: this.#outputs, writer: this.#writer, marks },
       {
         flushText: () => this.#flow.flushText(),
-        passed: () => this.#flow.passed(),
-        tell: (event) => this.#flow.show(event),
+        waitUntilShown: () => this.#flow.passed(),
+        show: (event) => this.#flow.show(event),
         ended: (reply) => this.#folder.missed(reply),
         warn: (failure) => this.#warn(failure),
       },
@@ -95,9 +95,9 @@ export class NotebookKernel {
       {
         created: (session, settings, { isUnused }) =>
           this.#folder.bringAhead(session, settings, { isForCell: !isUnused }),
-        restoring: (seq) => this.#restore(seq),
+        beginReplay: (seq) => this.#beginReplay(seq),
         event: (event) => {
-          this.#clock.seen(event.t);
+          this.#clock.observe(event.t);
           this.#flow.add(event);
         },
         gone: () => {
@@ -167,12 +167,12 @@ export class NotebookKernel {
     const waiting = (): CellRun[] => runs.filter(({ state, msgId }) => state !== 'ended' && msgId === undefined);
     const runId = randomUUID();
     try {
-      await this.#ahead;
+      await this.#resetBarrier;
       const settings = readSettings(this.notebook.uri, this.log);
       const session = await this.#sandbox.open(settings, () => waiting().length > 0);
-      const where = await this.#folder.bring(session, settings, this.#sandbox.filesIn(settings));
+      const where = await this.#folder.bring(session, settings, this.#sandbox.filesSetting(settings));
       const sent = waiting();
-      const lost = sent.length === 0 ? undefined : this.#sandbox.takeLost(); // a notice is told once: not to cells that were called off
+      const lost = sent.length === 0 ? undefined : this.#sandbox.takeStateLoss(); // a notice is told once: not to cells that were called off
       await Promise.all(
         sent.map((run, place) =>
           this.#runs.send(session, run, {
@@ -196,14 +196,14 @@ export class NotebookKernel {
       this.#sandbox.cancel();
       this.#folder.callOff();
     } else {
-      await this.#sandbox.looked(); // the press is for what runs there
+      await this.#sandbox.waitForLookup(); // the press is for what runs there
     }
     endAll(unsent);
     const { session } = this;
     if (session === undefined) {
       return;
     }
-    const sent = [...this.#restored.strays, ...this.executions.all().flatMap(({ msgId }) => msgId ?? [])];
+    const sent = [...this.#restored.unshownRuns, ...this.executions.all().flatMap(({ msgId }) => msgId ?? [])];
     if (unsent.length === 0 && sent.length === 0) {
       await session.interruptCallback();
     } // else a cell that waits for it is what is pressed for
@@ -218,18 +218,18 @@ export class NotebookKernel {
   async reset({ applySettings }: { applySettings: boolean }): Promise<boolean> {
     const before = this.executions.all(); // what is asked for while this goes on is for the fresh kernel
     const hadWork = before.length > 0 || this.status.kind === 'starting';
-    this.#callOff(before);
+    this.#cancelUnsent(before);
     this.#folder.retry();
-    return this.#first(async (reached) => {
+    return this.#blockNewCellsDuring(async (reached) => {
       const session = await this.#sandbox.find();
       if (session === undefined) {
-        this.#end(before);
+        this.#endRuns(before);
         return hadWork;
       }
       const settings = readSettings(this.notebook.uri, this.log);
       const { historySize } = settings;
       try {
-        const isReplaced = applySettings && this.#sandbox.needsNew(settings);
+        const isReplaced = applySettings && this.#sandbox.needsNewSandbox(settings);
         const files = applySettings ? settings.resetFiles : 'keep';
         const done = isReplaced ? this.#sandbox.close({ keepLibraries: true }) : session.reset({ files, historySize });
         if (files === 'keep') {
@@ -237,7 +237,7 @@ export class NotebookKernel {
         } // else what is copied for the next cell might be cleared too
         await done;
         if (!isReplaced) {
-          this.#sandbox.took({ historySize });
+          this.#sandbox.settingsApplied({ historySize });
         }
         if (files === 'clear') {
           this.#folder.cleared();
@@ -253,7 +253,7 @@ export class NotebookKernel {
         }
       }
       this.#flow.flush();
-      this.#end(before);
+      this.#endRuns(before);
       return true;
     });
   }
@@ -261,32 +261,32 @@ export class NotebookKernel {
   /** Ends sandbox and cells. The next cell starts anew. Rejects where a sandbox of an earlier window cannot be ended. */
   async close(): Promise<void> {
     const before = this.executions.all();
-    this.#callOff(before);
+    this.#cancelUnsent(before);
     try {
-      await this.#first(() => this.#sandbox.close({ keepLibraries: false }));
+      await this.#blockNewCellsDuring(() => this.#sandbox.close({ keepLibraries: false }));
     } finally {
       this.#flow.flush();
-      this.#end(before);
+      this.#endRuns(before);
     }
   }
 
   /** The window closes, or the notebook: cells go on in the sandbox, unless settings say that it ends now. */
   async leave(): Promise<void> {
     const before = this.executions.all();
-    this.#callOff(before);
+    this.#cancelUnsent(before);
     try {
       await this.#sandbox.leave();
     } finally {
       this.#flow.flush();
-      this.#end(before);
+      this.#endRuns(before);
     }
   }
 
   /** They ran in a kernel that the notebook has no more. */
-  #end(runs: readonly CellRun[]): void {
+  #endRuns(runs: readonly CellRun[]): void {
     endAll(runs);
     this.executions.flushLate();
-    this.marks.forget(this.notebook);
+    this.marks.clearAll(this.notebook);
   }
 
   documentChanged(): void {
@@ -294,21 +294,21 @@ export class NotebookKernel {
   }
 
   /** The user cleared the cell's outputs. */
-  cleared(cell: vscode.NotebookCell): void {
+  cellCleared(cell: vscode.NotebookCell): void {
     if (this.#writer.isClearing(cell)) {
       return;
     }
     this.#flow.flush();
     this.executions.forget(cell);
     this.#writer.forget(cell);
-    this.#outputs.forget(keyOf(cell));
+    this.#outputs.forget(cellKey(cell));
     this.marks.clear(cell);
   }
 
   /** The cell is no longer in the notebook: its run is called off. */
-  async removed(cell: vscode.NotebookCell): Promise<void> {
+  async cellRemoved(cell: vscode.NotebookCell): Promise<void> {
     const run = this.executions.of(cell);
-    this.#outputs.releaseCell(keyOf(cell));
+    this.#outputs.releaseCell(cellKey(cell));
     this.#writer.release(cell);
     this.executions.forget(cell);
     this.marks.clear(cell);
@@ -321,8 +321,8 @@ export class NotebookKernel {
   // ---------------------------------------------------------------------------------------------------------- restoring
 
   /** Shows what the cells of an earlier window have done meanwhile, and goes on with those that run. */
-  #restore(seq: number): Restoring {
-    return this.#restored.restore(seq, (session, run, { msgId, reply }, prompts) => {
+  #beginReplay(seq: number): LogReplay {
+    return this.#restored.beginReplay(seq, (session, run, { msgId, reply }, prompts) => {
       this.#runs
         .follow(session, run, msgId, reply)
         .catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
@@ -335,15 +335,15 @@ export class NotebookKernel {
   // ----------------------------------------------------------------------------------------------------------- ending
 
   /** Cells that no sandbox knows yet end at once. */
-  #callOff(runs: readonly CellRun[]): void {
+  #cancelUnsent(runs: readonly CellRun[]): void {
     this.#folder.callOff();
     endAll(runs.filter(({ msgId }) => msgId === undefined));
   }
 
   /** Does what cells that are run from now on must not overtake; they wait until it has `reached` the sandbox, or is over. */
-  async #first<T>(work: (reached: () => void) => Promise<T>): Promise<T> {
+  async #blockNewCellsDuring<T>(work: (reached: () => void) => Promise<T>): Promise<T> {
     let reached!: () => void;
-    this.#ahead = new Promise((resolve) => {
+    this.#resetBarrier = new Promise((resolve) => {
       reached = resolve;
     });
     try {
@@ -370,19 +370,19 @@ export class NotebookKernel {
 
   // ----------------------------------------------------------------------------------------------------------- events
 
-  #comes(event: SandboxEvent): void {
+  #beforeShown(event: SandboxEvent): void {
     const run = event.msg_type === 'execute_input' ? this.#runOf(event) : undefined;
     if (event.msg_type === 'execute_input' && run !== undefined) {
-      this.#targets.ran(this.session?.id, event, run.cell);
+      this.#targets.cellRan(this.session?.id, event, run.cell);
     }
   }
 
-  #isShown(event: SandboxEvent): void {
+  #afterShown(event: SandboxEvent): void {
     if (
       event.msg_type === 'execute_reply' ||
       (event.msg_type === 'status' && event.content.execution_state === 'idle')
     ) {
-      tellCaptured(this.session, this.#outputs, this.log);
+      sendCapturedOutputs(this.session, this.#outputs, this.log);
     }
     if (event.msg_type !== 'input_request') {
       return;

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 export class NotebooksInView implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
   /** In view, but not for long enough. */
-  readonly #coming = new Map<vscode.NotebookDocument, NodeJS.Timeout>();
+  readonly #recent = new Map<vscode.NotebookDocument, NodeJS.Timeout>();
   readonly #staying = new Set<vscode.NotebookDocument>();
 
   /**
@@ -16,7 +16,7 @@ export class NotebooksInView implements vscode.Disposable {
     private readonly changed: () => void,
   ) {
     const look = (): void => {
-      this.#look();
+      this.#update();
       changed();
     };
     const { tabGroups } = vscode.window;
@@ -25,7 +25,7 @@ export class NotebooksInView implements vscode.Disposable {
       tabGroups.onDidChangeTabs(look),
       tabGroups.onDidChangeTabGroups(look),
     ];
-    this.#look();
+    this.#update();
   }
 
   /** Those that were not passed by, and are in view now. */
@@ -35,28 +35,28 @@ export class NotebooksInView implements vscode.Disposable {
 
   /** Whether the notebook is in view, be it for a moment. */
   has(notebook: vscode.NotebookDocument): boolean {
-    return this.#staying.has(notebook) || this.#coming.has(notebook);
+    return this.#staying.has(notebook) || this.#recent.has(notebook);
   }
 
   dispose(): void {
     for (const subscription of this.#subscriptions) {
       subscription.dispose();
     }
-    for (const timer of this.#coming.values()) {
+    for (const timer of this.#recent.values()) {
       clearTimeout(timer);
     }
-    this.#coming.clear();
+    this.#recent.clear();
     this.#staying.clear();
   }
 
-  #look(): void {
+  #update(): void {
     const shown = new Set(inView());
-    for (const [notebook, timer] of this.#coming) {
+    for (const [notebook, timer] of this.#recent) {
       if (shown.has(notebook)) {
         continue;
       }
       clearTimeout(timer);
-      this.#coming.delete(notebook);
+      this.#recent.delete(notebook);
     }
     for (const notebook of this.#staying) {
       if (!shown.has(notebook)) {
@@ -67,10 +67,10 @@ export class NotebooksInView implements vscode.Disposable {
       if (this.has(notebook)) {
         continue;
       }
-      this.#coming.set(
+      this.#recent.set(
         notebook,
         setTimeout(() => {
-          this.#coming.delete(notebook);
+          this.#recent.delete(notebook);
           this.#staying.add(notebook);
           this.changed();
         }, this.whileMs),

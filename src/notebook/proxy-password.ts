@@ -7,15 +7,15 @@ import { askForSecret } from '../ui/inputs';
 import { showError, showInformation, showWarning } from '../ui/messages';
 import { SECTION } from './configuration';
 
-/** Key in VS Code's secret storage; the value is JSON of {@link Kept}. */
+/** Key in VS Code's secret storage; the value is JSON of {@link StoredPassword}. */
 const SECRET = 'proxyPassword';
 /** Key in VS Code's global state: the user was asked whether the password may leave the settings. */
 const OFFERED = 'proxyPasswordOffered';
 /** Milliseconds; a keyring may be asking the user to unlock it. */
-const KEYRING_MS = 15_000;
+const KEYRING_TIMEOUT_MS = 15_000;
 
 /** A password is for this user at this proxy: where the setting names another address, it is not sent there. */
-interface Kept {
+interface StoredPassword {
   address: string;
   password: string;
 }
@@ -24,7 +24,7 @@ type Secrets = Pick<vscode.SecretStorage, 'get' | 'store' | 'delete'>;
 
 /** The password of the proxy that the setting `proxy` names: it belongs into VS Code's secret storage, not into a settings file. */
 export class ProxyPassword {
-  #isFailureTold = false;
+  #isFailureReported = false;
 
   constructor(
     private readonly secrets: Secrets,
@@ -134,9 +134,11 @@ export class ProxyPassword {
   }
 
   /** @returns whether the secret storage has it now; if not, the user was told */
-  async #store(kept: Kept | undefined): Promise<boolean> {
+  async #store(kept: StoredPassword | undefined): Promise<boolean> {
     try {
-      await inTime(kept === undefined ? this.secrets.delete(SECRET) : this.secrets.store(SECRET, JSON.stringify(kept)));
+      await withinTimeout(
+        kept === undefined ? this.secrets.delete(SECRET) : this.secrets.store(SECRET, JSON.stringify(kept)),
+      );
       return true;
     } catch (error) {
       this.log.error(`the secret storage failed: ${redact(String(error))}`);
@@ -151,13 +153,13 @@ export class ProxyPassword {
     }
   }
 
-  async #read(): Promise<Kept | undefined> {
+  async #read(): Promise<StoredPassword | undefined> {
     try {
-      return parse(await inTime(this.secrets.get(SECRET)));
+      return parse(await withinTimeout(this.secrets.get(SECRET)));
     } catch (error) {
       this.log.warn(`the secret storage failed: ${redact(String(error))}`);
-      if (!this.#isFailureTold) {
-        this.#isFailureTold = true;
+      if (!this.#isFailureReported) {
+        this.#isFailureReported = true;
         void showWarning(
           vscode.l10n.t(
             "The password of the proxy {0} cannot be read from VS Code's secret storage: {1}. {2}",
@@ -178,24 +180,24 @@ function setting(): string {
   return typeof value === 'string' ? value : '';
 }
 
-async function inTime<T>(work: Thenable<T>): Promise<T> {
+async function withinTimeout<T>(work: Thenable<T>): Promise<T> {
   const answer = await within(
     Promise.resolve(work).then((value) => ({ value })),
-    KEYRING_MS,
+    KEYRING_TIMEOUT_MS,
     undefined,
   );
   if (answer === undefined) {
-    throw new Error(`no answer within ${KEYRING_MS / 1000} s`);
+    throw new Error(`no answer within ${KEYRING_TIMEOUT_MS / 1000} s`);
   }
   return answer.value;
 }
 
 /** @throws Error where it is not what {@link ProxyPassword} stores */
-function parse(stored: string | undefined): Kept | undefined {
+function parse(stored: string | undefined): StoredPassword | undefined {
   if (stored === undefined) {
     return undefined;
   }
-  const { address, password } = (JSON.parse(stored) ?? {}) as Partial<Record<keyof Kept, unknown>>;
+  const { address, password } = (JSON.parse(stored) ?? {}) as Partial<Record<keyof StoredPassword, unknown>>;
   if (typeof address !== 'string' || typeof password !== 'string') {
     throw new Error('it is not what was stored');
   }

@@ -5,7 +5,7 @@ import type { NotebookKernel } from './notebook-kernel';
 export class Sandboxes {
   readonly #kernels = new Map<vscode.NotebookDocument, NotebookKernel>();
   /** What is ending or being left. */
-  readonly #going = new Set<Promise<void>>();
+  readonly #ending = new Set<Promise<void>>();
 
   constructor(private readonly create: (notebook: vscode.NotebookDocument) => NotebookKernel) {}
 
@@ -27,12 +27,12 @@ export class Sandboxes {
 
   /** The notebook has another kernel now, or its user wants no sandbox. */
   close(notebook: vscode.NotebookDocument): Promise<void> {
-    return this.#go(notebook, (kernel) => kernel.close());
+    return this.#end(notebook, (kernel) => kernel.close());
   }
 
   /** The notebook was closed, or its window is. */
   leave(notebook: vscode.NotebookDocument): Promise<void> {
-    return this.#go(notebook, (kernel) => kernel.leave());
+    return this.#end(notebook, (kernel) => kernel.leave());
   }
 
   /**
@@ -53,21 +53,21 @@ export class Sandboxes {
   }
 
   async #all(go: (notebook: vscode.NotebookDocument) => Promise<void>): Promise<unknown[]> {
-    const already = [...this.#going];
+    const already = [...this.#ending];
     const results = await Promise.allSettled([...already, ...this.notebooks.map(go)]);
     return results.flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : []));
   }
 
-  async #go(notebook: vscode.NotebookDocument, how: (kernel: NotebookKernel) => Promise<void>): Promise<void> {
+  async #end(notebook: vscode.NotebookDocument, how: (kernel: NotebookKernel) => Promise<void>): Promise<void> {
     const kernel = this.#kernels.get(notebook);
     this.#kernels.delete(notebook);
     if (kernel === undefined) {
       return;
     }
     const going = how(kernel);
-    this.#going.add(going);
+    this.#ending.add(going);
     await going.finally(() => {
-      this.#going.delete(going);
+      this.#ending.delete(going);
     });
   }
 }

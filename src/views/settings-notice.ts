@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { SECTION } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
 import type { SandboxController } from '../notebook/controller';
-import type { Pending } from '../notebook/sandbox/applied-settings';
+import type { PendingSettings } from '../notebook/sandbox/applied-settings';
 import { showInformation } from '../ui/messages';
 
 /** Milliseconds after the last change: the settings editor saves while one types. */
@@ -34,7 +34,7 @@ export class SettingsNotice implements vscode.Disposable {
 
   async #take(): Promise<void> {
     const { sandboxes } = this.controller;
-    const pending = new Map<vscode.NotebookDocument, Pending>();
+    const pending = new Map<vscode.NotebookDocument, PendingSettings>();
     await Promise.all(
       sandboxes.notebooks.map(async (notebook) => {
         const kernel = sandboxes.get(notebook);
@@ -80,4 +80,4 @@ export class SettingsNotice implements vscode.Disposable {
   }
 }
 
-const countOf = ({ sandbox, kernel }: Pending): number => sandbox.length + kernel.length;
+const countOf = ({ sandbox, kernel }: PendingSettings): number => sandbox.length + kernel.length;

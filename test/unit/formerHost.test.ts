@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { inPlaceOf, isOver } from '../../src/notebook/sandbox/former-host';
+import { attachAsFormerHost, hasEnded } from '../../src/notebook/sandbox/former-host';
 import { SandboxError } from '../../src/protocol/errors';
 
 const never = new AbortController().signal;
@@ -16,18 +16,18 @@ async function ended(): Promise<number> {
 
 describe('the window that had a sandbox before', () => {
   it('is over when its process is, or when it is this one; one that nobody knows may have it still', async () => {
-    assert.equal(isOver({ host: 'h', pid: await ended() }), true);
-    assert.equal(isOver({ host: 'h', pid: process.pid }), true);
-    assert.equal(isOver({ host: 'h', pid: process.ppid }), false);
-    assert.equal(isOver({ host: 'h' }), false);
+    assert.equal(hasEnded({ host: 'h', pid: await ended() }), true);
+    assert.equal(hasEnded({ host: 'h', pid: process.pid }), true);
+    assert.equal(hasEnded({ host: 'h', pid: process.ppid }), false);
+    assert.equal(hasEnded({ host: 'h' }), false);
   });
 
   it('gives its place to who comes after it, once it is over', async () => {
     const asked: (string | undefined)[] = [];
     const attach = (host: string | undefined) => Promise.resolve(asked.push(host));
-    await inPlaceOf({ host: 'h', pid: await ended() }, attach, never);
-    await inPlaceOf({ host: 'h', pid: process.ppid }, attach, never);
-    await inPlaceOf({ host: '' }, attach, never);
+    await attachAsFormerHost({ host: 'h', pid: await ended() }, attach, never);
+    await attachAsFormerHost({ host: 'h', pid: process.ppid }, attach, never);
+    await attachAsFormerHost({ host: '' }, attach, never);
     assert.deepEqual(asked, ['h', undefined, undefined]);
   });
 
@@ -37,7 +37,7 @@ describe('the window that had a sandbox before', () => {
       hosts.push(host);
       return inUse();
     };
-    await assert.rejects(inPlaceOf({ host: 'h', pid: process.ppid }, attach, never, { leaving: 30 }), {
+    await assert.rejects(attachAsFormerHost({ host: 'h', pid: process.ppid }, attach, never, { leaving: 30 }), {
       code: 'InUse',
     });
     assert.ok(hosts.length > 1, 'it is asked once only');
@@ -53,7 +53,10 @@ describe('the window that had a sandbox before', () => {
       return host === 'h' ? Promise.resolve('attached') : inUse();
     };
     assert.equal(
-      await inPlaceOf({ host: 'h', pid: process.ppid }, attach, never, { isAlive: () => alive, leaving: 10_000 }),
+      await attachAsFormerHost({ host: 'h', pid: process.ppid }, attach, never, {
+        isAlive: () => alive,
+        leaving: 10_000,
+      }),
       'attached',
     );
   });
@@ -68,7 +71,7 @@ describe('the window that had a sandbox before', () => {
         tries += 1;
         return Promise.reject(new SandboxError(code));
       };
-      await assert.rejects(inPlaceOf({ host: 'h', pid }, attach, never), { code });
+      await assert.rejects(attachAsFormerHost({ host: 'h', pid }, attach, never), { code });
       assert.equal(tries, 1);
     }
   });

@@ -25,7 +25,7 @@ describe('the place up to which a document is kept', () => {
     assert.deepEqual(told, [20], 'nothing new');
     place = 21;
     recorder.changed();
-    recorder.again();
+    recorder.recordNow();
     assert.deepEqual(told, [20, 20], 'never more than it keeps');
     recorder.stop();
     await sleep(400);

@@ -182,13 +182,13 @@ describe('which sandbox a notebook has', () => {
     const memory = new Memory();
     const records = new SandboxRecords(memory);
     records.set(A, record('a'));
-    const moved = records.depart(A, record('a'), 1_000);
-    assert.deepEqual([records.get(A), records.isDeparting(A), memory.keys()], [undefined, true, []]);
+    const moved = records.awaitRename(A, record('a'), 1_000);
+    assert.deepEqual([records.get(A), records.isAwaitingRename(A), memory.keys()], [undefined, true, []]);
     records.set(A, record('next')); // a notebook without a file that got the name
     records.move(A, B);
     assert.equal(await moved, true);
     assert.deepEqual(
-      [records.get(A)?.sandboxId, records.get(B)?.sandboxId, records.isDeparting(A)],
+      [records.get(A)?.sandboxId, records.get(B)?.sandboxId, records.isAwaitingRename(A)],
       ['next', 'a', false],
     );
   });
@@ -196,9 +196,9 @@ describe('which sandbox a notebook has', () => {
   it("is nobody's when it does not open under another name in time, or the window closes", async () => {
     const records = new SandboxRecords(new Memory());
     records.set(A, record('a'));
-    assert.equal(await records.depart(A, record('a'), 1), false);
-    const [first, second] = [records.depart(A, record('a'), 60_000), records.depart(B, record('b'), 60_000)];
-    records.settleAll();
+    assert.equal(await records.awaitRename(A, record('a'), 1), false);
+    const [first, second] = [records.awaitRename(A, record('a'), 60_000), records.awaitRename(B, record('b'), 60_000)];
+    records.endAllRenameWaits();
     assert.deepEqual(await Promise.all([first, second]), [false, false]);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { withoutAnsi } from '../../src/notebook/traceback/ansi';
-import { mendLinks, type LinkTargets } from '../../src/notebook/traceback/traceback-links';
+import { fixLinks, type LinkTargets } from '../../src/notebook/traceback/traceback-links';
 
 /** `In[3]` is where VS Code looks, `In[2]` is elsewhere; `ratios.py` and a file with a strange name lie beside the notebook. */
 const targets: LinkTargets = {
@@ -9,7 +9,7 @@ const targets: LinkTargets = {
   file: (path) =>
     ['~/ratios.py', "/sandbox/it's.py"].includes(path) ? path.slice(path.lastIndexOf('/') + 1) : undefined,
 };
-const mend = (...lines: string[]): string[] => mendLinks(lines.join('\n'), targets).split('\n');
+const mend = (...lines: string[]): string[] => fixLinks(lines.join('\n'), targets).split('\n');
 const NOTHING = '\u001b[10m';
 
 describe('the links of a traceback', () => {

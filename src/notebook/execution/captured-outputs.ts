@@ -4,7 +4,7 @@ import { asSandboxError } from '../../session/failures';
 import type { SandboxSession } from '../../session/types';
 
 /** What `Output` widgets have captured only a front end knows: it is told to the kernel before the next cell, where `out.outputs` are read. */
-export function tellCaptured(session: SandboxSession | undefined, outputs: NotebookOutputs, log: Log): void {
+export function sendCapturedOutputs(session: SandboxSession | undefined, outputs: NotebookOutputs, log: Log): void {
   if (session?.state.kind !== 'ready') {
     return;
   } // what is replayed now was told when it was new

@@ -7,7 +7,7 @@ import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from 
 import { replyOf } from '../../session/failures';
 import type { Place } from '../../session/folder-copy/place';
 import type { SandboxSession } from '../../session/types';
-import { hashOf, idOf, keyOf, tagsOf } from '../cell-metadata';
+import { sourceHashOf, cellId, cellKey, cellTags } from '../cell-metadata';
 import type { ErrorMarks } from '../traceback/error-marks';
 import type { CellRun, Executions } from './executions';
 import { LibraryOffers } from '../library-offers';
@@ -15,19 +15,19 @@ import { NextInput } from './next-input';
 import type { Writer } from './writer';
 
 /** Where the runs of a notebook are shown. */
-interface Shown {
+interface RunDisplay {
   executions: Executions;
   outputs: NotebookOutputs;
   writer: Writer;
   marks: ErrorMarks;
 }
-interface Sink {
+interface CellRunSink {
   /** Resolves when it shows what the sandbox has said so far but for the last text, which may wait for more of it. */
-  passed(): Promise<void>;
+  waitUntilShown(): Promise<void>;
   /** Shows that too. */
   flushText(): void;
   /** Shows an event as if it had come from the sandbox. */
-  tell(event: SandboxEvent): void;
+  show(event: SandboxEvent): void;
   /** A cell has ended with this. */
   ended(reply: ExecuteReply): void;
   /** Trouble that the cell cannot say. */
@@ -41,8 +41,8 @@ export class CellRuns {
 
   constructor(
     notebook: vscode.NotebookDocument,
-    private readonly shown: Shown,
-    private readonly sink: Sink,
+    private readonly display: RunDisplay,
+    private readonly sink: CellRunSink,
     private readonly log: Log,
   ) {
     this.#offers = new LibraryOffers(notebook);
@@ -50,7 +50,7 @@ export class CellRuns {
 
   /** VS Code refuses a cell that was removed or given to another kernel meanwhile; the others run. */
   begin(cell: vscode.NotebookCell): CellRun | undefined {
-    const { executions, marks } = this.shown;
+    const { executions, marks } = this.display;
     try {
       const run = executions.begin(cell);
       if (run !== undefined) {
@@ -78,13 +78,13 @@ export class CellRuns {
     const { msgId, reply } = session.execute(source, {
       timeout,
       place,
-      stopOnError: !tagsOf(cell).includes('raises-exception'),
-      metadata: { cellId: idOf(cell), index: cell.index, sourceHash: hashOf(source), runId },
+      stopOnError: !cellTags(cell).includes('raises-exception'),
+      metadata: { cellId: cellId(cell), index: cell.index, sourceHash: sourceHashOf(source), runId },
     });
     run.msgId = msgId;
-    this.#show(msgId, run);
+    this.#bind(msgId, run);
     if (notice !== undefined) {
-      this.sink.tell(noticeFor(msgId, notice));
+      this.sink.show(noticeFor(msgId, notice));
     }
     await this.follow(session, run, msgId, reply);
   }
@@ -98,9 +98,9 @@ export class CellRuns {
       run.end(false);
       return;
     }
-    await this.sink.passed();
-    this.#settle(run, msgId, ended);
-    this.shown.marks.show(cell, ended);
+    await this.sink.waitUntilShown();
+    this.#finish(run, msgId, ended);
+    this.display.marks.show(cell, ended);
     this.sink.ended(ended);
     this.#nextInput
       .show(run, ended)
@@ -119,23 +119,23 @@ export class CellRuns {
     const [first, ...others] = runs;
     if (first !== undefined) {
       const name = randomUUID();
-      this.#show(name, first);
-      this.#settle(first, name, { ...replyOf({ code, params }), status: 'error' });
+      this.#bind(name, first);
+      this.#finish(first, name, { ...replyOf({ code, params }), status: 'error' });
     }
     for (const run of others) {
       run.end(false);
     }
   }
 
-  #show(name: string, run: CellRun): void {
-    this.shown.outputs.begin(name, keyOf(run.cell));
-    this.shown.writer.bind(name, run);
+  #bind(name: string, run: CellRun): void {
+    this.display.outputs.begin(name, cellKey(run.cell));
+    this.display.writer.bind(name, run);
   }
 
   /** Whatever the events said, the run has ended now. */
-  #settle(run: CellRun, name: string, reply: ExecuteReply): void {
+  #finish(run: CellRun, name: string, reply: ExecuteReply): void {
     this.sink.flushText();
-    this.shown.writer.write(this.shown.outputs.end(name, reply));
+    this.display.writer.write(this.display.outputs.end(name, reply));
     run.end(reply.status === 'ok');
   }
 }

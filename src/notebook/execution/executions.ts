@@ -19,7 +19,7 @@ export class CellRun {
   constructor(
     readonly cell: vscode.NotebookCell,
     readonly execution: vscode.NotebookCellExecution,
-    private readonly onEnd: (ended: Ended) => void,
+    private readonly onEnd: (ended: Ending) => void,
   ) {
     this.source = cell.document.getText();
   }
@@ -67,7 +67,7 @@ export interface PastTimes {
   success: boolean;
 }
 /** What a run ended with, as VS Code shows it below the cell. Times are local milliseconds. */
-interface Ended {
+interface Ending {
   order: number | undefined;
   start: number | undefined;
   end: number | undefined;
@@ -75,7 +75,7 @@ interface Ended {
 }
 
 /** Milliseconds after a short execution in which VS Code may still delete the cell's count for it; usually it takes some ten. */
-const MENDING_MS = 10_000;
+const COUNT_REPAIR_WINDOW_MS = 10_000;
 
 /** The live runs of one notebook, in the order in which they were asked for. Nothing else makes or ends an execution. */
 export class Executions {
@@ -84,7 +84,7 @@ export class Executions {
    * What the last run of each cell ended with. It is not read back from `executionSummary` when it is needed: VS Code empties that
    * when an execution begins, and tells extensions only later of what it has become.
    */
-  readonly #ended = new WeakMap<vscode.NotebookCell, Ended>();
+  readonly #ended = new WeakMap<vscode.NotebookCell, Ending>();
   /** Cells for which a short execution was opened, and when (milliseconds). */
   readonly #reopened = new WeakMap<vscode.NotebookCell, number>();
   readonly #late = new LateChanges((cell, changes) => {
@@ -113,7 +113,7 @@ export class Executions {
   /** A run that began and ended while no window was there: what it left is written by `change`. Times are local milliseconds. */
   replay(cell: vscode.NotebookCell, times: PastTimes, change: Change): void {
     this.#ended.set(cell, times);
-    this.#briefly(cell, times, [change]);
+    this.#changeBriefly(cell, times, [change]);
   }
 
   /** Whether a run of the cell has ended in this window, or what one left was shown: VS Code may not have told yet of all its outputs. */
@@ -161,13 +161,13 @@ export class Executions {
    * count, in an edit that is made later, and so misses that the execution has ended with the same count. To be called when the
    * metadata of a cell has changed.
    */
-  async mendCount(cell: vscode.NotebookCell): Promise<void> {
+  async repairCount(cell: vscode.NotebookCell): Promise<void> {
     const order = this.#ended.get(cell)?.order;
     const at = this.#reopened.get(cell);
     if (
       order === undefined ||
       at === undefined ||
-      Date.now() - at > MENDING_MS ||
+      Date.now() - at > COUNT_REPAIR_WINDOW_MS ||
       this.of(cell) !== undefined ||
       cell.index < 0
     ) {
@@ -188,7 +188,7 @@ export class Executions {
     try {
       const running = this.running();
       if (running === undefined) {
-        this.#briefly(cell, this.#endOf(cell), changes);
+        this.#changeBriefly(cell, this.#endingOf(cell), changes);
       } else {
         for (const change of changes) {
           change(running.execution);
@@ -201,7 +201,7 @@ export class Executions {
   }
 
   /** Of a cell that ran before this window came, VS Code's own record is asked once, before we change it. */
-  #endOf(cell: vscode.NotebookCell): Ended {
+  #endingOf(cell: vscode.NotebookCell): Ending {
     const known = this.#ended.get(cell);
     if (known !== undefined) {
       return known;
@@ -213,7 +213,7 @@ export class Executions {
   }
 
   /** Opens an execution and ends it in the same turn, so that nobody sees the cell running. */
-  #briefly(cell: vscode.NotebookCell, { order, start, end, success }: Ended, changes: readonly Change[]): void {
+  #changeBriefly(cell: vscode.NotebookCell, { order, start, end, success }: Ending, changes: readonly Change[]): void {
     const execution = this.controller.createNotebookCellExecution(cell);
     this.#reopened.set(cell, Date.now());
     execution.executionOrder = order;

@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 
 /** Milliseconds for which what comes late for a cell is gathered, so that a thread that goes on printing costs a few executions a second. */
-const GATHERING_MS = 200;
+const GATHER_INTERVAL_MS = 200;
 
 /** A change to the outputs of a cell, through an execution that is live. */
 export type Change = (execution: vscode.NotebookCellExecution) => void;
@@ -26,7 +26,7 @@ export class LateChanges {
     }
     this.#timer ??= setTimeout(() => {
       this.flush();
-    }, GATHERING_MS);
+    }, GATHER_INTERVAL_MS);
   }
 
   /** The cell is run anew, was cleared or is gone: what came late for it before is not shown any more. */

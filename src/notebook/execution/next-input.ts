@@ -3,7 +3,7 @@ import type { ExecuteReply, Failure } from '../../protocol/messages';
 import type { CellRun } from './executions';
 
 /** Characters that a cell is given. IPython itself asks before it loads more than a fifth of it. */
-const LONGEST = 1_000_000;
+const MAX_INPUT_CHARACTERS = 1_000_000;
 
 /** What `%load`, `%recall` and `set_next_input()` put into one notebook. */
 export class NextInput {
@@ -19,18 +19,18 @@ export class NextInput {
     if (typeof text !== 'string') {
       return Promise.resolve(undefined);
     }
-    const shown = this.#last.then(() => put(run, text, replace === true));
+    const shown = this.#last.then(() => insertInput(run, text, replace === true));
     this.#last = shown.catch(() => undefined);
     return shown;
   }
 }
 
-async function put({ cell, source }: CellRun, text: string, replace: boolean): Promise<Failure | undefined> {
+async function insertInput({ cell, source }: CellRun, text: string, replace: boolean): Promise<Failure | undefined> {
   if (cell.index < 0) {
     return undefined;
   }
-  if (text.length > LONGEST) {
-    return { code: 'InputTooLong', params: { characters: text.length, limit: LONGEST } };
+  if (text.length > MAX_INPUT_CHARACTERS) {
+    return { code: 'InputTooLong', params: { characters: text.length, limit: MAX_INPUT_CHARACTERS } };
   }
   const { document, notebook } = cell;
   const edit = new vscode.WorkspaceEdit();

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { describe, paragraph, type MessageContext } from '../../messages';
 import type { CellOutput, StreamName } from '../../outputs/types';
 import type { Failure, JsonValue, MimeBundle } from '../../protocol/messages';
-import { mendLinks, type LinkTargets } from '../traceback/traceback-links';
+import { fixLinks, type LinkTargets } from '../traceback/traceback-links';
 
 /** The richest first, as VS Code's own reader of `.ipynb` has it: the first that can be rendered is shown. */
 const PREFERENCE = [
@@ -87,7 +87,7 @@ function toError(
   const item = vscode.NotebookCellOutputItem.error({
     name: ename,
     message: evalue,
-    stack: mendLinks(traceback.join('\n'), targets),
+    stack: fixLinks(traceback.join('\n'), targets),
   });
   return new vscode.NotebookCellOutput([item], {
     outputType: 'error',
@@ -116,7 +116,7 @@ function toNotice(failure: Failure, messageContext: MessageContext): vscode.Note
 }
 
 /** Whether two lists of outputs would look the same: types and bytes of their items. The links of an error may be others. */
-export const isSame = (
+export const looksSame = (
   some: readonly vscode.NotebookCellOutput[],
   others: readonly vscode.NotebookCellOutput[],
 ): boolean =>

@@ -12,7 +12,7 @@ import type { CellRun } from './executions';
  * Holds while a box of ours is open. The keybinding of Escape in `package.json` asks for it and for VS Code's own keys: the focus is in the box at
  * the top (`inQuickInput`), and that is one for text (`quickInputType`). Before 1.105 the box itself takes the key, and we hear only that it was closed.
  */
-const ASKING = 'sandboxedIPython.asking';
+const ASKING_CONTEXT_KEY = 'sandboxedIPython.asking';
 
 type Question = Pick<EventContents['input_request'], 'prompt' | 'password'>;
 /** How a box was closed; `covered`: by another one, whoever opened it, with what had been typed. */
@@ -113,7 +113,7 @@ export class Prompts {
           subscription.dispose();
         }
         box.dispose();
-        this.#bindEscape(false);
+        this.#setAsking(false);
         resolve(outcome);
       };
       const escape = (): void => close({ kind: 'escaped' });
@@ -123,7 +123,7 @@ export class Prompts {
         box.onDidHide(() => close({ kind: 'covered', value: box.value })),
         run.ended.onCancellationRequested(() => close({ kind: 'ended' })),
       ];
-      this.#bindEscape(true);
+      this.#setAsking(true);
       box.show();
     });
   }
@@ -139,8 +139,8 @@ export class Prompts {
     return chosen !== interrupt && chosen !== 'ended';
   }
 
-  #bindEscape(on: boolean): void {
-    void vscode.commands.executeCommand('setContext', ASKING, on);
+  #setAsking(on: boolean): void {
+    void vscode.commands.executeCommand('setContext', ASKING_CONTEXT_KEY, on);
   }
 }
 

@@ -5,7 +5,7 @@ import { PastLog, type PastRun, type PlacedCell } from '../../outputs/past';
 import type { EventOf, SandboxEvent } from '../../protocol/messages';
 import type { AttachedCell, SandboxSession } from '../../session/types';
 import { showInformation } from '../../ui/messages';
-import { fileName, hashOf, idOf, keyOf } from '../cell-metadata';
+import { fileName, sourceHashOf, cellId, cellKey } from '../cell-metadata';
 import type { ErrorMarks } from '../traceback/error-marks';
 import type { CellRun, Executions } from './executions';
 import type { SandboxClock } from './sandbox-clock';
@@ -13,7 +13,7 @@ import type { TracebackTargets } from '../traceback/traceback-targets';
 import type { Writer } from './writer';
 
 /** What of a notebook shows what its sandbox did while no window was there. */
-export interface Shown {
+export interface RestoredDisplay {
   executions: Executions;
   outputs: NotebookOutputs;
   clock: SandboxClock;
@@ -23,7 +23,7 @@ export interface Shown {
 }
 
 /** The log of a sandbox that an earlier window had, while a session attaches to it. */
-export interface Restoring {
+export interface LogReplay {
   /** @param open cells that are open now */
   event(event: SandboxEvent, open: readonly AttachedCell[]): void;
   /** The log was told: the notebook shows it. */
@@ -33,7 +33,7 @@ export interface Restoring {
 }
 
 /** Takes over a run that is still open. `prompts`: those whose answers it waits for. */
-export type GoOn = (
+export type ResumeRun = (
   session: SandboxSession,
   run: CellRun,
   open: AttachedCell,
@@ -46,43 +46,43 @@ interface NotebookCell extends PlacedCell {
 
 /** Shows in the notebook what its cells did in an earlier window and meanwhile, and knows which run on without a cell to show them. */
 export class RestoredRuns {
-  #strays: readonly string[] = [];
+  #unshownRuns: readonly string[] = [];
 
   constructor(
     private readonly notebook: vscode.NotebookDocument,
-    private readonly shown: Shown,
+    private readonly display: RestoredDisplay,
     private readonly log: Log,
   ) {}
 
   /** Runs in the sandbox that no cell shows: an interrupt is meant for them too. */
-  get strays(): readonly string[] {
-    return this.#strays;
+  get unshownRuns(): readonly string[] {
+    return this.#unshownRuns;
   }
 
   /** The sandbox is gone. */
   forget(): void {
-    this.#strays = [];
+    this.#unshownRuns = [];
   }
 
   /** @param seq the event up to which the document surely shows everything */
-  restore(seq: number, goOn: GoOn): Restoring {
+  beginReplay(seq: number, resumeRun: ResumeRun): LogReplay {
     const cells = this.notebook
       .getCells()
       .filter(({ kind }) => kind === vscode.NotebookCellKind.Code)
       .map((cell): NotebookCell => ({
-        id: idOf(cell),
+        id: cellId(cell),
         index: cell.index,
-        sourceHash: hashOf(cell.document.getText()),
-        key: keyOf(cell),
+        sourceHash: sourceHashOf(cell.document.getText()),
+        key: cellKey(cell),
         cell,
       }));
-    const past = new PastLog(cells, this.shown.outputs, seq);
+    const past = new PastLog(cells, this.display.outputs, seq);
     return {
       event: (event, open) => {
         past.add(event, open);
       },
       attached: (session) => {
-        this.#attached(session, past.finish(session.cells), goOn);
+        this.#attached(session, past.finish(session.cells), resumeRun);
       },
       failed: () => {
         past.abandon();
@@ -93,21 +93,21 @@ export class RestoredRuns {
   #attached(
     session: SandboxSession,
     { runs, homeless }: ReturnType<PastLog<NotebookCell>['finish']>,
-    goOn: GoOn,
+    goOn: ResumeRun,
   ): void {
-    const { clock, targets } = this.shown;
-    clock.seen(session.clock.t, session.clock.at);
+    const { clock, targets } = this.display;
+    clock.observe(session.clock.t, session.clock.at);
     const inputs = runs
       .flatMap(({ input, cell: { cell } }) => (input === undefined ? [] : [{ input, cell }]))
       .sort((a, b) => a.input.seq - b.input.seq);
     for (const { input, cell } of inputs) {
-      targets.ran(session.id, input, cell);
+      targets.cellRan(session.id, input, cell);
     }
     const open = new Map(session.cells.map((cell) => [cell.msgId, cell]));
     const placed = new Set(runs.map(({ msgId }) => msgId));
     const strays = session.cells.filter(({ msgId }) => !placed.has(msgId));
     for (const stray of strays) {
-      this.#lose(stray);
+      this.#addUnshownRun(stray);
     }
     for (const restored of runs) {
       try {
@@ -117,7 +117,7 @@ export class RestoredRuns {
         this.log.warn(`a cell cannot be shown as it is: ${String(error)}`);
         const lost = open.get(restored.msgId);
         if (lost !== undefined) {
-          this.#lose(lost);
+          this.#addUnshownRun(lost);
         }
       }
     }
@@ -132,7 +132,12 @@ export class RestoredRuns {
     this.log.info(`attached again: ${runs.length} cells known, ${session.cells.length} open`);
   }
 
-  #show(session: SandboxSession, restored: PastRun<NotebookCell>, open: AttachedCell | undefined, goOn: GoOn): void {
+  #show(
+    session: SandboxSession,
+    restored: PastRun<NotebookCell>,
+    open: AttachedCell | undefined,
+    goOn: ResumeRun,
+  ): void {
     const {
       msgId,
       cell: { cell },
@@ -141,7 +146,7 @@ export class RestoredRuns {
       end,
       prompts,
     } = restored;
-    const { executions, writer, clock, marks } = this.shown;
+    const { executions, writer, clock, marks } = this.display;
     const asked = executions.of(cell); // before this window knew what the sandbox does
     if (open === undefined) {
       if (asked !== undefined) {
@@ -161,7 +166,7 @@ export class RestoredRuns {
     // a cell that runs is not run again, here as anywhere: the press is for the run that goes on
     const run = asked ?? executions.begin(cell);
     if (run === undefined || run.msgId !== undefined) {
-      this.#lose(open);
+      this.#addUnshownRun(open);
       return;
     }
     run.msgId = msgId;
@@ -169,10 +174,10 @@ export class RestoredRuns {
     goOn(session, run, open, prompts.values());
   }
 
-  #lose({ msgId, reply }: AttachedCell): void {
-    this.#strays = [...this.#strays, msgId];
+  #addUnshownRun({ msgId, reply }: AttachedCell): void {
+    this.#unshownRuns = [...this.#unshownRuns, msgId];
     void reply.then(() => {
-      this.#strays = this.#strays.filter((one) => one !== msgId);
+      this.#unshownRuns = this.#unshownRuns.filter((one) => one !== msgId);
     });
   }
 }

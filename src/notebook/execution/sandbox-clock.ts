@@ -7,7 +7,7 @@ export class SandboxClock {
   #offset = Infinity;
 
   /** An event with this time just arrived. */
-  seen(seconds: number, now = Date.now()): void {
+  observe(seconds: number, now = Date.now()): void {
     this.#offset = Math.min(this.#offset, now - seconds * 1000);
   }
 

@@ -6,29 +6,29 @@ import { Pacer, type Sent } from '../../outputs/pacer';
 import type { StreamText, TextMark } from '../../outputs/stream-text';
 import type { CellEdit, CellOutput, RunEdit, StreamName } from '../../outputs/types';
 import type { CellRun, Executions, PastTimes } from './executions';
-import { isSame, toItems, toNotebookOutput, toStreamItem, withFallback } from './projection';
+import { looksSame, toItems, toNotebookOutput, toStreamItem, withFallback } from './projection';
 import type { SandboxClock } from './sandbox-clock';
 import type { LinkTargets } from '../traceback/traceback-links';
 
 /** What is shown of a run. */
-interface Written {
+interface WrittenRun {
   readonly cell: vscode.NotebookCell;
   /** Undefined when it ended before this window came. */
   readonly run: CellRun | undefined;
   /** The outputs that may be named again, by the reducer's ids. */
-  readonly outputs: Map<number, Shown>;
+  readonly outputs: Map<number, ShownOutput>;
   /**
    * Outputs that VS Code has not taken yet. When it takes a new output and, behind it, more items for any output of the same cell
    * together, it tells extensions of those items twice. As long as there are such outputs nothing is added to a text: it waits, and
    * where it cannot wait, the whole text is sent.
    */
-  readonly untaken: Set<Shown>;
+  readonly unconfirmed: Set<ShownOutput>;
   /** Outputs whose text waits for that, each with the timer that ends its wait. */
-  readonly waiting: Map<Shown, NodeJS.Timeout>;
+  readonly waiting: Map<ShownOutput, NodeJS.Timeout>;
 }
-interface Shown {
+interface ShownOutput {
   readonly output: vscode.NotebookCellOutput;
-  readonly written: Written;
+  readonly written: WrittenRun;
   readonly id: number;
   /** Of a stream: the text that VS Code was sent. */
   mark?: TextMark;
@@ -37,17 +37,17 @@ interface Shown {
 }
 
 /** A text waits no longer than this for VS Code to take new outputs, as a cell may make new ones without end. */
-const MAX_WAIT_MS = 500;
+const MAX_CONFIRMATION_WAIT_MS = 500;
 
 /** Characters of outputs that are brought up to date before their run ends, about; the others follow a little later. */
-const MAX_LAST_CHARACTERS = 2_000_000;
+const MAX_FINAL_UPDATE_CHARACTERS = 2_000_000;
 
 /** Applies edits to the cells of one notebook. Calls are not awaited: VS Code keeps their order and gathers them. */
 export class Writer {
-  readonly #written = new Map<string, Written>();
+  readonly #written = new Map<string, WrittenRun>();
   /** How many of our own clearings VS Code has not confirmed yet. Its event comes before its confirmation. */
   readonly #clearing = new Map<vscode.NotebookCell, number>();
-  readonly #pacer = new Pacer<Shown>((shown) => this.#send(shown));
+  readonly #pacer = new Pacer<ShownOutput>((shown) => this.#send(shown));
 
   constructor(
     private readonly executions: Executions,
@@ -134,7 +134,7 @@ export class Writer {
     }
   }
 
-  #apply(written: Written, edit: CellEdit): void {
+  #apply(written: WrittenRun, edit: CellEdit): void {
     const { run, outputs } = written;
     switch (edit.kind) {
       case 'start':
@@ -158,12 +158,12 @@ export class Writer {
         if (edit.kind === 'replaceAll') {
           forgetOutputs(written);
         }
-        const shown: Shown = { output, written, id: edit.id };
+        const shown: ShownOutput = { output, written, id: edit.id };
         if (edit.stream !== undefined) {
           shown.mark = edit.stream.mark();
         }
         outputs.set(edit.id, shown);
-        this.#taken([shown], written, (execution, cell) =>
+        this.#sendNew([shown], written, (execution, cell) =>
           edit.kind === 'append' ? execution.appendOutput(output, cell) : execution.replaceOutput(output, cell),
         );
         return;
@@ -178,7 +178,7 @@ export class Writer {
         if (edit.kind === 'replace') {
           this.#pacer.ask(shown);
         } else {
-          this.#askWhenTaken(shown);
+          this.#requestWhenConfirmed(shown);
         }
         return;
       }
@@ -188,7 +188,7 @@ export class Writer {
   }
 
   /** In one edit, so that what is there does not flicker or double. */
-  #replace(written: Written, document: CellDocument, through?: vscode.NotebookCellExecution): void {
+  #replace(written: WrittenRun, document: CellDocument, through?: vscode.NotebookCellExecution): void {
     if (document.size === 0) {
       if (written.cell.outputs.length > 0) {
         this.#clear(written, through);
@@ -199,7 +199,7 @@ export class Writer {
     for (const one of shown) {
       written.outputs.set(one.id, one);
     }
-    this.#taken(
+    this.#sendNew(
       shown,
       written,
       (execution, cell) =>
@@ -211,14 +211,14 @@ export class Writer {
     );
   }
 
-  #shownOf(written: Written, id: number, { output, mark }: DocumentOutput): Shown {
+  #shownOf(written: WrittenRun, id: number, { output, mark }: DocumentOutput): ShownOutput {
     return { output: toNotebookOutput(output, this.messageContext, this.targets), written, id, ...(mark && { mark }) };
   }
 
   /** Sends what an output shows next as soon as it can be added to what VS Code has. */
-  #askWhenTaken(shown: Shown): void {
-    const { untaken, waiting } = shown.written;
-    if (untaken.size === 0) {
+  #requestWhenConfirmed(shown: ShownOutput): void {
+    const { unconfirmed, waiting } = shown.written;
+    if (unconfirmed.size === 0) {
       stopWaiting(shown);
       this.#pacer.ask(shown);
     } else if (!waiting.has(shown)) {
@@ -227,28 +227,28 @@ export class Writer {
         setTimeout(() => {
           waiting.delete(shown);
           this.#pacer.ask(shown);
-        }, MAX_WAIT_MS),
+        }, MAX_CONFIRMATION_WAIT_MS),
       );
     }
   }
 
   /** Sends new outputs. What is to be added to texts waits until VS Code has taken them. */
-  #taken(
-    shown: readonly Shown[],
-    written: Written,
+  #sendNew(
+    shown: readonly ShownOutput[],
+    written: WrittenRun,
     change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>,
     through?: vscode.NotebookCellExecution,
   ): void {
     for (const one of shown) {
-      written.untaken.add(one);
+      written.unconfirmed.add(one);
     }
     const taken = (): void => {
       for (const one of shown) {
-        written.untaken.delete(one);
+        written.unconfirmed.delete(one);
         one.output.items = []; // VS Code has its own copy
       }
       for (const one of [...written.waiting.keys()]) {
-        this.#askWhenTaken(one);
+        this.#requestWhenConfirmed(one);
       }
     };
     void this.#change(
@@ -266,10 +266,10 @@ export class Writer {
     const outputs = [...document.outputs.values()].map(({ output }) =>
       toNotebookOutput(output, this.messageContext, this.targets),
     );
-    return cell.executionSummary?.executionOrder === document.order && isSame(cell.outputs, outputs);
+    return cell.executionSummary?.executionOrder === document.order && looksSame(cell.outputs, outputs);
   }
 
-  #clear(written: Written, through?: vscode.NotebookCellExecution): void {
+  #clear(written: WrittenRun, through?: vscode.NotebookCellExecution): void {
     const { cell: its } = written;
     forgetOutputs(written);
     const count = (by: number): void => {
@@ -298,7 +298,7 @@ export class Writer {
   }
 
   /** Shows the last state of an output, unless VS Code has it already. */
-  #send(shown: Shown): Sent | undefined {
+  #send(shown: ShownOutput): Sent | undefined {
     const { output, written, id, next } = shown;
     shown.next = undefined;
     if (next === undefined || written.outputs.get(id) !== shown) {
@@ -312,7 +312,7 @@ export class Writer {
     }
     const { name, stream } = next;
     const change =
-      shown.mark === undefined || written.untaken.size > 0
+      shown.mark === undefined || written.unconfirmed.size > 0
         ? ({ kind: 'replace', text: stream.text() } as const)
         : stream.changeSince(shown.mark);
     if (change.kind === 'append' && change.text === '') {
@@ -327,8 +327,8 @@ export class Writer {
   }
 
   /** The run is about to end, and what its cell shows should be right by then. */
-  #bringUpToDate({ outputs }: Written): void {
-    let room = MAX_LAST_CHARACTERS;
+  #bringUpToDate({ outputs }: WrittenRun): void {
+    let room = MAX_FINAL_UPDATE_CHARACTERS;
     for (const shown of [...outputs.values()].reverse()) {
       if (shown.next === undefined) {
         continue;
@@ -343,7 +343,7 @@ export class Writer {
 
   /** Resolves when VS Code has confirmed or refused the change; at once for a late one, which is made when there is an execution for it. */
   #change(
-    { cell, run }: Written,
+    { cell, run }: WrittenRun,
     change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>,
     through?: vscode.NotebookCellExecution,
   ): Promise<void> {
@@ -370,23 +370,23 @@ export class Writer {
   }
 }
 
-const newWritten = (cell: vscode.NotebookCell, run: CellRun | undefined): Written => ({
+const newWritten = (cell: vscode.NotebookCell, run: CellRun | undefined): WrittenRun => ({
   cell,
   run,
   outputs: new Map(),
-  untaken: new Set(),
+  unconfirmed: new Set(),
   waiting: new Map(),
 });
 
-function stopWaiting(shown: Shown): void {
+function stopWaiting(shown: ShownOutput): void {
   const { waiting } = shown.written;
   clearTimeout(waiting.get(shown));
   waiting.delete(shown);
 }
 
-function forgetOutputs({ outputs, untaken, waiting }: Written): void {
+function forgetOutputs({ outputs, unconfirmed, waiting }: WrittenRun): void {
   outputs.clear();
-  untaken.clear();
+  unconfirmed.clear();
   for (const shown of [...waiting.keys()]) {
     stopWaiting(shown);
   }

@@ -2,14 +2,14 @@ import type { MimeBundle } from '../../protocol/messages';
 import { withoutAnsi } from '../traceback/ansi';
 
 /** Characters of documentation that are shown. */
-const LONGEST = 20_000;
+const MAX_PAGE_CHARACTERS = 20_000;
 
 /** IPython's page about a name as plain text: terminal colours are for terminals. */
 export function pageOf(bundle: MimeBundle): string {
   const text = bundle['text/plain'];
   return typeof text === 'string'
-    ? withoutAnsi(text.slice(0, 2 * LONGEST))
-        .slice(0, LONGEST)
+    ? withoutAnsi(text.slice(0, 2 * MAX_PAGE_CHARACTERS))
+        .slice(0, MAX_PAGE_CHARACTERS)
         .trimEnd()
     : '';
 }

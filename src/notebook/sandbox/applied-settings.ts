@@ -1,12 +1,12 @@
 import type { SandboxSettings, SettingName } from '../../session/settings';
-import { needNewKernel, needNewSandbox } from '../configuration';
+import { settingsForNewKernel, settingsForNewSandbox } from '../configuration';
 
 /** Changed settings: those that ask for a new sandbox (`image` also where that was made anew), and those that ask for a new kernel. */
-export interface Pending {
+export interface PendingSettings {
   sandbox: readonly SettingName[];
   kernel: readonly SettingName[];
 }
-export const NOTHING_PENDING: Pending = { sandbox: [], kernel: [] };
+export const NOTHING_PENDING: PendingSettings = { sandbox: [], kernel: [] };
 
 /** The settings that a running sandbox has, beside those that hold now. */
 export class AppliedSettings {
@@ -19,7 +19,7 @@ export class AppliedSettings {
   }
 
   /** The sandbox has these now. */
-  took(settings: Partial<SandboxSettings>): void {
+  applied(settings: Partial<SandboxSettings>): void {
     this.settings = { ...this.settings, ...settings };
   }
 
@@ -32,11 +32,11 @@ export class AppliedSettings {
     return true;
   }
 
-  pending(now: SandboxSettings): Pending {
-    const changed = needNewSandbox(this.settings, now);
+  pending(now: SandboxSettings): PendingSettings {
+    const changed = settingsForNewSandbox(this.settings, now);
     return {
       sandbox: this.#isImageOld && !changed.includes('image') ? [...changed, 'image'] : changed,
-      kernel: needNewKernel(this.settings, now),
+      kernel: settingsForNewKernel(this.settings, now),
     };
   }
 }

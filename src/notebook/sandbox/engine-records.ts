@@ -4,7 +4,7 @@ import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 /** Which of a notebook's sandboxes, one on each engine, counts as the notebook's: that of the engine in use, as far as that is known. */
 export class EngineRecords {
   /** Ids of sandboxes on other engines of which a cell has said so. */
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   constructor(
     private readonly notebook: vscode.NotebookDocument,
@@ -12,24 +12,24 @@ export class EngineRecords {
   ) {}
 
   /** The sandbox is on another engine than the one in use: it is left there. */
-  putAside(record: SandboxRecord): void {
+  setAside(record: SandboxRecord): void {
     this.records.remove(this.notebook.uri, record.sandboxId);
     this.records.elsewhere.put(this.notebook.uri, record);
   }
 
   /** Puts a sandbox aside in favour of the one that the notebook has on the engine in use. False: it has none there. */
-  change(record: SandboxRecord, engine: string): boolean {
+  switchTo(record: SandboxRecord, engine: string): boolean {
     const here = this.records.elsewhere.take(this.notebook.uri, engine);
     if (here === undefined) {
       return false;
     }
-    this.putAside(record);
+    this.setAside(record);
     this.records.set(this.notebook.uri, here);
     return true;
   }
 
   /** The notebook has no sandbox here: one that was left on another engine is looked for, which may be the one that answers now. */
-  bringBack(): void {
+  restoreNewest(): void {
     const record = this.records.elsewhere.newest(this.notebook.uri);
     if (record === undefined) {
       return;
@@ -39,9 +39,9 @@ export class EngineRecords {
   }
 
   /** Whether no cell has said yet that this sandbox is elsewhere; from now on one has. */
-  tellOnce({ sandboxId }: SandboxRecord): boolean {
-    const isNews = !this.#told.has(sandboxId);
-    this.#told.add(sandboxId);
+  isFirstReport({ sandboxId }: SandboxRecord): boolean {
+    const isNews = !this.#reported.has(sandboxId);
+    this.#reported.add(sandboxId);
     return isNews;
   }
 }

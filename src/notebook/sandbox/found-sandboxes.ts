@@ -8,7 +8,7 @@ import type { SandboxController } from '../controller';
 import type { SandboxRecords } from './sandbox-records';
 import type { Installation } from './session-starter';
 
-const USED = 'used';
+const USED_KEY = 'used';
 
 /**
  * Offers the sandbox that a notebook has in another workspace, which this window's state does not know of. Asks the engine
@@ -16,7 +16,7 @@ const USED = 'used';
  */
 export class FoundSandboxes implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
-  readonly #asked = new Set<string>();
+  readonly #offered = new Set<string>();
 
   constructor(
     private readonly controller: SandboxController,
@@ -27,11 +27,13 @@ export class FoundSandboxes implements vscode.Disposable {
   ) {
     this.#subscriptions = [
       controller.onDidSelect((notebook) => {
-        this.#look(notebook).catch((error: unknown) => log.debug(`no look for other sandboxes: ${String(error)}`));
+        this.#offerFound(notebook).catch((error: unknown) =>
+          log.debug(`no look for other sandboxes: ${String(error)}`),
+        );
       }),
       controller.onDidChangeStatus((notebook) => {
-        if (controller.sandboxes.get(notebook)?.session !== undefined && memento.get(USED) !== true) {
-          void memento.update(USED, true);
+        if (controller.sandboxes.get(notebook)?.session !== undefined && memento.get(USED_KEY) !== true) {
+          void memento.update(USED_KEY, true);
         }
       }),
     ];
@@ -43,12 +45,12 @@ export class FoundSandboxes implements vscode.Disposable {
     }
   }
 
-  async #look(notebook: vscode.NotebookDocument): Promise<void> {
+  async #offerFound(notebook: vscode.NotebookDocument): Promise<void> {
     const uri = notebook.uri.toString();
     if (
-      this.memento.get(USED) !== true ||
+      this.memento.get(USED_KEY) !== true ||
       notebook.isUntitled ||
-      this.#asked.has(uri) ||
+      this.#offered.has(uri) ||
       this.records.get(notebook.uri) !== undefined
     ) {
       return;
@@ -64,7 +66,7 @@ export class FoundSandboxes implements vscode.Disposable {
     if (found === undefined || !isFree()) {
       return;
     }
-    this.#asked.add(uri);
+    this.#offered.add(uri);
     const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
     const since = new Date(found.created).toLocaleString();
     const text = vscode.l10n.t(

@@ -5,16 +5,16 @@ import { progressText } from '../../messages';
 import { SandboxError } from '../../protocol/errors';
 import { withProgressNotification } from '../../ui/progress';
 
-interface Making {
+interface PendingImage {
   readonly image: Promise<string>;
   readonly abort: AbortController;
   /** How many wait for it. */
-  wanted: number;
+  waiters: number;
 }
 
 /** Makes this window's images, under a notification that can cancel. Whoever wants one that is being made waits for it there. */
 export class ImageMaker {
-  readonly #making = new Map<string, Making>();
+  readonly #pending = new Map<string, PendingImage>();
 
   /**
    * Name of the image, made unless it is there; see `Engine.ensureImage`. Rejects with a SandboxError.
@@ -25,8 +25,8 @@ export class ImageMaker {
       throw new SandboxError('Cancelled');
     }
     const key = JSON.stringify([engine.info.id, request]);
-    const making = this.#making.get(key) ?? this.#begin(key, engine, request);
-    making.wanted += 1;
+    const making = this.#pending.get(key) ?? this.#begin(key, engine, request);
+    making.waiters += 1;
     let giveUp!: () => void;
     const givenUp = new Promise<undefined>((resolve) => {
       giveUp = () => resolve(undefined);
@@ -39,9 +39,9 @@ export class ImageMaker {
       }
     } finally {
       signal.removeEventListener('abort', giveUp);
-      making.wanted -= 1;
+      making.waiters -= 1;
     }
-    if (making.wanted === 0) {
+    if (making.waiters === 0) {
       this.#forget(key, making);
       making.abort.abort();
       await making.image.catch(() => undefined); // what it had begun on the engine is removed by then
@@ -54,7 +54,7 @@ export class ImageMaker {
     await withProgress((progress, stop) => engine.rebuildImage(request, progress, stop), signal);
   }
 
-  #begin(key: string, engine: Engine, request: ImageRequest): Making {
+  #begin(key: string, engine: Engine, request: ImageRequest): PendingImage {
     const abort = new AbortController();
     const over = (): void => this.#forget(key, making); // whoever wants it after that waits for no making that is ending
     const image = withProgress(
@@ -62,14 +62,14 @@ export class ImageMaker {
       abort.signal,
       over,
     ).finally(over);
-    const making: Making = { abort, image, wanted: 0 };
-    this.#making.set(key, making);
+    const making: PendingImage = { abort, image, waiters: 0 };
+    this.#pending.set(key, making);
     return making;
   }
 
-  #forget(key: string, making: Making): void {
-    if (this.#making.get(key) === making) {
-      this.#making.delete(key);
+  #forget(key: string, making: PendingImage): void {
+    if (this.#pending.get(key) === making) {
+      this.#pending.delete(key);
     }
   }
 }

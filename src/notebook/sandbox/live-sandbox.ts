@@ -6,7 +6,7 @@ import { AppliedSettings } from './applied-settings';
 import { PlaceRecorder, changesOpenCells } from './place-recorder';
 import { recordOf, type SandboxRecord, type SandboxRecords } from './sandbox-records';
 
-interface Hears {
+interface LiveSandboxListener {
   event(event: SandboxEvent): void;
   state(session: SandboxSession, state: SessionState): void;
 }
@@ -28,7 +28,7 @@ export class LiveSandbox {
     records: SandboxRecords,
     settings: SandboxSettings,
     { seq, isUnused }: { seq: number; isUnused: boolean },
-    hears: Hears,
+    listener: LiveSandboxListener,
   ) {
     this.settings = new AppliedSettings(settings);
     this.#isUnused = isUnused;
@@ -41,13 +41,13 @@ export class LiveSandbox {
     );
     this.#listeners = [
       session.onEvent((event) => {
-        hears.event(event);
+        listener.event(event);
         if (changesOpenCells(event)) {
-          this.#recorder.again();
+          this.#recorder.recordNow();
         }
         this.#recorder.changed();
       }),
-      session.onState((state) => hears.state(session, state)),
+      session.onState((state) => listener.state(session, state)),
     ];
   }
 
@@ -57,12 +57,12 @@ export class LiveSandbox {
   }
 
   /** Something is to run in it. */
-  use(): void {
+  markUsed(): void {
     if (!this.#isUnused) {
       return;
     }
     this.#isUnused = false;
-    this.#recorder.again();
+    this.#recorder.recordNow();
   }
 
   /** The document has changed: VS Code keeps it later. */
@@ -72,7 +72,7 @@ export class LiveSandbox {
 
   /** Writes down what is known of it now. */
   record(): void {
-    this.#recorder.again();
+    this.#recorder.recordNow();
   }
 
   /** Writes nothing down any more. */

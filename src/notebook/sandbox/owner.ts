@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const FILE = 'owner';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Milliseconds for another window to fill the file that it has made; after that the file counts as broken. */
-const FILLED_MS = 2_000;
-const LOOK_EVERY_MS = 50;
+const FILL_TIMEOUT_MS = 2_000;
+const POLL_INTERVAL_MS = 50;
 
 /**
  * The random id that tells the sandboxes of this installation from those of others on the same engine. All windows agree on it, however
@@ -26,7 +26,7 @@ export async function ownerIn(folder: string): Promise<string> {
   await writeFile(candidate, randomUUID());
   try {
     await publish(candidate, file);
-    for (const end = performance.now() + FILLED_MS; performance.now() < end; await sleep(LOOK_EVERY_MS)) {
+    for (const end = performance.now() + FILL_TIMEOUT_MS; performance.now() < end; await sleep(POLL_INTERVAL_MS)) {
       const owner = await read(file);
       if (owner !== undefined && UUID.test(owner)) {
         return owner;

@@ -4,21 +4,21 @@ import type { SandboxEvent } from '../../protocol/messages';
  * Milliseconds without a change after which what the document shows is surely kept: VS Code backs up what is dirty a second
  * or two after its *last* change, so never while output flows.
  */
-const QUIET = 3_000;
+const QUIET_MS = 3_000;
 
 /** Says up to which event the document surely keeps what it shows, over a reload and a crash: never more than it does. */
 export class PlaceRecorder {
   #timer: NodeJS.Timeout | undefined;
-  #surely: number;
+  #savedSeq: number;
 
   /** @param seq what the document keeps already */
   constructor(
     seq: number,
     private readonly place: () => number,
     private readonly record: (seq: number) => void,
-    private readonly quiet = QUIET,
+    private readonly quietMs = QUIET_MS,
   ) {
-    this.#surely = seq;
+    this.#savedSeq = seq;
     this.changed();
   }
 
@@ -26,17 +26,17 @@ export class PlaceRecorder {
   changed(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (this.#surely === this.place()) {
+      if (this.#savedSeq === this.place()) {
         return;
       }
-      this.#surely = this.place();
-      this.record(this.#surely);
-    }, this.quiet);
+      this.#savedSeq = this.place();
+      this.record(this.#savedSeq);
+    }, this.quietMs);
   }
 
   /** What else there is to remember has changed. */
-  again(): void {
-    this.record(this.#surely);
+  recordNow(): void {
+    this.record(this.#savedSeq);
   }
 
   stop(): void {

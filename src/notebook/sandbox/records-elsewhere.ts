@@ -6,11 +6,11 @@ const PREFIX = 'elsewhere:';
 /** Parts the notebook's address, in which this character is encoded, from the engine's id. */
 const SEPARATOR = '#';
 /** Milliseconds that an engine's lease may be late by. */
-const GRACE = 60_000;
+const LEASE_GRACE_MS = 60_000;
 
 /** Whether the sandbox has surely ended with its lease, as far as anybody here can know. */
 export const isExpired = ({ seen, keepAlive }: Pick<SandboxRecord, 'seen' | 'keepAlive'>, now = Date.now()): boolean =>
-  now - seen > keepAlive * 60_000 + GRACE;
+  now - seen > keepAlive * 60_000 + LEASE_GRACE_MS;
 
 /**
  * Sandboxes that notebooks have on engines that are not the one in use: one a notebook and engine, in the state of the workspace. They are
@@ -43,12 +43,12 @@ export class RecordsElsewhere {
   }
 
   put(uri: vscode.Uri, record: SandboxRecord): void {
-    void this.memento.update(keyOf(uri, record.engine), toStored(record));
+    void this.memento.update(elsewhereKey(uri, record.engine), toStored(record));
   }
 
   /** The record for this engine, which is then here and not elsewhere. */
   take(uri: vscode.Uri, engine: string): SandboxRecord | undefined {
-    const key = keyOf(uri, engine);
+    const key = elsewhereKey(uri, engine);
     const record = this.#read(key);
     if (record !== undefined) {
       void this.memento.update(key, undefined);
@@ -91,4 +91,4 @@ export class RecordsElsewhere {
   }
 }
 
-const keyOf = (uri: vscode.Uri, engine: string): string => PREFIX + uri.toString() + SEPARATOR + engine;
+const elsewhereKey = (uri: vscode.Uri, engine: string): string => PREFIX + uri.toString() + SEPARATOR + engine;

@@ -5,26 +5,27 @@ import type { Failure, SandboxEvent } from '../../protocol/messages';
 import { asSandboxError } from '../../session/failures';
 import type { FilesSetting, SandboxSettings } from '../../session/settings';
 import type { SandboxSession, SessionState } from '../../session/types';
-import { NOTHING_PENDING, type Pending } from './applied-settings';
+import { NOTHING_PENDING, type PendingSettings } from './applied-settings';
 import { readSettings } from '../configuration';
 import { EngineRecords } from './engine-records';
-import { WhoseItIs, tellNew } from './in-use';
+import { TakeoverPrompt, showNewSandboxHint } from './takeover-prompt';
 import { LiveSandbox } from './live-sandbox';
-import type { Restoring } from '../execution/restored-runs';
+import type { LogReplay } from '../execution/restored-runs';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 import type { PreviousSandbox, SessionSource } from './session-source';
 import { Starts } from './starts';
-import { lostMeanwhile, lostSince } from './state-lost';
+import { stateLossBetweenCells, stateLossSinceLastWindow } from './state-lost';
 
 /** What a user can see of a notebook's sandbox. */
 export type SandboxStatus =
-  { kind: 'none' | 'starting' } | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: Pending };
+  | { kind: 'none' | 'starting' }
+  | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: PendingSettings };
 
 export interface BindingSink {
   /** A session is being started. `isUnused`: it may be that no cell ever runs in it. */
   created(session: SandboxSession, settings: SandboxSettings, how: { isUnused: boolean }): void;
   /** A session attaches to a sandbox that ran. The document surely shows what its log has up to `seq`. */
-  restoring(seq: number): Restoring;
+  beginReplay(seq: number): LogReplay;
   event(event: SandboxEvent): void;
   /** The sandbox has ended. True: a cell that ran says it. */
   gone(): boolean;
@@ -37,7 +38,7 @@ export interface BindingSink {
 }
 
 /** Milliseconds from the end of a notebook's document to the word that it has another name now. */
-const MOVING = 2_000;
+const RENAME_WAIT_MS = 2_000;
 
 /** Which sandbox a notebook has, over the life of the window and beyond it. */
 export class SandboxBinding {
@@ -45,9 +46,9 @@ export class SandboxBinding {
   readonly #starts: Starts;
   /** Has ended, and its libraries wait for the next one. */
   #previous: PreviousSandbox | undefined;
-  #lost: Failure | undefined;
+  #stateLoss: Failure | undefined;
   readonly #engineRecords: EngineRecords;
-  readonly #whose: WhoseItIs;
+  readonly #takeoverPrompt: TakeoverPrompt;
 
   constructor(
     private readonly notebook: vscode.NotebookDocument,
@@ -58,7 +59,7 @@ export class SandboxBinding {
   ) {
     this.#starts = new Starts(() => sink.changed(), log);
     this.#engineRecords = new EngineRecords(notebook, records);
-    this.#whose = new WhoseItIs(notebook, log);
+    this.#takeoverPrompt = new TakeoverPrompt(notebook, log);
   }
 
   get status(): SandboxStatus {
@@ -86,9 +87,9 @@ export class SandboxBinding {
   }
 
   /** Told once: what became of the sandbox before, if no cell could say it. */
-  takeLost(): Failure | undefined {
-    const lost = this.#lost;
-    this.#lost = undefined;
+  takeStateLoss(): Failure | undefined {
+    const lost = this.#stateLoss;
+    this.#stateLoss = undefined;
     return lost;
   }
 
@@ -101,24 +102,24 @@ export class SandboxBinding {
       if (!isWanted()) {
         throw new SandboxError('Cancelled');
       }
-      if (this.#live?.isUnused === true && this.needsNew(settings)) {
+      if (this.#live?.isUnused === true && this.needsNewSandbox(settings)) {
         await this.#end(false, this.#record);
       }
       if (this.#live !== undefined) {
-        this.#live.use();
+        this.#live.markUsed();
         if (this.#live.settings.current.files === 'none') {
-          this.took({ files: settings.files });
+          this.settingsApplied({ files: settings.files });
         }
         return this.#live.session;
       }
       const start = this.#starts.current;
       if (isFirst && start === undefined && this.#record === undefined) {
-        this.#engineRecords.bringBack();
+        this.#engineRecords.restoreNewest();
       }
       const isNew = start?.isNew ?? this.#record === undefined;
       const session = isNew
         ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).forCell()
-        : await this.#earlierOrAside();
+        : await this.#attachEarlierForCell();
       if (session !== undefined && this.session !== session) {
         return session;
       } // it has ended already, which the cell says
@@ -163,7 +164,7 @@ export class SandboxBinding {
       return this.#live.session;
     }
     this.cancel();
-    return this.#record === undefined && this.#starts.current === undefined ? undefined : this.#earlier();
+    return this.#record === undefined && this.#starts.current === undefined ? undefined : this.#attachEarlier();
   }
 
   /** Finds the sandbox of an earlier window again, if there was one. Never rejects: a cell that runs says what is wrong. */
@@ -179,7 +180,7 @@ export class SandboxBinding {
       return;
     }
     try {
-      await this.#earlier({ ...how, asks: how.takeOver || this.#record.unused !== true });
+      await this.#attachEarlier({ ...how, asks: how.takeOver || this.#record.unused !== true });
     } catch (error) {
       const failure = asSandboxError(error);
       this.log.warn(`not attached again: ${failure.message}`);
@@ -190,7 +191,7 @@ export class SandboxBinding {
   }
 
   /** Resolves when no sandbox of an earlier window is being looked for. */
-  async looked(): Promise<void> {
+  async waitForLookup(): Promise<void> {
     const start = this.#starts.current;
     if (start?.isNew === false) {
       await start.session.catch(() => undefined);
@@ -203,24 +204,24 @@ export class SandboxBinding {
     if (live !== undefined && this.#pending().sandbox.includes('maxMemory')) {
       const { maxMemory } = readSettings(this.notebook.uri, this.log);
       if (await live.session.setMemory(maxMemory)) {
-        live.settings.took({ maxMemory });
+        live.settings.applied({ maxMemory });
       }
     }
     this.sink.changed();
   }
 
   /** The running sandbox has these now. */
-  took(settings: Partial<SandboxSettings>): void {
-    this.#live?.settings.took(settings);
+  settingsApplied(settings: Partial<SandboxSettings>): void {
+    this.#live?.settings.applied(settings);
   }
 
   /** The setting `files` of the running sandbox, which has a place for those files; without one, that of `settings`. */
-  filesIn(settings: SandboxSettings): FilesSetting {
+  filesSetting(settings: SandboxSettings): FilesSetting {
     return (this.#live?.settings.current ?? settings).files;
   }
 
   /** Whether a fresh kernel is not enough for these settings. */
-  needsNew(settings: SandboxSettings): boolean {
+  needsNewSandbox(settings: SandboxSettings): boolean {
     return (this.#live?.settings.pending(settings) ?? NOTHING_PENDING).sandbox.length > 0;
   }
 
@@ -241,7 +242,7 @@ export class SandboxBinding {
   /** What is being started anew is not wanted any more. The sandbox of an earlier window is looked for all the same: cells run in it. */
   cancel(): void {
     if (this.#starts.current?.isNew === true) {
-      this.#starts.callOff();
+      this.#starts.cancel();
     }
   }
 
@@ -252,7 +253,7 @@ export class SandboxBinding {
    */
   async close({ keepLibraries, lost }: { keepLibraries: boolean; lost?: Failure }): Promise<void> {
     await this.#end(keepLibraries, this.#record);
-    this.#lost = lost ?? this.#lost;
+    this.#stateLoss = lost ?? this.#stateLoss;
   }
 
   /** Leaves the sandbox as it is, for a later window or under another name; where nobody would find it or its libraries, they go. */
@@ -260,7 +261,7 @@ export class SandboxBinding {
     const record = this.#record;
     const { isClosed, isUntitled } = this.notebook;
     const isOver = record !== undefined && (record.keepAlive === 0 || this.isUnused || (isClosed && isUntitled));
-    if (isOver && !(isClosed && (await this.records.depart(this.notebook.uri, record, MOVING)))) {
+    if (isOver && !(isClosed && (await this.records.awaitRename(this.notebook.uri, record, RENAME_WAIT_MS)))) {
       await this.#end(false, record);
       return;
     }
@@ -269,7 +270,7 @@ export class SandboxBinding {
     live?.record();
     live?.stopListening();
     await live?.session.detach();
-    await this.#starts.calledOff(); // a start may have the libraries of the previous sandbox
+    await this.#starts.settled(); // a start may have the libraries of the previous sandbox
     await previous?.dispose(); // nobody finds its libraries by a record
     this.sink.changed();
   }
@@ -281,42 +282,42 @@ export class SandboxBinding {
   }
 
   /** On the sandbox of an earlier window; undefined: it is gone. */
-  async #earlier(how = { takeOver: false, asks: true }): Promise<SandboxSession | undefined> {
+  async #attachEarlier(how = { takeOver: false, asks: true }): Promise<SandboxSession | undefined> {
     try {
       return await (this.#starts.current ?? this.#starts.begin(false, (signal) => this.#attachRecorded(signal, how)))
         .session;
     } catch (error) {
       if (asSandboxError(error).code === 'InUse' && how.asks) {
-        this.#inUse();
+        this.#askForTakeover();
       }
       throw error;
     }
   }
 
   /** The same, for a cell that is run: the sandbox on another engine is left there, and the cell gets one on the engine that answers. */
-  async #earlierOrAside(): Promise<SandboxSession | undefined> {
+  async #attachEarlierForCell(): Promise<SandboxSession | undefined> {
     try {
-      return await this.#earlier();
+      return await this.#attachEarlier();
     } catch (error) {
       if (!(error instanceof SandboxError) || error.code !== 'OtherEngine') {
         throw error;
       }
-      this.#putAside(error);
+      this.#setAside(error);
       return undefined;
     }
   }
 
   /** The notebook's sandbox is left on its engine, which is not the one that answers. The next cell says so unless the user has been told. */
-  #putAside({ params, message }: SandboxError, isTold = false): void {
+  #setAside({ params, message }: SandboxError, isTold = false): void {
     const record = this.#record;
     if (record === undefined) {
       return;
     } // a notebook of another name has it
     this.log.info(`the notebook's sandbox is on another engine: ${message}`);
-    this.#engineRecords.putAside(record);
-    const isNews = this.#engineRecords.tellOnce(record);
+    this.#engineRecords.setAside(record);
+    const isNews = this.#engineRecords.isFirstReport(record);
     if (isNews && !isTold && record.unused !== true) {
-      this.#lost = { code: 'OtherEngine', params: { ...params, minutes: record.keepAlive, started: true } };
+      this.#stateLoss = { code: 'OtherEngine', params: { ...params, minutes: record.keepAlive, started: true } };
     }
   }
 
@@ -351,7 +352,7 @@ export class SandboxBinding {
     if (record === undefined) {
       return undefined;
     }
-    const restoring = this.sink.restoring(record.seq);
+    const restoring = this.sink.beginReplay(record.seq);
     let session: SandboxSession;
     try {
       session = await this.source.attach(
@@ -368,7 +369,7 @@ export class SandboxBinding {
       if (signal.aborted) {
         throw new SandboxError('Cancelled', {}, { cause: error });
       } // whoever called it off has the record
-      if (failure.code === 'OtherEngine' && this.#engineRecords.change(record, String(failure.params['hereId']))) {
+      if (failure.code === 'OtherEngine' && this.#engineRecords.switchTo(record, String(failure.params['hereId']))) {
         return this.#attachRecorded(signal, how);
       }
       if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') {
@@ -379,7 +380,7 @@ export class SandboxBinding {
       if (failure.params['reason'] === 'restarted' || failure.code === 'ProtocolViolation') {
         await this.source.end(record, { isOurs: true });
       }
-      this.#leftBehind(record, failure);
+      this.#forgetEarlier(record, failure);
       return undefined;
     }
     if (signal.aborted) {
@@ -393,12 +394,12 @@ export class SandboxBinding {
   }
 
   /** The sandbox of an earlier window is gone, or of no use to this one. */
-  #leftBehind(record: SandboxRecord, failure: SandboxError): void {
+  #forgetEarlier(record: SandboxRecord, failure: SandboxError): void {
     this.log.info(`the sandbox of an earlier window is gone: ${failure.message}`);
     if (record.unused !== true) {
-      this.#lost = lostSince(record, failure);
+      this.#stateLoss = stateLossSinceLastWindow(record, failure);
     }
-    this.#previous = this.source.left(record);
+    this.#previous = this.source.previousOf(record);
     this.records.remove(this.notebook.uri, record.sandboxId);
   }
 
@@ -419,10 +420,10 @@ export class SandboxBinding {
       }
     }
     const previous = this.#previous;
-    const ended = live?.session ?? (earlier && this.source.left(earlier));
+    const ended = live?.session ?? (earlier && this.source.previousOf(earlier));
     this.#previous = keepLibraries ? (ended ?? previous) : undefined;
     this.sink.changed();
-    await Promise.all([ended?.dispose({ keepLibraries }), this.#starts.calledOff()]);
+    await Promise.all([ended?.dispose({ keepLibraries }), this.#starts.settled()]);
     if (!keepLibraries) {
       await previous?.dispose();
     }
@@ -444,7 +445,7 @@ export class SandboxBinding {
   #unbind(): LiveSandbox | undefined {
     const live = this.#live;
     this.#live = undefined;
-    this.#starts.callOff();
+    this.#starts.cancel();
     live?.stopRecording();
     return live;
   }
@@ -460,11 +461,11 @@ export class SandboxBinding {
       if (state.failure.code === 'InUse') {
         this.sink.gone();
         if (this.#record?.sandboxId === session.id) {
-          this.#inUse();
+          this.#askForTakeover();
         } // else it is this notebook's own, under another name
       } else if (state.failure.code === 'OtherEngine') {
         const isTold = this.sink.gone() || isUnused;
-        this.#putAside(state.failure, isTold);
+        this.#setAside(state.failure, isTold);
         if (!isTold) {
           this.sink.warn(state.failure);
         }
@@ -472,7 +473,7 @@ export class SandboxBinding {
         this.records.remove(this.notebook.uri, session.id);
         this.#previous = session;
         if (!this.sink.gone() && !isUnused) {
-          this.#mourn(state.failure, settings.current);
+          this.#reportStateLoss(state.failure, settings.current);
         }
       }
     }
@@ -483,27 +484,27 @@ export class SandboxBinding {
   }
 
   /** No cell ran: without a word the user would only wonder why names are gone. */
-  #mourn(failure: SandboxError, settings: SandboxSettings): void {
-    this.#lost = lostMeanwhile(failure, settings);
+  #reportStateLoss(failure: SandboxError, settings: SandboxSettings): void {
+    this.#stateLoss = stateLossBetweenCells(failure, settings);
     if (failure.params['reason'] !== 'idle') {
       this.sink.warn(failure);
     }
   }
 
-  #inUse(): void {
+  #askForTakeover(): void {
     const used = this.#record?.sandboxId;
-    this.#whose.ask(async (which) => {
+    this.#takeoverPrompt.ask(async (which) => {
       if (which === 'here') {
         await this.reattach({ takeOver: true });
       } else if (used !== undefined) {
         this.records.remove(this.notebook.uri, used);
-        tellNew(this.notebook);
+        showNewSandboxHint(this.notebook);
       }
     });
   }
 
   /** None while a setting is invalid, which the next cell says. */
-  #pending(): Pending {
+  #pending(): PendingSettings {
     try {
       if (this.isUnused) {
         return NOTHING_PENDING;

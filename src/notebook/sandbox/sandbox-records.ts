@@ -55,9 +55,9 @@ export const recordOf = (
 
 const PREFIX = 'sandbox:';
 /** Milliseconds; nothing of a sandbox is left by then. */
-const FORGOTTEN = 8 * 24 * 3600_000;
+const MAX_RECORD_AGE_MS = 8 * 24 * 3600_000;
 
-interface Departure {
+interface RenameWait {
   record: SandboxRecord;
   settle: (isMoved: boolean) => void;
 }
@@ -65,11 +65,11 @@ interface Departure {
 /** Which sandbox each notebook has, in the state of the workspace: a copy of a notebook must not share one, and two windows must not overwrite each other. */
 export class SandboxRecords {
   /** Those that no later window is to find. */
-  readonly #ofThisWindow = new Map<string, SandboxRecord>();
+  readonly #windowOnly = new Map<string, SandboxRecord>();
   /** Of notebooks that were closed and may open under another name. */
-  readonly #departing = new Map<string, Departure>();
+  readonly #awaitingRename = new Map<string, RenameWait>();
   /** The window closes. */
-  #isOver = false;
+  #isClosing = false;
   /** Sandboxes of the same notebooks on other engines. */
   readonly elsewhere: RecordsElsewhere;
 
@@ -81,14 +81,14 @@ export class SandboxRecords {
     this.elsewhere = new RecordsElsewhere(memento);
     for (const key of this.#keys()) {
       const record = this.#read(key);
-      if (record === undefined || Date.now() - record.seen > FORGOTTEN) {
+      if (record === undefined || Date.now() - record.seen > MAX_RECORD_AGE_MS) {
         this.#write(key, undefined);
       }
     }
   }
 
   get(uri: vscode.Uri): SandboxRecord | undefined {
-    return this.#read(keyOf(uri));
+    return this.#read(recordKey(uri));
   }
 
   /** Whether the notebook has a sandbox with anything in it. */
@@ -98,7 +98,7 @@ export class SandboxRecords {
   }
 
   set(uri: vscode.Uri, record: SandboxRecord): void {
-    this.#write(keyOf(uri), record);
+    this.#write(recordKey(uri), record);
   }
 
   /** For a sandbox that is still the notebook's: the notebook may have another name by now, or another sandbox. */
@@ -111,25 +111,25 @@ export class SandboxRecords {
   /** The notebook of this name does not have this sandbox any more. */
   remove(uri: vscode.Uri, sandboxId: string): void {
     if (this.get(uri)?.sandboxId === sandboxId) {
-      this.#write(keyOf(uri), undefined);
+      this.#write(recordKey(uri), undefined);
     }
   }
 
   /** A notebook, or a folder with some, has another name now. */
   move(from: vscode.Uri, to: vscode.Uri): void {
     this.elsewhere.move(from, to);
-    const before = keyOf(from);
-    for (const key of new Set([...this.#departing.keys(), ...this.#keys()])) {
+    const before = recordKey(from);
+    for (const key of new Set([...this.#awaitingRename.keys(), ...this.#keys()])) {
       if (key !== before && !key.startsWith(`${before}/`)) {
         continue;
       }
-      const departure = this.#departing.get(key);
+      const departure = this.#awaitingRename.get(key);
       const record = departure?.record ?? this.#read(key);
       if (departure === undefined) {
         this.#write(key, undefined);
       }
       if (record !== undefined) {
-        this.#write(keyOf(to) + key.slice(before.length), record);
+        this.#write(recordKey(to) + key.slice(before.length), record);
       }
       departure?.settle(true);
     }
@@ -139,40 +139,40 @@ export class SandboxRecords {
    * The notebook of this name was closed for good, unless it opens under another one within `ms`: true if it did. Until then
    * nobody finds its sandbox by the old name, which the next notebook without a file may have.
    */
-  depart(uri: vscode.Uri, record: SandboxRecord, ms: number): Promise<boolean> {
-    const key = keyOf(uri);
+  awaitRename(uri: vscode.Uri, record: SandboxRecord, ms: number): Promise<boolean> {
+    const key = recordKey(uri);
     this.remove(uri, record.sandboxId);
-    if (this.#isOver) {
+    if (this.#isClosing) {
       return Promise.resolve(false);
     }
     return new Promise((resolve) => {
       const timer = setTimeout(() => settle(false), ms);
-      const departure: Departure = { record, settle: (isMoved) => settle(isMoved) };
+      const departure: RenameWait = { record, settle: (isMoved) => settle(isMoved) };
       const settle = (isMoved: boolean): void => {
         clearTimeout(timer);
-        if (this.#departing.get(key) === departure) {
-          this.#departing.delete(key);
+        if (this.#awaitingRename.get(key) === departure) {
+          this.#awaitingRename.delete(key);
         }
         resolve(isMoved);
       };
-      this.#departing.get(key)?.settle(false);
-      this.#departing.set(key, departure);
+      this.#awaitingRename.get(key)?.settle(false);
+      this.#awaitingRename.set(key, departure);
     });
   }
 
-  isDeparting(uri: vscode.Uri): boolean {
-    return this.#departing.has(keyOf(uri));
+  isAwaitingRename(uri: vscode.Uri): boolean {
+    return this.#awaitingRename.has(recordKey(uri));
   }
 
   /** Another notebook has the name of one that was closed. */
-  settle(uri: vscode.Uri): void {
-    this.#departing.get(keyOf(uri))?.settle(false);
+  endRenameWait(uri: vscode.Uri): void {
+    this.#awaitingRename.get(recordKey(uri))?.settle(false);
   }
 
   /** The window closes: what is closed, and what will be, opens under no other name. */
-  settleAll(): void {
-    this.#isOver = true;
-    for (const { settle } of [...this.#departing.values()]) {
+  endAllRenameWaits(): void {
+    this.#isClosing = true;
+    for (const { settle } of [...this.#awaitingRename.values()]) {
       settle(false);
     }
   }
@@ -200,11 +200,11 @@ export class SandboxRecords {
   }
 
   #keys(): string[] {
-    return [...this.memento.keys().filter((key) => key.startsWith(PREFIX)), ...this.#ofThisWindow.keys()];
+    return [...this.memento.keys().filter((key) => key.startsWith(PREFIX)), ...this.#windowOnly.keys()];
   }
 
   #read(key: string): SandboxRecord | undefined {
-    const ofThisWindow = this.#ofThisWindow.get(key);
+    const ofThisWindow = this.#windowOnly.get(key);
     const stored = ofThisWindow === undefined ? this.memento.get<unknown>(key) : undefined;
     if (stored === undefined) {
       return ofThisWindow;
@@ -222,9 +222,9 @@ export class SandboxRecords {
   #write(key: string, record: SandboxRecord | undefined): void {
     const isKept = record !== undefined && record.keepAlive > 0;
     if (record === undefined || isKept) {
-      this.#ofThisWindow.delete(key);
+      this.#windowOnly.delete(key);
     } else {
-      this.#ofThisWindow.set(key, record);
+      this.#windowOnly.set(key, record);
     }
     if (isKept || this.memento.get(key) !== undefined) {
       void this.memento.update(key, isKept ? toStored(record) : undefined);
@@ -232,4 +232,4 @@ export class SandboxRecords {
   }
 }
 
-const keyOf = (uri: vscode.Uri): string => PREFIX + uri.toString();
+const recordKey = (uri: vscode.Uri): string => PREFIX + uri.toString();

@@ -31,12 +31,12 @@ export interface SessionSource {
   /** On a sandbox that a window has left. `hear` gets its whole log, event by event, before this resolves, and the cells that are open now. */
   attach(
     record: SandboxRecord,
-    hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
+    onReplay: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
     signal: AbortSignal,
     how: { takeOver: boolean },
   ): Promise<SandboxSession>;
   /** What is left when {@link attach} found no sandbox. */
-  left(record: SandboxRecord): PreviousSandbox;
+  previousOf(record: SandboxRecord): PreviousSandbox;
   /**
    * Ends a sandbox that no session here has; absent is fine. Rejects with a SandboxError, `InUse` where another window may have it.
    * @param how `isOurs`: it has taken this window as its host, so no other window has it

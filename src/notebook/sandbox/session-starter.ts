@@ -10,9 +10,9 @@ import { InteractiveSandboxSession } from '../../session/session';
 import type { SandboxSettings } from '../../session/settings';
 import type { AttachedCell, SandboxSession } from '../../session/types';
 import type { EngineSource } from './engine-source';
-import { inPlaceOf, isOver } from './former-host';
+import { attachAsFormerHost, hasEnded } from './former-host';
 import type { ImageMaker } from './image-maker';
-import { tellGone } from '../library-offers';
+import { offerReinstall } from '../library-offers';
 import { isExpired } from './records-elsewhere';
 import type { PreviousSandbox, StartOptions } from './session-source';
 import type { SandboxRecord } from './sandbox-records';
@@ -31,7 +31,7 @@ export interface Installation {
 }
 
 /** Seconds that a sandbox lives whose window was killed, where it should have ended with it. */
-const LEAST_LEASE = 60;
+const MIN_LEASE_SECONDS = 60;
 
 /** A sandbox for this notebook, ready to run cells, with the libraries of a previous one on the same image. Rejects with a SandboxError. */
 export async function startSession(
@@ -44,17 +44,17 @@ export async function startSession(
   const { network, engines, images, explain, log } = installation;
   const { known } = engines;
   /** Aborts when what was begun on the known engine is of no use. */
-  const otherwise = new AbortController();
+  const discardEarly = new AbortController();
   try {
     const asked = imageRequest(installation, settings);
     const imageOf = async (one: Engine, stop: AbortSignal): Promise<string> => images.ensure(one, await asked, stop);
     // while it is asked whether it is still there
-    const early = known && imageOf(known, AbortSignal.any([signal, otherwise.signal]));
+    const early = known && imageOf(known, AbortSignal.any([signal, discardEarly.signal]));
     early?.catch(() => undefined);
     const [engine, owner] = await Promise.all([engines.get(), installation.owner(), asked]);
     signal.throwIfAborted();
     if (engine !== known) {
-      otherwise.abort();
+      discardEarly.abort();
     }
     const image = await (early !== undefined && engine === known ? early : imageOf(engine, signal));
     const takenOver =
@@ -73,7 +73,7 @@ export async function startSession(
     }
     if (previous !== undefined && takenOver === undefined) {
       void previous.dispose(); // no cell waits for it; it never rejects
-      tellGone(notebook, previous);
+      offerReinstall(notebook, previous);
     }
     return session;
   } catch (error) {
@@ -89,7 +89,7 @@ export async function startSession(
     }
     throw error;
   } finally {
-    otherwise.abort();
+    discardEarly.abort();
   }
 
   function start(
@@ -105,7 +105,7 @@ export async function startSession(
         owner,
         notebookHint: notebook.uri.toString(),
         settings,
-        lease: Math.max(LEAST_LEASE, settings.keepAlive * 60),
+        lease: Math.max(MIN_LEASE_SECONDS, settings.keepAlive * 60),
         idle: settings.idleTimeout * 60,
         network,
         explain,
@@ -150,7 +150,7 @@ export async function canStartEarly(
 export async function attachSession(
   { owner, network, engines, explain, log }: Installation,
   record: SandboxRecord,
-  hear: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
+  onReplay: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
   signal: AbortSignal,
   { takeOver }: { takeOver: boolean },
 ): Promise<SandboxSession> {
@@ -163,7 +163,7 @@ export async function attachSession(
     }
     engine.holdLibraries(sandbox.libraries);
     const { boot, settings, installed, image, open = [] } = record;
-    return await inPlaceOf(
+    return await attachAsFormerHost(
       record,
       async (host) => {
         const session = InteractiveSandboxSession.attach(
@@ -183,7 +183,7 @@ export async function attachSession(
           signal,
         );
         const hearing = session.onEvent((event) => {
-          hear(event, session.cells);
+          onReplay(event, session.cells);
         });
         await session.started;
         hearing.dispose();
@@ -220,7 +220,7 @@ export async function endSandbox(
   record: SandboxRecord,
   { isOurs } = { isOurs: false },
 ): Promise<void> {
-  if (!isOurs && !isOver(record)) {
+  if (!isOurs && !hasEnded(record)) {
     throw new SandboxError('InUse');
   }
   try {
@@ -241,7 +241,7 @@ export async function endSandbox(
 }
 
 /** What a sandbox that is gone has left on the engine, which may not be done with its container yet. */
-export const leftBehind = (
+export const previousSandboxOf = (
   { engines, log }: Pick<Installation, 'engines' | 'log'>,
   { engine: id, image, libraries, installed }: SandboxRecord,
 ): PreviousSandbox => ({

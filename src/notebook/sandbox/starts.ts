@@ -4,7 +4,7 @@ import { within } from '../../session/time';
 import type { SandboxSession } from '../../session/types';
 
 /** Milliseconds for starts that were called off to have removed what they had begun; then they go on alone. */
-const CALLED_OFF_MS = 10_000;
+const CANCEL_TIMEOUT_MS = 10_000;
 
 /** `isNew` false: the sandbox of an earlier window is looked for; its session is undefined where that is gone. */
 export interface Start {
@@ -33,9 +33,9 @@ export class Starts {
 
   /**
    * @param work must end soon once its signal aborts
-   * @param isAskedFor the user waits for it
+   * @param isRequested the user waits for it
    */
-  begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>, isAskedFor = true): Start {
+  begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>, isRequested = true): Start {
     const abort = new AbortController();
     const session: Promise<SandboxSession | undefined> = work(abort.signal).finally(() => {
       if (this.#current === start) {
@@ -43,7 +43,7 @@ export class Starts {
       }
       this.changed();
     });
-    const start = { abort, isNew, session, forCell: () => (isAskedFor ? session : session.catch(unlessCancelled)) };
+    const start = { abort, isNew, session, forCell: () => (isRequested ? session : session.catch(unlessCancelled)) };
     this.#current = start;
     const settled: Promise<void> = start.session
       .then(
@@ -57,21 +57,21 @@ export class Starts {
   }
 
   /** The current start is not wanted any more. */
-  callOff(): void {
+  cancel(): void {
     const start = this.#current;
     this.#current = undefined;
     start?.abort.abort();
   }
 
   /** Resolves once no start is under way that could still leave a container; all of them were called off before. */
-  async calledOff(): Promise<void> {
+  async settled(): Promise<void> {
     const isOver = await within(
       Promise.all(this.#unsettled).then(() => true),
-      CALLED_OFF_MS,
+      CANCEL_TIMEOUT_MS,
       false,
     );
     if (!isOver) {
-      this.log.warn(`a start that was called off has not ended within ${CALLED_OFF_MS / 1000} s`);
+      this.log.warn(`a start that was called off has not ended within ${CANCEL_TIMEOUT_MS / 1000} s`);
     }
   }
 }

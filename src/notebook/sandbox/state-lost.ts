@@ -4,13 +4,19 @@ import type { SandboxSettings } from '../../session/settings';
 import type { SandboxRecord } from './sandbox-records';
 
 /** What the next cell says of a sandbox that was gone when its notebook was opened again. */
-export function lostSince({ keepAlive: minutes, seen }: SandboxRecord, { params }: SandboxError): Failure {
+export function stateLossSinceLastWindow(
+  { keepAlive: minutes, seen }: SandboxRecord,
+  { params }: SandboxError,
+): Failure {
   const isLease = params['reason'] === 'removed' && Date.now() - seen > minutes * 60_000;
   return { code: 'StateLost', params: isLease ? { reason: 'lease', minutes } : params };
 }
 
 /** What the next cell says of a sandbox that has ended while none ran. */
-export const lostMeanwhile = ({ params }: SandboxError, { idleTimeout: minutes }: SandboxSettings): Failure => ({
+export const stateLossBetweenCells = (
+  { params }: SandboxError,
+  { idleTimeout: minutes }: SandboxSettings,
+): Failure => ({
   code: 'StateLost',
   params: params['reason'] === 'idle' ? { reason: 'idle', minutes } : params,
 });

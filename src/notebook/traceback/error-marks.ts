@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { ExecuteReply } from '../../protocol/messages';
 import { diagnostic } from '../../ui/documentation';
-import { tagsOf } from '../cell-metadata';
+import { cellTags } from '../cell-metadata';
 import { failingLine } from './failing-line';
 
 /** The squiggle at the line of a cell that raised; it goes when the cell runs again, is cleared, or loses the kernel that it ran in. */
@@ -15,7 +15,7 @@ export class ErrorMarks implements vscode.Disposable {
       count === null ||
       cell.index < 0 ||
       ename === 'KeyboardInterrupt' ||
-      tagsOf(cell).includes('raises-exception')
+      cellTags(cell).includes('raises-exception')
     ) {
       return;
     }
@@ -31,7 +31,7 @@ export class ErrorMarks implements vscode.Disposable {
   }
 
   /** The notebook is closed, or has another kernel. */
-  forget(notebook: vscode.NotebookDocument): void {
+  clearAll(notebook: vscode.NotebookDocument): void {
     for (const cell of notebook.getCells()) {
       this.clear(cell);
     }

@@ -16,9 +16,9 @@ const CELL = /^\s*Cell In\s?\[(\d+)\], line (\d+)/;
 const FILE = /^\s*File (.+?):(\d+)(?:, in |$)/;
 const ARROW = /((?<!-)-+>(?:\u001b\[[\d;]*m|\s)*)(\d+)/; // eslint-disable-line no-control-regex -- ANSI's own
 /** A code that changes nothing ("the default font"), and breaks a pattern that VS Code would make a link of. */
-const NOTHING = '\u001b[10m';
+const NO_OP_CODE = '\u001b[10m';
 /** Characters of a line with a link; VS Code too makes none of longer ones. */
-const LONGEST = 2_000;
+const MAX_LINE_CHARACTERS = 2_000;
 /** What needs no escaping in a link as VS Code makes and reads it. */
 const PLAIN_PATH = /^[^'"<>#%?&\\\p{Cc}]+$/u;
 
@@ -27,12 +27,12 @@ const PLAIN_PATH = /^[^'"<>#%?&\\\p{Cc}]+$/u;
  * the last cell that shows `[n]`, also from an earlier kernel; a file's path is taken for one of this computer. What leads to
  * the right place stays as it is, so that it can be copied; the others are mended or are no links.
  */
-export function mendLinks(traceback: string, targets: LinkTargets): string {
+export function fixLinks(traceback: string, targets: LinkTargets): string {
   let link: ((line: string) => string) | undefined;
   return traceback
     .split('\n')
     .map((raw) => {
-      if (raw.length > LONGEST) {
+      if (raw.length > MAX_LINE_CHARACTERS) {
         return raw;
       }
       const text = withoutAnsi(raw);
@@ -44,7 +44,7 @@ export function mendLinks(traceback: string, targets: LinkTargets): string {
             ? (to) => `<a href='${target.uri}?line=${Number(to) - 1}'>`
             : undefined;
         if (target === undefined) {
-          return raw.replace(`line ${line}`, `li${NOTHING}ne ${line}`);
+          return raw.replace(`line ${line}`, `li${NO_OP_CODE}ne ${line}`);
         }
         const open = link?.(line);
         return open === undefined ? raw : raw.replace(`line ${line}`, (label) => `${open}${label}</a>`);
@@ -68,5 +68,5 @@ export function mendLinks(traceback: string, targets: LinkTargets): string {
 function file(raw: string, path: string, beside: string | undefined): string {
   return beside !== undefined && PLAIN_PATH.test(beside) && raw.includes(path)
     ? raw.replace(path, () => (beside.startsWith('../') ? beside : `./${beside}`))
-    : raw.replace(/File(?=\s)/, `File${NOTHING}`);
+    : raw.replace(/File(?=\s)/, `File${NO_OP_CODE}`);
 }

@@ -4,7 +4,7 @@ import type { NotebookFolder } from '../files/folder-copy';
 import type { LinkTargets } from './traceback-links';
 
 /** Counts that are remembered: a sandbox may claim any. */
-const MOST = 10_000;
+const MAX_REMEMBERED_COUNTS = 10_000;
 
 /** What the tracebacks of one notebook's kernels mean by `Cell In[n]` and by a file. */
 export class TracebackTargets implements LinkTargets {
@@ -20,7 +20,7 @@ export class TracebackTargets implements LinkTargets {
   ) {}
 
   /** A cell runs. In another sandbox, or after a restart, counts start anew. */
-  ran(
+  cellRan(
     sandbox: string | undefined,
     { gen, content: { execution_count: count } }: EventOf<'execute_input'>,
     cell: vscode.NotebookCell,
@@ -32,7 +32,7 @@ export class TracebackTargets implements LinkTargets {
     }
     this.#cells.set(count, cell);
     const [oldest] = this.#cells.keys();
-    if (this.#cells.size > MOST && oldest !== undefined) {
+    if (this.#cells.size > MAX_REMEMBERED_COUNTS && oldest !== undefined) {
       this.#cells.delete(oldest);
     }
     this.#shown.set(cell, count);

@@ -135,7 +135,7 @@ describe('the kernel of a notebook', () => {
       },
       canStartEarly: () => Promise.resolve(true),
       attach: (record: SandboxRecord) => attach(record),
-      left: () => ({
+      previousOf: () => ({
         engine: 'engine-1',
         image: 'image',
         libraries: 'libraries',

@@ -4,7 +4,7 @@ import { showInformation } from '../../ui/messages';
 import { fileName } from '../cell-metadata';
 
 /** The question of one notebook, asked once at a time. */
-export class WhoseItIs {
+export class TakeoverPrompt {
   #isOpen = false;
 
   constructor(
@@ -35,6 +35,6 @@ async function choose(notebook: vscode.NotebookDocument): Promise<'here' | 'new'
 }
 
 /** What a cell that has failed with `InUse` does not say: nothing runs by itself now. */
-export function tellNew(notebook: vscode.NotebookDocument): void {
+export function showNewSandboxHint(notebook: vscode.NotebookDocument): void {
   void showInformation(vscode.l10n.t('{0}: run the cell again: it starts a new sandbox.', fileName(notebook)));
 }
