@@ -9,45 +9,45 @@ const HEADER_BYTES = 8;
  * with a frame is an engine's plain text (a failed exec on some engines) and is handed on as stdout; one that loses its frames later is broken.
  */
 export class Demuxer {
-  private readonly header = Buffer.alloc(HEADER_BYTES);
-  private headerLength = 0;
-  private source: Source = 'stdout';
-  private left = 0;
-  private mode: 'start' | 'framed' | 'plain' = 'start';
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  #headerLength = 0;
+  #source: Source = 'stdout';
+  #left = 0;
+  #mode: 'start' | 'framed' | 'plain' = 'start';
 
   /** @throws Error if a later frame's header is no header */
   push(chunk: Buffer, emit: (source: Source, piece: Buffer) => void): void {
     let at = 0;
     while (at < chunk.length) {
-      if (this.mode === 'plain') {
+      if (this.#mode === 'plain') {
         emit('stdout', chunk.subarray(at));
         return;
       }
-      if (this.left > 0) {
-        const piece = chunk.subarray(at, at + this.left);
-        this.left -= piece.length;
+      if (this.#left > 0) {
+        const piece = chunk.subarray(at, at + this.#left);
+        this.#left -= piece.length;
         at += piece.length;
-        emit(this.source, piece);
+        emit(this.#source, piece);
         continue;
       }
-      const copied = chunk.copy(this.header, this.headerLength, at, at + HEADER_BYTES - this.headerLength);
-      this.headerLength += copied;
+      const copied = chunk.copy(this.#header, this.#headerLength, at, at + HEADER_BYTES - this.#headerLength);
+      this.#headerLength += copied;
       at += copied;
-      if (this.mode === 'start' && !couldBeHeader(this.header.subarray(0, this.headerLength))) {
-        this.mode = 'plain';
-        emit('stdout', Buffer.from(this.header.subarray(0, this.headerLength)));
+      if (this.#mode === 'start' && !couldBeHeader(this.#header.subarray(0, this.#headerLength))) {
+        this.#mode = 'plain';
+        emit('stdout', Buffer.from(this.#header.subarray(0, this.#headerLength)));
         continue;
       }
-      if (this.headerLength < HEADER_BYTES) {
+      if (this.#headerLength < HEADER_BYTES) {
         return;
       }
-      if (!couldBeHeader(this.header)) {
-        throw new Error(`no frame where one should begin: ${this.header.toString('hex')}`);
+      if (!couldBeHeader(this.#header)) {
+        throw new Error(`no frame where one should begin: ${this.#header.toString('hex')}`);
       }
-      this.mode = 'framed';
-      this.headerLength = 0;
-      this.source = this.header[0] === 2 ? 'stderr' : 'stdout';
-      this.left = this.header.readUInt32BE(4);
+      this.#mode = 'framed';
+      this.#headerLength = 0;
+      this.#source = this.#header[0] === 2 ? 'stderr' : 'stdout';
+      this.#left = this.#header.readUInt32BE(4);
     }
   }
 }

@@ -60,21 +60,21 @@ const STRAY_CHECKS_MS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
 
 /** Everything that speaks Docker's API: Docker and Podman, local or over TCP. Made by `connectEngine`. */
 export class DockerEngine implements Engine {
-  private readonly events: LifeEvents;
-  private readonly output: MainOutput;
-  private readonly libraries: Libraries;
+  readonly #events: LifeEvents;
+  readonly #output: MainOutput;
+  readonly #libraries: Libraries;
   /** The interpreter of each sandbox's image, which runs its relay. */
-  private readonly interpreters = new Map<string, string>();
+  readonly #interpreters = new Map<string, string>();
   /** Whose sandboxes were made here. */
-  private owner: string | undefined;
+  #owner: string | undefined;
   /** Names of the images that were asked for here. */
-  private readonly images = new Set<string>();
+  readonly #images = new Set<string>();
   /** The machine's kernel has no IPv6, so no container can be given its loopback. */
-  private hasNoIPv6 = false;
+  #hasNoIPv6 = false;
   /** Of sandboxes that are being created here, which the engine does not list yet. */
-  private readonly uidsInCreation = new Set<number>();
-  private nextSweep: NodeJS.Timeout | undefined;
-  private regularSweeps: NodeJS.Timeout | undefined;
+  readonly #uidsInCreation = new Set<number>();
+  #nextSweep: NodeJS.Timeout | undefined;
+  #regularSweeps: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly docker: Docker,
@@ -82,13 +82,13 @@ export class DockerEngine implements Engine {
     readonly info: EngineInfo,
     private readonly log: Log,
   ) {
-    this.events = new LifeEvents(docker, requests, log, () => {
-      if (this.owner !== undefined) {
-        this.sweepSoon(this.owner);
+    this.#events = new LifeEvents(docker, requests, log, () => {
+      if (this.#owner !== undefined) {
+        this.#sweepSoon(this.#owner);
       }
     });
-    this.output = new MainOutput(docker, requests);
-    this.libraries = new Libraries(docker, requests, log);
+    this.#output = new MainOutput(docker, requests);
+    this.#libraries = new Libraries(docker, requests, log);
   }
 
   get isBusy(): boolean {
@@ -105,42 +105,42 @@ export class DockerEngine implements Engine {
   }
 
   rest(): void {
-    clearTimeout(this.nextSweep);
-    clearInterval(this.regularSweeps);
-    this.nextSweep = this.regularSweeps = undefined;
-    this.owner = undefined; // an event of the engine's starts no sweep either, until a sandbox is created here
+    clearTimeout(this.#nextSweep);
+    clearInterval(this.#regularSweeps);
+    this.#nextSweep = this.#regularSweeps = undefined;
+    this.#owner = undefined; // an event of the engine's starts no sweep either, until a sandbox is created here
   }
 
   async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
-    this.uidsInCreation.add(specification.uid);
+    this.#uidsInCreation.add(specification.uid);
     try {
-      return await this.createOnce(specification, signal);
+      return await this.#createOnce(specification, signal);
     } catch (error) {
       if (
-        this.hasNoIPv6 ||
+        this.#hasNoIPv6 ||
         !isSandboxError(error, 'StartFailed') ||
         !engineReason(error).includes(IPV6_LOOPBACK.split('.').pop() ?? '')
       ) {
         throw error;
       }
       this.log.info('engine: its machine has no IPv6, so sandboxes are started without');
-      this.hasNoIPv6 = true;
-      return await this.createOnce(specification, signal);
+      this.#hasNoIPv6 = true;
+      return await this.#createOnce(specification, signal);
     } finally {
-      this.uidsInCreation.delete(specification.uid);
+      this.#uidsInCreation.delete(specification.uid);
     }
   }
 
-  private async createOnce(specification: SandboxSpecification, signal: AbortSignal | undefined): Promise<string> {
+  async #createOnce(specification: SandboxSpecification, signal: AbortSignal | undefined): Promise<string> {
     if (!this.info.seccomp) {
       throw new SandboxError('LimitNotApplied', { limit: 'seccomp', asked: 'default', got: 'none' });
     }
     let id: string | undefined;
     try {
-      await this.libraries.ensure(specification, signal);
+      await this.#libraries.ensure(specification, signal);
       const asked = containerOptions(specification, {
         engineCpus: this.info.cpus,
-        capabilities: this.capabilities,
+        capabilities: this.#capabilities,
         created: new Date(),
       });
       const { id: containerId } = await this.requests.run(
@@ -150,26 +150,26 @@ export class DockerEngine implements Engine {
       );
       id = containerId;
       const [got] = await Promise.all([
-        this.inspectCreated(containerId, signal),
+        this.#inspectCreated(containerId, signal),
         // only for the words of a start that fails
-        this.output.follow(containerId, signal).catch((error: unknown) => {
+        this.#output.follow(containerId, signal).catch((error: unknown) => {
           this.log.debug(`engine: no output of ${containerId}, ${engineReason(error)}`);
         }),
       ]);
       checkLimits(asked, got);
-      this.interpreters.set(containerId, interpreterOf(got));
+      this.#interpreters.set(containerId, interpreterOf(got));
       await this.requests.run(
         'start container',
         (abortSignal) => this.docker.getContainer(containerId).start({ abortSignal }),
         { signal },
       );
-      await this.checkStarted(containerId, signal);
+      await this.#checkStarted(containerId, signal);
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
-      this.owner = specification.owner;
-      this.sweepSoon(this.owner); // with each: who lost the last ones with their engine may not have seen it come back
+      this.#owner = specification.owner;
+      this.#sweepSoon(this.#owner); // with each: who lost the last ones with their engine may not have seen it come back
       return containerId;
     } catch (error) {
-      await this.requests.cleanUp(this.removeStray(id ?? containerName(specification.sandboxId), id !== undefined));
+      await this.requests.cleanUp(this.#removeStray(id ?? containerName(specification.sandboxId), id !== undefined));
       throw startFailure(error);
     }
   }
@@ -179,7 +179,7 @@ export class DockerEngine implements Engine {
       this.docker,
       this.requests,
       containerId,
-      [await this.interpreter(containerId, signal), ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/relay.py`],
+      [await this.#interpreter(containerId, signal), ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/relay.py`],
       {
         user: RELAY_USER,
         signal,
@@ -197,7 +197,7 @@ export class DockerEngine implements Engine {
       this.docker,
       this.requests,
       containerId,
-      await this.interpreter(containerId, signal),
+      await this.#interpreter(containerId, signal),
       files,
       signal,
     );
@@ -211,7 +211,7 @@ export class DockerEngine implements Engine {
 
   async inspect(containerId: string): Promise<SandboxState | null> {
     try {
-      const { State } = await this.inspectContainer(containerId);
+      const { State } = await this.#inspectContainer(containerId);
       const running = State.Running || State.Status === 'stopping'; // Podman's word while it waits for the end
       return { running, paused: State.Paused, exitCode: running ? null : State.ExitCode };
     } catch (error) {
@@ -226,7 +226,7 @@ export class DockerEngine implements Engine {
   }
 
   async findSandboxes(owner: string): Promise<FoundSandbox[]> {
-    const containers = await this.sandboxes({
+    const containers = await this.#sandboxes({
       label: [`${LABELS.owner}=${owner}`, `${LABELS.version}=${SANDBOX_VERSION}`],
       status: ['running', 'paused'],
     });
@@ -249,20 +249,20 @@ export class DockerEngine implements Engine {
   }
 
   onLifeEvent(listener: (event: LifeEvent) => void): { dispose(): void } {
-    return this.events.listen(listener);
+    return this.#events.listen(listener);
   }
 
   async remove(containerId: string): Promise<void> {
-    this.interpreters.delete(containerId);
+    this.#interpreters.delete(containerId);
     await removeContainer(this.docker, this.requests, containerId);
-    this.output.forget(containerId);
+    this.#output.forget(containerId);
   }
 
   async removeAll(owner: string): Promise<void> {
     // in every state: what never started, or has ended and not removed itself, holds its volume too
     const [containers, libraries] = await Promise.all([
-      this.sandboxes({ label: [LABELS.sandbox, `${LABELS.owner}=${owner}`] }),
-      this.libraries.of(owner),
+      this.#sandboxes({ label: [LABELS.sandbox, `${LABELS.owner}=${owner}`] }),
+      this.#libraries.of(owner),
     ]);
     const removals = await Promise.allSettled(
       [...containers.map(({ Id }) => Id), ...libraries.map(installerOf)].map((idOrName) => this.remove(idOrName)),
@@ -274,35 +274,35 @@ export class DockerEngine implements Engine {
     if (silence !== undefined) {
       throw silence;
     } // it would not answer the rest either
-    await this.libraries.removeAll(owner);
+    await this.#libraries.removeAll(owner);
     if (failures.length > 0) {
       throw failures[0];
     }
   }
 
   async logs(containerId: string): Promise<string> {
-    return this.output.read(containerId);
+    return this.#output.read(containerId);
   }
 
   async ensureImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
-    return ensureImage(this.imageContext, request, progress, signal, this.images);
+    return ensureImage(this.#imageContext, request, progress, signal, this.#images);
   }
 
   async rebuildImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string> {
-    return rebuildImage(this.imageContext, request, progress, signal);
+    return rebuildImage(this.#imageContext, request, progress, signal);
   }
 
   async findUnusedImages(request: ImageRequest): Promise<UnusedImage[]> {
-    return findUnusedImages(this.imageContext, request);
+    return findUnusedImages(this.#imageContext, request);
   }
 
   async removeImages(ids: readonly string[]): Promise<string[]> {
     const gone: string[] = [];
     // a window may have begun to use one since it was found
-    const unused = new Set((await findUnused(this.imageContext, this.images)).map(({ id }) => id));
+    const unused = new Set((await findUnused(this.#imageContext, this.#images)).map(({ id }) => id));
     // in the order in which they were found, the newest first: what was made of another image goes before it
     for (const id of ids) {
-      if (unused.has(id) && (await removeOurs(this.imageContext, id))) {
+      if (unused.has(id) && (await removeOurs(this.#imageContext, id))) {
         gone.push(id);
       }
     }
@@ -310,52 +310,52 @@ export class DockerEngine implements Engine {
   }
 
   async findImages(request: ImageRequest): Promise<ImagesFound> {
-    return findImages(this.imageContext, request);
+    return findImages(this.#imageContext, request);
   }
 
   async install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void> {
-    return install(this.imageContext, request, onLine, signal);
+    return install(this.#imageContext, request, onLine, signal);
   }
 
   async removeLibraries(name: string): Promise<void> {
-    return this.libraries.remove(name);
+    return this.#libraries.remove(name);
   }
 
   holdLibraries(name: string): void {
-    this.libraries.hold(name);
+    this.#libraries.hold(name);
   }
 
   async hasLibraries(name: string): Promise<boolean> {
-    return this.libraries.has(name);
+    return this.#libraries.has(name);
   }
 
   async usedUids(): Promise<Set<number>> {
-    const uids = (await this.sandboxes()).map(({ Labels }) => Number.parseInt(Labels[LABELS.uid] ?? '', 10));
-    return new Set([...uids.filter((uid) => !Number.isNaN(uid)), ...this.uidsInCreation]);
+    const uids = (await this.#sandboxes()).map(({ Labels }) => Number.parseInt(Labels[LABELS.uid] ?? '', 10));
+    return new Set([...uids.filter((uid) => !Number.isNaN(uid)), ...this.#uidsInCreation]);
   }
 
   dispose(): void {
     this.rest();
-    this.events.dispose();
-    this.output.dispose();
+    this.#events.dispose();
+    this.#output.dispose();
     this.requests.dispose();
   }
 
-  private get capabilities(): EngineCapabilities {
+  get #capabilities(): EngineCapabilities {
     const { capabilities } = this.info;
-    return this.hasNoIPv6 ? { ...capabilities, lacksIPv6Loopback: false } : capabilities;
+    return this.#hasNoIPv6 ? { ...capabilities, lacksIPv6Loopback: false } : capabilities;
   }
 
-  private get imageContext(): ImageContext {
+  get #imageContext(): ImageContext {
     return { docker: this.docker, requests: this.requests, log: this.log };
   }
 
   /** What the engine made of a container, with the capabilities that its processes can have at most where that takes Podman's own API. */
-  private async inspectCreated(
+  async #inspectCreated(
     containerId: string,
     signal: AbortSignal | undefined,
   ): Promise<Docker.ContainerInspectInfo & { BoundingCaps?: readonly string[] | null }> {
-    const inspect = this.inspectContainer(containerId, signal);
+    const inspect = this.#inspectContainer(containerId, signal);
     if (!this.info.capabilities.hidesCapabilities) {
       return inspect;
     }
@@ -367,9 +367,9 @@ export class DockerEngine implements Engine {
   }
 
   /** An engine attaches networks and gives addresses at the start: what the sandbox really has is read back before anybody sends it a cell. */
-  private async checkStarted(containerId: string, signal: AbortSignal | undefined): Promise<void> {
+  async #checkStarted(containerId: string, signal: AbortSignal | undefined): Promise<void> {
     try {
-      checkNetwork(await this.inspectContainer(containerId, signal));
+      checkNetwork(await this.#inspectContainer(containerId, signal));
     } catch (error) {
       if (!isNotFound(error)) {
         throw error;
@@ -377,7 +377,7 @@ export class DockerEngine implements Engine {
     }
   }
 
-  private inspectContainer(containerId: string, signal?: AbortSignal): Promise<Docker.ContainerInspectInfo> {
+  #inspectContainer(containerId: string, signal?: AbortSignal): Promise<Docker.ContainerInspectInfo> {
     return this.requests.run(
       'inspect container',
       (abortSignal) => this.docker.getContainer(containerId).inspect({ abortSignal } as object),
@@ -385,9 +385,7 @@ export class DockerEngine implements Engine {
     );
   }
 
-  private async sandboxes(
-    filters: Record<string, string[]> = { label: [LABELS.sandbox] },
-  ): Promise<Docker.ContainerInfo[]> {
+  async #sandboxes(filters: Record<string, string[]> = { label: [LABELS.sandbox] }): Promise<Docker.ContainerInfo[]> {
     return retryWhileHalfRemoved(this.requests, () =>
       this.requests.run('list containers', (abortSignal) => {
         const options = { all: true, filters, abortSignal };
@@ -401,11 +399,11 @@ export class DockerEngine implements Engine {
    * was removing when it ended, though it may have said that they are gone, nor volumes, nor
    * images. What is another owner's stays, and an image that anybody has used of late.
    */
-  private async sweep(owner: string): Promise<void> {
+  async #sweep(owner: string): Promise<void> {
     const kinds = {
-      containers: () => this.sweepContainers(owner),
-      libraries: () => this.libraries.sweep(owner, LIBRARIES_KEPT_MS),
-      images: () => this.sweepImages(),
+      containers: () => this.#sweepContainers(owner),
+      libraries: () => this.#libraries.sweep(owner, LIBRARIES_KEPT_MS),
+      images: () => this.#sweepImages(),
     };
     for (const [kind, sweep] of Object.entries(kinds)) {
       // one that cannot be removed keeps no other kind
@@ -415,9 +413,9 @@ export class DockerEngine implements Engine {
     }
   }
 
-  private async sweepContainers(owner: string): Promise<void> {
+  async #sweepContainers(owner: string): Promise<void> {
     // not by a filter: some engines refuse to be asked for a state that they do not know
-    const ours = (await this.sandboxes({ label: [LABELS.version] })).filter(
+    const ours = (await this.#sandboxes({ label: [LABELS.version] })).filter(
       ({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner,
     ); // nobody owns what makes images
     const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean =>
@@ -430,33 +428,33 @@ export class DockerEngine implements Engine {
     );
   }
 
-  private async sweepImages(): Promise<void> {
-    for (const { id, name } of await findUnused(this.imageContext, this.images, {
+  async #sweepImages(): Promise<void> {
+    for (const { id, name } of await findUnused(this.#imageContext, this.#images, {
       before: Date.now() - IMAGE_KEPT_MS,
     })) {
-      if (await removeOurs(this.imageContext, id)) {
+      if (await removeOurs(this.#imageContext, id)) {
         this.log.info(`engine: removed the image ${name}, which nobody has used for two weeks`);
       }
     }
   }
 
-  private sweepSoon(owner: string): void {
-    this.regularSweeps ??= setInterval(() => {
-      void this.sweep(owner);
+  #sweepSoon(owner: string): void {
+    this.#regularSweeps ??= setInterval(() => {
+      void this.#sweep(owner);
     }, SWEEP_INTERVAL_MS).unref();
-    this.nextSweep ??= setTimeout(() => {
-      this.nextSweep = undefined;
-      void this.sweep(owner);
+    this.#nextSweep ??= setTimeout(() => {
+      this.#nextSweep = undefined;
+      void this.#sweep(owner);
     }, SWEEP_DELAY_MS).unref();
   }
 
   /** Removes what a failed creation left. An engine may still be making a container whose request was dropped. */
-  private async removeStray(idOrName: string, exists: boolean): Promise<void> {
-    this.interpreters.delete(idOrName);
+  async #removeStray(idOrName: string, exists: boolean): Promise<void> {
+    this.#interpreters.delete(idOrName);
     let removed = false;
     try {
       await removeContainer(this.docker, this.requests, idOrName);
-      this.output.forget(idOrName);
+      this.#output.forget(idOrName);
       removed = true;
     } catch (error) {
       this.log.warn(`engine: container ${idOrName} could not be removed, ${engineReason(error)}`);
@@ -471,15 +469,15 @@ export class DockerEngine implements Engine {
     }
   }
 
-  private async interpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {
-    const known = this.interpreters.get(containerId);
+  async #interpreter(containerId: string, signal: AbortSignal | undefined): Promise<string> {
+    const known = this.#interpreters.get(containerId);
     if (known !== undefined) {
       return known;
     }
     try {
-      const got = await this.inspectContainer(containerId, signal);
+      const got = await this.#inspectContainer(containerId, signal);
       const interpreter = interpreterOf(got);
-      this.interpreters.set(containerId, interpreter);
+      this.#interpreters.set(containerId, interpreter);
       return interpreter;
     } catch (error) {
       if (isNotFound(error)) {

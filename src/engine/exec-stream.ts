@@ -23,15 +23,15 @@ class Stderr extends Readable {
  */
 class ExecDuplex extends Duplex {
   readonly stderr = new Stderr();
-  private readonly demuxer = new Demuxer();
-  private over = false;
+  readonly #demuxer = new Demuxer();
+  #over = false;
 
   constructor(private readonly connection: Duplex) {
     super({ allowHalfOpen: true });
-    connection.on('data', (chunk: Buffer) => this.receive(chunk));
-    connection.on('end', () => this.finishReading());
-    connection.on('error', () => this.finishReading());
-    connection.on('close', () => this.finishReading());
+    connection.on('data', (chunk: Buffer) => this.#receive(chunk));
+    connection.on('end', () => this.#finishReading());
+    connection.on('error', () => this.#finishReading());
+    connection.on('close', () => this.#finishReading());
     connection.pause();
   }
 
@@ -40,7 +40,7 @@ class ExecDuplex extends Duplex {
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, done: () => void): void {
-    if (this.over || this.connection.destroyed) {
+    if (this.#over || this.connection.destroyed) {
       done();
     } else {
       this.connection.write(chunk, encoding, () => done());
@@ -48,25 +48,25 @@ class ExecDuplex extends Duplex {
   }
 
   override _final(done: () => void): void {
-    if (!this.over && !this.connection.destroyed) {
+    if (!this.#over && !this.connection.destroyed) {
       this.connection.end();
     }
     done();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.over = true;
+    this.#over = true;
     this.connection.destroy();
     this.stderr.push(null);
     done(error);
   }
 
-  private receive(chunk: Buffer): void {
-    if (this.over) {
+  #receive(chunk: Buffer): void {
+    if (this.#over) {
       return;
     }
     try {
-      this.demuxer.push(chunk, (source, piece) => {
+      this.#demuxer.push(chunk, (source, piece) => {
         if (source === 'stderr') {
           this.stderr.offer(piece);
         } else if (!this.push(piece)) {
@@ -75,15 +75,15 @@ class ExecDuplex extends Duplex {
       });
     } catch {
       this.connection.destroy();
-      this.finishReading();
+      this.#finishReading();
     }
   }
 
-  private finishReading(): void {
-    if (this.over) {
+  #finishReading(): void {
+    if (this.#over) {
       return;
     }
-    this.over = true;
+    this.#over = true;
     this.stderr.push(null);
     this.once('end', () => this.destroy());
     this.push(null);

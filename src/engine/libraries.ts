@@ -15,7 +15,7 @@ export const installerOf = (libraries: string): string => libraries.replace('lib
 /** The volumes with what is installed into sandboxes. Engines remove no named volume with its container. */
 export class Libraries {
   /** Volumes that sandboxes of this process have or have had, or are to get. */
-  private readonly held = new Set<string>();
+  readonly #held = new Set<string>();
 
   constructor(
     private readonly docker: Docker,
@@ -57,7 +57,7 @@ export class Libraries {
   }
 
   async remove(name: string): Promise<void> {
-    this.held.delete(name);
+    this.#held.delete(name);
     try {
       await this.requests.run('remove volume', (abortSignal) =>
         this.docker.getVolume(name).remove({ abortSignal } as object),
@@ -71,19 +71,19 @@ export class Libraries {
 
   /** Names of all that are the owner's. */
   async of(owner: string): Promise<string[]> {
-    return (await this.list(owner)).map(({ Name }) => Name);
+    return (await this.#list(owner)).map(({ Name }) => Name);
   }
 
   /** Removes all of the owner's volumes that no container has. */
   async removeAll(owner: string): Promise<void> {
-    for (const { Name } of await this.list(owner, { dangling: ['true'] })) {
+    for (const { Name } of await this.#list(owner, { dangling: ['true'] })) {
       await this.remove(Name);
     }
   }
 
   /** From now on a window of this process has a use for this volume, also while no container has it. */
   hold(name: string): void {
-    this.held.add(name);
+    this.#held.add(name);
   }
 
   /**
@@ -93,7 +93,7 @@ export class Libraries {
    * @param unused milliseconds after a mark, `fresh` after the making, that a volume is left alone
    */
   async sweep(owner: string, { unused, fresh }: { unused: number; fresh: number }): Promise<void> {
-    const dangling = await this.list(owner, { dangling: ['true'] });
+    const dangling = await this.#list(owner, { dangling: ['true'] });
     const marks = new Map(
       dangling.flatMap((volume): [string, Docker.VolumeInspectInfo][] => {
         const marked = volume.Labels[LABELS.unused];
@@ -102,7 +102,7 @@ export class Libraries {
     );
     const idle = new Map(
       dangling
-        .filter(({ Name, Labels }) => Labels[LABELS.unused] === undefined && !this.held.has(Name))
+        .filter(({ Name, Labels }) => Labels[LABELS.unused] === undefined && !this.#held.has(Name))
         .map((volume) => [volume.Name, volume]),
     );
     await sweepEach(
@@ -112,7 +112,7 @@ export class Libraries {
         const [volume, mark] = [idle.get(name), marks.get(name)];
         if (mark === undefined) {
           if (volume !== undefined && ageOf(volume) > fresh) {
-            await this.mark(owner, name);
+            await this.#mark(owner, name);
           }
         } else if (ageOf(mark) > unused) {
           await this.remove(name);
@@ -130,7 +130,7 @@ export class Libraries {
     );
   }
 
-  private async mark(owner: string, name: string): Promise<void> {
+  async #mark(owner: string, name: string): Promise<void> {
     await this.requests.run('create volume', (abortSignal) =>
       this.docker.createVolume({
         Name: `${name}-unused`,
@@ -146,7 +146,7 @@ export class Libraries {
   }
 
   /** Whose they are is not asked by a filter: of two filters some engines give what fits one of them. */
-  private async list(owner: string, filters: Record<string, string[]> = {}): Promise<Docker.VolumeInspectInfo[]> {
+  async #list(owner: string, filters: Record<string, string[]> = {}): Promise<Docker.VolumeInspectInfo[]> {
     const { Volumes } = await this.requests.run('list volumes', (abortSignal) => {
       const options = { filters, abortSignal };
       return this.docker.listVolumes(options as object);

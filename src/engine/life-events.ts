@@ -17,17 +17,17 @@ const MAX_SEEN_EVENTS = 1_000;
  * from the last event seen, as far as the engine remembers; so an event is a hint to look, and its absence proves nothing.
  */
 export class LifeEvents {
-  private readonly listeners = new Set<(event: LifeEvent) => void>();
-  private stream: IncomingMessage | undefined;
-  private opening: AbortController | undefined;
-  private retry: NodeJS.Timeout | undefined;
-  private wait: number = BACK_OFF_MS[0];
+  readonly #listeners = new Set<(event: LifeEvent) => void>();
+  #stream: IncomingMessage | undefined;
+  #opening: AbortController | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #wait: number = BACK_OFF_MS[0];
   /** The events that were told last, the oldest first: time, action and sandbox. */
-  private readonly seen = new Set<string>();
+  readonly #seen = new Set<string>();
   /** Engine's clock, `seconds.nanoseconds`, of the latest event, or of the stream's start. */
-  private last = '';
+  #last = '';
   /** The stream broke, or could not be had again, also if nobody has listened since: whoever lost it may have given up before it was back. */
-  private broken = false;
+  #broken = false;
 
   /** @param back the engine is there again after a break: it may have been started anew */
   constructor(
@@ -39,37 +39,37 @@ export class LifeEvents {
 
   listen(listener: (event: LifeEvent) => void): { dispose(): void } {
     const entry = (event: LifeEvent): void => listener(event);
-    this.listeners.add(entry);
-    if (this.listeners.size === 1) {
-      void this.open();
+    this.#listeners.add(entry);
+    if (this.#listeners.size === 1) {
+      void this.#open();
     }
     return {
       dispose: () => {
-        if (this.listeners.delete(entry) && this.listeners.size === 0) {
-          this.close();
+        if (this.#listeners.delete(entry) && this.#listeners.size === 0) {
+          this.#close();
         }
       },
     };
   }
 
   dispose(): void {
-    this.listeners.clear();
-    this.close();
+    this.#listeners.clear();
+    this.#close();
   }
 
-  private close(): void {
-    clearTimeout(this.retry);
-    this.opening?.abort();
-    this.opening = undefined;
-    this.stream?.destroy();
-    this.stream = undefined;
-    this.wait = BACK_OFF_MS[0];
-    this.last = '';
+  #close(): void {
+    clearTimeout(this.#retry);
+    this.#opening?.abort();
+    this.#opening = undefined;
+    this.#stream?.destroy();
+    this.#stream = undefined;
+    this.#wait = BACK_OFF_MS[0];
+    this.#last = '';
   }
 
-  private async open(): Promise<void> {
+  async #open(): Promise<void> {
     const opening = new AbortController();
-    this.opening = opening;
+    this.#opening = opening;
     try {
       const stream = await this.requests.run(
         'events',
@@ -81,7 +81,7 @@ export class LifeEvents {
               label: [`${LABELS.version}=${SANDBOX_VERSION}`],
               event: [...ACTIONS, 'died'],
             },
-            ...(this.last ? { since: this.last } : {}),
+            ...(this.#last ? { since: this.#last } : {}),
             abortSignal,
           };
           // the client's types know of a number only, which has no nanoseconds
@@ -94,9 +94,9 @@ export class LifeEvents {
         (stream as IncomingMessage).destroy();
         return;
       }
-      const isBack = this.broken;
-      this.broken = false;
-      this.follow(stream as IncomingMessage);
+      const isBack = this.#broken;
+      this.#broken = false;
+      this.#follow(stream as IncomingMessage);
       if (isBack) {
         this.back();
       }
@@ -104,71 +104,71 @@ export class LifeEvents {
       if (opening.signal.aborted) {
         return;
       }
-      this.broken = true;
+      this.#broken = true;
       this.log.debug(`engine: events not available, ${engineReason(error)}`);
-      this.openLater();
+      this.#openLater();
     }
   }
 
-  private openLater(): void {
-    if (this.listeners.size === 0) {
+  #openLater(): void {
+    if (this.#listeners.size === 0) {
       return;
     }
-    this.retry = setTimeout(() => void this.open(), this.wait).unref();
-    this.wait = Math.min(this.wait * 2, BACK_OFF_MS[1]);
+    this.#retry = setTimeout(() => void this.#open(), this.#wait).unref();
+    this.#wait = Math.min(this.#wait * 2, BACK_OFF_MS[1]);
   }
 
-  private follow(stream: IncomingMessage): void {
-    this.stream = stream;
+  #follow(stream: IncomingMessage): void {
+    this.#stream = stream;
     // the engine's clock: what happens from now on is told again after a break
     const opened = Math.floor(Date.parse(stream.headers.date ?? '') / 1000);
-    if (!this.last && opened > 0) {
-      this.last = `${opened}.000000000`;
+    if (!this.#last && opened > 0) {
+      this.#last = `${opened}.000000000`;
     }
     let line = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
-      this.wait = BACK_OFF_MS[0];
+      this.#wait = BACK_OFF_MS[0];
       const lines = (line + text).split('\n');
       line = lines.pop() ?? '';
       if (line.length > MAX_LINE_CHARACTERS) {
         stream.destroy();
       }
       for (const complete of lines) {
-        this.receive(complete);
+        this.#receive(complete);
       }
     });
     stream.on('error', () => undefined);
     stream.on('close', () => {
-      if (this.stream !== stream) {
+      if (this.#stream !== stream) {
         return;
       }
-      this.stream = undefined;
-      this.broken = true;
-      this.openLater();
+      this.#stream = undefined;
+      this.#broken = true;
+      this.#openLater();
     });
   }
 
-  private receive(line: string): void {
+  #receive(line: string): void {
     const parsed = parseLifeEvent(line);
     if (!parsed) {
       return;
     }
     const key = `${parsed.time} ${parsed.event.action} ${parsed.event.sandboxId}`;
-    if (this.seen.has(key)) {
+    if (this.#seen.has(key)) {
       return;
     } // after a break the engine tells the last ones again
-    this.seen.add(key);
-    for (const oldest of this.seen) {
-      if (this.seen.size <= MAX_SEEN_EVENTS) {
+    this.#seen.add(key);
+    for (const oldest of this.#seen) {
+      if (this.#seen.size <= MAX_SEEN_EVENTS) {
         break;
       }
-      this.seen.delete(oldest);
+      this.#seen.delete(oldest);
     }
-    if (parsed.time > this.last) {
-      this.last = parsed.time;
+    if (parsed.time > this.#last) {
+      this.#last = parsed.time;
     } // containers end at the same time, and their events may come in another order
-    for (const listener of [...this.listeners]) {
+    for (const listener of [...this.#listeners]) {
       try {
         listener(parsed.event);
       } catch (error) {

@@ -36,7 +36,7 @@ class Tail {
  * so the output is followed from before its start. Never with stdin: some engines feed the request's body into it.
  */
 export class MainOutput {
-  private readonly captures = new Map<string, { stream: Readable; tail: Tail }>();
+  readonly #captures = new Map<string, { stream: Readable; tail: Tail }>();
 
   constructor(
     private readonly docker: Docker,
@@ -64,11 +64,11 @@ export class MainOutput {
       }
     });
     stream.on('error', () => undefined);
-    this.captures.set(containerId, capture);
+    this.#captures.set(containerId, capture);
   }
 
   async read(containerId: string): Promise<string> {
-    const capture = this.captures.get(containerId);
+    const capture = this.#captures.get(containerId);
     if (capture) {
       return capture.tail.text();
     }
@@ -90,12 +90,12 @@ export class MainOutput {
   }
 
   forget(containerId: string): void {
-    this.captures.get(containerId)?.stream.destroy();
-    this.captures.delete(containerId);
+    this.#captures.get(containerId)?.stream.destroy();
+    this.#captures.delete(containerId);
   }
 
   dispose(): void {
-    for (const id of [...this.captures.keys()]) {
+    for (const id of [...this.#captures.keys()]) {
       this.forget(id);
     }
   }

@@ -23,7 +23,7 @@ const NOT_SENT = 'EAGAIN';
 
 /** Sends requests to one engine: none waits for ever, none can be left half-sent, each failure is a `SandboxError`. */
 export class Requests {
-  private readonly ending = new AbortController();
+  readonly #ending = new AbortController();
 
   /** @param pulse tells whether an engine that is late is busy */
   constructor(
@@ -32,7 +32,7 @@ export class Requests {
     readonly pulse: Pulse,
     readonly deadlines: Deadlines = DEADLINES_MS,
   ) {
-    setMaxListeners(0, this.ending.signal); // one for each open request
+    setMaxListeners(0, this.#ending.signal); // one for each open request
   }
 
   /**
@@ -54,7 +54,7 @@ export class Requests {
     const enough = new AbortController();
     let givenUp: GivenUp | undefined;
     const cancel = (): void => drop.abort();
-    const sources = signal ? [signal, this.ending.signal] : [this.ending.signal];
+    const sources = signal ? [signal, this.#ending.signal] : [this.#ending.signal];
     for (const source of sources) {
       source.addEventListener('abort', cancel, { once: true });
     }
@@ -64,7 +64,7 @@ export class Requests {
         drop.abort();
       }
       drop.signal.throwIfAborted();
-      const attempts = new Attempts(drop.signal, (attempt) => this.sendAgain(name, send, attempt));
+      const attempts = new Attempts(drop.signal, (attempt) => this.#sendAgain(name, send, attempt));
       attempts.begin();
       if (deadline !== Infinity) {
         void this.pulse
@@ -110,11 +110,7 @@ export class Requests {
     }
   }
 
-  private async sendAgain<T>(
-    name: WaitName,
-    send: (signal: AbortSignal) => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<T> {
+  async #sendAgain<T>(name: WaitName, send: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     for (const pause of RETRY_PAUSES_MS) {
       try {
         return await overOneConnection(() => send(signal));
@@ -142,7 +138,7 @@ export class Requests {
 
   /** Drops every open request. */
   dispose(): void {
-    this.ending.abort();
+    this.#ending.abort();
   }
 }
 

@@ -12,7 +12,7 @@ import { isSandboxError } from '../../src/protocol/errors';
 import { TIMING, type Timing } from '../../src/session/time';
 import type { SessionState } from '../../src/session/types';
 import { imageRequest, until } from './engineTools';
-import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
+import { connect, derivedImage, endSessions, startSession, withOverrides, type TestSession } from './support/sandboxes';
 import { UnpluggedEngine } from './support/unpluggedEngine';
 
 const LINES = 150;
@@ -127,7 +127,7 @@ describe('an engine of which a session does not know what becomes', function () 
   });
 
   it('whose container is frozen without a word of it: the cell says so and goes on', async () => {
-    const deaf = Object.assign(Object.create(engine) as Engine, { onLifeEvent: () => ({ dispose: () => undefined }) });
+    const deaf = withOverrides(engine, { onLifeEvent: () => ({ dispose: () => undefined }) });
     const sandbox = startSession(deaf, image);
     const { msgId, reply } = sandbox.session.execute(COUNT, { timeout: 25 });
     await sandbox.printed(msgId, '3');

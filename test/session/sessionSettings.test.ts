@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { Engine } from '../../src/engine/engine';
 import { SANDBOX_UIDS } from '../../src/engine/specification';
-import { connect, derivedImage, endSessions, startSession } from './support/sandboxes';
+import { connect, derivedImage, endSessions, startSession, withOverrides } from './support/sandboxes';
 
 const MB = 2 ** 20;
 
@@ -95,7 +95,7 @@ describe('each setting has an effect', () => {
     const others = new Set(
       Array.from({ length: SANDBOX_UIDS.last - SANDBOX_UIDS.first }, (_, i) => SANDBOX_UIDS.first + i),
     );
-    const oneUidLeft: Engine = Object.assign(Object.create(engine) as Engine, {
+    const oneUidLeft: Engine = withOverrides(engine, {
       usedUids: () => Promise.resolve(others),
     });
     try {

@@ -120,7 +120,7 @@ export function splitReference(name: string): { fromImage: string; tag: string }
 
 /** Folds the engine's progress lines. Errors come as lines like any other, with status 200. */
 export class PullProgress {
-  private readonly states = new Map<string, { current: number; total: number; done: boolean }>();
+  readonly #states = new Map<string, { current: number; total: number; done: boolean }>();
   error = '';
 
   add(line: string): void {
@@ -144,7 +144,7 @@ export class PullProgress {
     if (!message.id || !message.status) {
       return;
     }
-    const state = this.states.get(message.id) ?? { current: 0, total: 0, done: false };
+    const state = this.#states.get(message.id) ?? { current: 0, total: 0, done: false };
     if (message.status === 'Downloading') {
       state.current = message.progressDetail?.current ?? state.current;
       state.total = message.progressDetail?.total ?? state.total;
@@ -156,12 +156,12 @@ export class PullProgress {
     ) {
       return;
     }
-    this.states.set(message.id, state);
+    this.#states.set(message.id, state);
   }
 
   /** `2 of 5 layers, 12 of 48 MB`. */
   summary(): string {
-    const all = [...this.states.values()];
+    const all = [...this.#states.values()];
     const mb = (bytes: number): number => Math.round(bytes / 1e6);
     const total = all.reduce((sum, layer) => sum + layer.total, 0);
     const layers = `${all.filter(({ done }) => done).length}/${all.length}`;

@@ -30,6 +30,15 @@ export const testLog: Log = process.env['SESSION_LOG']
     }
   : silentLog;
 
+/** The engine with some members replaced. */
+export const withOverrides = (engine: Engine, overrides: Partial<Engine>): Engine =>
+  new Proxy(engine, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(name in overrides ? overrides : target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+
 export function baseImage(): string {
   return (
     process.env['SANDBOXED_IPYTHON_TEST_BASE'] ??
