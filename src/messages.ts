@@ -3,19 +3,20 @@ import { filesLeftOut, filesNotCopied, notInProject } from './messages/files';
 import { baseProblem, fullDisk, imageStep } from './messages/image';
 import { installFailure, installRefusal } from './messages/installs';
 import { requestText } from './messages/requests';
-import { aborted, commRefusal, kernelDied, outOfReach, outputDropped, whyGone } from './messages/sandbox';
-import { Params, at, because, bytes, clean, join, settingName, type Sentences, type Translate } from './messages/words';
+import { aborted, causeOfEnd, commRefusal, kernelDied, outOfReach, outputDropped } from './messages/sandbox';
+import { Params, because, bytes, clean, join, settingName, type Sentences, type Translate } from './messages/words';
 import { FAILURE_CODES, SandboxError, type FailureCode } from './protocol/errors';
 import type { Failure } from './protocol/messages';
 
 export { bytes, type Translate };
 
-/** What the user reads: `name` and `message` as an error has them, then what to do. Only this file and its folder have sentences about failures. */
+/** A message for the user: the name and message of an error, and what to do next. Only this file and its folder have sentences about failures. */
 export interface Message {
   name: string;
   message: string;
   nextStep: string;
 }
+/** What the sentences of a message depend on. */
 export interface MessageContext {
   t: Translate;
   platform: NodeJS.Platform;
@@ -24,7 +25,7 @@ export interface MessageContext {
 export const untranslated: Translate = (message, ...args) =>
   message.replace(/\{(\d)\}/g, (whole, index: string) => String(args[Number(index)] ?? whole));
 
-/** What is told and is no failure, by the runner for the most part. */
+/** Codes of informational notices. The runner raises most of them. */
 export const NOTICE_CODES = [
   'StateLost',
   'OutputDropped',
@@ -44,23 +45,27 @@ type Code = FailureCode | (typeof NOTICE_CODES)[number];
 const CODES: ReadonlySet<string> = new Set([...FAILURE_CODES, ...NOTICE_CODES]);
 const isCode = (code: string): code is Code => CODES.has(code);
 
-/** A failure's sentence. What comes from a sandbox may be anything: an unknown code is named, not believed. */
+/** Puts a failure or a notice into sentences. A sandbox may send any code: an unknown one is only quoted. */
 export function describe(problem: Failure | SandboxError, { t, platform }: MessageContext): Message {
   const { code, params } = problem;
   const name = isCode(code) ? code : t('UnknownFailure');
   const [message, nextStep] = isCode(code)
     ? sentences(code, new Params(params), t, platform)
-    : [t('The sandbox reported "{0}".', clean(code)), t('See the log for details.')];
+    : [t('The sandbox reported an unknown problem: "{0}".', clean(code)), t('See the log for details.')];
   const setting = problem instanceof SandboxError ? problem.setting : undefined;
   const names = setting === undefined || `${message} ${nextStep}`.includes(settingName(setting));
-  return { name, message, nextStep: names ? nextStep : join(nextStep, t('Setting: {0}.', settingName(setting))) };
+  return {
+    name,
+    message,
+    nextStep: names ? nextStep : join(nextStep, t('See the setting {0}.', settingName(setting))),
+  };
 }
 
 /** One short paragraph. */
 export const paragraph = ({ message, nextStep }: Message): string => join(message, nextStep);
 
 function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Platform): Sentences {
-  const reason = params.text('reason');
+  const [reason, endpoint, request] = [params.text('reason'), params.text('endpoint'), params.text('request')];
   switch (code) {
     case 'EngineNotFound':
       return params.text('by') !== ''
@@ -73,20 +78,22 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
           ];
     case 'EngineDenied':
       return [
-        t('You may not use the container engine{0}.', at(t, params)),
+        endpoint === ''
+          ? t('You do not have permission to use the container engine.')
+          : t('You do not have permission to use the container engine at {0}.', endpoint),
         platform === 'linux'
           ? t(
-              'Run "sudo usermod -aG docker $USER", sign out and in again, then run the cell again. Or use rootless Podman or Docker.',
+              'Run "sudo usermod -aG docker $USER", sign out and in again, then run the cell again. You can also use rootless Podman or Docker.',
             )
-          : t('Check that your account may use it, then run the cell again.'),
+          : t('Check that your account has permission to use it, then run the cell again.'),
       ];
     case 'EngineTooOld':
       return [
         params.text('apiVersion') === ''
           ? t('The container engine is too old.')
           : t(
-              'The container engine{0} is too old: it is version {1} with API {2}, at least API {3} is needed.',
-              at(t, params),
+              'The container engine at {0} is too old. It is version {1} with API {2}; API {3} or later is required.',
+              endpoint,
               params.text('version'),
               params.text('apiVersion'),
               params.text('required'),
@@ -95,52 +102,50 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       ];
     case 'EngineSilent':
       return [
-        t('The container engine{0} does not answer.', at(t, params)) +
-          (params.text('request') === ''
+        join(
+          endpoint === ''
+            ? t('The container engine does not answer.')
+            : t('The container engine at {0} does not answer.', endpoint),
+          request === ''
             ? ''
-            : because(
-                t,
-                t(
-                  'within {1} s it did not answer when asked for {0}',
-                  requestText(params.text('request'), t),
-                  params.number('timeout'),
-                ),
-              )),
+            : t('It did not answer this request within {0} s: {1}.', params.number('timeout'), requestText(request, t)),
+        ),
         t('Restart it (Docker Desktop: "Restart"; Linux: "sudo systemctl restart docker"), then run the cell again.'),
       ];
     case 'EngineBusy':
       return [
-        t('The container engine{0} is too busy.', at(t, params)) +
-          (params.text('request') === ''
+        join(
+          endpoint === ''
+            ? t('The container engine is too busy.')
+            : t('The container engine at {0} is too busy.', endpoint),
+          request === ''
             ? ''
-            : because(
-                t,
-                t(
-                  'within {1} s it did not answer when asked for {0}, though it answers pings',
-                  requestText(params.text('request'), t),
-                  params.number('timeout'),
-                ),
-              )),
+            : t(
+                'It answers pings, but it did not answer this request within {0} s: {1}.',
+                params.number('timeout'),
+                requestText(request, t),
+              ),
+        ),
         t(
           'Wait until the computer has less to do, then run the cell again. If that does not help, restart the engine.',
         ),
       ];
     case 'EngineFailed':
       return [
-        t('The container engine could not do what was asked.') + because(t, reason),
+        t('The container engine could not carry out a request.') + because(t, reason),
         fullDisk(reason, t) ?? t('Run the cell again. If it fails again, restart the engine.'),
       ];
     case 'ImageFailed':
       return [
         params.text('step') === ''
-          ? t('The sandbox image could not be made.') + because(t, reason)
-          : t('The sandbox image could not be made ({0}).', stepText(params.text('step'), undefined, t)) +
+          ? t('The sandbox image could not be built.') + because(t, reason)
+          : t('The sandbox image could not be built ({0}).', stepText(params.text('step'), undefined, t)) +
             because(t, reason),
         fullDisk(reason, t) ?? imageStep(params, t),
       ];
     case 'BaseUnusable':
       return [
-        t('The base image {0} cannot be used.', params.text('image')) + because(t, baseProblem(params, t)),
+        join(t('The base image {0} cannot be used.', params.text('image')), baseProblem(params, t)),
         t('Set sandboxedIPython.image to an image with Python 3.9 or later and pip, such as python:3.13-slim.'),
       ];
     case 'LimitNotApplied':
@@ -168,7 +173,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
               params.number('timeout'),
             )
           : t('The cell ran longer than {0} s and was interrupted. Variables are kept.', params.number('timeout')),
-        t('For longer work raise the setting sandboxedIPython.timeout (0 = no limit).'),
+        t('To allow more time, raise the setting sandboxedIPython.timeout (0 means no limit).'),
       ];
     case 'Interrupted':
       return params.is('killed')
@@ -181,58 +186,62 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return aborted(reason, t);
     case 'SandboxGone':
       return [
-        t('The sandbox ended{0}; its variables and files are lost.', whyGone(params, t)),
+        join(t('The sandbox ended.'), causeOfEnd(params, t), t('Its variables and files are lost.')),
         t('Run the cells again from the top: the next cell starts a new sandbox.'),
       ];
     case 'OtherEngine':
       return otherEngine(params, t);
     case 'InUse':
       return [
-        t('Another window uses the sandbox of this notebook.'),
+        t('Another window is using the sandbox of this notebook.'),
         t(
-          'Close the notebook there. Or run the cell again and choose: "Use Here" moves the sandbox to this window, "New Sandbox" leaves it there.',
+          'Close the notebook there. Or run the cell again and choose: "Use Here" moves the sandbox to this window; "New Sandbox" leaves it there and starts another one.',
         ),
       ];
     case 'StateLost':
       return [
-        t('This is a new sandbox: the one before ended{0}. Its variables and files are lost.', whyGone(params, t)),
+        join(
+          t('This is a new sandbox, because the previous one ended.'),
+          causeOfEnd(params, t),
+          t('Its variables and files are lost.'),
+        ),
         t('Run the cells above again.'),
       ];
     case 'SandboxPaused':
-      return [t("The sandbox's container is paused."), t('Cells go on when it is unpaused ("docker unpause").')];
+      return [t("The sandbox's container is paused."), t('Cells go on when you unpause it ("docker unpause").')];
     case 'SandboxSilent':
       return [
         params.number('seconds') > 0
           ? t('The sandbox did not answer within {0} s.', params.number('seconds'))
           : t('The sandbox does not answer.'),
-        t('It may be overloaded: interrupt the cell, or use "Reset Sandbox State".'),
+        t('It may be overloaded. Interrupt the cell, or use "Reset Sandbox State".'),
       ];
     case 'ProtocolViolation':
       if (params.text('problem') === 'output') {
         return [
-          t('Output of this cell could not be read, and is left out.') + because(t, reason),
-          t('The log has more: "Sandboxed IPython: Show Log".'),
+          t('Some output of this cell could not be read and is left out.') + because(t, reason),
+          t('For details, see the log: "Sandboxed IPython: Show Log".'),
         ];
       }
       return [
-        t('The sandbox and this window no longer understand each other.') + because(t, reason),
+        t('Communication with the sandbox failed.') + because(t, reason),
         t('Use "Reset Sandbox State", then run the cell again.'),
       ];
     case 'SettingInvalid':
       return [
         params.text('setting') === ''
-          ? t('A setting has a value that cannot be used.')
+          ? t('A setting has an invalid value.')
           : t('The setting {0} cannot be "{1}".', settingName(params.text('setting')), params.text('value')),
         params.text('allowed') !== ''
-          ? t('Allowed: {0}. Change it and run the cell again.', params.text('allowed'))
-          : t('Change it and run the cell again.'),
+          ? t('Allowed: {0}. Change the setting, then run the cell again.', params.text('allowed'))
+          : t('Change the setting, then run the cell again.'),
       ];
     case 'InstallFailed':
       return installFailure(params, t);
     case 'InstallTooLarge':
       return [
         t('The packages need more than {0}, so nothing was installed.', bytes(params.number('limit'))),
-        t('Install fewer, or set sandboxedIPython.image to an image that has them.'),
+        t('Install fewer packages, or set sandboxedIPython.image to an image that has them.'),
       ];
     case 'InstallRefused':
       return installRefusal(params, t);
@@ -254,7 +263,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'OutputLost':
       return [
         t(
-          'Output may be missing here: while the window was not connected, the oldest {0} in the sandbox were dropped. It keeps the last {1}.',
+          'Output may be missing here. While this window was not connected, the sandbox dropped the oldest {0} of output; it keeps the last {1}.',
           bytes(params.number('bytes')),
           bytes(params.number('limit')),
         ),
@@ -263,7 +272,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'WidgetStateDropped':
       return [
         t(
-          'A widget has more state than a sandbox keeps of all: the limit is {0}. It is shown as long as the notebook stays open, and not when it is opened again.',
+          'The state of a widget is larger than what a sandbox keeps for all widgets: the limit is {0}. The widget is shown until the notebook is closed, but not when it is opened again.',
           bytes(params.number('limit')),
         ),
         t('Give the widget less data, or raise the setting sandboxedIPython.logBudget.'),
@@ -279,30 +288,30 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
     case 'InputTooLong':
       return [
         t(
-          'The cell asked to put {0} characters into the notebook; a cell is given {1} at most.',
+          'The cell tried to put {0} characters into a cell of the notebook; the limit is {1}.',
           params.number('characters'),
           params.number('limit'),
         ),
-        t('Load a part of them, such as "%load -r 1-500 file.py".'),
+        t('Load a part of the text, for example with "%load -r 1-500 file.py".'),
       ];
     case 'StdinRead':
       return [
         t(
-          'A program of this cell, or the cell itself, read standard input. It is empty here, so it got end-of-file at once.',
+          'This cell, or a program that it started, read standard input. Standard input is empty here, so the read returned end-of-file at once.',
         ),
-        t('To ask somebody use input("Name? "); give a program its input from a file or by a pipe.'),
+        t('To ask the user, call input("Name? "). To give input to a program, use a file or a pipe.'),
       ];
     case 'NoNetwork':
       return [
-        t('A sandbox has no network, by design: nothing is wrong with yours.'),
+        t('A sandbox has no network, by design. Your own network is not the cause.'),
         t(
-          'Put the files that the cell needs beside the notebook, from where they are copied; install packages by %pip install.',
+          'Put the files that the cell needs beside the notebook, so that they are copied. Install packages with %pip install.',
         ),
       ];
     case 'DiskFull':
       return [
         params.text('path') === ''
-          ? t('A file did not fit into the sandbox, whose places for files are /sandbox, /tmp and /dev/shm.')
+          ? t('A file did not fit into the sandbox. Files can be in /sandbox, /tmp and /dev/shm.')
           : t('{0} is full: it holds {1}.', params.text('path'), bytes(params.number('limit'))),
         t(
           'The cell goes on. Remove files, or raise the setting sandboxedIPython.maxMemory: /sandbox has half of it, /tmp and /dev/shm a quarter each.',
@@ -310,11 +319,10 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       ];
     case 'PidsExhausted':
       return [
-        t(
-          'The sandbox has no room for more processes and threads{0}.',
-          params.number('limit') > 0 ? t(': the limit is {0}', params.number('limit')) : '',
-        ),
-        t('The cell goes on. Start fewer, or raise the setting sandboxedIPython.pids.'),
+        params.number('limit') > 0
+          ? t('The sandbox has no room for more processes and threads: the limit is {0}.', params.number('limit'))
+          : t('The sandbox has no room for more processes and threads.'),
+        t('The cell goes on. Start fewer processes and threads, or raise the setting sandboxedIPython.pids.'),
       ];
     case 'OutOfReach':
       return outOfReach(params, t);
@@ -334,14 +342,14 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
   }
 }
 
-/** The steps of making the image, for the progress notification. */
+/** A step of building the image, for the progress notification. */
 export function stepText(code: string, detail: string | undefined, t: Translate): string {
   const step = STEPS[code];
   const text = step === undefined ? clean(code) : step(t);
-  return detail === undefined || detail === '' ? text : `${text}: ${clean(detail)}`;
+  return detail === undefined || detail === '' ? text : t('{0}: {1}', text, clean(detail));
 }
 
-/** The same with the step that comes next, where that is known and a step takes long enough to ask. */
+/** Like {@link stepText}, with the next step where that is known and the current step takes long enough to make people ask. */
 export function progressText(code: string, detail: string | undefined, t: Translate): string {
   const next = NEXT[code];
   const text = stepText(code, detail, t);
@@ -355,15 +363,13 @@ const NEXT: Readonly<Record<string, string>> = {
 };
 
 const STEPS: Record<string, (t: Translate) => string> = {
-  connecting: (t) => t('looking for a container engine'),
-  waitingForOther: (t) => t('waiting for another window that makes the same image'),
+  waitingForOther: (t) => t('waiting for another window that builds the same image'),
   pullingBase: (t) => t('downloading the base image'),
   startingContainer: (t) => t('starting the base image'),
   checkingBase: (t) => t('checking the base image'),
   installingPackages: (t) => t('installing packages'),
-  copyingRunner: (t) => t('copying the runner'),
+  copyingRunner: (t) => t('copying the kernel program'),
   testing: (t) => t('testing the image'),
   committing: (t) => t('saving the image'),
-  startingSandbox: (t) => t('starting the sandbox'),
 };
 export const STEP_CODES: readonly string[] = Object.keys(STEPS);

@@ -52,12 +52,12 @@ export async function makeImage({ image, packages }) {
 }
 
 const STEPS = {
-  waitingForOther: 'waiting for another window that makes the same image',
+  waitingForOther: 'waiting for another window that builds the same image',
   pullingBase: 'downloading the base image',
   startingContainer: 'starting the base image',
   checkingBase: 'checking the base image',
   installingPackages: 'installing packages',
-  copyingRunner: 'copying the runner',
+  copyingRunner: 'copying the kernel program',
   testing: 'testing the image',
   committing: 'saving the image',
 };

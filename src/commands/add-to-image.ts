@@ -6,13 +6,13 @@ import { mergePackages, packageName } from '../session/packages';
 import { chooseSome } from '../ui/inputs';
 import { showInformation } from '../ui/messages';
 
-/** Puts what was installed in this notebook's sandbox into the user's setting `packages`: every later sandbox has it from its start. */
+/** Adds packages that were installed in this notebook's sandbox to the user's setting `packages`, so that every later sandbox has them. */
 export async function addToImage(controller: SandboxController, notebook: vscode.NotebookDocument): Promise<void> {
   const installed = mergePackages([], controller.sandboxes.get(notebook)?.installed ?? []);
   if (installed.length === 0) {
     void showInformation(
       vscode.l10n.t(
-        'Nothing was installed in this notebook\'s sandbox: use "Install Packages…" or %pip install first.',
+        'Nothing was installed in the sandbox of this notebook. Use "Install Packages…" or %pip install first.',
       ),
     );
     return;
@@ -30,7 +30,7 @@ export async function addToImage(controller: SandboxController, notebook: vscode
   });
   const chosen = await chooseSome(items, {
     title: vscode.l10n.t('Packages for the Image'),
-    placeholder: vscode.l10n.t('They go into the setting sandboxedIPython.packages, for all notebooks'),
+    placeholder: vscode.l10n.t('They are added to the setting sandboxedIPython.packages, for all notebooks'),
   });
   if (chosen === undefined || chosen.length === 0) {
     return;
@@ -39,7 +39,7 @@ export async function addToImage(controller: SandboxController, notebook: vscode
   await vscode.workspace.getConfiguration(SECTION).update('packages', packages, vscode.ConfigurationTarget.Global);
   const reset = vscode.l10n.t('Reset Sandbox State');
   const answer = await showInformation(
-    vscode.l10n.t('The image is made anew for the next sandbox. This one goes on as it is.'),
+    vscode.l10n.t('The image is rebuilt for the next sandbox. This sandbox does not change.'),
     reset,
   );
   if (answer === reset) {

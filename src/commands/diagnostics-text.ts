@@ -3,7 +3,7 @@ import { bytes } from '../messages';
 import { redact } from '../engine/redact';
 import { codeBlock } from '../ui/inert';
 
-/** What was found, or why nothing could be. */
+/** A value that was found, or a sentence about why it could not be found. */
 export type Finding<T> = { value: T } | { problem: string };
 
 export interface Diagnostics {
@@ -11,20 +11,20 @@ export interface Diagnostics {
   engine: Finding<EngineInfo>;
   image: Finding<ImagesFound & { reference: string }>;
   sandboxes: readonly { notebook: string; state: string }[];
-  /** Those that are not the default. */
+  /** The settings that do not have their default value. */
   settings: readonly { name: string; value: string }[];
-  /** Names of the variables that are set; their values may be secret. */
+  /** The names of the variables that are set, without their values, which may be secret. */
   environment: readonly string[];
 }
 
 /** Variables that decide which engine, proxy and certificates are used. */
-const TELLING =
+const RELEVANT_VARIABLE =
   /^(DOCKER_\w+|CONTAINER_HOST|(HTTPS?|ALL|NO)_PROXY|PIP_\w+|REQUESTS_CA_BUNDLE|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|XDG_RUNTIME_DIR)$/i;
 
 /**
- * A Markdown page without secrets: addresses lose user names and passwords, of the environment only names are told. What others have written
- * (a notebook's name, an engine's reason, a setting) stands in blocks of code, so that neither a preview nor an issue tracker makes links or
- * pictures of it.
+ * Makes a Markdown page without secrets: addresses lose user names and passwords, and only the names of environment variables are shown. Text
+ * from elsewhere (the name of a notebook, a reason from an engine, a setting) is in code blocks, so that neither a preview nor an issue
+ * tracker turns it into links or pictures.
  */
 export function diagnosticsText({ window, engine, image, sandboxes, settings, environment }: Diagnostics): string {
   const sections: [title: string, lines: string[]][] = [
@@ -35,7 +35,7 @@ export function diagnosticsText({ window, engine, image, sandboxes, settings, en
         `${product} ${version}, API ${apiVersion}`,
         `Endpoint: ${endpoint}`,
         `CPUs: ${cpus}`,
-        `Memory: ${memory === 0 ? 'not told' : bytes(memory)}`,
+        `Memory: ${memory === 0 ? 'unknown' : bytes(memory)}`,
         `Seccomp profile: ${seccomp ? 'yes' : 'no: sandboxes are not started'}`,
       ]),
     ],
@@ -43,12 +43,15 @@ export function diagnosticsText({ window, engine, image, sandboxes, settings, en
       'Image',
       of(image, ({ base, reference, derived }) => [
         `Base: ${reference}${base === null ? ' (not on the engine yet: it is downloaded with the first cell)' : ` (${shortId(base)})`}`,
-        `Sandbox image: ${derived === null ? 'not made yet: it is made with the first cell' : shortId(derived)}`,
+        `Sandbox image: ${derived === null ? 'not built yet: it is built with the first cell' : shortId(derived)}`,
       ]),
     ],
     ['Sandboxes of this window', sandboxes.map(({ notebook, state }) => `${notebook}: ${state}`)],
     ['Settings that are not the default', settings.map(({ name, value }) => `${name}: ${value}`)],
-    ['Environment variables that matter (names only)', environment.filter((name) => TELLING.test(name)).sort()],
+    [
+      'Environment variables that matter (names only)',
+      environment.filter((name) => RELEVANT_VARIABLE.test(name)).sort(),
+    ],
   ];
   return [
     '# Sandboxed IPython: diagnostics\n',

@@ -32,11 +32,11 @@ export async function installPackages(
     await withProgressNotification(title, async (report, token) => {
       const cancel = new AbortController();
       token.onCancellationRequested(() => cancel.abort());
-      const said = new PipProgress();
+      const progress = new PipProgress();
       await controller.sandboxes.of(notebook).install(requirements, {
         signal: cancel.signal,
         onOutput: (line) => {
-          const message = said.take(line);
+          const message = progress.take(line);
           if (message !== undefined) {
             report(message);
           }
@@ -61,14 +61,17 @@ async function askForPackages(): Promise<string[] | undefined> {
   const text = await askForText({
     title: vscode.l10n.t('Install Packages'),
     prompt: vscode.l10n.t(
-      'Names from the package index, as pip takes them. The index learns the names; cells stay without a network.',
+      'Enter names from the package index, as for pip. The index sees the names; cells still have no network.',
     ),
     placeholder: 'seaborn polars>=1',
     validate: (value) => {
       const wrong = splitRequirements(value).find((requirement) => !isRequirement(requirement));
       return wrong === undefined
         ? undefined
-        : vscode.l10n.t('"{0}" is no name with versions, such as seaborn or polars>=1,<2.', wrong);
+        : vscode.l10n.t(
+            '"{0}" is not a valid requirement. Use a name with versions, such as seaborn or polars>=1,<2.',
+            wrong,
+          );
     },
   });
   return text === undefined ? undefined : splitRequirements(text);

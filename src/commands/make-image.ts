@@ -11,28 +11,28 @@ import { isSandboxError } from '../protocol/errors';
 import type { SandboxSettings } from '../session/settings';
 import { showInformation } from '../ui/messages';
 
-/** Makes the sandbox image of the settings unless it exists, so that the first cell does not wait for it. The walkthrough has a button for it. */
+/** Builds the sandbox image of the settings unless it exists, so that the first cell does not wait for it. The walkthrough has a button for it. */
 export async function prepareImage(installation: Installation): Promise<void> {
-  if ((await makeImage(installation, prepare)) !== undefined) {
+  if ((await buildImage(installation, prepare)) !== undefined) {
     void showInformation(vscode.l10n.t('The sandbox image is ready: sandboxes start from it without a network.'));
   }
 }
 
-/** Makes the sandbox image of the settings anew, with newer packages and a newer base image. */
+/** Rebuilds the sandbox image of the settings, with newer packages and a newer base image. */
 export async function rebuildImage({ sandboxes }: SandboxController, installation: Installation): Promise<void> {
   const { t } = vscode.l10n;
-  const settings = await makeImage(installation, rebuild);
+  const settings = await buildImage(installation, rebuild);
   if (settings === undefined) {
     return;
   }
   const old = sandboxes.notebooks.filter((notebook) => sandboxes.get(notebook)?.imageMade(settings) === true);
   if (old.length === 0) {
-    void showInformation(t('The sandbox image was made anew. The next sandbox uses it.'));
+    void showInformation(t('The sandbox image was rebuilt. The next sandbox uses it.'));
     return;
   }
   const replace = t('Reset Sandbox State');
   const text = t(
-    'The sandbox image was made anew. {0}: the sandbox has the old one until a reset, which starts a new one; variables and files of this one go.',
+    'The sandbox image was rebuilt. The sandboxes of these notebooks use the old image until a reset: {0}. A reset starts new sandboxes; variables and files are lost.',
     old.map(fileName).join(', '),
   );
   if ((await showInformation(text, replace)) === replace) {
@@ -44,11 +44,11 @@ export async function rebuildImage({ sandboxes }: SandboxController, installatio
   }
 }
 
-/** Resolves to the settings from which `make` made the image; undefined: the user cancelled. */
-async function makeImage(installation: Installation, make: typeof prepare): Promise<SandboxSettings | undefined> {
+/** Resolves to the settings from which `build` built the image, or to undefined if the user cancelled. */
+async function buildImage(installation: Installation, build: typeof prepare): Promise<SandboxSettings | undefined> {
   const settings = readSettings(vscode.window.activeNotebookEditor?.notebook.uri, installation.log);
   try {
-    await make(installation, settings, new AbortController().signal);
+    await build(installation, settings, new AbortController().signal);
     return settings;
   } catch (error) {
     if (isSandboxError(error, 'Cancelled')) {

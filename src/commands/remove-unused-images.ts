@@ -4,10 +4,10 @@ import { readSettings } from '../notebook/configuration';
 import { imageRequest, type Installation } from '../notebook/sandbox/session-starter';
 import { confirm, showInformation } from '../ui/messages';
 
-/** Images that a question lists; more would not fit on a screen. */
-const MAX_LISTED = 12;
+/** Maximum number of images that the confirmation lists; more would not fit on a screen. */
+const MAX_LISTED_IMAGES = 12;
 
-/** Removes, after a question that tells their sizes, the sandbox images that no container uses and that the settings do not name. */
+/** Removes the sandbox images that no container uses and that the settings do not name, after a confirmation that shows their sizes. */
 export async function removeUnusedImages(installation: Installation): Promise<void> {
   const { t } = vscode.l10n;
   const engine = await installation.engines.get();
@@ -21,7 +21,7 @@ export async function removeUnusedImages(installation: Installation): Promise<vo
   const total = (ids: ReadonlySet<string>): string =>
     bytes(unused.reduce((sum, image) => sum + (ids.has(image.id) ? image.bytes : 0), 0));
   const list = unused
-    .slice(0, MAX_LISTED)
+    .slice(0, MAX_LISTED_IMAGES)
     .map(({ name, base, bytes: size, lastUse }) =>
       t(
         '{0} ({1}, last used {2})',
@@ -30,24 +30,24 @@ export async function removeUnusedImages(installation: Installation): Promise<vo
         new Date(lastUse).toLocaleDateString(),
       ),
     );
-  const more = unused.length > MAX_LISTED ? [t('and {0} more', unused.length - MAX_LISTED)] : [];
+  const more = unused.length > MAX_LISTED_IMAGES ? [t('and {0} more', unused.length - MAX_LISTED_IMAGES)] : [];
   const detail = t(
-    '{0}. One that is needed again is made again, which needs a network.',
+    '{0}. An image that is needed again is rebuilt, which needs a network.',
     [...list, ...more].join('; '),
   );
   const all = new Set(unused.map(({ id }) => id));
   if (!(await confirm(t('Remove {0} sandbox images, up to {1}?', unused.length, total(all)), t('Remove'), detail))) {
     return;
   }
-  const gone = new Set(await engine.removeImages([...all]));
+  const removed = new Set(await engine.removeImages([...all]));
   void showInformation(
-    gone.size === all.size
-      ? t('{0} sandbox images were removed, up to {1}.', gone.size, total(gone))
+    removed.size === all.size
+      ? t('{0} sandbox images were removed, up to {1}.', removed.size, total(removed))
       : t(
-          '{0} of {1} sandbox images were removed, up to {2}. The others came into use, or the engine kept them: the log says why.',
-          gone.size,
+          '{0} of {1} sandbox images were removed, up to {2}. The others are in use now, or the engine kept them. See the log for the reasons.',
+          removed.size,
           all.size,
-          total(gone),
+          total(removed),
         ),
   );
 }

@@ -9,17 +9,17 @@ import { SETTING_NAMES } from '../session/settings';
 import type { CommandDependencies } from '.';
 import { diagnosticsText, type Finding } from './diagnostics-text';
 
-/** A page that is no file: to be closed without a question. */
-const PAGE = vscode.Uri.from({ scheme: 'sandboxed-ipython', path: 'Diagnostics.md' });
+/** The page is not a file, so VS Code closes it without asking to save it. */
+const PAGE_URI = vscode.Uri.from({ scheme: 'sandboxed-ipython', path: 'Diagnostics.md' });
 
-/** Milliseconds for VS Code to give a page that it still has its new text. */
-const RENEWAL = 2_000;
+/** How long to wait until VS Code has replaced the text of a page that it still keeps. */
+const PAGE_UPDATE_TIMEOUT_MS = 2_000;
 
-/** The page's text; each look is one page, made anew. */
+/** The page with the diagnostics. Each call of {@link show} replaces its text. */
 export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
   readonly onDidChange = this.#changed.event;
-  readonly #registration = vscode.workspace.registerTextDocumentContentProvider(PAGE.scheme, this);
+  readonly #registration = vscode.workspace.registerTextDocumentContentProvider(PAGE_URI.scheme, this);
   #text = '';
 
   provideTextDocumentContent(): string {
@@ -28,31 +28,31 @@ export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vsco
 
   async show(text: string): Promise<void> {
     this.#text = text;
-    this.#changed.fire(PAGE);
+    this.#changed.fire(PAGE_URI);
     const document = await vscode.languages.setTextDocumentLanguage(
-      await vscode.workspace.openTextDocument(PAGE),
+      await vscode.workspace.openTextDocument(PAGE_URI),
       'markdown',
     );
-    await this.#isRenewed(document);
+    await this.#textIsShown(document);
     await vscode.window.showTextDocument(document, { preview: false });
   }
 
-  /** VS Code keeps a page for minutes after its tab was closed, and shows the text of then at first. */
-  #isRenewed(document: vscode.TextDocument): Promise<void> {
+  /** VS Code keeps a page for minutes after its tab was closed, and first shows its old text. Resolves when the document has the new text. */
+  #textIsShown(document: vscode.TextDocument): Promise<void> {
     return new Promise((resolve) => {
-      const look = (): void => {
+      const check = (): void => {
         if (document.getText() === this.#text) {
           done();
         }
       };
-      const listener = vscode.workspace.onDidChangeTextDocument(look);
-      const timer = setTimeout(() => done(), RENEWAL);
+      const listener = vscode.workspace.onDidChangeTextDocument(check);
+      const timer = setTimeout(() => done(), PAGE_UPDATE_TIMEOUT_MS);
       const done = (): void => {
         clearTimeout(timer);
         listener.dispose();
         resolve();
       };
-      look();
+      check();
     });
   }
 
@@ -62,14 +62,14 @@ export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vsco
   }
 }
 
-/** What was looked for where, if that is not said. */
-function wordsFor(error: SandboxError, messageContext: MessageContext): string {
+/** The message of an error, with the address that was tried if the message does not have it. */
+function messageOf(error: SandboxError, messageContext: MessageContext): string {
   const { tried } = error.params;
   const text = paragraph(describe(error, messageContext));
   return typeof tried !== 'string' || text.includes(tried) ? text : `${text} ${vscode.l10n.t('Tried: {0}.', tried)}`;
 }
 
-/** Opens a page that says what this window finds: engine, image, versions, sandboxes. To read, and to paste into a report. */
+/** Opens a page about this window's engine, image, versions and sandboxes, to be read or pasted into a report. */
 export async function showDiagnostics(
   page: DiagnosticsPage,
   { controller, installation, messageContext, version }: CommandDependencies,
@@ -77,7 +77,7 @@ export async function showDiagnostics(
   const found = <T>(look: () => Promise<T>): Promise<Finding<T>> =>
     look().then(
       (value) => ({ value }),
-      (error: unknown) => ({ problem: wordsFor(asSandboxError(error), messageContext) }),
+      (error: unknown) => ({ problem: messageOf(asSandboxError(error), messageContext) }),
     );
   const configuration = vscode.workspace.getConfiguration(SECTION);
   const text = diagnosticsText({

@@ -5,8 +5,9 @@ import { confirm, showError, showInformation } from '../ui/messages';
 import type { CommandDependencies } from '.';
 
 /**
- * Ends every sandbox of this installation on the engine in use, those of other windows too, and removes what was installed into them. A sandbox is forgotten
- * only once the engine lists it no more: one that could not be ended is found again by its notebook.
+ * Ends every sandbox of this installation on the engine in use, including those of other windows, and removes the packages that were
+ * installed into them. The record of a sandbox is removed only when the engine no longer lists the sandbox, so that a notebook finds a
+ * sandbox again that could not be ended.
  */
 export async function shutDownAllSandboxes({
   controller,
@@ -33,7 +34,7 @@ export async function shutDownAllSandboxes({
   }
   for (const failure of await controller.sandboxes.closeAll()) {
     log.warn(`a notebook did not end its sandbox: ${String(failure)}`);
-  } // the engine does
+  } // the engine removes it below
   const failure = await engine.removeAll(mine).then(() => undefined, asSandboxError);
   const living = await livingOf(
     all.map(({ sandboxId }) => sandboxId),
@@ -60,17 +61,17 @@ export async function shutDownAllSandboxes({
   );
 }
 
-/** That only the engine in use was asked. @param engines those on which this workspace has sandboxes, too */
+/** A sentence that sandboxes on other engines were not shut down; '' if there are none. @param engines other engines with sandboxes of this workspace */
 const notReached = (engines: readonly string[]): string =>
   engines.length === 0
     ? ''
     : ' ' +
       vscode.l10n.t(
-        'Sandboxes on other container engines were not: {0}. They end by themselves once no window has had them for the time of the setting sandboxedIPython.keepAlive.',
+        'Sandboxes on other container engines were not shut down: {0}. They end when no window has used them for the time in the setting sandboxedIPython.keepAlive.',
         engines.join(', '),
       );
 
-/** Which of these live; all of them where the engine does not say it after a failure. */
+/** The ids of the sandboxes that still live; all of them if `failure` is set and the engine does not answer. */
 async function livingOf(
   sandboxIds: readonly string[],
   find: () => Promise<readonly { sandboxId: string }[]>,

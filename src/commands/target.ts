@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { NOTEBOOK_TYPE } from '../notebook/controller';
 import { showInformation } from '../ui/messages';
 
-/** What VS Code hands to a command of the notebook toolbar. */
+/** The argument that VS Code passes to a command of the notebook toolbar. */
 interface ToolbarContext {
   notebookEditor: { notebookUri: vscode.Uri };
 }
@@ -14,7 +14,7 @@ const isCell = (argument: unknown): argument is vscode.NotebookCell =>
   'document' in argument &&
   'index' in argument;
 
-/** The cell that a command is for: the menu's, else the selected one of the notebook in front. Tells the user if there is none. */
+/** The cell that a command is for: the cell of the menu, or else the selected cell of the active notebook. Tells the user if no notebook is open. */
 export function targetCell(argument: unknown): vscode.NotebookCell | undefined {
   if (isCell(argument)) {
     return argument;
@@ -32,7 +32,7 @@ const isToolbarContext = (argument: unknown): argument is ToolbarContext =>
   'notebookEditor' in argument &&
   (argument.notebookEditor as { notebookUri?: unknown } | undefined)?.notebookUri instanceof vscode.Uri;
 
-/** The notebook that a command is for: the toolbar's, the one of a Uri, else the active editor's. Tells the user if there is none. */
+/** The notebook that a command is for: that of the toolbar or of a Uri, or else the active editor's. Tells the user if there is none. */
 export function targetNotebook(argument: unknown): vscode.NotebookDocument | undefined {
   const uri =
     argument instanceof vscode.Uri
@@ -47,6 +47,6 @@ export function targetNotebook(argument: unknown): vscode.NotebookDocument | und
   if (notebook?.notebookType === NOTEBOOK_TYPE) {
     return notebook;
   }
-  void showInformation(vscode.l10n.t('Open the notebook first: this command works on the notebook in front.'));
+  void showInformation(vscode.l10n.t('Open a notebook first. This command works on the active notebook.'));
   return undefined;
 }

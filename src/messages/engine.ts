@@ -1,6 +1,9 @@
-import { type Params, type Sentences, type Translate } from './words';
+import { because, join, type Params, type Sentences, type Translate } from './words';
 
-/** Products that are known by the context that they make current, or by their socket (test/unit/engineEndpoint.test.ts has the sources), and the command that starts each. */
+/**
+ * Products that are recognized by the Docker context that they make current, or by their socket, and the command that starts each; '' if it
+ * has none. `test/unit/engineEndpoint.test.ts` has the sources.
+ */
 const PRODUCTS: readonly { name: string; context: RegExp; socket: RegExp; start: string }[] = [
   {
     name: 'Docker Desktop',
@@ -12,10 +15,10 @@ const PRODUCTS: readonly { name: string; context: RegExp; socket: RegExp; start:
   { name: 'OrbStack', context: /^orbstack$/, socket: /\/\.orbstack\/run\/docker\.sock$/, start: 'orb start' },
   { name: 'Rancher Desktop', context: /^rancher-desktop$/, socket: /\/\.rd\/docker\.sock$/, start: '' },
 ];
-/** Reasons other than that nothing answers. */
+/** Reasons for which an engine cannot be used although something may answer at its address. */
 const UNUSABLE = ['ssh', 'tls', 'malformed', 'contextMissing', 'contextBroken', 'configBroken'];
 
-/** `DOCKER_HOST` or a Docker context names an engine that cannot be used or is not there. */
+/** Sentences about `DOCKER_HOST` or a Docker context that names an engine which cannot be used or does not answer. */
 export function namedEngine(params: Params, t: Translate): Sentences {
   const [by, context, tried, reason] = [
     params.text('by'),
@@ -23,56 +26,71 @@ export function namedEngine(params: Params, t: Translate): Sentences {
     params.text('tried'),
     params.text('reason'),
   ];
-  const problem = engineProblem(reason, params.text('detail'), t);
+  if (by !== 'DOCKER_HOST' && context === '') {
+    return [
+      t("Docker's configuration {0} cannot be used.", tried) + because(t, fileProblem(params, t)),
+      t('Repair or remove that file, then run the cell again.'),
+    ];
+  }
   const product = UNUSABLE.includes(reason)
     ? undefined
     : PRODUCTS.find((one) => one.context.test(context) || one.socket.test(tried));
   const start = UNUSABLE.includes(reason)
     ? ''
-    : (product === undefined ? t('Start that engine, then run the cell again.') : startOf(product, context, t)) +
-      ' ' +
-      t('Or use another engine: ');
+    : product === undefined
+      ? t('Start that engine, then run the cell again.')
+      : startOf(product, context, t);
   if (by === 'DOCKER_HOST') {
     return [
-      product === undefined
-        ? t('DOCKER_HOST is {0}, and {1}.', tried, problem)
-        : t('{0} is not running: DOCKER_HOST is {1}, and {2}.', product.name, tried, problem),
-      start +
-        t('Unset DOCKER_HOST or set it to a socket such as unix:///var/run/docker.sock, and start VS Code again.'),
-    ];
-  }
-  if (context === '') {
-    return [
-      t("Docker's configuration {0} cannot be used: {1}.", tried, problem),
-      t('Repair or remove that file, then run the cell again.'),
+      join(
+        product === undefined
+          ? t('DOCKER_HOST is {0}.', tried)
+          : t('{0} is not running: DOCKER_HOST is {1}.', product.name, tried),
+        addressProblem(reason, t),
+      ),
+      join(
+        start,
+        t(
+          'To use another engine, unset DOCKER_HOST or set it to a socket such as unix:///var/run/docker.sock, and start VS Code again.',
+        ),
+      ),
     ];
   }
   return [
-    reason === 'contextMissing'
-      ? t('The current Docker context "{0}" does not exist.', context)
-      : reason === 'contextBroken'
-        ? t('The current Docker context "{0}" cannot be used: {2} ({1}).', context, tried, problem)
-        : product !== undefined
-          ? t(
-              '{0} is not running: the current Docker context "{1}" is {2}, and {3}.',
-              product.name,
-              context,
-              tried,
-              problem,
-            )
-          : t('The current Docker context "{0}" is {1}, and {2}.', context, tried, problem),
-    start +
-      (by === 'DOCKER_CONTEXT'
+    contextProblem(params, product?.name, t),
+    join(
+      start,
+      by === 'DOCKER_CONTEXT'
         ? t(
-            'Set DOCKER_CONTEXT to a context of an engine on this computer (see "docker context ls"), and start VS Code again.',
+            'To use another engine, set DOCKER_CONTEXT to a context of an engine on this computer (see "docker context ls"), and start VS Code again.',
           )
         : t(
-            'Choose a context of an engine on this computer ("docker context ls", "docker context use default"), then run the cell again.',
-          )),
+            'To use another engine, choose a context of an engine on this computer ("docker context ls", "docker context use default"), then run the cell again.',
+          ),
+    ),
   ];
 }
 
-/** A profile of Colima's has a context of its own. */
+function contextProblem(params: Params, product: string | undefined, t: Translate): string {
+  const [context, tried, reason] = [params.text('context'), params.text('tried'), params.text('reason')];
+  switch (reason) {
+    case 'contextMissing':
+      return t('The current Docker context "{0}" does not exist.', context);
+    case 'contextBroken':
+      return (
+        t('The current Docker context "{0}" ({1}) cannot be used.', context, tried) + because(t, fileProblem(params, t))
+      );
+    default:
+      return join(
+        product === undefined
+          ? t('The current Docker context "{0}" is {1}.', context, tried)
+          : t('{0} is not running: the current Docker context "{1}" is {2}.', product, context, tried),
+        addressProblem(reason, t),
+      );
+  }
+}
+
+/** How to start a product. Each profile of Colima has a context of its own. */
 function startOf({ start }: (typeof PRODUCTS)[number], context: string, t: Translate): string {
   const profile = /^colima-(.+)$/.exec(context)?.[1];
   return start === ''
@@ -80,21 +98,21 @@ function startOf({ start }: (typeof PRODUCTS)[number], context: string, t: Trans
     : t('Start it ("{0}"), then run the cell again.', profile === undefined ? start : `${start} ${profile}`);
 }
 
-function engineProblem(reason: string, detail: string, t: Translate): string {
+/** A sentence about what is wrong with the address of an engine. */
+function addressProblem(reason: string, t: Translate): string {
   switch (reason) {
     case 'ssh':
-      return t('engines over SSH are not supported yet, those behind a local socket are');
+      return t('Engines over SSH are not supported yet. Use an engine with a local socket.');
     case 'tls':
-      return t('engines over TLS are not supported yet, those behind a local socket are');
+      return t('Engines over TLS are not supported yet. Use an engine with a local socket.');
     case 'malformed':
-      return t('that is no address of an engine');
-    case 'contextBroken':
-    case 'configBroken':
-      return detail === '' ? t('its file cannot be read') : detail;
+      return t('That is not the address of an engine.');
     default:
-      return t('no engine answers there');
+      return t('No engine answers there.');
   }
 }
+
+const fileProblem = (params: Params, t: Translate): string => params.text('detail') || t('The file cannot be read.');
 
 export function installHint(t: Translate, platform: NodeJS.Platform): string {
   switch (platform) {
@@ -111,67 +129,86 @@ export function installHint(t: Translate, platform: NodeJS.Platform): string {
   }
 }
 
-/** What an engine did not confine a sandbox by, see `src/engine/limits.ts`. */
+/** Sentences about a limit of a sandbox that the engine did not apply, see `src/engine/limits.ts`. */
 export function limitNotApplied(params: Params, t: Translate): Sentences {
   const limit = params.text('limit');
-  const message = (what: string): string =>
-    t('The container engine did not apply {0}, so the sandbox was not started.', what);
   const rootless = t('A rootless engine needs cgroup v2, with that limit delegated to its user.');
+  const countMemory = t(
+    'Linux must count it for containers: start the system with "cgroup_enable=memory swapaccount=1".',
+  );
+  const updateOtherwise = t('If that does not help, update the engine.');
   switch (limit) {
     case 'memory':
+      return [
+        t('The container engine did not apply the limit of memory, so the sandbox was not started.'),
+        join(countMemory, rootless),
+      ];
     case 'swap':
       return [
-        message(limit === 'memory' ? t('the limit of memory') : t('the limit of swap')),
-        t('Linux must count it for containers: start the system with "cgroup_enable=memory swapaccount=1".') +
-          ' ' +
-          rootless,
+        t('The container engine did not apply the limit of swap, so the sandbox was not started.'),
+        join(countMemory, rootless),
       ];
     case 'pids':
-      return [message(t('the limit of processes')), rootless + ' ' + t('Else update the engine.')];
+      return [
+        t('The container engine did not apply the limit of processes, so the sandbox was not started.'),
+        join(rootless, updateOtherwise),
+      ];
     case 'cpus':
-      return [message(t('the limit of processors')), rootless + ' ' + t('Else update the engine.')];
+      return [
+        t('The container engine did not apply the limit of processors, so the sandbox was not started.'),
+        join(rootless, updateOtherwise),
+      ];
     case 'seccomp':
       return [
         t('The container engine runs without its seccomp profile, so the sandbox was not started.'),
         t('Start the engine with its default profile, on a system that has seccomp, then run the cell again.'),
       ];
     case '':
-      return [message(t('a limit')), t('Update the engine, then run the cell again.')];
+      return [
+        t('The container engine did not apply a limit, so the sandbox was not started.'),
+        t('Update the engine, then run the cell again.'),
+      ];
     default:
-      return [message(t('what confines a sandbox ({0})', limit)), t('Update the engine, then run the cell again.')];
+      return [
+        t('The container engine did not apply a restriction of the sandbox ({0}), so it was not started.', limit),
+        t('Update the engine, then run the cell again.'),
+      ];
   }
 }
 
 /**
- * The notebook's sandbox is on an engine that is not the one in use. `here`: the one in use, where it is known; `minutes`: how long the sandbox lives
- * without a window, where that is known; `started`: a new one was started.
+ * Sentences about a notebook whose sandbox is not on the engine in use. Parameters: `here` is the engine in use, if it is known; `minutes`
+ * is how long the sandbox lives without a window, if that is known; `started` says that a new sandbox was started.
  */
 export function otherEngine(params: Params, t: Translate): Sentences {
   const [engine, here, minutes] = [params.text('engine'), params.text('here'), params.number('minutes')];
-  const back = t('To go back to it, choose its engine again (Docker context or DOCKER_HOST) and reload the window.');
+  const back = t(
+    'To go back to that sandbox, choose its engine again (Docker context or DOCKER_HOST) and reload the window.',
+  );
   if (params.is('started')) {
     return [
       here === ''
-        ? t('This is a new sandbox. The one before, with its variables, is on another container engine: {0}.', engine)
+        ? t('This is a new sandbox. The previous one, with its variables, is on another container engine: {0}.', engine)
         : t(
-            'This is a new sandbox, on {0}. The one before, with its variables, is on another container engine: {1}.',
+            'This is a new sandbox, on {0}. The previous one, with its variables, is on another container engine: {1}.',
             here,
             engine,
           ),
-      back + ' ' + t('Without a window it ends after {0} minutes. Or run the cells above again.', minutes),
+      join(back, t('It ends after {0} minutes without a window. Or run the cells above again.', minutes)),
     ];
   }
   return [
     here === ''
-      ? t('The sandbox of this notebook is on {0}, and another container engine answers now in its place.', engine)
+      ? t('The sandbox of this notebook is on {0}, but another container engine answers now.', engine)
       : t('The sandbox of this notebook is on another container engine: {0}. This window uses {1}.', engine, here),
-    back +
-      ' ' +
-      (minutes > 0
+    join(
+      back,
+      minutes > 0
         ? t(
-            'A cell that you run here starts a new sandbox; the other one ends by itself after {0} minutes without a window.',
+            'A cell that you run here starts a new sandbox; the other one ends after {0} minutes without a window.',
             minutes,
           )
-        : t('A cell that you run here starts a new sandbox.')),
+        : t('A cell that you run here starts a new sandbox.'),
+    ),
   ];
 }

@@ -1,107 +1,111 @@
-import { because, bytes, type Params, type Sentences, type Translate } from './words';
+import { because, bytes, join, type Params, type Sentences, type Translate } from './words';
 
-/** With a `problem`, nothing is ever copied (`src/session/folder-copy/allowed-folder.ts`); else it did not succeed. */
+/**
+ * Sentences about files that are not copied. With the parameter `problem` nothing is ever copied (`src/session/folder-copy/allowed-folder.ts`);
+ * without it a copy failed.
+ */
 export function filesNotCopied(params: Params, t: Translate): Sentences {
-  const not = t('The files beside the notebook are not in its sandbox');
+  const notCopied = t('The files beside the notebook are not in its sandbox.');
   const move = t('Put the notebook, with the files that it reads, into a folder of its own.');
   switch (params.text('problem')) {
     case 'wide':
-      return [not + t(': home folders, Desktop, Documents, Downloads and folders as wide are never copied.'), move];
+      return [
+        join(notCopied, t('Home folders, Desktop, Documents, Downloads and similar folders are never copied.')),
+        move,
+      ];
     case 'hidden':
-      return [not + t(': hidden folders, and those with keys, are never copied.'), move];
+      return [join(notCopied, t('Hidden folders and folders that hold keys are never copied.')), move];
     case 'setting':
       return [
-        not + t(': the setting sandboxedIPython.files is "none".'),
-        t('With "project" or "folder" they are there at the next run.'),
+        join(notCopied, t('The setting sandboxedIPython.files is "none".')),
+        t('Set it to "project" or "folder" to copy them before the next run.'),
       ];
     case 'untrusted':
       return [
-        not + t(': the workspace is in Restricted Mode.'),
+        join(notCopied, t('The workspace is in Restricted Mode.')),
         t('If you trust it, choose "Manage Workspace Trust", then run the cell again.'),
       ];
     case 'untitled':
-      return [not + t(': it has no file yet.'), t('Save it beside them, then run the cell again.')];
+      return [
+        join(notCopied, t('The notebook is not saved yet.')),
+        t('Save it beside the files, then run the cell again.'),
+      ];
     default:
       return [
-        not + '.' + because(t, params.text('reason')),
+        notCopied + because(t, params.text('reason')),
         params.number('rest') > 0
-          ? t('Cells run without them. It is tried again in {0} s, or after "Restart Kernel".', params.number('rest'))
+          ? t('Cells run without them. The next attempt is in {0} s, or after "Restart Kernel".', params.number('rest'))
           : t('Cells run without them. "Restart Kernel" copies them with the next cell.'),
       ];
   }
 }
 
-/** See `src/session/folder-copy/left-out.ts`. */
+/** Sentences about files that the copy left out, of which one is named. See `src/session/folder-copy/left-out.ts`. */
 export function filesLeftOut(params: Params, t: Translate): Sentences {
   const count = params.number('count');
-  const path = params.text('path');
-  const first =
-    path === '' ? '' : ` ${path}${params.number('size') > 0 ? ` (${bytes(params.number('size'))})` : ''} ${why()}.`;
   return [
-    (count > 1
-      ? t("{0} files of the notebook's project are not in the sandbox:", count)
-      : t("Files of the notebook's project are not in the sandbox:")) + (first || ' …'),
-    isRoom()
-      ? t('For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.')
-      : t('The log names what is missing.'),
+    join(
+      count > 1
+        ? t("{0} files of the notebook's project are not in the sandbox.", count)
+        : t("Some files of the notebook's project are not in the sandbox."),
+      params.text('path') === '' ? '' : whyLeftOut(params, t),
+    ),
+    ['tooLarge', 'tooMuch', 'full'].includes(params.text('reason'))
+      ? t('To make more room, raise the setting sandboxedIPython.maxMemory. The log lists the missing files.')
+      : t('The log lists the missing files.'),
   ];
+}
 
-  function isRoom(): boolean {
-    return ['tooLarge', 'tooMuch', 'full'].includes(params.text('reason'));
-  }
-  function why(): string {
-    switch (params.text('reason')) {
-      case 'tooLarge':
-        return t('is over {0}', bytes(params.number('limit')));
-      case 'tooMuch':
-        return t('and others are over {0} in all', bytes(params.number('limit')));
-      case 'tooMany':
-        return t('and others are over {0} files', params.number('limit'));
-      case 'more':
-        return t('has too many files to look at');
-      case 'slow':
-        return t('could not be looked at in time, so it is not tried with every cell');
-      case 'name':
-        return t('has a name that a sandbox cannot have');
-      case 'rules':
-        return t('cannot be matched in time with the patterns of .gitignore, so it is not copied');
-      case 'unreadable':
-        return t('cannot be read');
-      case 'changed':
-        return t('changed while it was read');
-      case 'full':
-        return t('found no room');
-      case 'ignored':
-        return t('is named by .gitignore');
-      case 'hidden':
-        return t('is hidden');
-      case 'key':
-        return t('is taken for keys or credentials');
-      case 'generated':
-        return t('is what tools make');
-      case 'link':
-        return t('is a link');
-      case 'special':
-        return t('is neither a file nor a folder');
-      default:
-        return t('could not be written');
-    }
+function whyLeftOut(params: Params, t: Translate): string {
+  const [path, size, limit] = [params.text('path'), params.number('size'), params.number('limit')];
+  const file = size > 0 ? `${path} (${bytes(size)})` : path;
+  switch (params.text('reason')) {
+    case 'tooLarge':
+      return t('{0} is larger than {1}.', file, bytes(limit));
+    case 'tooMuch':
+      return t('{0} and others are larger than {1} in total.', file, bytes(limit));
+    case 'tooMany':
+      return t('{0} and others are more than {1} files.', file, limit);
+    case 'more':
+      return t('{0} has too many files to search.', file);
+    case 'slow':
+      return t('{0} could not be read in time, so it is not tried again with every cell.', file);
+    case 'name':
+      return t('{0} has a name that is not possible in a sandbox.', file);
+    case 'rules':
+      return t('{0} could not be matched against the patterns of .gitignore in time, so it is not copied.', file);
+    case 'unreadable':
+      return t('{0} cannot be read.', file);
+    case 'changed':
+      return t('{0} changed while it was read.', file);
+    case 'full':
+      return t('{0} did not fit.', file);
+    case 'ignored':
+      return t('{0} is ignored by .gitignore.', file);
+    case 'hidden':
+      return t('{0} is hidden.', file);
+    case 'key':
+      return t('{0} looks like a key or credentials.', file);
+    case 'generated':
+      return t('{0} is generated by a tool.', file);
+    case 'link':
+      return t('{0} is a link.', file);
+    case 'special':
+      return t('{0} is neither a file nor a folder.', file);
+    default:
+      return t('{0} could not be written.', file);
   }
 }
 
-/** A cell asked in vain for a path that may be one of the user's computer. */
+/** Sentences about a path that a cell did not find and that may exist on the user's computer. */
 export function notInProject(params: Params, t: Translate): Sentences {
   const [path, project] = [params.text('path'), params.text('project')];
   return [
     path === '' || project === ''
       ? t("Of your files, only those of the notebook's project are in the sandbox.")
-      : t(
-          '{0} is not in the sandbox: of your files it has a copy of the folder "{1}", and nothing else.',
-          path,
-          project,
-        ),
+      : t('{0} is not in the sandbox. Of your files, only a copy of the folder "{1}" is there.', path, project),
     t(
-      'Put the file into that folder, and write its path from the notebook, such as "data.csv". A folder above the notebook is copied as a whole where it is a Git repository, or has a requirements.txt, in the workspace.',
+      'Put the file into that folder and use its path relative to the notebook, such as "data.csv". A folder above the notebook is copied as a whole if it is in the workspace and is a Git repository or has a requirements.txt.',
     ),
   ];
 }

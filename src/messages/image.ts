@@ -1,6 +1,6 @@
-import { type Params, type Translate } from './words';
+import { because, type Params, type Translate } from './words';
 
-/** What to do where the engine has no room; undefined: it does not say so. */
+/** What to do when the engine's disk is full; undefined if the reason does not say that it is. */
 export const fullDisk = (reason: string, t: Translate): string | undefined =>
   /no space left on device/i.test(reason)
     ? t(
@@ -8,15 +8,15 @@ export const fullDisk = (reason: string, t: Translate): string | undefined =>
       )
     : undefined;
 
-/** A registry that keeps an image from who is not known to it, or has none of that name: most do not say which. */
+/** The answer of a registry that denies access to an image or has no image of that name; most registries do not say which. */
 const REFUSED = /\bdenied\b|unauthorized|authentication required|no basic auth credentials|401\b|403\b/i;
 
-/** What to do about an image that could not be made: not every step of it goes to the network. */
+/** What to do about an image that could not be built. Not every step of the build needs the network. */
 export function imageStep(params: Params, t: Translate): string {
   switch (params.text('step')) {
     case 'waitingForOther':
       return t(
-        'Wait for the other window. If there is none, remove that container ("docker rm --force"). Then run the cell again.',
+        'Wait for the other window. If there is no other window, remove that container ("docker rm --force"). Then run the cell again.',
       );
     case 'startingContainer':
     case 'checkingBase':
@@ -24,7 +24,7 @@ export function imageStep(params: Params, t: Translate): string {
     case 'testing':
     case 'committing':
       return t(
-        'Run the cell again. If it fails again, restart the engine, or name another image in the setting sandboxedIPython.image.',
+        'Run the cell again. If it fails again, restart the engine, or choose another image in the setting sandboxedIPython.image.',
       );
     case 'pullingBase':
       if (params.text('image') !== '' && REFUSED.test(params.text('reason'))) {
@@ -36,28 +36,28 @@ export function imageStep(params: Params, t: Translate): string {
 
 function loginStep(image: string, t: Translate): string {
   const [host = '', ...path] = image.split('/');
-  const registry = path.length > 0 && /[.:]|^localhost$/.test(host) ? ` ${host}` : ''; // without one it is Docker's own
+  const login = path.length > 0 && /[.:]|^localhost$/.test(host) ? `docker login ${host}` : 'docker login'; // Docker Hub
   return t(
-    'The registry refused. Check the name in the setting sandboxedIPython.image. If it needs a login, run "docker login{0}" and "docker pull {1}" in a terminal, then the cell again.',
-    registry,
-    image,
+    'The registry denied access. Check the name in the setting sandboxedIPython.image. If the image needs a login, run "{0}" and "{1}" in a terminal, then run the cell again.',
+    login,
+    `docker pull ${image}`,
   );
 }
 
-/** What to do about a network, by what stood in the way to the network (`src/engine/image/pip-output.ts`). */
+/** What to do about the network. `trouble` is what kept pip from reaching the package index (`src/engine/image/pip-output.ts`). */
 export function networkStep(trouble: string, t: Translate): string {
   switch (trouble) {
     case 'certificate':
       return t(
-        'If this network opens encrypted traffic, name its certificate authority, a PEM file, in the setting sandboxedIPython.caBundle, then run the cell again.',
+        'If this network inspects encrypted traffic, set sandboxedIPython.caBundle to a PEM file with its certificate authority, then run the cell again.',
       );
     case 'proxy':
       return t(
-        'Check the proxy in the setting sandboxedIPython.proxy and its password ("Set Proxy Password…"), or http.proxy or HTTPS_PROXY, then run the cell again. Containers must reach the proxy, so it cannot be at localhost.',
+        'Check the proxy in the setting sandboxedIPython.proxy and its password ("Set Proxy Password…"), or http.proxy or HTTPS_PROXY, then run the cell again. A proxy on localhost cannot be reached from containers.',
       );
     case 'network':
       return t(
-        'Check the network. If it needs a proxy, name it in the setting sandboxedIPython.proxy. Then run the cell again.',
+        'Check the network. If it needs a proxy, enter the proxy in the setting sandboxedIPython.proxy. Then run the cell again.',
       );
     default:
       return t(
@@ -66,23 +66,23 @@ export function networkStep(trouble: string, t: Translate): string {
   }
 }
 
-/** What is wrong with a base image, see `src/engine/image/failures.ts`. */
+/** A sentence about what is wrong with a base image, see `src/engine/image/failures.ts`. */
 export function baseProblem(params: Params, t: Translate): string {
   const reason = params.text('reason');
   switch (params.text('problem')) {
     case 'noPython':
       return /executable file not found|no such file/i.test(reason)
-        ? t('it has no Python')
-        : t('its Python does not start ({0})', reason);
+        ? t('It has no Python.')
+        : t('Its Python does not start.') + because(t, reason);
     case 'noPip':
-      return t('IPython cannot be installed in it: {0}', reason);
+      return t('IPython cannot be installed in it.') + because(t, reason);
     case 'oldPython':
-      return t('it has Python {0}', params.text('found'));
+      return t('It has Python {0}, which is too old.', params.text('found'));
     case 'oldIPython':
-      return t('it has IPython {0}, and at least {1} is needed', params.text('found'), params.text('needed'));
+      return t('It has IPython {0}; version {1} or later is required.', params.text('found'), params.text('needed'));
     case 'volumes':
-      return t('it declares volumes ({0}), whose size no engine can bound', params.text('found'));
+      return t('It declares volumes ({0}), whose size no engine can limit.', params.text('found'));
     default:
-      return reason;
+      return because(t, reason).trimStart();
   }
 }

@@ -1,13 +1,13 @@
 import type { FailureParams } from '../protocol/errors';
 
-/** `vscode.l10n.t`: `{0}` is the first argument. */
+/** The type of `vscode.l10n.t`: `{0}` is the first argument. */
 export type Translate = (message: string, ...args: (string | number)[]) => string;
 export type Sentences = readonly [message: string, nextStep: string];
 
 export const settingName = (setting: string): string =>
   setting.startsWith('sandboxedIPython.') ? setting : `sandboxedIPython.${setting}`;
 
-/** As `1 GB`, `512 MB`: binary units, as in the settings. */
+/** A size such as `1 GB` or `512 MB`, in binary units like the settings. */
 export function bytes(count: number): string {
   const units = ['bytes', 'KB', 'MB', 'GB', 'TB'];
   let value = count;
@@ -18,7 +18,7 @@ export function bytes(count: number): string {
   return `${Number(value.toFixed(value < 10 ? 1 : 0))} ${units[unit]}`;
 }
 
-/** Parameters as they come, from our own code or from a hostile sandbox. */
+/** Reads the unchecked parameters of a failure, which come from our own code or from a hostile sandbox. */
 export class Params {
   constructor(private readonly params: FailureParams) {}
 
@@ -41,14 +41,14 @@ export class Params {
   }
 }
 
-/** One line, of a length that can be read. pip's reason is its last line, so the end is kept. */
+/** Makes one line of at most 400 characters. It keeps the end, as pip gives its reason in its last line. */
 export function clean(text: string): string {
   const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   return line.length > 400 ? `…${line.slice(-400)}` : line;
 }
 
+/** A space and a sentence with the reason, to be appended to a sentence; '' without a reason. */
 export const because = (t: Translate, reason: string): string =>
   reason === '' ? '' : ' ' + t('Reason: {0}', /[.!?]$/.test(reason) ? reason : `${reason}.`);
-export const at = (t: Translate, params: Params): string =>
-  params.text('endpoint') === '' ? '' : t(' at {0}', params.text('endpoint'));
-export const join = (first: string, second: string): string => (second === '' ? first : `${first} ${second}`);
+/** Sentences with a space between them; empty ones are left out. */
+export const join = (...sentences: string[]): string => sentences.filter((sentence) => sentence !== '').join(' ');

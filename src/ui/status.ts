@@ -9,7 +9,7 @@ export interface CommandLink {
   meaning: string;
 }
 
-export interface StatusFace {
+export interface StatusItemContent {
   /** Name of one of VS Code's icons. */
   icon: string;
   text: string;
@@ -32,7 +32,7 @@ export class StatusItem implements vscode.Disposable {
     this.#item.name = name;
   }
 
-  show({ icon, text, tooltip, links, command, isWarning }: StatusFace): void {
+  show({ icon, text, tooltip, links, command, isWarning }: StatusItemContent): void {
     this.#item.text = withIcon(icon, text);
     this.#item.tooltip = markdown(tooltip, links);
     this.#item.command = command;
@@ -56,7 +56,7 @@ export function cellHint({
   text,
   tooltip,
   command,
-}: Pick<StatusFace, 'icon' | 'text' | 'tooltip'> & { command: string }): vscode.NotebookCellStatusBarItem {
+}: Pick<StatusItemContent, 'icon' | 'text' | 'tooltip'> & { command: string }): vscode.NotebookCellStatusBarItem {
   const item = new vscode.NotebookCellStatusBarItem(withIcon(icon, text), vscode.NotebookCellStatusBarAlignment.Left);
   item.command = command;
   item.tooltip = inert(tooltip);

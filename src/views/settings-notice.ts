@@ -5,14 +5,14 @@ import type { SandboxController } from '../notebook/controller';
 import type { PendingSettings } from '../notebook/sandbox/applied-settings';
 import { showInformation } from '../ui/messages';
 
-/** Milliseconds after the last change: the settings editor saves while one types. */
-const QUIET = 800;
+/** How long to wait after the last change, because the settings editor saves while the user types. */
+const DEBOUNCE_MS = 800;
 
-/** Hands changed settings to the sandboxes that run, and says, with a button, what only a new sandbox, or a new kernel, can have. */
+/** Applies changed settings to running sandboxes, and shows a message with a button for settings that need a new sandbox or a new kernel. */
 export class SettingsNotice implements vscode.Disposable {
   readonly #subscription: vscode.Disposable;
   #timer: NodeJS.Timeout | undefined;
-  /** Notices that are still open, which VS Code cannot take back: none is shown twice. */
+  /** The texts of messages that are still open. VS Code cannot close a message, so that the same one is not shown twice. */
   readonly #open = new Set<string>();
 
   constructor(private readonly controller: SandboxController) {
@@ -22,8 +22,8 @@ export class SettingsNotice implements vscode.Disposable {
       }
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => {
-        this.#take().catch((error: unknown) => controller.report(error));
-      }, QUIET);
+        this.#applySettings().catch((error: unknown) => controller.report(error));
+      }, DEBOUNCE_MS);
     });
   }
 
@@ -32,7 +32,7 @@ export class SettingsNotice implements vscode.Disposable {
     this.#subscription.dispose();
   }
 
-  async #take(): Promise<void> {
+  async #applySettings(): Promise<void> {
     const { sandboxes } = this.controller;
     const pending = new Map<vscode.NotebookDocument, PendingSettings>();
     await Promise.all(
@@ -49,15 +49,15 @@ export class SettingsNotice implements vscode.Disposable {
       .map((name) => `${SECTION}.${name}`)
       .join(', ');
     const notebooks = [...pending.keys()].map(fileName).join(', ');
-    const isKernels = [...pending.values()].every(({ sandbox }) => sandbox.length === 0);
-    const text = isKernels
+    const needsOnlyKernel = [...pending.values()].every(({ sandbox }) => sandbox.length === 0);
+    const text = needsOnlyKernel
       ? vscode.l10n.t(
-          '{0}: {1} takes effect with the next kernel. A reset starts it; variables go, files stay.',
+          '{0}: {1} takes effect with the next kernel. A reset starts it: variables are lost, files stay.',
           notebooks,
           names,
         )
       : vscode.l10n.t(
-          '{0}: {1} takes effect with the next sandbox. A reset starts it; variables and files of this one go.',
+          '{0}: {1} takes effect with the next sandbox. A reset starts it: variables and files of this sandbox are lost.',
           notebooks,
           names,
         );

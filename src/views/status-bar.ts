@@ -2,9 +2,9 @@ import * as vscode from 'vscode';
 import { bytes } from '../messages';
 import type { SandboxController } from '../notebook/controller';
 import type { SandboxStatus } from '../notebook/sandbox/sandbox-binding';
-import { StatusItem, type CommandLink } from '../ui/status';
+import { StatusItem, type CommandLink, type StatusItemContent } from '../ui/status';
 
-/** At the foot of the window, while a notebook with our kernel is in front: how its sandbox is, and what a click does about it. */
+/** The status bar item that shows the state of the active notebook's sandbox, with a command for a click. It is shown if the notebook uses our kernel. */
 export class StatusBar implements vscode.Disposable {
   readonly #item = new StatusItem('sandbox', 'Sandboxed IPython', 100);
   readonly #subscriptions: vscode.Disposable[];
@@ -33,19 +33,11 @@ export class StatusBar implements vscode.Disposable {
       return;
     }
     const status: SandboxStatus = this.controller.sandboxes.get(notebook)?.status ?? { kind: 'none' };
-    const { icon, text, tooltip, command, warn } = face(status);
-    this.#item.show({
-      icon,
-      text,
-      tooltip,
-      links: status.kind === 'none' ? [] : linksFor(notebook.uri),
-      command,
-      isWarning: warn, // for the active notebook, which is the one that is shown
-    });
+    this.#item.show({ ...statusItemOf(status), links: status.kind === 'none' ? [] : linksFor(notebook.uri) });
   }
 }
 
-/** What sets the two ways to a fresh kernel apart, which their titles cannot say. */
+/** Links with a short explanation of what each command does, because the titles alone do not tell a restart from a reset. */
 function linksFor(notebook: vscode.Uri): CommandLink[] {
   const t = vscode.l10n.t;
   return [
@@ -53,45 +45,41 @@ function linksFor(notebook: vscode.Uri): CommandLink[] {
     [
       'resetSandboxState',
       t('Reset Sandbox State'),
-      t('fresh variables, and changed settings take effect, in a new sandbox if need be'),
+      t('fresh variables, and changed settings take effect, in a new sandbox if necessary'),
     ] as const,
-    ['shutDownSandbox', t('Shut Down Sandbox'), t('all of it goes; the next cell starts a new one')] as const,
+    [
+      'shutDownSandbox',
+      t('Shut Down Sandbox'),
+      t('variables and files are lost; the next cell starts a new sandbox'),
+    ] as const,
   ].map(([name, title, meaning]) => ({ command: `sandboxedIPython.${name}`, title, argument: notebook, meaning }));
 }
 
-interface Face {
-  icon: string;
-  text: string;
-  tooltip: string;
-  command: string;
-  warn: boolean;
-}
-
-function face(status: SandboxStatus): Face {
+function statusItemOf(status: SandboxStatus): Omit<StatusItemContent, 'links'> {
   const t = vscode.l10n.t;
-  const shown = { command: 'sandboxedIPython.showDiagnostics', warn: false };
+  const defaults = { command: 'sandboxedIPython.showDiagnostics', isWarning: false };
   switch (status.kind) {
     case 'none':
       return {
-        ...shown,
+        ...defaults,
         icon: 'vm-outline',
         text: t('No sandbox yet'),
         tooltip: t("The first cell that runs starts the notebook's sandbox. Click for diagnostics."),
       };
     case 'starting':
       return {
-        ...shown,
+        ...defaults,
         icon: 'loading~spin',
         text: t('Sandbox starts'),
         tooltip: t("The notebook's sandbox is being started. Click for diagnostics."),
       };
     case 'unreachable':
       return {
-        ...shown,
+        ...defaults,
         icon: 'warning',
         text: t('Sandbox does not answer'),
-        tooltip: t('Cells go on inside; the window tries to reach the sandbox again. Click for diagnostics.'),
-        warn: true,
+        tooltip: t('Cells continue in the sandbox; this window tries to reach it again. Click for diagnostics.'),
+        isWarning: true,
       };
     case 'ready': {
       const {
@@ -102,23 +90,23 @@ function face(status: SandboxStatus): Face {
         return {
           icon: 'debug-restart',
           text: t('Reset to apply'),
-          warn: true,
+          isWarning: true,
           command: 'sandboxedIPython.resetSandboxState',
           tooltip:
             pending.sandbox.length > 0
               ? t(
-                  'What has changed takes effect with the next sandbox: {0}. Click to start it; variables and files of this one go.',
+                  'These changes take effect with the next sandbox: {0}. Click to start it. Variables and files of this sandbox are lost.',
                   [...pending.sandbox, ...pending.kernel].join(', '),
                 )
               : t(
-                  'What has changed takes effect with the next kernel: {0}. Click to start it; variables go, files stay.',
+                  'These changes take effect with the next kernel: {0}. Click to start it. Variables are lost, files stay.',
                   pending.kernel.join(', '),
                 ),
         };
       }
-      const limit = timeout === 0 ? t('no time limit') : t('{0} s a cell', timeout);
+      const limit = timeout === 0 ? t('no time limit') : t('{0} s per cell', timeout);
       return {
-        ...shown,
+        ...defaults,
         icon: 'vm-active',
         text: t('Sandbox'),
         tooltip: t(

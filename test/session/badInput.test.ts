@@ -54,7 +54,7 @@ describe('what a cell should not show', function () {
       assert.deepEqual(cell.of('notice'), [{ code: 'OutputDropped', params: { limit: 10 * MB } }, dropped]);
       assert.match(
         noticesOf(cell),
-        /This cell printed 50 MB; .* of it \([\d,]+ of 52,428,800 bytes\) are left out, as a cell may show 10 MB\. .*sandboxedIPython\.maxOutput/,
+        /This cell printed 50 MB\. Of this, .* \([\d,]+ of 52,428,800 bytes\) are left out, because a cell may show 10 MB\. .*sandboxedIPython\.maxOutput/,
       );
       assert.ok(process.memoryUsage().heapUsed - heap < 200 * MB, 'the host');
       assert.ok((await peak(sandbox)) - supervisor < 30 * MB, 'the supervisor');
@@ -176,7 +176,7 @@ describe('what a cell should not show', function () {
     );
     assert.equal(
       noticesOf(cell),
-      'Output of this cell could not be read, and is left out. Reason: data. The log has more: "Sandboxed IPython: Show Log".',
+      'Some output of this cell could not be read and is left out. Reason: data. For details, see the log: "Sandboxed IPython: Show Log".',
     );
     assert.equal(cell.text(), 'goes on\n');
   });
@@ -191,7 +191,7 @@ describe('what a cell should not show', function () {
       assert.equal(cell.reply.status, 'ok');
       assert.match(
         noticesOf(cell),
-        /read standard input\. It is empty here, so it got end-of-file at once\. .*input\(/,
+        /read standard input\. Standard input is empty here, so the read returned end-of-file at once\. .*input\(/,
       );
     }
   });

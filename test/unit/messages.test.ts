@@ -37,13 +37,13 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   EngineSilent: [
     { endpoint: 'unix:///x', request: 'version', timeout: 5 },
     /unix:\/\/\/x does not answer\./,
-    /within 5 s it did not answer when asked for its version\./,
+    /did not answer this request within 5 s: read the version of the engine\./,
     /Restart it/,
   ],
   EngineBusy: [
     { endpoint: 'unix:///x', request: 'inspect container', timeout: 315 },
     /unix:\/\/\/x is too busy\./,
-    /within 315 s it did not answer when asked for the state of the container, though it answers pings/,
+    /It answers pings, but it did not answer this request within 315 s: read the state of the container\./,
     /Wait until the computer has less to do/,
   ],
   EngineFailed: [
@@ -88,7 +88,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   SandboxSilent: [{ operation: 'interrupt', seconds: 10 }, /10 s/, /Reset Sandbox State/],
   ProtocolViolation: [
     { reason: 'the reply was lost' },
-    /no longer understand each other/,
+    /Communication with the sandbox failed/,
     /the reply was lost/,
     /Reset Sandbox State/,
   ],
@@ -101,7 +101,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   FilesNotCopied: [{ reason: 'the sandbox gave no report' }, /the sandbox gave no report/, /Restart Kernel/],
   FilesLeftOut: [
     { count: 3, path: 'big.bin', reason: 'tooLarge', size: 2 * 2 ** 30, limit: 64 * 2 ** 20 },
-    /^3 files .* are not in the sandbox: big\.bin \(2 GB\) is over 64 MB\. .*sandboxedIPython\.maxMemory/,
+    /^3 files .* are not in the sandbox\. big\.bin \(2 GB\) is larger than 64 MB\. .*sandboxedIPython\.maxMemory/,
   ],
   InstallFailed: [
     { problem: 'pip', reason: 'No matching distribution found for nopackage' },
@@ -118,7 +118,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   OutputLost: [{ bytes: 2 ** 20, limit: 64 * 2 ** 20 }, /1 MB/, /64 MB/, /sandboxedIPython\.logBudget/],
   OutputDropped: [
     { bytes: 40 * 2 ** 20, total: 50 * 2 ** 20, limit: 10 * 2 ** 20 },
-    /^This cell printed 50 MB; 40 MB of it \(41,943,040 of 52,428,800 bytes\) are left out, as a cell may show 10 MB\./,
+    /^This cell printed 50 MB\. Of this, 40 MB \(41,943,040 of 52,428,800 bytes\) are left out, because a cell may show 10 MB\./,
     /sandboxedIPython\.maxOutput/,
   ],
   WidgetStateDropped: [
@@ -131,7 +131,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   StateLost: [{ reason: 'idle', minutes: 90 }, /new sandbox/, /90 minutes/, /sandboxedIPython\.idleTimeout/],
   NotInProject: [
     { path: '/home/me/data.csv', project: 'proj' },
-    /\/home\/me\/data\.csv is not in the sandbox: of your files it has a copy of the folder "proj"/,
+    /\/home\/me\/data\.csv is not in the sandbox\. Of your files, only a copy of the folder "proj" is there\./,
     /Put the file into that folder.*"data\.csv"/,
   ],
   StdinRead: [{}, /end-of-file at once/, /input\("/],
@@ -189,7 +189,7 @@ describe('what the user is told', () => {
   it('a sandbox whose first process hung says so', () => {
     assert.match(
       paragraph(say('SandboxGone', { reason: 'stuck', exitCode: 77 })),
-      /^The sandbox ended because the program that runs its cells hung and gave up; /,
+      /^The sandbox ended\. The program that runs its cells hung and gave up\. /,
     );
   });
 
@@ -207,7 +207,7 @@ describe('what the user is told', () => {
     );
     assert.match(
       paragraph(say('OutputDropped', { limit: 10 * 2 ** 20 })),
-      /^This cell has shown 10 MB, all that a cell may show: what comes from here on is left out\. .*maxOutput/,
+      /^This cell has shown 10 MB, which is all that a cell may show\. Further output is left out\. .*maxOutput/,
     );
     assert.match(paragraph(say('OutputDropped', { outputs: 10_000 })), /^The cell has made more than 10,000 outputs/);
   });
@@ -216,13 +216,13 @@ describe('what the user is told', () => {
     for (const request of Object.keys(DEADLINES_MS)) {
       for (const code of ['EngineSilent', 'EngineBusy'] as const) {
         const { message } = say(code, { endpoint: 'unix:///x', request, timeout: 5 });
-        assert.match(message, /Reason: within 5 s it did not answer when asked for [a-z ]+[.,]/);
+        assert.match(message, / did not answer this request within 5 s: [a-z ]+\.$/);
         assert.doesNotMatch(message, /inspect|exec|\brun\b|"/, request);
       }
     }
     assert.match(
       paragraph(say('OtherEngine', { engine: 'Docker 28 (unix:///a)' })),
-      /^The sandbox of this notebook is on Docker 28 \(unix:\/\/\/a\), and another container engine answers now/,
+      /^The sandbox of this notebook is on Docker 28 \(unix:\/\/\/a\), but another container engine answers now/,
     );
   });
 
@@ -266,8 +266,8 @@ describe('what the user is told', () => {
   });
 
   it('a container that is stopped or removed from outside is told as that', () => {
-    assert.match(say('SandboxGone', { reason: 'stopped' }).message, /because its container was stopped/);
-    assert.match(say('SandboxGone', { reason: 'removed' }).message, /because its container was removed/);
+    assert.match(say('SandboxGone', { reason: 'stopped' }).message, /Its container was stopped\./);
+    assert.match(say('SandboxGone', { reason: 'removed' }).message, /Its container was removed\./);
   });
 
   it('an address of an engine that cannot be used says why', () => {
@@ -342,7 +342,7 @@ describe('what the user is told', () => {
       const docker = say('ImageFailed', { step: 'pullingBase', image: 'ada/private:1', reason }).nextStep;
       assert.match(
         docker,
-        /^The registry refused\. [^]*sandboxedIPython\.image[^]*"docker login" and "docker pull ada\/private:1"/,
+        /^The registry denied access\. [^]*sandboxedIPython\.image[^]*"docker login" and "docker pull ada\/private:1"/,
       );
       assert.doesNotMatch(docker, /network/);
       assert.match(
@@ -374,7 +374,7 @@ describe('what the user is told', () => {
   it('files that are never copied are told with the reason and what to do', () => {
     for (const [problem, text] of [
       ['wide', /Downloads[^]*folder of its own/],
-      ['hidden', /hidden[^]*folder of its own/],
+      ['hidden', /Hidden folders[^]*folder of its own/],
       ['setting', /sandboxedIPython\.files/],
       ['untrusted', /Restricted Mode[^]*trust it/],
       ['untitled', /Save it/],
@@ -383,7 +383,7 @@ describe('what the user is told', () => {
     }
     assert.match(
       paragraph(say('FilesLeftOut', { count: 1, path: 'data', reason: 'ignored' })),
-      /not in the sandbox: data is named by \.gitignore\. The log names/,
+      /not in the sandbox\. data is ignored by \.gitignore\. The log lists/,
     );
   });
 
@@ -395,7 +395,7 @@ describe('what the user is told', () => {
     );
     assert.match(
       say('EngineNotFound', { ...context, reason: 'contextBroken', detail: 'it names no Docker engine' }).message,
-      /"build".*no Docker engine.*meta\.json/,
+      /"build".*meta\.json.*no Docker engine/,
     );
     const config = say('EngineNotFound', {
       tried: '/home/ada/.docker/config.json',
@@ -453,7 +453,7 @@ describe('what the user is told', () => {
     assert.equal(stepText('installingPackages', 'pandas', untranslated), 'installing packages: pandas');
     assert.equal(
       progressText('installingPackages', 'pandas', untranslated),
-      'installing packages: pandas (next: copying the runner)',
+      'installing packages: pandas (next: copying the kernel program)',
     );
     assert.equal(progressText('testing', undefined, untranslated), 'testing the image');
   });

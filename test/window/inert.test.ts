@@ -138,10 +138,10 @@ describe('hostile text in the window', () => {
     const { notebook } = window;
     await notebook.runCell(3);
     await notebook.waitForOutput('FileNotFoundError');
-    await notebook.waitForNotification('is taken for keys or credentials');
+    await notebook.waitForNotification('looks like a key or credentials');
     await isText(
-      notebook.notification('is taken for keys or credentials').first(),
-      `${SECRET} is taken for keys or credentials.`,
+      notebook.notification('looks like a key or credentials').first(),
+      `${SECRET} looks like a key or credentials.`,
     );
     await notebook.screenshot('inert-left-out');
   });
@@ -188,8 +188,8 @@ describe('hostile text in the window', () => {
       });
       await notebook.reload(); // else VS Code may not have read the settings yet
       await notebook.command('Sandboxed IPython: Rebuild Image');
-      await notebook.waitForNotification('The sandbox image could not be made');
-      await isText(notebook.notification('The sandbox image could not be made').first(), `unknown: ${HOSTILE}`);
+      await notebook.waitForNotification('The sandbox image could not be built');
+      await isText(notebook.notification('The sandbox image could not be built').first(), `unknown: ${HOSTILE}`);
       await notebook.screenshot('inert-registry');
     } finally {
       registry.close();

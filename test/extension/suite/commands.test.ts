@@ -60,7 +60,7 @@ describe('a command', () => {
     for (const notebook of [first, second]) {
       assert.ok(said.includes(nameOf(notebook)), said);
     }
-    assert.match(said, /made anew[^]*the old one until a reset/);
+    assert.match(said, /was rebuilt[^]*the old image until a reset/);
     const told = await answering(undefined, async () => {
       await command('resetSandboxState', first.document.uri);
       await first.run(0);
@@ -202,7 +202,7 @@ describe('a command', () => {
     );
     assert.match(
       said[0] ?? '',
-      /sandboxedIPython\.historySize takes effect with the next kernel\. A reset starts it; variables go, files stay\.$/,
+      /sandboxedIPython\.historySize takes effect with the next kernel\. A reset starts it: variables are lost, files stay\.$/,
     );
     for (const end = Date.now() + 20_000; notebook.text(0) !== '7' && Date.now() < end;) {
       await notebook.run(0);

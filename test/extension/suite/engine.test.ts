@@ -20,7 +20,7 @@ describe('an engine that is not there', () => {
     engineSocket.remove();
     notebook = await OpenNotebook.of('"ran"', '"second"');
     await notebook.runAll();
-    assert.match(notebook.text(0), /^EngineNotFound: DOCKER_HOST is unix:.*no engine answers there/);
+    assert.match(notebook.text(0), /^EngineNotFound: DOCKER_HOST is unix:.*No engine answers there/);
     assert.equal(notebook.text(1), '');
     assert.deepEqual([notebook.success(0), notebook.success(1)], [false, false]);
     engineSocket.restore();

@@ -140,7 +140,7 @@ describe('the files beside a notebook', () => {
     assert.equal(book.text(0), "['data.csv']");
     assert.deepEqual(messages, [
       [
-        "book.ipynb: 2 files of the notebook's project are not in the sandbox: big.bin (70 MB) is over 64 MB. For more room raise the setting sandboxedIPython.maxMemory. The log names what is missing.",
+        "book.ipynb: 2 files of the notebook's project are not in the sandbox. big.bin (70 MB) is larger than 64 MB. To make more room, raise the setting sandboxedIPython.maxMemory. The log lists the missing files.",
         'Show Log',
         'Settings',
       ],

@@ -39,7 +39,7 @@ describe('files beside a notebook that are not in its sandbox', () => {
     try {
       notebook = await OpenNotebook.saved(file, '"ran"');
       assert.deepEqual(await run(0), [
-        `${path.basename(file)}: The files beside the notebook are not in its sandbox: home folders, Desktop, Documents, Downloads and folders as wide are never copied. ` +
+        `${path.basename(file)}: The files beside the notebook are not in its sandbox. Home folders, Desktop, Documents, Downloads and similar folders are never copied. ` +
           'Put the notebook, with the files that it reads, into a folder of its own.',
       ]);
       assert.deepEqual(told[0]?.slice(1), ['Show Log']);
@@ -63,7 +63,7 @@ describe('files beside a notebook that are not in its sandbox', () => {
     assert.deepEqual(await run(0), []);
     assert.match(
       (await run(1)).join('\n'),
-      /^book\.ipynb: Files of the notebook's project are not in the sandbox: data is named by \.gitignore\. The log names what is missing\.$/,
+      /^book\.ipynb: Some files of the notebook's project are not in the sandbox\. data is ignored by \.gitignore\. The log lists the missing files\.$/,
     );
     assert.deepEqual(await run(1), [], 'once');
     assert.deepEqual(await run(2), [], 'it is nowhere');
@@ -72,9 +72,9 @@ describe('files beside a notebook that are not in its sandbox', () => {
   it('because the setting or the lack of a file forbids it are told when a cell asks for one in vain', async () => {
     notebook = await OpenNotebook.of('"ran"', 'open("data.csv")');
     assert.deepEqual(await run(0), []);
-    assert.match((await run(1)).join('\n'), /it has no file yet\. Save it beside them/);
+    assert.match((await run(1)).join('\n'), /The notebook is not saved yet\. Save it beside the files/);
     await set('files', 'none');
-    assert.match((await run(1)).join('\n'), /the setting sandboxedIPython\.files is "none"/);
+    assert.match((await run(1)).join('\n'), /The setting sandboxedIPython\.files is "none"/);
     assert.deepEqual(await run(1), []);
   });
 
@@ -85,7 +85,7 @@ describe('files beside a notebook that are not in its sandbox', () => {
     };
     big('big.bin');
     notebook = await OpenNotebook.saved(path.join(folder, 'book.ipynb'), '1');
-    assert.match((await run(0)).join('\n'), /not in the sandbox: big\.bin \(70 MB\) is over 64 MB/);
+    assert.match((await run(0)).join('\n'), /not in the sandbox\. big\.bin \(70 MB\) is larger than 64 MB/);
     assert.deepEqual(await run(0), []);
     big('later.bin');
     const opened: unknown[] = [];

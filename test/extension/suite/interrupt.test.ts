@@ -86,7 +86,7 @@ describe('interrupt, restart, reset and prompts', () => {
     await command('resetSandboxState');
     await Promise.all([notebook.ended(1), notebook.ended(2)]);
     assert.equal(notebook.success(1), false);
-    assert.match(notebook.text(1), /Aborted: Ended, because the kernel was restarted/);
+    assert.match(notebook.text(1), /Aborted: This cell was ended because the kernel was restarted/);
     assert.equal(notebook.text(2), '');
     await notebook.run(3);
     assert.match(notebook.text(3), /^NameError: name 'x' is not defined/);

@@ -252,7 +252,7 @@ describe('the kernel of a notebook', () => {
     assert.deepEqual(ended, [{ isOurs: true }]);
     sessions[0]?.ends[0]?.(OK);
     await until('the notice', () =>
-      /^This is a new sandbox: the one before ended because it was started by another version of this extension/.test(
+      /^This is a new sandbox, because the previous one ended\. It was started by another version of this extension\./.test(
         notebook.text(0),
       ),
     );
@@ -280,7 +280,7 @@ describe('the kernel of a notebook', () => {
     await sent(0, 1);
     sessions[0]?.ends[0]?.(OK);
     await until('the notice', () =>
-      /^This is a new sandbox, on Podman 5 [^]*The one before, with its variables, is on another container engine: Docker 28/.test(
+      /^This is a new sandbox, on Podman 5 [^]*The previous one, with its variables, is on another container engine: Docker 28/.test(
         notebook.text(0),
       ),
     );
@@ -337,15 +337,12 @@ describe('the kernel of a notebook', () => {
       await kernel.reset({ applySettings: true });
     });
     assert.deepEqual([sessions[0]?.disposed, kernel.executions.all().length], [true, 0]);
-    assert.match(
-      told.join(),
-      /The sandbox ended because it did not answer the reset; its variables and files are lost/,
-    );
+    assert.match(told.join(), /The sandbox ended\. It did not answer the reset\. Its variables and files are lost/);
     void run(1);
     await sent(1, 1);
     sessions[1]?.ends[0]?.(OK);
     await until('the notice', () =>
-      /^This is a new sandbox: the one before ended because it did not answer the reset/.test(notebook.text(1)),
+      /^This is a new sandbox, because the previous one ended\. It did not answer the reset\./.test(notebook.text(1)),
     );
   });
 
@@ -378,7 +375,7 @@ describe('the kernel of a notebook', () => {
     await sent(1, 1);
     sessions[1]?.ends[0]?.(OK);
     await until('the notice', () =>
-      /^This is a new sandbox: the one before ended because its container was removed/.test(notebook.text(1)),
+      /^This is a new sandbox, because the previous one ended\. Its container was removed\./.test(notebook.text(1)),
     );
   });
 

@@ -169,7 +169,7 @@ describe('libraries', () => {
     await notebook.run(0);
     assert.equal(notebook.text(0), "'toolz'");
     said = await answering({ button: 'Reset Sandbox State', unpick: 'six' }, () => command('addToImage'));
-    assert.match(said.join('\n'), /The image is made anew for the next sandbox/);
+    assert.match(said.join('\n'), /The image is rebuilt for the next sandbox/);
     assert.deepEqual(packages(), ['toolz']);
     const told = await answering({}, () => notebook.run(1));
     assert.equal(notebook.text(1), '[True, False]');
@@ -183,7 +183,7 @@ describe('libraries', () => {
     said = await answering({}, () => command('installPackages', notebook.document.uri, ['--pre']));
     assert.match(said.join('\n'), /"--pre" cannot be installed/);
     said = await answering({}, () => command('addToImage'));
-    assert.match(said.join('\n'), /Nothing was installed in this notebook's sandbox/);
+    assert.match(said.join('\n'), /Nothing was installed in the sandbox of this notebook/);
   });
 
   it('of an interrupted install are not there, and the notebook goes on', async () => {

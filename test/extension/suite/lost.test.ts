@@ -33,7 +33,7 @@ describe('a sandbox that is lost or held up', () => {
     });
     assert.match(said, /The sandbox ended[^]*variables and files are lost/);
     await notebook.run(1);
-    assert.match(notebook.text(1), /^This is a new sandbox: [^]*\nFalse$/);
+    assert.match(notebook.text(1), /^This is a new sandbox, [^]*\nFalse$/);
   });
 
   it('whose container is paused while nothing runs: the user is told', async () => {
@@ -57,7 +57,7 @@ describe('a sandbox that is lost or held up', () => {
       await engine('POST', `/containers/${container}/pause`);
       await until(
         'the cell',
-        () => /container is paused\. The cell goes on when it is unpaused/.test(notebook.text(0)),
+        () => /container is paused\. The cell goes on when you unpause the container/.test(notebook.text(0)),
         10_000,
       );
       await engine('POST', `/containers/${container}/unpause`);

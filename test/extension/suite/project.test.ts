@@ -66,16 +66,16 @@ describe('the project of a notebook', () => {
   it('is said where paths outside of it are told, in the cell that asks for one in vain', async () => {
     await open('open("/home/me/data.csv")', 'open("../../data.csv")', 'open("none.csv")');
     const told = (file: string) =>
-      `${file} is not in the sandbox: of your files it has a copy of the folder "${path.basename(project)}", and nothing else. Put the file into that folder`;
+      `${file} is not in the sandbox. Of your files, only a copy of the folder "${path.basename(project)}" is there. Put the file into that folder`;
     assert.ok((await shown(0)).includes(told('/home/me/data.csv')), notebook.text(0));
     assert.ok((await shown(1)).includes(told('/sandbox/data.csv')), notebook.text(1));
-    assert.doesNotMatch(await shown(2), /of your files/);
+    assert.doesNotMatch(await shown(2), /Of your files/);
   });
 
   it("is the notebook's folder alone where the setting says so", async () => {
     await set('files', 'folder');
     await open('import os\nos.getcwd(), os.listdir(), os.path.exists("../data")', 'open("../data/x.csv")');
     assert.equal(await shown(0), "('/sandbox/notebooks', ['own.txt'], False)");
-    assert.match(await shown(1), /a copy of the folder "notebooks", and nothing else/);
+    assert.match(await shown(1), /only a copy of the folder "notebooks" is there/);
   });
 });

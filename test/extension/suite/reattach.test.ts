@@ -342,7 +342,7 @@ describe('a notebook that was closed and is opened again', () => {
     await notebook.run(1);
     assert.match(
       notebook.text(1),
-      /^This is a new sandbox: the one before ended because its container was removed\. Its variables and files are lost\. [^]*\nFalse$/,
+      /^This is a new sandbox, because the previous one ended\. Its container was removed\. Its variables and files are lost\. [^]*\nFalse$/,
     );
   });
 

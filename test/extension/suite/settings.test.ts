@@ -108,7 +108,7 @@ describe('settings', () => {
     });
     assert.match(
       told.join('\n'),
-      /^[^\n]*Untitled[^\n]+: sandboxedIPython\.pids takes effect with the next sandbox\. A reset starts it; variables and files of this one go\.$/,
+      /^[^\n]*Untitled[^\n]+: sandboxedIPython\.pids takes effect with the next sandbox\. A reset starts it: variables and files of this sandbox are lost\.$/,
     );
     await notebook.run(1);
     assert.equal(notebook.text(1), 'False');
@@ -151,7 +151,7 @@ describe('settings', () => {
     await notebook.run(0);
     assert.match(
       notebook.text(0),
-      /This cell printed 195 KB; .*are left out, as a cell may show 64 KB\. .*sandboxedIPython\.maxOutput/,
+      /This cell printed 195 KB\. .*are left out, because a cell may show 64 KB\. .*sandboxedIPython\.maxOutput/,
     );
     assert.ok(notebook.text(0).length < 80_000);
     await notebook.run(1);
@@ -224,7 +224,7 @@ describe('settings', () => {
     await engine('DELETE', `/images/${empty}`);
     assert.match(
       notebook.text(0),
-      /^BaseUnusable: The base image sandboxed-ipython-test\/nothing:1 cannot be used\. Reason: it has no Python\. Set sandboxedIPython\.image to an image with Python 3\.9/,
+      /^BaseUnusable: The base image sandboxed-ipython-test\/nothing:1 cannot be used\. It has no Python\. Set sandboxedIPython\.image to an image with Python 3\.9/,
     );
     await useTestBase();
     await notebook.run(0);

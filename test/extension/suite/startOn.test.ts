@@ -123,7 +123,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
       [],
     );
     writeFileSync(changes, 'after');
-    assert.match((await said(() => notebook.run(0))).join(), /not in the sandbox: big\.bin/);
+    assert.match((await said(() => notebook.run(0))).join(), /not in the sandbox\. big\.bin/);
     assert.equal(notebook.text(0), "('as it was', True, 'after')");
   });
 

@@ -264,7 +264,7 @@ function assertSilent(
   assert.equal(timeout, deadline / 1000);
   assert.ok(
     message.includes(
-      `within ${String(timeout)} s it did not answer when asked for ${requestText(String(request), untranslated)}.`,
+      `did not answer this request within ${String(timeout)} s: ${requestText(String(request), untranslated)}.`,
     ) && message.includes(String(endpoint)),
     message,
   );
