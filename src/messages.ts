@@ -193,7 +193,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return otherEngine(params, t);
     case 'InUse':
       return [
-        t('Another window is using the sandbox of this notebook.'),
+        t('Another window uses the sandbox of this notebook.'),
         t(
           'Close the notebook there. Or run the cell again and choose: "Use Here" moves the sandbox to this window; "New Sandbox" leaves it there and starts another one.',
         ),
