@@ -1,14 +1,17 @@
 import type { SandboxSettings, SettingName } from '../../session/settings';
 import { settingsForNewKernel, settingsForNewSandbox } from '../configuration';
 
-/** Changed settings: those that ask for a new sandbox (`image` also where that was made anew), and those that ask for a new kernel. */
+/**
+ * Changed settings that need a new sandbox (`image` also when its image was rebuilt), and those that need a new
+ * kernel.
+ */
 export interface PendingSettings {
   sandbox: readonly SettingName[];
   kernel: readonly SettingName[];
 }
 export const NOTHING_PENDING: PendingSettings = { sandbox: [], kernel: [] };
 
-/** The settings that a running sandbox has, beside those that hold now. */
+/** Compares the settings that a running sandbox was given with the current ones. */
 export class AppliedSettings {
   #isImageOld = false;
 
@@ -18,12 +21,15 @@ export class AppliedSettings {
     return this.settings;
   }
 
-  /** The sandbox has these now. */
+  /** Records that the sandbox now has these settings. */
   applied(settings: Partial<SandboxSettings>): void {
     this.settings = { ...this.settings, ...settings };
   }
 
-  /** The image of these settings was made anew. True: the sandbox has the one before. */
+  /**
+   * Records that the image of these settings was rebuilt.
+   * @returns whether the sandbox runs the previous image
+   */
   imageMade({ image, packages }: SandboxSettings): boolean {
     if (this.settings.image !== image || this.settings.packages.join() !== packages.join()) {
       return false;

@@ -1,9 +1,12 @@
 import type * as vscode from 'vscode';
 import type { SandboxRecord, SandboxRecords } from './sandbox-records';
 
-/** Which of a notebook's sandboxes, one on each engine, counts as the notebook's: that of the engine in use, as far as that is known. */
+/**
+ * A notebook may have one sandbox on each engine. This decides which of them counts as the notebook's: the one on the
+ * engine in use, as far as that engine is known.
+ */
 export class EngineRecords {
-  /** Ids of sandboxes on other engines of which a cell has said so. */
+  /** Ids of sandboxes on other engines that a cell has already reported. */
   readonly #reported = new Set<string>();
 
   constructor(
@@ -11,13 +14,19 @@ export class EngineRecords {
     private readonly records: SandboxRecords,
   ) {}
 
-  /** The sandbox is on another engine than the one in use: it is left there. */
+  /**
+   * The sandbox is on an engine that is not in use. It stays there, and its record moves to {@link
+   * SandboxRecords.elsewhere}.
+   */
   setAside(record: SandboxRecord): void {
     this.records.remove(this.notebook.uri, record.sandboxId);
     this.records.elsewhere.put(this.notebook.uri, record);
   }
 
-  /** Puts a sandbox aside in favour of the one that the notebook has on the engine in use. False: it has none there. */
+  /**
+   * Replaces the record by that of the notebook's sandbox on the engine in use.
+   * @returns false if the notebook has no sandbox there
+   */
   switchTo(record: SandboxRecord, engine: string): boolean {
     const here = this.records.elsewhere.take(this.notebook.uri, engine);
     if (here === undefined) {
@@ -28,7 +37,10 @@ export class EngineRecords {
     return true;
   }
 
-  /** The notebook has no sandbox here: one that was left on another engine is looked for, which may be the one that answers now. */
+  /**
+   * To be called when the notebook has no sandbox on the engine in use. Makes the newest record from another engine
+   * the notebook's, because that engine may be the one that answers now.
+   */
   restoreNewest(): void {
     const record = this.records.elsewhere.newest(this.notebook.uri);
     if (record === undefined) {
@@ -38,7 +50,7 @@ export class EngineRecords {
     this.records.set(this.notebook.uri, record);
   }
 
-  /** Whether no cell has said yet that this sandbox is elsewhere; from now on one has. */
+  /** Whether no cell has reported yet that this sandbox is on another engine. Marks it as reported. */
   isFirstReport({ sandboxId }: SandboxRecord): boolean {
     const isNews = !this.#reported.has(sandboxId);
     this.#reported.add(sandboxId);

@@ -2,17 +2,20 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Engine } from '../../engine/engine';
 import { SandboxError, isSandboxError } from '../../protocol/errors';
 
-/** Finds the container engine when it is first needed, and again when it is not there any more or another one has taken its place. */
+/**
+ * Finds the container engine when it is first needed, and again when it has gone or another engine has taken its
+ * place.
+ */
 export class EngineSource {
   #inUse: Engine | undefined;
   #finding: Promise<Engine> | undefined;
-  /** Every engine that is or was in use: sessions may still have it. */
+  /** Every engine that is or was in use. Sessions may still use any of them. */
   readonly #connected = new Set<Engine>();
   #isDisposed = false;
 
   constructor(private readonly connect: () => Promise<Engine>) {}
 
-  /** The engine that is there now. Rejects with a SandboxError, `Cancelled` after {@link dispose}. */
+  /** The engine that is available now. Rejects with a SandboxError, which is `Cancelled` after {@link dispose}. */
   async get(): Promise<Engine> {
     if (this.#isDisposed) {
       throw new SandboxError('Cancelled');
@@ -28,12 +31,15 @@ export class EngineSource {
       }));
   }
 
-  /** What {@link get} has given some time ago: it may be gone by now, and another one in its place. */
+  /** The engine that {@link get} returned last. It may have gone or have been replaced since. */
   get known(): Engine | undefined {
     return this.#inUse;
   }
 
-  /** The engine may have been replaced: look again next time. Sessions that have it keep it. */
+  /**
+   * Makes the next {@link get} look for the engine again, as it may have been replaced. Sessions keep the engine that
+   * they have.
+   */
   forget(): void {
     this.#inUse = undefined;
   }
@@ -47,7 +53,10 @@ export class EngineSource {
     this.#connected.clear();
   }
 
-  /** False: another engine is to be looked for. Rejects where the engine has trouble that says nothing about which one it is. */
+  /**
+   * Returns false if another engine has to be found. Rejects if the engine has a problem that does not tell which
+   * engine it is.
+   */
   async #isThere(engine: Engine): Promise<boolean> {
     try {
       if (await engine.isStillThere()) {
@@ -64,10 +73,13 @@ export class EngineSource {
     return false;
   }
 
-  /** One that was in use before is used again, so that each engine has one object however often it is looked for; the others rest. */
+  /**
+   * Reuses the object of an engine that was in use before, so that each engine has one object however often it is
+   * found. All other engines are set to rest.
+   */
   #use(found: Engine): Engine {
     if (this.#isDisposed) {
-      // nobody would close it later
+      // No caller would close the engine later.
       found.dispose();
       throw new SandboxError('Cancelled');
     }

@@ -1,22 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxError } from '../../protocol/errors';
 
-/** What a record says of the window that wrote it. */
+/** The part of a record that identifies the window which wrote it. */
 export interface FormerHost {
-  /** '' = not known. */
+  /** Host id of the window; '' if unknown. */
   host: string;
-  /** Process id of its extension host; undefined: not known. */
+  /** Process id of the window's extension host; undefined if unknown. */
   pid?: number;
 }
 
-/** Milliseconds that a window which closes or reloads may take to leave its sandbox; then it counts as another one. */
+/**
+ * Milliseconds that a closing or reloading window may take to leave its sandbox. After that it counts as another
+ * window that uses the sandbox.
+ */
 const LEAVE_TIMEOUT_MS = 3_000;
 const RETRY_INTERVAL_MS = 100;
 
 /**
- * Attaches as the host that had the sandbox before, whose stream nobody may have closed yet, but only once that host's window is
- * surely over: two windows of one workspace read the same record, and one must not take the other's place without a question.
- * @param attach rejects with a SandboxError, `InUse` where another host writes; `host` undefined: under an id of its own
+ * Attaches with the host id of the window that had the sandbox before, whose stream may still be open, but only once
+ * that window's process is known to have ended. Two windows of one workspace read the same record, and neither may
+ * replace the other without asking the user.
+ * @param attach rejects with a SandboxError, which is `InUse` while another host is attached; `host` is undefined if
+ * the session is to use an id of its own
  */
 export async function attachAsFormerHost<T>(
   former: FormerHost,
@@ -37,12 +42,15 @@ export async function attachAsFormerHost<T>(
   }
 }
 
-/** Whether the window that wrote a record surely has the sandbox no more. A session of this very process was left before another is begun. */
+/**
+ * Whether the window that wrote a record has certainly given up the sandbox. If this process wrote the record, it has
+ * left that session before it starts another.
+ */
 export function hasEnded({ pid }: FormerHost, isAlive = isRunning): boolean {
   return pid !== undefined && (pid === process.pid || !isAlive(pid));
 }
 
-/** Another user's process runs too. */
+/** A process of another user counts as running: its signal fails with `EPERM`. */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

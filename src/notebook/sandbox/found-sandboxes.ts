@@ -11,8 +11,9 @@ import type { Installation } from './session-starter';
 const USED_KEY = 'used';
 
 /**
- * Offers the sandbox that a notebook has in another workspace, which this window's state does not know of. Asks the engine
- * only where this installation has had a sandbox before: who just looks at notebooks needs no engine.
+ * Offers to use the sandbox that a notebook has in another workspace, which the state of this workspace does not list.
+ * Asks the engine only if this installation has had a sandbox before, so that users who only read notebooks need no
+ * engine.
  */
 export class FoundSandboxes implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];

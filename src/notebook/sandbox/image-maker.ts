@@ -8,17 +8,21 @@ import { withProgressNotification } from '../../ui/progress';
 interface PendingImage {
   readonly image: Promise<string>;
   readonly abort: AbortController;
-  /** How many wait for it. */
+  /** How many callers wait for the image. */
   waiters: number;
 }
 
-/** Makes this window's images, under a notification that can cancel. Whoever wants one that is being made waits for it there. */
+/**
+ * Makes the images of this window and shows a notification with a Cancel button meanwhile. All callers that ask for
+ * the same image wait for the same build.
+ */
 export class ImageMaker {
   readonly #pending = new Map<string, PendingImage>();
 
   /**
-   * Name of the image, made unless it is there; see `Engine.ensureImage`. Rejects with a SandboxError.
-   * @param signal gives up; the making ends with the last one that wants it
+   * Returns the name of the image and makes the image if it does not exist; see `Engine.ensureImage`. Rejects with a
+   * SandboxError.
+   * @param signal stops waiting; the build is cancelled when its last caller stops waiting
    */
   async ensure(engine: Engine, request: ImageRequest, signal: AbortSignal): Promise<string> {
     if (signal.aborted) {
@@ -44,19 +48,19 @@ export class ImageMaker {
     if (making.waiters === 0) {
       this.#forget(key, making);
       making.abort.abort();
-      await making.image.catch(() => undefined); // what it had begun on the engine is removed by then
+      await making.image.catch(() => undefined); // by then the engine has removed what the build had created
     }
     throw new SandboxError('Cancelled');
   }
 
-  /** Makes the image anew; see `Engine.rebuildImage`. Rejects with a SandboxError. */
+  /** Rebuilds the image; see `Engine.rebuildImage`. Rejects with a SandboxError. */
   async rebuild(engine: Engine, request: ImageRequest, signal: AbortSignal): Promise<void> {
     await withProgress((progress, stop) => engine.rebuildImage(request, progress, stop), signal);
   }
 
   #begin(key: string, engine: Engine, request: ImageRequest): PendingImage {
     const abort = new AbortController();
-    const over = (): void => this.#forget(key, making); // whoever wants it after that waits for no making that is ending
+    const over = (): void => this.#forget(key, making); // later callers start a new build instead of waiting for one that is ending
     const image = withProgress(
       (progress, stop) => engine.ensureImage(request, progress, stop),
       abort.signal,
@@ -74,7 +78,10 @@ export class ImageMaker {
   }
 }
 
-/** Shows the steps in a notification that can cancel, but only when there is a step: most starts find their image made. */
+/**
+ * Shows the steps in a notification with a Cancel button. It appears with the first step, because most starts find the
+ * image ready.
+ */
 async function withProgress<T>(
   work: (progress: Progress, signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,

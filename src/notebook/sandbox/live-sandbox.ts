@@ -11,7 +11,9 @@ interface LiveSandboxListener {
   state(session: SandboxSession, state: SessionState): void;
 }
 
-/** A notebook's sandbox as long as this window has it, which is written down for a later one. */
+/**
+ * The sandbox of a notebook while this window uses it. Keeps its record up to date, so that a later window finds it.
+ */
 export class LiveSandbox {
   readonly settings: AppliedSettings;
   readonly #recorder: PlaceRecorder;
@@ -19,8 +21,8 @@ export class LiveSandbox {
   #isUnused: boolean;
 
   /**
-   * @param settings those that it was started with
-   * @param seq the event up to which the document surely shows what the sandbox said
+   * @param settings the settings that the sandbox was started with
+   * @param seq the last event that the document is known to show
    */
   constructor(
     readonly session: SandboxSession,
@@ -51,12 +53,15 @@ export class LiveSandbox {
     ];
   }
 
-  /** It was started before anything ran, and nothing has since: it holds nothing that anybody would miss. */
+  /**
+   * The sandbox was started before any cell ran, and nothing has run in it since. It holds nothing that a user would
+   * miss.
+   */
   get isUnused(): boolean {
     return this.#isUnused;
   }
 
-  /** Something is to run in it. */
+  /** Something is about to run in the sandbox. */
   markUsed(): void {
     if (!this.#isUnused) {
       return;
@@ -65,17 +70,17 @@ export class LiveSandbox {
     this.#recorder.recordNow();
   }
 
-  /** The document has changed: VS Code keeps it later. */
+  /** The document has changed. VS Code saves it later. */
   documentChanged(): void {
     this.#recorder.changed();
   }
 
-  /** Writes down what is known of it now. */
+  /** Writes the current record of the sandbox. */
   record(): void {
     this.#recorder.recordNow();
   }
 
-  /** Writes nothing down any more. */
+  /** Stops writing the record. */
   stopRecording(): void {
     this.#recorder.stop();
   }

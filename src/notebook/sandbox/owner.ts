@@ -5,15 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const FILE = 'owner';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** Milliseconds for another window to fill the file that it has made; after that the file counts as broken. */
+/** Milliseconds that another window has to fill the file that it created. After that the file counts as broken. */
 const FILL_TIMEOUT_MS = 2_000;
 const POLL_INTERVAL_MS = 50;
 
 /**
- * The random id that tells the sandboxes of this installation from those of others on the same engine. All windows agree on it, however
- * many ask for the first time at once: the file with it is made exclusively, with its content in it.
- * @param folder of this installation alone; it is made if absent
- * @throws what the file system says
+ * Returns the random id that distinguishes the sandboxes of this installation from those of others on the same engine.
+ * All windows get the same id, however many ask for the first time at once: the file is created exclusively and has
+ * its content from the start.
+ * @param folder a folder that only this installation uses; it is created if it does not exist
+ * @throws the error of the file system
  */
 export async function ownerIn(folder: string): Promise<string> {
   const file = path.join(folder, FILE);
@@ -32,14 +33,14 @@ export async function ownerIn(folder: string): Promise<string> {
         return owner;
       }
     }
-    await rename(candidate, file); // the window that made it ended before it wrote, or the file was changed
+    await rename(candidate, file); // the window that created the file ended before it wrote, or the file was changed
     return await readFile(file, 'utf8');
   } finally {
     await rm(candidate, { force: true });
   }
 }
 
-/** Gives a complete file its lasting name, unless another file has it. */
+/** Gives a complete file its final name, unless another file has that name. */
 async function publish(candidate: string, file: string): Promise<void> {
   try {
     await link(candidate, file);
@@ -47,7 +48,7 @@ async function publish(candidate: string, file: string): Promise<void> {
     if (isCode(error, 'EEXIST')) {
       return;
     }
-    // a file system without hard links: others may see the file before its content
+    // This file system has no hard links. Other windows may see the file before its content.
     await copyFile(candidate, file, constants.COPYFILE_EXCL).catch((copyError: unknown) => {
       if (!isCode(copyError, 'EEXIST')) {
         throw copyError;

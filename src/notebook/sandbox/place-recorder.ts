@@ -1,17 +1,20 @@
 import type { SandboxEvent } from '../../protocol/messages';
 
 /**
- * Milliseconds without a change after which what the document shows is surely kept: VS Code backs up what is dirty a second
- * or two after its *last* change, so never while output flows.
+ * Milliseconds without a change after which VS Code has certainly saved what the document shows. VS Code backs up a
+ * dirty document a second or two after its *last* change, and so never while output flows.
  */
 const QUIET_MS = 3_000;
 
-/** Says up to which event the document surely keeps what it shows, over a reload and a crash: never more than it does. */
+/**
+ * Records up to which event the document is certain to keep its content over a reload and a crash. The recorded place
+ * may be too low, but never too high.
+ */
 export class PlaceRecorder {
   #timer: NodeJS.Timeout | undefined;
   #savedSeq: number;
 
-  /** @param seq what the document keeps already */
+  /** @param seq the last event whose output the document has already saved */
   constructor(
     seq: number,
     private readonly place: () => number,
@@ -22,7 +25,7 @@ export class PlaceRecorder {
     this.changed();
   }
 
-  /** An event was shown, or the document has changed otherwise. */
+  /** An event was shown, or the document has changed in another way. */
   changed(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -34,7 +37,7 @@ export class PlaceRecorder {
     }, this.quietMs);
   }
 
-  /** What else there is to remember has changed. */
+  /** Writes the record at once, because something other than the place has changed. */
   recordNow(): void {
     this.record(this.#savedSeq);
   }
@@ -44,7 +47,10 @@ export class PlaceRecorder {
   }
 }
 
-/** A cell is known to the sandbox now, or has ended: who comes later must know which ones had not. */
+/**
+ * Whether the event means that the sandbox has accepted a cell or that a cell has ended. The record lists the open
+ * cells, because a later window has to know them.
+ */
 export const changesOpenCells = ({ msg_type: type, content }: SandboxEvent): boolean =>
   (type === 'accepted' && content.msg_type === 'execute_request') ||
   (type === 'status' && content.execution_state === 'idle' && content.comm_id === undefined);

@@ -3,21 +3,22 @@ import type { SandboxRecord } from './sandbox-records';
 import { fromStored, toStored } from './stored-record';
 
 const PREFIX = 'elsewhere:';
-/** Parts the notebook's address, in which this character is encoded, from the engine's id. */
+/** Separates the notebook's URI, in which this character is encoded, from the engine's id. */
 const SEPARATOR = '#';
-/** Milliseconds that an engine's lease may be late by. */
+/** Milliseconds by which an engine may end a sandbox after its lease. */
 const LEASE_GRACE_MS = 60_000;
 
-/** Whether the sandbox has surely ended with its lease, as far as anybody here can know. */
+/** Whether the sandbox has certainly ended with its lease, as far as this computer can know. */
 export const isExpired = ({ seen, keepAlive }: Pick<SandboxRecord, 'seen' | 'keepAlive'>, now = Date.now()): boolean =>
   now - seen > keepAlive * 60_000 + LEASE_GRACE_MS;
 
 /**
- * Sandboxes that notebooks have on engines that are not the one in use: one a notebook and engine, in the state of the workspace. They are
- * found again when their engine is, and forgotten when their lease is over.
+ * Records of the sandboxes that notebooks have on engines other than the one in use: one record for each notebook and
+ * engine, in the workspace state. A record is used again when its engine is in use again, and removed when its lease
+ * is over.
  */
 export class RecordsElsewhere {
-  /** A record that this version cannot use is forgotten too: its sandbox ends with its lease. */
+  /** Also removes records that this version cannot read. Their sandboxes end with their lease. */
   constructor(private readonly memento: vscode.Memento) {
     for (const key of this.#keys('')) {
       const record = this.#read(key);
@@ -27,7 +28,7 @@ export class RecordsElsewhere {
     }
   }
 
-  /** The newest record of the notebook's. */
+  /** The newest record of the notebook. */
   newest(uri: vscode.Uri): SandboxRecord | undefined {
     return this.#all(uri.toString() + SEPARATOR)
       .map(([, record]) => record)
@@ -35,7 +36,7 @@ export class RecordsElsewhere {
       .sort((a, b) => b.seen - a.seen)[0];
   }
 
-  /** All records of sandboxes that may still live. */
+  /** All records of sandboxes that may still be running. */
   get living(): SandboxRecord[] {
     return this.#all('')
       .map(([, record]) => record)
@@ -46,7 +47,7 @@ export class RecordsElsewhere {
     void this.memento.update(elsewhereKey(uri, record.engine), toStored(record));
   }
 
-  /** The record for this engine, which is then here and not elsewhere. */
+  /** Removes and returns the notebook's record for this engine. */
   take(uri: vscode.Uri, engine: string): SandboxRecord | undefined {
     const key = elsewhereKey(uri, engine);
     const record = this.#read(key);
@@ -56,7 +57,7 @@ export class RecordsElsewhere {
     return record;
   }
 
-  /** A notebook, or a folder with some, has another name now. */
+  /** A notebook, or a folder that contains notebooks, was renamed. */
   move(from: vscode.Uri, to: vscode.Uri): void {
     for (const end of [SEPARATOR, '/']) {
       for (const [key, record] of this.#all(from.toString() + end)) {
@@ -80,7 +81,7 @@ export class RecordsElsewhere {
     });
   }
 
-  /** Undefined: none, or one that this version cannot use. */
+  /** Undefined if there is no record, or one that this version cannot read. */
   #read(key: string): SandboxRecord | undefined {
     const stored = this.memento.get<unknown>(key);
     try {

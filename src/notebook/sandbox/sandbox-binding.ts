@@ -16,35 +16,35 @@ import type { PreviousSandbox, SessionSource } from './session-source';
 import { Starts } from './starts';
 import { stateLossBetweenCells, stateLossSinceLastWindow } from './state-lost';
 
-/** What a user can see of a notebook's sandbox. */
+/** The state of a notebook's sandbox as the user sees it. */
 export type SandboxStatus =
   | { kind: 'none' | 'starting' }
   | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: PendingSettings };
 
 export interface BindingSink {
-  /** A session is being started. `isUnused`: it may be that no cell ever runs in it. */
+  /** A session is being started. `isUnused`: possibly no cell ever runs in it. */
   created(session: SandboxSession, settings: SandboxSettings, how: { isUnused: boolean }): void;
-  /** A session attaches to a sandbox that ran. The document surely shows what its log has up to `seq`. */
+  /** A session attaches to a running sandbox. The document is known to show the sandbox's log up to the event `seq`. */
   beginReplay(seq: number): LogReplay;
   event(event: SandboxEvent): void;
-  /** The sandbox has ended. True: a cell that ran says it. */
+  /** The sandbox has ended. Returns true if a running cell reports that. */
   gone(): boolean;
-  /** The sandbox does not answer; it may still come back. */
+  /** The sandbox does not answer. It may still recover. */
   unreachable(failure: SandboxError): void;
-  /** Trouble that no cell can say. */
+  /** Shows a problem that no cell can report. */
   warn(failure: SandboxError): void;
-  /** {@link SandboxBinding.status} may be different. */
+  /** {@link SandboxBinding.status} may have changed. */
   changed(): void;
 }
 
-/** Milliseconds from the end of a notebook's document to the word that it has another name now. */
+/** Milliseconds to wait after a notebook was closed for the event that it was renamed. */
 const RENAME_WAIT_MS = 2_000;
 
-/** Which sandbox a notebook has, over the life of the window and beyond it. */
+/** Decides which sandbox a notebook has, during the life of the window and beyond it. */
 export class SandboxBinding {
   #live: LiveSandbox | undefined;
   readonly #starts: Starts;
-  /** Has ended, and its libraries wait for the next one. */
+  /** A sandbox that has ended. The next sandbox may take over its libraries. */
   #previous: PreviousSandbox | undefined;
   #stateLoss: Failure | undefined;
   readonly #engineRecords: EngineRecords;
@@ -74,11 +74,11 @@ export class SandboxBinding {
     return { kind: this.#starts.current === undefined ? 'none' : 'starting' };
   }
 
-  /** Undefined while there is none. */
+  /** Undefined while the notebook has no sandbox. */
   get session(): SandboxSession | undefined {
     return this.#live?.session;
   }
-  /** It was started before anything ran, and nothing has since. */
+  /** The sandbox was started before any cell ran, and nothing has run in it since. */
   get isUnused(): boolean {
     return this.#live?.isUnused ?? false;
   }
@@ -86,7 +86,7 @@ export class SandboxBinding {
     return (this.#live?.session ?? this.#previous)?.installed ?? [];
   }
 
-  /** Told once: what became of the sandbox before, if no cell could say it. */
+  /** Returns what became of the previous sandbox if no cell could report that. Returns it only once. */
   takeStateLoss(): Failure | undefined {
     const lost = this.#stateLoss;
     this.#stateLoss = undefined;
@@ -94,8 +94,8 @@ export class SandboxBinding {
   }
 
   /**
-   * The notebook's session: the one there is, one on the sandbox of an earlier window, or a new one. Rejects with a SandboxError,
-   * `Cancelled` where it is not wanted any more.
+   * Returns the notebook's session: the current one, one attached to the sandbox of an earlier window, or a new one.
+   * Rejects with a SandboxError, which is `Cancelled` when the session is no longer wanted.
    */
   async open(settings: SandboxSettings, isWanted: () => boolean = () => true): Promise<SandboxSession> {
     for (let isFirst = true; ; isFirst = false) {
@@ -121,16 +121,19 @@ export class SandboxBinding {
         ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).forCell()
         : await this.#attachEarlierForCell();
       if (session !== undefined && this.session !== session) {
+        // If the session has already ended, the cell reports that.
         return session;
-      } // it has ended already, which the cell says
+      }
     }
   }
 
   /**
-   * Starts a sandbox in which nothing is to run yet, where the notebook has none. Rejects with a SandboxError. A cell that is run meanwhile
-   * gets it; where it fails, the same failure if the user has asked for it, else a start of its own.
-   * @param how `makesImage`: the user has asked for it; false: only where the image is there, so that nothing is made or pulled
-   * @returns whether there is one now
+   * Starts a sandbox before a cell runs, if the notebook has none. Rejects with a SandboxError. A cell that is run
+   * meanwhile waits for this sandbox. If the start fails, that cell gets the same error if the user requested the
+   * start; otherwise it starts a sandbox of its own.
+   * @param how `makesImage`: the user requested the start; if false, the sandbox is started only if its image exists,
+   * so that nothing is built or pulled
+   * @returns whether the notebook has a sandbox now
    */
   async startEarly(settings: SandboxSettings, how: { makesImage: boolean }): Promise<boolean> {
     if (
@@ -156,8 +159,8 @@ export class SandboxBinding {
   }
 
   /**
-   * The sandbox that the notebook has, in this window or since an earlier one; undefined: none, and what is being started anew is
-   * called off. Rejects with a SandboxError where nobody can say.
+   * Returns the session of this window or of the sandbox that an earlier window left; undefined if there is none.
+   * Cancels the start of a new sandbox. Rejects with a SandboxError if the sandbox cannot be looked up.
    */
   async find(): Promise<SandboxSession | undefined> {
     if (this.#live !== undefined) {
@@ -167,14 +170,17 @@ export class SandboxBinding {
     return this.#record === undefined && this.#starts.current === undefined ? undefined : this.#attachEarlier();
   }
 
-  /** Finds the sandbox of an earlier window again, if there was one. Never rejects: a cell that runs says what is wrong. */
+  /**
+   * Attaches to the sandbox of an earlier window, if there is one. Never rejects: the next cell reports the problem.
+   */
   async reattach(how = { takeOver: false }): Promise<void> {
     if (
       this.#live?.isUnused === true &&
       this.#record !== undefined &&
       this.#record.sandboxId !== this.#live.session.id
     ) {
-      await this.#end(false, undefined); // the notebook has another name now, and a sandbox that is worth more
+      // The notebook was renamed, and the sandbox that is recorded for its new name may hold work.
+      await this.#end(false, undefined);
     }
     if (this.#live !== undefined || this.#starts.current !== undefined || this.#record === undefined) {
       return;
@@ -185,12 +191,13 @@ export class SandboxBinding {
       const failure = asSandboxError(error);
       this.log.warn(`not attached again: ${failure.message}`);
       if (how.takeOver) {
+        // The user has asked to take the sandbox over.
         this.sink.warn(failure);
-      } // the user has asked for it
+      }
     }
   }
 
-  /** Resolves when no sandbox of an earlier window is being looked for. */
+  /** Resolves when no attempt to attach to an earlier sandbox is under way. */
   async waitForLookup(): Promise<void> {
     const start = this.#starts.current;
     if (start?.isNew === false) {
@@ -198,7 +205,9 @@ export class SandboxBinding {
     }
   }
 
-  /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
+  /**
+   * Applies those current settings that a running sandbox can take. The status lists the ones that need a new sandbox.
+   */
   async takeSettings(): Promise<void> {
     const live = this.#live;
     if (live !== undefined && this.#pending().sandbox.includes('maxMemory')) {
@@ -210,36 +219,42 @@ export class SandboxBinding {
     this.sink.changed();
   }
 
-  /** The running sandbox has these now. */
+  /** Records that the running sandbox now has these settings. */
   settingsApplied(settings: Partial<SandboxSettings>): void {
     this.#live?.settings.applied(settings);
   }
 
-  /** The setting `files` of the running sandbox, which has a place for those files; without one, that of `settings`. */
+  /** The setting `files` by which the running sandbox's folders are laid out; without a sandbox, the one of `settings`. */
   filesSetting(settings: SandboxSettings): FilesSetting {
     return (this.#live?.settings.current ?? settings).files;
   }
 
-  /** Whether a fresh kernel is not enough for these settings. */
+  /** Whether these settings need a new sandbox, not only a new kernel. */
   needsNewSandbox(settings: SandboxSettings): boolean {
     return (this.#live?.settings.pending(settings) ?? NOTHING_PENDING).sandbox.length > 0;
   }
 
-  /** The image of these settings was made anew. True: the sandbox that runs has the one before. */
+  /**
+   * Records that the image of these settings was rebuilt.
+   * @returns whether the running sandbox uses the previous image
+   */
   imageMade(settings: SandboxSettings): boolean {
-    const isOld = this.#live?.settings.imageMade(settings) === true && !this.isUnused; // which is replaced when something is to run in it
+    const isOld = this.#live?.settings.imageMade(settings) === true && !this.isUnused; // an unused sandbox is replaced anyway before anything runs in it
     if (isOld) {
       this.sink.changed();
     }
     return isOld;
   }
 
-  /** The document has changed: VS Code keeps it later. */
+  /** The document has changed. VS Code saves it later. */
   documentChanged(): void {
     this.#live?.documentChanged();
   }
 
-  /** What is being started anew is not wanted any more. The sandbox of an earlier window is looked for all the same: cells run in it. */
+  /**
+   * Cancels the start of a new sandbox. An attempt to attach to an earlier sandbox goes on, because cells run in that
+   * sandbox.
+   */
   cancel(): void {
     if (this.#starts.current?.isNew === true) {
       this.#starts.cancel();
@@ -247,16 +262,19 @@ export class SandboxBinding {
   }
 
   /**
-   * Ends the sandbox, also one of an earlier window. The next one has its libraries if they are kept. Rejects, and forgets
-   * nothing, where that one cannot be ended.
-   * @param lost what the next cell says of it
+   * Ends the sandbox, also one of an earlier window. With `keepLibraries`, the next sandbox takes over its libraries.
+   * Rejects and keeps the record if the sandbox of an earlier window cannot be ended.
+   * @param lost what the next cell reports about the ended sandbox
    */
   async close({ keepLibraries, lost }: { keepLibraries: boolean; lost?: Failure }): Promise<void> {
     await this.#end(keepLibraries, this.#record);
     this.#stateLoss = lost ?? this.#stateLoss;
   }
 
-  /** Leaves the sandbox as it is, for a later window or under another name; where nobody would find it or its libraries, they go. */
+  /**
+   * Leaves the sandbox running for a later window or for the notebook's new name. Ends the sandbox and removes its
+   * libraries if no window could find them again.
+   */
   async leave(): Promise<void> {
     const record = this.#record;
     const { isClosed, isUntitled } = this.notebook;
@@ -270,18 +288,18 @@ export class SandboxBinding {
     live?.record();
     live?.stopListening();
     await live?.session.detach();
-    await this.#starts.settled(); // a start may have the libraries of the previous sandbox
-    await previous?.dispose(); // nobody finds its libraries by a record
+    await this.#starts.settled(); // a start may use the libraries of the previous sandbox
+    await previous?.dispose(); // no record leads to its libraries
     this.sink.changed();
   }
 
-  // ---------------------------------------------------------------------------------------------------------- to have
+  // ------------------------------------------------------------------------------------------- starting and attaching
 
   get #record(): SandboxRecord | undefined {
     return this.records.get(this.notebook.uri);
   }
 
-  /** On the sandbox of an earlier window; undefined: it is gone. */
+  /** Attaches to the sandbox of an earlier window. Returns undefined if that sandbox is gone. */
   async #attachEarlier(how = { takeOver: false, asks: true }): Promise<SandboxSession | undefined> {
     try {
       return await (this.#starts.current ?? this.#starts.begin(false, (signal) => this.#attachRecorded(signal, how)))
@@ -294,7 +312,10 @@ export class SandboxBinding {
     }
   }
 
-  /** The same, for a cell that is run: the sandbox on another engine is left there, and the cell gets one on the engine that answers. */
+  /**
+   * Does the same for a cell that is run. If the sandbox is on another engine, it stays there, and the cell gets a
+   * sandbox on the engine that answers.
+   */
   async #attachEarlierForCell(): Promise<SandboxSession | undefined> {
     try {
       return await this.#attachEarlier();
@@ -307,12 +328,16 @@ export class SandboxBinding {
     }
   }
 
-  /** The notebook's sandbox is left on its engine, which is not the one that answers. The next cell says so unless the user has been told. */
+  /**
+   * Leaves the notebook's sandbox on its engine, which is not the one that answers. The next cell reports that unless
+   * the user has already been told.
+   */
   #setAside({ params, message }: SandboxError, isTold = false): void {
     const record = this.#record;
     if (record === undefined) {
+      // The record now belongs to the notebook's new name.
       return;
-    } // a notebook of another name has it
+    }
     this.log.info(`the notebook's sandbox is on another engine: ${message}`);
     this.#engineRecords.setAside(record);
     const isNews = this.#engineRecords.isFirstReport(record);
@@ -333,12 +358,12 @@ export class SandboxBinding {
       onCreated: (created) => this.sink.created(created, settings, how),
     });
     if (signal.aborted) {
-      // it came too late: another may be starting by now
+      // The start was cancelled, and another one may be under way by now.
       await session.dispose({ keepLibraries: session.libraries === previous?.libraries });
       throw new SandboxError('Cancelled');
     }
     if (how.isUnused && this.#record !== undefined) {
-      // it has come with another name of the notebook meanwhile
+      // The notebook was renamed meanwhile, and its new name has a recorded sandbox.
       await session.dispose();
       return undefined;
     }
@@ -367,16 +392,17 @@ export class SandboxBinding {
       restoring.failed();
       const failure = asSandboxError(error);
       if (signal.aborted) {
+        // The code that cancelled the attempt handles the record.
         throw new SandboxError('Cancelled', {}, { cause: error });
-      } // whoever called it off has the record
+      }
       if (failure.code === 'OtherEngine' && this.#engineRecords.switchTo(record, String(failure.params['hereId']))) {
         return this.#attachRecorded(signal, how);
       }
       if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') {
         throw error;
       }
-      // A sandbox that answered as another one (restarted, or of another protocol) runs, and no window will ever use it. Where it cannot
-      // be ended its record stays, and the next cell tries again.
+      // A sandbox that was restarted or that uses another protocol still runs, and no window will ever use it. If it
+      // cannot be ended, its record stays, and the next cell tries again.
       if (failure.params['reason'] === 'restarted' || failure.code === 'ProtocolViolation') {
         await this.source.end(record, { isOurs: true });
       }
@@ -393,7 +419,7 @@ export class SandboxBinding {
     return session;
   }
 
-  /** The sandbox of an earlier window is gone, or of no use to this one. */
+  /** Removes the record of an earlier window's sandbox that is gone or cannot be used by this window. */
   #forgetEarlier(record: SandboxRecord, failure: SandboxError): void {
     this.log.info(`the sandbox of an earlier window is gone: ${failure.message}`);
     if (record.unused !== true) {
@@ -430,7 +456,8 @@ export class SandboxBinding {
     live?.stopListening();
   }
 
-  // ---------------------------------------------------------------------------------------------------------- to keep
+  // --------------------------------------------------------------------------------------------------- the live
+  // session
 
   #bind(session: SandboxSession, settings: SandboxSettings, how: { seq: number; isUnused: boolean }): void {
     this.#live = new LiveSandbox(session, this.notebook, this.records, settings, how, {
@@ -438,8 +465,9 @@ export class SandboxBinding {
       state: (of, state) => this.#stateChanged(of, state),
     });
     if (session.state.kind !== 'ready') {
+      // The session ended or lost its stream before the listeners were added.
       this.#stateChanged(session, session.state);
-    } // it has ended, or lost its stream, before anybody listened
+    }
   }
 
   #unbind(): LiveSandbox | undefined {
@@ -454,15 +482,17 @@ export class SandboxBinding {
     if (state.kind === 'gone' && this.#live?.session === session) {
       const { settings, isUnused } = this.#live;
       if (state.failure.code === 'OtherEngine') {
+        // The record says that the sandbox may have lived until now.
         this.#live.record();
-      } // it may have lived up to now
+      }
       this.#live.stopRecording();
       this.#live = undefined;
       if (state.failure.code === 'InUse') {
         this.sink.gone();
         if (this.#record?.sandboxId === session.id) {
+          // Otherwise this window uses the sandbox under the notebook's new name.
           this.#askForTakeover();
-        } // else it is this notebook's own, under another name
+        }
       } else if (state.failure.code === 'OtherEngine') {
         const isTold = this.sink.gone() || isUnused;
         this.#setAside(state.failure, isTold);
@@ -483,7 +513,10 @@ export class SandboxBinding {
     this.sink.changed();
   }
 
-  /** No cell ran: without a word the user would only wonder why names are gone. */
+  /**
+   * Reports that the sandbox ended while no cell ran. Without a message the user would only notice that variables are
+   * missing.
+   */
   #reportStateLoss(failure: SandboxError, settings: SandboxSettings): void {
     this.#stateLoss = stateLossBetweenCells(failure, settings);
     if (failure.params['reason'] !== 'idle') {
@@ -503,12 +536,13 @@ export class SandboxBinding {
     });
   }
 
-  /** None while a setting is invalid, which the next cell says. */
+  /** Nothing is pending while a setting is invalid. The next cell reports the invalid setting. */
   #pending(): PendingSettings {
     try {
       if (this.isUnused) {
+        // An unused sandbox is replaced before anything runs in it.
         return NOTHING_PENDING;
-      } // it is replaced when something is to run in it
+      }
       return this.#live?.settings.pending(readSettings(this.notebook.uri, silentLog)) ?? NOTHING_PENDING;
     } catch {
       return NOTHING_PENDING;

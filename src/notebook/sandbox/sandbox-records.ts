@@ -7,29 +7,29 @@ import type { FormerHost } from './former-host';
 import { RecordsElsewhere } from './records-elsewhere';
 import { fromStored, toStored } from './stored-record';
 
-/** What a window has to remember of a notebook's sandbox to find it again. */
+/** What a window stores about a notebook's sandbox so that a later window can find it. */
 export interface SandboxRecord extends Pick<FoundSandbox, 'sandboxId' | 'image' | 'libraries'>, FormerHost {
-  /** Id of the engine that the sandbox is on, and its name for people; '' = not known. */
+  /** Id of the engine on which the sandbox runs, and its name for users; '' if unknown. */
   engine: string;
   engineName: string;
   boot: string;
-  /** Up to this event the document surely shows what the sandbox said. */
+  /** The last event that the document is known to show. */
   seq: number;
-  /** Those that it was started with. */
+  /** The settings with which the sandbox was started. */
   settings: SandboxSettings;
-  /** Cells that it had not replied to. */
+  /** Cells to which the sandbox had not replied. */
   open?: readonly OpenCell[];
-  /** Requirements in its libraries. */
+  /** Requirements of the packages in its libraries. */
   installed: readonly string[];
-  /** Minutes that it lives without a window; with 0 no later window finds it. */
+  /** Minutes that the sandbox lives without a window. With 0, no later window finds it. */
   keepAlive: number;
-  /** Milliseconds since 1970 when it was last known to live. */
+  /** Time (milliseconds since 1970) when the sandbox was last known to live. */
   seen: number;
-  /** It was started when the notebook was opened, and nothing has run in it. */
+  /** The sandbox was started when the notebook was opened, and nothing has run in it. */
   unused?: boolean;
 }
 
-/** @param seq the event up to which the document surely shows what the sandbox said */
+/** @param seq the last event that the document is known to show */
 export const recordOf = (
   session: SandboxSession,
   settings: SandboxSettings,
@@ -54,7 +54,7 @@ export const recordOf = (
 });
 
 const PREFIX = 'sandbox:';
-/** Milliseconds; nothing of a sandbox is left by then. */
+/** Milliseconds after which nothing of a sandbox is left. */
 const MAX_RECORD_AGE_MS = 8 * 24 * 3600_000;
 
 interface RenameWait {
@@ -62,18 +62,21 @@ interface RenameWait {
   settle: (isMoved: boolean) => void;
 }
 
-/** Which sandbox each notebook has, in the state of the workspace: a copy of a notebook must not share one, and two windows must not overwrite each other. */
+/**
+ * Stores which sandbox each notebook has. The records are in the workspace state and not in the notebook, because a
+ * copy of a notebook must not share its sandbox, and two windows must not overwrite each other's record.
+ */
 export class SandboxRecords {
-  /** Those that no later window is to find. */
+  /** Records that no later window may find. */
   readonly #windowOnly = new Map<string, SandboxRecord>();
-  /** Of notebooks that were closed and may open under another name. */
+  /** Closed notebooks that may open again under another name. */
   readonly #awaitingRename = new Map<string, RenameWait>();
-  /** The window closes. */
+  /** The window is closing. */
   #isClosing = false;
   /** Sandboxes of the same notebooks on other engines. */
   readonly elsewhere: RecordsElsewhere;
 
-  /** A stored record that this version cannot use counts as none: its sandbox ends with its lease. */
+  /** A stored record that this version cannot read counts as absent. Its sandbox ends with its lease. */
   constructor(
     private readonly memento: vscode.Memento,
     private readonly log = silentLog,
@@ -91,7 +94,7 @@ export class SandboxRecords {
     return this.#read(recordKey(uri));
   }
 
-  /** Whether the notebook has a sandbox with anything in it. */
+  /** Whether the notebook has a sandbox in which something has run. */
   hasUsed(uri: vscode.Uri): boolean {
     const record = this.get(uri);
     return record !== undefined && record.unused !== true;
@@ -101,21 +104,24 @@ export class SandboxRecords {
     this.#write(recordKey(uri), record);
   }
 
-  /** For a sandbox that is still the notebook's: the notebook may have another name by now, or another sandbox. */
+  /**
+   * Writes the record only if the sandbox is still that of the notebook of this name. The notebook may have been
+   * renamed or may have another sandbox by now.
+   */
   update(uri: vscode.Uri, record: SandboxRecord): void {
     if (this.get(uri)?.sandboxId === record.sandboxId) {
       this.set(uri, record);
     }
   }
 
-  /** The notebook of this name does not have this sandbox any more. */
+  /** Removes the record of this sandbox from the notebook of this name. */
   remove(uri: vscode.Uri, sandboxId: string): void {
     if (this.get(uri)?.sandboxId === sandboxId) {
       this.#write(recordKey(uri), undefined);
     }
   }
 
-  /** A notebook, or a folder with some, has another name now. */
+  /** A notebook, or a folder that contains notebooks, was renamed. */
   move(from: vscode.Uri, to: vscode.Uri): void {
     this.elsewhere.move(from, to);
     const before = recordKey(from);
@@ -136,8 +142,9 @@ export class SandboxRecords {
   }
 
   /**
-   * The notebook of this name was closed for good, unless it opens under another one within `ms`: true if it did. Until then
-   * nobody finds its sandbox by the old name, which the next notebook without a file may have.
+   * Waits up to `ms` milliseconds for a closed notebook to open under another name. Meanwhile no notebook finds the
+   * sandbox by the old name, because the next untitled notebook may have that name.
+   * @returns whether the notebook was renamed
    */
   awaitRename(uri: vscode.Uri, record: SandboxRecord, ms: number): Promise<boolean> {
     const key = recordKey(uri);
@@ -164,12 +171,12 @@ export class SandboxRecords {
     return this.#awaitingRename.has(recordKey(uri));
   }
 
-  /** Another notebook has the name of one that was closed. */
+  /** Another notebook now has the name of a closed one, so the closed notebook was not renamed. */
   endRenameWait(uri: vscode.Uri): void {
     this.#awaitingRename.get(recordKey(uri))?.settle(false);
   }
 
-  /** The window closes: what is closed, and what will be, opens under no other name. */
+  /** The window is closing. Notebooks that are closed now or later do not open under another name. */
   endAllRenameWaits(): void {
     this.#isClosing = true;
     for (const { settle } of [...this.#awaitingRename.values()]) {
@@ -177,7 +184,7 @@ export class SandboxRecords {
     }
   }
 
-  /** These sandboxes have ended: no notebook is to look for them. */
+  /** Removes the records of sandboxes that have ended, so that no notebook looks for them. */
   forget(sandboxIds: ReadonlySet<string>): void {
     for (const key of this.#keys()) {
       const record = this.#read(key);
@@ -187,7 +194,7 @@ export class SandboxRecords {
     }
   }
 
-  /** Names of the engines other than this one on which notebooks of this workspace may have sandboxes. */
+  /** Names of all other engines on which notebooks of this workspace may have sandboxes. */
   enginesBeside(engine: string): string[] {
     const here = this.#keys().flatMap((key) => this.#read(key) ?? []);
     return [

@@ -9,18 +9,18 @@ export type PreviousSandbox = Pick<SandboxSession, 'engine' | 'image' | 'librari
 
 export interface StartOptions {
   signal: AbortSignal;
-  /** Its libraries are the new sandbox's if the image is the same, else they are removed. */
+  /** The new sandbox takes over its libraries if both have the same image. Otherwise the libraries are removed. */
   previous: PreviousSandbox | undefined;
-  /** The session is being started: files may be put into its sandbox already, which wait for the container. */
+  /** Called when the session starts. Files may already be put into its sandbox; they wait for the container. */
   onCreated: (session: SandboxSession) => void;
 }
 
-/** Where a notebook's sessions come from. Both reject with a SandboxError. */
+/** Creates and ends the sessions of notebooks. All of its promises reject with a SandboxError. */
 export interface SessionSource {
   start(notebook: vscode.NotebookDocument, settings: SandboxSettings, options: StartOptions): Promise<SandboxSession>;
   /**
-   * Whether no other window has a sandbox of this notebook, and {@link start} would find everything made. Makes and pulls nothing; rejects
-   * with a SandboxError.
+   * Whether no other window has a sandbox of this notebook and {@link start} would find everything prepared. Builds
+   * and pulls nothing. Rejects with a SandboxError.
    * @param how `makesImage`: {@link start} may make the image
    */
   canStartEarly(
@@ -28,18 +28,22 @@ export interface SessionSource {
     settings: SandboxSettings,
     how: { makesImage: boolean },
   ): Promise<boolean>;
-  /** On a sandbox that a window has left. `hear` gets its whole log, event by event, before this resolves, and the cells that are open now. */
+  /**
+   * Attaches to a sandbox that another window has left. Before this resolves, `onReplay` is called for each event of
+   * the sandbox's log, together with the cells that are open at that time.
+   */
   attach(
     record: SandboxRecord,
     onReplay: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
     signal: AbortSignal,
     how: { takeOver: boolean },
   ): Promise<SandboxSession>;
-  /** What is left when {@link attach} found no sandbox. */
+  /** Describes what a sandbox has left on the engine when {@link attach} did not find it. */
   previousOf(record: SandboxRecord): PreviousSandbox;
   /**
-   * Ends a sandbox that no session here has; absent is fine. Rejects with a SandboxError, `InUse` where another window may have it.
-   * @param how `isOurs`: it has taken this window as its host, so no other window has it
+   * Ends a sandbox to which no session of this window is attached. Succeeds if the sandbox does not exist. Rejects
+   * with a SandboxError, which is `InUse` if another window may use the sandbox.
+   * @param how `isOurs`: the sandbox has accepted this window as its host, so no other window uses it
    */
   end(record: SandboxRecord, how?: { isOurs: boolean }): Promise<void>;
 }

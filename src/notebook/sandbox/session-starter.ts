@@ -21,19 +21,22 @@ export interface Installation {
   /** Random id of this installation of the extension. */
   owner: () => Promise<string>;
   runnerFolder: string;
-  /** How its containers reach the package index. Rejects with a SandboxError, `SettingInvalid`. */
+  /** How the containers of this installation reach the package index. Rejects with a SandboxError, `SettingInvalid`. */
   network: () => Promise<InstallNetwork>;
   engines: EngineSource;
   images: ImageMaker;
-  /** A failure in words. */
+  /** Turns a failure into a text for users. */
   explain: (failure: SandboxError) => string;
   log: Log;
 }
 
-/** Seconds that a sandbox lives whose window was killed, where it should have ended with it. */
+/** Seconds that a sandbox outlives a window that was killed, even if its setting says that it ends with the window. */
 const MIN_LEASE_SECONDS = 60;
 
-/** A sandbox for this notebook, ready to run cells, with the libraries of a previous one on the same image. Rejects with a SandboxError. */
+/**
+ * Starts a sandbox for the notebook and resolves when it can run cells. It takes over the libraries of a previous
+ * sandbox with the same image. Rejects with a SandboxError.
+ */
 export async function startSession(
   installation: Installation,
   notebook: vscode.NotebookDocument,
@@ -43,12 +46,12 @@ export async function startSession(
   const { signal, previous, onCreated } = options;
   const { network, engines, images, explain, log } = installation;
   const { known } = engines;
-  /** Aborts when what was begun on the known engine is of no use. */
+  /** Aborts work that was begun on the last known engine and turned out to be useless. */
   const discardEarly = new AbortController();
   try {
     const asked = imageRequest(installation, settings);
     const imageOf = async (one: Engine, stop: AbortSignal): Promise<string> => images.ensure(one, await asked, stop);
-    // while it is asked whether it is still there
+    // The image is prepared while `engines.get()` checks that the engine is still there.
     const early = known && imageOf(known, AbortSignal.any([signal, discardEarly.signal]));
     early?.catch(() => undefined);
     const [engine, owner] = await Promise.all([engines.get(), installation.owner(), asked]);
@@ -72,7 +75,7 @@ export async function startSession(
       throw error;
     }
     if (previous !== undefined && takenOver === undefined) {
-      void previous.dispose(); // no cell waits for it; it never rejects
+      void previous.dispose(); // no cell waits for this, and it never rejects
       offerReinstall(notebook, previous);
     }
     return session;
@@ -80,7 +83,7 @@ export async function startSession(
     if (error instanceof SandboxError && error.code.startsWith('Engine')) {
       engines.forget();
     }
-    // it went since it was found: look once more, which finds another or says what was tried
+    // The engine has gone since it was found. Another attempt finds another engine or reports what was tried.
     if (error instanceof SandboxError && error.code === 'EngineNotFound' && known !== undefined && !signal.aborted) {
       return startSession(installation, notebook, settings, options);
     }
@@ -146,7 +149,10 @@ export async function canStartEarly(
   }
 }
 
-/** The sandbox of an earlier window; resolves when its whole log was told. Rejects with a SandboxError, `SandboxGone` if it is not there. */
+/**
+ * Attaches to the sandbox of an earlier window. Resolves when its whole log was replayed. Rejects with a SandboxError,
+ * which is `SandboxGone` if the sandbox does not exist.
+ */
 export async function attachSession(
   { owner, network, engines, explain, log }: Installation,
   record: SandboxRecord,
@@ -158,7 +164,7 @@ export async function attachSession(
     const engine = await engines.get();
     const sandbox = (await engine.findSandboxes(await owner())).find(({ sandboxId }) => sandboxId === record.sandboxId);
     if (sandbox === undefined) {
-      engine.holdLibraries(record.libraries); // the notebook is open
+      engine.holdLibraries(record.libraries); // the notebook is open and may still need them
       throw notFound(record, engine);
     }
     engine.holdLibraries(sandbox.libraries);
@@ -199,11 +205,11 @@ export async function attachSession(
   }
 }
 
-/** It may live on an engine that is not the one which answers now. */
+/** Whether the sandbox may live on an engine other than the one that answers now. */
 const isElsewhere = (record: SandboxRecord, engine: Engine): boolean =>
   record.engine !== '' && record.engine !== engine.info.id && !isExpired(record);
 
-/** Why the engine does not list the sandbox: it has ended, or it is another engine's. */
+/** The reason why the engine does not list the sandbox: it has ended, or it is on another engine. */
 const notFound = (record: SandboxRecord, engine: Engine): SandboxError =>
   isElsewhere(record, engine)
     ? new SandboxError('OtherEngine', {
@@ -240,7 +246,7 @@ export async function endSandbox(
   }
 }
 
-/** What a sandbox that is gone has left on the engine, which may not be done with its container yet. */
+/** Describes what an ended sandbox has left on the engine, which may still be removing its container. */
 export const previousSandboxOf = (
   { engines, log }: Pick<Installation, 'engines' | 'log'>,
   { engine: id, image, libraries, installed }: SandboxRecord,
@@ -258,15 +264,16 @@ export const previousSandboxOf = (
       async () => {
         const engine = await engines.get();
         if (['', engine.info.id].includes(id)) {
+          // Another engine has no libraries of that name. The sweep of the right engine removes them.
           await engine.removeLibraries(libraries);
-        } // another one has none of that name; this one's sweep removes them
+        }
       },
       log,
     );
   },
 });
 
-/** Makes the image of these settings unless it is there. Rejects with a SandboxError, `Cancelled` too. */
+/** Makes the image of these settings if it does not exist. Rejects with a SandboxError, which may be `Cancelled`. */
 export async function prepareImage(
   installation: Installation,
   settings: SandboxSettings,
@@ -283,7 +290,7 @@ export async function prepareImage(
   }
 }
 
-/** Makes the image anew from what the registry and the package index have now. Sandboxes that run keep theirs. */
+/** Rebuilds the image from what the registry and the package index offer now. Running sandboxes keep their image. */
 export async function rebuildImage(
   installation: Installation,
   settings: SandboxSettings,
@@ -294,7 +301,10 @@ export async function rebuildImage(
   await installation.images.rebuild(engine, request, signal);
 }
 
-/** What the settings and this machine say about the image. @throws SandboxError `SettingInvalid` */
+/**
+ * Builds the image request from the settings and this computer's network.
+ * @throws SandboxError `SettingInvalid`
+ */
 export async function imageRequest(
   { runnerFolder, network }: Pick<Installation, 'runnerFolder' | 'network'>,
   settings: SandboxSettings,

@@ -3,37 +3,45 @@ import { isSandboxError } from '../../protocol/errors';
 import { within } from '../../session/time';
 import type { SandboxSession } from '../../session/types';
 
-/** Milliseconds for starts that were called off to have removed what they had begun; then they go on alone. */
+/**
+ * Milliseconds that cancelled starts have to remove what they had created. After that they finish in the background.
+ */
 const CANCEL_TIMEOUT_MS = 10_000;
 
-/** `isNew` false: the sandbox of an earlier window is looked for; its session is undefined where that is gone. */
+/**
+ * A start of a sandbox. If `isNew` is false, it attaches to the sandbox of an earlier window, and its session is
+ * undefined if that sandbox is gone.
+ */
 export interface Start {
   readonly session: Promise<SandboxSession | undefined>;
   readonly isNew: boolean;
-  /** The same for a cell that comes meanwhile: undefined where a start has failed that nobody had asked for, as the cell can have one of its own. */
+  /**
+   * The session for a cell that is run meanwhile. Resolves to undefined if a start failed that the user had not
+   * requested, so that the cell can start a sandbox of its own.
+   */
   forCell(): Promise<SandboxSession | undefined>;
 }
 
-/** The starts of a notebook's sandbox: one at a time, and one that was called off does not hold up the next. */
+/** The starts of a notebook's sandbox. Only one is current, and a cancelled start does not delay the next one. */
 export class Starts {
   #current: (Start & { readonly abort: AbortController }) | undefined;
-  /** Starts that have not settled yet, also those that were called off: each may still make a container. */
+  /** Starts that have not settled yet, including cancelled ones. Each of them may still create a container. */
   readonly #unsettled = new Set<Promise<void>>();
 
-  /** @param changed {@link current} may be different */
+  /** @param changed called when {@link current} may have changed */
   constructor(
     private readonly changed: () => void,
     private readonly log: Log,
   ) {}
 
-  /** Undefined: none is under way, or it was called off. */
+  /** Undefined if no start is under way or it was cancelled. */
   get current(): Start | undefined {
     return this.#current;
   }
 
   /**
-   * @param work must end soon once its signal aborts
-   * @param isRequested the user waits for it
+   * @param work must end soon after its signal aborts
+   * @param isRequested whether the user waits for the start
    */
   begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>, isRequested = true): Start {
     const abort = new AbortController();
@@ -56,14 +64,14 @@ export class Starts {
     return start;
   }
 
-  /** The current start is not wanted any more. */
+  /** Cancels the current start. */
   cancel(): void {
     const start = this.#current;
     this.#current = undefined;
     start?.abort.abort();
   }
 
-  /** Resolves once no start is under way that could still leave a container; all of them were called off before. */
+  /** Resolves when no start can leave a container any more. To be called when all starts are cancelled. */
   async settled(): Promise<void> {
     const isOver = await within(
       Promise.all(this.#unsettled).then(() => true),
@@ -76,7 +84,7 @@ export class Starts {
   }
 }
 
-/** What was called off stays so. */
+/** Passes on the error of a cancelled start and swallows all others. */
 function unlessCancelled(error: unknown): undefined {
   if (isSandboxError(error, 'Cancelled')) {
     throw error;

@@ -3,7 +3,7 @@ import type { SandboxError } from '../../protocol/errors';
 import type { SandboxSettings } from '../../session/settings';
 import type { SandboxRecord } from './sandbox-records';
 
-/** What the next cell says of a sandbox that was gone when its notebook was opened again. */
+/** What the next cell reports if the sandbox was gone when its notebook was opened again. */
 export function stateLossSinceLastWindow(
   { keepAlive: minutes, seen }: SandboxRecord,
   { params }: SandboxError,
@@ -12,7 +12,7 @@ export function stateLossSinceLastWindow(
   return { code: 'StateLost', params: isLease ? { reason: 'lease', minutes } : params };
 }
 
-/** What the next cell says of a sandbox that has ended while none ran. */
+/** What the next cell reports if the sandbox ended while no cell ran. */
 export const stateLossBetweenCells = (
   { params }: SandboxError,
   { idleTimeout: minutes }: SandboxSettings,

@@ -3,15 +3,15 @@ import type { OpenCell } from '../../session/types';
 import { parseSettings } from '../../session/settings';
 import type { SandboxRecord } from './sandbox-records';
 
-/** Version of what is stored. A change that an older window would misread gets the next number. */
+/** Version of the stored format. A change that an older window would misread needs the next number. */
 const VERSION = 1;
 
-/** A record as VS Code keeps it from window to window, also for another version of this extension. */
+/** The record in the form in which VS Code stores it between windows, also for other versions of this extension. */
 export const toStored = (record: SandboxRecord): object => ({ version: VERSION, ...record });
 
 /**
- * The record that was stored. What has no version was stored by a build before there was one, and has the fields of version 1.
- * @throws Error that names the field which cannot be used (`Invalid`, or `SettingInvalid` for one of the settings)
+ * Reads a stored record. A record without a version is older than the versions and has the fields of version 1.
+ * @throws Error that names the unusable field (`Invalid`, or `SettingInvalid` for a setting)
  */
 export function fromStored(stored: unknown): SandboxRecord {
   const { version = VERSION, pid, open, unused, engine, engineName, ...raw } = fields(stored, 'record');
@@ -26,7 +26,7 @@ export function fromStored(stored: unknown): SandboxRecord {
     seq: count(raw['seq'], 'seq'),
     host: text(raw['host'], 'host'),
     settings: parseSettings(fields(raw['settings'], 'settings')),
-    // builds before 0.1 did not tell engines from each other
+    // Builds before 0.1 did not distinguish engines.
     engine: text(engine ?? '', 'engine'),
     engineName: text(engineName ?? '', 'engineName'),
     installed: list(raw['installed'], 'installed', text),

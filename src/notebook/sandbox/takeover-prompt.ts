@@ -3,7 +3,7 @@ import type { Log } from '../../log';
 import { showInformation } from '../../ui/messages';
 import { fileName } from '../cell-metadata';
 
-/** The question of one notebook, asked once at a time. */
+/** Asks which window is to have a notebook's sandbox. Only one question at a time is open for a notebook. */
 export class TakeoverPrompt {
   #isOpen = false;
 
@@ -12,7 +12,10 @@ export class TakeoverPrompt {
     private readonly log: Log,
   ) {}
 
-  /** Another window has the notebook's sandbox: which one is to have it is the user's decision. `decided` is not called where there is none. */
+  /**
+   * Another window uses the notebook's sandbox, and the user decides which window keeps it. `decided` is not called if
+   * the user closes the question.
+   */
   ask(decided: (which: 'here' | 'new') => Promise<void>): void {
     if (this.#isOpen) {
       return;
@@ -34,7 +37,7 @@ async function choose(notebook: vscode.NotebookDocument): Promise<'here' | 'new'
   return chosen === here ? 'here' : chosen === another ? 'new' : undefined;
 }
 
-/** What a cell that has failed with `InUse` does not say: nothing runs by itself now. */
+/** Tells the user that the cell that failed with `InUse` does not run again by itself. */
 export function showNewSandboxHint(notebook: vscode.NotebookDocument): void {
   void showInformation(vscode.l10n.t('{0}: run the cell again: it starts a new sandbox.', fileName(notebook)));
 }
