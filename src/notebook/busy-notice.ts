@@ -1,12 +1,15 @@
 import * as vscode from 'vscode';
 import { showWhile } from '../ui/progress';
 
-/** Shows one notification for as long as some engine is late with an answer: who waits for a cell, an install or a shutdown sees why. */
+/**
+ * Shows one notification while an engine is late with an answer, so that a user who waits for a cell, an installation
+ * or a shutdown sees the reason.
+ */
 export class BusyNotice {
   #busyEngines = 0;
   #close: (() => void) | undefined;
 
-  /** One more engine is busy, or one is not any more. */
+  /** An engine has become busy, or is not busy any more. */
   changed(isBusy: boolean): void {
     this.#busyEngines += isBusy ? 1 : -1;
     if (this.#busyEngines === 0) {

@@ -11,7 +11,7 @@ import {
 
 export const SECTION = 'sandboxedIPython';
 
-/** A workspace may tighten these and never widen them; VS Code itself would let it. */
+/** A workspace may make these settings stricter but never less strict. VS Code itself would allow both. */
 const TIGHTENABLE: readonly Tightenable[] = [
   'timeout',
   'maxMemory',
@@ -25,9 +25,9 @@ const TIGHTENABLE: readonly Tightenable[] = [
   'idleTimeout',
   'startOn',
 ];
-/** Only the user's own value counts: a workspace must not choose what runs. */
+/** Only the user's own values of these settings count, because a workspace must not choose what runs. */
 const USER_ONLY: readonly SettingName[] = ['image', 'packages'];
-/** What a running container cannot change. */
+/** Settings that a running container cannot change. */
 export const FIXED_AT_START: readonly SettingName[] = [
   'maxMemory',
   'pollInterval',
@@ -42,7 +42,7 @@ export const FIXED_AT_START: readonly SettingName[] = [
 ];
 
 /**
- * The settings that hold for this notebook, or without one for the window.
+ * Reads the settings that apply to this notebook; without a notebook, those of the window.
  * @throws SandboxError `SettingInvalid`
  */
 export function readSettings(notebook: vscode.Uri | undefined, log: Log): SandboxSettings {
@@ -64,16 +64,17 @@ export function readSettings(notebook: vscode.Uri | undefined, log: Log): Sandbo
   return parseSettings(raw);
 }
 
-/** What a running kernel cannot change, and the next one in the same sandbox can. */
+/** Settings that a running kernel cannot change, but the next kernel in the same sandbox can. */
 export const FIXED_IN_KERNEL: readonly SettingName[] = ['historySize'];
 
-/** The settings that differ and that only a new sandbox can have. */
+/** The settings that have changed and need a new sandbox. */
 export function settingsForNewSandbox(before: SandboxSettings, now: SandboxSettings): SettingName[] {
   const fixed = changed(FIXED_AT_START, before, now);
-  return before.files !== 'none' && before.files !== now.files ? [...fixed, 'files'] : fixed; // what was copied stays where it is; the first comes with the next run
+  // Copied files stay where they are; the first copy is made with the next run.
+  return before.files !== 'none' && before.files !== now.files ? [...fixed, 'files'] : fixed;
 }
 
-/** The settings that differ and that wait for the next kernel. */
+/** The settings that have changed and need a new kernel. */
 export const settingsForNewKernel = (before: SandboxSettings, now: SandboxSettings): SettingName[] =>
   changed(FIXED_IN_KERNEL, before, now);
 

@@ -12,14 +12,17 @@ import type { SessionSource } from './sandbox/session-source';
 import type { SandboxRecords } from './sandbox/sandbox-records';
 import { Sandboxes } from './sandboxes';
 
-/** Saved by users with their notebooks: never changes. */
+/** Users save this id with their notebooks. It must never change. */
 export const CONTROLLER_ID = 'sandboxed-ipython';
 export const NOTEBOOK_TYPE = 'jupyter-notebook';
 export const LANGUAGE = 'python';
-/** Milliseconds from a notebook's last kernel to the word that it is closed. */
+/** Milliseconds to wait, after a notebook lost this kernel, for the event that the notebook was closed. */
 const CLOSE_EVENT_WAIT_MS = 1_000;
 
-/** Registers "Sandboxed IPython" as a kernel of `.ipynb` files and hands every notebook's cells to its own kernel. */
+/**
+ * Registers "Sandboxed IPython" as a kernel for `.ipynb` files and passes the cells of each notebook to that
+ * notebook's own kernel.
+ */
 export class SandboxController implements vscode.Disposable {
   readonly sandboxes: Sandboxes;
   readonly prompts: Prompts;
@@ -31,11 +34,11 @@ export class SandboxController implements vscode.Disposable {
   readonly #didChangeStatus = new vscode.EventEmitter<vscode.NotebookDocument>();
   readonly #marks = new ErrorMarks();
   readonly #subscriptions: vscode.Disposable[];
-  /** Something of {@link NotebookKernel.status} may be different. */
+  /** {@link NotebookKernel.status} may have changed. */
   readonly onDidChangeStatus = this.#didChangeStatus.event;
-  /** A notebook took this kernel. */
+  /** This kernel was selected for a notebook. */
   readonly onDidSelect = this.#didSelect.event;
-  /** Some notebook took or left this kernel. */
+  /** This kernel was selected or deselected for a notebook. */
   readonly onDidChangeSelection = this.#didChangeSelection.event;
 
   constructor(
@@ -77,7 +80,7 @@ export class SandboxController implements vscode.Disposable {
     }
   }
 
-  /** A fresh kernel, or a word that there is none yet. */
+  /** Starts a fresh kernel, or tells the user that the notebook has no sandbox yet. */
   async restart(notebook: vscode.NotebookDocument, how: { applySettings: boolean }): Promise<void> {
     if ((await this.#existingKernel(notebook)?.reset(how)) !== true) {
       void showInformation(vscode.l10n.t('{0} has no sandbox yet: run a cell.', fileName(notebook)));
@@ -90,7 +93,7 @@ export class SandboxController implements vscode.Disposable {
     await this.sandboxes.close(notebook);
   }
 
-  /** The notebook only has the name of one before, whose sandbox ends. */
+  /** Ends the sandbox that is recorded for this notebook's name but belongs to an earlier notebook of the same name. */
   endLeftoverSandbox(notebook: vscode.NotebookDocument): void {
     if (this.records.get(notebook.uri) === undefined) {
       return;
@@ -101,14 +104,14 @@ export class SandboxController implements vscode.Disposable {
       .catch((error: unknown) => this.log.warn(`the sandbox of an earlier notebook: ${String(error)}`));
   }
 
-  /** A fresh kernel, and only then the code cells before `end`. */
+  /** Starts a fresh kernel and then runs the code cells before index `end`. */
   async restartAndRun(notebook: vscode.NotebookDocument, end: number): Promise<void> {
     if (!this.isSelectedFor(notebook)) {
       void showInformation(vscode.l10n.t('Choose the kernel "Sandboxed IPython" for this notebook first.'));
       return;
     }
     if (!vscode.workspace.isTrusted) {
-      // VS Code itself asks before it hands us cells, and lets no extension ask
+      // VS Code itself asks before it passes cells to a kernel, and extensions cannot open that question.
       const manage = vscode.l10n.t('Manage Workspace Trust');
       const text = vscode.l10n.t('Cells run only in a workspace that you trust. This one is in Restricted Mode.');
       if (await confirm(text, manage)) {
@@ -121,7 +124,7 @@ export class SandboxController implements vscode.Disposable {
     await kernel.run(notebook.getCells(new vscode.NotebookRange(0, end)).filter(canRun));
   }
 
-  /** Tells the user what an action of theirs could not do. */
+  /** Tells the user that an action has failed. */
   report(error: unknown): void {
     this.log.error(String(error));
     const text = error instanceof SandboxError ? paragraph(describe(error, this.messageContext)) : String(error);
@@ -139,7 +142,7 @@ export class SandboxController implements vscode.Disposable {
     this.#controller.dispose();
   }
 
-  /** The kernel of a notebook that has, or may have, a sandbox. */
+  /** The kernel of a notebook that has a sandbox or has the record of one. */
   #existingKernel(notebook: vscode.NotebookDocument): NotebookKernel | undefined {
     const isLeft = this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined;
     return isLeft ? this.sandboxes.of(notebook) : this.sandboxes.get(notebook);
@@ -160,9 +163,9 @@ export class SandboxController implements vscode.Disposable {
     this.#didChangeSelection.fire();
   }
 
-  /** Looks, in the background, for the sandbox that the notebook had before. */
+  /** Attaches, in the background, to the sandbox that the notebook had before. */
   reattach(notebook: vscode.NotebookDocument): void {
-    // a document of the same notebook may just be closing, under this name or another
+    // Another document of the same notebook may just be closing, under this name or an earlier one.
     void Promise.all(this.#leaving).then(async () => {
       if (this.isSelectedFor(notebook) && this.records.get(notebook.uri) !== undefined) {
         await this.sandboxes.of(notebook).reattach();
@@ -170,9 +173,12 @@ export class SandboxController implements vscode.Disposable {
     });
   }
 
-  /** A notebook that is closed leaves its sandbox; one that has another kernel now has no use for it. */
+  /**
+   * Leaves the sandbox of a closed notebook for later, and ends that of a notebook for which another kernel was
+   * selected.
+   */
   async #leave(notebook: vscode.NotebookDocument): Promise<void> {
-    // VS Code takes the kernel from a notebook just before it says that the notebook is closed
+    // VS Code deselects the kernel of a notebook just before it reports that the notebook is closed.
     for (let waited = 0; !notebook.isClosed && waited < CLOSE_EVENT_WAIT_MS; waited += CLOSE_EVENT_WAIT_MS / 10) {
       await sleep(CLOSE_EVENT_WAIT_MS / 10);
     }
@@ -196,7 +202,8 @@ export class SandboxController implements vscode.Disposable {
         kernel.executions.repairCount(cell).catch((error: unknown) => this.report(error));
       }
     }
-    const added = new Set(contentChanges.flatMap(({ addedCells }) => addedCells)); // a moved cell is removed and added
+    // A moved cell is reported as removed and added.
+    const added = new Set(contentChanges.flatMap(({ addedCells }) => addedCells));
     for (const cell of contentChanges.flatMap(({ removedCells }) => removedCells)) {
       if (!added.has(cell)) {
         kernel.cellRemoved(cell).catch((error: unknown) => this.report(error));
@@ -205,6 +212,6 @@ export class SandboxController implements vscode.Disposable {
   }
 }
 
-/** Whether this kernel runs the cell, as VS Code itself decides it. */
+/** Whether this kernel runs the cell, by the same rule as VS Code. */
 const canRun = ({ kind, document }: vscode.NotebookCell): boolean =>
   kind === vscode.NotebookCellKind.Code && document.languageId === LANGUAGE;

@@ -8,25 +8,29 @@ import type { KernelChoices } from './kernel-choices';
 import { NotebooksInView } from './notebooks-in-view';
 import type { SandboxRecords } from './sandbox/sandbox-records';
 
-/** Milliseconds that a notebook is in view with our kernel before its sandbox starts: who leafs through notebooks starts none. */
+/**
+ * Milliseconds for which a notebook with our kernel must be visible before its sandbox starts, so that browsing
+ * through notebooks starts none.
+ */
 const IN_VIEW_MS = 250;
-/** Starts at the same time. */
+/** Most sandboxes that are started early at the same time. */
 const MAX_CONCURRENT_STARTS = 2;
-/** Sandboxes of this window in which nothing has run. */
+/** Most sandboxes of this window in which nothing has run. */
 const MAX_UNUSED_SANDBOXES = 4;
 
 /**
- * Starts the sandbox of a notebook that is in view with our kernel, so that its first cell finds it ready (setting `startOn`). Its image is
- * made only where the user has chosen our kernel for it, and what goes wrong is in the log alone: a cell that is run says it.
+ * Starts the sandbox of a visible notebook with our kernel, so that it is ready for the first cell (setting
+ * `startOn`). The image is made only if the user has chosen our kernel for the notebook. A failure only goes to the
+ * log, because the first cell reports it.
  */
 export class EarlyStarts implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
   readonly #inView: NotebooksInView;
-  /** Notebooks that have had a sandbox, or a start that failed: the next one is the user's to ask for. */
+  /** Notebooks that have had a sandbox or a failed start. The next start must be requested by the user. */
   readonly #settled = new WeakSet<vscode.NotebookDocument>();
-  /** Those for which our kernel was chosen, and nothing was started since. */
+  /** Notebooks for which the user chose our kernel and no start has begun since. */
   readonly #chosen = new WeakSet<vscode.NotebookDocument>();
-  /** Those whose sandbox was started here, in this order. */
+  /** Notebooks whose sandboxes were started early, oldest first. */
   readonly #startedEarly = new Set<vscode.NotebookDocument>();
   readonly #waiting = new Set<vscode.NotebookDocument>();
   readonly #starting = new Set<vscode.NotebookDocument>();
@@ -77,7 +81,7 @@ export class EarlyStarts implements vscode.Disposable {
     this.#startWaiting();
   }
 
-  /** Our kernel was chosen: what was before does not count. */
+  /** The user chose our kernel, so an earlier sandbox or failure no longer prevents an early start. */
   #retry(notebook: vscode.NotebookDocument): void {
     if (this.#hasSandbox(notebook)) {
       return;
@@ -105,8 +109,9 @@ export class EarlyStarts implements vscode.Disposable {
           this.#starting.delete(notebook);
           this.#startWaiting();
           if (this.#chosen.has(notebook)) {
+            // The user chose our kernel again during the start.
             this.#retry(notebook);
-          } // meanwhile
+          }
         });
     }
   }
@@ -136,12 +141,15 @@ export class EarlyStarts implements vscode.Disposable {
     );
   }
 
-  /** One that is being started counts. */
+  /** A sandbox that is being started counts too. */
   #hasSandbox(notebook: vscode.NotebookDocument): boolean {
     return (this.controller.sandboxes.get(notebook)?.status.kind ?? 'none') !== 'none';
   }
 
-  /** False: as many wait in view for their first cell as may. What ends for another one may take its time to be gone. */
+  /**
+   * Returns false if the maximum number of unused sandboxes belongs to visible notebooks. Otherwise one of an
+   * invisible notebook may be ended, and the new start does not wait until it is gone.
+   */
   #makeRoom(): boolean {
     const unused = [...this.#startedEarly].filter(
       (notebook) => !this.#starting.has(notebook) && this.controller.sandboxes.get(notebook)?.isUnused === true,
@@ -161,7 +169,7 @@ export class EarlyStarts implements vscode.Disposable {
       })
       .finally(() => {
         this.#settled.delete(left);
-        this.#update(); // it may have come into view again
+        this.#update(); // the notebook may be visible again
       });
     return true;
   }

@@ -2,20 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { NOTEBOOK_TYPE, type SandboxController } from './controller';
 
-/** Milliseconds between what happens in a notebook and the selection that VS Code makes for it. A user needs longer to get to the kernel picker. */
+/**
+ * Milliseconds between an action in a notebook and a selection that VS Code makes because of it. A user needs longer
+ * to get to the kernel picker.
+ */
 const SAME_MOMENT_MS = 1_000;
 
 /**
- * Tells when the user chooses our kernel for a notebook. VS Code tells of every selection, and neither who made it nor why. It makes some
- * itself: of the kernel that the notebook had before, at once when there are the notebook and the kernel; and without the notebook's
- * toolbar (`notebook.globalToolbar`), of the only kernel there is, when a cell is edited or the pointer rests on one (`ImplictKernelSelector`
- * in VS Code's sources). What is left is the user's, in the picker or by running a cell.
+ * Reports when the user chooses our kernel for a notebook. VS Code reports every selection, but not who made it or
+ * why. It makes two kinds of selections itself. It selects the kernel that the notebook had before, as soon as
+ * notebook and kernel exist. And if the notebook's toolbar is hidden (`notebook.globalToolbar`), it selects the only
+ * available kernel when a cell is edited or the pointer rests on one (`ImplictKernelSelector` in VS Code's sources).
+ * The user makes all other selections, in the picker or by running a cell.
  */
 export class KernelChoices implements vscode.Disposable {
   readonly #choices = new vscode.EventEmitter<vscode.NotebookDocument>();
-  /** Those whose former kernel VS Code has selected by now, if they had one. */
+  /** Notebooks whose former kernel, if they had one, VS Code has selected by now. */
   readonly #ready = new WeakSet<vscode.NotebookDocument>();
-  /** When a cell was last edited or pointed at, by `performance.now()`. */
+  /** The time (`performance.now()`) at which a cell was last edited or pointed at. */
   readonly #touched = new WeakMap<vscode.NotebookDocument, number>();
   readonly #subscriptions: vscode.Disposable[];
   /** The user has chosen our kernel for this notebook. */
@@ -71,7 +75,7 @@ export class KernelChoices implements vscode.Disposable {
       return;
     }
     const at = performance.now();
-    await sleep(SAME_MOMENT_MS); // VS Code may tell of the selection first
+    await sleep(SAME_MOMENT_MS); // VS Code may report the selection before the action
     await roundTrip();
     if (at - (this.#touched.get(notebook) ?? -Infinity) > SAME_MOMENT_MS) {
       this.#choices.fire(notebook);
@@ -79,7 +83,10 @@ export class KernelChoices implements vscode.Disposable {
   }
 }
 
-/** VS Code's answer comes behind everything that it has told before: messages keep their order. Without an answer the window closes. */
+/**
+ * Resolves after all events that VS Code has sent before, because messages keep their order. VS Code gives no answer
+ * if the window closes.
+ */
 async function roundTrip(): Promise<void> {
   await vscode.commands
     .executeCommand('setContext', 'sandboxedIPython.isActive', true)

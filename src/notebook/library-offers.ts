@@ -5,33 +5,37 @@ import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import { SECTION } from './configuration';
 
-/** The user's own list, or the default one. */
+/** The user's own list of packages, or the default one. */
 export function userPackages(): readonly string[] {
   const values = vscode.workspace.getConfiguration(SECTION).inspect<readonly string[]>('packages');
   return values?.globalValue ?? values?.defaultValue ?? [];
 }
 
-/** What of this is in no image that the settings ask for. */
+/** The installed packages that are not in the setting `packages`, and so not in the image. */
 export function notInSettings(installed: readonly string[]): string[] {
   const there = new Set(userPackages().map(packageName));
   return mergePackages([], installed).filter((requirement) => !there.has(packageName(requirement)));
 }
 
-/** A few names, as a message can have them. */
+/** A list of names that is short enough for a message. */
 export const shortList = (names: readonly string[]): string =>
   names.length > 5 ? `${names.slice(0, 5).join(', ')} …` : names.join(', ');
 
-/** Says once a notebook that what its cells installed goes with the sandbox, and how it would stay. */
+/**
+ * Tells the user, once per notebook, that packages installed by cells are removed with the sandbox, and how to keep
+ * them.
+ */
 export class LibraryOffers {
   #offered = false;
 
   constructor(private readonly notebook: vscode.NotebookDocument) {}
 
-  /** A cell has ended. */
+  /** To be called when a cell has ended. */
   offer(installed: readonly string[]): void {
     if (this.#offered || installed.length === 0) {
+      // This check comes before the settings are read, which takes a millisecond.
       return;
-    } // before the settings are read, which takes a millisecond
+    }
     const names = notInSettings(installed);
     if (names.length === 0) {
       return;
@@ -48,7 +52,7 @@ export class LibraryOffers {
   }
 }
 
-/** A message with the button "Add to Image". */
+/** Shows a message with the button "Add to Image". */
 export function offerToKeep(notebook: vscode.NotebookDocument, message: string): void {
   const add = vscode.l10n.t('Add to Image');
   showInformation(message, add).then(
@@ -61,7 +65,10 @@ export function offerToKeep(notebook: vscode.NotebookDocument, message: string):
   );
 }
 
-/** The sandbox was made anew from another image, for which other libraries may be right. */
+/**
+ * Offers to install the packages again after the sandbox was replaced by one with another image, which may need other
+ * versions of them.
+ */
 export function offerReinstall(
   notebook: vscode.NotebookDocument,
   { installed }: Pick<SandboxSession, 'installed'>,

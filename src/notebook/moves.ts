@@ -4,12 +4,14 @@ import type { Log } from '../log';
 import { CONTROLLER_ID, type SandboxController } from './controller';
 import type { SandboxRecords } from './sandbox/sandbox-records';
 
-/** Milliseconds from the end of an untitled notebook to the file that it was saved as, or the other way round. */
+/**
+ * Milliseconds between closing an untitled notebook and opening the file that it was saved as. Either may come first.
+ */
 const SAVE_WINDOW_MS = 10_000;
 
 /**
- * Keeps a notebook's sandbox when the notebook gets another name. VS Code closes one document and opens another: for a rename
- * it says so, for an untitled notebook that is saved the cells have to tell.
+ * Keeps a notebook's sandbox when the notebook is renamed. VS Code closes one document and opens another. It reports
+ * renames, but for an untitled notebook that is saved, the two documents are matched by their cells.
  */
 export class NotebookMoves implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
@@ -48,8 +50,9 @@ export class NotebookMoves implements vscode.Disposable {
     if (notebook.isUntitled) {
       this.records.endRenameWait(notebook.uri);
       if (isBlank(notebook)) {
+        // A window may have closed with an earlier notebook of this name.
         this.controller.endLeftoverSandbox(notebook);
-      } // a window may have closed with the one before it
+      }
       return;
     }
     this.#opened.set(notebook, Date.now());
@@ -79,7 +82,10 @@ export class NotebookMoves implements vscode.Disposable {
     }
   }
 
-  /** Not every VS Code gives the file the kernel that the untitled notebook had. */
+  /**
+   * Moves the sandbox to the saved file and selects the kernel, because not every version of VS Code gives the file
+   * the kernel of the untitled notebook.
+   */
   #saved(untitled: vscode.Uri, notebook: vscode.NotebookDocument): void {
     this.#move(untitled, notebook.uri);
     this.#select(notebook).catch((error: unknown) =>

@@ -5,14 +5,16 @@ import { SECTION } from './configuration';
 import type { ProxyPassword } from './proxy-password';
 
 /**
- * How installations reach the package index, read anew for each. Of the user alone: a workspace must not choose where an installation goes.
+ * Reads how installations reach the package index. It is read again for each installation, and only from the user's
+ * own settings, because a workspace must not choose the destination of an installation.
  * @throws SandboxError `SettingInvalid` for `proxy` or `caBundle`
  */
 export async function readNetwork(password: ProxyPassword, log: Log): Promise<InstallNetwork> {
   const users = (section: string, name: string): unknown =>
     vscode.workspace.getConfiguration(section).inspect(name)?.globalValue;
   const text = (value: unknown): string =>
-    typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value); // which is then refused
+    // `installNetwork` refuses such a value.
+    typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
   const noProxy = users('http', 'noProxy');
   return installNetwork(
     process.env,

@@ -46,7 +46,10 @@ export class NotebookKernel {
   readonly #sandbox: SandboxBinding;
   readonly #restored: RestoredRuns;
   readonly #runs: CellRuns;
-  /** Resolves when a restart or an end that was asked for has reached the sandbox: what is run behind it is not for the one before. */
+  /**
+   * New cells wait for a pending restart or shutdown, so that they are never sent to the old kernel. Resolves when the
+   * request has reached the sandbox.
+   */
   #resetBarrier: Promise<void> = Promise.resolve();
 
   constructor(
@@ -105,10 +108,11 @@ export class NotebookKernel {
           return this.executions.all().length > 0;
         },
         unreachable: (failure) => {
+          // A running cell reports this itself.
           if (this.executions.all().length === 0) {
             this.#warn(failure);
           }
-        }, // a cell that runs says it
+        },
         warn: (failure) => this.#warn(failure),
         changed,
       },
@@ -120,12 +124,12 @@ export class NotebookKernel {
     return this.#sandbox.status;
   }
 
-  /** Undefined while there is no sandbox. */
+  /** Undefined while the notebook has no sandbox. */
   get session(): SandboxSession | undefined {
     return this.#sandbox.session;
   }
 
-  /** Gives the running sandbox what it can take of the settings as they are now. The status says what is left for a new one. */
+  /** See {@link SandboxBinding.takeSettings}. */
   takeSettings(): Promise<void> {
     return this.#sandbox.takeSettings();
   }
@@ -145,23 +149,26 @@ export class NotebookKernel {
     return this.#sandbox.startEarly(readSettings(this.notebook.uri, this.log), how);
   }
 
-  /** What was installed into this notebook's sandbox, as pip requirements. */
+  /** The pip requirements that were installed into this notebook's sandbox. */
   get installed(): readonly string[] {
     return this.#sandbox.installed;
   }
 
-  /** Finds the sandbox again that the notebook had in an earlier window. */
+  /** Attaches to the sandbox that the notebook had in an earlier window. */
   reattach(how?: { takeOver: boolean }): Promise<void> {
     return this.#sandbox.reattach(how);
   }
 
-  /** Installs into the sandbox, which is started if there is none. */
+  /** Installs packages into the sandbox, and starts one if the notebook has none. */
   async install(requirements: readonly string[], options: InstallOptions): Promise<void> {
     const session = await this.#sandbox.open(readSettings(this.notebook.uri, this.log));
     await session.install(requirements, options);
   }
 
-  /** Runs cells as one run: an error ends those behind it. Resolves when all have ended; never rejects for a cell's sake. */
+  /**
+   * Runs cells as one run: an error in a cell ends the cells after it. Resolves when all have ended. Never rejects
+   * because of a failing cell.
+   */
   async run(cells: readonly vscode.NotebookCell[]): Promise<void> {
     const runs = cells.flatMap((cell) => this.#runs.begin(cell) ?? []);
     const waiting = (): CellRun[] => runs.filter(({ state, msgId }) => state !== 'ended' && msgId === undefined);
@@ -172,7 +179,8 @@ export class NotebookKernel {
       const session = await this.#sandbox.open(settings, () => waiting().length > 0);
       const where = await this.#folder.bring(session, settings, this.#sandbox.filesSetting(settings));
       const sent = waiting();
-      const lost = sent.length === 0 ? undefined : this.#sandbox.takeStateLoss(); // a notice is told once: not to cells that were called off
+      // A notice is shown only once, so it must not go to cancelled cells.
+      const lost = sent.length === 0 ? undefined : this.#sandbox.takeStateLoss();
       await Promise.all(
         sent.map((run, place) =>
           this.#runs.send(session, run, {
@@ -189,14 +197,17 @@ export class NotebookKernel {
     }
   }
 
-  /** One press. Queued cells are called off first, so that none starts when the running one ends. */
+  /**
+   * Handles one press of the interrupt button. Queued cells are cancelled first, so that none of them starts when the
+   * running one ends.
+   */
   async interrupt(): Promise<void> {
     const unsent = this.executions.all().filter(({ msgId }) => msgId === undefined);
     if (unsent.length > 0) {
       this.#sandbox.cancel();
       this.#folder.callOff();
     } else {
-      await this.#sandbox.waitForLookup(); // the press is for what runs there
+      await this.#sandbox.waitForLookup(); // the interrupt is for the cells that run in that sandbox
     }
     endAll(unsent);
     const { session } = this;
@@ -205,18 +216,20 @@ export class NotebookKernel {
     }
     const sent = [...this.#restored.unshownRuns, ...this.executions.all().flatMap(({ msgId }) => msgId ?? [])];
     if (unsent.length === 0 && sent.length === 0) {
+      // Otherwise the user means a cell that waits for the callback.
       await session.interruptCallback();
-    } // else a cell that waits for it is what is pressed for
+    }
     await Promise.all(sent.reverse().map((msgId) => session.interrupt(msgId)));
   }
 
   /**
-   * A fresh kernel; all cells end. A sandbox that has other settings now is replaced. One that does not answer, or has no kernel any
-   * more, is kept: this rejects then, with a SandboxError; where settings are applied it is replaced, and the user is told.
-   * @returns false: there was none, nor one being started
+   * Starts a fresh kernel and ends all cells. With `applySettings`, the sandbox is replaced if its settings have
+   * changed. If the sandbox does not answer or has no kernel any more, this rejects with a SandboxError and keeps the
+   * sandbox; with `applySettings` the sandbox is replaced instead, and the user is told.
+   * @returns false if the notebook had no sandbox and none was being started
    */
   async reset({ applySettings }: { applySettings: boolean }): Promise<boolean> {
-    const before = this.executions.all(); // what is asked for while this goes on is for the fresh kernel
+    const before = this.executions.all(); // cells that are run from now on belong to the fresh kernel
     const hadWork = before.length > 0 || this.status.kind === 'starting';
     this.#cancelUnsent(before);
     this.#folder.retry();
@@ -233,8 +246,9 @@ export class NotebookKernel {
         const files = applySettings ? settings.resetFiles : 'keep';
         const done = isReplaced ? this.#sandbox.close({ keepLibraries: true }) : session.reset({ files, historySize });
         if (files === 'keep') {
+          // Otherwise files that are copied for the next cell might be cleared too.
           reached();
-        } // else what is copied for the next cell might be cleared too
+        }
         await done;
         if (!isReplaced) {
           this.#sandbox.settingsApplied({ historySize });
@@ -244,7 +258,8 @@ export class NotebookKernel {
         }
       } catch (error) {
         const failure = asSandboxError(error);
-        const isOver = ['gone', 'disposed'].includes(session.state.kind); // which says itself what was lost
+        // The ended session reports itself what was lost.
+        const isOver = ['gone', 'disposed'].includes(session.state.kind);
         if (!isOver && !applySettings) {
           throw error;
         }
@@ -258,7 +273,10 @@ export class NotebookKernel {
     });
   }
 
-  /** Ends sandbox and cells. The next cell starts anew. Rejects where a sandbox of an earlier window cannot be ended. */
+  /**
+   * Ends the sandbox and all cells. The next cell starts a new sandbox. Rejects if the sandbox of an earlier window
+   * cannot be ended.
+   */
   async close(): Promise<void> {
     const before = this.executions.all();
     this.#cancelUnsent(before);
@@ -270,7 +288,7 @@ export class NotebookKernel {
     }
   }
 
-  /** The window closes, or the notebook: cells go on in the sandbox, unless settings say that it ends now. */
+  /** The notebook or the window is closing. Cells go on in the sandbox, unless the settings say that it ends now. */
   async leave(): Promise<void> {
     const before = this.executions.all();
     this.#cancelUnsent(before);
@@ -282,7 +300,7 @@ export class NotebookKernel {
     }
   }
 
-  /** They ran in a kernel that the notebook has no more. */
+  /** Ends runs whose kernel no longer belongs to the notebook. */
   #endRuns(runs: readonly CellRun[]): void {
     endAll(runs);
     this.executions.flushLate();
@@ -305,7 +323,7 @@ export class NotebookKernel {
     this.marks.clear(cell);
   }
 
-  /** The cell is no longer in the notebook: its run is called off. */
+  /** The cell was removed from the notebook. Its run is cancelled. */
   async cellRemoved(cell: vscode.NotebookCell): Promise<void> {
     const run = this.executions.of(cell);
     this.#outputs.releaseCell(cellKey(cell));
@@ -320,7 +338,7 @@ export class NotebookKernel {
 
   // ---------------------------------------------------------------------------------------------------------- restoring
 
-  /** Shows what the cells of an earlier window have done meanwhile, and goes on with those that run. */
+  /** Shows what the cells of an earlier window have done meanwhile, and follows those that still run. */
   #beginReplay(seq: number): LogReplay {
     return this.#restored.beginReplay(seq, (session, run, { msgId, reply }, prompts) => {
       this.#runs
@@ -334,13 +352,15 @@ export class NotebookKernel {
 
   // ----------------------------------------------------------------------------------------------------------- ending
 
-  /** Cells that no sandbox knows yet end at once. */
+  /** Ends cells that were not sent to a sandbox yet. */
   #cancelUnsent(runs: readonly CellRun[]): void {
     this.#folder.callOff();
     endAll(runs.filter(({ msgId }) => msgId === undefined));
   }
 
-  /** Does what cells that are run from now on must not overtake; they wait until it has `reached` the sandbox, or is over. */
+  /**
+   * Does `work` before any cell that is run from now on is sent. New cells wait until `work` calls `reached` or ends.
+   */
   async #blockNewCellsDuring<T>(work: (reached: () => void) => Promise<T>): Promise<T> {
     let reached!: () => void;
     this.#resetBarrier = new Promise((resolve) => {
@@ -353,13 +373,13 @@ export class NotebookKernel {
     }
   }
 
-  /** The sandbox gives no fresh kernel, and the user wants one whatever it costs. */
+  /** Replaces a sandbox that cannot provide a fresh kernel, because the user wants one in any case. */
   async #replace(failure: SandboxError): Promise<void> {
     this.log.warn(`reset failed, the sandbox is replaced: ${failure.message}`);
     const reason = failure.code === 'KernelDied' ? 'noKernel' : 'silent';
     await this.#sandbox.close({
       keepLibraries: reason === 'silent',
-      lost: { code: 'StateLost', params: { reason } }, // a library may be what keeps a kernel from starting
+      lost: { code: 'StateLost', params: { reason } }, // a library may prevent the kernel from starting
     });
     this.#warn({ code: 'SandboxGone', params: { reason } });
   }

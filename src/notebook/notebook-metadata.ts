@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-/** What Jupyter's front ends write, so that the file opens with a Python kernel anywhere. */
+/** The metadata that Jupyter's front ends write, so that the file opens with a Python kernel in any of them. */
 const KERNELSPEC = { display_name: 'Python 3', language: 'python', name: 'python3' };
 const LANGUAGE_INFO = {
   name: 'python',
@@ -16,8 +16,8 @@ interface Metadata {
 }
 
 /**
- * Adds kernelspec and language_info to a notebook that has neither said. To be called when a cell has run:
- * the file has changed then anyway.
+ * Adds `kernelspec` and `language_info` to a notebook that lacks them. To be called when a cell has run, because the
+ * file has changed then anyway.
  */
 export async function completeMetadata(notebook: vscode.NotebookDocument): Promise<void> {
   const known = notebook.metadata as Metadata;

@@ -1,15 +1,15 @@
 import * as vscode from 'vscode';
 
-/** Which notebooks are in view, and which have been there for a while without a break. */
+/** Knows which notebooks are visible, and which have been visible for a while without a break. */
 export class NotebooksInView implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
-  /** In view, but not for long enough. */
+  /** Visible notebooks that have not been visible for long enough yet. */
   readonly #recent = new Map<vscode.NotebookDocument, NodeJS.Timeout>();
   readonly #staying = new Set<vscode.NotebookDocument>();
 
   /**
-   * @param whileMs a notebook that leaves the view before it has been there for so many milliseconds was passed by
-   * @param changed {@link staying} may have others
+   * @param whileMs milliseconds for which a notebook must be visible to be in {@link staying}
+   * @param changed called when {@link staying} may have changed
    */
   constructor(
     private readonly whileMs: number,
@@ -28,12 +28,12 @@ export class NotebooksInView implements vscode.Disposable {
     this.#update();
   }
 
-  /** Those that were not passed by, and are in view now. */
+  /** The notebooks that are visible now and have been for long enough. */
   get staying(): ReadonlySet<vscode.NotebookDocument> {
     return this.#staying;
   }
 
-  /** Whether the notebook is in view, be it for a moment. */
+  /** Whether the notebook is visible, even if only for a moment. */
   has(notebook: vscode.NotebookDocument): boolean {
     return this.#staying.has(notebook) || this.#recent.has(notebook);
   }
@@ -80,8 +80,8 @@ export class NotebooksInView implements vscode.Disposable {
 }
 
 /**
- * While VS Code loads a notebook, its group still counts the one that was shown there last as visible, though that one's tab is behind
- * others: what is in view is visible and has the tab in front.
+ * The notebooks that are visible and whose tabs are in front. While VS Code loads a notebook, it still counts the
+ * notebook that the same group showed before as visible, although its tab is behind another one.
  */
 function inView(): vscode.NotebookDocument[] {
   const inFront = new Set(

@@ -7,14 +7,16 @@ import { askForSecret } from '../ui/inputs';
 import { showError, showInformation, showWarning } from '../ui/messages';
 import { SECTION } from './configuration';
 
-/** Key in VS Code's secret storage; the value is JSON of {@link StoredPassword}. */
+/** Key in VS Code's secret storage. The value is the JSON of a {@link StoredPassword}. */
 const SECRET = 'proxyPassword';
-/** Key in VS Code's global state: the user was asked whether the password may leave the settings. */
+/**
+ * Key in VS Code's global state. It is set once the user was asked whether to move the password out of the settings.
+ */
 const OFFERED = 'proxyPasswordOffered';
-/** Milliseconds; a keyring may be asking the user to unlock it. */
+/** Milliseconds to wait for the keyring, which may be asking the user to unlock it. */
 const KEYRING_TIMEOUT_MS = 15_000;
 
-/** A password is for this user at this proxy: where the setting names another address, it is not sent there. */
+/** The password of one user at one proxy. If the setting names another address, the password is not sent there. */
 interface StoredPassword {
   address: string;
   password: string;
@@ -22,7 +24,10 @@ interface StoredPassword {
 
 type Secrets = Pick<vscode.SecretStorage, 'get' | 'store' | 'delete'>;
 
-/** The password of the proxy that the setting `proxy` names: it belongs into VS Code's secret storage, not into a settings file. */
+/**
+ * Keeps the password of the proxy in the setting `proxy`. It belongs into VS Code's secret storage, not into a
+ * settings file.
+ */
 export class ProxyPassword {
   #isFailureReported = false;
 
@@ -32,7 +37,10 @@ export class ProxyPassword {
     private readonly log: Log,
   ) {}
 
-  /** The value of the setting with the password that is kept for it. Never rejects: without its password the proxy itself says so. */
+  /**
+   * Returns the value of the setting with the stored password added. Never rejects: without its password, the proxy
+   * itself reports an error.
+   */
   async complete(proxy: string): Promise<string> {
     const account = proxyAccount(proxy);
     if (account === undefined || account.user === '') {
@@ -48,7 +56,7 @@ export class ProxyPassword {
     return kept?.address === account.address ? withPassword(account, kept.password) : proxy;
   }
 
-  /** Asks the user for the password; one that is in the setting is moved instead. */
+  /** Asks the user for the password. A password in the setting is moved into the secret storage instead. */
   async ask(): Promise<void> {
     const account = proxyAccount(setting());
     if (account === undefined || account.user === '') {
@@ -106,7 +114,7 @@ export class ProxyPassword {
     }
   }
 
-  /** The password leaves the setting only once it is kept. */
+  /** Removes the password from the setting, but only after it was stored. */
   async #move({ address, password }: ProxyAccount): Promise<void> {
     if (!(await this.#store({ address, password }))) {
       return;
@@ -133,7 +141,7 @@ export class ProxyPassword {
     }
   }
 
-  /** @returns whether the secret storage has it now; if not, the user was told */
+  /** @returns whether the password was stored; if not, the user has been told */
   async #store(kept: StoredPassword | undefined): Promise<boolean> {
     try {
       await withinTimeout(
@@ -174,7 +182,7 @@ export class ProxyPassword {
   }
 }
 
-/** Only the user's own value counts: a workspace must not choose where a password goes. */
+/** Only the user's own value counts, because a workspace must not choose where a password is sent. */
 function setting(): string {
   const value = vscode.workspace.getConfiguration(SECTION).inspect<unknown>('proxy')?.globalValue;
   return typeof value === 'string' ? value : '';
@@ -192,7 +200,7 @@ async function withinTimeout<T>(work: Thenable<T>): Promise<T> {
   return answer.value;
 }
 
-/** @throws Error where it is not what {@link ProxyPassword} stores */
+/** @throws Error if the value was not stored by {@link ProxyPassword} */
 function parse(stored: string | undefined): StoredPassword | undefined {
   if (stored === undefined) {
     return undefined;

@@ -1,10 +1,10 @@
 import type * as vscode from 'vscode';
 import type { NotebookKernel } from './notebook-kernel';
 
-/** One kernel, and so one sandbox, a notebook. */
+/** The kernels of all notebooks. Each notebook has one kernel, and so one sandbox. */
 export class Sandboxes {
   readonly #kernels = new Map<vscode.NotebookDocument, NotebookKernel>();
-  /** What is ending or being left. */
+  /** Kernels that are being closed or left. */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(private readonly create: (notebook: vscode.NotebookDocument) => NotebookKernel) {}
@@ -15,38 +15,38 @@ export class Sandboxes {
     return kernel;
   }
 
-  /** Undefined if nothing has run there and no sandbox was started for it. */
+  /** Undefined if nothing has run in the notebook and no sandbox was started for it. */
   get(notebook: vscode.NotebookDocument): NotebookKernel | undefined {
     return this.#kernels.get(notebook);
   }
 
-  /** Those in which something has run, or for which a sandbox was started. */
+  /** The notebooks in which something has run or for which a sandbox was started. */
   get notebooks(): vscode.NotebookDocument[] {
     return [...this.#kernels.keys()];
   }
 
-  /** The notebook has another kernel now, or its user wants no sandbox. */
+  /** Ends the notebook's sandbox: another kernel was selected, or the user wants no sandbox. */
   close(notebook: vscode.NotebookDocument): Promise<void> {
     return this.#end(notebook, (kernel) => kernel.close());
   }
 
-  /** The notebook was closed, or its window is. */
+  /** Leaves the notebook's sandbox: the notebook or the window is closing. */
   leave(notebook: vscode.NotebookDocument): Promise<void> {
     return this.#end(notebook, (kernel) => kernel.leave());
   }
 
   /**
-   * Leaves all of them and waits for those that are ending already; what fails for one holds up no other. Every sandbox is told in the
-   * first turn of the event loop: nothing that is waited for stands before another one's end.
-   * @returns why some could not be left as they should
+   * Leaves all sandboxes and waits for those that are already ending. A failure of one does not delay the others. All
+   * are begun in the same turn of the event loop, so that none waits for another.
+   * @returns the reasons why some could not be left properly
    */
   leaveAll(): Promise<unknown[]> {
     return this.#all((notebook) => this.leave(notebook));
   }
 
   /**
-   * Ends all of them and waits for those that are ending already; what fails for one holds up no other.
-   * @returns why some could not be ended
+   * Ends all sandboxes and waits for those that are already ending. A failure of one does not delay the others.
+   * @returns the reasons why some could not be ended
    */
   closeAll(): Promise<unknown[]> {
     return this.#all((notebook) => this.close(notebook));

@@ -3,11 +3,15 @@ import type { NotebookOutputs } from '../../outputs/notebook-outputs';
 import { asSandboxError } from '../../session/failures';
 import type { SandboxSession } from '../../session/types';
 
-/** What `Output` widgets have captured only a front end knows: it is told to the kernel before the next cell, where `out.outputs` are read. */
+/**
+ * Sends the outputs that `Output` widgets have captured to the kernel. Only a front end knows them, and the next cell
+ * may read them as `out.outputs`.
+ */
 export function sendCapturedOutputs(session: SandboxSession | undefined, outputs: NotebookOutputs, log: Log): void {
   if (session?.state.kind !== 'ready') {
+    // Events that are replayed now had their captured outputs sent when they were new.
     return;
-  } // what is replayed now was told when it was new
+  }
   for (const { commId, outputs: captured } of outputs.takeCaptured()) {
     session
       .sendComm({

@@ -14,7 +14,7 @@ import { LibraryOffers } from '../library-offers';
 import { NextInput } from './next-input';
 import type { Writer } from './writer';
 
-/** Where the runs of a notebook are shown. */
+/** The parts of a notebook that show its runs. */
 interface RunDisplay {
   executions: Executions;
   outputs: NotebookOutputs;
@@ -22,19 +22,19 @@ interface RunDisplay {
   marks: ErrorMarks;
 }
 interface CellRunSink {
-  /** Resolves when it shows what the sandbox has said so far but for the last text, which may wait for more of it. */
+  /** Resolves when all events received so far are shown, except for the last text, which may wait for more text. */
   waitUntilShown(): Promise<void>;
-  /** Shows that too. */
+  /** Shows that last text too. */
   flushText(): void;
-  /** Shows an event as if it had come from the sandbox. */
+  /** Shows an event as if the sandbox had sent it. */
   show(event: SandboxEvent): void;
-  /** A cell has ended with this. */
+  /** A cell has ended with this reply. */
   ended(reply: ExecuteReply): void;
-  /** Trouble that the cell cannot say. */
+  /** Shows a problem that the cell cannot report. */
   warn(failure: Failure): void;
 }
 
-/** The runs of one notebook's cells: how they begin, what is sent for them, and what there is to do at their ends. */
+/** The runs of one notebook's cells: begins them, sends their code, and does what a reply asks for. */
 export class CellRuns {
   readonly #nextInput = new NextInput();
   readonly #offers: LibraryOffers;
@@ -48,7 +48,10 @@ export class CellRuns {
     this.#offers = new LibraryOffers(notebook);
   }
 
-  /** VS Code refuses a cell that was removed or given to another kernel meanwhile; the others run. */
+  /**
+   * Returns undefined if the cell already runs or VS Code refuses it, because it was removed or given to another
+   * kernel. The other cells still run.
+   */
   begin(cell: vscode.NotebookCell): CellRun | undefined {
     const { executions, marks } = this.display;
     try {
@@ -64,10 +67,10 @@ export class CellRuns {
   }
 
   /**
-   * Resolves when the run has ended.
+   * Sends the cell's code. Resolves when the run has ended.
    * @param timeout seconds; 0 = none
    * @param place where the notebook is in the sandbox
-   * @param notice what the cell has to say first
+   * @param notice shown first in the cell's output
    */
   async send(
     session: SandboxSession,
@@ -89,12 +92,12 @@ export class CellRuns {
     await this.follow(session, run, msgId, reply);
   }
 
-  /** Waits for the end of a run that the sandbox has, and does what it asks for. */
+  /** Waits for the end of a run that was sent to the sandbox and does what its reply asks for. */
   async follow(session: SandboxSession, run: CellRun, msgId: string, reply: Promise<ExecuteReply>): Promise<void> {
     const { cell } = run;
     const ended = await reply;
     if (ended.failure?.params['reason'] === 'detached') {
-      // it goes on, for a later window to show
+      // The run goes on in the sandbox. A later window shows the rest.
       run.end(false);
       return;
     }
@@ -113,7 +116,7 @@ export class CellRuns {
     this.#offers.offer(session.installed);
   }
 
-  /** They cannot run: the first says why, the others end without a word. */
+  /** Ends runs that cannot be sent. The first one shows the reason. */
   fail(runs: readonly CellRun[], { code, params, message }: SandboxError): void {
     this.log[code === 'Cancelled' ? 'info' : 'error'](`cells could not run: ${message}`);
     const [first, ...others] = runs;
@@ -132,7 +135,7 @@ export class CellRuns {
     this.display.writer.bind(name, run);
   }
 
-  /** Whatever the events said, the run has ended now. */
+  /** Ends the run, whether or not the events have reported its end. */
   #finish(run: CellRun, name: string, reply: ExecuteReply): void {
     this.sink.flushText();
     this.display.writer.write(this.display.outputs.end(name, reply));

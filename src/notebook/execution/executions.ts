@@ -3,14 +3,14 @@ import type { Log } from '../../log';
 import { LateChanges, type Change } from './late-changes';
 
 /**
- * One run of one cell, from "pending" to its end. Its execution ends exactly once: a forgotten end is a spinner for ever,
- * a second one throws.
+ * One run of one cell, from "pending" to its end. Its execution must be ended exactly once: VS Code shows a spinner
+ * for ever if it is never ended, and throws if it is ended twice.
  */
 export class CellRun {
-  /** The source when the run was asked for. */
+  /** The cell's source when the run was requested. */
   readonly source: string;
   readonly created = Date.now();
-  /** Names the run in its sandbox; undefined while there is none. */
+  /** Id of the run's `execute_request`; undefined until the run is sent to a sandbox. */
   msgId: string | undefined;
   #state: 'pending' | 'running' | 'ended' = 'pending';
   #startTime: number | undefined;
@@ -27,7 +27,7 @@ export class CellRun {
   get state(): 'pending' | 'running' | 'ended' {
     return this.#state;
   }
-  /** Cancelled when the run ends: what waits for the user on its behalf goes. */
+  /** Cancelled when the run ends. Prompts that wait for the user on behalf of the run close then. */
   get ended(): vscode.CancellationToken {
     return this.#ending.token;
   }
@@ -66,7 +66,7 @@ export interface PastTimes {
   end: number;
   success: boolean;
 }
-/** What a run ended with, as VS Code shows it below the cell. Times are local milliseconds. */
+/** The end of a run as VS Code shows it below the cell. Times are local milliseconds. */
 interface Ending {
   order: number | undefined;
   start: number | undefined;
@@ -74,18 +74,24 @@ interface Ending {
   success: boolean | undefined;
 }
 
-/** Milliseconds after a short execution in which VS Code may still delete the cell's count for it; usually it takes some ten. */
+/**
+ * Milliseconds after a short execution in which VS Code may still delete the cell's count because of it. Usually this
+ * takes about ten milliseconds.
+ */
 const COUNT_REPAIR_WINDOW_MS = 10_000;
 
-/** The live runs of one notebook, in the order in which they were asked for. Nothing else makes or ends an execution. */
+/**
+ * The runs of one notebook that have not ended, in the order in which they were requested. No other code creates or
+ * ends executions.
+ */
 export class Executions {
   readonly #live = new Set<CellRun>();
   /**
-   * What the last run of each cell ended with. It is not read back from `executionSummary` when it is needed: VS Code empties that
-   * when an execution begins, and tells extensions only later of what it has become.
+   * How the last run of each cell ended. This is not read from `executionSummary`, because VS Code clears that when an
+   * execution begins and tells extensions the new value only later.
    */
   readonly #ended = new WeakMap<vscode.NotebookCell, Ending>();
-  /** Cells for which a short execution was opened, and when (milliseconds). */
+  /** The time (milliseconds since 1970) at which a short execution was last opened for the cell. */
   readonly #reopened = new WeakMap<vscode.NotebookCell, number>();
   readonly #late = new LateChanges((cell, changes) => {
     this.#applyLate(cell, changes);
@@ -96,7 +102,7 @@ export class Executions {
     private readonly log: Log,
   ) {}
 
-  /** Shows the cell as pending. Undefined if it runs already or is gone. */
+  /** Shows the cell as pending. Returns undefined if the cell already runs or was removed. */
   begin(cell: vscode.NotebookCell): CellRun | undefined {
     if (cell.index < 0 || cell.kind !== vscode.NotebookCellKind.Code || this.of(cell) !== undefined) {
       return undefined;
@@ -110,13 +116,19 @@ export class Executions {
     return run;
   }
 
-  /** A run that began and ended while no window was there: what it left is written by `change`. Times are local milliseconds. */
+  /**
+   * Shows a run that began and ended while no window was attached. `change` writes its outputs. Times are local
+   * milliseconds.
+   */
   replay(cell: vscode.NotebookCell, times: PastTimes, change: Change): void {
     this.#ended.set(cell, times);
     this.#changeBriefly(cell, times, [change]);
   }
 
-  /** Whether a run of the cell has ended in this window, or what one left was shown: VS Code may not have told yet of all its outputs. */
+  /**
+   * Whether a run of the cell has ended in this window, or an earlier run was shown again. VS Code may not yet have
+   * told extensions of all its outputs.
+   */
   hasRun(cell: vscode.NotebookCell): boolean {
     return this.#ended.has(cell);
   }
@@ -132,8 +144,8 @@ export class Executions {
   }
 
   /**
-   * Lets something change the outputs of a cell whose run has ended: through the run that is live, else a little later through a
-   * short execution that leaves the cell's count, times and success as they were.
+   * Changes the outputs of a cell whose run has ended. The change uses the execution of a run in progress. If there is
+   * none, it is made a little later through a short execution that keeps the cell's count, times and success.
    */
   reopen(cell: vscode.NotebookCell, change: Change): void {
     const running = this.running();
@@ -141,25 +153,25 @@ export class Executions {
       this.#late.add(cell, change);
       return;
     }
-    this.#late.flush(); // what came before is shown before
+    this.#late.flush(); // earlier changes are shown first
     change(running.execution);
   }
 
-  /** The user cleared the cell, which clears its count and times too, or the cell is gone. */
+  /** The user cleared the cell, which also clears its count and times, or the cell was removed. */
   forget(cell: vscode.NotebookCell): void {
     this.#late.drop(cell);
     this.#ended.set(cell, { order: undefined, start: undefined, end: undefined, success: undefined });
   }
 
-  /** Shows what came late and waits to be shown. */
+  /** Shows the late changes that are still waiting. */
   flushLate(): void {
     this.#late.flush();
   }
 
   /**
-   * VS Code's own writer of `.ipynb` files keeps a cell's count in its metadata. It sees a short execution begin and deletes the
-   * count, in an edit that is made later, and so misses that the execution has ended with the same count. To be called when the
-   * metadata of a cell has changed.
+   * To be called when the metadata of a cell has changed. VS Code's own `.ipynb` serializer keeps a cell's count in
+   * its metadata. When a short execution begins, it deletes the count in a later edit, and does not notice that the
+   * execution has ended with the same count. This writes the count again.
    */
   async repairCount(cell: vscode.NotebookCell): Promise<void> {
     const order = this.#ended.get(cell)?.order;
@@ -195,12 +207,15 @@ export class Executions {
         }
       }
     } catch (error) {
-      // the cell was removed or taken by another kernel meanwhile
+      // The cell was removed or taken by another kernel.
       this.log.debug(`late output found no cell: ${String(error)}`);
     }
   }
 
-  /** Of a cell that ran before this window came, VS Code's own record is asked once, before we change it. */
+  /**
+   * The end of the cell's last run. For a cell that ran before this window opened, it is read once from VS Code's
+   * summary, before this class changes the cell.
+   */
   #endingOf(cell: vscode.NotebookCell): Ending {
     const known = this.#ended.get(cell);
     if (known !== undefined) {
@@ -212,7 +227,7 @@ export class Executions {
     return ended;
   }
 
-  /** Opens an execution and ends it in the same turn, so that nobody sees the cell running. */
+  /** Opens and ends an execution within one turn of the event loop, so that the cell is never shown as running. */
   #changeBriefly(cell: vscode.NotebookCell, { order, start, end, success }: Ending, changes: readonly Change[]): void {
     const execution = this.controller.createNotebookCellExecution(cell);
     this.#reopened.set(cell, Date.now());

@@ -1,20 +1,24 @@
 import type * as vscode from 'vscode';
 
-/** Milliseconds for which what comes late for a cell is gathered, so that a thread that goes on printing costs a few executions a second. */
+/**
+ * Milliseconds for which late changes to cells are gathered, so that a thread that keeps printing costs only a few
+ * executions a second.
+ */
 const GATHER_INTERVAL_MS = 200;
 
-/** A change to the outputs of a cell, through an execution that is live. */
+/** A change to the outputs of a cell, made through an open execution. */
 export type Change = (execution: vscode.NotebookCellExecution) => void;
 
 /**
- * Changes to cells whose runs have ended. They are gathered before an execution is opened for them, and not while one is open:
- * VS Code silently ignores the run button of a cell that has an open execution, and shows such a cell as running.
+ * Changes to cells whose runs have ended. They are gathered before an execution is opened, because an execution must
+ * not stay open: VS Code silently ignores the run button of a cell with an open execution and shows the cell as
+ * running.
  */
 export class LateChanges {
   readonly #waiting = new Map<vscode.NotebookCell, Change[]>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param apply makes all changes of one cell, in their order; must not throw */
+  /** @param apply makes all changes of one cell in their order; must not throw */
   constructor(private readonly apply: (cell: vscode.NotebookCell, changes: readonly Change[]) => void) {}
 
   add(cell: vscode.NotebookCell, change: Change): void {
@@ -29,12 +33,12 @@ export class LateChanges {
     }, GATHER_INTERVAL_MS);
   }
 
-  /** The cell is run anew, was cleared or is gone: what came late for it before is not shown any more. */
+  /** The cell runs again, was cleared or was removed. Its waiting changes are discarded. */
   drop(cell: vscode.NotebookCell): void {
     this.#waiting.delete(cell);
   }
 
-  /** Makes all changes that wait. */
+  /** Makes all waiting changes. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

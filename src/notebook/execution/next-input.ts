@@ -2,17 +2,18 @@ import * as vscode from 'vscode';
 import type { ExecuteReply, Failure } from '../../protocol/messages';
 import type { CellRun } from './executions';
 
-/** Characters that a cell is given. IPython itself asks before it loads more than a fifth of it. */
+/** The most characters that a cell is given. IPython itself asks before it loads more than a fifth of this. */
 const MAX_INPUT_CHARACTERS = 1_000_000;
 
-/** What `%load`, `%recall` and `set_next_input()` put into one notebook. */
+/** The texts that `%load`, `%recall` and `set_next_input()` put into one notebook. */
 export class NextInput {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * Does what an ended cell has asked for: a text takes the place of the cell's own, or comes as a new cell below it.
-   * What the user has typed meanwhile is kept. Cells that end together have their turns: one's new cell moves the others.
-   * @returns why not
+   * Puts the text that an ended cell has asked for into that cell or into a new cell below it. A source that the user
+   * has edited meanwhile is kept. The requests of cells that end at the same time are handled one after the other,
+   * because a new cell moves those below it.
+   * @returns why the text was not put into the notebook
    */
   show(run: CellRun, { payload }: ExecuteReply): Promise<Failure | undefined> {
     const { text, replace } = payload.find(({ source }) => source === 'set_next_input') ?? {};

@@ -4,7 +4,10 @@ import type { CellOutput, StreamName } from '../../outputs/types';
 import type { Failure, JsonValue, MimeBundle } from '../../protocol/messages';
 import { fixLinks, type LinkTargets } from '../traceback/traceback-links';
 
-/** The richest first, as VS Code's own reader of `.ipynb` has it: the first that can be rendered is shown. */
+/**
+ * MIME types from the richest to the plainest, in the order of VS Code's own `.ipynb` reader. VS Code shows the first
+ * one that it can render.
+ */
 const PREFERENCE = [
   /^application\/vnd\./,
   /^application\/vdom\./,
@@ -22,7 +25,7 @@ const PREFERENCE = [
   /^text\/plain$/,
 ];
 
-/** An output as VS Code has it, with the metadata that its writer of `.ipynb` files looks for. */
+/** Converts an output to VS Code's form, with the metadata that VS Code's `.ipynb` serializer expects. */
 export function toNotebookOutput(
   output: CellOutput,
   messageContext: MessageContext,
@@ -62,7 +65,7 @@ export function toItems(data: MimeBundle): vscode.NotebookCellOutputItem[] {
   return entries.map(([mime, value]) => new vscode.NotebookCellOutputItem(toBytes(mime, value), mime));
 }
 
-/** VS Code draws no widgets: it shows the text. */
+/** VS Code renders no widgets, so it shows their text. */
 export const withFallback = ({ data, fallback }: Extract<CellOutput, { data: MimeBundle }>): MimeBundle =>
   fallback === undefined ? data : { ...data, 'text/plain': fallback };
 
@@ -70,7 +73,7 @@ export function toStreamItem(name: StreamName, text: string): vscode.NotebookCel
   return name === 'stderr' ? vscode.NotebookCellOutputItem.stderr(text) : vscode.NotebookCellOutputItem.stdout(text);
 }
 
-/** Images but SVG are base64 in Jupyter and bytes in VS Code; all else is text in both. */
+/** Images other than SVG are base64 in Jupyter and bytes in VS Code. All other types are text in both. */
 function toBytes(mime: string, value: JsonValue): Uint8Array {
   if (Array.isArray(value) && !mime.endsWith('json') && value.every((line) => typeof line === 'string')) {
     return toBytes(mime, value.join(''));
@@ -79,7 +82,7 @@ function toBytes(mime: string, value: JsonValue): Uint8Array {
   return Buffer.from(text, mime.startsWith('image/') && mime !== 'image/svg+xml' ? 'base64' : 'utf8');
 }
 
-/** What is saved has the traceback as it came. */
+/** The file keeps the traceback as IPython sent it. */
 function toError(
   { ename, evalue, traceback }: Extract<CellOutput, { output_type: 'error' }>,
   targets: LinkTargets,
@@ -95,7 +98,7 @@ function toError(
   });
 }
 
-/** Ours, not the cell's own: marked, and without a traceback. */
+/** A failure of the extension, not of the cell's code. It is marked as such and has no traceback. */
 function toFailure(failure: Failure, messageContext: MessageContext): vscode.NotebookCellOutput {
   const message = describe(failure, messageContext);
   const text = paragraph(message);
@@ -115,7 +118,10 @@ function toNotice(failure: Failure, messageContext: MessageContext): vscode.Note
   });
 }
 
-/** Whether two lists of outputs would look the same: types and bytes of their items. The links of an error may be others. */
+/**
+ * Whether two lists of outputs look the same, which means that their items have the same types and bytes. For errors,
+ * the links in the traceback may differ.
+ */
 export const looksSame = (
   some: readonly vscode.NotebookCellOutput[],
   others: readonly vscode.NotebookCellOutput[],

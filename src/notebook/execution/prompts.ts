@@ -9,29 +9,37 @@ import { fileName } from '../cell-metadata';
 import type { CellRun } from './executions';
 
 /**
- * Holds while a box of ours is open. The keybinding of Escape in `package.json` asks for it and for VS Code's own keys: the focus is in the box at
- * the top (`inQuickInput`), and that is one for text (`quickInputType`). Before 1.105 the box itself takes the key, and we hear only that it was closed.
+ * This context is set while a box of this class is open. The keybinding of Escape in `package.json` requires it
+ * together with VS Code's own context keys, which say that the focus is in the box at the top (`inQuickInput`) and
+ * that this is a text box (`quickInputType`). Before VS Code 1.105 the box itself handles the key, and extensions are
+ * only told that it was closed.
  */
 const ASKING_CONTEXT_KEY = 'sandboxedIPython.asking';
 
 type Question = Pick<EventContents['input_request'], 'prompt' | 'password'>;
-/** How a box was closed; `covered`: by another one, whoever opened it, with what had been typed. */
+/**
+ * How a box was closed. `covered`: another box, opened by anyone, has closed it; `value` is the text typed until then.
+ */
 type Outcome = { kind: 'answered' | 'covered'; value: string } | { kind: 'escaped' | 'ended' };
 
 /**
- * Asks the user what `input()` and `getpass()` ask, for all notebooks of the window. VS Code has one box at a time: it closes ours
- * when any other opens and says no more than that. So questions have their turns, Escape is told by a key of its own, and a box
- * that was closed otherwise is offered again and is no answer.
+ * Asks the user for the answers to `input()` and `getpass()`, for all notebooks of the window. VS Code shows one box
+ * at a time: it closes a box when another one opens, without telling why. Therefore questions are asked one after the
+ * other, a keybinding of its own reports Escape, and a box that was closed in any other way is offered again instead
+ * of counting as an answer.
  */
 export class Prompts {
   #escape: (() => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  /** Boxes that others have covered: what is open then is not ours to close. */
+  /**
+   * Number of boxes that other boxes have closed. The box that is open after that does not belong to this class and
+   * must not be closed by it.
+   */
   #covered = 0;
 
   constructor(private readonly log: Log) {}
 
-  /** Escape was pressed: in our box, unless another has covered it just now. */
+  /** Escape was pressed in a box of this class, or in a box that has just replaced it. */
   async escape(): Promise<void> {
     if (this.#escape === undefined) {
       await vscode.commands.executeCommand('workbench.action.closeQuickOpen');
@@ -40,7 +48,10 @@ export class Prompts {
     }
   }
 
-  /** Asks for the run and answers its session; Escape interrupts it. What ends meanwhile asks nothing any more. */
+  /**
+   * Asks the question of a run and sends the answer to its session. Escape interrupts the run. A question whose run
+   * has ended is dropped.
+   */
   answer(session: SandboxSession, run: CellRun, event: EventOf<'input_request'>): void {
     const { password, request } = event.content;
     const cell = event.parent_header.msg_id;
@@ -60,7 +71,7 @@ export class Prompts {
     );
   }
 
-  /** Undefined: the user pressed Escape, or the run has ended. */
+  /** Returns undefined if the user pressed Escape or the run has ended. */
   async #ask(run: CellRun, question: Question): Promise<string | undefined> {
     const { ended } = run;
     let value = '';
@@ -80,7 +91,10 @@ export class Prompts {
     return undefined;
   }
 
-  /** One box after the other; those that waited behind one that was covered are not opened over what covers it. */
+  /**
+   * Opens one box after the other. If a box is covered, the questions that waited behind it do not open over the
+   * covering box.
+   */
   #inTurn(run: CellRun, question: Question, value: string): Promise<Outcome> {
     const before = this.#covered;
     const turn = this.#turn.then((): Outcome | Promise<Outcome> => {
@@ -128,7 +142,7 @@ export class Prompts {
     });
   }
 
-  /** False: the user chose to interrupt, or the run has ended. */
+  /** Returns false if the user chose to interrupt or the run has ended. */
   async #remind(run: CellRun, { prompt }: Question): Promise<boolean> {
     const [answer, interrupt] = [vscode.l10n.t('Answer'), vscode.l10n.t('Interrupt')];
     const text = vscode.l10n.t('{0} waits for your input: {1}', titleOf(run), prompt.trim() === '' ? '…' : prompt);
@@ -144,7 +158,7 @@ export class Prompts {
   }
 }
 
-/** What the output keeps of the answer. */
+/** The answer as the cell's output shows it. */
 const echoOf = (answer: string, password: boolean): string => `${password ? '········' : answer}\n`;
 
 function titleOf({ cell, execution: { executionOrder } }: CellRun): string {

@@ -12,7 +12,7 @@ import type { SandboxClock } from './sandbox-clock';
 import type { TracebackTargets } from '../traceback/traceback-targets';
 import type { Writer } from './writer';
 
-/** What of a notebook shows what its sandbox did while no window was there. */
+/** The parts of a notebook that show what its sandbox did while no window was attached. */
 export interface RestoredDisplay {
   executions: Executions;
   outputs: NotebookOutputs;
@@ -22,17 +22,17 @@ export interface RestoredDisplay {
   marks: ErrorMarks;
 }
 
-/** The log of a sandbox that an earlier window had, while a session attaches to it. */
+/** Receives the log of an earlier window's sandbox while a session attaches to it. */
 export interface LogReplay {
-  /** @param open cells that are open now */
+  /** @param open the cells that are open at this time */
   event(event: SandboxEvent, open: readonly AttachedCell[]): void;
-  /** The log was told: the notebook shows it. */
+  /** The whole log was replayed. The notebook shows it now. */
   attached(session: SandboxSession): void;
-  /** The sandbox was not to be had. */
+  /** The session could not attach. */
   failed(): void;
 }
 
-/** Takes over a run that is still open. `prompts`: those whose answers it waits for. */
+/** Takes over a run that has not ended. `prompts` are its unanswered questions. */
 export type ResumeRun = (
   session: SandboxSession,
   run: CellRun,
@@ -44,7 +44,10 @@ interface NotebookCell extends PlacedCell {
   cell: vscode.NotebookCell;
 }
 
-/** Shows in the notebook what its cells did in an earlier window and meanwhile, and knows which run on without a cell to show them. */
+/**
+ * Shows in the notebook what its cells did in an earlier window and since then. Also knows which runs go on although
+ * no cell shows them.
+ */
 export class RestoredRuns {
   #unshownRuns: readonly string[] = [];
 
@@ -54,7 +57,7 @@ export class RestoredRuns {
     private readonly log: Log,
   ) {}
 
-  /** Runs in the sandbox that no cell shows: an interrupt is meant for them too. */
+  /** Message ids of runs in the sandbox that no cell shows. An interrupt also applies to them. */
   get unshownRuns(): readonly string[] {
     return this.#unshownRuns;
   }
@@ -64,7 +67,7 @@ export class RestoredRuns {
     this.#unshownRuns = [];
   }
 
-  /** @param seq the event up to which the document surely shows everything */
+  /** @param seq the last event that the document is known to show completely */
   beginReplay(seq: number, resumeRun: ResumeRun): LogReplay {
     const cells = this.notebook
       .getCells()
@@ -113,7 +116,7 @@ export class RestoredRuns {
       try {
         this.#show(session, restored, open.get(restored.msgId), goOn);
       } catch (error) {
-        // the cell was removed or given to another kernel meanwhile
+        // The cell was removed or given to another kernel.
         this.log.warn(`a cell cannot be shown as it is: ${String(error)}`);
         const lost = open.get(restored.msgId);
         if (lost !== undefined) {
@@ -147,11 +150,12 @@ export class RestoredRuns {
       prompts,
     } = restored;
     const { executions, writer, clock, marks } = this.display;
-    const asked = executions.of(cell); // before this window knew what the sandbox does
+    const asked = executions.of(cell); // requested before this window knew the state of the sandbox
     if (open === undefined) {
       if (asked !== undefined) {
+        // The requested run will replace this output.
         return;
-      } // what it is asked for now replaces it
+      }
       const { order, success = false, t } = document;
       const times =
         isNew && end !== undefined && document.started
@@ -163,7 +167,7 @@ export class RestoredRuns {
       }
       return;
     }
-    // a cell that runs is not run again, here as anywhere: the press is for the run that goes on
+    // A running cell is never run a second time. The run that the user requested becomes the one that goes on.
     const run = asked ?? executions.begin(cell);
     if (run === undefined || run.msgId !== undefined) {
       this.#addUnshownRun(open);

@@ -13,39 +13,51 @@ import type { LinkTargets } from '../traceback/traceback-links';
 /** What is shown of a run. */
 interface WrittenRun {
   readonly cell: vscode.NotebookCell;
-  /** Undefined when it ended before this window came. */
+  /** Undefined if the run ended before this window opened. */
   readonly run: CellRun | undefined;
-  /** The outputs that may be named again, by the reducer's ids. */
+  /** The outputs that later edits may refer to, by the ids of the reducer. */
   readonly outputs: Map<number, ShownOutput>;
   /**
-   * Outputs that VS Code has not taken yet. When it takes a new output and, behind it, more items for any output of the same cell
-   * together, it tells extensions of those items twice. As long as there are such outputs nothing is added to a text: it waits, and
-   * where it cannot wait, the whole text is sent.
+   * Outputs that VS Code has not confirmed yet. If VS Code processes a new output together with later items for any
+   * output of the same cell, it reports those items to extensions twice. While there are unconfirmed outputs, nothing
+   * is appended to a text: the text waits, and if it cannot wait, the whole text is sent.
    */
   readonly unconfirmed: Set<ShownOutput>;
-  /** Outputs whose text waits for that, each with the timer that ends its wait. */
+  /** Outputs whose text waits for these confirmations, each with the timer that ends its wait. */
   readonly waiting: Map<ShownOutput, NodeJS.Timeout>;
 }
 interface ShownOutput {
   readonly output: vscode.NotebookCellOutput;
   readonly written: WrittenRun;
   readonly id: number;
-  /** Of a stream: the text that VS Code was sent. */
+  /** For a stream, the text that was sent to VS Code. */
   mark?: TextMark;
-  /** What is to be shown instead of what VS Code has. */
+  /** The next content of the output, which VS Code has not been sent yet. */
   next?: { name: StreamName; stream: StreamText } | CellOutput | undefined;
 }
 
-/** A text waits no longer than this for VS Code to take new outputs, as a cell may make new ones without end. */
+/**
+ * The longest time (milliseconds) that a text waits for VS Code to confirm new outputs. A cell may create new outputs
+ * without end.
+ */
 const MAX_CONFIRMATION_WAIT_MS = 500;
 
-/** Characters of outputs that are brought up to date before their run ends, about; the others follow a little later. */
+/**
+ * Approximate number of characters of outputs that are updated before their run ends. The other outputs follow a
+ * little later.
+ */
 const MAX_FINAL_UPDATE_CHARACTERS = 2_000_000;
 
-/** Applies edits to the cells of one notebook. Calls are not awaited: VS Code keeps their order and gathers them. */
+/**
+ * Applies edits to the cells of one notebook. The calls are not awaited, because VS Code keeps their order and batches
+ * them.
+ */
 export class Writer {
   readonly #written = new Map<string, WrittenRun>();
-  /** How many of our own clearings VS Code has not confirmed yet. Its event comes before its confirmation. */
+  /**
+   * Number of this class's own `clearOutput` calls that VS Code has not confirmed yet. VS Code sends its event before
+   * its confirmation.
+   */
   readonly #clearing = new Map<vscode.NotebookCell, number>();
   readonly #pacer = new Pacer<ShownOutput>((shown) => this.#send(shown));
 
@@ -57,13 +69,13 @@ export class Writer {
     private readonly log: Log,
   ) {}
 
-  /** From now on edits of `name` go to this run's cell; what an earlier run of the cell still says is not heard. */
+  /** From now on edits of `name` go to this run's cell. Edits of an earlier run of the cell are ignored. */
   bind(name: string, run: CellRun): void {
     this.release(run.cell);
     this.#written.set(name, newWritten(run.cell, run));
   }
 
-  /** A run that another window began: the cell shows what the run has left by now, and later edits find it. */
+  /** Shows the current state of a run that another window began. Later edits of `name` go to its cell. */
   restore(name: string, run: CellRun, document: CellDocument): void {
     this.bind(name, run);
     if (document.started) {
@@ -78,7 +90,10 @@ export class Writer {
     }
   }
 
-  /** A run that ended before this window came. `times`: while none was there, so the cell gets what it left; undefined: the cell has it. */
+  /**
+   * Shows a run that ended before this window opened. If the run ended while no window was attached, `times` are its
+   * times and the cell gets its outputs. If `times` is undefined, the cell already has them.
+   */
   restoreEnded(name: string, cell: vscode.NotebookCell, document: CellDocument, times: PastTimes | undefined): void {
     this.release(cell);
     const written = newWritten(cell, undefined);
@@ -105,7 +120,7 @@ export class Writer {
     }
   }
 
-  /** The user cleared the cell: what was about to be shown there is not shown any more. */
+  /** The user cleared the cell. Outputs that were about to be shown there are discarded. */
   forget(cell: vscode.NotebookCell): void {
     for (const written of this.#written.values()) {
       if (written.cell === cell) {
@@ -114,7 +129,10 @@ export class Writer {
     }
   }
 
-  /** Whether an event that this cell is empty may be our own doing: VS Code's event does not say. */
+  /**
+   * Whether an event that reports this cell as empty may result from a call of this class. VS Code's event does not
+   * tell.
+   */
   isClearing(cell: vscode.NotebookCell): boolean {
     return this.#clearing.has(cell);
   }
@@ -128,7 +146,7 @@ export class Writer {
       try {
         this.#apply(written, edit);
       } catch (error) {
-        // the cell was removed or taken by another kernel
+        // The cell was removed or taken by another kernel.
         this.log.debug(`an edit (${edit.kind}) found no cell: ${String(error)}`);
       }
     }
@@ -187,7 +205,7 @@ export class Writer {
     }
   }
 
-  /** In one edit, so that what is there does not flicker or double. */
+  /** Replaces all outputs in one edit, so that they do not flicker or appear twice. */
   #replace(written: WrittenRun, document: CellDocument, through?: vscode.NotebookCellExecution): void {
     if (document.size === 0) {
       if (written.cell.outputs.length > 0) {
@@ -215,7 +233,7 @@ export class Writer {
     return { output: toNotebookOutput(output, this.messageContext, this.targets), written, id, ...(mark && { mark }) };
   }
 
-  /** Sends what an output shows next as soon as it can be added to what VS Code has. */
+  /** Sends the next content of an output as soon as it can be appended to what VS Code has. */
   #requestWhenConfirmed(shown: ShownOutput): void {
     const { unconfirmed, waiting } = shown.written;
     if (unconfirmed.size === 0) {
@@ -232,7 +250,7 @@ export class Writer {
     }
   }
 
-  /** Sends new outputs. What is to be added to texts waits until VS Code has taken them. */
+  /** Sends new outputs. Texts are not appended to until VS Code has confirmed these outputs. */
   #sendNew(
     shown: readonly ShownOutput[],
     written: WrittenRun,
@@ -284,7 +302,7 @@ export class Writer {
       written,
       (execution, cell) => {
         const cleared = execution.clearOutput(cell);
-        count(1); // behind the call, as that throws where the cell is gone
+        count(1); // after the call, which throws if the cell was removed
         return cleared.then(
           () => count(-1),
           (error: unknown) => {
@@ -297,13 +315,14 @@ export class Writer {
     );
   }
 
-  /** Shows the last state of an output, unless VS Code has it already. */
+  /** Sends the latest content of an output, unless VS Code already has it. */
   #send(shown: ShownOutput): Sent | undefined {
     const { output, written, id, next } = shown;
     shown.next = undefined;
     if (next === undefined || written.outputs.get(id) !== shown) {
+      // The output was cleared.
       return undefined;
-    } // it was cleared
+    }
     if (!('stream' in next)) {
       const items =
         'data' in next ? toItems(withFallback(next)) : toNotebookOutput(next, this.messageContext, this.targets).items;
@@ -326,7 +345,7 @@ export class Writer {
     return { characters: stream.length, confirmed };
   }
 
-  /** The run is about to end, and what its cell shows should be right by then. */
+  /** Updates the outputs of a run that is about to end, so that its cell ends with the right content. */
   #bringUpToDate({ outputs }: WrittenRun): void {
     let room = MAX_FINAL_UPDATE_CHARACTERS;
     for (const shown of [...outputs.values()].reverse()) {
@@ -341,7 +360,10 @@ export class Writer {
     }
   }
 
-  /** Resolves when VS Code has confirmed or refused the change; at once for a late one, which is made when there is an execution for it. */
+  /**
+   * Resolves when VS Code has confirmed or refused the change. For a late change, which is made when an execution is
+   * opened for it, this resolves at once.
+   */
   #change(
     { cell, run }: WrittenRun,
     change: (execution: vscode.NotebookCellExecution, cell: vscode.NotebookCell) => Thenable<void>,
@@ -349,7 +371,7 @@ export class Writer {
   ): Promise<void> {
     return new Promise((resolve) => {
       const refused = (error: unknown): void => {
-        // the cell may have been removed or taken by another kernel
+        // The cell may have been removed or taken by another kernel.
         this.log.debug(`an output was not taken: ${String(error)}`);
         resolve();
       };

@@ -19,7 +19,7 @@ import { showWarning } from '../../ui/messages';
 import { fileName } from '../cell-metadata';
 import { folderName, originOf } from './notebook-origin';
 
-/** The copy that one sandbox has of a project. */
+/** The copy of a project in one sandbox. */
 interface ProjectCopy {
   files: FolderCopier;
   /** The notebook's folder, relative to the project. */
@@ -27,37 +27,40 @@ interface ProjectCopy {
   place: Place;
 }
 
-/** What one sandbox has, and what was said about it: the codes of failures, and what is not there. */
+/** The copy in one sandbox, and what was reported about it: the codes of failures, and the files that are missing. */
 interface Copy {
   session: SandboxSession;
   memory: number;
-  /** Of the last look. */
+  /** The bounds of the last look at the folder. */
   bounds: Bounds | undefined;
   project: ProjectCopy | undefined;
   told: Set<string>;
-  /** What a message was about by name. */
+  /** Files that a message has already named. */
   named: Set<string>;
 }
 
-/** Bytes of files that are copied for a notebook in which no cell may ever run. */
+/** Most bytes of files that are copied for a notebook in which possibly no cell ever runs. */
 const MAX_UNASKED_BYTES = 16 * 2 ** 20;
 
 interface BringOptions {
-  /** Bytes: where it would be more, nothing is copied. */
+  /** If the files have more bytes than this, nothing is copied. */
   limit?: number;
-  /** What goes wrong is in the log alone, and tried again with the first cell, which says it. */
+  /** A failure only goes to the log. The first cell tries again and reports it. */
   isSilent?: boolean;
 }
 
-/** The files of a notebook's project, in its sandbox: copied while that starts and, where they have changed, before each cell. */
+/**
+ * Copies the files of a notebook's project into its sandbox: while the sandbox starts and, if they have changed,
+ * before each cell.
+ */
 export class NotebookFolder {
   #copy: Copy | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #calledOff = new AbortController();
   #reason: NoCopyReason | undefined;
-  /** Where the project is: on a drive that does not answer, this may take for ever. */
+  /** Finds the project. This may never end if the project is on a drive that does not answer. */
   readonly #looks = new OneAtATime();
-  /** Reasons that the user knows by now. */
+  /** Reasons that the user has been told. */
   readonly #toldNone = new Set<NoCopyReason>();
 
   constructor(
@@ -67,8 +70,9 @@ export class NotebookFolder {
   ) {}
 
   /**
-   * Resolves when cells may run, in the order in which it was asked. A copy that fails is told and hinders no cell.
-   * @param copied the setting `files` by which the sandbox has a place for them
+   * Resolves when cells may run, in the order of the calls. If the copy fails, the user is told, and the cells run
+   * without it.
+   * @param copied the setting `files` by which the sandbox's folders are laid out
    * @returns where the notebook is in the sandbox
    */
   bring(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting): Promise<Place> {
@@ -83,7 +87,7 @@ export class NotebookFolder {
 
   /**
    * Begins to copy files into a sandbox that is being started, so that the first {@link bring} has little left to do.
-   * @param how `isForCell`: a cell waits for them, or something else that the user has asked for
+   * @param how `isForCell`: a cell or another request of the user waits for the files
    */
   bringAhead(session: SandboxSession, settings: SandboxSettings, { isForCell }: { isForCell: boolean }): void {
     const { signal } = this.#calledOff;
@@ -97,18 +101,18 @@ export class NotebookFolder {
       .catch((error: unknown) => this.log.error(`folder: ${String(error)}`));
   }
 
-  /** The cells that wait for files are called off. */
+  /** Cancels the copies for which cells wait. */
   callOff(): void {
     this.#calledOff.abort();
     this.#calledOff = new AbortController();
   }
 
-  /** What could not be copied is tried again with the next cell. */
+  /** Files that could not be copied are tried again with the next cell. */
   retry(): void {
     this.#copy?.project?.files.retry();
   }
 
-  /** The sandbox has no files any more: all are copied anew with the next cell. */
+  /** The files in the sandbox were deleted. The next cell copies all of them again. */
   cleared(): void {
     this.#last = this.#last.then(() => {
       if (this.#copy !== undefined) {
@@ -117,7 +121,10 @@ export class NotebookFolder {
     });
   }
 
-  /** A cell has ended. Where it asked for a file in vain that was left out, the user is told why: nobody expects it to be missing. */
+  /**
+   * To be called when a cell has ended. If it failed because of a file that was not copied, the user is told why the
+   * file is missing.
+   */
   missed({ ename, evalue }: ExecuteReply): void {
     if (ename !== 'FileNotFoundError') {
       return;
@@ -138,22 +145,25 @@ export class NotebookFolder {
     }
   }
 
-  /** The path, from the notebook's folder, of the file that one of the sandbox is a copy of. */
+  /** The path, from the notebook's folder, of the original of a file in the sandbox. */
   beside(file: string): string | undefined {
-    const inside = this.#inProject(path.posix.normalize(file.replace(/^~(?=\/)/, SANDBOX_HOME))); // of `sys.path.append("..")`
+    // `sys.path.append("..")` leads to such paths.
+    const inside = this.#inProject(path.posix.normalize(file.replace(/^~(?=\/)/, SANDBOX_HOME)));
     const project = this.#copy?.project;
     return inside !== undefined && project?.files.has(inside) === true
       ? path.posix.relative(project.folder, inside)
       : undefined;
   }
 
-  /** A path of the sandbox, relative to the copy of the project; undefined: it is not in that. */
+  /** The path of a file in the sandbox relative to the copy of the project; undefined if it is not in that copy. */
   #inProject(file: string): string | undefined {
     const top = `${SANDBOX_HOME}/${this.#place.project}/`;
     return this.#place.project !== '' && file.startsWith(top) ? file.slice(top.length) : undefined;
   }
 
-  /** Where the notebook is in the sandbox; without a copy, in a folder that is called as its own. */
+  /**
+   * Where the notebook is in the sandbox. Without a copy, this is a folder with the name of the notebook's own folder.
+   */
   get #place(): Place {
     return this.#copy?.project?.place ?? { folder: nameInHome(folderName(this.notebook)), project: '' };
   }
@@ -196,8 +206,9 @@ export class NotebookFolder {
     }
     this.#reason = reason;
     if (!isSilent && (reason === 'wide' || reason === 'hidden')) {
+      // For the other reasons, the user has chosen that nothing is copied.
       this.#tellNone(reason);
-    } // the others are the user's own doing
+    }
     if (reason !== undefined) {
       return;
     }
@@ -228,7 +239,10 @@ export class NotebookFolder {
     }
   }
 
-  /** Why nothing is copied; where there is no copy yet, the project too, or what keeps it from being looked at. */
+  /**
+   * Finds out why nothing is copied. If there is no copy yet, also returns the project, or the error that prevented
+   * reading it.
+   */
   async #find(
     copy: Copy,
     { files: setting }: SandboxSettings,
@@ -267,7 +281,7 @@ export class NotebookFolder {
     this.#show(new SandboxError('FilesNotCopied', { problem: reason }), reason === 'setting' ? 'files' : undefined);
   }
 
-  /** The first that is news; all of them are none after that. */
+  /** Reports the first file that was not reported before. All of them then count as reported. */
   #tellMissing(copy: Copy, missing: readonly LeftOut[], count: number): void {
     const first = missing.find((one) => !copy.told.has(keyOf(one)));
     for (const one of missing) {
@@ -298,7 +312,10 @@ export class NotebookFolder {
     );
   }
 
-  /** Each once a sandbox: what is missing before one cell is missing before the next. */
+  /**
+   * Reports a failure once per sandbox, because a file that is missing before one cell is also missing before the
+   * next.
+   */
   #tell({ told }: Copy, failure: SandboxError): void {
     const what = `${failure.code} ${String(failure.params['reason'])}`;
     if (told.has(what)) {
@@ -308,7 +325,7 @@ export class NotebookFolder {
     this.#show(failure, 'files');
   }
 
-  /** @param setting that helps, without its prefix */
+  /** @param setting the setting that helps, without its prefix */
   #show(failure: SandboxError, setting: string | undefined): void {
     const showLog = vscode.l10n.t('Show Log');
     const settings = vscode.l10n.t('Settings');

@@ -15,13 +15,19 @@ import {
 import type { FilesSetting } from '../../session/settings';
 import { WorkspaceFiles } from './workspace-files';
 
-/** What of the computer's files is for a notebook's sandbox: nothing for some reason, or its project, which may be on a drive that does not answer. */
+/**
+ * The files of this computer that a notebook's sandbox gets: either none, for a reason, or the notebook's project. The
+ * project may be on a drive that does not answer.
+ */
 export interface Origin {
   reason: NoCopyReason | undefined;
   project: () => Promise<Project>;
 }
 
-/** @param copied the value of the setting by which the sandbox's files are laid out; `setting`: the one that holds now */
+/**
+ * @param copied the value of the setting `files` by which the sandbox's folders are laid out; `setting` is its current
+ * value
+ */
 export async function originOf(
   notebook: vscode.NotebookDocument,
   { setting, copied }: { setting: FilesSetting; copied: FilesSetting },
@@ -31,7 +37,7 @@ export async function originOf(
     reasonNotToCopy({ setting, isTrusted: vscode.workspace.isTrusted, isUntitled, folders }, machine);
   const workspace = copied === 'folder' ? undefined : vscode.workspace.getWorkspaceFolder(uri)?.uri;
   if (uri.scheme !== 'file') {
-    // The provider of VS Code's own scheme follows links; node:fs can refuse to.
+    // The provider of VS Code's own scheme follows links. With `node:fs` they can be refused.
     const folder = path.posix.dirname(uri.path);
     return {
       reason: ask([folder], ELSEWHERE),
@@ -45,7 +51,7 @@ export async function originOf(
   }
   const folder = path.dirname(uri.fsPath);
   const machine = await thisMachine();
-  const early = ask([folder], machine); // without a look at the drive that it is on
+  const early = ask([folder], machine); // this does not access the drive
   const real = early === undefined ? await NodeFiles.of(folder).catch((error: unknown) => error) : undefined;
   return {
     reason: early ?? (real instanceof NodeFiles ? ask([folder, real.folder], machine) : undefined),
@@ -61,14 +67,14 @@ export async function originOf(
   };
 }
 
-/** The name of a notebook's folder, without a look at it; '' = it has none yet. */
+/** The name of a notebook's folder, found without accessing it; '' if the notebook has no folder yet. */
 export const folderName = ({ uri, isUntitled }: vscode.NotebookDocument): string =>
   isUntitled ? '' : path.posix.basename(path.posix.dirname(uri.path));
 
 const pathOf = (files: HostFiles): string =>
   files instanceof NodeFiles ? files.folder : files instanceof WorkspaceFiles ? files.folder.path : '';
 
-/** Another computer, or none. */
+/** Stands for another computer, or for no computer at all. */
 const ELSEWHERE: HostFolders = { platform: 'linux', home: '/root', temporary: '/tmp', userFolders: [] };
 
 let machine: Promise<HostFolders> | undefined;
@@ -79,6 +85,7 @@ function thisMachine(): Promise<HostFolders> {
 async function readMachine(): Promise<HostFolders> {
   const home = homedir();
   const names = path.join(process.env['XDG_CONFIG_HOME'] ?? path.join(home, '.config'), 'user-dirs.dirs');
-  const userFolders = xdgFolders(await readFile(names, 'utf8').catch(() => ''), home); // only desktops of Linux have it
+  // Only Linux desktops have this file.
+  const userFolders = xdgFolders(await readFile(names, 'utf8').catch(() => ''), home);
   return { platform: process.platform, home, temporary: tmpdir(), userFolders };
 }

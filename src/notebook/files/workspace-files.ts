@@ -9,7 +9,7 @@ import {
 
 const PIECE = 1024 * 1024;
 
-/** Files of any file system that VS Code knows: remote repositories, other extensions' schemes. */
+/** Files of any file system that VS Code knows, such as remote repositories and the schemes of other extensions. */
 export class WorkspaceFiles implements HostFiles {
   constructor(readonly folder: vscode.Uri) {}
 
@@ -64,7 +64,7 @@ export class WorkspaceFiles implements HostFiles {
   }
 }
 
-/** A link keeps its target's type beside its own. */
+/** VS Code reports a link as the link's type combined with its target's type. */
 function kindOf(type: vscode.FileType): EntryKind {
   if ((type & vscode.FileType.SymbolicLink) !== 0) {
     return 'link';

@@ -1,14 +1,14 @@
-/** A call that a position is inside of. */
+/** A call whose parentheses enclose a position. */
 export interface Call {
-  /** Offset behind the last character of what is called. */
+  /** Offset after the last character of the called expression. */
   calleeEnd: number;
-  /** Which argument the position is in, from 0. */
+  /** Index of the argument that contains the position, from 0. */
   argument: number;
-  /** The keyword of `name=` that the argument begins with; undefined = positional. */
+  /** The keyword in `name=` with which the argument begins; undefined if the argument is positional. */
   keyword: string | undefined;
 }
 
-/** Before a bracket that is no call: definitions, and words of the language. */
+/** Text before a parenthesis that does not begin a call: definitions and Python keywords. */
 const NOT_CALLED =
   /(?:^|[^\w.])(?:(?:def|class)\s+\w+|if|elif|while|for|in|return|and|or|not|yield|lambda|assert|with|import|is|del|await|raise|except|else)$/;
 
@@ -26,8 +26,9 @@ export function callAt(code: string, offset: number): Call | undefined {
     const skipped = skipLiteral(code, at);
     if (skipped !== undefined) {
       if (skipped > offset) {
+        // The position is inside a string or a comment.
         return undefined;
-      } // inside a string or a comment
+      }
       at = skipped - 1;
       continue;
     }
@@ -53,7 +54,10 @@ export function callAt(code: string, offset: number): Call | undefined {
   return { calleeEnd: before.length, argument: call.commas, keyword };
 }
 
-/** Offset behind the string or comment that begins at `at`; undefined if none does. Infinity: it is not closed. */
+/**
+ * Offset after the string or comment that begins at `at`; undefined if none begins there, Infinity if it is not
+ * closed.
+ */
 function skipLiteral(code: string, at: number): number | undefined {
   if (code.charAt(at) === '#') {
     const end = code.indexOf('\n', at);
@@ -69,8 +73,9 @@ function skipLiteral(code: string, at: number): number | undefined {
     } else if (code.startsWith(quote, i)) {
       return i + quote.length;
     } else if (quote.length === 1 && code.charAt(i) === '\n') {
+      // The string is not closed on its line. Python reports that error.
       return i;
-    } // not closed on its line: Python's error, not ours
+    }
   }
   return Infinity;
 }

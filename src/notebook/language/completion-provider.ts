@@ -5,7 +5,7 @@ import { signalOf, type SessionOf } from './features';
 import { pageOf } from './inspection';
 import { rangeOf, toCharacters } from './positions';
 
-/** Language servers that complete from the source; where one is, names that it offers are not offered twice. */
+/** Language servers that complete from the source. Names that an active one offers are not offered again. */
 const SERVERS = [
   'ms-python.vscode-pylance',
   'ms-python.python',
@@ -29,13 +29,19 @@ const KINDS: Readonly<Record<string, vscode.CompletionItemKind>> = {
 };
 
 class KernelItem extends InertCompletion {
-  /** The code as it would be with this item, to ask for its documentation. */
+  /** The code as it would be with this item inserted. It is used to ask for the item's documentation. */
   completed = { code: '', end: 0 };
 }
 
-/** Names of the live kernel: attributes of real objects, keys of dictionaries, columns of frames, magics. */
+/**
+ * Completes with names of the live kernel: attributes of real objects, keys of dictionaries, columns of data frames,
+ * magics.
+ */
 export class CompletionProvider implements vscode.CompletionItemProvider<KernelItem> {
-  /** What the kernel is being asked, by place: VS Code asks this provider too when it asks the others. */
+  /**
+   * Requests to the kernel in progress, by position. VS Code asks this provider again when this provider asks VS Code
+   * for the items of all others.
+   */
   readonly #asked = new Map<string, ReturnType<SandboxSession['complete']>>();
 
   constructor(private readonly sessionOf: SessionOf) {}
@@ -88,7 +94,7 @@ export class CompletionProvider implements vscode.CompletionItemProvider<KernelI
     return item;
   }
 
-  /** What all providers offer here, this one among them. */
+  /** The items that all providers, including this one, offer at the position. */
   async #askOthers(
     place: string,
     complete: ReturnType<SandboxSession['complete']>,

@@ -5,10 +5,13 @@ import { CompletionProvider } from './completion-provider';
 import { HoverProvider } from './hover-provider';
 import { SignatureProvider } from './signature-provider';
 
-/** The live session behind a cell's document; undefined where there is none: editing never starts a sandbox. */
+/** The live session of a cell's document; undefined if there is none, because editing never starts a sandbox. */
 export type SessionOf = (document: vscode.TextDocument) => SandboxSession | undefined;
 
-/** What the live kernel knows, beside what a language server reads from the source: names that ran, columns, magics. */
+/**
+ * Registers what only the live kernel knows, beside what a language server reads from the source: defined names,
+ * columns, magics.
+ */
 export function registerLanguageFeatures(controller: SandboxController): vscode.Disposable {
   const selector: vscode.DocumentSelector = { notebookType: NOTEBOOK_TYPE, language: LANGUAGE };
   const sessionOf: SessionOf = (document) => {
@@ -34,7 +37,7 @@ export function registerLanguageFeatures(controller: SandboxController): vscode.
   );
 }
 
-/** A signal that is aborted with the token. */
+/** Returns a signal that aborts when the token is cancelled. */
 export function signalOf(token: vscode.CancellationToken): AbortSignal {
   const abort = new AbortController();
   if (token.isCancellationRequested) {

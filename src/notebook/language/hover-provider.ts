@@ -4,7 +4,7 @@ import { signalOf, type SessionOf } from './features';
 import { pageOf } from './inspection';
 import { toCharacters } from './positions';
 
-/** IPython's page about the name under the pointer. */
+/** Shows IPython's documentation of the name under the pointer. */
 export class HoverProvider implements vscode.HoverProvider {
   constructor(private readonly sessionOf: SessionOf) {}
 

@@ -1,10 +1,10 @@
 import type { MimeBundle } from '../../protocol/messages';
 import { withoutAnsi } from '../traceback/ansi';
 
-/** Characters of documentation that are shown. */
+/** Most characters of documentation that are shown. */
 const MAX_PAGE_CHARACTERS = 20_000;
 
-/** IPython's page about a name as plain text: terminal colours are for terminals. */
+/** IPython's documentation of a name as plain text, without terminal colours. */
 export function pageOf(bundle: MimeBundle): string {
   const text = bundle['text/plain'];
   return typeof text === 'string'
@@ -15,14 +15,14 @@ export function pageOf(bundle: MimeBundle): string {
 }
 
 export interface Signature {
-  /** `f(a, b=1)`. */
+  /** The whole signature, such as `f(a, b=1)`. */
   label: string;
-  /** Each parameter as it stands in the label. */
+  /** Each parameter exactly as it appears in the label. */
   parameters: string[];
   documentation: string;
 }
 
-/** What IPython's page says of how to call the name; undefined if nothing. */
+/** Reads the signature from IPython's documentation; undefined if it contains none. */
 export function signatureOf(page: string): Signature | undefined {
   const [, label] = /^(?:Init s|S|Call s)ignature:\s*([^]*?)\n(?=[A-Z][\w ]*:|$)/m.exec(`${page}\n`) ?? [];
   if (label === undefined) {
@@ -36,7 +36,7 @@ export function signatureOf(page: string): Signature | undefined {
   return { label: oneLine, parameters: parametersOf(oneLine), documentation: documentation.trim() };
 }
 
-/** The parts between the outermost brackets, apart at commas that no bracket or string holds. */
+/** Splits the text between the outermost brackets at those commas that are in no inner bracket or string. */
 function parametersOf(label: string): string[] {
   const inner = label.slice(label.indexOf('(') + 1, label.lastIndexOf(')'));
   const found: string[] = [];
@@ -65,7 +65,7 @@ function parametersOf(label: string): string[] {
   return [...found, part.trim()].filter((one) => one !== '');
 }
 
-/** Index of the parameter that an argument fills, `/` and `*` aside; undefined if none does. */
+/** Index of the parameter that an argument fills, ignoring `/` and `*`; undefined if there is none. */
 export function parameterFor(
   { parameters }: Signature,
   argument: number,
@@ -82,8 +82,9 @@ export function parameterFor(
       continue;
     }
     if (parameter === '*' || parameter.startsWith('**')) {
+      // All further parameters are keyword-only.
       return undefined;
-    } // the rest are keywords
+    }
     position += 1;
     if (position === argument || parameter.startsWith('*')) {
       return index;

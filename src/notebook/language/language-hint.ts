@@ -3,8 +3,8 @@ import { cellHint } from '../../ui/status';
 import { LANGUAGE, NOTEBOOK_TYPE, type SandboxController } from '../controller';
 
 /**
- * VS Code skips a cell whose language its kernel does not know, without a word. This says so at the cell itself;
- * a click offers to change the language.
+ * VS Code silently skips a cell whose language the kernel does not support. This shows the reason at the cell. A click
+ * on it offers to change the language.
  */
 export class LanguageHint implements vscode.NotebookCellStatusBarItemProvider, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-/** Jupyter counts Unicode characters, VS Code UTF-16 units. */
+/** Jupyter counts Unicode characters, VS Code counts UTF-16 units. */
 export const toCharacters = (code: string, units: number): number => [...code.slice(0, units)].length;
 
 export const toUnits = (code: string, characters: number): number => [...code].slice(0, characters).join('').length;

@@ -5,7 +5,7 @@ import { signalOf, type SessionOf } from './features';
 import { pageOf, parameterFor, signatureOf } from './inspection';
 import { toCharacters } from './positions';
 
-/** The signature of the live object that is being called. */
+/** Shows the signature of the live object that is being called. */
 export class SignatureProvider implements vscode.SignatureHelpProvider {
   constructor(private readonly sessionOf: SessionOf) {}
 

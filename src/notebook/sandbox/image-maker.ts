@@ -60,7 +60,8 @@ export class ImageMaker {
 
   #begin(key: string, engine: Engine, request: ImageRequest): PendingImage {
     const abort = new AbortController();
-    const over = (): void => this.#forget(key, making); // later callers start a new build instead of waiting for one that is ending
+    // Later callers start a new build instead of waiting for one that is ending.
+    const over = (): void => this.#forget(key, making);
     const image = withProgress(
       (progress, stop) => engine.ensureImage(request, progress, stop),
       abort.signal,

@@ -224,7 +224,7 @@ export class SandboxBinding {
     this.#live?.settings.applied(settings);
   }
 
-  /** The setting `files` by which the running sandbox's folders are laid out; without a sandbox, the one of `settings`. */
+  /** The setting `files` by which the running sandbox's folders are laid out. Without a sandbox, that of `settings`. */
   filesSetting(settings: SandboxSettings): FilesSetting {
     return (this.#live?.settings.current ?? settings).files;
   }
@@ -239,7 +239,8 @@ export class SandboxBinding {
    * @returns whether the running sandbox uses the previous image
    */
   imageMade(settings: SandboxSettings): boolean {
-    const isOld = this.#live?.settings.imageMade(settings) === true && !this.isUnused; // an unused sandbox is replaced anyway before anything runs in it
+    // An unused sandbox is replaced anyway before anything runs in it.
+    const isOld = this.#live?.settings.imageMade(settings) === true && !this.isUnused;
     if (isOld) {
       this.sink.changed();
     }

@@ -4,11 +4,14 @@ import { diagnostic } from '../../ui/documentation';
 import { cellTags } from '../cell-metadata';
 import { failingLine } from './failing-line';
 
-/** The squiggle at the line of a cell that raised; it goes when the cell runs again, is cleared, or loses the kernel that it ran in. */
+/**
+ * Underlines the line of a cell that raised an error. The mark goes when the cell runs again, is cleared, or loses the
+ * kernel in which it ran.
+ */
 export class ErrorMarks implements vscode.Disposable {
   readonly #marks = vscode.languages.createDiagnosticCollection('sandboxed-ipython');
 
-  /** The cell has ended. What was interrupted, or is meant to raise, has no wrong line. */
+  /** To be called when a cell has ended. A cell that was interrupted or is meant to raise has no wrong line. */
   show(cell: vscode.NotebookCell, { status, execution_count: count, ename, evalue, traceback }: ExecuteReply): void {
     if (
       status !== 'error' ||
@@ -30,18 +33,19 @@ export class ErrorMarks implements vscode.Disposable {
     ]);
   }
 
-  /** The notebook is closed, or has another kernel. */
+  /** The notebook was closed, or another kernel was selected. */
   clearAll(notebook: vscode.NotebookDocument): void {
     for (const cell of notebook.getCells()) {
       this.clear(cell);
     }
   }
 
-  /** The cell runs again, was cleared, or is gone. */
+  /** The cell runs again, was cleared, or was removed. */
   clear(cell: vscode.NotebookCell): void {
     if (this.#marks.has(cell.document.uri)) {
+      // VS Code is sent every deletion, even one that changes nothing.
       this.#marks.delete(cell.document.uri);
-    } // VS Code is sent each deletion
+    }
   }
 
   dispose(): void {

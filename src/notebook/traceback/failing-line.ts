@@ -1,11 +1,11 @@
 import { withoutAnsi } from './ansi';
 
-/** How IPython 8 and 9 name a place in a cell, of a frame and of a syntax error. */
+/** How IPython 8 and 9 name a line of a cell, in a frame and in a syntax error. */
 const FRAME = /\bCell In\s?\[(\d+)\], line (\d+)/g;
 
 /**
- * The line (from 0) of the cell with this execution count that a traceback of IPython's leads through last;
- * undefined if it leads through none. What a sandbox sends may name any line: the caller checks that there is one.
+ * The last line (from 0) of the cell with this execution count that an IPython traceback leads through; undefined if
+ * it leads through none. A sandbox may send any number, so the caller has to check that the line exists.
  */
 export function failingLine(traceback: readonly string[], executionCount: number): number | undefined {
   let line: number | undefined;

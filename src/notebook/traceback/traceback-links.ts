@@ -1,31 +1,35 @@
 import { withoutAnsi } from './ansi';
 
-/** Where the links of a traceback should lead. */
+/** The targets of the links in a traceback. */
 export interface LinkTargets {
   /**
-   * What `Cell In[count]` should lead to: `native`: VS Code's own link finds it; a cell's URI: VS Code's own would lead
-   * elsewhere; undefined: there is no such cell.
+   * The target of `Cell In[count]`: `native` if VS Code's own link leads there, the cell's URI if VS Code's own link
+   * would lead elsewhere, undefined if the cell does not exist.
    */
   cell(count: number): { native: true } | { uri: string } | undefined;
-  /** The path, relative to the notebook's folder, of what a file of the sandbox is a copy of; undefined: of nothing. */
+  /**
+   * The path, relative to the notebook's folder, of the original of a file in the sandbox; undefined if the file is no
+   * copy.
+   */
   file(path: string): string | undefined;
 }
 
-/** What IPython says before the lines of a frame, and of a syntax error. */
+/** The text that IPython writes before the lines of a frame and of a syntax error. */
 const CELL = /^\s*Cell In\s?\[(\d+)\], line (\d+)/;
 const FILE = /^\s*File (.+?):(\d+)(?:, in |$)/;
 const ARROW = /((?<!-)-+>(?:\u001b\[[\d;]*m|\s)*)(\d+)/; // eslint-disable-line no-control-regex -- ANSI's own
-/** A code that changes nothing ("the default font"), and breaks a pattern that VS Code would make a link of. */
+/** A code that changes nothing ("the default font") but breaks a pattern that VS Code would turn into a link. */
 const NO_OP_CODE = '\u001b[10m';
-/** Characters of a line with a link; VS Code too makes none of longer ones. */
+/** Most characters of a line with a link. VS Code makes no links in longer lines either. */
 const MAX_LINE_CHARACTERS = 2_000;
-/** What needs no escaping in a link as VS Code makes and reads it. */
+/** Characters that need no escaping in a link as VS Code makes and reads it. */
 const PLAIN_PATH = /^[^'"<>#%?&\\\p{Cc}]+$/u;
 
 /**
- * A traceback of IPython's as VS Code's renderer should have it, which makes links of its own: `line m` of `Cell In[n]` leads to
- * the last cell that shows `[n]`, also from an earlier kernel; a file's path is taken for one of this computer. What leads to
- * the right place stays as it is, so that it can be copied; the others are mended or are no links.
+ * Prepares an IPython traceback for VS Code's renderer, which makes links of its own: `line m` of `Cell In[n]` leads
+ * to the last cell that shows `[n]`, even if an earlier kernel ran it, and a file's path counts as a path of this
+ * computer. Text whose link leads to the right place is not changed, so that it can be copied. Other links are
+ * corrected or removed.
  */
 export function fixLinks(traceback: string, targets: LinkTargets): string {
   let link: ((line: string) => string) | undefined;

@@ -3,15 +3,15 @@ import type { EventOf } from '../../protocol/messages';
 import type { NotebookFolder } from '../files/folder-copy';
 import type { LinkTargets } from './traceback-links';
 
-/** Counts that are remembered: a sandbox may claim any. */
+/** Most counts that are remembered. A sandbox may claim any number. */
 const MAX_REMEMBERED_COUNTS = 10_000;
 
-/** What the tracebacks of one notebook's kernels mean by `Cell In[n]` and by a file. */
+/** Resolves `Cell In[n]` and file paths in the tracebacks of one notebook's kernels. */
 export class TracebackTargets implements LinkTargets {
   #kernel = '';
-  /** By the counts of the kernel that runs now. */
+  /** Cells by their counts in the current kernel. */
   readonly #cells = new Map<number, vscode.NotebookCell>();
-  /** The count that a cell shows, which VS Code tells extensions a little later. */
+  /** The count that a cell shows. VS Code reports it to extensions a little later. */
   readonly #shown = new WeakMap<vscode.NotebookCell, number>();
 
   constructor(
@@ -19,7 +19,7 @@ export class TracebackTargets implements LinkTargets {
     private readonly folder: NotebookFolder,
   ) {}
 
-  /** A cell runs. In another sandbox, or after a restart, counts start anew. */
+  /** A cell runs. In another sandbox, or after a restart, counts begin again. */
   cellRan(
     sandbox: string | undefined,
     { gen, content: { execution_count: count } }: EventOf<'execute_input'>,
@@ -41,19 +41,21 @@ export class TracebackTargets implements LinkTargets {
   cell(count: number): ReturnType<LinkTargets['cell']> {
     const cell = this.#cells.get(count);
     if (cell === undefined) {
+      // The cell ran before this window opened.
       return { native: true };
-    } // it ran before this window was there
+    }
     if (cell.index < 0) {
       return undefined;
     }
-    // VS Code takes the last cell that shows this count, whichever kernel gave it
+    // VS Code takes the last cell that shows this count, whichever kernel assigned it.
     const taken = this.notebook
       .getCells()
       .findLast((one) => (this.#shown.get(one) ?? one.executionSummary?.executionOrder) === count);
     if (taken === cell) {
       return { native: true };
     }
-    return vscode.workspace.isTrusted ? { uri: cell.document.uri.toString() } : undefined; // elsewhere VS Code shows links as text
+    // In Restricted Mode, VS Code shows links as text.
+    return vscode.workspace.isTrusted ? { uri: cell.document.uri.toString() } : undefined;
   }
 
   file(path: string): string | undefined {
