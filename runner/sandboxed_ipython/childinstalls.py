@@ -33,7 +33,7 @@ class ChildInstalls:
         self._texts, self._chars_left = [], 0
         self._timer = None
 
-    def add(self, msg_id, content, cell):
+    def add(self, msg_id: str, content: dict, cell) -> None:
         """Takes a request of a process. ``cell`` is the running cell, or None."""
         if cell is None or cell.is_comm:
             self._fail(msg_id, "no cell runs: an install is asked for while one does.")
@@ -46,7 +46,7 @@ class ChildInstalls:
             self._waiting.append((msg_id, content))
             self._take_next()
 
-    def answered(self, kind, content):
+    def answered(self, kind: str, content: dict) -> bool:
         """Handles a host's message if it answers the open request, and returns whether it did.
 
         (A cell may have an open request of another kind with the same id.)
@@ -63,7 +63,7 @@ class ChildInstalls:
             self._take_next()
         return True
 
-    def end(self, reason="the cell that asked is over."):
+    def end(self, reason: str = "the cell that asked is over.") -> None:
         """Ends all requests because the cell is over or interrupted. The host has cancelled them already."""
         if self._request:
             self._close({"status": "error", "reason": reason})

@@ -18,7 +18,7 @@ QUEUE_VARIABLE = "SANDBOXED_IPYTHON_QUEUE"
 _LOOK_SECONDS, _MAX_WAIT_SECONDS = 0.1, 2 * 3600.0
 
 
-def run(words):
+def run(words: list[str]) -> "int | None":
     """Runs ``pip WORDS``. Returns an exit status, or None if the image's own pip has to run it, which works without a
     network.
     """

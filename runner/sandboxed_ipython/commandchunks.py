@@ -11,7 +11,7 @@ class CommandChunks:
     def __init__(self):
         self._forget()
 
-    def add(self, content, msg_id):
+    def add(self, content: dict, msg_id: str) -> "bytes | None":
         """Adds one piece. Returns the command's line (bytes) when the last piece is there, else None.
 
         Args:

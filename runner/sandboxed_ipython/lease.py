@@ -33,7 +33,7 @@ class Lease:
         if idle > 0:
             reactor.after(idle, self._on_idle)
 
-    def hosts(self, number):
+    def hosts(self, number: int) -> None:
         """Must be called with the number of attached hosts whenever it changes."""
         if self._leaving:
             self._leaving.cancel()
@@ -41,7 +41,7 @@ class Lease:
         if not number:
             self._leaving = self._reactor.after(self._lease, self._on_lease_end)
 
-    def active(self):
+    def active(self) -> None:
         """Must be called at each command: the idle time starts again."""
         self._active = time.monotonic()
 

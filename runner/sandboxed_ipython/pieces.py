@@ -25,7 +25,7 @@ class Pieces:
         self._outputs = outputs
         self._joiner = packets.Joiner(wire.MAX_EVENT_BYTES)
 
-    def take(self, piece):
+    def take(self, piece) -> "dict | None":
         """Takes one piece. Returns the whole message if the supervisor has to read it and its last piece is here, else
         None.
 

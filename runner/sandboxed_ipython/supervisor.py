@@ -80,7 +80,7 @@ class Supervisor:
         for kernel in self.kernels.values():
             self.processes.replace(kernel)
 
-    def run(self):
+    def run(self) -> int:
         """Serves until the sandbox has to end. Returns the exit status."""
         try:
             while self.reactor.running:
@@ -99,7 +99,16 @@ class Supervisor:
         self._status = status
         self.reactor.running = False
 
-    def envelope(self, channel, kind, content, parent="", seq=0, kernel=None, unlogged=False):
+    def envelope(
+        self,
+        channel: str,
+        kind: str,
+        content: dict,
+        parent: str = "",
+        seq: int = 0,
+        kernel=None,
+        unlogged: bool = False,
+    ) -> dict:
         """Makes an event without a number.
 
         Args:
@@ -310,7 +319,7 @@ class Supervisor:
             self.log.append(self.envelope("control", "shutdown_reply", {"status": "ok"}, msg_id, kernel=kernel))
             self._end()
 
-    def answer_process(self, event):
+    def answer_process(self, event: dict) -> None:
         """Writes an answer for a process of the sandbox that waits for a file in the results. If a cell has filled the
         queue, room is made first.
         """
@@ -360,7 +369,7 @@ def _log_to_stderr():
     logger.propagate = False
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Serves until the sandbox has to end. Returns the exit status of the container."""
     opts = options.parse(argv)
     _log_to_stderr()

@@ -25,7 +25,7 @@ JEDI_DEADLINE_SECONDS = 3.0
 _REPEAT_SECONDS = 0.2
 
 
-def complete(shell, content):
+def complete(shell, content: dict) -> dict:
     """Returns the content of a ``complete_reply``: the matches for ``code`` at ``cursor_pos``, and the span that they
     replace (in characters).
     """
@@ -80,7 +80,7 @@ def _completions(completer, code, position):
         completer.use_jedi = True
 
 
-def inspect(shell, content):
+def inspect(shell, content: dict) -> dict:
     """Returns the content of an ``inspect_reply``: the documentation of the name at ``cursor_pos``."""
     name = token_at_cursor(content["code"], int(content["cursor_pos"]))
     try:

@@ -11,20 +11,20 @@ HELP_CHARS = 1_000_000
 _MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 
 
-def shortened(text, limit):
+def shortened(text: str, limit: int) -> str:
     """Returns a text. If it has more than ``limit`` characters, only its beginning and end, and its length."""
     if len(text) <= limit:
         return text
     return "%s\n… %d characters in all …\n%s" % (text[: limit // 2], len(text), text[-(limit // 2) :])
 
 
-def traceback_lines(lines, limit):
+def traceback_lines(lines: list, limit: int) -> list[str]:
     """Returns the lines of a traceback, or one shortened text if they have more than ``limit`` characters together."""
     lines = [str(line) for line in lines]
     return lines if sum(len(line) for line in lines) <= limit else [shortened("\n".join(lines), limit)]
 
 
-def text_of(value):
+def text_of(value) -> str:
     """Returns ``str()`` of an exception, shortened, also if ``str()`` fails."""
     try:
         return shortened(str(value), ERROR_CHARS)
@@ -32,7 +32,7 @@ def text_of(value):
         return "<str() of the exception failed: %s>" % type(error).__name__
 
 
-def payloads(found, say):
+def payloads(found: list, say) -> list[dict]:
     """Returns the payloads of a reply that can be sent. A long text of a pager is shortened. ``say`` gets a line for
     each payload that is left out.
     """

@@ -25,7 +25,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*\Z")
 _CHECKED_CHARS = 4096
 
 
-def checked(content):
+def checked(content: dict) -> dict:
     """Returns the content of a display as it can be sent. A warning names each part that is left out.
 
     Raises TypeError if a part is no dict, and RecursionError if a part refers to itself.
@@ -58,7 +58,7 @@ def checked(content):
     return content
 
 
-def check_comm(content):
+def check_comm(content: dict) -> None:
     """Checks the content of a comm message before it is copied, for which there may be no room.
 
     Raises TypeError if its data are no dict, RecursionError if they refer to themselves, and MessageTooLong if they are
@@ -73,12 +73,12 @@ def check_comm(content):
         raise MessageTooLong(size)
 
 
-def size_of(content):
+def size_of(content: dict) -> int:
     """Returns the characters of the texts of a display. The display cannot be sent in fewer bytes."""
     return sum(len(value) for value in content["data"].values() if isinstance(value, str))
 
 
-def unsendable(content):
+def unsendable(content: dict) -> ValueError:
     """Returns an exception that names the part of a display that JSON cannot hold."""
     for name, value in _parts(content):
         try:

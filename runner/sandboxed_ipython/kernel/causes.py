@@ -18,7 +18,7 @@ except NameError:  # before Python 3.11
     _Group, _members = (), None
 
 
-def chain(error):
+def chain(error: BaseException):
     """Yields ``error`` (an exception), and the exceptions that it was raised from, that were being handled when it was
     raised, and that it groups.
     """
@@ -34,7 +34,7 @@ def chain(error):
             waiting += _members(one)[:_MAX_CHAIN]
 
 
-def innermost(error):
+def innermost(error: BaseException):
     """Returns the traceback entry of the frame in which the exception first occurred, also if it was raised again
     later, or None.
     """
@@ -44,7 +44,7 @@ def innermost(error):
     return traceback
 
 
-def is_of_a_call(error):
+def is_of_a_call(error: BaseException) -> bool:
     """Returns whether the innermost frame was in a call when the exception occurred, and not at a ``raise``."""
     entry = innermost(error)
     if entry is None:

@@ -74,11 +74,13 @@ class Channel:
         self._line_thread = self._line_frame = self._line_instruction = 0
         self._line_awaited = None  # the time since which another thread waits for the rest of the line
 
-    def fileno(self):
+    def fileno(self) -> int:
         """Returns the descriptor of the pair."""
         return self.socket.fileno()
 
-    def send(self, msg_type, content, parent, metadata=None, buffers=None):
+    def send(
+        self, msg_type: str, content: dict, parent: str, metadata: "dict | None" = None, buffers: "list | None" = None
+    ) -> None:
         """Sends one message, after all text that was written before it.
 
         Args:
@@ -101,13 +103,13 @@ class Channel:
             for packet in whole:
                 self._send(packet)
 
-    def announce(self, msg_type, size, parent):
+    def announce(self, msg_type: str, size: int, parent: str) -> None:
         """Reports the size of a message that exceeds every budget, without sending it."""
         with self._lock:
             self.settle()
             self._send(packets.announcement(msg_type, size, parent, self._next_series()))
 
-    def write(self, name, data):
+    def write(self, name: str, data: bytes) -> None:
         """Writes bytes to the pipe of stdout or stderr, in one piece, after the text in the other pipe.
 
         Every ``print`` calls this twice, so the usual case is handled in this one function without calls of other
@@ -178,7 +180,7 @@ class Channel:
             except BlockingIOError:
                 pass
 
-    def settle(self):
+    def settle(self) -> None:
         """Returns when the supervisor has read all text so far, or after :data:`_SETTLE_SECONDS`."""
         if not (self._unread("stdout") or self._unread("stderr")):
             return
@@ -191,7 +193,7 @@ class Channel:
             time.sleep(pause)
             pause = min(pause * 2, 0.002)
 
-    def receive(self):
+    def receive(self) -> "dict | None":
         """Returns the next whole message, or None if there is none or only a piece. Raises EOFError if the supervisor
         is gone.
         """

@@ -15,7 +15,7 @@ class CommRequests:
         self._kernel = kernel
         self._context = context
 
-    def handle(self, message):
+    def handle(self, message: dict) -> None:
         """Handles one message (dict) of type ``comm_open``, ``comm_msg`` or ``comm_close``."""
         kernel = self._kernel
         msg_id = message["parent_header"]["msg_id"]

@@ -17,7 +17,7 @@ from .channel import MessageTooLong
 log = logging.getLogger("Comm")
 
 
-def encoded(buffers):
+def encoded(buffers) -> list[str]:
     """Returns bytes-like objects in base64, as a message holds them.
 
     Raises as Jupyter does: TypeError for other objects, and ValueError for buffers with gaps. Raises MessageTooLong

@@ -17,7 +17,7 @@ import sys
 import threading
 
 
-def leave():
+def leave() -> None:
     """Waits for threads, runs ``atexit`` (which also empties IPython's namespaces), flushes files, and ends the
     process.
     """

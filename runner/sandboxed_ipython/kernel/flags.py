@@ -14,7 +14,7 @@ import sys
 _IMPLIED = ("isolated", "ignore_environment", "no_user_site")
 
 
-def show_no_isolation():
+def show_no_isolation() -> None:
     """Replaces ``sys.flags`` by the same flags without isolation. The interpreter itself runs as before."""
     kind, (shown, hidden) = type(sys.flags), sys.flags.__reduce__()[1]
     names = re.findall(r"(\w+)=", repr(sys.flags))  # names of the shown fields, in order

@@ -14,17 +14,17 @@ _PYTHON_FOLDER = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _INSTALLED_FOLDERS = tuple(os.sep + name + os.sep for name in ("site-packages", "dist-packages"))
 
 
-def is_ours(frame):
+def is_ours(frame) -> bool:
     """Returns whether a frame runs the runner's own code."""
     return frame.f_code.co_filename.startswith(_RUNNER_FOLDER)
 
 
-def is_the_cells(frame):
+def is_the_cells(frame) -> bool:
     """Returns whether a frame runs code that is neither the runner's nor IPython's: the user's or a library's."""
     return not frame.f_code.co_filename.startswith((_RUNNER_FOLDER, _IPYTHON_FOLDER))
 
 
-def is_foreign(frame):
+def is_foreign(frame) -> bool:
     """Returns whether a frame runs code of the user or of a library that the runner and IPython do not use themselves
     (unlike Python's own library and traitlets).
     """
@@ -34,7 +34,7 @@ def is_foreign(frame):
     return not name.startswith(_PYTHON_FOLDER) or any(folder in name for folder in _INSTALLED_FOLDERS)
 
 
-def holds_code_of_a_cell(trace):
+def holds_code_of_a_cell(trace) -> bool:
     """Returns whether a traceback contains a line of the user's or of a library's code."""
     return any(is_foreign(frame) for frame, _line in walk_tb(trace))
 

@@ -40,7 +40,7 @@ class Inbox:
         self._turn = threading.RLock()
         self._woken, self._waking = map(keep, os.pipe())
 
-    def begin(self, msg_id):
+    def begin(self, msg_id: str) -> bool:
         """Begins a cell. Returns whether the cell has been interrupted already.
 
         Requests of earlier cells end, and do not hold up this cell, even if an interrupt has cut them short.
@@ -50,12 +50,12 @@ class Inbox:
             pass
         return self._interrupted == msg_id
 
-    def wake(self):
+    def wake(self) -> None:
         """Makes a thread that waits for an answer check whether it still has to wait."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._waking, b"x")
 
-    def read(self):
+    def read(self) -> bool:
         """Reads one message. Returns False if there is none. Raises EOFError if the supervisor is gone."""
         with self._reading:
             message = self._kernel.channel.receive()
@@ -71,7 +71,7 @@ class Inbox:
                 self.wake()
         return True
 
-    def next_command(self):
+    def next_command(self) -> "dict | None":
         """Removes and returns the oldest command that waits, or returns None."""
         return self._commands.popleft() if self._commands else None
 

@@ -21,7 +21,7 @@ class Installs:
         self._kernel = kernel
         self.allowed = False
 
-    def register(self, shell):
+    def register(self, shell) -> None:
         """Registers the magics."""
         for name, function in (
             ("pip", self._pip),
@@ -32,7 +32,7 @@ class Installs:
         ):
             shell.register_magic_function(function, "line", name)
 
-    def run_shell(self, command):
+    def run_shell(self, command: str) -> "int | None":
         """Runs a ``!`` line that asks pip for something that pip cannot do here. Returns the exit status that a shell
         would return, or None for any other line.
         """

@@ -45,7 +45,7 @@ class Interrupts:
         signal.signal(signal.SIGINT, self._on_sigint)
         self.wakeup.install()
 
-    def begin(self):
+    def begin(self) -> None:
         """Must be called when a cell begins, before the supervisor is told. An earlier cell may have set a signal
         handler of its own.
         """
@@ -53,7 +53,7 @@ class Interrupts:
         self.pressed = self._due = self._in_code = self._late = False
         self._begun = True
 
-    def press(self):
+    def press(self) -> None:
         """Notes that the cell was interrupted while it waited for its turn."""
         self.pressed = self._due = True
 
@@ -69,7 +69,7 @@ class Interrupts:
             self._late = self._due = False
             raise KeyboardInterrupt
 
-    def enter(self):
+    def enter(self) -> None:
         """Must be called when the cell's code is about to run. Raises KeyboardInterrupt if the cell was interrupted
         since it began, or since its code last ran.
         """
@@ -88,13 +88,13 @@ class Interrupts:
         finally:
             self._in_code = outer
 
-    def resume(self):
+    def resume(self) -> None:
         """Marks that code of the cell runs once more, until :meth:`leave`. Must not be called if the cell was
         interrupted.
         """
         self._begun = self._in_code = True
 
-    def leave(self):
+    def leave(self) -> None:
         """Must be called when the cell's code is over. Nothing is raised from then on, whatever signal handler the cell
         has set.
         """

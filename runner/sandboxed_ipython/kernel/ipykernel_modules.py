@@ -49,7 +49,7 @@ class _Contents(importlib.abc.Loader):
         vars(module).update(self._names)
 
 
-def provide(shell, comms):
+def provide(shell, comms) -> None:
     """Makes the modules importable. An installed ipykernel takes precedence, also one that is installed later.
 
     Args:

@@ -24,7 +24,7 @@ _LOADERS = (
 _HINT = "/a-sandbox-has-no-network/write-%pip-install-in-a-line-of-its-own"
 
 
-def add_to_path(folder, tools, queue):
+def add_to_path(folder: str, tools: str, queue: str) -> None:
     """Puts the installed libraries before those of the image, so that upgraded versions win.
 
     Args:
@@ -55,6 +55,6 @@ def _put_first(variable, path):
     os.environ[variable] = os.pathsep.join([path, *filter(None, [os.environ.get(variable)])])
 
 
-def changed():
+def changed() -> None:
     """Must be called after something was installed."""
     importlib.invalidate_caches()

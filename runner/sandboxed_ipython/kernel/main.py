@@ -63,7 +63,7 @@ class Kernel:
         self._folder = WorkingFolder(options.home)
         self._warm_up = None
 
-    def send(self, msg_type, content, metadata=None, buffers=None):
+    def send(self, msg_type: str, content: dict, metadata: "dict | None" = None, buffers: "list | None" = None) -> None:
         """Sends a message of the cell that the calling code belongs to. Sends nothing if the code belongs to no cell,
         as while the kernel warms up.
 
@@ -93,7 +93,7 @@ class Kernel:
                 bundles.unsendable(content) if is_display else ValueError("a %s holds %s" % (msg_type, error))
             ) from None
 
-    def serve(self):
+    def serve(self) -> None:
         """Runs the loop until the supervisor is gone. Never returns."""
         os.register_at_fork(after_in_child=self._end_copy_soon)
         self.channel.send("ready", {"pid": os.getpid()}, "")
@@ -108,7 +108,7 @@ class Kernel:
                 traceback.print_exc()
 
     @property
-    def is_copy(self):
+    def is_copy(self) -> bool:
         """Whether this process is a fork of the kernel that reached the end of a cell or of a task's step. It is no
         kernel; the kernel that forked it answers.
         """
@@ -127,7 +127,7 @@ class Kernel:
         if self.is_copy:
             os._exit(0)
 
-    def begin(self, msg_id, msg_type):
+    def begin(self, msg_id: str, msg_type: str) -> None:
         """Must be called when a cell or a comm message is about to be handled. A SIGINT may come as soon as the
         supervisor is told.
         """
@@ -142,7 +142,7 @@ class Kernel:
             self.channel.send("interrupt_taken", {}, msg_id)  # otherwise a SIGINT would follow
         self._context.run(current_cell.set, msg_id)
 
-    def end(self):
+    def end(self) -> None:
         """Must be called when a cell or a comm message is over and its reply was sent."""
         self.prompts.allowed = self.installs.allowed = False
         self.running = ""
@@ -357,7 +357,7 @@ def _make_loop():
             os.close(fd)
 
 
-def run(options, pair, stdout, stderr):
+def run(options, pair: int, stdout: int, stderr: int) -> None:
     """Runs a kernel. Never returns: an exception is printed to the cell's stderr and ends the process. The arguments
     are those of :class:`Kernel`.
     """

@@ -13,7 +13,7 @@ MAX_PATH_CHARS = 1000
 _filename = vars(OSError)["filename"].__get__
 
 
-def path_of(error):
+def path_of(error: BaseException) -> str:
     """Returns the absolute path that ``error`` (an exception), or an exception of its chain, did not find, or "".
 
     A Windows path stays as it is, because it names nothing in the sandbox.

@@ -28,7 +28,7 @@ class Network:
         #: True if a program that failed had tried to reach an address outside.
         self.was_wanted = False
 
-    def begin(self):
+    def begin(self) -> None:
         """Forgets the last cell, because a cell begins."""
         self.was_wanted = False
 
@@ -52,7 +52,7 @@ class Network:
             raise
 
 
-def was_missed(error):
+def was_missed(error: BaseException) -> bool:
     """Returns whether ``error`` (an exception), or an exception of its chain, is a failed name look-up or connection,
     and not a ``raise`` of other code.
     """

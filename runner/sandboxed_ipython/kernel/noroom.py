@@ -7,7 +7,7 @@ from . import causes
 _NUMBERS = (errno.ENOSPC, errno.EFBIG)
 
 
-def was_met(error):
+def was_met(error: BaseException) -> bool:
     """Returns whether ``error`` (an exception), or an exception of its chain, has such a number and was not raised by a
     ``raise``.
     """

@@ -121,7 +121,7 @@ class Install:
         self.indexes = []
         self.quiet = False
 
-    def remarks(self):
+    def remarks(self) -> list[str]:
         """Returns lines to print before the install."""
         remarks = ["Ignored: %s" % " ".join(self.ignored)] if self.ignored else []
         if self.indexes:
@@ -132,7 +132,7 @@ class Install:
         return remarks
 
 
-def of_shell(command):
+def of_shell(command: str) -> "list[str] | None":
     """Returns the words behind ``pip`` if a ``!`` line is a single call of pip, ``["conda", …]`` if it calls conda,
     else None.
     """
@@ -151,7 +151,7 @@ def of_shell(command):
     return [*words, "-q"] if silenced else words
 
 
-def split(line):
+def split(line: str) -> list[str]:
     """Returns the words of a line as a shell splits it, or none if its quotes do not match."""
     try:
         return shlex.split(line, comments=True)
@@ -159,7 +159,7 @@ def split(line):
         return []
 
 
-def parse(words):
+def parse(words: list[str]) -> "Install | None":
     """Returns an :class:`Install`, or None if pip itself can run the words offline. Raises PipError."""
     words = list(words)
     leading = []

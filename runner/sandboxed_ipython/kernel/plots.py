@@ -49,6 +49,6 @@ class _RefusedBackends(importlib.abc.MetaPathFinder):
             raise ImportError(_NOT_SHOWN[fullname], name=fullname)
 
 
-def refuse_backends():
+def refuse_backends() -> None:
     """Installs :class:`_RefusedBackends`."""
     sys.meta_path.insert(0, _RefusedBackends())

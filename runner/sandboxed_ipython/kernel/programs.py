@@ -41,7 +41,7 @@ END
 _SHELLS = ("bash", "sh")
 
 
-def run(command, interrupts):
+def run(command: str, interrupts) -> int:
     """Runs a shell command with one terminal as stdout and stderr, and shows its output.
 
     An interrupt ends the program and not the cell. Returns the exit status, or minus the number of the signal that
@@ -78,7 +78,7 @@ def run(command, interrupts):
     return 128 - status if status > 128 else status
 
 
-def output(command):
+def output(command: str) -> tuple[str, int]:
     """Runs a shell command. Returns its stdout and stderr as text ("" if it is interrupted), and its exit status."""
     process = subprocess.Popen(
         command, shell=True, executable=os.environ.get("SHELL"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -93,7 +93,7 @@ def output(command):
             process.kill()
 
 
-def let_terminals_read_nothing():
+def let_terminals_read_nothing() -> None:
     """Keeps ``pty.spawn`` from reading the empty input. It passes on what is typed, which is nothing here, and the read
     would be reported.
     """
@@ -105,14 +105,14 @@ def let_terminals_read_nothing():
     pty.spawn.__defaults__ = (pty._read, read)
 
 
-def configure(config):
+def configure(config) -> None:
     """Sets how ``%%bash`` and ``%%sh`` start their shell."""
     config.ScriptMagics.script_paths = {
         name: shlex.join(["sh", "-c", _SCRIPT, name]) for name in _SHELLS if shutil.which(name)
     }
 
 
-def watch_scripts(shell, network):
+def watch_scripts(shell, network) -> None:
     """Makes ``%%bash`` and ``%%sh`` report a failure to ``network`` (a :class:`Network`)."""
     for name in shell.config.ScriptMagics.script_paths:
         shell.register_magic_function(_watched(shell.find_cell_magic(name), network), "cell", name)
@@ -128,7 +128,7 @@ def _watched(magic, network):
     return run_script
 
 
-def document(shell):
+def document(shell) -> None:
     """Removes the wrapper script from the help text of ``%%bash`` and ``%%sh``."""
     for name, path in shell.config.ScriptMagics.script_paths.items():
         magic = shell.find_cell_magic(name)

@@ -303,14 +303,14 @@ def _ipython_major():
     return IPython.version_info[0]
 
 
-def set_history_size(shell, size):
+def set_history_size(shell, size: int) -> None:
     """Sets how many results ``Out`` keeps."""
     shell.cache_size = size
     shell.displayhook.cache_size = size
     shell.displayhook.do_full_cache = size > 0
 
 
-def prepare_environment(options):
+def prepare_environment(options) -> None:
     """Sets the environment variables and the working folder of cells. The container sets HOME and USER."""
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")

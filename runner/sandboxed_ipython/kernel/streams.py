@@ -115,7 +115,7 @@ class CellStream(io.TextIOBase):
         """Does nothing: encoding and buffering are fixed."""
 
 
-def can_be_written(stream):
+def can_be_written(stream) -> bool:
     """Returns whether ``stream`` (any object of a cell) claims that text can be written to it. Nothing is written, but
     code of the object may run.
     """

@@ -27,13 +27,13 @@ class Wakeup:
         self._other = None  # (fd, identity) of the descriptor to which signals are passed on
         self.install()
 
-    def install(self):
+    def install(self) -> None:
         """Sets the wakeup fd again if a cell has set another one. Must be called in the main thread."""
         before = signal.set_wakeup_fd(self._waking, warn_on_full_buffer=False)
         if before != self._waking:
             self._other = (before, _identity(before)) if before >= 0 else None
 
-    def drain(self):
+    def drain(self) -> None:
         """Reads :attr:`fd`. Code that waits for it must call this once it is readable."""
         try:
             signals = os.read(self.fd, 4096).translate(None, _KERNEL_SIGNALS)
@@ -50,7 +50,7 @@ class Wakeup:
                 pass  # it is full, so its reader has enough to read
 
 
-def keep(fd):
+def keep(fd: int) -> int:
     """Moves a descriptor to a number that no cell closes by accident, and makes it non-blocking. Returns the new
     number.
     """

@@ -15,7 +15,7 @@ class WarmUp:
         self._shell = shell
         self._handle = loop.call_later(_DELAY_SECONDS, self._run)
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Cancels the warm-up, because code of the user is about to run. From then on hooks and variables belong to the
         user.
         """

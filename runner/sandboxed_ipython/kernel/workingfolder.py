@@ -13,7 +13,7 @@ class WorkingFolder:
         self._home = home
         self._folder = ""
 
-    def enter(self, folder, shell):
+    def enter(self, folder: str, shell) -> None:
         """Changes to ``folder``, unless the kernel has done so already or a cell has changed the working folder since.
 
         The folder is made if it is missing. If it cannot be made the working folder stays, and the next cell tries
