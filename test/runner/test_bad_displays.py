@@ -72,7 +72,7 @@ def told(sandbox):
         ("display('x', metadata={'a': circle})", "RecursionError", "metadata of a display refers to itself"),
     ],
 )
-def test_what_cannot_be_sent_is_an_error_at_the_users_line(told, code, name, words):
+def test_a_display_that_cannot_be_sent_is_an_error_at_the_users_line(told, code, name, words):
     cell = told(code)
     (error,) = cell.contents("error")
     assert (error["ename"], cell.reply["status"]) == (name, "error") and words in error["evalue"]
@@ -116,7 +116,7 @@ def test_a_repr_that_raises_is_an_error_in_the_cell(told, code):
         ("Bundle({'x/%d' % n: '' for n in range(101)})", "A display has at most 100 mime types", None),
     ],
 )
-def test_what_can_be_left_out_is_warned_of(told, code, words, left):
+def test_a_warning_names_what_is_left_out_of_a_display(told, code, words, left):
     for _ in range(2):  # again in another cell, though it is the same line
         cell = told("display(%s)" % code)
         assert words in cell.text("stderr") and cell.reply["status"] == "ok"
@@ -124,7 +124,7 @@ def test_what_can_be_left_out_is_warned_of(told, code, words, left):
         assert cell.contents("display_data")[0]["data"] == left
 
 
-def test_values_that_jupyter_can_send_arrive_as_from_jupyter(told):
+def test_values_that_jupyter_can_send_arrive_as_jupyter_sends_them(told):
     cell = told(
         "import datetime\nJSON = {'set': {1}, 'tuple': (1, 2), 'range': range(2), 'bytes': b'abc', 3: 4, None: 5, True: 6, (1, 2): 7, 'time': datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)}\n"
         "display({'application/json': JSON, 'text/html': b'abc', 'text/plain': 5, 'application/x-json': None}, raw=True)"
@@ -148,13 +148,13 @@ def test_values_that_jupyter_can_send_arrive_as_from_jupyter(told):
     }
 
 
-def test_a_surrogate_in_a_display_is_one_character_that_is_none(told):
+def test_a_surrogate_in_a_display_is_replaced_by_one_character(told):
     cell = told("display({'text/plain': 'a\\udc80', 'application/json': {'\\ud800': 1}}, raw=True)")
     assert cell.contents("display_data")[0]["data"] == {"text/plain": "a\ufffd", "application/json": {"\ufffd": 1}}
 
 
 @pytest.mark.parametrize("code", ["Hangs()", "display(Hangs())", "[Hangs()]", "HangsAsHtml()", "print(Hangs())"])
-def test_a_repr_that_hangs_is_interrupted_and_the_kernel_lives(sandbox, told, code):
+def test_a_repr_that_hangs_can_be_interrupted_and_the_kernel_lives(sandbox, told, code):
     msg_id = sandbox.send("print('begun')\n" + code)
     sandbox.wait_text("begun")
     sandbox.interrupt(msg_id)
@@ -163,7 +163,7 @@ def test_a_repr_that_hangs_is_interrupted_and_the_kernel_lives(sandbox, told, co
     assert told(code, timeout=0.5).reply["failure"] == {"code": "TimedOut", "params": {"timeout": 0.5, "killed": False}}
 
 
-def test_an_exception_that_hangs_when_it_is_shown_takes_two_presses_and_not_the_kernel(sandbox, told):
+def test_an_exception_that_hangs_when_it_is_shown_takes_two_presses_and_the_kernel_lives(sandbox, told):
     msg_id = sandbox.send(
         "class Slow(Exception):\n    def __str__(self):\n        print('begun')\n        while True: time.sleep(0.01)\nraise Slow"
     )
@@ -215,7 +215,7 @@ def test_a_very_long_help_is_shown_shortened(told):
         "'no dict'",
     ],
 )
-def test_a_payload_that_cannot_be_sent_is_told_and_the_kernel_lives(told, code):
+def test_a_payload_that_cannot_be_sent_is_reported_and_the_kernel_lives(told, code):
     cell = told(
         "get_ipython().payload_manager.write_payload({'source': 'x', 'text': 'good'})\nget_ipython().payload_manager.write_payload(%s)"
         % code
@@ -224,7 +224,7 @@ def test_a_payload_that_cannot_be_sent_is_told_and_the_kernel_lives(told, code):
     assert cell.reply["payload"] == [{"source": "x", "text": "good"}]
 
 
-def test_a_very_long_prompt_asks(sandbox, told):
+def test_a_very_long_prompt_is_shown(sandbox, told):
     msg_id = sandbox.send("input('x' * 1_000_000)")
     content = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]
     assert len(content["prompt"]) < 100_000
@@ -232,7 +232,7 @@ def test_a_very_long_prompt_asks(sandbox, told):
     assert sandbox.finish(msg_id).result == "'yes'"
 
 
-def test_a_message_of_a_librarys_own_is_checked_too(told):
+def test_a_message_that_a_library_sends_itself_is_checked_too(told):
     cell = told("get_ipython().kernel.session.send(None, 'display_data', {'data': {'text/plain': 'x'}})")
     assert cell.contents("display_data")[0] == {"data": {"text/plain": "x"}, "metadata": {}, "transient": {}}
     assert told("get_ipython().kernel.session.send(None, 'display_data', {'data': 5})").reply["ename"] == "TypeError"

@@ -8,7 +8,7 @@ NO_YIELD = "import time\nwhile True:\n    try: time.sleep(100)\n    except Keybo
 
 
 @pytest.mark.parametrize("code, killed", [("while True: pass", False), (NO_YIELD, True)])
-def test_the_time_limit_holds_while_no_host_is_there(sandbox, code, killed):
+def test_the_time_limit_applies_while_no_host_is_attached(sandbox, code, killed):
     msg_id = sandbox.send(code, timeout=1, metadata={"runId": "a"})
     queued = sandbox.send("'never'", metadata={"runId": "a"})
     sandbox.started(msg_id)
@@ -42,7 +42,7 @@ def test_each_cell_has_its_own_limit(sandbox):
     assert [sandbox.finish(one).reply.get("failure", {}).get("code") for one in ids] == [None, "TimedOut", None]
 
 
-def test_a_cell_that_goes_on_after_an_interrupted_prompt_has_its_limit(sandbox):
+def test_a_cell_that_continues_after_an_interrupted_prompt_keeps_its_time_limit(sandbox):
     msg_id = sandbox.send(
         "import time\ntry: input('who? ')\nexcept KeyboardInterrupt: print('nobody')\ntime.sleep(60)", timeout=1
     )
@@ -52,7 +52,7 @@ def test_a_cell_that_goes_on_after_an_interrupted_prompt_has_its_limit(sandbox):
     assert sandbox.finish(msg_id).reply["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": False}}
 
 
-def test_a_press_and_the_limit_together_end_one_cell_once(sandbox):
+def test_an_interrupt_and_the_time_limit_together_end_one_cell_once(sandbox):
     msg_id = sandbox.send("print('go')\n" + NO_YIELD, timeout=1)
     sandbox.wait_text("go")
     time.sleep(0.3)  # by then it is where it swallows interrupts
@@ -69,7 +69,7 @@ def test_a_press_and_the_limit_together_end_one_cell_once(sandbox):
         "import ctypes\nfor _ in iter(int, 1): ctypes.PyDLL(None).usleep(900_000)",
     ],
 )
-def test_the_third_press_ends_what_sits_in_c(sandbox, code):
+def test_the_third_press_ends_a_cell_that_runs_c_code(sandbox, code):
     msg_id = sandbox.send(code)
     sandbox.started(msg_id)
     for _ in range(3):
@@ -98,7 +98,7 @@ slow = Slow()
         ("inspect", {"code": "slow", "cursor_pos": 4, "detail_level": 0}),
     ],
 )
-def test_an_object_that_never_says_its_names_holds_up_no_cell(sandbox, kind, content):
+def test_an_object_that_never_lists_its_names_delays_no_cell(sandbox, kind, content):
     cell = sandbox.run(
         "import signal\nheard = []\nsignal.signal(signal.SIGALRM, lambda *_: heard.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 8)\n"
         + SLOW_NAMES

@@ -123,7 +123,7 @@ def message(chance, comm):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_every_reader_gets_growing_numbers_all_that_is_left_and_the_state_of_every_comm(tmp_path, monkeypatch, seed):
+def test_every_reader_gets_increasing_numbers_all_kept_events_and_the_state_of_every_comm(tmp_path, monkeypatch, seed):
     monkeypatch.setattr(eventlog, "SEGMENT_BYTES", 20_000)
     monkeypatch.setattr(eventlog, "CELL_SEGMENT_BYTES", 2_000)
     monkeypatch.setattr(commlog, "_FOLD_BYTES", 4_000)
@@ -191,7 +191,7 @@ def update(comm, **state):
     return event("comm_msg", {"comm_id": comm, "data": {"method": "update", "state": state, "buffer_paths": []}})
 
 
-def test_a_small_update_costs_nothing_of_the_state_that_its_comm_has(tmp_path):
+def test_the_cost_of_a_small_update_does_not_depend_on_the_state_of_its_comm(tmp_path):
     log = eventlog.EventLog(str(tmp_path), 64 << 20, note)
     log.append_comm(event("comm_open", {"comm_id": "c", "data": {"state": {}}}))
     live = Reader(log)
@@ -208,7 +208,7 @@ def test_a_small_update_costs_nothing_of_the_state_that_its_comm_has(tmp_path):
     assert live.state["c"]["d"] == 19_999 and not live.comm_gaps
 
 
-def test_state_over_the_budget_is_refused_once_and_later_messages_reach_who_reads(tmp_path):
+def test_state_over_the_budget_is_refused_once_and_later_messages_reach_readers(tmp_path):
     log = eventlog.EventLog(str(tmp_path), 8 << 20, note)
     for comm in ("big", "small"):
         log.append_comm(event("comm_open", {"comm_id": comm, "data": {"state": {"z": comm}}}))

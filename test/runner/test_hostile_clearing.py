@@ -15,7 +15,7 @@ os.chmod("..", 0); os.chdir(os.path.expanduser("~"))
 LEFT = "set(__import__('os').listdir('.')) - {'.interactive', '.ipython'}"
 
 
-def test_a_reset_that_clears_very_many_files_holds_up_nobody(new_pinged):
+def test_a_reset_that_clears_very_many_files_delays_nothing_else(new_pinged):
     pinged = new_pinged(memory=1 << 30)
     pinged.sandbox.run(MANY)
     with pinged.pings():
@@ -23,7 +23,7 @@ def test_a_reset_that_clears_very_many_files_holds_up_nobody(new_pinged):
         pinged.check_next(LEFT, "set()")
 
 
-def test_a_second_reset_while_files_are_cleared_waits_for_that(new_pinged):
+def test_a_second_reset_waits_until_the_files_are_cleared(new_pinged):
     pinged = new_pinged(memory=1 << 30)
     sandbox = pinged.sandbox
     sandbox.run(MANY)

@@ -12,7 +12,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("code", BOMBS.values(), ids=BOMBS)
-def test_a_fork_bomb_ends_at_the_time_limit_and_holds_up_nobody(new_pinged, code):
+def test_a_fork_bomb_ends_at_the_time_limit_and_delays_nothing(new_pinged, code):
     pinged = new_pinged(memory=3 << 30)
     assert pinged.run(code, seconds=60, timeout=2, wants_all_processors=True).reply["failure"]["code"] == "TimedOut"
 
@@ -29,7 +29,7 @@ BUSY = {
 
 
 @pytest.mark.parametrize("code", BUSY.values(), ids=BUSY)
-def test_hundreds_of_busy_processes_or_threads_hold_up_nobody(new_pinged, code):
+def test_hundreds_of_busy_processes_or_threads_delay_nothing(new_pinged, code):
     pinged = new_pinged(memory=3 << 30)
     assert pinged.run(code, seconds=60, timeout=2, wants_all_processors=True).reply["failure"]["code"] == "TimedOut"
 
@@ -47,7 +47,7 @@ set(found), os.getpriority(os.PRIO_PROCESS, 1)
 """
 
 
-def test_all_that_a_cell_starts_comes_after_the_supervisor_for_good(new_sandbox):
+def test_everything_that_a_cell_starts_has_a_lower_priority_than_the_supervisor_for_good(new_sandbox):
     sandbox = new_sandbox()
     for _ in range(2):
         assert sandbox.run(PRIORITIES).result == "({10, 'PermissionError'}, 0)"

@@ -17,7 +17,7 @@ if os.fork() == 0:
 """
 
 
-def test_signals_of_a_timer_that_a_cell_sends_end_no_sandbox_that_rests(new_sandbox):
+def test_timer_signals_that_a_cell_sends_do_not_end_an_idle_sandbox(new_sandbox):
     sandbox = new_sandbox()
     sandbox.run(ALARMS % 13)
     time.sleep(13)  # nothing is asked meanwhile: while a turn lasts, its own ticks count
@@ -37,7 +37,7 @@ while time.monotonic() < give_up:
 
 
 @pytest.mark.container
-def test_a_process_that_is_stopped_as_soon_as_it_is_there_holds_up_nothing(new_pinged):
+def test_a_process_that_a_cell_stops_as_soon_as_it_exists_delays_nothing(new_pinged):
     """Stand-ins and a spare are started within half a second of a reset. Once in a few times one is hit before it has begun its program."""
     pinged = new_pinged()
     with pinged.pings():

@@ -54,7 +54,7 @@ def test_a_host_that_comes_back_misses_only_what_a_cell_has_overwritten(new_sand
     assert sandbox.run("x").result == "1"
 
 
-def test_another_boot_replays_everything(sandbox):
+def test_a_host_of_another_boot_gets_everything_again(sandbox):
     sandbox.run("print('early')")
     other = sandbox.attach(after=10**6, boot="another", writer=False)
     other.wait(lambda e: e["seq"] == sandbox.stream.hello["first"] or e["msg_type"] == "gap")
@@ -70,7 +70,7 @@ def test_the_same_command_sent_twice_runs_once(sandbox):
     assert sandbox.run("n").result == "1"
 
 
-def test_the_sender_of_a_known_id_is_told_again_how_it_ended(sandbox):
+def test_the_sender_of_a_known_id_gets_the_outcome_again(sandbox):
     cell = sandbox.run("1/0")
     sandbox.send("1/0", cell.msg_id)
     again = sandbox.stream.wait(
@@ -81,7 +81,7 @@ def test_the_sender_of_a_known_id_is_told_again_how_it_ended(sandbox):
     assert reply["parent_header"]["msg_id"] == cell.msg_id and reply["content"]["ename"] == "ZeroDivisionError"
 
 
-def test_one_host_is_the_writer_and_its_place_is_free_when_it_is_gone(new_sandbox):
+def test_one_host_is_the_writer_and_another_can_follow_when_it_is_gone(new_sandbox):
     sandbox = new_sandbox()
     second = sandbox.attach()
     assert sandbox.stream.hello["writer"] and not second.hello["writer"]
@@ -97,7 +97,7 @@ def test_one_host_is_the_writer_and_its_place_is_free_when_it_is_gone(new_sandbo
     second.close()
 
 
-def test_a_new_stream_of_a_host_supersedes_its_old_one(sandbox):
+def test_a_new_stream_of_a_host_replaces_its_old_stream(sandbox):
     old = sandbox.stream
     sandbox.stream = sandbox.attach(host=old.host)
     assert sandbox.stream.hello["writer"]
@@ -149,7 +149,7 @@ def test_a_ping_is_answered_while_a_cell_runs(sandbox):
     sandbox.finish(cell)
 
 
-def test_a_host_that_does_not_read_delays_nobody(new_sandbox):
+def test_a_host_that_does_not_read_delays_no_other_host(new_sandbox):
     sandbox = new_sandbox(max_output=50_000_000, log_budget=64_000_000)
     stuck = sandbox.attach(writer=False)
     stuck.process.send_signal(19)  # its relay sleeps anyway; what counts is that nobody reads the pipe
@@ -187,7 +187,7 @@ def test_a_flood_that_a_host_does_not_read_takes_no_memory(new_sandbox, what):
     stuck.process.kill()
 
 
-def test_a_trimmed_past_is_told_as_a_gap(new_sandbox):
+def test_trimmed_events_are_reported_as_a_gap(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000, max_output=400_000)
     for _ in range(12):
         sandbox.run("print('g' * 300_000)")
@@ -212,7 +212,7 @@ def test_the_lease_ends_a_sandbox_that_nobody_follows(new_sandbox):
     assert not sandbox.place.alive()
 
 
-def test_a_sandbox_that_nobody_uses_ends_and_one_that_works_does_not(new_sandbox):
+def test_an_unused_sandbox_ends_and_a_busy_one_does_not(new_sandbox):
     sandbox = new_sandbox(idle=1.5)
     sandbox.run("import time; time.sleep(4)")
     assert sandbox.place.alive()
@@ -222,7 +222,7 @@ def test_a_sandbox_that_nobody_uses_ends_and_one_that_works_does_not(new_sandbox
     assert not sandbox.place.alive()
 
 
-def test_a_hello_tells_what_is_open_so_that_a_later_host_finds_it(sandbox):
+def test_a_hello_lists_the_open_cells_for_a_later_host(sandbox):
     metadata = {"cellId": "a", "runId": "r"}
     running = sandbox.send("x = input()", metadata=metadata)
     request = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]["request"]
@@ -242,7 +242,7 @@ def test_a_hello_tells_what_is_open_so_that_a_later_host_finds_it(sandbox):
     sandbox.finish(running)
 
 
-def test_a_host_takes_the_writers_place_when_it_says_so(new_sandbox):
+def test_a_host_with_take_over_becomes_the_writer(new_sandbox):
     sandbox = new_sandbox()
     cell = sandbox.send("import time\nfor i in range(20):\n    print(i); time.sleep(0.05)")
     second = sandbox.attach(take_over=True)
@@ -253,7 +253,7 @@ def test_a_host_takes_the_writers_place_when_it_says_so(new_sandbox):
     old.close()
 
 
-def test_shutdown_ends_the_running_cell_with_a_word(new_sandbox):
+def test_a_shutdown_ends_the_running_cell_with_a_reason(new_sandbox):
     sandbox = new_sandbox()
     cell = sandbox.send("import time; time.sleep(100)")
     sandbox.started(cell)
@@ -280,7 +280,7 @@ def test_metadata_nested_too_deeply_is_refused(sandbox):
 
 
 @pytest.mark.container
-def test_whoever_a_cell_could_trace_is_no_host(sandbox):
+def test_a_process_that_a_cell_could_trace_cannot_be_a_host(sandbox):
     """A process that the engine puts in as the cells' user, as a relay that a cell has taken over would be."""
     with pytest.raises(AssertionError, match="the stream ended"):
         sandbox.attach(user="")

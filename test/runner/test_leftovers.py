@@ -83,7 +83,7 @@ time.sleep(0.3)
 """
 
 
-def test_a_process_whose_first_thread_has_ended_is_ended_too(new_pinged):
+def test_a_process_whose_first_thread_has_ended_is_killed_too(new_pinged):
     pinged = new_pinged()
     pinged.run(HEADLESS)
     assert is_alive(pinged.sandbox)
@@ -122,7 +122,7 @@ def test_a_spare_cannot_be_traced_from_its_first_moment(new_pinged):
 
 
 @pytest.mark.container
-def test_shared_memory_that_belongs_to_no_process_goes_with_its_kernel(new_pinged):
+def test_system_v_shared_memory_is_removed_with_its_kernel(new_pinged):
     """Else it would be taken from every later kernel."""
     pinged = new_pinged()
     code = """
@@ -172,7 +172,7 @@ print(len(done))
         "os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))",
     ],
 )
-def test_no_kernel_has_limits_that_a_cell_has_set_for_it(new_pinged, how):
+def test_no_kernel_has_limits_that_a_former_cell_has_set(new_pinged, how):
     pinged = new_pinged()
     ask = "import os, resource; resource.getrlimit(resource.RLIMIT_FSIZE), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)"
     before = pinged.sandbox.run(ask).result
@@ -182,7 +182,7 @@ def test_no_kernel_has_limits_that_a_cell_has_set_for_it(new_pinged, how):
         pinged.check_next(ask, before)
 
 
-def test_a_score_that_a_cell_lowers_is_raised_again(new_pinged):
+def test_an_oom_score_that_a_cell_lowers_is_raised_again(new_pinged):
     cell = new_pinged().run(
         "import os, subprocess, time\n"
         "def score(pid): return open('/proc/%s/oom_score_adj' % pid).read().strip()\n"
@@ -196,7 +196,7 @@ def test_a_score_that_a_cell_lowers_is_raised_again(new_pinged):
 
 
 @pytest.mark.container
-def test_a_process_that_lowers_its_score_and_makes_itself_unreachable_is_ended(new_pinged):
+def test_a_process_that_lowers_its_oom_score_and_becomes_unreachable_is_killed(new_pinged):
     """Linux gives the file of such a process to root."""
     code = (
         "import ctypes, os, time\n"
@@ -278,14 +278,14 @@ print(record.deaths, *record.failures)
 
 
 @pytest.mark.parametrize("life, told", [("unused", "5 the kernel ends as soon as it starts"), ("used", "12")])
-def test_a_kernel_that_ends_before_its_first_cell_again_and_again_is_not_replaced_at_once(life, told):
+def test_a_kernel_that_repeatedly_ends_before_its_first_cell_is_replaced_with_a_delay(life, told):
     done = subprocess.run(
         [sys.executable, "-c", ENDS_WHEN_READY, str(RUNNER), life], stdout=subprocess.PIPE, timeout=100, check=True
     )
     assert done.stdout.decode().strip() == told
 
 
-def test_a_long_life_of_resets_leaves_nothing_behind(new_pinged):
+def test_many_resets_leave_no_processes_behind(new_pinged):
     """Children of the supervisor, as a cell can count them: the kernel, the spare and the stand-ins."""
     pinged = new_pinged()
     sandbox = pinged.sandbox
@@ -300,7 +300,7 @@ def test_a_long_life_of_resets_leaves_nothing_behind(new_pinged):
 
 
 @pytest.mark.container
-def test_to_kill_all_processes_where_there_are_none_is_no_failure(sandbox):
+def test_killing_all_processes_succeeds_if_there_are_none(sandbox):
     code = "import sys; sys.path.insert(0, '/opt/sandboxed-ipython')\nfrom sandboxed_ipython import cleanup\ncleanup._TOO_MANY = 0\nprint(cleanup.kill_all_if_many())"
     assert (
         docker(

@@ -26,7 +26,7 @@ def say_packets(pair, stdout):
 
 
 @pytest.mark.parametrize("say, most", [(say_text, 100), (say_packets, 2000)])
-def test_what_the_children_of_a_dead_kernel_go_on_to_say_is_not_waited_for(say, most):
+def test_output_of_children_of_a_dead_kernel_is_not_waited_for(say, most):
     heard = 0
 
     def hear(*_):

@@ -80,7 +80,7 @@ def cut(text, chance):
         ["ä", "€€", "😀", "x", "\r", "\b"],
     ],
 )
-def test_no_text_takes_more_than_is_counted(alphabet):
+def test_no_text_takes_more_room_than_is_counted(alphabet):
     chance = random.Random(1)
     for _ in range(3000):
         text = "".join(chance.choice(alphabet) for _ in range(chance.randrange(60)))
@@ -112,7 +112,7 @@ def test_many_rows_and_long_lines_count_in_full():
         ["abc", "d", "\r", "\r", "\r", "\x1b[31m", "\x1b[1m", "\x1b[0m"],
     ],
 )
-def test_what_is_left_out_is_not_missed(alphabet):
+def test_text_that_is_left_out_does_not_change_what_is_visible(alphabet):
     chance = random.Random(2)
     for _ in range(3000):
         before, text, after = ("".join(chance.choice(alphabet) for _ in range(chance.randrange(30))) for _ in range(3))
@@ -121,7 +121,7 @@ def test_what_is_left_out_is_not_missed(alphabet):
         )
 
 
-def test_a_bar_that_was_drawn_a_thousand_times_is_one_line():
+def test_a_progress_bar_that_was_drawn_a_thousand_times_is_one_line():
     assert without_overwritten("\r".join("%3d%%" % (i // 10) for i in range(1000)) + "\n") == "  0%\r 99%\n"
     assert len(without_overwritten("\r\x1b[32m bar \x1b[0m" * 1000)) < 50
 

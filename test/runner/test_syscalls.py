@@ -105,7 +105,7 @@ ALLOWED = [
 @pytest.mark.parametrize(
     "machine, abi", [("x86_64", "x86_64"), ("x86_64", "i386"), ("aarch64", "aarch64"), ("aarch64", "arm")]
 )
-def test_the_filter_refuses_what_names_the_supervisor_and_nothing_else(machine, abi):
+def test_the_filter_refuses_calls_that_name_the_supervisor_and_no_others(machine, abi):
     column = list(ABIS).index(abi)
     narrow = abi in ("i386", "arm")
     for expected, calls in ((errno.EPERM, REFUSED), (0, ALLOWED)):
@@ -170,7 +170,7 @@ def test_a_cell_cannot_hamper_the_supervisor(new_pinged):
 
 
 @pytest.mark.smoke
-def test_a_child_and_another_program_cannot_either(new_pinged):
+def test_neither_a_child_nor_another_program_can_hamper_the_supervisor(new_pinged):
     code = "import os\ntry: os.setpriority(os.PRIO_PROCESS, %s, 19)\nexcept PermissionError: print('refused')"
     cell = new_pinged().run(
         "import os, subprocess, sys\nprint(subprocess.run([sys.executable, '-c', %r %% os.getppid()], stdout=subprocess.PIPE, text=True).stdout)"
@@ -199,7 +199,7 @@ def test_a_cell_may_limit_and_schedule_itself_and_its_children(sandbox):
 
 
 @pytest.mark.container
-def test_a_signal_whose_sender_linux_has_forgotten_does_not_stop_a_sandbox(new_pinged):
+def test_a_signal_that_linux_delivers_without_a_sender_does_not_stop_a_sandbox(new_pinged):
     """Once the user's queue of signals is full, Linux delivers what a thread or ``sigqueue`` sends without saying by whom."""
     pinged = new_pinged()
     cell = pinged.run(
@@ -235,7 +235,7 @@ os.wait()[1] >> 8
 
 @pytest.mark.container
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="machine code of the x86")
-def test_the_other_abi_of_the_processor_leads_past_nothing(new_pinged):
+def test_the_other_abi_of_the_processor_does_not_bypass_the_filter(new_pinged):
     """An engine's profile allows the calls of 32-bit programs too. (A kernel without them ends the child by a signal: 0.)"""
     cell = new_pinged().run(THIRTY_TWO_BITS, following=("import os; os.getpriority(os.PRIO_PROCESS, 1)", "0"))
     assert cell.result in ("1", "0")
