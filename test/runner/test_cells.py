@@ -1,4 +1,4 @@
-"""What a cell does: state, results, errors, magics, shell lines, await."""
+"""The basics of cells: state, results, errors, magics, shell lines and await."""
 
 import json
 import re

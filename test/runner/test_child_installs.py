@@ -1,9 +1,9 @@
-"""``pip install`` in processes that a cell has started: asked for as the cell's own installs are. The host is the test."""
+"""``pip install`` in processes that a cell has started is requested like the cell's own installs. The test is the host."""
 
 import pytest
 from test_installs import reply, request, say
 
-pytestmark = pytest.mark.container  # its shells have our pip
+pytestmark = pytest.mark.container  # its shells have the runner's pip
 
 MODULE = "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', '-U', 'six'])"
 
@@ -76,7 +76,7 @@ def test_two_simultaneous_installs_are_requested_one_after_the_other(sandbox):
 
 
 def install_and_prompt(sandbox):
-    """A cell opens both, in whatever order: the content of the one, the id of the other."""
+    """Runs a cell that opens both, in any order. Returns the content of the install request and the id of the prompt."""
     kinds = ("install_request", "input_request")
     asked = {
         event["msg_type"]: event["content"]

@@ -1,4 +1,4 @@
-"""Comms: opened by cells and by hosts, in order with the cells, with binary buffers."""
+"""Comms that cells and hosts open: in order with the cells, and with binary buffers."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ get_ipython().kernel.comm_manager.register_target("echo", echo)
 
 
 def sent(cell, kind="comm_msg"):
-    """``(data, buffers)`` of the messages that the kernel sent while a cell or a message was handled."""
+    """Returns ``(data, buffers)`` of the messages that the kernel sent while a cell or a message was handled."""
     return [
         (event["content"]["data"], [base64.b64decode(one) for one in event["buffers"]])
         for event in cell.events
@@ -28,7 +28,7 @@ def sent(cell, kind="comm_msg"):
 
 
 def opened(sandbox, target="echo", code=ECHO, **content):
-    """The id of a comm that was opened from outside."""
+    """Opens a comm from outside. Returns its id."""
     sandbox.run(code)
     comm_id = uuid.uuid4().hex
     sandbox.handled(sandbox.comm("comm_open", comm_id, target_name=target, **content))
@@ -309,7 +309,7 @@ def test_data_that_a_comm_cannot_send_are_an_error_at_the_users_line(sandbox, da
 
 
 def test_the_comm_package_makes_our_comms_even_if_it_is_imported_late(sandbox):
-    """Here its stand-in, as the images of these tests do not have it; ``test/session`` installs the real one."""
+    """This test has a stand-in for the package, because its images lack it. ``test/session`` installs the real one."""
     code = (
         "import os, sys\nos.makedirs('late/comm')\nopen('late/comm/__init__.py', 'w').write('def create_comm(**keys): raise RuntimeError\\n"
         "def get_comm_manager(): raise RuntimeError\\n')\nsys.path.insert(0, 'late')\nfor name in [n for n in sys.modules if n.split('.')[0] == 'comm']: del sys.modules[name]\n"
@@ -344,7 +344,7 @@ def update(comm, buffers=(), paths=(), **state): comm.send({"method": "update", 
 
 
 def replayed(sandbox):
-    """Everything that a host gets which comes late."""
+    """Returns everything that a host gets that attaches later."""
     last = sandbox.run("pass").events[-1]["seq"]
     late = sandbox.attach(writer=False)
     late.wait(lambda event: event["seq"] >= last)
@@ -361,7 +361,7 @@ def text_of(events, cell):
 
 
 def state_of(events, comm_id):
-    """As a host folds it: ``(state, buffers by path)``."""
+    """Folds the state as a host does. Returns ``(state, buffers by path)``."""
     state, held = {}, {}
     for event in events:
         content = event["content"]
@@ -406,7 +406,7 @@ def test_folding_keeps_the_latest_of_each_key_and_its_bytes(new_sandbox):
     assert state_of(log, comm_id) == state_of(live, comm_id)
     assert len([e for e in log if e["msg_type"] == "comm_msg"]) < 600
     assert not [e for e in log if e["msg_type"] == "comm_gap"]
-    for k in [e["seq"] for e in live[:: max(1, len(live) // 20)]]:  # what came before, and the rest of the log after it
+    for k in [e["seq"] for e in live[:: max(1, len(live) // 20)]]:  # the earlier events, and then the rest of the log
         late = sandbox.attach(writer=False, after=k, boot=sandbox.stream.hello["boot"])
         late.wait(lambda event: event["seq"] >= live[-1]["seq"])
         late.close()

@@ -1,9 +1,9 @@
-"""What a cell runs out of is told while it runs, with the limit; the cell goes on, and the next one runs."""
+"""A cell that runs out of a resource gets a notice with the limit while it runs. It continues, and the next cell runs."""
 
 import time
 
 import pytest
-from sandbox import DEADLINE
+from sandbox import DEADLINE_SECONDS
 
 pytestmark = pytest.mark.container
 
@@ -19,7 +19,7 @@ except OSError as error: print(error.strerror, flush=True)
 def notice(sandbox, msg_id, code):
     return sandbox.stream.wait(
         lambda e: e["msg_type"] == "notice" and e["parent_header"]["msg_id"] == msg_id and e["content"]["code"] == code,
-        DEADLINE,  # hundreds of processes take half a minute to start on a busy machine
+        DEADLINE_SECONDS,  # hundreds of processes take half a minute to start on a busy machine
     )
 
 

@@ -1,4 +1,6 @@
-"""What must end in time, whoever watches: cells over their limit, cells in C, an answer that does not come."""
+"""What must end in time, whether or not a host is attached: cells over their time limit, cells in C code, and answers
+that do not come.
+"""
 
 import time
 
@@ -14,7 +16,7 @@ def test_the_time_limit_applies_while_no_host_is_attached(sandbox, code, killed)
     sandbox.started(msg_id)
     sandbox.stream.process.stdin.close()
     sandbox.stream.close()
-    time.sleep(8)  # nobody sees it end
+    time.sleep(8)  # no host sees its end
     sandbox.stream = sandbox.attach()
     ended = {one: sandbox.finish(one).reply for one in (msg_id, queued)}
     assert ended[msg_id]["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": killed}}
@@ -55,7 +57,7 @@ def test_a_cell_that_continues_after_an_interrupted_prompt_keeps_its_time_limit(
 def test_an_interrupt_and_the_time_limit_together_end_one_cell_once(sandbox):
     msg_id = sandbox.send("print('go')\n" + NO_YIELD, timeout=1)
     sandbox.wait_text("go")
-    time.sleep(0.3)  # by then it is where it swallows interrupts
+    time.sleep(0.3)  # by then the cell has reached the code that swallows interrupts
     for _ in range(3):
         sandbox.interrupt(msg_id)
     assert sandbox.finish(msg_id).reply["failure"] == {"code": "Interrupted", "params": {"killed": True}}
@@ -108,7 +110,7 @@ def test_an_object_that_never_lists_its_names_delays_no_cell(sandbox, kind, cont
     reply = sandbox.stream.wait(
         lambda e: e["msg_type"] == kind + "_reply" and e["parent_header"]["msg_id"] == request, 15
     )
-    if kind == "complete":  # IPython 8 gives a page without what the object says of itself
+    if kind == "complete":  # IPython 8 returns a help page without the object's own text
         assert reply["content"]["status"] == "error"
     assert sandbox.finish(after, 15).result == "'kept'"
     assert not [

@@ -1,4 +1,4 @@
-"""How cells and kernels end: interrupts, limits, deaths, resets."""
+"""How cells and kernels end: through interrupts, time limits, deaths and resets."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def ended(sandbox, code, presses=1, seconds=8.0):
-    """Interrupts a running cell; the cell and the seconds from the (last) press to its reply."""
+    """Interrupts a running cell. Returns the cell and the seconds from the (last) press to its reply."""
     sandbox.run("kept = 1")
     msg_id = sandbox.send(code)
     sandbox.started(msg_id)
@@ -21,7 +21,9 @@ def ended(sandbox, code, presses=1, seconds=8.0):
 
 
 def ended_within_a_second(sandbox, code):
-    """The same. Other work on the machine only ever adds: the quickest of three counts, and each must end."""
+    """Checks the same three times, because other work on the machine only adds time: the quickest run counts, and each
+    must end.
+    """
     for _ in range(3):
         cell, seconds = ended(sandbox, code)
         assert cell.reply["status"] == "error"
@@ -140,7 +142,7 @@ def test_the_time_limit_interrupts(sandbox):
 def test_the_time_limit_kills_a_cell_that_ignores_interrupts(sandbox):
     cell = sandbox.run(
         "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass",
-        timeout=3,  # a busy machine has come to the loop by then
+        timeout=3,  # by then even a busy machine has reached the loop
     )
     assert cell.reply["failure"] == {"code": "TimedOut", "params": {"timeout": 3, "killed": True}}
     assert sandbox.run("'fresh'").result == "'fresh'"
@@ -330,7 +332,7 @@ for folder in pathlib.Path("/proc").glob("[0-9]*"):
 
 @pytest.mark.parametrize("number", ["STOP", "KILL"])
 def test_a_reset_works_whatever_a_cell_did_to_the_spare(sandbox, number):
-    sandbox.run("import time; time.sleep(1)")  # the spare is there by now
+    sandbox.run("import time; time.sleep(1)")  # the spare exists by now
     sandbox.run(STOP_SIBLINGS % number)
     sandbox.reset()
     assert sandbox.run("6 * 7").result == "42"
@@ -340,7 +342,7 @@ def test_a_cell_that_a_dying_kernel_had_not_begun_runs_in_the_next_kernel(sandbo
     sandbox.run(
         "import asyncio, os, time\nasyncio.get_running_loop().call_later(0.1, lambda: (time.sleep(1), os._exit(3)))"
     )
-    time.sleep(0.5)  # it holds up the loop by now
+    time.sleep(0.5)  # the task keeps the loop busy by now
     msg_id = sandbox.send("open('begun', 'a').write('x'); open('begun').read()", metadata={"runId": "a"})
     behind = sandbox.send("'behind'", metadata={"runId": "a"})
     assert sandbox.finish(msg_id).result == "'x'"

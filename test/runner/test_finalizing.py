@@ -1,4 +1,6 @@
-"""A kernel that nobody has to kill ends as a program does: files are written, exit handlers run, and nothing of it disturbs the next."""
+"""A kernel that need not be killed ends like a program: files are written, exit handlers run, and none of this disturbs
+the next kernel.
+"""
 
 import time
 
@@ -18,7 +20,7 @@ WRITTEN = "['text', 'bytes', 'ran']"
 @pytest.mark.smoke
 @pytest.mark.parametrize("end", ["exit()", "quit()", "raise SystemExit"])
 def test_files_are_written_and_exit_handlers_run(sandbox, end):
-    if end == "raise SystemExit":  # ends the cell alone
+    if end == "raise SystemExit":  # this only ends the cell
         sandbox.run(WRITES)
         sandbox.reset()
     else:
@@ -68,7 +70,7 @@ def test_a_kernel_that_does_not_finish_delays_a_reset_by_no_more_than_its_deadli
     start = time.monotonic()
     assert sandbox.reset()["status"] == "ok"
     assert sandbox.run("6 * 7").result == "42"
-    assert time.monotonic() - start < 10  # a second, and what the machine adds
+    assert time.monotonic() - start < 10  # one second, and the delay of a busy machine
 
 
 def test_a_reset_that_clears_files_and_a_second_reset_do_not_wait_for_the_old_kernel(sandbox):

@@ -1,4 +1,4 @@
-"""A reset that clears many files is beside everything else, and clears what shared memory holds too."""
+"""A reset that clears many files delays nothing else, and also clears shared memory."""
 
 MANY = """
 import os
@@ -11,7 +11,7 @@ for _ in range(500): os.mkdir("d"); os.chdir("d")
 os.chmod("..", 0); os.chdir(os.path.expanduser("~"))
 """
 
-#: What is there but for the queue, and what a kernel that starts after the clearing makes for itself.
+#: Lists the files outside the queue, except those that a kernel makes for itself when it starts after the clearing.
 LEFT = "set(__import__('os').listdir('.')) - {'.interactive', '.ipython'}"
 
 

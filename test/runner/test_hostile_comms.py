@@ -1,4 +1,6 @@
-"""Comms of a cell that floods with them, or keeps much state in one: a message costs what it is long itself."""
+"""Cells that flood the host with comm messages, or keep much state in one comm: the cost of a message depends on its
+own length.
+"""
 
 import pytest
 

@@ -1,10 +1,10 @@
-"""Cells that leave nobody else a processor: the supervisor answers and ends them, and the next cell is right."""
+"""Cells that take every processor: the supervisor answers and ends them, and the next cell works."""
 
 import pytest
 
 pytestmark = [pytest.mark.container, pytest.mark.alone]
 
-#: As many processes as the sandbox may have, each busy with making more.
+#: As many processes as the sandbox may have, each of which tries to fork more.
 BOMBS = {
     "one process group": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
     "many sessions": "import os\nwhile True:\n    try:\n        if os.fork() == 0: os.setsid()\n    except OSError: pass",
@@ -34,7 +34,7 @@ def test_hundreds_of_busy_processes_or_threads_delay_nothing(new_pinged, code):
     assert pinged.run(code, seconds=60, timeout=2, wants_all_processors=True).reply["failure"]["code"] == "TimedOut"
 
 
-#: What each of them says: the priority of a thread of the cell, of its child, and of a program that it starts.
+#: Prints the priority of a thread of the cell, of its child, and of a program that it starts.
 PRIORITIES = """
 import os, subprocess, threading
 found = [os.nice(0)]

@@ -1,4 +1,6 @@
-"""What a cell sends along the pair by itself, past all that an honest kernel does: it ends its kernel at most, and costs a bounded time."""
+"""Messages that a cell itself sends over the pair, and that an honest kernel never sends. They end at most the cell's
+kernel, and cost a bounded time.
+"""
 
 import time
 
@@ -17,7 +19,7 @@ def forge(kind, content, **more):
 @pytest.mark.parametrize("depths", ["range(150, 260)", "range(300, 340)", "range(460, 500)", "range(900, 1000)"])
 @pytest.mark.parametrize("inmost", ["''", "NaN"])
 def test_displays_that_are_nested_almost_too_deeply_do_not_harm_the_supervisor(new_pinged, inmost, depths):
-    """They are held where a cell redraws, and are encoded later, from a deeper stack."""
+    """The displays are held because the cell redraws, and are encoded later, from a deeper stack."""
     code = (
         PAIR
         + """

@@ -1,4 +1,4 @@
-"""What a cell does to the folders of the queue stops neither the supervisor nor the next cell."""
+"""Whatever a cell does to the folders of the queue, the supervisor and the next cell work."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def test_fifos_under_the_names_of_temporary_files_delay_nothing(new_pinged, fold
 
 
 def test_a_file_lease_on_a_dropped_file_delays_nothing(new_pinged):
-    """Whoever opens a file under a lease waits until it is given up, by default 45 seconds."""
+    """A process that opens a file with a lease waits until the lease is given up, by default 45 seconds."""
     pinged = new_pinged()
     code = """
 import fcntl, os, signal
@@ -57,7 +57,7 @@ for name in ("x", "y"):
     assert "bytes" in pinged.sandbox.result("y")["content"]["params"]["reason"]
 
 
-#: How many folders deep a file can lie and still be removed where a machine is fast enough to come there in time.
+#: How deep a file can lie in nested folders and still be removed, if the machine is fast enough to reach it in time.
 NESTED = """
 import os, sys
 sys.path.insert(0, sys.argv[1])

@@ -30,7 +30,7 @@ def test_a_host_that_comes_back_gets_what_it_missed_once(sandbox):
     seen += [e for e in sandbox.stream.log if e["seq"]]
     first = next(
         e["seq"] for e in seen if e["parent_header"]["msg_id"] == msg_id
-    )  # cells before it may have come in pieces
+    )  # earlier cells may have arrived in pieces
     numbers = [e["seq"] for e in seen if e["seq"] >= first]
     assert numbers == sorted(set(numbers)) and numbers == list(range(numbers[0], numbers[-1] + 1))
     assert texts(seen, msg_id) == "".join("line %d\n" % i for i in range(200))
@@ -152,7 +152,7 @@ def test_a_ping_is_answered_while_a_cell_runs(sandbox):
 def test_a_host_that_does_not_read_delays_no_other_host(new_sandbox):
     sandbox = new_sandbox(max_output=50_000_000, log_budget=64_000_000)
     stuck = sandbox.attach(writer=False)
-    stuck.process.send_signal(19)  # its relay sleeps anyway; what counts is that nobody reads the pipe
+    stuck.process.send_signal(19)  # its relay sleeps anyway; what matters is that nobody reads the pipe
     stuck.events.put = lambda *_: time.sleep(1000)
     cell = sandbox.run("print('z' * 20_000_000)")
     assert len(cell.text()) == 20_000_001
@@ -183,7 +183,7 @@ def test_a_flood_that_a_host_does_not_read_takes_no_memory(new_sandbox, what):
     before = most()
     sandbox.run(code + FLOODS[what])
     assert sandbox.run("1").result == "1"
-    assert most() - before < 40_000  # kB; what is held of a drawing, and a message on its way
+    assert most() - before < 40_000  # kB: a held drawing, and a message in transit
     stuck.process.kill()
 
 
@@ -203,7 +203,7 @@ def test_the_lease_ends_a_sandbox_that_nobody_follows(new_sandbox):
     sandbox = new_sandbox(lease=1.5)
     sandbox.run("1")
     time.sleep(2.5)
-    assert sandbox.place.alive()  # an attached host is the lease
+    assert sandbox.place.alive()  # an attached host keeps the sandbox alive
     sandbox.stream.process.stdin.close()
     sandbox.stream.close()
     give_up = time.monotonic() + 15
@@ -237,7 +237,7 @@ def test_a_hello_lists_the_open_cells_for_a_later_host(sandbox):
         {"msg_id": queued, "metadata": {"cellId": "b", "runId": "r", "index": 7}},
     ]
     busy = next(e for e in sandbox.stream.log if e["msg_type"] == "status" and e["parent_header"]["msg_id"] == running)
-    assert busy["metadata"] == metadata  # also where the log lacks what was before the cell
+    assert busy["metadata"] == metadata  # even if the log lacks the events before the cell
     sandbox.stream.send("input_reply", {"value": "", "request": request}, "stdin")
     sandbox.finish(running)
 
@@ -281,7 +281,7 @@ def test_metadata_nested_too_deeply_is_refused(sandbox):
 
 @pytest.mark.container
 def test_a_process_that_a_cell_could_trace_cannot_be_a_host(sandbox):
-    """A process that the engine puts in as the cells' user, as a relay that a cell has taken over would be."""
+    """The process is put into the container by the engine, as the cells' user, like a relay that a cell has taken over."""
     with pytest.raises(AssertionError, match="the stream ended"):
         sandbox.attach(user="")
     other = sandbox.attach(writer=False)

@@ -1,4 +1,4 @@
-"""``%pip install`` and its kin: what a line asks for, and how a cell gets the answer. The host is the test."""
+"""``%pip install`` and similar lines: what a line requests, and how a cell gets the answer. The test is the host."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""A kernel that is over is over: nothing of a cell hides its end, outlives it, or gets into the kernel after it."""
+"""When a kernel is over, nothing of a cell hides its end, outlives it, or gets into the next kernel."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def table():
     return found
 """
 
-#: A child that traces its kernel and never lets go. It counts into a file, to be seen to live.
+#: A child that traces its kernel and never stops. It counts into a file, which shows that it lives.
 TRACED = (
     TRACE
     + """
@@ -43,7 +43,7 @@ print(os.read(read, 1), flush=True)
 
 
 def is_alive(sandbox):
-    """Whether whatever writes the file ``alive`` still does."""
+    """Returns whether a process still writes the file ``alive``."""
     return (
         sandbox.run(
             "import time\nbefore = open('alive').read()\ntime.sleep(0.5)\nopen('alive').read() != before"
@@ -67,7 +67,7 @@ def test_a_tracer_cannot_hide_the_end_of_its_kernel(new_pinged, end, failure):
     assert not is_alive(pinged.sandbox)
 
 
-#: The first thread of a process ends, and another goes on.
+#: The first thread of a process ends, and another one continues.
 HEADLESS = """
 import ctypes, os, threading, time
 def count():
@@ -93,7 +93,7 @@ def test_a_process_whose_first_thread_has_ended_is_killed_too(new_pinged):
     assert not is_alive(pinged.sandbox)
 
 
-#: Tries to trace whatever process comes next, until the next spare has come and is warm.
+#: Tries to trace every new process until the next spare exists and is warm.
 SEIZE_THE_NEXT = (
     TRACE
     + """
@@ -123,7 +123,7 @@ def test_a_spare_cannot_be_traced_from_its_first_moment(new_pinged):
 
 @pytest.mark.container
 def test_system_v_shared_memory_is_removed_with_its_kernel(new_pinged):
-    """Else it would be taken from every later kernel."""
+    """Otherwise its memory would be missing in every later kernel."""
     pinged = new_pinged()
     code = """
 import ctypes, os
@@ -145,7 +145,7 @@ objects()
     assert pinged.sandbox.run(count).result == "[0, 0, 0]"
 
 
-#: Takes from the process that will be the next kernel what nobody can give back.
+#: Takes from the next kernel's process what nobody can give back.
 LIMIT_THE_NEXT = """
 import os, resource, time
 me, done = os.getpid(), []
@@ -197,7 +197,7 @@ def test_an_oom_score_that_a_cell_lowers_is_raised_again(new_pinged):
 
 @pytest.mark.container
 def test_a_process_that_lowers_its_oom_score_and_becomes_unreachable_is_killed(new_pinged):
-    """Linux gives the file of such a process to root."""
+    """On Linux the score's file of such a process belongs to root."""
     code = (
         "import ctypes, os, time\n"
         "child = os.fork()\n"
@@ -210,7 +210,7 @@ def test_a_process_that_lowers_its_oom_score_and_becomes_unreachable_is_killed(n
     assert new_pinged().run(code).result == "9"
 
 
-#: A kernel process ends while what it left behind is killed.
+#: A kernel process ends while the processes that it left behind are killed.
 REAPED_MEANWHILE = """
 import os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -236,7 +236,8 @@ def test_the_end_of_a_kernel_process_is_noticed_whoever_reaps_it():
     assert done.stdout.decode().strip() == "True {}"
 
 
-#: A kernel ends each time as soon as it is there, "used" ones when a cell has begun. Prints how many were replaced, and what is then told.
+#: A kernel ends each time as soon as it exists; "used" ones end when a cell has begun. Prints how many were replaced,
+#: and what is reported then.
 ENDS_WHEN_READY = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -286,7 +287,7 @@ def test_a_kernel_that_repeatedly_ends_before_its_first_cell_is_replaced_with_a_
 
 
 def test_many_resets_leave_no_processes_behind(new_pinged):
-    """Children of the supervisor, as a cell can count them: the kernel, the spare and the stand-ins."""
+    """A cell counts the children of the supervisor: the kernel, the spare and the stand-ins."""
     pinged = new_pinged()
     sandbox = pinged.sandbox
     with pinged.pings():
@@ -294,7 +295,7 @@ def test_many_resets_leave_no_processes_behind(new_pinged):
             sandbox.run("import subprocess; subprocess.Popen(['sleep', '1000'], start_new_session=True)")
             sandbox.reset()
         pinged.check_next()
-    time.sleep(2)  # the spare and the stand-ins are there
+    time.sleep(2)  # the spare and the stand-ins exist
     cell = sandbox.run(TRACE + "\nprint(sum(parent == os.getppid() for parent, _, _ in table().values()))")
     assert int(cell.text()) <= 4
 

@@ -1,4 +1,4 @@
-"""What libraries ask of a Jupyter kernel beyond displays."""
+"""What libraries expect of a Jupyter kernel apart from displays."""
 
 
 def test_a_display_message_that_a_library_makes_itself_is_sent(sandbox):

@@ -1,4 +1,4 @@
-"""Memory, disk and processes: what a container's limits do to a cell, and that the next one runs."""
+"""Memory, disk and processes: how the limits of a container affect a cell, and that the next cell runs."""
 
 import time
 
@@ -14,7 +14,7 @@ def test_a_cell_over_the_memory_limit_ends_its_kernel_with_a_reason(sandbox):
     assert sandbox.run("'fresh'").result == "'fresh'"
 
 
-#: Processes of the supervisor's, but the kernel, that the memory limit ends before the supervisor.
+#: Prints the processes of the supervisor, other than the kernel, that the memory limit kills before the supervisor.
 CHOSEN_BEFORE_IT = """
 import os
 def chosen():
@@ -32,7 +32,7 @@ print(*chosen())
 
 
 def wait_for_two_chosen(sandbox):
-    """The next kernel and the stand-in are made while nothing is asked of the supervisor."""
+    """Waits until two such processes exist. The next kernel and the stand-ins are started while the supervisor is idle."""
     give_up = time.monotonic() + 30
     while len(sandbox.run("print(*chosen())").text().split()) != 2:
         assert time.monotonic() < give_up, "two processes are to be ended before the supervisor"
@@ -99,7 +99,7 @@ def test_many_processes_end_with_their_kernel(new_sandbox):
 
 def test_a_cell_cannot_look_into_the_next_kernel(sandbox):
     sandbox.run("1")
-    time.sleep(1.5)  # the spare is there
+    time.sleep(1.5)  # the spare exists
     cell = sandbox.run(
         "import os\nfor pid in filter(str.isdigit, os.listdir('/proc')):\n"
         "    if int(pid) in (os.getpid(), 1) or 'oom_score_adj' in open('/proc/%s/cmdline' % pid).read(): continue  # a stand-in holds nothing\n"

@@ -1,4 +1,4 @@
-"""``maxOutput``: what counts, what does not, and what is said when a cell reaches it."""
+"""``maxOutput``: what counts, what does not, and the notices of a cell that reaches it."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_a_line_over_the_limit_is_shown_up_to_a_whole_character(new_sandbox):
 
 
 def test_text_that_json_escapes_takes_at_most_six_times_its_bytes_in_the_log(new_sandbox):
-    """So that the log has room for all that a cell may show: 10 MB of NUL in 64 MB."""
+    """So the log has room for everything that a cell may show: 10 MB of NUL fit into 64 MB."""
     sandbox = new_sandbox()
     assert (
         sandbox.run("import os, subprocess\nsubprocess.run(['head', '-c', '1000000', '/dev/zero']);").text()
@@ -82,7 +82,7 @@ def test_all_parts_of_an_output_count_and_every_output_counts(new_sandbox, what)
     ]
     room = 100_000 + (
         1_100_000 if what == "errors" else 0
-    )  # so that a cell which printed too much still says how it failed
+    )  # so that a cell that printed too much still shows how it failed
     assert sum(len(json.dumps(event["content"])) for event in shown) < 1.5 * room and len(shown) <= room / 100 + 100
     assert [content["code"] for content in cell.contents("notice")] in (
         ["OutputDropped"] * 2,

@@ -1,4 +1,4 @@
-"""That there is no network is said where a cell failed for want of one, and nowhere else."""
+"""A cell gets a notice about the missing network if it failed because of that, and only then."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def codes(cell):
         "import socket\n" + PACKAGE + "get('example.org')",
         "import socket\n" + PACKAGE + "get('192.0.2.1')",
         "import socket\ntry: socket.getaddrinfo('example.org', 443)\nexcept OSError: raise ValueError('none') from None",
-        # as of a compiled module, whose frames have no instructions
+        # like a frame of a compiled module, which has no instructions
         "import socket, sys, types\nerror = socket.gaierror(socket.EAI_AGAIN, 'none')\n"
         "error.__traceback__ = types.TracebackType(None, sys._getframe(), 10**6, 1)\nraise ValueError('none') from error",
         "import asyncio\nawait asyncio.open_connection('example.org', 443)",

@@ -1,4 +1,4 @@
-"""What a notebook's user has without having installed it: plots whatever backend is asked for, and the names of ipykernel."""
+"""What a notebook offers without an installation: plots, whatever backend is requested, and the names of ipykernel."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Order, liveness and bounds of what a cell prints."""
+"""Order, timeliness and bounds of what a cell prints."""
 
 import time
 
@@ -126,7 +126,7 @@ REDRAW = "from IPython.display import HTML, clear_output\nimport time\n"
 
 
 def drawings(cell):
-    """What stands in the cell after each event that shows something, the last of them last."""
+    """Returns what the cell shows after each event that shows something, in order."""
     shown, texts, cleared = [], "", False
     for event in cell.events:
         content = event["content"]

@@ -1,4 +1,4 @@
-"""Where cells run, and what they are told of a path that is outside of the user's project."""
+"""Where cells run, and what they are told about a path outside of the user's project."""
 
 import pathlib
 import sys

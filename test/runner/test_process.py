@@ -33,7 +33,7 @@ def test_output_of_children_of_a_dead_kernel_is_not_waited_for(say, most):
         nonlocal heard
         heard += 1
         assert heard < most, "more than a pipe or the pair holds"
-        time.sleep(0.02 if say is say_text else 0.0005)  # by then there is more
+        time.sleep(0.02 if say is say_text else 0.0005)  # by then there is more output
 
     def child(pair, _stdin, stdout, _stderr):
         os.setsid()

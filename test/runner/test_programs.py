@@ -1,4 +1,4 @@
-"""Programs that a cell starts: what they read, what they show, how they end."""
+"""Programs that a cell starts: what they read, what they show, and how they end."""
 
 import time
 
@@ -82,7 +82,7 @@ def test_nothing_can_be_written_into_stdin(sandbox):
 def test_the_programs_of_a_script_do_not_read_the_script(sandbox):
     assert sandbox.run("%%bash\ncat\necho after").text() == "after\n"
     long = sandbox.run("%%bash\n: " + "x" * 200_000 + "\necho $0 ${#BASH_EXECUTION_STRING}")
-    assert long.text() == "bash 0\n"  # too long for an argument: as IPython does it
+    assert long.text() == "bash 0\n"  # too long for an argument, so done as IPython does it
 
 
 def test_a_failing_script_is_reported_as_in_ipython(sandbox):
@@ -145,7 +145,7 @@ def test_helpers_that_libraries_start_with_the_kernels_flags_find_installed_pack
 
 
 def test_helpers_do_not_import_modules_beside_the_notebook_in_place_of_pythons_own(sandbox):
-    """Python 3.11 and later have a flag for this alone."""
+    """Only Python 3.11 and later have a flag for this."""
     cell = sandbox.run(
         "import multiprocessing, os, sys\nopen('signal.py', 'w').write('1/0')\n"
         "if sys.version_info >= (3, 11):\n    with multiprocessing.get_context('spawn').Pool(1) as pool: print(pool.map(abs, [-1]))\nelse: print([1])"

@@ -1,4 +1,4 @@
-"""The folder of commands: what something else drops there runs too, and no garbage stops it."""
+"""The folder of commands: commands that another process drops there run too, and no garbage stops it."""
 
 import time
 
@@ -130,7 +130,7 @@ def test_a_folder_that_replaces_the_commands_folder_is_watched(new_sandbox, code
     sandbox = new_sandbox(poll_interval=60)
     sandbox.run(
         "import os, shutil; os.chdir('.interactive')\n" + code
-    )  # the supervisor may be first to mend it, which is an error here
+    )  # the supervisor may be first to make the folder again, which is an error here
     for i in range(3):
         assert sandbox.run(str(i), seconds=10).result == str(i)
     sandbox.drop("a.json", command("1", "after-all"))
@@ -145,7 +145,7 @@ def test_without_inotify_the_queue_is_polled(new_sandbox):
         start = time.monotonic()
         sandbox.run(str(i))
         times.append(time.monotonic() - start)
-    assert max(times) > 0.1  # it waits for the next look
+    assert max(times) > 0.1  # the command waits for the next scan
     assert sorted(times)[4] < 1.5
 
 

@@ -1,4 +1,6 @@
-"""What of a stream's text counts as seen, and what of it is left out, against a terminal that draws it all."""
+"""How much of a stream's text counts as visible, and what is left out of it, compared with a terminal that draws
+everything.
+"""
 
 import random
 import re
@@ -14,9 +16,8 @@ TOKENS = re.compile("\x1b\\[([\\d:;<=>?]{0,60})([@-~])|[\r\b\n]|[^\r\b\n\x1b]+|\
 
 
 def drawn(text):
-    """What the window shows, by the rules of ``src/outputs/stream-text.ts``: rows of (character, style), the cursor, and its style.
-
-    A style is the parameters of the last ``ESC[…m``, which is enough for the styles here.
+    """Returns what the window shows, by the rules of ``src/outputs/stream-text.ts``: rows of (character, style), the
+    cursor, and its style. A style is the parameters of the last ``ESC[…m``, which is enough for the styles here.
     """
     rows, row, column, style = [[]], 0, 0, ""
     for match in TOKENS.finditer(text):
@@ -62,7 +63,7 @@ def as_text(rows):
 
 
 def cut(text, chance):
-    """The same text as it comes in reads."""
+    """Splits a text as it arrives in reads."""
     parts = [""]
     for character in text:
         if chance.random() < 0.2:

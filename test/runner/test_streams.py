@@ -1,4 +1,4 @@
-"""``sys.stdout`` and its kin: what threads, raw bytes, C code and other programs do to what a cell prints."""
+"""``sys.stdout`` and similar streams: how threads, raw bytes, C code and other programs affect what a cell prints."""
 
 import re
 
@@ -187,7 +187,9 @@ def test_pythons_original_streams_are_separate_objects_that_write_to_the_same_ce
 
 @pytest.mark.smoke
 def test_wurlitzer_accepts_the_streams_and_output_of_c_code_is_shown_once(sandbox):
-    """As wurlitzer itself does it: it refuses streams with one descriptor, and makes one write to where the other does."""
+    """The cell does what wurlitzer does: it refuses two streams with one descriptor, and makes one stream write to the
+    place of the other.
+    """
     code = """
 import ctypes, os, sys
 for name in ("stdout", "stderr"):

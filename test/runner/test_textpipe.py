@@ -1,4 +1,4 @@
-"""How often a pipe of text is read."""
+"""How often a pipe with text is read."""
 
 import os
 import sys

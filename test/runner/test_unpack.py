@@ -1,4 +1,4 @@
-"""Files from the host: each whole or not at all, whatever the stream or the home do."""
+"""Files from the host: each arrives completely or not at all, whatever happens to the stream or the home."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""On which Python and IPython all of these tests run."""
+"""The versions of Python and IPython on which these tests run."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What the supervisor makes of the counts of its cgroup."""
+"""How the supervisor uses the counters of its cgroup."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from sandboxed_ipython import proctable, watch
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Its clock and its count of kills by the memory limit."""
+    """Replaces the clock and the counter of kills by the memory limit."""
     machine = types.SimpleNamespace(kills=0, now=100.0)
     monkeypatch.setattr(watch.cgroup, "oom_kills", lambda: machine.kills)
     monkeypatch.setattr(watch, "time", types.SimpleNamespace(monotonic=lambda: machine.now))
@@ -62,7 +62,7 @@ def test_a_killed_process_is_seen_as_ending():
     process = subprocess.Popen(["sleep", "100"])
     assert not proctable.is_ending(process.pid)
     process.send_signal(signal.SIGKILL)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it stays in the table
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it stays in the process table
     assert proctable.is_ending(process.pid)
     process.wait()
     assert proctable.is_ending(process.pid)
