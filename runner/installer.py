@@ -168,8 +168,7 @@ def _publish(stage, current, scratch):
     os.replace(link, current)
 
 
-# ------------------------------------------------------------------------------------------------ the process that runs
-# pip
+# ------------------------------------------------------------------------------------------ the process that runs pip
 
 
 class _Unimportable(importlib.machinery.FileFinder):

@@ -53,7 +53,7 @@ def main():
         give_up = time.monotonic() + DEADLINE_SECONDS
         while not any(_type(message) == "execute_reply" for message in seen[start:]):
             if time.monotonic() > give_up or process.has_ended():
-                raise RuntimeError("a first cell does not answer: %s" % "".join(texts)[-500:])
+                raise RuntimeError("the first cell does not answer: %s" % "".join(texts)[-500:])
             reactor.after(0.5, lambda: None)
             reactor.turn()
         return seen[start:]

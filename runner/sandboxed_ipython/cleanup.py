@@ -63,7 +63,7 @@ def _are_many():
 
 
 def _kill_all():
-    log.info("cells have left many processes: all are killed")
+    log.info("cells have left many processes: all processes are killed")
     try:
         os.kill(-1, signal.SIGKILL)  # no fork that is in progress escapes this
     except ProcessLookupError:

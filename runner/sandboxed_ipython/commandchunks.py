@@ -29,7 +29,7 @@ class CommandChunks:
         self._size += len(content["data"])
         if self._size > wire.MAX_COMMAND_BYTES:
             self._forget()
-            raise wire.BadCommand("a command over the limit", msg_id)
+            raise wire.BadCommand("the command is too long", msg_id)
         self._texts.append(content["data"])
         if not content["last"]:
             return None

@@ -62,7 +62,7 @@ class KernelComms:
     def heard(self, kind: str, parent: str, content: dict, message: dict) -> None:
         """Logs a comm message of the kernel. ``parent`` is the ``msg_id`` of its cell."""
         if not wire.is_comm(content):
-            log.warning("a comm's message makes no sense")
+            log.warning("the kernel has sent an invalid comm message")
             return
         if kind == "comm_open":
             self._owners[content["comm_id"]] = parent

@@ -104,7 +104,7 @@ def _holder():
     try:
         pid = os.fork()
     except OSError as error:
-        log.warning("descriptors that a cell has sent are closed later: %s", error.strerror)
+        log.warning("descriptors that a cell has sent will be closed later: %s", error.strerror)
         os.close(wait)
         os.close(release)
         return 0, -1

@@ -29,6 +29,7 @@ class EmptyInput:
         return True
 
     def close(self) -> None:
+        """Closes the descriptor."""
         os.close(self.fd)
 
     def _forget(self):

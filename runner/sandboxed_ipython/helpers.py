@@ -36,7 +36,7 @@ class Helpers:
             return False
         work, on_end, tries = self._running.pop(pid)
         if status and tries:
-            log.warning("a helper ended with status %d: it is begun again", status)
+            log.warning("a helper ended with status %d and is started again", status)
             self._start(work, on_end, tries)
         else:
             on_end()

@@ -54,7 +54,7 @@ class Host:
         if self.closed:
             return
         if len(self._answers) > _MAX_UNREAD_ANSWER_BYTES:
-            log.warning("a host does not read its answers: cut")
+            log.warning("a host that does not read its answers is disconnected")
             self.close()
             return
         self._answers += wire.dumps(message) + b"\n"
@@ -147,7 +147,7 @@ class Host:
             start = end + 1
             if self._skipping:
                 self._skipping = False
-                self.refuse("", "a line over the limit")
+                self.refuse("", "the line is too long")
             elif line:
                 self._hosts.on_line(self, line)
             yield
@@ -239,7 +239,7 @@ class Hosts:
             return
         link.setblocking(False)
         if not _from_outside(link):
-            log.warning("a process of the sandbox itself wanted to be a host")
+            log.warning("a process of the sandbox itself tried to become a host")
             discarding.close_socket(link)
             return
         self.reactor.watch(link.fileno(), on_read=lambda: self._on_hand_over(link))

@@ -368,7 +368,7 @@ class Kernel:
         self._supervisor.processes.begin(self._process)
 
     def _on_too_long(self, parent, of):
-        """Handles that a message that somebody waits for exceeds its limit."""
+        """Handles a message that somebody waits for and that exceeds its limit."""
         if of == "execute_reply":
             self._on_reply(
                 of,
@@ -385,7 +385,7 @@ class Kernel:
     def _on_reply(self, kind, parent, content, failure=None):
         cell = self._running
         if cell is None or cell.msg_id != parent or cell.is_comm is not (kind == "comm_done"):
-            log.warning("a reply of the kernel to nothing that runs")
+            log.warning("the kernel has sent a reply for a cell that does not run")
             return
         reply = checked_reply(content)
         if cell.interrupted_at is not None:

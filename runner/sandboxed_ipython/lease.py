@@ -46,7 +46,7 @@ class Lease:
         self._active = time.monotonic()
 
     def _on_lease_end(self):
-        log.info("nobody has been here for %g s", self._lease)
+        log.info("no host has been attached for %g s", self._lease)
         self._on_end(EXIT_LEASE)
 
     def _on_idle(self):
@@ -56,5 +56,5 @@ class Lease:
         if left > 0:
             self._reactor.after(left, self._on_idle)
             return
-        log.info("nothing has been asked for %g s", self._idle)
+        log.info("the sandbox has not been used for %g s", self._idle)
         self._on_end(EXIT_IDLE)

@@ -42,8 +42,7 @@ class Outputs:
         self._redraws = Redraws(supervisor.reactor, 2 * supervisor.options.max_output)
         self._series = {}  # id → the admitted _Series that is open
 
-    # ------------------------------------------------------------------------------------------------ the kernel's
-    # messages
+    # ------------------------------------------------------------------------------------------------ the kernel
 
     def show(self, kind: str, content: dict, parent: str, metadata=None, buffers=None) -> None:
         """Shows one event of the kernel. The arguments are the fields of the event; ``parent`` is the ``msg_id`` of its
@@ -123,8 +122,7 @@ class Outputs:
         if len(self._series) > _MAX_SERIES:
             del self._series[next(iter(self._series))]
 
-    # ------------------------------------------------------------------------------------------------ the supervisor's
-    # messages
+    # ------------------------------------------------------------------------------------------------ the supervisor
 
     def flush(self) -> None:
         """Logs held output. Must be called before anything else is logged and before the kernel's ``gen`` changes."""

@@ -43,7 +43,7 @@ def jsonable(value):
         return int(value)
     if isinstance(value, numbers.Real):
         return float(value)
-    raise Unsendable("a value of type %s, for which JSON has no form" % type(value).__qualname__)
+    raise Unsendable("a value of type %s, which JSON cannot express" % type(value).__qualname__)
 
 
 _encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False, default=jsonable)

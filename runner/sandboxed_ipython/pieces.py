@@ -19,7 +19,9 @@ _MAX_OTHER_BYTES, _MAX_ANSWER_BYTES = 1 << 20, wire.MAX_REPLY_BYTES
 
 
 class Pieces:
-    """Joins pieces, or passes them to ``outputs`` (an :class:`Outputs`), which logs them as they are."""
+    """Joins the pieces of long messages, or passes them to ``outputs`` (an :class:`Outputs`), which logs them as they
+    are.
+    """
 
     def __init__(self, outputs):
         self._outputs = outputs

@@ -260,7 +260,7 @@ class KernelProcess:
             for pipe in self._pipes.values():
                 self._end_pause(pipe)
         elif message is None:
-            log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
+            log.warning("the kernel has sent an invalid packet of %d bytes", len(packet))
         elif not (self.ready and isinstance(message, dict) and message["msg_type"] == "ready"):  # "ready" is sent once
             self._take(message)
         return True

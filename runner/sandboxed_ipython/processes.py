@@ -149,7 +149,7 @@ class Processes:
             self._kill_leftovers(kernel, self._spare)
             self.reap()
         if not any(pid == process.pid for pid, _ in self._ended):
-            log.warning("a process has ended that another one still traces")
+            log.warning("a process has ended that another process still traces")
             self._ended.append((process.pid, signal.SIGKILL))
         self._take_exits()
 

@@ -32,6 +32,7 @@ class Timer:
         self.cancelled = False
 
     def cancel(self) -> None:
+        """Keeps the callback from being called."""
         self.cancelled = True
 
 

@@ -163,9 +163,9 @@ class Supervisor:
         elif not host.writer:
             host.refuse(msg_id, "another host is the writer")
         elif kind == "install_request":
-            host.refuse(msg_id, "only a process of the sandbox asks for that")
+            host.refuse(msg_id, "only a process of the sandbox may request an install")
         elif kind in wire.QUEUED and not self.accepted.knows(msg_id) and not self._takes(kernel, kind, len(line)):
-            host.refuse(msg_id, "too much waits for the kernel, or this is too long")
+            host.refuse(msg_id, "too many commands wait for the kernel, or this command is too long")
         elif not self._accept(command, kernel):
             self._say_again(host, msg_id)
         else:
@@ -238,7 +238,7 @@ class Supervisor:
                     command["header"]["msg_id"],
                 )
             if not is_ours and not self._takes(kernel, kind, len(data)):
-                raise wire.BadCommand("too much waits for the kernel", command["header"]["msg_id"])
+                raise wire.BadCommand("too many commands wait for the kernel", command["header"]["msg_id"])
         except wire.BadCommand as error:
             log.warning("a file of the queue is no command: %s", error.reason)
             if error.msg_id:

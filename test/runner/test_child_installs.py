@@ -123,7 +123,7 @@ def test_the_end_of_the_cell_ends_the_wait_of_a_process_that_it_left_running(san
     sandbox.finish(msg_id)
     assert (
         sandbox.run("process.communicate()[1], process.returncode").result
-        == "('ERROR: the cell that asked is over.\\n', 1)"
+        == "('ERROR: the cell that requested it has ended.\\n', 1)"
     )
 
 
@@ -137,7 +137,7 @@ def test_the_time_limit_counts_while_a_process_of_the_cell_waits_for_an_install(
 
 def test_an_install_without_a_cell_or_with_a_sender_that_answers_nothing_fails_at_once(sandbox):
     cell = sandbox.run(MODULE, allow_stdin=False)
-    assert cell.reply["ename"] == "CalledProcessError" and "installs nothing" in cell.text("stderr")
+    assert cell.reply["ename"] == "CalledProcessError" and "installs no packages" in cell.text("stderr")
     sandbox.drop(
         "late.json",
         {
@@ -145,7 +145,7 @@ def test_an_install_without_a_cell_or_with_a_sender_that_answers_nothing_fails_a
             "content": {"requirements": ["six"], "options": []},
         },
     )
-    assert "no cell runs" in sandbox.result("late")["content"]["reason"]
+    assert "no cell is running" in sandbox.result("late")["content"]["reason"]
 
 
 def test_installs_beyond_the_queue_limit_are_refused(sandbox):
@@ -162,7 +162,10 @@ while len(glob.glob(folder + "/results/0-many-*")) < 40 - 17 and time.monotonic(
     cell = sandbox.run(code)
     assert len(cell.contents("install_request")) == 1
     reasons = [sandbox.result("many-%d" % number)["content"]["reason"] for number in range(40)]
-    assert (reasons.count("too many installs wait."), reasons.count("the cell that asked is over.")) == (23, 17)
+    assert (
+        reasons.count("too many installs are waiting."),
+        reasons.count("the cell that requested it has ended."),
+    ) == (23, 17)
 
 
 def test_a_prompt_with_the_id_of_an_open_install_is_answered_separately(sandbox):

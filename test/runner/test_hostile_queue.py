@@ -93,7 +93,7 @@ for i in range(150):
     with pinged.pings():
         pinged.sandbox.run(code, 60)
     refused = pinged.sandbox.result("w149")
-    assert "too much waits" in refused["content"]["params"]["reason"]
+    assert "too many commands wait" in refused["content"]["params"]["reason"]
     assert resident(pinged.sandbox) - before < 150 << 20
     pinged.sandbox.reset()
     pinged.check_next()

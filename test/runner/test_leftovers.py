@@ -302,7 +302,7 @@ def test_many_resets_leave_no_processes_behind(new_pinged):
 
 @pytest.mark.container
 def test_killing_all_processes_succeeds_if_there_are_none(sandbox):
-    code = "import sys; sys.path.insert(0, '/opt/sandboxed-ipython')\nfrom sandboxed_ipython import cleanup\ncleanup._TOO_MANY = 0\nprint(cleanup.kill_all_if_many())"
+    code = "import sys; sys.path.insert(0, '/opt/sandboxed-ipython')\nfrom sandboxed_ipython import cleanup\ncleanup._MAX_ONE_BY_ONE = 0\nprint(cleanup.kill_all_if_many())"
     assert (
         docker(
             "run",

@@ -85,7 +85,7 @@ def unsendable(content: dict) -> ValueError:
             packets.encode(value)
         except packets.Unsendable as error:
             return ValueError("%s of a display holds %s" % (name, error))
-    return ValueError("a display holds what JSON cannot hold")
+    return ValueError("a display holds a value that JSON cannot express")
 
 
 def _parts(content):

@@ -50,7 +50,9 @@ class KernelFacade:
         return {"header": dict(self._kernel.parent, session=self.session.session), "metadata": {}, "content": {}}
 
     def __getattr__(self, name):
-        raise AttributeError("the kernel of a sandbox has no %r: it speaks through a queue and not over ZeroMQ" % name)
+        raise AttributeError(
+            "the kernel of a sandbox has no %r: it communicates through a queue and not over ZeroMQ" % name
+        )
 
 
 class _Session:

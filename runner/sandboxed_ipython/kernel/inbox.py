@@ -133,6 +133,6 @@ class Inbox:
     def _check(self, cell):
         kernel = self._kernel
         if not cell or kernel.running != cell:
-            raise EOFError("the cell that asked is over")
+            raise EOFError("the cell that made this request has ended")
         if kernel.interrupts.pressed and threading.current_thread() is not threading.main_thread():
             raise KeyboardInterrupt

@@ -66,7 +66,7 @@ class Installs:
         """``%uv pip install name`` is ``%pip install name``."""
         words = pip_line.split(line)
         if words[:1] != ["pip"]:
-            raise pip_line.PipError("there is no uv here; use %pip install.")
+            raise pip_line.PipError("uv is not available here: use %pip install.")
         self._pip(shlex.join(words[1:]))
 
     def _conda(self, _line):
@@ -77,7 +77,7 @@ class Installs:
         for remark in install.remarks():
             print(remark)
         if not self.allowed:
-            raise InstallFailed("whoever runs this cell installs nothing.")
+            raise InstallFailed("the program that runs this cell installs no packages.")
         installed = self._ask(install)
         libraries.changed()
         stale = sorted(name for name in installed if name.lower().replace("-", "_") in sys.modules)
@@ -92,7 +92,7 @@ class Installs:
             while True:
                 message = answer(SILENCE_SECONDS)
                 if message is None:
-                    raise InstallFailed("nobody has answered for %d s." % SILENCE_SECONDS)
+                    raise InstallFailed("there was no answer for %d s." % SILENCE_SECONDS)
                 content = message["content"]
                 if message["msg_type"] == "install_reply":
                     if content["status"] != "ok":

@@ -63,7 +63,7 @@ _HARMLESS_WITH_VALUE = frozenset(
 #: next word.
 _INDEX = frozenset(("-i", "--index-url", "--pypi-url", "--extra-index-url", "--trusted-host"))
 _REASONS = {
-    "where packages come from is decided outside of the sandbox, so %s cannot be used here.": (
+    "the package index is set outside of the sandbox, so %s cannot be used here.": (
         "--no-index",
         "-f",
         "--find-links",
@@ -179,7 +179,7 @@ def parse(words: list[str]) -> "Install | None":
     install = Install()
     _read([*leading, *words], install)
     if not install.requirements:
-        raise PipError("name what to install: %pip install six")
+        raise PipError("name the packages to install: %pip install six")
     return install
 
 
@@ -221,11 +221,11 @@ def _applies(marker):
     try:
         from pip._vendor.packaging.markers import InvalidMarker, Marker
     except ImportError:
-        raise PipError("the condition %r cannot be decided here: leave it out." % marker) from None
+        raise PipError("the condition %r cannot be evaluated here: leave it out." % marker) from None
     try:
         return Marker(marker).evaluate({"extra": ""})
     except InvalidMarker:
-        raise PipError("the condition %r makes no sense." % marker) from None
+        raise PipError("the condition %r is not valid." % marker) from None
 
 
 def _read_file(path, install, depth=0):

@@ -54,4 +54,4 @@ class Prompts:
 
 
 def _nobody(kernel):
-    return "whoever runs this cell does not answer prompts" if kernel.running else "no cell runs that could ask"
+    return "the program that runs this cell does not answer prompts" if kernel.running else "no cell is running"
