@@ -190,7 +190,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/faults.test.ts', 'no cell runs twice, none is stuck'],
     ['test/session/outOfReach.test.ts', 'its output comes when there is one'],
   ],
-  'The sandbox and the window no longer understand each other, or output could not be read': [
+  'Communication with the sandbox failed, or output could not be read': [
     ['test/extension/suite/kernel.test.ts', 'that speaks another protocol'],
     ['test/session/badInput.test.ts', 'a message that makes no sense is said to be left out'],
   ],
