@@ -17,7 +17,7 @@ import { CellRuns } from './execution/cell-runs';
 import { readSettings } from './configuration';
 import type { ErrorMarks } from './traceback/error-marks';
 import { Executions, endAll, type CellRun } from './execution/executions';
-import { NotebookFolder } from './files/folder-copy';
+import { NotebookFolder } from './files/notebook-folder';
 import { completeMetadata } from './notebook-metadata';
 import type { Prompts } from './execution/prompts';
 import { RestoredRuns, type LogReplay } from './execution/restored-runs';
@@ -86,7 +86,7 @@ export class NotebookKernel {
         flushText: () => this.#flow.flushText(),
         waitUntilShown: () => this.#flow.passed(),
         show: (event) => this.#flow.show(event),
-        ended: (reply) => this.#folder.missed(reply),
+        ended: (reply) => this.#folder.explainMissingFile(reply),
         warn: (failure) => this.#warn(failure),
       },
       log,
@@ -97,7 +97,7 @@ export class NotebookKernel {
       records,
       {
         created: (session, settings, { isUnused }) =>
-          this.#folder.bringAhead(session, settings, { isForCell: !isUnused }),
+          this.#folder.copyEarly(session, settings, { isForCell: !isUnused }),
         beginReplay: (seq) => this.#beginReplay(seq),
         event: (event) => {
           this.#clock.observe(event.t);
@@ -129,14 +129,14 @@ export class NotebookKernel {
     return this.#sandbox.session;
   }
 
-  /** See {@link SandboxBinding.takeSettings}. */
-  takeSettings(): Promise<void> {
-    return this.#sandbox.takeSettings();
+  /** See {@link SandboxBinding.applySettings}. */
+  applySettings(): Promise<void> {
+    return this.#sandbox.applySettings();
   }
 
-  /** See {@link SandboxBinding.imageMade}. */
-  imageMade(settings: SandboxSettings): boolean {
-    return this.#sandbox.imageMade(settings);
+  /** See {@link SandboxBinding.imageRebuilt}. */
+  imageRebuilt(settings: SandboxSettings): boolean {
+    return this.#sandbox.imageRebuilt(settings);
   }
 
   /** See {@link SandboxBinding.isUnused}. */
@@ -177,7 +177,7 @@ export class NotebookKernel {
       await this.#resetBarrier;
       const settings = readSettings(this.notebook.uri, this.log);
       const session = await this.#sandbox.open(settings, () => waiting().length > 0);
-      const where = await this.#folder.bring(session, settings, this.#sandbox.filesSetting(settings));
+      const where = await this.#folder.copyFiles(session, settings, this.#sandbox.filesSetting(settings));
       const sent = waiting();
       // A notice is shown only once, so it must not go to cancelled cells.
       const lost = sent.length === 0 ? undefined : this.#sandbox.takeStateLoss();
@@ -205,7 +205,7 @@ export class NotebookKernel {
     const unsent = this.executions.all().filter(({ msgId }) => msgId === undefined);
     if (unsent.length > 0) {
       this.#sandbox.cancel();
-      this.#folder.callOff();
+      this.#folder.cancel();
     } else {
       await this.#sandbox.waitForLookup(); // the interrupt is for the cells that run in that sandbox
     }
@@ -254,7 +254,7 @@ export class NotebookKernel {
           this.#sandbox.settingsApplied({ historySize });
         }
         if (files === 'clear') {
-          this.#folder.cleared();
+          this.#folder.filesDeleted();
         }
       } catch (error) {
         const failure = asSandboxError(error);
@@ -354,7 +354,7 @@ export class NotebookKernel {
 
   /** Ends cells that were not sent to a sandbox yet. */
   #cancelUnsent(runs: readonly CellRun[]): void {
-    this.#folder.callOff();
+    this.#folder.cancel();
     endAll(runs.filter(({ msgId }) => msgId === undefined));
   }
 

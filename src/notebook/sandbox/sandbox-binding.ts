@@ -208,7 +208,7 @@ export class SandboxBinding {
   /**
    * Applies those current settings that a running sandbox can take. The status lists the ones that need a new sandbox.
    */
-  async takeSettings(): Promise<void> {
+  async applySettings(): Promise<void> {
     const live = this.#live;
     if (live !== undefined && this.#pending().sandbox.includes('maxMemory')) {
       const { maxMemory } = readSettings(this.notebook.uri, this.log);
@@ -238,9 +238,9 @@ export class SandboxBinding {
    * Records that the image of these settings was rebuilt.
    * @returns whether the running sandbox uses the previous image
    */
-  imageMade(settings: SandboxSettings): boolean {
+  imageRebuilt(settings: SandboxSettings): boolean {
     // An unused sandbox is replaced anyway before anything runs in it.
-    const isOld = this.#live?.settings.imageMade(settings) === true && !this.isUnused;
+    const isOld = this.#live?.settings.imageRebuilt(settings) === true && !this.isUnused;
     if (isOld) {
       this.sink.changed();
     }

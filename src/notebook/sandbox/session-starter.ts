@@ -45,21 +45,21 @@ export async function startSession(
 ): Promise<SandboxSession> {
   const { signal, previous, onCreated } = options;
   const { network, engines, images, explain, log } = installation;
-  const { known } = engines;
+  const { lastKnown } = engines;
   /** Aborts work that was begun on the last known engine and turned out to be useless. */
   const discardEarly = new AbortController();
   try {
     const asked = imageRequest(installation, settings);
     const imageOf = async (one: Engine, stop: AbortSignal): Promise<string> => images.ensure(one, await asked, stop);
     // The image is prepared while `engines.get()` checks that the engine is still there.
-    const early = known && imageOf(known, AbortSignal.any([signal, discardEarly.signal]));
+    const early = lastKnown && imageOf(lastKnown, AbortSignal.any([signal, discardEarly.signal]));
     early?.catch(() => undefined);
     const [engine, owner] = await Promise.all([engines.get(), installation.owner(), asked]);
     signal.throwIfAborted();
-    if (engine !== known) {
+    if (engine !== lastKnown) {
       discardEarly.abort();
     }
-    const image = await (early !== undefined && engine === known ? early : imageOf(engine, signal));
+    const image = await (early !== undefined && engine === lastKnown ? early : imageOf(engine, signal));
     const takenOver =
       previous?.image === image &&
       ['', engine.info.id].includes(previous.engine) &&
@@ -84,7 +84,12 @@ export async function startSession(
       engines.forget();
     }
     // The engine has gone since it was found. Another attempt finds another engine or reports what was tried.
-    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known !== undefined && !signal.aborted) {
+    if (
+      error instanceof SandboxError &&
+      error.code === 'EngineNotFound' &&
+      lastKnown !== undefined &&
+      !signal.aborted
+    ) {
       return startSession(installation, notebook, settings, options);
     }
     if (signal.aborted) {
