@@ -1,27 +1,15 @@
 import { command, toLines } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
-import { MAX_COMM_BYTES, MESSAGE_ID, type CommandContents, type CommType, type JsonObject } from '../protocol/messages';
+import { MAX_COMM_BYTES, MESSAGE_ID, type CommandContents, type CommType } from '../protocol/messages';
 import type { Timing } from './time';
 import type { PendingCommands } from './pending-commands';
+import type { CommMessage } from './types';
 
 /** Bounds for all messages that wait for acceptance. An honest front end stays far below them. */
 const MAX_WAITING_MESSAGES = 1_000;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** Maximum length of comm ids and target names. */
 const MAX_NAME_CHARACTERS = 256;
-
-/** A comm message from a front end. A cell, this session or an earlier session may have opened the comm. */
-export interface CommMessage {
-  type: CommType;
-  commId: string;
-  /** Only for `comm_open`: the name under which a cell has registered the target. */
-  targetName?: string;
-  data?: JsonObject;
-  metadata?: JsonObject;
-  buffers?: readonly Uint8Array[];
-  /** Id of the message, for callers that need it before they send; a new one by default. The sandbox handles each id once. */
-  msgId?: string;
-}
 
 /** Sends comm messages within bounds, because an output that the sandbox itself produced may request them. */
 export class Comms {

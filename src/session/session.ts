@@ -15,7 +15,7 @@ import {
   type SandboxEvent,
 } from '../protocol/messages';
 import { Attachment } from './attachment';
-import { Comms, type CommMessage } from './comms';
+import { Comms } from './comms';
 import { Connection } from './connection';
 import { SandboxContainer } from './container';
 import { aborted, asSandboxError, replyOf } from './failures';
@@ -31,6 +31,7 @@ import { TIMING, within, type Timing } from './time';
 import type {
   AttachedCell,
   CellExecution,
+  CommMessage,
   Completion,
   ExecuteOptions,
   OpenCell,

@@ -1,12 +1,12 @@
 import type {
   AnswerMetadata,
   CellMetadata,
+  CommType,
   ExecuteReply,
   JsonObject,
   MimeBundle,
   SandboxEvent,
 } from '../protocol/messages';
-import type { CommMessage } from './comms';
 import type { Place } from './folder-copy/place';
 import type { InstallOptions } from './installs';
 import type { SandboxError } from '../protocol/errors';
@@ -82,6 +82,19 @@ export interface Completion {
   }[];
   start: number;
   end: number;
+}
+
+/** A comm message from a front end. A cell, this session or an earlier session may have opened the comm. */
+export interface CommMessage {
+  type: CommType;
+  commId: string;
+  /** Only for `comm_open`: the name under which a cell has registered the target. */
+  targetName?: string;
+  data?: JsonObject;
+  metadata?: JsonObject;
+  buffers?: readonly Uint8Array[];
+  /** Id of the message, for callers that need it before they send; a new one by default. The sandbox handles each id once. */
+  msgId?: string;
 }
 
 /** A session with a sandbox, as `src/notebook` uses it. `InteractiveSandboxSession` in `session.ts` implements it. */

@@ -4,7 +4,8 @@ import type { SandboxSettings } from '../../session/settings';
 import type { SandboxSession, SessionState } from '../../session/types';
 import { AppliedSettings } from './applied-settings';
 import { PlaceRecorder, changesOpenCells } from './place-recorder';
-import { recordOf, type SandboxRecord, type SandboxRecords } from './sandbox-records';
+import { recordOf, type SandboxRecord } from './sandbox-record';
+import type { SandboxRecords } from './sandbox-records';
 
 interface LiveSandboxListener {
   event(event: SandboxEvent): void;

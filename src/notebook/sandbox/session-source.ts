@@ -2,7 +2,7 @@ import type * as vscode from 'vscode';
 import type { SandboxEvent } from '../../protocol/messages';
 import type { SandboxSettings } from '../../session/settings';
 import type { AttachedCell, SandboxSession } from '../../session/types';
-import type { SandboxRecord } from './sandbox-records';
+import type { SandboxRecord } from './sandbox-record';
 
 /** A sandbox that has ended and kept its libraries. */
 export type PreviousSandbox = Pick<SandboxSession, 'engine' | 'image' | 'libraries' | 'installed' | 'dispose'>;

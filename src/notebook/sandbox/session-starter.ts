@@ -15,7 +15,7 @@ import type { ImageMaker } from './image-maker';
 import { offerReinstall } from '../library-offers';
 import { isExpired } from './records-elsewhere';
 import type { PreviousSandbox, StartOptions } from './session-source';
-import type { SandboxRecord } from './sandbox-records';
+import type { SandboxRecord } from './sandbox-record';
 
 export interface Installation {
   /** Random id of this installation of the extension. */
