@@ -82,7 +82,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new StatusBar(controller),
     new SettingsNotice(controller),
     new NotebookMoves(controller, records, context.extension.id, log),
-    new FoundSandboxes(controller, installation, records, context.globalState, log),
+    new FoundSandboxes({ controller, installation, records, memento: context.globalState, log }),
     choices,
     new EarlyStarts(controller, choices, records, log),
     registerCommands({ controller, channel, installation, password, records, messageContext, version }),

@@ -12,6 +12,18 @@ interface LiveSandboxListener {
   state(session: SandboxSession, state: SessionState): void;
 }
 
+export interface LiveSandboxOptions {
+  notebook: vscode.NotebookDocument;
+  records: SandboxRecords;
+  /** The settings with which the sandbox was started. */
+  settings: SandboxSettings;
+  /** The last event that the document is known to show. */
+  seq: number;
+  /** See {@link LiveSandbox.isUnused}. */
+  isUnused: boolean;
+  listener: LiveSandboxListener;
+}
+
 /**
  * The sandbox of a notebook while this window uses it. Keeps its record up to date, so that a later window finds it.
  */
@@ -21,17 +33,9 @@ export class LiveSandbox {
   readonly #listeners: { dispose(): void }[];
   #isUnused: boolean;
 
-  /**
-   * @param settings the settings that the sandbox was started with
-   * @param seq the last event that the document is known to show
-   */
   constructor(
     readonly session: SandboxSession,
-    notebook: vscode.NotebookDocument,
-    records: SandboxRecords,
-    settings: SandboxSettings,
-    { seq, isUnused }: { seq: number; isUnused: boolean },
-    listener: LiveSandboxListener,
+    { notebook, records, settings, seq, isUnused, listener }: LiveSandboxOptions,
   ) {
     this.settings = new AppliedSettings(settings);
     this.#isUnused = isUnused;

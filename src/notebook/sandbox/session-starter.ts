@@ -4,17 +4,16 @@ import type { InstallNetwork } from '../../engine/image/install-network';
 import { engineName } from '../../engine/identity';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
-import type { SandboxEvent } from '../../protocol/messages';
 import { removeWithRetries } from '../../session/removal';
 import { InteractiveSandboxSession } from '../../session/session';
 import type { SandboxSettings } from '../../session/settings';
-import type { AttachedCell, SandboxSession } from '../../session/types';
+import type { SandboxSession } from '../../session/types';
 import type { EngineSource } from './engine-source';
 import { attachAsFormerHost, hasEnded } from './former-host';
 import type { ImageMaker } from './image-maker';
 import { offerReinstall } from '../library-offers';
 import { isExpired } from './records-elsewhere';
-import type { PreviousSandbox, StartOptions } from './session-source';
+import type { AttachOptions, PreviousSandbox, StartOptions } from './session-source';
 import type { SandboxRecord } from './sandbox-record';
 
 export interface Installation {
@@ -161,9 +160,7 @@ export async function canStartEarly(
 export async function attachSession(
   { owner, network, engines, explain, log }: Installation,
   record: SandboxRecord,
-  onReplay: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
-  signal: AbortSignal,
-  { takeOver }: { takeOver: boolean },
+  { onReplay, signal, takeOver }: AttachOptions,
 ): Promise<SandboxSession> {
   try {
     const engine = await engines.get();

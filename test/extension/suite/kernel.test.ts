@@ -166,17 +166,16 @@ describe('the kernel of a notebook', () => {
       },
     } as vscode.Memento;
     records = new SandboxRecords(memory);
-    kernel = new NotebookKernel(
-      notebook.document,
+    kernel = new NotebookKernel(notebook.document, {
       controller,
       source,
       records,
-      { t: untranslated, platform: 'linux' },
-      silentLog,
-      new ErrorMarks(),
-      {} as Prompts,
-      () => undefined,
-    );
+      messageContext: { t: untranslated, platform: 'linux' },
+      log: silentLog,
+      marks: new ErrorMarks(),
+      prompts: {} as Prompts,
+      changed: () => undefined,
+    });
   });
   afterEach(async () => {
     await kernel.close();
