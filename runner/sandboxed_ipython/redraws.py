@@ -53,17 +53,7 @@ class Redraws:
         self._drawn, self._bytes = float("-inf"), 0
         self._cut = set()  # ids of series whose beginning was dropped
 
-    def put(
-        self,
-        kind: str,
-        parent: str,
-        size: int,
-        write,
-        series: str = "",
-        last: bool = True,
-        wait: bool = False,
-        display: str = "",
-    ) -> None:
+    def put(self, kind, parent, size, write, series="", last=True, wait=False, display=""):
         """Logs or holds one event.
 
         Args:
@@ -104,7 +94,7 @@ class Redraws:
         if self._size > self._max_held_bytes:
             self.flush()
 
-    def flush(self) -> None:
+    def flush(self):
         """Logs everything that is held."""
         if self._timer is None:
             return

@@ -4,8 +4,7 @@ import { SandboxError, isSandboxError, type FailureCode } from '../protocol/erro
 import type { Endpoint } from './address';
 import { EngineAgent } from './connections';
 import { DockerEngine } from './docker-engine';
-import { endpointCandidates } from './endpoint';
-import type { HostEnvironment } from './host-environment';
+import { endpointCandidates, type HostEnvironment } from './endpoint';
 import type { Engine, EngineInfo } from './engine';
 import { engineId } from './identity';
 import type { Deadlines } from './deadlines';

@@ -74,6 +74,8 @@ export interface ProcessOptions extends ExecOptions {
   input?: AsyncIterable<Buffer> | Iterable<Buffer>;
   /** Whether this is all that is wanted: the exit status, which is not known at once, is then not asked for and given as 0. */
   isAnswer?: (stdout: string) => boolean;
+  /** Gets stdout as it comes, in place of the result, whose `stdout` is empty. What it throws ends the process's streams and is thrown. */
+  takeStdout?: (chunk: Buffer) => void;
   /** Each line of stdout and stderr as it comes, without its end, cut at 4 KiB. */
   onLine?: (line: string) => void;
 }
@@ -101,24 +103,25 @@ export async function runProcess(
   argv: readonly string[],
   options: ProcessOptions,
 ): Promise<ProcessResult> {
-  const { name, more = 0, input, isAnswer, onLine, signal, ...exec } = options;
+  const { name, more = 0, input, isAnswer, takeStdout, onLine, signal, ...exec } = options;
   const streams = await openExec(docker, requests, containerId, argv, { ...exec, signal });
   try {
     return await requests.run(
       name,
       async (drop) => {
         drop.addEventListener('abort', () => streams.destroy(), { once: true });
-        const outputs = Promise.all([collect(streams.stream, onLine), collect(streams.stderr, onLine)]);
-        await feed(streams.stream, input);
-        const [stdout, stderr] = await outputs;
-        if (isAnswer?.(stdout) === true) {
-          return { exitCode: 0, stdout, stderr };
+        const stdout = takeStdout === undefined ? collect(streams.stream, onLine) : take(streams.stream, takeStdout);
+        const outputs = Promise.all([stdout, collect(streams.stderr, onLine)]);
+        await Promise.all([feed(streams.stream, input), outputs]);
+        const [stdoutText, stderr] = await outputs;
+        if (isAnswer?.(stdoutText) === true) {
+          return { exitCode: 0, stdout: stdoutText, stderr };
         }
         for (const wait of EXIT_STATUS_POLLS_MS) {
           await new Promise((resolve) => setTimeout(resolve, wait));
           const exitCode = await streams.exitCode();
           if (exitCode !== null) {
-            return { exitCode, stdout, stderr };
+            return { exitCode, stdout: stdoutText, stderr };
           }
         }
         throw new SandboxError('EngineFailed', {
@@ -157,6 +160,13 @@ const drained = (stream: Duplex): Promise<void> =>
     };
     stream.on('drain', done).on('close', done);
   });
+
+async function take(stream: NodeJS.ReadableStream, taker: (chunk: Buffer) => void): Promise<string> {
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    taker(chunk);
+  }
+  return '';
+}
 
 async function collect(stream: NodeJS.ReadableStream, onLine: ((line: string) => void) | undefined): Promise<string> {
   let kept = '';

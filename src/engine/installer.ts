@@ -1,6 +1,7 @@
 import { SandboxError, isSandboxError } from '../protocol/errors';
 import { MAX_LIBRARIES_BYTES, type InstallRequest } from './engine';
 import { isProcess } from './deadlines';
+import type { ProcessResult } from './exec';
 import { BuildContainer } from './image/build-container';
 import type { ImageContext } from './image/context';
 import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './image/install-network';
@@ -8,6 +9,7 @@ import { SETTING_FOR } from './image/failures';
 import { networkTrouble, pipReason } from './image/pip-output';
 import { lastLine } from './image/python';
 import { installerOf } from './libraries';
+import { SourceFailed, installWithSources } from './source-distributions';
 import { redact } from './redact';
 import { engineReason } from './request';
 import { LIBRARIES_FOLDER, RUNNER_FOLDER, interpreterOf, librariesMount } from './specification';
@@ -18,6 +20,8 @@ const MEMORY_BYTES = 2 * 2 ** 30;
 const TOO_LARGE_EXIT_CODE = 75;
 const NO_PIP_EXIT_CODE = 76;
 const SIGKILL_EXIT_CODE = 137;
+/** A tmpfs of the container. */
+const WHEELS_FOLDER = '/var/tmp/wheels';
 
 /** Runs `runner/installer.py` in a container of its own, which is gone when this returns. */
 export async function install(
@@ -42,27 +46,33 @@ export async function install(
       if (lent.exitCode !== 0) {
         throw failed('container', lastLine(lent.stderr));
       }
-      const { exitCode, stdout, stderr } = await container.run(
-        [
-          python,
-          '-I',
-          `${RUNNER_FOLDER}/installer.py`,
-          `--folder=${LIBRARIES_FOLDER}`,
-          `--limit=${limit}`,
-          '--',
-          ...options.map((option) => `--${option}`),
-          '--',
-          ...requirements,
-        ],
-        {
-          name: 'run installer',
-          env: { ...pipNetwork(network), HOME: LENT_FOLDER, PIP_ROOT_USER_ACTION: 'ignore' },
-          signal,
-          onLine: (line) => {
-            onLine(redact(line));
-          },
-        },
-      );
+      const env = { ...pipNetwork(network), HOME: LENT_FOLDER, PIP_ROOT_USER_ACTION: 'ignore' };
+      const say = (line: string): void => onLine(redact(line));
+      const attempt = (wheelsFolder = ''): Promise<ProcessResult> =>
+        container.run(
+          [
+            python,
+            '-I',
+            `${RUNNER_FOLDER}/installer.py`,
+            `--folder=${LIBRARIES_FOLDER}`,
+            `--limit=${limit}`,
+            `--wheels=${wheelsFolder}`,
+            '--',
+            ...options.map((option) => `--${option}`),
+            '--',
+            ...requirements,
+          ],
+          { name: 'run installer', env, signal, onLine: say },
+        );
+      const { exitCode, stdout, stderr } = await installWithSources(context, attempt, {
+        container,
+        python,
+        program: ['-I', `${RUNNER_FOLDER}/sdist.py`],
+        wheelsFolder: WHEELS_FOLDER,
+        env,
+        onLine: say,
+        signal,
+      });
       if (exitCode === TOO_LARGE_EXIT_CODE) {
         throw new SandboxError('InstallTooLarge', { limit });
       }
@@ -82,9 +92,12 @@ export async function install(
     }
     await container.remove();
   } catch (error) {
-    throw asInstallFailure(error);
+    throw error instanceof SourceFailed ? sourceFailed(error) : asInstallFailure(error);
   }
 }
+
+const sourceFailed = ({ requirement, reason }: SourceFailed): SandboxError =>
+  new SandboxError('InstallFailed', { problem: 'source', requirement, reason: redact(reason) });
 
 /** Null: an install into the same volume is going on. */
 async function start(
@@ -104,7 +117,7 @@ async function start(
       ReadonlyRootfs: true,
       Memory: MEMORY_BYTES,
       MemorySwap: MEMORY_BYTES,
-      Tmpfs: { '/var/tmp': 'rw,noexec,nosuid,nodev,size=16m', '/tmp': 'rw,noexec,nosuid,nodev,size=16m' },
+      Tmpfs: { '/var/tmp': 'rw,noexec,nosuid,nodev,size=256m', '/tmp': 'rw,noexec,nosuid,nodev,size=256m' },
       Mounts: [librariesMount(libraries, { readOnly: false })],
     },
   });

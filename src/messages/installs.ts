@@ -23,12 +23,22 @@ export function installFailure(params: Params, t: Translate): Sentences {
         t('The installation was stopped, and nothing was installed.') + because(t, reason),
         t('Install fewer packages at once.'),
       ];
+    case 'source':
+      return [
+        t(
+          "{0} has no wheel for the sandbox's Python, and none could be built from its source distribution.",
+          params.text('requirement'),
+        ) + because(t, reason),
+        t(
+          'Choose a version that has a wheel, or set sandboxedIPython.image to an image that has the package. A build has no network, and no compiler unless the image has one.',
+        ),
+      ];
     default:
       return [
         t('The packages could not be installed.') + because(t, reason),
         params.text('trouble') === ''
           ? t(
-              "Check names and versions. Only ready-built packages (wheels) for the sandbox's Python can be installed, because building a package would run its code with access to a network.",
+              "Check names and versions. A package needs a wheel for the sandbox's Python, or a source distribution that can be built without a network and a compiler.",
             )
           : networkStep(params.text('trouble'), t),
       ];

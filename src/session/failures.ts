@@ -1,7 +1,7 @@
 import { SandboxError } from '../protocol/errors';
 import type { ExecuteReply, Failure } from '../protocol/messages';
 
-/** The reply of a cell for which the sandbox sends none. */
+/** The reply of a cell about which the sandbox says nothing any more. */
 export function replyOf(failure: Failure): ExecuteReply {
   return {
     status: failure.code === 'Aborted' || failure.code === 'Cancelled' ? 'aborted' : 'error',
@@ -15,10 +15,7 @@ export function replyOf(failure: Failure): ExecuteReply {
   };
 }
 
-/**
- * Exit codes of a supervisor that ends by itself or whose container is stopped. `lease.py`, `deadman.py` and `supervisor.py` of the
- * runner use the same.
- */
+/** Statuses with which a supervisor ends by itself or when its container is stopped; `lease.py`, `deadman.py` and `supervisor.py` of the runner have the same. */
 const ENDED_BY_ITSELF = new Map([
   [75, 'lease'],
   [76, 'idle'],
@@ -26,7 +23,7 @@ const ENDED_BY_ITSELF = new Map([
   [143, 'stopped'],
 ]);
 
-/** The failure for a container whose main process ended. The exit code is -1 where the engine does not tell it. */
+/** The container's main process ended; -1: nobody says how. */
 export const exited = (exitCode: number | null): SandboxError =>
   new SandboxError('SandboxGone', {
     reason: ENDED_BY_ITSELF.get(exitCode ?? -1) ?? 'exited',

@@ -1,16 +1,13 @@
 import type { Log } from '../log';
 import { asSandboxError } from './failures';
 
-/** Minimum and maximum time between two messages. */
+/** Milliseconds: between two messages at least, and at most. */
 const MIN_INTERVAL_MS = 200;
 const MAX_INTERVAL_MS = 20_000;
-/** Maximum output of one install that a cell gets. */
+/** Characters that a cell gets of one install. */
 const MAX_OUTPUT_CHARACTERS = 256 * 1024;
 
-/**
- * Sends the output of pip to the cell that waits for the install. It combines lines into few messages, bounds the text, and sends an
- * empty message as a sign of life while pip prints nothing.
- */
+/** pip's lines on their way to the cell that waits: few messages, a bounded text, a sign of life when pip says nothing. */
 export class InstallOutput {
   #text = '';
   #total = 0;
@@ -38,7 +35,7 @@ export class InstallOutput {
     }, MIN_INTERVAL_MS);
   }
 
-  /** Sends the remaining text. Nothing is sent afterwards. */
+  /** Sends the rest; nothing goes out afterwards. */
   async end(): Promise<void> {
     clearInterval(this.#heart);
     await this.#sending;
@@ -54,7 +51,7 @@ export class InstallOutput {
     this.#timer = undefined;
     if (this.#sending) {
       return;
-    } // lines that have come meanwhile are sent with the next message
+    } // what has come meanwhile goes with the next one
     const text = this.#text;
     this.#text = '';
     this.#sending = this.send(text)

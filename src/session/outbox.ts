@@ -1,25 +1,25 @@
-/** State of a withdrawn command. */
+/** What became of a command that somebody wants back. */
 export type Withdrawn = 'unsent' | 'sent' | 'absent';
 
 interface Entry {
   line: string;
-  /** Number of the stream that it was last written to; 0 = none. */
+  /** The stream it was last written to; 0 = none. */
   stream: number;
 }
 
 /**
- * The commands that the sandbox has not accepted yet, in order. A command is sent once on each stream until it is accepted. The
- * supervisor ignores an id that it knows, so sending again is safe, while not sending again could lose a cell.
+ * Commands that the sandbox has not accepted yet, in order. A command goes out once on each stream until it is accepted;
+ * the supervisor ignores an id that it knows, so sending again is safe and not sending again would lose a cell.
  */
 export class Outbox {
   readonly #entries = new Map<string, Entry>();
   #stream = 0;
   #open = false;
 
-  /** @param write writes a line to the current stream */
+  /** `write` puts a line on the current stream. */
   constructor(private readonly write: (line: string) => void) {}
 
-  /** Whether a stream takes commands now. */
+  /** A stream takes commands. */
   get isOpen(): boolean {
     return this.#open;
   }
@@ -35,7 +35,7 @@ export class Outbox {
     }
   }
 
-  /** Call when a stream has replayed the log up to its hello. Commands without an `accepted` by then were lost or never sent. */
+  /** A stream has replayed the log up to its hello: what has no `accepted` by now was lost on the way or never sent. */
   attached(): void {
     this.#stream += 1;
     this.#open = true;
@@ -53,7 +53,7 @@ export class Outbox {
     this.#entries.delete(msgId);
   }
 
-  /** Withdraws a command. One that was sent may still be executed. */
+  /** Takes a command back; one that was sent may still be obeyed. */
   withdraw(msgId: string): Withdrawn {
     const entry = this.#entries.get(msgId);
     this.#entries.delete(msgId);

@@ -7,41 +7,41 @@ import type { Timing } from './time';
 import type { OpenCell, SandboxSession } from './types';
 
 export interface CommonOptions {
-  /** For a sandbox that exists: the settings with which it was started. */
+  /** For a sandbox that is there: those that it was started with. */
   settings: SandboxSettings;
-  /** Gives the proxies and certificates with which installs reach the package index. Called when an install starts. */
+  /** How installs get to the package index, asked for when one begins. */
   network?: () => Promise<InstallNetwork>;
-  /** Gives the message for a cell whose install failed; default: code and parameters. */
+  /** Words for a cell whose install fails; default: code and parameters. */
   explain?: (failure: SandboxError) => string;
   log?: Log;
   timing?: Timing;
 }
 
 export interface SessionOptions extends CommonOptions {
-  /** Name of the derived image, from `engine.ensureImage`. */
+  /** The derived image, as `engine.ensureImage` named it. */
   image: string;
   /** Random id of this installation. */
   owner: string;
-  /** The notebook's location when the sandbox was created, for display only. */
+  /** Where the notebook was first, for people. */
   notebookHint: string;
-  /** Seconds after which a sandbox without a host ends. */
+  /** Seconds that the sandbox lives without a host. */
   lease: number;
-  /** Seconds after which an unused sandbox ends; 0 = never. */
+  /** Seconds that it lives without being used; 0 = for ever. */
   idle?: number;
-  /** An ended session with the same image that kept its libraries, which the new session takes over. */
+  /** A session on the same image that has ended and kept its libraries, which this one takes over. */
   previous?: Pick<SandboxSession, 'libraries' | 'installed'>;
 }
 
 export interface AttachOptions extends CommonOptions {
   sandbox: FoundSandbox;
-  /** Boot id of the expected supervisor; '' accepts any supervisor. */
+  /** Of the supervisor that is meant; '' = whichever runs there. */
   boot: string;
-  /** Id of the host that this session replaces. A stream of that host which is still open is closed. */
+  /** The id of the host whose place this is: a stream of it that nobody has closed yet goes. */
   host?: string;
-  /** Disconnects another host that is the writer. By default the session ends as `InUse` if there is such a host. */
+  /** Ends another host that writes to the sandbox; else the session ends as `InUse` where there is one. */
   takeOver?: boolean;
-  /** Cells that the previous session had open when its state was last saved. */
+  /** What the session before had open when it was last looked at. */
   open?: readonly OpenCell[];
-  /** Requirements that are known to be installed in the sandbox's libraries. */
+  /** Requirements known to be in its libraries. */
   installed?: readonly string[];
 }

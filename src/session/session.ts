@@ -15,7 +15,7 @@ import {
   type SandboxEvent,
 } from '../protocol/messages';
 import { Attachment } from './attachment';
-import { Comms } from './comms';
+import { Comms, type CommMessage } from './comms';
 import { Connection } from './connection';
 import { SandboxContainer } from './container';
 import { aborted, asSandboxError, replyOf } from './failures';
@@ -31,7 +31,6 @@ import { TIMING, within, type Timing } from './time';
 import type {
   AttachedCell,
   CellExecution,
-  CommMessage,
   Completion,
   ExecuteOptions,
   OpenCell,
@@ -40,12 +39,12 @@ import type {
 } from './types';
 import { PendingCommands } from './pending-commands';
 
-/** One session with a sandbox: its container, the stream to it and the cells that run in it. See `docs/architecture.md`. */
+/** A life of a sandbox: its container, the stream to it, the cells that run in it. See docs/architecture.md. */
 export class InteractiveSandboxSession implements SandboxSession {
   readonly id: string;
   readonly lang = 'python';
   readonly kernelType = 'ipython';
-  /** Resolves at the first `ready`; rejects with the reason if that never comes. Cells may be sent before. */
+  /** Settles with the first `ready`; rejects with why that never came. Nobody has to wait for it: cells may be sent before. */
   readonly started: Promise<void>;
 
   readonly host: string;
@@ -67,12 +66,12 @@ export class InteractiveSandboxSession implements SandboxSession {
   #settleStart!: { resolve: () => void; reject: (failure: SandboxError) => void };
   #startDeadline: NodeJS.Timeout | undefined;
   #clock = { t: 0, at: 0 };
-  /** Memory limit in bytes: the setting's until {@link setMemory} changes it. */
+  /** Bytes; the setting's until it changes while the sandbox lives. */
   #memory: number;
   #disposal: Promise<void> | undefined;
   #libraryRemoval: Promise<void> | undefined;
 
-  /** Starts to create a sandbox. If `signal` aborts before the first hello, the session ends as `Cancelled`. */
+  /** Begins to create a sandbox; an aborted `signal` before its first hello ends it as `Cancelled`. */
   static start(engine: Engine, options: SessionOptions, signal?: AbortSignal): InteractiveSandboxSession {
     const { image, owner, notebookHint, settings, lease, idle = 0, previous } = options;
     const { maxMemory: memory, cpus, pids, logBudget, maxOutput, historySize, pollInterval } = settings;
@@ -100,8 +99,8 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   /**
-   * Attaches to a running sandbox as its host. Listeners that are added at once get the whole log, as far as it is kept. Then
-   * {@link started} resolves and {@link cells} are those that were open. If {@link started} rejects, the sandbox stays as it is.
+   * Becomes the host of a sandbox that runs. Listeners that are added at once get its whole log, as far as it is kept; then
+   * {@link started} resolves and {@link cells} are those that are still open. When it rejects, the sandbox is left as it is.
    */
   static attach(engine: Engine, options: AttachOptions, signal?: AbortSignal): InteractiveSandboxSession {
     return new InteractiveSandboxSession(engine, options.sandbox, options, signal);
@@ -130,8 +129,8 @@ export class InteractiveSandboxSession implements SandboxSession {
         changed: () => {
           this.#connection?.await(this.#commands.isAwaited);
         },
-        replyOutsideLog: (reply) => {
-          this.#publisher.replyOutsideLog(reply);
+        unheard: (reply) => {
+          this.#publisher.unheard(reply);
         },
       },
       this.#timing,
@@ -193,7 +192,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.started = new Promise((resolve, reject) => {
       this.#settleStart = { resolve, reject };
     });
-    this.started.catch(() => undefined); // the state reports the failure too
+    this.started.catch(() => undefined); // the state tells it too
     this.#lifeMonitor = new LifeMonitor(
       engineOfSandbox,
       this.id,
@@ -292,7 +291,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     });
     queueMicrotask(() => {
       this.#publisher.state(this.state);
-    }); // after the caller has got the cell
+    }); // who asks knows the cell by then
     return cell;
   }
 
@@ -432,11 +431,11 @@ export class InteractiveSandboxSession implements SandboxSession {
       this.#log,
       this.#timing,
     );
-    this.#connection.await(this.#commands.isAwaited); // cells may have been sent already
+    this.#connection.await(this.#commands.isAwaited); // cells may have been sent before
     this.#connection.open();
   }
 
-  /** Ends the session if the sandbox does not start in time. It waits longer for a busy engine, until `latest` by `performance.now()`. */
+  /** A busy engine is waited for, but not for ever. @param latest by `performance.now()` */
   #awaitStart(containerId: string, latest: number): void {
     this.#startDeadline = setTimeout(() => {
       if (this.engineOfSandbox.isBusy && performance.now() < latest) {
@@ -447,7 +446,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     }, this.#timing.start);
   }
 
-  /** Ends a session whose sandbox has not started. The reason is the container's own output or, if there is none, the engine's failure. */
+  /** The container's own last words say best why nothing came; where it said nothing, what kept the engine from letting us in. */
   async #notStarted(containerId: string, cause: SandboxError): Promise<void> {
     this.#connection?.close();
     if (this.#isFound) {
@@ -455,15 +454,15 @@ export class InteractiveSandboxSession implements SandboxSession {
       return;
     }
     const logs = await this.engineOfSandbox.logs(containerId).catch((error: unknown) => {
-      this.#log.debug(`sandbox ${this.id}: no output of the container, ${asSandboxError(error).message}`);
+      this.#log.debug(`sandbox ${this.id}: no last words, ${asSandboxError(error).message}`);
       return '';
     });
-    const output = logs.trim().slice(-2_000);
-    const isEngineFailure = ['EngineSilent', 'EngineBusy', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
+    const said = logs.trim().slice(-2_000);
+    const isEngines = ['EngineSilent', 'EngineBusy', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
     this.#gone(
-      output === '' && isEngineFailure
+      said === '' && isEngines
         ? cause
-        : new SandboxError('StartFailed', { reason: output || engineReason(cause) }, { cause }),
+        : new SandboxError('StartFailed', { reason: said || engineReason(cause) }, { cause }),
     );
   }
 
@@ -475,9 +474,9 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   #hello(content: EventContents['hello'], t: number): void {
     this.#clock = { t, at: Date.now() };
-    const failure = this.#attachment.hello(content);
-    if (failure) {
-      this.#gone(failure);
+    const stranger = this.#attachment.hello(content);
+    if (stranger) {
+      this.#gone(stranger);
     }
   }
 
@@ -520,7 +519,7 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   // -------------------------------------------------------------------------------------------------------------- end
 
-  /** Ends the session and everything that is open with this failure. Removes the container unless it belongs to another host. */
+  /** Ends everything that is open with this failure; nothing of the container is of use any more, or it is not ours. */
   #gone(failure: SandboxError): void {
     const notOurs =
       failure.code === 'InUse' || failure.code === 'OtherEngine' || (this.#isFound && this.state.kind === 'starting');
@@ -554,7 +553,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     await Promise.all([this.#leave(), this.#container.remove()]);
   }
 
-  /** Disconnects and leaves the container as it is. Never rejects. */
+  /** The container stays. Never rejects. */
   async #leave(): Promise<void> {
     this.#connection?.close();
     this.#lifeMonitor.dispose();

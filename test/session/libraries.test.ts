@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContainerInspectInfo } from 'dockerode';
 import type { Engine } from '../../src/engine/engine';
 import { installNetwork } from '../../src/engine/image/install-network';
 import { containerName } from '../../src/engine/specification';
@@ -157,13 +159,55 @@ describe('libraries', function () {
     assert.match((await ok('%pip list')).text(), /toolz/);
   });
 
-  it("that do not exist, or have no wheel, are told with pip's own reason", async () => {
+  it("that do not exist are told with pip's own reason", async () => {
     const cell = await sandbox.run('%pip install no-such-package-of-sandboxed-ipython');
     assert.equal(cell.reply.ename, 'InstallFailed');
     assert.match(cell.reply.evalue, /No matching distribution found for no-such-package-of-sandboxed-ipython/);
-    const source = await sandbox.run('!pip install docopt==0.6.2\n_exit_code');
-    assert.equal(source.result, '1');
-    assert.match(source.text('stderr'), /No matching distribution found for docopt==0\.6\.2/);
+    const failed = await sandbox.run('!pip install no-such-package-of-sandboxed-ipython==1\n_exit_code');
+    assert.equal(failed.result, '1');
+    assert.match(failed.text('stderr'), /No matching distribution found for no-such-package-of-sandboxed-ipython==1/);
+  });
+
+  it('that have no wheel are built from their source distribution, in a container without a network, a volume or a file of the user', async () => {
+    const builders: Promise<ContainerInspectInfo>[] = [];
+    const events = (await docker.getEvents({ filters: { type: ['container'], event: ['start'] } })) as Readable;
+    events.on('data', (line: Buffer) => {
+      const { Actor } = JSON.parse(line.toString()) as { Actor: { ID: string; Attributes: { name: string } } };
+      if (Actor.Attributes.name.startsWith('sandboxed-ipython-sdist-')) {
+        builders.push(docker.getContainer(Actor.ID).inspect());
+      }
+    });
+    try {
+      const cell = await ok('%pip install docopt==0.6.2\nimport docopt\ndocopt.__version__');
+      assert.match(
+        cell.text(),
+        /^Built docopt-0\.6\.2-py2\.py3-none-any\.whl from its source distribution, without a network$/m,
+      );
+      assert.equal(cell.result, "'0.6.2'");
+    } finally {
+      events.destroy();
+    }
+    const [builder, ...others] = await Promise.all(builders);
+    assert.ok(builder !== undefined && others.length === 0);
+    const { HostConfig: host, Config: config, Mounts: mounts } = builder;
+    assert.deepEqual(
+      [host.NetworkMode, host.ReadonlyRootfs, host.Privileged, host.CapAdd, host.CapDrop, host.SecurityOpt, mounts],
+      ['none', true, false, [], ['ALL'], ['no-new-privileges'], []],
+    );
+    assert.deepEqual(
+      (config.Env ?? []).filter((variable) => !/^(PATH|LANG|PYTHON_\w+|GPG_KEY)=/.test(variable)),
+      [],
+    );
+    await until('the container of the build is gone', async () => !(await containerExists(builder.Id)));
+  });
+
+  it('that need a compiler for their source are told with the reason', async () => {
+    const cell = await sandbox.run('%pip install pycrypto==2.6.1');
+    assert.match(
+      cell.reply.evalue,
+      /"problem":"source","requirement":"pycrypto==2\.6\.1","reason":"RuntimeError: autoconf error"/,
+    );
+    assert.equal(await installed('docopt'), "'0.6.2'");
   });
 
   it('are asked for by a line that does more than call pip too, and what pip only shows goes through a pipe', async () => {

@@ -106,7 +106,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   InstallFailed: [
     { problem: 'pip', reason: 'No matching distribution found for nopackage' },
     /No matching distribution found for nopackage/,
-    /Only ready-built packages \(wheels\)/,
+    /A package needs a wheel for the sandbox's Python, or a source distribution/,
   ],
   InstallTooLarge: [{ limit: 4 * 2 ** 30 }, /4 GB/, /nothing was installed/, /sandboxedIPython\.image/],
   InstallRefused: [

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import type * as vscode from 'vscode';
 import { silentLog } from '../../src/log';
-import type { SandboxRecord } from '../../src/notebook/sandbox/sandbox-record';
-import { SandboxRecords } from '../../src/notebook/sandbox/sandbox-records';
+import { SandboxRecords, type SandboxRecord } from '../../src/notebook/sandbox/sandbox-records';
 import { DEFAULT_SETTINGS } from '../../src/session/settings';
 
 /** As VS Code's, in memory. */

@@ -1,4 +1,4 @@
-"""The file names under which cells are compiled."""
+"""Names under which cells are compiled."""
 
 import hashlib
 import os
@@ -8,9 +8,7 @@ from IPython.core.compilerop import CachingCompiler
 
 
 class CellCompiler(CachingCompiler):
-    """Gives each source its own name, in the form that ipykernel uses: joblib, numba and warnings filters know that
-    form.
-    """
+    """One name per source, and one that looks like ipykernel's: joblib, numba and warnings filters know its shape."""
 
     def get_code_name(self, raw_code, transformed_code, number):
         digest = hashlib.blake2b(raw_code.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()

@@ -1,10 +1,10 @@
-"""``get_ipython().kernel``: the few members of ipykernel's kernel that libraries use."""
+"""``get_ipython().kernel``: the few members of ipykernel's kernel that libraries look at."""
 
 import uuid
 
 from .comms import encoded
 
-#: Types that ``kernel.session.send`` can send: a cell's own output. A cell cannot send replies and states.
+#: What can be sent by ``kernel.session.send``: a cell's own output. Replies and states are not a cell's to make.
 _SENDABLE = frozenset(
     (
         "stream",
@@ -21,13 +21,11 @@ _SENDABLE = frozenset(
 
 
 class KernelFacade:
-    """The kernel as libraries see it. For a missing member it raises an error that explains the reason and does not
-    look like a bug of the library.
-    """
+    """Says what it lacks instead of failing in a way that looks like a bug of the library."""
 
     implementation = "sandboxed-ipython"
     language_info = {"name": "python"}
-    #: Libraries only pass it to ``session.send``.
+    #: Handed to ``session.send`` only.
     iopub_socket = None
 
     def __init__(self, kernel, comm_manager):
@@ -37,22 +35,18 @@ class KernelFacade:
 
     @property
     def shell(self):
-        """The IPython shell."""
         return self._kernel.shell
 
     @property
     def ident(self):
-        """The session id."""
         return self.session.session
 
     def get_parent(self, channel="shell"):
-        """Returns the message of the running cell or comm callback: only its header, with its ids and type."""
+        """The message that the running cell, or a comm's callback, came in; only its header, and of that the ids."""
         return {"header": dict(self._kernel.parent, session=self.session.session), "metadata": {}, "content": {}}
 
     def __getattr__(self, name):
-        raise AttributeError(
-            "the kernel of a sandbox has no %r: it communicates through a queue and not over ZeroMQ" % name
-        )
+        raise AttributeError("the kernel of a sandbox has no %r: it speaks through a queue and not over ZeroMQ" % name)
 
 
 class _Session:
@@ -64,7 +58,7 @@ class _Session:
         self.username = "sandbox"
 
     def msg(self, msg_type, content=None, parent=None, header=None, metadata=None):
-        """Returns a message in the form that ``send`` accepts."""
+        """A message as ``send`` takes it."""
         header = header or {"msg_type": msg_type}
         return {
             "header": header,

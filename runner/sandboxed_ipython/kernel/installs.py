@@ -1,4 +1,4 @@
-"""``%pip install`` and ``!pip install``: a request to the host, pip's lines as they come, and the outcome."""
+"""``%pip install`` and ``!pip install``: a request to whoever watches the notebook, pip's lines as they come, and the outcome."""
 
 import re
 import shlex
@@ -6,23 +6,22 @@ import sys
 
 from . import libraries, pip_line
 
-#: Seconds without a message from the host after which an install counts as not answered.
-SILENCE_SECONDS = 120.0
+#: Seconds without a word after which nobody is at it.
+SILENCE = 120.0
 
 
 class InstallFailed(pip_line.PipError):
-    """An install failed for the reason that pip or the host gave."""
+    """What pip, or whoever runs it, gave as the reason."""
 
 
 class Installs:
-    """The magics for installs. ``allowed`` is True if the sender of the running cell answers install requests."""
+    """Registers the magics; ``allowed`` says whether the cell's sender answers."""
 
     def __init__(self, kernel):
         self._kernel = kernel
         self.allowed = False
 
-    def register(self, shell) -> None:
-        """Registers the magics."""
+    def register(self, shell):
         for name, function in (
             ("pip", self._pip),
             ("conda", self._conda),
@@ -32,10 +31,8 @@ class Installs:
         ):
             shell.register_magic_function(function, "line", name)
 
-    def run_shell(self, command: str) -> "int | None":
-        """Runs a ``!`` line that asks pip for something that pip cannot do here. Returns the exit status that a shell
-        would return, or None for any other line.
-        """
+    def run_shell(self, command):
+        """The exit status of a ``!`` line that is pip's and that pip cannot do here, as a shell would have it; None for any other."""
         words = pip_line.of_shell(command)
         if words is None:
             return None
@@ -66,7 +63,7 @@ class Installs:
         """``%uv pip install name`` is ``%pip install name``."""
         words = pip_line.split(line)
         if words[:1] != ["pip"]:
-            raise pip_line.PipError("uv is not available here: use %pip install.")
+            raise pip_line.PipError("there is no uv here; use %pip install.")
         self._pip(shlex.join(words[1:]))
 
     def _conda(self, _line):
@@ -77,7 +74,7 @@ class Installs:
         for remark in install.remarks():
             print(remark)
         if not self.allowed:
-            raise InstallFailed("the program that runs this cell installs no packages.")
+            raise InstallFailed("whoever runs this cell installs nothing.")
         installed = self._ask(install)
         libraries.changed()
         stale = sorted(name for name in installed if name.lower().replace("-", "_") in sys.modules)
@@ -85,14 +82,14 @@ class Installs:
             print("Imported before: %s. Restart the kernel to use what was installed." % ", ".join(stale))
 
     def _ask(self, install):
-        """Requests the install. Returns the names that pip reports as installed. Raises InstallFailed."""
+        """Returns the names that pip says it installed."""
         content = {"requirements": install.requirements, "options": install.options}
         said = []
         with self._kernel.inbox.request("install_request", content) as answer:
             while True:
-                message = answer(SILENCE_SECONDS)
+                message = answer(SILENCE)
                 if message is None:
-                    raise InstallFailed("there was no answer for %d s." % SILENCE_SECONDS)
+                    raise InstallFailed("nobody has answered for %d s." % SILENCE)
                 content = message["content"]
                 if message["msg_type"] == "install_reply":
                     if content["status"] != "ok":
@@ -104,6 +101,6 @@ class Installs:
 
 
 def _names(text):
-    """Returns the names in pip's last line: ``["six"]`` for ``Successfully installed six-1.17.0``."""
+    """``["six"]`` of ``Successfully installed six-1.17.0``."""
     found = re.search(r"^Successfully installed (.+)$", text, re.MULTILINE)
     return [word.rpartition("-")[0] for word in found.group(1).split()] if found else []

@@ -1,6 +1,4 @@
-"""Whether a cell wanted a network, which a sandbox does not have: from the cell's own error, or from a program that
-failed.
-"""
+"""Whether a cell wanted a network, which a sandbox does not have: by an error of its own, or by a program that failed."""
 
 import contextlib
 import errno
@@ -10,36 +8,32 @@ import subprocess
 from . import causes
 
 _NameError, _FailedProgram = socket.gaierror, subprocess.CalledProcessError
-#: Error numbers: no name server can be reached, or none knows the name.
+#: No name server can be reached, or none knows the name.
 _UNKNOWN = tuple(
     number
     for name in ("EAI_AGAIN", "EAI_FAIL", "EAI_NONAME", "EAI_NODATA")
     if (number := getattr(socket, name, None)) is not None
 )
 _UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH)
-#: Counters of the operating system for all processes of the sandbox.
+#: What the operating system counts for all processes of the sandbox.
 _COUNTS = "/proc/self/net/snmp"
 
 
 class Network:
-    """Notices whether the running cell wanted a network."""
+    """Of the cell that runs."""
 
     def __init__(self):
-        #: True if a program that failed had tried to reach an address outside.
+        #: A program that failed had tried to reach an address outside.
         self.was_wanted = False
 
-    def begin(self) -> None:
-        """Forgets the last cell, because a cell begins."""
+    def begin(self):
+        """A cell begins."""
         self.was_wanted = False
 
     @contextlib.contextmanager
     def watched(self):
-        """Watches programs that are started in the block.
-
-        Yields ``failed()``, which must be called if a program has failed. If the operating system has meanwhile found
-        no route to an address, such as that of a name server, the program counts as failed because of the missing
-        network.
-        """
+        """Gives a function that says that what was started within has failed. If the operating system has meanwhile found no way to an
+        address, that of a name server for example, it failed for want of a network."""
         before = _refused()
 
         def failed():
@@ -52,10 +46,8 @@ class Network:
             raise
 
 
-def was_missed(error: BaseException) -> bool:
-    """Returns whether ``error`` (an exception), or an exception of its chain, is a failed name look-up or connection,
-    and not a ``raise`` of other code.
-    """
+def was_missed(error):
+    """Whether ``error`` (an exception), or one of its chain, is a look-up or a connection that failed so, and not a ``raise`` of somebody's."""
     return any(_is_of_network(one) and causes.is_of_a_call(one) for one in causes.chain(error))
 
 
@@ -67,7 +59,7 @@ def _is_of_network(error):
 
 
 def _refused():
-    """Returns how many packets had no route since the sandbox began, or 0 if that cannot be read."""
+    """How many packets had no way to where they should go, since the sandbox began; 0 where that cannot be seen."""
     try:
         with open(_COUNTS, encoding="ascii") as file:
             names, values = (line.split() for line in file if line.startswith("Ip:"))

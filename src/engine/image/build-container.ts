@@ -42,6 +42,7 @@ export class BuildContainer {
   private constructor(
     private readonly context: ImageContext,
     readonly id: string,
+    readonly image: string,
     readonly interpreter: string,
     private readonly guard: Duplex,
   ) {}
@@ -97,7 +98,7 @@ export class BuildContainer {
         );
         id = container.id;
         await requests.run('start build container', (abortSignal) => container.start({ abortSignal }), { signal });
-        return new BuildContainer(context, id, interpreter, await guard(context, id, interpreter, signal));
+        return new BuildContainer(context, id, image, interpreter, await guard(context, id, interpreter, signal));
       } catch (error) {
         if (id === undefined && isNameTaken(error)) {
           return null;

@@ -28,7 +28,7 @@ compileall.compile_dir(sys.argv[1], quiet=2, rx=re.compile(r"[\\\\/](site-packag
  * there is nothing to install. An image without nbformat works all the same: what is in its way is told in the log alone.
  */
 export async function installPackages(
-  { log }: ImageContext,
+  context: ImageContext,
   container: BuildContainer,
   request: ImageRequest,
   progress: Progress,
@@ -42,7 +42,7 @@ export async function installPackages(
     ),
     ...request.packages,
   ];
-  const pip = new Pip(container, python, request, progress, log, signal);
+  const pip = new Pip(context, container, python, request, progress, signal);
   if (missing.length > 0) {
     if (!python.pip) {
       await addPip(container, python, request.base, signal);
@@ -52,7 +52,7 @@ export async function installPackages(
   if (!python.nbformat) {
     const reason = python.pip || missing.length > 0 ? await pip.tryToAdd([NBFORMAT]) : 'its Python has no pip';
     if (reason !== undefined) {
-      log.warn(
+      context.log.warn(
         `engine: ${request.base} gets no nbformat, so Plotly shows no figures and %run runs no notebook: ${reason}`,
       );
     }

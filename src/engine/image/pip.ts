@@ -1,8 +1,12 @@
-import type { Log } from '../../log';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { ImageRequest } from '../engine';
+import type { ProcessResult } from '../exec';
 import type { Progress } from '../progress';
 import { redact } from '../redact';
+import { SourceFailed, installWithSources } from '../source-distributions';
 import type { BuildContainer } from './build-container';
+import type { ImageContext } from './context';
 import { imageFailed } from './failures';
 import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './install-network';
 import { PipProgress, pipReason } from './pip-output';
@@ -10,6 +14,7 @@ import { lastLine, type Python } from './python';
 
 /** Wheels are unpacked on disk (a tmpfs would have to hold the largest), and gone before the commit. */
 export const SCRATCH = '/var/tmp/sandboxed-ipython';
+const WHEELS_FOLDER = `${SCRATCH}/wheels`;
 /** The image is a copy that nothing but pip changes, also where a distribution's own tool should be asked. */
 export const PIP_AS_ROOT = { PIP_BREAK_SYSTEM_PACKAGES: '1', PIP_ROOT_USER_ACTION: 'ignore' };
 
@@ -35,11 +40,11 @@ constraints = "".join("%s==%s\n" % pair for pair in found.items())`;
 /** Runs pip in a build container. */
 export class Pip {
   constructor(
+    private readonly context: ImageContext,
     private readonly container: BuildContainer,
     private readonly python: Python,
     private readonly request: ImageRequest,
     private readonly progress: Progress,
-    private readonly log: Log,
     private readonly signal: AbortSignal | undefined,
   ) {}
 
@@ -50,7 +55,9 @@ export class Pip {
         /^no_proxy$/i.test(name) ? [] : redact(value),
       ),
     );
-    this.log.info(`engine: pip goes ${proxies.size === 0 ? 'without a proxy' : `through ${[...proxies].join(', ')}`}`);
+    this.context.log.info(
+      `engine: pip goes ${proxies.size === 0 ? 'without a proxy' : `through ${[...proxies].join(', ')}`}`,
+    );
     const reason = await this.#run(
       requirements,
       [NAMED, this.python.ipython ? `ipython==${this.python.ipython}\n` : ''],
@@ -73,9 +80,10 @@ export class Pip {
     options: readonly string[],
   ): Promise<string | undefined> {
     const {
+      context,
       container,
       python: { executable },
-      request: { network, base },
+      request: { network, base, runnerFolder },
       progress,
       signal,
     } = this;
@@ -89,38 +97,57 @@ export class Pip {
       throw imageFailed(base, 'installingPackages', lastLine(prepared.stderr));
     }
     const said = new PipProgress();
-    const { exitCode, stdout, stderr } = await container.run(
-      [
-        executable,
-        '-I',
-        '-m',
-        'pip',
-        'install',
-        '--only-binary',
-        ':all:',
-        '--no-cache-dir',
-        '--no-input',
-        '--progress-bar',
-        'off',
-        '--disable-pip-version-check',
-        ...options,
-        '--constraint',
-        `${LENT_FOLDER}/constraints.txt`,
-        '--',
-        ...requirements,
-      ],
-      {
-        name: 'run pip',
-        env: { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' },
-        signal,
-        onLine: (line) => {
-          const detail = said.take(line);
-          if (detail !== undefined) {
-            progress.step('installingPackages', detail);
-          }
+    const env = { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' };
+    const attempt = (wheelsFolder: string | undefined): Promise<ProcessResult> =>
+      container.run(
+        [
+          executable,
+          '-I',
+          '-m',
+          'pip',
+          'install',
+          '--only-binary',
+          ':all:',
+          '--no-cache-dir',
+          '--no-input',
+          '--progress-bar',
+          'off',
+          '--disable-pip-version-check',
+          ...options,
+          ...(wheelsFolder === undefined ? [] : ['--find-links', wheelsFolder]),
+          '--constraint',
+          `${LENT_FOLDER}/constraints.txt`,
+          '--',
+          ...requirements,
+        ],
+        {
+          name: 'run pip',
+          env,
+          signal,
+          onLine: (line) => {
+            const detail = said.take(line);
+            if (detail !== undefined) {
+              progress.step('installingPackages', detail);
+            }
+          },
         },
-      },
-    );
-    return exitCode === 0 ? undefined : pipReason(`${stdout}\n${stderr}`);
+      );
+    try {
+      const { exitCode, stdout, stderr } = await installWithSources(context, attempt, {
+        container,
+        python: executable,
+        program: ['-I', '-c', await readFile(path.join(runnerFolder, 'sdist.py'), 'utf8')], // the image has no runner yet
+        wheelsFolder: WHEELS_FOLDER,
+        env,
+        onLine: (line) => progress.step('installingPackages', line),
+        signal,
+      });
+      return exitCode === 0 ? undefined : pipReason(`${stdout}\n${stderr}`);
+    } catch (error) {
+      if (error instanceof SourceFailed) {
+        return redact(error.message);
+      }
+      throw error;
+    }
   }
 }

@@ -21,7 +21,7 @@ export class EngineSource {
       throw new SandboxError('Cancelled');
     }
     const engine = this.#inUse;
-    if (engine !== undefined && (await this.#isStillThere(engine))) {
+    if (engine !== undefined && (await this.#isThere(engine))) {
       return engine;
     }
     return (this.#finding ??= this.connect()
@@ -32,7 +32,7 @@ export class EngineSource {
   }
 
   /** The engine that {@link get} returned last. It may have gone or have been replaced since. */
-  get lastKnown(): Engine | undefined {
+  get known(): Engine | undefined {
     return this.#inUse;
   }
 
@@ -57,7 +57,7 @@ export class EngineSource {
    * Returns false if another engine has to be found. Rejects if the engine has a problem that does not tell which
    * engine it is.
    */
-  async #isStillThere(engine: Engine): Promise<boolean> {
+  async #isThere(engine: Engine): Promise<boolean> {
     try {
       if (await engine.isStillThere()) {
         return true;

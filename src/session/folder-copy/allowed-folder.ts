@@ -1,28 +1,25 @@
 import path from 'node:path';
 import type { FilesSetting } from '../settings';
 
-/** The home, temporary and user folders of a computer. */
+/** Where home and temporary files are on this computer. */
 export interface HostFolders {
   platform: NodeJS.Platform;
   home: string;
   temporary: string;
-  /** Folders that the desktop has for the user (downloads, documents …), in whatever language they are named. */
+  /** Folders that the desktop has for the user (downloads, documents …), whatever they are called. */
   userFolders: readonly string[];
 }
 
 export interface NotebookLocation {
   setting: FilesSetting;
-  /** Whether the workspace is trusted, that is, VS Code is not in Restricted Mode. */
+  /** The workspace is trusted: VS Code is not in Restricted Mode. */
   isTrusted: boolean;
   isUntitled: boolean;
-  /**
-   * The notebook's folder, both as it was opened and as its real path. Absolute paths on the computer; on another file system they are
-   * separated by `/`.
-   */
+  /** The folders that lead to the notebook: as it was opened, and the real one. Absolute paths of `machine`, or of another file system: `/`. */
   folders: readonly string[];
 }
 
-/** Reasons why nothing is copied, with their texts for the log. `src/messages/files.ts` has the messages for users. */
+/** Why nothing is copied: for the log. `src/messages/files.ts` has the words for users. */
 export const NO_COPY_REASONS = {
   setting: 'the setting sandboxedIPython.files is "none"',
   untrusted: 'the workspace is not trusted',
@@ -32,7 +29,7 @@ export const NO_COPY_REASONS = {
 } as const;
 export type NoCopyReason = keyof typeof NO_COPY_REASONS;
 
-/** Why nothing is copied; undefined if the folder may be copied. */
+/** Why nothing is copied; undefined: the folder may be. */
 export function reasonNotToCopy(
   { setting, isTrusted, isUntitled, folders }: NotebookLocation,
   machine: HostFolders,
@@ -55,11 +52,11 @@ export function reasonNotToCopy(
   return undefined;
 }
 
-/** Whether a folder is never copied as a whole. @param folder real path */
+/** Whether a folder, by its real path, is one that is never copied as a whole. */
 export const isForbidden = (folder: string, machine: HostFolders): boolean =>
   isWide(folder, machine) || isHidden(folder, machine);
 
-/** System folders directly below a root. */
+/** Directly below a root. */
 const SYSTEM = new Set([
   'applications',
   'bin',
@@ -95,9 +92,9 @@ const SYSTEM = new Set([
   'winnt',
   'temp',
 ]);
-/** System folders that contain no files of users. */
+/** Nothing below these is a user's file. */
 const NO_FILES = new Set(['boot', 'dev', 'etc', 'proc', 'sys']);
-/** User folders directly below a home. */
+/** Directly below a home. */
 const PERSONAL = new Set([
   'desktop',
   'documents',
@@ -121,7 +118,7 @@ const PERSONAL = new Set([
 ]);
 const HOMES = new Set(['home', 'users']);
 const MOUNTS = new Set(['media', 'mnt', 'volumes']);
-/** Folders with keys and accounts, at any depth. */
+/** Folders of keys and accounts, wherever they are. */
 const SECRET = new Set([
   '.ssh',
   '.gnupg',
@@ -136,10 +133,7 @@ const SECRET = new Set([
   '.thunderbird',
 ]);
 
-/**
- * Whether a folder is so wide that much of it has nothing to do with the notebook: a root, a home, a folder that contains homes, or a
- * user folder such as the downloads.
- */
+/** So wide that it holds much that has nothing to do with the notebook: a root, a home, what lies around homes, and a home's downloads and the like. */
 function isWide(folder: string, machine: HostFolders): boolean {
   const at = partsOf(folder, machine);
   const home = partsOf(machine.home, machine);
@@ -156,7 +150,7 @@ function isWide(folder: string, machine: HostFolders): boolean {
   return isWideAnywhere(at.slice(1)) || (isDriveOfWindows(at) && isWideAnywhere(at.slice(3)));
 }
 
-/** Whether a folder is wide by its path alone, for homes of other users and for other computers. @param parts names below the root */
+/** The same by its place alone, for homes of others and for other computers. `parts` are those below the root. */
 function isWideAnywhere(parts: readonly string[]): boolean {
   const [first = '', second = '', ...rest] = parts;
   if (parts.length === 0 || NO_FILES.has(first) || (parts.length === 1 && SYSTEM.has(first))) {
@@ -177,7 +171,7 @@ function isWideAnywhere(parts: readonly string[]): boolean {
   );
 }
 
-/** Whether names below a home are a user folder. A company's OneDrive has the company's name in it: "OneDrive - Ada Ltd". */
+/** `parts` below a home. A company's OneDrive has its name: "OneDrive - Ada Ltd". */
 function isPersonal([first = '', second = '', ...more]: readonly string[]): boolean {
   if (more.length > 0 || first === '') {
     return false;
@@ -191,7 +185,7 @@ const isHidden = (folder: string, machine: HostFolders): boolean => {
   return parts.at(-1)?.startsWith('.') === true || parts.some((part) => SECRET.has(part));
 };
 
-/** The root and the names of a path in lower case, because names that differ only in case are treated alike. */
+/** Root and names, in lower case: two names that differ in nothing else are treated alike. */
 function partsOf(folder: string, { platform }: HostFolders): string[] {
   const paths = platform === 'win32' ? path.win32 : path.posix;
   const clean = paths.normalize(folder).toLowerCase();
@@ -203,10 +197,10 @@ const startsWith = (longer: readonly string[], shorter: readonly string[]): bool
   longer.length > shorter.length && shorter.every((part, i) => part === longer[i]);
 const isAt = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((part, i) => part === b[i]);
-/** Whether a path is on a Windows drive, as WSL mounts it. */
+/** In WSL. */
 const isDriveOfWindows = ([, mnt, drive = '']: readonly string[]): boolean => mnt === 'mnt' && /^[a-z]$/.test(drive);
 
-/** The user folders that a Linux desktop lists in `user-dirs.dirs`; their names are in the user's language. */
+/** The folders that a Linux desktop names in `user-dirs.dirs`, in the user's language. */
 export const xdgFolders = (text: string, home: string): string[] =>
   [...text.matchAll(/^\s*XDG_\w+_DIR="(\$HOME)?(\/[^"\n]*)"/gm)].map(([, inHome, folder = '']) =>
     inHome === undefined ? folder : home + folder,

@@ -28,23 +28,23 @@ interface ProjectCopy {
 }
 
 /** The copy in one sandbox, and what was reported about it: the codes of failures, and the files that are missing. */
-interface SandboxCopy {
+interface Copy {
   session: SandboxSession;
   memory: number;
   /** The bounds of the last look at the folder. */
   bounds: Bounds | undefined;
   project: ProjectCopy | undefined;
-  reported: Set<string>;
+  told: Set<string>;
   /** Files that a message has already named. */
-  reportedNames: Set<string>;
+  named: Set<string>;
 }
 
 /** Most bytes of files that are copied for a notebook in which possibly no cell ever runs. */
-const MAX_EARLY_COPY_BYTES = 16 * 2 ** 20;
+const MAX_UNASKED_BYTES = 16 * 2 ** 20;
 
-interface CopyOptions {
+interface BringOptions {
   /** If the files have more bytes than this, nothing is copied. */
-  maxBytes?: number;
+  limit?: number;
   /** A failure only goes to the log. The first cell tries again and reports it. */
   isSilent?: boolean;
 }
@@ -54,14 +54,14 @@ interface CopyOptions {
  * before each cell.
  */
 export class NotebookFolder {
-  #copy: SandboxCopy | undefined;
+  #copy: Copy | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #cancellation = new AbortController();
+  #calledOff = new AbortController();
   #reason: NoCopyReason | undefined;
   /** Finds the project. This may never end if the project is on a drive that does not answer. */
   readonly #looks = new OneAtATime();
   /** Reasons that the user has been told. */
-  readonly #reportedReasons = new Set<NoCopyReason>();
+  readonly #toldNone = new Set<NoCopyReason>();
 
   constructor(
     private readonly notebook: vscode.NotebookDocument,
@@ -75,10 +75,10 @@ export class NotebookFolder {
    * @param copied the setting `files` by which the sandbox's folders are laid out
    * @returns where the notebook is in the sandbox
    */
-  copyFiles(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting): Promise<Place> {
-    const { signal } = this.#cancellation;
+  bring(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting): Promise<Place> {
+    const { signal } = this.#calledOff;
     const brought = this.#last
-      .then(() => this.#copyFiles(session, settings, copied, signal))
+      .then(() => this.#bring(session, settings, copied, signal))
       .catch((error: unknown) => this.log.error(`folder: ${String(error)}`))
       .then(() => this.#place);
     this.#last = brought;
@@ -86,25 +86,25 @@ export class NotebookFolder {
   }
 
   /**
-   * Begins to copy files into a sandbox that is being started, so that the first {@link copyFiles} has little left to do.
+   * Begins to copy files into a sandbox that is being started, so that the first {@link bring} has little left to do.
    * @param how `isForCell`: a cell or another request of the user waits for the files
    */
-  copyEarly(session: SandboxSession, settings: SandboxSettings, { isForCell }: { isForCell: boolean }): void {
-    const { signal } = this.#cancellation;
+  bringAhead(session: SandboxSession, settings: SandboxSettings, { isForCell }: { isForCell: boolean }): void {
+    const { signal } = this.#calledOff;
     this.#last = this.#last
       .then(() =>
-        this.#copyFiles(session, settings, settings.files, signal, {
+        this.#bring(session, settings, settings.files, signal, {
           isSilent: true,
-          ...(isForCell ? {} : { maxBytes: MAX_EARLY_COPY_BYTES }),
+          ...(isForCell ? {} : { limit: MAX_UNASKED_BYTES }),
         }),
       )
       .catch((error: unknown) => this.log.error(`folder: ${String(error)}`));
   }
 
   /** Cancels the copies for which cells wait. */
-  cancel(): void {
-    this.#cancellation.abort();
-    this.#cancellation = new AbortController();
+  callOff(): void {
+    this.#calledOff.abort();
+    this.#calledOff = new AbortController();
   }
 
   /** Files that could not be copied are tried again with the next cell. */
@@ -113,7 +113,7 @@ export class NotebookFolder {
   }
 
   /** The files in the sandbox were deleted. The next cell copies all of them again. */
-  filesDeleted(): void {
+  cleared(): void {
     this.#last = this.#last.then(() => {
       if (this.#copy !== undefined) {
         this.#copy.project = undefined;
@@ -125,12 +125,12 @@ export class NotebookFolder {
    * To be called when a cell has ended. If it failed because of a file that was not copied, the user is told why the
    * file is missing.
    */
-  explainMissingFile({ ename, evalue }: ExecuteReply): void {
+  missed({ ename, evalue }: ExecuteReply): void {
     if (ename !== 'FileNotFoundError') {
       return;
     }
     if (this.#reason !== undefined) {
-      this.#reportReason(this.#reason);
+      this.#tellNone(this.#reason);
       return;
     }
     const name =
@@ -140,13 +140,13 @@ export class NotebookFolder {
         .find((one) => one !== undefined) ?? '';
     const inside = this.#inProject(path.posix.resolve(SANDBOX_HOME, this.#place.folder, name));
     const leftOut = inside === undefined ? undefined : this.#copy?.project?.files.whyNot(inside);
-    if (this.#copy !== undefined && leftOut !== undefined && !this.#copy.reportedNames.has(leftOutKey(leftOut))) {
-      this.#showLeftOut(this.#copy, leftOut, 1);
+    if (this.#copy !== undefined && leftOut !== undefined && !this.#copy.named.has(keyOf(leftOut))) {
+      this.#tellLeftOut(this.#copy, leftOut, 1);
     }
   }
 
   /** The path, from the notebook's folder, of the original of a file in the sandbox. */
-  originalOf(file: string): string | undefined {
+  beside(file: string): string | undefined {
     // `sys.path.append("..")` leads to such paths.
     const inside = this.#inProject(path.posix.normalize(file.replace(/^~(?=\/)/, SANDBOX_HOME)));
     const project = this.#copy?.project;
@@ -168,12 +168,12 @@ export class NotebookFolder {
     return this.#copy?.project?.place ?? { folder: nameInHome(folderName(this.notebook)), project: '' };
   }
 
-  async #copyFiles(
+  async #bring(
     session: SandboxSession,
     settings: SandboxSettings,
     copied: FilesSetting,
     signal: AbortSignal,
-    { maxBytes, isSilent = false }: CopyOptions = {},
+    { limit, isSilent = false }: BringOptions = {},
   ): Promise<void> {
     if (this.#copy?.session !== session) {
       this.#copy = {
@@ -181,8 +181,8 @@ export class NotebookFolder {
         memory: settings.maxMemory,
         bounds: undefined,
         project: undefined,
-        reported: new Set(),
-        reportedNames: new Set(),
+        told: new Set(),
+        named: new Set(),
       };
     }
     if (signal.aborted) {
@@ -196,7 +196,7 @@ export class NotebookFolder {
       });
       this.log.warn(`folder: ${failure.message}`);
       if (!isSilent) {
-        this.#reportOnce(copy, failure);
+        this.#tell(copy, failure);
       }
       return;
     }
@@ -207,7 +207,7 @@ export class NotebookFolder {
     this.#reason = reason;
     if (!isSilent && (reason === 'wide' || reason === 'hidden')) {
       // For the other reasons, the user has chosen that nothing is copied.
-      this.#reportReason(reason);
+      this.#tellNone(reason);
     }
     if (reason !== undefined) {
       return;
@@ -221,12 +221,9 @@ export class NotebookFolder {
         copy.project = this.#copyOf(project, session);
       }
       const { files } = copy.project ?? {};
-      const lack = await files?.copyChanges(copy.bounds, signal, {
-        folderOnly: settings.files === 'folder',
-        limit: maxBytes,
-      });
+      const lack = await files?.copyChanges(copy.bounds, signal, { folderOnly: settings.files === 'folder', limit });
       if (!isSilent && files !== undefined && lack !== undefined) {
-        this.#reportMissing(copy, files.missing, lack.count);
+        this.#tellMissing(copy, files.missing, lack.count);
       }
     } catch (error) {
       const failure =
@@ -237,7 +234,7 @@ export class NotebookFolder {
       if (isSilent) {
         copy.project?.files.retry();
       } else if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) {
-        this.#reportOnce(copy, failure);
+        this.#tell(copy, failure);
       }
     }
   }
@@ -247,7 +244,7 @@ export class NotebookFolder {
    * reading it.
    */
   async #find(
-    copy: SandboxCopy,
+    copy: Copy,
     { files: setting }: SandboxSettings,
     copied: FilesSetting,
   ): Promise<{ reason: NoCopyReason | undefined; project: Project | Error | undefined }> {
@@ -276,28 +273,28 @@ export class NotebookFolder {
     };
   }
 
-  #reportReason(reason: NoCopyReason): void {
-    if (this.#reportedReasons.has(reason)) {
+  #tellNone(reason: NoCopyReason): void {
+    if (this.#toldNone.has(reason)) {
       return;
     }
-    this.#reportedReasons.add(reason);
+    this.#toldNone.add(reason);
     this.#show(new SandboxError('FilesNotCopied', { problem: reason }), reason === 'setting' ? 'files' : undefined);
   }
 
   /** Reports the first file that was not reported before. All of them then count as reported. */
-  #reportMissing(copy: SandboxCopy, missing: readonly LeftOut[], count: number): void {
-    const first = missing.find((one) => !copy.reported.has(leftOutKey(one)));
+  #tellMissing(copy: Copy, missing: readonly LeftOut[], count: number): void {
+    const first = missing.find((one) => !copy.told.has(keyOf(one)));
     for (const one of missing) {
-      copy.reported.add(leftOutKey(one));
+      copy.told.add(keyOf(one));
     }
     if (first !== undefined) {
-      this.#showLeftOut(copy, first, count);
+      this.#tellLeftOut(copy, first, count);
     }
   }
 
-  #showLeftOut({ bounds, reportedNames }: SandboxCopy, first: LeftOut, count: number): void {
+  #tellLeftOut({ bounds, named }: Copy, first: LeftOut, count: number): void {
     const { path: name, reason, size = 0 } = first;
-    reportedNames.add(leftOutKey(first));
+    named.add(keyOf(first));
     const limits: Record<string, number | undefined> = {
       tooLarge: bounds?.maxFileBytes,
       tooMuch: bounds?.maxTotalBytes,
@@ -319,12 +316,12 @@ export class NotebookFolder {
    * Reports a failure once per sandbox, because a file that is missing before one cell is also missing before the
    * next.
    */
-  #reportOnce({ reported }: SandboxCopy, failure: SandboxError): void {
+  #tell({ told }: Copy, failure: SandboxError): void {
     const what = `${failure.code} ${String(failure.params['reason'])}`;
-    if (reported.has(what)) {
+    if (told.has(what)) {
       return;
     }
-    reported.add(what);
+    told.add(what);
     this.#show(failure, 'files');
   }
 
@@ -346,4 +343,4 @@ export class NotebookFolder {
   }
 }
 
-const leftOutKey = ({ path: name, reason }: LeftOut): string => `${reason} ${name}`;
+const keyOf = ({ path: name, reason }: LeftOut): string => `${reason} ${name}`;
