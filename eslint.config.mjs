@@ -1,6 +1,7 @@
 import js from '@eslint/js';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
+import { noImportCircle } from './scripts/lib/lint-import-circles.mjs';
 import { userInterface } from './scripts/lib/lint-user-interface.mjs';
 
 const room = (name) => [`**/${name}`, `**/${name}/**`];
@@ -41,6 +42,11 @@ export default tseslint.config(
     },
   },
   { files: ['src/**/*.ts'], ignores: ['src/ui/**'], rules: { 'no-restricted-syntax': ['error', ...userInterface] } },
+  {
+    files: ['src/**/*.ts'],
+    plugins: { imports: { rules: { 'no-circle': noImportCircle } } },
+    rules: { 'imports/no-circle': 'error' },
+  },
   border('protocol', ['engine', 'session', 'outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
   border('engine', ['session', 'outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
   border('session', ['outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),

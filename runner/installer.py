@@ -1,8 +1,11 @@
-"""Run in an installer container: pip, into the sandbox's volume of libraries. Nothing of the volume is ever imported here:
-what a cell had installed must not gain the installer's network.
+"""Runs in an installer container: pip, into the sandbox's volume of libraries.
 
-The volume holds ``<number>/``, a tree of one prefix, and ``current``, a link to the tree that counts. pip works on a copy made of
-hard links, which becomes ``current`` when pip has succeeded: whatever ends an install, the trees that kernels see are whole.
+Nothing from the volume is ever imported here, because a package that a cell had installed must not get the installer's
+network.
+
+The volume holds ``<number>/``, a tree with one prefix, and ``current``, a link to the tree in use. pip works on a copy
+that is made of hard links and that becomes ``current`` if pip succeeds. So the trees that kernels see are always
+complete, however an install ends.
 """
 
 import argparse
@@ -16,20 +19,21 @@ import subprocess
 import sys
 import time
 
-#: Exit statuses beside pip's own.
-TOO_LARGE, NO_PIP = 75, 76
-#: Seconds between looks at the size of the volume, and between words about it.
-_LOOK, _WORD = 0.5, 5.0
-#: Bytes that a file costs beside its blocks: without it a wheel of empty files would use up the disk's inodes.
-_ENTRY = 1024
+#: Exit statuses in addition to pip's own.
+EXIT_TOO_LARGE, EXIT_NO_PIP = 75, 76
+#: Seconds between two looks at the size of the volume, and between two lines about it.
+_LOOK_SECONDS, _REPORT_SECONDS = 0.5, 5.0
+#: Bytes that a file counts in addition to its blocks. Without them, a wheel of empty files could use up the disk's
+#: inodes.
+_FILE_BYTES = 1024
 _PIP = "--be-pip"
 
 
 def main(argv):
-    """Exit status: 0, pip's, or one of ours."""
+    """Runs the install. Returns the exit status: 0, pip's, or one of this module's."""
     options = _parse(argv)
     if importlib.util.find_spec("pip") is None:
-        return NO_PIP
+        return EXIT_NO_PIP
     os.umask(0o022)
     current = os.path.join(options.folder, "current")
     old = os.path.realpath(current) if os.path.islink(current) else None
@@ -64,7 +68,7 @@ def _parse(argv):
 
 
 def _sweep(folder, keep):
-    """Removes what an install left that was ended."""
+    """Removes what an interrupted install has left."""
     for entry in list(os.scandir(folder)):
         if entry.path == keep or entry.name == "current":
             continue
@@ -75,14 +79,17 @@ def _sweep(folder, keep):
 
 
 def _copy(old, stage):
-    """pip replaces files and never writes into one, so the old tree stays as it is."""
+    """Copies the old tree with hard links. pip replaces files and never writes into one, so the old tree stays as it
+    is.
+    """
     if old is None:
         os.mkdir(stage)
         os.mkdir(os.path.join(stage, "lib"))
-        os.symlink("lib", os.path.join(stage, "lib64"))  # where some distributions have compiled modules
+        os.symlink("lib", os.path.join(stage, "lib64"))  # where some distributions install compiled modules
     else:
         shutil.copytree(old, stage, symlinks=True, copy_function=_link)
-    for name in ("pip.conf", "pyvenv.cfg"):  # a package may bring any file; pip would take its index from the first
+    # a package may contain any file; pip would read its index from the first one
+    for name in ("pip.conf", "pyvenv.cfg"):
         path = os.path.join(stage, name)
         if os.path.lexists(path):
             os.unlink(path)
@@ -108,32 +115,32 @@ def _install(options, stage, scratch):
     process = subprocess.Popen(
         [sys.executable, "-I", os.path.abspath(__file__), _PIP, stage, *words], env=env, start_new_session=True
     )
-    said, spoke = _size(options.folder), time.monotonic()
-    pause = _LOOK
+    reported_bytes, reported_at = _size(options.folder), time.monotonic()
+    pause = _LOOK_SECONDS
     while True:
         try:
             status = process.wait(pause)
             if status == 0 and _size(options.folder) > options.limit:
-                return TOO_LARGE
+                return EXIT_TOO_LARGE
             return status if status >= 0 else 128 - status
         except subprocess.TimeoutExpired:
             pass
         began = time.monotonic()
         size = _size(options.folder)
         now = time.monotonic()
-        pause = min(max(_LOOK, 4 * (now - began)), _WORD)
+        pause = min(max(_LOOK_SECONDS, 4 * (now - began)), _REPORT_SECONDS)
         if size > options.limit:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            return TOO_LARGE
-        if now - spoke >= _WORD:
-            if size >> 20 != said >> 20:
+            return EXIT_TOO_LARGE
+        if now - reported_at >= _REPORT_SECONDS:
+            if size >> 20 != reported_bytes >> 20:
                 print("  ... %d MB on disk" % (size >> 20), flush=True)
-            said, spoke = size, now
+            reported_bytes, reported_at = size, now
 
 
 def _kept():
-    """The runner is tried with the IPython of its image, so no other one takes its place."""
+    """Returns pip's constraints: no other IPython replaces the one of the image, with which the runner was tested."""
     try:
         return "ipython==%s\n" % importlib.metadata.version("ipython")
     except importlib.metadata.PackageNotFoundError:
@@ -141,7 +148,7 @@ def _kept():
 
 
 def _size(folder):
-    """Bytes on disk below ``folder``, each file once however many links it has."""
+    """Returns the bytes on disk below ``folder``. Each file counts once, however many links it has."""
     seen, total, folders = set(), 0, [folder]
     while folders:
         try:
@@ -152,9 +159,9 @@ def _size(folder):
                         folders.append(entry.path)
                     if status.st_ino not in seen:
                         seen.add(status.st_ino)
-                        total += status.st_blocks * 512 + _ENTRY
+                        total += status.st_blocks * 512 + _FILE_BYTES
         except FileNotFoundError:
-            continue  # pip's own temporary files come and go
+            continue  # pip's temporary files come and go
     return total
 
 
@@ -164,21 +171,23 @@ def _publish(stage, current, scratch):
     os.replace(link, current)
 
 
-# ------------------------------------------------------------------------------------------------ in a process of its own
+# ------------------------------------------------------------------------------------------ the process that runs pip
 
 
 class _Unimportable(importlib.machinery.FileFinder):
-    """A folder whose distributions pip sees (it asks for the type of the finder) and whose modules nobody can import."""
+    """A folder whose distributions pip sees (it checks the type of the finder) and whose modules nobody can import."""
 
     def find_spec(self, *_):
         return None
 
 
 def _be_pip(stage, words):
-    """pip as in a virtual environment at ``stage`` over the image's Python: what the image has counts as installed and is left alone."""
+    """Runs pip as in a virtual environment at ``stage`` over the image's Python: what the image has counts as installed
+    and is not changed.
+    """
     sys.prefix = sys.exec_prefix = stage
     for name in [name for name in sys.modules if name.partition(".")[0] in ("sysconfig", "distutils")]:
-        del sys.modules[name]  # they keep the prefix that they were imported under
+        del sys.modules[name]  # these modules keep the prefix with which they were imported
     import sysconfig
 
     site = sysconfig.get_path("purelib", "posix_prefix", {"base": stage, "platbase": stage})

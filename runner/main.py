@@ -1,4 +1,4 @@
-"""Entry point of the container: ``python -I main.py [options]`` becomes the supervisor."""
+"""The entry point of the container: ``python -I main.py [options]`` becomes the supervisor."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""``pip`` of a sandbox's shells: an install is asked for, all else is the image's own pip."""
+"""The ``pip`` of a sandbox's shells: it requests installs, and passes everything else on to the image's own pip."""
 
 import os
 import sys
@@ -8,6 +8,7 @@ from sandboxed_ipython import childpip
 
 
 def main(words):
+    """Runs ``pip WORDS``. Returns the exit status of an install; otherwise the process becomes the image's own pip."""
     status = childpip.run(words)
     if status is not None:
         return status

@@ -1,8 +1,8 @@
-"""The other end of a host's exec stream: hands its own stdin and stdout to the supervisor and sleeps.
+"""The other end of a host's exec stream: passes its own stdin and stdout to the supervisor and sleeps.
 
-No data goes through this process, so it may die at any time and costs nothing while it lives. In a container it runs as root
-without any capability: cells, which are another user's, can neither end nor trace it, and the supervisor takes streams from
-nobody else.
+No data goes through this process, so it may die at any time and costs nothing while it lives. In a container it runs as
+root without any capability. So cells, which have another user, can neither kill nor trace it, and the supervisor
+accepts streams from no other process.
 """
 
 import os
@@ -10,13 +10,14 @@ import socket
 import sys
 import time
 
-#: Abstract (no file that a cell could delete), so it belongs to the sandbox's network namespace.
+#: The address is abstract, so there is no file that a cell could delete. It belongs to the sandbox's network namespace.
 ADDRESS = "\0" + os.environ.get("SANDBOXED_IPYTHON_SOCKET", "sandboxed-ipython")
-DEADLINE = 25.0
+DEADLINE_SECONDS = 25.0
 
 
 def main():
-    give_up = time.monotonic() + DEADLINE
+    """Passes the streams on, and waits until the supervisor closes them. Returns the exit status."""
+    give_up = time.monotonic() + DEADLINE_SECONDS
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -29,7 +30,8 @@ def main():
                 return 1
             time.sleep(0.005)
     socket.send_fds(connection, [b"host"], [0, 1])
-    # Holding nothing of the stream here lets the host see its end as soon as the supervisor drops it.
+    # This process closes its own copies, so that the host sees the end of the stream as soon as the supervisor closes
+    # it.
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)

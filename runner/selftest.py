@@ -1,6 +1,7 @@
-"""Run once while an image is made: one cell answers, and a plot gives ``image/png`` where matplotlib is there.
+"""Runs once while an image is made: checks that one cell answers, and that a plot gives ``image/png`` if Matplotlib is
+installed.
 
-Exit status 0, or 1 with the reason as the last line of stderr.
+The exit status is 0, or 1 with the reason as the last line of stderr.
 """
 
 import importlib.util
@@ -11,12 +12,13 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-DEADLINE = 120.0
+DEADLINE_SECONDS = 120.0
 
 PLOT = "import matplotlib.pyplot as _p; _p.plot([1, 2]); _p.show()"
 
 
 def main():
+    """Runs the test. Returns the reason why it failed, or None."""
     if sys.version_info < (3, 9):
         return "Python %d.%d is too old; 3.9 or newer is needed" % sys.version_info[:2]
     from sandboxed_ipython import zygote
@@ -48,10 +50,10 @@ def main():
             "folder": "",
         }
         process.send({"msg_type": "execute_request", "parent_header": {"msg_id": "t"}, "content": content})
-        give_up = time.monotonic() + DEADLINE
+        give_up = time.monotonic() + DEADLINE_SECONDS
         while not any(_type(message) == "execute_reply" for message in seen[start:]):
             if time.monotonic() > give_up or process.has_ended():
-                raise RuntimeError("a first cell does not answer: %s" % "".join(texts)[-500:])
+                raise RuntimeError("the first cell does not answer: %s" % "".join(texts)[-500:])
             reactor.after(0.5, lambda: None)
             reactor.turn()
         return seen[start:]

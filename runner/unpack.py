@@ -1,11 +1,12 @@
-"""Puts files that the host sends into the sandbox's home: each of them whole, or not at all.
+"""Writes files that the host sends into the sandbox's home. Each file arrives completely or not at all.
 
-stdin is frames: 4 bytes of length (big endian) and as many bytes. Every file is a frame of JSON ``{"path", "folder", "modified", "executable"}``,
-the frames of its bytes, and an empty one; ``TAKEN_BACK`` in place of a length takes the file back. A last empty frame ends it all.
-stdout is one line, ``{"failed": [[index, "ENOSPC"], …]}``.
+stdin is a sequence of frames: 4 bytes with the length (big endian), and that many bytes. Every file is a frame of JSON
+``{"path", "folder", "modified", "executable"}``, frames with its bytes, and an empty frame; ``TAKEN_BACK`` in place of
+a length withdraws the file. Another empty frame ends the sequence. stdout is one line, ``{"failed": [[index, "ENOSPC"],
+…]}``.
 
-It runs as the cells' user, whose files these become. So a cell may end or stop it; the host takes nothing that it says for more
-than a claim, and waits for it only so long.
+The process runs as the cells' user, to whom the files belong. So a cell may kill or stop it. The host treats its output
+only as a claim, and waits for it only for a limited time.
 """
 
 import ctypes
@@ -16,12 +17,13 @@ import sys
 
 _PR_SET_DUMPABLE = 4
 TAKEN_BACK = 0xFFFFFFFF
-MAX_FRAME = 4 * 1024 * 1024
-#: What is not whole yet has this name, in the home itself: a rename must not leave the file system.
-INCOMING = ".incoming-"
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+#: Prefix of the name of an incomplete file. It is in the home itself, because a rename must not leave the file system.
+INCOMING_PREFIX = ".incoming-"
 
 
 def exactly(source, length):
+    """Reads ``length`` bytes. Raises EOFError if the stream ends before."""
     data = source.read(length)
     if len(data) != length:
         raise EOFError("the host's stream was cut")
@@ -29,34 +31,39 @@ def exactly(source, length):
 
 
 def frame(source):
-    """The next frame; empty at the end of a file, None where the file is taken back."""
+    """Returns the next frame (bytes): empty at the end of a file, None if the file is withdrawn. Raises EOFError."""
     length = int.from_bytes(exactly(source, 4), "big")
     if length == TAKEN_BACK:
         return None
-    if length > MAX_FRAME:
+    if length > MAX_FRAME_BYTES:
         raise EOFError("a frame of %d bytes" % length)
     return exactly(source, length)
 
 
 def target_of(home, path):
+    """Returns the absolute path of a file. Raises OSError if ``path`` would leave the home."""
     if any(part in ("", ".", "..") for part in path.split("/")) or "\0" in path:
         raise OSError(errno.EINVAL, "not a clean path")
     return os.path.join(home, path)
 
 
 def make_folder(home, path):
+    """Makes a folder and its parents. Raises OSError."""
     os.makedirs(target_of(home, path), exist_ok=True)
 
 
 def write(file, data):
+    """Writes all of ``data``. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
 
 
 def receive_file(source, home, entry):
-    """Reads the file's frames to their end, whatever becomes of it. Gives the OSError that kept it out."""
-    incoming = os.path.join(home, INCOMING + str(os.getpid()))
+    """Reads all frames of a file, whatever happens to it. Returns the OSError because of which it could not be written,
+    or None.
+    """
+    incoming = os.path.join(home, INCOMING_PREFIX + str(os.getpid()))
     problem = file = None
     try:
         file = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -83,6 +90,7 @@ def receive_file(source, home, entry):
 
 
 def place(file, incoming, target, entry):
+    """Sets the mode and the time of a complete file, and renames it to its target. Raises OSError."""
     os.fchmod(file, 0o755 if entry["executable"] else 0o644)
     os.utime(file, (entry["modified"], entry["modified"]))
     os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -90,17 +98,18 @@ def place(file, incoming, target, entry):
 
 
 def remove(path):
+    """Removes a file if it exists."""
     try:
         os.unlink(path)
     except OSError:
-        pass  # it was renamed, or a cell took it
+        pass  # it was renamed, or a cell removed it
 
 
 def receive(source, home):
-    """The files that could not be written: ``[index, name of the errno]``."""
+    """Receives all files. Returns those that could not be written, as ``[index, name of the errno]``."""
     for name in os.listdir(home):
-        if name.startswith(INCOMING):
-            remove(os.path.join(home, name))  # of one of us that was killed
+        if name.startswith(INCOMING_PREFIX):
+            remove(os.path.join(home, name))  # left by a process that was killed
     failed = []
     index = 0
     while True:
@@ -122,7 +131,9 @@ def receive(source, home):
 
 
 def main(home):
-    # A cell is not to find the host's streams in /proc. It may trace this process before; then what it writes is its own.
+    """Receives files into ``home``. Returns the exit status."""
+    # Keeps a cell from finding the host's streams in /proc. A cell may trace this process before that; then it can only
+    # write files of its own.
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     try:
         failed = receive(sys.stdin.buffer, home)

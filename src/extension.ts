@@ -33,12 +33,12 @@ import { SettingsNotice } from './views/settings-notice';
 import { within } from './session/time';
 import { StatusBar } from './views/status-bar';
 
-/** Milliseconds for sandboxes to be left or ended. VS Code ends the process 5 s after it has called {@link deactivate}. */
+/** Time limit for leaving or ending sandboxes. VS Code ends the process 5 s after it has called {@link deactivate}. */
 const ENDING_MS = 4_500;
 
 let end: (() => Promise<void>) | undefined;
 
-/** Builds the parts and wires them. No file, engine or network is touched before a notebook is in view with this kernel. */
+/** Creates the parts and connects them. No file, engine or network is used before a notebook with this kernel is in view. */
 export function activate(context: vscode.ExtensionContext): void {
   const channel = vscode.window.createOutputChannel('Sandboxed IPython', { log: true });
   const log = redactedLog(unfailingLog(channel));
@@ -82,13 +82,13 @@ export function activate(context: vscode.ExtensionContext): void {
     new StatusBar(controller),
     new SettingsNotice(controller),
     new NotebookMoves(controller, records, context.extension.id, log),
-    new FoundSandboxes(controller, installation, records, context.globalState, log),
+    new FoundSandboxes({ controller, installation, records, memento: context.globalState, log }),
     choices,
     new EarlyStarts(controller, choices, records, log),
     registerCommands({ controller, channel, installation, password, records, messageContext, version }),
   );
-  // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, whose promise it awaits: what the end of a
-  // sandbox uses is disposed here instead, after that.
+  // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, before the promise of that is settled. What is
+  // needed to end a sandbox is therefore disposed here, when the sandboxes have ended.
   end = async () => {
     records.endAllRenameWaits();
     const failures = await within(controller.sandboxes.leaveAll(), ENDING_MS, undefined);
@@ -112,9 +112,9 @@ export async function deactivate(): Promise<void> {
 }
 
 /**
- * Tells this installation's sandboxes from those of others on the same engine; asked for when an engine is first used. An installation
- * that has its owner in VS Code's state keeps it. That state is no place for a new one: two windows that are activated at once would
- * each see none and store their own.
+ * Returns a function that gives the owner id, which marks the sandboxes of this installation on an engine that others use too. It is called
+ * when an engine is first used. An installation that has an owner in VS Code's state keeps it. A new owner is not stored there, because two
+ * windows that are activated at the same time would both find none and each store their own.
  */
 function ownerOf({ globalState, globalStorageUri }: vscode.ExtensionContext, log: Log): () => Promise<string> {
   const key = 'owner';

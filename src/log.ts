@@ -1,7 +1,7 @@
 /**
- * The part of VS Code's LogOutputChannel that rooms below `vscode` may use. Code, outputs and environment at no level. No method may
- * throw: a line is written in `finally` and `catch` blocks, where an exception would take the place of the answer. VS Code's own channel
- * does throw once it is closed, so it is used behind {@link unfailingLog} only.
+ * The part of VS Code's LogOutputChannel that code without `vscode` may use. The log must not contain code, outputs or the environment, at
+ * any level. No method may throw, because lines are written in `finally` and `catch` blocks, where an exception would replace the result.
+ * VS Code's own channel throws after it was closed, so it is only used through {@link unfailingLog}.
  */
 export interface Log {
   trace(message: string): void;
@@ -18,13 +18,13 @@ export const silentLog: Log = {
   error: () => undefined,
 };
 
-/** A log whose lines are lost where `log` throws. */
+/** A log that drops a line if `log` throws. */
 export function unfailingLog(log: Log): Log {
   const attempt = (write: () => void): void => {
     try {
       write();
     } catch {
-      // there is no other place to say it
+      // there is no other place to report it
     }
   };
   return {

@@ -27,22 +27,22 @@ class AcceptedCommands:
     def __init__(self):
         self._commands = OrderedDict()
 
-    def knows(self, msg_id):
+    def knows(self, msg_id: str) -> bool:
         """Returns whether the command ``msg_id`` was accepted."""
         return msg_id in self._commands
 
-    def kind_of(self, msg_id):
+    def kind_of(self, msg_id: str) -> str:
         """Returns the ``msg_type`` of an accepted command."""
         return self._commands[msg_id].kind
 
-    def reply_to(self, msg_id):
+    def reply_to(self, msg_id: str) -> "dict | None":
         """Returns the reply to an accepted command, as an event that has no number in the log, or None while there is
         no reply.
         """
         reply = self._commands[msg_id].reply
         return None if reply is None else json.loads(reply)
 
-    def add(self, msg_id, kind):
+    def add(self, msg_id: str, kind: str) -> bool:
         """Remembers a command. Returns False if it was accepted before."""
         if msg_id in self._commands:
             return False
@@ -51,7 +51,7 @@ class AcceptedCommands:
             self._commands.popitem(last=False)
         return True
 
-    def finished(self, event):
+    def finished(self, event: dict) -> None:
         """Remembers ``event`` as the reply to the command in its parent header, without the fields that may be long."""
         known = self._commands.get(event["parent_header"]["msg_id"])
         if known is not None:

@@ -97,13 +97,13 @@ class Budgets:
         self._no_cell = _Spent()
         self._displays = OrderedDict()  # display_id → _Display
 
-    def open(self, msg_id):
+    def open(self, msg_id: str) -> None:
         """Opens a budget for the cell ``msg_id``, which is about to run."""
         self._cells[msg_id] = _Spent()
         if len(self._cells) > _MAX_REMEMBERED_CELLS:
             self._forget_displays(self._cells.popitem(last=False)[1])
 
-    def open_comm(self, msg_id, owner):
+    def open_comm(self, msg_id: str, owner: str) -> None:
         """Opens a budget for the comm message ``msg_id``, which is about to be handled. ``owner`` is the ``msg_id`` of
         the cell that opened the comm.
         """
@@ -111,12 +111,12 @@ class Budgets:
         if len(self._callbacks) > _MAX_REMEMBERED_CELLS:
             self._callbacks.popitem(last=False)
 
-    def lost_of(self, msg_id):
+    def lost_of(self, msg_id: str) -> tuple[int, int]:
         """Returns (dropped bytes, bytes of all output) of the cell since its output was cleared."""
         spent = self._counted(msg_id)
         return (spent.dropped, spent.total) if spent is not None else (0, 0)
 
-    def clear(self, msg_id, wait):
+    def clear(self, msg_id: str, wait: bool) -> bool:
         """Clears the output of a cell: now, or at its next output (``wait``).
 
         The budget starts again, so a plot that is redrawn for an hour stays within it. Returns False if the cell ended
@@ -130,7 +130,7 @@ class Budgets:
             self._begin(spent)
         return True
 
-    def admit_text(self, name, text, msg_id):
+    def admit_text(self, name: str, text: str, msg_id: str) -> int:
         """Returns how many characters of a stream's text may be logged, and counts them.
 
         When the cell reaches its limit, these characters are the lines that still fit. The caller logs them and then
@@ -156,13 +156,13 @@ class Budgets:
         spent.written += max(bytes_of(fitting), least if fitting else 0)
         return len(fitting)
 
-    def drop(self, msg_id, size):
+    def drop(self, msg_id: str, size: int) -> None:
         """Counts ``size`` bytes of the cell's output as dropped. The cell shows nothing more from then on."""
         spent = self._counted(msg_id)
         if spent is not None:
             self._drop(spent, size, msg_id)
 
-    def admits(self, kind, size, msg_id, display_id=""):
+    def admits(self, kind: str, size: int, msg_id: str, display_id: str = "") -> bool:
         """Returns whether an event may be logged, and counts it.
 
         Args:
@@ -197,7 +197,7 @@ class Budgets:
             self._place(display_id, spent, cost)
         return True
 
-    def lost(self, msg_id, size):
+    def lost(self, msg_id: str, size: int) -> None:
         """Counts ``size`` bytes as dropped that were admitted but found no room in the log."""
         spent = self._counted(msg_id)
         if spent is not None:
@@ -290,7 +290,7 @@ def _beyond_what_is_free(spent, overwritten):
     return int(max(0, recent - _FREE_OVERWRITTEN_BYTES_AT_ONCE))
 
 
-def size_of(content, metadata=None, buffers=None):
+def size_of(content: dict, metadata: "dict | None" = None, buffers: "list | None" = None) -> int:
     """Returns the approximate bytes that an event counts: everything that a cell has put into any of its fields."""
     known = sum(_size(content[name]) for name in _CONTENT_FIELDS.intersection(content))
     others = {name: value for name, value in content.items() if name not in _CONTENT_FIELDS}

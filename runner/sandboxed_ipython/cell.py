@@ -73,18 +73,18 @@ class Cell:
         self.prompts = []
 
     @property
-    def asks(self):
+    def asks(self) -> bool:
         """Whether the cell itself has an open request. Requests of processes that the cell has started do not count:
         such a process could ask without end.
         """
         return any(not request.startswith(CHILD_REQUEST_PREFIX) for request in self.prompts)
 
     @property
-    def is_untouched(self):
+    def is_untouched(self) -> bool:
         """Whether another kernel may run the cell in place of the kernel that it was sent to. That may happen once."""
         return not (self.started or self.spared or self.presses or self.killed_for or self.interrupted_at is not None)
 
-    def takes_answer(self, kind, request):
+    def takes_answer(self, kind: str, request: str) -> bool:
         """Returns whether the cell waits for this answer, and closes the request unless more answers of the kind
         ``kind`` follow.
         """
@@ -94,13 +94,13 @@ class Cell:
             self.prompts.remove(request)
         return True
 
-    def opens(self, request):
+    def opens(self, request: str) -> None:
         """Notes an open request of the cell. The oldest requests that were never answered are forgotten."""
         if request not in self.prompts:
             self.prompts.append(request)
         del self.prompts[:-_MAX_PROMPTS]
 
-    def message(self):
+    def message(self) -> dict:
         """Returns the message for the kernel."""
         return {
             "msg_type": "execute_request",

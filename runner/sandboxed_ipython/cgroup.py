@@ -17,7 +17,7 @@ def _fields(path):
         return {}
 
 
-def oom_kills():
+def oom_kills() -> int:
     """Returns how many processes the memory limit has killed so far, or 0 if that cannot be read."""
     for path in (_V1 + "/memory.oom_control", _V2 + "/memory.events"):
         value = _fields(path).get("oom_kill")
@@ -26,7 +26,7 @@ def oom_kills():
     return 0
 
 
-def refused_forks():
+def refused_forks() -> int:
     """Returns how often a process or thread was refused because there were too many, or 0 if that cannot be read."""
     for path in (_V1_PIDS + "/pids.events", _V2 + "/pids.events"):
         value = _fields(path).get("max")
@@ -35,7 +35,7 @@ def refused_forks():
     return 0
 
 
-def pids_limit():
+def pids_limit() -> int:
     """Returns how many processes and threads the sandbox may have, or 0 if that cannot be read."""
     for path in (_V1_PIDS + "/pids.max", _V2 + "/pids.max"):
         try:
@@ -46,7 +46,7 @@ def pids_limit():
     return 0
 
 
-def memory_limit(at_start):
+def memory_limit(at_start: int) -> int:
     """Returns the current memory limit in bytes, which the engine may have changed since the start.
 
     Args:
@@ -62,7 +62,7 @@ def memory_limit(at_start):
     return at_start
 
 
-def tmpfs_bytes(paths=("/sandbox", "/tmp", "/dev/shm")):
+def tmpfs_bytes(paths: tuple = ("/sandbox", "/tmp", "/dev/shm")) -> int:
     """Returns how many bytes the files in the sandbox's memory-backed folders hold. They count against the memory
     limit.
     """

@@ -33,20 +33,20 @@ class ChildInstalls:
         self._texts, self._chars_left = [], 0
         self._timer = None
 
-    def add(self, msg_id, content, cell):
+    def add(self, msg_id: str, content: dict, cell) -> None:
         """Takes a request of a process. ``cell`` is the running cell, or None."""
         if cell is None or cell.is_comm:
-            self._fail(msg_id, "no cell runs: an install is asked for while one does.")
+            self._fail(msg_id, "no cell is running: packages can only be installed while a cell runs.")
         elif not cell.content["allow_stdin"]:
-            self._fail(msg_id, "whoever runs this cell installs nothing.")
+            self._fail(msg_id, "the program that runs this cell installs no packages.")
         elif len(self._waiting) >= _MAX_WAITING:
-            self._fail(msg_id, "too many installs wait.")
+            self._fail(msg_id, "too many installs are waiting.")
         else:
             self._cell = cell
             self._waiting.append((msg_id, content))
             self._take_next()
 
-    def answered(self, kind, content):
+    def answered(self, kind: str, content: dict) -> bool:
         """Handles a host's message if it answers the open request, and returns whether it did.
 
         (A cell may have an open request of another kind with the same id.)
@@ -63,7 +63,7 @@ class ChildInstalls:
             self._take_next()
         return True
 
-    def end(self, reason="the cell that asked is over."):
+    def end(self, reason: str = "the cell that requested it has ended.") -> None:
         """Ends all requests because the cell is over or interrupted. The host has cancelled them already."""
         if self._request:
             self._close({"status": "error", "reason": reason})
@@ -88,7 +88,7 @@ class ChildInstalls:
         self._timer = self._reactor.after(_SILENCE_SECONDS, self._on_silence)
 
     def _on_silence(self):
-        self._close({"status": "error", "reason": "nobody has answered for %d s." % _SILENCE_SECONDS})
+        self._close({"status": "error", "reason": "there was no answer for %d s." % _SILENCE_SECONDS})
         self._take_next()
 
     def _close(self, answer):

@@ -18,7 +18,7 @@ QUEUE_VARIABLE = "SANDBOXED_IPYTHON_QUEUE"
 _LOOK_SECONDS, _MAX_WAIT_SECONDS = 0.1, 2 * 3600.0
 
 
-def run(words):
+def run(words: list[str]) -> "int | None":
     """Runs ``pip WORDS``. Returns an exit status, or None if the image's own pip has to run it, which works without a
     network.
     """
@@ -56,7 +56,7 @@ def _ask(queue, content):
         os.rename(path + ".new", path + ".json")
     except OSError as error:
         raise pip_line.PipError(
-            "this process cannot ask for it (%s): write %%pip install in a line of its own." % error.strerror
+            "this process cannot request an install (%s): write %%pip install in a separate line." % error.strerror
         ) from None
     give_up = time.monotonic() + _MAX_WAIT_SECONDS
     while time.monotonic() < give_up:
@@ -65,4 +65,4 @@ def _ask(queue, content):
                 return json.load(file)["content"]
         except FileNotFoundError:
             time.sleep(_LOOK_SECONDS)
-    raise pip_line.PipError("nobody has answered.")
+    raise pip_line.PipError("there was no answer.")

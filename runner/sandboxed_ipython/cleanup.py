@@ -20,7 +20,7 @@ _ONE_BY_ONE_ON_A_HOST_SECONDS = 2.0
 _MAX_ONE_BY_ONE = 150
 
 
-def kill_leftovers(keep, reap):
+def kill_leftovers(keep: set[int], reap) -> bool:
     """Kills every process of the sandbox except the supervisor, ``keep``, and processes that the engine put into the
     container.
 
@@ -48,7 +48,7 @@ def kill_leftovers(keep, reap):
     return False
 
 
-def kill_all_if_many():
+def kill_all_if_many() -> bool:
     """If the sandbox has many processes, kills all of them except the supervisor and those that came from outside.
     Returns whether it did.
     """
@@ -63,7 +63,7 @@ def _are_many():
 
 
 def _kill_all():
-    log.info("cells have left many processes: all are killed")
+    log.info("cells have left many processes: all processes are killed")
     try:
         os.kill(-1, signal.SIGKILL)  # no fork that is in progress escapes this
     except ProcessLookupError:

@@ -7,7 +7,7 @@ import secrets
 log = logging.getLogger(__name__)
 
 
-def clear(options, in_container):
+def clear(options, in_container: bool) -> None:
     """Empties the home of the cells and, in a container, the folders that everybody may write to. In ``/dev/shm`` and
     ``/dev/mqueue`` only the files of the cells' user are removed.
 

@@ -11,7 +11,7 @@ class CommandChunks:
     def __init__(self):
         self._forget()
 
-    def add(self, content, msg_id):
+    def add(self, content: dict, msg_id: str) -> "bytes | None":
         """Adds one piece. Returns the command's line (bytes) when the last piece is there, else None.
 
         Args:
@@ -29,7 +29,7 @@ class CommandChunks:
         self._size += len(content["data"])
         if self._size > wire.MAX_COMMAND_BYTES:
             self._forget()
-            raise wire.BadCommand("a command over the limit", msg_id)
+            raise wire.BadCommand("the command is too long", msg_id)
         self._texts.append(content["data"])
         if not content["last"]:
             return None

@@ -66,7 +66,7 @@ class CommandQueue:
             log.info("no inotify here: looking every %g s", poll_interval)
             self._poll()
 
-    def put(self, data):
+    def put(self, data: bytes) -> bool:
         """Queues one command (bytes) as a file. Returns False if there is no room; the caller must then pass the
         command on itself.
         """
@@ -88,19 +88,19 @@ class CommandQueue:
         del self._waiting[name]
         return False
 
-    def look(self):
+    def look(self) -> None:
         """Picks up the files that have arrived, in order, without waiting for the selector. Used after :meth:`put`."""
         if self._inotify >= 0:
             self._on_inotify()
 
-    def take_waiting(self):
+    def take_waiting(self) -> None:
         """Picks up now all files that :meth:`put` has written: because the folder is gone, or because a command follows
         that must not overtake them.
         """
         for name in list(self._waiting):
             self._pick_up(name)
 
-    def result(self, number, msg_id, reply):
+    def result(self, number: int, msg_id: str, reply: bytes) -> bool:
         """Writes ``results/<number>-<msg_id>.json``. Returns whether it was written; if not (as on a full file system),
         a line is logged.
         """
@@ -116,7 +116,7 @@ class CommandQueue:
             self._unlink(os.path.join(self._results, self._kept.popleft()))
         return True
 
-    def remove_foreign_files(self, known):
+    def remove_foreign_files(self, known) -> None:
         """Makes room: removes all files below the queue's folder except results, waiting commands and the paths in
         ``known``.
         """

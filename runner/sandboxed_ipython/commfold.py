@@ -58,11 +58,11 @@ class Update:
         """The keys that are left."""
         return self._values.keys()
 
-    def drop(self, key):
+    def drop(self, key: str) -> None:
         """Forgets the value of a key that a later update has set."""
         self.size -= _size(self._values.pop(key))
 
-    def lines(self, series):
+    def lines(self, series: str) -> list[bytes]:
         """Returns the message with the keys that are left, as :func:`wire.lines` returns it. It never has more lines
         than before.
         """

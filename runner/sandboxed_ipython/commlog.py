@@ -45,24 +45,24 @@ class Entry:
         self._data = self._numbered(lines)
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Approximate bytes of memory."""
         return _ENTRY_BYTES + len(self._data or b"") + (self.update.size if self.update else 0)
 
     @property
-    def data(self):
+    def data(self) -> bytes:
         """The numbered lines. A message that became shorter has the last of the numbers that it had."""
         return self._data if self._data is not None else self._numbered(self.update.lines("f%d" % self.last))
 
-    def pack(self):
+    def pack(self) -> None:
         """Keeps only the update. Its keys may be dropped from then on."""
         self._data = None
 
-    def unpack(self):
+    def unpack(self) -> None:
         """Keeps the lines instead of the update, as for any other message."""
         self._data, self.update = self.data, None
 
-    def clear(self):
+    def clear(self) -> None:
         """Forgets the content."""
         self._data, self.update = b"", None
 
@@ -137,7 +137,7 @@ class CommLog:
         self._lost = deque(maxlen=_MAX_REMEMBERED)  # (last, bytes)
         self._lost_upto = 0
 
-    def add(self, entry, event):
+    def add(self, entry, event: dict) -> bool:
         """Keeps a message.
 
         Args:
@@ -169,14 +169,14 @@ class CommLog:
             self._make_room(key)
         return False
 
-    def after(self, seq):
+    def after(self, seq: int):
         """Returns the oldest entry with a number above ``seq``, or None."""
         index = bisect_right(self._lasts, seq)
         while index < len(self._entries) and self._lasts[index] in self._gone:
             index += 1
         return self._entries[index] if index < len(self._entries) else None
 
-    def lost(self, seq):
+    def lost(self, seq: int) -> "tuple[int, int, int] | None":
         """Returns ``(last, messages, bytes)`` of the entries after ``seq`` that were lost, not folded, or None if none
         was lost.
         """

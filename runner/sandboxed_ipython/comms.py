@@ -27,7 +27,7 @@ class CommRequest(Cell):
         self.kind = command["header"]["msg_type"]
         self.buffers = command["buffers"]
 
-    def message(self):
+    def message(self) -> dict:
         """Returns the message for the kernel."""
         return {
             "msg_type": self.kind,
@@ -59,10 +59,10 @@ class KernelComms:
         self._notice = notice
         self._owners = OrderedDict()  # comm_id → msg_id of the cell that opened it
 
-    def heard(self, kind, parent, content, message):
+    def heard(self, kind: str, parent: str, content: dict, message: dict) -> None:
         """Logs a comm message of the kernel. ``parent`` is the ``msg_id`` of its cell."""
         if not wire.is_comm(content):
-            log.warning("a comm's message makes no sense")
+            log.warning("the kernel has sent an invalid comm message")
             return
         if kind == "comm_open":
             self._owners[content["comm_id"]] = parent
@@ -70,7 +70,7 @@ class KernelComms:
                 self._owners.popitem(last=False)
         self._append(kind, content, parent, message.get("metadata"), message.get("buffers"))
 
-    def begin(self, request, budgets):
+    def begin(self, request, budgets) -> str:
         """Logs that the kernel now gets a host's message. Output of callbacks counts for the cell that opened the comm.
         Returns the kernel's new state.
         """
@@ -78,7 +78,7 @@ class KernelComms:
         self._append("status", {"execution_state": "busy", "comm_id": request.content["comm_id"]}, request.msg_id)
         return "busy"
 
-    def end(self, request, failure):
+    def end(self, request, failure: "dict | None") -> None:
         """Logs that a host's message was handled, or never will be; ``failure`` then says why."""
         content = {"execution_state": "idle", "comm_id": request.content["comm_id"]}
         if failure:

@@ -8,7 +8,7 @@ from . import precedence
 _LIMITS = sorted(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
 
 
-def are_ours(pid):
+def are_ours(pid: int) -> bool:
     """Returns whether a process that the supervisor has forked still has the supervisor's limits and processor share. A
     cell may have reduced them, and reduced limits cannot be raised again.
     """

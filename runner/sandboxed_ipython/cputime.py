@@ -5,7 +5,7 @@ import os
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-def seconds_of_session(leader):
+def seconds_of_session(leader: int) -> float:
     """Returns the seconds of processor time that the processes of a session have used, including their children that
     have ended and were reaped.
 

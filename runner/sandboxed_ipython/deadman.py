@@ -31,14 +31,14 @@ class Deadman:
         self._in_turn = False
         signal.signal(signal.SIGALRM, self._on_tick)
 
-    def begin(self):
+    def begin(self) -> None:
         """Starts counting: a turn begins."""
         self._ticks = 0
         self._ticked = time.monotonic()
         self._in_turn = True
         signal.setitimer(signal.ITIMER_REAL, _TICK_SECONDS, _TICK_SECONDS)
 
-    def end(self):
+    def end(self) -> None:
         """Stops counting: the turn is over, and the loop may wait for as long as it likes."""
         self._in_turn = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
@@ -61,6 +61,6 @@ class Deadman:
         os._exit(EXIT_STUCK)
 
 
-def disarm():
+def disarm() -> None:
     """Removes the supervisor's signal handler in a forked child. (Timers are not inherited.)"""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

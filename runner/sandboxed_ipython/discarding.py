@@ -27,7 +27,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 _kept = []
 
 
-def receive(sock, size):
+def receive(sock, size: int) -> tuple[bytes, list[int]]:
     """Receives one message. Returns ``(data, fds)``; the caller must pass the descriptors to :func:`discard`, or close
     them if it asked for them.
 
@@ -47,7 +47,7 @@ def receive(sock, size):
     return data, fds
 
 
-def close_socket(sock):
+def close_socket(sock) -> None:
     """Closes a connected socket whose queue a cell may have filled with descriptors."""
     try:
         sock.shutdown(socket.SHUT_RDWR)  # from now on nothing more arrives
@@ -64,7 +64,7 @@ def close_socket(sock):
     sock.close()
 
 
-def discard(fds):
+def discard(fds: list[int]) -> None:
     """Closes descriptors that a cell has made.
 
     If no child can be forked, process 1 kills all processes of the cells, because their number or memory is in the way,
@@ -82,7 +82,7 @@ def discard(fds):
         os.kill(-1, signal.SIGKILL)
 
 
-def discard_kept():
+def discard_kept() -> bool:
     """Closes the descriptors that :func:`discard` could not close. Returns False if that fails again."""
     if not _kept:
         return True
@@ -104,7 +104,7 @@ def _holder():
     try:
         pid = os.fork()
     except OSError as error:
-        log.warning("descriptors that a cell has sent are closed later: %s", error.strerror)
+        log.warning("descriptors that a cell has sent will be closed later: %s", error.strerror)
         os.close(wait)
         os.close(release)
         return 0, -1

@@ -25,7 +25,7 @@ _FOLDERS_OF_CONTAINER = frozenset(
 )
 
 
-def is_elsewhere(path, project):
+def is_elsewhere(path: str, project: str) -> bool:
     """Returns whether ``path`` is neither below ``project`` (a folder) nor in a folder of the container itself.
     ``path`` is absolute, or a Windows path.
     """

@@ -21,14 +21,15 @@ class EmptyInput:
             self.fd = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             self._shows = False
 
-    def was_read(self):
+    def was_read(self) -> bool:
         """Returns whether anybody has read it since the last call."""
         if not self._shows or os.fstat(self.fd).st_atime_ns == 0:
             return False
         self._forget()
         return True
 
-    def close(self):
+    def close(self) -> None:
+        """Closes the descriptor."""
         os.close(self.fd)
 
     def _forget(self):

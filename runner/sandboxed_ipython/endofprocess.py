@@ -31,7 +31,7 @@ class EndOfProcess:
             os.set_inheritable(self._fd, False)
             reactor.watch(self._fd, on_read=self._on_readable)
 
-    def has_come(self):
+    def has_come(self) -> bool:
         """Returns whether the child has ended, reaped or not."""
         if self._fd is None:
             process = process_of(self._pid)
@@ -40,7 +40,7 @@ class EndOfProcess:
         poll.register(self._fd, select.POLLIN)
         return bool(poll.poll(0))
 
-    def close(self):
+    def close(self) -> None:
         """Stops watching. May be called twice."""
         if not self._closed:
             self._closed = True

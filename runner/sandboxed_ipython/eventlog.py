@@ -104,15 +104,15 @@ class EventLog:
         self._start_segment()
 
     @property
-    def first(self):
+    def first(self) -> int:
         """The number of the oldest event that is still there (``last + 1`` in an empty log)."""
         return self._segments[0].first
 
-    def file_names(self):
+    def file_names(self) -> list[str]:
         """Returns the names of the log's own files."""
         return [os.path.basename(segment.path) for segment in self._segments if segment.path]
 
-    def append(self, event):
+    def append(self, event: dict) -> int:
         """Numbers and writes one event (without ``seq``), in several chunks if it is long. Returns its number, or 0 if
         there was no room.
         """
@@ -121,13 +121,13 @@ class EventLog:
             seq = self._write(event["msg_type"] if len(lines) == 1 else "chunk", line)
         return seq if len(lines) == 1 else self.last
 
-    def append_chunk(self, envelope, series, index, last, text):
+    def append_chunk(self, envelope: dict, series: str, index: int, last: bool, text: str) -> int:
         """Numbers and writes one piece of a long message. The arguments are those of :func:`wire.chunk`. Returns its
         number, or 0.
         """
         return self._write("chunk", wire.dumps(wire.chunk(envelope, series, index, last, text)))
 
-    def append_comm(self, event):
+    def append_comm(self, event: dict) -> bool:
         """Numbers a comm message, or the events about one that a host has sent. These are numbered like any event, but
         kept by other rules (``commlog.py``).
 
@@ -139,7 +139,7 @@ class EventLog:
         return self._comms.add(Entry(self.last, segment.serial, segment.length, lines, update), event)
 
     @property
-    def comm_state_limit(self):
+    def comm_state_limit(self) -> int:
         """Bytes of state that one comm may have, and all comms together."""
         return self._comms.half
 
@@ -147,7 +147,7 @@ class EventLog:
         self._series += 1
         return "s%d" % self._series
 
-    def new_segment(self):
+    def new_segment(self) -> None:
         """Starts a new segment if the last one is large enough. Called at a cell's start, so that trimming removes
         whole cells if they fit into a segment.
         """
@@ -155,7 +155,7 @@ class EventLog:
             self._start_segment()
             self._trim()
 
-    def read(self, cursor, size):
+    def read(self, cursor, size: int) -> bytes:
         """Reads up to about ``size`` bytes after the cursor, in whole or partial lines, and moves the cursor.
 
         Where events are gone, a ``gap`` or a ``comm_gap`` stands in their place.

@@ -24,7 +24,7 @@ class Guard:
         self._timer = None
         self._wait(_IDLE_LOOK_SECONDS)
 
-    def begin(self):
+    def begin(self) -> None:
         """Looks more often from now on, because a cell begins."""
         if self._due > time.monotonic() + _LOOK_SECONDS:
             self._wait(_LOOK_SECONDS)

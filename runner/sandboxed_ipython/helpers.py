@@ -20,23 +20,23 @@ class Helpers:
         self._running = {}  # pid → (work, on_end, tries left)
 
     @property
-    def pids(self):
+    def pids(self) -> set[int]:
         """The pids of the running helpers."""
         return set(self._running)
 
-    def start(self, work, on_end):
+    def start(self, work, on_end) -> None:
         """Calls ``work()`` in a child, and then ``on_end()`` in this process, also if the work failed. If no child can
         be forked, both are called here at once.
         """
         self._start(work, on_end, self._TRIES)
 
-    def on_exit(self, pid, status):
+    def on_exit(self, pid: int, status: int) -> bool:
         """Handles the exit of a child, with the status of ``waitpid``. Returns False if the child is no helper."""
         if pid not in self._running:
             return False
         work, on_end, tries = self._running.pop(pid)
         if status and tries:
-            log.warning("a helper ended with status %d: it is begun again", status)
+            log.warning("a helper ended with status %d and is started again", status)
             self._start(work, on_end, tries)
         else:
             on_end()

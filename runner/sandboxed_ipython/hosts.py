@@ -49,18 +49,18 @@ class Host:
         # The relay keeps its end open while it lives. If it is killed, the stream itself still works.
         self._reactor.watch(link.fileno(), on_read=self._on_link)
 
-    def answer(self, message):
+    def answer(self, message: dict) -> None:
         """Sends one message that is not in the log, before the rest of the log."""
         if self.closed:
             return
         if len(self._answers) > _MAX_UNREAD_ANSWER_BYTES:
-            log.warning("a host does not read its answers: cut")
+            log.warning("a host that does not read its answers is disconnected")
             self.close()
             return
         self._answers += wire.dumps(message) + b"\n"
         self.pump()
 
-    def pump(self, to_the_end=False):
+    def pump(self, to_the_end: bool = False) -> None:
         """Writes until the stream is full or nothing is left, but no longer than this turn lasts, unless
         ``to_the_end``.
         """
@@ -84,7 +84,7 @@ class Host:
             self._line_open = self._unsent[written - 1] != 0x0A
             self._unsent = self._unsent[written:]
 
-    def close(self):
+    def close(self) -> None:
         """Closes the stream. May be called twice."""
         if self.closed:
             return
@@ -147,7 +147,7 @@ class Host:
             start = end + 1
             if self._skipping:
                 self._skipping = False
-                self.refuse("", "a line over the limit")
+                self.refuse("", "the line is too long")
             elif line:
                 self._hosts.on_line(self, line)
             yield
@@ -165,7 +165,7 @@ class Host:
         else:
             self._received += piece
 
-    def refuse(self, msg_id, reason):
+    def refuse(self, msg_id: str, reason: str) -> None:
         """Sends ``refused`` for the command ``msg_id``."""
         log.warning("refused a host's command: %s", reason)
         self.answer(
@@ -202,7 +202,7 @@ class Hosts:
     def __len__(self):
         return len(self._all)
 
-    def follow(self, host, content):
+    def follow(self, host, content: dict) -> None:
         """Handles the first command of a host, a ``follow_request``.
 
         A new stream of the same host replaces its old stream. A host with ``take_over`` replaces the writer.
@@ -216,18 +216,18 @@ class Hosts:
                 other.close()
         host.writer = content["writer"] and not any(one.writer for one in self._all)
 
-    def pump(self, to_the_end=False):
+    def pump(self, to_the_end: bool = False) -> None:
         """Writes to all hosts (:meth:`Host.pump`)."""
         for host in list(self._all):
             self.reactor.guarded(lambda host=host: host.pump(to_the_end), host.close)
 
-    def gone(self, host):
+    def gone(self, host) -> None:
         """Removes a closed host."""
         if host in self._all:
             self._all.remove(host)
             self._on_change()
 
-    def close(self):
+    def close(self) -> None:
         """Closes all hosts."""
         for host in list(self._all):
             host.close()
@@ -239,7 +239,7 @@ class Hosts:
             return
         link.setblocking(False)
         if not _from_outside(link):
-            log.warning("a process of the sandbox itself wanted to be a host")
+            log.warning("a process of the sandbox itself tried to become a host")
             discarding.close_socket(link)
             return
         self.reactor.watch(link.fileno(), on_read=lambda: self._on_hand_over(link))

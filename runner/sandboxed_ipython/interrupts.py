@@ -19,7 +19,7 @@ class Interrupts:
         self._reactor = reactor
         self._process_of = process_of
 
-    def interrupt(self, cell):
+    def interrupt(self, cell) -> None:
         """Interrupts ``cell``.
 
         A cell that has not started gets a message about the interrupt, which it reads when it starts. Until then the
@@ -31,7 +31,7 @@ class Interrupts:
             self._process_of(cell).send({"msg_type": "interrupt_request", "parent_header": {"msg_id": cell.msg_id}})
             self._reactor.after(_START_SECONDS, lambda: cell.started or self._signal(cell))
 
-    def begun(self, cell):
+    def begun(self, cell) -> None:
         """Must be called when ``cell`` has started. From then on a SIGINT hits only this cell. If it was interrupted
         before and the message may have come too late, it gets the SIGINT now.
         """

@@ -63,29 +63,29 @@ class Kernel:
     # ----------------------------------------------------------------------------------------------- requests of hosts
 
     @property
-    def running_id(self):
+    def running_id(self) -> str:
         """The ``msg_id`` of the running cell, or ""."""
         return self._running.msg_id if self._running else ""
 
     @property
-    def pid(self):
+    def pid(self) -> int:
         """The pid of the kernel's process, or 0."""
         return self._process.pid if self._process else 0
 
     @property
-    def open_requests(self):
+    def open_requests(self) -> list[str]:
         """Ids of the open requests of the running cell, the latest last."""
         return list(self._running.prompts) if self._running else []
 
-    def open_cells(self):
+    def open_cells(self) -> list[dict]:
         """Returns the cells that have no reply yet, for a hello."""
         return self.waiting.open_cells(self._running)
 
-    def knows(self, process):
+    def knows(self, process) -> bool:
         """Returns whether ``process`` is this kernel's process."""
         return process is self._process
 
-    def enqueue(self, cell):
+    def enqueue(self, cell) -> None:
         """Lets a :class:`Cell` wait for its turn, or ends it if its run has ended."""
         reason = self.waiting.why_ended(cell.run_id)
         if reason is not None:  # the run ended before the cell arrived
@@ -94,7 +94,7 @@ class Kernel:
         self.waiting.add(cell)
         self._dispatch()
 
-    def interrupt(self, msg_id, run=True):
+    def interrupt(self, msg_id: str, run: bool = True) -> str:
         """Handles one press for the cell ``msg_id``. Returns what it did, as ``interrupt_reply.step``.
 
         Args:
@@ -130,14 +130,14 @@ class Kernel:
         self._interrupts.interrupt(cell)
         return "interrupt" if cell.presses == 1 else "interrupt-again"
 
-    def answer_prompt(self, kind, content):
+    def answer_prompt(self, kind: str, content: dict) -> None:
         """Passes an answer on to the install of a process, or to the prompt that the running cell waits for."""
         if self._running is None or self._child_installs.answered(kind, content):
             return
         if self._running.takes_answer(kind, content["request"]):
             self._process.send({"msg_type": kind, "content": content})
 
-    def ask_install(self, msg_id, content):
+    def ask_install(self, msg_id: str, content: dict) -> None:
         """Takes an install request of a process of the running cell. The process gets the answer as a file in the
         results.
         """
@@ -149,22 +149,22 @@ class Kernel:
     def _finish_install(self, msg_id, content):
         self._supervisor.answer_process(self._outputs.envelope("stdin", "install_reply", content, msg_id))
 
-    def ask(self, command, host):
+    def ask(self, command: dict, host) -> None:
         """Asks the idle kernel for completion or inspection. While it is not idle, ``host`` gets ``busy`` at once."""
         is_idle = self._running is None and self._process is not None and self._process.ready
         self._questions.ask(command, host, self._process if is_idle else None)
 
-    def hold(self):
+    def hold(self) -> None:
         """Keeps cells from running and resets from ending, until :meth:`release` has been called as often."""
         self._holds += 1
 
-    def release(self):
+    def release(self) -> None:
         """Undoes one :meth:`hold`."""
         self._holds -= 1
         if not self._holds and self._process is not None and self._process.ready:
             self._on_ready()
 
-    def reset(self, msg_id, history_size, keep_files=True):
+    def reset(self, msg_id: str, history_size: "float | None", keep_files: bool = True) -> None:
         """Starts a fresh kernel. The reply to the reset_request ``msg_id`` is logged when the kernel is ready.
 
         An idle kernel may first finalize, so that its files are written, unless files are not kept.
@@ -191,7 +191,7 @@ class Kernel:
         self._replace("reset", gently=is_idle and keep_files)
         self.release()
 
-    def shut_down(self, failure):
+    def shut_down(self, failure: "dict | None") -> None:
         """Ends all cells, because the sandbox ends.
 
         Args:
@@ -214,7 +214,7 @@ class Kernel:
 
     # ------------------------------------------------------------------------------------------------ the process
 
-    def adopt(self, process):
+    def adopt(self, process) -> None:
         """Takes over a process that was forked for this kernel or ahead of time. It may not be ready yet."""
         self._process = process
         process.resume()
@@ -229,7 +229,7 @@ class Kernel:
         if process.ready:
             self._on_ready()
 
-    def on_message(self, message):
+    def on_message(self, message) -> None:
         """Handles a message or a :class:`packets.Piece` of the kernel's process."""
         if isinstance(message, packets.Piece):
             message = self._pieces.take(message)
@@ -259,12 +259,12 @@ class Kernel:
             self._note(kind, parent, content)
             self._outputs.show(kind, content, parent, message.get("metadata"), message.get("buffers"))
 
-    def on_text(self, name, text):
+    def on_text(self, name: str, text: str) -> None:
         """Handles text of the kernel's process from ``stdout`` or ``stderr``."""
         parent = self._running.msg_id if self._running else self._last_id
         self._outputs.show_text(name, text, parent)
 
-    def on_death(self, status):
+    def on_death(self, status: int) -> None:
         """Handles the death of the process: ends the running cell with the cause, and gets another process. ``status``
         is that of ``waitpid``.
         """
@@ -334,7 +334,7 @@ class Kernel:
         self._resets.end("ok")
         self._dispatch()
 
-    def cannot_start(self, reason):
+    def cannot_start(self, reason: str) -> None:
         """Ends all waiting cells and resets, because no process can be started at present."""
         failure = {"code": "KernelDied", "params": {"signal": "", "exitcode": -1, "reason": reason}}
         self._set_state("dead", failure)
@@ -368,7 +368,7 @@ class Kernel:
         self._supervisor.processes.begin(self._process)
 
     def _on_too_long(self, parent, of):
-        """Handles that a message that somebody waits for exceeds its limit."""
+        """Handles a message that somebody waits for and that exceeds its limit."""
         if of == "execute_reply":
             self._on_reply(
                 of,
@@ -385,7 +385,7 @@ class Kernel:
     def _on_reply(self, kind, parent, content, failure=None):
         cell = self._running
         if cell is None or cell.msg_id != parent or cell.is_comm is not (kind == "comm_done"):
-            log.warning("a reply of the kernel to nothing that runs")
+            log.warning("the kernel has sent a reply for a cell that does not run")
             return
         reply = checked_reply(content)
         if cell.interrupted_at is not None:

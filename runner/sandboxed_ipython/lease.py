@@ -33,7 +33,7 @@ class Lease:
         if idle > 0:
             reactor.after(idle, self._on_idle)
 
-    def hosts(self, number):
+    def hosts(self, number: int) -> None:
         """Must be called with the number of attached hosts whenever it changes."""
         if self._leaving:
             self._leaving.cancel()
@@ -41,12 +41,12 @@ class Lease:
         if not number:
             self._leaving = self._reactor.after(self._lease, self._on_lease_end)
 
-    def active(self):
+    def active(self) -> None:
         """Must be called at each command: the idle time starts again."""
         self._active = time.monotonic()
 
     def _on_lease_end(self):
-        log.info("nobody has been here for %g s", self._lease)
+        log.info("no host has been attached for %g s", self._lease)
         self._on_end(EXIT_LEASE)
 
     def _on_idle(self):
@@ -56,5 +56,5 @@ class Lease:
         if left > 0:
             self._reactor.after(left, self._on_idle)
             return
-        log.info("nothing has been asked for %g s", self._idle)
+        log.info("the sandbox has not been used for %g s", self._idle)
         self._on_end(EXIT_IDLE)

@@ -55,12 +55,12 @@ def _check(result, what):
     return result
 
 
-def set_dumpable(dumpable):
+def set_dumpable(dumpable: bool) -> None:
     """Sets whether processes of the same uid may look into this one (``/proc/<pid>/mem``, ``fd``, ``environ``, ptrace)."""
     _check(_libc.prctl(PR_SET_DUMPABLE, int(dumpable), 0, 0, 0), "prctl")
 
 
-def set_turns(nanoseconds):
+def set_turns(nanoseconds: int) -> None:
     """Sets the length of this thread's turns on a processor. A thread with shorter turns gets its next turn sooner, and
     no more time in all.
 
@@ -77,12 +77,12 @@ def set_turns(nanoseconds):
     _check(_libc.syscall(number, 0, attributes, 0), "sched_setattr")
 
 
-def adopt_orphans():
+def adopt_orphans() -> None:
     """Makes orphaned descendants children of this process, as they become children of process 1 anyway."""
     _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
-def open_pidfd(pid):
+def open_pidfd(pid: int) -> int:
     """Returns a descriptor of a child that becomes readable when all threads of the child have ended, even while
     another process traces it.
 
@@ -92,7 +92,7 @@ def open_pidfd(pid):
     return _check(_libc.syscall(_PIDFD_OPEN, pid, 0), "pidfd_open")
 
 
-def flush_c_streams():
+def flush_c_streams() -> None:
     """Flushes what C code has written to stdout and stderr through stdio.
 
     It does not call ``fflush(NULL)``, which waits for every stream of the process, also for one that a thread reads
@@ -115,7 +115,7 @@ def flush_c_streams():
         _libc.funlockfile(stream)
 
 
-def memory_file(name, flags=MFD_CLOEXEC):
+def memory_file(name: str, flags: int = MFD_CLOEXEC) -> int:
     """Returns the descriptor of an empty file in memory. Raises OSError. (``os.memfd_create`` is not in every Python
     that runs here.)
     """
@@ -126,7 +126,7 @@ def memory_file(name, flags=MFD_CLOEXEC):
     return _check(create(name.encode("ascii"), flags), "memfd_create")
 
 
-def sealed_memory_file(name):
+def sealed_memory_file(name: str) -> int:
     """Returns the descriptor of an empty file that stays empty. Raises OSError."""
     fd = memory_file(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)
     try:
@@ -137,7 +137,7 @@ def sealed_memory_file(name):
     return fd
 
 
-def set_pipe_size(fd, size):
+def set_pipe_size(fd: int, size: int) -> int:
     """Gives a pipe room for ``size`` bytes. Returns the bytes that it has room for, or 0 if Linux refuses, for example
     because the user has too many pipes.
     """
@@ -147,17 +147,17 @@ def set_pipe_size(fd, size):
         return 0
 
 
-def inotify_init():
+def inotify_init() -> int:
     """Returns a new, non-blocking inotify descriptor. Raises OSError."""
     return _check(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify_init1")
 
 
-def inotify_add_watch(fd, path, mask):
+def inotify_add_watch(fd: int, path: str, mask: int) -> int:
     """Watches ``path`` for the events in ``mask``. Returns the watch descriptor. Raises OSError."""
     return _check(_libc.inotify_add_watch(fd, os.fsencode(path), mask), "inotify_add_watch")
 
 
-def inotify_rm_watch(fd, watch):
+def inotify_rm_watch(fd: int, watch: int) -> None:
     """Removes a watch. Raises OSError if it is gone already."""
     _check(_libc.inotify_rm_watch(fd, watch), "inotify_rm_watch")
 
@@ -184,7 +184,7 @@ class SignalFd:
             mask[(number - 1) // 64] |= 1 << ((number - 1) % 64)
         self.fd = _check(_libc.signalfd(-1, mask, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
 
-    def read(self):
+    def read(self) -> list[tuple[int, bool]]:
         """Returns ``(number, is_from_outside)`` of each pending signal. ``is_from_outside`` is True if a process
         outside this pid namespace sent the signal with ``kill``.
 

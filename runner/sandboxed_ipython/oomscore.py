@@ -17,7 +17,7 @@ MAX_SCORE = 1000
 _LOOK_SECONDS = 0.0005
 
 
-def raise_own():
+def raise_own() -> None:
     """Makes the memory limit kill this process before the supervisor. The process must be dumpable, else the file
     belongs to root.
     """
@@ -43,7 +43,7 @@ class LoweredScores:
         self._forked_pids = forked_pids
         self._unseen = []  # pids, as digits, that are still to be looked at in this round of looks
 
-    def look(self):
+    def look(self) -> None:
         """Takes :data:`_LOOK_SECONDS` of processor time. Several looks make one round over all processes."""
         end = time.thread_time() + _LOOK_SECONDS
         if not self._unseen:

@@ -42,10 +42,9 @@ class Outputs:
         self._redraws = Redraws(supervisor.reactor, 2 * supervisor.options.max_output)
         self._series = {}  # id → the admitted _Series that is open
 
-    # ------------------------------------------------------------------------------------------------ the kernel's
-    # messages
+    # ------------------------------------------------------------------------------------------------ the kernel
 
-    def show(self, kind, content, parent, metadata=None, buffers=None):
+    def show(self, kind: str, content: dict, parent: str, metadata=None, buffers=None) -> None:
         """Shows one event of the kernel. The arguments are the fields of the event; ``parent`` is the ``msg_id`` of its
         cell.
         """
@@ -62,7 +61,7 @@ class Outputs:
             updated = display if kind == "update_display_data" else ""
             self._redraws.put(kind, parent, size, lambda: self._append(event, parent, size), display=updated)
 
-    def show_text(self, name, text, parent):
+    def show_text(self, name: str, text: str, parent: str) -> None:
         """Shows text that came out of the kernel's fd 1 or fd 2."""
         text = without_overwritten(text)
         count = self.budgets.admit_text(name, text, parent)
@@ -77,7 +76,7 @@ class Outputs:
         event = self.event("iopub", "stream", {"name": name, "text": text}, parent)
         self._redraws.put("stream", parent, size, lambda: self._append(event, parent, size))
 
-    def show_piece(self, piece):
+    def show_piece(self, piece) -> None:
         """Shows one piece of an event that is too long for a packet. Pieces are logged as they come.
 
         The event counts as the size that its first piece claims. Pieces that do not fit this size are not logged.
@@ -123,25 +122,24 @@ class Outputs:
         if len(self._series) > _MAX_SERIES:
             del self._series[next(iter(self._series))]
 
-    # ------------------------------------------------------------------------------------------------ the supervisor's
-    # messages
+    # ------------------------------------------------------------------------------------------------ the supervisor
 
-    def flush(self):
+    def flush(self) -> None:
         """Logs held output. Must be called before anything else is logged and before the kernel's ``gen`` changes."""
         self._redraws.flush()
 
-    def log(self, channel, kind, content, parent, metadata=None):
+    def log(self, channel: str, kind: str, content: dict, parent: str, metadata: "dict | None" = None) -> dict:
         """Logs an event of the supervisor after all held output. Returns the event."""
         self.flush()
         event = self.event(channel, kind, content, parent, metadata)
         self._append(event, parent, 0)
         return event
 
-    def notice(self, code, params, msg_id):
+    def notice(self, code: str, params: dict, msg_id: str) -> None:
         """Logs a notice with the ``code`` and ``params`` of ``src/protocol/README.md``, for the cell ``msg_id``."""
         self.log("iopub", "notice", {"code": code, "params": params}, msg_id)
 
-    def tell_dropped(self, msg_id):
+    def tell_dropped(self, msg_id: str) -> None:
         """Logs at a cell's end how much output it has lost, if any. A host shows this notice in place of the one at the
         first loss.
         """
@@ -149,11 +147,11 @@ class Outputs:
         if dropped:
             self.notice("OutputDropped", {"bytes": dropped, "total": total, "limit": self.budgets.limit}, msg_id)
 
-    def envelope(self, channel, kind, content, parent):
+    def envelope(self, channel: str, kind: str, content: dict, parent: str) -> dict:
         """Makes an event of this kernel."""
         return self._supervisor.envelope(channel, kind, content, parent, kernel=self._kernel)
 
-    def event(self, channel, kind, content, parent, metadata=None, buffers=None):
+    def event(self, channel: str, kind: str, content: dict, parent: str, metadata=None, buffers=None) -> dict:
         """Makes an event of this kernel, with ``metadata`` and ``buffers`` if they have the right type."""
         event = self.envelope(channel, kind, content, parent)
         if isinstance(metadata, dict):

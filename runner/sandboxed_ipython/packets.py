@@ -43,20 +43,20 @@ def jsonable(value):
         return int(value)
     if isinstance(value, numbers.Real):
         return float(value)
-    raise Unsendable("a value of type %s, for which JSON has no form" % type(value).__qualname__)
+    raise Unsendable("a value of type %s, which JSON cannot express" % type(value).__qualname__)
 
 
 _encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False, default=jsonable)
 
 
-def encode(value):
+def encode(value) -> str:
     """Returns the JSON of a value as ASCII text, so that characters are bytes and a cut falls between characters.
     Raises Unsendable or RecursionError.
     """
     return wire.encode(_encoder, value)
 
 
-def split(message, series):
+def split(message: dict, series: str) -> list[bytes]:
     """Returns the packets of one message. ``series`` is the id of the series if the message needs several packets.
     Raises as :func:`encode` does.
     """
@@ -76,7 +76,7 @@ def split(message, series):
     ]
 
 
-def announcement(msg_type, size, parent, series):
+def announcement(msg_type: str, size: int, parent: str, series: str) -> bytes:
     """Returns a packet that only reports the size of a message, for a message that is too long for anybody to take."""
     return _piece(
         {"id": series, "size": size, "msg_type": msg_type, "parent_header": {"msg_id": parent}, "i": 0, "last": True},

@@ -19,13 +19,15 @@ _MAX_OTHER_BYTES, _MAX_ANSWER_BYTES = 1 << 20, wire.MAX_REPLY_BYTES
 
 
 class Pieces:
-    """Joins pieces, or passes them to ``outputs`` (an :class:`Outputs`), which logs them as they are."""
+    """Joins the pieces of long messages, or passes them to ``outputs`` (an :class:`Outputs`), which logs them as they
+    are.
+    """
 
     def __init__(self, outputs):
         self._outputs = outputs
         self._joiner = packets.Joiner(wire.MAX_EVENT_BYTES)
 
-    def take(self, piece):
+    def take(self, piece) -> "dict | None":
         """Takes one piece. Returns the whole message if the supervisor has to read it and its last piece is here, else
         None.
 

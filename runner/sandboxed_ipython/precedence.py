@@ -18,7 +18,7 @@ from . import linux
 NICE_STEPS = 10
 
 
-def take():
+def take() -> None:
     """Gives the supervisor short turns. Called once, in the supervisor. Its children take turns of the usual length.
     Does nothing where Linux knows no length of turns (before 6.12).
     """
@@ -28,14 +28,14 @@ def take():
         pass  # an engine's profile or another kernel than Linux refuses; the priorities matter more
 
 
-def yield_to_supervisor():
+def yield_to_supervisor() -> None:
     """Lowers the priority of a process in which cells will run. Must be called before it starts a thread, because each
     thread has a priority of its own.
     """
     os.nice(NICE_STEPS)
 
 
-def is_as_given(pid):
+def is_as_given(pid: int) -> bool:
     """Returns whether a process that was forked for cells still has its low priority, or is just about to take it.
 
     Raises OSError if there is no such process.

@@ -83,7 +83,7 @@ class KernelProcess:
         reactor.watch(ours.fileno(), on_read=self._on_packets)
         self._end = EndOfProcess(reactor, self.pid, lambda: on_end(self))
 
-    def send(self, message):
+    def send(self, message: dict) -> None:
         """Queues a message for the kernel. Never blocks, whatever the kernel does."""
         if self.closed:
             return
@@ -91,30 +91,30 @@ class KernelProcess:
         self._outgoing.extend(packets.split(message, "h%d" % self._series))
         self._flush()
 
-    def interrupt(self):
+    def interrupt(self) -> None:
         """Sends SIGINT to the kernel and to what it started in its own process group."""
         self._signal(os.killpg, signal.SIGINT)
 
-    def nudge(self):
+    def nudge(self) -> None:
         """Ends the system call in which the kernel may be waiting. If the kernel has no other signal to handle, it
         repeats the call.
         """
         self._signal(os.kill, linux.NUDGE)
 
-    def has_ended(self):
+    def has_ended(self) -> bool:
         """Returns whether no thread of it runs any more. It may not be reaped yet."""
         return self._end.has_come()
 
-    def resume(self):
+    def resume(self) -> None:
         """Continues the process, which a cell of the former kernel may have stopped."""
         self._signal(os.kill, signal.SIGCONT)
 
-    def kill(self):
+    def kill(self) -> None:
         """Kills the process and its process group."""
         self._signal(os.killpg, signal.SIGKILL)
         self._signal(os.kill, signal.SIGKILL)
 
-    def drain(self):
+    def drain(self) -> None:
         """Reads what a dead kernel has left in the pair and the pipes, in order as far as possible.
 
         It reads no more than is there now, because children of the kernel may go on filling the pipes for as long as
@@ -131,7 +131,7 @@ class KernelProcess:
                     break
                 size -= taken
 
-    def end_text(self):
+    def end_text(self) -> None:
         """Passes on the beginning of a character whose end was not written, so that it is not shown in front of a later
         cell's text.
         """
@@ -140,7 +140,7 @@ class KernelProcess:
             if text:
                 self._on_text(self, pipe.name, text)
 
-    def close(self):
+    def close(self) -> None:
         """Closes the descriptors. May be called twice. A process that still holds the other ends gets SIGPIPE or
         end-of-file.
         """
@@ -260,7 +260,7 @@ class KernelProcess:
             for pipe in self._pipes.values():
                 self._end_pause(pipe)
         elif message is None:
-            log.warning("a packet of the kernel makes no sense: %d bytes", len(packet))
+            log.warning("the kernel has sent an invalid packet of %d bytes", len(packet))
         elif not (self.ready and isinstance(message, dict) and message["msg_type"] == "ready"):  # "ready" is sent once
             self._take(message)
         return True

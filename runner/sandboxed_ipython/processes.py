@@ -55,7 +55,7 @@ class Processes:
         )
         self._ended = []  # (pid, status) of kernel processes that were reaped but not handled yet
 
-    def replace(self, kernel):
+    def replace(self, kernel) -> None:
         """Gives ``kernel`` the spare if there is one, else a fresh fork. Kills what its old process left running."""
         spare, self._spare = self._spare, None
         is_kept = self._kill_leftovers(kernel, spare)
@@ -81,7 +81,7 @@ class Processes:
         kernel.adopt(process)
         self._want_spare()
 
-    def begin(self, process):
+    def begin(self, process) -> None:
         """Must be called when something of the user runs in ``process`` from now on."""
         self._prove(process)
         self.guard.begin()
@@ -94,7 +94,7 @@ class Processes:
             process.proven = True
             self._failed_starts = 0
 
-    def kill(self, process):
+    def kill(self, process) -> None:
         """Kills the ``process`` of a kernel whose cell has to end.
 
         If the sandbox has many processes, all are killed at once: while they are busy, the kernel would take minutes to
@@ -104,7 +104,7 @@ class Processes:
         if cleanup.kill_all_if_many():
             self._spare = None  # the spare was killed too
 
-    def retire(self, kernel, process):
+    def retire(self, kernel, process) -> None:
         """Lets the idle ``process`` of ``kernel`` write its files and run its exit handlers, and then replaces it.
 
         The next process is not adopted before that: late writes of the old one must not meet what the next kernel's
@@ -115,7 +115,7 @@ class Processes:
         process.send({"msg_type": "leave", "parent_header": {"msg_id": ""}})
         self._reactor.after(_LEAVE_SECONDS, lambda: process.kill() if process.pid in self._retiring else None)
 
-    def reap(self):
+    def reap(self) -> None:
         """Reaps all children that have exited. Exits of kernels are handled at the end of this turn, whoever has called
         this.
         """
@@ -149,7 +149,7 @@ class Processes:
             self._kill_leftovers(kernel, self._spare)
             self.reap()
         if not any(pid == process.pid for pid, _ in self._ended):
-            log.warning("a process has ended that another one still traces")
+            log.warning("a process has ended that another process still traces")
             self._ended.append((process.pid, signal.SIGKILL))
         self._take_exits()
 

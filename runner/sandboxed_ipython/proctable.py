@@ -20,14 +20,14 @@ class Process:
     threads: int
 
     @property
-    def has_ended(self):
+    def has_ended(self) -> bool:
         """Whether no thread of the process runs any more. (Threads may outlive the first thread, which is then a
         zombie.)
         """
         return self.state in "ZX" and self.threads <= 1
 
 
-def process_of(pid):
+def process_of(pid: int) -> "Process | None":
     """Returns the process, or None if no process has that pid."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as file:
@@ -38,7 +38,7 @@ def process_of(pid):
         return None
 
 
-def is_ending(pid):
+def is_ending(pid: int) -> bool:
     """Returns whether a process has been killed, or is already giving its memory back. On a busy machine that can take
     longer than a second.
     """
@@ -51,13 +51,13 @@ def is_ending(pid):
     return b"VmSize" not in fields or bool(pending >> (signal.SIGKILL - 1) & 1)
 
 
-def processes_of_the_sandbox():
+def processes_of_the_sandbox() -> list[Process]:
     """Returns every visible process."""
     found = [process_of(int(name)) for name in os.listdir("/proc") if name.isdigit()]
     return [process for process in found if process is not None]
 
 
-def processes_of_cells(keep):
+def processes_of_cells(keep: set[int]) -> list[Process]:
     """Returns the running processes that are neither this one, nor in ``keep`` (pids), nor descendants of ``keep``, nor
     put into the container by the engine.
 
@@ -78,7 +78,7 @@ def processes_of_cells(keep):
     return found
 
 
-def is_of_cells(pid):
+def is_of_cells(pid: int) -> bool:
     """Returns whether a process descends from this one, as far as its ancestors can be followed. A process of the
     engine does not.
     """

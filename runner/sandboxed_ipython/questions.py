@@ -21,7 +21,7 @@ class Questions:
         self._reactor = reactor
         self._asked = {}  # msg_id of a question → (the host that asked, ``msg_type`` of the answer, timer)
 
-    def ask(self, command, host, process):
+    def ask(self, command: dict, host, process) -> None:
         """Passes a question on to ``process``. If that is None, because the kernel is not idle, the answer is ``busy``
         at once.
         """
@@ -38,7 +38,7 @@ class Questions:
         self._asked[msg_id] = host, answer, self._reactor.after(_ANSWER_SECONDS, lambda: self._expire(msg_id))
         process.send({"msg_type": kind, "parent_header": {"msg_id": msg_id}, "content": command["content"]})
 
-    def answered(self, kind, parent, content):
+    def answered(self, kind: str, parent: str, content: dict) -> None:
         """Passes an answer of the kernel on to the host that asked."""
         host, answer, timer = self._asked.get(parent, (None, "", None))
         if answer == kind:
@@ -46,7 +46,7 @@ class Questions:
             timer.cancel()
             host.answer(self._envelope("shell", kind, content, parent))
 
-    def clear(self):
+    def clear(self) -> None:
         """Answers all open questions with ``busy``, because the process is gone."""
         for msg_id in list(self._asked):
             self._expire(msg_id)

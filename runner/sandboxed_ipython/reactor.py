@@ -31,7 +31,8 @@ class Timer:
         self.on_fault = on_fault
         self.cancelled = False
 
-    def cancel(self):
+    def cancel(self) -> None:
+        """Keeps the callback from being called."""
         self.cancelled = True
 
 
@@ -59,7 +60,7 @@ class Reactor:
         self.running = True
 
     @property
-    def turn_is_over(self):
+    def turn_is_over(self) -> bool:
         """Whether a callback should leave the rest of its work to the next turn."""
         return time.monotonic() >= self._turn_end
 
@@ -69,7 +70,7 @@ class Reactor:
         """
         return _OwnedReactor(self, on_fault)
 
-    def watch(self, fd, on_read=None, on_write=None, on_fault=None):
+    def watch(self, fd: int, on_read=None, on_write=None, on_fault=None) -> None:
         """Sets the callbacks for ``fd`` being readable and writable. If both are None, ``fd`` is not watched any more."""
         mask = (selectors.EVENT_READ if on_read else 0) | (selectors.EVENT_WRITE if on_write else 0)
         known = self._selector.get_map().get(fd)
@@ -81,17 +82,17 @@ class Reactor:
         else:
             self._selector.register(fd, mask, (on_read, on_write, on_fault))
 
-    def unwatch(self, fd):
+    def unwatch(self, fd: int) -> None:
         """Stops watching ``fd``."""
         self.watch(fd)
 
-    def after(self, seconds, callback, on_fault=None):
+    def after(self, seconds: float, callback, on_fault=None) -> Timer:
         """Calls ``callback()`` once, after ``seconds``. Returns the :class:`Timer`, which can be cancelled."""
         timer = Timer(callback, on_fault)
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
         return timer
 
-    def gradually(self, steps, on_fault=None):
+    def gradually(self, steps, on_fault=None) -> bool:
         """Takes the steps of an iterator: at least one now, and the others in later turns if this turn is over. Returns
         whether all steps are done.
         """
@@ -101,7 +102,7 @@ class Reactor:
                 return False
         return True
 
-    def turn(self):
+    def turn(self) -> None:
         """Waits once, and runs the callbacks that are due. A callback may unwatch a descriptor that is ready in the
         same turn.
         """
@@ -128,7 +129,7 @@ class Reactor:
         if self._deadman:
             self._deadman.end()
 
-    def guarded(self, callback, on_fault=None):
+    def guarded(self, callback, on_fault=None) -> None:
         """Calls a callback. Its exception is logged and reaches only the owner."""
         try:
             callback()

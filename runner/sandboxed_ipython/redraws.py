@@ -53,7 +53,17 @@ class Redraws:
         self._drawn, self._bytes = float("-inf"), 0
         self._cut = set()  # ids of series whose beginning was dropped
 
-    def put(self, kind, parent, size, write, series="", last=True, wait=False, display=""):
+    def put(
+        self,
+        kind: str,
+        parent: str,
+        size: int,
+        write,
+        series: str = "",
+        last: bool = True,
+        wait: bool = False,
+        display: str = "",
+    ) -> None:
         """Logs or holds one event.
 
         Args:
@@ -94,7 +104,7 @@ class Redraws:
         if self._size > self._max_held_bytes:
             self.flush()
 
-    def flush(self):
+    def flush(self) -> None:
         """Logs everything that is held."""
         if self._timer is None:
             return

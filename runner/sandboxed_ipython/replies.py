@@ -12,7 +12,7 @@ MAX_COUNT = 2**53 - 1
 _MAX_PATH_CHARS = 1000
 
 
-def error_reply(count, failure):
+def error_reply(count: "int | None", failure: dict) -> dict:
     """Returns the content of an ``execute_reply`` for a cell that something else than its own code has ended.
 
     Args:
@@ -31,12 +31,12 @@ def error_reply(count, failure):
     }
 
 
-def aborted_reply(count, reason):
+def aborted_reply(count: "int | None", reason: str) -> dict:
     """Returns the content of an ``execute_reply`` for a cell that never ran, or that a reset ended."""
     return dict(error_reply(count, {"code": "Aborted", "params": {"reason": reason}}), status="aborted")
 
 
-def checked_reply(content):
+def checked_reply(content: dict) -> dict:
     """Returns a kernel's reply in which every field is present and has its type. Missing fields are empty."""
 
     def field(name, kind, default):
@@ -59,7 +59,7 @@ def checked_reply(content):
     }
 
 
-def cause_of_death(status, out_of_memory, cell, memory_limit):
+def cause_of_death(status: int, out_of_memory: bool, cell, memory_limit: int) -> dict:
     """Returns why a kernel has ended, as a ``failure`` for the cell that ran.
 
     Args:

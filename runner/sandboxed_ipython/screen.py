@@ -35,7 +35,7 @@ class Screen:
         self._row = self._column = 0
         self._held = ""  # the start of a control sequence that the next text may complete
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         """Adds a text. Returns the number of bytes by which the visible text grows."""
         text = self._held + text
         unfinished = _UNFINISHED.search(text, max(0, len(text) - 6))
@@ -89,7 +89,7 @@ def _moves_the_cursor(text):
     return "\r" in text or "\b" in text or ("\x1b" in text and _CONTROL.search(text) is not None)
 
 
-def without_overwritten(text):
+def without_overwritten(text: str) -> str:
     """Returns the text without what it overwrites itself.
 
     Of the parts of a line between two ``\\r``, those are dropped that a later part with at least as many characters
@@ -122,6 +122,6 @@ def _line_without_overwritten(line):
     return "\r".join(shown)
 
 
-def bytes_of(text):
+def bytes_of(text: str) -> int:
     """Returns the number of UTF-8 bytes of a text."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

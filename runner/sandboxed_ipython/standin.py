@@ -43,12 +43,12 @@ class StandIn:
         self._pid = 0
         self._timer = None
 
-    def renew(self):
+    def renew(self) -> None:
         """Starts a new stand-in soon. Called when a kernel is adopted and everything before it has been killed."""
         self._pid = 0
         self._start_in(_DELAY_SECONDS)
 
-    def on_exit(self, pid):
+    def on_exit(self, pid: int) -> None:
         """Handles the exit of a child, which may be this stand-in."""
         if pid == self._pid:
             self._pid = 0

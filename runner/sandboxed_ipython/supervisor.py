@@ -80,7 +80,7 @@ class Supervisor:
         for kernel in self.kernels.values():
             self.processes.replace(kernel)
 
-    def run(self):
+    def run(self) -> int:
         """Serves until the sandbox has to end. Returns the exit status."""
         try:
             while self.reactor.running:
@@ -99,7 +99,16 @@ class Supervisor:
         self._status = status
         self.reactor.running = False
 
-    def envelope(self, channel, kind, content, parent="", seq=0, kernel=None, unlogged=False):
+    def envelope(
+        self,
+        channel: str,
+        kind: str,
+        content: dict,
+        parent: str = "",
+        seq: int = 0,
+        kernel=None,
+        unlogged: bool = False,
+    ) -> dict:
         """Makes an event without a number.
 
         Args:
@@ -154,9 +163,9 @@ class Supervisor:
         elif not host.writer:
             host.refuse(msg_id, "another host is the writer")
         elif kind == "install_request":
-            host.refuse(msg_id, "only a process of the sandbox asks for that")
+            host.refuse(msg_id, "only a process of the sandbox may request an install")
         elif kind in wire.QUEUED and not self.accepted.knows(msg_id) and not self._takes(kernel, kind, len(line)):
-            host.refuse(msg_id, "too much waits for the kernel, or this is too long")
+            host.refuse(msg_id, "too many commands wait for the kernel, or this command is too long")
         elif not self._accept(command, kernel):
             self._say_again(host, msg_id)
         else:
@@ -229,7 +238,7 @@ class Supervisor:
                     command["header"]["msg_id"],
                 )
             if not is_ours and not self._takes(kernel, kind, len(data)):
-                raise wire.BadCommand("too much waits for the kernel", command["header"]["msg_id"])
+                raise wire.BadCommand("too many commands wait for the kernel", command["header"]["msg_id"])
         except wire.BadCommand as error:
             log.warning("a file of the queue is no command: %s", error.reason)
             if error.msg_id:
@@ -310,7 +319,7 @@ class Supervisor:
             self.log.append(self.envelope("control", "shutdown_reply", {"status": "ok"}, msg_id, kernel=kernel))
             self._end()
 
-    def answer_process(self, event):
+    def answer_process(self, event: dict) -> None:
         """Writes an answer for a process of the sandbox that waits for a file in the results. If a cell has filled the
         queue, room is made first.
         """
@@ -360,7 +369,7 @@ def _log_to_stderr():
     logger.propagate = False
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Serves until the sandbox has to end. Returns the exit status of the container."""
     opts = options.parse(argv)
     _log_to_stderr()

@@ -67,7 +67,7 @@ _PRIO_PROCESS, _PRIO_PGRP, _PRIO_USER = 0, 1, 2
 _IOPRIO_PROCESS, _IOPRIO_PGRP, _IOPRIO_USER = 1, 2, 3
 
 
-def is_available():
+def is_available() -> bool:
     """Returns whether this system can filter system calls and has an ABI that is known here. Emulated machines often
     cannot.
     """
@@ -77,7 +77,7 @@ def is_available():
     return _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, None, 0, 0) < 0 and ctypes.get_errno() == errno.EFAULT
 
 
-def install(pid, process_group):
+def install(pid: int, process_group: int) -> None:
     """Filters the system calls of this process and all its descendants from now on. Raises OSError if that fails.
 
     Args:
@@ -101,7 +101,7 @@ def _fail(what):
     raise OSError(number, "%s: %s" % (what, os.strerror(number)))
 
 
-def program(abis, pid, process_group):
+def program(abis: tuple[int, ...], pid: int, process_group: int) -> bytes:
     """Returns the filter as the bytes of its instructions.
 
     It answers EPERM to calls that would reach the process or its group, and ENOSYS to calls of an unknown ABI.

@@ -43,21 +43,21 @@ class TextPipe:
         self._read_at = self._pause = 0.0  # the time of the last read, and the seconds for which text gathers after it
         self._next_pause = 0  # index of _PAUSES_SECONDS
 
-    def unread(self):
+    def unread(self) -> int:
         """Returns the number of bytes that can be read."""
         if self.ended:
             return 0
         fcntl.ioctl(self.fd, termios.FIONREAD, _count)
         return _count[0]
 
-    def read(self):
+    def read(self) -> "bytes | None":
         """Returns up to :data:`READ_BYTES` bytes; None if there is nothing; ``b""`` if nobody can write any more."""
         try:
             return os.read(self.fd, READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return None
 
-    def seconds_to_wait(self):
+    def seconds_to_wait(self) -> float:
         """Returns how long text that has just come should wait for more, or 0.0 if it should be read at once."""
         left = self._read_at + self._pause - time.monotonic()
         if left > 0:
@@ -65,7 +65,7 @@ class TextPipe:
         self._next_pause = 0  # a burst, if there was one, is over
         return 0.0
 
-    def begin_pause(self, taken, unread):
+    def begin_pause(self, taken: int, unread: int) -> None:
         """Decides how long to wait with the next read, after ``taken`` bytes were read and ``unread`` bytes were left."""
         now = time.monotonic()
         if (taken + unread) * 4 > self._capacity * 3:  # a writer may be waiting for room already
@@ -78,15 +78,15 @@ class TextPipe:
         self._read_at = now
         self._next_pause = min(self._next_pause + 1, len(_PAUSES_SECONDS) - 1)
 
-    def end_burst(self):
+    def end_burst(self) -> None:
         """Treats the text that comes next as the first text of a burst."""
         self._next_pause = 0
 
-    def hung_up(self):
+    def hung_up(self) -> bool:
         """Returns whether nobody can write any more and nothing is left to read."""
         return not self.ended and events_of(self.fd) == select.POLLHUP
 
-    def close(self, reactor):
+    def close(self, reactor) -> None:
         """Closes the descriptor and removes the watch on it and the pause."""
         if not self.ended:
             self.ended = True
@@ -94,7 +94,7 @@ class TextPipe:
             reactor.unwatch(self.fd)
             os.close(self.fd)
 
-    def cancel_pause(self):
+    def cancel_pause(self) -> bool:
         """Cancels a pause. Returns whether text was waiting for its end."""
         timer, self.timer = self.timer, None
         if timer is not None:
@@ -102,7 +102,7 @@ class TextPipe:
         return timer is not None
 
 
-def events_of(fd):
+def events_of(fd: int) -> int:
     """Returns what ``poll`` reports for the readable side of a descriptor."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)

@@ -33,7 +33,7 @@ class TimeLimit:
         self._ticked = 0.0
         self._used_before = None  # processor seconds at the last tick, if the cell had an open request then
 
-    def begin(self, cell):
+    def begin(self, cell) -> None:
         """Starts counting for ``cell``. ``content["timeout"]`` is in seconds; 0 means no limit."""
         self.end()
         if cell.content["timeout"]:
@@ -41,7 +41,7 @@ class TimeLimit:
             self._used_before = None
             self._wait(cell)
 
-    def end(self):
+    def end(self) -> None:
         """Stops counting, because the cell has ended."""
         if self._timer is not None:
             self._timer.cancel()

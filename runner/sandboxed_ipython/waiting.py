@@ -27,16 +27,16 @@ class Waiting:
     def __len__(self):
         return len(self._queue)
 
-    def takes(self, size):
+    def takes(self, size: int) -> bool:
         """Returns whether a command of ``size`` bytes may join the queue."""
         return len(self._queue) < _MAX_WAITING and self._bytes + size <= _MAX_WAITING_BYTES
 
-    def add(self, cell):
+    def add(self, cell) -> None:
         """Appends a cell."""
         self._queue.append(cell)
         self._bytes += cell.size
 
-    def put_back(self, cell):
+    def put_back(self, cell) -> None:
         """Puts a cell back to the front that was taken and did not begin."""
         self._queue.appendleft(cell)
         self._bytes += cell.size
@@ -55,18 +55,18 @@ class Waiting:
             self._bytes -= cell.size
         return cell
 
-    def take_all(self):
+    def take_all(self) -> list:
         """Removes and returns all cells."""
         cells = list(self._queue)
         self._queue.clear()
         self._bytes = 0
         return cells
 
-    def why_ended(self, run_id):
+    def why_ended(self, run_id: str) -> "str | None":
         """Returns why the cells of a run do not run any more, or None if they run."""
         return self._ended_runs.get(run_id)
 
-    def end_run(self, run_id, reason):
+    def end_run(self, run_id: str, reason: str) -> list:
         """Ends a run: none of its cells runs any more. Removes and returns those that wait."""
         if not run_id:
             return []
@@ -79,11 +79,11 @@ class Waiting:
             self._bytes -= sum(one.size for one in cells)
         return cells
 
-    def forget_runs(self):
+    def forget_runs(self) -> None:
         """Forgets which runs have ended."""
         self._ended_runs.clear()
 
-    def open_cells(self, running):
+    def open_cells(self, running) -> list[dict]:
         """Returns the cells without a reply for a hello, the running one first, as far as a hello has room. A host that
         attaches later must find them in its notebook.
         """

@@ -44,13 +44,13 @@ class Watch:
         self._killed_at = float("-inf")
         self._refusals = cgroup.refused_forks()
 
-    def begin(self, cell):
+    def begin(self, cell) -> None:
         """Starts watching ``cell``."""
         self._cell = cell
         self._told.clear()
         self._wait()
 
-    def end(self, evalue="", no_room=False):
+    def end(self, evalue: str = "", no_room: bool = False) -> None:
         """Stops watching after a last look. Must be called before the cell's reply is logged.
 
         The text of an error is no sufficient reason for a notice, because anybody can raise an error with that number;
@@ -72,7 +72,7 @@ class Watch:
                 self._once("DiskFull", {"path": path, "limit": room(path)[1] if path else 0})
         self._cell = None
 
-    def kernel_died(self):
+    def kernel_died(self) -> bool:
         """Returns whether the memory limit has just killed something, and accounts for all its kills so far.
 
         The process that takes over, the spare, may have been killed as well. Its end then counts for the same cause.
@@ -130,7 +130,7 @@ def room(path):
     return status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize
 
 
-def fullest(paths=("/sandbox", "/tmp", "/dev/shm")):
+def fullest(paths: tuple = ("/sandbox", "/tmp", "/dev/shm")) -> tuple[str, int]:
     """Returns (path, size) of the file system with the least free space."""
     _, size, path = min((*room(path), path) for path in paths)
     return path, size

@@ -62,12 +62,12 @@ class BadCommand(Exception):
         self.msg_id = msg_id
 
 
-def dumps(value):
+def dumps(value) -> bytes:
     """Returns a value as compact JSON in UTF-8 (bytes). Lone surrogates (legal in Python, not in UTF-8) become U+FFFD."""
     return utf8(encode(_encoder, value))
 
 
-def utf8(text):
+def utf8(text: str) -> bytes:
     """Returns a text in UTF-8 (bytes). Lone surrogates become U+FFFD."""
     try:
         return text.encode("utf-8")
@@ -75,12 +75,12 @@ def utf8(text):
         return _SURROGATES.sub("\ufffd", text).encode("utf-8")
 
 
-def short_metadata(metadata):
+def short_metadata(metadata: dict) -> dict:
     """Returns a command's metadata as they go into the log: {} if they are long."""
     return metadata if len(dumps(metadata)) <= _MAX_METADATA_BYTES else {}
 
 
-def lines(event, series):
+def lines(event: dict, series: str) -> list[bytes]:
     """Returns an event (without its ``seq``) as lines (bytes): one line, or several ``chunk`` events if it is long.
     ``series`` is the id of these chunks.
     """
@@ -93,7 +93,7 @@ def lines(event, series):
     )
 
 
-def lines_of(envelope, inner, series):
+def lines_of(envelope: dict, inner: bytes, series: str) -> list[bytes]:
     """Returns the lines of an event that is already encoded.
 
     Args:
@@ -112,7 +112,7 @@ def lines_of(envelope, inner, series):
     ]
 
 
-def parts_of_text(text):
+def parts_of_text(text: str) -> list[str]:
     """Splits a stream's text into parts (``str``) whose events are one line each.
 
     In the pieces of a longer event its JSON would be escaped once more: 10 MB of NUL would then take 73 MB of the log
@@ -124,7 +124,7 @@ def parts_of_text(text):
     return [text[at : at + characters] for at in range(0, len(text), characters)]
 
 
-def chunk(envelope, series, index, last, text):
+def chunk(envelope: dict, series: str, index: int, last: bool, text: str) -> dict:
     """Returns one piece of a long message as a ``chunk`` event.
 
     Args:
@@ -142,7 +142,7 @@ def chunk(envelope, series, index, last, text):
     )
 
 
-def numbered(seq, line):
+def numbered(seq: int, line: bytes) -> bytes:
     """Returns a line of the log (bytes): ``line``, as :func:`lines` returns it, with its number."""
     return b'{"seq":%d,%s\n' % (seq, line[1:])
 
@@ -186,12 +186,12 @@ def _name(value):
     return isinstance(value, str) and 0 < len(value) <= _MAX_NAME_CHARS
 
 
-def is_data(value):
+def is_data(value) -> bool:
     """Returns whether a value may be the data of a comm message."""
     return isinstance(value, dict) and _is_shallow(value, _MAX_DEPTH)
 
 
-def is_comm(value):
+def is_comm(value: dict) -> bool:
     """Returns whether a value (dict) may be the content of a comm message."""
     return _name(value.get("comm_id")) and is_data(value.get("data", {}))
 
@@ -295,7 +295,7 @@ def _is_base64(value):
     return isinstance(value, str) and len(value) % 4 == 0 and _BASE64.match(value) is not None
 
 
-def is_id(value):
+def is_id(value) -> bool:
     """Returns whether a host accepts a value as the id of a message or request."""
     return isinstance(value, str) and MESSAGE_ID.match(value) is not None
 
@@ -365,7 +365,7 @@ def _whole_number(digits):
 _decoder = json.JSONDecoder(parse_constant=_no_constant, parse_int=_whole_number)
 
 
-def is_json(data):
+def is_json(data: bytes) -> bool:
     """Returns whether ``data`` (bytes) is JSON that :func:`loads` accepts."""
     try:
         loads(data)
@@ -374,7 +374,7 @@ def is_json(data):
     return True
 
 
-def parse_command(data, default_id=""):
+def parse_command(data: bytes, default_id: str = "") -> dict:
     """Parses a command and completes it with defaults.
 
     Args:

@@ -1,27 +1,12 @@
 import * as vscode from 'vscode';
-import type { MessageContext } from '../messages';
-import type { SandboxController } from '../notebook/controller';
-import type { ProxyPassword } from '../notebook/proxy-password';
-import type { SandboxRecords } from '../notebook/sandbox/sandbox-records';
-import type { Installation } from '../notebook/sandbox/session-starter';
 import { addToImage } from './add-to-image';
+import type { CommandDependencies } from './dependencies';
 import { installPackages } from './install-packages';
 import { prepareImage, rebuildImage } from './make-image';
 import { removeUnusedImages } from './remove-unused-images';
 import { DiagnosticsPage, showDiagnostics } from './show-diagnostics';
 import { shutDownAllSandboxes } from './shut-down-all-sandboxes';
 import { targetCell, targetNotebook } from './target';
-
-/** What the commands work with. */
-export interface CommandDependencies {
-  controller: SandboxController;
-  channel: vscode.LogOutputChannel;
-  installation: Installation;
-  password: ProxyPassword;
-  records: SandboxRecords;
-  messageContext: MessageContext;
-  version: string;
-}
 
 /**
  * A command of this extension. `target` is what `run` gets: the notebook or the cell that the user means (see `target.ts`), or nothing.

@@ -25,7 +25,7 @@ export async function rebuildImage({ sandboxes }: SandboxController, installatio
   if (settings === undefined) {
     return;
   }
-  const old = sandboxes.notebooks.filter((notebook) => sandboxes.get(notebook)?.imageMade(settings) === true);
+  const old = sandboxes.notebooks.filter((notebook) => sandboxes.get(notebook)?.imageRebuilt(settings) === true);
   if (old.length === 0) {
     void showInformation(t('The sandbox image was rebuilt. The next sandbox uses it.'));
     return;

@@ -6,7 +6,7 @@ import { imageRequest } from '../notebook/sandbox/session-starter';
 import type { SandboxError } from '../protocol/errors';
 import { asSandboxError } from '../session/failures';
 import { SETTING_NAMES } from '../session/settings';
-import type { CommandDependencies } from '.';
+import type { CommandDependencies } from './dependencies';
 import { diagnosticsText, type Finding } from './diagnostics-text';
 
 /** The page is not a file, so VS Code closes it without asking to save it. */

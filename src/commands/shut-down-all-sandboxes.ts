@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { describe, paragraph } from '../messages';
 import { asSandboxError } from '../session/failures';
 import { confirm, showError, showInformation } from '../ui/messages';
-import type { CommandDependencies } from '.';
+import type { CommandDependencies } from './dependencies';
 
 /**
  * Ends every sandbox of this installation on the engine in use, including those of other windows, and removes the packages that were

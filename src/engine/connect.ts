@@ -4,7 +4,8 @@ import { SandboxError, isSandboxError, type FailureCode } from '../protocol/erro
 import type { Endpoint } from './address';
 import { EngineAgent } from './connections';
 import { DockerEngine } from './docker-engine';
-import { endpointCandidates, type HostEnvironment } from './endpoint';
+import { endpointCandidates } from './endpoint';
+import type { HostEnvironment } from './host-environment';
 import type { Engine, EngineInfo } from './engine';
 import { engineId } from './identity';
 import type { Deadlines } from './deadlines';

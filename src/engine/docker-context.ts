@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { posix, win32 } from 'node:path';
 import { SandboxError } from '../protocol/errors';
 import { parseAddress, type Endpoint, type NamedBy } from './address';
-import type { HostEnvironment, ReadFile } from './endpoint';
+import type { HostEnvironment, ReadFile } from './host-environment';
 
 /** What is read of Docker's own files: its configuration, and the contexts beside it. */
 interface DockerFolder {

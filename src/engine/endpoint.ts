@@ -1,19 +1,7 @@
 import { posix } from 'node:path';
 import { DEFAULT_PIPE, DEFAULT_SOCKET, parseAddress, pipe, unix, type Endpoint } from './address';
 import { contextEndpoint } from './docker-context';
-
-/** What of the machine decides where engines are looked for. */
-export interface HostEnvironment {
-  platform: NodeJS.Platform;
-  env: Readonly<Record<string, string | undefined>>;
-  /** Home folder of the user. */
-  home: string;
-  /** Numeric id of the user; undefined on Windows. */
-  uid: number | undefined;
-}
-
-/** Text of a small file; undefined: there is none. Rejects with what else is wrong with it. */
-export type ReadFile = (path: string) => Promise<string | undefined>;
+import type { HostEnvironment, ReadFile } from './host-environment';
 
 /**
  * The endpoints to try, in order: the one that `DOCKER_HOST` names, else that of the current Docker context, as Docker's own CLI has it,

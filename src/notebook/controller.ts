@@ -57,9 +57,16 @@ export class SandboxController implements vscode.Disposable {
     this.prompts = new Prompts(log);
     this.sandboxes = new Sandboxes(
       (notebook) =>
-        new NotebookKernel(notebook, controller, source, records, messageContext, log, this.#marks, this.prompts, () =>
-          this.#didChangeStatus.fire(notebook),
-        ),
+        new NotebookKernel(notebook, {
+          controller,
+          source,
+          records,
+          messageContext,
+          log,
+          marks: this.#marks,
+          prompts: this.prompts,
+          changed: () => this.#didChangeStatus.fire(notebook),
+        }),
     );
     this.#subscriptions = [
       controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => this.#select(notebook, selected)),

@@ -57,9 +57,9 @@ export class NotebookMoves implements vscode.Disposable {
     }
     this.#opened.set(notebook, Date.now());
     const closed = this.#closed;
-    if (closed !== undefined && Date.now() - closed.at < SAVE_WINDOW_MS && closed.cells === cellsOf(notebook)) {
+    if (closed !== undefined && Date.now() - closed.at < SAVE_WINDOW_MS && closed.cells === sourcesOf(notebook)) {
       this.#closed = undefined;
-      this.#saved(closed.uri, notebook);
+      this.#moveToSavedFile(closed.uri, notebook);
     }
   }
 
@@ -71,14 +71,14 @@ export class NotebookMoves implements vscode.Disposable {
     ) {
       return;
     }
-    const cells = cellsOf(notebook);
+    const cells = sourcesOf(notebook);
     const saved = [...this.#opened].find(
-      ([open, at]) => Date.now() - at < SAVE_WINDOW_MS && !this.records.hasUsed(open.uri) && cellsOf(open) === cells,
+      ([open, at]) => Date.now() - at < SAVE_WINDOW_MS && !this.records.hasUsed(open.uri) && sourcesOf(open) === cells,
     )?.[0];
     if (saved === undefined) {
       this.#closed = { uri: notebook.uri, cells, at: Date.now() };
     } else {
-      this.#saved(notebook.uri, saved);
+      this.#moveToSavedFile(notebook.uri, saved);
     }
   }
 
@@ -86,7 +86,7 @@ export class NotebookMoves implements vscode.Disposable {
    * Moves the sandbox to the saved file and selects the kernel, because not every version of VS Code gives the file
    * the kernel of the untitled notebook.
    */
-  #saved(untitled: vscode.Uri, notebook: vscode.NotebookDocument): void {
+  #moveToSavedFile(untitled: vscode.Uri, notebook: vscode.NotebookDocument): void {
     this.#move(untitled, notebook.uri);
     this.#select(notebook).catch((error: unknown) =>
       this.log.warn(`the kernel of a notebook that was saved is not selected: ${String(error)}`),
@@ -124,5 +124,5 @@ export class NotebookMoves implements vscode.Disposable {
 
 const isBlank = (notebook: vscode.NotebookDocument): boolean =>
   notebook.getCells().every((cell) => cell.document.getText().trim() === '');
-const cellsOf = (notebook: vscode.NotebookDocument): string =>
+const sourcesOf = (notebook: vscode.NotebookDocument): string =>
   JSON.stringify(notebook.getCells().map((cell) => cell.document.getText()));

@@ -17,7 +17,7 @@ import { CellRuns } from './execution/cell-runs';
 import { readSettings } from './configuration';
 import type { ErrorMarks } from './traceback/error-marks';
 import { Executions, endAll, type CellRun } from './execution/executions';
-import { NotebookFolder } from './files/folder-copy';
+import { NotebookFolder } from './files/notebook-folder';
 import { completeMetadata } from './notebook-metadata';
 import type { Prompts } from './execution/prompts';
 import { RestoredRuns, type LogReplay } from './execution/restored-runs';
@@ -27,6 +27,18 @@ import { SandboxClock } from './execution/sandbox-clock';
 import type { SandboxRecords } from './sandbox/sandbox-records';
 import { TracebackTargets } from './traceback/traceback-targets';
 import { Writer } from './execution/writer';
+
+export interface KernelOptions {
+  controller: vscode.NotebookController;
+  source: SessionSource;
+  records: SandboxRecords;
+  messageContext: MessageContext;
+  log: Log;
+  marks: ErrorMarks;
+  prompts: Prompts;
+  /** Called when {@link NotebookKernel.status} may have changed. */
+  changed: () => void;
+}
 
 /** The kernel of one notebook: its sandbox, and everything that its cells show. */
 export class NotebookKernel {
@@ -54,19 +66,13 @@ export class NotebookKernel {
 
   constructor(
     readonly notebook: vscode.NotebookDocument,
-    controller: vscode.NotebookController,
-    source: SessionSource,
-    records: SandboxRecords,
-    private readonly messageContext: MessageContext,
-    private readonly log: Log,
-    private readonly marks: ErrorMarks,
-    private readonly prompts: Prompts,
-    changed: () => void,
+    private readonly options: KernelOptions,
   ) {
+    const { controller, source, records, messageContext, log, marks, changed } = options;
     this.executions = new Executions(controller, log);
     this.#folder = new NotebookFolder(notebook, messageContext, log);
     this.#targets = new TracebackTargets(notebook, this.#folder);
-    this.#writer = new Writer(this.executions, this.#clock, messageContext, this.#targets, log);
+    this.#writer = new Writer(this.executions, { clock: this.#clock, messageContext, targets: this.#targets, log });
     this.#restored = new RestoredRuns(
       notebook,
       {
@@ -86,18 +92,18 @@ export class NotebookKernel {
         flushText: () => this.#flow.flushText(),
         waitUntilShown: () => this.#flow.passed(),
         show: (event) => this.#flow.show(event),
-        ended: (reply) => this.#folder.missed(reply),
+        ended: (reply) => this.#folder.explainMissingFile(reply),
         warn: (failure) => this.#warn(failure),
       },
       log,
     );
-    this.#sandbox = new SandboxBinding(
-      notebook,
+    this.#sandbox = new SandboxBinding(notebook, {
       source,
       records,
-      {
+      log,
+      sink: {
         created: (session, settings, { isUnused }) =>
-          this.#folder.bringAhead(session, settings, { isForCell: !isUnused }),
+          this.#folder.copyEarly(session, settings, { isForCell: !isUnused }),
         beginReplay: (seq) => this.#beginReplay(seq),
         event: (event) => {
           this.#clock.observe(event.t);
@@ -116,8 +122,7 @@ export class NotebookKernel {
         warn: (failure) => this.#warn(failure),
         changed,
       },
-      log,
-    );
+    });
   }
 
   get status(): SandboxStatus {
@@ -129,14 +134,14 @@ export class NotebookKernel {
     return this.#sandbox.session;
   }
 
-  /** See {@link SandboxBinding.takeSettings}. */
-  takeSettings(): Promise<void> {
-    return this.#sandbox.takeSettings();
+  /** See {@link SandboxBinding.applySettings}. */
+  applySettings(): Promise<void> {
+    return this.#sandbox.applySettings();
   }
 
-  /** See {@link SandboxBinding.imageMade}. */
-  imageMade(settings: SandboxSettings): boolean {
-    return this.#sandbox.imageMade(settings);
+  /** See {@link SandboxBinding.imageRebuilt}. */
+  imageRebuilt(settings: SandboxSettings): boolean {
+    return this.#sandbox.imageRebuilt(settings);
   }
 
   /** See {@link SandboxBinding.isUnused}. */
@@ -146,7 +151,7 @@ export class NotebookKernel {
 
   /** See {@link SandboxBinding.startEarly}. */
   startEarly(how: { makesImage: boolean }): Promise<boolean> {
-    return this.#sandbox.startEarly(readSettings(this.notebook.uri, this.log), how);
+    return this.#sandbox.startEarly(readSettings(this.notebook.uri, this.options.log), how);
   }
 
   /** The pip requirements that were installed into this notebook's sandbox. */
@@ -161,7 +166,7 @@ export class NotebookKernel {
 
   /** Installs packages into the sandbox, and starts one if the notebook has none. */
   async install(requirements: readonly string[], options: InstallOptions): Promise<void> {
-    const session = await this.#sandbox.open(readSettings(this.notebook.uri, this.log));
+    const session = await this.#sandbox.open(readSettings(this.notebook.uri, this.options.log));
     await session.install(requirements, options);
   }
 
@@ -175,9 +180,9 @@ export class NotebookKernel {
     const runId = randomUUID();
     try {
       await this.#resetBarrier;
-      const settings = readSettings(this.notebook.uri, this.log);
+      const settings = readSettings(this.notebook.uri, this.options.log);
       const session = await this.#sandbox.open(settings, () => waiting().length > 0);
-      const where = await this.#folder.bring(session, settings, this.#sandbox.filesSetting(settings));
+      const where = await this.#folder.copyFiles(session, settings, this.#sandbox.filesSetting(settings));
       const sent = waiting();
       // A notice is shown only once, so it must not go to cancelled cells.
       const lost = sent.length === 0 ? undefined : this.#sandbox.takeStateLoss();
@@ -205,7 +210,7 @@ export class NotebookKernel {
     const unsent = this.executions.all().filter(({ msgId }) => msgId === undefined);
     if (unsent.length > 0) {
       this.#sandbox.cancel();
-      this.#folder.callOff();
+      this.#folder.cancel();
     } else {
       await this.#sandbox.waitForLookup(); // the interrupt is for the cells that run in that sandbox
     }
@@ -239,7 +244,7 @@ export class NotebookKernel {
         this.#endRuns(before);
         return hadWork;
       }
-      const settings = readSettings(this.notebook.uri, this.log);
+      const settings = readSettings(this.notebook.uri, this.options.log);
       const { historySize } = settings;
       try {
         const isReplaced = applySettings && this.#sandbox.needsNewSandbox(settings);
@@ -254,7 +259,7 @@ export class NotebookKernel {
           this.#sandbox.settingsApplied({ historySize });
         }
         if (files === 'clear') {
-          this.#folder.cleared();
+          this.#folder.filesDeleted();
         }
       } catch (error) {
         const failure = asSandboxError(error);
@@ -304,7 +309,7 @@ export class NotebookKernel {
   #endRuns(runs: readonly CellRun[]): void {
     endAll(runs);
     this.executions.flushLate();
-    this.marks.clearAll(this.notebook);
+    this.options.marks.clearAll(this.notebook);
   }
 
   documentChanged(): void {
@@ -320,7 +325,7 @@ export class NotebookKernel {
     this.executions.forget(cell);
     this.#writer.forget(cell);
     this.#outputs.forget(cellKey(cell));
-    this.marks.clear(cell);
+    this.options.marks.clear(cell);
   }
 
   /** The cell was removed from the notebook. Its run is cancelled. */
@@ -329,7 +334,7 @@ export class NotebookKernel {
     this.#outputs.releaseCell(cellKey(cell));
     this.#writer.release(cell);
     this.executions.forget(cell);
-    this.marks.clear(cell);
+    this.options.marks.clear(cell);
     run?.end(false);
     if (run?.msgId !== undefined) {
       await this.session?.interrupt(run.msgId, { run: false });
@@ -343,9 +348,9 @@ export class NotebookKernel {
     return this.#restored.beginReplay(seq, (session, run, { msgId, reply }, prompts) => {
       this.#runs
         .follow(session, run, msgId, reply)
-        .catch((error: unknown) => this.log.error(`a cell did not end: ${String(error)}`));
+        .catch((error: unknown) => this.options.log.error(`a cell did not end: ${String(error)}`));
       for (const prompt of prompts) {
-        this.prompts.answer(session, run, prompt);
+        this.options.prompts.answer(session, run, prompt);
       }
     });
   }
@@ -354,7 +359,7 @@ export class NotebookKernel {
 
   /** Ends cells that were not sent to a sandbox yet. */
   #cancelUnsent(runs: readonly CellRun[]): void {
-    this.#folder.callOff();
+    this.#folder.cancel();
     endAll(runs.filter(({ msgId }) => msgId === undefined));
   }
 
@@ -375,7 +380,7 @@ export class NotebookKernel {
 
   /** Replaces a sandbox that cannot provide a fresh kernel, because the user wants one in any case. */
   async #replace(failure: SandboxError): Promise<void> {
-    this.log.warn(`reset failed, the sandbox is replaced: ${failure.message}`);
+    this.options.log.warn(`reset failed, the sandbox is replaced: ${failure.message}`);
     const reason = failure.code === 'KernelDied' ? 'noKernel' : 'silent';
     await this.#sandbox.close({
       keepLibraries: reason === 'silent',
@@ -385,7 +390,7 @@ export class NotebookKernel {
   }
 
   #warn(failure: Failure | SandboxError): void {
-    void showWarning(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.messageContext))}`);
+    void showWarning(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.options.messageContext))}`);
   }
 
   // ----------------------------------------------------------------------------------------------------------- events
@@ -402,7 +407,7 @@ export class NotebookKernel {
       event.msg_type === 'execute_reply' ||
       (event.msg_type === 'status' && event.content.execution_state === 'idle')
     ) {
-      sendCapturedOutputs(this.session, this.#outputs, this.log);
+      sendCapturedOutputs(this.session, this.#outputs, this.options.log);
     }
     if (event.msg_type !== 'input_request') {
       return;
@@ -410,7 +415,7 @@ export class NotebookKernel {
     const run = this.#runOf(event);
     const { session } = this;
     if (run !== undefined && session !== undefined) {
-      this.prompts.answer(session, run, event);
+      this.options.prompts.answer(session, run, event);
     }
   }
 

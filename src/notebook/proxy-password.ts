@@ -8,11 +8,11 @@ import { showError, showInformation, showWarning } from '../ui/messages';
 import { SECTION } from './configuration';
 
 /** Key in VS Code's secret storage. The value is the JSON of a {@link StoredPassword}. */
-const SECRET = 'proxyPassword';
+const SECRET_KEY = 'proxyPassword';
 /**
  * Key in VS Code's global state. It is set once the user was asked whether to move the password out of the settings.
  */
-const OFFERED = 'proxyPasswordOffered';
+const OFFERED_KEY = 'proxyPasswordOffered';
 /** Milliseconds to wait for the keyring, which may be asking the user to unlock it. */
 const KEYRING_TIMEOUT_MS = 15_000;
 
@@ -96,10 +96,10 @@ export class ProxyPassword {
   }
 
   async #offerOnce(): Promise<void> {
-    if (this.state.get(OFFERED) === true) {
+    if (this.state.get(OFFERED_KEY) === true) {
       return;
     }
-    await this.state.update(OFFERED, true);
+    await this.state.update(OFFERED_KEY, true);
     const move = vscode.l10n.t('Move');
     const text = vscode.l10n.t(
       "The setting {0} has the password of your proxy in plain text. Move it into VS Code's secret storage?",
@@ -145,7 +145,7 @@ export class ProxyPassword {
   async #store(kept: StoredPassword | undefined): Promise<boolean> {
     try {
       await withinTimeout(
-        kept === undefined ? this.secrets.delete(SECRET) : this.secrets.store(SECRET, JSON.stringify(kept)),
+        kept === undefined ? this.secrets.delete(SECRET_KEY) : this.secrets.store(SECRET_KEY, JSON.stringify(kept)),
       );
       return true;
     } catch (error) {
@@ -163,7 +163,7 @@ export class ProxyPassword {
 
   async #read(): Promise<StoredPassword | undefined> {
     try {
-      return parse(await withinTimeout(this.secrets.get(SECRET)));
+      return parse(await withinTimeout(this.secrets.get(SECRET_KEY)));
     } catch (error) {
       this.log.warn(`the secret storage failed: ${redact(String(error))}`);
       if (!this.#isFailureReported) {

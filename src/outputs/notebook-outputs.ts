@@ -9,7 +9,7 @@ import {
   type CellOutputs,
   type Folded,
 } from './cell-outputs';
-import { answerOf } from './past';
+import { answerOf } from './answer';
 import { Places, type Place } from './places';
 import type { CellOutput, RunEdit } from './types';
 import { modelOf, Widgets } from './widgets';

@@ -1,11 +1,4 @@
-import type {
-  AnswerMetadata,
-  CellMetadata,
-  EventOf,
-  ExecuteReply,
-  JsonObject,
-  SandboxEvent,
-} from '../protocol/messages';
+import type { CellMetadata, EventOf, ExecuteReply, JsonObject, SandboxEvent } from '../protocol/messages';
 import { EventBatcher } from './batcher';
 import { CellDocument } from './document';
 import type { NotebookOutputs } from './notebook-outputs';
@@ -203,15 +196,6 @@ export class PastLog<Cell extends PlacedCell> {
 const isBeginning = (event: SandboxEvent): boolean =>
   (event.msg_type === 'accepted' && event.content.msg_type === 'execute_request') ||
   (event.msg_type === 'status' && event.content.execution_state === 'busy' && event.content.comm_id === undefined);
-
-/** What the log keeps of an answer to a prompt; undefined for any other event. */
-export function answerOf(event: SandboxEvent): AnswerMetadata | undefined {
-  if (event.msg_type !== 'accepted' || event.content.msg_type !== 'input_reply') {
-    return undefined;
-  }
-  const { cell, echo } = event.metadata;
-  return typeof cell === 'string' && typeof echo === 'string' ? { cell, echo } : undefined;
-}
 
 /** What a sandbox claims of a cell, checked. */
 function cellMetadata({ cellId, index, sourceHash, runId }: JsonObject): CellMetadata {

@@ -1,12 +1,15 @@
 import { MESSAGE_ID, type Failure, type JsonObject, type MimeBundle } from './messages';
 
-/** Small checks on values that `JSON.parse` gave: each returns the value with its type, or throws {@link Invalid} naming the field. */
+/**
+ * Checks on values from `JSON.parse`. Each function returns the value with its type, or throws {@link Invalid} with the name of the field.
+ */
 export class Invalid extends Error {}
 
 export type Fields = Record<string, unknown>;
 
 const MAX_DEPTH = 200;
-const MAX_NAME = 256;
+/** UTF-16 units. */
+const MAX_NAME_LENGTH = 256;
 const MAX_ITEMS = 10_000;
 const MAX_MIME_TYPES = 100;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -21,16 +24,16 @@ export function fields(value: unknown, field: string): Fields {
 
 export const text = (value: unknown, field: string): string => (typeof value === 'string' ? value : bad(field));
 
-/** Names of exceptions, codes, versions: shortened rather than refused, as a cell may define any. */
-export const name = (value: unknown, field: string): string => text(value, field).slice(0, MAX_NAME);
+/** A name of an exception, code or version. A long one is cut and not refused, because a cell may define any name. */
+export const name = (value: unknown, field: string): string => text(value, field).slice(0, MAX_NAME_LENGTH);
 
-/** Names that mean something: two that are cut would be taken for one. */
+/** A name that identifies something. A long one is refused, because two names could become equal when they are cut. */
 export function key(value: unknown, field: string): string {
   const checked = text(value, field);
-  return checked !== '' && checked.length <= MAX_NAME ? checked : bad(field);
+  return checked !== '' && checked.length <= MAX_NAME_LENGTH ? checked : bad(field);
 }
 
-/** Binary as text; empty is allowed. */
+/** Binary data as base64; '' is allowed. */
 export function base64(value: unknown, field: string): string {
   const checked = text(value, field);
   return checked.length % 4 === 0 && BASE64.test(checked) ? checked : bad(field);
@@ -38,7 +41,7 @@ export function base64(value: unknown, field: string): string {
 
 export const flag = (value: unknown, field: string): boolean => (typeof value === 'boolean' ? value : bad(field));
 
-/** Integers from 0: counts, positions. */
+/** An integer from 0: a count or position. */
 export function count(value: unknown, field: string): number {
   return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : bad(field);
 }
@@ -53,7 +56,7 @@ export function id(value: unknown, field: string): string {
   return typeof value === 'string' && MESSAGE_ID.test(value) && value !== '__proto__' ? value : bad(field);
 }
 
-/** What belongs to no command has the id ''. */
+/** An id, or '' for an event that belongs to no command. */
 export const idOrEmpty = (value: unknown, field: string): string => (value === '' ? '' : id(value, field));
 
 export function oneOf<const T extends readonly string[]>(allowed: T): (value: unknown, field: string) => T[number] {
@@ -71,8 +74,8 @@ export const optional = <T>(
 ): T | undefined => (value === undefined ? undefined : check(value, field));
 
 /**
- * Any JSON object, without `__proto__` keys at any level (copying such an object with `Object.assign` would change
- * a prototype) and no deeper than what recursive code such as `JSON.stringify` takes. Walks without recursion.
+ * Any JSON object of limited depth, so that recursive code such as `JSON.stringify` can process it. Removes `__proto__` keys at every level,
+ * because copying an object with such a key by `Object.assign` would change a prototype. Works without recursion.
  */
 export function json(value: unknown, field: string): JsonObject {
   const root = fields(value, field);
@@ -97,7 +100,7 @@ export function json(value: unknown, field: string): JsonObject {
   return root as JsonObject;
 }
 
-/** Entries whose key is no mime type are left out, the others kept. */
+/** Removes entries whose key is not a MIME type. */
 export function mimeBundle(value: unknown, field: string): MimeBundle {
   const entries = Object.entries(json(value, field)).filter(([type]) => /^[\w.+-]{1,127}\/[ -~]{1,127}$/.test(type));
   return Object.fromEntries(entries.slice(0, MAX_MIME_TYPES));
@@ -107,7 +110,7 @@ export function failure(value: unknown, field: string): Failure {
   const raw = fields(value, field);
   const params: Failure['params'] = {};
   for (const [key, param] of Object.entries(fields(raw['params'], `${field}.params`)).slice(0, 20)) {
-    if (key === '__proto__' || key.length > MAX_NAME) {
+    if (key === '__proto__' || key.length > MAX_NAME_LENGTH) {
       continue;
     }
     if (typeof param === 'string') {

@@ -3,8 +3,8 @@ import { MAX_MESSAGE_BYTES, type ChunkContent } from './messages';
 
 export type Assembled = { kind: 'partial' } | { kind: 'complete'; json: string } | { kind: 'dropped'; reason: string };
 
-/** Characters that a piece counts as beside its own: millions of empty ones cost memory too. */
-const PIECE_COST = 64;
+/** Characters that each chunk counts in addition to its own, because millions of empty chunks need memory too. */
+const CHUNK_OVERHEAD_LENGTH = 64;
 
 interface Series {
   parts: string[];
@@ -13,12 +13,12 @@ interface Series {
 }
 
 /**
- * Joins `chunk` events into messages. Bounded whatever arrives: at most `maxSeries` open series that hold at most
- * `maxLength` characters together; the oldest open series makes room, as one that never ends is of no use to anybody.
- * A message that would take too long to parse is none.
+ * Joins `chunk` events into messages. Its memory is bounded whatever arrives: at most `maxSeries` series are open, which hold at most
+ * `maxLength` characters in total. The oldest open series is dropped to make room, because it may never end.
+ * A message that would take too long to parse is dropped.
  */
 export class ChunkAssembler {
-  /** In order of their first chunk. */
+  /** The open series by key, in the order of their first chunks. */
   readonly #open = new Map<string, Series>();
   #held = 0;
 
@@ -27,18 +27,18 @@ export class ChunkAssembler {
     private readonly maxSeries = 16,
   ) {}
 
-  /** `key` tells series of different kernels and generations apart. A chunk 0 begins its series anew. */
+  /** Adds a chunk to the series `key`, which is different for each kernel and generation. Chunk 0 begins the series again. */
   add(key: string, chunk: ChunkContent): Assembled {
     if (chunk.i === 0) {
       this.#drop(key);
     }
     const series = chunk.i === 0 ? { parts: [], length: 0, weight: new JsonWeight() } : this.#open.get(key);
     if (!series) {
-      return { kind: 'dropped', reason: 'a piece of a series that is not open' };
+      return { kind: 'dropped', reason: 'a chunk of a series that is not open' };
     }
     if (chunk.i !== series.parts.length) {
       this.#drop(key);
-      return { kind: 'dropped', reason: 'pieces out of order' };
+      return { kind: 'dropped', reason: 'chunks out of order' };
     }
     series.weight.add(chunk.data);
     if (series.weight.isTooHeavy) {
@@ -47,7 +47,7 @@ export class ChunkAssembler {
     }
     this.#open.set(key, series);
     series.parts.push(chunk.data);
-    const cost = chunk.data.length + PIECE_COST;
+    const cost = chunk.data.length + CHUNK_OVERHEAD_LENGTH;
     series.length += cost;
     this.#held += cost;
     this.#makeRoom(key);
@@ -61,7 +61,7 @@ export class ChunkAssembler {
     return { kind: 'complete', json: series.parts.join('') };
   }
 
-  /** After a gap in the log no open series can be finished. */
+  /** Drops all open series: after a gap in the log none of them can be finished. */
   clear(): void {
     this.#open.clear();
     this.#held = 0;

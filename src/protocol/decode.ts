@@ -32,15 +32,15 @@ import {
   type SandboxEvent,
 } from './messages';
 
-/** Where a `chunk` stood in the log; the message it completes gets the place of its last chunk. */
+/** The position of a `chunk` in the log. A message gets the position of its last chunk. */
 export type ChunkPlace = Pick<EventOf<EventType>, 'seq' | 'kernel' | 'gen' | 't' | 'channel'>;
 
-/** What one line from a sandbox is. `seq` is told wherever it could be read, as the log goes on behind a bad line. */
+/** What one line from a sandbox is. `seq` is set if it could be read, because the log goes on after a bad line. */
 export type Decoded =
   | { kind: 'event'; event: SandboxEvent }
   | { kind: 'chunk'; place: ChunkPlace; msgId: string; chunk: ChunkContent }
   | { kind: 'unknown'; seq: number; msgType: string }
-  /** JSON, but not what it should be; `msgId` is the command it claims to belong to, if that could be read. */
+  /** A line that is JSON but not a valid event. `msgId` is the command that it claims to belong to, or '' if that could not be read. */
   | { kind: 'invalid'; seq: number; msgId: string; reason: string }
   | { kind: 'garbage' };
 
@@ -103,11 +103,11 @@ const kernels = (value: unknown): EventContents['hello']['kernels'] => {
   return checked;
 };
 
-/** No requirement that is allowed is cut. */
+/** Cuts a requirement at 300 characters, which is longer than any that is allowed. */
 const short = (value: unknown, field: string): string => text(value, field).slice(0, 300);
 const nothing = (): Record<string, never> => ({});
 
-/** One check per type of event: rebuilds the content from the fields that the type has, so nothing else gets through. */
+/** One check per event type. It builds the content again from the fields that the type has, so that no other field is passed on. */
 const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
   status: (c) => {
     const cause = optional(c['failure'], 'failure', failure);
@@ -223,7 +223,7 @@ function decodeEvent(value: unknown): Decoded {
   });
 }
 
-/** Checks what the chunks of one series give together; a chunk inside it is refused. */
+/** Checks the message that the chunks of one series form together. It must not be a chunk itself. */
 export function decodeAssembled(place: ChunkPlace, joined: string): Decoded {
   const value = parsed(joined);
   return guarded({ seq: place.seq, parent_header: (value as Fields | null | undefined)?.['parent_header'] }, () =>
@@ -250,14 +250,14 @@ function message(place: ChunkPlace, raw: Fields): Decoded {
     metadata: json(raw['metadata'] ?? {}, 'metadata'),
     buffers: list(raw['buffers'] ?? [], 'buffers', base64),
   };
-  return { kind: 'event', event: event as SandboxEvent }; // CONTENT pairs each type with its content; the compiler loses that by the lookup
+  return { kind: 'event', event: event as SandboxEvent }; // CONTENT maps each type to its content; the compiler does not track that through the lookup
 }
 
 function parsed(json: string): unknown {
   try {
     return JSON.parse(json) as unknown;
   } catch {
-    return undefined; // no JSON text parses to undefined
+    return undefined; // which no JSON text gives
   }
 }
 

@@ -18,7 +18,7 @@ export interface CommandOptions<T extends CommandType = CommandType> {
   buffers?: readonly Uint8Array[] | undefined;
 }
 
-/** A command for the main kernel, under a fresh id unless the caller has one. */
+/** Creates a command for the main kernel, with a new id unless `msgId` is given. */
 export function command<T extends CommandType>(
   type: T,
   content: CommandContents[T],
@@ -34,10 +34,10 @@ export function command<T extends CommandType>(
   };
 }
 
-/** The lines that say it, each with its newline: one, or several pieces of a long one. JSON has no raw newline, whatever it holds. */
+/** The lines of a command, each with its newline: one line, or several chunks of a long command. JSON never contains a raw newline. */
 export const encodeCommand = (message: Command): string => toLines(message, JSON.stringify(message));
 
-/** The same for one whose JSON is at hand. */
+/** Like {@link encodeCommand}, for a command whose JSON is already known. */
 export function toLines(message: Pick<Command, 'header' | 'kernel' | 'channel'>, text: string): string {
   if (Buffer.byteLength(text) <= CHUNK_BYTES) {
     return `${text}\n`;
@@ -52,8 +52,8 @@ export function toLines(message: Pick<Command, 'header' | 'kernel' | 'channel'>,
     const start = at;
     at = Math.min(text.length, start + CHUNK_BYTES / 2);
     if (at < text.length && isHighSurrogate(text.charCodeAt(at - 1))) {
-      at -= 1;
-    } // its halves would not become one character again
+      at -= 1; // the halves of a surrogate pair in two chunks would not become one character again
+    }
     const chunk: CommandChunk = {
       header: { msg_id: id, msg_type: 'chunk' },
       kernel,

@@ -1,4 +1,4 @@
-/** Every way in which a sandbox, its engine or its settings can fail. `src/messages.ts` has a sentence for each. */
+/** The codes of all failures of a sandbox, its engine or its settings. `src/messages.ts` has a sentence for each. */
 export const FAILURE_CODES = [
   'EngineNotFound',
   'EngineDenied',
@@ -34,8 +34,8 @@ export type FailureCode = (typeof FAILURE_CODES)[number];
 export type FailureParams = Record<string, string | number | boolean>;
 
 /**
- * The one error type below `src/notebook`: a code with parameters, never a sentence (see `src/messages.ts`).
- * `setting` names the setting that helps (`timeout`, without prefix).
+ * The only error type of the rooms below `src/notebook`: a code with parameters, never a sentence (see `src/messages.ts`).
+ * `setting` names a setting that may help (`timeout`, without prefix).
  */
 export class SandboxError extends Error {
   override readonly name = 'SandboxError';

@@ -1,29 +1,29 @@
 /**
- * Microseconds that `JSON.parse` takes for a part of a text, as measured on a slow machine. Names of properties cost most where each is
- * another one: every new name makes the engine another kind of object.
+ * Microseconds that `JSON.parse` needs for each part of a text, as measured on a slow machine. Property names cost most if each of them is
+ * different: V8 creates another kind of object for every new name.
  */
 const COST_US = { newName: 1.5, string: 0.4, knownName: 0.1, container: 0.14, value: 0.04 };
-/** Microseconds for one message: it is read in one turn of the event loop. */
+/** Maximum time for one message, which is parsed in one turn of the event loop. */
 const MAX_WEIGHT_US = 200_000;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const [COMMA, BRACKET, BRACE, END_BRACKET, END_BRACE] = [0x2c, 0x5b, 0x7b, 0x5d, 0x7d];
 
-/** How long a JSON text would take to parse, told while its pieces come in. Takes linear time itself, and the same for each way of cutting. */
+/** Estimates how long a JSON text takes to parse, while its pieces arrive. The estimate itself takes linear time, however the text is cut. */
 export class JsonWeight {
   #us = 0;
-  /** The text so far ends within a string, and there behind an odd number of backslashes. */
+  /** `#inString`: the text so far ends within a string. `#escaped`: it ends there after an odd number of backslashes. */
   #inString = false;
   #escaped = false;
   readonly #names = new Set<string>();
 
-  /** Reading it would hold up everything else for too long. */
+  /** Whether parsing the text would block the event loop for too long. */
   get isTooHeavy(): boolean {
     return this.#us > MAX_WEIGHT_US;
   }
 
-  /** Nothing is looked at any more once it is too heavy. */
+  /** Adds a piece of the text. Once the text is too heavy, further pieces are ignored. */
   add(piece: string): void {
     if (piece === '') {
       return;
@@ -43,7 +43,7 @@ export class JsonWeight {
           break;
         case QUOTE: {
           const end = this.#endOfString(piece, at + 1);
-          this.#us += this.#inString ? COST_US.newName : this.#costOf(piece, at, end); // what is cut may be a name
+          this.#us += this.#inString ? COST_US.newName : this.#costOf(piece, at, end); // a string that is cut may be a name
           if (this.#inString) {
             return;
           }
@@ -66,7 +66,7 @@ export class JsonWeight {
     return COST_US.newName;
   }
 
-  /** Where the string's last quote is; the piece's end where it goes on behind that. */
+  /** The index of the quote that closes the string, or the length of the piece if the string goes on in the next one. */
   #endOfString(piece: string, from: number): number {
     let start = from;
     for (let quote = piece.indexOf('"', start); quote !== -1; quote = piece.indexOf('"', start)) {
@@ -82,7 +82,7 @@ export class JsonWeight {
   }
 }
 
-/** Whether an odd number of backslashes stands before this place, and behind `from`. */
+/** Whether an odd number of backslashes is between `from` and `place`, directly before `place`. */
 function isEscaped(piece: string, place: number, from: number): boolean {
   let first = place;
   while (first > from && piece.charCodeAt(first - 1) === BACKSLASH) {

@@ -2,21 +2,21 @@ import { MAX_LINE_BYTES } from './messages';
 
 export interface LineSink {
   line(text: string): void;
-  /** A line of `bytes` was over the limit and is gone; told when it ends. */
+  /** A line of `bytes` bytes was over the limit and was dropped. Called when the line ends. */
   tooLong(bytes: number): void;
 }
 
 const NEWLINE = 0x0a;
-const FIRST_CAPACITY = 4096;
+const INITIAL_CAPACITY_BYTES = 4096;
 
 /**
- * Cuts a byte stream into lines. Decodes whole lines only, so a character may be split between two chunks; holds at most
- * one unfinished line of `maxBytes` in one buffer, so neither a line without end nor a million one-byte chunks cost memory.
+ * Splits a byte stream into lines. It decodes only whole lines, so a character may be split between two chunks. It holds at most
+ * one unfinished line of `maxBytes` in one buffer, so that neither an endless line nor a million one-byte chunks use up memory.
  */
 export class LineSplitter {
-  #held = Buffer.allocUnsafe(FIRST_CAPACITY);
+  #held = Buffer.allocUnsafe(INITIAL_CAPACITY_BYTES);
   #length = 0;
-  /** Bytes of the line that is being thrown away; 0 = none is. */
+  /** Bytes of the line that is being dropped; 0 if no line is. */
   #skipped = 0;
 
   constructor(
@@ -35,7 +35,7 @@ export class LineSplitter {
     }
   }
 
-  /** The stream is over: the text after the last newline, '' if there is none or it was over the limit. */
+  /** Ends the stream. Returns the text after the last newline, '' if there is none or it was over the limit. */
   end(): string {
     const rest = this.#skipped > 0 ? '' : this.#held.toString('utf8', 0, this.#length);
     if (this.#skipped > 0) {

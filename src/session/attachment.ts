@@ -6,34 +6,39 @@ import { sleep, type Timing } from './time';
 import type { AttachedCell, OpenCell } from './types';
 import type { PendingCommands } from './pending-commands';
 
-/** Whose place a session takes, and what it knows of the sandbox that it finds. */
+/** Which host a session attaches as, and what it knows about the sandbox that it attaches to. */
 export interface AttachmentOptions {
   host: string;
-  /** Ends another host that writes. */
+  /** Disconnects another host that is the writer. */
   takeOver: boolean;
-  /** The supervisor that is meant; '' = whichever runs there; undefined: the sandbox is a new one. */
+  /** Boot id of the expected supervisor; '' accepts any supervisor; undefined means that the sandbox is new. */
   boot: string | undefined;
-  /** What the host before has left open. */
+  /** Cells that the previous host left without a reply. */
   open: readonly OpenCell[];
 }
 
-/** From a stream's hello to the moment at which the log has been told up to there; the first one is where a session begins. */
+/**
+ * The phase of a stream between its hello and the end of the replay that the hello announced. The replay of the first stream marks
+ * the point in the log at which the session begins.
+ */
 export class Attachment {
-  /** What was open at the first hello. */
+  /** Cells that had no reply at the first hello. */
   cells: readonly AttachedCell[] = [];
-  /** The log's end at the first hello: what is asked up to there may have been answered to an earlier host. */
+  /** Last seq of the log at the first hello. An earlier host may have answered the requests up to it. */
   #firstHelloEnd = 0;
   #openRequests: readonly string[] = [];
-  /** Until the sandbox has said that the place is ours. */
+  /** True until the sandbox has confirmed with a hello that this host is the writer. */
   #taking: boolean;
-  /** Cells of the host before that have ended without it: how, the log says, or, where it was trimmed, the supervisor. */
+  /**
+   * Cells that finished while no host was attached. Their replies come from the log or, where the log was trimmed, from the supervisor.
+   */
   #orphaned: AttachedCell[] = [];
-  /** Set while a hello's promise of a replay is not fulfilled yet. */
+  /** Runs from a hello until its replay is complete. */
   #replaying: NodeJS.Timeout | undefined;
   /** The cell that ran at the last hello. */
   #running = '';
 
-  /** @param attached the log was told up to the hello, of which `running` was the running cell */
+  /** @param attached called when the replay is complete; `running` is the cell that was running at the hello ('' = none) */
   constructor(
     private readonly options: AttachmentOptions,
     private readonly follower: Follower,
@@ -48,7 +53,7 @@ export class Attachment {
     return this.#replaying !== undefined;
   }
 
-  /** The first line of a stream. */
+  /** The command that opens a stream. */
   request(): Command<'follow_request'> {
     return command('follow_request', {
       ...this.follower.place,
@@ -58,7 +63,7 @@ export class Attachment {
     });
   }
 
-  /** @returns why this sandbox is not the one that is meant */
+  /** @returns why this sandbox is not the expected one; undefined if it is */
   hello(content: EventContents['hello']): SandboxError | undefined {
     const { boot } = this.options;
     if (content.protocol !== PROTOCOL_VERSION) {
@@ -87,7 +92,7 @@ export class Attachment {
     return undefined;
   }
 
-  /** After each line of a stream. @param after the place before it: a pong is no progress */
+  /** Call after each line of a stream. @param after the seq before that line; a pong does not change it and is no progress */
   progressed(after: number): void {
     if (!this.#replaying) {
       return;
@@ -99,17 +104,17 @@ export class Attachment {
     }
   }
 
-  /** Not answered to an earlier host. */
+  /** Whether no earlier host has answered this request. */
   isUnanswered({ seq, content: { request } }: EventOf<'install_request'>): boolean {
     return seq > this.#firstHelloEnd || this.#openRequests.includes(request);
   }
 
-  /** What of the cells that have ended meanwhile a gap may hide: whose they are. */
+  /** The orphaned cells that still have no reply. A gap in the log may hide which cells they are and how they ended. */
   lost(): OpenCell[] {
     return this.#orphaned.filter(({ msgId }) => this.commands.isOpen(msgId));
   }
 
-  /** Resolves when it is known how the cells of the host before have ended, or nobody says so. Never rejects. */
+  /** Resolves when every orphaned cell has a reply, or when none has come within the deadline. Never rejects. */
   async settled(): Promise<void> {
     if (this.lost().length === 0) {
       return;

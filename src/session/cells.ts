@@ -3,22 +3,22 @@ import type { CellExecution } from './types';
 
 interface PendingCell {
   msgId: string;
-  /** Of its command. */
+  /** The metadata of its execute_request. */
   metadata: JsonObject;
-  /** The command's line, until the cell's reply: asked again after a gap in the log. */
+  /** The encoded command, kept until the cell's reply: it is sent again after a gap in the log to get the reply. */
   line: string;
-  /** The user was told once that part of its output could not be read. */
+  /** Whether the user has been told that part of the output is missing. */
   complained: boolean;
   settle: (reply: ExecuteReply) => void;
 }
 
-/** Ended cells whose generation is remembered, for output that comes late. */
+/** Number of cells whose kernel generation is remembered. It filters late output of an older kernel. */
 const MAX_REMEMBERED_CELLS = 1_000;
 
-/** The cells of a session that have no reply yet, each of which gets exactly one. */
+/** The cells of a session that have no reply yet. Each cell gets exactly one reply. */
 export class Cells {
   readonly #open = new Map<string, PendingCell>();
-  /** Generation of the kernel that started a cell, by msg_id. */
+  /** Generation of the kernel that started each cell, by msg_id. */
   readonly #gens = new Map<string, number>();
 
   get size(): number {
@@ -48,7 +48,7 @@ export class Cells {
     return this.#open.get(msgId)?.line;
   }
 
-  /** The open cells that share the run of this one, itself included. */
+  /** The open cells of the same run as this cell, including the cell itself. */
   run(msgId: string): string[] {
     const { runId } = this.metadata(msgId);
     return this.ids().filter(
@@ -56,7 +56,7 @@ export class Cells {
     );
   }
 
-  /** True the first time for an open cell. */
+  /** True for the first call for an open cell, false afterwards. */
   complain(msgId: string): boolean {
     const cell = this.#open.get(msgId);
     if (!cell || cell.complained) {
@@ -77,7 +77,7 @@ export class Cells {
     }
   }
 
-  /** False for an event of an older kernel than the one that started its cell. */
+  /** False if the event comes from an older kernel than the one that started its cell. */
   admits(event: SandboxEvent): boolean {
     const msgId = event.parent_header.msg_id;
     if (msgId === '') {

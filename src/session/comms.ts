@@ -1,34 +1,22 @@
 import { command, toLines } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
-import { MAX_COMM_BYTES, MESSAGE_ID, type CommandContents, type CommType, type JsonObject } from '../protocol/messages';
+import { MAX_COMM_BYTES, MESSAGE_ID, type CommandContents, type CommType } from '../protocol/messages';
 import type { Timing } from './time';
 import type { PendingCommands } from './pending-commands';
+import type { CommMessage } from './types';
 
-/** What may wait to be accepted, all messages together; no honest front end comes near. */
+/** Bounds for all messages that wait for acceptance. An honest front end stays far below them. */
 const MAX_WAITING_MESSAGES = 1_000;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/** Ids and names of targets, characters. */
+/** Maximum length of comm ids and target names. */
 const MAX_NAME_CHARACTERS = 256;
 
-/** A message of a comm, as a front end sends it. The comm may have been opened by a cell, by this session, or by another before it. */
-export interface CommMessage {
-  type: CommType;
-  commId: string;
-  /** Of `comm_open`: the name under which a cell has registered who answers. */
-  targetName?: string;
-  data?: JsonObject;
-  metadata?: JsonObject;
-  buffers?: readonly Uint8Array[];
-  /** Its id, for who needs to know it before; default: a fresh one. A known id is not handled again. */
-  msgId?: string;
-}
-
-/** Sends messages of comms, bounded: what asks for it may be an output that the sandbox itself has made. */
+/** Sends comm messages within bounds, because an output that the sandbox itself produced may request them. */
 export class Comms {
   #waiting = 0;
   #waitingBytes = 0;
 
-  /** @param timeout seconds that the kernel may take for one; 0 = no limit */
+  /** @param timeout seconds that the kernel may take for one message; 0 = no limit */
   constructor(
     private readonly commands: PendingCommands,
     private readonly timing: Timing,
@@ -36,9 +24,10 @@ export class Comms {
   ) {}
 
   /**
-   * Resolves with the message's id once the sandbox has it, and will handle it once: after the cells that were sent before.
-   * `status` idle with that id as its parent says that it was handled; what callbacks show has the same parent.
-   * @throws SandboxError `CommRefused`, `ProtocolViolation` (it is not handled); `SandboxSilent`, `Cancelled` (it may be handled); why the sandbox is gone
+   * Resolves with the message's id once the sandbox has accepted it. The kernel handles it once, after the cells that were sent earlier.
+   * A `status` idle event with that id as its parent reports that it was handled; the output of callbacks has the same parent.
+   * @throws SandboxError `CommRefused` or `ProtocolViolation` if the message is not handled; `SandboxSilent` or `Cancelled` if it may
+   * still be handled; else the reason why the sandbox is gone
    */
   async send(message: CommMessage, signal?: AbortSignal): Promise<string> {
     const { type, commId, targetName = '', data = {}, metadata = {}, buffers = [], msgId } = message;
@@ -49,7 +38,7 @@ export class Comms {
     ) {
       throw refused('name');
     }
-    // before they are copied as text, which is longer
+    // checked before they are encoded as text, which is longer
     if (buffers.reduce((sum, one) => sum + one.byteLength, 0) > MAX_COMM_BYTES) {
       throw refused('tooLong', MAX_COMM_BYTES);
     }
@@ -59,7 +48,7 @@ export class Comms {
       data,
       timeout: this.timeout,
     };
-    const order = command(type, content as CommandContents[CommType], { msgId, metadata, buffers }); // each type has what it needs of these
+    const order = command(type, content as CommandContents[CommType], { msgId, metadata, buffers }); // the content has the fields of each type
     const text = asJson(order);
     const size = Buffer.byteLength(text);
     if (size > MAX_COMM_BYTES) {
@@ -85,7 +74,7 @@ function asJson(value: object): string {
   try {
     return JSON.stringify(value);
   } catch {
-    // circular, or nested deeper than can be written
+    // the data is circular or too deeply nested
     throw refused('data');
   }
 }

@@ -1,11 +1,11 @@
 import type { EventContents, JsonValue } from '../protocol/messages';
 import type { Completion } from './types';
 
-/** So many are shown at most: what a sandbox sends is a claim, and nobody reads more. */
+/** Bounds on what is shown, because a sandbox may send anything; no reader needs more. */
 const MAX_MATCHES = 500;
 const MAX_MATCH_CHARACTERS = 1_000;
 
-/** IPython tells the types beside the matches, under the key that Jupyter's front ends read. */
+/** The completions of a reply. IPython puts the types of the matches into the metadata, under the key that Jupyter front ends read. */
 export function completionOf({
   matches,
   cursor_start: start,

@@ -9,34 +9,37 @@ import { SandboxStream } from './stream';
 import { sleep, within, type Timing } from './time';
 
 export interface ConnectionSink {
-  /** The first line of every stream. */
+  /** Gives the command that opens every stream. */
   follow(): Command<'follow_request'>;
   /** `t`: the supervisor's clock, in seconds. */
   hello(content: EventContents['hello'], t: number): void;
   decoded(decoded: Decoded): void;
   tooLong(bytes: number): void;
-  /** The stream that said hello is over; another will follow unless the sandbox is gone. */
+  /** A stream that said hello has ended. Another one follows unless the sandbox is gone. */
   cut(): void;
-  /** Why there is no stream now, or why it says nothing. Called again when the reason changes. */
+  /** Tells why there is no stream, or why the stream is silent. Called again when the reason changes. */
   trouble(failure: SandboxError): void;
-  /** A stream that said nothing says something again. */
+  /** A silent stream brings data again. */
   heard(): void;
-  /** A pause is over of which nobody has said so. */
+  /** The container is no longer paused, and no event has reported that. */
   unpaused(): void;
-  /** The last call: the container does not run any more, another host has it (`InUse`), or it is out of reach on another engine (`OtherEngine`). */
+  /**
+   * The last call. The container no longer runs, another host is its writer (`InUse`), or it is on another engine that does not
+   * answer now (`OtherEngine`).
+   */
   gone(failure: SandboxError): void;
 }
 
 /**
- * Keeps one stream to a sandbox open. A lost stream says nothing about the sandbox, so it is opened again, with a
- * back-off and for ever, until an inspect or a `die` event says that the container is not running, or another host writes to it.
+ * Keeps one stream to a sandbox open. A lost stream does not mean that the sandbox has ended, so the stream is opened again with a
+ * back-off, for ever, until an inspect or a `die` event reports that the container is not running, or another host is its writer.
  */
 export class Connection {
   readonly #closed = new AbortController();
   readonly #busy: { dispose(): void };
   #stream: SandboxStream | null = null;
   #greeted = false;
-  /** A stream has said hello before. */
+  /** Whether any stream has said hello so far. */
   #met = false;
   #attachedAt = 0;
   #awaited = false;
@@ -70,7 +73,7 @@ export class Connection {
     });
   }
 
-  /** Writes a line; false: there is no stream that said hello. */
+  /** Writes a line. False if no stream has said hello. */
   send(line: string): boolean {
     if (!this.#greeted || !this.#stream) {
       return false;
@@ -79,18 +82,21 @@ export class Connection {
     return true;
   }
 
-  /** Bytes written that the engine has not taken yet. */
+  /** Written bytes that the engine has not taken yet. */
   get unsent(): number {
     return this.#stream?.unsent ?? 0;
   }
 
-  /** Only while something is awaited is silence a reason to ask. */
+  /** Sets whether the session waits for an answer. The stream is pinged only while it does. */
   await(something: boolean): void {
     this.#awaited = something;
     this.#schedulePings();
   }
 
-  /** A paused container keeps its stream; its silence means nothing. Its end of pause may be told to nobody, so it is looked at meanwhile. */
+  /**
+   * Sets whether the container is paused. A paused container keeps its stream and is silent for that reason alone. No event may report
+   * the end of the pause, so the container is inspected meanwhile.
+   */
   pause(paused: boolean): void {
     this.#paused = paused;
     clearInterval(this.#looking);
@@ -107,7 +113,7 @@ export class Connection {
     }
   }
 
-  /** The engine says that the container's main process ended: what is on its way still counts, then it is over. */
+  /** Call when the engine reports that the container's main process ended. Data that is still on its way is received first. */
   async died(failure: SandboxError): Promise<void> {
     if (this.#stream) {
       await within(this.#stream.ended, this.timing.lastWords, '');
@@ -115,7 +121,7 @@ export class Connection {
     this.#finish(failure);
   }
 
-  /** Resolves when the stream is over, at the latest after `ms`. */
+  /** Resolves when the stream has ended, at the latest after `ms`. */
   async drained(ms: number): Promise<void> {
     if (this.#stream) {
       await within(this.#stream.ended, ms, '');
@@ -141,7 +147,7 @@ export class Connection {
       }
       if (this.#attachedAt > 0 || !this.#met) {
         this.sink.trouble(lost);
-      } // the engine may take its time to say why
+      } // reported at once because the engine may take some time to give the reason
       if (this.#attachedAt > 0 && performance.now() - this.#attachedAt >= this.timing.stable) {
         delay = first;
       }
@@ -156,7 +162,7 @@ export class Connection {
     }
   }
 
-  /** Opens a stream and stays with it to its end; says why there is none any more. */
+  /** Opens a stream and waits for its end. Gives the reason for that end. */
   async #oneStream(): Promise<SandboxError> {
     this.#attachedAt = 0;
     this.#tellBusy();
@@ -204,7 +210,7 @@ export class Connection {
     return new SandboxError('EngineFailed', { reason: stream.textBeforeHello || reason });
   }
 
-  /** An open stream shows by itself that it works. */
+  /** Reports a busy engine, unless a stream is open: an open stream works even then. */
   #tellBusy(): void {
     if (this.engine.isBusy && !this.#greeted) {
       this.sink.trouble(new SandboxError('EngineBusy'));
@@ -224,7 +230,7 @@ export class Connection {
     this.sink.hello(content, t);
   }
 
-  /** Asks the engine why a stream was lost. Returns only while the container lives, or nobody can say. */
+  /** Asks the engine why a stream was lost. Returns if the container is running or the engine cannot tell; else ends the connection. */
   async #reason(lost: SandboxError): Promise<SandboxError> {
     while (!this.#isClosed) {
       let state;
@@ -238,7 +244,7 @@ export class Connection {
         return failure;
       }
       if (state === null) {
-        // some engines remove it before they tell of its end, which says more
+        // some engines remove the container before they send its `die` event, which has the exit code
         await sleep(this.timing.lastWords, this.#closed.signal);
         this.#finish(new SandboxError('SandboxGone', { reason: 'removed' }, { cause: lost }));
       } else if (!state.running) {
@@ -257,7 +263,7 @@ export class Connection {
     const state = await this.engine.inspect(this.containerId);
     if (!this.#paused || !state?.running || state.paused) {
       return;
-    } // an end is told by other ways
+    } // the end of a container is detected elsewhere
     this.pause(false);
     this.sink.unpaused();
   }
@@ -283,7 +289,7 @@ export class Connection {
     }
     if (stream.unsent < this.#unsent) {
       this.#silentPings = 0;
-    } // a long command on a slow link is on its way
+    } // a long command is being sent over a slow link
     this.#unsent = stream.unsent;
     if (this.#silentPings >= this.timing.silentPings) {
       stream.close('silent');
@@ -296,7 +302,7 @@ export class Connection {
     stream.send(encodeCommand(command('ping', {})));
   }
 
-  /** Pings without a byte back that are worth mentioning: one more may still be answered, then the stream counts as cut. */
+  /** Number of unanswered pings in a row from which the silence is reported. After one more the stream counts as cut. */
   get #suspicious(): number {
     return this.timing.silentPings - 1;
   }

@@ -3,13 +3,13 @@ import type { Log } from '../log';
 import { removeWithRetries, type RetryPauses } from './removal';
 import { freeUid } from './uid';
 
-/** The container of one session and its volume, from the first request that creates or finds them to their removal. */
+/** The container and the volume of one session, from their creation or discovery to their removal. */
 export class SandboxContainer {
   readonly #ending = new AbortController();
   #id: Promise<string> | undefined;
   #removal: Promise<void> | undefined;
 
-  /** @param sandbox what is to be created, or what is there already */
+  /** @param sandbox the specification of a new sandbox, or a sandbox that exists */
   constructor(
     private readonly engine: Engine,
     private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox,
@@ -17,17 +17,17 @@ export class SandboxContainer {
     private readonly pauses?: RetryPauses,
   ) {}
 
-  /** Its id once it runs, however often it is asked for; rejects with a SandboxError. */
+  /** Resolves with the container's id once it runs; creates it on the first call. Rejects with a SandboxError. */
   create(): Promise<string> {
     return (this.#id ??= this.#create());
   }
 
-  /** Its removal was asked for: nothing may be begun with it any more. */
+  /** Whether {@link remove} was called. Nothing may be started in the container afterwards. */
   get ending(): boolean {
     return this.#ending.signal.aborted;
   }
 
-  /** Once, however often it is asked for, and while it is being created too. Never rejects. */
+  /** Removes the container once, however often this is called, also while the container is being created. Never rejects. */
   remove(): Promise<void> {
     this.#ending.abort();
     return (this.#removal ??= this.#remove());
@@ -41,14 +41,14 @@ export class SandboxContainer {
     return this.engine.create({ ...this.sandbox, uid }, this.#ending.signal);
   }
 
-  /** The volume, once nothing uses it. Never rejects. */
+  /** Removes the container and then the volume. Never rejects. */
   async removeLibraries(): Promise<void> {
     await this.remove();
     await this.#insist('libraries of', () => this.engine.removeLibraries(this.sandbox.libraries));
   }
 
   async #remove(): Promise<void> {
-    const id = await this.#id?.catch(() => undefined); // its creator is told why
+    const id = await this.#id?.catch(() => undefined); // the caller of create() gets the reason
     if (id !== undefined) {
       await this.#insist('container of', () => this.engine.remove(id));
     }

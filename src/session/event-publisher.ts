@@ -7,7 +7,7 @@ import { MissingOutput } from './missing-output';
 import type { OpenCell, SessionState } from './types';
 import type { PendingCommands } from './pending-commands';
 
-/** What listeners are told: the events of the log in its order, and our own notices, each in the cell and at the place that it is about. */
+/** Publishes the events of the log in order, and the session's own notices, each for the cell and at the place in the log that it concerns. */
 export class EventPublisher {
   readonly listeners: Listeners<SandboxEvent>;
   readonly #outOfReach = new OutOfReachNotices((msgId, notice) => {
@@ -18,7 +18,7 @@ export class EventPublisher {
 
   /**
    * @param logBudget bytes
-   * @param place where the log has been read to
+   * @param place gives the seq up to which the log has been read
    */
   constructor(
     logBudget: number,
@@ -32,7 +32,7 @@ export class EventPublisher {
     });
   }
 
-  /** The next event of the log. */
+  /** Publishes the next event of the log. */
   logged(event: SandboxEvent): void {
     this.#missing.before(event);
     const death = this.#deaths.hear(event);
@@ -43,8 +43,8 @@ export class EventPublisher {
   }
 
   /**
-   * The log was trimmed while no stream brought it: what ran then lacks output.
-   * @param ended cells that the log may not speak of any more, nor say whose they are
+   * Call when the log was trimmed before a stream could bring it: cells that ran at that time lack output.
+   * @param ended cells whose events, including their metadata, may be missing from the log
    */
   gap({ content: { bytes } }: EventOf<'gap'>, ended: readonly OpenCell[]): void {
     this.#missing.gap(bytes, this.commands.openIds);
@@ -55,31 +55,31 @@ export class EventPublisher {
     }
   }
 
-  /** This cell runs, and all that the log has of it was told. */
+  /** Call when this cell is running and all its events in the log have been published. */
   runs(msgId: string): void {
     this.#missing.ran(msgId);
   }
 
-  /** A cell ended so, and the log does not say it. */
-  unheard(reply: EventOf<'execute_reply'>): void {
+  /** Publishes the reply of a cell that is missing from the log. */
+  replyOutsideLog(reply: EventOf<'execute_reply'>): void {
     this.#missing.ended(reply.parent_header.msg_id, reply.content);
     this.listeners.emit({ ...reply, seq: this.place() });
   }
 
-  /** Output of this command ('' = not known which) cannot be told. */
+  /** Call when output of this command ('' = unknown) cannot be read. */
   unreadable(msgId: string, reason: string): void {
     if (this.#missing.ran(msgId)) {
       return;
-    } // pieces whose beginning lies in a gap are no wonder
+    } // chunks whose beginning is in a gap are expected to be unreadable
     this.#complain(msgId, { code: 'ProtocolViolation', params: { problem: 'output', reason } });
   }
 
-  /** The session is in this state now, or another cell is the oldest. */
+  /** Call when the session's state or its oldest open cell has changed. */
   state(state: SessionState): void {
     this.#outOfReach.update(state, this.commands.oldest);
   }
 
-  /** Output is missing from a cell: its reader must know. Said once a cell, whatever the sandbox sends. */
+  /** Reports that output of a cell is missing. Each cell reports it once, whatever the sandbox sends. */
   #complain(msgId: string, notice: Failure): void {
     if (this.commands.complain(msgId)) {
       this.#notice(msgId, notice);
@@ -90,7 +90,7 @@ export class EventPublisher {
     this.listeners.emit(this.#event({ msg_type: 'notice', content: notice }, msgId));
   }
 
-  /** One of our own, as if it stood in the log. */
+  /** An event of our own, in the form of a logged event. */
   #event(
     what: Pick<EventOf<'notice'>, 'msg_type' | 'content'> | Pick<EventOf<'accepted'>, 'msg_type' | 'content'>,
     msgId: string,

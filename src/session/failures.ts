@@ -1,7 +1,7 @@
 import { SandboxError } from '../protocol/errors';
 import type { ExecuteReply, Failure } from '../protocol/messages';
 
-/** The reply of a cell about which the sandbox says nothing any more. */
+/** The reply of a cell for which the sandbox sends none. */
 export function replyOf(failure: Failure): ExecuteReply {
   return {
     status: failure.code === 'Aborted' || failure.code === 'Cancelled' ? 'aborted' : 'error',
@@ -15,7 +15,10 @@ export function replyOf(failure: Failure): ExecuteReply {
   };
 }
 
-/** Statuses with which a supervisor ends by itself or when its container is stopped; `lease.py`, `deadman.py` and `supervisor.py` of the runner have the same. */
+/**
+ * Exit codes of a supervisor that ends by itself or whose container is stopped. `lease.py`, `deadman.py` and `supervisor.py` of the
+ * runner use the same.
+ */
 const ENDED_BY_ITSELF = new Map([
   [75, 'lease'],
   [76, 'idle'],
@@ -23,7 +26,7 @@ const ENDED_BY_ITSELF = new Map([
   [143, 'stopped'],
 ]);
 
-/** The container's main process ended; -1: nobody says how. */
+/** The failure for a container whose main process ended. The exit code is -1 where the engine does not tell it. */
 export const exited = (exitCode: number | null): SandboxError =>
   new SandboxError('SandboxGone', {
     reason: ENDED_BY_ITSELF.get(exitCode ?? -1) ?? 'exited',

@@ -4,13 +4,13 @@ import { decodeAssembled, type Decoded } from '../protocol/decode';
 import type { EventContents, EventOf, EventType, SandboxEvent } from '../protocol/messages';
 
 export interface FollowerSink {
-  /** A logged event or a gap, in the order of the log, each once. */
+  /** Called once for each logged event or gap, in the order of the log. */
   logged(event: SandboxEvent): void;
-  /** An answer to this host alone. */
+  /** An event for this host alone, which is not in the log. */
   unlogged(event: SandboxEvent): void;
-  /** Numbers of the log were passed over without a word about them: folded comm messages, or somebody has altered it. */
+  /** Seqs are missing without a gap event: comm messages were folded, or the log was altered. */
   hole(): void;
-  /** Something that seems to belong to this command (or to none: '') could not be read. */
+  /** A line could not be read. It seems to belong to this command ('' = to none). */
   unreadable(msgId: string, reason: string): void;
 }
 
@@ -24,14 +24,14 @@ const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>([
   'accepted',
   'execute_reply',
 ]);
-/** A seq that jumps further ahead is no honest one; believing it would make all that follows look old. */
+/** Maximum distance that a seq may be ahead. A larger one is dishonest, and accepting it would make all later events look old. */
 const MAX_SEQ_JUMP = 10_000_000;
 
-/** A host's place in the log of one sandbox: turns lines of any number of streams into each event once, in order. */
+/** Tracks a host's place in the log of one sandbox, and passes on the events of any number of streams once each and in order. */
 export class Follower {
   #boot = '';
   #last = 0;
-  /** The log's end when the last hello was said. */
+  /** The last seq of the log at the last hello. */
   #target = 0;
   #unreadable = 0;
   readonly #chunks: ChunkAssembler;
@@ -48,12 +48,12 @@ export class Follower {
     return { after: this.#last, boot: this.#boot };
   }
 
-  /** The replay has reached what the hello promised. */
+  /** Whether the replay has reached the last seq of the hello. */
   get caughtUp(): boolean {
     return this.#last >= this.#target;
   }
 
-  /** False: another supervisor speaks, this place means nothing to it. */
+  /** False if the hello comes from another supervisor, in whose log this place has no meaning. */
   hello(content: EventContents['hello']): boolean {
     if (this.#boot !== '' && content.boot !== this.#boot) {
       return false;
@@ -135,7 +135,7 @@ export class Follower {
   #advance(seq: number): boolean {
     if (seq <= this.#last) {
       return false;
-    } // replayed, or two streams overlap
+    } // a replayed event, or two streams overlap
     if (this.#isOutOfReach(seq)) {
       this.#bad('', 'a seq out of reach');
       return false;
@@ -148,12 +148,12 @@ export class Follower {
     return true;
   }
 
-  /** From where this place is, or, where the log has gone on without it, from where the log was at the hello. */
+  /** Whether a seq is too far ahead of this place or, where the log has grown further, of the log's end at the hello. */
   #isOutOfReach(seq: number): boolean {
     return seq > Math.max(this.#last, this.#target) + MAX_SEQ_JUMP;
   }
 
-  /** Logged at 1, 2, 4, 8 …: a sandbox must not be able to fill the log of the host. */
+  /** Reports an unreadable line. Only the 1st, 2nd, 4th, 8th … are logged, so that a sandbox cannot fill the log of the host. */
   #bad(msgId: string, reason: string): void {
     this.#unreadable += 1;
     if (Number.isInteger(Math.log2(this.#unreadable))) {
@@ -163,5 +163,5 @@ export class Follower {
   }
 }
 
-/** Never assembled from chunks: they say where the log itself stands. */
+/** Types that are refused when they come in chunks, because they describe the state of the log itself. */
 const UNLOGGED_ONLY: ReadonlySet<EventType> = new Set<EventType>(['hello', 'pong', 'gap', 'comm_gap']);

@@ -1,13 +1,16 @@
 import type { Log } from '../log';
 import { asSandboxError } from './failures';
 
-/** Milliseconds: between two messages at least, and at most. */
+/** Minimum and maximum time between two messages. */
 const MIN_INTERVAL_MS = 200;
 const MAX_INTERVAL_MS = 20_000;
-/** Characters that a cell gets of one install. */
+/** Maximum output of one install that a cell gets. */
 const MAX_OUTPUT_CHARACTERS = 256 * 1024;
 
-/** pip's lines on their way to the cell that waits: few messages, a bounded text, a sign of life when pip says nothing. */
+/**
+ * Sends the output of pip to the cell that waits for the install. It combines lines into few messages, bounds the text, and sends an
+ * empty message as a sign of life while pip prints nothing.
+ */
 export class InstallOutput {
   #text = '';
   #total = 0;
@@ -35,7 +38,7 @@ export class InstallOutput {
     }, MIN_INTERVAL_MS);
   }
 
-  /** Sends the rest; nothing goes out afterwards. */
+  /** Sends the remaining text. Nothing is sent afterwards. */
   async end(): Promise<void> {
     clearInterval(this.#heart);
     await this.#sending;
@@ -51,7 +54,7 @@ export class InstallOutput {
     this.#timer = undefined;
     if (this.#sending) {
       return;
-    } // what has come meanwhile goes with the next one
+    } // lines that have come meanwhile are sent with the next message
     const text = this.#text;
     this.#text = '';
     this.#sending = this.send(text)

@@ -7,7 +7,7 @@ import { asSandboxError } from './failures';
 import { InstallOutput } from './install-output';
 import { isRequirement } from './references';
 
-/** Packages of one install, and installs that a sandbox's cells may ask for; no honest notebook comes near. */
+/** Bounds on the packages of one install, and on the installs that the cells of a sandbox may request. Honest notebooks stay far below. */
 const MAX_REQUIREMENTS = 200;
 const MAX_REQUESTS = 200;
 
@@ -16,20 +16,20 @@ export interface InstallTarget {
   /** The sandbox's volume. */
   readonly libraries: string;
   network(): Promise<InstallNetwork>;
-  /** A failure in words, for the cell that asked. */
+  /** The message of a failure, for the cell that requested the install. */
   explain(failure: SandboxError): string;
 }
 
 export interface InstallSink {
-  /** The cell is one of ours and has no reply yet. */
+  /** Whether the cell belongs to this session and has no reply yet. */
   isOpen(msgId: string): boolean;
-  /** Resolves when the sandbox has it; rejects with a SandboxError. */
+  /** Resolves when the sandbox has accepted the command. Rejects with a SandboxError. */
   send<T extends 'install_output' | 'install_reply'>(type: T, content: CommandContents[T]): Promise<void>;
 }
 
 export interface InstallOptions {
   options?: readonly InstallOption[];
-  /** Lines of pip's. */
+  /** Called with each line that pip prints. */
   onOutput?: (line: string) => void;
   signal?: AbortSignal | undefined;
 }
@@ -40,9 +40,9 @@ interface Current {
   over: Promise<unknown>;
 }
 
-/** Installs into the sandbox's libraries, one at a time: for the user, and for cells that ask. */
+/** Installs packages into the sandbox's libraries, one install at a time, for the user and for cells that request it. */
 export class Installs {
-  /** Requirements that are installed, in the order in which they came. */
+  /** Requirements that are installed, in the order of their installation. */
   readonly done: string[] = [];
   #current: Current | undefined;
   #requests = 0;
@@ -68,7 +68,7 @@ export class Installs {
     }
     const abort = new AbortController();
     const stop = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
-    const before = this.#current?.over; // one that was called off: its container is on its way out
+    const before = this.#current?.over; // a cancelled install, whose container is being removed
     const work = (async () => {
       await before;
       if (this.#closed || stop.aborted) {
@@ -94,7 +94,7 @@ export class Installs {
     }
   }
 
-  /** A cell asks; it may be hostile and ask anything, at any rate. */
+  /** Handles the request of a cell. The cell may be hostile and send any content at any rate. */
   requested({ parent_header: { msg_id: msgId }, content }: EventOf<'install_request'>): void {
     this.#requests += 1;
     if (!this.sink.isOpen(msgId) || this.#requests > 2 * MAX_REQUESTS) {
@@ -106,14 +106,14 @@ export class Installs {
     });
   }
 
-  /** The cell was interrupted or has ended: what it asked for is called off. */
+  /** Call when a cell was interrupted or has ended: cancels the install that it requested. */
   ended(msgId: string): void {
     if (this.#current?.msgId === msgId) {
       this.#current.abort.abort();
     }
   }
 
-  /** Calls off what goes on; resolves when nothing of it is left. */
+  /** Cancels the current install. Resolves when its container is gone. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#current?.abort.abort();
@@ -144,7 +144,7 @@ export class Installs {
       const failure = asSandboxError(error);
       if (failure.code === 'Cancelled') {
         return;
-      } // by the cell's own end: nobody waits any more
+      } // the cell itself has ended, so nothing waits for a reply
       this.log.info(`an install failed: ${failure.message}`);
       reason = this.target.explain(failure) || failure.code;
     } finally {

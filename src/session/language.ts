@@ -6,7 +6,7 @@ import type { Timing } from './time';
 import type { Completion } from './types';
 import type { PendingCommands } from './pending-commands';
 
-/** What an editor asks while one types: no answer is as good as a late one. */
+/** Completions and inspections for the editor. It gives null instead of a late answer. */
 export class Language {
   constructor(
     private readonly commands: PendingCommands,

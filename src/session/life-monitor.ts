@@ -3,9 +3,9 @@ import type { Log } from '../log';
 import { SandboxError } from '../protocol/errors';
 import { exited } from './failures';
 
-/** Milliseconds in which the end of a container is that of its memory. */
+/** Time after an `oom` event in which the end of the container is attributed to it. */
 const OUT_OF_MEMORY_WINDOW_MS = 5_000;
-/** What an engine kills with where memory is out. */
+/** Exit code of a process that was killed for lack of memory: 128 + SIGKILL. */
 const SIGKILL_EXIT_CODE = 137;
 
 export interface LifeSink {
@@ -15,12 +15,12 @@ export interface LifeSink {
   unpaused(): void;
 }
 
-/** What an engine tells of a sandbox's container: hints, whose absence proves nothing. */
+/** Follows the engine's events about one sandbox's container. They are hints: a missing event proves nothing. */
 export class LifeMonitor {
   #outOfMemory = false;
   readonly #listening: { dispose(): void };
 
-  /** @param memory the limit, in bytes */
+  /** @param memory gives the memory limit in bytes */
   constructor(
     engine: Pick<Engine, 'onLifeEvent'>,
     private readonly sandboxId: string,

@@ -1,6 +1,6 @@
 import type { Log } from '../log';
 
-/** Those who want to know; a listener that throws harms neither the others nor the one who tells. */
+/** A set of listeners. One that throws affects neither the other listeners nor the caller of `emit`. */
 export class Listeners<T> {
   readonly #listeners = new Set<(value: T) => void>();
 
@@ -9,7 +9,7 @@ export class Listeners<T> {
   add(listener: (value: T) => void): { dispose(): void } {
     const own = (value: T) => {
       listener(value);
-    }; // the same function may be added twice
+    }; // a new function for each call, because the same listener may be added twice
     this.#listeners.add(own);
     return {
       dispose: () => {

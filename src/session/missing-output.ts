@@ -1,27 +1,27 @@
 import type { ExecuteReply, Failure, SandboxEvent } from '../protocol/messages';
 
 /**
- * Which cells lack output that is no longer in the log, and where: each says it once, before what is there of it behind the gap.
- * A gap says nothing of what was in it, so whoever was open then is suspected until the log, or a reply, shows that it had begun.
+ * Finds the cells whose output is partly no longer in the log. Each cell reports it once, before its output that follows the gap.
+ * A gap does not tell what was in it, so every cell that was open then is a suspect until the log or a reply shows whether it had started.
  */
 export class MissingOutput {
-  /** Bytes of the gaps in which a cell may have said something, by its msg_id. */
+  /** Bytes of the gaps in which a cell may have had output, by its msg_id. */
   readonly #suspects = new Map<string, number>();
 
-  /** @param limit bytes that a log keeps */
+  /** @param limit budget of the log in bytes */
   constructor(
     private readonly limit: number,
     private readonly tell: (msgId: string, notice: Failure) => void,
   ) {}
 
-  /** The log lacks so many bytes, from a time when these cells were open. */
+  /** Call when the log lacks this many bytes from a time when these cells were open. */
   gap(bytes: number, open: readonly string[]): void {
     for (const msgId of open) {
       this.#suspects.set(msgId, (this.#suspects.get(msgId) ?? 0) + bytes);
     }
   }
 
-  /** With each event of the log, before anybody is told of it. */
+  /** Call with each event of the log before its listeners get it. */
   before(event: SandboxEvent): void {
     const msgId = event.parent_header.msg_id;
     if (!this.#suspects.has(msgId)) {
@@ -29,7 +29,7 @@ export class MissingOutput {
     }
     if (isBeginning(event)) {
       this.#suspects.delete(msgId);
-    } // so all of it is behind the gap
+    } // all output of the cell follows the gap
     else if (event.msg_type === 'execute_reply') {
       this.ended(msgId, event.content);
     } else {
@@ -37,7 +37,7 @@ export class MissingOutput {
     }
   }
 
-  /** It has begun, and its beginning was not seen. False: it is not suspected. */
+  /** Call when a cell is known to have started before the end of the gap. False if the cell is not a suspect. */
   ran(msgId: string): boolean {
     const bytes = this.#suspects.get(msgId);
     if (bytes === undefined) {

@@ -3,12 +3,12 @@ import type { AnswerMetadata, SandboxEvent } from '../protocol/messages';
 
 export interface OpenRequestOptions {
   operation: 'interrupt' | 'reset' | 'answer' | 'complete' | 'comm';
-  /** Milliseconds. */
+  /** Milliseconds until the request fails. */
   deadline: number;
-  /** The answer is not in the log, so a cut loses it. */
+  /** The answer is not logged, so it is lost when the stream is cut. */
   unlogged?: boolean;
   signal?: AbortSignal | undefined;
-  /** For the log. */
+  /** Metadata of the command, which is logged. */
   metadata?: AnswerMetadata | undefined;
 }
 
@@ -18,7 +18,7 @@ interface OpenRequest {
   reject: (failure: SandboxError) => void;
 }
 
-/** Requests that wait for one answer with their id; each settles once, at the latest at its deadline. */
+/** Requests that wait for one answer with their id. Each settles once, at the latest at its deadline. */
 export class OpenRequests {
   readonly #open = new Map<string, OpenRequest>();
 

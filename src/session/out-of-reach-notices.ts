@@ -2,8 +2,8 @@ import type { Failure } from '../protocol/messages';
 import type { SessionState } from './types';
 
 /**
- * Why a cell shows nothing new though it goes on: told in the cell that runs while its sandbox is out of reach, and again when
- * that is over. Which notices follow each other in the same place, `src/outputs` knows by their code.
+ * Explains in the running cell why it shows no new output while its sandbox is unreachable, and reports when the sandbox is reachable
+ * again. `src/outputs` recognises by their code which notices replace each other in the same place.
  */
 export class OutOfReachNotices {
   #told: { msgId: string; cause: string; since: number } | undefined;
@@ -13,7 +13,7 @@ export class OutOfReachNotices {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** @param running the cell that runs; '' = none */
+  /** @param running id of the running cell; '' = none */
   update(state: SessionState, running: string): void {
     const told = this.#told;
     if (state.kind === 'unreachable') {

@@ -1,25 +1,25 @@
-/** What became of a command that somebody wants back. */
+/** State of a withdrawn command. */
 export type Withdrawn = 'unsent' | 'sent' | 'absent';
 
 interface Entry {
   line: string;
-  /** The stream it was last written to; 0 = none. */
+  /** Number of the stream that it was last written to; 0 = none. */
   stream: number;
 }
 
 /**
- * Commands that the sandbox has not accepted yet, in order. A command goes out once on each stream until it is accepted;
- * the supervisor ignores an id that it knows, so sending again is safe and not sending again would lose a cell.
+ * The commands that the sandbox has not accepted yet, in order. A command is sent once on each stream until it is accepted. The
+ * supervisor ignores an id that it knows, so sending again is safe, while not sending again could lose a cell.
  */
 export class Outbox {
   readonly #entries = new Map<string, Entry>();
   #stream = 0;
   #open = false;
 
-  /** `write` puts a line on the current stream. */
+  /** @param write writes a line to the current stream */
   constructor(private readonly write: (line: string) => void) {}
 
-  /** A stream takes commands. */
+  /** Whether a stream takes commands now. */
   get isOpen(): boolean {
     return this.#open;
   }
@@ -35,7 +35,7 @@ export class Outbox {
     }
   }
 
-  /** A stream has replayed the log up to its hello: what has no `accepted` by now was lost on the way or never sent. */
+  /** Call when a stream has replayed the log up to its hello. Commands without an `accepted` by then were lost or never sent. */
   attached(): void {
     this.#stream += 1;
     this.#open = true;
@@ -53,7 +53,7 @@ export class Outbox {
     this.#entries.delete(msgId);
   }
 
-  /** Takes a command back; one that was sent may still be obeyed. */
+  /** Withdraws a command. One that was sent may still be executed. */
   withdraw(msgId: string): Withdrawn {
     const entry = this.#entries.get(msgId);
     this.#entries.delete(msgId);

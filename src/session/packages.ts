@@ -1,8 +1,8 @@
-/** Lists of pip requirements, as users write and keep them. */
+/** Lists of pip requirements as users write them. */
 
 const OPERATOR = /\s*(===?|~=|!=|<=?|>=?)\s*/g;
 
-/** What a user typed or pasted, such as `six "numpy >= 2, <3"` or `%pip install six`, as requirements; none of them is checked. */
+/** Splits typed or pasted text, such as `six "numpy >= 2, <3"` or `%pip install six`, into requirements. It does not validate them. */
 export function splitRequirements(text: string): string[] {
   const words = text.replace(/^\s*[%!]?\s*(?:pip3?|python3?\s+-m\s+pip)\s+install\s/, '').replace(/["']/g, ' ');
   return words
@@ -13,7 +13,10 @@ export function splitRequirements(text: string): string[] {
     .filter((word) => word !== '');
 }
 
-/** `requirements` with `more`: the same package (https://peps.python.org/pep-0503/#normalized-names) takes the place that it had. */
+/**
+ * Adds `more` to `requirements`. A requirement for the same package (https://peps.python.org/pep-0503/#normalized-names) replaces the
+ * existing one in its place.
+ */
 export function mergePackages(requirements: readonly string[], more: readonly string[]): string[] {
   const merged = [...requirements];
   for (const requirement of more) {

@@ -22,7 +22,7 @@ const TOO_LONG = replyOf({
   code: 'ProtocolViolation',
   params: { reason: 'the cell is too long', limit: MAX_COMMAND_BYTES },
 });
-/** Commands to which the sandbox says nothing else. */
+/** Commands whose only answer is the `accepted` event. */
 const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>([
   'input_reply',
   'install_output',
@@ -31,44 +31,44 @@ const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>([
 ]);
 const LOST_REPLY = replyOf({ code: 'ProtocolViolation', params: { reason: 'the reply was lost' } });
 
-/** Milliseconds from a gap to the question what was in it; more each time that nothing but numbers is missing. */
+/** Delay between a gap and the request for lost replies. It doubles each time that only seqs are missing, up to the maximum. */
 const MIN_ASK_AGAIN_DELAY_MS = 100;
 const MAX_ASK_AGAIN_DELAY_MS = 5_000;
-/** Bytes on the stream over which nothing is asked again: a sandbox that makes gaps and reads nothing must not fill our memory. */
+/** Above this number of unsent bytes no command is sent again: a sandbox that causes gaps and reads nothing must not fill our memory. */
 const MAX_UNSENT_BYTES = 1024 * 1024;
 
 export interface PendingCommandsSink {
-  /** Puts a line on the stream; false: there is none. */
+  /** Writes a line to the stream. False if there is no stream. */
   send(line: string): boolean;
-  /** Bytes on the stream that the sandbox has not taken yet. */
+  /** Bytes written to the stream that the sandbox has not taken yet. */
   unsent(): number;
-  /** Something may have begun to be awaited, or nothing is any more. */
+  /** {@link PendingCommands.isAwaited} may have changed. */
   changed(): void;
-  /** A cell ends by a reply that the log did not bring; told before it settles. */
-  unheard(reply: EventOf<'execute_reply'>): void;
+  /** A cell ends with a reply that is missing from the log. Called before the cell settles. */
+  replyOutsideLog(reply: EventOf<'execute_reply'>): void;
 }
 
-/** A reply that counts if the log brings no better one; `event`: the supervisor's word, out of order. */
+/** A reply that is used if the log brings none. `event` is the supervisor's unlogged reply, which comes out of order. */
 interface FallbackReply {
   timer: NodeJS.Timeout;
   reply: ExecuteReply;
   event: EventOf<'execute_reply'> | undefined;
 }
 
-/** All that a session has asked of its sandbox and waits for: what goes out, and which event settles it. */
+/** The commands that a session has sent, or is about to send, and that have no answer yet. It decides which event settles which command. */
 export class PendingCommands {
   readonly #cells = new Cells();
   readonly #requests = new OpenRequests();
   readonly #outbox: Outbox;
-  /** Why nothing can be asked any more. */
+  /** Set when the session has ended: the reply and the failure for all further commands. */
   #end: { reply: ExecuteReply; failure: SandboxError } | undefined;
-  /** The comm's message that the kernel handles now; empty = none. */
+  /** Id of the comm message that the kernel is handling; '' = none. */
   #callback = '';
   #gapSeen = false;
   #askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
   #asking: NodeJS.Timeout | undefined;
   readonly #fallbackReplies = new Map<string, FallbackReply>();
-  /** Seconds on the supervisor's clock: the log was read up to there. */
+  /** The time up to which the log has been read, in seconds of the supervisor's clock. */
   #readTo = -Infinity;
 
   constructor(
@@ -85,7 +85,7 @@ export class PendingCommands {
     return this.#cells.size > 0 || this.#requests.size > 0;
   }
 
-  /** What the sandbox has accepted and not replied to yet, as far as is known here. */
+  /** The cells that the sandbox has accepted and not replied to, as far as this session knows. */
   get open(): OpenCell[] {
     return this.#cells
       .ids()
@@ -93,7 +93,7 @@ export class PendingCommands {
       .map((msgId) => ({ msgId, metadata: this.#cells.metadata(msgId) }));
   }
 
-  /** The same with what is on its way. */
+  /** Ids of all cells without a reply, including those that are not accepted yet. */
   get openIds(): string[] {
     return this.#cells.ids();
   }
@@ -128,7 +128,7 @@ export class PendingCommands {
     }
   }
 
-  /** One press for what a comm's message has called; nothing if none is handled. */
+  /** Interrupts the callback of the comm message that the kernel is handling. Does nothing if it handles none. */
   async interruptCallback(): Promise<void> {
     if (this.#callback !== '') {
       await this.request(
@@ -145,24 +145,24 @@ export class PendingCommands {
     const reply = await this.request('reset_request', content, { operation: 'reset', deadline: this.timing.reset });
     for (const msgId of before) {
       this.#cells.settle(msgId, aborted('reset'));
-    } // those whose reply was lost
+    } // cells whose replies were lost
     this.sink.changed();
     if (reply.msg_type === 'reset_reply' && reply.content.status !== 'ok') {
       throw new SandboxError('KernelDied', { signal: '', exitcode: -1 });
     }
   }
 
-  /** Resolves with the event that answers; rejects with a SandboxError at the latest at the deadline. */
+  /** Resolves with the event that answers the command. Rejects with a SandboxError at the latest at the deadline. */
   async request<T extends CommandType>(
     type: T,
     content: CommandContents[T],
     options: OpenRequestOptions,
   ): Promise<SandboxEvent> {
-    const message = command(type, content, { metadata: options.metadata as Command<T>['metadata'] | undefined }); // comms are delivered below
+    const message = command(type, content, { metadata: options.metadata as Command<T>['metadata'] | undefined }); // comm messages use deliver()
     return this.deliver(message.header.msg_id, encodeCommand(message), options);
   }
 
-  /** The same for a command that is encoded already. */
+  /** Like {@link request}, for an encoded command. */
   async deliver(msgId: string, line: string, options: OpenRequestOptions): Promise<SandboxEvent> {
     if (this.#end) {
       throw this.#end.failure;
@@ -182,7 +182,7 @@ export class PendingCommands {
     }
   }
 
-  /** A stream has brought all of the log that there was at its hello. */
+  /** Call when a stream has replayed the log up to its hello. */
   attached(): void {
     this.#outbox.attached();
     this.#askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
@@ -196,7 +196,7 @@ export class PendingCommands {
     this.#requests.failUnlogged(cutFailure({ operation: 'complete' }));
   }
 
-  /** First look at an event of the log. False: it comes from an older kernel than the cell that it names. */
+  /** Call first for each event of the log. False if the event comes from an older kernel than its cell and is to be ignored. */
   admits(event: SandboxEvent): boolean {
     this.#readTo = Math.max(this.#readTo, event.t);
     for (const [msgId, later] of this.#fallbackReplies) {
@@ -217,13 +217,13 @@ export class PendingCommands {
     const msgId = event.parent_header.msg_id;
     if (msgId !== '') {
       this.#outbox.accepted(msgId);
-    } // whatever speaks of a command shows that it was accepted
+    } // any event of a command shows that the command was accepted
     return true;
   }
 
   /**
-   * A cell that an earlier host sent and that has no reply yet. Its code is not known here; who asks by its id alone is told
-   * how it ended, and an id is obeyed once.
+   * Adds a cell that an earlier host sent and that has no reply yet. Its code is unknown here, but its id is enough to get its reply
+   * from the supervisor, which executes each id only once.
    */
   adopt(msgId: string, metadata: JsonObject): CellExecution {
     const known = command(
@@ -249,16 +249,16 @@ export class PendingCommands {
     return this.#cells.isOpen(msgId);
   }
 
-  /** Nobody says how this cell ended. */
+  /** Settles a cell whose reply cannot be obtained. */
   giveUp(msgId: string): void {
     this.#cells.settle(msgId, LOST_REPLY);
     this.sink.changed();
   }
 
-  /** The log lacks something: replies may have been in it. */
+  /** Call when events of the log are missing: replies may be among them. */
   missed(): void {
     this.#gapSeen = true;
-    // not at each: a sandbox that alters its log may make many
+    // at most once per delay, because a sandbox that alters its log may cause many gaps
     this.#asking ??= setTimeout(() => {
       this.#asking = undefined;
       if (!this.#gapSeen || !this.#outbox.isOpen) {
@@ -273,22 +273,22 @@ export class PendingCommands {
     }, this.#askAgainIn).unref();
   }
 
-  /** The open cell that was sent first, the one that runs; empty if there is none. */
+  /** Id of the open cell that was sent first, which is the running one; '' = none. */
   get oldest(): string {
     return this.#cells.ids()[0] ?? '';
   }
 
-  /** True the first time that output of this open cell is lost. */
+  /** True for the first call for an open cell, false afterwards: its user is told once that output is missing. */
   complain(msgId: string): boolean {
     return this.#cells.complain(msgId);
   }
 
-  /** Settles what the event answers; listeners have seen it by now. */
+  /** Settles the command that this event answers. Call it after the listeners have got the event. */
   settle(event: SandboxEvent): void {
     const msgId = event.parent_header.msg_id;
     switch (event.msg_type) {
       case 'execute_reply':
-        // Unlogged ones come ahead of the log, where the same reply may stand behind the cell's output.
+        // An unlogged reply comes ahead of the log, which may still bring the same reply after the cell's output.
         if (event.seq === 0) {
           this.#settleLater(msgId, event.content, event);
         } else {
@@ -297,7 +297,7 @@ export class PendingCommands {
         this.sink.changed();
         return;
       case 'status':
-        // The kernel is done with the cell: a reply that could not be read will not come.
+        // The kernel has finished the cell, so a reply that could not be read will not come again.
         if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) {
           this.#settleLater(msgId, LOST_REPLY);
         }
@@ -307,7 +307,7 @@ export class PendingCommands {
         if (event.content.execution_state === 'busy' && event.content.comm_id !== undefined) {
           this.#callback = msgId;
         }
-        this.#requests.answer(event); // of a comm's message whose `accepted` is no longer in the log
+        this.#requests.answer(event); // answers a comm message whose `accepted` is no longer in the log
         return;
       case 'accepted':
         this.#outbox.accepted(msgId);
@@ -333,7 +333,7 @@ export class PendingCommands {
     }
   }
 
-  /** Settles everything now and whatever is asked from now on. */
+  /** Settles all open commands, and from now on every new command at once. */
   end(reply: ExecuteReply, failure: SandboxError): void {
     this.#end = { reply, failure };
     clearTimeout(this.#asking);
@@ -356,7 +356,7 @@ export class PendingCommands {
 
   #settleLater(msgId: string, reply: ExecuteReply, event?: EventOf<'execute_reply'>): void {
     const known = this.#fallbackReplies.get(msgId);
-    // one a cell, and none for what is not open; a reply that was told is better than the word that it was lost
+    // one for each open cell; a known reply is better than the report that the reply was lost
     if (!this.#cells.isOpen(msgId) || (known !== undefined && reply === LOST_REPLY)) {
       return;
     }
@@ -374,7 +374,7 @@ export class PendingCommands {
     }
   }
 
-  /** The log was read beyond where this reply stood: it is not in there any more. */
+  /** Whether the log has been read beyond the time of this reply, which therefore is not in the log. */
   #isPassed({ event }: FallbackReply): boolean {
     return event !== undefined && event.t < this.#readTo;
   }
@@ -385,15 +385,15 @@ export class PendingCommands {
     if (!this.#cells.isOpen(msgId)) {
       return;
     }
-    const told = event && { ...event, content: withLine(event.content) };
-    if (told) {
-      this.sink.unheard(told);
+    const unlogged = event && { ...event, content: withTraceback(event.content) };
+    if (unlogged) {
+      this.sink.replyOutsideLog(unlogged);
     }
-    this.#cells.settle(msgId, told?.content ?? reply);
+    this.#cells.settle(msgId, unlogged?.content ?? reply);
     this.sink.changed();
   }
 
-  /** Replies may have been in a gap of the log: the supervisor says again what it knows of an id. */
+  /** Sends the open cells again: the supervisor answers a known id with its reply, which may have been in a gap of the log. */
   #askAgain(): void {
     this.#gapSeen = false;
     for (const msgId of this.#cells.ids()) {
@@ -418,8 +418,8 @@ export class PendingCommands {
 const cutFailure = ({ operation }: Pick<OpenRequestOptions, 'operation'>): SandboxError =>
   new SandboxError('SandboxSilent', { operation, seconds: 0 });
 
-/** What is remembered of a reply has no traceback: its last line can be said. */
-function withLine(reply: ExecuteReply): ExecuteReply {
+/** The supervisor remembers replies without their tracebacks. This restores the last line of the traceback. */
+function withTraceback(reply: ExecuteReply): ExecuteReply {
   const isBare =
     reply.status === 'error' && reply.failure === undefined && reply.traceback.length === 0 && reply.ename !== '';
   return isBare ? { ...reply, traceback: [`${reply.ename}: ${reply.evalue}`] } : reply;

@@ -1,4 +1,4 @@
-/** Grammar of what a user may name, so that nothing else reaches an engine or pip. */
+/** Grammars for image references and pip requirements. Text that does not match never reaches an engine or pip. */
 
 const DOMAIN = String.raw`(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::\d{1,5})?`;
 const PATH = String.raw`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`;
@@ -8,7 +8,7 @@ const IMAGE = new RegExp(
   'i',
 );
 
-/** A reference of an image, such as `python:3.13-slim`, or an image's id. */
+/** Whether a text is an image reference, such as `python:3.13-slim`, or an image id. */
 export function isImageReference(text: string): boolean {
   if (text.length > 255) {
     return false;
@@ -25,7 +25,7 @@ export function isImageReference(text: string): boolean {
 
 const NAME = String.raw`[A-Za-z0-9](?:[A-Za-z0-9._-]{0,100}[A-Za-z0-9])?`;
 const VERSION = String.raw`\s*(?:===?|~=|!=|<=?|>=?)\s*[A-Za-z0-9][A-Za-z0-9.*+!_-]{0,60}\s*`;
-/** A part of PEP 508: a name with optional extras and versions; no `@ url`, no marker, no option, no path. */
+/** A subset of PEP 508: a name with optional extras and versions, without `@ url`, markers, options or paths. */
 const REQUIREMENT = new RegExp(
   String.raw`^${NAME}\s*(?:\[\s*${NAME}(?:\s*,\s*${NAME}){0,20}\s*\])?(?:${VERSION}(?:,${VERSION}){0,10})?$`,
 );

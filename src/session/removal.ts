@@ -1,22 +1,22 @@
 import type { Log } from '../log';
 import { asSandboxError } from './failures';
 
-/** Pauses before another try, in milliseconds. */
+/** Milliseconds before each further attempt: those that the caller waits for, and later ones. */
 export interface RetryPauses {
   awaited: readonly number[];
   later: readonly number[];
 }
 
 /**
- * What is left behind costs memory or disk. Who waits for the removal waits for the first tries; an engine that is being started again
- * takes longer.
+ * A sandbox that is not removed costs memory or disk space. The caller waits for the first attempts only, because an engine that is being
+ * restarted takes longer.
  */
 const RETRY_PAUSES_MS: RetryPauses = { awaited: [1_000, 4_000], later: [5_000, 20_000, 60_000, 300_000] };
 
 /**
- * Tries until `remove` resolves: an engine may be away, or not yet done with what still has the thing. Resolves when it is removed, or
- * when nobody is to wait for it any longer; never rejects.
- * @param what for the log, as "libraries of sandbox 7f…"
+ * Calls `remove` until it resolves: the engine may be unavailable, or the object may still be in use. Resolves after the removal or after
+ * the last attempt that the caller waits for; never rejects.
+ * @param what names the object in the log, for example "libraries of sandbox 7f…"
  */
 export function removeWithRetries(
   what: string,

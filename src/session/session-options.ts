@@ -7,41 +7,41 @@ import type { Timing } from './time';
 import type { OpenCell, SandboxSession } from './types';
 
 export interface CommonOptions {
-  /** For a sandbox that is there: those that it was started with. */
+  /** For a sandbox that exists: the settings with which it was started. */
   settings: SandboxSettings;
-  /** How installs get to the package index, asked for when one begins. */
+  /** Gives the proxies and certificates with which installs reach the package index. Called when an install starts. */
   network?: () => Promise<InstallNetwork>;
-  /** Words for a cell whose install fails; default: code and parameters. */
+  /** Gives the message for a cell whose install failed; default: code and parameters. */
   explain?: (failure: SandboxError) => string;
   log?: Log;
   timing?: Timing;
 }
 
 export interface SessionOptions extends CommonOptions {
-  /** The derived image, as `engine.ensureImage` named it. */
+  /** Name of the derived image, from `engine.ensureImage`. */
   image: string;
   /** Random id of this installation. */
   owner: string;
-  /** Where the notebook was first, for people. */
+  /** The notebook's location when the sandbox was created, for display only. */
   notebookHint: string;
-  /** Seconds that the sandbox lives without a host. */
+  /** Seconds after which a sandbox without a host ends. */
   lease: number;
-  /** Seconds that it lives without being used; 0 = for ever. */
+  /** Seconds after which an unused sandbox ends; 0 = never. */
   idle?: number;
-  /** A session on the same image that has ended and kept its libraries, which this one takes over. */
+  /** An ended session with the same image that kept its libraries, which the new session takes over. */
   previous?: Pick<SandboxSession, 'libraries' | 'installed'>;
 }
 
 export interface AttachOptions extends CommonOptions {
   sandbox: FoundSandbox;
-  /** Of the supervisor that is meant; '' = whichever runs there. */
+  /** Boot id of the expected supervisor; '' accepts any supervisor. */
   boot: string;
-  /** The id of the host whose place this is: a stream of it that nobody has closed yet goes. */
+  /** Id of the host that this session replaces. A stream of that host which is still open is closed. */
   host?: string;
-  /** Ends another host that writes to the sandbox; else the session ends as `InUse` where there is one. */
+  /** Disconnects another host that is the writer. By default the session ends as `InUse` if there is such a host. */
   takeOver?: boolean;
-  /** What the session before had open when it was last looked at. */
+  /** Cells that the previous session had open when its state was last saved. */
   open?: readonly OpenCell[];
-  /** Requirements known to be in its libraries. */
+  /** Requirements that are known to be installed in the sandbox's libraries. */
   installed?: readonly string[];
 }

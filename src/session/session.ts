@@ -15,7 +15,7 @@ import {
   type SandboxEvent,
 } from '../protocol/messages';
 import { Attachment } from './attachment';
-import { Comms, type CommMessage } from './comms';
+import { Comms } from './comms';
 import { Connection } from './connection';
 import { SandboxContainer } from './container';
 import { aborted, asSandboxError, replyOf } from './failures';
@@ -31,6 +31,7 @@ import { TIMING, within, type Timing } from './time';
 import type {
   AttachedCell,
   CellExecution,
+  CommMessage,
   Completion,
   ExecuteOptions,
   OpenCell,
@@ -39,12 +40,12 @@ import type {
 } from './types';
 import { PendingCommands } from './pending-commands';
 
-/** A life of a sandbox: its container, the stream to it, the cells that run in it. See docs/architecture.md. */
+/** One session with a sandbox: its container, the stream to it and the cells that run in it. See `docs/architecture.md`. */
 export class InteractiveSandboxSession implements SandboxSession {
   readonly id: string;
   readonly lang = 'python';
   readonly kernelType = 'ipython';
-  /** Settles with the first `ready`; rejects with why that never came. Nobody has to wait for it: cells may be sent before. */
+  /** Resolves at the first `ready`; rejects with the reason if that never comes. Cells may be sent before. */
   readonly started: Promise<void>;
 
   readonly host: string;
@@ -66,12 +67,12 @@ export class InteractiveSandboxSession implements SandboxSession {
   #settleStart!: { resolve: () => void; reject: (failure: SandboxError) => void };
   #startDeadline: NodeJS.Timeout | undefined;
   #clock = { t: 0, at: 0 };
-  /** Bytes; the setting's until it changes while the sandbox lives. */
+  /** Memory limit in bytes: the setting's until {@link setMemory} changes it. */
   #memory: number;
   #disposal: Promise<void> | undefined;
   #libraryRemoval: Promise<void> | undefined;
 
-  /** Begins to create a sandbox; an aborted `signal` before its first hello ends it as `Cancelled`. */
+  /** Starts to create a sandbox. If `signal` aborts before the first hello, the session ends as `Cancelled`. */
   static start(engine: Engine, options: SessionOptions, signal?: AbortSignal): InteractiveSandboxSession {
     const { image, owner, notebookHint, settings, lease, idle = 0, previous } = options;
     const { maxMemory: memory, cpus, pids, logBudget, maxOutput, historySize, pollInterval } = settings;
@@ -99,8 +100,8 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   /**
-   * Becomes the host of a sandbox that runs. Listeners that are added at once get its whole log, as far as it is kept; then
-   * {@link started} resolves and {@link cells} are those that are still open. When it rejects, the sandbox is left as it is.
+   * Attaches to a running sandbox as its host. Listeners that are added at once get the whole log, as far as it is kept. Then
+   * {@link started} resolves and {@link cells} are those that were open. If {@link started} rejects, the sandbox stays as it is.
    */
   static attach(engine: Engine, options: AttachOptions, signal?: AbortSignal): InteractiveSandboxSession {
     return new InteractiveSandboxSession(engine, options.sandbox, options, signal);
@@ -129,8 +130,8 @@ export class InteractiveSandboxSession implements SandboxSession {
         changed: () => {
           this.#connection?.await(this.#commands.isAwaited);
         },
-        unheard: (reply) => {
-          this.#publisher.unheard(reply);
+        replyOutsideLog: (reply) => {
+          this.#publisher.replyOutsideLog(reply);
         },
       },
       this.#timing,
@@ -192,7 +193,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.started = new Promise((resolve, reject) => {
       this.#settleStart = { resolve, reject };
     });
-    this.started.catch(() => undefined); // the state tells it too
+    this.started.catch(() => undefined); // the state reports the failure too
     this.#lifeMonitor = new LifeMonitor(
       engineOfSandbox,
       this.id,
@@ -291,7 +292,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     });
     queueMicrotask(() => {
       this.#publisher.state(this.state);
-    }); // who asks knows the cell by then
+    }); // after the caller has got the cell
     return cell;
   }
 
@@ -431,11 +432,11 @@ export class InteractiveSandboxSession implements SandboxSession {
       this.#log,
       this.#timing,
     );
-    this.#connection.await(this.#commands.isAwaited); // cells may have been sent before
+    this.#connection.await(this.#commands.isAwaited); // cells may have been sent already
     this.#connection.open();
   }
 
-  /** A busy engine is waited for, but not for ever. @param latest by `performance.now()` */
+  /** Ends the session if the sandbox does not start in time. It waits longer for a busy engine, until `latest` by `performance.now()`. */
   #awaitStart(containerId: string, latest: number): void {
     this.#startDeadline = setTimeout(() => {
       if (this.engineOfSandbox.isBusy && performance.now() < latest) {
@@ -446,7 +447,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     }, this.#timing.start);
   }
 
-  /** The container's own last words say best why nothing came; where it said nothing, what kept the engine from letting us in. */
+  /** Ends a session whose sandbox has not started. The reason is the container's own output or, if there is none, the engine's failure. */
   async #notStarted(containerId: string, cause: SandboxError): Promise<void> {
     this.#connection?.close();
     if (this.#isFound) {
@@ -454,15 +455,15 @@ export class InteractiveSandboxSession implements SandboxSession {
       return;
     }
     const logs = await this.engineOfSandbox.logs(containerId).catch((error: unknown) => {
-      this.#log.debug(`sandbox ${this.id}: no last words, ${asSandboxError(error).message}`);
+      this.#log.debug(`sandbox ${this.id}: no output of the container, ${asSandboxError(error).message}`);
       return '';
     });
-    const said = logs.trim().slice(-2_000);
-    const isEngines = ['EngineSilent', 'EngineBusy', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
+    const output = logs.trim().slice(-2_000);
+    const isEngineFailure = ['EngineSilent', 'EngineBusy', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
     this.#gone(
-      said === '' && isEngines
+      output === '' && isEngineFailure
         ? cause
-        : new SandboxError('StartFailed', { reason: said || engineReason(cause) }, { cause }),
+        : new SandboxError('StartFailed', { reason: output || engineReason(cause) }, { cause }),
     );
   }
 
@@ -474,9 +475,9 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   #hello(content: EventContents['hello'], t: number): void {
     this.#clock = { t, at: Date.now() };
-    const stranger = this.#attachment.hello(content);
-    if (stranger) {
-      this.#gone(stranger);
+    const failure = this.#attachment.hello(content);
+    if (failure) {
+      this.#gone(failure);
     }
   }
 
@@ -519,7 +520,7 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   // -------------------------------------------------------------------------------------------------------------- end
 
-  /** Ends everything that is open with this failure; nothing of the container is of use any more, or it is not ours. */
+  /** Ends the session and everything that is open with this failure. Removes the container unless it belongs to another host. */
   #gone(failure: SandboxError): void {
     const notOurs =
       failure.code === 'InUse' || failure.code === 'OtherEngine' || (this.#isFound && this.state.kind === 'starting');
@@ -553,7 +554,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     await Promise.all([this.#leave(), this.#container.remove()]);
   }
 
-  /** The container stays. Never rejects. */
+  /** Disconnects and leaves the container as it is. Never rejects. */
   async #leave(): Promise<void> {
     this.#connection?.close();
     this.#lifeMonitor.dispose();

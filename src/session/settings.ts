@@ -3,35 +3,35 @@ import { isImageReference, isRequirement } from './references';
 import { formatBytes, parseBytes } from './sizes';
 import type { InteractiveSettings } from './types';
 
-/** The notebook's project, its folder alone, or nothing; the tightest last. */
+/** Which files are copied: the notebook's project, only its folder, or none. The most restrictive value is last. */
 export const FILES = ['project', 'folder', 'none'] as const;
 export type FilesSetting = (typeof FILES)[number];
 
-/** Everything that settings say about a sandbox, checked. Bytes and seconds. */
+/** All settings of a sandbox, validated. Sizes are in bytes, times in seconds unless stated otherwise. */
 export interface SandboxSettings extends InteractiveSettings {
-  /** Reference of the base image. */
+  /** Reference to the base image. */
   image: string;
   /** pip requirements. */
   packages: readonly string[];
   cpus: number;
   pids: number;
-  /** Budget of the event log. */
+  /** Maximum size of the event log. */
   logBudget: number;
-  /** Output of one cell. */
+  /** Maximum output of one cell. */
   maxOutput: number;
   /** Which files are copied into a notebook's sandbox. */
   files: FilesSetting;
   /** What "Reset Sandbox State" does with the files of a sandbox. */
   resetFiles: 'keep' | 'clear';
-  /** Whether the sandbox starts when its notebook is opened, where the image is there, or with the first cell. */
+  /** When the sandbox starts: when its notebook is opened, provided that the image exists, or with the first cell. */
   startOn: 'open' | 'run';
-  /** Minutes that it lives without a window; 0 = it ends with it. */
+  /** Minutes after which a sandbox without a window ends; 0 = it ends with its window. */
   keepAlive: number;
-  /** Minutes that it lives without being used; 0 = for ever. */
+  /** Minutes after which an unused sandbox ends; 0 = never. */
   idleTimeout: number;
 }
 export type SettingName = keyof SandboxSettings;
-/** As the configuration gives them; what is undefined has its default. */
+/** Settings as the configuration gives them. An undefined setting has its default. */
 export type RawSettings = Partial<Record<SettingName, unknown>>;
 
 const MB = 2 ** 20;
@@ -39,9 +39,9 @@ const GB = 2 ** 30;
 
 interface Rule<T> {
   fallback: T;
-  /** What a message says is allowed. */
+  /** Describes the allowed values, for messages. */
   allowed: string;
-  /** Undefined: not allowed. */
+  /** Gives the value, or undefined if it is not allowed. */
   parse: (raw: unknown) => T | undefined;
 }
 
@@ -117,7 +117,7 @@ const RULES: { [Name in SettingName]: Rule<SandboxSettings[Name]> } = {
 export const SETTING_NAMES = Object.keys(RULES) as SettingName[];
 export const DEFAULT_SETTINGS: SandboxSettings = parseSettings({});
 
-/** The settings, or a SandboxError `SettingInvalid` that names the setting, its value and what is allowed. */
+/** Validates all settings. @throws SandboxError `SettingInvalid` with the setting, its value and the allowed values */
 export function parseSettings(raw: RawSettings): SandboxSettings {
   const parsed = <Name extends SettingName>(name: Name): SandboxSettings[Name] => parseSetting(name, raw[name]);
   const logBudget = parsed('logBudget');
@@ -136,7 +136,7 @@ export function parseSettings(raw: RawSettings): SandboxSettings {
     logBudget,
     keepAlive: parsed('keepAlive'),
     idleTimeout: parsed('idleTimeout'),
-    maxOutput: Math.min(parsed('maxOutput'), logBudget), // what the log cannot hold, no window could show again
+    maxOutput: Math.min(parsed('maxOutput'), logBudget), // output that the log cannot hold could not be shown again after a reload
   };
 }
 
@@ -152,13 +152,13 @@ export function parseSetting<Name extends SettingName>(name: Name, raw: unknown)
   throw new SandboxError('SettingInvalid', { setting: name, value: shown(raw), allowed }, { setting: name });
 }
 
-/** 0 is no limit at all. */
+/** The stricter of two limits, where 0 means no limit. */
 function leastLimit(a: number, b: number): number {
   const least = Math.min(a || Infinity, b || Infinity);
   return least === Infinity ? 0 : least;
 }
 
-/** Which of two values of a setting confines more. */
+/** For each setting, chooses the more restrictive of two values. */
 const TIGHTER: {
   [Name in Exclude<SettingName, 'historySize' | 'resetFiles' | 'image' | 'packages'>]: (
     a: SandboxSettings[Name],
@@ -173,15 +173,15 @@ const TIGHTER: {
   maxOutput: Math.min,
   cpus: Math.min,
   pids: Math.min,
-  pollInterval: Math.max, // a shorter one costs more CPU
+  pollInterval: Math.max, // a shorter interval costs more CPU time
   files: (a, b) => (FILES.indexOf(a) > FILES.indexOf(b) ? a : b),
   startOn: (a, b) => (a === 'run' ? a : b),
 };
 export type Tightenable = keyof typeof TIGHTER;
 
 /**
- * What holds when a workspace names a value too: it may tighten what the user has, never widen it. `userValue` is the
- * user's own or the default; VS Code merges the two without such a rule. Either may be invalid on its own.
+ * The value of a setting that a workspace sets too. A workspace may make the user's value more restrictive, never less; VS Code itself
+ * merges the two without such a rule. `userValue` is the user's own value or the default. Either value may be invalid.
  */
 export function clampToUser<Name extends Tightenable>(
   name: Name,
@@ -192,7 +192,7 @@ export function clampToUser<Name extends Tightenable>(
   return workspaceValue === undefined ? user : TIGHTER[name](parseSetting(name, workspaceValue), user);
 }
 
-/** A value as a message can show it. */
+/** A value in the form in which a message shows it. */
 function shown(raw: unknown): string {
   const text = typeof raw === 'string' ? raw : (JSON.stringify(raw) ?? typeof raw);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;

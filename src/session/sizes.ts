@@ -1,6 +1,6 @@
 const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
-/** Bytes of `512MB`, `1.5 GiB`, `2g`, `1048576` or a number of bytes; all units are binary, as the engines' own are. */
+/** The number of bytes of `512MB`, `1.5 GiB`, `2g`, `1048576` or a number. All units are binary, as in the container engines. */
 export function parseBytes(value: unknown): number | undefined {
   if (typeof value === 'number') {
     return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
@@ -16,7 +16,7 @@ export function parseBytes(value: unknown): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** The shortest exact name of a size: `512MB`, `1GB`, else bytes. */
+/** The shortest exact form of a size: `512MB`, `1GB`, else the number of bytes. */
 export function formatBytes(bytes: number): string {
   for (const [unit, size] of [
     ['GB', 2 ** 30],

@@ -3,15 +3,15 @@ import { SandboxError } from '../protocol/errors';
 import { Listeners } from './listeners';
 import type { SessionState } from './types';
 
-/** Which state a session is in, who wants to know, and when trouble is worth mentioning. */
+/** The state of a session and its listeners. It decides when a problem with the stream makes the session `unreachable`. */
 export class States {
   readonly listeners: Listeners<SessionState>;
   #current: SessionState = { kind: 'starting' };
-  /** The last reason for having no stream. */
+  /** The last reason why there was no stream. */
   #trouble = new SandboxError('StartFailed', { reason: 'it said nothing in time' });
-  #mention: NodeJS.Timeout | undefined;
+  #unreachableTimer: NodeJS.Timeout | undefined;
 
-  /** @param patience milliseconds that a cut goes unmentioned */
+  /** @param patience milliseconds after which a lost stream makes the session `unreachable` */
   constructor(
     private readonly name: string,
     private readonly patience: number,
@@ -37,7 +37,7 @@ export class States {
     this.#become({ kind: 'disposed' });
   }
 
-  /** False: it was over before. */
+  /** False if the session had already ended. */
   gone(failure: SandboxError): boolean {
     if (this.isOver) {
       return false;
@@ -46,7 +46,7 @@ export class States {
     return true;
   }
 
-  /** A pause, and a silence that has lasted, are shown at once, any other reason only if it lasts. */
+  /** Reports a problem with the stream. A pause or a lasting silence changes the state at once, any other problem only if it lasts. */
   troubled(failure: SandboxError): void {
     this.#trouble = failure;
     if (
@@ -55,15 +55,15 @@ export class States {
     ) {
       this.#become({ kind: 'unreachable', failure });
     } else if (this.#current.kind === 'ready') {
-      this.#mention ??= setTimeout(() => {
+      this.#unreachableTimer ??= setTimeout(() => {
         this.#become({ kind: 'unreachable', failure: this.#trouble });
       }, this.patience);
     }
   }
 
   #become(state: SessionState): void {
-    clearTimeout(this.#mention);
-    this.#mention = undefined;
+    clearTimeout(this.#unreachableTimer);
+    this.#unreachableTimer = undefined;
     if (this.#current.kind === 'disposed' || (this.#current.kind === 'gone' && state.kind !== 'disposed')) {
       return;
     }

@@ -8,17 +8,17 @@ export interface StreamSink {
   hello(content: EventContents['hello'], t: number): void;
   /** Every line after the hello. */
   decoded(decoded: Decoded): void;
-  /** A line of `bytes` over the limit was thrown away. */
+  /** A line of `bytes` exceeded the limit and was dropped. */
   tooLong(bytes: number): void;
-  /** Bytes arrived, whatever they are. */
+  /** Data has arrived, valid or not. */
   heard(): void;
 }
 
 const MAX_TEXT_BEFORE_HELLO_CHARACTERS = 2_000;
 
-/** One exec stream, from its first line to its end. What it brings after its end, or after `close`, is not passed on. */
+/** One exec stream, from its first line to its end. Data that comes after its end or after `close` is dropped. */
 export class SandboxStream {
-  /** Settles when no more can come, with the reason; never rejects. */
+  /** Resolves with the reason when the stream has ended; never rejects. */
   readonly ended: Promise<string>;
   #end!: (reason: string) => void;
   #over = false;
@@ -68,14 +68,14 @@ export class SandboxStream {
   }
 
   /**
-   * What the engine or the relay said instead of a hello, bounded: a failed exec writes plain text into stdout. Shown to
-   * the user, so never anything after the hello.
+   * Text that the engine or the relay sent instead of a hello, bounded: a failed exec writes plain text to stdout. The user sees this
+   * text, so it never contains anything that came after the hello.
    */
   get textBeforeHello(): string {
     return this.#textBeforeHello.trim();
   }
 
-  /** Bytes written that the engine has not taken yet. */
+  /** Written bytes that the engine has not taken yet. */
   get unsent(): number {
     return this.exec.stream.writableLength;
   }

@@ -1,40 +1,43 @@
-/** Every wait of a session for its sandbox, in milliseconds; tests shorten them. Those for the engine are in `src/engine/deadlines.ts`. */
+/**
+ * All times for which a session waits for its sandbox, in milliseconds. Tests shorten them. The deadlines for the engine are in
+ * `src/engine/deadlines.ts`.
+ */
 export interface Timing {
   /** From the container's start to the first hello. */
   start: number;
-  /** The same at most while the engine is busy. */
+  /** Maximum of `start` while the engine is busy. */
   busyStart: number;
-  /** From an opened stream to its hello. */
+  /** From the opening of a stream to its hello. */
   hello: number;
-  /** Between pings, while something is awaited. */
+  /** Between pings, while the session waits for an answer. */
   ping: number;
-  /** Pings in a row without a byte back before the stream counts as cut. */
+  /** A count: after this many pings in a row without any data back, the stream counts as cut. */
   silentPings: number;
-  /** First and longest pause before a stream is opened again; doubled each time. */
+  /** First and longest pause before a stream is opened again. The pause doubles each time. */
   backOff: { first: number; longest: number };
-  /** A stream that was attached for this long starts the back-off anew. */
+  /** After a stream was attached for this long, the back-off starts again with its first pause. */
   stable: number;
-  /** How long a cut goes unmentioned. */
+  /** From the loss of a stream to the state `unreachable`. */
   unreachable: number;
-  /** Between looks at a paused container, in case its end of pause is not told. */
+  /** Between inspections of a paused container, in case no event reports the end of the pause. */
   pausedLook: number;
-  /** What a stream may still bring after its container died. */
+  /** How long a stream may still bring data after its container died. */
   lastWords: number;
-  /** A replay that brings nothing for this long counts as complete: resending is safe, waiting longer is not. */
+  /** A replay that brings nothing for this long counts as complete, because sending commands again is safe and waiting longer is not. */
   replay: number;
-  /** From `status: idle` of a cell (or its reply, told out of order) to the end of the cell, if the log brings no reply and nothing else. */
+  /** From the `status: idle` of a cell, or its unlogged reply, to the end of the cell, if the log brings neither a reply nor any other event. */
   lostReply: number;
   interrupt: number;
   reset: number;
   answer: number;
   complete: number;
-  /** Of what a cell that installs is told: it waits longer than a cut lasts. */
+  /** For messages to a cell that installs packages. It is longer than a usual loss of the stream. */
   install: number;
-  /** From a comm's message to its acceptance; a large one on a slow link takes its time. */
+  /** From a comm message to its acceptance. A large message on a slow link takes long. */
   comm: number;
   /** From shutdown_request to the stream's end. */
   shutdown: number;
-  /** Of a disposal; what an engine has not removed by then is tried on. */
+  /** For a disposal. Objects that the engine has not removed by then are removed in the background. */
   dispose: number;
 }
 
@@ -61,7 +64,7 @@ export const TIMING: Timing = {
   dispose: 30_000,
 };
 
-/** Resolves after `ms`, or at once when the signal is or becomes aborted; never rejects. */
+/** Resolves after `ms`, or as soon as the signal is aborted; never rejects. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) {
@@ -78,7 +81,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves with the promise's value, or with `fallback` after `ms`. */
+/** Settles as the promise does, or resolves with `fallback` after `ms`. */
 export function within<T, F>(promise: Promise<T>, ms: number, fallback: F): Promise<T | F> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

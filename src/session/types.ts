@@ -1,24 +1,24 @@
 import type {
   AnswerMetadata,
   CellMetadata,
+  CommType,
   ExecuteReply,
   JsonObject,
   MimeBundle,
   SandboxEvent,
 } from '../protocol/messages';
-import type { CommMessage } from './comms';
 import type { Place } from './folder-copy/place';
 import type { InstallOptions } from './installs';
 import type { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from '../engine/engine';
 
-/** Names as in the field's Python counterpart; `settings.ts` has their ranges. */
+/** These settings have the names of their Python counterpart. Their ranges are in `settings.ts`. */
 export interface InteractiveSettings {
   /** Bytes. */
   maxMemory: number;
-  /** Execution results that IPython keeps. */
+  /** Number of execution results that IPython keeps. */
   historySize: number;
-  /** Seconds; 0 = none. */
+  /** Seconds; 0 = no limit. */
   timeout: number;
   /** Seconds. */
   pollInterval: number;
@@ -29,39 +29,42 @@ export interface ExecuteOptions {
   silent?: boolean;
   storeHistory?: boolean;
   allowStdin?: boolean;
-  /** False: an error does not abort the queued cells of the same run. */
+  /** If false, an error does not abort the queued cells of the same run. */
   stopOnError?: boolean;
-  /** Seconds; default: the session's. */
+  /** Time limit in seconds; default: the session's setting. */
   timeout?: number;
-  /** Where the cell's notebook is; default: where the kernel is. */
+  /** The location of the cell's notebook in the sandbox; default: the kernel's working folder. */
   place?: Place;
 }
 
 export interface CellExecution {
   readonly msgId: string;
   /**
-   * Settles once, always: with the supervisor's word, or, when the sandbox is gone, reset or disposed of, with an
-   * `aborted` or `error` reply made here whose `failure` says why. Never rejects.
+   * Always resolves once: with the supervisor's reply or, when the sandbox is gone, reset or disposed, with an `aborted` or `error` reply
+   * that the session makes and whose `failure` has the reason. Never rejects.
    */
   readonly reply: Promise<ExecuteReply>;
 }
 
-/** A cell without a reply. */
+/** A cell that has no reply yet. */
 export interface OpenCell {
   readonly msgId: string;
-  /** Of its execute_request: {@link CellMetadata} where who tells it is honest. */
+  /** The metadata of its execute_request. It is {@link CellMetadata} if the sandbox is honest. */
   readonly metadata: JsonObject;
 }
 
 /** A cell that was open when the session attached. */
 export interface AttachedCell extends CellExecution, OpenCell {
-  /** Every `input_request` and `install_request` that it waited for, the latest last. */
+  /** Ids of all `input_request`s and `install_request`s that the cell was waiting for, the latest last. */
   readonly requests: readonly string[];
 }
 
 /**
- * - `starting`: container or first stream not there yet. - `ready`: attached. - `unreachable`: the stream is cut and being opened again; cells go on inside.
- * - `gone`: the container ended; `failure` says why; a new session is needed. - `disposed`.
+ * - `starting`: the container does not run or has no stream yet.
+ * - `ready`: the session is attached.
+ * - `unreachable`: the stream is lost and is being opened again; cells continue in the sandbox.
+ * - `gone`: the session has ended with `failure`; a new session is needed.
+ * - `disposed`: the session was disposed of or detached.
  */
 export type SessionState =
   | { kind: 'starting' }
@@ -70,75 +73,89 @@ export type SessionState =
   | { kind: 'gone'; failure: SandboxError }
   | { kind: 'disposed' };
 
-/** Names that fit, and the characters `start`..`end` of the code that each would replace. */
+/** Completions, each of which replaces the characters from `start` to `end` of the code. */
 export interface Completion {
   matches: {
     text: string;
-    /** jedi's word: `function`, `module`, `instance` …; empty = not known. */
+    /** Type as jedi names it: `function`, `module`, `instance` …; '' = unknown. */
     type: string;
   }[];
   start: number;
   end: number;
 }
 
-/** What the notebook room may ask of a session; `InteractiveSandboxSession` in `session.ts` implements it. */
+/** A comm message from a front end. A cell, this session or an earlier session may have opened the comm. */
+export interface CommMessage {
+  type: CommType;
+  commId: string;
+  /** Only for `comm_open`: the name under which a cell has registered the target. */
+  targetName?: string;
+  data?: JsonObject;
+  metadata?: JsonObject;
+  buffers?: readonly Uint8Array[];
+  /** Id of the message, for callers that need it before they send; a new one by default. The sandbox handles each id once. */
+  msgId?: string;
+}
+
+/** A session with a sandbox, as `src/notebook` uses it. `InteractiveSandboxSession` in `session.ts` implements it. */
 export interface SandboxSession {
   readonly id: string;
   readonly state: SessionState;
-  /** The derived image, and the volume of the libraries that are installed on top of it. */
+  /** The derived image, and the name of the volume with the libraries that are installed on top of it. */
   readonly image: string;
   readonly libraries: string;
-  /** The engine that it is on: its id, and its name for people. */
+  /** Id and display name of the sandbox's engine. */
   readonly engine: string;
   readonly engineName: string;
-  /** Random id of this session as a host: who attaches with it takes its place. */
+  /** Random id of this session as a host. A session that attaches with this id replaces it. */
   readonly host: string;
-  /** The last event that was told to listeners, and the supervisor that numbered it ('' before its first hello). */
+  /** The seq of the last event that listeners got, and the boot id of its supervisor ('' before the first hello). */
   readonly place: { seq: number; boot: string };
-  /** The supervisor's clock (seconds) at its last hello, and ours (`Date.now()`) then; zeros before. */
+  /** The supervisor's clock (seconds) at its last hello, and `Date.now()` at that moment; zeros before the first hello. */
   readonly clock: { t: number; at: number };
-  /** What was open when this session attached to a sandbox that ran; some may have ended since. */
+  /** The cells that were open when this session attached to a running sandbox. Some may have ended since. */
   readonly cells: readonly AttachedCell[];
-  /** What has no reply yet. A later session is to be told of it: the log may lose both what these cells said and that they ended. */
+  /** The cells that have no reply yet. Pass them to a later session: the log may lose both their output and their ends. */
   readonly open: readonly OpenCell[];
-  /** Requirements that cells or the user installed into them. */
+  /** Requirements that cells or the user have installed into {@link libraries}. */
   readonly installed: readonly string[];
-  /** Sends the cell at once; the supervisor queues. */
+  /** Sends the cell at once. The supervisor queues it. */
   execute(code: string, options?: ExecuteOptions): CellExecution;
   /**
-   * One press: interrupts (third press kills) if `msgId` runs, aborts it if it is queued, else does nothing. With a queued cell the rest of
-   * its run is aborted, unless `run` is false. Resolves when obeyed; rejects with a SandboxError at its deadline.
+   * Interrupts the cell `msgId` if it runs (the third interrupt kills the kernel), aborts it if it is queued, else does nothing. With a
+   * queued cell the rest of its run is aborted too, unless `run` is false. Resolves when the sandbox has done so; rejects with a
+   * SandboxError at the deadline.
    */
   interrupt(msgId: string, options?: { run: boolean }): Promise<void>;
-  /** The same for the callback of a comm's message, if one is going on. */
+  /** Interrupts the callback of a comm message, if one is running. */
   interruptCallback(): Promise<void>;
-  /** A fresh kernel. Ends running and queued cells first (their replies settle as `aborted`). */
+  /** Starts a new kernel. Ends running and queued cells first; their replies are `aborted`. */
   reset(options: { files: 'keep' | 'clear'; historySize?: number }): Promise<void>;
   /**
-   * Changes the memory limit (bytes) of the running sandbox. False: its engine cannot, or more is in use; nothing has changed then,
-   * and only a new sandbox can have it.
+   * Changes the memory limit (bytes) of the running sandbox. False if its engine cannot change it or more memory is in use: the limit
+   * then stays as it was, and only a new sandbox can have the new one.
    */
   setMemory(bytes: number): Promise<boolean>;
-  /** Answers an `input_request` event; `metadata` goes into the log. */
+  /** Answers an `input_request` event. The log keeps `metadata`. */
   answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void>;
-  /** Positions count Unicode characters, as Jupyter's do. Null when the kernel is busy or the deadline passed. */
+  /** Completes the code at a position, which counts Unicode characters as in Jupyter. Null if the kernel is busy or the deadline passes. */
   complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null>;
-  /** What the kernel knows of the name at a position. Null when it knows nothing, is busy, or the deadline passed. */
+  /** Describes the name at a position. Null if the kernel does not know it or is busy, or the deadline passes. */
   inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null>;
-  /** Sends a comm's message, see `Comms.send`. What a kernel sends comes by `onEvent`; `buffersOf` has its bytes. */
+  /** Sends a comm message, see `Comms.send`. Messages from the kernel come as events; `buffersOf` gives their buffers. */
   sendComm(message: CommMessage, signal?: AbortSignal): Promise<string>;
   /** See `Engine.putFiles`. */
   putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>>;
-  /** Installs into the sandbox's libraries; the kernel imports them at once. Rejects with a SandboxError. */
+  /** Installs packages into the sandbox's libraries. The kernel can import them at once. Rejects with a SandboxError. */
   install(requirements: readonly string[], options?: InstallOptions): Promise<void>;
-  /** Every logged event in the order of the log, validated, assembled, each once, and `comm_gap`s; listener errors are logged, not thrown. */
+  /** Every logged event, validated and assembled, once and in the order of the log, and every `comm_gap`. Errors of listeners are logged. */
   onEvent(listener: (event: SandboxEvent) => void): { dispose(): void };
   onState(listener: (state: SessionState) => void): { dispose(): void };
-  /** Leaves the sandbox to its lease: cells go on in it, and a later session can attach. Never rejects. */
+  /** Disconnects from the sandbox, which lives until its lease ends: its cells continue, and a later session can attach. Never rejects. */
   detach(): Promise<void>;
   /**
-   * Ends the sandbox: container removed, and its libraries unless another session takes them over.
-   * Never rejects, can be called at any moment and again.
+   * Ends the sandbox: removes the container, and the libraries too unless `keepLibraries` leaves them for another session. Never rejects.
+   * It can be called at any time and repeatedly.
    */
   dispose(options?: { keepLibraries?: boolean }): Promise<void>;
 }

@@ -3,8 +3,8 @@ import { SANDBOX_UIDS } from '../engine/specification';
 import { SandboxError } from '../protocol/errors';
 
 /**
- * A uid that no sandbox of the engine has: inotify instances, processes and pipe buffers are limited per uid, so two
- * sandboxes with one uid could stop each other. Taken from a random place, so that two windows rarely pick the same.
+ * A uid that no sandbox of the engine uses. The kernel limits inotify instances, processes and pipe buffers per uid, so two sandboxes
+ * with the same uid could block each other. The search starts at a random uid, so that two windows rarely choose the same one.
  */
 export function freeUid(used: ReadonlySet<number>, random: (below: number) => number = randomInt): number {
   const { first, last } = SANDBOX_UIDS;

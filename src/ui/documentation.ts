@@ -1,23 +1,23 @@
 import * as vscode from 'vscode';
 import { codeBlock, inert, inertBlock } from './inert';
 
-/** Characters of a diagnostic's text. */
+/** Maximum length of a diagnostic's text, in UTF-16 units. */
 const MAX_DIAGNOSTIC_LENGTH = 500;
-/** Characters of a name in the list of completions. */
+/** Maximum length of a name in the list of completions, in UTF-16 units. */
 const MAX_NAME_LENGTH = 200;
 
-/** Text as it is: nothing in it becomes a link, a picture, which VS Code would fetch unasked, or an icon. */
+/** Shows text unchanged: nothing in it becomes a link, an icon, or a picture that VS Code would download. */
 export const documentation = (text: string): vscode.MarkdownString => new vscode.MarkdownString(codeBlock(text));
 
 export const hover = (text: string, range: vscode.Range): vscode.Hover => new vscode.Hover(documentation(text), range);
 
 export function diagnostic(range: vscode.Range, text: string, source: string): vscode.Diagnostic {
-  const found = new vscode.Diagnostic(range, inertBlock(text, MAX_DIAGNOSTIC_LENGTH), vscode.DiagnosticSeverity.Error);
-  found.source = source;
-  return found;
+  const result = new vscode.Diagnostic(range, inertBlock(text, MAX_DIAGNOSTIC_LENGTH), vscode.DiagnosticSeverity.Error);
+  result.source = source;
+  return result;
 }
 
-/** A name that is inserted as it is, and shown inert. */
+/** A completion whose name is inserted unchanged and shown as inert text. */
 export class InertCompletion extends vscode.CompletionItem {
   constructor(name: string, kind: vscode.CompletionItemKind, detail: string) {
     super(inert(name, MAX_NAME_LENGTH), kind);
@@ -32,7 +32,7 @@ export class InertCompletion extends vscode.CompletionItem {
   }
 }
 
-/** @param parameters each as it stands in the label */
+/** @param parameters each exactly as in the label */
 export function signature(label: string, parameters: readonly string[], text: string): vscode.SignatureInformation {
   const information = new vscode.SignatureInformation(inert(label), documentation(text));
   information.parameters = parameters.map((parameter) => new vscode.ParameterInformation(inert(parameter)));

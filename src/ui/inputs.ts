@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { inert } from './inert';
 
-/** What is left of a box once its texts are set. */
+/** An input box whose texts cannot be changed any more. */
 export type Box = Pick<vscode.InputBox, 'value' | 'onDidAccept' | 'onDidHide' | 'show' | 'dispose'>;
 
 export interface BoxOptions {
@@ -11,7 +11,7 @@ export interface BoxOptions {
   value: string;
 }
 
-/** A box at the top that stays when the focus goes. The caller shows and disposes it. */
+/** Creates an input box that stays open when it loses the focus. The caller shows and disposes it. */
 export function createBox({ title, prompt, password, value }: BoxOptions): Box {
   const box = vscode.window.createInputBox();
   box.title = inert(title);
@@ -26,11 +26,11 @@ export interface Question {
   title: string;
   prompt: string;
   placeholder: string;
-  /** What is wrong with a value; undefined: nothing. */
+  /** Returns what is wrong with a value; undefined if it is valid. */
   validate: (value: string) => string | undefined;
 }
 
-/** Asks for a line of text. Undefined: the user closed the box. */
+/** Asks for a line of text. Resolves to undefined if the user closes the box. */
 export async function askForText({ title, prompt, placeholder, validate }: Question): Promise<string | undefined> {
   return await vscode.window.showInputBox({
     title: inert(title),
@@ -44,7 +44,7 @@ export async function askForText({ title, prompt, placeholder, validate }: Quest
   });
 }
 
-/** Asks for a secret, which is not shown while it is typed. Undefined: the user closed the box. */
+/** Asks for a secret, which is hidden while it is typed. Resolves to undefined if the user closes the box. */
 export async function askForSecret({ title, prompt }: Pick<Question, 'title' | 'prompt'>): Promise<string | undefined> {
   return await vscode.window.showInputBox({
     title: inert(title),
@@ -61,7 +61,7 @@ export interface Choice<T> {
   picked: boolean;
 }
 
-/** Asks which of these are meant. Undefined: the user closed the list. */
+/** Lets the user choose any number of items. Resolves to undefined if the user closes the list. */
 export async function chooseSome<T>(
   choices: readonly Choice<T>[],
   { title, placeholder }: { title: string; placeholder: string },

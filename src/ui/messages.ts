@@ -3,7 +3,7 @@ import { inert } from './inert';
 
 type Show = (text: string, ...actions: string[]) => Thenable<string | undefined>;
 
-/** A notification. Resolves to the action that was chosen, as it was given; undefined: none. */
+/** Shows a notification. Resolves to the action that the user chose, or to undefined if there was none. */
 export const showInformation = (text: string, ...actions: string[]): Promise<string | undefined> =>
   show((...shown) => vscode.window.showInformationMessage(...shown), text, actions);
 
@@ -15,7 +15,7 @@ export const showWarning = (text: string, ...actions: string[]): Promise<string 
 export const showError = (text: string, ...actions: string[]): Promise<string | undefined> =>
   show((...shown) => vscode.window.showErrorMessage(...shown), text, actions);
 
-/** A dialog that must be answered. Resolves to whether `action` was chosen. */
+/** Shows a modal dialog. Resolves to whether the user chose `action`. */
 export async function confirm(text: string, action: string, detail = ''): Promise<boolean> {
   const label = inert(action);
   return (

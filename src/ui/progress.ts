@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { inert } from './inert';
 
-/** A notification that stays as long as `work` goes on, which nobody can cancel. */
+/** Shows a notification until `work` is settled. It has no button to cancel. */
 export async function showWhile(title: string, work: Promise<void>): Promise<void> {
   await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, cancellable: false, title: inert(title) },
@@ -9,7 +9,7 @@ export async function showWhile(title: string, work: Promise<void>): Promise<voi
   );
 }
 
-/** A notification with a button that cancels, as long as `work` goes on; `report` replaces the text behind the title. */
+/** Shows a notification with a cancel button until `work` is settled. `report` replaces the text after the title. */
 export function withProgressNotification<T>(
   title: string,
   work: (report: (text: string) => void, token: vscode.CancellationToken) => Promise<T>,

@@ -1,29 +1,30 @@
 import * as vscode from 'vscode';
 import { inert, inertInMarkdown } from './inert';
 
-/** A link of a tooltip: the only links that this extension puts into VS Code's interface. */
+/** A link in a tooltip. This extension puts no other links into VS Code's interface. */
 export interface CommandLink {
   command: string;
   title: string;
   argument: unknown;
+  /** What the command does, which is shown after the link. */
   meaning: string;
 }
 
 export interface StatusItemContent {
-  /** Name of one of VS Code's icons. */
+  /** The name of one of VS Code's icons. */
   icon: string;
   text: string;
   tooltip: string;
   links: readonly CommandLink[];
   /**
-   * The command of a click, without arguments: one with arguments VS Code keeps under an id of its own, which ends with the next
-   * {@link StatusItem.show}, so that a click of that moment fails ("Actual command not found").
+   * The command for a click, without arguments. VS Code registers a command with arguments under an internal id until the next
+   * {@link StatusItem.show}, so that a click at that moment would fail ("Actual command not found").
    */
   command: string;
   isWarning: boolean;
 }
 
-/** An item at the foot of the window, on its right. */
+/** An item on the right side of the status bar. */
 export class StatusItem implements vscode.Disposable {
   readonly #item: vscode.StatusBarItem;
 
@@ -50,7 +51,7 @@ export class StatusItem implements vscode.Disposable {
   }
 }
 
-/** A hint at the foot of a cell, on its left. */
+/** Creates an item on the left side of a cell's status bar. */
 export function cellHint({
   icon,
   text,
@@ -66,7 +67,7 @@ export function cellHint({
 
 const withIcon = (icon: string, text: string): string => `$(${icon}) ${inert(text)}`;
 
-/** The commands of the links are the only ones that the text may run. */
+/** Markdown of a text with links. It can run only the commands of these links. */
 function markdown(text: string, links: readonly CommandLink[]): vscode.MarkdownString {
   const shown = new vscode.MarkdownString(escaped(text));
   if (links.length > 0) {
@@ -80,7 +81,7 @@ function markdown(text: string, links: readonly CommandLink[]): vscode.MarkdownS
   return shown;
 }
 
-/** `appendText` makes each space one at which no line breaks, so it gets the words alone. */
+/** `appendText` turns each space into a non-breaking one, so it is called for each word. */
 const escaped = (text: string): string =>
   inertInMarkdown(text)
     .split(' ')

@@ -38,7 +38,7 @@ export class SettingsNotice implements vscode.Disposable {
     await Promise.all(
       sandboxes.notebooks.map(async (notebook) => {
         const kernel = sandboxes.get(notebook);
-        await kernel?.takeSettings();
+        await kernel?.applySettings();
         const status = kernel?.status;
         if (status !== undefined && 'pending' in status && countOf(status.pending) > 0) {
           pending.set(notebook, status.pending);

@@ -1,4 +1,4 @@
-"""Where the runner's tests run: in a hardened container (SANDBOX_IMAGE names its image), else as plain processes."""
+"""Where the runner's tests run: in a hardened container if SANDBOX_IMAGE names its image, else as plain processes."""
 
 import os
 
@@ -20,13 +20,14 @@ def pytest_configure(config):
 
 
 def make(**options):
+    """Makes a sandbox with options of the runner or, in a container, of the container server."""
     image = os.environ.get("SANDBOX_IMAGE")
     return Sandbox(ContainerPlace(image, **options) if image else LocalPlace(**options))
 
 
 @pytest.fixture
 def new_sandbox():
-    """Makes sandboxes with options of their own; all are gone after the test."""
+    """Makes sandboxes with the given options. All of them are removed after the test."""
     made = []
 
     def new(**options):
@@ -47,12 +48,12 @@ def _shared():
 
 @pytest.fixture
 def sandbox(_shared):
-    """One sandbox for all tests that leave it usable, with a fresh kernel and empty folders for each."""
+    """One sandbox for all tests that leave it usable. Each test gets a fresh kernel and empty folders."""
     _shared.reset(files="clear")
     return _shared
 
 
 @pytest.fixture
 def new_pinged(new_sandbox, _shared):
-    """Makes sandboxes for hostile cells, each pinged beside them (see ``pinged.py``)."""
+    """Makes sandboxes for hostile cells, whose supervisors are pinged while the cells run (see ``pinged.py``)."""
     return lambda **options: Pinged(new_sandbox(**options), _shared)

@@ -1,4 +1,4 @@
-"""A real, hardened container, made by the extension's own engine room (``container-server.ts``)."""
+"""A real, hardened container, which the extension's own code for engines makes (``container-server.ts``)."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from sandbox import ROOT, Stream
 
 
 class _Server:
-    """One Node process for all containers of the run: requests and answers are JSON lines."""
+    """One Node process for all containers of the run. Requests and answers are JSON lines."""
 
     def __init__(self):
         self.process = subprocess.Popen(
@@ -71,11 +71,11 @@ class ContainerPlace:
         )
 
     def sh(self, script, data=b"", check=True):
-        """A shell script from outside, as the sandbox's own user; its stdout."""
+        """Runs a shell script from outside, as the sandbox's own user. Returns its stdout."""
         return docker("exec", "-i", "-w", "/sandbox", self.id, "sh", "-c", script, data=data, check=check)
 
     def processor_seconds(self):
-        """Seconds of processor time that everything in the container has used so far."""
+        """Returns the seconds of processor time that everything in the container has used so far."""
         script = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || grep usage_usec /sys/fs/cgroup/cpu.stat"
         words = self.sh(script).split()
         return int(words[0]) / 1e9 if len(words) == 1 else int(words[1]) / 1e6
@@ -99,7 +99,9 @@ class ContainerPlace:
 
 
 def _eat_inotify(image, python, uid):
-    """A container that holds every inotify instance that ``uid`` may have, so that a sandbox of that uid gets none."""
+    """Starts a container that holds every inotify instance that ``uid`` may have, so that a sandbox with that uid gets
+    none.
+    """
     script = "import ctypes, time\nlibc = ctypes.CDLL(None)\nn = 0\nwhile libc.inotify_init1(0) >= 0: n += 1\nprint('eaten', n, flush=True)\ntime.sleep(600)"
     name = docker(
         "run", "-d", "--network", "none", "--user", "%d:%d" % (uid, uid), "--entrypoint", python, image, "-c", script

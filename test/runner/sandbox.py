@@ -1,4 +1,4 @@
-"""A sandbox as the runner tests see it: commands in, events out, over a real relay."""
+"""A sandbox as the runner's tests see it: they send commands and get events, through a real relay."""
 
 import base64
 import json
@@ -16,11 +16,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = ROOT / "runner"
-DEADLINE = 60.0
+DEADLINE_SECONDS = 60.0
 
 
 class Cell:
-    """What one cell gave: its events in order, and the reply."""
+    """The result of one cell: its events in order, and the reply."""
 
     def __init__(self, msg_id, events):
         self.msg_id = msg_id
@@ -40,7 +40,9 @@ class Cell:
 
     @property
     def order(self):
-        """stream names and message types, neighbours of the same stream joined: ``[("stdout", "a\\n"), ("display_data", …)]``."""
+        """Stream names with their text, and message types, with neighbors of the same stream joined: ``[("stdout",
+        "a\\n"), ("display_data", …)]``.
+        """
         parts = []
         for event in self.events:
             content = event["content"]
@@ -57,7 +59,9 @@ class Cell:
 
 
 class Stream:
-    """One exec stream: a relay process whose stdin and stdout the supervisor has taken over. Without ``follow`` it gets no event of the log."""
+    """One exec stream: a relay process whose stdin and stdout the supervisor has taken over. Without ``follow`` it gets
+    no events from the log.
+    """
 
     def __init__(self, argv, host=None, after=0, boot="", writer=True, take_over=False, env=None, follow=True):
         self.host = host or uuid.uuid4().hex
@@ -104,8 +108,8 @@ class Stream:
         self.process.stdin.write(data)
         self.process.stdin.flush()
 
-    def wait(self, condition, seconds=DEADLINE):
-        """The next event that fits; fails the test after ``seconds``."""
+    def wait(self, condition, seconds=DEADLINE_SECONDS):
+        """Returns the next event that fulfills the condition. Fails the test after ``seconds``."""
         give_up = time.monotonic() + seconds
         while True:
             try:
@@ -128,7 +132,7 @@ class Stream:
         for line in self.process.stdout:
             try:
                 event = json.loads(line)
-            except (ValueError, RecursionError):  # what a hostile cell wrote is none of ours
+            except (ValueError, RecursionError):  # a hostile cell has written this line
                 continue
             if event["msg_type"] == "chunk":
                 piece = event["content"]
@@ -143,7 +147,7 @@ class Stream:
 
 
 class Sandbox:
-    """Commands on one stream; :meth:`run` is a whole cell."""
+    """Commands on one stream. :meth:`run` runs a whole cell."""
 
     def __init__(self, place):
         self.place = place
@@ -164,8 +168,8 @@ class Sandbox:
         request.update(content)
         return self.stream.send("execute_request", request, "shell", msg_id, metadata)
 
-    def finish(self, msg_id, seconds=DEADLINE):
-        """Waits for the reply of a cell that was sent."""
+    def finish(self, msg_id, seconds=DEADLINE_SECONDS):
+        """Waits for the reply of a cell that was sent. Returns the :class:`Cell`."""
 
         def done(event):
             return event["msg_type"] == "execute_reply" and event["parent_header"]["msg_id"] == msg_id
@@ -183,25 +187,25 @@ class Sandbox:
         mine = [event for event in self.stream.log if event["parent_header"]["msg_id"] == msg_id and event["seq"]]
         return next(index for index, event in enumerate(mine) if event["msg_type"] == "execute_reply") + 1
 
-    def run(self, code, seconds=DEADLINE, **options):
+    def run(self, code, seconds=DEADLINE_SECONDS, **options):
         return self.finish(self.send(code, **options), seconds)
 
-    def started(self, msg_id, seconds=DEADLINE):
+    def started(self, msg_id, seconds=DEADLINE_SECONDS):
         """Waits until the cell runs."""
         self.stream.wait(
             lambda event: event["msg_type"] == "execute_input" and event["parent_header"]["msg_id"] == msg_id, seconds
         )
 
-    def wait_text(self, text, seconds=DEADLINE):
+    def wait_text(self, text, seconds=DEADLINE_SECONDS):
         self.stream.wait(lambda event: event["msg_type"] == "stream" and text in event["content"]["text"], seconds)
 
     def comm(self, msg_type, comm_id, data=None, buffers=(), timeout=0, **content):
-        """Sends a comm's message; its ``msg_id``."""
+        """Sends a comm message. Returns its ``msg_id``."""
         content.update(comm_id=comm_id, data=data or {}, timeout=timeout)
         return self.stream.send(msg_type, content, "shell", buffers=buffers)
 
-    def handled(self, msg_id, seconds=DEADLINE):
-        """Waits until a comm's message has been handled; a :class:`Cell` whose ``reply`` is the last ``status``."""
+    def handled(self, msg_id, seconds=DEADLINE_SECONDS):
+        """Waits until a comm message has been handled. Returns a :class:`Cell` whose ``reply`` is the last ``status``."""
 
         def done(event):
             return (
@@ -235,7 +239,7 @@ class Sandbox:
         return self.stream.send("input_reply", {"value": value, "request": request}, "stdin")
 
     def drop(self, name, data):
-        """Puts a file into the queue as something else in the sandbox would, all at once."""
+        """Puts a complete file into the queue, as another process of the sandbox would."""
         path = "%s/commands" % self.place.queue
         self.place.sh(
             "cat > %s/.drop && mv %s/.drop '%s/%s'" % (path, path, path, name),
@@ -243,7 +247,7 @@ class Sandbox:
         )
 
     def result(self, msg_id, seconds=20.0):
-        """What is in ``results/`` for a dropped command."""
+        """Returns the content of the file in ``results/`` for a dropped command."""
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             text = self.place.sh("cat %s/results/*-%s.json 2>/dev/null" % (self.place.queue, msg_id), check=False)
@@ -258,7 +262,9 @@ class Sandbox:
 
 
 class LocalPlace:
-    """The runner as plain processes of this machine: no isolation, quick to start; for the runner's own logic."""
+    """The runner as plain processes of this machine. They are not isolated, but start quickly; used for the runner's
+    own logic.
+    """
 
     def __init__(self, python=sys.executable, **options):
         self.folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
@@ -292,7 +298,7 @@ class LocalPlace:
         )
 
     def sh(self, script, data=b"", check=True):
-        """A shell script in the sandbox's home; its stdout."""
+        """Runs a shell script in the sandbox's home. Returns its stdout."""
         done = subprocess.run(
             ["sh", "-c", script], input=data, stdout=subprocess.PIPE, cwd=self.home, timeout=60, check=check
         )
@@ -302,7 +308,7 @@ class LocalPlace:
         return self.process.poll() is None
 
     def pause(self):
-        """As an engine freezes a container: the supervisor and all that it has started."""
+        """Stops the supervisor and everything that it has started, as an engine freezes a container."""
         self._signal_all(signal.SIGSTOP)
 
     def unpause(self):
@@ -315,7 +321,7 @@ class LocalPlace:
             family += map(int, Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split())
 
     def stop(self):
-        """As ``docker stop``."""
+        """Stops the supervisor as ``docker stop`` does."""
         self.process.send_signal(signal.SIGTERM)
 
     def close(self):

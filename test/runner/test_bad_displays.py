@@ -1,4 +1,4 @@
-"""What a cell gives to be shown that cannot be: a word in the cell, and the kernel goes on."""
+"""Objects of a cell that cannot be displayed: the cell gets an error or a warning, and the kernel lives."""
 
 import pytest
 
@@ -31,8 +31,8 @@ for _ in range(5000): deep = [deep]
 
 
 @pytest.fixture
-def told(sandbox):
-    """Runs a cell and gives it back once another has shown that the kernel lives."""
+def run_and_check_kernel(sandbox):
+    """Runs a cell and returns it after another cell has shown that the kernel lives."""
     sandbox.run(CLASSES)
 
     def run(code, **options):
@@ -72,8 +72,8 @@ def told(sandbox):
         ("display('x', metadata={'a': circle})", "RecursionError", "metadata of a display refers to itself"),
     ],
 )
-def test_what_cannot_be_sent_is_an_error_at_the_users_line(told, code, name, words):
-    cell = told(code)
+def test_a_display_that_cannot_be_sent_is_an_error_at_the_users_line(run_and_check_kernel, code, name, words):
+    cell = run_and_check_kernel(code)
     (error,) = cell.contents("error")
     assert (error["ename"], cell.reply["status"]) == (name, "error") and words in error["evalue"]
     assert "sandboxed_ipython" not in "".join(error["traceback"])
@@ -83,8 +83,8 @@ def test_what_cannot_be_sent_is_an_error_at_the_users_line(told, code, name, wor
 @pytest.mark.parametrize(
     "code", ["Raises()", "display(Raises())", "[Raises()]", "print(Raises())", "RaisesAsHtml()", "RaisesAsBundle()"]
 )
-def test_a_repr_that_raises_is_an_error_in_the_cell(told, code):
-    cell = told(code)
+def test_a_repr_that_raises_is_an_error_in_the_cell(run_and_check_kernel, code):
+    cell = run_and_check_kernel(code)
     (error,) = cell.contents("error")
     assert (error["ename"], error["evalue"]) == ("LookupError", "no repr")
     assert cell.result == ("the text" if "As" in code else None)
@@ -116,16 +116,16 @@ def test_a_repr_that_raises_is_an_error_in_the_cell(told, code):
         ("Bundle({'x/%d' % n: '' for n in range(101)})", "A display has at most 100 mime types", None),
     ],
 )
-def test_what_can_be_left_out_is_warned_of(told, code, words, left):
-    for _ in range(2):  # again in another cell, though it is the same line
-        cell = told("display(%s)" % code)
+def test_a_warning_names_what_is_left_out_of_a_display(run_and_check_kernel, code, words, left):
+    for _ in range(2):  # once more in another cell, although it is the same line
+        cell = run_and_check_kernel("display(%s)" % code)
         assert words in cell.text("stderr") and cell.reply["status"] == "ok"
     if left is not None:
         assert cell.contents("display_data")[0]["data"] == left
 
 
-def test_values_that_jupyter_can_send_arrive_as_from_jupyter(told):
-    cell = told(
+def test_values_that_jupyter_can_send_arrive_as_jupyter_sends_them(run_and_check_kernel):
+    cell = run_and_check_kernel(
         "import datetime\nJSON = {'set': {1}, 'tuple': (1, 2), 'range': range(2), 'bytes': b'abc', 3: 4, None: 5, True: 6, (1, 2): 7, 'time': datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)}\n"
         "display({'application/json': JSON, 'text/html': b'abc', 'text/plain': 5, 'application/x-json': None}, raw=True)"
     )
@@ -148,26 +148,29 @@ def test_values_that_jupyter_can_send_arrive_as_from_jupyter(told):
     }
 
 
-def test_a_surrogate_in_a_display_is_one_character_that_is_none(told):
-    cell = told("display({'text/plain': 'a\\udc80', 'application/json': {'\\ud800': 1}}, raw=True)")
+def test_a_surrogate_in_a_display_is_replaced_by_one_character(run_and_check_kernel):
+    cell = run_and_check_kernel("display({'text/plain': 'a\\udc80', 'application/json': {'\\ud800': 1}}, raw=True)")
     assert cell.contents("display_data")[0]["data"] == {"text/plain": "a\ufffd", "application/json": {"\ufffd": 1}}
 
 
 @pytest.mark.parametrize("code", ["Hangs()", "display(Hangs())", "[Hangs()]", "HangsAsHtml()", "print(Hangs())"])
-def test_a_repr_that_hangs_is_interrupted_and_the_kernel_lives(sandbox, told, code):
+def test_a_repr_that_hangs_can_be_interrupted_and_the_kernel_lives(sandbox, run_and_check_kernel, code):
     msg_id = sandbox.send("print('begun')\n" + code)
     sandbox.wait_text("begun")
     sandbox.interrupt(msg_id)
     assert sandbox.finish(msg_id, 30).reply["ename"] == "KeyboardInterrupt"
     assert sandbox.run("kept").result == "'kept'"
-    assert told(code, timeout=0.5).reply["failure"] == {"code": "TimedOut", "params": {"timeout": 0.5, "killed": False}}
+    assert run_and_check_kernel(code, timeout=0.5).reply["failure"] == {
+        "code": "TimedOut",
+        "params": {"timeout": 0.5, "killed": False},
+    }
 
 
-def test_an_exception_that_hangs_when_it_is_shown_takes_two_presses_and_not_the_kernel(sandbox, told):
+def test_an_exception_that_hangs_when_it_is_shown_takes_two_presses_and_the_kernel_lives(sandbox, run_and_check_kernel):
     msg_id = sandbox.send(
         "class Slow(Exception):\n    def __str__(self):\n        print('begun')\n        while True: time.sleep(0.01)\nraise Slow"
     )
-    for _ in range(2):  # IPython asks it again
+    for _ in range(2):  # IPython asks the exception again
         sandbox.wait_text("begun")
         sandbox.interrupt(msg_id)
     assert sandbox.finish(msg_id, 30).reply["status"] == "error"
@@ -183,8 +186,8 @@ def test_an_exception_that_hangs_when_it_is_shown_takes_two_presses_and_not_the_
         "display('y', metadata={'a': 'x' * 20_000_000})",
     ],
 )
-def test_a_display_that_is_too_long_is_counted(told, code):
-    cell = told(code)
+def test_a_display_that_is_too_long_is_counted(run_and_check_kernel, code):
+    cell = run_and_check_kernel(code)
     notice = cell.contents("notice")[-1]
     assert (
         notice["code"] == "OutputDropped"
@@ -194,15 +197,15 @@ def test_a_display_that_is_too_long_is_counted(told, code):
     assert not cell.contents("execute_result") and not cell.contents("display_data")
 
 
-def test_an_exception_with_a_very_long_text_is_shown_shortened(told):
-    cell = told("raise ValueError('x' * 20_000_000)")
+def test_an_exception_with_a_very_long_text_is_shown_shortened(run_and_check_kernel):
+    cell = run_and_check_kernel("raise ValueError('x' * 20_000_000)")
     (error,) = cell.contents("error")
     assert len(error["evalue"]) < 200_000 and "… 20000000 characters in all …" in error["evalue"]
     assert cell.reply["ename"] == "ValueError" and cell.reply["evalue"] == error["evalue"]
 
 
-def test_a_very_long_help_is_shown_shortened(told):
-    (page,) = told("def f(): pass\nf.__doc__ = 'x' * 20_000_000\nf?").reply["payload"]
+def test_a_very_long_help_is_shown_shortened(run_and_check_kernel):
+    (page,) = run_and_check_kernel("def f(): pass\nf.__doc__ = 'x' * 20_000_000\nf?").reply["payload"]
     assert 500_000 < len(page["data"]["text/plain"]) < 2_000_000
 
 
@@ -215,8 +218,8 @@ def test_a_very_long_help_is_shown_shortened(told):
         "'no dict'",
     ],
 )
-def test_a_payload_that_cannot_be_sent_is_told_and_the_kernel_lives(told, code):
-    cell = told(
+def test_a_payload_that_cannot_be_sent_is_reported_and_the_kernel_lives(run_and_check_kernel, code):
+    cell = run_and_check_kernel(
         "get_ipython().payload_manager.write_payload({'source': 'x', 'text': 'good'})\nget_ipython().payload_manager.write_payload(%s)"
         % code
     )
@@ -224,7 +227,7 @@ def test_a_payload_that_cannot_be_sent_is_told_and_the_kernel_lives(told, code):
     assert cell.reply["payload"] == [{"source": "x", "text": "good"}]
 
 
-def test_a_very_long_prompt_asks(sandbox, told):
+def test_a_very_long_prompt_is_shown(sandbox, run_and_check_kernel):
     msg_id = sandbox.send("input('x' * 1_000_000)")
     content = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]
     assert len(content["prompt"]) < 100_000
@@ -232,7 +235,12 @@ def test_a_very_long_prompt_asks(sandbox, told):
     assert sandbox.finish(msg_id).result == "'yes'"
 
 
-def test_a_message_of_a_librarys_own_is_checked_too(told):
-    cell = told("get_ipython().kernel.session.send(None, 'display_data', {'data': {'text/plain': 'x'}})")
+def test_a_message_that_a_library_sends_itself_is_checked_too(run_and_check_kernel):
+    cell = run_and_check_kernel(
+        "get_ipython().kernel.session.send(None, 'display_data', {'data': {'text/plain': 'x'}})"
+    )
     assert cell.contents("display_data")[0] == {"data": {"text/plain": "x"}, "metadata": {}, "transient": {}}
-    assert told("get_ipython().kernel.session.send(None, 'display_data', {'data': 5})").reply["ename"] == "TypeError"
+    assert (
+        run_and_check_kernel("get_ipython().kernel.session.send(None, 'display_data', {'data': 5})").reply["ename"]
+        == "TypeError"
+    )

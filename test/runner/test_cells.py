@@ -1,4 +1,4 @@
-"""What a cell does: state, results, errors, magics, shell lines, await."""
+"""The basics of cells: state, results, errors, magics, shell lines and await."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def test_functions_and_classes_live_from_cell_to_cell(sandbox):
     assert sandbox.run("twice(c.add(10).n)").result == "220"
 
 
-def test_the_count_is_ipythons(sandbox):
+def test_the_execution_count_is_ipythons(sandbox):
     counts = [sandbox.run("pass").reply["execution_count"] for _ in range(3)]
     assert counts == [1, 2, 3]
     assert sandbox.run("2").contents("execute_result")[0]["execution_count"] == 4
@@ -96,7 +96,7 @@ def test_a_shell_line_prints(sandbox):
     assert sandbox.run("files = !echo a; echo b\nlist(files)").result == "['a', 'b']"
 
 
-def test_top_level_await_works_and_tasks_go_on_between_cells(sandbox):
+def test_top_level_await_works_and_tasks_continue_between_cells(sandbox):
     sandbox.run(
         "import asyncio\nticks = []\nasync def tick():\n    while True:\n        ticks.append(1); await asyncio.sleep(0.01)"
     )
@@ -108,13 +108,13 @@ def test_top_level_await_works_and_tasks_go_on_between_cells(sandbox):
     sandbox.run("t.cancel()")
 
 
-def test_a_result_that_could_not_be_shown_fails_no_later_cell(sandbox):
+def test_a_result_that_could_not_be_shown_does_not_fail_later_cells(sandbox):
     assert sandbox.run("class A:\n    def __repr__(self): raise ValueError('no')\nA()").reply["ename"] == "ValueError"
     for code in ("import asyncio; await asyncio.sleep(0)", "1", "await asyncio.sleep(0)"):
         assert sandbox.run(code).reply["status"] == "ok"
 
 
-def test_what_is_to_be_called_after_each_cell_is_called_after_one_that_awaits(sandbox):
+def test_callbacks_for_the_end_of_a_cell_are_called_after_a_cell_that_awaits(sandbox):
     sandbox.run(
         "events = get_ipython().events\nfor name in ('post_execute', 'post_run_cell'): events.register(name, lambda *of, name=name: print(name, *(one.success for one in of)))"
     )
@@ -122,7 +122,7 @@ def test_what_is_to_be_called_after_each_cell_is_called_after_one_that_awaits(sa
     assert sandbox.run("await asyncio.sleep(0); 1 / 0").text() == "post_execute\npost_run_cell False\n"
 
 
-def test_a_loops_handler_of_a_signal_hears_it_in_later_cells(sandbox):
+def test_a_signal_handler_of_an_event_loop_works_in_later_cells(sandbox):
     sandbox.run(
         "import asyncio, os, signal\nheard = []\nasyncio.get_event_loop().add_signal_handler(signal.SIGUSR1, heard.append, 1)"
     )
@@ -150,7 +150,7 @@ def test_a_plot_is_an_image(sandbox):
     assert sandbox.run("plt.plot([3, 1])").contents("display_data")
 
 
-def test_libraries_take_it_for_a_notebook(sandbox):
+def test_libraries_recognize_a_notebook(sandbox):
     assert sandbox.run("get_ipython().__class__.__name__").result == "'ZMQInteractiveShell'"
     assert sandbox.run("'IPKernelApp' in get_ipython().config").result == "True"
     assert (
@@ -172,7 +172,7 @@ def test_tracebacks_and_sources_name_the_cell(sandbox):
     assert "return 1 / 0" in sandbox.run("import inspect; print(inspect.getsource(broken))").text()
 
 
-def test_exit_leaves_a_fresh_kernel(sandbox):
+def test_exit_leads_to_a_fresh_kernel(sandbox):
     sandbox.run("x = 1")
     cell = sandbox.run("exit()")
     assert cell.reply["status"] == "ok"
@@ -180,7 +180,7 @@ def test_exit_leaves_a_fresh_kernel(sandbox):
     assert sandbox.run("x").reply["ename"] == "NameError"
 
 
-def test_completion_and_inspection_answer_when_idle(sandbox):
+def test_completion_and_inspection_are_answered_while_the_kernel_is_idle(sandbox):
     sandbox.run("a_long_name = 1")
     request = sandbox.stream.send("complete_request", {"code": "x = 1\na_lon", "cursor_pos": 11}, "shell")
     content = sandbox.stream.wait(
@@ -194,7 +194,7 @@ def test_completion_and_inspection_answer_when_idle(sandbox):
     assert content["found"] and "number of items" in json.dumps(content["data"])
 
 
-def test_completion_knows_the_live_names_where_jedi_takes_too_long(sandbox):
+def test_completion_knows_the_live_names_when_jedi_takes_too_long(sandbox):
     sandbox.run("a_long_name = 1\nimport jedi, time\njedi.Interpreter.complete = lambda *_, **__: time.sleep(60)")
     request = sandbox.stream.send("complete_request", {"code": "x = 1\na_lon", "cursor_pos": 11}, "shell")
     content = sandbox.stream.wait(
@@ -211,7 +211,7 @@ def test_completion_knows_the_live_names_where_jedi_takes_too_long(sandbox):
         "class Gone:\n            def __del__(self): time.sleep(60)\n        Gone(); time.sleep(60)",
     ],
 )
-def test_completion_ends_where_an_object_swallows_that_it_took_too_long(sandbox, swallows):
+def test_completion_ends_if_an_object_swallows_the_timeout(sandbox, swallows):
     sandbox.run(
         "import time\nget_ipython().Completer.use_jedi = False\nclass Slow:\n    def __dir__(self):\n        %s\nslow = Slow()"
         % swallows
@@ -221,7 +221,7 @@ def test_completion_ends_where_an_object_swallows_that_it_took_too_long(sandbox,
     assert sandbox.run("1").result == "1"
 
 
-def test_inspection_that_fails_is_answered_too(sandbox):
+def test_a_failed_inspection_is_answered_too(sandbox):
     sandbox.run("def fails(*_, **__): raise ValueError('no')\nget_ipython().object_inspect_mime = fails")
     request = sandbox.stream.send("inspect_request", {"code": "len", "cursor_pos": 3, "detail_level": 0}, "shell")
     content = sandbox.stream.wait(
@@ -237,7 +237,7 @@ def test_inspection_that_fails_is_answered_too(sandbox):
         ("inspect", {"code": "loud", "cursor_pos": 4, "detail_level": 0}),
     ],
 )
-def test_what_an_object_prints_when_an_editor_asks_for_it_is_in_no_cell(sandbox, kind, content):
+def test_text_that_an_object_prints_during_completion_is_in_no_cell(sandbox, kind, content):
     cell = sandbox.run(
         "class Loud:\n    def __dir__(self): print('asked'); display('asked'); 1 / 0\n    def __repr__(self): print('asked'); return 'loud'\nloud = Loud()"
     )
@@ -269,7 +269,7 @@ def test_help_is_a_page_payload(sandbox):
     assert payload["source"] == "page" and "number of items" in payload["data"]["text/plain"]
 
 
-def test_the_root_logger_is_the_users(sandbox):
+def test_the_root_logger_belongs_to_the_user(sandbox):
     assert sandbox.run("import logging; logging.getLogger().handlers, logging.getLogger().level").result == "([], 30)"
     assert sandbox.run("logging.info('quiet'); logging.warning('loud')").text("stderr") == "WARNING:root:loud\n"
 
@@ -283,7 +283,7 @@ def test_the_root_logger_is_the_users(sandbox):
         "class E(Exception):\n    def _render_traceback_(self): return [1, None]\nraise E",
     ],
 )
-def test_what_a_cell_breaks_of_ipython_ends_no_cell_without_a_word(new_sandbox, code):
+def test_errors_are_shown_even_if_a_cell_has_broken_ipython(new_sandbox, code):
     sandbox = new_sandbox()
     sandbox.run(code)
     assert sandbox.run("1/0").order[-1][0] == "error"
@@ -298,7 +298,7 @@ def test_what_a_cell_breaks_of_ipython_ends_no_cell_without_a_word(new_sandbox, 
         "asyncio.get_running_loop().call_later(0.05, lambda: ctypes.CDLL(None).fork())",
     ],
 )
-def test_a_fork_between_cells_is_no_second_kernel(sandbox, fork):
+def test_a_fork_between_cells_does_not_become_a_second_kernel(sandbox, fork):
     sandbox.run("import asyncio, ctypes, os\ndef forked(): os.fork()\nkernel = os.getpid()\n" + fork)
     sandbox.run("import time; time.sleep(0.2)")
     sandbox.run("await asyncio.sleep(0.2)")
@@ -311,7 +311,7 @@ def test_a_fork_between_cells_is_no_second_kernel(sandbox, fork):
 
 
 @pytest.mark.parametrize("wait", ["", "\nimport asyncio; await asyncio.sleep(0.1)"])
-def test_a_fork_that_runs_on_is_no_second_kernel(sandbox, wait):
+def test_a_fork_that_continues_does_not_become_a_second_kernel(sandbox, wait):
     cell = sandbox.run("import os\nwho = 'parent' if os.fork() else 'child'" + wait)
     assert cell.reply["status"] == "ok"
     assert {sandbox.run("who").result for _ in range(20)} == {"'parent'"}

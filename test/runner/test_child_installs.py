@@ -1,9 +1,9 @@
-"""``pip install`` in processes that a cell has started: asked for as the cell's own installs are. The host is the test."""
+"""``pip install`` in processes that a cell has started is requested like the cell's own installs. The test is the host."""
 
 import pytest
 from test_installs import reply, request, say
 
-pytestmark = pytest.mark.container  # its shells have our pip
+pytestmark = pytest.mark.container  # its shells have the runner's pip
 
 MODULE = "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', '-U', 'six'])"
 
@@ -23,7 +23,7 @@ MODULE = "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', '
         ("!pip install -q -U six; echo after", "after\r\n"),
     ],
 )
-def test_an_install_is_asked_for_and_shown(sandbox, code, shown):
+def test_an_install_is_requested_and_shown(sandbox, code, shown):
     msg_id = sandbox.send(code)
     asked = request(sandbox)
     assert (asked["requirements"], asked["options"]) == (["six"], ["upgrade"])
@@ -34,7 +34,7 @@ def test_an_install_is_asked_for_and_shown(sandbox, code, shown):
     assert (cell.reply["status"], cell.text(), cell.text("stderr")) == ("ok", shown, "")
 
 
-def test_a_failing_install_ends_the_process_with_its_reason_and_status(sandbox):
+def test_a_failed_install_ends_the_process_with_its_reason_and_status(sandbox):
     msg_id = sandbox.send("!pip install sixx && echo installed\n_exit_code")
     reply(sandbox, request(sandbox), "error", "No matching distribution found for sixx")
     cell = sandbox.finish(msg_id)
@@ -44,12 +44,12 @@ def test_a_failing_install_ends_the_process_with_its_reason_and_status(sandbox):
 @pytest.mark.parametrize(
     "words", ["install git+https://x.example/y", "install --target=/tmp six", "uninstall -y six", "download six"]
 )
-def test_what_cannot_be_done_is_said_without_asking(sandbox, words):
+def test_an_impossible_install_is_refused_without_a_request(sandbox, words):
     cell = sandbox.run("!pip %s; python3 -m pip %s" % (words, words))
     assert cell.text().count("ERROR: ") == 2 and not cell.contents("install_request")
 
 
-def test_what_needs_no_network_is_the_images_own_pip(sandbox):
+def test_commands_without_a_network_run_the_images_own_pip(sandbox):
     cell = sandbox.run(
         "!python3 -m pip --version\n!pip --version\n!python3 -c 'import pip, pip._internal; print(pip.__version__ in pip.__file__ or pip.__file__)'",
         seconds=90,
@@ -60,7 +60,7 @@ def test_what_needs_no_network_is_the_images_own_pip(sandbox):
     )
 
 
-def test_two_at_once_are_asked_for_one_after_the_other(sandbox):
+def test_two_simultaneous_installs_are_requested_one_after_the_other(sandbox):
     msg_id = sandbox.send("%%bash\npip install six & pip install toolz & wait")
     first = request(sandbox)
     seen = len(sandbox.stream.log)
@@ -76,7 +76,7 @@ def test_two_at_once_are_asked_for_one_after_the_other(sandbox):
 
 
 def install_and_prompt(sandbox):
-    """A cell opens both, in whatever order: the content of the one, the id of the other."""
+    """Runs a cell that opens both, in any order. Returns the content of the install request and the id of the prompt."""
     kinds = ("install_request", "input_request")
     asked = {
         event["msg_type"]: event["content"]
@@ -85,7 +85,7 @@ def install_and_prompt(sandbox):
     return asked["install_request"], asked["input_request"]["request"]
 
 
-def test_a_prompt_of_the_cells_own_is_answered_meanwhile(sandbox):
+def test_a_prompt_of_the_cell_itself_is_answered_during_an_install(sandbox):
     msg_id = sandbox.send(
         "import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\nname = input('Name? ')\nprint(name, process.wait())"
     )
@@ -105,7 +105,7 @@ def test_an_interrupt_ends_the_wait(sandbox):
     assert sandbox.run("1").result == "1"
 
 
-def test_after_an_interrupt_that_ends_a_line_the_next_one_asks_at_once(sandbox):
+def test_after_an_interrupted_line_the_next_line_requests_its_install_at_once(sandbox):
     msg_id = sandbox.send("!pip install six && true\n!pip install toolz && true")
     request(sandbox)
     sandbox.interrupt(msg_id)
@@ -115,7 +115,7 @@ def test_after_an_interrupt_that_ends_a_line_the_next_one_asks_at_once(sandbox):
     assert sandbox.finish(msg_id).reply["status"] == "ok"
 
 
-def test_the_end_of_the_cell_ends_the_wait_of_what_it_left_running(sandbox):
+def test_the_end_of_the_cell_ends_the_wait_of_a_process_that_it_left_running(sandbox):
     msg_id = sandbox.send(
         "import subprocess, sys, time\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'], stderr=subprocess.PIPE, text=True)\ninput()"
     )
@@ -123,11 +123,11 @@ def test_the_end_of_the_cell_ends_the_wait_of_what_it_left_running(sandbox):
     sandbox.finish(msg_id)
     assert (
         sandbox.run("process.communicate()[1], process.returncode").result
-        == "('ERROR: the cell that asked is over.\\n', 1)"
+        == "('ERROR: the cell that requested it has ended.\\n', 1)"
     )
 
 
-def test_the_time_of_a_cell_goes_on_while_a_process_of_it_waits_for_an_install(sandbox):
+def test_the_time_limit_counts_while_a_process_of_the_cell_waits_for_an_install(sandbox):
     cell = sandbox.run(
         "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\ntime.sleep(20)",
         timeout=2,
@@ -135,9 +135,9 @@ def test_the_time_of_a_cell_goes_on_while_a_process_of_it_waits_for_an_install(s
     assert cell.reply["failure"]["code"] == "TimedOut"
 
 
-def test_a_cell_whose_sender_answers_nothing_and_a_time_without_a_cell_fail_at_once(sandbox):
+def test_an_install_without_a_cell_or_with_a_sender_that_answers_nothing_fails_at_once(sandbox):
     cell = sandbox.run(MODULE, allow_stdin=False)
-    assert cell.reply["ename"] == "CalledProcessError" and "installs nothing" in cell.text("stderr")
+    assert cell.reply["ename"] == "CalledProcessError" and "installs no packages" in cell.text("stderr")
     sandbox.drop(
         "late.json",
         {
@@ -145,10 +145,10 @@ def test_a_cell_whose_sender_answers_nothing_and_a_time_without_a_cell_fail_at_o
             "content": {"requirements": ["six"], "options": []},
         },
     )
-    assert "no cell runs" in sandbox.result("late")["content"]["reason"]
+    assert "no cell is running" in sandbox.result("late")["content"]["reason"]
 
 
-def test_more_than_can_wait_are_refused_and_nobody_is_asked_in_their_place(sandbox):
+def test_installs_beyond_the_queue_limit_are_refused(sandbox):
     code = """
 import glob, json, os, time
 folder = os.environ["SANDBOXED_IPYTHON_QUEUE"]
@@ -162,10 +162,13 @@ while len(glob.glob(folder + "/results/0-many-*")) < 40 - 17 and time.monotonic(
     cell = sandbox.run(code)
     assert len(cell.contents("install_request")) == 1
     reasons = [sandbox.result("many-%d" % number)["content"]["reason"] for number in range(40)]
-    assert (reasons.count("too many installs wait."), reasons.count("the cell that asked is over.")) == (23, 17)
+    assert (
+        reasons.count("too many installs are waiting."),
+        reasons.count("the cell that requested it has ended."),
+    ) == (23, 17)
 
 
-def test_a_prompt_under_the_id_of_an_open_install_is_answered_apart_from_it(sandbox):
+def test_a_prompt_with_the_id_of_an_open_install_is_answered_separately(sandbox):
     code = "get_ipython().sandbox.send('input_request', {'prompt': 'Name? ', 'password': False, 'request': %r})\nprocess.wait()"
     msg_id = sandbox.send(
         "import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\nexec(input())"
@@ -179,7 +182,7 @@ def test_a_prompt_under_the_id_of_an_open_install_is_answered_apart_from_it(sand
     assert (cell.reply["status"], cell.text()) == ("ok", "Collecting six\n")
 
 
-def test_a_later_host_hears_of_all_that_a_cell_waits_for(sandbox):
+def test_a_later_host_learns_of_everything_that_a_cell_waits_for(sandbox):
     msg_id = sandbox.send(
         "import subprocess, sys\nprocess = subprocess.Popen([sys.executable, '-m', 'pip', 'install', 'six'])\ninput()\nprocess.wait()"
     )
@@ -209,7 +212,7 @@ except OSError: process.wait(20)
 """
 
 
-def test_an_answer_reaches_the_process_though_a_cell_has_filled_the_queue(sandbox):
+def test_an_answer_reaches_the_process_even_if_a_cell_has_filled_the_queue(sandbox):
     msg_id = sandbox.send(FILL)
     asked, prompt = install_and_prompt(sandbox)
     sandbox.answer("", prompt)

@@ -1,4 +1,4 @@
-"""Comms: opened by cells and by hosts, in order with the cells, with binary buffers."""
+"""Comms that cells and hosts open: in order with the cells, and with binary buffers."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ get_ipython().kernel.comm_manager.register_target("echo", echo)
 
 
 def sent(cell, kind="comm_msg"):
-    """``(data, buffers)`` of the messages that the kernel sent while a cell or a message was handled."""
+    """Returns ``(data, buffers)`` of the messages that the kernel sent while a cell or a message was handled."""
     return [
         (event["content"]["data"], [base64.b64decode(one) for one in event["buffers"]])
         for event in cell.events
@@ -28,7 +28,7 @@ def sent(cell, kind="comm_msg"):
 
 
 def opened(sandbox, target="echo", code=ECHO, **content):
-    """The id of a comm that was opened from outside."""
+    """Opens a comm from outside. Returns its id."""
     sandbox.run(code)
     comm_id = uuid.uuid4().hex
     sandbox.handled(sandbox.comm("comm_open", comm_id, target_name=target, **content))
@@ -73,7 +73,7 @@ def test_a_message_waits_for_the_running_cell_and_keeps_its_place_among_cells(sa
     assert sandbox.run("order").result == "['cell', 1, 2, 'next', 3]"
 
 
-def test_an_unknown_target_is_closed_again_with_a_word(sandbox):
+def test_a_comm_for_an_unknown_target_is_closed_with_a_message(sandbox):
     cell = sandbox.handled(sandbox.comm("comm_open", "unknown", target_name="nobody"))
     assert cell.text("stderr") == "No such comm target registered: nobody\n"
     assert [event["content"]["comm_id"] for event in cell.events if event["msg_type"] == "comm_close"] == ["unknown"]
@@ -83,7 +83,7 @@ def test_an_unknown_target_is_closed_again_with_a_word(sandbox):
     assert sandbox.run("1").result == "1"
 
 
-def test_what_a_callback_raises_is_on_stderr_and_the_kernel_lives(sandbox):
+def test_an_exception_of_a_callback_is_on_stderr_and_the_kernel_lives(sandbox):
     comm_id = opened(
         sandbox,
         target="bad",
@@ -102,7 +102,7 @@ def test_what_a_callback_raises_is_on_stderr_and_the_kernel_lives(sandbox):
     assert sandbox.run("kept").result == "1"
 
 
-def test_what_a_callback_shows_is_its_messages_and_what_threads_show_is_the_cells(sandbox):
+def test_output_of_a_callback_belongs_to_its_message_and_output_of_threads_to_the_cell(sandbox):
     code = (
         "import threading, time\ndef show(comm, opened):\n    def on(m):\n        print('printed'); display('displayed'); print(get_ipython().kernel.get_parent()['header']['msg_id'])\n"
         "    comm.on_msg(on)\nget_ipython().kernel.comm_manager.register_target('show', show)"
@@ -144,7 +144,7 @@ def test_a_callback_that_hangs_can_be_interrupted_and_has_a_time_limit(sandbox):
     assert sandbox.run("kept").result == "1"
 
 
-def test_a_press_for_a_cell_that_waits_for_a_callback_ends_the_callback_too(sandbox):
+def test_an_interrupt_for_a_cell_that_waits_for_a_callback_ends_the_callback_too(sandbox):
     code = "def hang(comm, opened):\n    def on(m):\n        print('go')\n        while True: pass\n    comm.on_msg(on)\nget_ipython().kernel.comm_manager.register_target('hang', hang)"
     comm_id = opened(sandbox, target="hang", code=code)
     msg_id = sandbox.comm("comm_msg", comm_id)
@@ -156,7 +156,7 @@ def test_a_press_for_a_cell_that_waits_for_a_callback_ends_the_callback_too(sand
     assert sandbox.run("2").result == "2"
 
 
-def test_a_callback_that_kills_the_kernel_is_told_and_the_next_cell_has_a_fresh_one(sandbox):
+def test_a_callback_that_kills_the_kernel_is_reported_and_the_next_cell_has_a_fresh_kernel(sandbox):
     comm_id = opened(
         sandbox,
         target="die",
@@ -179,7 +179,7 @@ def test_exit_in_a_callback_ends_the_kernel_as_in_a_cell(sandbox):
     assert sandbox.run("1").reply["execution_count"] == 1
 
 
-def test_a_reset_ends_what_waits_with_a_word(sandbox):
+def test_a_reset_ends_waiting_messages_with_a_reason(sandbox):
     comm_id = opened(sandbox)
     running = sandbox.send("while True: pass")
     sandbox.started(running)
@@ -188,7 +188,7 @@ def test_a_reset_ends_what_waits_with_a_word(sandbox):
     assert sandbox.handled(waiting).reply["failure"] == {"code": "Aborted", "params": {"reason": "reset"}}
 
 
-def test_a_callback_that_asks_is_told_that_nobody_answers(sandbox):
+def test_a_prompt_in_a_callback_fails_because_nobody_answers(sandbox):
     comm_id = opened(
         sandbox,
         target="ask",
@@ -214,7 +214,7 @@ def test_the_same_message_sent_twice_is_handled_once(sandbox):
     ] == [{"n": 1}]
 
 
-def test_messages_may_be_dropped_into_the_queue(sandbox):
+def test_comm_messages_may_be_dropped_into_the_queue(sandbox):
     comm_id = opened(sandbox)
     sandbox.drop(
         "one.json",
@@ -239,7 +239,7 @@ def test_messages_may_be_dropped_into_the_queue(sandbox):
         {"content": {"comm_id": "c"}, "buffers": [3]},
     ],
 )
-def test_a_message_that_makes_no_sense_is_refused(sandbox, broken):
+def test_an_invalid_comm_message_is_refused(sandbox, broken):
     sandbox.stream.send_raw(
         json.dumps(dict({"header": {"msg_id": uuid.uuid4().hex, "msg_type": "comm_msg"}}, **broken)).encode() + b"\n"
     )
@@ -256,7 +256,7 @@ def test_data_nested_too_deeply_are_refused(sandbox):
     assert sandbox.run("1").result == "1"
 
 
-def test_pieces_that_do_not_fit_are_refused_and_the_next_command_is_read(sandbox):
+def test_pieces_that_do_not_fit_together_are_refused_and_the_next_command_is_read(sandbox):
     for content in (
         {"id": "s", "i": 1, "last": True, "data": "{}"},
         {"id": "s", "i": 0, "last": True, "data": "no json"},
@@ -269,7 +269,7 @@ def test_pieces_that_do_not_fit_are_refused_and_the_next_command_is_read(sandbox
     assert sandbox.run("'" + "ü" * 200_000 + "'").reply["status"] == "ok"
 
 
-def test_messages_over_the_limit_are_refused_on_both_ways(sandbox):
+def test_messages_over_the_limit_are_refused_in_both_directions(sandbox):
     comm_id = opened(sandbox)
     msg_id = sandbox.comm("comm_msg", comm_id, {}, [bytes(13_000_000)])
     assert sandbox.stream.wait(lambda e: e["msg_type"] == "refused")["parent_header"]["msg_id"] == msg_id
@@ -295,7 +295,7 @@ def test_messages_over_the_limit_are_refused_on_both_ways(sandbox):
         ("{}, buffers=[memoryview(b'abc')[::2]]", "ValueError", "is not contiguous"),
     ],
 )
-def test_what_a_comm_cannot_send_is_an_error_at_the_users_line(sandbox, data, name, words):
+def test_data_that_a_comm_cannot_send_are_an_error_at_the_users_line(sandbox, data, name, words):
     sandbox.run(
         "kept = 1\ncircle = []; circle.append(circle)\ndeep = {}\nfor _ in range(300): deep = {'d': deep}\n"
         "from sandboxed_ipython.kernel.comms import Comm\ncomm = Comm(target_name='t')"
@@ -308,8 +308,8 @@ def test_what_a_comm_cannot_send_is_an_error_at_the_users_line(sandbox, data, na
     assert sandbox.run("kept").result == "1"
 
 
-def test_the_comm_package_makes_our_comms_however_late_it_comes(sandbox):
-    """Here its stand-in, as the images of these tests do not have it; ``test/session`` installs the real one."""
+def test_the_comm_package_makes_our_comms_even_if_it_is_imported_late(sandbox):
+    """This test has a stand-in for the package, because its images lack it. ``test/session`` installs the real one."""
     code = (
         "import os, sys\nos.makedirs('late/comm')\nopen('late/comm/__init__.py', 'w').write('def create_comm(**keys): raise RuntimeError\\n"
         "def get_comm_manager(): raise RuntimeError\\n')\nsys.path.insert(0, 'late')\nfor name in [n for n in sys.modules if n.split('.')[0] == 'comm']: del sys.modules[name]\n"
@@ -344,7 +344,7 @@ def update(comm, buffers=(), paths=(), **state): comm.send({"method": "update", 
 
 
 def replayed(sandbox):
-    """Everything that a host gets which comes late."""
+    """Returns everything that a host gets that attaches later."""
     last = sandbox.run("pass").events[-1]["seq"]
     late = sandbox.attach(writer=False)
     late.wait(lambda event: event["seq"] >= last)
@@ -361,7 +361,7 @@ def text_of(events, cell):
 
 
 def state_of(events, comm_id):
-    """As a host folds it: ``(state, buffers by path)``."""
+    """Folds the state as a host does. Returns ``(state, buffers by path)``."""
     state, held = {}, {}
     for event in events:
         content = event["content"]
@@ -406,14 +406,14 @@ def test_folding_keeps_the_latest_of_each_key_and_its_bytes(new_sandbox):
     assert state_of(log, comm_id) == state_of(live, comm_id)
     assert len([e for e in log if e["msg_type"] == "comm_msg"]) < 600
     assert not [e for e in log if e["msg_type"] == "comm_gap"]
-    for k in [e["seq"] for e in live[:: max(1, len(live) // 20)]]:  # what came before, and the rest of the log after it
+    for k in [e["seq"] for e in live[:: max(1, len(live) // 20)]]:  # the earlier events, and then the rest of the log
         late = sandbox.attach(writer=False, after=k, boot=sandbox.stream.hello["boot"])
         late.wait(lambda event: event["seq"] >= live[-1]["seq"])
         late.close()
         assert state_of([e for e in live if e["seq"] <= k] + late.log, comm_id) == state_of(live, comm_id), k
 
 
-def test_what_an_output_widget_captures_keeps_its_place(new_sandbox):
+def test_messages_around_an_output_widget_keep_their_places(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000)
     sandbox.run(WIDGET)
     cell = sandbox.run(
@@ -434,7 +434,7 @@ def test_what_an_output_widget_captures_keeps_its_place(new_sandbox):
     assert order(replayed(sandbox)) == order(cell.events) == [part for i in range(300) for part in ("x", str(i), "")]
 
 
-def test_messages_over_their_budget_go_oldest_first_and_that_is_told(new_sandbox):
+def test_messages_over_their_budget_are_dropped_oldest_first_and_that_is_reported(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000)
     first = sandbox.run("print('the first cell')")
     sandbox.run(WIDGET)
@@ -455,7 +455,7 @@ def test_messages_over_their_budget_go_oldest_first_and_that_is_told(new_sandbox
     assert text_of(log, first) == "the first cell\n"
 
 
-def test_state_over_its_budget_goes_by_whole_comms_closed_ones_first(new_sandbox):
+def test_state_over_its_budget_is_dropped_by_whole_comms_closed_ones_first(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000)
     sandbox.run(WIDGET)
     cell = sandbox.run(
@@ -468,7 +468,7 @@ def test_state_over_its_budget_goes_by_whole_comms_closed_ones_first(new_sandbox
     assert len(opens) < 45 and closes <= opens and [e for e in log if e["msg_type"] == "comm_gap"]
 
 
-def test_a_trimmed_log_still_tells_the_state_of_widgets(new_sandbox):
+def test_a_trimmed_log_still_has_the_state_of_widgets(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000, max_output=400_000)
     sandbox.run(WIDGET)
     comm_id = sandbox.run("w = widget(value=1)\nprint(w.comm_id)").text().strip()
@@ -493,7 +493,7 @@ def test_dragging_a_slider_for_long_pushes_no_cell_out_of_the_log(new_sandbox):
     assert not [e for e in log if e["msg_type"] == "gap"] and [e for e in log if e["msg_type"] == "comm_gap"]
 
 
-def test_what_callbacks_print_counts_for_the_cell_of_their_comm(new_sandbox):
+def test_output_of_callbacks_counts_for_the_cell_of_their_comm(new_sandbox):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run(WIDGET + "w = widget()\nw.on_msg(lambda m: print('x' * 60_000))\nprint(w.comm_id)")
     comm_id = cell.text().strip()

@@ -1,4 +1,6 @@
-"""What must end in time, whoever watches: cells over their limit, cells in C, an answer that does not come."""
+"""What must end in time, whether or not a host is attached: cells over their time limit, cells in C code, and answers
+that do not come.
+"""
 
 import time
 
@@ -8,13 +10,13 @@ NO_YIELD = "import time\nwhile True:\n    try: time.sleep(100)\n    except Keybo
 
 
 @pytest.mark.parametrize("code, killed", [("while True: pass", False), (NO_YIELD, True)])
-def test_the_time_limit_holds_while_no_host_is_there(sandbox, code, killed):
+def test_the_time_limit_applies_while_no_host_is_attached(sandbox, code, killed):
     msg_id = sandbox.send(code, timeout=1, metadata={"runId": "a"})
     queued = sandbox.send("'never'", metadata={"runId": "a"})
     sandbox.started(msg_id)
     sandbox.stream.process.stdin.close()
     sandbox.stream.close()
-    time.sleep(8)  # nobody sees it end
+    time.sleep(8)  # no host sees its end
     sandbox.stream = sandbox.attach()
     ended = {one: sandbox.finish(one).reply for one in (msg_id, queued)}
     assert ended[msg_id]["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": killed}}
@@ -42,7 +44,7 @@ def test_each_cell_has_its_own_limit(sandbox):
     assert [sandbox.finish(one).reply.get("failure", {}).get("code") for one in ids] == [None, "TimedOut", None]
 
 
-def test_a_cell_that_goes_on_after_an_interrupted_prompt_has_its_limit(sandbox):
+def test_a_cell_that_continues_after_an_interrupted_prompt_keeps_its_time_limit(sandbox):
     msg_id = sandbox.send(
         "import time\ntry: input('who? ')\nexcept KeyboardInterrupt: print('nobody')\ntime.sleep(60)", timeout=1
     )
@@ -52,10 +54,10 @@ def test_a_cell_that_goes_on_after_an_interrupted_prompt_has_its_limit(sandbox):
     assert sandbox.finish(msg_id).reply["failure"] == {"code": "TimedOut", "params": {"timeout": 1, "killed": False}}
 
 
-def test_a_press_and_the_limit_together_end_one_cell_once(sandbox):
+def test_an_interrupt_and_the_time_limit_together_end_one_cell_once(sandbox):
     msg_id = sandbox.send("print('go')\n" + NO_YIELD, timeout=1)
     sandbox.wait_text("go")
-    time.sleep(0.3)  # by then it is where it swallows interrupts
+    time.sleep(0.3)  # by then the cell has reached the code that swallows interrupts
     for _ in range(3):
         sandbox.interrupt(msg_id)
     assert sandbox.finish(msg_id).reply["failure"] == {"code": "Interrupted", "params": {"killed": True}}
@@ -69,7 +71,7 @@ def test_a_press_and_the_limit_together_end_one_cell_once(sandbox):
         "import ctypes\nfor _ in iter(int, 1): ctypes.PyDLL(None).usleep(900_000)",
     ],
 )
-def test_the_third_press_ends_what_sits_in_c(sandbox, code):
+def test_the_third_press_ends_a_cell_that_runs_c_code(sandbox, code):
     msg_id = sandbox.send(code)
     sandbox.started(msg_id)
     for _ in range(3):
@@ -98,7 +100,7 @@ slow = Slow()
         ("inspect", {"code": "slow", "cursor_pos": 4, "detail_level": 0}),
     ],
 )
-def test_an_object_that_never_says_its_names_holds_up_no_cell(sandbox, kind, content):
+def test_an_object_that_never_lists_its_names_delays_no_cell(sandbox, kind, content):
     cell = sandbox.run(
         "import signal\nheard = []\nsignal.signal(signal.SIGALRM, lambda *_: heard.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 8)\n"
         + SLOW_NAMES
@@ -108,7 +110,7 @@ def test_an_object_that_never_says_its_names_holds_up_no_cell(sandbox, kind, con
     reply = sandbox.stream.wait(
         lambda e: e["msg_type"] == kind + "_reply" and e["parent_header"]["msg_id"] == request, 15
     )
-    if kind == "complete":  # IPython 8 gives a page without what the object says of itself
+    if kind == "complete":  # IPython 8 returns a help page without the object's own text
         assert reply["content"]["status"] == "error"
     assert sandbox.finish(after, 15).result == "'kept'"
     assert not [

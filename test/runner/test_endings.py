@@ -1,4 +1,4 @@
-"""How cells and kernels end: interrupts, limits, deaths, resets."""
+"""How cells and kernels end: through interrupts, time limits, deaths and resets."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def ended(sandbox, code, presses=1, seconds=8.0):
-    """Interrupts a running cell; the cell and the seconds from the (last) press to its reply."""
+    """Interrupts a running cell. Returns the cell and the seconds from the (last) press to its reply."""
     sandbox.run("kept = 1")
     msg_id = sandbox.send(code)
     sandbox.started(msg_id)
@@ -21,7 +21,9 @@ def ended(sandbox, code, presses=1, seconds=8.0):
 
 
 def ended_within_a_second(sandbox, code):
-    """The same. Other work on the machine only ever adds: the quickest of three counts, and each must end."""
+    """Checks the same three times, because other work on the machine only adds time: the quickest run counts, and each
+    must end.
+    """
     for _ in range(3):
         cell, seconds = ended(sandbox, code)
         assert cell.reply["status"] == "error"
@@ -71,7 +73,7 @@ def test_an_interrupted_cell_shows_keyboard_interrupt(sandbox):
         assert cell.contents("error")[0]["ename"] == "KeyboardInterrupt"
 
 
-def test_the_third_press_kills_and_says_so(sandbox):
+def test_the_third_press_kills_the_kernel_and_the_reply_says_so(sandbox):
     cell, _ = ended(
         sandbox,
         "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: print('no')",
@@ -81,7 +83,7 @@ def test_the_third_press_kills_and_says_so(sandbox):
     assert sandbox.run("kept").reply["ename"] == "NameError"
 
 
-def test_a_late_press_hits_nothing_else(sandbox):
+def test_a_late_press_does_not_hit_another_cell(sandbox):
     first = sandbox.run("1")
     second = sandbox.send("import time; time.sleep(1); 'unhurt'")
     sandbox.started(second)
@@ -102,7 +104,7 @@ def test_an_error_aborts_the_rest_of_its_run_only(sandbox):
     assert sandbox.finish(ids[2]).result == "'other'"
 
 
-def test_an_expected_error_aborts_nothing(sandbox):
+def test_an_expected_error_aborts_no_cell(sandbox):
     ids = [
         sandbox.send("1/0", metadata={"runId": "a"}, stop_on_error=False),
         sandbox.send("'next'", metadata={"runId": "a"}),
@@ -119,7 +121,7 @@ def test_an_interrupt_aborts_the_queued_cells_of_its_run(sandbox):
     assert sandbox.finish(second).reply["status"] == "aborted"
 
 
-def test_a_queued_cell_can_be_called_off_alone(sandbox):
+def test_a_queued_cell_can_be_cancelled_alone(sandbox):
     ids = [
         sandbox.send(code, metadata={"runId": "a"}) for code in ("import time; time.sleep(0.5)", "'never'", "'third'")
     ]
@@ -137,16 +139,16 @@ def test_the_time_limit_interrupts(sandbox):
     assert sandbox.run("'on'").result == "'on'"
 
 
-def test_the_time_limit_kills_what_does_not_yield(sandbox):
+def test_the_time_limit_kills_a_cell_that_ignores_interrupts(sandbox):
     cell = sandbox.run(
         "import time\nwhile True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass",
-        timeout=3,  # a busy machine has come to the loop by then
+        timeout=3,  # by then even a busy machine has reached the loop
     )
     assert cell.reply["failure"] == {"code": "TimedOut", "params": {"timeout": 3, "killed": True}}
     assert sandbox.run("'fresh'").result == "'fresh'"
 
 
-def test_waiting_for_an_answer_does_not_count(sandbox):
+def test_waiting_for_an_answer_does_not_count_against_the_time_limit(sandbox):
     msg_id = sandbox.send("input('? ')", timeout=5)
     request = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]["request"]
     time.sleep(7)
@@ -168,14 +170,14 @@ def test_waiting_for_an_answer_does_not_count(sandbox):
         ),
     ],
 )
-def test_a_death_says_why_with_the_last_words_before_it(sandbox, code, failure):
+def test_the_death_of_a_kernel_is_reported_with_its_cause_after_the_last_output(sandbox, code, failure):
     cell = sandbox.run(code, seconds=5)
     assert cell.text() == "last words\n"
     assert cell.reply["failure"] == {"code": "KernelDied", "params": failure}
     assert sandbox.run("1 + 1").result == "2"
 
 
-def test_a_kernel_whose_children_flood_its_output_ends_all_the_same(new_sandbox):
+def test_a_kernel_whose_children_flood_its_output_can_still_end(new_sandbox):
     sandbox = new_sandbox(max_output=100_000)
     flood = "import os, subprocess, time\nfloods = [subprocess.Popen(['yes'], stdout=n % 2 + 1) for n in range(8)]\nif os.fork() == 0:\n    while True: display('y')\n"
     cell = sandbox.run(flood + "time.sleep(0.3); os._exit(1)", seconds=20)
@@ -214,7 +216,7 @@ def test_reset_gives_a_fresh_namespace_and_keeps_files(sandbox):
     assert sandbox.run("open('kept.txt').read()").result == "'here'"
 
 
-def test_a_reset_ends_what_was_sent_right_before_it(sandbox):
+def test_a_reset_ends_a_cell_that_was_sent_right_before_it(sandbox):
     for _ in range(10):
         cells = [sandbox.send("x = 1") for _ in range(3)]
         sandbox.reset()
@@ -257,7 +259,7 @@ def test_reset_ends_running_and_queued_cells(sandbox):
     assert sandbox.run("2").reply["execution_count"] == 1
 
 
-def test_reset_ends_what_a_cell_left_running(sandbox):
+def test_a_reset_ends_processes_that_a_cell_left_running(sandbox):
     sandbox.run(
         "import subprocess; p = subprocess.Popen('setsid sleep 4242 & setsid sh -c \"sleep 4242 & sleep 4242\" &', shell=True)"
     )
@@ -281,7 +283,7 @@ def test_many_resets_in_a_row_all_answer(sandbox):
     assert sandbox.run("1").result == "1"
 
 
-def test_history_size_bounds_results(new_sandbox):
+def test_the_history_size_limits_the_kept_results(new_sandbox):
     sandbox = new_sandbox(history_size=10)
     for i in range(30):
         sandbox.run(str(i))
@@ -295,7 +297,7 @@ def test_history_size_bounds_results(new_sandbox):
     assert sandbox.run("print(len(Out))").text() == "0\n"
 
 
-def test_an_ignored_interrupt_is_the_cells_own_business_and_not_the_next_ones(sandbox):
+def test_an_interrupt_that_a_cell_ignores_does_not_hit_the_next_cell(sandbox):
     sandbox.run("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)")
     msg_id = sandbox.send("while True: pass")
     sandbox.started(msg_id)
@@ -303,12 +305,12 @@ def test_an_ignored_interrupt_is_the_cells_own_business_and_not_the_next_ones(sa
     assert sandbox.finish(msg_id).reply["ename"] == "KeyboardInterrupt"
 
 
-def test_closing_every_descriptor_ends_the_kernel_and_not_the_notebook(sandbox):
+def test_closing_every_descriptor_ends_the_kernel_and_the_next_cell_runs(sandbox):
     assert sandbox.run("import os; os.closerange(3, 1000)").reply["failure"]["code"] == "KernelDied"
     assert sandbox.run("6 * 7").result == "42"
 
 
-def test_closing_the_low_descriptors_leaves_interrupts(sandbox):
+def test_interrupts_work_after_the_low_descriptors_are_closed(sandbox):
     sandbox.run("import os; os.closerange(3, 100)")
     msg_id = sandbox.send("import asyncio; await asyncio.sleep(100)")
     sandbox.started(msg_id)
@@ -330,24 +332,24 @@ for folder in pathlib.Path("/proc").glob("[0-9]*"):
 
 @pytest.mark.parametrize("number", ["STOP", "KILL"])
 def test_a_reset_works_whatever_a_cell_did_to_the_spare(sandbox, number):
-    sandbox.run("import time; time.sleep(1)")  # the spare is there by now
+    sandbox.run("import time; time.sleep(1)")  # the spare exists by now
     sandbox.run(STOP_SIBLINGS % number)
     sandbox.reset()
     assert sandbox.run("6 * 7").result == "42"
 
 
-def test_a_cell_that_a_dying_kernel_has_not_begun_runs_in_the_next_one(sandbox):
+def test_a_cell_that_a_dying_kernel_had_not_begun_runs_in_the_next_kernel(sandbox):
     sandbox.run(
         "import asyncio, os, time\nasyncio.get_running_loop().call_later(0.1, lambda: (time.sleep(1), os._exit(3)))"
     )
-    time.sleep(0.5)  # it holds up the loop by now
+    time.sleep(0.5)  # the task keeps the loop busy by now
     msg_id = sandbox.send("open('begun', 'a').write('x'); open('begun').read()", metadata={"runId": "a"})
     behind = sandbox.send("'behind'", metadata={"runId": "a"})
     assert sandbox.finish(msg_id).result == "'x'"
     assert sandbox.finish(behind).result == "'behind'"
 
 
-def test_files_that_cannot_be_walked_are_cleared_too(sandbox):
+def test_folders_that_cannot_be_walked_are_cleared_too(sandbox):
     sandbox.run(
         "import os\nos.makedirs('a/b'); os.chmod('a/b', 0); os.chmod('a', 0)\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')"
     )

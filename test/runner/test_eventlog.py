@@ -1,4 +1,4 @@
-"""The log by itself: whatever is written and dropped, a reader gets numbers that grow, and the state of every comm."""
+"""The log by itself: whatever is written and dropped, a reader gets increasing numbers, and the state of every comm."""
 
 import json
 import random
@@ -32,7 +32,7 @@ def note(kind, content, seq):
 
 
 class Reader:
-    """A host: its lines, whole messages, and what it makes of them."""
+    """A host: the lines that it has read, whole messages, and what it makes of them."""
 
     def __init__(self, log, after=0, state=None):
         self.cursor = eventlog.Cursor(after)
@@ -49,7 +49,7 @@ class Reader:
         data = self.log.read(self.cursor, size)
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
-            if line:  # what a gap has cut off
+            if line:  # the beginning of a message whose rest is lost in a gap
                 self._take(line)
         return len(data)
 
@@ -66,7 +66,7 @@ class Reader:
             return
         kind, content = one["msg_type"], one["content"]
         if kind == "gap":
-            assert content["to"] >= self.seen  # equal where only the line's end was still to come
+            assert content["to"] >= self.seen  # equal if only the end of the line was missing
             self.seen = content["to"]
             self.gaps.append((content["from"], content["to"]))
         elif kind == "comm_gap":
@@ -123,7 +123,7 @@ def message(chance, comm):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_every_reader_gets_growing_numbers_all_that_is_left_and_the_state_of_every_comm(tmp_path, monkeypatch, seed):
+def test_every_reader_gets_increasing_numbers_all_kept_events_and_the_state_of_every_comm(tmp_path, monkeypatch, seed):
     monkeypatch.setattr(eventlog, "SEGMENT_BYTES", 20_000)
     monkeypatch.setattr(eventlog, "CELL_SEGMENT_BYTES", 2_000)
     monkeypatch.setattr(commlog, "_FOLD_BYTES", 4_000)
@@ -148,7 +148,7 @@ def test_every_reader_gets_growing_numbers_all_that_is_left_and_the_state_of_eve
             live.read_all()
             readers.append(
                 (live.seen, Reader(log, live.seen, live.state))
-            )  # as a window that comes back with what it has
+            )  # like a window that comes back and already has some events
         if chance.random() < 0.2:
             live.read_all()
         if readers and chance.random() < 0.2:
@@ -191,7 +191,7 @@ def update(comm, **state):
     return event("comm_msg", {"comm_id": comm, "data": {"method": "update", "state": state, "buffer_paths": []}})
 
 
-def test_a_small_update_costs_nothing_of_the_state_that_its_comm_has(tmp_path):
+def test_the_cost_of_a_small_update_does_not_depend_on_the_state_of_its_comm(tmp_path):
     log = eventlog.EventLog(str(tmp_path), 64 << 20, note)
     log.append_comm(event("comm_open", {"comm_id": "c", "data": {"state": {}}}))
     live = Reader(log)
@@ -208,7 +208,7 @@ def test_a_small_update_costs_nothing_of_the_state_that_its_comm_has(tmp_path):
     assert live.state["c"]["d"] == 19_999 and not live.comm_gaps
 
 
-def test_state_over_the_budget_is_refused_once_and_later_messages_reach_who_reads(tmp_path):
+def test_state_over_the_budget_is_refused_once_and_later_messages_reach_readers(tmp_path):
     log = eventlog.EventLog(str(tmp_path), 8 << 20, note)
     for comm in ("big", "small"):
         log.append_comm(event("comm_open", {"comm_id": comm, "data": {"state": {"z": comm}}}))

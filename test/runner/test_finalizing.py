@@ -1,4 +1,6 @@
-"""A kernel that nobody has to kill ends as a program does: files are written, exit handlers run, and nothing of it disturbs the next."""
+"""A kernel that need not be killed ends like a program: files are written, exit handlers run, and none of this disturbs
+the next kernel.
+"""
 
 import time
 
@@ -18,7 +20,7 @@ WRITTEN = "['text', 'bytes', 'ran']"
 @pytest.mark.smoke
 @pytest.mark.parametrize("end", ["exit()", "quit()", "raise SystemExit"])
 def test_files_are_written_and_exit_handlers_run(sandbox, end):
-    if end == "raise SystemExit":  # ends the cell alone
+    if end == "raise SystemExit":  # this only ends the cell
         sandbox.run(WRITES)
         sandbox.reset()
     else:
@@ -30,7 +32,7 @@ def test_files_are_written_and_exit_handlers_run(sandbox, end):
     )
 
 
-def test_shared_memory_that_a_cell_forgot_is_gone_after_a_restart(sandbox):
+def test_shared_memory_that_a_cell_left_is_removed_at_a_restart(sandbox):
     name = sandbox.run(
         "from multiprocessing import shared_memory\nkept = shared_memory.SharedMemory(create=True, size=1000)\nkept.name"
     ).result
@@ -38,7 +40,7 @@ def test_shared_memory_that_a_cell_forgot_is_gone_after_a_restart(sandbox):
     assert sandbox.run("import os; os.path.exists('/dev/shm/' + %s)" % name).result == "False"
 
 
-def test_what_the_old_kernel_writes_late_does_not_meet_what_the_next_one_writes(sandbox):
+def test_late_writes_of_the_old_kernel_come_before_writes_of_the_next_kernel(sandbox):
     sandbox.run(
         "import atexit, time\nold = open('log', 'w'); old.write('old' * 1000)\natexit.register(time.sleep, 0.4)"
     )
@@ -62,16 +64,16 @@ def test_what_the_old_kernel_writes_late_does_not_meet_what_the_next_one_writes(
         "import os, signal\nfor number in range(1, 32):\n    if number not in (9, 19): signal.signal(number, signal.SIG_IGN)\natexit.register(time.sleep, 1000)",
     ],
 )
-def test_a_kernel_that_does_not_finish_is_not_waited_for(sandbox, hold):
+def test_a_kernel_that_does_not_finish_delays_a_reset_by_no_more_than_its_deadline(sandbox, hold):
     sandbox.run("import atexit, time\n" + hold)
     time.sleep(0.3)
     start = time.monotonic()
     assert sandbox.reset()["status"] == "ok"
     assert sandbox.run("6 * 7").result == "42"
-    assert time.monotonic() - start < 10  # a second, and what the machine adds
+    assert time.monotonic() - start < 10  # one second, and the delay of a busy machine
 
 
-def test_a_reset_that_clears_files_and_a_second_one_wait_for_nothing(sandbox):
+def test_a_reset_that_clears_files_and_a_second_reset_do_not_wait_for_the_old_kernel(sandbox):
     sandbox.run("import atexit, time\natexit.register(lambda: (time.sleep(0.3), open('late', 'w').write('x')))")
     sandbox.reset(files="clear")
     sandbox.run("import atexit, time\natexit.register(lambda: (time.sleep(0.3), open('late', 'w').write('x')))")
@@ -86,7 +88,7 @@ def test_a_reset_that_clears_files_and_a_second_one_wait_for_nothing(sandbox):
     assert sandbox.run("import os; os.path.exists('late')").result == "False"
 
 
-def test_what_an_ending_kernel_started_does_not_outlive_it(sandbox):
+def test_processes_that_an_ending_kernel_starts_do_not_outlive_it(sandbox):
     sandbox.run(
         "import atexit, subprocess\natexit.register(subprocess.Popen, ['sleep', '4343'], start_new_session=True)"
     )

@@ -1,4 +1,4 @@
-"""A reset that clears many files is beside everything else, and clears what shared memory holds too."""
+"""A reset that clears many files delays nothing else, and also clears shared memory."""
 
 MANY = """
 import os
@@ -11,11 +11,11 @@ for _ in range(500): os.mkdir("d"); os.chdir("d")
 os.chmod("..", 0); os.chdir(os.path.expanduser("~"))
 """
 
-#: What is there but for the queue, and what a kernel that starts after the clearing makes for itself.
+#: Lists the files outside the queue, except those that a kernel makes for itself when it starts after the clearing.
 LEFT = "set(__import__('os').listdir('.')) - {'.interactive', '.ipython'}"
 
 
-def test_a_reset_that_clears_very_many_files_holds_up_nobody(new_pinged):
+def test_a_reset_that_clears_very_many_files_delays_nothing_else(new_pinged):
     pinged = new_pinged(memory=1 << 30)
     pinged.sandbox.run(MANY)
     with pinged.pings():
@@ -23,7 +23,7 @@ def test_a_reset_that_clears_very_many_files_holds_up_nobody(new_pinged):
         pinged.check_next(LEFT, "set()")
 
 
-def test_a_second_reset_while_files_are_cleared_waits_for_that(new_pinged):
+def test_a_second_reset_waits_until_the_files_are_cleared(new_pinged):
     pinged = new_pinged(memory=1 << 30)
     sandbox = pinged.sandbox
     sandbox.run(MANY)

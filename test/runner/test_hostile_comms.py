@@ -1,4 +1,6 @@
-"""Comms of a cell that floods with them, or keeps much state in one: a message costs what it is long itself."""
+"""Cells that flood the host with comm messages, or keep much state in one comm: the cost of a message depends on its
+own length.
+"""
 
 import pytest
 
@@ -19,7 +21,7 @@ def test_an_endless_loop_of_updates_beside_much_state_ends_at_its_time_limit(new
     assert cell.reply["failure"]["code"] == "TimedOut"
 
 
-def test_a_flood_of_comms_of_many_keys_holds_up_nothing(new_pinged):
+def test_a_flood_of_comms_with_many_keys_delays_nothing(new_pinged):
     pinged = new_pinged(log_budget=1_000_000)
     cell = pinged.run(
         WIDGET

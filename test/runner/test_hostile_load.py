@@ -1,10 +1,10 @@
-"""Cells that leave nobody else a processor: the supervisor answers and ends them, and the next cell is right."""
+"""Cells that take every processor: the supervisor answers and ends them, and the next cell works."""
 
 import pytest
 
 pytestmark = [pytest.mark.container, pytest.mark.alone]
 
-#: As many processes as the sandbox may have, each busy with making more.
+#: As many processes as the sandbox may have, each of which tries to fork more.
 BOMBS = {
     "one process group": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
     "many sessions": "import os\nwhile True:\n    try:\n        if os.fork() == 0: os.setsid()\n    except OSError: pass",
@@ -12,7 +12,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("code", BOMBS.values(), ids=BOMBS)
-def test_a_fork_bomb_ends_at_the_time_limit_and_holds_up_nobody(new_pinged, code):
+def test_a_fork_bomb_ends_at_the_time_limit_and_delays_nothing(new_pinged, code):
     pinged = new_pinged(memory=3 << 30)
     assert pinged.run(code, seconds=60, timeout=2, wants_all_processors=True).reply["failure"]["code"] == "TimedOut"
 
@@ -29,12 +29,12 @@ BUSY = {
 
 
 @pytest.mark.parametrize("code", BUSY.values(), ids=BUSY)
-def test_hundreds_of_busy_processes_or_threads_hold_up_nobody(new_pinged, code):
+def test_hundreds_of_busy_processes_or_threads_delay_nothing(new_pinged, code):
     pinged = new_pinged(memory=3 << 30)
     assert pinged.run(code, seconds=60, timeout=2, wants_all_processors=True).reply["failure"]["code"] == "TimedOut"
 
 
-#: What each of them says: the priority of a thread of the cell, of its child, and of a program that it starts.
+#: Prints the priority of a thread of the cell, of its child, and of a program that it starts.
 PRIORITIES = """
 import os, subprocess, threading
 found = [os.nice(0)]
@@ -47,7 +47,7 @@ set(found), os.getpriority(os.PRIO_PROCESS, 1)
 """
 
 
-def test_all_that_a_cell_starts_comes_after_the_supervisor_for_good(new_sandbox):
+def test_everything_that_a_cell_starts_has_a_lower_priority_than_the_supervisor_for_good(new_sandbox):
     sandbox = new_sandbox()
     for _ in range(2):
         assert sandbox.run(PRIORITIES).result == "({10, 'PermissionError'}, 0)"

@@ -1,4 +1,6 @@
-"""What a cell sends along the pair by itself, past all that an honest kernel does: it ends its kernel at most, and costs a bounded time."""
+"""Messages that a cell itself sends over the pair, and that an honest kernel never sends. They end at most the cell's
+kernel, and cost a bounded time.
+"""
 
 import time
 
@@ -16,8 +18,8 @@ def forge(kind, content, **more):
 
 @pytest.mark.parametrize("depths", ["range(150, 260)", "range(300, 340)", "range(460, 500)", "range(900, 1000)"])
 @pytest.mark.parametrize("inmost", ["''", "NaN"])
-def test_displays_that_are_nested_almost_too_deeply_stay_the_cells_own_matter(new_pinged, inmost, depths):
-    """They are held where a cell redraws, and are encoded later, from a deeper stack."""
+def test_displays_that_are_nested_almost_too_deeply_do_not_harm_the_supervisor(new_pinged, inmost, depths):
+    """The displays are held because the cell redraws, and are encoded later, from a deeper stack."""
     code = (
         PAIR
         + """
@@ -35,7 +37,7 @@ os._exit(0)
     assert new_pinged().run(code).reply["failure"]["code"] == "KernelDied"
 
 
-def test_updates_that_are_nested_almost_too_deeply_leave_the_log_of_comms_whole(new_pinged):
+def test_updates_that_are_nested_almost_too_deeply_do_not_damage_the_comm_log(new_pinged):
     code = (
         PAIR
         + """
@@ -56,7 +58,7 @@ def test_a_number_of_many_digits_is_refused(new_pinged):
     assert new_pinged().run(code).reply["status"] == "ok"
 
 
-def test_a_flood_of_ready_neither_holds_up_nor_empties_the_log(new_pinged):
+def test_a_flood_of_ready_messages_neither_delays_anything_nor_empties_the_log(new_pinged):
     pinged = new_pinged(log_budget=1_000_000)
     first = pinged.sandbox.run("print('the first cell')")
     pinged.run(PAIR + 'for _ in range(50_000): pair.send(b\'{"msg_type":"ready","content":{}}\')', seconds=60)
@@ -83,7 +85,7 @@ for junk in (b"", b"C", b"C\\n", b"D", b"{", b"[]", b"C{}\\n", b"\\xff" * 1000, 
 """
 
 
-def test_forged_events_of_every_kind_and_shape_stop_nothing(new_pinged):
+def test_forged_events_of_every_type_and_shape_stop_nothing(new_pinged):
     pinged = new_pinged()
     cell = pinged.run(PAIR + FORGED)
     assert cell.reply["status"] == "ok", cell.reply
@@ -107,7 +109,7 @@ def test_long_replies_are_bounded_and_are_not_kept(new_pinged):
 
 
 @pytest.mark.parametrize("request_id", ["'not an id! ' * 1000", "''", "5"])
-def test_a_request_whose_id_no_host_takes_stops_no_clock_and_keeps_no_host_out(new_sandbox, request_id):
+def test_a_request_with_an_invalid_id_neither_stops_the_time_limit_nor_keeps_hosts_out(new_sandbox, request_id):
     sandbox = new_sandbox()
     msg_id = sandbox.send(
         PAIR
@@ -137,7 +139,7 @@ def test_a_cell_that_computes_while_a_thread_asks_has_its_time_limit(new_sandbox
     assert sandbox.finish(asking).result == "'in time'"
 
 
-def test_a_completion_of_long_names_cuts_no_stream(new_sandbox):
+def test_a_completion_with_long_names_does_not_cut_the_stream(new_sandbox):
     sandbox = new_sandbox()
     sandbox.run(
         "d = {'x' * 20_000 + str(i): 1 for i in range(400)}\nshort = {'abcdef': 1}\nmany = {'k%06d' % i + 'y' * 8_000: 1 for i in range(400)}"

@@ -1,4 +1,4 @@
-"""What a cell does to the folders of the queue stops neither the supervisor nor the next cell."""
+"""Whatever a cell does to the folders of the queue, the supervisor and the next cell work."""
 
 import subprocess
 import sys
@@ -14,12 +14,12 @@ NAMES = {
 
 
 @pytest.mark.parametrize("folder", ["commands", "results"])
-def test_fifos_under_the_names_of_temporary_files_hold_up_nothing(new_pinged, folder):
+def test_fifos_under_the_names_of_temporary_files_delay_nothing(new_pinged, folder):
     new_pinged().run("import os\nfor i in range(2000): os.mkfifo(%s)" % NAMES[folder])
 
 
-def test_a_lease_on_a_dropped_file_holds_up_nothing(new_pinged):
-    """Whoever opens a file under a lease waits until it is given up, by default 45 seconds."""
+def test_a_file_lease_on_a_dropped_file_delays_nothing(new_pinged):
+    """A process that opens a file with a lease waits until the lease is given up, by default 45 seconds."""
     pinged = new_pinged()
     code = """
 import fcntl, os, signal
@@ -33,7 +33,7 @@ for i, fd in enumerate(held):
     assert pinged.run(code).reply["status"] == "ok"
 
 
-def test_a_folder_of_very_many_files_is_picked_up_beside_everything_else(new_pinged):
+def test_a_folder_with_very_many_files_is_picked_up_without_delaying_anything_else(new_pinged):
     code = """
 import os
 os.mkdir(".interactive/prepared")
@@ -57,7 +57,7 @@ for name in ("x", "y"):
     assert "bytes" in pinged.sandbox.result("y")["content"]["params"]["reason"]
 
 
-#: How many folders deep a file can lie and still be removed where a machine is fast enough to come there in time.
+#: How deep a file can lie in nested folders and still be removed, if the machine is fast enough to reach it in time.
 NESTED = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
@@ -93,13 +93,13 @@ for i in range(150):
     with pinged.pings():
         pinged.sandbox.run(code, 60)
     refused = pinged.sandbox.result("w149")
-    assert "too much waits" in refused["content"]["params"]["reason"]
+    assert "too many commands wait" in refused["content"]["params"]["reason"]
     assert resident(pinged.sandbox) - before < 150 << 20
     pinged.sandbox.reset()
     pinged.check_next()
 
 
-def test_many_cells_of_a_run_that_fails_end_beside_everything_else(new_pinged):
+def test_many_cells_of_a_failed_run_end_without_delaying_anything_else(new_pinged):
     pinged = new_pinged()
     sandbox = pinged.sandbox
     run = {"runId": "one run"}
@@ -125,7 +125,7 @@ def test_a_dropped_command_has_the_time_limit_of_the_cells(sandbox):
     assert sandbox.result("limited")["content"]["failure"]["code"] == "TimedOut"
 
 
-def test_a_press_for_a_cell_that_waits_behind_a_dropped_command_ends_that(sandbox):
+def test_an_interrupt_for_a_cell_that_waits_behind_a_dropped_command_ends_that_command(sandbox):
     sandbox.run("1")
     sandbox.drop("endless.json", ENDLESS)
     sandbox.started("endless")

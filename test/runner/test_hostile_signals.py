@@ -1,10 +1,13 @@
-"""What a cell can do with signals to the supervisor and to what the supervisor starts: stop it, or count as its own timer."""
+"""What a cell can do with signals to the supervisor and to the processes that the supervisor starts: stop them, or
+imitate its timer.
+"""
 
 import time
 
 import pytest
 
-#: A process that a cell leaves behind sends the signal of the supervisor's own timer for as long as a turn of its loop may take, and longer.
+#: A process that a cell leaves behind sends the signal of the supervisor's own timer for longer than a turn of its loop
+#: may take.
 ALARMS = """
 import os, signal, time
 supervisor = os.getppid()
@@ -17,14 +20,14 @@ if os.fork() == 0:
 """
 
 
-def test_signals_of_a_timer_that_a_cell_sends_end_no_sandbox_that_rests(new_sandbox):
+def test_timer_signals_that_a_cell_sends_do_not_end_an_idle_sandbox(new_sandbox):
     sandbox = new_sandbox()
     sandbox.run(ALARMS % 13)
-    time.sleep(13)  # nothing is asked meanwhile: while a turn lasts, its own ticks count
+    time.sleep(13)  # no command is sent meanwhile, because the timer's own ticks count during a turn
     assert sandbox.run("6 * 7", seconds=20).result == "42"
 
 
-#: Stops each process that the supervisor starts as soon as its number is there.
+#: Stops each process that the supervisor starts as soon as its pid exists.
 STOP_THE_NEXT = """
 import os, signal, time
 newest = int(open("/proc/loadavg").read().split()[-1])
@@ -37,8 +40,10 @@ while time.monotonic() < give_up:
 
 
 @pytest.mark.container
-def test_a_process_that_is_stopped_as_soon_as_it_is_there_holds_up_nothing(new_pinged):
-    """Stand-ins and a spare are started within half a second of a reset. Once in a few times one is hit before it has begun its program."""
+def test_a_process_that_a_cell_stops_as_soon_as_it_exists_delays_nothing(new_pinged):
+    """Stand-ins and a spare are started within half a second of a reset. In one of a few tries one of them is hit
+    before it has begun its program.
+    """
     pinged = new_pinged()
     with pinged.pings():
         for _ in range(12):

@@ -1,9 +1,9 @@
-"""A socket that a cell sends along with a message is closed without waiting for what it still has to send."""
+"""A socket that a cell sends with a message is closed without waiting for its unsent data."""
 
 import pytest
 
-#: ``lingering()`` is the descriptor of a socket whose close waits: it has unsent data, and lingers for hours. ``inside(fd)`` is one of a
-#: socket in whose queue such a one is under way.
+#: ``lingering()`` returns the descriptor of a socket whose close waits: it has unsent data and lingers for hours.
+#: ``inside(fd)`` returns a socket in whose queue such a socket is in transit.
 SOCKETS = """
 import os, socket, struct, time
 listener = socket.socket()
@@ -31,12 +31,12 @@ pair = get_ipython().sandbox.channel.socket
 
 
 def gone(cell):
-    """Whether the kernel has ended, and the cell says so."""
+    """Returns whether the kernel has ended and the cell reports that."""
     return cell.reply["failure"]["code"] == "KernelDied"
 
 
 @pytest.mark.parametrize("made", ["lingering()", "inside(lingering())"], ids=["itself", "in another's queue"])
-def test_a_lingering_socket_along_the_pair_ends_its_kernel_and_nothing_waits(new_pinged, made):
+def test_a_lingering_socket_sent_over_the_pair_ends_its_kernel_and_delays_nothing(new_pinged, made):
     pinged = new_pinged()
     cell = pinged.run(
         SOCKETS
@@ -46,7 +46,7 @@ def test_a_lingering_socket_along_the_pair_ends_its_kernel_and_nothing_waits(new
     assert gone(cell)
 
 
-def test_a_lingering_socket_that_nobody_has_read_when_its_kernel_ends_holds_up_nothing(new_pinged):
+def test_a_lingering_socket_that_is_unread_when_its_kernel_ends_delays_nothing(new_pinged):
     cell = new_pinged().run(
         SOCKETS
         + "fd = lingering()\nfor i in range(20): pair.send(b''); socket.send_fds(pair, [b''], [fd])\nos.kill(os.getpid(), 9)"
@@ -55,8 +55,8 @@ def test_a_lingering_socket_that_nobody_has_read_when_its_kernel_ends_holds_up_n
 
 
 @pytest.mark.container
-def test_a_lingering_socket_to_the_door_holds_up_nothing(new_pinged):
-    # By a child, as a process that exits waits for no socket, and the listener is its parent's.
+def test_a_lingering_socket_sent_to_the_hosts_socket_delays_nothing(new_pinged):
+    # Done by a child, because a process that exits waits for no socket, and the listener belongs to its parent.
     code = """
 for _ in range(5):
     pid = os.fork()
@@ -74,8 +74,8 @@ time.sleep(1)
 
 
 @pytest.mark.container
-def test_lingering_sockets_to_the_door_hold_up_nothing_where_no_process_can_be_had(new_pinged):
-    """The children are there before the sockets: they would hold those too."""
+def test_lingering_sockets_sent_to_the_hosts_socket_delay_nothing_if_no_process_can_be_forked(new_pinged):
+    """The children exist before the sockets, because they would hold the sockets too."""
     code = """
 reading, writing = os.pipe()
 try:

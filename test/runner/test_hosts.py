@@ -30,7 +30,7 @@ def test_a_host_that_comes_back_gets_what_it_missed_once(sandbox):
     seen += [e for e in sandbox.stream.log if e["seq"]]
     first = next(
         e["seq"] for e in seen if e["parent_header"]["msg_id"] == msg_id
-    )  # cells before it may have come in pieces
+    )  # earlier cells may have arrived in pieces
     numbers = [e["seq"] for e in seen if e["seq"] >= first]
     assert numbers == sorted(set(numbers)) and numbers == list(range(numbers[0], numbers[-1] + 1))
     assert texts(seen, msg_id) == "".join("line %d\n" % i for i in range(200))
@@ -54,7 +54,7 @@ def test_a_host_that_comes_back_misses_only_what_a_cell_has_overwritten(new_sand
     assert sandbox.run("x").result == "1"
 
 
-def test_another_boot_replays_everything(sandbox):
+def test_a_host_of_another_boot_gets_everything_again(sandbox):
     sandbox.run("print('early')")
     other = sandbox.attach(after=10**6, boot="another", writer=False)
     other.wait(lambda e: e["seq"] == sandbox.stream.hello["first"] or e["msg_type"] == "gap")
@@ -70,7 +70,7 @@ def test_the_same_command_sent_twice_runs_once(sandbox):
     assert sandbox.run("n").result == "1"
 
 
-def test_the_sender_of_a_known_id_is_told_again_how_it_ended(sandbox):
+def test_the_sender_of_a_known_id_gets_the_outcome_again(sandbox):
     cell = sandbox.run("1/0")
     sandbox.send("1/0", cell.msg_id)
     again = sandbox.stream.wait(
@@ -81,7 +81,7 @@ def test_the_sender_of_a_known_id_is_told_again_how_it_ended(sandbox):
     assert reply["parent_header"]["msg_id"] == cell.msg_id and reply["content"]["ename"] == "ZeroDivisionError"
 
 
-def test_one_host_is_the_writer_and_its_place_is_free_when_it_is_gone(new_sandbox):
+def test_one_host_is_the_writer_and_another_can_follow_when_it_is_gone(new_sandbox):
     sandbox = new_sandbox()
     second = sandbox.attach()
     assert sandbox.stream.hello["writer"] and not second.hello["writer"]
@@ -97,7 +97,7 @@ def test_one_host_is_the_writer_and_its_place_is_free_when_it_is_gone(new_sandbo
     second.close()
 
 
-def test_a_new_stream_of_a_host_supersedes_its_old_one(sandbox):
+def test_a_new_stream_of_a_host_replaces_its_old_stream(sandbox):
     old = sandbox.stream
     sandbox.stream = sandbox.attach(host=old.host)
     assert sandbox.stream.hello["writer"]
@@ -149,10 +149,10 @@ def test_a_ping_is_answered_while_a_cell_runs(sandbox):
     sandbox.finish(cell)
 
 
-def test_a_host_that_does_not_read_delays_nobody(new_sandbox):
+def test_a_host_that_does_not_read_delays_no_other_host(new_sandbox):
     sandbox = new_sandbox(max_output=50_000_000, log_budget=64_000_000)
     stuck = sandbox.attach(writer=False)
-    stuck.process.send_signal(19)  # its relay sleeps anyway; what counts is that nobody reads the pipe
+    stuck.process.send_signal(19)  # its relay sleeps anyway; what matters is that nobody reads the pipe
     stuck.events.put = lambda *_: time.sleep(1000)
     cell = sandbox.run("print('z' * 20_000_000)")
     assert len(cell.text()) == 20_000_001
@@ -183,11 +183,11 @@ def test_a_flood_that_a_host_does_not_read_takes_no_memory(new_sandbox, what):
     before = most()
     sandbox.run(code + FLOODS[what])
     assert sandbox.run("1").result == "1"
-    assert most() - before < 40_000  # kB; what is held of a drawing, and a message on its way
+    assert most() - before < 40_000  # kB: a held drawing, and a message in transit
     stuck.process.kill()
 
 
-def test_a_trimmed_past_is_told_as_a_gap(new_sandbox):
+def test_trimmed_events_are_reported_as_a_gap(new_sandbox):
     sandbox = new_sandbox(log_budget=1_000_000, max_output=400_000)
     for _ in range(12):
         sandbox.run("print('g' * 300_000)")
@@ -203,7 +203,7 @@ def test_the_lease_ends_a_sandbox_that_nobody_follows(new_sandbox):
     sandbox = new_sandbox(lease=1.5)
     sandbox.run("1")
     time.sleep(2.5)
-    assert sandbox.place.alive()  # an attached host is the lease
+    assert sandbox.place.alive()  # an attached host keeps the sandbox alive
     sandbox.stream.process.stdin.close()
     sandbox.stream.close()
     give_up = time.monotonic() + 15
@@ -212,7 +212,7 @@ def test_the_lease_ends_a_sandbox_that_nobody_follows(new_sandbox):
     assert not sandbox.place.alive()
 
 
-def test_a_sandbox_that_nobody_uses_ends_and_one_that_works_does_not(new_sandbox):
+def test_an_unused_sandbox_ends_and_a_busy_one_does_not(new_sandbox):
     sandbox = new_sandbox(idle=1.5)
     sandbox.run("import time; time.sleep(4)")
     assert sandbox.place.alive()
@@ -222,7 +222,7 @@ def test_a_sandbox_that_nobody_uses_ends_and_one_that_works_does_not(new_sandbox
     assert not sandbox.place.alive()
 
 
-def test_a_hello_tells_what_is_open_so_that_a_later_host_finds_it(sandbox):
+def test_a_hello_lists_the_open_cells_for_a_later_host(sandbox):
     metadata = {"cellId": "a", "runId": "r"}
     running = sandbox.send("x = input()", metadata=metadata)
     request = sandbox.stream.wait(lambda e: e["msg_type"] == "input_request")["content"]["request"]
@@ -237,12 +237,12 @@ def test_a_hello_tells_what_is_open_so_that_a_later_host_finds_it(sandbox):
         {"msg_id": queued, "metadata": {"cellId": "b", "runId": "r", "index": 7}},
     ]
     busy = next(e for e in sandbox.stream.log if e["msg_type"] == "status" and e["parent_header"]["msg_id"] == running)
-    assert busy["metadata"] == metadata  # also where the log lacks what was before the cell
+    assert busy["metadata"] == metadata  # even if the log lacks the events before the cell
     sandbox.stream.send("input_reply", {"value": "", "request": request}, "stdin")
     sandbox.finish(running)
 
 
-def test_a_host_takes_the_writers_place_when_it_says_so(new_sandbox):
+def test_a_host_with_take_over_becomes_the_writer(new_sandbox):
     sandbox = new_sandbox()
     cell = sandbox.send("import time\nfor i in range(20):\n    print(i); time.sleep(0.05)")
     second = sandbox.attach(take_over=True)
@@ -253,7 +253,7 @@ def test_a_host_takes_the_writers_place_when_it_says_so(new_sandbox):
     old.close()
 
 
-def test_shutdown_ends_the_running_cell_with_a_word(new_sandbox):
+def test_a_shutdown_ends_the_running_cell_with_a_reason(new_sandbox):
     sandbox = new_sandbox()
     cell = sandbox.send("import time; time.sleep(100)")
     sandbox.started(cell)
@@ -280,8 +280,8 @@ def test_metadata_nested_too_deeply_is_refused(sandbox):
 
 
 @pytest.mark.container
-def test_whoever_a_cell_could_trace_is_no_host(sandbox):
-    """A process that the engine puts in as the cells' user, as a relay that a cell has taken over would be."""
+def test_a_process_that_a_cell_could_trace_cannot_be_a_host(sandbox):
+    """The process is put into the container by the engine, as the cells' user, like a relay that a cell has taken over."""
     with pytest.raises(AssertionError, match="the stream ended"):
         sandbox.attach(user="")
     other = sandbox.attach(writer=False)

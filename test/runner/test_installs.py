@@ -1,4 +1,4 @@
-"""``%pip install`` and its kin: what a line asks for, and how a cell gets the answer. The host is the test."""
+"""``%pip install`` and similar lines: what a line requests, and how a cell gets the answer. The test is the host."""
 
 import sys
 import time
@@ -31,20 +31,20 @@ def asked(line):
         ("install --extra-index-url=https://x.example --trusted-host x.example -ihttps://y.example six", ["six"], []),
     ],
 )
-def test_an_install_is_its_requirements_and_what_pip_is_told(line, requirements, options):
+def test_an_install_consists_of_requirements_and_options(line, requirements, options):
     assert asked(line) == (requirements, options)
 
 
 @pytest.mark.parametrize("line", ["list", "show six", "freeze", "check", "install --help", "--version"])
-def test_what_needs_no_network_is_pips_own(line):
+def test_commands_without_a_network_are_left_to_pip(line):
     assert asked(line) is None
 
 
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("install --no-index six", "decided outside"),
-        ("install -fhttps://x.example six", "decided outside"),
+        ("install --no-index six", "set outside"),
+        ("install -fhttps://x.example six", "set outside"),
         ("install -e .", "only wheels"),
         ("install git+https://x.example/y", "address or a file"),
         ("install ./six.whl", "address or a file"),
@@ -52,17 +52,17 @@ def test_what_needs_no_network_is_pips_own(line):
         ("install --target=/tmp six", "own libraries"),
         ("install --frobnicate six", "--frobnicate is not supported"),
         ("install -r /no/such/file", "cannot be read"),
-        ("install", "name what to install"),
+        ("install", "name the packages to install"),
         ("uninstall six", "fresh one"),
         ("download six", "no network"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_words(line, word):
+def test_an_impossible_line_is_refused_with_a_reason(line, word):
     with pytest.raises(pip_line.PipError, match=word):
         asked(line)
 
 
-def test_a_requirements_file_is_read_with_what_it_includes(tmp_path):
+def test_a_requirements_file_is_read_with_the_files_that_it_includes(tmp_path):
     (tmp_path / "more.txt").write_text("toolz\n")
     (tmp_path / "r.txt").write_text(
         "# ours\nsix==1.17.0 \\\n  --hash=sha256:00\n-r more.txt\npandas ; python_version < '3'\n"
@@ -87,7 +87,7 @@ def test_a_requirements_file_is_read_with_what_it_includes(tmp_path):
         ("pip install 'six", None),
     ],
 )
-def test_a_shell_line_is_pips_if_it_is_a_single_call_of_it(command, words):
+def test_a_shell_line_is_taken_for_pip_if_it_is_a_single_call_of_pip(command, words):
     assert pip_line.of_shell(command) == words
 
 
@@ -117,7 +117,7 @@ def reply(sandbox, asked, status="ok", reason=""):
         "%uv pip install -U six",
     ],
 )
-def test_an_install_is_asked_for_and_shown_as_it_goes(sandbox, line):
+def test_an_install_is_requested_and_its_output_is_shown_as_it_comes(sandbox, line):
     msg_id = sandbox.send("import sys\n%s\nprint('after')" % line)
     asked = request(sandbox)
     assert (asked["requirements"], asked["options"]) == (["six"], ["upgrade"])
@@ -129,7 +129,7 @@ def test_an_install_is_asked_for_and_shown_as_it_goes(sandbox, line):
     assert cell.reply["status"] == "ok" and cell.text() == "Collecting six\nSuccessfully installed six-1.17.0\nafter\n"
 
 
-def test_another_index_is_ignored_in_one_line_and_the_install_goes_on(sandbox):
+def test_another_index_is_ignored_with_a_message_and_the_install_continues(sandbox):
     msg_id = sandbox.send("!pip install -q -i https://x.example/simple --trusted-host x.example six")
     asked = request(sandbox)
     assert (asked["requirements"], asked["options"]) == (["six"], [])
@@ -138,7 +138,7 @@ def test_another_index_is_ignored_in_one_line_and_the_install_goes_on(sandbox):
     assert sandbox.finish(msg_id).text() == text
 
 
-def test_what_was_imported_before_is_named(sandbox):
+def test_packages_that_were_imported_before_the_install_are_named(sandbox):
     msg_id = sandbox.send("import json\n%pip install -q json")
     asked = request(sandbox)
     say(sandbox, asked, "Successfully installed json-2.0 six-1.17.0\n")
@@ -158,7 +158,7 @@ def test_a_failing_magic_fails_the_cell_with_the_reason(sandbox):
     assert len(cell.contents("error")[0]["traceback"]) == 1
 
 
-def test_a_failing_shell_line_sets_its_exit_code_and_the_cell_goes_on(sandbox):
+def test_a_failing_shell_line_sets_its_exit_code_and_the_cell_continues(sandbox):
     msg_id = sandbox.send("!pip install sixx\n_exit_code")
     reply(sandbox, request(sandbox), "error", "No matching distribution found for sixx")
     cell = sandbox.finish(msg_id)
@@ -188,7 +188,7 @@ def test_an_install_does_not_count_against_the_time_limit(sandbox):
     assert sandbox.finish(msg_id).reply["failure"]["code"] == "TimedOut"
 
 
-def test_a_cell_whose_sender_answers_nothing_fails_at_once(sandbox):
+def test_an_install_fails_at_once_if_the_sender_of_the_cell_answers_nothing(sandbox):
     assert sandbox.run("%pip install six", allow_stdin=False).reply["ename"] == "InstallFailed"
     sandbox.drop("pip.json", {"header": {"msg_id": "dropped-pip"}, "content": {"code": "%pip install six"}})
     assert sandbox.result("dropped-pip")["content"]["ename"] == "InstallFailed"
@@ -198,13 +198,13 @@ def test_a_cell_whose_sender_answers_nothing_fails_at_once(sandbox):
     "line",
     ["%conda install six", "!conda install six", "%pip install -f https://x.example six", "%pip uninstall -y six"],
 )
-def test_what_is_not_possible_is_said_at_once(sandbox, line):
+def test_an_impossible_install_is_refused_at_once(sandbox, line):
     cell = sandbox.run(line)
     said = cell.reply["evalue"] + cell.text("stderr")
-    assert ("%pip install" in said or "decided outside" in said) and not cell.contents("install_request")
+    assert ("%pip install" in said or "set outside" in said) and not cell.contents("install_request")
 
 
-def test_pip_without_a_network_works_and_fails_fast_where_a_line_is_not_seen(sandbox):
+def test_pip_fails_fast_without_a_network_when_it_is_called_directly(sandbox):
     assert "pip" in sandbox.run("%pip --version").text()
     cell = sandbox.run(
         "import subprocess, sys\ndone = subprocess.run([sys.executable, '-I', '-m', 'pip', 'install', 'six-seven'], capture_output=True, text=True)\ndone.returncode, done.stdout + done.stderr",

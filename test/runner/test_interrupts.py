@@ -1,4 +1,4 @@
-"""An interrupt that comes at the very moment at which a cell begins to wait, or before it can begin at all."""
+"""Interrupts that come exactly when a cell begins to wait, or before it can begin."""
 
 import re
 import time
@@ -7,8 +7,8 @@ import pytest
 
 
 @pytest.mark.parametrize("code", ["input('?')", "import asyncio, sys; sys.stdout.write('?'); await asyncio.sleep(100)"])
-def test_an_interrupt_that_just_precedes_a_wait_ends_it(sandbox, code):
-    # Python runs a signal's handler only when it runs code: a wait that begins right behind the signal must be woken
+def test_an_interrupt_right_before_a_wait_ends_the_wait(sandbox, code):
+    # Python runs a signal's handler only when it runs code, so a wait that begins right after the signal must be woken
     for _ in range(150):
         cell = sandbox.send(code)
         sandbox.stream.wait(
@@ -18,8 +18,9 @@ def test_an_interrupt_that_just_precedes_a_wait_ends_it(sandbox, code):
         assert sandbox.finish(cell, 20).reply["ename"] in ("KeyboardInterrupt", "CancelledError")
 
 
-def test_an_interrupt_ends_a_system_call_that_it_has_not_ended_itself(sandbox):
-    # as when it comes right before the call: here another thread takes the signal, and Python acts on it when the call is over
+def test_an_interrupt_ends_a_system_call_that_its_signal_did_not_end(sandbox):
+    # like a signal right before the call: here another thread gets the signal, and Python acts on it when the call is
+    # over
     cell = sandbox.send(
         "import signal, threading, time\nthreading.Thread(target=time.sleep, args=(100,), daemon=True).start()\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\ntime.sleep(100)"
     )
@@ -39,19 +40,20 @@ STARTS = {
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_an_interrupt_at_the_start_of_a_cell_ends_it_at_one_press_and_leaves_a_whole_kernel(sandbox, start):
+def test_one_interrupt_at_the_start_of_a_cell_ends_the_cell_and_does_not_damage_the_kernel(sandbox, start):
     for delay in range(25):
         cell = sandbox.send(STARTS[start])
         time.sleep(delay * 0.0001)
         sandbox.interrupt(cell)
         ended = sandbox.finish(cell, 20)
         assert ended.reply["ename"] == "KeyboardInterrupt"
-        # nothing of IPython's about it; Python may say that the cell's own coroutine was not awaited
+        # no message of IPython; Python may warn that the cell's own coroutine was not awaited
         assert not re.search("callback|KeyboardInterrupt|/(IPython|sandboxed_ipython)/", ended.text("stderr"))
         assert sandbox.run("'whole'", seconds=20).result == "'whole'"
 
 
-#: What IPython calls for each cell, with a lock; its code is said to be of Python's, as that of locks is.
+#: A function that IPython calls for each cell and that holds a lock. Its code claims to be Python's own, like that of
+#: locks.
 PRESSED_IN_HISTORY = """
 import os, signal, threading
 passed, ran = [], []
@@ -68,8 +70,8 @@ store, history.store_inputs = history.store_inputs, store_inputs
 """
 
 
-def test_an_interrupt_does_not_hit_what_ipython_does_around_a_cell(sandbox):
-    # its history takes a lock for each: an exception right there leaves it taken, and the next cell waits for ever
+def test_an_interrupt_does_not_hit_ipythons_own_code_around_a_cell(sandbox):
+    # its history takes a lock for each cell: an exception right there leaves it taken, and the next cell waits for ever
     sandbox.run(PRESSED_IN_HISTORY)
     cell = sandbox.run("ran.append(1)")
     assert cell.reply["ename"] == "KeyboardInterrupt"

@@ -1,4 +1,4 @@
-"""A kernel that is over is over: nothing of a cell hides its end, outlives it, or gets into the kernel after it."""
+"""When a kernel is over, nothing of a cell hides its end, outlives it, or gets into the next kernel."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def table():
     return found
 """
 
-#: A child that traces its kernel and never lets go. It counts into a file, to be seen to live.
+#: A child that traces its kernel and never stops. It counts into a file, which shows that it lives.
 TRACED = (
     TRACE
     + """
@@ -43,7 +43,7 @@ print(os.read(read, 1), flush=True)
 
 
 def is_alive(sandbox):
-    """Whether whatever writes the file ``alive`` still does."""
+    """Returns whether a process still writes the file ``alive``."""
     return (
         sandbox.run(
             "import time\nbefore = open('alive').read()\ntime.sleep(0.5)\nopen('alive').read() != before"
@@ -67,7 +67,7 @@ def test_a_tracer_cannot_hide_the_end_of_its_kernel(new_pinged, end, failure):
     assert not is_alive(pinged.sandbox)
 
 
-#: The first thread of a process ends, and another goes on.
+#: The first thread of a process ends, and another one continues.
 HEADLESS = """
 import ctypes, os, threading, time
 def count():
@@ -83,7 +83,7 @@ time.sleep(0.3)
 """
 
 
-def test_a_process_whose_first_thread_has_ended_is_ended_too(new_pinged):
+def test_a_process_whose_first_thread_has_ended_is_killed_too(new_pinged):
     pinged = new_pinged()
     pinged.run(HEADLESS)
     assert is_alive(pinged.sandbox)
@@ -93,7 +93,7 @@ def test_a_process_whose_first_thread_has_ended_is_ended_too(new_pinged):
     assert not is_alive(pinged.sandbox)
 
 
-#: Tries to trace whatever process comes next, until the next spare has come and is warm.
+#: Tries to trace every new process until the next spare exists and is warm.
 SEIZE_THE_NEXT = (
     TRACE
     + """
@@ -122,8 +122,8 @@ def test_a_spare_cannot_be_traced_from_its_first_moment(new_pinged):
 
 
 @pytest.mark.container
-def test_shared_memory_that_belongs_to_no_process_goes_with_its_kernel(new_pinged):
-    """Else it would be taken from every later kernel."""
+def test_system_v_shared_memory_is_removed_with_its_kernel(new_pinged):
+    """Otherwise its memory would be missing in every later kernel."""
     pinged = new_pinged()
     code = """
 import ctypes, os
@@ -145,7 +145,7 @@ objects()
     assert pinged.sandbox.run(count).result == "[0, 0, 0]"
 
 
-#: Takes from the process that will be the next kernel what nobody can give back.
+#: Takes from the next kernel's process what nobody can give back.
 LIMIT_THE_NEXT = """
 import os, resource, time
 me, done = os.getpid(), []
@@ -172,7 +172,7 @@ print(len(done))
         "os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))",
     ],
 )
-def test_no_kernel_has_limits_that_a_cell_has_set_for_it(new_pinged, how):
+def test_no_kernel_has_limits_that_a_former_cell_has_set(new_pinged, how):
     pinged = new_pinged()
     ask = "import os, resource; resource.getrlimit(resource.RLIMIT_FSIZE), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)"
     before = pinged.sandbox.run(ask).result
@@ -182,7 +182,7 @@ def test_no_kernel_has_limits_that_a_cell_has_set_for_it(new_pinged, how):
         pinged.check_next(ask, before)
 
 
-def test_a_score_that_a_cell_lowers_is_raised_again(new_pinged):
+def test_an_oom_score_that_a_cell_lowers_is_raised_again(new_pinged):
     cell = new_pinged().run(
         "import os, subprocess, time\n"
         "def score(pid): return open('/proc/%s/oom_score_adj' % pid).read().strip()\n"
@@ -196,8 +196,8 @@ def test_a_score_that_a_cell_lowers_is_raised_again(new_pinged):
 
 
 @pytest.mark.container
-def test_a_process_that_lowers_its_score_and_makes_itself_unreachable_is_ended(new_pinged):
-    """Linux gives the file of such a process to root."""
+def test_a_process_that_lowers_its_oom_score_and_becomes_unreachable_is_killed(new_pinged):
+    """On Linux the score's file of such a process belongs to root."""
     code = (
         "import ctypes, os, time\n"
         "child = os.fork()\n"
@@ -210,7 +210,7 @@ def test_a_process_that_lowers_its_score_and_makes_itself_unreachable_is_ended(n
     assert new_pinged().run(code).result == "9"
 
 
-#: A kernel process ends while what it left behind is killed.
+#: A kernel process ends while the processes that it left behind are killed.
 REAPED_MEANWHILE = """
 import os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -236,7 +236,8 @@ def test_the_end_of_a_kernel_process_is_noticed_whoever_reaps_it():
     assert done.stdout.decode().strip() == "True {}"
 
 
-#: A kernel ends each time as soon as it is there, "used" ones when a cell has begun. Prints how many were replaced, and what is then told.
+#: A kernel ends each time as soon as it exists; "used" ones end when a cell has begun. Prints how many were replaced,
+#: and what is reported then.
 ENDS_WHEN_READY = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -278,15 +279,15 @@ print(record.deaths, *record.failures)
 
 
 @pytest.mark.parametrize("life, told", [("unused", "5 the kernel ends as soon as it starts"), ("used", "12")])
-def test_a_kernel_that_ends_before_its_first_cell_again_and_again_is_not_replaced_at_once(life, told):
+def test_a_kernel_that_repeatedly_ends_before_its_first_cell_is_replaced_with_a_delay(life, told):
     done = subprocess.run(
         [sys.executable, "-c", ENDS_WHEN_READY, str(RUNNER), life], stdout=subprocess.PIPE, timeout=100, check=True
     )
     assert done.stdout.decode().strip() == told
 
 
-def test_a_long_life_of_resets_leaves_nothing_behind(new_pinged):
-    """Children of the supervisor, as a cell can count them: the kernel, the spare and the stand-ins."""
+def test_many_resets_leave_no_processes_behind(new_pinged):
+    """A cell counts the children of the supervisor: the kernel, the spare and the stand-ins."""
     pinged = new_pinged()
     sandbox = pinged.sandbox
     with pinged.pings():
@@ -294,14 +295,14 @@ def test_a_long_life_of_resets_leaves_nothing_behind(new_pinged):
             sandbox.run("import subprocess; subprocess.Popen(['sleep', '1000'], start_new_session=True)")
             sandbox.reset()
         pinged.check_next()
-    time.sleep(2)  # the spare and the stand-ins are there
+    time.sleep(2)  # the spare and the stand-ins exist
     cell = sandbox.run(TRACE + "\nprint(sum(parent == os.getppid() for parent, _, _ in table().values()))")
     assert int(cell.text()) <= 4
 
 
 @pytest.mark.container
-def test_to_kill_all_processes_where_there_are_none_is_no_failure(sandbox):
-    code = "import sys; sys.path.insert(0, '/opt/sandboxed-ipython')\nfrom sandboxed_ipython import cleanup\ncleanup._TOO_MANY = 0\nprint(cleanup.kill_all_if_many())"
+def test_killing_all_processes_succeeds_if_there_are_none(sandbox):
+    code = "import sys; sys.path.insert(0, '/opt/sandboxed-ipython')\nfrom sandboxed_ipython import cleanup\ncleanup._MAX_ONE_BY_ONE = 0\nprint(cleanup.kill_all_if_many())"
     assert (
         docker(
             "run",

@@ -1,7 +1,7 @@
-"""What libraries ask of a Jupyter kernel beyond displays."""
+"""What libraries expect of a Jupyter kernel apart from displays."""
 
 
-def test_a_display_message_of_a_librarys_own_is_sent(sandbox):
+def test_a_display_message_that_a_library_makes_itself_is_sent(sandbox):
     cell = sandbox.run(
         "ip = get_ipython()\n"
         "content = {'data': {'text/plain': 'by hand'}, 'metadata': {}, 'transient': {'display_id': 'd'}}\n"
@@ -11,7 +11,7 @@ def test_a_display_message_of_a_librarys_own_is_sent(sandbox):
     assert "cannot send" in sandbox.run("ip.kernel.session.send(None, 'execute_reply', {})").reply["evalue"]
 
 
-def test_hooks_change_or_take_what_is_displayed_until_they_are_gone(sandbox):
+def test_display_hooks_change_or_drop_messages_until_they_are_removed(sandbox):
     sandbox.run(
         "publisher = get_ipython().display_pub\n"
         "def shouts(message):\n"
@@ -33,13 +33,13 @@ def test_hooks_change_or_take_what_is_displayed_until_they_are_gone(sandbox):
     assert sandbox.run("display('a')").contents("display_data")[0]["data"]["text/plain"] == "'a'"
 
 
-def test_what_a_thread_displays_after_its_cell_belongs_to_the_cell_that_ran_last(sandbox):
+def test_a_display_of_a_thread_after_its_cell_belongs_to_the_cell_that_ran_last(sandbox):
     cell = sandbox.run("import threading; threading.Timer(0.2, display, ['late']).start()")
     event = sandbox.stream.wait(lambda event: event["msg_type"] == "display_data")
     assert event["parent_header"]["msg_id"] == cell.msg_id
 
 
-def test_a_task_that_a_cell_made_has_its_turn_before_the_next_cell(sandbox):
+def test_a_task_that_a_cell_created_runs_before_the_next_cell(sandbox):
     first = sandbox.send(
         "import asyncio\nturns = []\nasync def mine(): turns.append('task')\ntask = asyncio.ensure_future(mine())"
     )
@@ -54,7 +54,7 @@ def test_a_result_that_cannot_be_shown_fails_the_cell(sandbox):
     assert sandbox.run("1").reply["status"] == "ok"
 
 
-def test_breakpoint_stops_unless_the_environment_says_no(sandbox):
+def test_breakpoint_stops_unless_the_environment_disables_it(sandbox):
     msg_id = sandbox.send("def f(x):\n    breakpoint()\n    return x\nf(1)")
     request = sandbox.stream.wait(lambda event: event["msg_type"] == "input_request")["content"]
     assert request["prompt"] == "ipdb> "
@@ -63,7 +63,7 @@ def test_breakpoint_stops_unless_the_environment_says_no(sandbox):
     assert sandbox.run("import os; os.environ['PYTHONBREAKPOINT'] = '0'; f(2)").result == "2"
 
 
-def test_an_interrupted_prompt_says_so_and_shows_nothing_of_ours(sandbox):
+def test_an_interrupted_prompt_shows_no_code_of_the_runner(sandbox):
     msg_id = sandbox.send("input('? ')")
     sandbox.stream.wait(lambda event: event["msg_type"] == "input_request")
     sandbox.interrupt(msg_id)
@@ -72,7 +72,7 @@ def test_an_interrupted_prompt_says_so_and_shows_nothing_of_ours(sandbox):
     assert "sandboxed_ipython" not in "".join(reply["traceback"])
 
 
-def test_magics_of_a_notebook_are_there(sandbox):
+def test_the_magics_of_a_notebook_exist(sandbox):
     assert "No console" in sandbox.run("%qtconsole").reply["payload"][0]["data"]["text/plain"]
     assert "Missing filename" in sandbox.run("%less").text("stderr")
     sandbox.run("open('t.txt', 'w').write('paged')")
@@ -87,5 +87,5 @@ def test_exit_can_keep_the_kernel(sandbox):
     assert sandbox.run("kept").result == "1"
 
 
-def test_lone_surrogates_are_printed_as_what_replaces_them(sandbox):
+def test_lone_surrogates_are_printed_as_replacement_characters(sandbox):
     assert sandbox.run("print('a\\ud800b')").text() == "a\ufffdb\n"

@@ -1,4 +1,4 @@
-"""Memory, disk and processes: what a container's limits do to a cell, and that the next one runs."""
+"""Memory, disk and processes: how the limits of a container affect a cell, and that the next cell runs."""
 
 import time
 
@@ -7,14 +7,14 @@ import pytest
 pytestmark = pytest.mark.container
 
 
-def test_a_cell_over_the_memory_limit_kills_its_kernel_and_says_so(sandbox):
+def test_a_cell_over_the_memory_limit_ends_its_kernel_with_a_reason(sandbox):
     cell = sandbox.run("x = []\nwhile True: x.append(bytearray(10_000_000))", seconds=30)
     assert cell.reply["failure"]["code"] == "OutOfMemory"
     assert cell.reply["failure"]["params"]["limit"] >= 256 * 1024 * 1024
     assert sandbox.run("'fresh'").result == "'fresh'"
 
 
-#: Processes of the supervisor's, but the kernel, that the memory limit ends before the supervisor.
+#: Prints the processes of the supervisor, other than the kernel, that the memory limit kills before the supervisor.
 CHOSEN_BEFORE_IT = """
 import os
 def chosen():
@@ -32,14 +32,14 @@ print(*chosen())
 
 
 def wait_for_two_chosen(sandbox):
-    """The next kernel and the stand-in are made while nothing is asked of the supervisor."""
+    """Waits until two such processes exist. The next kernel and the stand-ins are started while the supervisor is idle."""
     give_up = time.monotonic() + 30
     while len(sandbox.run("print(*chosen())").text().split()) != 2:
         assert time.monotonic() < give_up, "two processes are to be ended before the supervisor"
         time.sleep(1)
 
 
-def test_while_a_kernel_dies_over_the_limit_there_is_another_process_to_end_before_the_supervisor(new_sandbox):
+def test_while_a_kernel_dies_at_the_memory_limit_another_process_is_killed_before_the_supervisor(new_sandbox):
     sandbox = new_sandbox()
     sandbox.run(CHOSEN_BEFORE_IT)
     wait_for_two_chosen(sandbox)
@@ -49,7 +49,7 @@ def test_while_a_kernel_dies_over_the_limit_there_is_another_process_to_end_befo
     assert sandbox.run("'lives'").result == "'lives'"
 
 
-def test_no_process_of_a_cell_outlives_its_kernel_as_the_one_that_is_to_be_ended_first(new_sandbox):
+def test_no_process_of_a_cell_outlives_its_kernel_in_place_of_a_stand_in(new_sandbox):
     sandbox = new_sandbox()
     sandbox.run("import time; time.sleep(1.5)")
     before = sandbox.run(CHOSEN_BEFORE_IT).text().split()
@@ -58,7 +58,7 @@ def test_no_process_of_a_cell_outlives_its_kernel_as_the_one_that_is_to_be_ended
     assert not left
 
 
-def test_a_child_over_the_memory_limit_is_told_and_the_kernel_lives(sandbox):
+def test_a_child_over_the_memory_limit_is_reported_and_the_kernel_lives(sandbox):
     sandbox.run("kept = 1")
     cell = sandbox.run(
         "import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = []\\nwhile True: x.append(bytearray(10_000_000))']).returncode",
@@ -69,14 +69,14 @@ def test_a_child_over_the_memory_limit_is_told_and_the_kernel_lives(sandbox):
     assert sandbox.run("kept").result == "1"
 
 
-def test_a_full_home_is_an_error_of_the_cell_and_later_cells_run(sandbox):
+def test_a_full_home_is_an_error_in_the_cell_and_later_cells_run(sandbox):
     cell = sandbox.run("f = open('big', 'wb', buffering=0)\nwhile True: f.write(bytes(1 << 20))", seconds=60)
     assert cell.reply["ename"] == "OSError" and "No space left" in cell.reply["evalue"]
     assert sandbox.run("1").result == "1"
     sandbox.run("f = None; import os; os.unlink('big')")
 
 
-def test_a_full_queue_is_emptied_of_what_is_not_ours(sandbox):
+def test_foreign_files_are_removed_from_a_full_queue(sandbox):
     cell = sandbox.run(
         "f = open('.interactive/big', 'wb', buffering=0)\ntry:\n    while True: f.write(bytes(1 << 20))\nexcept OSError as e: print(e.strerror)",
         seconds=60,
@@ -97,9 +97,9 @@ def test_many_processes_end_with_their_kernel(new_sandbox):
     assert sandbox.finish(cell).reply["status"] == "aborted"
 
 
-def test_a_cell_cannot_look_into_the_kernel_after_it(sandbox):
+def test_a_cell_cannot_look_into_the_next_kernel(sandbox):
     sandbox.run("1")
-    time.sleep(1.5)  # the spare is there
+    time.sleep(1.5)  # the spare exists
     cell = sandbox.run(
         "import os\nfor pid in filter(str.isdigit, os.listdir('/proc')):\n"
         "    if int(pid) in (os.getpid(), 1) or 'oom_score_adj' in open('/proc/%s/cmdline' % pid).read(): continue  # a stand-in holds nothing\n"

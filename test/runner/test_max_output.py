@@ -1,4 +1,4 @@
-"""``maxOutput``: what counts, what does not, and what is said when a cell reaches it."""
+"""``maxOutput``: what counts, what does not, and the notices of a cell that reaches it."""
 
 import json
 
@@ -18,7 +18,7 @@ def test_output_over_the_limit_is_dropped_and_counted(new_sandbox):
 
 
 @pytest.mark.parametrize("line", ["x" * 99, "é" * 49 + "x"])
-def test_what_fits_is_shown_up_to_the_last_whole_line(new_sandbox, line):
+def test_output_at_the_limit_is_shown_up_to_the_last_whole_line(new_sandbox, line):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run(
         "import sys\nline = %r + '\\n'\n_ = sys.stdout.write(line * 400); _ = sys.stdout.write(line * 10_000)" % line
@@ -31,13 +31,13 @@ def test_what_fits_is_shown_up_to_the_last_whole_line(new_sandbox, line):
     assert cell.contents("notice")[-1]["params"] == {"bytes": 940_000, "total": 1_040_000, "limit": 100_000}
 
 
-def test_of_a_line_over_the_limit_whole_characters_are_shown(new_sandbox):
+def test_a_line_over_the_limit_is_shown_up_to_a_whole_character(new_sandbox):
     sandbox = new_sandbox(max_output=100_001)
     assert sandbox.run("print('é' * 1_000_000)").text() == "é" * 50_000
 
 
-def test_text_that_json_escapes_takes_six_times_its_bytes_of_the_log_at_most(new_sandbox):
-    """So that the log has room for all that a cell may show: 10 MB of NUL in 64 MB."""
+def test_text_that_json_escapes_takes_at_most_six_times_its_bytes_in_the_log(new_sandbox):
+    """So the log has room for everything that a cell may show: 10 MB of NUL fit into 64 MB."""
     sandbox = new_sandbox()
     assert (
         sandbox.run("import os, subprocess\nsubprocess.run(['head', '-c', '1000000', '/dev/zero']);").text()
@@ -50,7 +50,7 @@ def test_text_that_json_escapes_takes_six_times_its_bytes_of_the_log_at_most(new
     )
 
 
-def test_redrawing_is_not_over_the_limit(new_sandbox):
+def test_redrawing_does_not_exceed_the_limit(new_sandbox):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run(
         "from IPython.display import clear_output\nfor i in range(10):\n    clear_output(wait=True); print('y' * 50_000)"
@@ -70,7 +70,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("what", FLOODS)
-def test_whatever_an_output_holds_counts_and_each_counts_something(new_sandbox, what):
+def test_all_parts_of_an_output_count_and_every_output_counts(new_sandbox, what):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run(
         "import sys\nshell = get_ipython(); kernel = shell.sandbox\nfor _ in range(2000):\n    %s" % FLOODS[what]
@@ -82,7 +82,7 @@ def test_whatever_an_output_holds_counts_and_each_counts_something(new_sandbox, 
     ]
     room = 100_000 + (
         1_100_000 if what == "errors" else 0
-    )  # so that a cell which printed too much still says how it failed
+    )  # so that a cell that printed too much still shows how it failed
     assert sum(len(json.dumps(event["content"])) for event in shown) < 1.5 * room and len(shown) <= room / 100 + 100
     assert [content["code"] for content in cell.contents("notice")] in (
         ["OutputDropped"] * 2,
@@ -99,7 +99,7 @@ def test_small_displays_count_a_hundred_bytes_each(new_sandbox):
     assert notice["code"] == "OutputDropped" and notice["params"]["bytes"] < 100
 
 
-def test_what_comes_after_the_limit_leaves_no_hole(new_sandbox):
+def test_nothing_is_shown_after_the_first_dropped_output(new_sandbox):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.send(
         "for i in range(200): print('line', i, 'x' * 1000)\nfor i in range(50): print('tail', i)\nprint('error', file=__import__('sys').stderr); 'result'; input('?')\n1 / 0"
@@ -115,7 +115,7 @@ def test_what_comes_after_the_limit_leaves_no_hole(new_sandbox):
 
 
 @pytest.mark.parametrize("clear", ["clear_output()", "clear_output(wait=True)"])
-def test_a_clear_begins_anew_after_the_limit_too(new_sandbox, clear):
+def test_a_clear_starts_the_budget_again_after_the_limit_too(new_sandbox, clear):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run(
         "from IPython.display import clear_output\nimport time\nprint('x' * 200_000); time.sleep(0.2); %s; print('shown')"
@@ -126,14 +126,14 @@ def test_a_clear_begins_anew_after_the_limit_too(new_sandbox, clear):
     ]
 
 
-def test_a_drawing_over_the_limit_that_is_never_replaced_says_what_it_lacks(new_sandbox):
+def test_a_drawing_over_the_limit_that_is_never_replaced_reports_its_loss(new_sandbox):
     cell = new_sandbox(max_output=100_000).run(
         "from IPython.display import clear_output\nprint('x' * 200_000); clear_output(wait=True)"
     )
     assert cell.contents("notice")[-1]["params"]["total"] == 200_001
 
 
-def test_updates_of_a_display_count_what_they_show(new_sandbox):
+def test_an_update_of_a_display_replaces_its_size(new_sandbox):
     sandbox = new_sandbox(max_output=200_000)
     cell = sandbox.run(
         "h = display('', display_id=True)\nfor i in range(300): h.update({'text/html': '%d ' % i + 'x' * 50_000}, raw=True)\nprint('behind them')"
@@ -142,7 +142,7 @@ def test_updates_of_a_display_count_what_they_show(new_sandbox):
     assert cell.text() == "behind them\n" and not cell.contents("notice")
 
 
-def test_updates_of_a_display_in_another_cell_count_there(new_sandbox):
+def test_updates_of_a_display_in_another_cell_count_in_that_cell(new_sandbox):
     sandbox = new_sandbox(max_output=200_000)
     sandbox.run("h = display('', display_id=True); g = display('', display_id=True)")
     update = "%s.update({'text/html': 'x' * 120_000}, raw=True)"
@@ -158,7 +158,7 @@ def test_updates_of_a_display_in_another_cell_count_there(new_sandbox):
         "sys.stderr.write('\\r\\x1b[32m%6d ' % i + 'ä' * 40 + '\\x1b[0m')",
     ],
 )
-def test_a_progress_bar_counts_one_line(new_sandbox, bar):
+def test_a_progress_bar_counts_as_one_line(new_sandbox, bar):
     cell = new_sandbox(max_output=100_000).run("import sys\nfor i in range(60_000): %s\nprint('done')" % bar)
     assert (
         "59999" in cell.text("stderr").rpartition("\r")[2] and cell.text() == "done\n" and not cell.contents("notice")
@@ -168,7 +168,7 @@ def test_a_progress_bar_counts_one_line(new_sandbox, bar):
 @pytest.mark.parametrize(
     "bar", ["'\\n\\r%6d' % i + '#' * 93 + '\\x1b[A'", "'\\x1b[2K\\r%6d' % i + '#' * 93", "'\\b' * 5 + '%5d' % i"]
 )
-def test_bars_of_several_lines_or_of_backspaces_count_what_is_seen_as_long_as_they_are_no_flood(new_sandbox, bar):
+def test_bars_with_several_lines_or_backspaces_count_what_is_visible_unless_they_are_a_flood(new_sandbox, bar):
     sandbox = new_sandbox(max_output=20_000)
     assert not sandbox.run("import sys\nfor i in range(2_000): sys.stderr.write(%s)" % bar).contents("notice")
     assert sandbox.run("while True:\n    sys.stderr.write(%s)\n    i += 1" % bar, timeout=10).contents("notice")
@@ -195,7 +195,7 @@ def piece(i, size, text, last=False, kind='display_data', name='a'):
         "for i in range(100): piece(i, 40_000, b'x' * 32768, last=True)",
     ],
 )
-def test_pieces_count_what_they_are_and_not_what_they_claim(new_sandbox, claims):
+def test_pieces_count_their_real_size_and_not_the_claimed_size(new_sandbox, claims):
     sandbox = new_sandbox(max_output=100_000)
     cell = sandbox.run(LONG_PIECES + claims)
     assert cell.reply["status"] == "ok"
@@ -205,7 +205,7 @@ def test_pieces_count_what_they_are_and_not_what_they_claim(new_sandbox, claims)
     ]
 
 
-def test_a_long_update_that_is_none_counts_as_what_it_is(new_sandbox):
+def test_a_long_message_that_only_claims_to_be_an_update_counts_in_full(new_sandbox):
     sandbox = new_sandbox(max_output=1_000_000)
     cell = sandbox.run(
         "import json\nfrom sandboxed_ipython import packets\nk = get_ipython().sandbox\ndisplay('', display_id='d')\n"

@@ -1,4 +1,4 @@
-"""That there is no network is said where a cell failed for want of one, and nowhere else."""
+"""A cell gets a notice about the missing network if it failed because of that, and only then."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def codes(cell):
         "import socket\n" + PACKAGE + "get('example.org')",
         "import socket\n" + PACKAGE + "get('192.0.2.1')",
         "import socket\ntry: socket.getaddrinfo('example.org', 443)\nexcept OSError: raise ValueError('none') from None",
-        # as of a compiled module, whose frames have no instructions
+        # like a frame of a compiled module, which has no instructions
         "import socket, sys, types\nerror = socket.gaierror(socket.EAI_AGAIN, 'none')\n"
         "error.__traceback__ = types.TracebackType(None, sys._getframe(), 10**6, 1)\nraise ValueError('none') from error",
         "import asyncio\nawait asyncio.open_connection('example.org', 443)",
@@ -36,13 +36,13 @@ def codes(cell):
         "open('of_a_script.py', 'w').write('import socket; socket.getaddrinfo(\"example.org\", 443)')\n%run of_a_script.py",
     ],
 )
-def test_an_error_that_came_from_a_missing_network_is_told_with_its_reason(sandbox, code):
+def test_an_error_that_came_from_the_missing_network_is_reported(sandbox, code):
     cell = sandbox.run(code)
     assert cell.contents("error") and codes(cell) == ["NoNetwork"]
     assert cell.events[-2]["msg_type"] in ("notice", "status") and codes(sandbox.run("1 / 0")) == []
 
 
-def test_a_group_of_errors_is_told_for_one_of_them(sandbox):
+def test_a_group_of_errors_is_reported_because_of_one_of_them(sandbox):
     code = "import socket, sys\nerrors = []\ntry: socket.getaddrinfo('example.org', 443)\nexcept OSError as error: errors.append(error)\n"
     cell = sandbox.run(
         code + "raise ExceptionGroup('all failed', errors) if sys.version_info >= (3, 11) else errors[0]"
@@ -56,7 +56,7 @@ FAILS_TO_REACH = "python3 -c \"import socket; socket.getaddrinfo('example.org', 
 @pytest.mark.parametrize(
     "code", ["!" + FAILS_TO_REACH, "lines = !" + FAILS_TO_REACH, "%%bash\n" + FAILS_TO_REACH, "%%sh\n" + FAILS_TO_REACH]
 )
-def test_a_program_that_failed_after_it_had_tried_to_reach_somebody_is_told_of(sandbox, code):
+def test_a_program_that_failed_after_trying_to_reach_an_address_is_reported(sandbox, code):
     assert codes(sandbox.run(code)) == ["NoNetwork"]
 
 
@@ -76,5 +76,5 @@ def test_a_program_that_failed_after_it_had_tried_to_reach_somebody_is_told_of(s
         "class Mine(OSError):\n    @property\n    def __cause__(self): 1 / 0\n    def __bool__(self): 1 / 0\nraise Mine(101, 'mine')",
     ],
 )
-def test_what_has_another_reason_is_not_told_of(sandbox, code):
+def test_a_failure_with_another_reason_is_not_reported(sandbox, code):
     assert codes(sandbox.run(code)) == []

@@ -1,4 +1,4 @@
-"""What a notebook's user has without having installed it: plots whatever backend is asked for, and the names of ipykernel."""
+"""What a notebook offers without an installation: plots, whatever backend is requested, and the names of ipykernel."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def images(cell):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("gui", ["notebook", "nbagg", "tk", "qt", "widget", "webagg"])
-def test_a_matplotlib_backend_that_cannot_be_had_leaves_figures_inline_and_says_so(sandbox, gui):
+def test_a_matplotlib_backend_that_is_not_available_leaves_figures_inline_with_a_message(sandbox, gui):
     cell = sandbox.run("%matplotlib " + gui, seconds=120)
     assert (cell.reply["status"], cell.reply["evalue"]) == ("ok", "")
     (line,) = cell.text("stdout").splitlines()
@@ -25,7 +25,7 @@ def test_pylab_shows_figures_inline_too(sandbox):
     assert len(images(sandbox.run("plot(arange(3)); show()", seconds=120))) == 1
 
 
-def test_a_backend_that_matplotlib_is_told_to_use_and_cannot_leaves_the_one_before(sandbox):
+def test_matplotlib_keeps_its_backend_if_another_one_cannot_be_used(sandbox):
     for backend in ("nbagg", "TkAgg", "webagg"):
         cell = sandbox.run(
             "import matplotlib.pyplot as plt\nplt.plot([1]); plt.show()\nplt.switch_backend(%r)" % backend, seconds=120
@@ -64,12 +64,12 @@ def test_libraries_recognize_a_notebook_by_the_names_of_ipykernel(sandbox):
     )
 
 
-def test_what_else_ipykernel_has_is_missing_with_a_word_why(sandbox):
+def test_other_members_of_ipykernel_are_missing_with_a_reason(sandbox):
     assert "not ipykernel" in sandbox.run("import ipykernel; ipykernel.connect").reply["evalue"]
     assert sandbox.run("from ipykernel.kernelapp import IPKernelApp").reply["ename"] == "ModuleNotFoundError"
 
 
-def test_an_ipykernel_that_is_installed_comes_first_and_opens_comms_of_this_kernel(sandbox):
+def test_an_installed_ipykernel_takes_precedence_and_opens_comms_of_this_kernel(sandbox):
     sandbox.run(
         "import pathlib, sys\n"
         "package = pathlib.Path('/tmp/site/ipykernel/comm'); package.mkdir(parents=True)\n"

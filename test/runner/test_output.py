@@ -1,4 +1,4 @@
-"""Order, liveness and bounds of what a cell prints."""
+"""Order, timeliness and bounds of what a cell prints."""
 
 import time
 
@@ -23,7 +23,7 @@ def test_output_is_seen_while_the_cell_runs(sandbox):
     sandbox.finish(cell)
 
 
-def test_what_is_printed_before_a_call_that_holds_the_gil_is_seen_at_once(sandbox):
+def test_text_printed_before_a_call_that_holds_the_gil_is_seen_at_once(sandbox):
     cell = sandbox.send("import ctypes; print('before'); ctypes.PyDLL(None).sleep(2)")
     sandbox.wait_text("before", 1.5)
     sandbox.finish(cell)
@@ -48,14 +48,14 @@ def test_multiprocessing_works(sandbox):
     assert cell.text() == "[1, 4, 9]\n"
 
 
-def test_a_threads_late_text_is_at_the_cell_that_runs(sandbox):
+def test_late_text_of_a_thread_belongs_to_the_running_cell(sandbox):
     sandbox.run(
         "import threading, time\ndef late():\n    time.sleep(0.3); print('late')\nthreading.Thread(target=late).start()"
     )
     assert sandbox.run("time.sleep(0.6)").text() == "late\n"
 
 
-def test_a_tasks_late_text_is_at_the_cell_that_made_it(sandbox):
+def test_late_text_of_a_task_belongs_to_the_cell_that_created_it(sandbox):
     first = sandbox.send(
         "import asyncio\nasync def late():\n    await asyncio.sleep(0.3); print('late')\nawait asyncio.sleep(0); t = asyncio.create_task(late())"
     )
@@ -89,7 +89,7 @@ def test_100_000_lines_arrive_in_few_events(sandbox):
     assert len(cell.events) < len(cell.text()) / 65536 + seconds / 0.05 + 15
 
 
-def test_a_long_row_of_short_prints_is_told_in_few_events_and_what_follows_it_at_once(sandbox):
+def test_many_short_prints_become_few_events_and_the_next_text_is_seen_at_once(sandbox):
     start = time.monotonic()
     cell = sandbox.run("import time\nfor i in range(300): print(i); time.sleep(0.002)")
     assert len(cell.events) < (time.monotonic() - start) / 0.05 + 15
@@ -100,7 +100,7 @@ def test_a_long_row_of_short_prints_is_told_in_few_events_and_what_follows_it_at
     sandbox.finish(msg_id)
 
 
-def test_switching_between_streams_waits_for_no_pause_of_a_burst(sandbox):
+def test_switching_between_streams_does_not_wait_for_the_pause_of_a_burst(sandbox):
     cell = sandbox.run("""
 import sys, time
 for i in range(20_000): print(i)
@@ -126,7 +126,7 @@ REDRAW = "from IPython.display import HTML, clear_output\nimport time\n"
 
 
 def drawings(cell):
-    """What stands in the cell after each event that shows something, the last of them last."""
+    """Returns what the cell shows after each event that shows something, in order."""
     shown, texts, cleared = [], "", False
     for event in cell.events:
         content = event["content"]
@@ -155,7 +155,7 @@ def test_a_loop_that_redraws_as_fast_as_it_can_costs_little_and_shows_its_last_d
 
 
 @pytest.mark.parametrize("wait", ["time.sleep(0.4)", "pass"])
-def test_a_drawing_stays_until_the_next_where_the_clear_stands_behind_it(sandbox, wait):
+def test_a_drawing_stays_until_the_next_one_if_the_clear_follows_it(sandbox, wait):
     cell = sandbox.run(REDRAW + "for i in range(200):\n    print(i); clear_output(wait=True)\n" + wait)
     assert drawings(cell)[-1] == "199\n" and len(cell.contents("clear_output")) < 150
     cell = sandbox.run("for letter in 'ABC':\n    print(letter); clear_output(wait=True)")
@@ -183,7 +183,7 @@ def test_a_display_that_is_updated_as_fast_as_it_can_costs_little_and_shows_its_
     assert len(updates) <= 2 * ((time.monotonic() - start) * 20 + 2) and len(updates) < 400
 
 
-def test_a_drawing_that_stays_is_always_shown(sandbox):
+def test_the_last_drawing_is_always_shown(sandbox):
     cell = sandbox.run(
         REDRAW
         + "for i in range(5):\n    clear_output(wait=True); print(i); time.sleep(0.3)\nclear_output(); clear_output(); print('last'); time.sleep(1)"
@@ -191,7 +191,7 @@ def test_a_drawing_that_stays_is_always_shown(sandbox):
     assert [text for text in drawings(cell) if text.endswith("\n")] == ["0\n", "1\n", "2\n", "3\n", "4\n", "last\n"]
 
 
-def test_what_is_of_another_cell_is_not_cleared_with_a_drawing(sandbox):
+def test_a_clear_does_not_drop_an_update_of_another_cells_display(sandbox):
     shown = sandbox.run("from IPython.display import clear_output, display\nother = display('old', display_id=True)")
     cell = sandbox.run(
         "clear_output(wait=True); print(1); clear_output(wait=True); other.update('new'); print(2); clear_output(wait=True); print(3)"
@@ -200,7 +200,7 @@ def test_what_is_of_another_cell_is_not_cleared_with_a_drawing(sandbox):
     assert drawings(cell)[-1] == "3\n" and shown.contents("display_data")
 
 
-def test_what_is_asked_or_sent_after_a_drawing_comes_after_it(sandbox):
+def test_a_prompt_or_message_after_a_drawing_comes_after_it(sandbox):
     for last, kind in (
         ("input('?')", "input_request"),
         ("1/0", "error"),
@@ -218,28 +218,28 @@ def test_what_is_asked_or_sent_after_a_drawing_comes_after_it(sandbox):
         assert kinds[-1] == kind and drawings(cell)[-1] == "19\n"
 
 
-def test_a_forged_reply_of_another_cell_ends_nothing(sandbox):
+def test_a_forged_reply_for_another_cell_ends_nothing(sandbox):
     cell = sandbox.run(
         "get_ipython().sandbox.channel.send('execute_reply', {'status': 'ok'}, 'no-such-cell'); print('mine')"
     )
     assert cell.text() == "mine\n" and cell.reply["execution_count"] == 1
 
 
-def test_packets_that_make_no_sense_are_skipped(sandbox):
+def test_invalid_packets_are_skipped(sandbox):
     cell = sandbox.run(
         "s = get_ipython().sandbox.channel.socket\nfor b in (b'{', b'[]', b'C\\n', b'Z', b'{\"msg_type\": 3}', b'{\"msg_type\": \"stream\", \"content\": 3}'): s.send(b)\nprint('fine')"
     )
     assert cell.text() == "fine\n"
 
 
-def test_numbers_that_json_lacks_are_text(sandbox):
+def test_numbers_that_json_lacks_are_sent_as_text(sandbox):
     cell = sandbox.run(
         "from IPython.display import display\ndisplay({'application/json': {'a': [float('nan'), float('-inf')]}, 'text/plain': 'x'}, raw=True)"
     )
     assert cell.contents("display_data")[0]["data"]["application/json"] == {"a": ["nan", "-inf"]}
 
 
-def test_a_packet_nested_too_deeply_to_be_written_again_is_skipped(new_sandbox):
+def test_a_packet_that_is_nested_too_deeply_to_be_encoded_again_is_skipped(new_sandbox):
     sandbox = new_sandbox()
     sandbox.run("""
 k = get_ipython().sandbox
@@ -249,7 +249,7 @@ for n in range(900, 1000):
     assert sandbox.run("6 * 7").result == "42"
 
 
-def test_what_a_kernel_claims_of_no_cell_while_none_runs_changes_nothing(sandbox):
+def test_claims_of_a_kernel_while_no_cell_runs_change_nothing(sandbox):
     kinds = (
         "interrupt_taken",
         "comm_begun",

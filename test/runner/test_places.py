@@ -1,4 +1,4 @@
-"""Where cells run, and what they are told of a path that is outside of the user's project."""
+"""Where cells run, and what they are told about a path outside of the user's project."""
 
 import pathlib
 import sys
@@ -17,7 +17,7 @@ def at(sandbox, folder):
     return "'%s/%s'" % (sandbox.place.home, folder)
 
 
-def test_cells_run_in_the_folder_that_the_host_names_which_holds_nothing_of_the_sandboxs_own(sandbox):
+def test_cells_run_in_the_folder_that_the_host_names_and_it_holds_no_files_of_the_sandbox_itself(sandbox):
     cell = sandbox.run(
         "import os\nfrom pathlib import Path\nos.getcwd(), os.listdir(), str(_dh[0]) == os.getcwd(), [str(p) for p in Path('..').rglob('*')]",
         **HERE,
@@ -43,7 +43,7 @@ def test_a_folder_can_be_emptied_and_archived_by_its_cells(sandbox):
     assert sandbox.run("1 + 1", **HERE).result == "2"
 
 
-def test_a_cell_that_goes_elsewhere_stays_there_and_a_fresh_kernel_begins_in_the_folder_again(sandbox):
+def test_a_folder_that_a_cell_changes_to_is_kept_and_a_fresh_kernel_starts_in_the_notebooks_folder(sandbox):
     sandbox.run("%cd ..", **HERE)
     assert sandbox.run("import os; os.getcwd()", **HERE).result == at(sandbox, "proj")
     assert sandbox.run("os.getcwd()", **dict(HERE, folder="other")).result == at(sandbox, "proj"), (
@@ -67,7 +67,7 @@ def test_the_kernel_follows_a_notebook_that_is_moved(sandbox):
     assert sandbox.run("os.getcwd()", **HERE).result == at(sandbox, "proj/notebooks")
 
 
-def test_a_folder_that_cannot_be_made_keeps_no_cell_from_running(sandbox):
+def test_cells_run_even_if_the_folder_cannot_be_made(sandbox):
     sandbox.run("import os; open('proj', 'w').close()")
     assert sandbox.run("os.getcwd()", **HERE).result == "'%s'" % sandbox.place.home
     sandbox.run("os.unlink('proj')")
@@ -93,7 +93,7 @@ def test_a_requirements_file_is_found_from_the_folder(sandbox):
 @pytest.mark.parametrize(
     "folder", [".interactive", "../x", "/etc", "a//b", "a/../../b", "a\0b", "\ud800", 3, "x" * 3000]
 )
-def test_no_host_can_name_a_folder_of_the_sandboxs_own(sandbox, folder):
+def test_no_host_can_name_one_of_the_sandboxs_own_folders(sandbox, folder):
     msg_id = sandbox.send("1", folder=folder)
     assert (
         sandbox.stream.wait(lambda e: e["msg_type"] == "refused" and e["parent_header"]["msg_id"] == msg_id)["content"][
@@ -126,7 +126,7 @@ def told(cell):
         ("raise FileNotFoundError(2, 'none', '/data/' + 'x' * 5000)", "/data/" + "x" * 994),
     ],
 )
-def test_a_path_outside_of_the_project_that_a_cell_asks_for_in_vain_is_told(sandbox, code, path):
+def test_a_missing_path_outside_of_the_project_is_reported(sandbox, code, path):
     cell = sandbox.run(code, **HERE)
     assert cell.reply["status"] == "error" and "missing" not in cell.reply
     assert told(cell) == [{"path": path % {"home": sandbox.place.home}, "project": "proj"}]
@@ -147,11 +147,11 @@ def test_a_path_outside_of_the_project_that_a_cell_asks_for_in_vain_is_told(sand
         "try: open('/home/me/data.csv')\nexcept OSError: print('I go on')",
     ],
 )
-def test_nothing_is_told_of_any_other_path_nor_without_an_error_that_names_one(sandbox, code):
+def test_no_other_path_is_reported_and_none_without_an_error_that_names_it(sandbox, code):
     assert told(sandbox.run(code, **HERE)) == []
 
 
-def test_nothing_is_told_where_no_project_was_copied(sandbox):
+def test_no_path_is_reported_if_no_project_was_copied(sandbox):
     assert told(sandbox.run("open('/home/me/data.csv')", folder="proj")) == []
 
 

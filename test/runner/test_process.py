@@ -26,14 +26,14 @@ def say_packets(pair, stdout):
 
 
 @pytest.mark.parametrize("say, most", [(say_text, 100), (say_packets, 2000)])
-def test_what_the_children_of_a_dead_kernel_go_on_to_say_is_not_waited_for(say, most):
+def test_output_of_children_of_a_dead_kernel_is_not_waited_for(say, most):
     heard = 0
 
     def hear(*_):
         nonlocal heard
         heard += 1
         assert heard < most, "more than a pipe or the pair holds"
-        time.sleep(0.02 if say is say_text else 0.0005)  # by then there is more
+        time.sleep(0.02 if say is say_text else 0.0005)  # by then there is more output
 
     def child(pair, _stdin, stdout, _stderr):
         os.setsid()

@@ -1,4 +1,4 @@
-"""Programs that a cell starts: what they read, what they show, how they end."""
+"""Programs that a cell starts: what they read, what they show, and how they end."""
 
 import time
 
@@ -25,13 +25,13 @@ def notices(cell):
         "import os\nif os.fork() == 0:\n    os.read(0, 1)\n    os._exit(0)\nassert os.wait()[1] == 0",
     ],
 )
-def test_whoever_reads_stdin_finds_its_end_and_the_cell_says_so(sandbox, code):
+def test_reading_stdin_finds_its_end_and_is_reported_in_the_cell(sandbox, code):
     cell = sandbox.run(code)
     assert cell.reply["status"] == "ok" and notices(cell) == ["StdinRead"]
     assert notices(sandbox.run("pass")) == []
 
 
-def test_what_reads_later_is_told_at_the_cell_that_left_it_running(sandbox):
+def test_a_later_read_is_reported_in_the_cell_that_left_the_program_running(sandbox):
     first = sandbox.run("import subprocess\nprocess = subprocess.Popen('sleep 0.2; cat; touch read', shell=True)")
     give_up = time.monotonic() + 30
     while not sandbox.place.sh("ls read 2>/dev/null", check=False):
@@ -60,18 +60,18 @@ def test_what_reads_later_is_told_at_the_cell_that_left_it_running(sandbox):
         "print(1)",
     ],
 )
-def test_who_reads_something_else_is_not_told_of(sandbox, code):
+def test_reading_something_else_is_not_reported(sandbox, code):
     cell = sandbox.run(code)
     assert cell.reply["status"] == "ok" and notices(cell) == []
     assert notices(sandbox.run("pass")) == []
 
 
-def test_a_dying_kernel_is_not_silent_about_stdin(sandbox):
+def test_a_read_of_stdin_is_reported_even_if_the_kernel_dies(sandbox):
     cell = sandbox.run("import os\nos.read(0, 1)\nos._exit(3)")
     assert notices(cell) == ["StdinRead"] and cell.reply["failure"]["code"] == "KernelDied"
 
 
-def test_nobody_can_put_anything_into_stdin(sandbox):
+def test_nothing_can_be_written_into_stdin(sandbox):
     cell = sandbox.run(
         "import os\ntry: os.write(0, b'x')\nexcept OSError as e: print(type(e).__name__)\ntry: os.truncate('/proc/self/fd/0', 5)\nexcept OSError as e: print(type(e).__name__)"
     )
@@ -82,17 +82,17 @@ def test_nobody_can_put_anything_into_stdin(sandbox):
 def test_the_programs_of_a_script_do_not_read_the_script(sandbox):
     assert sandbox.run("%%bash\ncat\necho after").text() == "after\n"
     long = sandbox.run("%%bash\n: " + "x" * 200_000 + "\necho $0 ${#BASH_EXECUTION_STRING}")
-    assert long.text() == "bash 0\n"  # too long for an argument: as IPython does it
+    assert long.text() == "bash 0\n"  # too long for an argument, so done as IPython does it
 
 
-def test_a_failing_script_is_told_as_ipython_does(sandbox):
+def test_a_failing_script_is_reported_as_in_ipython(sandbox):
     cell = sandbox.run("%%bash\necho out\nno-such-command\nexit 3")
     assert cell.text() == "out\n" and "bash: line 2: no-such-command: command not found" in cell.text("stderr")
     assert cell.reply["ename"] == "CalledProcessError" and "exit status 3" in cell.reply["evalue"]
     assert "Run cells with bash in a subprocess" in sandbox.run("%%bash?").reply["payload"][0]["data"]["text/plain"]
 
 
-def test_a_shell_line_has_a_terminal_to_write_to_and_leaves_its_status(sandbox):
+def test_a_shell_line_writes_to_a_terminal_and_sets_the_exit_status(sandbox):
     cell = sandbox.run(
         """!python3 -c 'import os, sys; print(sys.stdin.isatty(), sys.stdout.isatty(), tuple(os.get_terminal_size(1)))'\n!exit 7\n_exit_code"""
     )
@@ -102,7 +102,7 @@ def test_a_shell_line_has_a_terminal_to_write_to_and_leaves_its_status(sandbox):
     assert sandbox.run("lines = !printf 'ä\\nb' >&2; printf c\nlines").result == "['ä', 'bc']"
 
 
-def test_a_shell_line_does_not_wait_for_what_it_leaves_running(sandbox):
+def test_a_shell_line_does_not_wait_for_programs_that_it_leaves_running(sandbox):
     assert sandbox.run("!sleep 100 & echo started", seconds=30).text() == "started\r\n"
 
 
@@ -135,7 +135,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 @pytest.mark.smoke
-def test_helpers_that_libraries_start_with_the_kernels_own_flags_find_what_is_installed(sandbox):
+def test_helpers_that_libraries_start_with_the_kernels_flags_find_installed_packages(sandbox):
     assert sandbox.run(INTERPRETER).text() == " 0\n"
     assert sandbox.run("sys.flags.isolated, sys.flags.ignore_environment, sys.flags.no_user_site").result == "(0, 0, 0)"
     assert (
@@ -145,7 +145,7 @@ def test_helpers_that_libraries_start_with_the_kernels_own_flags_find_what_is_in
 
 
 def test_helpers_do_not_import_modules_beside_the_notebook_in_place_of_pythons_own(sandbox):
-    """Python 3.11 and later have a flag for this alone."""
+    """Only Python 3.11 and later have a flag for this."""
     cell = sandbox.run(
         "import multiprocessing, os, sys\nopen('signal.py', 'w').write('1/0')\n"
         "if sys.version_info >= (3, 11):\n    with multiprocessing.get_context('spawn').Pool(1) as pool: print(pool.map(abs, [-1]))\nelse: print([1])"

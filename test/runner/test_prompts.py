@@ -64,7 +64,7 @@ IMPORTS = "import asyncio, concurrent.futures, threading, time\n"
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_input_gets_the_answer_wherever_it_is_called(sandbox, way):
+def test_input_gets_the_answer_in_every_kind_of_code(sandbox, way):
     for i in range(5):
         cell = sandbox.send(IMPORTS + WAYS[way], timeout=30)
         sandbox.answer("answer %d" % i, request_of(sandbox, cell)["request"])
@@ -83,7 +83,7 @@ def test_prompts_of_several_threads_are_asked_one_after_the_other(sandbox):
     assert sandbox.finish(cell, 20).result == "['A', 'B', 'C', 'D']"
 
 
-def test_a_prompt_that_outlives_its_cell_ends_and_takes_nothing_from_later_ones(sandbox):
+def test_a_prompt_that_outlives_its_cell_ends_and_takes_no_answer_of_later_cells(sandbox):
     code = (
         IMPORTS
         + "heard = []\ndef ask():\n    try: input('? ')\n    except BaseException as e: heard.append(type(e).__name__)\n"

@@ -1,4 +1,4 @@
-"""The folder of commands: what something else drops there runs too, and no garbage stops it."""
+"""The folder of commands: commands that another process drops there run too, and no garbage stops it."""
 
 import time
 
@@ -30,7 +30,7 @@ def test_dropped_commands_run_in_order_of_arrival(sandbox):
     assert sandbox.run("seen").result == "[0, 1, 2, 3, 4]"
 
 
-def test_a_command_is_removed_when_it_is_taken(sandbox):
+def test_a_command_file_is_removed_when_it_is_picked_up(sandbox):
     sandbox.run("1")
     assert sandbox.place.sh("ls %s/commands" % sandbox.place.queue).strip() == ""
 
@@ -48,7 +48,7 @@ def test_a_command_is_removed_when_it_is_taken(sandbox):
         b"\xff\xfe\x00",
     ],
 )
-def test_a_file_that_is_no_command_gets_an_error_as_its_result(sandbox, data):
+def test_an_invalid_command_file_gets_an_error_as_its_result(sandbox, data):
     name = "bad%d" % time.time_ns()
     sandbox.drop(name + ".json", data)
     result = sandbox.result(name)
@@ -75,7 +75,7 @@ def test_a_file_that_is_being_written_under_its_final_name_runs_once_it_is_whole
     assert sandbox.run("n").result == "1"
 
 
-def test_a_file_that_is_never_finished_is_refused_where_it_is_polled_for(new_sandbox):
+def test_a_file_that_is_never_finished_is_refused_when_the_folder_is_polled(new_sandbox):
     sandbox = new_sandbox(no_inotify=True, poll_interval=0.05)
     sandbox.drop("never.json", b'{"header": {"msg_id": "never"')
     assert sandbox.result("never")["content"]["code"] == "ProtocolViolation"
@@ -126,11 +126,11 @@ EXCHANGE = "import ctypes; os.mkdir('other'); ctypes.CDLL(None).renameat2(-100, 
     ],
     ids=["exchanged", "exchanged and removed", "a link", "a file", "again and again"],
 )
-def test_another_folder_in_the_place_of_the_commands_is_watched(new_sandbox, code):
+def test_a_folder_that_replaces_the_commands_folder_is_watched(new_sandbox, code):
     sandbox = new_sandbox(poll_interval=60)
     sandbox.run(
         "import os, shutil; os.chdir('.interactive')\n" + code
-    )  # the supervisor may be first to mend it, which is an error here
+    )  # the supervisor may be first to make the folder again, which is an error here
     for i in range(3):
         assert sandbox.run(str(i), seconds=10).result == str(i)
     sandbox.drop("a.json", command("1", "after-all"))
@@ -145,11 +145,11 @@ def test_without_inotify_the_queue_is_polled(new_sandbox):
         start = time.monotonic()
         sandbox.run(str(i))
         times.append(time.monotonic() - start)
-    assert max(times) > 0.1  # it waits for the next look
+    assert max(times) > 0.1  # the command waits for the next scan
     assert sorted(times)[4] < 1.5
 
 
-def test_without_inotify_a_command_that_a_cell_removed_runs_all_the_same(new_sandbox):
+def test_without_inotify_a_command_that_a_cell_removed_still_runs(new_sandbox):
     sandbox = new_sandbox(no_inotify=True, poll_interval=0.5)
     sandbox.run(
         "import os, subprocess\nthief = subprocess.Popen('while true; do rm -f .interactive/commands/*.json; done', shell=True)"
@@ -158,7 +158,7 @@ def test_without_inotify_a_command_that_a_cell_removed_runs_all_the_same(new_san
     sandbox.run("thief.kill()")
 
 
-def test_garbage_in_the_log_is_the_cells_own_loss(sandbox):
+def test_a_cell_that_overwrites_the_log_does_not_stop_later_cells(sandbox):
     sandbox.run(
         "import glob\nfor p in glob.glob('.interactive/events/*'):\n    open(p, 'r+b').write(b'garbage\\n' * 10)"
     )

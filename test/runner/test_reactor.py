@@ -18,7 +18,7 @@ def fail():
     raise ValueError("on purpose")
 
 
-def test_a_callback_that_raises_is_told_to_its_owner_alone():
+def test_the_exception_of_a_callback_is_reported_only_to_its_owner():
     loop, faults = reactor.Reactor(), []
     read, write = os.pipe()
     loop.owned(lambda: faults.append("pipe")).watch(read, on_read=fail)
@@ -31,7 +31,7 @@ def test_a_callback_that_raises_is_told_to_its_owner_alone():
     os.close(write)
 
 
-def test_a_callback_of_nobody_that_raises_again_and_again_ends_the_loop():
+def test_a_callback_without_an_owner_that_raises_repeatedly_ends_the_loop():
     loop, turns = reactor.Reactor(), 0
     read, write = os.pipe()
     os.write(write, b"x")
@@ -66,7 +66,7 @@ while True: loop.turn()
 
 
 @pytest.mark.parametrize("hang", ["time.sleep(600)", "os.open('fifo', os.O_WRONLY)", "[x for x in iter(int, 1)]"])
-def test_a_turn_that_does_not_end_ends_the_process_and_says_where(tmp_path, hang):
+def test_a_turn_that_does_not_end_ends_the_process_with_its_stack(tmp_path, hang):
     os.mkfifo(tmp_path / "fifo")
     code = HANGING % (str(RUNNER), "def stuck():\n    %s\nloop.after(0, stuck)" % hang)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, timeout=60)
@@ -74,7 +74,7 @@ def test_a_turn_that_does_not_end_ends_the_process_and_says_where(tmp_path, hang
     assert "in stuck" in done.stderr.decode()
 
 
-def test_neither_waiting_nor_a_flood_of_its_signal_ends_the_process(tmp_path):
+def test_neither_waiting_nor_a_flood_of_the_timers_signal_ends_the_process(tmp_path):
     code = HANGING % (
         str(RUNNER),
         "loop.after(5, lambda: os._exit(3))\ndef again(): time.sleep(0.3); loop.after(0.001, again)\nloop.after(0, again)\nprint(flush=True)",

@@ -1,4 +1,6 @@
-"""What of a stream's text counts as seen, and what of it is left out, against a terminal that draws it all."""
+"""How much of a stream's text counts as visible, and what is left out of it, compared with a terminal that draws
+everything.
+"""
 
 import random
 import re
@@ -14,9 +16,8 @@ TOKENS = re.compile("\x1b\\[([\\d:;<=>?]{0,60})([@-~])|[\r\b\n]|[^\r\b\n\x1b]+|\
 
 
 def drawn(text):
-    """What the window shows, by the rules of ``src/outputs/stream-text.ts``: rows of (character, style), the cursor, and its style.
-
-    A style is the parameters of the last ``ESC[…m``, which is enough for the styles here.
+    """Returns what the window shows, by the rules of ``src/outputs/stream-text.ts``: rows of (character, style), the
+    cursor, and its style. A style is the parameters of the last ``ESC[…m``, which is enough for the styles here.
     """
     rows, row, column, style = [[]], 0, 0, ""
     for match in TOKENS.finditer(text):
@@ -62,7 +63,7 @@ def as_text(rows):
 
 
 def cut(text, chance):
-    """The same text as it comes in reads."""
+    """Splits a text as it arrives in reads."""
     parts = [""]
     for character in text:
         if chance.random() < 0.2:
@@ -80,7 +81,7 @@ def cut(text, chance):
         ["ä", "€€", "😀", "x", "\r", "\b"],
     ],
 )
-def test_no_text_takes_more_than_is_counted(alphabet):
+def test_no_text_takes_more_room_than_is_counted(alphabet):
     chance = random.Random(1)
     for _ in range(3000):
         text = "".join(chance.choice(alphabet) for _ in range(chance.randrange(60)))
@@ -112,7 +113,7 @@ def test_many_rows_and_long_lines_count_in_full():
         ["abc", "d", "\r", "\r", "\r", "\x1b[31m", "\x1b[1m", "\x1b[0m"],
     ],
 )
-def test_what_is_left_out_is_not_missed(alphabet):
+def test_text_that_is_left_out_does_not_change_what_is_visible(alphabet):
     chance = random.Random(2)
     for _ in range(3000):
         before, text, after = ("".join(chance.choice(alphabet) for _ in range(chance.randrange(30))) for _ in range(3))
@@ -121,7 +122,7 @@ def test_what_is_left_out_is_not_missed(alphabet):
         )
 
 
-def test_a_bar_that_was_drawn_a_thousand_times_is_one_line():
+def test_a_progress_bar_that_was_drawn_a_thousand_times_is_one_line():
     assert without_overwritten("\r".join("%3d%%" % (i // 10) for i in range(1000)) + "\n") == "  0%\r 99%\n"
     assert len(without_overwritten("\r\x1b[32m bar \x1b[0m" * 1000)) < 50
 

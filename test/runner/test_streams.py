@@ -1,4 +1,4 @@
-"""``sys.stdout`` and its kin: what threads, raw bytes, C code and other programs do to what a cell prints."""
+"""``sys.stdout`` and similar streams: how threads, raw bytes, C code and other programs affect what a cell prints."""
 
 import re
 
@@ -14,7 +14,7 @@ for thread in threads: thread.join()
 """
 
 
-def test_a_long_print_stays_in_one_piece_beside_those_of_another_thread(new_sandbox):
+def test_a_long_print_stays_whole_beside_prints_of_another_thread(new_sandbox):
     text = new_sandbox(max_output=50_000_000).run(LONG_PRINTS).text()
     assert "\ufffd" not in text
     assert [len(run) % 70_000 for run in re.findall("€+|漢+", text)] == [0] * len(re.findall("€+|漢+", text))
@@ -34,7 +34,7 @@ sys.setswitchinterval(0.005)
 """
 
 
-def test_a_line_that_print_writes_in_pieces_stays_one_beside_those_of_other_threads(sandbox):
+def test_a_line_that_print_writes_in_pieces_stays_whole_beside_prints_of_other_threads(sandbox):
     for _ in range(5):
         cell = sandbox.run(THREADS_THAT_PRINT)
         lines = [line for name in ("stdout", "stderr") for line in cell.text(name).splitlines()]
@@ -42,7 +42,7 @@ def test_a_line_that_print_writes_in_pieces_stays_one_beside_those_of_other_thre
         assert all(text.endswith("\n") for _, text in cell.order)
 
 
-def test_a_line_without_an_end_is_seen_at_once_and_keeps_no_other_thread_waiting(sandbox):
+def test_a_line_without_an_end_is_seen_at_once_and_does_not_delay_other_threads(sandbox):
     msg_id = sandbox.send("""
 import ctypes, threading, time
 def work():
@@ -72,7 +72,7 @@ threads[0].start(); threads[0].join()
     assert cell.reply["status"] == "ok" and "inner" in cell.text() and "outer" in cell.text()
 
 
-def test_threads_that_display_and_print_at_once_lose_and_break_nothing(sandbox):
+def test_threads_that_display_and_print_at_once_lose_nothing(sandbox):
     cell = sandbox.run("""
 import sys, threading
 def work(name):
@@ -113,7 +113,7 @@ over.set(); thread.join()
         "transport, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)",
     ],
 )
-def test_a_pipe_that_something_made_non_blocking_takes_every_print(new_sandbox, how):
+def test_every_print_arrives_through_a_pipe_that_was_made_non_blocking(new_sandbox, how):
     sandbox = new_sandbox()
     cell = sandbox.run("import asyncio, os, sys\n%s\nfor _ in range(50): print('ä' * 50_000)\nos.get_blocking(1)" % how)
     assert cell.reply["status"] == "ok" and cell.result == "False"
@@ -142,7 +142,7 @@ time.sleep(0.3)
 
 
 @pytest.mark.parametrize("code, text", [(C_STREAM_THAT_WAITS, "of C\n"), (C_STDOUT_THAT_IS_LOCKED, "")])
-def test_a_c_stream_that_a_thread_keeps_locked_holds_no_cell_up(new_sandbox, code, text):
+def test_a_c_stream_that_a_thread_keeps_locked_delays_no_cell(new_sandbox, code, text):
     sandbox = new_sandbox()
     assert sandbox.run(code, seconds=20).text() == text
     assert sandbox.run("6 * 7", seconds=20).result == "42"
@@ -157,7 +157,7 @@ def test_single_bytes_are_shown_in_their_own_cell(sandbox):
     assert sandbox.run("with sys.stdout.buffer as file: file.write(b'a')\nprint('b', flush=True)").text() == "ab\n"
 
 
-def test_half_a_character_at_a_cells_end_is_shown_there(sandbox):
+def test_half_a_character_at_a_cells_end_is_shown_in_that_cell(sandbox):
     assert sandbox.run("import os; os.write(1, 'ä'.encode()[:1]); os.write(2, '😀'.encode()[:3]);").order == [
         ("stdout", "\ufffd"),
         ("stderr", "\ufffd"),
@@ -166,7 +166,7 @@ def test_half_a_character_at_a_cells_end_is_shown_there(sandbox):
     assert sandbox.run("os.write(1, 'ä'.encode()[:1]); os._exit(1)").text() == "\ufffd"
 
 
-def test_click_takes_it_for_a_stream_that_shows_colours(sandbox):
+def test_click_prints_colours_to_the_stream(sandbox):
     assert (
         sandbox.run(
             "import sys; [type(stream).__module__.startswith('ipykernel.') for stream in (sys.stdout, sys.stderr)]"
@@ -176,7 +176,7 @@ def test_click_takes_it_for_a_stream_that_shows_colours(sandbox):
 
 
 @pytest.mark.smoke
-def test_pythons_original_streams_are_others_that_write_to_the_same_place(sandbox):
+def test_pythons_original_streams_are_separate_objects_that_write_to_the_same_cell(sandbox):
     code = "import sys\nprint('a')\nsys.__stdout__.write('b\\n')\nprint('c', file=sys.__stderr__)\n"
     cell = sandbox.run(
         code
@@ -186,8 +186,10 @@ def test_pythons_original_streams_are_others_that_write_to_the_same_place(sandbo
 
 
 @pytest.mark.smoke
-def test_wurlitzer_takes_them_for_two_and_what_c_code_prints_is_shown_once(sandbox):
-    """As wurlitzer itself does it: it refuses streams with one descriptor, and makes one write to where the other does."""
+def test_wurlitzer_accepts_the_streams_and_output_of_c_code_is_shown_once(sandbox):
+    """The cell does what wurlitzer does: it refuses two streams with one descriptor, and makes one stream write to the
+    place of the other.
+    """
     code = """
 import ctypes, os, sys
 for name in ("stdout", "stderr"):
@@ -208,7 +210,7 @@ for name in ("stdout", "stderr"):
     )
 
 
-def test_the_number_of_a_streams_descriptor_can_be_handed_to_another_process(sandbox):
+def test_the_descriptor_number_of_a_stream_can_be_passed_to_another_process(sandbox):
     code = "import copy, pickle, sys\nnumber = sys.stdout.fileno()\npickle.loads(pickle.dumps(number)), copy.deepcopy([number]), type(copy.copy(number)).__name__"
     assert sandbox.run(code).result == "(1, [1], 'int')"
 
@@ -220,7 +222,7 @@ RAISES = "class Broken:\n    def __getattr__(self, name): raise OSError('no')\ns
 @pytest.mark.smoke
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 @pytest.mark.parametrize("code", ["sys.{0} = None", "del sys.{0}", "sys.{0} = 3", CLOSED, RAISES])
-def test_a_stream_that_cannot_be_written_is_put_back_between_cells(sandbox, name, code):
+def test_a_stream_that_cannot_be_written_to_is_replaced_between_cells(sandbox, name, code):
     sandbox.run("import sys")
     sandbox.run(code.format(name))
     cell = sandbox.run("print('again', file=sys.{0}); sys.{0} = sys.__{0}__; print('more', file=sys.{0})".format(name))
@@ -234,7 +236,7 @@ def test_a_stream_of_the_cells_own_stays_between_cells(sandbox):
     assert sandbox.run("sys.stdout = sys.__stdout__\nkept.getvalue()").result == "'mine\\n'"
 
 
-def test_a_stream_that_does_not_end_to_say_whether_it_is_closed_can_be_interrupted(sandbox):
+def test_a_stream_whose_closed_attribute_hangs_can_be_interrupted(sandbox):
     sandbox.run(
         "import sys, time\nclass Slow:\n    write = print\n    @property\n    def closed(self): time.sleep(1000)\nsys.stdout = Slow()"
     )

@@ -1,4 +1,4 @@
-"""What a cell can do to the supervisor by system calls that ask for nothing but the same user."""
+"""What a cell can do to the supervisor with system calls that only require the same user."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from sandboxed_ipython import syscallfilter
 PID, GROUP = 1, 7
 ALLOW = 0x7FFF0000
 
-#: Number of each call by ABI, from the tables of Linux: x86_64, i386, aarch64, arm.
+#: The number of each call by ABI, from the tables of Linux: x86_64, i386, aarch64, arm.
 NUMBERS = {
     "getpid": (39, 20, 172, 20),
     "prlimit64": (302, 340, 261, 369),
@@ -35,7 +35,9 @@ ABIS = {"x86_64": 0xC000003E, "i386": 0x40000003, "aarch64": 0xC00000B7, "arm": 
 
 
 def verdict(machine, abi, number, *arguments):
-    """What Linux would make of a call: the errno that the filter refuses it with, or 0. Runs the filter as ``bpf(4)`` says."""
+    """Returns what Linux would make of a call: the errno with which the filter refuses it, or 0. Runs the filter as
+    ``bpf(4)`` describes.
+    """
     data = struct.pack("iIQ6Q", number, ABIS.get(abi, abi), 0, *(list(arguments) + [0] * (6 - len(arguments))))
     code = syscallfilter.program(syscallfilter._ABIS[machine], PID, GROUP)
     accumulator, at = 0, 0
@@ -105,7 +107,7 @@ ALLOWED = [
 @pytest.mark.parametrize(
     "machine, abi", [("x86_64", "x86_64"), ("x86_64", "i386"), ("aarch64", "aarch64"), ("aarch64", "arm")]
 )
-def test_the_filter_refuses_what_names_the_supervisor_and_nothing_else(machine, abi):
+def test_the_filter_refuses_calls_that_name_the_supervisor_and_no_others(machine, abi):
     column = list(ABIS).index(abi)
     narrow = abi in ("i386", "arm")
     for expected, calls in ((errno.EPERM, REFUSED), (0, ALLOWED)):
@@ -170,7 +172,7 @@ def test_a_cell_cannot_hamper_the_supervisor(new_pinged):
 
 
 @pytest.mark.smoke
-def test_a_child_and_another_program_cannot_either(new_pinged):
+def test_neither_a_child_nor_another_program_can_hamper_the_supervisor(new_pinged):
     code = "import os\ntry: os.setpriority(os.PRIO_PROCESS, %s, 19)\nexcept PermissionError: print('refused')"
     cell = new_pinged().run(
         "import os, subprocess, sys\nprint(subprocess.run([sys.executable, '-c', %r %% os.getppid()], stdout=subprocess.PIPE, text=True).stdout)"
@@ -199,8 +201,10 @@ def test_a_cell_may_limit_and_schedule_itself_and_its_children(sandbox):
 
 
 @pytest.mark.container
-def test_a_signal_whose_sender_linux_has_forgotten_does_not_stop_a_sandbox(new_pinged):
-    """Once the user's queue of signals is full, Linux delivers what a thread or ``sigqueue`` sends without saying by whom."""
+def test_a_signal_that_linux_delivers_without_a_sender_does_not_stop_a_sandbox(new_pinged):
+    """Once the user's queue of signals is full, Linux delivers the signals of a thread or of ``sigqueue`` without their
+    sender.
+    """
     pinged = new_pinged()
     cell = pinged.run(
         CALLS + "kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMIN})\n"
@@ -220,7 +224,7 @@ def test_a_signal_whose_sender_linux_has_forgotten_does_not_stop_a_sandbox(new_p
     assert pinged.sandbox.place.alive()
 
 
-#: ``setpriority(PRIO_PROCESS, 1, 19)`` by way of the 32-bit ABI, from machine code; status 1: refused, 2: done.
+#: ``setpriority(PRIO_PROCESS, 1, 19)`` through the 32-bit ABI, from machine code. Status 1: refused; 2: done.
 THIRTY_TWO_BITS = """
 import ctypes, mmap, os
 code = bytes([0xB8, 97, 0, 0, 0, 0x53, 0x31, 0xDB, 0xB9, 1, 0, 0, 0, 0xBA, 19, 0, 0, 0, 0xCD, 0x80, 0x5B, 0xC3])
@@ -235,7 +239,9 @@ os.wait()[1] >> 8
 
 @pytest.mark.container
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="machine code of the x86")
-def test_the_other_abi_of_the_processor_leads_past_nothing(new_pinged):
-    """An engine's profile allows the calls of 32-bit programs too. (A kernel without them ends the child by a signal: 0.)"""
+def test_the_other_abi_of_the_processor_does_not_bypass_the_filter(new_pinged):
+    """An engine's profile also allows the calls of 32-bit programs. (A Linux without them ends the child with a signal:
+    0.)
+    """
     cell = new_pinged().run(THIRTY_TWO_BITS, following=("import os; os.getpriority(os.PRIO_PROCESS, 1)", "0"))
     assert cell.result in ("1", "0")

@@ -1,4 +1,4 @@
-"""How often a pipe of text is read."""
+"""How often a pipe with text is read."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def pipe():
     os.close(writing)
 
 
-def test_the_first_text_is_read_at_once_and_what_follows_waits_longer_and_longer(pipe):
+def test_the_first_text_is_read_at_once_and_later_text_waits_longer_and_longer(pipe):
     assert pipe.seconds_to_wait() == 0.0
     pauses = []
     for _ in range(4):
@@ -39,7 +39,7 @@ def test_the_first_text_is_read_at_once_and_what_follows_waits_longer_and_longer
     assert pipe._pause == 0.004
 
 
-def test_a_pipe_is_not_left_until_it_is_full(pipe):
+def test_a_pipe_is_read_before_it_is_full(pipe):
     pipe.begin_pause(10, 0)
     for taken in (20_000, 100_000):
         time.sleep(0.005)
@@ -51,7 +51,7 @@ def test_a_pipe_is_not_left_until_it_is_full(pipe):
     assert pipe.seconds_to_wait() == 0.0
 
 
-def test_one_read_takes_no_more_than_fits_into_an_event():
+def test_one_read_takes_only_what_fits_into_an_event():
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     pipe = TextPipe("stdout", reading)

@@ -1,4 +1,4 @@
-"""Files from the host: each whole or not at all, whatever the stream or the home do."""
+"""Files from the host: each arrives completely or not at all, whatever happens to the stream or the home."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def unpack(home, stream):
     return done.returncode, json.loads(done.stdout)["failed"] if done.returncode == 0 else done.stderr.decode()
 
 
-def test_files_and_folders_arrive_as_they_were(tmp_path):
+def test_files_and_folders_arrive_unchanged(tmp_path):
     binary = bytes(range(256)) * 5000
     stream = (
         file("a/ü\n.bin", binary[:1000], binary[1000:])
@@ -46,7 +46,7 @@ def test_files_and_folders_arrive_as_they_were(tmp_path):
     assert os.access(tmp_path / "run.sh", os.X_OK) and not os.access(tmp_path / "empty", os.X_OK)
 
 
-def test_a_file_that_is_taken_back_leaves_what_was_there(tmp_path):
+def test_a_withdrawn_file_leaves_the_old_file_in_place(tmp_path):
     (tmp_path / "kept").write_text("old")
     stream = header("kept") + frame(b"half") + TAKEN_BACK + header("new") + TAKEN_BACK + file("after", b"x") + END
     assert unpack(tmp_path, stream) == (0, [])
@@ -55,14 +55,14 @@ def test_a_file_that_is_taken_back_leaves_what_was_there(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 6, 90, -1])
-def test_a_stream_that_is_cut_leaves_no_half_file(tmp_path, cut):
+def test_a_stream_that_is_cut_leaves_no_incomplete_file(tmp_path, cut):
     stream = file("data", b"x" * 100) + END
     code, _ = unpack(tmp_path, stream[:cut])
     assert code == 1
     assert os.listdir(tmp_path) == (["data"] if cut == -1 else [])
 
 
-def test_what_a_cell_has_put_in_the_way_is_told_and_the_rest_arrives(tmp_path):
+def test_an_obstacle_that_a_cell_has_made_is_reported_and_the_other_files_arrive(tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")

@@ -1,4 +1,4 @@
-"""What a kernel does while nobody uses it yet, for which no cell waits."""
+"""What a kernel does before anybody uses it. No cell waits for that."""
 
 import time
 
@@ -6,7 +6,8 @@ import pytest
 
 pytestmark = pytest.mark.smoke
 
-#: Says whether the kernel has run the cell that warms it up, of which IPython keeps the source as of any other.
+#: Prints whether the kernel has run the cell that warms it up. IPython keeps the source of that cell like that of any
+#: other.
 LOOK = "import linecache\nprint(any('1' + '/0' in ''.join(entry[2]) for entry in linecache.cache.values() if len(entry) > 2))"
 #: A busy machine may be slow to send the cell, or to warm the kernel up.
 TRIES = 10
@@ -16,7 +17,7 @@ def test_a_cell_that_waits_for_its_kernel_does_not_wait_for_the_warm_up(new_sand
     sandbox = new_sandbox()
 
     def first_cell():
-        for _ in range(2):  # the spare is taken by the first one
+        for _ in range(2):  # the first reset takes the spare
             sandbox.stream.send("reset_request", {"files": "keep", "history_size": 1000}, "control")
         return sandbox.run(LOOK).text()
 

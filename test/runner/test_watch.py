@@ -1,4 +1,4 @@
-"""What the supervisor makes of the counts of its cgroup."""
+"""How the supervisor uses the counters of its cgroup."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ from sandboxed_ipython import proctable, watch
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Its clock and its count of kills by the memory limit."""
+    """Replaces the clock and the counter of kills by the memory limit."""
     machine = types.SimpleNamespace(kills=0, now=100.0)
     monkeypatch.setattr(watch.cgroup, "oom_kills", lambda: machine.kills)
     monkeypatch.setattr(watch, "time", types.SimpleNamespace(monotonic=lambda: machine.now))
     return machine
 
 
-def test_kernels_that_one_lack_of_memory_ends_one_after_the_other_all_die_of_it(machine):
+def test_kernels_that_end_one_after_the_other_through_one_lack_of_memory_all_report_it(machine):
     watching = watch.Watch(None, types.SimpleNamespace(home="/"), None, lambda: False)
     machine.kills = 2  # the kernel, and the spare that takes over and has not ended yet
     assert watching.kernel_died()
@@ -31,7 +31,7 @@ def test_kernels_that_one_lack_of_memory_ends_one_after_the_other_all_die_of_it(
     assert watching.kernel_died()
 
 
-def test_a_kernel_that_ends_later_does_not_die_of_a_lack_of_memory_before(machine):
+def test_a_kernel_that_ends_later_does_not_report_an_earlier_lack_of_memory(machine):
     watching = watch.Watch(None, types.SimpleNamespace(home="/"), None, lambda: False)
     machine.kills = 1
     assert watching.kernel_died()
@@ -39,7 +39,7 @@ def test_a_kernel_that_ends_later_does_not_die_of_a_lack_of_memory_before(machin
     assert not watching.kernel_died()
 
 
-def test_a_kernel_that_takes_its_time_to_end_is_not_told_as_a_process_of_its_cell(machine):
+def test_a_kernel_that_ends_slowly_is_not_reported_as_a_process_of_its_cell(machine):
     told = []
     ends = [True]
     watching = watch.Watch(
@@ -58,11 +58,11 @@ def test_a_kernel_that_takes_its_time_to_end_is_not_told_as_a_process_of_its_cel
     assert told == ["ChildKilled"]
 
 
-def test_a_process_that_is_killed_is_seen_to_end():
+def test_a_killed_process_is_seen_as_ending():
     process = subprocess.Popen(["sleep", "100"])
     assert not proctable.is_ending(process.pid)
     process.send_signal(signal.SIGKILL)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it stays in the table
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it stays in the process table
     assert proctable.is_ending(process.pid)
     process.wait()
     assert proctable.is_ending(process.pid)

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Engine } from '../../src/engine/engine';
 import { buffersOf } from '../../src/protocol/decode';
 import type { EventOf, SandboxEvent } from '../../src/protocol/messages';
-import type { CommMessage } from '../../src/session/comms';
+import type { CommMessage } from '../../src/session/types';
 import { killRelays } from './engineTools';
 import { attach, connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 

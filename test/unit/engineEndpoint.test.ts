@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { endpointCandidates, type HostEnvironment, type ReadFile } from '../../src/engine/endpoint';
+import { endpointCandidates } from '../../src/engine/endpoint';
+import type { HostEnvironment, ReadFile } from '../../src/engine/host-environment';
 import { isSandboxError, type SandboxError } from '../../src/protocol/errors';
 
 type Files = Readonly<Record<string, string | Error>>;

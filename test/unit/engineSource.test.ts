@@ -97,6 +97,6 @@ describe('the source of the container engine', () => {
     const over = sourceOf(none);
     over.dispose();
     await assert.rejects(over.get(), { code: 'Cancelled' });
-    assert.deepEqual([over.known, none.became], [undefined, []]);
+    assert.deepEqual([over.lastKnown, none.became], [undefined, []]);
   });
 });

@@ -41,13 +41,12 @@ class Window {
     return sleep(1); // VS Code confirms from another process
   });
   readonly #executions = new Executions(this.#cells.controller, silentLog);
-  readonly #writer = new Writer(
-    this.#executions,
-    new SandboxClock(),
-    { t: untranslated, platform: 'linux' },
-    { cell: () => ({ uri: 'cell:1' }), file: () => undefined },
-    silentLog,
-  );
+  readonly #writer = new Writer(this.#executions, {
+    clock: new SandboxClock(),
+    messageContext: { t: untranslated, platform: 'linux' },
+    targets: { cell: () => ({ uri: 'cell:1' }), file: () => undefined },
+    log: silentLog,
+  });
   readonly #flow = new OutputFlow(this.#outputs, {
     write: (edits) => {
       this.#writer.write(edits);

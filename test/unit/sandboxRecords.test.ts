@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type * as vscode from 'vscode';
 import { silentLog } from '../../src/log';
-import { SandboxRecords, type SandboxRecord } from '../../src/notebook/sandbox/sandbox-records';
+import type { SandboxRecord } from '../../src/notebook/sandbox/sandbox-record';
+import { SandboxRecords } from '../../src/notebook/sandbox/sandbox-records';
 import { DEFAULT_SETTINGS } from '../../src/session/settings';
 
 /** As VS Code's, in memory. */

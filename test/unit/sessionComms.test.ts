@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { SandboxError } from '../../src/protocol/errors';
 import { MAX_COMM_BYTES, type JsonObject, type SandboxEvent } from '../../src/protocol/messages';
-import type { CommMessage } from '../../src/session/comms';
+import type { CommMessage } from '../../src/session/types';
 import { InteractiveSandboxSession } from '../../src/session/session';
 import { DEFAULT_SETTINGS } from '../../src/session/settings';
 import { TIMING, type Timing } from '../../src/session/time';

@@ -55,21 +55,24 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/session.test.ts', 'interrupts ${what} and keeps the state'],
   ],
   'A cell swallows the interrupt, or runs in C code': [
-    ['test/runner/test_endings.py', 'test_the_third_press_kills_and_says_so'],
-    ['test/runner/test_deadlines.py', 'test_the_third_press_ends_what_sits_in_c'],
+    ['test/runner/test_endings.py', 'test_the_third_press_kills_the_kernel_and_the_reply_says_so'],
+    ['test/runner/test_deadlines.py', 'test_the_third_press_ends_a_cell_that_runs_c_code'],
     ['test/session/session.test.ts', 'kills with the third press'],
   ],
   'The cell did not run or was ended, because a cell before it failed, the run was interrupted, or the kernel was restarted or ended':
     [['test/extension/suite/cells.test.ts', 'behind an error of the same run do not run']],
   'A cell runs longer than `timeout`, also without a window; a pause of the container and the sleep of the computer do not count':
     [
-      ['test/runner/test_deadlines.py', 'test_the_time_limit_holds_while_no_host_is_there'],
+      ['test/runner/test_deadlines.py', 'test_the_time_limit_applies_while_no_host_is_attached'],
       ['test/runner/test_deadlines.py', 'test_time_in_which_the_sandbox_was_paused_does_not_count'],
       ['test/session/session.test.ts', 'interrupts a cell over its time limit, and kills'],
     ],
   'Python needs more than `maxMemory`': [
     ['test/session/deaths.test.ts', "'over the memory limit'"],
-    ['test/runner/test_conditions.py', 'test_files_in_memory_and_a_heap_together_are_out_of_memory'],
+    [
+      'test/runner/test_conditions.py',
+      'test_files_in_memory_and_a_heap_together_run_out_of_memory_and_the_error_has_the_size_of_the_files',
+    ],
   ],
   'Python ends by itself: `os._exit`, a segmentation fault, `kill -9`': [
     ['test/session/deaths.test.ts', "'that calls os._exit'"],
@@ -84,27 +87,30 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/deaths.test.ts', 'while no cell runs is said by the next cell'],
   ],
   'A process that a cell started needs more memory than `maxMemory` allows': [
-    ['test/runner/test_conditions.py', 'test_a_child_that_the_memory_limit_ends_is_told'],
+    ['test/runner/test_conditions.py', 'test_a_child_that_the_memory_limit_kills_is_reported_while_the_cell_continues'],
   ],
   '`/sandbox`, `/tmp` or `/dev/shm` is full': [
-    ['test/runner/test_conditions.py', 'test_a_full_place_is_told_once_while_the_cell_goes_on'],
+    ['test/runner/test_conditions.py', 'test_a_full_file_system_is_reported_once_while_the_cell_continues'],
     ['test/session/deaths.test.ts', "'room in /sandbox'"],
   ],
   'A cell starts more processes or threads than `pids`': [
-    ['test/runner/test_conditions.py', 'test_no_room_for_processes_is_told'],
-    ['test/runner/test_conditions.py', 'test_no_room_for_threads_is_told'],
+    ['test/runner/test_conditions.py', 'test_a_refused_process_is_reported_with_the_limit_while_the_cell_continues'],
+    ['test/runner/test_conditions.py', 'test_a_refused_thread_is_reported_too'],
     ['test/session/deaths.test.ts', "'processes'"],
   ],
   'Hundreds of processes or threads are busy, as in a fork bomb': [
-    ['test/runner/test_hostile_load.py', 'test_a_fork_bomb_ends_at_the_time_limit_and_holds_up_nobody'],
-    ['test/runner/test_hostile_load.py', 'test_all_that_a_cell_starts_comes_after_the_supervisor_for_good'],
+    ['test/runner/test_hostile_load.py', 'test_a_fork_bomb_ends_at_the_time_limit_and_delays_nothing'],
+    [
+      'test/runner/test_hostile_load.py',
+      'test_everything_that_a_cell_starts_has_a_lower_priority_than_the_supervisor_for_good',
+    ],
   ],
   'The queue in the sandbox is full': [
     ['test/session/session.test.ts', 'runs on with a full /sandbox and a full queue'],
-    ['test/runner/test_limits.py', 'test_a_full_queue_is_emptied_of_what_is_not_ours'],
+    ['test/runner/test_limits.py', 'test_foreign_files_are_removed_from_a_full_queue'],
   ],
   'An object never returns its names for completion': [
-    ['test/runner/test_deadlines.py', 'test_an_object_that_never_says_its_names_holds_up_no_cell'],
+    ['test/runner/test_deadlines.py', 'test_an_object_that_never_lists_its_names_delays_no_cell'],
   ],
   'A cell shows more than `maxOutput`, or more than 10,000 outputs': [
     ['test/session/sessionSettings.test.ts', 'maxOutput: what a cell prints beyond it is dropped'],
@@ -113,13 +119,13 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/unit/sessionMissing.test.ts', 'is said to be missing in the cells that had begun'],
   ],
   'The state of one widget is larger than half of `logBudget`': [
-    ['test/runner/test_eventlog.py', 'test_state_over_the_budget_is_refused_once'],
+    ['test/runner/test_eventlog.py', 'test_state_over_the_budget_is_refused_once_and_later_messages_reach_readers'],
   ],
   'A message of a widget is larger than 16 MB, or too many messages wait for the running cell': [
     ['test/unit/sessionComms.test.ts', 'or too many are refused before anything is sent'],
   ],
   'The cell, or a program that it started, reads standard input, which is empty': [
-    ['test/runner/test_programs.py', 'test_whoever_reads_stdin_finds_its_end_and_the_cell_says_so'],
+    ['test/runner/test_programs.py', 'test_reading_stdin_finds_its_end_and_is_reported_in_the_cell'],
   ],
   '`%load` or `set_next_input()` puts more characters into the notebook than a cell takes': [
     ['test/extension/suite/nextInput.test.ts', 'is not done for a text that no one could read'],
@@ -138,13 +144,13 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/extension/suite/libraries.test.ts', 'names that are none are refused'],
   ],
   "Python's own error, or that of a program such as `!git clone`: there is no network in a sandbox": [
-    ['test/runner/test_network.py', 'test_an_error_that_came_from_a_missing_network_is_told'],
+    ['test/runner/test_network.py', 'test_an_error_that_came_from_the_missing_network_is_reported'],
   ],
   "Python's own: the file is not in the sandbox": [
     ['test/extension/suite/filesTold.test.ts', 'because .gitignore names them are told'],
   ],
   'A cell asks in vain for a path outside of the project': [
-    ['test/runner/test_places.py', 'test_a_path_outside_of_the_project_that_a_cell_asks_for_in_vain_is_told'],
+    ['test/runner/test_places.py', 'test_a_missing_path_outside_of_the_project_is_reported'],
     ['test/extension/suite/project.test.ts', 'outside of it are told'],
   ],
   'No file of the project is in the sandbox': [
@@ -160,7 +166,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/extension/suite/lost.test.ts', 'whose container is removed under a cell'],
   ],
   'The first process of the sandbox hangs for 10 s, or cannot go on': [
-    ['test/runner/test_reactor.py', 'test_a_turn_that_does_not_end_ends_the_process_and_says_where'],
+    ['test/runner/test_reactor.py', 'test_a_turn_that_does_not_end_ends_the_process_with_its_stack'],
     ['test/unit/session.test.ts', 'says why its supervisor ended with status ${exitCode}'],
   ],
   'Nobody uses the sandbox for `idleTimeout`, or no window has it for `keepAlive`': [

@@ -20,13 +20,12 @@ function shownCell(confirm: (kind: Change['kind']) => Promise<void>) {
     return confirm(kind);
   });
   const executions = new Executions(cells.controller, silentLog);
-  const writer = new Writer(
-    executions,
-    new SandboxClock(),
-    { t: untranslated, platform: 'linux' },
-    { cell: () => undefined, file: () => undefined },
-    silentLog,
-  );
+  const writer = new Writer(executions, {
+    clock: new SandboxClock(),
+    messageContext: { t: untranslated, platform: 'linux' },
+    targets: { cell: () => undefined, file: () => undefined },
+    log: silentLog,
+  });
   const outputs = new NotebookOutputs();
   const cell = cells.cell();
   const run = executions.begin(cell);

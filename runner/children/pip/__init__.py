@@ -1,5 +1,6 @@
-"""``pip`` for the processes that cells start: the image's own, but for ``python -m pip install`` (``__main__.py``). It is found by
-``PYTHONPATH``, before the image's."""
+"""``pip`` for the processes that cells start. It is the image's own pip, except for ``python -m pip install``
+(``__main__.py``). It is found through ``PYTHONPATH``, before the image's.
+"""
 
 import importlib.machinery
 import os
@@ -7,7 +8,9 @@ import sys
 
 
 def _find_pip_of_image(folder):
-    """The spec of the pip that would be imported without this one, which is in ``folder``."""
+    """Returns the spec of the pip that would be imported without this one, which is in ``folder``. Raises
+    ModuleNotFoundError.
+    """
     places = [place for place in sys.path if os.path.abspath(place or ".") != os.path.dirname(folder)]
     spec = importlib.machinery.PathFinder.find_spec("pip", places)
     if spec is None or spec.loader is None:

@@ -1,4 +1,4 @@
-"""``python -m pip`` of a process that a cell has started."""
+"""``python -m pip`` in a process that a cell has started."""
 
 import importlib
 import os

@@ -1,1 +1,1 @@
-"""One kernel: an IPython shell in a forked process, and its channels to the supervisor."""
+"""One kernel: an IPython shell in a forked process, with its channels to the supervisor."""

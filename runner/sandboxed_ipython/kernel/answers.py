@@ -1,4 +1,4 @@
-"""Completion and inspection by the live shell."""
+"""Answers completion and inspection requests with the live shell."""
 
 import contextlib
 import contextvars
@@ -14,18 +14,21 @@ from .frames import is_ours
 from .streams import NO_CELL, current_cell
 
 MAX_MATCHES = 500
-#: Characters of one match, and of all: a name of a cell's may be as long as it likes.
+#: Characters of one match, and of all matches: a cell may choose names of any length.
 _MAX_MATCH_CHARS, _MAX_CHARS = 10_000, 500_000
-#: Seconds. Whoever asked waits a little longer, and the next cell waits behind it.
-DEADLINE = 4.0
-#: Of these what jedi has. It reads sources, which takes a slow machine seconds the first time; the live names are there at once.
-JEDI_DEADLINE = 3.0
-#: Seconds after which what has swallowed the exception gets another.
-_AGAIN = 0.2
+#: Seconds for one answer. The host waits a little longer, and the next cell waits behind the answer.
+DEADLINE_SECONDS = 4.0
+#: Seconds of these that jedi has. It reads sources, which takes a slow machine seconds the first time; the live names
+#: are there at once.
+JEDI_DEADLINE_SECONDS = 3.0
+#: Seconds until the exception is raised again if code has swallowed it.
+_REPEAT_SECONDS = 0.2
 
 
-def complete(shell, content):
-    """``complete_reply``: matches for ``code`` at ``cursor_pos``, and the span that they replace (characters)."""
+def complete(shell, content: dict) -> dict:
+    """Returns the content of a ``complete_reply``: the matches for ``code`` at ``cursor_pos``, and the span that they
+    replace (in characters).
+    """
     code, position = content["code"], int(content["cursor_pos"])
     found = _bounded(_completions(shell.Completer, code, position))
     start, end = (found[0].start, found[0].end) if found else (position, position)
@@ -41,7 +44,9 @@ def complete(shell, content):
 
 
 def _bounded(found):
-    """Those that are no longer than a host shows, as far as there is room. (One that is cut would be no name.)"""
+    """Returns the matches that are short enough for a host, as far as there is room. (A shortened match would be no
+    valid name.)
+    """
     kept, room = [], _MAX_CHARS
     for one in found:
         if len(one.text) <= min(_MAX_MATCH_CHARS, room):
@@ -51,7 +56,7 @@ def _bounded(found):
 
 
 def _completions(completer, code, position):
-    """IPython's, by jedi, or where that takes too long by IPython alone."""
+    """Returns IPython's completions: with jedi, or if that takes too long, without it."""
 
     def found():
         with provisionalcompleter():
@@ -60,7 +65,7 @@ def _completions(completer, code, position):
     if not completer.use_jedi:
         return found()
     matches = []
-    with _deadline(JEDI_DEADLINE) as passed:
+    with _deadline(JEDI_DEADLINE_SECONDS) as passed:
         try:
             matches = found()
         except KeyboardInterrupt:
@@ -75,8 +80,8 @@ def _completions(completer, code, position):
         completer.use_jedi = True
 
 
-def inspect(shell, content):
-    """``inspect_reply``: the documentation of the name at ``cursor_pos``."""
+def inspect(shell, content: dict) -> dict:
+    """Returns the content of an ``inspect_reply``: the documentation of the name at ``cursor_pos``."""
     name = token_at_cursor(content["code"], int(content["cursor_pos"]))
     try:
         data = shell.object_inspect_mime(name, detail_level=int(content.get("detail_level", 0)))
@@ -88,19 +93,23 @@ def inspect(shell, content):
 
 @contextlib.contextmanager
 def _deadline(seconds):
-    """An object of a cell's may take for ever to say its names: KeyboardInterrupt then, of which IPython may make an answer with
-    the names that it has; the list that is given is not empty then. A timer of the cell's own goes on afterwards."""
+    """Raises KeyboardInterrupt in the code of the block after ``seconds``, because an object of a cell may take for
+    ever to list its names.
+
+    IPython may then still answer with the names that it has. The yielded list is not empty if the deadline has passed.
+    A timer that a cell has set continues afterwards.
+    """
     passed = []
 
     def over(_number, frame):
         if is_ours(frame) or frame.f_code.co_filename == contextlib.__file__:
-            return  # there is nobody here to end; it comes once more
+            return  # this is no code of a cell; the signal comes once more
         passed.append(True)
         raise KeyboardInterrupt
 
     handler = signal.signal(signal.SIGALRM, over)
     begun = time.monotonic()
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
     try:
         yield passed
     finally:
@@ -111,13 +120,16 @@ def _deadline(seconds):
 
 
 def _always(answer):
-    """An object of a cell's may fail when it is asked for its names; whoever waits gets ``status: error`` then. What it prints, or
-    IPython about it, is in no cell: nobody has run one."""
+    """Makes a function that always returns an answer.
+
+    An object of a cell may fail when it is asked for its names; the answer is then ``status: error``. What it prints
+    meanwhile is shown nowhere, because no cell runs.
+    """
 
     def answered(shell, content):
         current_cell.set(NO_CELL)
         try:
-            with _deadline(DEADLINE) as passed:
+            with _deadline(DEADLINE_SECONDS) as passed:
                 reply = answer(shell, content)
             return {"status": "error"} if passed and reply.get("matches") == [] else reply
         except (Exception, KeyboardInterrupt):

@@ -1,40 +1,42 @@
-"""How long texts may be that a cell's own objects give: an exception's, a docstring's, a prompt's."""
+"""Bounds on texts that come from a cell's objects, such as the texts of exceptions, docstrings and prompts."""
 
 from .. import packets
 
 ERROR_CHARS = 100_000
-#: Of a traceback as it is shown; the supervisor has room for that also where a cell has printed too much.
+#: Characters of a traceback that is shown. The supervisor has room for that also if a cell has printed too much.
 TRACEBACK_CHARS = 500_000
 PROMPT_CHARS = 65_536
 HELP_CHARS = 1_000_000
-#: Of all payloads of a reply; the supervisor takes replies of 8 MiB.
-_PAYLOAD_BYTES = 4 * 1024 * 1024
+#: Bytes of all payloads of a reply. The supervisor accepts replies of 8 MiB.
+_MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 
 
-def shortened(text, limit):
-    """Beginning and end of a text that is longer than ``limit``, and how long it is."""
+def shortened(text: str, limit: int) -> str:
+    """Returns a text. If it has more than ``limit`` characters, only its beginning and end, and its length."""
     if len(text) <= limit:
         return text
     return "%s\n… %d characters in all …\n%s" % (text[: limit // 2], len(text), text[-(limit // 2) :])
 
 
-def traceback_lines(lines, limit):
-    """A traceback's lines; one text if they are too long together."""
+def traceback_lines(lines: list, limit: int) -> list[str]:
+    """Returns the lines of a traceback, or one shortened text if they have more than ``limit`` characters together."""
     lines = [str(line) for line in lines]
     return lines if sum(len(line) for line in lines) <= limit else [shortened("\n".join(lines), limit)]
 
 
-def text_of(value):
-    """``str()`` of an exception, which may itself fail."""
+def text_of(value) -> str:
+    """Returns ``str()`` of an exception, shortened, also if ``str()`` fails."""
     try:
         return shortened(str(value), ERROR_CHARS)
     except Exception as error:
         return "<str() of the exception failed: %s>" % type(error).__name__
 
 
-def payloads(found, say):
-    """Those of a reply that can be sent; ``say`` gets a line for each that cannot. A pager's text is shortened."""
-    sent, room = [], _PAYLOAD_BYTES
+def payloads(found: list, say) -> list[dict]:
+    """Returns the payloads of a reply that can be sent. A long text of a pager is shortened. ``say`` gets a line for
+    each payload that is left out.
+    """
+    sent, room = [], _MAX_PAYLOAD_BYTES
     for one in found:
         if isinstance(one, dict) and one.get("source") == "page" and isinstance(one.get("data"), dict):
             text = one["data"].get("text/plain")

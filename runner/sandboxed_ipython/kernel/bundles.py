@@ -1,5 +1,6 @@
-"""What a display, or a comm's message, may hold. Checked in the kernel, where the cell that made it can still be told: the
-host leaves out without a word what it cannot take (``src/protocol/check.ts``, which has the same bounds)."""
+"""Checks what a display or a comm message holds. The checks are made in the kernel, where the cell can still be told:
+the host silently leaves out what it cannot accept (``src/protocol/check.ts``, which has the same bounds).
+"""
 
 import base64
 import re
@@ -12,22 +13,22 @@ from .. import packets, wire
 from .channel import MessageTooLong
 from .frames import is_the_cells
 
-#: Messages whose content is a display.
+#: Types of messages whose content is a display.
 DISPLAYS = frozenset(("display_data", "update_display_data", "execute_result"))
 
 MAX_TYPES = 100
-#: The host takes 200 levels, of which a message's own are some.
+#: Levels of nesting. The host accepts 200, some of which belong to the message itself.
 MAX_DEPTH = 190
 _TYPE = re.compile(r"[\w.+-]{1,127}/[ -~]{1,127}\Z", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*\Z")
-#: Characters of an image that are looked at.
-_LOOK = 4096
+#: Characters of an image that are checked.
+_CHECKED_CHARS = 4096
 
 
-def checked(content):
-    """The content of a display as it can be sent; what has to be left out of it is warned of.
+def checked(content: dict) -> dict:
+    """Returns the content of a display as it can be sent. A warning names each part that is left out.
 
-    Raises TypeError where something is no dict, RecursionError where it refers to itself.
+    Raises TypeError if a part is no dict, and RecursionError if a part refers to itself.
     """
     content = dict({"metadata": {}, "transient": {}}, **content)
     for name in ("data", "metadata", "transient"):
@@ -57,9 +58,12 @@ def checked(content):
     return content
 
 
-def check_comm(content):
-    """Raises TypeError where the data of a comm's message is no dict, RecursionError where it refers to itself, and MessageTooLong
-    before it is copied where it can never be sent: there may be no room for that."""
+def check_comm(content: dict) -> None:
+    """Checks the content of a comm message before it is copied, for which there may be no room.
+
+    Raises TypeError if its data are no dict, RecursionError if they refer to themselves, and MessageTooLong if they are
+    too long to be sent.
+    """
     data = content.get("data", {})
     if not isinstance(data, dict):
         raise TypeError("data of a comm must be a dict, got: %s" % type(data).__name__)
@@ -69,19 +73,19 @@ def check_comm(content):
         raise MessageTooLong(size)
 
 
-def size_of(content):
-    """Characters that the texts of a display have: it cannot be sent in fewer bytes."""
+def size_of(content: dict) -> int:
+    """Returns the characters of the texts of a display. The display cannot be sent in fewer bytes."""
     return sum(len(value) for value in content["data"].values() if isinstance(value, str))
 
 
-def unsendable(content):
-    """What of a display JSON cannot hold, as an error to raise."""
+def unsendable(content: dict) -> ValueError:
+    """Returns an exception that names the part of a display that JSON cannot hold."""
     for name, value in _parts(content):
         try:
             packets.encode(value)
         except packets.Unsendable as error:
             return ValueError("%s of a display holds %s" % (name, error))
-    return ValueError("a display holds what JSON cannot hold")
+    return ValueError("a display holds a value that JSON cannot express")
 
 
 def _parts(content):
@@ -89,7 +93,7 @@ def _parts(content):
 
 
 def _may_be_base64(value):
-    return isinstance(value, list) or (isinstance(value, str) and _BASE64.match(value[:_LOOK]) is not None)
+    return isinstance(value, list) or (isinstance(value, str) and _BASE64.match(value[:_CHECKED_CHARS]) is not None)
 
 
 def _check_depth(name, value):
@@ -100,7 +104,7 @@ def _check_depth(name, value):
 def _is_shallow(value):
     level = [value] if isinstance(value, (dict, list, tuple)) else []
     for _ in range(MAX_DEPTH):
-        # each object once a level: one that holds itself twice would double with each
+        # each object once per level: the level would double if an object held itself twice
         below = (child for one in level for child in (one.values() if isinstance(one, dict) else one))
         level = list({id(child): child for child in below if isinstance(child, (dict, list, tuple))}.values())
         if not level:
@@ -109,7 +113,7 @@ def _is_shallow(value):
 
 
 def _texts(value):
-    """Characters of the texts in what is shallow, or fewer: an object counts once a level."""
+    """Returns the characters of the texts in a shallow value, or fewer: an object counts once per level."""
     size, level = 0, [value]
     while level:
         below = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
@@ -119,7 +123,7 @@ def _texts(value):
 
 
 def _warn(text):
-    """At the cell's line, each time: Python's own would be silent about the same line of another cell."""
+    """Warns at the line of the cell, each time. ``warnings.warn`` would be silent about the same line of another cell."""
     frame = sys._getframe(1)
     while frame.f_back is not None and not is_the_cells(frame):
         frame = frame.f_back

@@ -1,7 +1,7 @@
-"""The kernel's end of its channels: the pair of messages and the two pipes of text, in one order.
+"""The kernel's end of its channels: the pair for messages, and the two pipes for text, all in one order.
 
-The supervisor reads the pair before the pipes, and a pipe only if it had text before. So order is exact if nothing is
-sent on one channel while an earlier text is still unread in another: :meth:`Channel.settle` waits for that.
+The supervisor reads the pair before the pipes, and reads a pipe only if it had text before that. So the order is exact
+if nothing is sent on one channel while earlier text is unread in another. :meth:`Channel.settle` waits for that.
 """
 
 import array
@@ -19,16 +19,17 @@ from threading import get_ident
 
 from .. import packets, wire
 
-#: The supervisor never blocks; one that has not read for this long is not worth waiting for.
-_SETTLE_DEADLINE = 2.0
-#: Seconds for which a thread at most waits for the rest of a line that another one is printing, and between two looks at that.
-_LINE_DEADLINE, _LINE_PAUSE = 2.0, 0.0002
-#: Module of the streams that write here for somebody else.
-_STREAMS = __package__ + ".streams"
+#: Seconds that the kernel waits for the supervisor to read. The supervisor never blocks, so waiting longer is useless.
+_SETTLE_SECONDS = 2.0
+#: Seconds that a thread waits at most for the rest of a line that another thread prints, and seconds between two looks
+#: at that.
+_LINE_SECONDS, _LINE_LOOK_SECONDS = 2.0, 0.0002
+#: Name of the module whose streams write here on behalf of their callers.
+_STREAMS_MODULE = __package__ + ".streams"
 
 
 class MessageTooLong(ValueError):
-    """More than a sandbox's log takes in one piece."""
+    """A comm message is longer than a sandbox's log accepts."""
 
     def __init__(self, size):
         super().__init__(
@@ -38,39 +39,56 @@ class MessageTooLong(ValueError):
 
 
 class Channel:
-    """Messages to and from the supervisor, and raw text. Its descriptors may be replaced while it lives (a snapshot's).
+    """Messages to and from the supervisor, and raw text. The descriptors may be replaced while it lives (for a
+    snapshot).
 
-    Any thread may send and write: each message, and each text however long, is whole. The lock is one for all channels, as
-    their order is, and may be taken again by the thread that has it: a signal's handler may print.
+    Any thread may send and write. Each message, and each text of any length, stays whole. One lock serves all channels,
+    because their order is common. The thread that holds the lock may take it again, because a signal's handler may
+    print.
 
-    ``print`` writes its arguments and its end one by one, and each is to be seen at once: a call that takes a minute may follow.
-    So a text without a line end is remembered with the call that it came from, and other threads wait while that call goes on.
+    ``print`` writes its arguments and its line end one by one, and each must be visible at once, because a call that
+    takes a minute may follow. So a text without a line end is remembered together with the call that it came from, and
+    other threads wait while that call is in progress.
     """
 
     def __init__(self, pair, stdout, stderr):
         self.socket = socket.socket(fileno=pair)
         self.pipes = {"stdout": stdout, "stderr": stderr}
-        self._fds = {"stdout": (stdout, stderr), "stderr": (stderr, stdout)}  # the stream's own, and the other's
+        # the descriptor of the stream, and of the other stream
+        self._fds = {"stdout": (stdout, stderr), "stderr": (stderr, stdout)}
         self._series = 0
         self._joiner = packets.Joiner(1 << 30)
         self._count = array.array(
             "i", [0]
-        )  # of one call of FIONREAD, within the lock: a fresh one each time takes twice as long
+        )  # the result of FIONREAD, used while the lock is held: a new array for each call takes twice as long
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
     def _renew_lock(self):
-        """In a forked child the thread that had the lock, or was printing a line, is not there any more."""
+        """Makes a new lock. In a forked child, the thread that held the lock or was printing a line does not exist any
+        more.
+        """
         self._lock = threading.RLock()
-        #: The thread whose text was the last and did not end its line, or 0, and of its caller the frame's id and instruction.
+        #: The thread whose text was the last one and did not end its line, or 0; the id of its caller's frame, and the
+        #: instruction in that frame.
         self._line_thread = self._line_frame = self._line_instruction = 0
-        self._line_awaited = None  # since when another thread waits for more of it
+        self._line_awaited = None  # the time since which another thread waits for the rest of the line
 
-    def fileno(self):
+    def fileno(self) -> int:
+        """Returns the descriptor of the pair."""
         return self.socket.fileno()
 
-    def send(self, msg_type, content, parent, metadata=None, buffers=None):
-        """One message, after all text that was written before it. ``parent`` is a msg_id. Raises MessageTooLong for a comm's."""
+    def send(
+        self, msg_type: str, content: dict, parent: str, metadata: "dict | None" = None, buffers: "list | None" = None
+    ) -> None:
+        """Sends one message, after all text that was written before it.
+
+        Args:
+            msg_type, content, metadata, buffers: the fields of the message.
+            parent: the ``msg_id`` that it belongs to.
+
+        Raises MessageTooLong for a comm message, and Unsendable or RecursionError for content that JSON cannot hold.
+        """
         message = {"msg_type": msg_type, "parent_header": {"msg_id": parent}, "content": content}
         if metadata:
             message["metadata"] = metadata
@@ -85,22 +103,23 @@ class Channel:
             for packet in whole:
                 self._send(packet)
 
-    def announce(self, msg_type, size, parent):
-        """Says of a message that is over every budget only how long it is."""
+    def announce(self, msg_type: str, size: int, parent: str) -> None:
+        """Reports the size of a message that exceeds every budget, without sending it."""
         with self._lock:
             self.settle()
             self._send(packets.announcement(msg_type, size, parent, self._next_series()))
 
-    def write(self, name, data):
-        """Writes bytes to fd 1's or fd 2's pipe, after what the other pipe holds and in one piece.
+    def write(self, name: str, data: bytes) -> None:
+        """Writes bytes to the pipe of stdout or stderr, in one piece, after the text in the other pipe.
 
-        Every ``print`` comes through here twice, so this is one function without calls of others where nothing is special.
+        Every ``print`` calls this twice, so the usual case is handled in this one function without calls of other
+        methods.
         """
         fd, other = self._fds[name]
         while True:
             with self._lock:
                 if not self._line_thread or self._line_thread == get_ident() or not self._is_line_awaited():
-                    if data == b"\n":  # print() writes its end by itself, right behind its text
+                    if data == b"\n":  # print() writes its line end by itself, right after its text
                         self._line_thread = 0
                     else:
                         count = self._count
@@ -118,26 +137,28 @@ class Channel:
                     if written < len(data):
                         self._write_rest(fd, memoryview(data)[written:])
                     return
-            time.sleep(_LINE_PAUSE)
+            time.sleep(_LINE_LOOK_SECONDS)
 
     def _begin_line(self):
         frame = sys._getframe(2)
-        while frame.f_back is not None and frame.f_globals.get("__name__") == _STREAMS:
+        while frame.f_back is not None and frame.f_globals.get("__name__") == _STREAMS_MODULE:
             frame = frame.f_back
         self._line_thread, self._line_frame, self._line_instruction = get_ident(), id(frame), frame.f_lasti
         self._line_awaited = None
 
     def _is_line_awaited(self):
-        """Whether the rest of a line that another thread has begun is still to come, as far as one can wait for it."""
+        """Returns whether the rest of a line that another thread has begun is still to come, as long as waiting for it
+        makes sense.
+        """
         if not self._is_printing(self._line_thread):
             return False
         now = time.monotonic()
         if self._line_awaited is None:
             self._line_awaited = now
-        return now - self._line_awaited < _LINE_DEADLINE
+        return now - self._line_awaited < _LINE_SECONDS
 
     def _is_printing(self, thread):
-        """Whether a thread that has begun a line is still in the call that did."""
+        """Returns whether a thread that has begun a line is still in the same call."""
         frame = sys._current_frames().get(thread)
         while frame is not None:
             if id(frame) == self._line_frame:
@@ -147,7 +168,9 @@ class Channel:
 
     @staticmethod
     def _write_rest(fd, data):
-        """Waits for room as often as it takes: what a cell has started may have made the pipe non-blocking for all who share it."""
+        """Waits for room as often as needed: a child of a cell may have made the pipe non-blocking for all processes
+        that share it.
+        """
         room = select.poll()
         room.register(fd, select.POLLOUT)
         while data:
@@ -157,12 +180,12 @@ class Channel:
             except BlockingIOError:
                 pass
 
-    def settle(self):
-        """Returns when the supervisor has read all text so far."""
+    def settle(self) -> None:
+        """Returns when the supervisor has read all text so far, or after :data:`_SETTLE_SECONDS`."""
         if not (self._unread("stdout") or self._unread("stderr")):
             return
         self._send(packets.DRAIN)
-        give_up = time.monotonic() + _SETTLE_DEADLINE
+        give_up = time.monotonic() + _SETTLE_SECONDS
         pause = 0.00002
         while self._unread("stdout") or self._unread("stderr"):
             if time.monotonic() > give_up:
@@ -170,8 +193,10 @@ class Channel:
             time.sleep(pause)
             pause = min(pause * 2, 0.002)
 
-    def receive(self):
-        """The next whole message, or None (nothing there, or only a piece). Raises EOFError when the supervisor is gone."""
+    def receive(self) -> "dict | None":
+        """Returns the next whole message, or None if there is none or only a piece. Raises EOFError if the supervisor
+        is gone.
+        """
         while True:
             try:
                 packet = self.socket.recv(packets.PACKET_BYTES, socket.MSG_DONTWAIT)

@@ -1,4 +1,4 @@
-"""A comm's message from outside: handled like a short cell without a reply, between the cells."""
+"""Handles a comm message of a host like a short cell without a reply, between the cells."""
 
 import base64
 import os
@@ -9,18 +9,19 @@ from .streams import current_cell
 
 
 class CommRequests:
-    """``handle`` calls what the kernel's comm manager has for a message. Nothing that a callback does ends the kernel."""
+    """Passes comm messages to the kernel's comm manager. Nothing that a callback does ends the kernel."""
 
     def __init__(self, kernel, context):
         self._kernel = kernel
         self._context = context
 
-    def handle(self, message):
+    def handle(self, message: dict) -> None:
+        """Handles one message (dict) of type ``comm_open``, ``comm_msg`` or ``comm_close``."""
         kernel = self._kernel
         msg_id = message["parent_header"]["msg_id"]
         before = kernel.parent
         kernel.begin(msg_id, message["msg_type"])
-        kernel.prompts.allowed = kernel.installs.allowed = False  # nobody looks at a cell that could ask
+        kernel.prompts.allowed = kernel.installs.allowed = False  # no cell is visible in which a prompt could be shown
         kernel.channel.send("comm_begun", {}, msg_id)
         try:
             kernel.interrupts.enter()
@@ -32,8 +33,8 @@ class CommRequests:
         linux.flush_c_streams()
         if kernel.is_copy:
             os._exit(0)
-        kernel.shell.payload_manager.clear_payload()  # there is no reply to take it
-        kernel.parent = before  # what threads show from now on belongs to the cell again
+        kernel.shell.payload_manager.clear_payload()  # there is no reply for the payload
+        kernel.parent = before  # output of threads belongs to the cell again from now on
         self._context.run(current_cell.set, before["msg_id"])
         try:
             kernel.channel.send("comm_done", {"status": "ok", "exiting": kernel.exiting}, msg_id)

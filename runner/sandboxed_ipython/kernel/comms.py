@@ -1,6 +1,7 @@
-"""Comms: a kernel's own, and the same for the ``comm`` package, by which widgets and others open them without knowing of us.
+"""The comms of a kernel, also for the ``comm`` package, through which widgets and other libraries open them.
 
-Names and behaviour are those of that package, which an image need not have when the kernel starts: ``%pip`` may bring it.
+Names and behavior are those of that package. An image need not contain it when the kernel starts: ``%pip`` may install
+it later.
 """
 
 import base64
@@ -12,13 +13,16 @@ import uuid
 from .. import wire
 from .channel import MessageTooLong
 
-#: As the ``comm`` package has it: without a handler of the user's it writes to stderr.
+#: The logger of the ``comm`` package: without a handler of the user it writes to stderr.
 log = logging.getLogger("Comm")
 
 
-def encoded(buffers):
-    """Bytes-like objects as a message has them. Raises as Jupyter does: TypeError for others, ValueError where they have gaps;
-    and MessageTooLong before it copies what can never be sent, for which there may be no room."""
+def encoded(buffers) -> list[str]:
+    """Returns bytes-like objects in base64, as a message holds them.
+
+    Raises as Jupyter does: TypeError for other objects, and ValueError for buffers with gaps. Raises MessageTooLong
+    before it copies buffers that are too long to be sent, for which there may be no room.
+    """
     views = [memoryview(one) for one in buffers or ()]
     size = sum(view.nbytes for view in views)
     if size > wire.MAX_COMM_BYTES:
@@ -30,9 +34,9 @@ def encoded(buffers):
 
 
 class Comm:
-    """One end of a channel to whoever watches the notebook. Its messages belong to the cell that sends them."""
+    """One end of a channel between the kernel and the notebook's host. Its messages belong to the cell that sends them."""
 
-    #: What libraries find: ``get_ipython().kernel``.
+    #: ``get_ipython().kernel``, as libraries expect it.
     kernel = None
     _manager = None
     _send = None
@@ -65,10 +69,10 @@ class Comm:
         try:
             self.close(deleting=True)
         except Exception:
-            pass  # whatever is left of an interpreter that ends
+            pass  # the interpreter may be ending, and parts of it may be gone
 
     def open(self, data=None, metadata=None, buffers=None):
-        """Makes the other end, by the name of its target."""
+        """Opens the other end, by the name of its target."""
         self._manager.register_comm(self)
         try:
             data = self._open_data if data is None else data
@@ -81,7 +85,7 @@ class Comm:
         self._closed = False
 
     def close(self, data=None, metadata=None, buffers=None, deleting=False):
-        """Ends both ends; once."""
+        """Closes both ends. Further calls do nothing."""
         if self._closed:
             return
         self._closed = True
@@ -90,7 +94,7 @@ class Comm:
             self._manager.unregister_comm(self)
 
     def send(self, data=None, metadata=None, buffers=None):
-        """A message to the other end, with ``buffers`` of bytes beside its JSON."""
+        """Sends a message to the other end, with ``buffers`` of bytes beside its JSON."""
         self.publish_msg("comm_msg", data, metadata, buffers)
 
     def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
@@ -99,34 +103,38 @@ class Comm:
         self._send(msg_type, content, metadata, encoded(buffers))
 
     def on_msg(self, callback):
-        """``callback(message)`` for each message of the other end; None: for none any more."""
+        """Calls ``callback(message)`` for each message of the other end, or nothing if it is None."""
         self._msg_callback = callback
 
     def on_close(self, callback):
-        """``callback(message)`` when the other end closes; None: nothing."""
+        """Calls ``callback(message)`` when the other end closes, or nothing if it is None."""
         self._close_callback = callback
 
     def handle_msg(self, msg):
+        """Calls the callback for a message of the other end."""
         if self._msg_callback:
             events = self.kernel.shell.events
             events.trigger("pre_execute")
             self._msg_callback(msg)
-            events.trigger("post_execute")  # figures that the callback has drawn are shown
+            events.trigger("post_execute")  # shows figures that the callback has drawn
 
     def handle_close(self, msg):
+        """Calls the callback for a ``comm_close`` of the other end."""
         if self._close_callback:
             self._close_callback(msg)
 
 
 class CommManager:
-    """The comms of a kernel, and the targets that cells have registered for those that are opened from outside."""
+    """The comms of a kernel, and the targets that cells have registered for comms that are opened from outside."""
 
     def __init__(self):
         self.comms = {}
         self.targets = {}
 
     def register_target(self, target_name, f):
-        """``f(comm, open_message)``, or its dotted name, is called when a comm for this target is opened from outside."""
+        """Calls ``f(comm, open_message)`` when a comm for this target is opened from outside. ``f`` is a function or
+        its dotted name.
+        """
         if isinstance(f, str):
             module, _, name = f.rpartition(".")
             try:
@@ -136,24 +144,27 @@ class CommManager:
         self.targets[target_name] = f
 
     def unregister_target(self, target_name, f):
+        """Removes a target, and returns its function. Raises KeyError."""
         return self.targets.pop(target_name)
 
     def register_comm(self, comm):
+        """Adds a comm. Returns its id."""
         self.comms[comm.comm_id] = comm
         return comm.comm_id
 
     def unregister_comm(self, comm):
+        """Removes a comm."""
         self.comms.pop(comm.comm_id, None)
 
     def get_comm(self, comm_id):
-        """None, with a word on stderr, if there is none."""
+        """Returns a comm. If there is none, logs a warning to stderr and returns None."""
         comm = self.comms.get(comm_id)
         if comm is None:
             log.warning("No such comm: %s", comm_id)
         return comm
 
     def comm_open(self, stream, ident, msg):
-        """Makes this end of a comm that was opened from outside; closes it again if nobody here wants it."""
+        """Makes this end of a comm that was opened from outside, and closes it again if the target is missing or fails."""
         content = msg["content"]
         name = content["target_name"]
         comm = Comm(comm_id=content["comm_id"], primary=False, target_name=name)
@@ -169,6 +180,7 @@ class CommManager:
         comm.close()
 
     def comm_msg(self, stream, ident, msg):
+        """Passes a message of the other end to its comm."""
         comm_id = msg["content"]["comm_id"]
         comm = self.get_comm(comm_id)
         if comm is not None:
@@ -178,6 +190,7 @@ class CommManager:
                 log.error("Exception in comm_msg for %s", comm_id, exc_info=True)
 
     def comm_close(self, stream, ident, msg):
+        """Removes a comm that the other end has closed."""
         comm_id = msg["content"]["comm_id"]
         comm = self.get_comm(comm_id)
         if comm is not None:
@@ -190,7 +203,7 @@ class CommManager:
 
 
 class _CommPackage(importlib.abc.MetaPathFinder):
-    """Has ``comm``, and ``ipykernel.comm`` where that is installed, make our comms as soon as they are imported."""
+    """Makes ``comm``, and ``ipykernel.comm`` if it is installed, use these comms as soon as they are imported."""
 
     def __init__(self, manager):
         self._manager = manager
@@ -214,7 +227,7 @@ class _CommPackage(importlib.abc.MetaPathFinder):
 
 
 def _take_over(module, manager):
-    if hasattr(module, "create_comm"):  # a user's own module may have that name
+    if hasattr(module, "create_comm"):  # a module of the user may have that name
         module.create_comm = Comm
         module.get_comm_manager = lambda: manager
     elif hasattr(module, "CommManager"):
@@ -222,7 +235,7 @@ def _take_over(module, manager):
 
 
 def install(send):
-    """The manager of this kernel's comms, whose messages go out by ``send`` (see ``Kernel.send``)."""
+    """Returns the manager of this kernel's comms. Their messages are sent by ``send`` (see ``Kernel.send``)."""
     manager = CommManager()
     Comm._manager, Comm._send = manager, staticmethod(send)
     sys.meta_path.insert(0, _CommPackage(manager))

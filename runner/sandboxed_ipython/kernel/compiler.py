@@ -1,4 +1,4 @@
-"""Names under which cells are compiled."""
+"""The file names under which cells are compiled."""
 
 import hashlib
 import os
@@ -8,7 +8,9 @@ from IPython.core.compilerop import CachingCompiler
 
 
 class CellCompiler(CachingCompiler):
-    """One name per source, and one that looks like ipykernel's: joblib, numba and warnings filters know its shape."""
+    """Gives each source its own name, in the form that ipykernel uses: joblib, numba and warnings filters know that
+    form.
+    """
 
     def get_code_name(self, raw_code, transformed_code, number):
         digest = hashlib.blake2b(raw_code.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()

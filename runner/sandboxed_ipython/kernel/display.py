@@ -1,4 +1,4 @@
-"""IPython's display machinery turned into messages."""
+"""IPython's displays and results as messages."""
 
 import threading
 
@@ -8,18 +8,18 @@ from traitlets import Bool
 
 
 class Hooks:
-    """What code in a cell registers to see, change or take a message before it is sent; each thread has its own."""
+    """Functions that a cell registers to see, change or drop a message before it is sent. Each thread has its own."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._local = threading.local()
 
     def register_hook(self, hook):
-        """``hook(message)`` gives the message to send, or None to send nothing."""
+        """Registers a hook. ``hook(message)`` returns the message to send, or None to send nothing."""
         self._registered().append(hook)
 
     def unregister_hook(self, hook):
-        """False if it was not registered."""
+        """Removes a hook. Returns False if it was not registered."""
         registered = self._registered()
         if hook not in registered:
             return False
@@ -27,6 +27,7 @@ class Hooks:
         return True
 
     def send(self, msg_type, content):
+        """Passes a message through the hooks and sends it."""
         registered = self._registered()
         if registered:
             message = {
@@ -50,7 +51,9 @@ class Hooks:
 
 
 class ZMQDisplayPublisher(Hooks, DisplayPublisher):
-    """``display``, ``update_display``, ``clear_output``. ipykernel's name: ``%config`` shows it."""
+    """Publishes ``display``, ``update_display`` and ``clear_output``. The name is ipykernel's, because ``%config``
+    shows it.
+    """
 
     kernel = None
     store_display_history = Bool(False, help="Whether what is displayed becomes part of the history of outputs.").tag(
@@ -58,16 +61,19 @@ class ZMQDisplayPublisher(Hooks, DisplayPublisher):
     )
 
     def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
-        """Sends ``display_data`` or ``update_display_data``; ``data`` is a mime bundle, ``transient`` holds ``display_id``."""
+        """Sends ``display_data`` or ``update_display_data``. ``data`` is a mime bundle; ``transient`` holds
+        ``display_id``.
+        """
         content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
         self.send("update_display_data" if update else "display_data", content)
 
     def clear_output(self, wait=False):
+        """Sends ``clear_output``."""
         self.send("clear_output", {"wait": bool(wait)})
 
 
 class CellDisplayHook(Hooks, DisplayHook):
-    """The value of a cell's last expression, as ``execute_result``."""
+    """Sends the value of a cell's last expression as ``execute_result``."""
 
     kernel = None
     _content = None

@@ -1,10 +1,10 @@
-"""``get_ipython().kernel``: the few members of ipykernel's kernel that libraries look at."""
+"""``get_ipython().kernel``: the few members of ipykernel's kernel that libraries use."""
 
 import uuid
 
 from .comms import encoded
 
-#: What can be sent by ``kernel.session.send``: a cell's own output. Replies and states are not a cell's to make.
+#: Types that ``kernel.session.send`` can send: a cell's own output. A cell cannot send replies and states.
 _SENDABLE = frozenset(
     (
         "stream",
@@ -21,11 +21,13 @@ _SENDABLE = frozenset(
 
 
 class KernelFacade:
-    """Says what it lacks instead of failing in a way that looks like a bug of the library."""
+    """The kernel as libraries see it. For a missing member it raises an error that explains the reason and does not
+    look like a bug of the library.
+    """
 
     implementation = "sandboxed-ipython"
     language_info = {"name": "python"}
-    #: Handed to ``session.send`` only.
+    #: Libraries only pass it to ``session.send``.
     iopub_socket = None
 
     def __init__(self, kernel, comm_manager):
@@ -35,18 +37,22 @@ class KernelFacade:
 
     @property
     def shell(self):
+        """The IPython shell."""
         return self._kernel.shell
 
     @property
     def ident(self):
+        """The session id."""
         return self.session.session
 
     def get_parent(self, channel="shell"):
-        """The message that the running cell, or a comm's callback, came in; only its header, and of that the ids."""
+        """Returns the message of the running cell or comm callback: only its header, with its ids and type."""
         return {"header": dict(self._kernel.parent, session=self.session.session), "metadata": {}, "content": {}}
 
     def __getattr__(self, name):
-        raise AttributeError("the kernel of a sandbox has no %r: it speaks through a queue and not over ZeroMQ" % name)
+        raise AttributeError(
+            "the kernel of a sandbox has no %r: it communicates through a queue and not over ZeroMQ" % name
+        )
 
 
 class _Session:
@@ -58,7 +64,7 @@ class _Session:
         self.username = "sandbox"
 
     def msg(self, msg_type, content=None, parent=None, header=None, metadata=None):
-        """A message as ``send`` takes it."""
+        """Returns a message in the form that ``send`` accepts."""
         header = header or {"msg_type": msg_type}
         return {
             "header": header,

@@ -1,7 +1,8 @@
-"""The end of a kernel that nobody is in a hurry for: what Python does at its exit, without taking the interpreter apart.
+"""The end of a kernel that may take its time: it does what Python does at its exit, but does not take the interpreter
+apart.
 
-That would take longer than it is waited for where a cell has made much, and closes descriptors by numbers which objects of
-the supervisor, copied by the fork, still hold and which may be a cell's files by now.
+Taking it apart would exceed the time limit if a cell has made many objects. It would also close descriptors by their
+numbers, which objects of the supervisor, copied by the fork, still hold, and which may be files of a cell by now.
 """
 
 import atexit
@@ -16,11 +17,14 @@ import sys
 import threading
 
 
-def leave():
-    """Waits for threads, runs ``atexit`` (which empties IPython's namespaces too), writes what files hold back, and ends."""
+def leave() -> None:
+    """Waits for threads, runs ``atexit`` (which also empties IPython's namespaces), flushes files, and ends the
+    process.
+    """
     with contextlib.suppress(BaseException):
         threading._shutdown()
-    # IPython collects garbage then. That would copy every page that is shared with the supervisor: a tenth of a second.
+    # IPython collects garbage there. Without this, that would copy every page that is shared with the supervisor, which
+    # takes a tenth of a second.
     gc.freeze()
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()
@@ -28,14 +32,17 @@ def leave():
     if _has_files():
         _flush_files()
     with contextlib.suppress(BaseException):
-        # It removes what shared memory is left when it ends, and must do so before it is killed as a leftover.
+        # The tracker removes the remaining shared memory when it ends, and must do so before it is killed as a
+        # leftover.
         sys.modules["multiprocessing.resource_tracker"]._resource_tracker._stop()
-    # Libraries in C have exit handlers too. The interpreter's lock is kept, so that no thread runs while they do.
+    # Libraries in C have exit handlers too. The interpreter's lock is kept, so that no thread runs meanwhile.
     ctypes.PyDLL(None).exit(0)
 
 
 def _has_files():
-    """Whether a file that one can write to is open still; standard input is one, which stays empty."""
+    """Returns whether a file that can be written to is still open. Standard input is such a file, but it always stays
+    empty.
+    """
     for name in set(os.listdir("/proc/self/fd")) - {"0"}:
         with contextlib.suppress(OSError):
             if (

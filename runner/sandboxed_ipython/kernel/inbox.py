@@ -1,7 +1,8 @@
-"""What the supervisor sends: commands wait for the loop in order, answers go to the thread that asked.
+"""Messages from the supervisor: commands wait for the loop, in order, and answers go to the thread that asked.
 
-Whoever waits reads, and hands on what is not for it: the loop while it runs, a thread in ``input()`` while a cell keeps the
-loop. So a prompt is answered wherever it was called, and no thread takes a command that came while it waited.
+Whoever waits reads the channel, and passes on what belongs to others: the loop while it runs, or a thread in
+``input()`` while a cell keeps the loop busy. So a prompt is answered in any thread, and no thread takes a command that
+arrived while it waited.
 """
 
 import contextlib
@@ -14,42 +15,48 @@ from collections import deque
 
 from .wakeup import keep
 
-#: What belongs to an open request.
+#: Types of messages that answer an open request.
 _ANSWERS = frozenset(("input_reply", "install_output", "install_reply"))
-#: Seconds between two looks of a thread whose request waits for another thread's.
-_LOOK = 0.1
+#: Seconds between two looks of a thread whose request waits for another thread's request.
+_LOOK_SECONDS = 0.1
 _numbers = itertools.count(1)
 
 
 class Inbox:
-    """``commands_came`` is called, by any thread, when a command waits for :meth:`next_command` that the loop has not read itself."""
+    """Reads the channel of ``kernel``.
+
+    ``commands_came()`` is called, in any thread, when a command waits for :meth:`next_command` that the loop has not
+    read itself.
+    """
 
     def __init__(self, kernel, commands_came):
         self._kernel = kernel
         self._commands_came = commands_came
         self._commands = deque()
-        self._answers = deque()  # to the request that is open
+        self._answers = deque()  # answers to the open request
         self._request = ""
-        self._interrupted = ""  # the cell that was, before it began
+        self._interrupted = ""  # the cell that was interrupted before it began
         self._reading = threading.Lock()
         self._turn = threading.RLock()
         self._woken, self._waking = map(keep, os.pipe())
 
-    def begin(self, msg_id):
-        """A cell begins; whether it has been interrupted already. Who asked during one before asks no more, nor holds it up
-        if an interrupt cut it short."""
+    def begin(self, msg_id: str) -> bool:
+        """Begins a cell. Returns whether the cell has been interrupted already.
+
+        Requests of earlier cells end, and do not hold up this cell, even if an interrupt has cut them short.
+        """
         self._turn = threading.RLock()
         while self.read():
             pass
         return self._interrupted == msg_id
 
-    def wake(self):
-        """Whoever waits for an answer looks whether it still has to."""
+    def wake(self) -> None:
+        """Makes a thread that waits for an answer check whether it still has to wait."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._waking, b"x")
 
-    def read(self):
-        """Takes in a message; False if none is there. Raises EOFError when the supervisor is gone."""
+    def read(self) -> bool:
+        """Reads one message. Returns False if there is none. Raises EOFError if the supervisor is gone."""
         with self._reading:
             message = self._kernel.channel.receive()
             if message is None:
@@ -64,22 +71,25 @@ class Inbox:
                 self.wake()
         return True
 
-    def next_command(self):
-        """The oldest command that waits, or None."""
+    def next_command(self) -> "dict | None":
+        """Removes and returns the oldest command that waits, or returns None."""
         return self._commands.popleft() if self._commands else None
 
     @contextlib.contextmanager
     def request(self, msg_type, content):
-        """Sends a request of the cell that runs, once those of other threads are over; gives a function that waits for the next
-        message that answers it, for at most ``seconds`` if they are given, and then is None.
+        """Sends a request of the running cell when the requests of other threads are over.
 
-        Raises EOFError where the cell is over, and in threads KeyboardInterrupt once it is interrupted.
+        Yields ``answer(seconds=None)``, which waits for the next message that answers the request and returns it, or
+        returns None after ``seconds``.
+
+        Raises EOFError if the cell is over, and in other threads than the main one KeyboardInterrupt if the cell is
+        interrupted.
         """
         cell, turn = self._kernel.running, self._turn
         self._check(cell)
-        while not turn.acquire(timeout=_LOOK):
+        while not turn.acquire(timeout=_LOOK_SECONDS):
             self._check(cell)
-        # A forked child counts on from where its parent was.
+        # The pid makes the id unique: a forked child continues its parent's numbers.
         request = "%d-%d" % (os.getpid(), next(_numbers))
         try:
             self._check(cell)
@@ -113,7 +123,8 @@ class Inbox:
             if interrupts.wakeup.fd in ready:
                 interrupts.wakeup.drain()
             if self._kernel.channel in ready:
-                # An interrupt raises where it hits: not in the middle of a message that may be another thread's.
+                # An interrupt raises immediately, but must not do so in the middle of a message that may belong to
+                # another thread.
                 with interrupts.held() if is_main else contextlib.nullcontext():
                     self.read()
                 if self._commands:
@@ -122,6 +133,6 @@ class Inbox:
     def _check(self, cell):
         kernel = self._kernel
         if not cell or kernel.running != cell:
-            raise EOFError("the cell that asked is over")
+            raise EOFError("the cell that made this request has ended")
         if kernel.interrupts.pressed and threading.current_thread() is not threading.main_thread():
             raise KeyboardInterrupt

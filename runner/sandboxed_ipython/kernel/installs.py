@@ -1,4 +1,4 @@
-"""``%pip install`` and ``!pip install``: a request to whoever watches the notebook, pip's lines as they come, and the outcome."""
+"""``%pip install`` and ``!pip install``: a request to the host, pip's lines as they come, and the outcome."""
 
 import re
 import shlex
@@ -6,22 +6,23 @@ import sys
 
 from . import libraries, pip_line
 
-#: Seconds without a word after which nobody is at it.
-SILENCE = 120.0
+#: Seconds without a message from the host after which an install counts as not answered.
+SILENCE_SECONDS = 120.0
 
 
 class InstallFailed(pip_line.PipError):
-    """What pip, or whoever runs it, gave as the reason."""
+    """An install failed for the reason that pip or the host gave."""
 
 
 class Installs:
-    """Registers the magics; ``allowed`` says whether the cell's sender answers."""
+    """The magics for installs. ``allowed`` is True if the sender of the running cell answers install requests."""
 
     def __init__(self, kernel):
         self._kernel = kernel
         self.allowed = False
 
-    def register(self, shell):
+    def register(self, shell) -> None:
+        """Registers the magics."""
         for name, function in (
             ("pip", self._pip),
             ("conda", self._conda),
@@ -31,8 +32,10 @@ class Installs:
         ):
             shell.register_magic_function(function, "line", name)
 
-    def run_shell(self, command):
-        """The exit status of a ``!`` line that is pip's and that pip cannot do here, as a shell would have it; None for any other."""
+    def run_shell(self, command: str) -> "int | None":
+        """Runs a ``!`` line that asks pip for something that pip cannot do here. Returns the exit status that a shell
+        would return, or None for any other line.
+        """
         words = pip_line.of_shell(command)
         if words is None:
             return None
@@ -63,7 +66,7 @@ class Installs:
         """``%uv pip install name`` is ``%pip install name``."""
         words = pip_line.split(line)
         if words[:1] != ["pip"]:
-            raise pip_line.PipError("there is no uv here; use %pip install.")
+            raise pip_line.PipError("uv is not available here: use %pip install.")
         self._pip(shlex.join(words[1:]))
 
     def _conda(self, _line):
@@ -74,7 +77,7 @@ class Installs:
         for remark in install.remarks():
             print(remark)
         if not self.allowed:
-            raise InstallFailed("whoever runs this cell installs nothing.")
+            raise InstallFailed("the program that runs this cell installs no packages.")
         installed = self._ask(install)
         libraries.changed()
         stale = sorted(name for name in installed if name.lower().replace("-", "_") in sys.modules)
@@ -82,14 +85,14 @@ class Installs:
             print("Imported before: %s. Restart the kernel to use what was installed." % ", ".join(stale))
 
     def _ask(self, install):
-        """Returns the names that pip says it installed."""
+        """Requests the install. Returns the names that pip reports as installed. Raises InstallFailed."""
         content = {"requirements": install.requirements, "options": install.options}
         said = []
         with self._kernel.inbox.request("install_request", content) as answer:
             while True:
-                message = answer(SILENCE)
+                message = answer(SILENCE_SECONDS)
                 if message is None:
-                    raise InstallFailed("nobody has answered for %d s." % SILENCE)
+                    raise InstallFailed("there was no answer for %d s." % SILENCE_SECONDS)
                 content = message["content"]
                 if message["msg_type"] == "install_reply":
                     if content["status"] != "ok":
@@ -101,6 +104,6 @@ class Installs:
 
 
 def _names(text):
-    """``["six"]`` of ``Successfully installed six-1.17.0``."""
+    """Returns the names in pip's last line: ``["six"]`` for ``Successfully installed six-1.17.0``."""
     found = re.search(r"^Successfully installed (.+)$", text, re.MULTILINE)
     return [word.rpartition("-")[0] for word in found.group(1).split()] if found else []

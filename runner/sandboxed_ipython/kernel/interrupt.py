@@ -1,4 +1,4 @@
-"""What SIGINT means in a kernel: it ends the foreground cell, be it synchronous or awaiting, and nothing else."""
+"""What SIGINT means in a kernel: it ends the foreground cell, synchronous or awaiting, and nothing else."""
 
 import asyncio
 import contextlib
@@ -11,14 +11,18 @@ from .wakeup import Wakeup
 
 
 class Interrupts:
-    """Installed while the kernel lives. A SIGINT that comes outside a cell hits at most a task that holds the loop: it may be
-    late, and one that is for a cell that has not begun comes as a message too.
+    """Handles SIGINT while the kernel lives.
 
-    Within a cell it raises where code of the cell's runs. What IPython does around that is let go on, and the interrupt is due
-    until code is entered, or the supervisor's nudge finds it there: raised in IPython it could leave a lock taken for ever, or be
-    swallowed by what calls callbacks.
+    A SIGINT outside a cell hits at most a task that holds the loop. It may be late, or may be meant for a cell that has
+    not begun; such a cell also gets a message.
 
-    ``on_press`` is called at each SIGINT within a cell.
+    Within a cell, a SIGINT raises KeyboardInterrupt where the cell's code runs. If it comes while IPython's code around
+    the cell runs, it stays due until the cell's code is entered or the supervisor's nudge finds the process there.
+    Raised in IPython's code it could leave a lock taken for ever, or be swallowed by code that calls callbacks.
+
+    Args:
+        loop: the kernel's event loop.
+        on_press: ``on_press()`` is called at each SIGINT within a cell.
     """
 
     def __init__(self, loop, on_press):
@@ -26,12 +30,12 @@ class Interrupts:
         self.on_press = on_press
         self._begun = False
         self._in_code = False
-        self.task = None  # the foreground cell's, if it is asynchronous
-        self.pressed = False  # during this cell
-        self._due = False  # it was pressed, and code of the cell's is yet to see it
+        self.task = None  # the task of the foreground cell, if it is asynchronous
+        self.pressed = False  # True if this cell was interrupted
+        self._due = False  # True if an interrupt has not reached the cell's code yet
         self._held = 0
         self._late = False
-        #: What ends a wait at a signal; whoever waits calls its ``drain``.
+        #: Ends a wait when a signal comes; code that waits for it calls its ``drain``.
         self.wakeup = Wakeup()
         loop.add_reader(self.wakeup.fd, self.wakeup.drain)
         self._install()
@@ -41,19 +45,21 @@ class Interrupts:
         signal.signal(signal.SIGINT, self._on_sigint)
         self.wakeup.install()
 
-    def begin(self):
-        """A cell begins: before the supervisor is told. An earlier cell may have set a handler of its own."""
+    def begin(self) -> None:
+        """Must be called when a cell begins, before the supervisor is told. An earlier cell may have set a signal
+        handler of its own.
+        """
         self._install()
         self.pressed = self._due = self._in_code = self._late = False
         self._begun = True
 
-    def press(self):
-        """It has been interrupted while it waited."""
+    def press(self) -> None:
+        """Notes that the cell was interrupted while it waited for its turn."""
         self.pressed = self._due = True
 
     @contextlib.contextmanager
     def held(self):
-        """An interrupt that comes meanwhile is raised at the end, so that what is begun is not left half done."""
+        """Delays interrupts until the end of the block, so that what was begun is not left half done."""
         self._held += 1
         try:
             yield
@@ -63,8 +69,10 @@ class Interrupts:
             self._late = self._due = False
             raise KeyboardInterrupt
 
-    def enter(self):
-        """Its code is about to run; raises KeyboardInterrupt if it was interrupted since it began, or since code of it ran last."""
+    def enter(self) -> None:
+        """Must be called when the cell's code is about to run. Raises KeyboardInterrupt if the cell was interrupted
+        since it began, or since its code last ran.
+        """
         self._in_code = True
         if self._due:
             self._due = False
@@ -72,7 +80,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def code(self):
-        """A part of its code runs, of which there may be more within this one or after it."""
+        """Marks a block in which the cell's code runs. Blocks may be nested and may follow each other."""
         outer = self._in_code
         try:
             self.enter()
@@ -80,21 +88,25 @@ class Interrupts:
         finally:
             self._in_code = outer
 
-    def resume(self):
-        """Code of the cell's runs once more, until :meth:`leave`; not if it was interrupted."""
+    def resume(self) -> None:
+        """Marks that code of the cell runs once more, until :meth:`leave`. Must not be called if the cell was
+        interrupted.
+        """
         self._begun = self._in_code = True
 
-    def leave(self):
-        """Its code is over: nothing is raised any more, whatever handler it has set."""
+    def leave(self) -> None:
+        """Must be called when the cell's code is over. Nothing is raised from then on, whatever signal handler the cell
+        has set.
+        """
         self._begun = self._in_code = False
         self.task = None
         signal.signal(signal.SIGINT, self._on_sigint)
 
     def _on_sigint(self, _number, frame):
         if not self._begun:
-            # For a cell that waits for its turn, and is told when it begins.
+            # The signal is for a cell that waits for its turn and gets a message about it when it begins.
             if _is_in_a_callback(frame):
-                raise KeyboardInterrupt  # what holds the loop goes, or the cell could never begin
+                raise KeyboardInterrupt  # ends the task that holds the loop, or the cell could never begin
             return
         self.pressed = self._due = True
         self.on_press()
@@ -103,13 +115,16 @@ class Interrupts:
         if self._waits():
             self._cancel_soon()
             if _is_in_a_callback(frame):
-                raise KeyboardInterrupt  # code of another task keeps the loop, or is what the cell waits for
+                raise KeyboardInterrupt  # code of another task keeps the loop, or the cell waits for that code
         elif not _is_ignored(frame):
             self._hit(frame)
 
     def _on_nudge(self, _number, frame):
-        """That it ends a system call is what it is for. And what was just about to run code when it was interrupted, IPython or
-        the loop, may have begun that, and not come back since."""
+        """Handles the signal that ends a system call, which happens by itself.
+
+        In addition, code (IPython's or the loop's) that was just about to run the cell's code when the interrupt came
+        may have begun it and not have returned since. Then the due interrupt is raised now.
+        """
         if self._begun and self._in_code and self._due:
             if self._waits():
                 self._cancel_soon()
@@ -120,7 +135,7 @@ class Interrupts:
         return self.task is not None and asyncio.current_task(self._loop) is not self.task
 
     def _cancel_soon(self):
-        # It may wait in the loop's own select, which a plain cancel() would not wake.
+        # The loop may be waiting in its select, which a plain cancel() would not wake.
         self._loop.call_soon_threadsafe(self._cancel, self.task)
 
     def _cancel(self, task):
@@ -129,7 +144,9 @@ class Interrupts:
             task.cancel()
 
     def _hit(self, frame):
-        """Raises if code of the cell's or of a callback's runs; no code is to run behind a callback."""
+        """Raises KeyboardInterrupt if code of the cell or of a callback runs. After a callback is interrupted, the
+        interrupt stays due, so that the cell's code does not run either.
+        """
         if self._held:
             self._late = True
         elif _is_called_by_a_cell(frame):
@@ -138,7 +155,9 @@ class Interrupts:
 
 
 def _is_called_by_a_cell(frame):
-    """Whether code of the user's or of a library's runs, itself or what it calls: of the cell, a callback, a transformer."""
+    """Returns whether a frame runs, or was called by, code of the user or of a library: of the cell, a callback or an
+    input transformer.
+    """
     while frame is not None and frame.f_code is not asyncio.Handle._run.__code__:
         if is_foreign(frame):
             return True
@@ -147,7 +166,9 @@ def _is_called_by_a_cell(frame):
 
 
 def _is_ignored(frame):
-    """Whether Python prints what is raised here and goes on: it calls this when an object goes."""
+    """Returns whether Python would only print an exception that is raised in this frame, and continue: it calls such
+    functions when an object is deleted.
+    """
     code = frame.f_code
     return code.co_name == "__del__" or (
         code.co_name in ("_remove", "remove") and os.path.basename(code.co_filename) in ("_weakrefset.py", "weakref.py")
@@ -155,8 +176,11 @@ def _is_ignored(frame):
 
 
 def _is_in_a_callback(frame):
-    """Whether the loop is running somebody's code: it is not waiting, nor between two callbacks, where an exception would hit
-    nobody, nor is it ours, where one would end the kernel."""
+    """Returns whether the loop runs a callback that is not the runner's own.
+
+    Otherwise the loop waits or is between two callbacks, where an exception would hit nobody, or runs the runner's
+    code, where an exception would end the kernel.
+    """
     inner = None
     while frame is not None:
         if frame.f_code is asyncio.Handle._run.__code__:

@@ -1,10 +1,12 @@
-"""What libraries import of ``ipykernel`` to open comms and to know a notebook, where that package itself is not installed."""
+"""The parts of ``ipykernel`` that libraries import to open comms and to recognize a notebook, for images without
+ipykernel.
+"""
 
 import importlib.abc
 import importlib.machinery
 import sys
 
-#: ipykernel's comms are those of the ``comm`` package since then, as ours are; ipywidgets asks for it.
+#: The version since which ipykernel's comms are those of the ``comm`` package, as they are here. ipywidgets checks it.
 _VERSION = (6, 18, 0)
 
 
@@ -47,7 +49,11 @@ class _Contents(importlib.abc.Loader):
         vars(module).update(self._names)
 
 
-def provide(shell, comms):
-    """``shell`` and ``comms`` are modules of ours. An ipykernel that is installed, now or later, comes first."""
-    sys.modules.setdefault("ipykernel.zmqshell", shell)  # tqdm looks for it there to know a notebook's kernel
+def provide(shell, comms) -> None:
+    """Makes the modules importable. An installed ipykernel takes precedence, also one that is installed later.
+
+    Args:
+        shell, comms: the modules of this package with these names.
+    """
+    sys.modules.setdefault("ipykernel.zmqshell", shell)  # tqdm looks for this module to recognize a notebook's kernel
     sys.meta_path.append(_Modules(shell, comms))

@@ -1,4 +1,4 @@
-"""Magics that a Jupyter kernel has and IPython's terminal has otherwise or not at all."""
+"""Magics that a Jupyter kernel has and that IPython's terminal lacks or has in another form."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ from IPython.utils import openpy
 
 @magics_class
 class KernelMagics(Magics):
-    """Those that need a terminal or ZeroMQ say so instead of failing."""
+    """Magics of a Jupyter kernel. Those that need a terminal or ZeroMQ print that instead of failing."""
 
     @line_magic
     def edit(self, parameter_s="", last_call=None):

@@ -1,4 +1,4 @@
-"""One kernel from its fork to its end: an event loop for life, on which cells run and between them their tasks."""
+"""One kernel from its fork to its end: one event loop for life, which runs cells, and their tasks between the cells."""
 
 import asyncio
 import contextlib
@@ -22,17 +22,23 @@ from .streams import NO_CELL, CellStream, can_be_written, current_cell
 from .warmup import WarmUp
 from .workingfolder import WorkingFolder
 
-#: The channels start behind it too.
-_LOW_FDS = 99
+#: The loop's descriptors have higher numbers than this, like those of the channels.
+_LAST_LOW_FD = 99
 
 
 class Kernel:
-    """Takes one message at a time from the supervisor and answers it."""
+    """Takes one message at a time from the supervisor and answers it.
+
+    Args:
+        options: the :class:`Options`.
+        pair, stdout, stderr: the descriptors of the channels to the supervisor.
+    """
 
     def __init__(self, options, pair, stdout, stderr):
         self.channel = Channel(pair, stdout, stderr)
         self.running = ""
-        #: Header of the cell that runs, or ran last: what threads show belongs to it. While a comm's message is handled, its.
+        #: Header of the cell that runs or ran last, to which output of threads belongs. While a comm message is
+        #: handled, it is the header of that message.
         self.parent = {"msg_id": "", "msg_type": "execute_request"}
         self.exiting = False
         self._max_output = options.max_output
@@ -42,7 +48,7 @@ class Kernel:
         self._comm_requests = CommRequests(self, self._context)
         self._streams = {"stdout": CellStream(self, "stdout", 1), "stderr": CellStream(self, "stderr", 2)}
         sys.stdout, sys.stderr = self._streams.values()
-        # objects of their own, as under ipykernel
+        # separate objects, as under ipykernel
         sys.__stdout__, sys.__stderr__ = CellStream(self, "stdout", 1), CellStream(self, "stderr", 2)
         shells.prepare_environment(options)
         show_no_isolation()
@@ -57,10 +63,16 @@ class Kernel:
         self._folder = WorkingFolder(options.home)
         self._warm_up = None
 
-    def send(self, msg_type, content, metadata=None, buffers=None):
-        """A message of the cell that the calling code belongs to; nothing where it belongs to none, as while the kernel warms up."""
+    def send(self, msg_type: str, content: dict, metadata: "dict | None" = None, buffers: "list | None" = None) -> None:
+        """Sends a message of the cell that the calling code belongs to. Sends nothing if the code belongs to no cell,
+        as while the kernel warms up.
+
+        Raises as :func:`bundles.checked`, :func:`bundles.check_comm` and :meth:`Channel.send` do, and ValueError for
+        content that JSON cannot hold.
+        """
         parent = current_cell.get() or self.parent["msg_id"]
-        if parent == NO_CELL and msg_type in wire.COMM_KINDS:  # the other end's state depends on it
+        # comm messages are always sent, because the state of the other end depends on them
+        if parent == NO_CELL and msg_type in wire.COMM_KINDS:
             parent = self.parent["msg_id"]
         if parent in ("", NO_CELL):
             return
@@ -81,8 +93,8 @@ class Kernel:
                 bundles.unsendable(content) if is_display else ValueError("a %s holds %s" % (msg_type, error))
             ) from None
 
-    def serve(self):
-        """Until the supervisor is gone."""
+    def serve(self) -> None:
+        """Runs the loop until the supervisor is gone. Never returns."""
         os.register_at_fork(after_in_child=self._end_copy_soon)
         self.channel.send("ready", {"pid": os.getpid()}, "")
         self.loop.add_reader(self.channel.fileno(), self._on_readable)
@@ -91,27 +103,34 @@ class Kernel:
             try:
                 self.loop.run_forever()
             except KeyboardInterrupt:
-                continue  # it hit a task between cells; the loop goes on
+                continue  # the interrupt hit a task between cells; the loop continues
             except SystemExit:
                 traceback.print_exc()
 
     @property
-    def is_copy(self):
-        """In a fork that ran on to the end of a cell or of a task's step: it is no kernel, the one that forked it answers."""
+    def is_copy(self) -> bool:
+        """Whether this process is a fork of the kernel that reached the end of a cell or of a task's step. It is no
+        kernel; the kernel that forked it answers.
+        """
         return os.getpid() != self._pid
 
     def _end_copy_soon(self):
-        """In a forked child. One that comes back to the loop must read nothing there: its channels are its parent's, and so is the
-        pipe by which other threads wake the loop. So this is the first thing that the loop does then."""
-        with contextlib.suppress(RuntimeError):  # a closed loop; one in debug mode, in a child of another thread
+        """Makes a forked child end as soon as it returns to the loop.
+
+        Such a child must read nothing in the loop, because its channels, and the pipe through which other threads wake
+        the loop, are its parent's.
+        """
+        with contextlib.suppress(RuntimeError):  # the loop is closed, or is in debug mode and another thread forked
             self.loop.call_soon(self._end_if_copy)
 
     def _end_if_copy(self):
         if self.is_copy:
             os._exit(0)
 
-    def begin(self, msg_id, msg_type):
-        """A cell, or a comm's message, is about to be handled; a SIGINT may come as soon as the supervisor is told."""
+    def begin(self, msg_id: str, msg_type: str) -> None:
+        """Must be called when a cell or a comm message is about to be handled. A SIGINT may come as soon as the
+        supervisor is told.
+        """
         self._warm_up.cancel()
         self.running = msg_id
         self.parent = {"msg_id": msg_id, "msg_type": msg_type}
@@ -120,19 +139,19 @@ class Kernel:
         self.interrupts.begin()
         if self.inbox.begin(msg_id):
             self.interrupts.press()
-            self.channel.send("interrupt_taken", {}, msg_id)  # or a SIGINT would say it once more
+            self.channel.send("interrupt_taken", {}, msg_id)  # otherwise a SIGINT would follow
         self._context.run(current_cell.set, msg_id)
 
-    def end(self):
-        """It is over: its reply is on its way."""
+    def end(self) -> None:
+        """Must be called when a cell or a comm message is over and its reply was sent."""
         self.prompts.allowed = self.installs.allowed = False
         self.running = ""
         self.inbox.wake()
 
-    # ------------------------------------------------------------------------------------------------
+    # ------------------------------------------------------------------------------------------------ the loop
 
     def _on_readable(self):
-        self._end_if_copy()  # a child that was forked past Python
+        self._end_if_copy()  # also covers a child that was forked without Python's knowledge
         try:
             self.inbox.read()
         except EOFError:
@@ -142,9 +161,11 @@ class Kernel:
         self._take_next()
 
     def _take_next(self):
-        """One command at a time, and none while a cell runs: what that has put on the loop has its turn before the next."""
+        """Takes one command, and none while a cell runs. Callbacks that the cell has put on the loop run before the
+        next command.
+        """
         if self.running:
-            return  # the end of the asynchronous cell takes it
+            return  # the end of the asynchronous cell takes the next command
         try:
             message = self.inbox.next_command()
             if message is not None:
@@ -154,8 +175,9 @@ class Kernel:
             self._give_up()
 
     def _give_up(self):
-        """The supervisor waits for a reply that cannot be made or sent; the end of the process is one, and the loop would
-        only log the exception."""
+        """Ends the process, because the supervisor waits for a reply that cannot be made or sent. The loop would only
+        log the exception.
+        """
         try:
             os.write(self.channel.pipes["stderr"], traceback.format_exc().encode("utf-8", "replace"))
         finally:
@@ -202,16 +224,18 @@ class Kernel:
             self.interrupts.leave()
         except BaseException as error:
             if self.interrupts.task is not None:
-                self.interrupts.task.cancel()  # its end is the cell's
+                self.interrupts.task.cancel()  # the end of the task is the end of the cell
                 return
             self.interrupts.leave()
             result, raised = None, error
-            # Between our code and the cell's there is no frame of the user's to show.
+            # Between the runner's code and the cell's code there is no frame of the user's to show.
             self._show(error)
         self._finish(msg_id, result, raised)
 
     def _put_streams_back(self):
-        """A cell may have put anything in the place of a stream; with one that cannot be written no cell could put it right."""
+        """Restores ``sys.stdout`` and ``sys.stderr`` if a cell has replaced them by something that cannot be written
+        to. Otherwise no cell could repair them.
+        """
         for name, stream in self._streams.items():
             there = getattr(sys, name, None)
             if there is stream:
@@ -249,7 +273,7 @@ class Kernel:
             else:
                 self._context.run(self.shell.showtraceback, (type(error), error, error.__traceback__))
         except Exception:
-            # What shows tracebacks is the user's to break.
+            # The code that shows tracebacks can be broken by the user.
             lines = traceback.format_exception(type(error), error, error.__traceback__)
             self.send(
                 "error",
@@ -261,8 +285,11 @@ class Kernel:
             )
 
     def _text(self, error):
-        """What the cell showed of it, or what it says now: a class of the cell's may take for ever to say that, so it is
-        interruptible, and not asked again."""
+        """Returns the text of the error that the cell showed, or else its present text.
+
+        A class of the cell may take for ever to return its text, so this can be interrupted, and the text is not
+        requested again.
+        """
         shown = self.shell.shown_error
         if shown is not None and shown[0] is error:
             return shown[1]
@@ -277,7 +304,9 @@ class Kernel:
             self.interrupts.leave()
 
     def _finish(self, msg_id, result, raised):
-        """The reply, once everything that the cell wrote is on its way. ``raised`` is what came out of IPython itself."""
+        """Sends the reply when everything that the cell wrote was sent. ``raised`` is an exception that came out of
+        IPython itself.
+        """
         shell = self.shell
         linux.flush_c_streams()
         self._end_if_copy()
@@ -316,9 +345,9 @@ class Kernel:
 
 
 def _make_loop():
-    """A loop whose own descriptors are above those that a cell closes or duplicates by accident."""
+    """Makes a loop whose own descriptors have higher numbers than those that a cell closes or duplicates by accident."""
     held = [os.dup(0)]
-    while held[-1] < _LOW_FDS:
+    while held[-1] < _LAST_LOW_FD:
         held.append(os.dup(0))
     try:
         # poll keeps no object in the operating system that a forked copy would share with its parent.
@@ -328,8 +357,10 @@ def _make_loop():
             os.close(fd)
 
 
-def run(options, pair, stdout, stderr):
-    """Never returns: what goes wrong here is printed to the cell's stderr and ends the process."""
+def run(options, pair: int, stdout: int, stderr: int) -> None:
+    """Runs a kernel. Never returns: an exception is printed to the cell's stderr and ends the process. The arguments
+    are those of :class:`Kernel`.
+    """
     try:
         Kernel(options, pair, stdout, stderr).serve()
     except BaseException:

@@ -1,4 +1,4 @@
-"""Which file a cell asked for in vain, by its error."""
+"""Finds out from a cell's error which file the cell did not find."""
 
 import contextlib
 import os
@@ -8,34 +8,34 @@ import subprocess
 from . import causes
 
 _START_PROGRAM = subprocess.Popen._execute_child.__code__
-#: Characters of a path that are told.
-MAX_PATH = 1000
+#: Characters of a path that are passed on.
+MAX_PATH_CHARS = 1000
 _filename = vars(OSError)["filename"].__get__
 
 
-def path_of(error):
-    """The absolute path that ``error`` (an exception), or one of its chain, has not found; "" for none.
+def path_of(error: BaseException) -> str:
+    """Returns the absolute path that ``error`` (an exception), or an exception of its chain, did not find, or "".
 
-    A path of Windows' stays as it is: nothing here is below it.
+    A Windows path stays as it is, because it names nothing in the sandbox.
     """
     for one in causes.chain(error):
         name = _text(_filename(one)) if issubclass(type(one), FileNotFoundError) else ""
         if name and not _is_program(name, one):
             path = _absolute(name)
             if path:
-                return path[:MAX_PATH]
+                return path[:MAX_PATH_CHARS]
     return ""
 
 
 def _is_program(name, error):
-    """Whether ``name`` is that of a program, which is looked for in ``PATH`` and not in the working folder."""
+    """Returns whether ``name`` is that of a program, which is searched in ``PATH`` and not in the working folder."""
     entry = causes.innermost(error)
     return "/" not in name and entry is not None and entry.tb_frame.f_code is _START_PROGRAM
 
 
 def _text(name):
     if type(name) in (pathlib.PosixPath, pathlib.PurePosixPath):
-        with contextlib.suppress(Exception):  # a cell may have changed its parts
+        with contextlib.suppress(Exception):  # a cell may have changed the parts of the path
             name = str(name)
     if type(name) is bytes:
         return os.fsdecode(name)
@@ -43,7 +43,7 @@ def _text(name):
 
 
 def _absolute(name):
-    if not name or _is_of_windows(name):
+    if not name or _is_windows_path(name):
         return name
     try:
         return os.path.normpath(os.path.join(os.getcwd(), name))
@@ -51,6 +51,6 @@ def _absolute(name):
         return os.path.normpath(name) if name.startswith("/") else ""
 
 
-def _is_of_windows(name):
-    """Whether it has a drive or a server: ``C:\\data``, ``\\\\server\\data``."""
+def _is_windows_path(name):
+    """Returns whether a path has a drive or a server: ``C:\\data``, ``\\\\server\\data``."""
     return name.startswith("\\\\") or (name[1:3] in (":\\", ":/") and name[0].isalpha() and name[0].isascii())

@@ -1,4 +1,6 @@
-"""Whether a cell wanted a network, which a sandbox does not have: by an error of its own, or by a program that failed."""
+"""Whether a cell wanted a network, which a sandbox does not have: from the cell's own error, or from a program that
+failed.
+"""
 
 import contextlib
 import errno
@@ -8,32 +10,36 @@ import subprocess
 from . import causes
 
 _NameError, _FailedProgram = socket.gaierror, subprocess.CalledProcessError
-#: No name server can be reached, or none knows the name.
+#: Error numbers: no name server can be reached, or none knows the name.
 _UNKNOWN = tuple(
     number
     for name in ("EAI_AGAIN", "EAI_FAIL", "EAI_NONAME", "EAI_NODATA")
     if (number := getattr(socket, name, None)) is not None
 )
 _UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH)
-#: What the operating system counts for all processes of the sandbox.
+#: Counters of the operating system for all processes of the sandbox.
 _COUNTS = "/proc/self/net/snmp"
 
 
 class Network:
-    """Of the cell that runs."""
+    """Notices whether the running cell wanted a network."""
 
     def __init__(self):
-        #: A program that failed had tried to reach an address outside.
+        #: True if a program that failed had tried to reach an address outside.
         self.was_wanted = False
 
-    def begin(self):
-        """A cell begins."""
+    def begin(self) -> None:
+        """Forgets the last cell, because a cell begins."""
         self.was_wanted = False
 
     @contextlib.contextmanager
     def watched(self):
-        """Gives a function that says that what was started within has failed. If the operating system has meanwhile found no way to an
-        address, that of a name server for example, it failed for want of a network."""
+        """Watches programs that are started in the block.
+
+        Yields ``failed()``, which must be called if a program has failed. If the operating system has meanwhile found
+        no route to an address, such as that of a name server, the program counts as failed because of the missing
+        network.
+        """
         before = _refused()
 
         def failed():
@@ -46,8 +52,10 @@ class Network:
             raise
 
 
-def was_missed(error):
-    """Whether ``error`` (an exception), or one of its chain, is a look-up or a connection that failed so, and not a ``raise`` of somebody's."""
+def was_missed(error: BaseException) -> bool:
+    """Returns whether ``error`` (an exception), or an exception of its chain, is a failed name look-up or connection,
+    and not a ``raise`` of other code.
+    """
     return any(_is_of_network(one) and causes.is_of_a_call(one) for one in causes.chain(error))
 
 
@@ -59,7 +67,7 @@ def _is_of_network(error):
 
 
 def _refused():
-    """How many packets had no way to where they should go, since the sandbox began; 0 where that cannot be seen."""
+    """Returns how many packets had no route since the sandbox began, or 0 if that cannot be read."""
     try:
         with open(_COUNTS, encoding="ascii") as file:
             names, values = (line.split() for line in file if line.startswith("Ip:"))

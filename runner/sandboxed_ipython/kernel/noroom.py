@@ -1,4 +1,4 @@
-"""Whether a cell's error came from a system call that found no room, rather than from a ``raise`` with the same number."""
+"""Whether a cell's error came from a system call that found no room, and not from a ``raise`` with the same number."""
 
 import errno
 
@@ -7,8 +7,10 @@ from . import causes
 _NUMBERS = (errno.ENOSPC, errno.EFBIG)
 
 
-def was_met(error):
-    """Whether ``error`` (an exception), or one of its chain, says so and was raised by no ``raise``."""
+def was_met(error: BaseException) -> bool:
+    """Returns whether ``error`` (an exception), or an exception of its chain, has such a number and was not raised by a
+    ``raise``.
+    """
     return any(
         issubclass(type(one), OSError) and causes.errno_of(one) in _NUMBERS and causes.is_of_a_call(one)
         for one in causes.chain(error)

@@ -1,10 +1,12 @@
-"""What a line of ``pip`` asks for: an install, which the host does; what works offline; or a word why it cannot be."""
+"""Parses a line of ``pip``: it is an install, which the host runs; a command that works offline; or it cannot be done
+for a reason.
+"""
 
 import os
 import re
 import shlex
 
-#: pip's own option → the protocol's.
+#: pip's option → the option in the protocol.
 _PASSED = {
     "-U": "upgrade",
     "--upgrade": "upgrade",
@@ -39,7 +41,7 @@ _HARMLESS = frozenset(
         "--no-clean",
     )
 )
-#: The same with a value, their own or the next word.
+#: Ignored options with a value, which follows ``=`` or is the next word.
 _HARMLESS_WITH_VALUE = frozenset(
     (
         "--progress-bar",
@@ -57,10 +59,11 @@ _HARMLESS_WITH_VALUE = frozenset(
         "--resume-retries",
     )
 )
-#: Which package index it is, is decided outside of the sandbox; with a value, their own or the next word.
+#: Options for the package index, which is set outside of the sandbox. They have a value, which follows ``=`` or is the
+#: next word.
 _INDEX = frozenset(("-i", "--index-url", "--pypi-url", "--extra-index-url", "--trusted-host"))
 _REASONS = {
-    "where packages come from is decided outside of the sandbox, so %s cannot be used here.": (
+    "the package index is set outside of the sandbox, so %s cannot be used here.": (
         "--no-index",
         "-f",
         "--find-links",
@@ -93,31 +96,33 @@ _REFUSED = {option: reason for reason, options in _REASONS.items() for option in
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*\Z")
 _PIP = re.compile(r"(?:.*/)?pip[\d.]*\Z")
 _CONDA = re.compile(r"(?:.*/)?(?:conda|mamba|micromamba)\Z")
-#: What a shell would do more than run one program.
+#: Matches commands for which a shell would do more than run one program.
 _SHELL = re.compile(r"[;&|`()]|\$\(|(?:^|\s)\d?[<>]")
-_MAX_FILE = 256 * 1024
+_MAX_FILE_CHARS = 256 * 1024
 
 
 class PipError(Exception):
-    """A line that cannot be done, in words. It has no traceback: nothing in a stack would help."""
+    """A line cannot be done, for the reason in the text. It is shown without a traceback, because no part of a stack
+    would help.
+    """
 
     def _render_traceback_(self):
         return ["\x1b[31m%s\x1b[0m: %s" % (type(self).__name__, self)]
 
 
 class Install:
-    """``requirements`` are as they were written, but for markers, which are decided here."""
+    """One install. ``requirements`` are as they were written, except for markers, which are evaluated here."""
 
     def __init__(self):
         self.requirements = []
         self.options = []
         self.ignored = []
-        #: What it says of the package index, which is ignored too.
+        #: Options for the package index, which are ignored too.
         self.indexes = []
         self.quiet = False
 
-    def remarks(self):
-        """What is to be said beforehand: lines."""
+    def remarks(self) -> list[str]:
+        """Returns lines to print before the install."""
         remarks = ["Ignored: %s" % " ".join(self.ignored)] if self.ignored else []
         if self.indexes:
             remarks.append(
@@ -127,8 +132,10 @@ class Install:
         return remarks
 
 
-def of_shell(command):
-    """The words behind ``pip`` if a ``!`` line is a single call of pip, ``["conda", …]`` for conda's, else None."""
+def of_shell(command: str) -> "list[str] | None":
+    """Returns the words behind ``pip`` if a ``!`` line is a single call of pip, ``["conda", …]`` if it calls conda,
+    else None.
+    """
     command, silenced = re.subn(r"(?:\s(?:2>&1|[12&]?>\s*/dev/null))+\Z", "", command.replace("\\\n", " ").strip())
     if _SHELL.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", command)):
         return None
@@ -144,16 +151,16 @@ def of_shell(command):
     return [*words, "-q"] if silenced else words
 
 
-def split(line):
-    """The words of a line as a shell has them; none if its quotes do not match."""
+def split(line: str) -> list[str]:
+    """Returns the words of a line as a shell splits it, or none if its quotes do not match."""
     try:
         return shlex.split(line, comments=True)
     except ValueError:
         return []
 
 
-def parse(words):
-    """An :class:`Install`, or None for what pip itself does offline. Raises PipError."""
+def parse(words: list[str]) -> "Install | None":
+    """Returns an :class:`Install`, or None if pip itself can run the words offline. Raises PipError."""
     words = list(words)
     leading = []
     while words and words[0].startswith("-"):
@@ -172,7 +179,7 @@ def parse(words):
     install = Install()
     _read([*leading, *words], install)
     if not install.requirements:
-        raise PipError("name what to install: %pip install six")
+        raise PipError("name the packages to install: %pip install six")
     return install
 
 
@@ -214,23 +221,23 @@ def _applies(marker):
     try:
         from pip._vendor.packaging.markers import InvalidMarker, Marker
     except ImportError:
-        raise PipError("the condition %r cannot be decided here: leave it out." % marker) from None
+        raise PipError("the condition %r cannot be evaluated here: leave it out." % marker) from None
     try:
         return Marker(marker).evaluate({"extra": ""})
     except InvalidMarker:
-        raise PipError("the condition %r makes no sense." % marker) from None
+        raise PipError("the condition %r is not valid." % marker) from None
 
 
 def _read_file(path, install, depth=0):
-    """A requirements file of the sandbox's: names and versions; ``-r`` in it too. Hashes are left out."""
+    """Reads a requirements file in the sandbox: names, versions, and ``-r``. Hashes are left out. Raises PipError."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
-            text = file.read(_MAX_FILE + 1)
+            text = file.read(_MAX_FILE_CHARS + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise PipError(
             "%s cannot be read: %s" % (path or "the requirements file", getattr(error, "strerror", None) or error)
         ) from None
-    if len(text) > _MAX_FILE or depth > 10:
+    if len(text) > _MAX_FILE_CHARS or depth > 10:
         raise PipError("%s is too long for a requirements file." % path)
     for line in text.replace("\\\n", " ").splitlines():
         line = re.sub(r"(?:^|\s)#.*", "", line)

@@ -1,4 +1,4 @@
-"""Matplotlib's backends: one that cannot be had here leaves figures inline, and a line says so."""
+"""Matplotlib's backends: if one is not available here, figures stay inline, and a printed line says so."""
 
 import importlib.abc
 import importlib.util
@@ -8,19 +8,22 @@ from IPython.core.error import UsageError
 
 from . import frames
 
-#: Backends that load and whose figures nobody would see, and why.
+#: Backends that can be loaded but whose figures nobody would see, and the reason.
 _NOT_SHOWN = {
     "matplotlib.backends.backend_nbagg": "Matplotlib's nbagg draws with a script of Jupyter's own page, which this notebook does not have.",
     "matplotlib.backends.backend_webagg": "Matplotlib's webagg is a web server, and a sandbox has no network.",
 }
-#: Of a reason that is shown.
+#: Characters of a reason that are shown.
 _REASON_CHARS = 300
 
 
 @frames.passes_errors_on
 def enable(shell, enable_matplotlib, gui):
-    """``%matplotlib gui`` by IPython's ``enable_matplotlib``, which names a backend as the chosen one before it loads it: where that fails,
-    the figures of all later cells would vanish without a word."""
+    """Runs ``%matplotlib gui``.
+
+    IPython's ``enable_matplotlib`` records a backend as the chosen one before it loads the backend. If loading fails,
+    the figures of all later cells would vanish without a message; this function then chooses the inline backend again.
+    """
     chosen = shell.pylab_gui_select
     try:
         if gui in ("widget", "ipympl") and importlib.util.find_spec("ipympl") is None:
@@ -39,12 +42,13 @@ def enable(shell, enable_matplotlib, gui):
 
 
 class _RefusedBackends(importlib.abc.MetaPathFinder):
-    """``matplotlib.use()`` of such a backend fails with the reason, and leaves the one before."""
+    """Makes ``matplotlib.use()`` of such a backend fail with the reason, and keep the former backend."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname in _NOT_SHOWN:
             raise ImportError(_NOT_SHOWN[fullname], name=fullname)
 
 
-def refuse_backends():
+def refuse_backends() -> None:
+    """Installs :class:`_RefusedBackends`."""
     sys.meta_path.insert(0, _RefusedBackends())

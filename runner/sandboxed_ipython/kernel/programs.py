@@ -1,5 +1,6 @@
-"""Programs that a cell starts by ``!`` and ``%%bash``. What they read is the kernel's own empty input, so that none waits for
-an answer that cannot come, and that reading is seen (``emptyinput.py``)."""
+"""Programs that a cell starts with ``!`` and ``%%bash``. Their standard input is the kernel's own empty input, so none
+waits for an answer that cannot come, and reading is noticed (``emptyinput.py``).
+"""
 
 import codecs
 import contextlib
@@ -20,14 +21,15 @@ import time
 from . import frames
 
 _READ_BYTES = 64 * 1024
-#: Seconds between two looks whether a program has ended whose output something else still holds.
-_LOOK = 0.05
+#: Seconds between two checks whether a program has ended while another process still holds its output open.
+_LOOK_SECONDS = 0.05
 #: Seconds that an interrupted program has to end by itself.
-_GRACE = 1.0
-#: Of the terminal that a program writes to; what IPython gives.
+_GRACE_SECONDS = 1.0
+#: Size of the terminal that a program writes to, the same as in IPython.
 _ROWS, _COLUMNS = 24, 80
-#: IPython pipes a script into the shell's stdin, where the script's own programs would read it. ``$0`` is the shell. An
-#: argument of a program has at most 128 KiB; a longer script stays where it is.
+#: IPython pipes a script into the shell's stdin, where the script's own programs would read it. This program passes the
+#: script as an argument instead. ``$0`` is the shell. An argument of a program has at most 128 KiB; a longer script is
+#: read from stdin.
 _SCRIPT = """\
 [ $# -eq 0 ] || exec "$0" "$@"
 script=$(cat)
@@ -39,9 +41,12 @@ END
 _SHELLS = ("bash", "sh")
 
 
-def run(command, interrupts):
-    """Runs a shell command whose stdout and stderr are one terminal, and shows what it says; its exit status, or minus the
-    signal that ended it. An interrupt ends the program and not the cell."""
+def run(command: str, interrupts) -> int:
+    """Runs a shell command with one terminal as stdout and stderr, and shows its output.
+
+    An interrupt ends the program and not the cell. Returns the exit status, or minus the number of the signal that
+    ended the program. Raises OSError if there is no shell.
+    """
     shell_name = os.environ.get("SHELL", "sh")
     shell = shutil.which(shell_name)
     if shell is None:
@@ -50,7 +55,7 @@ def run(command, interrupts):
     process = None
     try:
         try:
-            with interrupts.held():  # or nobody would know of the process
+            with interrupts.held():  # otherwise the new process could be lost
                 try:
                     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", _ROWS, _COLUMNS, 0, 0))
                     process = subprocess.Popen(
@@ -62,8 +67,8 @@ def run(command, interrupts):
         except KeyboardInterrupt:
             sys.stdout.write("^C\n")
             _signal(process, signal.SIGINT)
-            with contextlib.suppress(KeyboardInterrupt):  # pressed twice
-                _show(terminal, process, _GRACE)
+            with contextlib.suppress(KeyboardInterrupt):  # the user has interrupted again
+                _show(terminal, process, _GRACE_SECONDS)
         finally:
             if process is not None and not _has_ended(process):
                 _signal(process, signal.SIGKILL)
@@ -73,8 +78,8 @@ def run(command, interrupts):
     return 128 - status if status > 128 else status
 
 
-def output(command):
-    """What a shell command says on stdout and stderr, nothing if it is interrupted, and its exit status."""
+def output(command: str) -> tuple[str, int]:
+    """Runs a shell command. Returns its stdout and stderr as text ("" if it is interrupted), and its exit status."""
     process = subprocess.Popen(
         command, shell=True, executable=os.environ.get("SHELL"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -88,8 +93,10 @@ def output(command):
             process.kill()
 
 
-def let_terminals_read_nothing():
-    """``pty.spawn`` hands on what is typed, which is nothing here: it does not have to read the empty input for that, which would be told."""
+def let_terminals_read_nothing() -> None:
+    """Keeps ``pty.spawn`` from reading the empty input. It passes on what is typed, which is nothing here, and the read
+    would be reported.
+    """
     empty = os.fstat(0)
 
     def read(fd):
@@ -98,15 +105,15 @@ def let_terminals_read_nothing():
     pty.spawn.__defaults__ = (pty._read, read)
 
 
-def configure(config):
-    """How ``%%bash`` and ``%%sh`` start their shell."""
+def configure(config) -> None:
+    """Sets how ``%%bash`` and ``%%sh`` start their shell."""
     config.ScriptMagics.script_paths = {
         name: shlex.join(["sh", "-c", _SCRIPT, name]) for name in _SHELLS if shutil.which(name)
     }
 
 
-def watch_scripts(shell, network):
-    """``%%bash`` and ``%%sh`` that fail tell ``network``."""
+def watch_scripts(shell, network) -> None:
+    """Makes ``%%bash`` and ``%%sh`` report a failure to ``network`` (a :class:`Network`)."""
     for name in shell.config.ScriptMagics.script_paths:
         shell.register_magic_function(_watched(shell.find_cell_magic(name), network), "cell", name)
 
@@ -121,24 +128,24 @@ def _watched(magic, network):
     return run_script
 
 
-def document(shell):
-    """``%%bash?`` speaks of bash, not of what is between."""
+def document(shell) -> None:
+    """Removes the wrapper script from the help text of ``%%bash`` and ``%%sh``."""
     for name, path in shell.config.ScriptMagics.script_paths.items():
         magic = shell.find_cell_magic(name)
         magic.__doc__ = (magic.__doc__ or "").replace(path, name)
 
 
 def _show(terminal, process, seconds=None):
-    """Until the program has ended and all that it said is shown, or ``seconds`` have passed."""
+    """Shows the output until the program has ended and all its output is shown, or until ``seconds`` have passed."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     give_up = None if seconds is None else time.monotonic() + seconds
     open_ends = [terminal]
     while give_up is None or time.monotonic() < give_up:
         ended = _has_ended(process)
-        if select.select(open_ends, [], [], 0 if ended else _LOOK)[0]:
+        if select.select(open_ends, [], [], 0 if ended else _LOOK_SECONDS)[0]:
             try:
                 data = os.read(terminal, _READ_BYTES)
-            except OSError:  # nobody can write any more
+            except OSError:  # no process can write any more
                 data, open_ends = b"", []
             sys.stdout.write(decoder.decode(data, final=not data))
             sys.stdout.flush()
@@ -147,12 +154,14 @@ def _show(terminal, process, seconds=None):
 
 
 def _has_ended(process):
-    """Not by ``poll()``: an interrupt in the middle of it can leave its lock taken for ever."""
+    """Returns whether the process has ended. It does not use ``poll()``: an interrupt in the middle of that can leave a
+    lock taken for ever.
+    """
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _signal(process, number):
-    """To the program and what it has started."""
+    """Sends a signal to the program and to what it has started."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:

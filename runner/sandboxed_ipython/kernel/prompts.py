@@ -1,4 +1,4 @@
-"""``input()`` and ``getpass()``: a request to whoever watches the notebook, and the wait for the answer."""
+"""``input()`` and ``getpass()``: a request to the host, and the wait for the answer."""
 
 import warnings
 
@@ -6,7 +6,7 @@ from . import bounds
 
 
 class StdinNotImplementedError(NotImplementedError):
-    """The cell was sent by a caller that answers no prompts. Same name as IPython's."""
+    """The sender of the cell answers no prompts. IPython's exception has the same name."""
 
 
 try:
@@ -16,18 +16,23 @@ except ImportError:
 
 
 class Prompts:
-    """Replaces ``builtins.input`` and ``getpass.getpass`` of a kernel. Any thread may ask, while a cell runs that is ``allowed`` to."""
+    """Replaces ``builtins.input`` and ``getpass.getpass`` of a kernel.
+
+    Any thread may ask while a cell runs. ``allowed`` is True if the sender of that cell answers prompts.
+    """
 
     def __init__(self, kernel):
         self._kernel = kernel
         self.allowed = False
 
     def input(self, prompt="", /):
-        """``input()``; raises StdinNotImplementedError where nobody answers, KeyboardInterrupt on interrupt."""
+        """Implements ``input()``. Raises StdinNotImplementedError if nobody answers, and KeyboardInterrupt on an
+        interrupt.
+        """
         return self._ask(str(prompt), password=False)
 
     def getpass(self, prompt="", stream=None, **_):
-        """``getpass.getpass()``, as ipykernel has it: nothing is asked in particular unless there is a prompt. ``stream`` has no meaning here."""
+        """Implements ``getpass.getpass()`` as ipykernel does: the default prompt is empty. ``stream`` has no effect."""
         if stream is not None:
             warnings.warn(
                 "The `stream` parameter of `getpass.getpass` has no effect in a notebook", UserWarning, stacklevel=2
@@ -43,10 +48,10 @@ class Prompts:
                 value = answer()["content"]["value"]
         except KeyboardInterrupt:
             raise KeyboardInterrupt("Interrupted by user") from None
-        if value == "\x04":  # Ctrl-D, as ipykernel takes it
+        if value == "\x04":  # Ctrl-D, as in ipykernel
             raise EOFError
         return value
 
 
 def _nobody(kernel):
-    return "whoever runs this cell does not answer prompts" if kernel.running else "no cell runs that could ask"
+    return "the program that runs this cell does not answer prompts" if kernel.running else "no cell is running"

@@ -1,4 +1,4 @@
-"""The IPython shell of a kernel. Its class name and config are those that libraries look for to find a notebook."""
+"""The IPython shell of a kernel. Libraries recognize a notebook by the name of its class and by its config."""
 
 import asyncio
 import builtins
@@ -27,32 +27,32 @@ from .frames import holds_code_of_a_cell, passes_errors_on, without_ours
 from .libraries import add_to_path
 from .magics import KernelMagics
 
-#: Front ends that show figures by themselves; no event loop has to run for them.
+#: GUIs whose figures the front end shows, so that no event loop has to run.
 _GUIS = (None, "inline", "agg", "asyncio", "nbagg", "notebook", "webagg", "ipympl", "widget")
 
 
 class IPKernelApp(Configurable):
-    """``%config`` lists it, and a configuration may name it; there is no application behind it."""
+    """An entry in ``%config`` that configurations may name. No application exists behind it."""
 
     connection_file = Unicode("", help="A sandbox has none: its kernel is reached through a queue.").tag(config=True)
 
 
 class ZMQInteractiveShell(InteractiveShell):
-    """ipykernel's name: rich, tqdm, plotly and others test for it."""
+    """The shell. Its name is ipykernel's, because rich, tqdm, plotly and others test for it."""
 
     displayhook_class = Type(CellDisplayHook)
     display_pub_class = Type(ZMQDisplayPublisher)
     compiler_class = Type(CellCompiler)
     exiter = Instance(ZMQExitAutocall)
     keepkernel_on_exit = None
-    #: What libraries find; ours is ``sandbox``.
+    #: ``kernel`` is the facade for libraries, ``sandbox`` the real kernel (``main.Kernel``).
     kernel = None
     sandbox = None
-    #: (name, text) of what a result raised when it was to be shown.
+    #: (name, text) of the exception that a result raised when it was about to be shown.
     failed_display = None
-    #: The exception whose traceback was shown last in this cell, and its text.
+    #: (exception, text) of the traceback that was shown last in this cell.
     shown_error = None
-    #: (code, as Python) of the synchronous cell that is about to run.
+    #: (code, transformed code) of the synchronous cell that is about to run.
     _prepared = None
 
     @default("exiter")
@@ -64,7 +64,9 @@ class ZMQInteractiveShell(InteractiveShell):
         self.set_hook("show_in_pager", _page, 99)
 
     def enable_gui(self, gui=None):
-        """No event loop of a GUI can be had here; ``%matplotlib inline`` asks all the same."""
+        """Accepts only GUIs that need no event loop, because no other GUI is available here. ``%matplotlib inline``
+        calls this too.
+        """
         if gui not in _GUIS:
             raise UsageError("A sandbox has no display for the GUI %r; use %%matplotlib inline." % gui)
 
@@ -77,23 +79,26 @@ class ZMQInteractiveShell(InteractiveShell):
         self.register_magics(KernelMagics)
 
     def ask_exit(self):
-        """``exit()``: the kernel leaves after this cell, and the next cell finds a fresh one."""
+        """Implements ``exit()``: the kernel ends after this cell, and the next cell gets a fresh kernel."""
         keep = bool(self.keepkernel_on_exit)
         self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": keep})
         self.sandbox.exiting = not keep
 
     @property
     def parent_header(self):
-        """As ipykernel has it: the request of the cell that runs or ran last."""
+        """The request of the cell that runs or ran last, as in ipykernel."""
         return self.kernel.get_parent()
 
     def get_parent(self):
+        """Returns :attr:`parent_header`."""
         return self.parent_header
 
     def prepare(self, code):
-        """A cell's code as Python, what went wrong on the way there (``sys.exc_info()`` or None), and whether it awaits.
+        """Returns a cell's transformed code, the error of the transformation (``sys.exc_info()`` or None), and whether
+        the cell awaits.
 
-        ``run_cell`` of the same code asks for the first and the last once more, and is told what is known.
+        ``run_cell`` of the same code asks for the code and for the ``await`` once more, and then gets the remembered
+        answers.
         """
         try:
             transformed, error = self.transform_cell(code), None
@@ -110,25 +115,29 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def should_run_async(self, raw_cell, *, transformed_cell=None, preprocessing_exc_tuple=None):
         if self._prepared is not None and self._prepared[1] is transformed_cell:
-            self._prepared = None  # told once: code of the cell may run the same text again, with other rules
+            self._prepared = None  # answered once: code of the cell may run the same text again, with other rules
             return False
         return super().should_run_async(
             raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple
         )
 
     def _tee(self, channel):
-        """IPython 9 keeps each piece that a cell prints for as long as the kernel lives, so that ``%notebook`` can write it. That takes
-        as much time as printing does, and a loop that prints fills the memory."""
+        """Replaces a method with which IPython 9 keeps everything that a cell prints for as long as the kernel lives,
+        so that ``%notebook`` can write it. That takes as much time as printing, and a loop that prints would fill the
+        memory.
+        """
         return contextlib.nullcontext()
 
     async def run_cell_async(self, *args, **kwargs):
-        """What every cell comes through, with an ``await`` or without. It knows nothing of what the one before has shown."""
+        """Runs every cell, with or without an ``await``. What earlier cells have shown is forgotten first."""
         self._last_traceback = None
         self.failed_display = self.shown_error = None
         return await super().run_cell_async(*args, **kwargs)
 
     async def run_asynchronous_cell(self, code, silent=False, **options):
-        """``run_cell`` for a cell with an ``await`` in it: what is registered for a cell's end is called (figures are shown then)."""
+        """Runs a cell with an ``await`` like ``run_cell``: the callbacks that are registered for a cell's end are
+        called (they show figures).
+        """
         result = None
         try:
             result = await self.run_cell_async(code, silent=silent, **options)
@@ -139,20 +148,22 @@ class ZMQInteractiveShell(InteractiveShell):
         return result
 
     async def run_code(self, code_obj, result=None, *, async_=False):
-        """Code of the cell's, which is where an interrupt is raised; one that came before it has begun is its end."""
+        """Runs the cell's code, in which an interrupt is raised. An interrupt that came before the code has begun ends
+        the cell.
+        """
         code = super().run_code(code_obj, result, async_=async_)
         try:
             with self.sandbox.interrupts.code():
                 return await code
         except KeyboardInterrupt as error:
-            code.close()  # it may not have begun
+            code.close()  # the code may not have begun
             if result is not None:
                 result.error_in_exec = error
             self.show_interrupt(error)
             return True
 
     def show_interrupt(self, error):
-        """Of a KeyboardInterrupt that hit no line of the cell's."""
+        """Shows a KeyboardInterrupt that hit no line of the cell."""
         self._showtraceback(KeyboardInterrupt, error, self.InteractiveTB.get_exception_only(KeyboardInterrupt, error))
 
     def set_next_input(self, text, replace=False):
@@ -165,18 +176,22 @@ class ZMQInteractiveShell(InteractiveShell):
         if self.displayhook.is_showing:
             self.failed_display = (str(etype.__name__), text)
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):  # a cell may have put anything there, and closed it
+            with contextlib.suppress(Exception):  # a cell may have replaced the stream and closed it
                 stream.flush()
         lines = bounds.traceback_lines(stb, bounds.TRACEBACK_CHARS)
         self.sandbox.send("error", {"ename": str(etype.__name__), "evalue": text, "traceback": lines})
 
     def get_exception_only(self, exc_tuple=None):
-        """Of an interrupt only its name: what it interrupted may be an exception that does not end to say what it is."""
+        """Returns only the name for an interrupt, because the interrupted code may be an exception that takes for ever
+        to return its text.
+        """
         kind = (exc_tuple or sys.exc_info())[0]
         return "KeyboardInterrupt\n" if kind is KeyboardInterrupt else super().get_exception_only(exc_tuple)
 
     def showtraceback(self, exc_tuple=None, *args, **kwargs):
-        """A cancelled ``await`` that our interrupt caused is shown as what the user did: KeyboardInterrupt."""
+        """Shows a traceback. A cancelled ``await`` that an interrupt caused is shown as what the user did:
+        KeyboardInterrupt.
+        """
         kind = exc_tuple[0] if exc_tuple else sys.exc_info()[0]
         if kind is not None and issubclass(kind, asyncio.CancelledError) and self.sandbox.interrupts.pressed:
             error = KeyboardInterrupt()
@@ -191,7 +206,7 @@ class ZMQInteractiveShell(InteractiveShell):
         super().showtraceback(exc_tuple, *args, **kwargs)
 
     def system_piped(self, cmd):
-        """``!cmd``."""
+        """Runs ``!cmd``."""
         if cmd.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
         command = self.var_expand(cmd, depth=1)
@@ -206,7 +221,7 @@ class ZMQInteractiveShell(InteractiveShell):
     system = system_piped
 
     def getoutput(self, cmd, split=True, depth=0):
-        """``lines = !cmd``."""
+        """Runs ``lines = !cmd``."""
         if cmd.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
         with self.sandbox.network.watched() as failed:
@@ -216,7 +231,7 @@ class ZMQInteractiveShell(InteractiveShell):
         return SList(text.splitlines()) if split else LSString(text)
 
     def run_offline(self, words):
-        """A program in the sandbox; its exit status."""
+        """Runs a program (list of words) in the sandbox. Returns its exit status."""
         return programs.run(shlex.join(words), self.sandbox.interrupts)
 
     def init_history(self):
@@ -225,15 +240,21 @@ class ZMQInteractiveShell(InteractiveShell):
 
 
 def _page(shell, strng, start=0, screen_lines=0, pager_cmd=None):
-    """What a terminal would page (``len?``) goes to the host as Jupyter's ``page`` payload."""
+    """Sends what a terminal would show in a pager (``len?``) to the host, as Jupyter's ``page`` payload."""
     bundle = strng if isinstance(strng, dict) else {"text/plain": str(strng)}
     shell.payload_manager.write_payload({"source": "page", "data": bundle, "start": start})
 
 
 def make(kernel, history_size):
-    """The one shell of this process, wired to ``kernel``; its banner and terminal features are off."""
+    """Makes the one shell of this process and connects it to ``kernel``. It shows no banner and has no terminal
+    features.
+
+    Args:
+        kernel: the kernel (``main.Kernel``).
+        history_size: number of results that ``Out`` keeps.
+    """
     config = Config()
-    config.IPKernelApp = Config({"connection_file": ""})  # its presence is what IPython's and others' checks look for
+    config.IPKernelApp = Config({"connection_file": ""})  # IPython and libraries check whether this exists
     config.InteractiveShell.cache_size = history_size
     config.InteractiveShell.colors = "Linux" if _ipython_major() < 9 else "linux"
     config.HistoryManager.hist_file = ":memory:"
@@ -259,14 +280,14 @@ def make(kernel, history_size):
 
 
 def _install_debugger():
-    """``pdb`` and ``breakpoint()`` are IPython's, which Ctrl-C can leave."""
+    """Makes ``pdb`` and ``breakpoint()`` use IPython's debugger, which Ctrl-C can leave."""
     debugger.Pdb = getattr(debugger, "InterruptiblePdb", debugger.Pdb)
     pdb.Pdb, pdb.set_trace = debugger.Pdb, debugger.set_trace
     sys.breakpointhook = _breakpoint
 
 
 def _breakpoint(*args, **kwargs):
-    """As Python's own, which does not read the environment of an isolated interpreter."""
+    """Does the same as Python's own hook, which does not read the environment in an isolated interpreter."""
     name = os.environ.get("PYTHONBREAKPOINT", "")
     if name == "0":
         return None
@@ -282,15 +303,15 @@ def _ipython_major():
     return IPython.version_info[0]
 
 
-def set_history_size(shell, size):
-    """``historySize``: how many results ``Out`` keeps."""
+def set_history_size(shell, size: int) -> None:
+    """Sets how many results ``Out`` keeps."""
     shell.cache_size = size
     shell.displayhook.cache_size = size
     shell.displayhook.do_full_cache = size > 0
 
 
-def prepare_environment(options):
-    """What a cell's process should find; the container gives HOME and USER."""
+def prepare_environment(options) -> None:
+    """Sets the environment variables and the working folder of cells. The container sets HOME and USER."""
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")
     for name, value in (

@@ -1,19 +1,24 @@
-"""``sys.stdout`` and ``sys.stderr`` of a kernel: each write is in the pipe when it returns, so nothing is lost in a crash."""
+"""``sys.stdout`` and ``sys.stderr`` of a kernel. Each write is in the pipe when it returns, so a crash loses nothing."""
 
 import contextvars
 import io
 
 from .. import wire
 
-#: The msg_id of the cell that a task was created by; unset in threads, whose text belongs to the cell that runs.
+#: The msg_id of the cell that created the current task. It is not set in threads, whose text belongs to the cell that
+#: runs.
 current_cell = contextvars.ContextVar("current_cell", default="")
-#: In its place, for code that runs for no cell: what it prints and shows is nobody's.
+#: The value for code that runs for no cell. What such code prints and displays is dropped.
 NO_CELL = "-"
 
 
 class _Descriptor(int):
-    """The number of a stream's descriptor. As a number it is like any other; of two streams' it is not the same, though both write to one
-    place: wurlitzer asks by that whether ``sys.stdout`` is Python's original, and does nothing but raise if it is."""
+    """The number of a stream's descriptor.
+
+    It behaves like any number, but the numbers of two streams are not equal, even though both write to the same place:
+    wurlitzer compares them to find out whether ``sys.stdout`` is Python's original stream, and raises an error if it
+    is.
+    """
 
     def __new__(cls, number, stream):
         self = super().__new__(cls, number)
@@ -31,12 +36,18 @@ class _Descriptor(int):
     __hash__ = int.__hash__
 
     def __reduce__(self):
-        """Copied, and in another process, it is a number."""
+        """Makes a copy, or the value in another process, a plain number."""
         return int, (int(self),)
 
 
 class CellStream(io.TextIOBase):
-    """A text stream to the cell. ``kernel`` gives ``channel`` and ``running`` (the running cell's msg_id)."""
+    """A text stream to the cell.
+
+    Args:
+        kernel: has the ``channel`` and ``running`` (the ``msg_id`` of the running cell).
+        name: ``stdout`` or ``stderr``.
+        number: what ``fileno()`` returns.
+    """
 
     def __init__(self, kernel, name, number):
         self._kernel = kernel
@@ -51,7 +62,7 @@ class CellStream(io.TextIOBase):
     line_buffering = True
 
     def write(self, text):
-        """Writes the whole text, together in one place also where other threads write; its length in characters."""
+        """Writes a text in one piece, also if other threads write. Returns its length in characters."""
         if not isinstance(text, str):
             raise TypeError("write() argument must be str, not %s" % type(text))
         try:
@@ -67,7 +78,7 @@ class CellStream(io.TextIOBase):
         return len(text)
 
     def write_bytes(self, data):
-        """Writes ``data`` (bytes), which is UTF-8 or is shown as if it were."""
+        """Writes ``data`` (bytes), which is shown as UTF-8."""
         cell = current_cell.get()
         if not cell or cell == self._kernel.running:
             self._kernel.channel.write(self._stream, data)
@@ -75,12 +86,14 @@ class CellStream(io.TextIOBase):
             self._write_elsewhere(cell, data)
 
     def _write_elsewhere(self, cell, data):
-        """Text of a task that an earlier cell made: it goes where the task was made, not where the pipe's text goes now."""
+        """Sends text of a task that an earlier cell created to that cell, and not to the cell that the pipe's text now
+        belongs to.
+        """
         if cell != NO_CELL:
             self._kernel.channel.send("stream", {"name": self._stream, "text": data.decode("utf-8", "replace")}, cell)
 
     def flush(self):
-        pass  # nothing is held back
+        pass  # nothing is buffered
 
     def writable(self):
         return True
@@ -92,30 +105,33 @@ class CellStream(io.TextIOBase):
         return self._number
 
     def close(self):
-        pass  # a cell that closes sys.stdout keeps it, as under ipykernel
+        pass  # sys.stdout stays open if a cell closes it, as under ipykernel
 
     @property
     def closed(self):
         return False
 
     def reconfigure(self, **options):
-        """Accepted and ignored: encoding and buffering are fixed."""
+        """Does nothing: encoding and buffering are fixed."""
 
 
-def can_be_written(stream):
-    """Whether ``stream`` (any object of a cell's) says that text can be written to it. Nothing is written; its code may run."""
+def can_be_written(stream) -> bool:
+    """Returns whether ``stream`` (any object of a cell) claims that text can be written to it. Nothing is written, but
+    code of the object may run.
+    """
     try:
         return callable(stream.write) and not getattr(stream, "closed", False)
     except Exception:
         return False
 
 
-# click, and what is built on it, prints colours to a stream of which it is no terminal only if its class is ipykernel's.
+# click, and libraries that are built on it, print colours to a stream that is no terminal only if its class is
+# ipykernel's.
 CellStream.__module__, CellStream.__qualname__, CellStream.__name__ = "ipykernel.iostream", "OutStream", "OutStream"
 
 
 class _Bytes(io.BufferedIOBase):
-    """``sys.stdout.buffer``, which holds nothing back: a byte that waited for the next would be shown in a later cell."""
+    """``sys.stdout.buffer``. It buffers nothing: a byte that waited for the next one would be shown in a later cell."""
 
     mode = "wb"
 
@@ -125,7 +141,7 @@ class _Bytes(io.BufferedIOBase):
         self.raw = self
 
     def write(self, data):
-        """Writes all of ``data``, any object that gives bytes; how many they are."""
+        """Writes all of ``data`` (a bytes-like object). Returns the number of bytes."""
         data = bytes(memoryview(data))  # memoryview refuses str and int
         if data:
             self._stream.write_bytes(data)
@@ -141,7 +157,7 @@ class _Bytes(io.BufferedIOBase):
         return self._stream.fileno()
 
     def close(self):
-        pass  # as the text stream
+        pass  # like the text stream
 
     @property
     def closed(self):

@@ -1,20 +1,24 @@
-"""What the first cell would pay for once, done while the kernel has nothing to do."""
+"""Does what the first cell would have to do once, while the kernel is idle."""
 
 import sys
 
-#: Seconds from a kernel's readiness to its warm-up: the cell that waited for the kernel comes before.
-_DELAY = 0.1
+#: Seconds from a kernel's readiness to its warm-up. A cell that waits for the kernel runs before that.
+_DELAY_SECONDS = 0.1
 
 
 class WarmUp:
-    """One silent failing cell: the first traceback costs ten times the second. (A completion would cost a second: jedi.)"""
+    """Runs one silent failing cell, because the first traceback takes ten times as long as the second. (A completion
+    would take a second, because of jedi.)
+    """
 
     def __init__(self, loop, shell):
         self._shell = shell
-        self._handle = loop.call_later(_DELAY, self._run)
+        self._handle = loop.call_later(_DELAY_SECONDS, self._run)
 
-    def cancel(self):
-        """Something of the user's is about to run. From then on there is no warm-up: hooks and variables are the user's."""
+    def cancel(self) -> None:
+        """Cancels the warm-up, because code of the user is about to run. From then on hooks and variables belong to the
+        user.
+        """
         self._handle.cancel()
 
     def _run(self):
@@ -30,7 +34,7 @@ class WarmUp:
 
 
 class _Nowhere:
-    """Where the warm-up writes."""
+    """The stream to which the warm-up writes."""
 
     encoding = "utf-8"
 

@@ -40,7 +40,7 @@ export type ResumeRun = (
   prompts: Iterable<EventOf<'input_request'>>,
 ) => void;
 
-interface NotebookCell extends PlacedCell {
+interface RestorableCell extends PlacedCell {
   cell: vscode.NotebookCell;
 }
 
@@ -72,7 +72,7 @@ export class RestoredRuns {
     const cells = this.notebook
       .getCells()
       .filter(({ kind }) => kind === vscode.NotebookCellKind.Code)
-      .map((cell): NotebookCell => ({
+      .map((cell): RestorableCell => ({
         id: cellId(cell),
         index: cell.index,
         sourceHash: sourceHashOf(cell.document.getText()),
@@ -95,7 +95,7 @@ export class RestoredRuns {
 
   #attached(
     session: SandboxSession,
-    { runs, homeless }: ReturnType<PastLog<NotebookCell>['finish']>,
+    { runs, homeless }: ReturnType<PastLog<RestorableCell>['finish']>,
     goOn: ResumeRun,
   ): void {
     const { clock, targets } = this.display;
@@ -137,7 +137,7 @@ export class RestoredRuns {
 
   #show(
     session: SandboxSession,
-    restored: PastRun<NotebookCell>,
+    restored: PastRun<RestorableCell>,
     open: AttachedCell | undefined,
     goOn: ResumeRun,
   ): void {

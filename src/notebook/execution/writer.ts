@@ -48,6 +48,13 @@ const MAX_CONFIRMATION_WAIT_MS = 500;
  */
 const MAX_FINAL_UPDATE_CHARACTERS = 2_000_000;
 
+export interface WriterOptions {
+  clock: SandboxClock;
+  messageContext: MessageContext;
+  targets: LinkTargets;
+  log: Log;
+}
+
 /**
  * Applies edits to the cells of one notebook. The calls are not awaited, because VS Code keeps their order and batches
  * them.
@@ -63,10 +70,7 @@ export class Writer {
 
   constructor(
     private readonly executions: Executions,
-    private readonly clock: SandboxClock,
-    private readonly messageContext: MessageContext,
-    private readonly targets: LinkTargets,
-    private readonly log: Log,
+    private readonly options: WriterOptions,
   ) {}
 
   /** From now on edits of `name` go to this run's cell. Edits of an earlier run of the cell are ignored. */
@@ -79,7 +83,7 @@ export class Writer {
   restore(name: string, run: CellRun, document: CellDocument): void {
     this.bind(name, run);
     if (document.started) {
-      run.start(document.t === undefined ? Date.now() : this.clock.toLocal(document.t, 0));
+      run.start(document.t === undefined ? Date.now() : this.options.clock.toLocal(document.t, 0));
     }
     if (document.order !== undefined) {
       run.execution.executionOrder = document.order;
@@ -147,7 +151,7 @@ export class Writer {
         this.#apply(written, edit);
       } catch (error) {
         // The cell was removed or taken by another kernel.
-        this.log.debug(`an edit (${edit.kind}) found no cell: ${String(error)}`);
+        this.options.log.debug(`an edit (${edit.kind}) found no cell: ${String(error)}`);
       }
     }
   }
@@ -156,7 +160,7 @@ export class Writer {
     const { run, outputs } = written;
     switch (edit.kind) {
       case 'start':
-        run?.start(edit.t === undefined ? Date.now() : this.clock.toLocal(edit.t, run?.created ?? 0));
+        run?.start(edit.t === undefined ? Date.now() : this.options.clock.toLocal(edit.t, run?.created ?? 0));
         if (written.cell.outputs.length > 0 || outputs.size > 0 || this.executions.hasRun(written.cell)) {
           this.#clear(written);
         }
@@ -172,7 +176,7 @@ export class Writer {
         return;
       case 'append':
       case 'replaceAll': {
-        const output = toNotebookOutput(edit.output, this.messageContext, this.targets);
+        const output = toNotebookOutput(edit.output, this.options.messageContext, this.options.targets);
         if (edit.kind === 'replaceAll') {
           forgetOutputs(written);
         }
@@ -230,7 +234,12 @@ export class Writer {
   }
 
   #shownOf(written: WrittenRun, id: number, { output, mark }: DocumentOutput): ShownOutput {
-    return { output: toNotebookOutput(output, this.messageContext, this.targets), written, id, ...(mark && { mark }) };
+    return {
+      output: toNotebookOutput(output, this.options.messageContext, this.options.targets),
+      written,
+      id,
+      ...(mark && { mark }),
+    };
   }
 
   /** Sends the next content of an output as soon as it can be appended to what VS Code has. */
@@ -282,7 +291,7 @@ export class Writer {
 
   #shows(cell: vscode.NotebookCell, document: CellDocument): boolean {
     const outputs = [...document.outputs.values()].map(({ output }) =>
-      toNotebookOutput(output, this.messageContext, this.targets),
+      toNotebookOutput(output, this.options.messageContext, this.options.targets),
     );
     return cell.executionSummary?.executionOrder === document.order && looksSame(cell.outputs, outputs);
   }
@@ -325,7 +334,9 @@ export class Writer {
     }
     if (!('stream' in next)) {
       const items =
-        'data' in next ? toItems(withFallback(next)) : toNotebookOutput(next, this.messageContext, this.targets).items;
+        'data' in next
+          ? toItems(withFallback(next))
+          : toNotebookOutput(next, this.options.messageContext, this.options.targets).items;
       const confirmed = this.#change(written, (execution) => execution.replaceOutputItems(items, output));
       return { characters: items.reduce((sum, { data }) => sum + data.length, 0), confirmed };
     }
@@ -372,7 +383,7 @@ export class Writer {
     return new Promise((resolve) => {
       const refused = (error: unknown): void => {
         // The cell may have been removed or taken by another kernel.
-        this.log.debug(`an output was not taken: ${String(error)}`);
+        this.options.log.debug(`an output was not taken: ${String(error)}`);
         resolve();
       };
       const execution = through ?? (run?.state === 'running' ? run.execution : undefined);

@@ -7,7 +7,7 @@ import {
   type HostFileStat,
 } from '../../session/folder-copy/host-files';
 
-const PIECE = 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
 
 /** Files of any file system that VS Code knows, such as remote repositories and the schemes of other extensions. */
 export class WorkspaceFiles implements HostFiles {
@@ -54,8 +54,8 @@ export class WorkspaceFiles implements HostFiles {
     if (content.byteLength !== seen.size) {
       throw new FileChanged(path);
     }
-    for (let at = 0; at < content.byteLength; at += PIECE) {
-      yield Buffer.from(content.subarray(at, at + PIECE));
+    for (let at = 0; at < content.byteLength; at += CHUNK_BYTES) {
+      yield Buffer.from(content.subarray(at, at + CHUNK_BYTES));
     }
   }
 

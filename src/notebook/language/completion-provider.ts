@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { SandboxSession } from '../../session/types';
 import { InertCompletion } from '../../ui/documentation';
-import { signalOf, type SessionOf } from './features';
+import { signalOf, type SessionOf } from './session-of';
 import { pageOf } from './inspection';
 import { rangeOf, toCharacters } from './positions';
 

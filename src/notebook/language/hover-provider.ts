@@ -1,6 +1,6 @@
 import type * as vscode from 'vscode';
 import { hover } from '../../ui/documentation';
-import { signalOf, type SessionOf } from './features';
+import { signalOf, type SessionOf } from './session-of';
 import { pageOf } from './inspection';
 import { toCharacters } from './positions';
 

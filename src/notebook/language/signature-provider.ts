@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { signature as shown } from '../../ui/documentation';
 import { callAt } from './call';
-import { signalOf, type SessionOf } from './features';
+import { signalOf, type SessionOf } from './session-of';
 import { pageOf, parameterFor, signatureOf } from './inspection';
 import { toCharacters } from './positions';
 

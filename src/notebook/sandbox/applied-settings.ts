@@ -30,7 +30,7 @@ export class AppliedSettings {
    * Records that the image of these settings was rebuilt.
    * @returns whether the sandbox runs the previous image
    */
-  imageMade({ image, packages }: SandboxSettings): boolean {
+  imageRebuilt({ image, packages }: SandboxSettings): boolean {
     if (this.settings.image !== image || this.settings.packages.join() !== packages.join()) {
       return false;
     }

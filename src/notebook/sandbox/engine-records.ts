@@ -1,5 +1,6 @@
 import type * as vscode from 'vscode';
-import type { SandboxRecord, SandboxRecords } from './sandbox-records';
+import type { SandboxRecord } from './sandbox-record';
+import type { SandboxRecords } from './sandbox-records';
 
 /**
  * A notebook may have one sandbox on each engine. This decides which of them counts as the notebook's: the one on the

@@ -21,7 +21,7 @@ export class EngineSource {
       throw new SandboxError('Cancelled');
     }
     const engine = this.#inUse;
-    if (engine !== undefined && (await this.#isThere(engine))) {
+    if (engine !== undefined && (await this.#isStillThere(engine))) {
       return engine;
     }
     return (this.#finding ??= this.connect()
@@ -32,7 +32,7 @@ export class EngineSource {
   }
 
   /** The engine that {@link get} returned last. It may have gone or have been replaced since. */
-  get known(): Engine | undefined {
+  get lastKnown(): Engine | undefined {
     return this.#inUse;
   }
 
@@ -57,7 +57,7 @@ export class EngineSource {
    * Returns false if another engine has to be found. Rejects if the engine has a problem that does not tell which
    * engine it is.
    */
-  async #isThere(engine: Engine): Promise<boolean> {
+  async #isStillThere(engine: Engine): Promise<boolean> {
     try {
       if (await engine.isStillThere()) {
         return true;

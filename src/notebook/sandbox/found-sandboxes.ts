@@ -10,6 +10,15 @@ import type { Installation } from './session-starter';
 
 const USED_KEY = 'used';
 
+export interface FoundSandboxesOptions {
+  controller: SandboxController;
+  installation: Pick<Installation, 'engines' | 'owner'>;
+  records: SandboxRecords;
+  /** State that is shared by all workspaces. */
+  memento: vscode.Memento;
+  log: Log;
+}
+
 /**
  * Offers to use the sandbox that a notebook has in another workspace, which the state of this workspace does not list.
  * Asks the engine only if this installation has had a sandbox before, so that users who only read notebooks need no
@@ -19,13 +28,8 @@ export class FoundSandboxes implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
   readonly #offered = new Set<string>();
 
-  constructor(
-    private readonly controller: SandboxController,
-    private readonly installation: Pick<Installation, 'engines' | 'owner'>,
-    private readonly records: SandboxRecords,
-    private readonly memento: vscode.Memento,
-    private readonly log: Log,
-  ) {
+  constructor(private readonly options: FoundSandboxesOptions) {
+    const { controller, memento, log } = options;
     this.#subscriptions = [
       controller.onDidSelect((notebook) => {
         this.#offerFound(notebook).catch((error: unknown) =>
@@ -49,21 +53,21 @@ export class FoundSandboxes implements vscode.Disposable {
   async #offerFound(notebook: vscode.NotebookDocument): Promise<void> {
     const uri = notebook.uri.toString();
     if (
-      this.memento.get(USED_KEY) !== true ||
+      this.options.memento.get(USED_KEY) !== true ||
       notebook.isUntitled ||
       this.#offered.has(uri) ||
-      this.records.get(notebook.uri) !== undefined
+      this.options.records.get(notebook.uri) !== undefined
     ) {
       return;
     }
-    const engine = await this.installation.engines.get();
-    const found = (await engine.findSandboxes(await this.installation.owner()))
+    const engine = await this.options.installation.engines.get();
+    const found = (await engine.findSandboxes(await this.options.installation.owner()))
       .filter(({ notebookHint }) => notebookHint === uri)
       .sort((a, b) => b.created - a.created)[0];
     const isFree = (): boolean =>
-      this.controller.isSelectedFor(notebook) &&
-      this.records.get(notebook.uri) === undefined &&
-      this.controller.sandboxes.get(notebook)?.session === undefined;
+      this.options.controller.isSelectedFor(notebook) &&
+      this.options.records.get(notebook.uri) === undefined &&
+      this.options.controller.sandboxes.get(notebook)?.session === undefined;
     if (found === undefined || !isFree()) {
       return;
     }
@@ -78,8 +82,8 @@ export class FoundSandboxes implements vscode.Disposable {
     if ((await showInformation(text, here, another)) !== here || !isFree()) {
       return;
     }
-    const settings = readSettings(notebook.uri, this.log);
-    this.records.set(notebook.uri, {
+    const settings = readSettings(notebook.uri, this.options.log);
+    this.options.records.set(notebook.uri, {
       engine: engine.info.id,
       engineName: engineName(engine.info),
       sandboxId: found.sandboxId,
@@ -93,6 +97,6 @@ export class FoundSandboxes implements vscode.Disposable {
       keepAlive: settings.keepAlive,
       seen: Date.now(),
     });
-    await this.controller.sandboxes.of(notebook).reattach({ takeOver: true });
+    await this.options.controller.sandboxes.of(notebook).reattach({ takeOver: true });
   }
 }

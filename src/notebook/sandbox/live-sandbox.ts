@@ -4,11 +4,24 @@ import type { SandboxSettings } from '../../session/settings';
 import type { SandboxSession, SessionState } from '../../session/types';
 import { AppliedSettings } from './applied-settings';
 import { PlaceRecorder, changesOpenCells } from './place-recorder';
-import { recordOf, type SandboxRecord, type SandboxRecords } from './sandbox-records';
+import { recordOf, type SandboxRecord } from './sandbox-record';
+import type { SandboxRecords } from './sandbox-records';
 
 interface LiveSandboxListener {
   event(event: SandboxEvent): void;
   state(session: SandboxSession, state: SessionState): void;
+}
+
+export interface LiveSandboxOptions {
+  notebook: vscode.NotebookDocument;
+  records: SandboxRecords;
+  /** The settings with which the sandbox was started. */
+  settings: SandboxSettings;
+  /** The last event that the document is known to show. */
+  seq: number;
+  /** See {@link LiveSandbox.isUnused}. */
+  isUnused: boolean;
+  listener: LiveSandboxListener;
 }
 
 /**
@@ -20,17 +33,9 @@ export class LiveSandbox {
   readonly #listeners: { dispose(): void }[];
   #isUnused: boolean;
 
-  /**
-   * @param settings the settings that the sandbox was started with
-   * @param seq the last event that the document is known to show
-   */
   constructor(
     readonly session: SandboxSession,
-    notebook: vscode.NotebookDocument,
-    records: SandboxRecords,
-    settings: SandboxSettings,
-    { seq, isUnused }: { seq: number; isUnused: boolean },
-    listener: LiveSandboxListener,
+    { notebook, records, settings, seq, isUnused, listener }: LiveSandboxOptions,
   ) {
     this.settings = new AppliedSettings(settings);
     this.#isUnused = isUnused;

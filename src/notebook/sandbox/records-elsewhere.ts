@@ -1,5 +1,5 @@
 import type * as vscode from 'vscode';
-import type { SandboxRecord } from './sandbox-records';
+import type { SandboxRecord } from './sandbox-record';
 import { fromStored, toStored } from './stored-record';
 
 const PREFIX = 'elsewhere:';

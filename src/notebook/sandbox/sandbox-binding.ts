@@ -11,7 +11,8 @@ import { EngineRecords } from './engine-records';
 import { TakeoverPrompt, showNewSandboxHint } from './takeover-prompt';
 import { LiveSandbox } from './live-sandbox';
 import type { LogReplay } from '../execution/restored-runs';
-import type { SandboxRecord, SandboxRecords } from './sandbox-records';
+import type { SandboxRecord } from './sandbox-record';
+import type { SandboxRecords } from './sandbox-records';
 import type { PreviousSandbox, SessionSource } from './session-source';
 import { Starts } from './starts';
 import { stateLossBetweenCells, stateLossSinceLastWindow } from './state-lost';
@@ -37,6 +38,13 @@ export interface BindingSink {
   changed(): void;
 }
 
+export interface BindingOptions {
+  source: SessionSource;
+  records: SandboxRecords;
+  sink: BindingSink;
+  log: Log;
+}
+
 /** Milliseconds to wait after a notebook was closed for the event that it was renamed. */
 const RENAME_WAIT_MS = 2_000;
 
@@ -52,11 +60,9 @@ export class SandboxBinding {
 
   constructor(
     private readonly notebook: vscode.NotebookDocument,
-    private readonly source: SessionSource,
-    private readonly records: SandboxRecords,
-    private readonly sink: BindingSink,
-    private readonly log: Log,
+    private readonly options: BindingOptions,
   ) {
+    const { records, sink, log } = options;
     this.#starts = new Starts(() => sink.changed(), log);
     this.#engineRecords = new EngineRecords(notebook, records);
     this.#takeoverPrompt = new TakeoverPrompt(notebook, log);
@@ -147,7 +153,7 @@ export class SandboxBinding {
     const session = await this.#starts.begin(
       true,
       async (signal) =>
-        (await this.source.canStartEarly(this.notebook, settings, how))
+        (await this.options.source.canStartEarly(this.notebook, settings, how))
           ? this.#startNew(settings, signal, { isUnused: true })
           : undefined,
       how.makesImage,
@@ -189,10 +195,10 @@ export class SandboxBinding {
       await this.#attachEarlier({ ...how, asks: how.takeOver || this.#record.unused !== true });
     } catch (error) {
       const failure = asSandboxError(error);
-      this.log.warn(`not attached again: ${failure.message}`);
+      this.options.log.warn(`not attached again: ${failure.message}`);
       if (how.takeOver) {
         // The user has asked to take the sandbox over.
-        this.sink.warn(failure);
+        this.options.sink.warn(failure);
       }
     }
   }
@@ -208,15 +214,15 @@ export class SandboxBinding {
   /**
    * Applies those current settings that a running sandbox can take. The status lists the ones that need a new sandbox.
    */
-  async takeSettings(): Promise<void> {
+  async applySettings(): Promise<void> {
     const live = this.#live;
     if (live !== undefined && this.#pending().sandbox.includes('maxMemory')) {
-      const { maxMemory } = readSettings(this.notebook.uri, this.log);
+      const { maxMemory } = readSettings(this.notebook.uri, this.options.log);
       if (await live.session.setMemory(maxMemory)) {
         live.settings.applied({ maxMemory });
       }
     }
-    this.sink.changed();
+    this.options.sink.changed();
   }
 
   /** Records that the running sandbox now has these settings. */
@@ -238,11 +244,11 @@ export class SandboxBinding {
    * Records that the image of these settings was rebuilt.
    * @returns whether the running sandbox uses the previous image
    */
-  imageMade(settings: SandboxSettings): boolean {
+  imageRebuilt(settings: SandboxSettings): boolean {
     // An unused sandbox is replaced anyway before anything runs in it.
-    const isOld = this.#live?.settings.imageMade(settings) === true && !this.isUnused;
+    const isOld = this.#live?.settings.imageRebuilt(settings) === true && !this.isUnused;
     if (isOld) {
-      this.sink.changed();
+      this.options.sink.changed();
     }
     return isOld;
   }
@@ -280,7 +286,7 @@ export class SandboxBinding {
     const record = this.#record;
     const { isClosed, isUntitled } = this.notebook;
     const isOver = record !== undefined && (record.keepAlive === 0 || this.isUnused || (isClosed && isUntitled));
-    if (isOver && !(isClosed && (await this.records.awaitRename(this.notebook.uri, record, RENAME_WAIT_MS)))) {
+    if (isOver && !(isClosed && (await this.options.records.awaitRename(this.notebook.uri, record, RENAME_WAIT_MS)))) {
       await this.#end(false, record);
       return;
     }
@@ -291,13 +297,13 @@ export class SandboxBinding {
     await live?.session.detach();
     await this.#starts.settled(); // a start may use the libraries of the previous sandbox
     await previous?.dispose(); // no record leads to its libraries
-    this.sink.changed();
+    this.options.sink.changed();
   }
 
   // ------------------------------------------------------------------------------------------- starting and attaching
 
   get #record(): SandboxRecord | undefined {
-    return this.records.get(this.notebook.uri);
+    return this.options.records.get(this.notebook.uri);
   }
 
   /** Attaches to the sandbox of an earlier window. Returns undefined if that sandbox is gone. */
@@ -339,7 +345,7 @@ export class SandboxBinding {
       // The record now belongs to the notebook's new name.
       return;
     }
-    this.log.info(`the notebook's sandbox is on another engine: ${message}`);
+    this.options.log.info(`the notebook's sandbox is on another engine: ${message}`);
     this.#engineRecords.setAside(record);
     const isNews = this.#engineRecords.isFirstReport(record);
     if (isNews && !isTold && record.unused !== true) {
@@ -353,10 +359,10 @@ export class SandboxBinding {
     how = { isUnused: false },
   ): Promise<SandboxSession | undefined> {
     const previous = this.#previous;
-    const session = await this.source.start(this.notebook, settings, {
+    const session = await this.options.source.start(this.notebook, settings, {
       signal,
       previous,
-      onCreated: (created) => this.sink.created(created, settings, how),
+      onCreated: (created) => this.options.sink.created(created, settings, how),
     });
     if (signal.aborted) {
       // The start was cancelled, and another one may be under way by now.
@@ -378,17 +384,16 @@ export class SandboxBinding {
     if (record === undefined) {
       return undefined;
     }
-    const restoring = this.sink.beginReplay(record.seq);
+    const restoring = this.options.sink.beginReplay(record.seq);
     let session: SandboxSession;
     try {
-      session = await this.source.attach(
-        record,
-        (event, open) => {
+      session = await this.options.source.attach(record, {
+        onReplay: (event, open) => {
           restoring.event(event, open);
         },
         signal,
-        how,
-      );
+        takeOver: how.takeOver,
+      });
     } catch (error) {
       restoring.failed();
       const failure = asSandboxError(error);
@@ -405,7 +410,7 @@ export class SandboxBinding {
       // A sandbox that was restarted or that uses another protocol still runs, and no window will ever use it. If it
       // cannot be ended, its record stays, and the next cell tries again.
       if (failure.params['reason'] === 'restarted' || failure.code === 'ProtocolViolation') {
-        await this.source.end(record, { isOurs: true });
+        await this.options.source.end(record, { isOurs: true });
       }
       this.#forgetEarlier(record, failure);
       return undefined;
@@ -422,34 +427,34 @@ export class SandboxBinding {
 
   /** Removes the record of an earlier window's sandbox that is gone or cannot be used by this window. */
   #forgetEarlier(record: SandboxRecord, failure: SandboxError): void {
-    this.log.info(`the sandbox of an earlier window is gone: ${failure.message}`);
+    this.options.log.info(`the sandbox of an earlier window is gone: ${failure.message}`);
     if (record.unused !== true) {
       this.#stateLoss = stateLossSinceLastWindow(record, failure);
     }
-    this.#previous = this.source.previousOf(record);
-    this.records.remove(this.notebook.uri, record.sandboxId);
+    this.#previous = this.options.source.previousOf(record);
+    this.options.records.remove(this.notebook.uri, record.sandboxId);
   }
 
   async #end(keepLibraries: boolean, record: SandboxRecord | undefined): Promise<void> {
     const live = this.#unbind();
     const earlier = live === undefined ? record : undefined;
     if (record !== undefined) {
-      this.records.remove(this.notebook.uri, record.sandboxId);
+      this.options.records.remove(this.notebook.uri, record.sandboxId);
     }
     if (earlier !== undefined) {
       try {
-        await this.source.end(earlier);
+        await this.options.source.end(earlier);
       } catch (error) {
         if (this.#record === undefined) {
-          this.records.set(this.notebook.uri, earlier);
+          this.options.records.set(this.notebook.uri, earlier);
         }
         throw error;
       }
     }
     const previous = this.#previous;
-    const ended = live?.session ?? (earlier && this.source.previousOf(earlier));
+    const ended = live?.session ?? (earlier && this.options.source.previousOf(earlier));
     this.#previous = keepLibraries ? (ended ?? previous) : undefined;
-    this.sink.changed();
+    this.options.sink.changed();
     await Promise.all([ended?.dispose({ keepLibraries }), this.#starts.settled()]);
     if (!keepLibraries) {
       await previous?.dispose();
@@ -461,9 +466,15 @@ export class SandboxBinding {
   // session
 
   #bind(session: SandboxSession, settings: SandboxSettings, how: { seq: number; isUnused: boolean }): void {
-    this.#live = new LiveSandbox(session, this.notebook, this.records, settings, how, {
-      event: (event) => this.sink.event(event),
-      state: (of, state) => this.#stateChanged(of, state),
+    this.#live = new LiveSandbox(session, {
+      notebook: this.notebook,
+      records: this.options.records,
+      settings,
+      ...how,
+      listener: {
+        event: (event) => this.options.sink.event(event),
+        state: (of, state) => this.#stateChanged(of, state),
+      },
     });
     if (session.state.kind !== 'ready') {
       // The session ended or lost its stream before the listeners were added.
@@ -489,29 +500,29 @@ export class SandboxBinding {
       this.#live.stopRecording();
       this.#live = undefined;
       if (state.failure.code === 'InUse') {
-        this.sink.gone();
+        this.options.sink.gone();
         if (this.#record?.sandboxId === session.id) {
           // Otherwise this window uses the sandbox under the notebook's new name.
           this.#askForTakeover();
         }
       } else if (state.failure.code === 'OtherEngine') {
-        const isTold = this.sink.gone() || isUnused;
+        const isTold = this.options.sink.gone() || isUnused;
         this.#setAside(state.failure, isTold);
         if (!isTold) {
-          this.sink.warn(state.failure);
+          this.options.sink.warn(state.failure);
         }
       } else {
-        this.records.remove(this.notebook.uri, session.id);
+        this.options.records.remove(this.notebook.uri, session.id);
         this.#previous = session;
-        if (!this.sink.gone() && !isUnused) {
+        if (!this.options.sink.gone() && !isUnused) {
           this.#reportStateLoss(state.failure, settings.current);
         }
       }
     }
     if (state.kind === 'unreachable' && !this.isUnused) {
-      this.sink.unreachable(state.failure);
+      this.options.sink.unreachable(state.failure);
     }
-    this.sink.changed();
+    this.options.sink.changed();
   }
 
   /**
@@ -521,7 +532,7 @@ export class SandboxBinding {
   #reportStateLoss(failure: SandboxError, settings: SandboxSettings): void {
     this.#stateLoss = stateLossBetweenCells(failure, settings);
     if (failure.params['reason'] !== 'idle') {
-      this.sink.warn(failure);
+      this.options.sink.warn(failure);
     }
   }
 
@@ -531,7 +542,7 @@ export class SandboxBinding {
       if (which === 'here') {
         await this.reattach({ takeOver: true });
       } else if (used !== undefined) {
-        this.records.remove(this.notebook.uri, used);
+        this.options.records.remove(this.notebook.uri, used);
         showNewSandboxHint(this.notebook);
       }
     });

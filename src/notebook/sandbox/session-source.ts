@@ -2,7 +2,7 @@ import type * as vscode from 'vscode';
 import type { SandboxEvent } from '../../protocol/messages';
 import type { SandboxSettings } from '../../session/settings';
 import type { AttachedCell, SandboxSession } from '../../session/types';
-import type { SandboxRecord } from './sandbox-records';
+import type { SandboxRecord } from './sandbox-record';
 
 /** A sandbox that has ended and kept its libraries. */
 export type PreviousSandbox = Pick<SandboxSession, 'engine' | 'image' | 'libraries' | 'installed' | 'dispose'>;
@@ -13,6 +13,17 @@ export interface StartOptions {
   previous: PreviousSandbox | undefined;
   /** Called when the session starts. Files may already be put into its sandbox; they wait for the container. */
   onCreated: (session: SandboxSession) => void;
+}
+
+export interface AttachOptions {
+  /**
+   * Called for each event of the sandbox's log before {@link SessionSource.attach} resolves, together with the cells
+   * that are open at that time.
+   */
+  onReplay: (event: SandboxEvent, open: readonly AttachedCell[]) => void;
+  signal: AbortSignal;
+  /** The user has decided that this window takes the sandbox over from another one. */
+  takeOver: boolean;
 }
 
 /** Creates and ends the sessions of notebooks. All of its promises reject with a SandboxError. */
@@ -28,16 +39,8 @@ export interface SessionSource {
     settings: SandboxSettings,
     how: { makesImage: boolean },
   ): Promise<boolean>;
-  /**
-   * Attaches to a sandbox that another window has left. Before this resolves, `onReplay` is called for each event of
-   * the sandbox's log, together with the cells that are open at that time.
-   */
-  attach(
-    record: SandboxRecord,
-    onReplay: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
-    signal: AbortSignal,
-    how: { takeOver: boolean },
-  ): Promise<SandboxSession>;
+  /** Attaches to a sandbox that another window has left. */
+  attach(record: SandboxRecord, options: AttachOptions): Promise<SandboxSession>;
   /** Describes what a sandbox has left on the engine when {@link attach} did not find it. */
   previousOf(record: SandboxRecord): PreviousSandbox;
   /**

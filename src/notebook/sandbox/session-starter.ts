@@ -4,18 +4,17 @@ import type { InstallNetwork } from '../../engine/image/install-network';
 import { engineName } from '../../engine/identity';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
-import type { SandboxEvent } from '../../protocol/messages';
 import { removeWithRetries } from '../../session/removal';
 import { InteractiveSandboxSession } from '../../session/session';
 import type { SandboxSettings } from '../../session/settings';
-import type { AttachedCell, SandboxSession } from '../../session/types';
+import type { SandboxSession } from '../../session/types';
 import type { EngineSource } from './engine-source';
 import { attachAsFormerHost, hasEnded } from './former-host';
 import type { ImageMaker } from './image-maker';
 import { offerReinstall } from '../library-offers';
 import { isExpired } from './records-elsewhere';
-import type { PreviousSandbox, StartOptions } from './session-source';
-import type { SandboxRecord } from './sandbox-records';
+import type { AttachOptions, PreviousSandbox, StartOptions } from './session-source';
+import type { SandboxRecord } from './sandbox-record';
 
 export interface Installation {
   /** Random id of this installation of the extension. */
@@ -45,21 +44,21 @@ export async function startSession(
 ): Promise<SandboxSession> {
   const { signal, previous, onCreated } = options;
   const { network, engines, images, explain, log } = installation;
-  const { known } = engines;
+  const { lastKnown } = engines;
   /** Aborts work that was begun on the last known engine and turned out to be useless. */
   const discardEarly = new AbortController();
   try {
     const asked = imageRequest(installation, settings);
     const imageOf = async (one: Engine, stop: AbortSignal): Promise<string> => images.ensure(one, await asked, stop);
     // The image is prepared while `engines.get()` checks that the engine is still there.
-    const early = known && imageOf(known, AbortSignal.any([signal, discardEarly.signal]));
+    const early = lastKnown && imageOf(lastKnown, AbortSignal.any([signal, discardEarly.signal]));
     early?.catch(() => undefined);
     const [engine, owner] = await Promise.all([engines.get(), installation.owner(), asked]);
     signal.throwIfAborted();
-    if (engine !== known) {
+    if (engine !== lastKnown) {
       discardEarly.abort();
     }
-    const image = await (early !== undefined && engine === known ? early : imageOf(engine, signal));
+    const image = await (early !== undefined && engine === lastKnown ? early : imageOf(engine, signal));
     const takenOver =
       previous?.image === image &&
       ['', engine.info.id].includes(previous.engine) &&
@@ -84,7 +83,12 @@ export async function startSession(
       engines.forget();
     }
     // The engine has gone since it was found. Another attempt finds another engine or reports what was tried.
-    if (error instanceof SandboxError && error.code === 'EngineNotFound' && known !== undefined && !signal.aborted) {
+    if (
+      error instanceof SandboxError &&
+      error.code === 'EngineNotFound' &&
+      lastKnown !== undefined &&
+      !signal.aborted
+    ) {
       return startSession(installation, notebook, settings, options);
     }
     if (signal.aborted) {
@@ -156,9 +160,7 @@ export async function canStartEarly(
 export async function attachSession(
   { owner, network, engines, explain, log }: Installation,
   record: SandboxRecord,
-  onReplay: (event: SandboxEvent, open: readonly AttachedCell[]) => void,
-  signal: AbortSignal,
-  { takeOver }: { takeOver: boolean },
+  { onReplay, signal, takeOver }: AttachOptions,
 ): Promise<SandboxSession> {
   try {
     const engine = await engines.get();

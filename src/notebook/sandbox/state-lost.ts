@@ -1,7 +1,7 @@
 import type { Failure } from '../../protocol/messages';
 import type { SandboxError } from '../../protocol/errors';
 import type { SandboxSettings } from '../../session/settings';
-import type { SandboxRecord } from './sandbox-records';
+import type { SandboxRecord } from './sandbox-record';
 
 /** What the next cell reports if the sandbox was gone when its notebook was opened again. */
 export function stateLossSinceLastWindow(

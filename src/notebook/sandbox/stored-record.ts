@@ -1,7 +1,7 @@
 import { count, fields, id, key, list, number, text } from '../../protocol/check';
 import type { OpenCell } from '../../session/types';
 import { parseSettings } from '../../session/settings';
-import type { SandboxRecord } from './sandbox-records';
+import type { SandboxRecord } from './sandbox-record';
 
 /** Version of the stored format. A change that an older window would misread needs the next number. */
 const VERSION = 1;

@@ -56,7 +56,7 @@ export function fixLinks(traceback: string, targets: LinkTargets): string {
       const [, path] = FILE.exec(text) ?? [];
       if (path !== undefined) {
         link = undefined;
-        return file(raw, path, targets.file(path));
+        return fixFileLink(raw, path, targets.file(path));
       }
       if (text.trim() === '') {
         link = undefined;
@@ -69,7 +69,7 @@ export function fixLinks(traceback: string, targets: LinkTargets): string {
     .join('\n');
 }
 
-function file(raw: string, path: string, beside: string | undefined): string {
+function fixFileLink(raw: string, path: string, beside: string | undefined): string {
   return beside !== undefined && PLAIN_PATH.test(beside) && raw.includes(path)
     ? raw.replace(path, () => (beside.startsWith('../') ? beside : `./${beside}`))
     : raw.replace(/File(?=\s)/, `File${NO_OP_CODE}`);

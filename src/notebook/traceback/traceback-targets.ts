@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { EventOf } from '../../protocol/messages';
-import type { NotebookFolder } from '../files/folder-copy';
+import type { NotebookFolder } from '../files/notebook-folder';
 import type { LinkTargets } from './traceback-links';
 
 /** Most counts that are remembered. A sandbox may claim any number. */
@@ -59,6 +59,6 @@ export class TracebackTargets implements LinkTargets {
   }
 
   file(path: string): string | undefined {
-    return this.folder.beside(path);
+    return this.folder.originalOf(path);
   }
 }

@@ -1,25 +1,28 @@
 import path from 'node:path';
 import type { FilesSetting } from '../settings';
 
-/** Where home and temporary files are on this computer. */
+/** The home, temporary and user folders of a computer. */
 export interface HostFolders {
   platform: NodeJS.Platform;
   home: string;
   temporary: string;
-  /** Folders that the desktop has for the user (downloads, documents …), whatever they are called. */
+  /** Folders that the desktop has for the user (downloads, documents …), in whatever language they are named. */
   userFolders: readonly string[];
 }
 
 export interface NotebookLocation {
   setting: FilesSetting;
-  /** The workspace is trusted: VS Code is not in Restricted Mode. */
+  /** Whether the workspace is trusted, that is, VS Code is not in Restricted Mode. */
   isTrusted: boolean;
   isUntitled: boolean;
-  /** The folders that lead to the notebook: as it was opened, and the real one. Absolute paths of `machine`, or of another file system: `/`. */
+  /**
+   * The notebook's folder, both as it was opened and as its real path. Absolute paths on the computer; on another file system they are
+   * separated by `/`.
+   */
   folders: readonly string[];
 }
 
-/** Why nothing is copied: for the log. `src/messages/files.ts` has the words for users. */
+/** Reasons why nothing is copied, with their texts for the log. `src/messages/files.ts` has the messages for users. */
 export const NO_COPY_REASONS = {
   setting: 'the setting sandboxedIPython.files is "none"',
   untrusted: 'the workspace is not trusted',
@@ -29,7 +32,7 @@ export const NO_COPY_REASONS = {
 } as const;
 export type NoCopyReason = keyof typeof NO_COPY_REASONS;
 
-/** Why nothing is copied; undefined: the folder may be. */
+/** Why nothing is copied; undefined if the folder may be copied. */
 export function reasonNotToCopy(
   { setting, isTrusted, isUntitled, folders }: NotebookLocation,
   machine: HostFolders,
@@ -52,11 +55,11 @@ export function reasonNotToCopy(
   return undefined;
 }
 
-/** Whether a folder, by its real path, is one that is never copied as a whole. */
+/** Whether a folder is never copied as a whole. @param folder real path */
 export const isForbidden = (folder: string, machine: HostFolders): boolean =>
   isWide(folder, machine) || isHidden(folder, machine);
 
-/** Directly below a root. */
+/** System folders directly below a root. */
 const SYSTEM = new Set([
   'applications',
   'bin',
@@ -92,9 +95,9 @@ const SYSTEM = new Set([
   'winnt',
   'temp',
 ]);
-/** Nothing below these is a user's file. */
+/** System folders that contain no files of users. */
 const NO_FILES = new Set(['boot', 'dev', 'etc', 'proc', 'sys']);
-/** Directly below a home. */
+/** User folders directly below a home. */
 const PERSONAL = new Set([
   'desktop',
   'documents',
@@ -118,7 +121,7 @@ const PERSONAL = new Set([
 ]);
 const HOMES = new Set(['home', 'users']);
 const MOUNTS = new Set(['media', 'mnt', 'volumes']);
-/** Folders of keys and accounts, wherever they are. */
+/** Folders with keys and accounts, at any depth. */
 const SECRET = new Set([
   '.ssh',
   '.gnupg',
@@ -133,7 +136,10 @@ const SECRET = new Set([
   '.thunderbird',
 ]);
 
-/** So wide that it holds much that has nothing to do with the notebook: a root, a home, what lies around homes, and a home's downloads and the like. */
+/**
+ * Whether a folder is so wide that much of it has nothing to do with the notebook: a root, a home, a folder that contains homes, or a
+ * user folder such as the downloads.
+ */
 function isWide(folder: string, machine: HostFolders): boolean {
   const at = partsOf(folder, machine);
   const home = partsOf(machine.home, machine);
@@ -150,7 +156,7 @@ function isWide(folder: string, machine: HostFolders): boolean {
   return isWideAnywhere(at.slice(1)) || (isDriveOfWindows(at) && isWideAnywhere(at.slice(3)));
 }
 
-/** The same by its place alone, for homes of others and for other computers. `parts` are those below the root. */
+/** Whether a folder is wide by its path alone, for homes of other users and for other computers. @param parts names below the root */
 function isWideAnywhere(parts: readonly string[]): boolean {
   const [first = '', second = '', ...rest] = parts;
   if (parts.length === 0 || NO_FILES.has(first) || (parts.length === 1 && SYSTEM.has(first))) {
@@ -171,7 +177,7 @@ function isWideAnywhere(parts: readonly string[]): boolean {
   );
 }
 
-/** `parts` below a home. A company's OneDrive has its name: "OneDrive - Ada Ltd". */
+/** Whether names below a home are a user folder. A company's OneDrive has the company's name in it: "OneDrive - Ada Ltd". */
 function isPersonal([first = '', second = '', ...more]: readonly string[]): boolean {
   if (more.length > 0 || first === '') {
     return false;
@@ -185,7 +191,7 @@ const isHidden = (folder: string, machine: HostFolders): boolean => {
   return parts.at(-1)?.startsWith('.') === true || parts.some((part) => SECRET.has(part));
 };
 
-/** Root and names, in lower case: two names that differ in nothing else are treated alike. */
+/** The root and the names of a path in lower case, because names that differ only in case are treated alike. */
 function partsOf(folder: string, { platform }: HostFolders): string[] {
   const paths = platform === 'win32' ? path.win32 : path.posix;
   const clean = paths.normalize(folder).toLowerCase();
@@ -197,10 +203,10 @@ const startsWith = (longer: readonly string[], shorter: readonly string[]): bool
   longer.length > shorter.length && shorter.every((part, i) => part === longer[i]);
 const isAt = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((part, i) => part === b[i]);
-/** In WSL. */
+/** Whether a path is on a Windows drive, as WSL mounts it. */
 const isDriveOfWindows = ([, mnt, drive = '']: readonly string[]): boolean => mnt === 'mnt' && /^[a-z]$/.test(drive);
 
-/** The folders that a Linux desktop names in `user-dirs.dirs`, in the user's language. */
+/** The user folders that a Linux desktop lists in `user-dirs.dirs`; their names are in the user's language. */
 export const xdgFolders = (text: string, home: string): string[] =>
   [...text.matchAll(/^\s*XDG_\w+_DIR="(\$HOME)?(\/[^"\n]*)"/gm)].map(([, inHome, folder = '']) =>
     inHome === undefined ? folder : home + folder,

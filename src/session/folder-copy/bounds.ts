@@ -1,33 +1,34 @@
 const MB = 2 ** 20;
 
-/** How much of a folder comes into a sandbox. Its files count as its memory, so the bounds grow with that. */
+/** How much of a folder is copied into a sandbox. Files in a sandbox count as its memory, so the bounds grow with the memory. */
 export interface Bounds {
   /** Files and folders. */
   maxItems: number;
-  /** Bytes of one file. */
+  /** Size of one file. */
   maxFileBytes: number;
-  /** Bytes of all files. */
+  /** Size of all files together. */
   maxTotalBytes: number;
 }
 
 /**
- * An eighth of the memory, at most 512 MB.
- * @param memory bytes, setting `maxMemory` now
- * @param first what it was when the sandbox was made: `/sandbox` has half of that for good, and half of `/sandbox` is the cells'
+ * The bounds for a sandbox: an eighth of its memory, at most 512 MB.
+ * @param memory current memory limit in bytes, from the setting `maxMemory`
+ * @param first memory limit at the creation of the sandbox: half of it is the fixed size of `/sandbox`, and half of `/sandbox` stays free
+ * for the cells
  */
 export function boundsOf(memory: number, first = memory): Bounds {
   const total = Math.min(512 * MB, Math.floor(memory / 8), Math.floor(first / 4));
   return { maxItems: 2_000, maxFileBytes: Math.floor(total / 2), maxTotalBytes: total };
 }
 
-/** Entries of folders that are looked at, left out or not. */
+/** Maximum number of folder entries that are examined, including those that are left out. */
 export const MAX_ENTRIES = 20_000;
-/** Milliseconds for a look at the folder: network drives and sleeping disks. */
+/** Deadline for reading the folder, for the sake of network drives and sleeping disks. */
 export const LOOK_DEADLINE_MS = 5_000;
-/** Milliseconds without a look, after one that took longer: a cell must not wait so long each time. */
+/** After the folder was read too slowly, it is not read again for this time, so that cells do not wait for it each time. */
 export const PAUSE_AFTER_LATE_LOOK_MS = 60_000;
-/** Bytes of a `.gitignore` that are read; a longer one governs a folder that is left out. */
+/** Maximum size of a `.gitignore`. A folder whose `.gitignore` is larger is left out. */
 export const MAX_GITIGNORE_BYTES = 256 * 1024;
-/** Bytes of a name and of a path that every sandbox's file system takes. */
+/** Maximum length of a name and of a path, which every sandbox's file system supports. */
 export const MAX_NAME_BYTES = 255;
 export const MAX_PATH_BYTES = 1_024;

@@ -10,44 +10,44 @@ import { isKey } from './names';
 import { OneAtATime } from './one-at-a-time';
 import { select, type Item } from './selection';
 
-/** Of each reason, in the log. */
+/** Maximum number of names that the log has for each reason. */
 const MAX_LOGGED_NAMES = 20;
 
 export interface FolderCopierOptions {
   files: HostFiles;
   /** The notebook's own file. */
   notebook: string;
-  /** Where it is in the sandbox's home; '' = there itself. */
+  /** Target folder in the sandbox's home; '' = the home itself. */
   into: string;
   /** See `Engine.putFiles`. */
   put: (files: readonly SandboxFile[], signal: AbortSignal) => Promise<Map<number, string>>;
   log: Log;
-  /** Milliseconds: for a look, and after one that took longer. */
+  /** Milliseconds: the deadline for reading the folder, and the pause after that was exceeded. */
   waits?: { look: number; rest: number };
 }
 
-/** What is not in the sandbox though the user may expect it. */
+/** The files that are not in the sandbox although the user may expect them. */
 export interface MissingFiles {
   count: number;
   first: LeftOut;
 }
 
-/** The copy of one folder in one sandbox. Only what is new or has changed on the host is sent; what only changed in the sandbox stays. */
+/** Copies one folder into one sandbox. It sends only files that are new or changed on the host; changes in the sandbox are kept. */
 export class FolderCopier {
   readonly #gitignore: Gitignore;
-  /** Version of what the sandbox has, or was offered in vain. */
+  /** Versions of the items that were sent, whether or not the sandbox could write them. By path. */
   readonly #offered = new Map<string, string>();
-  /** What it was offered in vain. */
+  /** Items that the sandbox could not write, by path. */
   readonly #failed = new Map<string, LeftOut>();
-  /** What was there when it was looked at last. */
+  /** Paths that were selected when the folder was last read. */
   #there: ReadonlySet<string> = new Set();
   #told = '';
-  /** What the last look left out. */
+  /** Items that were left out when the folder was last read. */
   #leftOut = new LeftOuts();
-  /** Until then the folder, which is slow, is not looked at. */
+  /** The slow folder is not read before this time. */
   #restUntil = 0;
   readonly #looks = new OneAtATime();
-  /** Versions of what could not be sent, as the sandbox took nothing; it is sent again after a rest. */
+  /** Versions of items that could not be sent because the whole transfer failed. They are sent again after a pause. */
   readonly #unsent = new Map<string, string>();
   #sendAgainAt = 0;
 
@@ -56,9 +56,9 @@ export class FolderCopier {
   }
 
   /**
-   * Brings the sandbox what it lacks; nothing for a while after a look that was late.
-   * @param how `folderOnly`: only what is in the notebook's folder and below; `limit`: bytes, nothing is sent where it would be more
-   * @throws SandboxError `FilesNotCopied {reason}`; `Cancelled`: nothing of it counts as there
+   * Sends new and changed files to the sandbox. Does nothing for a while after the folder was read too slowly.
+   * @param options `folderOnly`: only the notebook's folder and its subfolders; `limit`: if there are more bytes than this, nothing is sent
+   * @throws SandboxError `FilesNotCopied {reason}`; `Cancelled`: none of the files counts as sent
    */
   async copyChanges(
     bounds: Bounds,
@@ -125,18 +125,18 @@ export class FolderCopier {
     return first === undefined ? undefined : { count: selection.leftOut.missingCount, first };
   }
 
-  /** What the user may have expected, the first of it. */
+  /** The first of the left out items that the user may expect. */
   get missing(): readonly LeftOut[] {
     return this.#leftOut.missing;
   }
 
-  /** Why a file of the folder, or a folder that it is in, was left out; undefined: it was not, or is not there. */
+  /** Why a file, or a folder that contains it, was left out; undefined if it was not left out or does not exist. */
   whyNot(path: string): LeftOut | undefined {
     const { excluded, missing } = this.#leftOut;
     return [...missing, ...excluded].find((one) => isAbout(one, path));
   }
 
-  /** What was offered in vain is offered again, and a slow folder is looked at. */
+  /** Makes the next call send the failed items again and read the folder even if it is slow. */
   retry(): void {
     this.#restUntil = this.#sendAgainAt = 0;
     for (const path of this.#failed.keys()) {
@@ -145,7 +145,7 @@ export class FolderCopier {
     this.#failed.clear();
   }
 
-  /** Whether the sandbox got this file from the folder, which still has it. */
+  /** Whether this file was sent to the sandbox and still exists in the folder. */
   has(path: string): boolean {
     return (
       this.#there.has(path) && this.#offered.has(path) && this.#offered.get(path) !== FOLDER && !this.#failed.has(path)
@@ -165,7 +165,7 @@ export class FolderCopier {
       if (signal.aborted) {
         throw new SandboxError('Cancelled', {}, { cause: error });
       }
-      // the sandbox may have some of it and may not: it is sent again, but not before every cell, which would wait in vain each time
+      // the sandbox may have some of the files: all are sent again, but only after a pause, so that not every cell waits for another failure
       this.#sendAgainAt = performance.now() + (this.options.waits?.rest ?? PAUSE_AFTER_LATE_LOOK_MS);
       for (const { path, file } of items) {
         this.#offered.delete(path);
@@ -217,7 +217,7 @@ export class FolderCopier {
     }
   }
 
-  /** Logs what was left out, when it is not what was logged last. Names are in quotes: they can have any character. */
+  /** Logs the left out items if they have changed since they were last logged. Names are quoted, because they can contain any character. */
   #tell({ excluded, excludedCount, missing, missingCount }: LeftOuts): void {
     const byReason = new Map<Reason, string[]>();
     for (const { path, reason } of [...missing, ...excluded]) {
@@ -244,6 +244,6 @@ export class FolderCopier {
   }
 }
 
-/** Its version: it has none. */
+/** Version of every folder. */
 const FOLDER = 'folder';
 const versionOf = (file: Item['file']): string => file?.version ?? FOLDER;

@@ -1,7 +1,7 @@
-/** Steps of matching one name against all rules; an honest name takes some hundreds. A millisecond has about 100,000. */
+/** Maximum number of steps for matching one name against all rules. An honest name takes some hundreds; a millisecond has about 100,000. */
 export const MAX_MATCH_STEPS = 5_000_000;
 
-/** Thrown where a name cannot be matched within {@link MAX_MATCH_STEPS}. */
+/** Thrown if a name cannot be matched within {@link MAX_MATCH_STEPS}. */
 export class TooCostly extends Error {
   constructor() {
     super('.gitignore has patterns that take too long to match');
@@ -10,8 +10,8 @@ export class TooCostly extends Error {
 
 type ByteSet = ReadonlySet<number>;
 /**
- * One step of a pattern over bytes. `any`: `?`. `star`: any bytes of one name. `deep`: any bytes. `option`: what it
- * stands for begins here or, without any folder, behind the next two steps, which are `deep` and a slash.
+ * One step of a pattern over bytes. `any`: `?`. `star`: any number of bytes except slashes. `deep`: any number of any bytes. `option`: the
+ * next two steps, which are `deep` and a slash, may be skipped. `never`: matches nothing.
  */
 type Token =
   | { kind: 'byte'; byte: number }
@@ -20,13 +20,13 @@ type Token =
 
 interface Rule {
   isNegated: boolean;
-  /** Meant for folders only. */
+  /** Applies to folders only. */
   isFolder: boolean;
-  /** Matched with the last part of the path alone. */
+  /** Is matched against the last part of the path only. */
   isName: boolean;
-  /** How it begins, without anything special. */
+  /** The literal beginning of the pattern, without special characters. */
   prefix: string;
-  /** What comes behind the prefix. */
+  /** The steps after the prefix. */
   rest: readonly Token[];
 }
 
@@ -34,8 +34,8 @@ const SLASH = 0x2f;
 const SPECIAL = /[*?[\\]/;
 
 /**
- * The rules of one `.gitignore`, as git has them (gitignore(5), and git's own way with what that leaves open). Bytes, not characters,
- * are matched, as in git. Time is bounded by the length of pattern times that of name: no pattern makes it exponential.
+ * The rules of one `.gitignore` with the meaning that they have in git (gitignore(5), and git's own behaviour where that is silent). As in
+ * git, bytes are matched, not characters. The time is bounded by the pattern's length times the name's length and never exponential.
  */
 export class GitignoreRules {
   readonly #rules: readonly Rule[];
@@ -52,8 +52,9 @@ export class GitignoreRules {
   }
 
   /**
-   * @param path relative to the folder of the file, without a slash at its end
-   * @returns undefined: no rule is about it
+   * @param path relative to the folder of the `.gitignore`, without a trailing slash
+   * @param steps the number of matching steps that are left; counted down
+   * @returns undefined if no rule matches
    * @throws TooCostly
    */
   ignores(path: string, isFolder: boolean, steps: { left: number }): boolean | undefined {
@@ -66,7 +67,7 @@ export class GitignoreRules {
   }
 }
 
-/** Git folds the letters of ASCII alone. */
+/** Git ignores the case of ASCII letters only. */
 const folded = (text: string, ignoreCase: boolean): string =>
   ignoreCase ? text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase()) : text;
 
@@ -95,7 +96,7 @@ function parseRule(line: string, ignoreCase: boolean): Rule[] {
   return [{ isNegated, isFolder, isName, prefix, rest: tokensOf(pattern.slice(prefix.length), isName, ignoreCase) }];
 }
 
-/** A space with a backslash before it stays. */
+/** A trailing space after a backslash is kept. */
 function withoutTrailingSpaces(line: string): string {
   let end = line.length;
   while (end > 0 && line[end - 1] === ' ') {
@@ -161,7 +162,7 @@ const POSIX_CLASSES: Readonly<Record<string, RegExp>> = {
   xdigit: /[a-f\d]/i,
 };
 
-/** The bytes that a class in brackets takes, and where it ends; undefined: it does not end, or has a name that is none. */
+/** The bytes that a bracket expression matches, and where it ends; undefined if it does not end or has an unknown class name. */
 function classAt(pattern: string, start: number, ignoreCase: boolean): { bytes: ByteSet; end: number } | undefined {
   const bytes = new Set<number>();
   let at = start + 1;
@@ -169,7 +170,7 @@ function classAt(pattern: string, start: number, ignoreCase: boolean): { bytes: 
   if (isNegated) {
     at += 1;
   }
-  let before = -1; // from which a range may go
+  let before = -1; // the byte with which a range may start
   for (let isFirst = true; isFirst || pattern[at] !== ']'; isFirst = false) {
     if (at >= pattern.length) {
       return undefined;
@@ -234,7 +235,7 @@ function addRange(bytes: Set<number>, from: number, to: number, ignoreCase: bool
   }
 }
 
-/** Follows all ways through the pattern at once, byte after byte. */
+/** Follows all paths through the pattern at the same time, byte by byte. */
 function matches({ prefix, rest }: Rule, text: string, steps: { left: number }): boolean {
   steps.left -= 1;
   if (!text.startsWith(prefix)) {
@@ -246,7 +247,7 @@ function matches({ prefix, rest }: Rule, text: string, steps: { left: number }):
   let places: number[] = [];
   const reached = new Int32Array(rest.length + 1).fill(-1);
   steps.left -= rest.length;
-  /** @param when the byte before which the pattern stands there */
+  /** @param when position in the text at which the place in the pattern is reached */
   const reach = (into: number[], start: number, when: number): void => {
     const open = [start];
     for (let place = open.pop(); place !== undefined; place = open.pop()) {

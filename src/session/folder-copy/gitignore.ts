@@ -3,27 +3,27 @@ import { GitignoreRules, MAX_MATCH_STEPS } from './gitignore-rules';
 import { below, type HostFiles } from './host-files';
 
 const FILE_NAME = '.gitignore';
-/** Git goes by the file system, which has one case for all names there. */
+/** Git follows the file system, which ignores case on macOS and Windows. */
 const IGNORE_CASE = process.platform !== 'linux';
 
 /** The rules of one `.gitignore`. */
 interface GitignoreLayer {
   rules: GitignoreRules;
-  /** A path relative to our folder, as this layer sees it. */
+  /** Translates a path relative to the copied folder into one relative to the folder of this `.gitignore`. */
   seen: (path: string) => string;
 }
 
-/** The `.gitignore`s that hold in a folder, the deepest first. */
+/** The `.gitignore`s that apply in a folder, the deepest first. */
 export type GitignoreLayers = readonly GitignoreLayer[];
 
-/** What `.gitignore` names, as git understands it: nested ones, and those above the folder up to its repository's root. */
+/** Tells what git ignores: by nested `.gitignore` files, and by those above the folder up to the root of its repository. */
 export class Gitignore {
-  /** Kept from look to look. */
+  /** Parsed rules, kept for the next time that the folder is read. */
   #rules = new Map<string, { content: Buffer; rules: GitignoreRules }>();
 
   constructor(private readonly files: HostFiles) {}
 
-  /** What holds for the folder itself. Throws if a `.gitignore` cannot be read. */
+  /** The layers from above the folder. Throws if a `.gitignore` cannot be read. */
   async layersAbove(): Promise<GitignoreLayers> {
     const layers: GitignoreLayer[] = [];
     let way = this.files.name;
@@ -38,7 +38,7 @@ export class Gitignore {
     return layers;
   }
 
-  /** What holds in a folder below, its own `.gitignore` included. Throws if that cannot be read. */
+  /** The layers in a subfolder, including its own `.gitignore`. Throws if that cannot be read. */
   async layersWithin(folder: string, layers: GitignoreLayers): Promise<GitignoreLayers> {
     const path = below(folder, FILE_NAME);
     const rules = await this.#rulesOf(this.files, path, path);
@@ -48,7 +48,7 @@ export class Gitignore {
   }
 
   /**
-   * Whether they name something in our folder whose folders they do not name.
+   * Whether the layers ignore a path in our folder. The folders that contain it must not be ignored themselves.
    * @throws TooCostly
    */
   ignores(path: string, isFolder: boolean, layers: GitignoreLayers): boolean {
@@ -63,20 +63,20 @@ export class Gitignore {
   }
 
   /**
-   * Whether those above name our folder, or one that it is in: then what is in it has no say.
+   * Whether the layers from above ignore our folder or a folder that contains it. The rules inside the folder then have no effect.
    * @throws TooCostly
    */
   ignoresWholeFolder(layers: GitignoreLayers): boolean {
     const steps = { left: MAX_MATCH_STEPS };
     const fromRoot = layers.at(-1)?.seen('').split('/') ?? [];
     for (let depth = 1; depth <= fromRoot.length; depth += 1) {
-      // the repository's own root is named by nobody
+      // no rule can name the root of its own repository
       const above = fromRoot.slice(0, depth).join('/');
       for (const { rules, seen } of layers) {
         const own = fromRoot.slice(0, fromRoot.length - seen('').split('/').length).join('/');
         if (own !== '' && !above.startsWith(`${own}/`)) {
           continue;
-        } // it is in this folder, or further down
+        } // this `.gitignore` is in the folder itself or deeper
         const ignored = rules.ignores(own === '' ? above : above.slice(own.length + 1), true, steps);
         if (ignored === true) {
           return true;
@@ -89,7 +89,7 @@ export class Gitignore {
     return false;
   }
 
-  /** The folders above, the nearest first, to the one with `.git`. In no repository none of them counts. */
+  /** The folders above, the nearest first, up to the one with `.git`. Empty if the folder is in no repository. */
   async #upToRepository(): Promise<HostFiles[]> {
     const above: HostFiles[] = [];
     for (let folder: HostFiles | undefined = this.files; folder !== undefined; folder = folder.parent()) {

@@ -4,7 +4,7 @@ export interface HostEntry {
   kind: EntryKind;
 }
 
-/** What there was at a path, itself and not what a link leads to. */
+/** The state of a path. For a link it is the state of the link itself. */
 export interface HostFileStat {
   kind: EntryKind;
   /** Bytes. */
@@ -12,34 +12,34 @@ export interface HostFileStat {
   /** Milliseconds since 1970. */
   modified: number;
   executable: boolean;
-  /** Another one when the file may be another or have other content. */
+  /** Changes whenever the path may have become another file or its content may have changed. */
   version: string;
 }
 
 /**
- * A folder of the host and what is below it, read only. Paths are relative to it, with `/`; '' is the folder.
- * No link is followed, and no pipe, socket or device is opened, whatever is put into the place of something that was looked at.
+ * Read access to a folder of the host and everything below it. Paths are relative to the folder, with `/`; '' is the folder itself.
+ * No link is followed, and no pipe, socket or device is opened, even if one replaces a file after {@link stat}.
  */
 export interface HostFiles {
-  /** Its own name; '' of a root. */
+  /** The folder's own name; '' for a root. */
   readonly name: string;
-  /** The folder above; undefined: there is none. */
+  /** The folder above; undefined for a root. */
   parent(): HostFiles | undefined;
-  /** At most so many entries of a folder; not complete: there are more. */
+  /** Lists at most `maxEntries` entries of a folder. `complete` is false if there are more. */
   list(folder: string, maxEntries: number): Promise<{ entries: HostEntry[]; complete: boolean }>;
-  /** Undefined: there is nothing. */
+  /** The state of a path; undefined if nothing is there. */
   stat(path: string): Promise<HostFileStat | undefined>;
-  /** A file's bytes, in pieces of at most 1 MiB. Throws if it is not, or not to its end, the file that was seen. */
+  /** The bytes of a file in pieces of at most 1 MiB. Throws if the file is not the one that `seen` describes, or changes meanwhile. */
   read(path: string, seen: HostFileStat): AsyncIterable<Buffer>;
 }
 
-/** Thrown by `read`. */
+/** Thrown by `read` if the file has changed since {@link HostFiles.stat}. */
 export class FileChanged extends Error {
   constructor(path: string) {
     super(`${path} is not what it was`);
   }
 }
 
-/** The folder that a path is in. */
+/** The folder that contains a path. */
 export const above = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 export const below = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);

@@ -1,6 +1,9 @@
-/** What is never copied, whoever asks: the log tells it, no message does. */
+/** Reasons why an item is never copied. They are logged and not shown in a message. */
 export type Excluded = 'notebook' | 'hidden' | 'key' | 'ignored' | 'generated' | 'link' | 'special';
-/** What the user may have expected. `more`: what is below or behind was not looked at; `rules`: nobody can say in time whether .gitignore names it. */
+/**
+ * Reasons why an item that the user may expect is not copied. `more`: the rest of a folder was not examined; `rules`: matching the
+ * .gitignore takes too long.
+ */
 export type Missing =
   | 'tooLarge'
   | 'tooMuch'
@@ -16,20 +19,20 @@ export type Missing =
 export type Reason = Excluded | Missing;
 
 export interface LeftOut {
-  /** Relative to the folder; '' is the folder. */
+  /** Relative to the folder; '' is the folder itself. */
   path: string;
   reason: Reason;
   /** Bytes. */
   size?: number;
-  /** A folder in it, of which this does not speak. */
+  /** A folder inside it that was not left out. */
   but?: string;
 }
 
-/** Whether it speaks of this path. */
+/** Whether this item covers a path. */
 export const isAbout = ({ path: whole, but }: LeftOut, path: string): boolean =>
   isIn(path, whole) && (but === undefined || !isIn(path, but));
 
-/** Whether a path is a folder, or in it; '' is the folder that holds all. */
+/** Whether a path is the folder or inside it; '' is the folder that contains everything. */
 export const isIn = (path: string, folder: string): boolean =>
   folder === '' || path === folder || path.startsWith(`${folder}/`);
 
@@ -55,15 +58,15 @@ const MISSING: Record<Missing, string> = {
   full: 'no room in the sandbox',
   refused: 'the sandbox cannot have it there',
 };
-/** For the log. */
+/** Texts of the reasons for the log. */
 export const REASONS: Record<Reason, string> = { ...EXCLUDED, ...MISSING };
 
 export const isMissing = (reason: Reason): reason is Missing => reason in MISSING;
 
-/** Kept of each list; the rest is counted. */
+/** Maximum number of items that each list keeps; the rest are only counted. */
 const MAX_KEPT_ITEMS = 200;
 
-/** Everything that was left out, the first of it by name. */
+/** All items that were left out. The first ones are listed, the rest are counted. */
 export class LeftOuts {
   readonly excluded: LeftOut[] = [];
   readonly missing: LeftOut[] = [];

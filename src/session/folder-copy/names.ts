@@ -2,7 +2,10 @@ import type { EntryKind } from './host-files';
 import type { Excluded, Missing } from './left-out';
 import { MAX_NAME_BYTES, MAX_PATH_BYTES } from './bounds';
 
-/** Names of files that hold keys, passwords and tokens. Wide on purpose: a file that is missed is told by the log, one that got in cannot be called back. */
+/**
+ * Names of files that hold keys, passwords and tokens. The patterns are broad on purpose: the log names a file that is left out, but a
+ * secret that was copied cannot be taken back.
+ */
 const KEYS: readonly RegExp[] = [
   /\.(pem|key|p8|p12|pfx|pkcs12|der|jks|keystore|keytab|keyring|ppk|kdbx?|gpg|pgp|ovpn|agekey|tfstate|tfvars|kubeconfig)(\.(bak|backup|old|enc))?$/,
   /\.env(\..*)?$/,
@@ -19,7 +22,7 @@ const KEYS: readonly RegExp[] = [
   /^token\.(json|pickle|txt)$/,
   /^kaggle\.json$/,
 ];
-/** Folders that tools make and make again. */
+/** Folders that tools generate. */
 const GENERATED = new Set([
   'node_modules',
   '__pycache__',
@@ -29,10 +32,10 @@ const GENERATED = new Set([
   '$recycle.bin',
   'system volume information',
 ]);
-/** A folder that has one of these is an environment of Python's, under whatever name. */
+/** A folder with one of these entries is a Python environment, whatever its name is. */
 const ENVIRONMENT = new Set(['pyvenv.cfg', 'conda-meta']);
 
-/** Why something with this name never comes into a sandbox. */
+/** Why an entry with this name is never copied into a sandbox; undefined if it may be. */
 export function excludedBy(name: string, kind: EntryKind): Excluded | undefined {
   const lower = name.toLowerCase();
   if (name.startsWith('.')) {
@@ -50,21 +53,21 @@ export function excludedBy(name: string, kind: EntryKind): Excluded | undefined 
 export const isEnvironment = (names: readonly string[]): boolean =>
   names.some((name) => ENVIRONMENT.has(name.toLowerCase()));
 
-/** Why a sandbox cannot have a file of this path. */
+/** The reason `name` if a sandbox cannot have a file with this path, else undefined. */
 export function invalidName(path: string): Missing | undefined {
   const name = path.slice(path.lastIndexOf('/') + 1);
-  // a name that is no Unicode comes with replacement characters, and is not found by them
+  // Node replaces bytes that are not valid Unicode, and then the file cannot be found by that name
   const isText = !/[\0\uFFFD]|\p{Surrogate}/u.test(name);
   return isText && Buffer.byteLength(name) <= MAX_NAME_BYTES && Buffer.byteLength(path) <= MAX_PATH_BYTES
     ? undefined
     : 'name';
 }
 
-/** What editors put before or between the letters of a text: byte order marks, and the zeros of UTF-16. */
+/** Bytes that encodings add to a text: byte order marks, and the zeros of UTF-16. */
 // eslint-disable-next-line no-control-regex -- UTF-16's own
 const MARKS = /^(?:\u00ef\u00bb\u00bf|\u00ff\u00fe|\u00fe\u00ff)|\u0000/g;
 
-/** A private key says so in its first line, whatever it is called. */
+/** Whether a file starts as a private key, whatever its name is. */
 export const isKey = (start: Buffer): boolean =>
   /^\s*(-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----|PuTTY-User-Key-File-|AGE-SECRET-KEY-)/.test(
     start.subarray(0, 1_024).toString('latin1').replace(MARKS, ''),

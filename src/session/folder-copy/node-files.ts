@@ -5,21 +5,21 @@ import { FileChanged, type EntryKind, type HostEntry, type HostFiles, type HostF
 import { Semaphore } from './semaphore';
 
 const READ_CHUNK_BYTES = 256 * 1024;
-/** Absent on Windows, where `#isStill` has to do. Without the second, opening a pipe waits for its writer. */
+/** Both flags are absent on Windows, where `#isStill` alone protects. Without O_NONBLOCK, opening a pipe waits for its writer. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY } = constants as Partial<typeof constants>;
 const EXECUTABLE_MODE_BIT = 0o100;
 /**
- * Node has four threads for files, which all extensions of a window share. A drive that does not answer holds a thread for each call:
- * one thread is always left, whatever becomes of the drives with notebooks.
+ * Node has four threads for file access, which all extensions of a window share. A drive that does not answer blocks one thread for each
+ * call. One thread always stays free, whatever happens to the drives with notebooks.
  */
 const threads = new Semaphore(3);
 
-/** Files of this computer, by node:fs. */
+/** Files of this computer, read with node:fs. */
 export class NodeFiles implements HostFiles {
-  /** @param folder its real path */
+  /** @param folder real path of the folder */
   private constructor(readonly folder: string) {}
 
-  /** @param folder absolute; links that lead to it are resolved here, once, and none after that */
+  /** @param folder absolute path. Its links are resolved once, here; no link is followed afterwards. */
   static async of(folder: string): Promise<NodeFiles> {
     return new NodeFiles(await threads.run(() => realpath(folder)));
   }
@@ -47,7 +47,7 @@ export class NodeFiles implements HostFiles {
       }
       if ((await realpath(at)) !== at) {
         throw new FileChanged(folder);
-      } // a link took its place
+      } // a link has replaced the folder
       return { entries, complete };
     });
   }
@@ -86,7 +86,7 @@ export class NodeFiles implements HostFiles {
     }
   }
 
-  /** What was opened is the file that was seen, and no folder on the way to it has become a link. */
+  /** Whether the open file is the one that `as` describes, and no folder on its path has become a link. */
   async #isStill(file: string, as: HostFileStat, handle: FileHandle): Promise<boolean> {
     const opened = statOf(await handle.stat());
     const at = this.#at(file);
@@ -113,7 +113,7 @@ function kindOf(entry: Dirent | Stats): EntryKind {
   return entry.isSymbolicLink() ? 'link' : 'special';
 }
 
-/** The inode's own change is in the version: a tool that keeps the time of the content changes that. */
+/** The version includes the inode's change time, which also changes when a tool restores the modification time of the content. */
 function statOf(stats: Stats): HostFileStat {
   const { dev, ino, size, mtimeMs, ctimeMs, mode } = stats;
   return {

@@ -1,21 +1,21 @@
 import { within } from '../time';
 
 /**
- * Looks at files of the host that may be on a drive which does not answer. A look that is late is given up, but nothing can end it: it
- * holds one of the few threads that Node has for files. So none begins while an earlier one has not come back.
+ * Runs file operations on the host, whose drive may not answer. An operation that misses its deadline is abandoned, but nothing can end it:
+ * it blocks one of the few threads that Node has for files. So no operation starts while an earlier one has not returned.
  */
 export class OneAtATime {
   #isRunning = false;
 
-  /** @returns undefined: it was not done within `deadline` milliseconds, or an earlier one has not come back */
+  /** @returns undefined if the operation missed the deadline (milliseconds) or an earlier one has not returned */
   async run<T>(work: () => Promise<T>, deadline: number): Promise<T | undefined> {
     if (this.#isRunning) {
       return undefined;
     }
     this.#isRunning = true;
-    const looked = work().finally(() => {
+    const result = work().finally(() => {
       this.#isRunning = false;
     });
-    return within(looked, deadline, undefined);
+    return within(result, deadline, undefined);
   }
 }

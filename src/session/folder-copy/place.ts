@@ -1,17 +1,20 @@
 import { MAX_NAME_BYTES } from './bounds';
 
-/** Where a notebook is in its sandbox, by paths below the sandbox's home. */
+/** The location of a notebook in its sandbox. Paths are relative to the sandbox's home. */
 export interface Place {
-  /** Its folder, in which its cells run. */
+  /** The notebook's folder, in which its cells run. */
   folder: string;
-  /** The folder with the copy of the user's project; '' = nothing was copied. */
+  /** The folder with the copy of the user's project; '' if nothing was copied. */
   project: string;
 }
 
-/** What a folder is called in the sandbox that has no name of its own there. */
+/** Name in the sandbox for a folder whose own name has no usable characters. */
 const FALLBACK_NAME = 'notebook';
 
-/** The name that a folder of the host has in a sandbox's home: its own, as far as that is harmless, and none of the sandbox's, which begin with a dot. */
+/**
+ * The name that a folder of the host gets in a sandbox's home: its own name with harmful characters replaced. It never starts with a dot,
+ * because the sandbox's own folders do.
+ */
 export function nameInHome(name: string): string {
   const plain = name
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\uFFFD/\\]/gu, '_')

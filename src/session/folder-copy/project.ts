@@ -2,22 +2,22 @@ import path from 'node:path';
 import { below, type HostFiles } from './host-files';
 import { excludedBy, invalidName } from './names';
 
-/** What a project of Python's has at its top, where it is no Git repository. */
+/** Files in the top folder of a Python project, for projects that are not a Git repository. */
 const MARKERS = ['pyproject.toml', 'setup.py', 'requirements.txt', 'environment.yml'];
 
 export interface Project {
-  /** Its top. */
+  /** The project's top folder. */
   files: HostFiles;
-  /** The notebook's folder, relative to that; '' is the top. */
+  /** The notebook's folder relative to the top folder; '' is the top folder itself. */
   folder: string;
 }
 
 /**
- * The project that a notebook is part of: its Git repository, else the innermost folder that looks like the top of one, else the notebook's
- * folder. Of a repository that begins above the workspace folder it is that folder.
- * @param folder the notebook's
- * @param depth how many folders above that one are in the workspace folder, with the workspace folder; 0: none
- * @param mayBeCopied whether nothing forbids to copy a folder as a whole
+ * The project that a notebook belongs to: its Git repository, else the innermost folder that looks like the top of a project, else the
+ * notebook's folder. If the repository's root is above the workspace folder, the project is the workspace folder.
+ * @param folder the notebook's folder
+ * @param depth number of folders above `folder` up to and including the workspace folder; 0 = none
+ * @param mayBeCopied whether a folder may be copied as a whole
  */
 export async function projectOf(
   folder: HostFiles,
@@ -45,7 +45,10 @@ export async function projectOf(
   return own;
 }
 
-/** The notebook's folder and those above it. None lies behind a folder that is never copied: with it, the notebook's own would be left out. */
+/**
+ * The notebook's folder and the folders above it. The list stops at a folder that is never copied, because the notebook's own folder would
+ * be left out together with that folder.
+ */
 function candidatesFor(own: Project, depth: number, mayBeCopied: (folder: HostFiles) => boolean): Project[] {
   const candidates = [own];
   for (let last = own; candidates.length <= depth;) {
@@ -66,7 +69,7 @@ function candidatesFor(own: Project, depth: number, mayBeCopied: (folder: HostFi
   return candidates;
 }
 
-/** Whether a folder above is a repository, and not one of much else too, such as a home. */
+/** Whether a folder above is a Git repository. A repository in a folder that may not be copied, such as a home folder, does not count. */
 async function isInRepository(files: HostFiles, mayBeCopied: (folder: HostFiles) => boolean): Promise<boolean> {
   for (let above = files.parent(); above !== undefined && mayBeCopied(above); above = above.parent()) {
     if (await isThere(above, '.git')) {
@@ -76,14 +79,17 @@ async function isInRepository(files: HostFiles, mayBeCopied: (folder: HostFiles)
   return false;
 }
 
-/** What cannot be looked at is not there. */
+/** Whether a path exists. A path that cannot be read counts as absent. */
 const isThere = (files: HostFiles, name: string): Promise<boolean> =>
   files.stat(name).then(
     (seen) => seen !== undefined,
     () => false,
   );
 
-/** How many folders above a notebook's are in the workspace folder, with that one; 0: the notebook is in it or outside of it. Both are real paths. */
+/**
+ * The number of folders above a notebook's folder up to and including the workspace folder; 0 if the notebook's folder is the workspace
+ * folder or outside of it. Both are real paths.
+ */
 export function depthIn(
   workspace: string,
   folder: string,

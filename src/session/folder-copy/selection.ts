@@ -6,7 +6,7 @@ import { above, below, type HostEntry, type HostFiles, type HostFileStat } from 
 import { LeftOuts, isIn, type Reason } from './left-out';
 import { excludedBy, invalidName, isEnvironment } from './names';
 
-/** What is to be in the sandbox: a file as it was seen, or a folder. */
+/** An item that is to be in the sandbox: a file in the state in which it was found, or (`file` undefined) a folder. */
 export interface Item {
   path: string;
   file: HostFileStat | undefined;
@@ -20,32 +20,32 @@ export interface SelectionOptions {
   files: HostFiles;
   gitignore: Gitignore;
   bounds: Bounds;
-  /** The notebook's own file, which the window has and changes all the time. What lies nearest to it comes first. */
+  /** The notebook's own file, which is not copied because the window changes it all the time. The items nearest to it come first. */
   notebook: string;
-  /** Only what is in the notebook's folder and below. */
+  /** Select only items in the notebook's folder and below. */
   folderOnly?: boolean;
-  /** Milliseconds; what was not looked at by then is left out. */
+  /** Milliseconds. Folders that were not read by then are left out. */
   deadline?: number;
 }
 
-/** A folder that is to be looked at. */
+/** A folder that is to be read. */
 interface Folder {
   path: string;
   layers: GitignoreLayers;
 }
 
-/** Milliseconds for which names are matched without a pause. */
+/** Maximum time for which names are matched without a pause. */
 const MAX_TURN_MS = 20;
-/** Looks under way at once. */
+/** Maximum number of files that are examined at the same time. */
 const MAX_PARALLEL_STATS = 64;
 
 /**
- * Chooses what of a folder comes into a sandbox: first the notebook's own folder with all below it, then what else is in the folder above,
- * and so on to the top. Each of them goes folder after folder downwards, so that bounds cut what is deepest, and in a folder the smallest
- * files come first.
+ * Selects the items of a folder that are copied into a sandbox: first the notebook's own folder with everything below it, then the rest of
+ * the folder above, and so on up to the top. Each of these is read level by level, so that the bounds cut the deepest items. In each folder
+ * the smallest files come first.
  */
-export async function select(asked: SelectionOptions): Promise<Selection> {
-  const walk = new Walk(asked);
+export async function select(options: SelectionOptions): Promise<Selection> {
+  const walk = new Walk(options);
   await walk.run();
   return { items: walk.items, leftOut: walk.leftOut };
 }
@@ -57,7 +57,7 @@ class Walk {
   readonly #end: number;
   /** The notebook's folder. */
   readonly #start: string;
-  /** All below it has been looked at. */
+  /** The folder that has been read completely, with everything below it. */
   #done: string | undefined;
   #entries = 0;
   #bytes = 0;
@@ -99,7 +99,10 @@ class Walk {
     return this.items.length >= this.options.bounds.maxItems;
   }
 
-  /** The notebook's folder and those above it, to which all that is not below the one before belongs. None of what `.gitignore` names. */
+  /**
+   * The notebook's folder and the folders above it, the innermost first, without folders that `.gitignore` names. Each stands for
+   * everything in it that is not in the previous folder of the list.
+   */
   async #tops(layers: GitignoreLayers): Promise<Folder[]> {
     const tops = [{ path: '', layers }];
     const { gitignore, folderOnly = false } = this.options;
@@ -117,14 +120,14 @@ class Walk {
     }
     if (!folderOnly) {
       return tops;
-    } // what stands in the way is met again
+    } // run() meets an ignored or unreadable folder again and records it
     if (reason !== undefined) {
       this.leftOut.add({ path: this.#start, reason });
     }
     return reason === undefined ? tops.slice(0, 1) : [];
   }
 
-  /** @param tops the one that was begun, and those that were not */
+  /** Records the folders that were not read in time. @param tops the top folder that was started, and those that were not */
   #giveUp(paths: readonly string[], tops: readonly Folder[]): void {
     let [but, begun] = [this.#done, tops[0]?.path];
     for (const path of paths) {
@@ -146,7 +149,7 @@ class Walk {
         this.leftOut.add({ path, reason: 'generated' });
         return;
       }
-      // one that leads to the notebook is there anyway
+      // a folder that contains the notebook's folder exists in the sandbox anyway
       if (!(this.#isFull && isIn(this.#start, path)) && !this.#admit({ path, file: undefined })) {
         return;
       }
@@ -166,7 +169,10 @@ class Walk {
     }
   }
 
-  /** Those that are not left out by their names. Rules may take long to match: other work of the window goes on meanwhile, and the deadline holds. */
+  /**
+   * The entries that are not left out by name. Matching rules may take long, so it pauses for other work of the window and keeps to the
+   * deadline.
+   */
   async #wanted(folder: string, entries: readonly HostEntry[], layers: GitignoreLayers): Promise<HostEntry[]> {
     const wanted: HostEntry[] = [];
     let turn = performance.now();
@@ -198,7 +204,7 @@ class Walk {
     return reason === undefined;
   }
 
-  /** What cannot be told in time may be meant to stay here. */
+  /** Why `.gitignore` leaves a path out. If that cannot be decided in time, the path is left out, because it may be meant to be. */
   #ignored(path: string, isFolder: boolean, layers: GitignoreLayers): 'ignored' | 'rules' | undefined {
     try {
       return this.options.gitignore.ignores(path, isFolder, layers) ? 'ignored' : undefined;
@@ -227,7 +233,7 @@ class Walk {
             this.leftOut.add({ path, reason: 'unreadable' });
           } else if (file?.kind === 'file') {
             found.push({ path, file });
-          } // else it went, or something else took its place
+          } // else the file was removed or replaced by something else
         }),
       );
     }

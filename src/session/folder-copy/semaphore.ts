@@ -1,4 +1,4 @@
-/** Lets so many of some works go on at once. The others begin in the order in which they were asked for. */
+/** Limits how many operations run at the same time. The others start in the order in which they were requested. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -18,7 +18,7 @@ export class Semaphore {
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift(); // which takes this place
+      const next = this.#waiting.shift(); // the next operation takes over this place
       if (next === undefined) {
         this.#free += 1;
       } else {

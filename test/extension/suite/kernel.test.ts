@@ -9,7 +9,8 @@ import { untranslated } from '../../../src/messages';
 import { ErrorMarks } from '../../../src/notebook/traceback/error-marks';
 import { NotebookKernel } from '../../../src/notebook/notebook-kernel';
 import type { Prompts } from '../../../src/notebook/execution/prompts';
-import { SandboxRecords, type SandboxRecord } from '../../../src/notebook/sandbox/sandbox-records';
+import type { SandboxRecord } from '../../../src/notebook/sandbox/sandbox-record';
+import { SandboxRecords } from '../../../src/notebook/sandbox/sandbox-records';
 import { SandboxError } from '../../../src/protocol/errors';
 import type { ExecuteReply } from '../../../src/protocol/messages';
 import { aborted, replyOf } from '../../../src/session/failures';
@@ -165,17 +166,16 @@ describe('the kernel of a notebook', () => {
       },
     } as vscode.Memento;
     records = new SandboxRecords(memory);
-    kernel = new NotebookKernel(
-      notebook.document,
+    kernel = new NotebookKernel(notebook.document, {
       controller,
       source,
       records,
-      { t: untranslated, platform: 'linux' },
-      silentLog,
-      new ErrorMarks(),
-      {} as Prompts,
-      () => undefined,
-    );
+      messageContext: { t: untranslated, platform: 'linux' },
+      log: silentLog,
+      marks: new ErrorMarks(),
+      prompts: {} as Prompts,
+      changed: () => undefined,
+    });
   });
   afterEach(async () => {
     await kernel.close();

@@ -28,23 +28,23 @@ interface ProjectCopy {
 }
 
 /** The copy in one sandbox, and what was reported about it: the codes of failures, and the files that are missing. */
-interface Copy {
+interface SandboxCopy {
   session: SandboxSession;
   memory: number;
   /** The bounds of the last look at the folder. */
   bounds: Bounds | undefined;
   project: ProjectCopy | undefined;
-  told: Set<string>;
+  reported: Set<string>;
   /** Files that a message has already named. */
-  named: Set<string>;
+  reportedNames: Set<string>;
 }
 
 /** Most bytes of files that are copied for a notebook in which possibly no cell ever runs. */
-const MAX_UNASKED_BYTES = 16 * 2 ** 20;
+const MAX_EARLY_COPY_BYTES = 16 * 2 ** 20;
 
-interface BringOptions {
+interface CopyOptions {
   /** If the files have more bytes than this, nothing is copied. */
-  limit?: number;
+  maxBytes?: number;
   /** A failure only goes to the log. The first cell tries again and reports it. */
   isSilent?: boolean;
 }
@@ -54,14 +54,14 @@ interface BringOptions {
  * before each cell.
  */
 export class NotebookFolder {
-  #copy: Copy | undefined;
+  #copy: SandboxCopy | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #calledOff = new AbortController();
+  #cancellation = new AbortController();
   #reason: NoCopyReason | undefined;
   /** Finds the project. This may never end if the project is on a drive that does not answer. */
   readonly #looks = new OneAtATime();
   /** Reasons that the user has been told. */
-  readonly #toldNone = new Set<NoCopyReason>();
+  readonly #reportedReasons = new Set<NoCopyReason>();
 
   constructor(
     private readonly notebook: vscode.NotebookDocument,
@@ -75,10 +75,10 @@ export class NotebookFolder {
    * @param copied the setting `files` by which the sandbox's folders are laid out
    * @returns where the notebook is in the sandbox
    */
-  bring(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting): Promise<Place> {
-    const { signal } = this.#calledOff;
+  copyFiles(session: SandboxSession, settings: SandboxSettings, copied: FilesSetting): Promise<Place> {
+    const { signal } = this.#cancellation;
     const brought = this.#last
-      .then(() => this.#bring(session, settings, copied, signal))
+      .then(() => this.#copyFiles(session, settings, copied, signal))
       .catch((error: unknown) => this.log.error(`folder: ${String(error)}`))
       .then(() => this.#place);
     this.#last = brought;
@@ -86,25 +86,25 @@ export class NotebookFolder {
   }
 
   /**
-   * Begins to copy files into a sandbox that is being started, so that the first {@link bring} has little left to do.
+   * Begins to copy files into a sandbox that is being started, so that the first {@link copyFiles} has little left to do.
    * @param how `isForCell`: a cell or another request of the user waits for the files
    */
-  bringAhead(session: SandboxSession, settings: SandboxSettings, { isForCell }: { isForCell: boolean }): void {
-    const { signal } = this.#calledOff;
+  copyEarly(session: SandboxSession, settings: SandboxSettings, { isForCell }: { isForCell: boolean }): void {
+    const { signal } = this.#cancellation;
     this.#last = this.#last
       .then(() =>
-        this.#bring(session, settings, settings.files, signal, {
+        this.#copyFiles(session, settings, settings.files, signal, {
           isSilent: true,
-          ...(isForCell ? {} : { limit: MAX_UNASKED_BYTES }),
+          ...(isForCell ? {} : { maxBytes: MAX_EARLY_COPY_BYTES }),
         }),
       )
       .catch((error: unknown) => this.log.error(`folder: ${String(error)}`));
   }
 
   /** Cancels the copies for which cells wait. */
-  callOff(): void {
-    this.#calledOff.abort();
-    this.#calledOff = new AbortController();
+  cancel(): void {
+    this.#cancellation.abort();
+    this.#cancellation = new AbortController();
   }
 
   /** Files that could not be copied are tried again with the next cell. */
@@ -113,7 +113,7 @@ export class NotebookFolder {
   }
 
   /** The files in the sandbox were deleted. The next cell copies all of them again. */
-  cleared(): void {
+  filesDeleted(): void {
     this.#last = this.#last.then(() => {
       if (this.#copy !== undefined) {
         this.#copy.project = undefined;
@@ -125,12 +125,12 @@ export class NotebookFolder {
    * To be called when a cell has ended. If it failed because of a file that was not copied, the user is told why the
    * file is missing.
    */
-  missed({ ename, evalue }: ExecuteReply): void {
+  explainMissingFile({ ename, evalue }: ExecuteReply): void {
     if (ename !== 'FileNotFoundError') {
       return;
     }
     if (this.#reason !== undefined) {
-      this.#tellNone(this.#reason);
+      this.#reportReason(this.#reason);
       return;
     }
     const name =
@@ -140,13 +140,13 @@ export class NotebookFolder {
         .find((one) => one !== undefined) ?? '';
     const inside = this.#inProject(path.posix.resolve(SANDBOX_HOME, this.#place.folder, name));
     const leftOut = inside === undefined ? undefined : this.#copy?.project?.files.whyNot(inside);
-    if (this.#copy !== undefined && leftOut !== undefined && !this.#copy.named.has(keyOf(leftOut))) {
-      this.#tellLeftOut(this.#copy, leftOut, 1);
+    if (this.#copy !== undefined && leftOut !== undefined && !this.#copy.reportedNames.has(leftOutKey(leftOut))) {
+      this.#showLeftOut(this.#copy, leftOut, 1);
     }
   }
 
   /** The path, from the notebook's folder, of the original of a file in the sandbox. */
-  beside(file: string): string | undefined {
+  originalOf(file: string): string | undefined {
     // `sys.path.append("..")` leads to such paths.
     const inside = this.#inProject(path.posix.normalize(file.replace(/^~(?=\/)/, SANDBOX_HOME)));
     const project = this.#copy?.project;
@@ -168,12 +168,12 @@ export class NotebookFolder {
     return this.#copy?.project?.place ?? { folder: nameInHome(folderName(this.notebook)), project: '' };
   }
 
-  async #bring(
+  async #copyFiles(
     session: SandboxSession,
     settings: SandboxSettings,
     copied: FilesSetting,
     signal: AbortSignal,
-    { limit, isSilent = false }: BringOptions = {},
+    { maxBytes, isSilent = false }: CopyOptions = {},
   ): Promise<void> {
     if (this.#copy?.session !== session) {
       this.#copy = {
@@ -181,8 +181,8 @@ export class NotebookFolder {
         memory: settings.maxMemory,
         bounds: undefined,
         project: undefined,
-        told: new Set(),
-        named: new Set(),
+        reported: new Set(),
+        reportedNames: new Set(),
       };
     }
     if (signal.aborted) {
@@ -196,7 +196,7 @@ export class NotebookFolder {
       });
       this.log.warn(`folder: ${failure.message}`);
       if (!isSilent) {
-        this.#tell(copy, failure);
+        this.#reportOnce(copy, failure);
       }
       return;
     }
@@ -207,7 +207,7 @@ export class NotebookFolder {
     this.#reason = reason;
     if (!isSilent && (reason === 'wide' || reason === 'hidden')) {
       // For the other reasons, the user has chosen that nothing is copied.
-      this.#tellNone(reason);
+      this.#reportReason(reason);
     }
     if (reason !== undefined) {
       return;
@@ -221,9 +221,12 @@ export class NotebookFolder {
         copy.project = this.#copyOf(project, session);
       }
       const { files } = copy.project ?? {};
-      const lack = await files?.copyChanges(copy.bounds, signal, { folderOnly: settings.files === 'folder', limit });
+      const lack = await files?.copyChanges(copy.bounds, signal, {
+        folderOnly: settings.files === 'folder',
+        limit: maxBytes,
+      });
       if (!isSilent && files !== undefined && lack !== undefined) {
-        this.#tellMissing(copy, files.missing, lack.count);
+        this.#reportMissing(copy, files.missing, lack.count);
       }
     } catch (error) {
       const failure =
@@ -234,7 +237,7 @@ export class NotebookFolder {
       if (isSilent) {
         copy.project?.files.retry();
       } else if (failure.code !== 'Cancelled' && !['gone', 'disposed'].includes(session.state.kind)) {
-        this.#tell(copy, failure);
+        this.#reportOnce(copy, failure);
       }
     }
   }
@@ -244,7 +247,7 @@ export class NotebookFolder {
    * reading it.
    */
   async #find(
-    copy: Copy,
+    copy: SandboxCopy,
     { files: setting }: SandboxSettings,
     copied: FilesSetting,
   ): Promise<{ reason: NoCopyReason | undefined; project: Project | Error | undefined }> {
@@ -273,28 +276,28 @@ export class NotebookFolder {
     };
   }
 
-  #tellNone(reason: NoCopyReason): void {
-    if (this.#toldNone.has(reason)) {
+  #reportReason(reason: NoCopyReason): void {
+    if (this.#reportedReasons.has(reason)) {
       return;
     }
-    this.#toldNone.add(reason);
+    this.#reportedReasons.add(reason);
     this.#show(new SandboxError('FilesNotCopied', { problem: reason }), reason === 'setting' ? 'files' : undefined);
   }
 
   /** Reports the first file that was not reported before. All of them then count as reported. */
-  #tellMissing(copy: Copy, missing: readonly LeftOut[], count: number): void {
-    const first = missing.find((one) => !copy.told.has(keyOf(one)));
+  #reportMissing(copy: SandboxCopy, missing: readonly LeftOut[], count: number): void {
+    const first = missing.find((one) => !copy.reported.has(leftOutKey(one)));
     for (const one of missing) {
-      copy.told.add(keyOf(one));
+      copy.reported.add(leftOutKey(one));
     }
     if (first !== undefined) {
-      this.#tellLeftOut(copy, first, count);
+      this.#showLeftOut(copy, first, count);
     }
   }
 
-  #tellLeftOut({ bounds, named }: Copy, first: LeftOut, count: number): void {
+  #showLeftOut({ bounds, reportedNames }: SandboxCopy, first: LeftOut, count: number): void {
     const { path: name, reason, size = 0 } = first;
-    named.add(keyOf(first));
+    reportedNames.add(leftOutKey(first));
     const limits: Record<string, number | undefined> = {
       tooLarge: bounds?.maxFileBytes,
       tooMuch: bounds?.maxTotalBytes,
@@ -316,12 +319,12 @@ export class NotebookFolder {
    * Reports a failure once per sandbox, because a file that is missing before one cell is also missing before the
    * next.
    */
-  #tell({ told }: Copy, failure: SandboxError): void {
+  #reportOnce({ reported }: SandboxCopy, failure: SandboxError): void {
     const what = `${failure.code} ${String(failure.params['reason'])}`;
-    if (told.has(what)) {
+    if (reported.has(what)) {
       return;
     }
-    told.add(what);
+    reported.add(what);
     this.#show(failure, 'files');
   }
 
@@ -343,4 +346,4 @@ export class NotebookFolder {
   }
 }
 
-const keyOf = ({ path: name, reason }: LeftOut): string => `${reason} ${name}`;
+const leftOutKey = ({ path: name, reason }: LeftOut): string => `${reason} ${name}`;
