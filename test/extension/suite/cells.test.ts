@@ -24,7 +24,7 @@ describe('cells of a notebook', () => {
     assert.match((error.stack ?? '').replace(/\x1b\[[\d;]*m/g, ''), /Cell In\[5\], line 1/); // eslint-disable-line no-control-regex
   });
 
-  it('start one after the other, by the clock of the kernel', async () => {
+  it("start one after the other, with start times from the kernel's clock", async () => {
     await open('import time; time.sleep(0.5)', 'time.sleep(0.3)');
     await notebook.runAll();
     const [first, second] = [0, 1].map((i) => notebook.cell(i).executionSummary?.timing);
@@ -43,7 +43,7 @@ describe('cells of a notebook', () => {
     assert.equal(notebook.text(1), 'second\n');
   });
 
-  it('behind an error of the same run do not run; state before it stays', async () => {
+  it('are not run if they follow an error in the same run, and the state before the error is kept', async () => {
     await open('y = 5', '1 / 0', 'print("never")', 'y');
     notebook.start();
     await notebook.ended(2);
@@ -55,7 +55,7 @@ describe('cells of a notebook', () => {
     assert.equal(notebook.text(3), '5');
   });
 
-  it('behind an error that is expected run on', async () => {
+  it('are run if the error before them is expected', async () => {
     await open({ code: 'nope', tags: ['raises-exception'] }, 'print("on")');
     await notebook.runAll();
     assert.match(notebook.text(0), /^NameError/);
@@ -98,14 +98,14 @@ R()`);
     assert.equal(notebook.count(0), 1);
   });
 
-  it('show help where Jupyter has a pager', async () => {
+  it('show help in the output where Jupyter opens a pager', async () => {
     await open('len?', 'import textwrap\ntextwrap.dedent??');
     await notebook.runAll();
     assert.match(notebook.text(0), /Return the number of items in a container/);
     assert.match(notebook.text(1), /def.*dedent/, 'the source');
   });
 
-  it('clear their output, at once and when the next comes', async () => {
+  it('clear their output at once, or when the next output comes', async () => {
     await open(
       'from IPython.display import clear_output\nfor i in range(3):\n    print(i)\n    clear_output(wait=True)\nprint("end")',
       'print("a")\nclear_output()\nprint("b")',
@@ -132,12 +132,13 @@ R()`);
     assert.equal(notebook.text(1), 'BA!\nbar1');
   });
 
-  it('that print to both streams in turn thousands of times have few outputs, and soon', async function () {
+  it('have few outputs, and soon, if they print to both streams in turn thousands of times', async function () {
     this.timeout(120_000);
     await open('import sys\nfor i in range(3000):\n    print("o", i)\n    print("e", i, file=sys.stderr)');
     await notebook.run(0);
     const began = notebook.cell(0).executionSummary?.timing;
-    assert.ok(began && Date.now() - began.startTime < 30_000, 'the window has kept up'); // 2 s on an idle machine; 228 s with an output for each line
+    // 2 s on an idle computer; 228 s when each line was an output of its own.
+    assert.ok(began && Date.now() - began.startTime < 30_000, 'the window has kept up');
     const outputs = notebook
       .cell(0)
       .outputs.map(({ items }) => ({ mime: items[0]?.mime, text: items.map(textOf).join('') }));
@@ -156,10 +157,10 @@ R()`);
         `line ${wrong} of ${lines.length - 1}: ${JSON.stringify(lines.slice(Math.max(0, wrong - 3), wrong + 5))}`,
       );
     }
-    assert.ok(outputs.length <= 200, `${outputs.length} outputs`); // two for each fifth of a second
+    assert.ok(outputs.length <= 200, `${outputs.length} outputs`); // two for each 200 ms
   });
 
-  it('print a hundred thousand lines, all of them', async () => {
+  it('show all of a hundred thousand printed lines', async () => {
     await open('for i in range(100_000): print(i)');
     await notebook.run(0);
     const text = notebook.text(0);
@@ -168,7 +169,7 @@ R()`);
     assert.equal(notebook.cell(0).outputs.length, 1);
   });
 
-  it('show what a thread prints after their end', async () => {
+  it('show what a thread prints after the cell has ended', async () => {
     await open(
       'import threading, time\ndef late():\n    time.sleep(0.6)\n    print("late")\nthreading.Thread(target=late).start()\nprint("early")',
     );
@@ -179,7 +180,7 @@ R()`);
     assert.equal(notebook.cell(0).executionSummary?.timing?.endTime, ended);
   });
 
-  it('of two notebooks run at the same time, each in a sandbox of its own', async () => {
+  it('run at the same time in two notebooks, each in its own sandbox', async () => {
     await open('import time\nx = "first"\ntime.sleep(1.2)\nprint(x)');
     const other = await OpenNotebook.of('x = "second"\nprint(x)');
     try {
@@ -193,7 +194,7 @@ R()`);
     }
   });
 
-  it('run the source that they had when they were started', async () => {
+  it('run the source that they had when the run was requested', async () => {
     await open('import time; time.sleep(1)', 'print("before")');
     notebook.start();
     await notebook.edit(1, 'print("after")');
@@ -201,7 +202,7 @@ R()`);
     assert.equal(notebook.text(1), 'before\n');
   });
 
-  it('that the user clears while they run start a new output', async () => {
+  it('start a new output if the user clears them while they run', async () => {
     await open('import time\nfor i in range(8):\n    print(i, flush=True)\n    time.sleep(0.25)');
     notebook.start();
     await until('some text', () => notebook.text(0).startsWith('0\n1\n2\n'));
@@ -211,14 +212,14 @@ R()`);
     assert.ok(text.endsWith('7\n') && !text.startsWith('0'), JSON.stringify(text));
   });
 
-  it('of another language are not run, and the cells around them are', async () => {
+  it('in another language are not run, but the cells around them are', async () => {
     await open('1', { code: 'SELECT 1', language: 'sql' }, '2');
     await notebook.runAll();
     assert.equal(notebook.text(2), '2');
     assert.equal(notebook.cell(1).executionSummary?.success, undefined);
   });
 
-  it('that are deleted while they run are interrupted', async () => {
+  it('are interrupted if they are deleted while they run', async () => {
     await open('import time; time.sleep(40)', 'print("next")');
     notebook.start(0, 1);
     await notebook.running(0);
@@ -229,7 +230,7 @@ R()`);
     assert.equal(notebook.text(0), 'next\n');
   });
 
-  it('of a run of which one is deleted while it waits run on', async () => {
+  it('run on if another cell of the same run is deleted while it waits', async () => {
     await open('import time; time.sleep(1.5)', '"deleted"', '"third"', '"fourth"');
     notebook.start();
     await notebook.running(0);
@@ -246,7 +247,7 @@ R()`);
     );
   });
 
-  it('that are moved while they run go on printing where they are now', async () => {
+  it('print at their new position if they are moved while they run', async () => {
     await open('import time\nfor i in range(12):\n    print(i, flush=True)\n    time.sleep(0.1)', '"second"');
     notebook.start();
     await until('some text', () => notebook.text(0).startsWith('0\n1\n'));
@@ -258,16 +259,17 @@ R()`);
     assert.deepEqual([notebook.text(0), notebook.success(1)], ["'second'", true]);
   });
 
-  it('that print a long line and delete it again and again hold up nothing else in the window', async function () {
+  it('do not block the window if they print a long line and delete it again and again', async function () {
     this.timeout(120_000);
     notebook = await OpenNotebook.of("print('x' * 10**6 + '\\bx' * 10**6)\nprint('\\ry' * 10**6)", '1');
-    await notebook.run(1); // the sandbox is there
+    await notebook.run(1); // starts the sandbox
     const delay = monitorEventLoopDelay({ resolution: 20 });
     delay.enable();
     await notebook.run(0);
     delay.disable();
     assert.equal(notebook.text(0), `${'x'.repeat(10 ** 6)}\ny\n`);
     const longest = delay.max / 1e6;
-    assert.ok(longest < 5_000, `${Math.round(longest)} ms`); // before output was folded in linear time: 40 s for each 64 KB
+    // When folding output took quadratic time: 40 s for each 64 KB.
+    assert.ok(longest < 5_000, `${Math.round(longest)} ms`);
   });
 });

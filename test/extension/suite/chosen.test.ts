@@ -19,9 +19,9 @@ import {
   useTestBase,
 } from './support';
 
-/** Milliseconds in which an image that should not be made would have been begun. */
+/** Milliseconds after which an image that should not be made would have been begun. */
 const LONG_ENOUGH = 5_000;
-/** Milliseconds for an image with a package on a loaded machine. */
+/** Milliseconds to make an image with a package on a busy computer. */
 const MAKING = 240_000;
 
 interface Image {
@@ -29,11 +29,11 @@ interface Image {
   ParentId: string;
 }
 
-describe('an image that is not there', function () {
+describe('an image that does not exist', function () {
   this.timeout(2 * MAKING);
   let folder: string;
   let base: string;
-  /** Of the image that the settings name. */
+  /** Tag of the image that the settings name. */
   let tag: string;
   const tags: string[] = [];
   const notebooks: vscode.NotebookDocument[] = [];
@@ -75,7 +75,7 @@ describe('an image that is not there', function () {
     }
   });
 
-  /** The settings name an image that no test has made. */
+  /** Makes the settings name an image that no test has made. */
   const wantAbsent = async (): Promise<void> => {
     const packages = [`six<${1_000 + (Date.now() % 1_000_000)}`];
     tag = packagesTag(base, packages);
@@ -85,7 +85,7 @@ describe('an image that is not there', function () {
   const idOf = async (name: string): Promise<string | undefined> =>
     (await engine<Image>('GET', `/images/${name}/json`).catch(() => undefined))?.Id;
   const isMade = async (): Promise<boolean> => (await idOf(tag)) !== undefined;
-  /** Whether somebody makes it, or has made it. */
+  /** Whether the image is being made or exists. */
   const isBegun = async (): Promise<boolean> => {
     const filters = encodeURIComponent(
       JSON.stringify({ name: [`sandboxed-ipython-build-${tag.split(':')[1] ?? ''}`] }),
@@ -100,7 +100,10 @@ describe('an image that is not there', function () {
       assert.ok(Date.now() < end, `not in time: ${what}`);
     }
   };
-  /** Without the notebook's toolbar VS Code shows the kernel in its status bar, and selects the only one when a cell is touched. */
+  /**
+   * Shows or hides the notebook's toolbar. Without it VS Code shows the kernel in its status bar, and selects the only
+   * kernel when a cell is touched.
+   */
   const toolbar = async (isShown: false | undefined): Promise<void> => {
     await vscode.workspace
       .getConfiguration('notebook')
@@ -122,7 +125,7 @@ describe('an image that is not there', function () {
     );
     return vscode.Uri.file(file);
   };
-  /** Opens it and does nothing else, until VS Code has selected the kernel that it had before, if it had one. */
+  /** Opens the notebook and waits until VS Code has selected the kernel that it had before, if it had one. */
   const look = async (uri: vscode.Uri): Promise<vscode.NotebookEditor> => {
     await vscode.commands.executeCommand('vscode.openWith', uri, 'jupyter-notebook');
     const editor = await until('the notebook is in view', () =>
@@ -132,7 +135,7 @@ describe('an image that is not there', function () {
     notebooks.push(editor.notebook);
     return editor;
   };
-  /** VS Code may keep the document of one that was opened more than once. */
+  /** Closes the editor of the notebook. VS Code may keep the document of a notebook that was opened more than once. */
   const closeEditor = async (notebook: vscode.NotebookDocument): Promise<void> => {
     await vscode.window.showNotebookDocument(notebook);
     await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
@@ -163,7 +166,7 @@ describe('an image that is not there', function () {
       .join('\n');
   const sandboxStarts = (notebook: vscode.NotebookEditor): Promise<void> =>
     eventually('a sandbox', () => hasSandbox({ document: notebook.notebook } as OpenNotebook));
-  /** Whatever the window says meanwhile, titles of progress too, in which nobody presses anything. */
+  /** Returns all messages and progress titles that the window shows during `work`. No button is pressed. */
   const said = async (work: () => Promise<unknown>): Promise<string[]> => {
     const all: string[] = [];
     const hear = (text: string): Promise<undefined> => {
@@ -186,7 +189,7 @@ describe('an image that is not there', function () {
   };
   const PREPARING = 'Preparing the sandbox image (once)';
 
-  it('is made when the user chooses the kernel; a cell that is run meanwhile waits for it under the same notification', async () => {
+  it('is made when the user chooses the kernel, and a cell that is run meanwhile waits for it under the same notification', async () => {
     const editor = await look(fileOf('chosen', 'import six; "ran"'));
     assert.deepEqual(
       await said(async () => {
@@ -199,10 +202,10 @@ describe('an image that is not there', function () {
     );
     assert.equal(textOf(editor), "'ran'");
     assert.ok(await isMade());
-    await containerOf({ document: editor.notebook } as OpenNotebook); // there is one alone
+    await containerOf({ document: editor.notebook } as OpenNotebook); // throws unless there is exactly one
   });
 
-  it('is followed by the sandbox, in which nothing has run', async () => {
+  it('is followed by an unused sandbox', async () => {
     const editor = await look(fileOf('ready', '1'));
     await choose(editor);
     await sandboxStarts(editor);
@@ -210,7 +213,7 @@ describe('an image that is not there', function () {
     assert.deepEqual([editor.notebook.isDirty, textOf(editor)], [false, '']);
   });
 
-  it('is not made for a notebook that is opened and had this kernel before', async () => {
+  it('is not made for a notebook that had this kernel before and is opened again', async () => {
     const packages = vscode.workspace.getConfiguration('sandboxedIPython').get('packages');
     const [known, absent] = [fileOf('known', '1'), fileOf('absent', '1')];
     await set('packages', []);
@@ -225,7 +228,7 @@ describe('an image that is not there', function () {
     assert.deepEqual([await isBegun(), await hasSandbox({ document: notebook } as OpenNotebook)], [false, false]);
   });
 
-  it('is not made for a notebook that is edited, for which VS Code selects the only kernel', async () => {
+  it('is not made for a notebook for which VS Code selects the only kernel because of an edit', async () => {
     const packages = vscode.workspace.getConfiguration('sandboxedIPython').get('packages');
     const write = async ({ notebook }: vscode.NotebookEditor): Promise<void> => {
       const edit = new vscode.WorkspaceEdit();
@@ -236,9 +239,10 @@ describe('an image that is not there', function () {
     await toolbar(false);
     const known = await look(fileOf('known', '1'));
     await sleep(LONG_ENOUGH);
-    assert.equal(await hasSandbox({ document: known.notebook } as OpenNotebook), false); // the kernel is not selected yet
+    // The kernel is not selected yet.
+    assert.equal(await hasSandbox({ document: known.notebook } as OpenNotebook), false);
     await write(known);
-    await sandboxStarts(known); // now it is
+    await sandboxStarts(known); // now it is selected
     await set('packages', packages);
     const absent = await look(fileOf('absent', '1'));
     await write(absent);
@@ -246,19 +250,19 @@ describe('an image that is not there', function () {
     assert.equal(await isBegun(), false);
   });
 
-  it('is not made when the kernel is selected at the moment in which the pointer rests on a cell', async () => {
+  it('is not made if the kernel is selected at the moment when the pointer rests on a cell', async () => {
     const editor = await look(fileOf('pointed-at', '1'));
     const { uri } = editor.notebook.cellAt(0).document;
     const pointAt = async (): Promise<void> => {
       await vscode.commands.executeCommand('vscode.executeHoverProvider', uri, new vscode.Position(0, 0));
     };
-    await pointAt(); // what VS Code needs for it is there by now
+    await pointAt(); // VS Code has loaded what it needs for this by now
     await Promise.all([pointAt(), choose(editor)]);
     assert.deepEqual(await said(() => sleep(LONG_ENOUGH)), []);
     assert.equal(await isBegun(), false);
   });
 
-  it('is not made in a workspace that is not trusted, nor where "startOn" leaves it to the first cell', async () => {
+  it('is not made in an untrusted workspace or if "startOn" leaves it to the first cell', async () => {
     const trust = Object.getOwnPropertyDescriptor(vscode.workspace, 'isTrusted');
     assert.ok(trust);
     Object.defineProperty(vscode.workspace, 'isTrusted', { get: () => false, configurable: true });
@@ -276,7 +280,7 @@ describe('an image that is not there', function () {
     assert.equal(await isBegun(), false);
   });
 
-  it('that cannot be made, as there is no engine, is told by the cell that is run and by nothing before; once it is there, the kernel can be chosen again', async () => {
+  it('is reported missing only by the cell that is run if there is no engine, and the kernel can be chosen again once there is one', async () => {
     engineSocket.remove();
     const editor = await look(fileOf('no-engine', '1'));
     try {
@@ -308,7 +312,7 @@ describe('an image that is not there', function () {
     }
   });
 
-  it('is made by the command of the walkthrough; a cell that waits for it and is interrupted leaves it to the command', async () => {
+  it('is made by the command of the walkthrough, and the command goes on if a cell that waits for the image is interrupted', async () => {
     await set('startOn', 'run');
     const editor = await look(fileOf('interrupted', '1'));
     await choose(editor);
@@ -328,7 +332,7 @@ describe('an image that is not there', function () {
     assert.ok(await isMade());
   });
 
-  it('is given up with the last notebook that wants it', async () => {
+  it('is no longer made when the last notebook that needs it is closed', async () => {
     const editor = await look(fileOf('given-up', '1'));
     await choose(editor);
     await eventually('the image is begun', isBegun);

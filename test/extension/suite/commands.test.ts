@@ -10,7 +10,7 @@ describe('a command', () => {
   const notebooks: OpenNotebook[] = [];
   let count = 0;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'commands-'));
-  /** With a file, whose name no other window's notebook has on the engine. */
+  /** Opens a notebook with a file, whose name no notebook of another window uses on the engine. */
   const open = async (...sources: string[]): Promise<OpenNotebook> => {
     const notebook = await OpenNotebook.saved(path.join(folder, `book-${(count += 1)}.ipynb`), ...sources);
     notebooks.push(notebook);
@@ -31,7 +31,7 @@ describe('a command', () => {
   const command = (name: string, ...more: unknown[]): Thenable<unknown> =>
     vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...more);
 
-  /** Runs while messages are answered with this button; gives what they said. */
+  /** Presses this button on every message during `work`. Returns the messages. */
   async function answering(button: string | undefined, work: () => Thenable<unknown>): Promise<string[]> {
     const said: string[] = [];
     const message = (text: string, ...buttons: unknown[]): Promise<string | undefined> => {
@@ -46,7 +46,7 @@ describe('a command', () => {
     return said;
   }
 
-  it('"Rebuild Image" names every notebook with the old image; a reset then gives the new one, with what was installed', async function () {
+  it('"Rebuild Image" names every notebook with the previous image, and a reset gives it the new image and its installed packages', async function () {
     this.timeout(120_000);
     const [first, second] = [await open('import toolz; toolz.__name__'), await open('1')];
     await second.run(0);
@@ -72,11 +72,11 @@ describe('a command', () => {
     assert.notEqual(await imageOf(now), image);
   });
 
-  it('"Remove Unused Images" asks first, with how many and how large they are, and removes none without that', async () => {
+  it('"Remove Unused Images" asks first, with the number and size of the images, and removes none without confirmation', async () => {
     interface Image {
       Id: string;
     }
-    // the image of the settings, as an extension of an earlier version has left it
+    // The image of the settings, as an earlier version of the extension has left it.
     const tag = `t${Date.now()}`;
     const notebook = await open('1');
     await notebook.run(0);
@@ -94,7 +94,7 @@ describe('a command', () => {
     }
   });
 
-  it('"Shut Down All Sandboxes" ends those of every notebook', async () => {
+  it('"Shut Down All Sandboxes" ends the sandboxes of all notebooks', async () => {
     const [first, second] = [await open('1'), await open('x = 1', '"x" in globals()')];
     await first.run(0);
     await second.run(0);
@@ -116,11 +116,11 @@ describe('a command', () => {
     await vscode.commands.executeCommand('workbench.action.closePanel');
   });
 
-  it('"Show Diagnostics" opens one page, which nobody has to save, and lists where it looked for an engine', async () => {
+  it('"Show Diagnostics" opens one page that need not be saved and that lists where an engine was looked for', async () => {
     const notebook = await open('1');
     const page = (): vscode.TextDocument | undefined => vscode.window.activeTextEditor?.document;
     engineSocket.remove();
-    await notebook.run(0); // what was known of the engine is forgotten
+    await notebook.run(0); // makes the extension forget the known engine
     await command('showDiagnostics');
     assert.match(page()?.getText() ?? '', /docker\.sock/);
     assert.deepEqual([page()?.isDirty, page()?.isUntitled, page()?.languageId], [false, false, 'markdown']);
@@ -137,7 +137,7 @@ describe('a command', () => {
     await vscode.window.tabGroups.close(tabs);
   });
 
-  it('that restarts and runs does nothing in Restricted Mode but say so', async () => {
+  it('that restarts and runs only shows a message in Restricted Mode', async () => {
     const notebook = await open('x = 1', 'print("ran")');
     await notebook.run(0);
     const isTrusted = Object.getOwnPropertyDescriptor(vscode.workspace, 'isTrusted');
@@ -162,7 +162,7 @@ describe('a command', () => {
     assert.equal(notebook.text(1), 'True', 'nothing was restarted');
   });
 
-  it('"Reset Sandbox State" applies "files": "none", which a notice and no run before it says', async () => {
+  it('"Reset Sandbox State" applies "files": "none", after a notice has said that the change needs a new sandbox', async () => {
     const notebook = await open('"ran"');
     await notebook.run(0);
     const before = await containerOf(notebook);
@@ -184,7 +184,7 @@ describe('a command', () => {
     assert.notEqual(await containerOf(notebook), before);
   });
 
-  it('"Reset to Apply" gives historySize to the next kernel of the same sandbox', async () => {
+  it('"Reset to Apply" gives historySize to the next kernel in the same sandbox', async () => {
     const notebook = await open('get_ipython().cache_size');
     await notebook.run(0);
     const before = await containerOf(notebook);

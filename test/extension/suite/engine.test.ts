@@ -8,7 +8,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { OpenNotebook, engineSocket, useTestBase } from './support';
 
-describe('an engine that is not there', () => {
+describe('an engine that is not available', () => {
   let notebook: OpenNotebook;
   before(useTestBase);
   afterEach(async () => {
@@ -16,7 +16,7 @@ describe('an engine that is not there', () => {
     await notebook.close();
   });
 
-  it('is told in the first cell of the run, with what to do; the same cells run once it is up', async () => {
+  it('is reported in the first cell of the run, with the next step, and the same cells run once it is started', async () => {
     engineSocket.remove();
     notebook = await OpenNotebook.of('"ran"', '"second"');
     await notebook.runAll();
@@ -28,7 +28,7 @@ describe('an engine that is not there', () => {
     assert.deepEqual([notebook.text(0), notebook.text(1)], ["'ran'", "'second'"]);
   });
 
-  it("of a product that has made its context the current one is told by the product's name", async () => {
+  it("is reported with the name of its product if that product's context is the current one", async () => {
     const home = mkdtempSync(path.join(os.tmpdir(), 'home-'));
     const meta = path.join(home, '.docker/contexts/meta', createHash('sha256').update('desktop-linux').digest('hex'));
     mkdirSync(meta, { recursive: true });
@@ -42,7 +42,7 @@ describe('an engine that is not there', () => {
     );
     engineSocket.remove();
     notebook = await OpenNotebook.of('"ran"');
-    await notebook.run(0); // what was known of the engine is forgotten
+    await notebook.run(0); // makes the extension forget the known engine
     const before = { HOME: process.env['HOME'], DOCKER_HOST: process.env['DOCKER_HOST'] };
     process.env['HOME'] = home;
     delete process.env['DOCKER_HOST'];
@@ -61,7 +61,7 @@ describe('an engine that is not there', () => {
     assert.equal(notebook.text(0), "'ran'");
   });
 
-  it('does not disturb a sandbox that runs', async () => {
+  it('does not disturb a running sandbox', async () => {
     notebook = await OpenNotebook.of('x = 1', 'x + 1');
     await notebook.run(0);
     engineSocket.remove();
@@ -69,7 +69,7 @@ describe('an engine that is not there', () => {
     assert.equal(notebook.text(1), '2');
   });
 
-  it('but accepts and never answers is told within its deadline; an interrupt ends the wait', async function () {
+  it('is reported within its deadline if it accepts connections but never answers, and an interrupt ends the wait', async function () {
     this.timeout(90_000);
     engineSocket.remove();
     const mute = net.createServer();
@@ -95,11 +95,12 @@ describe('an engine that is not there', () => {
     assert.equal(notebook.text(0), '1');
   });
 
-  it('that the user may not use is told so, with how to be let in; the same cell runs then', async function () {
+  it('is reported with how to get access if the user may not use it, and the same cell runs after that', async function () {
     const root = process.getuid?.() === 0;
     if (!root) {
+      // Only root can take away its own access to a socket and give it back.
       this.skip();
-    } // another user cannot take a socket away from itself and back
+    }
     notebook = await OpenNotebook.of('"ran"');
     process.seteuid?.(65534);
     try {
@@ -112,10 +113,10 @@ describe('an engine that is not there', () => {
     assert.equal(notebook.text(0), "'ran'");
   });
 
-  it('that is too old is told with what is needed; the same cell runs once it is updated', async () => {
+  it('is reported with the required version if it is too old, and the same cell runs once it is updated', async () => {
     engineSocket.remove();
     notebook = await OpenNotebook.of('"ran"');
-    await notebook.run(0); // what was known of the engine is forgotten
+    await notebook.run(0); // makes the extension forget the known engine
     assert.match(notebook.text(0), /^EngineNotFound/);
     const old = http.createServer((_request, response) => {
       response

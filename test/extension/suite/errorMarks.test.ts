@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { OpenNotebook, until, useTestBase } from './support';
 
-describe('the mark at the line that raised', () => {
+describe('the mark at the line that raised an error', () => {
   before(useTestBase);
   let notebook: OpenNotebook;
   const marks = (index: number): string[] =>
@@ -14,13 +14,13 @@ describe('the mark at the line that raised', () => {
     until(`no mark after ${what}`, () => marks(index).length === 0);
   const fail = async (): Promise<void> => {
     await notebook.run(0);
-    await until('the mark', () => marks(0).length > 0); // it comes just behind the end of the cell
+    await until('the mark', () => marks(0).length > 0); // the mark comes just after the end of the cell
     assert.deepEqual(marks(0), ['ZeroDivisionError: division by zero']);
   };
   const command = (name: string): Thenable<unknown> => vscode.commands.executeCommand(name);
   afterEach(() => notebook.close());
 
-  it('goes with the outputs, and with the kernel that it ran in', async () => {
+  it('is removed with the outputs and with the kernel in which the cell ran', async () => {
     notebook = await OpenNotebook.of('1 / 0');
     await fail();
     await command('notebook.clearAllCellsOutputs');
@@ -32,7 +32,7 @@ describe('the mark at the line that raised', () => {
     }
   });
 
-  it('goes with the notebook', async () => {
+  it('is removed when the notebook is closed', async () => {
     notebook = await OpenNotebook.of('1 / 0');
     await fail();
     const {
@@ -45,7 +45,7 @@ describe('the mark at the line that raised', () => {
     notebook = await OpenNotebook.of('1');
   });
 
-  it('is at no cell that is meant to raise, and at none that was interrupted', async () => {
+  it('is not shown for a cell that is meant to raise or was interrupted', async () => {
     notebook = await OpenNotebook.of({ code: '1 / 0', tags: ['raises-exception'] }, 'import time\ntime.sleep(60)');
     await notebook.run(0);
     notebook.start(1, 2);

@@ -11,7 +11,7 @@ interface Manifest {
 }
 
 describe('the extension', () => {
-  it('registers the commands of its manifest, and no other', async () => {
+  it('registers exactly the commands of its manifest', async () => {
     const extension = vscode.extensions.getExtension<unknown>(EXTENSION);
     assert.ok(extension);
     await extension.activate();
@@ -24,7 +24,7 @@ describe('the extension', () => {
     );
   });
 
-  it('touches no engine when it is activated, and its commands do nothing without a notebook', async () => {
+  it('uses no engine when it is activated, and its commands do nothing without a notebook', async () => {
     await vscode.commands.executeCommand('workbench.action.closeAllEditors');
     await vscode.commands.executeCommand('sandboxedIPython.resetSandboxState');
     await vscode.commands.executeCommand('sandboxedIPython.interruptKernel');
@@ -34,7 +34,7 @@ describe('the extension', () => {
 describe('diagnostics', () => {
   before(useTestBase);
 
-  it('name engine, image, versions and sandboxes, and no secret', async () => {
+  it('name the engine, the image, versions and sandboxes, but no secret', async () => {
     const notebook = await OpenNotebook.of('1');
     process.env['HTTPS_PROXY'] = 'http://ada:planted-secret@proxy.example:3128';
     try {
@@ -69,7 +69,7 @@ describe('a saved notebook', () => {
   before(useTestBase);
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("looks like Jupyter's", async () => {
+  it('looks like one that Jupyter saved', async () => {
     const notebook = await OpenNotebook.saved(
       path.join(folder, 'saved.ipynb'),
       'import sys\nprint("out")\nprint("err", file=sys.stderr)\n42',
@@ -113,7 +113,7 @@ describe('a saved notebook', () => {
   });
 });
 
-/** What Jupyter's own reader says against a file; empty if nothing. */
+/** The complaint of Jupyter's own reader about a file; empty if the file is valid. */
 function complaintOfNbformat(file: string): string {
   const python = process.env['SANDBOXED_IPYTHON_PYTHON_TOOLS'];
   assert.ok(python, 'SANDBOXED_IPYTHON_PYTHON_TOOLS is not set: run the tests by `npm test -- extension`');
@@ -125,10 +125,10 @@ function complaintOfNbformat(file: string): string {
   return status === 0 ? '' : stderr || `exit status ${status}`;
 }
 
-describe('an error', () => {
+describe('a run', () => {
   before(useTestBase);
 
-  it('marks the line that it came from until the cell runs again', async () => {
+  it('marks the line of an error until the cell runs again', async () => {
     const notebook = await OpenNotebook.of('def f():\n    return 1 / 0\n\n  \nf()', 'x = = 1');
     const marks = (index: number): [number, string][] =>
       vscode.languages
@@ -150,7 +150,7 @@ describe('an error', () => {
     }
   });
 
-  it('or not, a run gives the notebook the kernelspec and language that it lacks, and leaves what it has', async () => {
+  it('adds the kernelspec and language that the notebook lacks, with or without an error, and changes no existing ones', async () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'metadata-'));
     const notebook = await OpenNotebook.saved(path.join(folder, 'bare.ipynb'), '1');
     try {

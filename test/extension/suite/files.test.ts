@@ -42,7 +42,7 @@ describe('the files beside a notebook', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('are read by their names, are new when they have changed, and are never written to', async () => {
+  it('can be read by their names, are copied again when they have changed, and are never written to', async () => {
     write('data.csv', 'a,b\n1,2\n');
     write('sub/more.csv', '3');
     write('.env', 'TOKEN=x');
@@ -68,7 +68,7 @@ describe('the files beside a notebook', () => {
     assert.equal(book.text(2), "('a,b\\n5,6\\n', 'cell')", 'the sandbox keeps its files');
   });
 
-  it('come anew with "Reset Sandbox State" where "resetFiles" says so, and what cells wrote is gone', async () => {
+  it('are copied again by "Reset Sandbox State" if "resetFiles" says so, which deletes what cells wrote', async () => {
     write('data.csv', 'a,b\n1,2\n');
     const book = await open(
       'open("data.csv", "a").write("cell")\nopen("result.txt", "w").write("cell")',
@@ -90,7 +90,7 @@ describe('the files beside a notebook', () => {
     assert.equal(await containerOf(book), sandbox, 'in the same sandbox');
   });
 
-  it('are there for the first cell of a "Run All", and in a sandbox that replaces another', async () => {
+  it('are available to the first cell of a "Run All", and in a sandbox that replaces another', async () => {
     write('data.csv', 'x');
     const book = await open('first = open("data.csv").read()', 'first, open("data.csv").read()');
     await book.runAll();
@@ -102,7 +102,7 @@ describe('the files beside a notebook', () => {
     assert.equal(book.text(1), "('x', 'x')");
   });
 
-  it('do not come when the setting is "none", which a workspace may say and not take back', async () => {
+  it('are not copied if the setting is "none", which a workspace may set but not undo', async () => {
     write('data.csv', 'x');
     const book = await open(LIST);
     await set('files', 'none', Workspace);
@@ -117,7 +117,7 @@ describe('the files beside a notebook', () => {
     assert.equal(book.text(0), "['data.csv']", 'with the next run');
   });
 
-  it('that are too large are told once a sandbox, with what helps, and the cell runs', async () => {
+  it('are reported once per sandbox, with what helps, if they are too large, and the cell runs', async () => {
     for (const name of ['big.bin', 'bigger.bin']) {
       write(name, '');
       truncateSync(path.join(folder, name), (name.length - 6) * 70 * 2 ** 20);
@@ -147,7 +147,7 @@ describe('the files beside a notebook', () => {
     ]);
   });
 
-  it('do not come in Restricted Mode, and come with the next run when the workspace is trusted', async () => {
+  it('are not copied in Restricted Mode, but with the next run after the workspace is trusted', async () => {
     write('data.csv', 'x');
     const book = await open(LIST);
     const isTrusted = Object.getOwnPropertyDescriptor(vscode.workspace, 'isTrusted');
@@ -163,14 +163,14 @@ describe('the files beside a notebook', () => {
     assert.equal(book.text(0), "['data.csv']");
   });
 
-  it('hold up no interrupt and no restart while they are copied', async () => {
+  it('delay no interrupt and no restart while they are copied', async () => {
     const book = await open('started = True', 'pass', 'import os; os.path.getsize("big.bin"), "started" in globals()');
     await book.run(0);
     const container = await containerOf(book);
     const processes = async () =>
       (await engine<{ ExecIDs: string[] | null }>('GET', `/containers/${container}/json`))?.ExecIDs ?? [];
     const copyBegins = async (before: readonly string[]) => {
-      // an engine lists one that has ended a while longer
+      // An engine lists a process for a while after it has ended.
       for (const end = Date.now() + 10_000; (await processes()).every((id) => before.includes(id)); await sleep(10)) {
         assert.ok(Date.now() < end, 'no copy begins');
       }
@@ -193,7 +193,7 @@ describe('the files beside a notebook', () => {
     assert.equal(book.text(2), `(${60 * 2 ** 20}, False)`);
   });
 
-  it('of a file system that only VS Code knows are read the same way', async () => {
+  it('can also be read from a file system that only VS Code knows', async () => {
     const files = new Map([
       ['/work/data.csv', 'x'],
       ['/work/.env', 'TOKEN=x'],
@@ -237,13 +237,13 @@ describe('the files beside a notebook', () => {
     }
   });
 
-  it('of an untitled notebook are none', async () => {
+  it('do not exist for an untitled notebook', async () => {
     notebook = await OpenNotebook.of(LIST);
     await notebook.run(0);
     assert.equal(notebook.text(0), '[]');
   });
 
-  it('are shown by the example', async () => {
+  it('are shown by the example notebook', async () => {
     const examples = path.join(vscode.extensions.getExtension(EXTENSION)?.extensionPath ?? '', 'examples');
     if (!existsSync(examples)) {
       throw new Error(`${examples} is not there`);
@@ -252,9 +252,10 @@ describe('the files beside a notebook', () => {
     const file = vscode.Uri.file(path.join(folder, 'files.ipynb'));
     const book = (notebook = await OpenNotebook.at(file));
     const at = (id: string) => book.document.getCells().findIndex((cell) => cell.metadata['id'] === id);
+    // The third cell needs pandas, which these tests do not install.
     for (const id of ['read', 'write']) {
       await book.run(at(id));
-    } // the third asks for pandas, which these tests do without
+    }
     assert.deepEqual(
       [book.text(at('read')), book.text(at('write'))],
       ["'La Paz'", "['cities.csv', 'notes.txt', 'quickstart.ipynb']"],
@@ -262,7 +263,7 @@ describe('the files beside a notebook', () => {
   });
 });
 
-/** Files in memory; `/work/link` says that it is a link. */
+/** Files in memory. `/work/link` is reported as a link. */
 function providerOf(files: Map<string, string>): vscode.FileSystemProvider {
   const kindOf = (name: string): vscode.FileType => {
     if (files.has(name)) {

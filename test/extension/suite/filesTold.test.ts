@@ -5,7 +5,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { OpenNotebook, set, stub, until, useTestBase } from './support';
 
-describe('files beside a notebook that are not in its sandbox', () => {
+describe('files beside a notebook that are not copied into its sandbox', () => {
   before(useTestBase);
   let folder: string;
   let notebook: OpenNotebook;
@@ -20,7 +20,7 @@ describe('files beside a notebook that are not in its sandbox', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Runs a cell; gives the warnings of it. */
+  /** Runs a cell and returns its warnings. */
   async function run(index: number, press?: string): Promise<string[]> {
     const before = told.length;
     await stub(
@@ -34,8 +34,9 @@ describe('files beside a notebook that are not in its sandbox', () => {
     return told.slice(before).map(([text = '']) => text);
   }
 
-  it('because the folder is too wide are told once, with what to do, and the cell runs', async () => {
-    const file = path.join(os.tmpdir(), `${path.basename(folder)}.ipynb`); // the place for temporary files itself is never copied
+  it('are reported once, with the next step, if the folder is too wide, and the cell runs', async () => {
+    // The folder for temporary files itself is never copied.
+    const file = path.join(os.tmpdir(), `${path.basename(folder)}.ipynb`);
     try {
       notebook = await OpenNotebook.saved(file, '"ran"');
       assert.deepEqual(await run(0), [
@@ -50,7 +51,7 @@ describe('files beside a notebook that are not in its sandbox', () => {
     }
   });
 
-  it('because .gitignore names them are told when a cell asks for one in vain', async () => {
+  it('are reported when a cell cannot find one that .gitignore excludes', async () => {
     mkdirSync(path.join(folder, 'data'));
     writeFileSync(path.join(folder, 'data/x.csv'), 'x');
     writeFileSync(path.join(folder, '.gitignore'), 'data/\n');
@@ -69,7 +70,7 @@ describe('files beside a notebook that are not in its sandbox', () => {
     assert.deepEqual(await run(2), [], 'it is nowhere');
   });
 
-  it('because the setting or the lack of a file forbids it are told when a cell asks for one in vain', async () => {
+  it('are reported when a cell cannot find one because of the setting or because the notebook has no file', async () => {
     notebook = await OpenNotebook.of('"ran"', 'open("data.csv")');
     assert.deepEqual(await run(0), []);
     assert.match((await run(1)).join('\n'), /The notebook is not saved yet\. Save it beside the files/);
@@ -78,7 +79,7 @@ describe('files beside a notebook that are not in its sandbox', () => {
     assert.deepEqual(await run(1), []);
   });
 
-  it('for want of room are each told once, with the setting that makes room', async () => {
+  it('are each reported once if there is no room for them, with the setting that makes room', async () => {
     const big = (name: string): void => {
       writeFileSync(path.join(folder, name), '');
       truncateSync(path.join(folder, name), 70 * 2 ** 20);

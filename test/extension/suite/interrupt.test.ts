@@ -14,7 +14,7 @@ describe('interrupt, restart, reset and prompts', () => {
     vscode.commands.executeCommand(`sandboxedIPython.${name}`, ...args);
   afterEach(() => notebook.close());
 
-  it("the notebook's interrupt ends the running cell and what waits behind it; state is kept", async () => {
+  it("the notebook's interrupt button ends the running cell and the waiting ones, and state is kept", async () => {
     await open('x = 7', FOREVER, 'print("never")', 'x');
     await notebook.run(0);
     notebook.start(1, 3);
@@ -27,7 +27,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.equal(notebook.text(3), '7');
   });
 
-  it('a cell that swallows interrupts is ended by the third press, and says so', async () => {
+  it('a cell that swallows interrupts is ended by the third press, and its output says so', async () => {
     await open(STUBBORN, '1');
     notebook.start(0, 1);
     await notebook.running(0);
@@ -54,7 +54,7 @@ describe('interrupt, restart, reset and prompts', () => {
     }
   };
 
-  it('a cell over the time limit is interrupted and says which setting helps; the limit holds from the next cell on', async () => {
+  it('a cell over the time limit is interrupted and names the setting that helps, and a new limit applies from the next cell on', async () => {
     await open('x = 1', FOREVER, 'x');
     await notebook.run(0);
     await withinASecond(1);
@@ -66,7 +66,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.equal(notebook.text(2), '1');
   });
 
-  it('a cell over the time limit that swallows the interrupt is ended with its kernel, and says so', async () => {
+  it('a cell over the time limit that swallows the interrupt is ended with its kernel, and its output says so', async () => {
     await open('x = 1', STUBBORN, '"x" in globals()');
     await notebook.run(0);
     await withinASecond(1);
@@ -78,7 +78,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.deepEqual([notebook.text(2), notebook.count(2)], ['False', 1]);
   });
 
-  it('"Reset Sandbox State" ends running and queued cells; names are gone and the count starts at 1', async () => {
+  it('"Reset Sandbox State" ends running and queued cells, deletes variables and starts the count at 1', async () => {
     await open('x = 7', FOREVER, 'print("never")', 'x');
     await notebook.run(0);
     notebook.start(1, 3);
@@ -93,7 +93,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.equal(notebook.count(3), 1);
   });
 
-  it('"Restart Kernel" keeps files; both take the toolbar\'s argument and a Uri', async () => {
+  it('"Restart Kernel" keeps files, and both commands accept the toolbar\'s argument and a Uri', async () => {
     await open('open("kept.txt", "w").write("here"); x = 1', 'print(open("kept.txt").read(), "x" in globals())');
     await notebook.run(0);
     await command('restartKernel', { notebookEditor: { notebookUri: notebook.document.uri } });
@@ -105,7 +105,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.deepEqual([notebook.text(1), notebook.count(1)], ['here False\n', 1]);
   });
 
-  it('a cell that is run while a reset goes on runs in the fresh kernel', async () => {
+  it('a cell that is run during a reset runs in the fresh kernel', async () => {
     await open('x = 7', '"x" in globals()');
     await notebook.run(0);
     const reset = command('resetSandboxState');
@@ -114,7 +114,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.deepEqual([notebook.text(1), notebook.count(1), notebook.success(1)], ['False', 1, true]);
   });
 
-  it('input() is asked in a box that names the cell, and its answer stays in the output', async () => {
+  it('input() asks in a box that names the cell, and the answer stays in the output', async () => {
     await open('name = input("Name? ")\nprint("Hello", name)');
     let asked: vscode.InputBox | undefined;
     await boxes(
@@ -130,7 +130,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.equal(notebook.text(0), 'Name? Ada\nHello Ada\n');
   });
 
-  it('getpass hides the answer, also in the output', async () => {
+  it('getpass() hides the answer, also in the output', async () => {
     await open('from getpass import getpass\nprint(len(getpass("Key: ")))');
     let password: boolean | undefined;
     await boxes(
@@ -144,7 +144,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.equal(notebook.text(0), 'Key: ········\n6\n');
   });
 
-  it('Escape at a prompt interrupts the cell; a cell that ends takes its prompt with it', async () => {
+  it('Escape at a prompt interrupts the cell, and a cell that ends closes its prompt', async () => {
     await open('input("?")', 'input("again?")');
     await boxes(
       () => {
@@ -174,7 +174,7 @@ describe('interrupt, restart, reset and prompts', () => {
     );
   });
 
-  it('another box that opens over a prompt is no Escape: what was typed is asked for again', async () => {
+  it('another box that opens over a prompt does not count as Escape, and the prompt opens again with what was typed', async () => {
     await open('name = input("Name? ")\nprint("Hello", name)');
     const shown: vscode.InputBox[] = [];
     let reminded = '';
@@ -210,7 +210,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.equal(notebook.text(0), 'Name? Ada\nHello Ada\n');
   });
 
-  it('two notebooks that ask at once are both answered', async () => {
+  it('two notebooks that ask at the same time both get their answers', async () => {
     await open('print(input("first? "))');
     const first = notebook;
     const second = await OpenNotebook.of('print(input("second? "))');
@@ -223,7 +223,7 @@ describe('interrupt, restart, reset and prompts', () => {
             answer(box, `to ${box.prompt}`);
           } else {
             setTimeout(() => answer(box, `to ${box.prompt}`), 1_500);
-          } // both wait by then
+          } // both cells wait by then
         },
         async () => {
           first.start();
@@ -241,7 +241,7 @@ describe('interrupt, restart, reset and prompts', () => {
     }
   });
 
-  it('a kernel that dies says how, and the next cell runs in a fresh one', async () => {
+  it('a kernel that dies reports the reason, and the next cell runs in a fresh kernel', async () => {
     await open('import os; os._exit(3)', '"x" in globals()');
     await notebook.run(0);
     assert.match(notebook.text(0), /^KernelDied: Python ended with exit code 3\./);
@@ -249,7 +249,7 @@ describe('interrupt, restart, reset and prompts', () => {
     assert.deepEqual([notebook.text(1), notebook.count(1)], ['False', 1]);
   });
 
-  it('a notebook that is closed ends its cells', async () => {
+  it('closing a notebook ends its cells', async () => {
     await open(FOREVER);
     notebook.start();
     await notebook.running(0);

@@ -28,7 +28,7 @@ const OK: ExecuteReply = {
   user_expressions: {},
 };
 
-/** A sandbox that fails at moments which no real one can be brought to. Cells end when the test says so. */
+/** A sandbox that fails at moments that cannot be produced with a real one. Cells end when the test says so. */
 class FailingSession {
   readonly id = Math.random().toString(36).slice(2);
   readonly engine = 'engine-here';
@@ -112,7 +112,7 @@ describe('the kernel of a notebook', () => {
   /** How each sandbox without a session was ended. */
   let ended: unknown[];
   let sessions: FailingSession[];
-  /** What the next starts give. */
+  /** The sessions that the next starts return. */
   let next: FailingSession[];
   const removed = new SandboxError('SandboxGone', { reason: 'removed' });
 
@@ -223,7 +223,7 @@ describe('the kernel of a notebook', () => {
     });
 
   for (const how of ['leave', 'close'] as const) {
-    it(`${how}s only when the start that this calls off has ended: it may still make a container`, async () => {
+    it(`${how}s only after the start that this cancels has ended, because it may still create a container`, async () => {
       let isAborted = false;
       starting = (signal) =>
         new Promise((_resolve, reject) => {
@@ -238,13 +238,13 @@ describe('the kernel of a notebook', () => {
       void running.then(() => {
         isOver = true;
       });
-      await kernel.interrupt(); // this aborts it, and forgets it for what is run next
+      await kernel.interrupt(); // cancels the start, so that the next run begins another
       await kernel[how]();
       assert.deepEqual([isAborted, isOver], [true, true]);
     });
   }
 
-  it('ends the sandbox of an earlier window that speaks another protocol, as nobody can use it any more, and says so', async () => {
+  it('ends the sandbox of an earlier window that uses another protocol, because nobody can use it any more, and reports that', async () => {
     attach = () => Promise.reject(new SandboxError('ProtocolViolation', { reason: 'protocol', expected: 2, found: 1 }));
     earlier();
     void run(0);
@@ -258,7 +258,7 @@ describe('the kernel of a notebook', () => {
     );
   });
 
-  it('does not forget such a sandbox while it cannot be ended: the cell says why, the next one tries again', async () => {
+  it('keeps the record of such a sandbox while it cannot be ended: the cell reports the reason, and the next cell tries again', async () => {
     attach = () => Promise.reject(new SandboxError('ProtocolViolation', { reason: 'protocol', expected: 2, found: 1 }));
     end = () => Promise.reject(new SandboxError('EngineSilent'));
     earlier();
@@ -271,10 +271,10 @@ describe('the kernel of a notebook', () => {
     assert.equal(ended.length, 2);
   });
 
-  it('leaves a sandbox on another engine where it is: a cell runs in a new one here, and says so once', async () => {
+  it('leaves a sandbox on another engine there: a cell runs in a new one on this engine and reports that once', async () => {
     attach = () => Promise.reject(elsewhere('engine-2'));
     earlier({ keepAlive: 30 });
-    await kernel.reattach(); // only a cell that is run asks for another one
+    await kernel.reattach(); // only a cell that is run starts another attempt
     assert.deepEqual([records.get(notebook.document.uri)?.sandboxId, sessions.length], ['earlier', 0]);
     void run(0);
     await sent(0, 1);
@@ -292,7 +292,7 @@ describe('the kernel of a notebook', () => {
     assert.equal(notebook.text(1), '');
   });
 
-  it('is on the sandbox of this engine again when the engine is, and leaves that of the other one', async () => {
+  it('attaches to the sandbox of an engine again when that engine is back, and leaves the sandbox of the other engine there', async () => {
     const here = new FailingSession();
     attach = ({ sandboxId }) =>
       sandboxId === 'there'
@@ -315,7 +315,7 @@ describe('the kernel of a notebook', () => {
     end = () => Promise.resolve();
   });
 
-  it('starts a new sandbox for the next cell when the last ended before anybody listened', async () => {
+  it('starts a new sandbox for the next cell if the last one ended before anybody listened', async () => {
     next = [new FailingSession({ kind: 'gone', failure: removed })];
     await run(0);
     void run(1);
@@ -326,7 +326,7 @@ describe('the kernel of a notebook', () => {
     );
   });
 
-  it('keeps a sandbox that does not answer a restart, with its cell: only a reset replaces it, and says what is lost', async () => {
+  it('keeps a sandbox that does not answer a restart, with its cell; only a reset replaces it and reports what is lost', async () => {
     const silent = () => Promise.reject(new SandboxError('SandboxSilent', { operation: 'reset', seconds: 30 }));
     next = [new FailingSession({ kind: 'ready' }, silent)];
     void run(0);
@@ -346,7 +346,7 @@ describe('the kernel of a notebook', () => {
     );
   });
 
-  it('says what was lost in the next cell that runs, not in one that was called off before it did', async () => {
+  it('reports what was lost in the next cell that runs, not in one that was cancelled before', async () => {
     writeFileSync(path.join(folder, 'data.csv'), 'a,b');
     let copying = false;
     const stuck = (_files: unknown, signal: AbortSignal) => {
@@ -379,7 +379,7 @@ describe('the kernel of a notebook', () => {
     );
   });
 
-  it('that is shut down while the sandbox of an earlier window is looked for says nothing of that one later', async () => {
+  it('reports nothing later about the sandbox of an earlier window if it is shut down while that sandbox is looked up', async () => {
     let answer!: (failure: SandboxError) => void;
     attach = () =>
       new Promise((_resolve, reject) => {

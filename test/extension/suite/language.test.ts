@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { OpenNotebook, useTestBase } from './support';
 
-describe('the live kernel, for one who types', () => {
+describe('the live kernel, for a user who types', () => {
   let notebook: OpenNotebook;
   before(async () => {
     await useTestBase();
@@ -31,11 +31,11 @@ describe('the live kernel, for one who types', () => {
       )
     ).items.filter(({ detail }) => detail?.includes('kernel'));
 
-  it('has nothing to say, and starts nothing, before a cell has run', async () => {
+  it('offers nothing and starts nothing before a cell has run', async () => {
     assert.deepEqual(await complete(1), []);
   });
 
-  it('completes attributes of live objects, with documentation; characters outside the basic plane count as one', async () => {
+  it('completes attributes of live objects, with documentation, and counts characters outside the basic plane as one', async () => {
     await notebook.run(0);
     const [launch, ...others] = await complete(1);
     assert.deepEqual([launch?.label, others.length], ['launch', 0]);
@@ -52,7 +52,7 @@ describe('the live kernel, for one who types', () => {
     assert.match((hover?.contents[0] as vscode.MarkdownString | undefined)?.value ?? '', /class Rocket|Rocket object/i);
   });
 
-  it('documents what is hovered over and what is offered: signature and docstring, as text that nothing in it can break out of', async () => {
+  it('shows signature and docstring of hovered and offered names as inert text', async () => {
     const {
       document: { uri },
     } = notebook.cell(2);
@@ -74,7 +74,7 @@ describe('the live kernel, for one who types', () => {
     );
   });
 
-  it('shows documentation as text also where that ends a block of Markdown with an indented fence', async () => {
+  it('shows documentation as text even if it ends a Markdown block with an indented fence', async () => {
     await notebook.run(4);
     const {
       document: { uri },
@@ -89,7 +89,7 @@ describe('the live kernel, for one who types', () => {
     assert.deepEqual([isTrusted, supportHtml, supportThemeIcons].filter(Boolean), []);
   });
 
-  it('offers no name twice that a language server offers, also to one who asks again meanwhile', async () => {
+  it('offers no name that a language server offers, even to a second request at the same time', async () => {
     const { getExtension } = vscode.extensions;
     const server = vscode.languages.registerCompletionItemProvider(
       { notebookType: 'jupyter-notebook', language: 'python' },
@@ -131,7 +131,7 @@ describe('the live kernel, for one who types', () => {
     );
   });
 
-  it('helps with the signature of what is called, and marks the argument', async () => {
+  it('shows the signature of the called function and marks the argument', async () => {
     const help = await vscode.commands.executeCommand<vscode.SignatureHelp | undefined>(
       'vscode.executeSignatureHelpProvider',
       notebook.cell(2).document.uri,
@@ -142,7 +142,7 @@ describe('the live kernel, for one who types', () => {
     assert.match((help.signatures[0]?.documentation as vscode.MarkdownString).value, /Goes up\./);
   });
 
-  it('does not let one wait while a cell runs', async () => {
+  it('does not delay the user while a cell runs', async () => {
     notebook.start(3, 4);
     await notebook.running(3);
     const asked = performance.now();

@@ -10,7 +10,7 @@ interface Saved {
   cells: { execution_count: number | null; outputs: { text?: string[]; data?: Record<string, string[]> }[] }[];
 }
 
-/** Prints every 20 ms, as long as it says, into the cell that started it. */
+/** Prints every 20 ms, the given number of times, into the cell that started it. */
 const ticking = (times: number): string => `import threading, time
 def tick():
     for i in range(${times}):
@@ -18,7 +18,7 @@ def tick():
         time.sleep(.02)
 threading.Thread(target=tick).start()`;
 
-describe('output after the end of its cell', () => {
+describe('output that comes after its cell has ended', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'late-'));
   before(useTestBase);
   after(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,7 +27,7 @@ describe('output after the end of its cell', () => {
     (notebook = await OpenNotebook.saved(path.join(folder, `${Date.now()}.ipynb`), ...sources));
   afterEach(() => notebook.close());
 
-  it('leaves count, success and times of its cell as they were, also in the saved file', async function () {
+  it('does not change count, success and times of its cell, not even in the saved file', async function () {
     this.timeout(180_000); // the first test makes the image
     await open(
       ticking(60),
@@ -49,7 +49,8 @@ describe('output after the end of its cell', () => {
     try {
       const last = ['tick 59\n', 'timer\n', 'task 4\n', 'child 4\n', "'one'", ''];
       for (const i of cells) {
-        // one after the other, as what a thread prints while another cell runs may be shown there
+        // The cells run one after the other, because output of a thread may be shown in another cell that runs
+        // meanwhile.
         await notebook.run(i);
         await until(`the last text of cell ${i}`, () => notebook.text(i).endsWith(last[i] ?? ''));
       }
@@ -80,7 +81,7 @@ describe('output after the end of its cell', () => {
     assert.deepEqual(saved.cells[4]?.outputs[0]?.data, { 'text/plain': ["'two'"] });
   });
 
-  it('keeps the cell from neither being run again nor being deleted', async () => {
+  it('does not prevent the cell from being run again or deleted', async () => {
     await open(ticking(400), '"other"');
     await notebook.run(0);
     await until('late text', () => notebook.text(0).includes('tick 20\n'));
@@ -100,7 +101,7 @@ describe('output after the end of its cell', () => {
     assert.deepEqual([notebook.text(0).replace(/tick|[\d\s]/g, ''), notebook.count(0)], ["'other'", 4]);
   });
 
-  it('that comes after the user cleared the cell is shown without what was cleared', async () => {
+  it('is shown without the cleared outputs if the user cleared the cell before', async () => {
     await open(ticking(150));
     await notebook.run(0);
     await until('late text', () => notebook.text(0).includes('tick 20\n'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { OpenNotebook, containerOf, engine, set, stub, until, useTestBase } from './support';
 
-/** Messages and pickers, answered as a user would. */
+/** The answers of the user to messages and pickers. */
 interface Answers {
   input?: string;
   button?: string;
@@ -18,7 +18,7 @@ describe('libraries', () => {
     await useTestBase();
   });
 
-  /** Runs a command while messages are answered; gives what they said. */
+  /** Runs a command while messages are answered. Returns the messages. */
   async function answering({ input, button, unpick }: Answers, work: () => Thenable<unknown>): Promise<string[]> {
     const said: string[] = [];
     const message = (text: string, ...buttons: string[]): Promise<string | undefined> => {
@@ -60,7 +60,7 @@ describe('libraries', () => {
   };
   const packages = () => vscode.workspace.getConfiguration('sandboxedIPython').get<string[]>('packages');
 
-  it("whose name is a link of VS Code's are told of as text, while they are installed and when they are refused", async () => {
+  it('with a name that VS Code would read as a link are named as text, during the installation and when they are refused', async () => {
     notebook = await OpenNotebook.of('1');
     const titles: (string | undefined)[] = [];
     const progress = (options: vscode.ProgressOptions, work: (...given: unknown[]) => Promise<unknown>) => {
@@ -76,7 +76,7 @@ describe('libraries', () => {
     assert.match(said.at(-1) ?? '', /^"\[press\]\u2060\(command:workbench\.view\.search\)" cannot be installed\./);
   });
 
-  it('are installed by %pip in a cell, imported at once, kept by a restart and a reset, and gone with the notebook', async () => {
+  it('are installed by %pip in a cell, can be imported at once, survive a restart and a reset, and are removed with the notebook', async () => {
     notebook = await OpenNotebook.of(
       '%pip install six\nimport six; print("version", six.__version__)',
       'import six; six.__name__',
@@ -108,7 +108,7 @@ describe('libraries', () => {
     notebook = await OpenNotebook.of('1');
   });
 
-  it('of a sandbox that somebody has removed go with its notebook too', async () => {
+  it('are removed with their notebook even if somebody has removed its sandbox', async () => {
     notebook = await OpenNotebook.of('1');
     await notebook.run(0);
     const [container, volume] = [await containerOf(notebook), await volumeOf(notebook)];
@@ -129,7 +129,7 @@ describe('libraries', () => {
     notebook = await OpenNotebook.of('1');
   });
 
-  it('are installed by the command, which starts the sandbox, and "Add to Image" puts them into the setting', async () => {
+  it('are installed by the command, which starts the sandbox, and "Add to Image" adds them to the setting', async () => {
     notebook = await OpenNotebook.of(
       'import toolz; toolz.__name__',
       'import importlib.util as u; [u.find_spec(n) is not None for n in ("toolz", "six")]',
@@ -176,7 +176,7 @@ describe('libraries', () => {
     assert.match(told.join('\n'), /the new sandbox has another image and lacks six\./);
   });
 
-  it("that cannot be installed are told with pip's reason, and names that are none are refused", async () => {
+  it("that cannot be installed are reported with pip's reason, and invalid names are refused", async () => {
     notebook = await OpenNotebook.of('1');
     let said = await answering({ input: 'no-such-package-of-sandboxed-ipython' }, () => command('installPackages'));
     assert.match(said.join('\n'), /No matching distribution found for no-such-package-of-sandboxed-ipython/);
@@ -186,7 +186,7 @@ describe('libraries', () => {
     assert.match(said.join('\n'), /Nothing was installed in the sandbox of this notebook/);
   });
 
-  it('of an interrupted install are not there, and the notebook goes on', async () => {
+  it('of an interrupted installation are not there, and the notebook can be used further', async () => {
     notebook = await OpenNotebook.of('%pip install scipy', '"next"');
     notebook.start(0, 1);
     await until('pip is at it', () => notebook.text(0).includes('Collecting'));

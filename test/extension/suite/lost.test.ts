@@ -5,13 +5,13 @@ import { OpenNotebook, containerOf, engine, set, stub, toldBy, until, useTestBas
 
 const SLOW = 'import time\nfor i in range(30):\n    print(i, flush=True)\n    time.sleep(0.1)';
 
-describe('a sandbox that is lost or held up', () => {
+describe('a sandbox that is lost or delayed', () => {
   before(useTestBase);
   let notebook: OpenNotebook;
   afterEach(() => notebook.close());
   const command = (name: string) => vscode.commands.executeCommand(`sandboxedIPython.${name}`, notebook.document.uri);
 
-  it('whose container is removed under a cell: the cell says so, the next cell runs in a new one', async () => {
+  it('is reported by the running cell if its container is removed, and the next cell runs in a new sandbox', async () => {
     notebook = await OpenNotebook.of('x = 1', SLOW, 'print("never")', '"x" in globals()');
     await notebook.run(0);
     notebook.start(1, 3);
@@ -24,7 +24,7 @@ describe('a sandbox that is lost or held up', () => {
     assert.deepEqual([notebook.text(3), notebook.count(3)], ['False', 1]);
   });
 
-  it('whose container is removed while nothing runs: the user is told that names are gone', async () => {
+  it('is reported to the user if its container is removed while nothing runs', async () => {
     notebook = await OpenNotebook.of('x = 1', '"x" in globals()');
     await notebook.run(0);
     const said = await toldBy('showWarningMessage', async (told) => {
@@ -36,7 +36,7 @@ describe('a sandbox that is lost or held up', () => {
     assert.match(notebook.text(1), /^This is a new sandbox, [^]*\nFalse$/);
   });
 
-  it('whose container is paused while nothing runs: the user is told', async () => {
+  it('is reported to the user if its container is paused while nothing runs', async () => {
     notebook = await OpenNotebook.of('x = 1');
     await notebook.run(0);
     const container = await containerOf(notebook);
@@ -48,7 +48,7 @@ describe('a sandbox that is lost or held up', () => {
     assert.match(said, /is paused/);
   });
 
-  it('whose container is paused: the cell says so in its output, no notification says it too, and the cell goes on when it is unpaused', async () => {
+  it("is reported only in the cell's output if its container is paused, and the cell goes on when it is unpaused", async () => {
     notebook = await OpenNotebook.of(SLOW);
     notebook.start();
     await until('some text', () => notebook.text(0).startsWith('0\n'));
@@ -73,11 +73,14 @@ describe('a sandbox that is lost or held up', () => {
     assert.equal(notebook.success(0), true);
   });
 
-  it('whose image is being made when the user cancels, restarts or shuts down: its cell ends, the next run makes it', async function () {
+  it('is no longer started when the user cancels, restarts or shuts down while its image is being made: the cell ends, and the next run makes the image', async function () {
     this.timeout(120_000);
     notebook = await OpenNotebook.of('import six; six.__name__');
     await set('packages', [`six<${1000 + (Date.now() % 1_000_000)}`]); // an image that no run of the suite has made
-    /** Runs the cell, and does `work` at the first step of making the image. VS Code runs none that has not ended. */
+    /**
+     * Runs the cell and calls `work` at the first step of making the image. VS Code does not run a cell that has not
+     * ended.
+     */
     const atTheFirstStep = async (work: (source: vscode.CancellationTokenSource) => unknown) => {
       const source = new vscode.CancellationTokenSource();
       let steps = 0;
@@ -119,10 +122,10 @@ describe('a sandbox that is lost or held up', () => {
   });
 
   for (const name of ['restartKernel', 'shutDownSandbox', 'restartAndRunAll']) {
-    it(`that is being started when it meets "${name}": what was run ends, what is run then runs in a fresh kernel`, async () => {
+    it(`ends the waiting cells if "${name}" is used while it starts, and later cells run in a fresh kernel`, async () => {
       notebook = await OpenNotebook.of('n = globals().get("n", 0) + 1; n');
       notebook.start();
-      await sleep(200); // its container is being made
+      await sleep(200); // the container is being created
       await command(name);
       if (name !== 'restartAndRunAll') {
         await notebook.run(0);
@@ -132,7 +135,7 @@ describe('a sandbox that is lost or held up', () => {
     });
   }
 
-  it('that is restarted and run from the top while a cell runs and another waits: both run anew, in order', async () => {
+  it('is restarted and runs its cells from the top, in order, while one cell runs and another waits', async () => {
     notebook = await OpenNotebook.of(
       'n = globals().get("n", 0) + 1\nn',
       'import time\nfor i in range(100 if n > 1 else 3):\n    print(i, flush=True)\n    time.sleep(0.1)',
@@ -154,7 +157,7 @@ describe('a sandbox that is lost or held up', () => {
     );
   });
 
-  it('that there is none of is said when it is to be restarted or reset', async () => {
+  it('is reported missing when there is none to restart or reset', async () => {
     notebook = await OpenNotebook.of('1');
     const said = await toldBy('showInformationMessage', async () => {
       await command('restartKernel');

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { OpenNotebook, stub, until, useTestBase } from './support';
 
-describe('what a cell asks to be put into the notebook', () => {
+describe('the text that a cell asks to be put into the notebook', () => {
   before(useTestBase);
   let notebook: OpenNotebook;
   const open = async (...sources: Parameters<typeof OpenNotebook.of>) => (notebook = await OpenNotebook.of(...sources));
   afterEach(() => notebook.close());
   const texts = (): string[] => notebook.document.getCells().map(({ document }) => document.getText());
 
-  it("takes the cell's place: %load", async () => {
+  it("replaces the cell's source after %load", async () => {
     await open('%%writefile loaded.py\ndef f():\n    return 7', '%load loaded.py', 'f()');
     await notebook.runAll();
     assert.match(notebook.text(2), /NameError/, 'it is shown, not run');
@@ -20,7 +20,7 @@ describe('what a cell asks to be put into the notebook', () => {
     assert.equal(notebook.text(2), '7');
   });
 
-  it('comes as a cell below: %recall and set_next_input()', async () => {
+  it('becomes a new cell below after %recall and set_next_input()', async () => {
     await open('x = 1', '%recall 1', 'get_ipython().set_next_input("x + 1")', 'x');
     const last = notebook.cell(3);
     notebook.start();
@@ -37,7 +37,7 @@ describe('what a cell asks to be put into the notebook', () => {
     assert.equal(notebook.text(5), '1', 'the cells behind them ran in their turn');
   });
 
-  it('comes below when the user has typed into the cell meanwhile', async () => {
+  it('becomes a new cell below if the user has edited the cell meanwhile', async () => {
     await open('import time; time.sleep(1)\nget_ipython().set_next_input("loaded", replace=True)');
     notebook.start();
     await notebook.running(0);
@@ -46,7 +46,7 @@ describe('what a cell asks to be put into the notebook', () => {
     assert.deepEqual(texts(), ['typed', 'loaded']);
   });
 
-  it('is not done for a text that no one could read, and a message says so', async () => {
+  it('is refused with a message if it is too long to read', async () => {
     await open('get_ipython().set_next_input("x" * 1_000_001)');
     const told: string[] = [];
     await stub(

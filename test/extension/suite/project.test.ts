@@ -36,7 +36,7 @@ describe('the project of a notebook', () => {
     return notebook.text(index).replace(/\s+/g, ' ');
   };
 
-  it('is in its sandbox, where cells find it as on the computer, and follows from run to run', async () => {
+  it('is copied to its sandbox, where cells find it as on the computer, and changes are copied before each run', async () => {
     await open(
       'import os, sys\nfrom pathlib import Path\nos.getcwd(), sorted(os.listdir()), open("../data/x.csv").read(), open("../styles/custom.css").read(), sorted(str(one) for one in Path("..").rglob("*.py"))',
       'sys.path.append("../src")\n%load_ext autoreload\n%autoreload 2\nimport helper\nhelper.answer()',
@@ -63,7 +63,7 @@ describe('the project of a notebook', () => {
     assert.match(await shown(0), /^\('\/sandbox\/my project \w+\/notebooks', \['own\.txt'\]/);
   });
 
-  it('is said where paths outside of it are told, in the cell that asks for one in vain', async () => {
+  it('is named as the limit of what is copied, when a cell cannot find a path outside of it', async () => {
     await open('open("/home/me/data.csv")', 'open("../../data.csv")', 'open("none.csv")');
     const told = (file: string) =>
       `${file} is not in the sandbox. Of your files, only a copy of the folder "${path.basename(project)}" is there. Put the file into that folder`;
@@ -72,7 +72,7 @@ describe('the project of a notebook', () => {
     assert.doesNotMatch(await shown(2), /Of your files/);
   });
 
-  it("is the notebook's folder alone where the setting says so", async () => {
+  it("is only the notebook's folder if the setting says so", async () => {
     await set('files', 'folder');
     await open('import os\nos.getcwd(), os.listdir(), os.path.exists("../data")', 'open("../data/x.csv")');
     assert.equal(await shown(0), "('/sandbox/notebooks', ['own.txt'], False)");

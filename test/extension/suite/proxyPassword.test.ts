@@ -8,7 +8,7 @@ import { set, stub, until } from './support';
 const WITHOUT = 'http://anna@proxy.example:3128';
 const WITH = 'http://anna:settings-secret@proxy.example:3128';
 
-/** VS Code's secret storage, in memory. */
+/** Replaces VS Code's secret storage by one in memory. */
 class Secrets {
   readonly kept = new Map<string, string>();
   failure: Error | undefined;
@@ -53,7 +53,7 @@ describe('the password of the proxy', () => {
   afterEach(() => set('proxy', undefined));
 
   const inSettings = (): unknown => vscode.workspace.getConfiguration('sandboxedIPython').inspect('proxy')?.globalValue;
-  /** Runs while the box gets this, and messages are answered with this button. */
+  /** Does `work` while the box gets this answer and this button is pressed on messages. */
   async function answering<T>(
     { typed, button }: { typed?: string; button?: string },
     work: () => Promise<T>,
@@ -73,7 +73,7 @@ describe('the password of the proxy', () => {
     );
   }
 
-  it('is kept by the command for this user at this proxy alone, and removed by an empty one', async () => {
+  it('is stored by the command for this user at this proxy only, and removed by an empty answer', async () => {
     await set('proxy', WITHOUT);
     await answering({ typed: 'kept:secret' }, () => password.ask());
     assert.equal(inSettings(), WITHOUT);
@@ -88,14 +88,14 @@ describe('the password of the proxy', () => {
     ]) {
       assert.equal(await password.complete(other), other);
     }
-    await answering({}, () => password.ask()); // the box is closed
+    await answering({}, () => password.ask()); // the box is closed without an answer
     assert.equal(secrets.kept.size, 1);
     await answering({ typed: '' }, () => password.ask());
     assert.deepEqual([secrets.kept.size, await password.complete(WITHOUT)], [0, WITHOUT]);
     assert.ok(!said.join().includes('secret@') && !said.join().includes('kept:secret'), said.join());
   });
 
-  it('is in what pip gets as its proxy', async () => {
+  it('is part of the proxy that pip gets', async () => {
     await set('proxy', WITHOUT);
     await answering({ typed: 'kept:secret' }, () => password.ask());
     const { proxies } = await readNetwork(password, silentLog);
@@ -111,7 +111,7 @@ describe('the password of the proxy', () => {
     assert.equal(secrets.kept.size, 0);
   });
 
-  it('that stands in the setting works, and is moved where the user wants it, who is asked once', async () => {
+  it('works in the setting, and is moved if the user agrees, who is asked only once', async () => {
     await set('proxy', WITH);
     await answering({ button: 'Keep' }, () => password.complete(WITH));
     assert.equal(await answering({ button: 'Move' }, () => password.complete(WITH)), WITH);
@@ -126,7 +126,7 @@ describe('the password of the proxy', () => {
     assert.ok(!said.join().includes('settings-secret'));
   });
 
-  it('stays in the setting where the secret storage fails, which is said with what to do', async () => {
+  it('stays in the setting if the secret storage fails, and the user is told what to do', async () => {
     await set('proxy', WITH);
     secrets.failure = new Error('no keyring for settings-secret');
     await answering({}, () => password.ask());
@@ -137,7 +137,7 @@ describe('the password of the proxy', () => {
     );
   });
 
-  it('that cannot be read is missed once aloud, and the proxy is used without it', async () => {
+  it('is reported once if it cannot be read, and the proxy is used without it', async () => {
     await set('proxy', WITHOUT);
     await answering({ typed: 'kept:secret' }, () => password.ask());
     said = [];
@@ -149,7 +149,7 @@ describe('the password of the proxy', () => {
     assert.match(said.join(), /cannot be read from VS Code's secret storage: no keyring\./);
   });
 
-  it('is kept by the real secret storage of this VS Code', async () => {
+  it('is stored by the real secret storage of this VS Code', async () => {
     await set('proxy', WITHOUT);
     await answering({ typed: 'kept:secret' }, async () => {
       await vscode.commands.executeCommand('sandboxedIPython.setProxyPassword');

@@ -32,7 +32,7 @@ describe('a notebook that was closed and is opened again', () => {
   before(async () => {
     await useTestBase();
     await set('keepAlive', 10);
-    await set('startOn', 'open'); // the sandbox that a notebook has comes before one that starts for it
+    await set('startOn', 'open'); // a recorded sandbox has priority over one that is started early
   });
   after(useTestBase);
   beforeEach(() => {
@@ -57,7 +57,7 @@ describe('a notebook that was closed and is opened again', () => {
     notebook = await OpenNotebook.at(uri);
   };
 
-  it('has its variables, counts on, and shows what it showed', async () => {
+  it('keeps its variables and counts, and shows what it showed before', async () => {
     notebook = await open('x = 6 * 7', 'x');
     await notebook.run(0);
     const container = await containerOf(notebook);
@@ -68,8 +68,8 @@ describe('a notebook that was closed and is opened again', () => {
     assert.equal(await containerOf(notebook), container);
   });
 
-  it('shows a cell that runs as running, with all that it printed, and ends with it', async () => {
-    // so long that a busy machine, too, has it open again before the end
+  it('shows a running cell as running, with all of its output, until that cell ends', async () => {
+    // The loop is so long that even a busy computer opens the notebook again before its end.
     notebook = await open(loop(100), 'print("queued")');
     notebook.start();
     await until('some text', () => notebook.text(0).includes('5\n'));
@@ -102,7 +102,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.ok(timing.endTime < opened, `it ended at ${timing.endTime}, before the notebook was opened at ${opened}`);
   });
 
-  it('leaves an error as it was saved, and links later ones to cells that ran before', async () => {
+  it('leaves an error as it was saved, and links later errors to cells that ran before', async () => {
     notebook = await open('import json\ndef f():\n    json.loads("{")', 'f()', 'json.load');
     await notebook.run(0);
     await notebook.run(1);
@@ -128,7 +128,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.match(stack ?? '', /In\[1\].*, line 3/);
   });
 
-  it('interrupts the cell that it found running', async () => {
+  it('interrupts a cell that already runs when it is opened', async () => {
     notebook = await open(
       'import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.2)',
       '"alive"',
@@ -148,7 +148,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.equal(notebook.text(1), "'alive'");
   });
 
-  it('asks again what a cell had asked, and keeps what was answered before', async () => {
+  it('asks an unanswered question again, and keeps earlier answers', async () => {
     const asked: string[] = [];
     const answers = new Map([['one? ', 'first']]);
     const shown = (box: vscode.InputBox) => {
@@ -173,7 +173,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.deepEqual(asked, ['one? ', 'two? ', 'two? ']);
   });
 
-  it('asks again what a cell had asked before a process of it asked for an install, and goes on with both', async () => {
+  it('asks again what a cell had asked before one of its processes requested an installation, and continues both', async () => {
     notebook = await open(
       'import subprocess, sys\ninstall = subprocess.Popen([sys.executable, "-m", "pip", "install", "six"])\nname = input("Name? ")\nprint(name, install.wait())',
     );
@@ -204,14 +204,14 @@ describe('a notebook that was closed and is opened again', () => {
       'h.update("after")',
     );
     await notebook.run(0);
-    await sleep(3_500); // by then it is surely kept, and not written anew
+    await sleep(3_500); // VS Code has certainly saved it by then, so it is not written again
     await close();
     await reopen();
     await notebook.run(1);
     await until('the update', () => notebook.text(0) === "'after'");
   });
 
-  /** As the Explorer does it. */
+  /** Renames a file or folder as the Explorer does. */
   async function rename(from: vscode.Uri, to: string, notebookThere = to): Promise<void> {
     const edit = new vscode.WorkspaceEdit();
     edit.renameFile(from, vscode.Uri.file(to));
@@ -220,7 +220,7 @@ describe('a notebook that was closed and is opened again', () => {
   }
 
   for (const minutes of [10, 0]) {
-    it(`keeps its sandbox under another name, keepAlive ${minutes}`, async () => {
+    it(`keeps its sandbox under another name with keepAlive ${minutes}`, async () => {
       await set('keepAlive', minutes);
       try {
         notebook = await open('x = 1', 'x');
@@ -235,7 +235,7 @@ describe('a notebook that was closed and is opened again', () => {
     });
   }
 
-  it('goes on with its cell in another folder, and when the folder has another name; a copy of it shares nothing', async () => {
+  it('continues its cell after it was moved to another folder and after that folder was renamed, and shares nothing with a copy', async () => {
     notebook = await open(
       'import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)',
       '"i" in globals()',
@@ -274,7 +274,7 @@ describe('a notebook that was closed and is opened again', () => {
     await other.close();
   });
 
-  it('whose running cell was changed in its file meanwhile shows that run to its end, and then runs what it has now', async () => {
+  it('shows the run of a cell that was changed in the file meanwhile to its end, and then runs the new source', async () => {
     notebook = await open(loop(40));
     notebook.start();
     await until('some text', () => notebook.text(0).includes('5\n'));
@@ -290,7 +290,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.deepEqual([notebook.text(0), notebook.count(0)], ['39', 2]);
   });
 
-  it('whose running cell was taken out of its file meanwhile says so, and can be interrupted', async () => {
+  it('reports that its running cell was removed from the file meanwhile, and can interrupt that cell', async () => {
     notebook = await open(FOREVER, '"alive"');
     notebook.start(0, 1);
     await notebook.running(0);
@@ -319,7 +319,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.equal(await containerOf(notebook), container);
   });
 
-  it('has a sandbox of its own when it is a copy', async () => {
+  it('gets a sandbox of its own if it is a copy', async () => {
     notebook = await open('x = 1', '"x" in globals()');
     await notebook.run(0);
     await notebook.document.save();
@@ -332,7 +332,7 @@ describe('a notebook that was closed and is opened again', () => {
     await other.close();
   });
 
-  it('says in its next cell what became of its sandbox', async () => {
+  it('reports in its next cell what became of its sandbox', async () => {
     notebook = await open('x = 1', '"x" in globals()');
     await notebook.run(0);
     const container = await containerOf(notebook);
@@ -346,19 +346,19 @@ describe('a notebook that was closed and is opened again', () => {
     );
   });
 
-  /** Opened again while its sandbox is paused: it is looked for, and not found until `work` has begun. */
+  /** Opens the notebook again while its sandbox is paused, so that the sandbox is not found before `work` has begun. */
   async function beforeItIsFound(work: () => unknown): Promise<void> {
     const container = await containerOf(notebook);
     await close();
     const pause = () => engine('POST', `/containers/${container}/pause`);
-    await pause().catch(pause); // a busy machine may take too long to freeze it
+    await pause().catch(pause); // a busy computer may take too long to freeze it
     await reopen();
     const done = work();
     await engine('POST', `/containers/${container}/unpause`);
     await done;
   }
 
-  it('is restarted before it is found again: the next cell runs in a fresh kernel, and the one that ran has ended', async () => {
+  it('can be restarted before its sandbox is found: the running cell has ended, and the next one runs in a fresh kernel', async () => {
     notebook = await open('x = 1', FOREVER, 'print("x" in globals())');
     await notebook.run(0);
     const container = await containerOf(notebook);
@@ -370,7 +370,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.equal(await containerOf(notebook), container);
   });
 
-  it('is restarted and run from the top before it is found again', async () => {
+  it('can be restarted and run from the top before its sandbox is found', async () => {
     notebook = await open('n = globals().get("n", 0) + 1\nn', FOREVER);
     await notebook.run(0);
     notebook.start(1, 2);
@@ -383,7 +383,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.deepEqual([notebook.text(0), notebook.count(0)], ['1', 1]);
   });
 
-  it('is shut down though it was not found again: the sandbox is gone', async () => {
+  it('can be shut down before its sandbox is found, which ends the sandbox', async () => {
     notebook = await open('x = 1', 'print("x" in globals())');
     await notebook.run(0);
     const container = await containerOf(notebook);
@@ -391,7 +391,7 @@ describe('a notebook that was closed and is opened again', () => {
     engineSocket.remove();
     try {
       await reopen();
-      await sleep(300); // it was looked for, in vain
+      await sleep(300); // the look-up has begun and cannot succeed yet
     } finally {
       engineSocket.restore();
     }
@@ -401,7 +401,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.match(notebook.text(1), /^False\n$/);
   });
 
-  it('keeps its sandbox where "Shut Down All Sandboxes" could not end it, which is said', async () => {
+  it('keeps its sandbox if "Shut Down All Sandboxes" could not end it, and the user is told', async () => {
     notebook = await open('x = 6 * 7', 'x');
     await notebook.run(0);
     const container = await containerOf(notebook);
@@ -418,7 +418,7 @@ describe('a notebook that was closed and is opened again', () => {
           stub(
             'showWarningMessage',
             () => {
-              engineSocket.remove(); // the engine goes while the user thinks
+              engineSocket.remove(); // the engine goes away while the question is open
               return Promise.resolve('Shut Down All');
             },
             async () => {
@@ -435,7 +435,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.deepEqual([notebook.text(1), await containerOf(notebook)], ['42', container]);
   });
 
-  it('is shut down after its sandbox was removed: the libraries go too, once nothing has them any more', async () => {
+  it('loses its libraries too if it is shut down after its sandbox was removed, once no container uses them', async () => {
     notebook = await open('1');
     await notebook.run(0);
     const container = await containerOf(notebook);
@@ -455,13 +455,13 @@ describe('a notebook that was closed and is opened again', () => {
     await engine('DELETE', `/containers/${container}?force=true`);
     await reopen();
     const shut = command('shutDownSandbox');
-    await sleep(500); // an engine refuses to remove what a container has
+    await sleep(500); // an engine refuses to remove a volume that a container uses
     await engine('DELETE', `/containers/${user?.Id}`);
     await shut;
     await assert.rejects(engine('GET', `/volumes/${libraries?.Name}`), /no such volume/);
   });
 
-  it('shows a cell that runs though it is run again before it is found, and interrupts that one', async () => {
+  it('shows and interrupts the cell that already runs if that cell is run again before its sandbox is found', async () => {
     notebook = await open(
       'import time\nfor i in range(10_000):\n    print(i, flush=True)\n    time.sleep(0.1)',
       'print("alive")',
@@ -483,9 +483,9 @@ describe('a notebook that was closed and is opened again', () => {
     assert.equal(notebook.text(1), 'alive\n');
   });
 
-  it('without a file, closed and not saved, has nothing to do with the next one of its name', async () => {
+  it('shares nothing with the next untitled notebook of its name if it is untitled and closed without saving', async () => {
     const first = await OpenNotebook.of('x = "secret"');
-    const others = await containersOf(first); // of other windows, which have the same names
+    const others = await containersOf(first); // containers of other windows, which use the same names
     await first.run(0);
     const [container = ''] = (await containersOf(first)).filter((one) => !others.includes(one));
     await first.close();
@@ -506,7 +506,7 @@ describe('a notebook that was closed and is opened again', () => {
     assert.equal(notebook.text(1), 'False');
   });
 
-  it('is restarted and runs its cells from the top, by a command', async () => {
+  it('is restarted and runs its cells from the top by a command', async () => {
     notebook = await open('n = globals().get("n", 0) + 1\nn', 'n + 1', 'n + 2');
     await notebook.runAll();
     const isRun = (...counts: number[]) =>

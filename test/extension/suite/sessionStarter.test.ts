@@ -10,9 +10,9 @@ import type { SandboxSession } from '../../../src/session/types';
 import { FakeSandbox } from '../../unit/sessionFakeSandbox';
 import { until } from './support';
 
-/** An engine whose images are made when a test says so, and of which it says whether it is still there. */
+/** An engine whose images are made when a test says so, and that a test can make appear replaced. */
 class SlowEngine extends FakeSandbox {
-  /** Signals of those who have asked for an image. */
+  /** The signals of the callers that have requested an image. */
   readonly asked: AbortSignal[] = [];
   there: Promise<boolean> = Promise.resolve(true);
   made: Promise<void> = Promise.resolve();
@@ -49,7 +49,7 @@ describe('the start of a session on an engine that was in use before', () => {
   let first: SlowEngine;
   let second: SlowEngine;
 
-  /** Starts a session; its engine says only later whether it is still there. */
+  /** Starts a session. The engine answers only later whether it is still there. */
   async function start(): Promise<SandboxSession> {
     const found = [first, second];
     const engines = new EngineSource(() => Promise.resolve(found.shift() ?? assert.fail('one more was looked for')));
@@ -82,7 +82,7 @@ describe('the start of a session on an engine that was in use before', () => {
     await session?.dispose();
   });
 
-  it('looks for the image while it asks whether the engine is still there, once', async () => {
+  it('looks for the image once, while it checks whether the engine is still there', async () => {
     const starting = start();
     await until('the image is asked for', () => first.asked.length > 0);
     answer(true);
@@ -90,7 +90,7 @@ describe('the start of a session on an engine that was in use before', () => {
     assert.deepEqual([session.engine, session.image, first.asked.length], ['a', 'image-a', 1]);
   });
 
-  it('takes the image of the engine that has taken its place, and calls the other one off', async () => {
+  it('uses the image of the engine that replaced the known one, and cancels the work on the known one', async () => {
     first.made = new Promise(() => undefined);
     const starting = start();
     await until('the image is asked for', () => first.asked.length > 0);

@@ -6,8 +6,8 @@ import { FIXED_AT_START, FIXED_IN_KERNEL } from '../../../src/notebook/configura
 import { SETTING_NAMES } from '../../../src/session/settings';
 import { OpenNotebook, containerOf, emptyImage, engine, hasSandbox, set, stub, until, useTestBase } from './support';
 
-describe("what settings' descriptions say", () => {
-  it('of when they take effect is so: at once, with the next run, kernel, reset, sandbox or notebook', () => {
+describe('the descriptions of settings', () => {
+  it('say correctly when the settings take effect: at once, with the next run, kernel, reset, sandbox or notebook', () => {
     const texts = JSON.parse(readFileSync(path.resolve(__dirname, '../../../../package.nls.json'), 'utf8')) as Record<
       string,
       string
@@ -59,7 +59,7 @@ describe('settings', () => {
   });
   const reset = () => vscode.commands.executeCommand('sandboxedIPython.resetSandboxState');
 
-  it("maxMemory is the sandbox's limit, a running one's too once it changes, and a cell that needs more says so", async () => {
+  it('maxMemory limits the sandbox, also a running one once it changes, and a cell that needs more reports it', async () => {
     await set('maxMemory', '384MB');
     await open(
       'import os\nlimits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]\nprint(*[open(p).read().strip() for p in limits if os.path.exists(p)])',
@@ -90,7 +90,7 @@ describe('settings', () => {
     assert.equal(notebook.text(0), `${512 * 2 ** 20}\n`);
   });
 
-  it('what only a new sandbox can have is said once, with a button that starts one', async () => {
+  it('a change that needs a new sandbox is reported once, with a button that starts one', async () => {
     await open('x = 1', '"x" in globals()');
     await notebook.run(0);
     const told: string[] = [];
@@ -114,7 +114,7 @@ describe('settings', () => {
     assert.equal(notebook.text(1), 'False');
   });
 
-  it("pollInterval, logBudget, cpus and pids are those of the sandbox's container", async () => {
+  it("pollInterval, logBudget, cpus and pids apply to the sandbox's container", async () => {
     await set('pollInterval', 0.5);
     await set('logBudget', '8MB');
     await set('cpus', 0.5);
@@ -135,7 +135,7 @@ describe('settings', () => {
     assert.deepEqual([found.HostConfig.NanoCpus, found.HostConfig.PidsLimit], [5e8, 100]);
   });
 
-  it('historySize is what IPython keeps, from the next kernel on', async () => {
+  it('historySize limits what IPython keeps, from the next kernel on', async () => {
     await open('get_ipython().cache_size');
     await notebook.run(0);
     assert.equal(notebook.text(0), '1000');
@@ -145,7 +145,7 @@ describe('settings', () => {
     assert.equal(notebook.text(0), '5');
   });
 
-  it('maxOutput bounds what a cell prints, and the cell says so', async () => {
+  it('maxOutput limits what a cell prints, and the cell reports it', async () => {
     await set('maxOutput', '64KB');
     await open('print("x" * 200_000)', '1');
     await notebook.run(0);
@@ -158,7 +158,7 @@ describe('settings', () => {
     assert.equal(notebook.text(1), '1');
   });
 
-  it('a workspace may tighten a limit and never widen it', async () => {
+  it('a workspace may make a limit stricter but never less strict', async () => {
     await open('import time; time.sleep(2)', '"done"');
     await set('timeout', 1, Workspace);
     await notebook.run(0);
@@ -203,7 +203,7 @@ describe('settings', () => {
     ],
   ];
   for (const [name, value, message] of wrong) {
-    it(`${name} ${JSON.stringify(value)} is refused in the cell, which runs once it is mended`, async () => {
+    it(`${name} ${JSON.stringify(value)} is refused in the cell, which runs once the setting is corrected`, async () => {
       await set(name, value);
       await open('"ran"');
       await notebook.run(0);
@@ -216,7 +216,7 @@ describe('settings', () => {
     });
   }
 
-  it('a base image without Python is told, with what to choose, and the cell runs once it is mended', async () => {
+  it('a base image without Python is reported, with what to choose, and the cell runs once the setting is corrected', async () => {
     const empty = await emptyImage();
     await set('image', empty);
     await open('"ran"');
@@ -231,7 +231,7 @@ describe('settings', () => {
     assert.equal(notebook.text(0), "'ran'");
   });
 
-  it("a package that does not exist is told with pip's own reason, and the cell runs once it is mended", async () => {
+  it("a package that does not exist is reported with pip's own reason, and the cell runs once the setting is corrected", async () => {
     await set('packages', ['no-such-package-of-sandboxed-ipython']);
     await open('"ran"');
     await notebook.run(0);
@@ -244,14 +244,14 @@ describe('settings', () => {
     assert.equal(notebook.text(0), "'ran'");
   });
 
-  it('packages are there for the cells', async () => {
+  it('packages are available to the cells', async () => {
     await set('packages', ['six==1.16.0']);
     await open('import six; six.__version__');
     await notebook.run(0);
     assert.equal(notebook.text(0), "'1.16.0'");
   });
 
-  it('an image that cannot be had is refused with what helps', async () => {
+  it('an image that cannot be pulled is reported with what helps', async () => {
     await set('image', 'localhost:1/nothing/here:1');
     await open('1');
     await notebook.run(0);

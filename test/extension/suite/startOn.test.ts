@@ -19,17 +19,18 @@ import {
   useTestBase,
 } from './support';
 
-/** Milliseconds in which a sandbox that should not start would have. */
+/** Milliseconds after which a sandbox that should not start would have started. */
 const LONG_ENOUGH = 3_000;
 
 describe('a sandbox that starts when its notebook is opened', function () {
-  this.timeout(300_000); // each wait has a deadline of its own, which says what was late
+  this.timeout(300_000); // each wait has its own deadline and names what was late
   let folder: string;
   const notebooks: OpenNotebook[] = [];
 
   before(async () => {
     await useTestBase();
-    // makes the image; a file with the same cells that is opened within seconds would count as this notebook, saved, and get its sandbox
+    // Makes the image. A file with the same cells that is opened within seconds would count as this notebook after
+    // saving, and would get its sandbox.
     const first = await OpenNotebook.of('"makes the image"');
     await first.run(0);
     await first.close();
@@ -61,7 +62,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     }
     return containerOf(notebook);
   };
-  /** The same, once the window says that it has the sandbox: a container is there before. */
+  /** Returns the container once the window has a session. The container exists before that. */
   const ready = async (notebook: OpenNotebook): Promise<string> => {
     const container = await started(notebook);
     const line = `${path.basename(notebook.document.uri.path)}: ready`;
@@ -80,7 +81,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
       assert.ok(Date.now() < end, 'the container is still there');
     }
   };
-  /** Whatever the window says meanwhile. */
+  /** Returns all messages that the window shows during `work`. */
   const said = async (work: () => Promise<unknown>): Promise<string[]> => {
     const all: string[] = [];
     const hear = (text: string): Promise<undefined> => {
@@ -93,7 +94,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     return all;
   };
 
-  it('is there before a cell runs, which then runs in it, and nothing in the notebook changes for it', async () => {
+  it('is ready before the first cell, which runs in it, and nothing in the notebook changes because of it', async () => {
     const notebook = await open('ready', '6 * 7');
     const container = await ready(notebook);
     assert.equal(notebook.document.isDirty, false);
@@ -101,7 +102,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     assert.deepEqual([notebook.text(0), notebook.count(0), await containerOf(notebook)], ['42', 1, container]);
   });
 
-  it('has the files of its project before a cell runs; the first cell finds what has changed since, and says what was left out', async () => {
+  it('has the files of its project before a cell runs, and the first cell copies later changes and reports what was left out', async () => {
     const [stays, changes, big] = ['stays.txt', 'changes.txt', 'big.bin'].map((name) => path.join(folder, name)) as [
       string,
       string,
@@ -127,7 +128,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     assert.equal(notebook.text(0), "('as it was', True, 'after')");
   });
 
-  it('gets no files of many megabytes until a cell runs', async () => {
+  it('gets no large files until a cell runs', async () => {
     writeFileSync(path.join(folder, 'large.bin'), Buffer.alloc(17 * 2 ** 20, 1));
     const notebook = await open('large', 'import os, time; time.time() - os.stat("large.bin").st_ctime < 2');
     await ready(notebook);
@@ -136,7 +137,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     assert.equal(notebook.text(0), 'True');
   });
 
-  it('ends with its notebook when nothing has run in it, whatever keepAlive says; one in which a cell has run stays', async () => {
+  it('ends with its notebook if nothing has run in it, whatever keepAlive says, and stays if a cell has run', async () => {
     const unused = await open('unused', '1');
     const container = await ready(unused);
     await unused.close();
@@ -154,7 +155,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     assert.deepEqual([again.text(1), await containerOf(again)], ['1', kept]);
   });
 
-  it('starts with the first cell where "startOn" says so', async () => {
+  it('starts with the first cell if "startOn" says so', async () => {
     await set('startOn', 'run');
     const notebook = await open('run', '1');
     await sleep(LONG_ENOUGH);
@@ -163,7 +164,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     assert.equal(await hasSandbox(notebook), true);
   });
 
-  it('starts only in a workspace that is trusted', async () => {
+  it('starts only in a trusted workspace', async () => {
     const trust = Object.getOwnPropertyDescriptor(vscode.workspace, 'isTrusted');
     assert.ok(trust);
     Object.defineProperty(vscode.workspace, 'isTrusted', { get: () => false, configurable: true });
@@ -176,7 +177,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     }
   });
 
-  it('says nothing when it cannot start, until a cell is run, which says why', async () => {
+  it('reports nothing if it cannot start, until a cell is run, which reports the reason', async () => {
     engineSocket.remove();
     try {
       const notebook = await open('no-engine', '1');
@@ -189,14 +190,14 @@ describe('a sandbox that starts when its notebook is opened', function () {
     }
   });
 
-  it('is replaced without a word by the cell that runs first, where a setting has changed that only a new one can have', async () => {
+  it('is silently replaced for the first cell if a setting has changed that needs a new sandbox', async () => {
     const notebook = await open('changed', 'import os; os.sysconf("SC_PAGE_SIZE") > 0');
     const container = await ready(notebook);
     try {
       assert.deepEqual(
         await said(async () => {
           await set('pids', 300);
-          await sleep(1_500); // for the notice of changed settings
+          await sleep(1_500); // time for the notice of changed settings
           await notebook.run(0);
         }),
         [],
@@ -209,7 +210,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     }
   });
 
-  it('says nothing and costs nothing when it goes before anything has run in it', async () => {
+  it('reports nothing if it ends before anything has run in it', async () => {
     const notebook = await open('removed', '"a new one"');
     const container = await ready(notebook);
     assert.deepEqual(
@@ -223,7 +224,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     assert.equal(notebook.text(0), "'a new one'");
   });
 
-  it('whose container is removed while it starts is no failure of a cell that was run meanwhile: the cell gets another one', async () => {
+  it('does not fail a cell that was run meanwhile if its container is removed while it starts: the cell gets another sandbox', async () => {
     const proxy = new RequestProxy(engineSocket.real);
     engineSocket.leadTo((await proxy.listen()).replace('unix://', ''));
     try {
@@ -239,7 +240,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
       const [container] = (await engine<{ Id: string }[]>('GET', `/containers/json?all=true&filters=${filters}`)) ?? [];
       assert.ok(container);
       notebook.start();
-      await sleep(1_500); // the cell waits for that sandbox; one that comes later starts its own
+      await sleep(1_500); // the cell waits for that sandbox; a later cell would start its own
       await engine('DELETE', `/containers/${container.Id}?force=true`);
       await notebook.ended(0);
       assert.equal(notebook.text(0), "'a new one'");
@@ -250,7 +251,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     }
   });
 
-  it('waits for a first cell in four notebooks of a window at most: the one that left the view first ends for the next', async () => {
+  it('waits for a first cell in at most four notebooks of a window: the one that was hidden first ends for the next', async () => {
     const containers: string[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
       containers.push(await started(await open(name, '1')));
@@ -261,10 +262,10 @@ describe('a sandbox that starts when its notebook is opened', function () {
     assert.deepEqual(await alive(), [false, false, true, true, true, true]);
     assert.ok(notebooks[0]);
     await vscode.window.showNotebookDocument(notebooks[0].document);
-    await started(notebooks[0]); // it is in view again
+    await started(notebooks[0]); // it is visible again
   });
 
-  it('starts for none of the notebooks that are open and out of view, also while VS Code loads another one in their place', async () => {
+  it('does not start for open notebooks that are hidden, even while VS Code loads another notebook in their place', async () => {
     const hidden: OpenNotebook[] = [];
     await set('startOn', 'run');
     for (const name of ['p', 'q', 'r']) {
@@ -273,7 +274,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
     await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content: 'in front of them' }));
     await until('they are out of view', () => vscode.window.visibleNotebookEditors.length === 0);
     await set('startOn', 'open');
-    // until the notebook is read VS Code says that the last one of these is visible
+    // Until the notebook is read, VS Code reports the last of these notebooks as visible.
     const provider = vscode.workspace.registerFileSystemProvider('slow-test', slowNotebook('2'), { isReadonly: true });
     let slow: OpenNotebook | undefined;
     try {
@@ -288,7 +289,7 @@ describe('a sandbox that starts when its notebook is opened', function () {
   });
 });
 
-/** A file system with one notebook, whose content takes so long that a sandbox would have started meanwhile. */
+/** A file system with one notebook that takes so long to read that a sandbox would have started meanwhile. */
 function slowNotebook(source: string): vscode.FileSystemProvider {
   const cells = [{ cell_type: 'code', id: 'a', metadata: {}, execution_count: null, outputs: [], source }];
   const content = Buffer.from(

@@ -9,14 +9,17 @@ import * as vscode from 'vscode';
 export const EXTENSION = 'sandboxed-ipython.sandboxed-ipython';
 export const CONTROLLER = 'sandboxed-ipython';
 
-/** The engine, behind a path of the suite's own, so that for a test it can be gone or another one. Set before the extension first looks. */
+/**
+ * The engine, reached through a path of the suite's own, so that a test can remove or replace it. Set before the
+ * extension first looks for an engine.
+ */
 export const engineSocket = {
   real: (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''),
   path: path.join(mkdtempSync(path.join(os.tmpdir(), 'engine-')), 'docker.sock'),
   remove(): void {
     rmSync(this.path, { force: true });
   },
-  /** Another engine answers from now on, at the same path. */
+  /** From now on another engine answers at the same path. */
   leadTo(socket: string): void {
     this.remove();
     symlinkSync(socket, this.path);
@@ -28,14 +31,14 @@ export const engineSocket = {
 engineSocket.restore();
 process.env['DOCKER_HOST'] = `unix://${engineSocket.path}`;
 
-/** The base image that `npm test` made ready; no packages, so that the derived image is quick. */
+/** Uses the base image that `npm test` prepared, without packages, so that the derived image is made quickly. */
 export async function useTestBase(): Promise<void> {
   const base = process.env['SANDBOXED_IPYTHON_TEST_BASE'];
   assert.ok(base, 'SANDBOXED_IPYTHON_TEST_BASE is not set: run the tests by `npm test -- extension`');
   await set('image', base);
   await set('packages', []);
-  await set('keepAlive', 0); // a closed notebook leaves nothing behind
-  await set('startOn', 'run'); // a test that counts containers has those that its cells asked for
+  await set('keepAlive', 0); // a closed notebook leaves no sandbox
+  await set('startOn', 'run'); // tests that count containers only have those that cells requested
 }
 
 export async function set(name: string, value: unknown, target = vscode.ConfigurationTarget.Global): Promise<void> {
@@ -58,7 +61,7 @@ export interface Source {
   tags?: string[];
 }
 
-/** A notebook in front, with our kernel. Cells are counted from 0. */
+/** A visible notebook with our kernel. Cells are counted from 0. */
 export class OpenNotebook {
   private constructor(
     readonly document: vscode.NotebookDocument,
@@ -80,7 +83,7 @@ export class OpenNotebook {
     return OpenNotebook.show(await vscode.workspace.openNotebookDocument('jupyter-notebook', data));
   }
 
-  /** The same as a file. */
+  /** Creates the notebook as a file and opens it. */
   static async saved(file: string, ...sources: (string | Source)[]): Promise<OpenNotebook> {
     const cells = sources
       .map((source) => (typeof source === 'string' ? { code: source } : source))
@@ -99,7 +102,10 @@ export class OpenNotebook {
     return OpenNotebook.at(vscode.Uri.file(file));
   }
 
-  /** One that is there, opened as a user does: what the API opens, VS Code keeps for minutes after its editor was closed. */
+  /**
+   * Opens an existing notebook as a user does. A document that the API opens is kept by VS Code for minutes after its
+   * editor was closed.
+   */
   static async at(uri: vscode.Uri): Promise<OpenNotebook> {
     await vscode.commands.executeCommand('vscode.openWith', uri, 'jupyter-notebook');
     return OpenNotebook.show(
@@ -125,7 +131,7 @@ export class OpenNotebook {
     return this.document.cellAt(index);
   }
 
-  /** Starts the cells `from`..`to` as one run. The command's promise would wait for their end. */
+  /** Starts the cells `from`..`to` as one run. The promise of the command would only resolve when they have ended. */
   start(from = 0, to = this.document.cellCount): void {
     vscode.commands
       .executeCommand('notebook.cell.execute', { ranges: [{ start: from, end: to }], document: this.document.uri })
@@ -148,7 +154,7 @@ export class OpenNotebook {
     await Promise.all(code.map((cell, i) => this.ended(cell.index, before[i])));
   }
 
-  /** Waits until a cell that never ran before runs: VS Code tells extensions of its count, not of its start. */
+  /** Waits until a cell that never ran before runs. VS Code tells extensions of its count, but not of its start. */
   async running(index: number): Promise<void> {
     await until(`cell ${index} runs`, () => this.count(index));
   }
@@ -166,7 +172,7 @@ export class OpenNotebook {
     );
   }
 
-  /** All that a cell shows as text, errors as `name: message`. */
+  /** The whole output of a cell as text, with errors as `name: message`. */
   text(index: number): string {
     return this.cell(index)
       .outputs.flatMap(({ items }) => items.map(textOf))
@@ -195,12 +201,15 @@ export class OpenNotebook {
     await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
   }
 
-  /** Saves it and closes it until VS Code has let its document go: output that comes at the wrong moment keeps VS Code from it. */
+  /**
+   * Saves and closes the notebook until VS Code has closed its document. Output that comes at the wrong moment
+   * prevents that.
+   */
   async saveAndClose(): Promise<void> {
     await this.document.save();
     for (let tries = 0; !this.document.isClosed; tries += 1) {
       assert.ok(tries < 10, 'the notebook is not closed');
-      await this.close(); // output that came since it was saved would be asked about
+      await this.close(); // VS Code would ask about output that came since the notebook was saved
       await until('the notebook is closed', () => this.document.isClosed, 3_000).catch(() => undefined);
     }
   }
@@ -215,7 +224,7 @@ export function textOf({ mime, data }: vscode.NotebookCellOutputItem): string {
   return `${name}: ${message}`;
 }
 
-/** Replaces a function of VS Code's for the time of `work`, as `showInputBox`. */
+/** Replaces a function of `vscode.window`, such as `showInputBox`, during `work`. */
 export async function stub<K extends keyof typeof vscode.window, T>(
   name: K,
   replacement: unknown,
@@ -231,7 +240,7 @@ export async function stub<K extends keyof typeof vscode.window, T>(
   }
 }
 
-/** What the user is told by messages of this kind during `work`, which sees them as they come. Nobody answers them. */
+/** Collects the messages of this kind during `work`, which sees them as they come. No button is pressed. */
 export async function toldBy(
   kind: 'showInformationMessage' | 'showWarningMessage',
   work: (told: readonly string[]) => Promise<unknown>,
@@ -248,7 +257,7 @@ export async function toldBy(
   return told.join('\n');
 }
 
-/** Calls `shown` with each box of the window that asks for an input, once it is open. */
+/** Calls `shown` with each input box of the window once it is open. */
 export async function boxes<T>(shown: (box: vscode.InputBox) => void, work: () => Promise<T>): Promise<T> {
   const create = vscode.window.createInputBox.bind(vscode.window);
   return stub(
@@ -284,7 +293,7 @@ interface Container {
   Labels: Record<string, string>;
 }
 
-/** A request to the engine, as somebody else would make it. */
+/** Sends a request to the engine that does not come from the extension. */
 export function engine<T>(method: string, path: string, body?: unknown): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
@@ -307,7 +316,7 @@ export function engine<T>(method: string, path: string, body?: unknown): Promise
   });
 }
 
-/** Makes an image without any file, and gives its name. The caller removes it. */
+/** Makes an image without any files and returns its name. The caller removes it. */
 export async function emptyImage(): Promise<string> {
   const repo = 'sandboxed-ipython-test/nothing';
   const answered = await new Promise<number | undefined>((resolve, reject) => {
@@ -317,25 +326,26 @@ export async function emptyImage(): Promise<string> {
         response.resume().once('end', () => resolve(response.statusCode));
       },
     );
-    request.once('error', reject).end(Buffer.alloc(1024)); // the end of a tar archive, and nothing before it
+    request.once('error', reject).end(Buffer.alloc(1024)); // the end of a tar archive without any content
   });
   assert.equal(answered, 200);
   return `${repo}:1`;
 }
 
-/** Who owns the sandboxes of this window: one, of which tests learn from the labels. */
+/** The owner of this window's sandboxes, which tests read from the labels. There is only one. */
 const owners = new Set<string>();
 
-/** When each test began, to tell which one has left something. */
+/** When each test began, to find out which one has left something. */
 const begun: { title: string; at: number }[] = [];
 beforeEach(function () {
   begun.push({ title: this.currentTest?.fullTitle() ?? '', at: Date.now() });
 });
 
-/** What closed notebooks had, the window removes: it must not end before. */
+/** The window removes the sandboxes of closed notebooks, so it must not end before that. */
 after(async function () {
   this.timeout(60_000);
-  // VS Code keeps a document now and then though its editor is closed, as output came then, or it had been opened before
+  // VS Code sometimes keeps a document although its editor is closed, because output came then or because it had been
+  // opened before.
   for (const { uri } of vscode.workspace.notebookDocuments) {
     await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', uri);
   }
@@ -344,7 +354,7 @@ after(async function () {
   }
 });
 
-/** A volume's name, in which test it was made, and of which notebooks the sandboxes are that still have it. */
+/** The name of a volume, the test in which it was made, and the notebooks whose sandboxes still use it. */
 async function withUsers({ Name, Labels }: Volume): Promise<string> {
   const filters = encodeURIComponent(JSON.stringify({ volume: [Name] }));
   const users = (await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`)) ?? [];
@@ -357,7 +367,7 @@ async function withUsers({ Name, Labels }: Volume): Promise<string> {
   return `${Name} of ${of}, made ${created} in "${test?.title ?? 'no test'}"`;
 }
 
-/** Of this window: other suites have theirs on this engine. */
+/** The volumes of this window. Other suites have volumes on the same engine. */
 async function volumes(): Promise<Volume[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: ['sandboxed-ipython.owner'] }));
   const found = await engine<{ Volumes: Volume[] | null }>('GET', `/volumes?filters=${filters}`);
@@ -381,7 +391,7 @@ export async function isThere(container: string): Promise<boolean> {
   return ((await engine<Container[]>('GET', `/containers/json?all=true&filters=${filters}`)) ?? []).length > 0;
 }
 
-/** Of all sandboxes that began under the notebook's name. */
+/** The containers of all sandboxes that were started under the notebook's name. */
 export async function containersOf(notebook: OpenNotebook): Promise<string[]> {
   const label = `sandboxed-ipython.notebook=${notebook.document.uri.toString()}`;
   const found =

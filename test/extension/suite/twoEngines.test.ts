@@ -20,12 +20,13 @@ describe('a notebook whose sandbox is on one of two container engines', function
 
   before(async function () {
     if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+      // Only root can start another engine.
       this.skip();
-    } // only root can start another one
+    }
     await useTestBase();
     await set('keepAlive', 10);
     const made = await OpenNotebook.of('1');
-    await made.run(0); // its image is there now
+    await made.run(0); // makes its image
     const { Image } = await first.getContainer(await containerOf(made)).inspect();
     const {
       RepoTags: [image = ''],
@@ -40,7 +41,7 @@ describe('a notebook whose sandbox is on one of two container engines', function
     await notebook.run(0);
     container = await containerOf(notebook);
     libraries = (await first.getContainer(container).inspect()).Mounts[0]?.Name ?? assert.fail();
-    await second.docker.createVolume({ Name: libraries }); // an empty one of the same name
+    await second.docker.createVolume({ Name: libraries }); // an empty volume of the same name
   });
   afterEach(async () => {
     engineSocket.restore();
@@ -58,13 +59,16 @@ describe('a notebook whose sandbox is on one of two container engines', function
     await second?.stop();
   });
 
-  /** Another engine answers at the same place, which nobody notices by itself. */
+  /** Makes another engine answer at the same path, which the extension only notices when it asks. */
   function answerAt(socket: string): Promise<void> {
     engineSocket.leadTo(socket);
     return Promise.resolve();
   }
 
-  /** The engine in use goes away, which a cell of another notebook notices, and this one is the next that is found. */
+  /**
+   * Makes the engine in use go away and the extension find this one, after a cell of another notebook noticed the
+   * loss.
+   */
   async function changeTo(socket: string): Promise<void> {
     engineSocket.remove();
     const other = await OpenNotebook.of('1');
@@ -78,7 +82,10 @@ describe('a notebook whose sandbox is on one of two container engines', function
       `^This is a new sandbox${engine}\\. The previous one, with its variables, is on another container engine: Docker [^]*choose its engine again[^]*\nFalse\n$`,
     );
 
-  /** The notebook has another sandbox now, of which it has said so, and that of the first engine runs on with its libraries. */
+  /**
+   * Checks that the notebook has another sandbox and has reported that, and that the sandbox of the first engine still
+   * runs with its libraries.
+   */
   async function isOnSecond(engine: string): Promise<void> {
     await notebook.run(1);
     assert.match(notebook.text(1), saysSo(engine));
@@ -88,16 +95,16 @@ describe('a notebook whose sandbox is on one of two container engines', function
     );
     assert.deepEqual([mounts.length, mounts.includes(libraries)], [1, false]);
     await notebook.run(3);
-    assert.equal(notebook.text(3), 'False\n'); // said once
+    assert.equal(notebook.text(3), 'False\n'); // it is reported only once
   }
 
-  /** What the user is told. */
+  /** The message that the user gets. */
   const shutDownAll = () =>
     toldBy('showInformationMessage', async () => {
       await vscode.commands.executeCommand('sandboxedIPython.shutDownAllSandboxes');
     });
 
-  /** The user ends the sandbox of the second engine and goes back. */
+  /** Ends the sandbox on the second engine and goes back to the first. */
   async function hasItsVariables(change: (socket: string) => Promise<void>): Promise<void> {
     await vscode.commands.executeCommand('sandboxedIPython.shutDownSandbox', notebook.document.uri);
     await change(engineSocket.real);
@@ -106,11 +113,11 @@ describe('a notebook whose sandbox is on one of two container engines', function
   }
 
   const changes = {
-    'where the first goes away and the second is found': changeTo,
-    'where the second takes the place of the first at once': answerAt,
+    'after the first engine went away and the second was found': changeTo,
+    'after the second engine replaced the first at once': answerAt,
   };
   for (const [how, change] of Object.entries(changes)) {
-    it(`and is opened again ${how}: its cell says where its variables are, and they are there again when the first is back`, async () => {
+    it(`reports in a cell where its variables are when it is opened again ${how}, and has them again when the first engine is back`, async () => {
       await notebook.saveAndClose();
       await change(second.socket);
       notebook = await OpenNotebook.at(notebook.document.uri);
@@ -123,7 +130,7 @@ describe('a notebook whose sandbox is on one of two container engines', function
     });
   }
 
-  it('and loses its stream when the second has taken the place of the first: the user is told, and the sandbox is not taken for ended', async () => {
+  it('loses its stream when the second engine replaces the first: the user is told, and the sandbox does not count as ended', async () => {
     const said = await toldBy('showWarningMessage', async (told) => {
       await answerAt(second.socket);
       const { Processes, Titles } = (await first.getContainer(container).top()) as {

@@ -8,7 +8,7 @@ describe('widgets', () => {
     await notebook.close();
   });
 
-  it('installed by %pip show what they hold as text, and the kernel reads what an Output widget has captured', async () => {
+  it('installed by %pip show their content as text, and the kernel can read what an Output widget has captured', async () => {
     notebook = await OpenNotebook.of(
       '%pip install --quiet ipywidgets tqdm',
       'import sys, ipywidgets\nout = ipywidgets.Output()\nwith out:\n    print("held"); print("err", file=sys.stderr); display(7)\nprint("not held")\nout',
@@ -34,7 +34,7 @@ describe('widgets', () => {
     assert.doesNotMatch(notebook.text(5), /held|more/);
     await notebook.edit(5, 'from tqdm.notebook import tqdm\nfor _ in tqdm(range(4), desc="Ada\'s <n>"): pass');
     await notebook.run(5);
-    const shown = (): string => notebook.text(5).replace(/\s/g, ' '); // tqdm's own are as wide as figures
+    const shown = (): string => notebook.text(5).replace(/\s/g, ' '); // tqdm uses spaces as wide as figures
     await until('the bar is full', () => /Ada's <n>: *100%\|█{20}\| 4\/4 \[/.test(shown()), 10_000).catch(() =>
       assert.fail(shown()),
     );
