@@ -28,7 +28,7 @@ _MAX_KNOWN_DISPLAYS, _MAX_DISPLAY_ID_CHARS = 10_000, 256
 _MAX_CLAIMED_BYTES = 1 << 40
 
 
-class _Spent:
+class _CellUsage:
     """What one cell shows now, and what it has shown and lost since its output was cleared."""
 
     __slots__ = (
@@ -72,7 +72,7 @@ class _Display:
     __slots__ = ("places",)
 
     def __init__(self):
-        self.places = {}  # _Spent → [outputs, bytes]
+        self.places = {}  # _CellUsage → [outputs, bytes]
 
 
 class Budgets:
@@ -93,13 +93,13 @@ class Budgets:
         self.limit = limit
         self._on_full = on_full
         self._cells = OrderedDict()
-        self._callbacks = OrderedDict()  # msg_id of a comm message → the _Spent that counts its output
-        self._no_cell = _Spent()
+        self._callbacks = OrderedDict()  # msg_id of a comm message → the _CellUsage that counts its output
+        self._no_cell = _CellUsage()
         self._displays = OrderedDict()  # display_id → _Display
 
     def open(self, msg_id: str) -> None:
         """Opens a budget for the cell ``msg_id``, which is about to run."""
-        self._cells[msg_id] = _Spent()
+        self._cells[msg_id] = _CellUsage()
         if len(self._cells) > _MAX_REMEMBERED_CELLS:
             self._forget_displays(self._cells.popitem(last=False)[1])
 
@@ -111,10 +111,10 @@ class Budgets:
         if len(self._callbacks) > _MAX_REMEMBERED_CELLS:
             self._callbacks.popitem(last=False)
 
-    def lost_of(self, msg_id: str) -> tuple[int, int]:
+    def dropped_and_total(self, msg_id: str) -> tuple[int, int]:
         """Returns (dropped bytes, bytes of all output) of the cell since its output was cleared."""
-        spent = self._counted(msg_id)
-        return (spent.dropped, spent.total) if spent is not None else (0, 0)
+        usage = self._usage_of(msg_id)
+        return (usage.dropped, usage.total) if usage is not None else (0, 0)
 
     def clear(self, msg_id: str, wait: bool) -> bool:
         """Clears the output of a cell: now, or at its next output (``wait``).
@@ -122,12 +122,12 @@ class Budgets:
         The budget starts again, so a plot that is redrawn for an hour stays within it. Returns False if the cell ended
         long ago or never existed.
         """
-        spent = self._counted(msg_id)
-        if spent is None:
+        usage = self._usage_of(msg_id)
+        if usage is None:
             return False
-        spent.clears = wait
+        usage.clears = wait
         if not wait:
-            self._begin(spent)
+            self._begin(usage)
         return True
 
     def admit_text(self, name: str, text: str, msg_id: str) -> int:
@@ -137,30 +137,30 @@ class Budgets:
         calls :meth:`drop` for the rest, so that the notice about the loss follows them. Text that continues the last
         output does not count as a new output.
         """
-        spent = self._counted(msg_id)
-        if spent is None:
+        usage = self._usage_of(msg_id)
+        if usage is None:
             return 0
         size = bytes_of(text)
-        self._shows(spent, size)
-        if spent.is_full:
+        self._count_shown(usage, size)
+        if usage.is_full:
             return 0
         least = 0
-        if spent.stream != name:
-            spent.stream, spent.screen, least = name, Screen(), _MIN_OUTPUT_BYTES
-        grown = spent.screen.write(text)
-        cost = max(grown + _beyond_what_is_free(spent, size - grown), least)
-        if spent.written + cost <= self.limit:
-            spent.written += cost
+        if usage.stream != name:
+            usage.stream, usage.screen, least = name, Screen(), _MIN_OUTPUT_BYTES
+        grown = usage.screen.write(text)
+        cost = max(grown + _beyond_what_is_free(usage, size - grown), least)
+        if usage.written + cost <= self.limit:
+            usage.written += cost
             return len(text)
-        fitting = _lines_within(text, self.limit - spent.written) if spent.written + least <= self.limit else ""
-        spent.written += max(bytes_of(fitting), least if fitting else 0)
+        fitting = _lines_within(text, self.limit - usage.written) if usage.written + least <= self.limit else ""
+        usage.written += max(bytes_of(fitting), least if fitting else 0)
         return len(fitting)
 
     def drop(self, msg_id: str, size: int) -> None:
         """Counts ``size`` bytes of the cell's output as dropped. The cell shows nothing more from then on."""
-        spent = self._counted(msg_id)
-        if spent is not None:
-            self._drop(spent, size, msg_id)
+        usage = self._usage_of(msg_id)
+        if usage is not None:
+            self._drop(usage, size, msg_id)
 
     def admits(self, kind: str, size: int, msg_id: str, display_id: str = "") -> bool:
         """Returns whether an event may be logged, and counts it.
@@ -171,54 +171,54 @@ class Budgets:
             msg_id: the cell.
             display_id: the id of the display, or "" if the event has none.
         """
-        spent = self._counted(msg_id)
-        if spent is None:
+        usage = self._usage_of(msg_id)
+        if usage is None:
             return False
         if kind not in _OUTPUT:
-            spent.signals += max(size, _MIN_SIGNAL_BYTES)
-            return spent.signals <= _MAX_SIGNAL_BYTES
+            usage.signals += max(size, _MIN_SIGNAL_BYTES)
+            return usage.signals <= _MAX_SIGNAL_BYTES
         size = min(max(size, 1), _MAX_CLAIMED_BYTES)
         if len(display_id) > _MAX_DISPLAY_ID_CHARS:
             display_id = ""
         if kind == "update_display_data":
-            spent.total += size
-            if spent.is_full or not self._fits_where_it_stands(display_id, size, spent):
-                return self._drop(spent, size, msg_id)
+            usage.total += size
+            if usage.is_full or not self._fits_where_it_stands(display_id, size, usage):
+                return self._drop(usage, size, msg_id)
             return True
-        self._shows(spent, size)
+        self._count_shown(usage, size)
         cost = max(size, _MIN_OUTPUT_BYTES)
-        if (spent.is_full and kind != "error") or spent.written + cost > self.limit + (
+        if (usage.is_full and kind != "error") or usage.written + cost > self.limit + (
             _ERROR_EXTRA_BYTES if kind == "error" else 0
         ):
-            return self._drop(spent, size, msg_id)
-        spent.written += cost
-        spent.stream = ""
+            return self._drop(usage, size, msg_id)
+        usage.written += cost
+        usage.stream = ""
         if display_id:
-            self._place(display_id, spent, cost)
+            self._place(display_id, usage, cost)
         return True
 
-    def lost(self, msg_id: str, size: int) -> None:
+    def count_lost(self, msg_id: str, size: int) -> None:
         """Counts ``size`` bytes as dropped that were admitted but found no room in the log."""
-        spent = self._counted(msg_id)
-        if spent is not None:
-            spent.dropped += size
+        usage = self._usage_of(msg_id)
+        if usage is not None:
+            usage.dropped += size
 
-    def _counted(self, msg_id):
+    def _usage_of(self, msg_id):
         return self._cells.get(msg_id) or self._callbacks.get(msg_id)
 
-    def _shows(self, spent, size):
-        if spent.clears:
-            self._begin(spent)
-        spent.total += size
+    def _count_shown(self, usage, size):
+        if usage.clears:
+            self._begin(usage)
+        usage.total += size
 
-    def _begin(self, spent):
-        self._forget_displays(spent)
-        spent.begin()
+    def _begin(self, usage):
+        self._forget_displays(usage)
+        usage.begin()
 
-    def _drop(self, spent, size, msg_id):
-        spent.dropped += size
-        if not spent.is_full:
-            spent.is_full = True
+    def _drop(self, usage, size, msg_id):
+        usage.dropped += size
+        if not usage.is_full:
+            usage.is_full = True
             self._on_full(msg_id)
         return False
 
@@ -239,35 +239,35 @@ class Budgets:
             if display_id:
                 self._place(display_id, caller, cost)
             return True
-        grown = [(spent, place, place[0] * cost - place[1]) for spent, place in display.places.items()]
-        if any(more > 0 and spent.written + more > self.limit for spent, _, more in grown):
+        grown = [(usage, place, place[0] * cost - place[1]) for usage, place in display.places.items()]
+        if any(more > 0 and usage.written + more > self.limit for usage, _, more in grown):
             return False
-        for spent, place, more in grown:
-            spent.written += more
+        for usage, place, more in grown:
+            usage.written += more
             place[1] += more
         self._displays.move_to_end(display_id)
         return True
 
-    def _place(self, display_id, spent, cost):
+    def _place(self, display_id, usage, cost):
         """Notes that a cell shows a display, once more or for the first time."""
         display = self._displays.setdefault(display_id, _Display())
-        place = display.places.setdefault(spent, [0, 0])
+        place = display.places.setdefault(usage, [0, 0])
         place[0] += 1
         place[1] += cost
-        spent.displays.add(display_id)
+        usage.displays.add(display_id)
         if len(self._displays) > _MAX_KNOWN_DISPLAYS:
             oldest, gone = self._displays.popitem(last=False)
             for one in gone.places:
                 one.displays.discard(oldest)
 
-    def _forget_displays(self, spent):
+    def _forget_displays(self, usage):
         """Notes that the cell shows none of its displays any more."""
-        for display_id in spent.displays:
+        for display_id in usage.displays:
             places = self._displays[display_id].places
-            del places[spent]
+            del places[usage]
             if not places:
                 del self._displays[display_id]
-        spent.displays.clear()
+        usage.displays.clear()
 
 
 def _lines_within(text, size):
@@ -278,15 +278,15 @@ def _lines_within(text, size):
     return beginning[: beginning.rfind("\n") + 1] or beginning
 
 
-def _beyond_what_is_free(spent, overwritten):
+def _beyond_what_is_free(usage, overwritten):
     """Returns how many of ``overwritten`` bytes exceed the free rate and therefore count."""
     if overwritten <= 0:
         return 0
     now = time.monotonic()
     recent = (
-        max(0.0, spent.overwritten - (now - spent.overwritten_at) * _FREE_OVERWRITTEN_BYTES_PER_SECOND) + overwritten
+        max(0.0, usage.overwritten - (now - usage.overwritten_at) * _FREE_OVERWRITTEN_BYTES_PER_SECOND) + overwritten
     )
-    spent.overwritten, spent.overwritten_at = min(recent, _FREE_OVERWRITTEN_BYTES_AT_ONCE), now
+    usage.overwritten, usage.overwritten_at = min(recent, _FREE_OVERWRITTEN_BYTES_AT_ONCE), now
     return int(max(0, recent - _FREE_OVERWRITTEN_BYTES_AT_ONCE))
 
 

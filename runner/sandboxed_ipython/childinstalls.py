@@ -46,7 +46,7 @@ class ChildInstalls:
             self._waiting.append((msg_id, content))
             self._take_next()
 
-    def answered(self, kind: str, content: dict) -> bool:
+    def take_answer(self, kind: str, content: dict) -> bool:
         """Handles a host's message if it answers the open request, and returns whether it did.
 
         (A cell may have an open request of another kind with the same id.)

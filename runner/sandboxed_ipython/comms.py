@@ -59,7 +59,7 @@ class KernelComms:
         self._notice = notice
         self._owners = OrderedDict()  # comm_id → msg_id of the cell that opened it
 
-    def heard(self, kind: str, parent: str, content: dict, message: dict) -> None:
+    def on_kernel_message(self, kind: str, parent: str, content: dict, message: dict) -> None:
         """Logs a comm message of the kernel. ``parent`` is the ``msg_id`` of its cell."""
         if not wire.is_comm(content):
             log.warning("the kernel has sent an invalid comm message")

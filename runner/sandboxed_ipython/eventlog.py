@@ -64,17 +64,17 @@ class Cursor:
     """A reader's place in the log: a segment, and the next byte to read from it. ``after`` is the number after which to
     read.
 
-    ``comm`` is the number of the last comm message that was read, and ``told`` that of the last lost one that was
+    ``comm`` is the number of the last comm message that was read, and ``reported`` that of the last lost one that was
     reported. ``gap`` is ``(from, to)`` of events that turned out to be gone. ``open`` is True while a line was read
     only in part.
     """
 
-    __slots__ = ("after", "comm", "gap", "offset", "open", "segment", "told")
+    __slots__ = ("after", "comm", "gap", "offset", "open", "reported", "segment")
 
     def __init__(self, after):
         self.segment = None
         self.offset = 0
-        self.after = self.comm = self.told = after
+        self.after = self.comm = self.reported = after
         self.gap = None
         self.open = False
 
@@ -173,9 +173,9 @@ class EventLog:
         while True:
             if cursor.segment is None or cursor.segment.fd < 0:
                 self._place(cursor)
-            lost = self._comms.lost(max(cursor.comm, cursor.told))
+            lost = self._comms.lost(max(cursor.comm, cursor.reported))
             if lost is not None:
-                cursor.told = lost[0]
+                cursor.reported = lost[0]
                 return self._line(cursor, self._note("comm_gap", {"messages": lost[1], "bytes": lost[2]}, 0))
             entry = self._comms.after(cursor.comm)
             if entry is not None and self._is_due(entry, cursor):

@@ -106,7 +106,7 @@ class Host:
             return True
         if self.cursor is None:
             return False
-        data = self._hosts.log.read(self.cursor, _READ_BYTES)
+        data = self._hosts.event_log.read(self.cursor, _READ_BYTES)
         self._unsent = memoryview(data)
         return bool(data)
 
@@ -189,7 +189,7 @@ class Hosts:
 
     def __init__(self, reactor, eventlog, envelope, on_line, on_change, address):
         self.reactor = reactor
-        self.log = eventlog
+        self.event_log = eventlog
         self.envelope = envelope
         self.on_line = on_line
         self._on_change = on_change

@@ -7,7 +7,7 @@ _START_SECONDS = 0.02
 _NUDGE_SECONDS = (0.02, 0.1, 0.5)
 
 
-class Interrupts:
+class InterruptSender:
     """Interrupts cells.
 
     Args:
@@ -31,7 +31,7 @@ class Interrupts:
             self._process_of(cell).send({"msg_type": "interrupt_request", "parent_header": {"msg_id": cell.msg_id}})
             self._reactor.after(_START_SECONDS, lambda: cell.started or self._signal(cell))
 
-    def begun(self, cell) -> None:
+    def on_cell_started(self, cell) -> None:
         """Must be called when ``cell`` has started. From then on a SIGINT hits only this cell. If it was interrupted
         before and the message may have come too late, it gets the SIGINT now.
         """

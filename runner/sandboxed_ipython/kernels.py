@@ -6,7 +6,7 @@ import os
 from . import cgroup, comms, cputime, packets, proctable, wire
 from .childinstalls import ChildInstalls
 from .elsewhere import is_elsewhere
-from .interrupts import Interrupts
+from .interrupts import InterruptSender
 from .outputs import CHANNELS, Outputs
 from .pieces import Pieces
 from .questions import ANSWERS, Questions
@@ -19,7 +19,7 @@ from .watch import Watch
 log = logging.getLogger(__name__)
 
 
-class Kernel:
+class KernelRecord:
     """Takes cells and logs events. Every cell that ends, ends here, exactly once.
 
     Args:
@@ -39,12 +39,12 @@ class Kernel:
         self._running = None
         self._last_id = ""  # text that threads print between cells belongs to the cell that ran last
         self._outputs = Outputs(supervisor, self)
-        self._comms = comms.KernelComms(supervisor.log, self._outputs.event, self._outputs.notice)
+        self._comms = comms.KernelComms(supervisor.event_log, self._outputs.event, self._outputs.notice)
         self._process = None
         self._pieces = Pieces(self._outputs)
         self._resets = Resets(
             lambda reply, msg_id: supervisor.accepted.finished(
-                self._outputs.log("control", "reset_reply", reply, msg_id)
+                self._outputs.log_event("control", "reset_reply", reply, msg_id)
             )
         )
         self._holds = 0  # number of reasons for which a ready process is not used yet
@@ -52,7 +52,7 @@ class Kernel:
         self._questions = Questions(self._outputs.envelope, reactor)
         self._child_installs = ChildInstalls(reactor, self._show_install, self._finish_install)
         self._watch = Watch(reactor, supervisor.options, self._outputs.notice, lambda: proctable.is_ending(self.pid))
-        self._interrupts = Interrupts(reactor, lambda cell: self._process if self._running is cell else None)
+        self._interrupts = InterruptSender(reactor, lambda cell: self._process if self._running is cell else None)
         self._time_limit = TimeLimit(
             reactor,
             self._interrupts.interrupt,
@@ -87,7 +87,7 @@ class Kernel:
 
     def enqueue(self, cell) -> None:
         """Lets a :class:`Cell` wait for its turn, or ends it if its run has ended."""
-        reason = self.waiting.why_ended(cell.run_id)
+        reason = self.waiting.end_reason_of(cell.run_id)
         if reason is not None:  # the run ended before the cell arrived
             self._abort(cell, reason)
             return
@@ -132,7 +132,7 @@ class Kernel:
 
     def answer_prompt(self, kind: str, content: dict) -> None:
         """Passes an answer on to the install of a process, or to the prompt that the running cell waits for."""
-        if self._running is None or self._child_installs.answered(kind, content):
+        if self._running is None or self._child_installs.take_answer(kind, content):
             return
         if self._running.takes_answer(kind, content["request"]):
             self._process.send({"msg_type": kind, "content": content})
@@ -245,18 +245,18 @@ class Kernel:
         elif kind == "too_long":
             self._on_too_long(parent, content.get("of"))
         elif kind == "comm_begun":
-            self._begun(parent)
+            self._on_cell_started(parent)
         elif kind == "interrupt_taken":
-            self._note(kind, parent, content)
+            self._record_claim(kind, parent, content)
         elif kind == "request_over" and self._running is not None:  # whether it was answered or not
             self._running.takes_answer(kind, content.get("request"))
         elif kind in wire.COMM_KINDS:
             self._outputs.flush()  # an Output widget captures the output between two comm messages
-            self._comms.heard(kind, parent, content, message)
+            self._comms.on_kernel_message(kind, parent, content, message)
         elif kind in ANSWERS:
-            self._questions.answered(kind, parent, content)
+            self._questions.on_answer(kind, parent, content)
         elif kind in CHANNELS:
-            self._note(kind, parent, content)
+            self._record_claim(kind, parent, content)
             self._outputs.show(kind, content, parent, message.get("metadata"), message.get("buffers"))
 
     def on_text(self, name: str, text: str) -> None:
@@ -270,9 +270,9 @@ class Kernel:
         """
         process = self._process
         process.drain()
-        self._tell_stdin()
+        self._report_stdin_read()
         process.close()
-        self._spare_unbegun()
+        self._requeue_unstarted_cell()
         cell = self._running
         failure = cause_of_death(
             status, self._watch.kernel_died(), cell, cgroup.memory_limit(self._supervisor.options.memory_limit)
@@ -289,7 +289,7 @@ class Kernel:
         if self._process is not None:
             self._process.kill()
 
-    def _spare_unbegun(self):
+    def _requeue_unstarted_cell(self):
         """Puts a cell back that reached a dying kernel and had not begun. It runs in the next kernel, as if it had come
         a moment later. This happens to a cell at most once.
         """
@@ -352,7 +352,7 @@ class Kernel:
             or not self._process.ready
         ):
             return
-        self._tell_stdin()  # processes that earlier cells left running may have read it
+        self._report_stdin_read()  # processes that earlier cells left running may have read it
         cell = self._running = self.waiting.next()
         if cell.is_comm:
             self.state = self._comms.begin(cell, self._outputs.budgets)
@@ -360,7 +360,7 @@ class Kernel:
             self._last_id = cell.msg_id
             self._folder = cell.content["folder"] or self._folder
             self._outputs.budgets.open(cell.msg_id)
-            self._supervisor.log.new_segment()
+            self._supervisor.event_log.new_segment()
             self._set_state("busy", metadata=cell.short_metadata)
         self._process.send(cell.message())
         self._time_limit.begin(cell)
@@ -380,7 +380,7 @@ class Kernel:
                 },
             )
         elif of in ANSWERS:
-            self._questions.answered(of, parent, {"status": "error"})
+            self._questions.on_answer(of, parent, {"status": "error"})
 
     def _on_reply(self, kind, parent, content, failure=None):
         cell = self._running
@@ -395,8 +395,8 @@ class Kernel:
         self._watch.end(reply["evalue"], reply.pop("no_room"))
         if reply.pop("no_network") and not cell.is_comm:
             self._outputs.notice("NoNetwork", {}, parent)
-        self._tell_stdin()
-        self._tell_elsewhere(cell, reply.pop("missing"))
+        self._report_stdin_read()
+        self._report_missing_path(cell, reply.pop("missing"))
         leaving = reply.pop("exiting")
         self._end(cell, reply)
         if reply["status"] == "error" and cell.content.get("stop_on_error"):
@@ -425,18 +425,18 @@ class Kernel:
         if cell.is_comm:
             self._comms.end(cell, reply.get("failure"))
             return
-        self._outputs.tell_dropped(cell.msg_id)
-        event = self._outputs.log("shell", "execute_reply", reply, cell.msg_id)
+        self._outputs.report_dropped(cell.msg_id)
+        event = self._outputs.log_event("shell", "execute_reply", reply, cell.msg_id)
         self._supervisor.accepted.finished(event)
         self._supervisor.queue.result(cell.number, cell.msg_id, wire.dumps(event))
 
-    def _tell_stdin(self):
+    def _report_stdin_read(self):
         """Logs a notice if anybody has read the empty standard input, for the cell that runs or ran last."""
         parent = self.running_id or self._last_id
         if self._process is not None and self._process.stdin.was_read() and parent:
             self._outputs.notice("StdinRead", {}, parent)
 
-    def _tell_elsewhere(self, cell, path):
+    def _report_missing_path(self, cell, path):
         """Logs a notice if ``cell`` failed because it did not find ``path``, and the path may be a file of the user
         outside the project.
         """
@@ -457,9 +457,9 @@ class Kernel:
     def _end_all(self, cells, reply, then=None):
         """Ends cells that were waiting, over several turns if they are many, and then calls ``then()``."""
         self.waiting.leaving.extend((cell, reply) for cell in cells)
-        self._reactor.gradually(self._leave(len(cells), then))
+        self._reactor.gradually(self._finish_leaving(len(cells), then))
 
-    def _leave(self, count, then):
+    def _finish_leaving(self, count, then):
         for _ in range(count):
             if self.waiting.leaving:
                 self._finish(*self.waiting.leaving.popleft())
@@ -473,14 +473,14 @@ class Kernel:
 
     # ------------------------------------------------------------------------------------------------ events
 
-    def _begun(self, parent):
+    def _on_cell_started(self, parent):
         """Notes that the kernel has started the running cell. From now on a SIGINT hits nothing else."""
         cell = self._running
         if cell is not None and cell.msg_id == parent and not cell.started:
             cell.started = True
-            self._interrupts.begun(cell)
+            self._interrupts.on_cell_started(cell)
 
-    def _note(self, kind, parent, content):
+    def _record_claim(self, kind, parent, content):
         """Takes from the kernel's events what the supervisor itself has to know. The events are claims of a cell."""
         cell = self._running
         if cell is None or cell.msg_id != parent:
@@ -491,7 +491,7 @@ class Kernel:
             and 0 <= content["execution_count"] <= MAX_COUNT
         ):
             self.execution_count = content["execution_count"]
-            self._begun(parent)
+            self._on_cell_started(parent)
         elif kind == "interrupt_taken":
             cell.knows_interrupt = True
         elif kind in ("input_request", "install_request") and wire.is_id(content.get("request")):
@@ -502,4 +502,4 @@ class Kernel:
         content = {"execution_state": state}
         if failure:
             content["failure"] = failure
-        self._outputs.log("iopub", "status", content, self.running_id if parent is None else parent, metadata)
+        self._outputs.log_event("iopub", "status", content, self.running_id if parent is None else parent, metadata)

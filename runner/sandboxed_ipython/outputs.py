@@ -31,13 +31,13 @@ class Outputs:
 
     Args:
         supervisor: has the log and makes events.
-        kernel: the :class:`Kernel` whose name and ``gen`` the events have.
+        kernel: the :class:`KernelRecord` whose name and ``gen`` the events have.
     """
 
     def __init__(self, supervisor, kernel):
         self._supervisor = supervisor
         self._kernel = kernel
-        self.budgets = Budgets(supervisor.options.max_output, self._tell_full)
+        self.budgets = Budgets(supervisor.options.max_output, self._report_full)
         # a drawing is at most as long as a cell's budget, and another cell may show as much while it is held
         self._redraws = Redraws(supervisor.reactor, 2 * supervisor.options.max_output)
         self._series = {}  # id → the admitted _Series that is open
@@ -109,14 +109,14 @@ class Outputs:
             kind,
             parent,
             len(text),
-            lambda: self._supervisor.log.append_chunk(envelope, name, index, last, text),
+            lambda: self._supervisor.event_log.append_chunk(envelope, name, index, last, text),
             name,
             last,
         )
 
     def _begin_series(self, name, size, parent):
         if size > wire.MAX_EVENT_BYTES:  # no host would join it
-            self.budgets.lost(parent, size)
+            self.budgets.count_lost(parent, size)
             return
         self._series[name] = _Series(size)
         if len(self._series) > _MAX_SERIES:
@@ -128,7 +128,7 @@ class Outputs:
         """Logs held output. Must be called before anything else is logged and before the kernel's ``gen`` changes."""
         self._redraws.flush()
 
-    def log(self, channel: str, kind: str, content: dict, parent: str, metadata: "dict | None" = None) -> dict:
+    def log_event(self, channel: str, kind: str, content: dict, parent: str, metadata: "dict | None" = None) -> dict:
         """Logs an event of the supervisor after all held output. Returns the event."""
         self.flush()
         event = self.event(channel, kind, content, parent, metadata)
@@ -137,13 +137,13 @@ class Outputs:
 
     def notice(self, code: str, params: dict, msg_id: str) -> None:
         """Logs a notice with the ``code`` and ``params`` of ``src/protocol/README.md``, for the cell ``msg_id``."""
-        self.log("iopub", "notice", {"code": code, "params": params}, msg_id)
+        self.log_event("iopub", "notice", {"code": code, "params": params}, msg_id)
 
-    def tell_dropped(self, msg_id: str) -> None:
+    def report_dropped(self, msg_id: str) -> None:
         """Logs at a cell's end how much output it has lost, if any. A host shows this notice in place of the one at the
         first loss.
         """
-        dropped, total = self.budgets.lost_of(msg_id)
+        dropped, total = self.budgets.dropped_and_total(msg_id)
         if dropped:
             self.notice("OutputDropped", {"bytes": dropped, "total": total, "limit": self.budgets.limit}, msg_id)
 
@@ -160,7 +160,7 @@ class Outputs:
             event["buffers"] = buffers
         return event
 
-    def _tell_full(self, msg_id):
+    def _report_full(self, msg_id):
         """Logs that output is dropped from here on. The notice stands where that output would stand, and is cleared
         with the cell.
         """
@@ -170,8 +170,8 @@ class Outputs:
         self._redraws.put("notice", msg_id, 0, lambda: self._append(event, msg_id, 0))
 
     def _append(self, event, parent, size):
-        if not self._supervisor.log.append(event):
-            self.budgets.lost(parent, size)  # a cell has filled the log's file system, and keeps filling it
+        if not self._supervisor.event_log.append(event):
+            self.budgets.count_lost(parent, size)  # a cell has filled the log's file system, and keeps filling it
 
 
 class _Series:

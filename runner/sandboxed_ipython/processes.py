@@ -33,7 +33,7 @@ class Processes:
         reactor: the supervisor's reactor.
         options: the :class:`Options`.
         run_kernel: the life of a forked process (:meth:`Zygote.run_kernel`).
-        kernels: the :class:`Kernel` records that may own a process.
+        kernels: the :class:`KernelRecord` objects that may own a process.
     """
 
     def __init__(self, reactor, options, run_kernel, kernels):

@@ -33,12 +33,12 @@ class Questions:
             or msg_id in self._asked
             or len(command["content"]["code"]) > _MAX_CODE_CHARS
         ):
-            self._say_busy(host, answer, msg_id)
+            self._answer_busy(host, answer, msg_id)
             return
         self._asked[msg_id] = host, answer, self._reactor.after(_ANSWER_SECONDS, lambda: self._expire(msg_id))
         process.send({"msg_type": kind, "parent_header": {"msg_id": msg_id}, "content": command["content"]})
 
-    def answered(self, kind: str, parent: str, content: dict) -> None:
+    def on_answer(self, kind: str, parent: str, content: dict) -> None:
         """Passes an answer of the kernel on to the host that asked."""
         host, answer, timer = self._asked.get(parent, (None, "", None))
         if answer == kind:
@@ -54,7 +54,7 @@ class Questions:
     def _expire(self, msg_id):
         host, answer, timer = self._asked.pop(msg_id)
         timer.cancel()
-        self._say_busy(host, answer, msg_id)
+        self._answer_busy(host, answer, msg_id)
 
-    def _say_busy(self, host, answer, msg_id):
+    def _answer_busy(self, host, answer, msg_id):
         host.answer(self._envelope("shell", answer, dict(_BUSY[answer], status="busy", metadata={}), msg_id))

@@ -17,7 +17,7 @@ from .accepted import AcceptedCommands
 from .commandqueue import CommandQueue
 from .eventlog import Cursor, EventLog
 from .hosts import Hosts
-from .kernels import Kernel
+from .kernels import KernelRecord
 from .lease import Lease
 from .processes import Processes
 from .reactor import Reactor
@@ -34,7 +34,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP)
 
 
 class Supervisor:
-    """Builds the parts and routes commands. Each decision about a cell is made by :class:`Kernel`.
+    """Builds the parts and routes commands. Each decision about a cell is made by :class:`KernelRecord`.
 
     Args:
         opts: the :class:`Options`.
@@ -56,8 +56,8 @@ class Supervisor:
         self._room_made = -_MAKE_ROOM_INTERVAL_SECONDS
         self._time_limit = 0  # seconds, from a host's last cell; 0: no limit
         self.hosts = ()
-        self.log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._note, self._make_room)
-        self.kernels = {"main": Kernel("main", self)}
+        self.event_log = EventLog(os.path.join(opts.queue, "events"), opts.log_budget, self._note, self._make_room)
+        self.kernels = {"main": KernelRecord("main", self)}
         self.processes = Processes(self.reactor, opts, zygote.run_kernel, self.kernels.values())
         self.queue = CommandQueue(opts.queue, self.reactor, self._on_file, opts.poll_interval, not opts.no_inotify)
         self._lease = Lease(
@@ -69,7 +69,7 @@ class Supervisor:
         )
         self.hosts = Hosts(
             self.reactor,
-            self.log,
+            self.event_log,
             self.envelope,
             self._on_line,
             lambda: self._lease.hosts(len(self.hosts)),
@@ -117,7 +117,7 @@ class Supervisor:
             content: its content.
             parent: the ``msg_id`` that it belongs to.
             seq: the number of an event that is not logged.
-            kernel: its :class:`Kernel`; the main one by default.
+            kernel: its :class:`KernelRecord`; the main one by default.
             unlogged: True for an event that is not logged though its type usually is.
         """
         kernel = kernel or self.kernels["main"]
@@ -167,7 +167,7 @@ class Supervisor:
         elif kind in wire.QUEUED and not self.accepted.knows(msg_id) and not self._takes(kernel, kind, len(line)):
             host.refuse(msg_id, "too many commands wait for the kernel, or this command is too long")
         elif not self._accept(command, kernel):
-            self._say_again(host, msg_id)
+            self._resend_outcome(host, msg_id)
         else:
             self._lease.active()
             if kind == "execute_request":
@@ -182,7 +182,7 @@ class Supervisor:
                         return
                 self.queue.look()  # so "accepted" and "busy" reach the hosts in one write
             else:
-                self._obey(command, kernel)
+                self._obey_at_once(command, kernel)
 
     @staticmethod
     def _takes(kernel, kind, size):
@@ -210,13 +210,13 @@ class Supervisor:
             "runner": __version__,
             "python": "%d.%d.%d" % sys.version_info[:3],
             "ipython": self._zygote.ipython_version,
-            "first": self.log.first,
-            "last": self.log.last,
+            "first": self.event_log.first,
+            "last": self.event_log.last,
             "writer": host.writer,
             "kernels": kernels,
         }
         host.answer(self.envelope("control", "hello", hello, msg_id))
-        host.cursor = Cursor(min(int(content["after"]), self.log.last) if same else 0)
+        host.cursor = Cursor(min(int(content["after"]), self.event_log.last) if same else 0)
 
     def _on_file(self, name, data, is_ours):
         """Handles a command file: the command of a host, which was accepted before, or a command that a process of the
@@ -259,7 +259,7 @@ class Supervisor:
         if kind in wire.QUEUED:
             self._enqueue(command, kernel, len(data), from_folder=not is_ours)
         else:
-            self._obey(command, kernel)
+            self._obey_at_once(command, kernel)
 
     def _limit_time(self, command):
         """Gives a dropped command at most the time limit of a host's cells, or a long one if they have none, because
@@ -280,10 +280,10 @@ class Supervisor:
         event = self.envelope("control", "accepted", {"msg_type": kind}, msg_id, kernel=kernel)
         metadata = command["metadata"]
         event["metadata"] = wire.short_metadata(metadata)
-        (self.log.append_comm if kind in wire.COMM_KINDS else self.log.append)(event)
+        (self.event_log.append_comm if kind in wire.COMM_KINDS else self.event_log.append)(event)
         return True
 
-    def _say_again(self, host, msg_id):
+    def _resend_outcome(self, host, msg_id):
         """Sends ``accepted`` and the reply to the sender of a known command once more. Both may be gone from the log."""
         host.answer(
             self.envelope("control", "accepted", {"msg_type": self.accepted.kind_of(msg_id)}, msg_id, unlogged=True)
@@ -295,7 +295,7 @@ class Supervisor:
     def _enqueue(self, command, kernel, size, from_folder=False):
         kernel.enqueue(comms.make(command, self._next_number(), size, from_folder))
 
-    def _obey(self, command, kernel):
+    def _obey_at_once(self, command, kernel):
         kind, msg_id, content = command["header"]["msg_type"], command["header"]["msg_id"], command["content"]
         # this also ends a cell that was sent before it and whose file has not been picked up yet
         self.queue.take_waiting()
@@ -304,7 +304,7 @@ class Supervisor:
         elif kind == "interrupt_request":
             step = kernel.interrupt(content["msg_id"], content["run"])
             reply = self.envelope("control", "interrupt_reply", {"status": "ok", "step": step}, msg_id, kernel=kernel)
-            self.log.append(reply)
+            self.event_log.append(reply)
             self.accepted.finished(reply)
         elif kind == "reset_request":
             clears = content["files"] == "clear"
@@ -316,7 +316,7 @@ class Supervisor:
                 in_container = os.getpid() == 1
                 self.processes.helpers.start(lambda: clearing.clear(self.options, in_container), kernel.release)
         elif kind == "shutdown_request":
-            self.log.append(self.envelope("control", "shutdown_reply", {"status": "ok"}, msg_id, kernel=kernel))
+            self.event_log.append(self.envelope("control", "shutdown_reply", {"status": "ok"}, msg_id, kernel=kernel))
             self._end()
 
     def answer_process(self, event: dict) -> None:
@@ -349,7 +349,7 @@ class Supervisor:
             return
         self._room_made = now
         segments = os.path.join(self.options.queue, "events")
-        self.queue.remove_foreign_files(os.path.join(segments, name) for name in self.log.file_names())
+        self.queue.remove_foreign_files(os.path.join(segments, name) for name in self.event_log.file_names())
 
 
 #: Types of commands that a file in the queue may hold.

@@ -62,7 +62,7 @@ class Waiting:
         self._bytes = 0
         return cells
 
-    def why_ended(self, run_id: str) -> "str | None":
+    def end_reason_of(self, run_id: str) -> "str | None":
         """Returns why the cells of a run do not run any more, or None if they run."""
         return self._ended_runs.get(run_id)
 

@@ -26,19 +26,19 @@ class Watch:
     Args:
         reactor: the supervisor's reactor.
         options: the :class:`Options`.
-        tell: ``tell(code, params, msg_id)`` logs a notice (see ``src/protocol/README.md``).
+        notify: ``notify(code, params, msg_id)`` logs a notice (see ``src/protocol/README.md``).
         kernel_ends: ``kernel_ends()`` returns whether the kernel is being killed.
     """
 
-    def __init__(self, reactor, options, tell, kernel_ends):
+    def __init__(self, reactor, options, notify, kernel_ends):
         self._reactor = reactor
         self._options = options
-        self._tell = tell
+        self._notify = notify
         self._kernel_ends = kernel_ends
         self._places = (options.home, "/tmp", "/dev/shm")
         self._cell = None
         self._timer = None
-        self._told = set()  # (code, path) of the notices for this cell
+        self._reported = set()  # (code, path) of the notices for this cell
         self._full = set()
         self._kills = self._seen_kills = cgroup.oom_kills()
         self._killed_at = float("-inf")
@@ -47,7 +47,7 @@ class Watch:
     def begin(self, cell) -> None:
         """Starts watching ``cell``."""
         self._cell = cell
-        self._told.clear()
+        self._reported.clear()
         self._wait()
 
     def end(self, evalue: str = "", no_room: bool = False) -> None:
@@ -65,11 +65,11 @@ class Watch:
         self._timer.cancel()
         self._look(last=True)
         if (no_room or (self._full and any(word in evalue for word in _NO_SPACE))) and not any(
-            code == "DiskFull" for code, _ in self._told
+            code == "DiskFull" for code, _ in self._reported
         ):
             # the file that did not fit may be gone again
             for path in self._full or ("",):
-                self._once("DiskFull", {"path": path, "limit": room(path)[1] if path else 0})
+                self._report_once("DiskFull", {"path": path, "limit": room(path)[1] if path else 0})
         self._cell = None
 
     def kernel_died(self) -> bool:
@@ -100,25 +100,25 @@ class Watch:
         # killed: the kernel's death is reported in another way.
         if kills > self._kills and (last or self._seen_kills > self._kills) and not self._kernel_ends():
             self._kills, self._killed_at = kills, time.monotonic()
-            self._once("ChildKilled", {"limit": cgroup.memory_limit(self._options.memory_limit)})
+            self._report_once("ChildKilled", {"limit": cgroup.memory_limit(self._options.memory_limit)})
         self._seen_kills = kills
         refusals = cgroup.refused_forks()
         if refusals > self._refusals:
             self._refusals = refusals
-            self._once("PidsExhausted", {"limit": cgroup.pids_limit()})
+            self._report_once("PidsExhausted", {"limit": cgroup.pids_limit()})
         for path in self._places:
             free, size = room(path)
             if free < _FULL_BYTES and path not in self._full:
                 self._full.add(path)
-                self._once("DiskFull", {"path": path, "limit": size})
+                self._report_once("DiskFull", {"path": path, "limit": size})
             elif free > _ROOM_BYTES:
                 self._full.discard(path)
 
-    def _once(self, code, params):
+    def _report_once(self, code, params):
         key = code, params.get("path")
-        if key not in self._told:
-            self._told.add(key)
-            self._tell(code, params, self._cell.msg_id)
+        if key not in self._reported:
+            self._reported.add(key)
+            self._notify(code, params, self._cell.msg_id)
 
 
 def room(path):
