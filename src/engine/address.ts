@@ -1,21 +1,21 @@
 import { SandboxError } from '../protocol/errors';
 
-/** What named an engine: an environment variable, or a context of Docker's, chosen by its variable or in Docker's configuration. */
+/** What names an engine: an environment variable, or a Docker context that a variable or Docker's configuration selects. */
 export type NamedBy = { by: 'DOCKER_HOST' } | { by: 'DOCKER_CONTEXT' | 'currentContext'; context: string };
 
-/** Where an engine may listen. `label` is for people and never holds credentials. */
+/** An address at which an engine may listen. `label` is for display and never contains credentials. */
 export type Endpoint = { label: string; named?: NamedBy } & ({ socketPath: string } | { host: string; port: number });
 
 export const unix = (socketPath: string): Endpoint => ({ socketPath, label: `unix://${socketPath}` });
 export const pipe = (socketPath: string): Endpoint => ({ socketPath, label: `npipe:${socketPath}` });
 
-/** Where Docker's own CLI looks unless it is told otherwise. Source: docker/cli opts/hosts.go */
+/** The addresses that Docker's own CLI uses by default. Source: docker/cli opts/hosts.go */
 export const DEFAULT_SOCKET = '/var/run/docker.sock';
 export const DEFAULT_PIPE = '//./pipe/docker_engine';
 
 /**
- * The endpoint of an address as `DOCKER_HOST` and contexts have it.
- * @param tls whether TLS is asked for beside the address; sockets and pipes have none
+ * Parses an address in the form that `DOCKER_HOST` and Docker contexts use.
+ * @param tls whether TLS is requested separately from the address; it has no effect on sockets and pipes
  * @throws SandboxError `EngineNotFound {tried, reason, by, context?}` with reason `ssh`, `tls` or `malformed`
  */
 export function parseAddress(address: string, named: NamedBy, tls: boolean): Endpoint {

@@ -1,11 +1,14 @@
-/** One request that may be on its way several times at once: the first answer counts, the others are dropped. */
+/** One request that may be sent several times at once. The first answer counts, and the other attempts are dropped. */
 export class Attempts<T> {
-  /** Settles with the first answer, or failure, of any attempt. */
+  /** Settles with the first answer or failure of any attempt. */
   readonly answer: Promise<T>;
   #settle!: { resolve: (value: T) => void; reject: (error: unknown) => void };
-  readonly #onTheirWay = new Set<AbortController>();
+  readonly #pending = new Set<AbortController>();
 
-  /** @param signal drops them all @param send must hand its signal to the engine's client, which then drops the connection */
+  /**
+   * @param signal drops all attempts
+   * @param send must pass its signal to the engine's client, which then drops the connection
+   */
   constructor(
     private readonly signal: AbortSignal,
     private readonly send: (signal: AbortSignal) => Promise<T>,
@@ -13,7 +16,7 @@ export class Attempts<T> {
     this.answer = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    this.answer.catch(() => undefined); // whoever gave it up does not wait for it
+    this.answer.catch(() => undefined); // the caller may no longer wait for it
   }
 
   begin(): void {
@@ -21,12 +24,12 @@ export class Attempts<T> {
     const cancel = (): void => {
       drop.abort();
     };
-    this.#onTheirWay.add(drop);
+    this.#pending.add(drop);
     this.signal.addEventListener('abort', cancel, { once: true });
     const over = (): void => {
       this.signal.removeEventListener('abort', cancel);
-      this.#onTheirWay.delete(drop);
-      for (const other of this.#onTheirWay) {
+      this.#pending.delete(drop);
+      for (const other of this.#pending) {
         other.abort();
       }
     };

@@ -16,28 +16,29 @@ import { readSmallFile } from './small-file';
 
 /** Docker 19.03 and every Podman that speaks Docker's API. */
 const MIN_API_VERSION = '1.40';
-/** Docker 26 gives every container the loopback of IPv6, where the machine has it. */
+/** From Docker 26 on, every container has the IPv6 loopback if the machine supports it. */
 const IPV6_LOOPBACK_API_VERSION = '1.45';
 
 export interface ConnectOptions extends HostEnvironment {
   log?: Log;
   signal?: AbortSignal;
-  /** Default: `DEADLINES`. */
+  /** Default: `DEADLINES_MS`. */
   deadlines?: Deadlines;
-  /** Told when an engine begins to be late with answers though it answers pings, and when it is not any more; also while it is being connected to. */
+  /** Called when the engine becomes busy (it answers pings, but requests too late) and when it no longer is; also during the connection. */
   onBusy?: (isBusy: boolean) => void;
 }
 
 /**
- * Connects to the first engine that answers. Keeps nothing when it fails: call again to try again.
- * @throws SandboxError `EngineNotFound {tried, reason?, by?, context?, detail?}`, `EngineDenied {endpoint}`, `EngineTooOld {endpoint, version, apiVersion, required}`,
- * `EngineSilent {endpoint, request, timeout}`, `EngineBusy` (the same), `EngineFailed`, `Cancelled`; of several endpoints the failure that says most
+ * Connects to the first engine that answers. If it fails, it keeps no state and can be called again.
+ * @throws SandboxError `EngineNotFound {tried, reason?, by?, context?, detail?}`, `EngineDenied {endpoint}`,
+ * `EngineTooOld {endpoint, version, apiVersion, required}`, `EngineSilent {endpoint, request, timeout}`, `EngineBusy` (the same),
+ * `EngineFailed`, `Cancelled`; with several endpoints the most informative of their failures
  */
 export async function connectEngine(options: ConnectOptions): Promise<Engine> {
   return connectToFirst(await endpointCandidates(options, readSmallFile), options);
 }
 
-/** The first of the endpoints that answers, as {@link connectEngine}. */
+/** Connects to the first of these endpoints that answers, like {@link connectEngine}. */
 export async function connectToFirst(
   candidates: readonly Endpoint[],
   options: Omit<ConnectOptions, keyof HostEnvironment> = {},
@@ -116,7 +117,7 @@ async function connectTo(
       context: endpoint.named && 'context' in endpoint.named ? endpoint.named.context : '',
       cpus: machine.NCPU || 1,
       memory: machine.MemTotal ?? 0,
-      // Docker and Podman both name the profile where there is one, so an engine that says nothing has none
+      // Docker and Podman both list a seccomp profile if they have one, so an engine that lists none has none
       seccomp: (machine.SecurityOptions ?? []).some(
         (option) => /name=seccomp/.test(option) && !/unconfined/.test(option),
       ),
@@ -144,7 +145,7 @@ async function connectTo(
   }
 }
 
-/** What is asked of an unknown engine; the client's own types lack the options. */
+/** The requests to an unknown engine. The client's own types lack their options. */
 interface Probe {
   ping(options: { abortSignal: AbortSignal }): Promise<unknown>;
   version(options: { abortSignal: AbortSignal }): Promise<Partial<Docker.DockerVersion>>;
@@ -173,7 +174,7 @@ async function client(endpoint: Endpoint): Promise<Docker> {
   try {
     return new Docker(options);
   } catch (cause) {
-    // it reads DOCKER_CERT_PATH before it looks at its options
+    // the client reads DOCKER_CERT_PATH before its options
     throw new SandboxError(
       'EngineNotFound',
       { tried: endpoint.label, reason: cause instanceof Error ? cause.message : String(cause) },

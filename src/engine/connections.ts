@@ -2,15 +2,15 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** Milliseconds in which what a connection brought before its end may still become an answer. */
+/** Time after the end of a connection in which its last bytes may still complete an answer. */
 const LAST_BYTES_MS = 250;
 
 /** Called when the connection of the request that is being sent has ended. */
 const closed = new AsyncLocalStorage<() => void>();
 
 /**
- * Sends a request through an {@link EngineAgent}. Rejects if its connection ends before it is answered, which the engine's client does not
- * tell of where it ends in the middle of an answer.
+ * Sends a request through an {@link EngineAgent}. Rejects if the connection ends before the answer is complete. The engine's client itself
+ * does not report a connection that ends in the middle of an answer.
  */
 export async function overOneConnection<T>(send: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -33,7 +33,7 @@ export async function overOneConnection<T>(send: () => Promise<T>): Promise<T> {
   }
 }
 
-/** One connection a request: one that waits for reuse is a broken one after the engine's restart, and opening one takes 0.1 ms. */
+/** Opens one connection for each request: a kept connection is broken after a restart of the engine, and opening one takes 0.1 ms. */
 export class EngineAgent extends Agent {
   constructor() {
     super({ keepAlive: false });

@@ -1,14 +1,16 @@
-/** What an engine answers from what it knows; what makes, starts or removes something. Under load an engine takes seconds for it. */
+/**
+ * Light requests only read the engine's state; heavy ones create, start or remove something. Under load an engine takes seconds for both.
+ */
 const LIGHT_MS = 15_000;
 const HEAVY_MS = 60_000;
-/** A program of a second or two in a build container. */
+/** For a program in a build container that usually takes a second or two. */
 const SCRIPT_MS = 60_000;
 const HOUR_MS = 3600_000;
 
 /**
- * Every wait for a container engine by its name, in milliseconds. A request counts until the last byte of its answer, one that
- * answers with a stream until the first; `run …` is a program in a container from its start to its end. An operation that asks
- * for several things ends when the first of them is late, plus `clean up`. Nothing else in this room waits.
+ * The deadlines of all waits for a container engine, by name and in milliseconds. A request ends with the last byte of its answer, or with
+ * the first byte if the answer is a stream; `run …` is a program in a container from its start to its end. An operation with several
+ * requests ends when the first of them is late, plus `clean up`. Nothing else in `src/engine` waits.
  */
 export const DEADLINES_MS = {
   // finding an engine
@@ -26,7 +28,7 @@ export const DEADLINES_MS = {
   'start build container': HEAVY_MS,
   'guard of the build container': HEAVY_MS,
   'inspect build container': LIGHT_MS,
-  /** Another window makes the same image. */
+  /** Another window builds the same image. */
   'other build': HOUR_MS,
   'run probe': SCRIPT_MS,
   'run ensurepip': 120_000,
@@ -34,7 +36,7 @@ export const DEADLINES_MS = {
   'run pip': 2 * HOUR_MS,
   'run compile': 300_000,
   'run unpack': 120_000,
-  /** A plot's first font cache takes a slow machine a minute. */
+  /** On a slow machine the font cache for the first plot takes a minute. */
   'run self-test': 300_000,
   // a sandbox
   'list containers': LIGHT_MS,
@@ -52,35 +54,38 @@ export const DEADLINES_MS = {
   'create exec': LIGHT_MS,
   'start exec': LIGHT_MS,
   'inspect exec': LIGHT_MS,
-  /** For each piece that is taken, and for the report behind the last: see `put-files.ts`. */
+  /** For each piece that the sandbox takes, and for the report after the last one: see `put-files.ts`. */
   'run file copy': 20_000,
   'run installer': HOUR_MS,
-  /** Beside a request's own wait, while the engine answers pings; and for the stream to a sandbox, which is opened anew from its beginning. */
+  /**
+   * Added to a request's own deadline while the engine answers pings. It is shorter for the stream to a sandbox, which is then opened
+   * again.
+   */
   'busy engine': 300_000,
   'busy stream': 30_000,
-  /** Nobody waits for it: some engines send no header before the first event. */
+  /** Without a deadline, because some engines send no header before the first event. */
   events: Infinity,
   // ends
   'remove container': HEAVY_MS,
   'inspect removed container': LIGHT_MS,
-  /** Until a container that was asked to go is gone, its name too. */
+  /** Until a removed container and its name no longer exist. */
   removal: HEAVY_MS,
-  /** A half removed container, which its own remover cares for, may stand in the way. */
+  /** For a half removed container that blocks a request until the remover of that container has finished. */
   'half removed container': 5_000,
-  /** What a failed operation left is removed before the failure is told, or, where that takes longer, behind it. */
+  /** How long a failed operation waits for the removal of what it left before it reports its failure. The removal continues afterwards. */
   'clean up': 5_000,
 } as const satisfies Record<string, number>;
 
 export type WaitName = keyof typeof DEADLINES_MS;
-/** How the wait for a process is named. */
+/** Names of waits for a process. */
 export type ProcessName = Extract<WaitName, `run ${string}`>;
 export type Deadlines = Readonly<Record<WaitName, number>>;
 
-/** Whether the wait is for the engine itself, and not for a program in a container or for what may never come. */
+/** Whether the wait is for the engine itself, not for a program in a container or for events, which may never come. */
 export const asksEngine = (name: WaitName): boolean =>
   !isProcess(name) && name !== 'guard of the build container' && name !== 'events';
 
-/** What changes nothing when the engine gets it twice; an exec that is made and never started is nothing. */
+/** Requests that can safely be sent twice. An exec that is created and never started has no effect. */
 export const REPEATABLE: ReadonlySet<WaitName> = new Set<WaitName>([
   'version',
   'info',
@@ -105,5 +110,5 @@ export const REPEATABLE: ReadonlySet<WaitName> = new Set<WaitName>([
   'inspect removed container',
 ]);
 
-/** Whether the name, as a failure's parameter has it, is that of a process. */
+/** Whether the parameter `request` of a failure names a process. */
 export const isProcess = (name: unknown): boolean => typeof name === 'string' && name.startsWith('run ');

@@ -1,12 +1,12 @@
-/** Which of the process's outputs a piece came from. */
+/** The output of the process that a piece belongs to. */
 export type Source = 'stdout' | 'stderr';
 
 const HEADER_BYTES = 8;
 
 /**
- * Takes apart the engine's stream of one exec: frames of `[type, 0, 0, 0, length (4 bytes, big endian)]` and that many bytes.
- * Pieces are handed on as they arrive, so that memory never depends on a frame's claimed length. A stream that does not begin
- * with a frame is an engine's plain text (a failed exec on some engines) and is handed on as stdout; one that loses its frames later is broken.
+ * Splits the engine's stream of one exec, which consists of frames: `[type, 0, 0, 0, length (4 bytes, big endian)]` and `length` bytes.
+ * Pieces are passed on as they arrive, so that memory never depends on a frame's claimed length. A stream that does not start with a frame
+ * is plain text of the engine (a failed exec on some engines) and is passed on as stdout; a stream with an invalid later frame is broken.
  */
 export class Demuxer {
   readonly #header = Buffer.alloc(HEADER_BYTES);
@@ -15,7 +15,7 @@ export class Demuxer {
   #left = 0;
   #mode: 'start' | 'framed' | 'plain' = 'start';
 
-  /** @throws Error if a later frame's header is no header */
+  /** @throws Error if the header of a later frame is invalid */
   push(chunk: Buffer, emit: (source: Source, piece: Buffer) => void): void {
     let at = 0;
     while (at < chunk.length) {

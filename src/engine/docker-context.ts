@@ -4,15 +4,15 @@ import { SandboxError } from '../protocol/errors';
 import { parseAddress, type Endpoint, type NamedBy } from './address';
 import type { HostEnvironment, ReadFile } from './host-environment';
 
-/** What is read of Docker's own files: its configuration, and the contexts beside it. */
+/** Access to Docker's own files: its configuration and its contexts. */
 interface DockerFolder {
   read: ReadFile;
   path: (...parts: string[]) => string;
 }
 
 /**
- * The endpoint of the current context; undefined where that is `default`, which names nothing.
- * `DOCKER_CONTEXT` is stronger than the configuration's `currentContext`. Source: docker/cli cli/command/cli.go, resolveContextName
+ * The endpoint of the current Docker context; undefined for `default`, which names no endpoint.
+ * `DOCKER_CONTEXT` overrides `currentContext` of the configuration. Source: docker/cli cli/command/cli.go, resolveContextName
  * @throws SandboxError `EngineNotFound {tried, reason, by, context?, detail?}`: reason `contextMissing`, `contextBroken` or `configBroken`,
  * or those of {@link parseAddress}
  */
@@ -30,7 +30,7 @@ export async function contextEndpoint(
   }
   const named: NamedBy = { by: asked ? 'DOCKER_CONTEXT' : 'currentContext', context };
   const { host, tls } = await contextAddress(context, folder, named);
-  // an empty address is that of Docker's default engine
+  // an empty address means Docker's default engine
   return parseAddress(host || (platform === 'win32' ? 'npipe://' : 'unix://'), named, tls);
 }
 
@@ -38,14 +38,14 @@ async function configuredContext({ read, path }: DockerFolder): Promise<string> 
   const tried = path('config.json');
   try {
     const text = await read(tried);
-    // of an empty file Docker's CLI makes an empty configuration too
+    // Docker's CLI also treats an empty file as an empty configuration
     const current = text?.trim() ? (field(JSON.parse(text), 'currentContext') ?? '') : '';
     if (typeof current !== 'string') {
       throw new TypeError('currentContext is no text');
     }
     return current;
   } catch (cause) {
-    // as after `sudo docker login`: Docker's CLI goes on without it too
+    // as after `sudo docker login`; Docker's CLI ignores such a file too
     if (isDenied(cause)) {
       return '';
     }
@@ -57,7 +57,7 @@ async function configuredContext({ read, path }: DockerFolder): Promise<string> 
   }
 }
 
-/** Source: docker/cli cli/context/store: a context lies in a folder named by its name's digest. */
+/** Reads the address of a context, which is stored in a folder named by the digest of its name. Source: docker/cli cli/context/store */
 async function contextAddress(
   context: string,
   { read, path }: DockerFolder,

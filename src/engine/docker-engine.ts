@@ -45,33 +45,39 @@ import {
 } from './specification';
 import { sweepEach } from './sweep';
 
-/** Milliseconds after which a container that was made and never started lost its maker: its window was killed. */
+/** A container that was created and not started for this long is abandoned: its window was killed. */
 const ABANDONED_AFTER_MS = 10 * 60_000;
-/** Milliseconds that libraries are kept which no container has: a window may keep them for the next sandbox of its notebook. */
+/** How long libraries that no container uses are kept: a window may keep them for the next sandbox of its notebook. */
 const LIBRARIES_KEPT_MS = { unused: 7 * 24 * 3600_000, fresh: 24 * 3600_000 };
-/** Milliseconds between sweeps while nothing is started: marks of libraries that this window holds are taken away long before they count. */
+/**
+ * Time between sweeps while no sandbox is started. It is short enough to remove marks on libraries that this window holds before they
+ * expire.
+ */
 const SWEEP_INTERVAL_MS = 12 * 3600_000;
-/** Another user than the cells', so that none of them can end or trace a relay, or stand in for it. Without a capability, as all in a sandbox. */
+/**
+ * The relay's user differs from the cells' user, so that no cell can end, trace or replace a relay. Like all processes in a sandbox it has
+ * no capabilities.
+ */
 const RELAY_USER = '0:0';
-/** Milliseconds from a sandbox's start to the sweep: its first cell goes first. */
+/** Time from a sandbox's start to the sweep, so that the sweep does not delay the first cell. */
 const SWEEP_DELAY_MS = 1_000;
-/** Milliseconds after which a container is looked for again whose creation was sent and never answered, or that could not be removed. */
+/** Times after which to look again for a container whose creation was not answered, or that could not be removed. */
 const STRAY_CHECKS_MS = [500, 2_000, 5_000, 15_000, 60_000, 300_000];
 
-/** Everything that speaks Docker's API: Docker and Podman, local or over TCP. Made by `connectEngine`. */
+/** An engine with Docker's API: Docker or Podman, local or over TCP. `connectEngine` creates it. */
 export class DockerEngine implements Engine {
   readonly #events: LifeEvents;
   readonly #output: MainOutput;
   readonly #libraries: Libraries;
-  /** The interpreter of each sandbox's image, which runs its relay. */
+  /** The Python interpreter of each sandbox's image, by container id. It runs the relay. */
   readonly #interpreters = new Map<string, string>();
-  /** Whose sandboxes were made here. */
+  /** The owner of the sandboxes that were created here. */
   #owner: string | undefined;
-  /** Names of the images that were asked for here. */
+  /** Names of the images that were requested here. */
   readonly #images = new Set<string>();
-  /** The machine's kernel has no IPv6, so no container can be given its loopback. */
+  /** Whether the machine's kernel has no IPv6, so that no container can get the IPv6 loopback. */
   #hasNoIPv6 = false;
-  /** Of sandboxes that are being created here, which the engine does not list yet. */
+  /** The uids of sandboxes that are being created here, which the engine does not list yet. */
   readonly #uidsInCreation = new Set<number>();
   #nextSweep: NodeJS.Timeout | undefined;
   #regularSweeps: NodeJS.Timeout | undefined;
@@ -108,7 +114,7 @@ export class DockerEngine implements Engine {
     clearTimeout(this.#nextSweep);
     clearInterval(this.#regularSweeps);
     this.#nextSweep = this.#regularSweeps = undefined;
-    this.#owner = undefined; // an event of the engine's starts no sweep either, until a sandbox is created here
+    this.#owner = undefined; // so that events of the engine start no sweep either, until a sandbox is created here
   }
 
   async create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string> {
@@ -151,7 +157,7 @@ export class DockerEngine implements Engine {
       id = containerId;
       const [got] = await Promise.all([
         this.#inspectCreated(containerId, signal),
-        // only for the words of a start that fails
+        // needed only for the message of a failed start
         this.#output.follow(containerId, signal).catch((error: unknown) => {
           this.log.debug(`engine: no output of ${containerId}, ${engineReason(error)}`);
         }),
@@ -166,7 +172,8 @@ export class DockerEngine implements Engine {
       await this.#checkStarted(containerId, signal);
       this.log.info(`engine: sandbox ${specification.sandboxId} started in container ${containerId.slice(0, 12)}`);
       this.#owner = specification.owner;
-      this.#sweepSoon(this.#owner); // with each: who lost the last ones with their engine may not have seen it come back
+      // at each start, because this window may not have noticed that the engine has restarted and left containers behind
+      this.#sweepSoon(this.#owner);
       return containerId;
     } catch (error) {
       await this.requests.cleanUp(this.#removeStray(id ?? containerName(specification.sandboxId), id !== undefined));
@@ -212,7 +219,7 @@ export class DockerEngine implements Engine {
   async inspect(containerId: string): Promise<SandboxState | null> {
     try {
       const { State } = await this.#inspectContainer(containerId);
-      const running = State.Running || State.Status === 'stopping'; // Podman's word while it waits for the end
+      const running = State.Running || State.Status === 'stopping'; // Podman's state while it waits for the end
       return { running, paused: State.Paused, exitCode: running ? null : State.ExitCode };
     } catch (error) {
       if (!isNotFound(error)) {
@@ -259,7 +266,7 @@ export class DockerEngine implements Engine {
   }
 
   async removeAll(owner: string): Promise<void> {
-    // in every state: what never started, or has ended and not removed itself, holds its volume too
+    // containers in every state, because also one that never started, or ended without removing itself, uses its volume
     const [containers, libraries] = await Promise.all([
       this.#sandboxes({ label: [LABELS.sandbox, `${LABELS.owner}=${owner}`] }),
       this.#libraries.of(owner),
@@ -273,7 +280,7 @@ export class DockerEngine implements Engine {
     );
     if (silence !== undefined) {
       throw silence;
-    } // it would not answer the rest either
+    } // the engine would not answer further requests either
     await this.#libraries.removeAll(owner);
     if (failures.length > 0) {
       throw failures[0];
@@ -298,9 +305,9 @@ export class DockerEngine implements Engine {
 
   async removeImages(ids: readonly string[]): Promise<string[]> {
     const gone: string[] = [];
-    // a window may have begun to use one since it was found
+    // a window may have started to use an image since it was found
     const unused = new Set((await findUnused(this.#imageContext, this.#images)).map(({ id }) => id));
-    // in the order in which they were found, the newest first: what was made of another image goes before it
+    // in the order in which they were found, the newest first, so that an image is removed before its parent
     for (const id of ids) {
       if (unused.has(id) && (await removeOurs(this.#imageContext, id))) {
         gone.push(id);
@@ -350,7 +357,9 @@ export class DockerEngine implements Engine {
     return { docker: this.docker, requests: this.requests, log: this.log };
   }
 
-  /** What the engine made of a container, with the capabilities that its processes can have at most where that takes Podman's own API. */
+  /**
+   * Inspects a created container, and asks Podman's own API for the capabilities of its processes where Docker's API does not tell them.
+   */
   async #inspectCreated(
     containerId: string,
     signal: AbortSignal | undefined,
@@ -366,14 +375,17 @@ export class DockerEngine implements Engine {
     return { ...info, BoundingCaps };
   }
 
-  /** An engine attaches networks and gives addresses at the start: what the sandbox really has is read back before anybody sends it a cell. */
+  /**
+   * Checks the network again after the start and before the first cell, because an engine attaches networks and assigns addresses at the
+   * start.
+   */
   async #checkStarted(containerId: string, signal: AbortSignal | undefined): Promise<void> {
     try {
       checkNetwork(await this.#inspectContainer(containerId, signal));
     } catch (error) {
       if (!isNotFound(error)) {
         throw error;
-      } // it has ended and removed itself: its last words say why
+      } // the container has ended and removed itself: its output tells why
     }
   }
 
@@ -395,9 +407,9 @@ export class DockerEngine implements Engine {
   }
 
   /**
-   * Started containers remove themselves; those of a window that was killed between making and starting one don't, nor do those that an engine
-   * was removing when it ended, though it may have said that they are gone, nor volumes, nor
-   * images. What is another owner's stays, and an image that anybody has used of late.
+   * Removes what no window uses any more: started containers remove themselves, but not containers whose window was killed before their
+   * start, containers that an engine was removing when it stopped (though it may have reported them as gone), volumes and images. It keeps
+   * everything of other owners, and images that anybody has used recently.
    */
   async #sweep(owner: string): Promise<void> {
     const kinds = {
@@ -406,7 +418,7 @@ export class DockerEngine implements Engine {
       images: () => this.#sweepImages(),
     };
     for (const [kind, sweep] of Object.entries(kinds)) {
-      // one that cannot be removed keeps no other kind
+      // a failure with one kind does not keep the others from being removed
       await sweep().catch((error: unknown) => {
         this.log.debug(`engine: ${kind} not swept, ${engineReason(error)}`);
       });
@@ -414,10 +426,10 @@ export class DockerEngine implements Engine {
   }
 
   async #sweepContainers(owner: string): Promise<void> {
-    // not by a filter: some engines refuse to be asked for a state that they do not know
+    // without a filter for the state, because some engines reject a state that they do not know
     const ours = (await this.#sandboxes({ label: [LABELS.version] })).filter(
       ({ Labels }) => (Labels[LABELS.owner] ?? owner) === owner,
-    ); // nobody owns what makes images
+    ); // containers that build images have no owner
     const isUseless = ({ Created, State }: Docker.ContainerInfo): boolean =>
       State === 'dead' || (State === 'created' && Date.now() - Created * 1000 > ABANDONED_AFTER_MS);
     await sweepEach(
@@ -448,7 +460,7 @@ export class DockerEngine implements Engine {
     }, SWEEP_DELAY_MS).unref();
   }
 
-  /** Removes what a failed creation left. An engine may still be making a container whose request was dropped. */
+  /** Removes what a failed creation left. The engine may still be creating a container whose request was dropped. */
   async #removeStray(idOrName: string, exists: boolean): Promise<void> {
     this.#interpreters.delete(idOrName);
     let removed = false;
@@ -488,7 +500,7 @@ export class DockerEngine implements Engine {
   }
 }
 
-/** An engine that answers and does not start this container: its reason, as `StartFailed`. */
+/** Turns the engine's refusal to start a container into `StartFailed` with the engine's reason. */
 function startFailure(error: unknown): unknown {
   if (error instanceof SandboxError && error.code === 'EngineFailed' && error.params['status'] !== 0) {
     return new SandboxError('StartFailed', { reason: engineReason(error) }, { cause: error });

@@ -4,9 +4,9 @@ import { contextEndpoint } from './docker-context';
 import type { HostEnvironment, ReadFile } from './host-environment';
 
 /**
- * The endpoints to try, in order: the one that `DOCKER_HOST` names, else that of the current Docker context, as Docker's own CLI has it,
- * else the sockets that the usual engines make. What is named and does not answer is never replaced by another engine.
- * @throws SandboxError `EngineNotFound` if the one that is named cannot be used, see `parseAddress` and `contextEndpoint`
+ * The endpoints to try, in order: the one in `DOCKER_HOST`, else that of the current Docker context, as in Docker's own CLI, else the
+ * standard sockets of the usual engines. An engine that is named explicitly and does not answer is never replaced by another one.
+ * @throws SandboxError `EngineNotFound` if the named endpoint cannot be used, see `parseAddress` and `contextEndpoint`
  */
 export async function endpointCandidates(machine: HostEnvironment, read: ReadFile): Promise<Endpoint[]> {
   const { env } = machine;
@@ -18,7 +18,7 @@ export async function endpointCandidates(machine: HostEnvironment, read: ReadFil
   return named ? [named] : standardEndpoints(machine);
 }
 
-/** Sources stand beside the table of test/unit/engineEndpoint.test.ts. */
+/** The sources of these paths are in the table of test/unit/engineEndpoint.test.ts. */
 function standardEndpoints({ platform, env, home, uid }: HostEnvironment): Endpoint[] {
   if (platform === 'win32') {
     return [DEFAULT_PIPE, '//./pipe/dockerDesktopLinuxEngine', '//./pipe/podman-machine-default'].map(pipe);

@@ -3,68 +3,68 @@ import type { InstallNetwork } from './image/install-network';
 import type { InstallOption } from '../protocol/messages';
 import type { Progress } from './progress';
 
-/** What this engine can do; the rest of the product asks here and never for a product's name. */
+/** What an engine can do. Other code checks these capabilities and never the name of a product. */
 export interface EngineCapabilities {
-  /** Limits of a running container can be changed. */
+  /** The limits of a running container can be changed. */
   update: boolean;
-  /** A tmpfs begins with what the image has at its place, modes aside, unless `notmpcopyup` is given. */
+  /** A tmpfs starts with a copy of the image's files at its path, without their modes, unless it has the option `notmpcopyup`. */
   tmpfsCopiesUp: boolean;
-  /** Folders that it makes writable in a container whose root is read-only, unless they are asked for otherwise. */
+  /** Folders that the engine makes writable in a container with a read-only root, unless the container's options mount something there. */
   writableFolders: readonly string[];
-  /** Its inspection of a container, as Docker's API has it, tells what was taken from the default capabilities and not what is left. */
+  /** Its inspection of a container through Docker's API tells which of the default capabilities were dropped, but not which are left. */
   hidesCapabilities: boolean;
-  /** A container without a network has no address `::1`, which its hosts file names, unless a kernel parameter gives it one. */
+  /** A container without a network lacks the address `::1`, which its hosts file contains, unless a kernel parameter enables it. */
   lacksIPv6Loopback: boolean;
 }
 
 export interface EngineInfo {
-  /** Tells this engine from others, see `identity.ts`; the same after its restart and its upgrade. */
+  /** Identifies this engine, see `identity.ts`. It stays the same after a restart and an upgrade of the engine. */
   id: string;
   product: 'docker' | 'podman' | 'unknown';
   version: string;
   apiVersion: string;
   /** For messages, without credentials: `unix:///var/run/docker.sock`. */
   endpoint: string;
-  /** Docker's context that names it; '' = none. */
+  /** The Docker context that names the engine; '' = none. */
   context: string;
   /** Cores. */
   cpus: number;
-  /** Bytes; 0 = not told. */
+  /** Memory of the engine's machine in bytes; 0 = unknown. */
   memory: number;
   /** Containers run under the engine's seccomp profile. */
   seccomp: boolean;
   capabilities: EngineCapabilities;
 }
 
-/** Everything that is fixed when a sandbox is created. Bytes, counts; see SECURITY.md. */
+/** Everything that is fixed when a sandbox is created. Sizes are in bytes. See SECURITY.md. */
 export interface SandboxSpecification {
-  /** Random, names the container and its label. */
+  /** Random id, used in the container's name and label. */
   sandboxId: string;
   /** Random id of this installation of the extension. */
   owner: string;
-  /** Where the notebook was first, a hint for people; never used as a path. */
+  /** The notebook's location when the sandbox was created, for display only; never used as a path. */
   notebookHint: string;
   image: string;
   uid: number;
   memory: number;
   cpus: number;
   pids: number;
-  /** Budget of the event log in bytes. */
+  /** Maximum size of the event log in bytes. */
   logBudget: number;
-  /** Output of one cell in bytes. */
+  /** Maximum output of one cell in bytes. */
   maxOutput: number;
   historySize: number;
-  /** Seconds; only where inotify cannot be had. */
+  /** Seconds; used only if inotify is not available. */
   pollInterval: number;
-  /** Seconds that a sandbox lives without any host attached. */
+  /** Seconds after which a sandbox without an attached host ends. */
   lease: number;
-  /** Seconds that it lives without being used; 0 = for ever. */
+  /** Seconds after which an unused sandbox ends; 0 = never. */
   idle: number;
-  /** Name of the volume with what is installed into it, read-only in the sandbox; made if absent. By {@link librariesName}. */
+  /** Name of the volume with the installed packages, from `librariesName`. It is read-only in the sandbox and created if absent. */
   libraries: string;
 }
 
-/** A sandbox that is there, as its engine lists it. */
+/** An existing sandbox, as its engine lists it. */
 export interface FoundSandbox extends Pick<SandboxSpecification, 'sandboxId' | 'notebookHint' | 'libraries'> {
   containerId: string;
   /** Id of the derived image, or its tag. */
@@ -80,117 +80,123 @@ export interface SandboxState {
   exitCode: number | null;
 }
 
-/** The two ends of one exec in a sandbox. Ends with the process or the connection, whichever is first. */
+/** The streams of one exec in a sandbox. They end with the process or with the connection, whichever ends first. */
 export interface ExecStream {
-  /** stdin of the process when written, its stdout when read. */
+  /** Writing goes to the stdin of the process, reading comes from its stdout. */
   readonly stream: Duplex;
   readonly stderr: Readable;
-  /** Cuts the connection. Safe to call twice. */
+  /** Closes the connection. Safe to call twice. */
   destroy(): void;
 }
 
-/** A file, or a folder, for a sandbox's home. */
+/** A file or a folder to copy into a sandbox's home. */
 export interface SandboxFile {
-  /** Relative to the home, with `/` between clean names. */
+  /** Path relative to the home, with valid names separated by `/`. */
   path: string;
-  /** Bytes that it probably has. */
+  /** Expected size in bytes. */
   size: number;
   /** Milliseconds since 1970. */
   modified: number;
   executable: boolean;
-  /** Its bytes, in pieces of at most 1 MiB; when it throws, the file is left out. Undefined: a folder. */
+  /** Gives the bytes of the file, in pieces of at most 1 MiB; if it throws, the file is left out. Undefined for a folder. */
   content: (() => AsyncIterable<Buffer>) | undefined;
 }
 
 export type LifeEvent = { sandboxId: string; action: 'die' | 'oom' | 'pause' | 'unpause'; exitCode: number | null };
 
 /**
- * All that `src/session` asks of a container engine. Every call rejects with a `SandboxError` (Engine…, SandboxGone, …)
- * within its deadline; nothing of the engine library's types is seen above this file.
+ * A container engine, as `src/session` uses it. Every call settles within its deadline and rejects with a `SandboxError` (Engine…,
+ * SandboxGone, …). No types of the engine's client library are visible outside `src/engine`.
  */
 export interface Engine {
   readonly info: EngineInfo;
-  /** It is late with an answer though it answers pings, as under load: it is waited for. */
+  /** Whether the engine answers pings but is late with an answer, as under load. Requests then wait longer. */
   readonly isBusy: boolean;
-  /** Told when {@link isBusy} changes. */
+  /** Adds a listener for changes of {@link isBusy}. */
   onBusy(listener: (isBusy: boolean) => void): { dispose(): void };
-  /** Whether this very engine answers at its endpoint: behind a socket that is a link, another one may by now. */
+  /** Whether this engine still answers at its endpoint. If the socket is a link, another engine may answer there by now. */
   isStillThere(): Promise<boolean>;
-  /** Does nothing by itself any more until a sandbox is created on it again: the window uses another engine. */
+  /** Stops all background work until a sandbox is created on this engine again. Call when the window uses another engine. */
   rest(): void;
-  /** Creates and starts a hardened container, reads its limits back (LimitNotApplied), gives its id. */
+  /** Creates and starts a hardened container and gives its id. Rejects with `LimitNotApplied` if the engine did not apply a limit. */
   create(specification: SandboxSpecification, signal?: AbortSignal): Promise<string>;
-  /** Runs the relay in the container, its streams hijacked. */
+  /** Runs the relay in the container and gives its streams. */
   openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream>;
   /**
-   * Changes the memory limit (bytes) of a running sandbox, for engines with the capability `update`. Its tmpfs keep their sizes.
-   * Rejects, and changes and ends nothing, where more is in use.
+   * Changes the memory limit (bytes) of a running sandbox, for engines with the capability `update`. The sizes of its tmpfs stay.
+   * Rejects without any change if more memory is in use.
    */
   setMemory(containerId: string, bytes: number): Promise<void>;
   /**
-   * Copies files into the sandbox's home, each whole or not at all, with the rights of a cell. Gives what the sandbox could not write:
-   * the places in the list, with the error's name (`ENOSPC`). Rejects (`FilesNotCopied` too) if nothing can be said about them.
+   * Copies files into the sandbox's home, with the rights of a cell. Each file is copied completely or not at all. Gives the files that the
+   * sandbox could not write: their indexes in the list, with the name of the error (`ENOSPC`). Rejects, also with `FilesNotCopied`, if
+   * the result is unknown.
    */
   putFiles(containerId: string, files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>>;
-  /** Null: there is no such container. Rejects with `OtherEngine` where another engine answers, which cannot know. */
+  /** Gives null if the container does not exist. Rejects with `OtherEngine` if another engine answers, which cannot know that. */
   inspect(containerId: string): Promise<SandboxState | null>;
-  /** One stream of our containers' life per engine, shared by all sessions, reopened when it breaks. */
+  /** Adds a listener for events of our containers. All sessions share one stream of events, which is opened again when it breaks. */
   onLifeEvent(listener: (event: LifeEvent) => void): { dispose(): void };
-  /** All sandboxes of this owner that live, of every window. */
+  /** All running or paused sandboxes of this owner, of every window. */
   findSandboxes(owner: string): Promise<FoundSandbox[]>;
-  /** Stops and removes, with its volumes; absent is fine. */
+  /** Stops and removes a container with its anonymous volumes. Resolves if it does not exist. */
   remove(containerId: string): Promise<void>;
-  /** Removes all sandboxes of this owner, with what was installed for them. */
+  /** Removes all sandboxes of this owner with their libraries. */
   removeAll(owner: string): Promise<void>;
-  /** What the container's main process wrote when it could not start, bounded; for StartFailed. */
+  /** The last output of the container's main process, bounded; for `StartFailed`. */
   logs(containerId: string): Promise<string>;
-  /** The derived image for this base and these packages; made if absent, once per content. */
+  /** Gives the derived image for this base and these packages. Builds it if it does not exist. */
   ensureImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string>;
-  /** The same, made anew from a base that is pulled again where it can be. Sandboxes that run keep the old one, which then goes with the last of them. */
+  /**
+   * Builds the derived image again, from a base that is pulled again if possible. Running sandboxes keep the old image, which a later sweep
+   * removes.
+   */
   rebuildImage(request: ImageRequest, progress: Progress, signal?: AbortSignal): Promise<string>;
-  /** Images of ours that no container uses and this request does not name, with their sizes. Those of others are not among them. */
+  /** The images of this extension that no container uses and this request does not name, with their sizes. */
   findUnusedImages(request: ImageRequest): Promise<UnusedImage[]>;
-  /** Removes images that {@link findUnusedImages} has given; gives the ids of those that are gone. */
+  /** Removes images that {@link findUnusedImages} has found. Gives the ids of those that were removed. */
   removeImages(ids: readonly string[]): Promise<string[]>;
-  /** What of these images is there; makes and pulls nothing. */
+  /** Finds which of the images of a request exist. Builds and pulls nothing. */
   findImages(request: ImageRequest): Promise<ImagesFound>;
   /**
-   * Installs into a sandbox's volume by pip, in a container of the same image that alone has a network; one at a time a volume. However it
-   * ends, the volume is whole: with all that was asked for or as it was.
-   * @param onLine each line of pip's, without credentials
+   * Installs packages into a sandbox's volume with pip, in a separate container of the same image that has a network. Only one install at a
+   * time runs for each volume. However it ends, the volume has either all requested packages or its previous content.
+   * @param onLine called with each line that pip prints, without credentials
    * @throws SandboxError `InstallFailed`, `InstallTooLarge`, `Cancelled`
    */
   install(request: InstallRequest, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
-  /** Absent is fine. */
+  /** Removes a volume of libraries. Resolves if it does not exist. */
   removeLibraries(name: string): Promise<void>;
-  /** This volume is not swept while this process lives: the sandbox of an earlier window had it, and the next one of its notebook may get it. */
+  /**
+   * Keeps this volume from being swept while this process lives: the sandbox of an earlier window used it, and the notebook's next one may.
+   */
   holdLibraries(name: string): void;
-  /** Whether a volume of this name is there. */
+  /** Whether a volume with this name exists. */
   hasLibraries(name: string): Promise<boolean>;
-  /** uids of all our sandboxes on this engine, so that each gets one of its own. */
+  /** The uids of all our sandboxes on this engine. Each sandbox needs its own. */
   usedUids(): Promise<Set<number>>;
   dispose(): void;
 }
 
 export interface UnusedImage {
   id: string;
-  /** For people: its tag, or where it has none the beginning of its id. */
+  /** For display: the image's tag, or the beginning of its id if it has no tag. */
   name: string;
-  /** The base as the setting named it; '' = not known. */
+  /** The base image as the setting named it; '' = unknown. */
   base: string;
-  /** Bytes that go with it, beside what it shares with the image that it is made of; all of it where the engine does not tell that. */
+  /** Bytes that its removal frees: its size without its parent image, or its whole size if the engine does not tell the parent. */
   bytes: number;
-  /** Milliseconds since 1970, to the day. */
+  /** Milliseconds since 1970, with a precision of a day. */
   lastUse: number;
 }
 
-/** Ids of the images behind a request, null where there is none. */
+/** Ids of the images of a request; null if an image does not exist. */
 export interface ImagesFound {
   base: string | null;
   derived: string | null;
 }
 export interface InstallRequest {
-  /** The sandbox, whose very image pip must run in. */
+  /** The sandbox's container. Pip must run in the same image. */
   containerId: string;
   /** The sandbox's volume. */
   libraries: string;
@@ -198,10 +204,9 @@ export interface InstallRequest {
   requirements: readonly string[];
   options: readonly InstallOption[];
   network: InstallNetwork;
-  /** Bytes of the volume with all that pip needs meanwhile; default {@link MAX_LIBRARIES_BYTES}. */
+  /** Maximum bytes in the volume, including pip's temporary files; default {@link MAX_LIBRARIES_BYTES}. */
   limit?: number;
 }
-/** Bytes. */
 export const MAX_LIBRARIES_BYTES = 4 * 2 ** 30;
 
 export interface ImageRequest {
@@ -211,6 +216,6 @@ export interface ImageRequest {
   packages: readonly string[];
   /** Folder with the runner's files as shipped in the extension. */
   runnerFolder: string;
-  /** Lent to pip, never left in the image. */
+  /** Used by pip and never left in the image. */
   network: InstallNetwork;
 }

@@ -2,12 +2,12 @@ import { Duplex, Readable } from 'node:stream';
 import { Demuxer } from './demux';
 import type { ExecStream } from './engine';
 
-/** Bytes of stderr that wait for a reader; what comes beyond is dropped, so that it never holds stdout up. */
+/** Maximum stderr that is buffered for a reader. Further bytes are dropped, so that stderr never blocks stdout. */
 const MAX_STDERR_BYTES = 256 * 1024;
 
 class Stderr extends Readable {
   override _read(): void {
-    /* fed by the demuxer */
+    /* the demuxer pushes the data */
   }
 
   offer(piece: Buffer): void {
@@ -18,8 +18,8 @@ class Stderr extends Readable {
 }
 
 /**
- * The streams of one exec over a hijacked connection. Whatever ends the connection, an error included, ends both for the reader:
- * it is never an `error` event, and bytes written afterwards are dropped (the protocol sends again what was not acknowledged).
+ * The streams of one exec over a hijacked connection. Any end of the connection, including an error, ends both streams for the reader.
+ * There is never an `error` event, and bytes that are written afterwards are dropped (the protocol sends unacknowledged commands again).
  */
 class ExecDuplex extends Duplex {
   readonly stderr = new Stderr();
@@ -90,7 +90,7 @@ class ExecDuplex extends Duplex {
   }
 }
 
-/** @param connection the hijacked connection; owned from here on */
+/** @param connection the hijacked connection, which belongs to the stream from now on */
 export function execStream(connection: Duplex): ExecStream {
   const stream = new ExecDuplex(connection);
   return {

@@ -7,9 +7,9 @@ import type { ProcessName } from './deadlines';
 import { isNotFound, isNotRunning, type RequestOptions, type Requests } from './request';
 
 export interface ExecOptions extends RequestOptions {
-  /** `uid:gid`; default: the container's. */
+  /** `uid:gid`; default: the container's user. */
   user?: string;
-  /** Added to the container's environment for this process alone, in no image and no container afterwards. */
+  /** Added to the container's environment for this process only. It is stored in no container and no image. */
   env?: Readonly<Record<string, string>>;
 }
 
@@ -66,17 +66,17 @@ export async function openExec(
 }
 
 export interface ProcessOptions extends ExecOptions {
-  /** What runs, which also says how long it may. */
+  /** Name of the process, which also determines its deadline. */
   name: ProcessName;
-  /** Milliseconds that it may take beside. */
+  /** Milliseconds that are added to the deadline. */
   more?: number;
-  /** Bytes for its stdin, which is then closed. */
+  /** Bytes for the process's stdin, which is closed afterwards. */
   input?: AsyncIterable<Buffer> | Iterable<Buffer>;
-  /** Whether this is all that is wanted: the exit status, which is not known at once, is then not asked for and given as 0. */
+  /** Whether stdout is a complete answer. The exit code, which engines know a little later, is then not requested and given as 0. */
   isAnswer?: (stdout: string) => boolean;
-  /** Gets stdout as it comes, in place of the result, whose `stdout` is empty. What it throws ends the process's streams and is thrown. */
+  /** Receives stdout as it comes; the result's `stdout` is then empty. An error that it throws ends the process's streams and is thrown. */
   takeStdout?: (chunk: Buffer) => void;
-  /** Each line of stdout and stderr as it comes, without its end, cut at 4 KiB. */
+  /** Called with each line of stdout and stderr as it comes, without its line end and cut at 4 Ki characters. */
   onLine?: (line: string) => void;
 }
 
@@ -86,15 +86,15 @@ export interface ProcessResult {
   stderr: string;
 }
 
-/** Characters kept of each output: the end, where the reason stands. */
+/** The last part of each output that is kept. Errors are usually at the end. */
 const MAX_OUTPUT_CHARACTERS = 64 * 1024;
 const MAX_LINE_CHARACTERS = 4096;
-/** Milliseconds between looks for the exit status, which engines know a little later than the end of the streams. */
+/** Times between requests for the exit code, which engines know a little later than the end of the streams. */
 const EXIT_STATUS_POLLS_MS = [0, 20, 50, 100, 250, 500, 1000, 2000];
 
 /**
- * Runs a process to its end. When the signal aborts or its deadline passes it returns at once;
- * the process goes on until its container is removed.
+ * Runs a process to its end. If the signal aborts or the deadline passes, it rejects at once, and the process continues until its
+ * container is removed.
  */
 export async function runProcess(
   docker: Docker,
@@ -182,7 +182,7 @@ async function collect(stream: NodeJS.ReadableStream, onLine: ((line: string) =>
       }
     }
   } catch {
-    // cut: the exit status, or its absence, says what it means
+    // the stream was cut: the exit code, or its absence, shows the result
   }
   if (line) {
     onLine?.(line);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EngineInfo } from './engine';
 
-/** What `/info` says of an engine that may tell it from others. */
+/** The fields of `/info` that may identify an engine. */
 export interface IdentifyingInfo {
   ID?: string;
   DockerRootDir?: string;
@@ -9,9 +9,10 @@ export interface IdentifyingInfo {
 }
 
 /**
- * Which engine it is, more exactly: which store of containers and volumes, since that is what a sandbox is lost with. It outlives an engine's
- * restart and its upgrade. Docker keeps an id for each installation; two daemons on one machine share it up to version 22 (`/etc/docker/key.json`)
- * and differ in their folders. Podman's compatible API makes up another id for each request, so there it is the place: socket, folder, host.
+ * Identifies an engine, more exactly its store of containers and volumes, because a sandbox exists only there. The id stays the same after
+ * a restart and an upgrade. Docker keeps an id for each installation; up to version 22 two daemons on one machine share it
+ * (`/etc/docker/key.json`) and differ in their folders. Podman's compatible API generates another id for each request, so Podman is
+ * identified by its socket, its folder and its host.
  */
 export function engineId(
   product: EngineInfo['product'],
@@ -22,7 +23,7 @@ export function engineId(
   return `${product}-${createHash('sha256').update(JSON.stringify(marks)).digest('hex').slice(0, 24)}`;
 }
 
-/** An engine as people know it: `Podman 5.4 at unix:///run/podman/podman.sock`, with the context that leads to it. */
+/** The display name of an engine: `Podman 5.4 (unix:///run/podman/podman.sock)`, with its context if it has one. */
 export function engineName({
   product,
   version,

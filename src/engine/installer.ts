@@ -14,16 +14,16 @@ import { redact } from './redact';
 import { engineReason } from './request';
 import { LIBRARIES_FOLDER, RUNNER_FOLDER, interpreterOf, librariesMount } from './specification';
 
-/** Bytes; pip unpacks a wheel file by file. */
+/** Memory limit of the installer. It need not hold a whole wheel, because pip unpacks a wheel file by file. */
 const MEMORY_BYTES = 2 * 2 ** 30;
-/** Exit statuses of `runner/installer.py` beside pip's; the last when the memory limit killed pip. */
+/** Exit codes of `runner/installer.py` besides pip's own. The last one means that the memory limit killed pip. */
 const TOO_LARGE_EXIT_CODE = 75;
 const NO_PIP_EXIT_CODE = 76;
 const SIGKILL_EXIT_CODE = 137;
 /** A tmpfs of the container. */
 const WHEELS_FOLDER = '/var/tmp/wheels';
 
-/** Runs `runner/installer.py` in a container of its own, which is gone when this returns. */
+/** Runs `runner/installer.py` in a container of its own. The container is removed when this settles. */
 export async function install(
   context: ImageContext,
   request: InstallRequest,
@@ -99,7 +99,7 @@ export async function install(
 const sourceFailed = ({ requirement, reason }: SourceFailed): SandboxError =>
   new SandboxError('InstallFailed', { problem: 'source', requirement, reason: redact(reason) });
 
-/** Null: an install into the same volume is going on. */
+/** Starts the installer's container. Null if an install into the same volume is running. */
 async function start(
   context: ImageContext,
   { containerId, libraries }: InstallRequest,
@@ -134,7 +134,7 @@ function failed(problem: Problem, reason: string, cause?: unknown): SandboxError
   );
 }
 
-/** An engine's refusal of this container, as the install's failure; what concerns the engine as a whole stays what it is. */
+/** Turns an engine's refusal of this container into a failure of the install. Failures of the engine as a whole stay as they are. */
 function asInstallFailure(error: unknown): unknown {
   if (isSandboxError(error, 'Cancelled')) {
     return new SandboxError('Cancelled', { operation: 'install' }, { cause: error });

@@ -6,15 +6,15 @@ import { isNotFound, type Requests } from './request';
 import { LABELS, SANDBOX_VERSION } from './specification';
 import { sweepEach } from './sweep';
 
-/** A name for a volume of libraries, as no other sandbox has it. */
+/** A new, unique name for a volume of libraries. */
 export const librariesName = (): string => `sandboxed-ipython-libraries-${randomUUID()}`;
 
-/** Name of the container that installs into such a volume. */
+/** Name of the container that installs into a volume. */
 export const installerOf = (libraries: string): string => libraries.replace('libraries', 'install');
 
-/** The volumes with what is installed into sandboxes. Engines remove no named volume with its container. */
+/** The volumes with the packages that are installed into sandboxes. Engines do not remove a named volume together with its container. */
 export class Libraries {
-  /** Volumes that sandboxes of this process have or have had, or are to get. */
+  /** Volumes that sandboxes of this process use, have used or are going to use. */
   readonly #held = new Set<string>();
 
   constructor(
@@ -23,7 +23,7 @@ export class Libraries {
     private readonly log: Log,
   ) {}
 
-  /** Makes the sandbox's volume unless it is there, with what was installed for the sandbox before. */
+  /** Creates the sandbox's volume unless it exists. An existing volume keeps the packages of an earlier sandbox. */
   async ensure({ libraries, owner }: SandboxSpecification, signal?: AbortSignal): Promise<void> {
     this.hold(libraries);
     await this.requests.run(
@@ -69,28 +69,30 @@ export class Libraries {
     }
   }
 
-  /** Names of all that are the owner's. */
+  /** Names of all volumes of an owner. */
   async of(owner: string): Promise<string[]> {
     return (await this.#list(owner)).map(({ Name }) => Name);
   }
 
-  /** Removes all of the owner's volumes that no container has. */
+  /** Removes all volumes of an owner that no container uses. */
   async removeAll(owner: string): Promise<void> {
     for (const { Name } of await this.#list(owner, { dangling: ['true'] })) {
       await this.remove(Name);
     }
   }
 
-  /** From now on a window of this process has a use for this volume, also while no container has it. */
+  /** Keeps a volume from being swept by this process, also while no container uses it. */
   hold(name: string): void {
     this.#held.add(name);
   }
 
   /**
-   * Removes the owner's volumes that no container has had for a week, as far as sweeps have seen. When a volume was used last no engine tells:
-   * the first sweep that sees it without a container marks it by another volume, which holds nothing and goes with the next use. A window
-   * takes the marks of those that it holds away, so that no notebook which is open for weeks loses its libraries to another window's sweep.
-   * @param unused milliseconds after a mark, `fresh` after the making, that a volume is left alone
+   * Removes the owner's volumes that no container has used for a week, as far as sweeps have seen. No engine tells when a volume was last
+   * used, so the first sweep that finds a volume without a container marks it with another, empty volume, which is removed at the next use.
+   * A window removes the marks of volumes that it holds, so that a notebook which is open for weeks does not lose its libraries to the
+   * sweep of another window.
+   * @param unused milliseconds that a volume is kept after its mark
+   * @param fresh milliseconds after its creation in which a volume is not marked
    */
   async sweep(owner: string, { unused, fresh }: { unused: number; fresh: number }): Promise<void> {
     const dangling = await this.#list(owner, { dangling: ['true'] });
@@ -121,7 +123,7 @@ export class Libraries {
       },
       this.log,
     );
-    const outdated = [...marks].filter(([name]) => !idle.has(name)); // of what is in use again, held, or gone
+    const outdated = [...marks].filter(([name]) => !idle.has(name)); // marks of volumes that are in use again, held or removed
     await sweepEach(
       'a mark of libraries',
       outdated.map(([, { Name }]) => Name),
@@ -145,15 +147,15 @@ export class Libraries {
     );
   }
 
-  /** Whose they are is not asked by a filter: of two filters some engines give what fits one of them. */
+  /** Lists volumes. The owner is not a filter, because some engines combine two filters with "or". */
   async #list(owner: string, filters: Record<string, string[]> = {}): Promise<Docker.VolumeInspectInfo[]> {
     const { Volumes } = await this.requests.run('list volumes', (abortSignal) => {
       const options = { filters, abortSignal };
       return this.docker.listVolumes(options as object);
     });
-    return (Volumes ?? []).filter(({ Labels }) => Labels?.[LABELS.owner] === owner); // some say null for no volume
+    return (Volumes ?? []).filter(({ Labels }) => Labels?.[LABELS.owner] === owner); // some engines give null for an empty list
   }
 }
 
-/** Milliseconds since it was made, by its label. */
+/** Milliseconds since a volume's creation, by its label. */
 const ageOf = ({ Labels }: Docker.VolumeInspectInfo): number => Date.now() - Date.parse(Labels[LABELS.created] ?? '');

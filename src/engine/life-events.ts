@@ -5,16 +5,16 @@ import type { LifeEvent } from './engine';
 import { engineReason, type Requests } from './request';
 import { LABELS, SANDBOX_VERSION } from './specification';
 
-/** Milliseconds between attempts to open the stream again; doubles up to the second. */
+/** Shortest and longest pause before the stream is opened again. The pause doubles each time. */
 const BACK_OFF_MS = [250, 10_000] as const;
-/** Bytes; an event's line is about one kilobyte. */
+/** Maximum length of a line. The line of an event is about one kilobyte. */
 const MAX_LINE_CHARACTERS = 1024 * 1024;
-/** Events that are remembered, so that none is told twice. */
+/** Number of events that are remembered, so that none is reported twice. */
 const MAX_SEEN_EVENTS = 1_000;
 
 /**
- * The engine's stream of what happens to our containers: one for all listeners, open while there are any. After a break it goes on
- * from the last event seen, as far as the engine remembers; so an event is a hint to look, and its absence proves nothing.
+ * The engine's stream of events of our containers. All listeners share one stream, which is open while there are listeners. After a break
+ * it continues after the last event, as far as the engine remembers. So an event is only a hint, and a missing event proves nothing.
  */
 export class LifeEvents {
   readonly #listeners = new Set<(event: LifeEvent) => void>();
@@ -22,14 +22,14 @@ export class LifeEvents {
   #opening: AbortController | undefined;
   #retry: NodeJS.Timeout | undefined;
   #wait: number = BACK_OFF_MS[0];
-  /** The events that were told last, the oldest first: time, action and sandbox. */
+  /** The latest events, the oldest first: time, action and sandbox. */
   readonly #seen = new Set<string>();
-  /** Engine's clock, `seconds.nanoseconds`, of the latest event, or of the stream's start. */
+  /** Time of the latest event or of the stream's start, by the engine's clock: `seconds.nanoseconds`. */
   #last = '';
-  /** The stream broke, or could not be had again, also if nobody has listened since: whoever lost it may have given up before it was back. */
+  /** Whether the stream broke or could not be opened. It stays set without listeners, which may have left before the engine was back. */
   #broken = false;
 
-  /** @param back the engine is there again after a break: it may have been started anew */
+  /** @param back called when the stream is open again after a break: the engine may have been restarted */
   constructor(
     private readonly docker: Docker,
     private readonly requests: Requests,
@@ -75,7 +75,7 @@ export class LifeEvents {
         'events',
         (abortSignal) => {
           const options = {
-            // Podman matches a label by its value only, and an end under its own name, `died`, which it then tells as `die`
+            // Podman matches a label only together with its value; it filters ends by its own name `died` and reports them as `die`
             filters: {
               type: ['container'],
               label: [`${LABELS.version}=${SANDBOX_VERSION}`],
@@ -84,13 +84,13 @@ export class LifeEvents {
             ...(this.#last ? { since: this.#last } : {}),
             abortSignal,
           };
-          // the client's types know of a number only, which has no nanoseconds
+          // the client's types allow only a number, which has no nanoseconds
           return this.docker.getEvents(options as object);
         },
         { signal: opening.signal },
       );
       if (opening.signal.aborted) {
-        // nobody listens any more, or somebody has opened another one since
+        // there are no listeners any more, or another stream has been opened since
         (stream as IncomingMessage).destroy();
         return;
       }
@@ -120,7 +120,7 @@ export class LifeEvents {
 
   #follow(stream: IncomingMessage): void {
     this.#stream = stream;
-    // the engine's clock: what happens from now on is told again after a break
+    // by the engine's clock: later events are requested again after a break
     const opened = Math.floor(Date.parse(stream.headers.date ?? '') / 1000);
     if (!this.#last && opened > 0) {
       this.#last = `${opened}.000000000`;
@@ -157,7 +157,7 @@ export class LifeEvents {
     const key = `${parsed.time} ${parsed.event.action} ${parsed.event.sandboxId}`;
     if (this.#seen.has(key)) {
       return;
-    } // after a break the engine tells the last ones again
+    } // after a break the engine sends the last events again
     this.#seen.add(key);
     for (const oldest of this.#seen) {
       if (this.#seen.size <= MAX_SEEN_EVENTS) {
@@ -167,7 +167,7 @@ export class LifeEvents {
     }
     if (parsed.time > this.#last) {
       this.#last = parsed.time;
-    } // containers end at the same time, and their events may come in another order
+    } // events of containers that end at the same time may come out of order
     for (const listener of [...this.#listeners]) {
       try {
         listener(parsed.event);
@@ -180,7 +180,7 @@ export class LifeEvents {
 
 const ACTIONS: ReadonlySet<string> = new Set<LifeEvent['action']>(['die', 'oom', 'pause', 'unpause']);
 
-/** One line of the engine's event stream; undefined for what is no event of a sandbox. */
+/** Parses one line of the engine's event stream. Undefined if it is not an event of a sandbox. */
 export function parseLifeEvent(line: string): { event: LifeEvent; time: string } | undefined {
   let message: unknown;
   try {
@@ -198,10 +198,10 @@ export function parseLifeEvent(line: string): { event: LifeEvent; time: string }
   if (typeof Action !== 'string' || !ACTIONS.has(Action) || typeof sandboxId !== 'string') {
     return undefined;
   }
-  // some engines tell one with every event
+  // some engines send an exit code with every event
   const exitCode =
     Action === 'die' ? Number(attributes?.['exitCode'] ?? attributes?.['containerExitCode'] ?? NaN) : NaN;
-  // nanoseconds are beyond a double's precision: taken from the text
+  // taken from the text, because nanoseconds exceed the precision of a double
   const nanoseconds = /"timeNano":(\d+)/.exec(line)?.[1] ?? (typeof timeNano === 'number' ? String(timeNano) : '0');
   const time = `${nanoseconds.slice(0, -9) || '0'}.${nanoseconds.slice(-9).padStart(9, '0')}`;
   return {

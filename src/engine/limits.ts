@@ -3,12 +3,12 @@ import { SandboxError } from '../protocol/errors';
 import { NO_NETWORK, type containerOptions } from './specification';
 
 type RequestedContainer = ReturnType<typeof containerOptions>;
-/** `BoundingCaps` is what no process of the container can exceed, from an engine that tells it; null = none. */
+/** `BoundingCaps` are the capabilities that no process of the container can exceed, if the engine tells them; null = none. */
 type InspectedContainer = ContainerInspectInfo & { BoundingCaps?: readonly string[] | null };
 
 /**
- * Compares what was asked for with what the engine says that it made of it, before any code runs.
- * Engines drop what their kernel lacks with a warning at most (`runner` on cgroup v1 without swap accounting, rootless engines without delegation).
+ * Compares the requested limits with those that the engine reports, before any code runs. Engines drop limits that their kernel does not
+ * support, with a warning at most (on cgroup v1 without swap accounting, rootless engines without delegation).
  * @throws SandboxError `LimitNotApplied {limit, asked, got}` for the first difference
  */
 export function checkLimits(asked: RequestedContainer, got: InspectedContainer): void {
@@ -73,8 +73,8 @@ export function checkLimits(asked: RequestedContainer, got: InspectedContainer):
 }
 
 /**
- * A sandbox is on no network: neither as it was created nor once it runs, since an engine attaches networks and gives addresses at the start.
- * Docker lists its network `none`, without an address; Podman lists no network.
+ * Checks that a sandbox has no network, both after its creation and after its start, because an engine attaches networks and assigns
+ * addresses at the start. Docker lists its network `none`, without an address; Podman lists no network.
  * @throws SandboxError `LimitNotApplied {limit: 'networks' | 'networkMode', asked, got}`
  */
 export function checkNetwork({
@@ -107,7 +107,7 @@ export function checkNetwork({
   }
 }
 
-/** What an engine tells of an interface beside the loopback. */
+/** Fields that are set if there is an interface besides the loopback. */
 const ADDRESSES = [
   'IPAddress',
   'GlobalIPv6Address',
@@ -123,7 +123,7 @@ const mount = (source = '', target: string, writable: boolean): string =>
 const shown = (value: unknown): string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : 'none';
 
-/** Some engines turn NanoCpus into a quota. */
+/** The limit in billionths of a core. Some engines turn NanoCpus into a quota. */
 function effectiveNanoCpus({ NanoCpus, CpuQuota, CpuPeriod }: HostConfig): number | undefined {
   if (NanoCpus) {
     return NanoCpus;

@@ -3,12 +3,12 @@ import type Docker from 'dockerode';
 import { Demuxer } from './demux';
 import { isNotFound, type Requests } from './request';
 
-/** Bytes kept of a main process's last words. */
+/** Maximum output of a main process that is kept; older output is dropped. */
 const MAX_KEPT_BYTES = 16 * 1024;
-/** Bytes that a piece in memory costs beside its own. */
+/** Estimated memory of a piece besides its own bytes. */
 const PIECE_OVERHEAD_BYTES = 64;
 
-/** The last bytes of many pieces, which may be of one byte each. */
+/** Keeps the last bytes of many pieces, each of which may be one byte long. */
 class Tail {
   #pieces: Buffer[] = [];
   #waste = 0;
@@ -32,8 +32,8 @@ class Tail {
 }
 
 /**
- * The last words of containers' main processes. A container removes itself at its end and its log goes with it,
- * so the output is followed from before its start. Never with stdin: some engines feed the request's body into it.
+ * Keeps the last output of the main processes of containers. A container removes itself with its log when it ends, so its output is
+ * followed from before its start. The attach request never includes stdin, because some engines write the request's body to it.
  */
 export class MainOutput {
   readonly #captures = new Map<string, { stream: Readable; tail: Tail }>();
@@ -43,9 +43,9 @@ export class MainOutput {
     private readonly requests: Requests,
   ) {}
 
-  /** Call before the start. */
+  /** Starts to follow a container's output. Call it before the container starts. */
   async follow(containerId: string, signal?: AbortSignal): Promise<void> {
-    // without stdin it is the response itself, which the client's types call a duplex
+    // without stdin the stream is the response itself, although the client's types say duplex
     const stream = (await this.requests.run(
       'attach to output',
       (abortSignal) =>

@@ -1,13 +1,13 @@
 import type Docker from 'dockerode';
 import type { Requests } from './request';
 
-/** What Podman alone tells of a container. */
+/** Properties of a container that only Podman's own API tells. */
 export interface PodmanContainer {
-  /** Capabilities that no process of it can exceed; null = none. */
+  /** Capabilities that no process of the container can exceed; null = none. */
   BoundingCaps: readonly string[] | null;
 }
 
-/** Version in the path of Podman's own API: the oldest that is supported. */
+/** Path prefix of Podman's own API, with the oldest version that is supported. */
 const API = '/v4.0.0/libpod';
 
 /** @throws SandboxError `EngineFailed` */

@@ -1,35 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds after which a ping counts as not answered, and between pings while an engine is late with an answer. */
+/** Deadline of a ping, and time between pings while an engine is late with an answer. */
 const PING_DEADLINE_MS = 15_000;
 const PING_INTERVAL_MS = 5_000;
-/** Milliseconds between signs that what is late may be asked once more. */
+/** Time between the calls of `askAgain` while the engine is busy. */
 const ASK_AGAIN_MS = 60_000;
-/** Milliseconds before a request's deadline at which the engine is pinged: at the deadline it is known whether it answers. */
+/** The engine is pinged this long before a request's deadline, so that it is known at the deadline whether the engine answers. */
 const PING_LEAD_MS = 5_000;
 
-/** Why a request is given up: nothing of the engine is heard, or pings alone are answered. `waited`: milliseconds. */
+/** Why a request is abandoned: the engine answers nothing, or only pings. `waited`: milliseconds. */
 export interface GivenUp {
   because: 'silent' | 'busy';
   waited: number;
 }
 
-/** How long an answer is waited for, in milliseconds: by itself, and at most while pings are answered. */
+/** How long to wait for an answer, in milliseconds: the usual deadline, and the limit while the engine answers pings. */
 export interface Patience {
   deadline: number;
   limit: number;
 }
 
-/** Tells a busy engine from a silent one by pings, of which one at a time is on its way, however many requests wait for an answer. */
+/** Distinguishes a busy engine from a silent one with pings. It sends one ping at a time, however many requests wait for an answer. */
 export class Pulse {
   #ping: Promise<boolean> | undefined;
   #late = 0;
   readonly #listeners = new Set<(isBusy: boolean) => void>();
 
-  /** @param ping must hand its signal to the engine's client, which then drops the connection */
+  /** @param ping must pass its signal to the engine's client, which then drops the connection */
   constructor(private readonly ping: (signal: AbortSignal) => Promise<unknown>) {}
 
-  /** The engine is late with an answer, and answers pings. */
+  /** Whether the engine answers pings but is late with an answer. */
   get isBusy(): boolean {
     return this.#late > 0;
   }
@@ -47,8 +47,8 @@ export class Pulse {
   }
 
   /**
-   * Resolves when there is no use in waiting for an answer any longer; undefined: `enough` has aborted. Never rejects.
-   * @param askAgain called when the engine turns out to be busy, and each minute after that
+   * Resolves when the request is to be abandoned; with undefined if `enough` aborts first. Never rejects.
+   * @param askAgain called when the engine turns out to be busy, and every minute afterwards
    */
   async outlast(
     { deadline, limit }: Patience,
@@ -89,7 +89,7 @@ export class Pulse {
     }
   }
 
-  /** Whether a ping that is on its way now, or is sent now, is answered in time. */
+  /** Whether the current ping, or a new one, is answered in time. */
   async #answers(milliseconds: number): Promise<boolean> {
     this.#ping ??= this.#send().finally(() => {
       this.#ping = undefined;
@@ -127,7 +127,7 @@ export class Pulse {
     }
   }
 
-  /** One more request is late, until the returned function is called or the signal aborts, whichever is first. */
+  /** Counts one more late request until the returned function is called or the signal aborts, whichever comes first. */
   #isLate(enough: AbortSignal): () => void {
     let isOver = false;
     const over = (): void => {
@@ -154,7 +154,7 @@ export class Pulse {
   }
 }
 
-/** False: the signal has aborted. */
+/** Waits. False if the signal aborts first. */
 async function slept(milliseconds: number, signal: AbortSignal): Promise<boolean> {
   try {
     await sleep(Math.max(0, milliseconds), undefined, { signal });

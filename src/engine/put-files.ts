@@ -5,16 +5,16 @@ import { runProcess } from './exec';
 import type { Requests } from './request';
 import { RUNNER_FOLDER, SANDBOX_HOME, STANDARD_LIBRARY_ONLY } from './specification';
 
-/** In place of a frame's length: the file that was begun is taken back. See `runner/unpack.py`. */
+/** Stands in place of a frame's length and cancels the current file. See `runner/unpack.py`. */
 const TAKEN_BACK = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 const EMPTY_FRAME = Buffer.alloc(4);
-/** Frames are sent together up to here: a small file is not worth a packet of its own. */
+/** Frames are combined up to this size, so that small files do not need a packet each. */
 const COALESCED_BYTES = 128 * 1024;
 
 /**
- * See `Engine.putFiles`. The sandbox's own user writes the files, so that they are the cells' to change. A cell may end or stop that process,
- * or write in its place: it gains files of its own, and what it says of them here is a claim. It may take as long as it likes, as long as
- * it goes on: the deadline `run file copy` is for each piece, and for the report behind the last one.
+ * Implements `Engine.putFiles`. The sandbox's own user writes the files, so that cells can change them. A cell may end or stop the writing
+ * process or take its place: it then only gains files of its own, and its report is not trusted. The copy may take any time as long as it
+ * makes progress: the deadline `run file copy` applies to each piece, and to the report after the last one.
  */
 export async function putFiles(
   docker: Docker,
@@ -39,7 +39,7 @@ export async function putFiles(
         signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
       },
     );
-    // its stderr is no reason to show: a cell may have written it
+    // stderr is not shown as the reason, because a cell may have written it
     if (exitCode !== 0) {
       throw new SandboxError('FilesNotCopied', {
         reason: `the process that writes them ended with exit code ${exitCode}`,
@@ -50,19 +50,19 @@ export async function putFiles(
     if (!progress.stalled.aborted || signal?.aborted === true) {
       throw cause;
     }
-    throw new SandboxError('FilesNotCopied', { reason: progress.problem }, { cause }); // the sandbox is late, not the engine
+    throw new SandboxError('FilesNotCopied', { reason: progress.problem }, { cause }); // the sandbox is too slow, not the engine
   } finally {
     progress.end();
   }
 }
 
-/** Ends a copy of which no piece was taken for a while. */
+/** Aborts a copy if the sandbox takes no piece for a while. */
 class StallDetector {
   readonly #stall = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #allTaken = false;
 
-  /** @param patience milliseconds */
+  /** @param patience maximum milliseconds for a piece */
   constructor(private readonly patience: number) {}
 
   get stalled(): AbortSignal {
@@ -74,7 +74,7 @@ class StallDetector {
     return this.#allTaken ? `no end within ${seconds} s` : `nothing more was taken within ${seconds} s`;
   }
 
-  /** A piece is asked for when the one before was taken. */
+  /** Passes the pieces on. The next piece is requested when the sandbox has taken the previous one. */
   async *watch(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     this.#goOn();
     for await (const piece of pieces) {
@@ -113,7 +113,7 @@ async function* frames(files: readonly SandboxFile[]): AsyncGenerator<Buffer> {
       }
       yield EMPTY_FRAME;
     } catch {
-      yield TAKEN_BACK; // whoever gave us the content knows why
+      yield TAKEN_BACK; // the caller, which provides the content, knows the error
     }
   }
   yield EMPTY_FRAME;
@@ -142,10 +142,12 @@ async function* coalesced(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   yield Buffer.concat(waiting);
 }
 
-/** It is the last that the process does: its exit status, which engines know some milliseconds later, says nothing more. */
+/**
+ * Whether stdout has the complete report. It is the last action of the process, so its exit code, which engines know later, adds nothing.
+ */
 const isReport = (stdout: string): boolean => stdout.startsWith('{') && stdout.endsWith('}');
 
-/** What the sandbox says of it is a claim: places that exist, and names of errors. */
+/** Parses the sandbox's report, which is not trusted: only valid indexes and names of errors are accepted. */
 function failuresOf(report: string, count: number): Map<number, string> {
   const failed = new Map<number, string>();
   try {

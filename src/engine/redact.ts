@@ -1,13 +1,13 @@
 import type { Log } from '../log';
 
-/** Shorter ones would make every message unreadable, and are no secret. */
+/** Hiding shorter values would make every message unreadable, and such values are not secret. */
 const MIN_SECRET_CHARACTERS = 4;
 const HIDDEN = '***';
 
-/** What this process knows to be secret, in every spelling in which a text may carry it. */
+/** The known secrets, in every spelling that a text may contain. */
 const secrets = new Set<string>();
 
-/** From now on {@link redact} hides this value, also where it is URL-encoded or in JSON. */
+/** Makes {@link redact} hide this value from now on, also URL-encoded or in JSON. */
 export function keepSecret(value: string): void {
   for (const spelling of [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]) {
     if (spelling.length >= MIN_SECRET_CHARACTERS) {
@@ -16,17 +16,21 @@ export function keepSecret(value: string): void {
   }
 }
 
-/** Hides user names, passwords and tokens in every URL of a text, and every known secret; for whatever reaches a log, a cell or a notification. */
+/**
+ * Hides user names, passwords and tokens in the URLs of a text, and every known secret. Use it for all text in logs, cells and
+ * notifications.
+ */
 export function redact(text: string): string {
-  let shown = text.replace(/:\/\/[^\s/]+@/g, `://${HIDDEN}@`); // without the scheme: to look for its beginning takes the square of a long word's length
-  // the longest first: one may be part of another
+  // matched without the scheme, because finding its beginning takes quadratic time in a long word
+  let shown = text.replace(/:\/\/[^\s/]+@/g, `://${HIDDEN}@`);
+  // the longest first, because one secret may be part of another
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     shown = shown.replaceAll(secret, HIDDEN);
   }
   return shown;
 }
 
-/** A log that gets nothing past {@link redact}. */
+/** A log whose messages all pass through {@link redact}. */
 export const redactedLog = (log: Log): Log => ({
   trace: (message) => log.trace(redact(message)),
   debug: (message) => log.debug(redact(message)),

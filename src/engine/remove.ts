@@ -3,12 +3,11 @@ import type Docker from 'dockerode';
 import { SandboxError } from '../protocol/errors';
 import { isBeingRemoved, isHalfRemoved, isNotFound, type Requests } from './request';
 
-/** Milliseconds. */
 const POLL_INTERVAL_MS = 50;
 
 /**
- * Ends and removes a container with its volumes; returns when it is gone, its name too. Absent is fine.
- * A container that removes itself at its end does so beside this, and then the engine refuses to do it twice.
+ * Ends and removes a container with its anonymous volumes. Resolves when the container and its name no longer exist, also if they never
+ * did. A container may remove itself at the same time; the engine then refuses to remove it again.
  */
 export async function removeContainer(docker: Docker, requests: Requests, idOrName: string): Promise<void> {
   const container = docker.getContainer(idOrName);
@@ -36,7 +35,8 @@ export async function removeContainer(docker: Docker, requests: Requests, idOrNa
       }
       asked = isBeingRemoved(error);
     }
-    waited += POLL_INTERVAL_MS + Math.min(performance.now() - began, longest); // what a busy engine takes beyond that is not a removal's
+    // time beyond the deadline of an inspection is due to a busy engine and does not count
+    waited += POLL_INTERVAL_MS + Math.min(performance.now() - began, longest);
     await sleep(POLL_INTERVAL_MS);
   }
   throw new SandboxError('EngineSilent', { endpoint, request: 'remove container', timeout: removal / 1000 });

@@ -10,22 +10,24 @@ import { redact } from './redact';
 
 export interface RequestOptions {
   signal?: AbortSignal | undefined;
-  /** Milliseconds that a busy engine is waited for, beside the usual wait; default: the wait `busy engine`. */
+  /** Milliseconds to wait for a busy engine in addition to the usual deadline; default: the deadline `busy engine`. */
   patience?: number | undefined;
 }
 
-/** Milliseconds before a request whose connection was lost is sent again. */
+/** Pauses before a request is sent again because its connection was lost. */
 const RETRY_PAUSES_MS = [100, 500];
-/** The connection went while the request was on its way: whether the engine has it nobody knows. */
+/** The connection was lost while the request was being sent: it is unknown whether the engine received it. */
 const LOST = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT'];
-/** The engine's socket has no room for another connection just now: the request was not sent. */
+/** The engine's socket accepts no further connection at the moment: the request was not sent. */
 const NOT_SENT = 'EAGAIN';
 
-/** Sends requests to one engine: none waits for ever, none can be left half-sent, each failure is a `SandboxError`. */
+/**
+ * Sends requests to one engine. Every request has a deadline, drops its connection when it is abandoned, and fails with a `SandboxError`.
+ */
 export class Requests {
   readonly #ending = new AbortController();
 
-  /** @param pulse tells whether an engine that is late is busy */
+  /** @param pulse tells whether a late engine is busy or silent */
   constructor(
     readonly endpoint: string,
     private readonly log: Log,
@@ -36,12 +38,14 @@ export class Requests {
   }
 
   /**
-   * An engine that is late and answers pings is busy: it is waited for, longer by the wait `busy engine`. What can be asked twice is asked
-   * again when its connection was lost, and beside the first time while the engine is busy, as it may have lost what it was asked.
-   * @param name what is asked, which also says how long it is waited for
-   * @param more milliseconds beside
-   * @param send must hand its signal to the engine's client, which then drops the connection
-   * @throws SandboxError `Cancelled`, `EngineSilent` (deadline), `EngineBusy`, `EngineNotFound`, `EngineDenied`, else `EngineFailed` with the engine's status and reason
+   * Sends a request and waits for its answer. An engine that is late but answers pings is busy and gets more time, by the deadline `busy
+   * engine`. A request that can be repeated is sent again if its connection was lost. While the engine is busy it is also sent in parallel,
+   * because the engine may have lost the first one.
+   * @param name name of the request, which also determines its deadline
+   * @param more milliseconds that are added to the deadline
+   * @param send must pass its signal to the engine's client, which then drops the connection
+   * @throws SandboxError `Cancelled`, `EngineSilent` (deadline), `EngineBusy`, `EngineNotFound`, `EngineDenied`, else `EngineFailed` with
+   * the engine's status and reason
    */
   async run<T>(
     name: WaitName,
@@ -126,7 +130,7 @@ export class Requests {
     return overOneConnection(() => send(signal));
   }
 
-  /** Waits for the removal of what a failed operation left, which never rejects; not longer than the failure may take to be told. */
+  /** Waits for the removal of what a failed operation left, at most for the deadline `clean up`. The removal must never reject. */
   async cleanUp(removal: Promise<void>): Promise<void> {
     const enough = new AbortController();
     await Promise.race([
@@ -142,7 +146,7 @@ export class Requests {
   }
 }
 
-/** The system's name of an error; '' = it has none. */
+/** The system's code of an error; '' = none. */
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
 
 interface EngineAnswer {
@@ -150,7 +154,7 @@ interface EngineAnswer {
   reason: string;
 }
 
-/** Status and text of an answer that was no success; undefined for everything else. */
+/** Status and text of an error response; undefined for other errors. */
 function engineAnswer(error: unknown): EngineAnswer | undefined {
   if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') {
     return undefined;
@@ -205,14 +209,14 @@ const failedWith = (error: unknown, status: number, text?: RegExp): boolean =>
   error.params['status'] === status &&
   (!text || text.test(String(error.params['reason'])));
 
-/** The engine does not know the container, image or network that was asked for. */
+/** The requested container, image, network, volume or exec does not exist. */
 export const isNotFound = (error: unknown): boolean =>
   failedWith(error, 404) ||
   failedWith(error, 500, /no such (container|image|network|volume|exec)|no container with name or id/i);
-/** The name is taken. Docker says 409, Podman 500. */
+/** The name is in use. Docker answers 409, Podman 500. */
 export const isNameTaken = (error: unknown): boolean =>
   failedWith(error, 409, /name/i) || failedWith(error, 500, /name .*already in use/i);
-/** The container exists and does not run. Docker says 409, Podman 409 or 500. */
+/** The container exists and does not run. Docker answers 409, Podman 409 or 500. */
 export const isNotRunning = (error: unknown): boolean =>
   (failedWith(error, 409) || failedWith(error, 500)) &&
   isSandboxError(error) &&
@@ -220,18 +224,20 @@ export const isNotRunning = (error: unknown): boolean =>
     String(error.params['reason']),
   ) &&
   !/paused/i.test(String(error.params['reason']));
-/** The container is being removed already. */
+/** The container is already being removed. */
 export const isBeingRemoved = (error: unknown): boolean =>
   failedWith(error, 409, /already in progress/i) || failedWith(error, 500, /already in progress|is being removed/i);
 
-/** Podman forgot a container by half, which happens where its making was cancelled: until it is removed again, whatever lists containers fails. */
+/**
+ * Podman has half removed a container, which happens if its creation was cancelled. Every list of containers fails until it is removed
+ * again.
+ */
 export const isHalfRemoved = (error: unknown): boolean =>
   failedWith(error, 500, /container not known|does not exist in database/i);
 
-/** Milliseconds between looks whether a half removed container still stands in the way. */
 const HALF_REMOVED_POLL_MS = 100;
 
-/** Asks again while a half removed container, which its own remover cares for, spoils the answer. */
+/** Repeats a request that fails because of a half removed container. Another operation is removing that container. */
 export async function retryWhileHalfRemoved<T>({ deadlines }: Requests, ask: () => Promise<T>): Promise<T> {
   const giveUp = performance.now() + deadlines['half removed container'];
   for (;;) {
@@ -246,7 +252,7 @@ export async function retryWhileHalfRemoved<T>({ deadlines }: Requests, ask: () 
   }
 }
 
-/** What the engine itself said, for messages; where it said nothing, for how long, else the error's code. */
+/** The engine's own reason for a failure, for messages; for a missing answer the time that it took, else the error's code. */
 export function engineReason(error: unknown): string {
   if (!isSandboxError(error)) {
     return error instanceof Error ? error.message : String(error);

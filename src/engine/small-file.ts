@@ -1,16 +1,17 @@
 import { constants, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Bytes. Docker's configuration has a few hundred. */
+/** Docker's configuration usually has a few hundred bytes. */
 const MAX_CONFIGURATION_BYTES = 1024 * 1024;
-/** Milliseconds for the whole file, which may be on a network drive that does not answer. */
+/** Deadline for the whole file, which may be on a network drive that does not answer. */
 const READ_DEADLINE_MS = 5_000;
-/** Absent on Windows, which has no named pipes in its folders. Without it, opening a pipe waits for its writer. */
+/** O_NONBLOCK is absent on Windows, which has no named pipes in its folders. Without it, opening a pipe waits for its writer. */
 const { O_RDONLY = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
 /**
- * Text of a small file; undefined where there is none. Never waits for a pipe or a device in its place, nor long for a network drive.
- * @throws Error if it is no file, has more than `maxBytes`, cannot be read, or not in time
+ * Reads the text of a small file; undefined if it does not exist. It never waits for a pipe or a device at that path, and only up to a
+ * deadline for a network drive.
+ * @throws Error if it is not a file, has more than `maxBytes`, or cannot be read in time
  */
 export async function readSmallFile(path: string, maxBytes = MAX_CONFIGURATION_BYTES): Promise<string | undefined> {
   const enough = new AbortController();

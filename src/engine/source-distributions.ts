@@ -62,9 +62,9 @@ export const requirementWithoutWheel = (output: string): string | undefined =>
     ?.trim();
 
 /**
- * Runs pip, which takes wheels alone; as long as it lacks the wheel of a package that has a source distribution, that is built, and pip is run
- * again. A package's code runs in a container of its own, without a network, a volume or a file of the user; the bytes go from container to
- * container through this process. See `runner/sdist.py`.
+ * Runs pip, which takes wheels alone; as long as it lacks the wheel of a package that has a source distribution, that is built, and pip is
+ * run again. A package's code runs in a container of its own, without a network, a volume or a file of the user; the bytes go from
+ * container to container through this process. See `runner/sdist.py`.
  * @param attempt runs pip; `wheelsFolder` is one more place where it finds wheels, undefined while there are none
  * @returns the last attempt
  * @throws SourceFailed

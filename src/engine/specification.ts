@@ -3,7 +3,7 @@ import type { EngineCapabilities, SandboxSpecification } from './engine';
 
 const MIB = 1024 * 1024;
 
-/** Labels of a sandbox's container: only what never changes. */
+/** Labels of a sandbox's container. They never change. */
 export const LABELS = {
   version: 'sandboxed-ipython.version',
   sandbox: 'sandboxed-ipython.sandbox',
@@ -14,27 +14,30 @@ export const LABELS = {
   unused: 'sandboxed-ipython.unused',
   base: 'sandboxed-ipython.base',
 } as const;
-/** Value of {@link LABELS}.version: rises when containers of an older extension can no longer be attached to. */
+/** Value of {@link LABELS}.version. It is raised when this extension can no longer attach to containers of an older one. */
 export const SANDBOX_VERSION = '3';
 
-/** Name of the user and the group that a sandbox's processes are. */
+/** Name of the user and of the group of a sandbox's processes. */
 export const SANDBOX_USER = 'sandbox';
-/** The uids of sandboxes, each also a gid. An image has a line for each of them, and looking a name up reads them all. */
+/** The uids of sandboxes, which are also their gids. An image has a line for each of them, and looking up a name reads all lines. */
 export const SANDBOX_UIDS = { first: 20_000, last: 21_999 } as const;
 /** The host name of a sandbox. */
 export const SANDBOX_HOST = 'sandbox';
 export const SANDBOX_HOME = '/sandbox';
 export const QUEUE_FOLDER = '/sandbox/.interactive';
-/** Python's options for what runs at each start: isolated from environment and working folder, and without the look for packages (`site`), which costs as much again. */
+/**
+ * Python's options for processes that start often: isolated from the environment and the working folder, and without `site`, whose search
+ * for packages would double the start time.
+ */
 export const STANDARD_LIBRARY_ONLY = ['-I', '-S'] as const;
 export const RUNNER_FOLDER = '/opt/sandboxed-ipython';
-/** Where the volume of libraries is mounted; `runner/sandboxed_ipython/options.py` has the same. */
+/** Mount point of the volume of libraries. `runner/sandboxed_ipython/options.py` has the same path. */
 export const LIBRARIES_FOLDER = '/opt/sandboxed-ipython-libraries';
 
-/** The engine's network mode, and Docker's name of the network, that leads nowhere. */
+/** The engine's network mode without a network. Docker also lists a network with this name. */
 export const NO_NETWORK = 'none';
 
-/** Kernel parameter that takes `::1` from a container's loopback. */
+/** Kernel parameter that disables `::1` on a container's loopback. */
 export const IPV6_LOOPBACK = 'net.ipv6.conf.lo.disable_ipv6';
 
 export const containerName = (sandboxId: string): string => `sandboxed-ipython-${sandboxId}`;
@@ -43,7 +46,9 @@ export const containerName = (sandboxId: string): string => `sandboxed-ipython-$
 export const interpreterOf = ({ Config: { Entrypoint } }: ContainerInspectInfo): string =>
   (Array.isArray(Entrypoint) ? Entrypoint[0] : Entrypoint) ?? 'python3';
 
-/** Sizes in bytes of the writable places, and of the log in `queue`; tmpfs counts as memory, so their sum may exceed what a cell can fill. */
+/**
+ * Sizes in bytes of the writable folders, and of the log in `queue`. A tmpfs counts as memory, so cells may be unable to fill all of them.
+ */
 export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 'memory' | 'logBudget'>): {
   home: number;
   tmp: number;
@@ -52,7 +57,7 @@ export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 
   log: number;
 } {
   const log = Math.min(logBudget, Math.floor(memory / 8));
-  // the rest is room for commands, results and the segment over the budget
+  // the extra space is for commands, results and the log segment that exceeds the budget
   return {
     home: Math.floor(memory / 2),
     tmp: Math.floor(memory / 4),
@@ -62,15 +67,15 @@ export function writableSizes({ memory, logBudget }: Pick<SandboxSpecification, 
   };
 }
 
-/** What the engine adds to a specification. */
+/** Properties of the engine that complete a specification. */
 export interface Placement {
-  /** Cores that the engine has; asking for more is an error there. */
+  /** Number of cores of the engine. It rejects a request for more. */
   engineCpus: number;
   capabilities: Pick<EngineCapabilities, 'tmpfsCopiesUp' | 'writableFolders' | 'lacksIPv6Loopback'>;
   created: Date;
 }
 
-/** The container of a sandbox as Docker's API wants it. Nothing of the host gets in: no path, no environment, no device. */
+/** The options of a sandbox's container for Docker's API. They contain nothing of the host: no path, no environment, no device. */
 export function containerOptions(
   specification: SandboxSpecification,
   { engineCpus, capabilities, created }: Placement,
@@ -86,7 +91,7 @@ export function containerOptions(
     Image: specification.image,
     Hostname: SANDBOX_HOST,
     User: `${uid}:${uid}`,
-    // the mount point of a tmpfs takes the mode of the image's directory where it is the working directory
+    // not the home: if a tmpfs is mounted at the working directory, it takes the mode of the image's directory
     WorkingDir: '/',
     Cmd: [
       `--memory-limit=${memory}`,
@@ -114,14 +119,14 @@ export function containerOptions(
     },
     Tty: false,
     OpenStdin: false,
-    // a base image's own health check would run in the sandbox
+    // without this the health check of the base image would run in the sandbox
     Healthcheck: { Test: ['NONE'] },
     StopSignal: 'SIGTERM',
-    // seconds, of which the supervisor needs a fraction; unsaid, some engines kill at once
+    // seconds; the supervisor needs a fraction of a second, but some engines kill at once by default
     StopTimeout: 3,
     HostConfig: {
       AutoRemove: true,
-      // the supervisor is process 1 itself: as such it cannot be killed from a cell
+      // the supervisor itself is process 1, so that no cell can kill it
       Init: false,
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges'],
@@ -144,21 +149,21 @@ export function containerOptions(
         { Name: 'core', Soft: 0, Hard: 0 },
         { Name: 'fsize', Soft: memory, Hard: memory },
         { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
-        // above what `pids` allows; said only because an engine's own default may be more than it has itself, and then nothing starts
+        // higher than `pids`; set because an engine's default may exceed the engine's own limit, and then no container starts
         { Name: 'nproc', Soft: Math.max(4096, pids), Hard: Math.max(4096, pids) },
       ],
-      // the engine's documented way to a container with a loopback and nothing else
+      // the documented way to give a container only a loopback interface
       NetworkMode: NO_NETWORK,
-      // a program that asks for the address of its own host gets one
+      // so that a program can look up the address of its own host
       ExtraHosts: [`${SANDBOX_HOST}:127.0.0.1`],
-      // what listens at "localhost" is asked for at ::1 too
+      // programs also try ::1 for "localhost"
       ...(capabilities.lacksIPv6Loopback && { Sysctls: { [IPV6_LOOPBACK]: '0' } }),
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
     },
   };
 }
 
-/** The volume as it is: an engine would fill an empty one with what the image has there, and take over its rights. */
+/** Mounts the volume with NoCopy: otherwise an engine would fill an empty volume with the image's files and take over their permissions. */
 export const librariesMount = (volume: string, { readOnly }: { readOnly: boolean }): MountSettings => ({
   Type: 'volume',
   Source: volume,
@@ -167,6 +172,6 @@ export const librariesMount = (volume: string, { readOnly }: { readOnly: boolean
   VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: '', Options: {} } },
 });
 
-/** Billionths of a core, as the API counts, in the engine's steps of a hundredth. */
+/** Billionths of a core, the unit of the API, rounded to the engine's precision of a hundredth. */
 const nanoCpus = (asked: number, available: number): number =>
   Math.round(Math.min(asked, available) * 100) * 10_000_000;

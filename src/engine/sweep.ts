@@ -3,9 +3,9 @@ import { isSandboxError } from '../protocol/errors';
 import { engineReason } from './request';
 
 /**
- * Does the same for each of these names. What the engine refuses for one of them keeps none of the others from it, and is told in the log.
- * Rejects where the engine does not answer: it would not answer for the rest either.
- * @param kind for the log, as "libraries"
+ * Calls `work` for each name. If the engine refuses one of them, that is logged and the others are still handled. Rejects if the engine
+ * does not answer, because it would not answer for the others either.
+ * @param kind names the kind of object in the log, for example "libraries"
  */
 export async function sweepEach(
   kind: string,

@@ -2,15 +2,16 @@ import type Docker from 'dockerode';
 import type { IdentifyingInfo } from './identity';
 import type { Requests } from './request';
 
-/** What an engine says of itself and its machine. */
+/** Docker API `SystemInfo`: the fields of `/info` that are used here. */
 export interface SystemInfo extends IdentifyingInfo {
   NCPU?: number;
   MemTotal?: number;
   SecurityOptions?: string[] | null;
 }
 
-/** Asks the engine that answers now at the client's endpoint. Rejects with a SandboxError. */
+/** Reads the information of the engine that answers at the client's endpoint now. Rejects with a SandboxError. */
 export function readSystemInfo(docker: Docker, requests: Requests, signal?: AbortSignal): Promise<SystemInfo> {
-  const client = docker as unknown as { info(options: { abortSignal: AbortSignal }): Promise<SystemInfo> }; // its own types lack the options
+  // the client's own types lack the options
+  const client = docker as unknown as { info(options: { abortSignal: AbortSignal }): Promise<SystemInfo> };
   return requests.run('info', (abortSignal) => client.info({ abortSignal }), { signal });
 }

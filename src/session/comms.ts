@@ -48,7 +48,8 @@ export class Comms {
       data,
       timeout: this.timeout,
     };
-    const order = command(type, content as CommandContents[CommType], { msgId, metadata, buffers }); // the content has the fields of each type
+    // the content has the fields of each type
+    const order = command(type, content as CommandContents[CommType], { msgId, metadata, buffers });
     const text = asJson(order);
     const size = Buffer.byteLength(text);
     if (size > MAX_COMM_BYTES) {

@@ -7,7 +7,9 @@ import { MissingOutput } from './missing-output';
 import type { OpenCell, SessionState } from './types';
 import type { PendingCommands } from './pending-commands';
 
-/** Publishes the events of the log in order, and the session's own notices, each for the cell and at the place in the log that it concerns. */
+/**
+ * Publishes the events of the log in order, and the session's own notices, each for the cell and at the place in the log that it concerns.
+ */
 export class EventPublisher {
   readonly listeners: Listeners<SandboxEvent>;
   readonly #outOfReach = new OutOfReachNotices((msgId, notice) => {

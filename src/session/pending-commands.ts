@@ -158,7 +158,8 @@ export class PendingCommands {
     content: CommandContents[T],
     options: OpenRequestOptions,
   ): Promise<SandboxEvent> {
-    const message = command(type, content, { metadata: options.metadata as Command<T>['metadata'] | undefined }); // comm messages use deliver()
+    // comm messages use deliver()
+    const message = command(type, content, { metadata: options.metadata as Command<T>['metadata'] | undefined });
     return this.deliver(message.header.msg_id, encodeCommand(message), options);
   }
 

@@ -25,7 +25,10 @@ export interface Timing {
   lastWords: number;
   /** A replay that brings nothing for this long counts as complete, because sending commands again is safe and waiting longer is not. */
   replay: number;
-  /** From the `status: idle` of a cell, or its unlogged reply, to the end of the cell, if the log brings neither a reply nor any other event. */
+  /**
+   * From the `status: idle` of a cell, or its unlogged reply, to the end of the cell, if the log brings neither a reply nor any other
+   * event.
+   */
   lostReply: number;
   interrupt: number;
   reset: number;

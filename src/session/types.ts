@@ -148,7 +148,9 @@ export interface SandboxSession {
   putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>>;
   /** Installs packages into the sandbox's libraries. The kernel can import them at once. Rejects with a SandboxError. */
   install(requirements: readonly string[], options?: InstallOptions): Promise<void>;
-  /** Every logged event, validated and assembled, once and in the order of the log, and every `comm_gap`. Errors of listeners are logged. */
+  /**
+   * Every logged event, validated and assembled, once and in the order of the log, and every `comm_gap`. Errors of listeners are logged.
+   */
   onEvent(listener: (event: SandboxEvent) => void): { dispose(): void };
   onState(listener: (state: SessionState) => void): { dispose(): void };
   /** Disconnects from the sandbox, which lives until its lease ends: its cells continue, and a later session can attach. Never rejects. */

@@ -7,8 +7,8 @@ import { asStepFailure, baseUnusable, imageFailed } from './failures';
 import { imageDetails } from './tags';
 
 /**
- * Id of the base image, pulled if the engine does not have it.
- * @throws SandboxError `ImageFailed` with the engine's own reason; `BaseUnusable` if it declares volumes, which no engine can bound
+ * Gives the id of the base image. Pulls the image if the engine does not have it.
+ * @throws SandboxError `ImageFailed` with the engine's own reason; `BaseUnusable` if it declares volumes, whose size no engine can limit
  */
 export async function ensureBase(
   context: ImageContext,
@@ -32,7 +32,7 @@ export async function ensureBase(
   return found.id;
 }
 
-/** Pulls, also where the engine has an image of this name. @throws SandboxError `ImageFailed` */
+/** Pulls the base image, also if the engine has an image with this name. @throws SandboxError `ImageFailed` */
 export async function pullBase(
   context: ImageContext,
   base: string,
@@ -53,14 +53,14 @@ async function pull(
   progress: Progress,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  // with a body, which the client would send and the engine never reads, the engine would not notice that the connection is gone
+  // without a body: the client would send one that the engine never reads, and then the engine would not notice a closed connection
   const options = { _query: splitReference(base), _body: {} };
   const stream = (await requests.run('pull', (abortSignal) => docker.createImage({ ...options, abortSignal }), {
     signal,
   })) as Readable;
   const layers = new PullProgress();
   let last = '';
-  // without the request the engine gives the pull up
+  // the engine abandons the pull when the request's connection is closed
   const cancel = (): void => {
     stream.destroy();
   };
@@ -109,7 +109,7 @@ async function pull(
   }
 }
 
-/** `latest` where nothing else is said: without a tag an engine pulls them all. */
+/** Splits an image reference. The tag defaults to `latest`, because without a tag an engine pulls all tags. */
 export function splitReference(name: string): { fromImage: string; tag: string } {
   const digest = name.indexOf('@');
   const colon = digest >= 0 ? digest : name.lastIndexOf(':');
@@ -118,7 +118,7 @@ export function splitReference(name: string): { fromImage: string; tag: string }
     : { fromImage: name, tag: 'latest' };
 }
 
-/** Folds the engine's progress lines. Errors come as lines like any other, with status 200. */
+/** Summarises the engine's progress messages. Errors come as such messages too, in a response with status 200. */
 export class PullProgress {
   readonly #states = new Map<string, { current: number; total: number; done: boolean }>();
   error = '';
@@ -159,7 +159,7 @@ export class PullProgress {
     this.#states.set(message.id, state);
   }
 
-  /** `2 of 5 layers, 12 of 48 MB`. */
+  /** For example `2/5, 12/48 MB`: layers and megabytes. */
   summary(): string {
     const all = [...this.#states.values()];
     const mb = (bytes: number): number => Math.round(bytes / 1e6);

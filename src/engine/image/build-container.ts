@@ -9,11 +9,11 @@ import { LABELS, SANDBOX_VERSION } from '../specification';
 import type { ImageContext } from './context';
 import { baseUnusable } from './failures';
 
-/** Seconds that a container lives whose maker has not taken it in hand, and the longest that it ever lives. */
+/** Lifetime of a container whose window has not started the guard, and the maximum lifetime of any build container. */
 const UNCLAIMED_LIFETIME_S = 120;
 const MAX_LIFETIME_S = 4 * 3600;
 
-/** Process 1 of a build container: waits to be told to end. Runs under any Python 3. */
+/** Process 1 of a build container, which waits for a signal to end. Runs under any Python 3. */
 const KEEPER = `
 import os, signal
 end = lambda *_: os._exit(0)
@@ -24,7 +24,7 @@ signal.alarm(${UNCLAIMED_LIFETIME_S})
 while True:
     signal.pause()
 `;
-/** Lives as long as the connection of the window that builds: a window that is killed takes its container along. */
+/** Lives as long as the connection of the building window, and ends the container with it: a killed window leaves no container. */
 const GUARD = `
 import os, signal, sys
 os.kill(1, signal.SIGUSR1)
@@ -33,11 +33,14 @@ sys.stdout.flush()
 sys.stdin.read()
 os.kill(1, signal.SIGTERM)
 `;
-/** Milliseconds after which a container is looked for again whose making was sent and never answered. */
+/** Times after which to look again for a container whose creation was not answered. */
 const STRAY_CHECKS_MS = [500, 2_000, 5_000];
 const INTERPRETERS = ['python3', 'python'];
 
-/** A temporary container of an image under work, run by the image's own Python as root. Its name is the lock of the image it makes. */
+/**
+ * A temporary container in which an image is built. The image's own Python runs in it as root. The container's name is the lock of the
+ * image that is built.
+ */
 export class BuildContainer {
   private constructor(
     private readonly context: ImageContext,
@@ -48,8 +51,7 @@ export class BuildContainer {
   ) {}
 
   /**
-   * @param name taken by another window: null
-   * @param host what this one has beside a build container's own
+   * Starts a build container. Gives null if another window uses its name.
    * @throws SandboxError `BaseUnusable` if the image has no Python that starts
    */
   static async start(
@@ -65,7 +67,8 @@ export class BuildContainer {
     let reason = '';
     for (const interpreter of interpreters) {
       let id: string | undefined;
-      const hostname = `build-${randomUUID().slice(0, 8)}`; // whether it is ours that has the name; a label would go into the image
+      // identifies our container by its host name, because a label would become part of the image
+      const hostname = `build-${randomUUID().slice(0, 8)}`;
       try {
         const container = await requests.run(
           'create build container',
@@ -86,7 +89,7 @@ export class BuildContainer {
                 NetworkMode: network,
                 PidsLimit: 2048,
                 SecurityOpt: ['no-new-privileges'],
-                // root without more than pip needs to write what belongs to others
+                // root has only the capabilities that pip needs to write files of other users
                 CapDrop: ['ALL'],
                 CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
                 LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
@@ -110,7 +113,7 @@ export class BuildContainer {
           throw error;
         }
         reason = engineReason(error);
-        // an engine that could not start this program names it; whatever else it could not do is not the image's fault
+        // an engine that could not start the interpreter names it in its reason; any other failure is not the image's fault
         if (id === undefined || (error.code === 'EngineFailed' && !reason.includes(interpreter))) {
           throw error;
         }
@@ -119,12 +122,12 @@ export class BuildContainer {
     throw baseUnusable(base, 'noPython', reason);
   }
 
-  /** Runs a program as root; its environment is for this one process. */
+  /** Runs a program as root. The environment in the options is for this process only. */
   run(argv: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
     return runProcess(this.context.docker, this.context.requests, this.id, argv, { user: '0:0', ...options });
   }
 
-  /** Saves the container as an image that starts with `entrypoint` and nothing else of the base's. @param base as the setting names it */
+  /** Saves the container as an image with this entrypoint and without the base's command. @param base the base as the setting names it */
   async commit(tag: string, entrypoint: readonly string[], base: string, signal?: AbortSignal): Promise<void> {
     const { docker, requests } = this.context;
     const [repo, version] = tag.split(':');
@@ -139,7 +142,7 @@ export class BuildContainer {
       'commit',
       (abortSignal) =>
         docker.getContainer(this.id).commit({
-          // Podman before 4.4 fails without a body, and the client sends none that is empty
+          // Podman before 4.4 fails without a body, and the client does not send an empty one
           _query: { container: this.id, repo, tag: version, changes, pause: false },
           _body: { Labels: { [LABELS.version]: SANDBOX_VERSION, [LABELS.base]: base } },
           abortSignal,
@@ -148,7 +151,7 @@ export class BuildContainer {
     );
   }
 
-  /** Ends and removes the container; returns when it and with it the lock are gone. */
+  /** Ends and removes the container. Resolves when the container, and with it the lock, no longer exists. */
   async remove(): Promise<void> {
     await removeBuildContainer(this.context, this.id);
     this.guard.destroy();
@@ -187,8 +190,8 @@ async function guard(
 }
 
 /**
- * An engine may have made a container and not said so, or be about to. Where another window holds the name, it is not touched.
- * Looks once more, behind whoever waits for this.
+ * Removes a container whose creation failed: the engine may have created it without an answer, or may still do so. A container of another
+ * window with the same name is not touched. Looks again later, without making the caller wait.
  */
 async function removeIfMine(
   context: ImageContext,
@@ -217,7 +220,7 @@ async function removeIfMine(
   }
 }
 
-/** Leaves a container that cannot be removed to its own end. */
+/** Removes a build container. One that cannot be removed ends by itself. */
 export async function removeBuildContainer({ docker, requests, log }: ImageContext, idOrName: string): Promise<void> {
   try {
     await removeContainer(docker, requests, idOrName);

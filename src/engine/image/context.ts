@@ -2,14 +2,14 @@ import type Docker from 'dockerode';
 import type { Log } from '../../log';
 import type { Requests } from '../request';
 
-/** What every step of making an image needs. */
+/** The dependencies of every step that builds an image. */
 export interface ImageContext {
   docker: Docker;
   requests: Requests;
   log: Log;
 }
 
-/** Steps, as codes of `src/messages.ts`. */
+/** Codes of the steps, for which `src/messages` has the texts. */
 export type ImageStep =
   | 'waitingForOther'
   | 'pullingBase'

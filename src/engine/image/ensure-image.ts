@@ -13,10 +13,10 @@ import { imageDetails, kernelTag, packagesTag } from './tags';
 import { findUnused, markUsed, removeOurs } from './unused';
 
 /**
- * Name of the image for a base, packages and runner: the base with packages, and on it the runner, so that an update of the extension
- * installs nothing anew. Tags are hashes of what went in. Where both are there, this is two looks at the engine and no network; once a day it
- * also says on the engine that they are used.
- * @param made gets the names of both
+ * Gives the name of the image for a base, packages and runner, and builds it if necessary. There are two images: the base with the
+ * packages, and on it the runner, so that an update of the extension installs no packages again. Tags are hashes of the content. If both
+ * images exist, this takes two requests to the engine and no network; once a day it also marks the images as used.
+ * @param made the names of both images are added to it
  */
 export async function ensureImage(
   context: ImageContext,
@@ -41,7 +41,7 @@ export async function ensureImage(
   });
 }
 
-/** Pulls the base again where that can be done, and makes both images anew. The old ones stay until the new ones are there, or a sandbox uses them. */
+/** Pulls the base again if possible, and builds both images again. The old ones stay until the new ones exist and no sandbox uses them. */
 export async function rebuildImage(
   context: ImageContext,
   request: ImageRequest,
@@ -56,7 +56,8 @@ export async function rebuildImage(
         if (isSandboxError(error, 'Cancelled')) {
           throw error;
         }
-        context.log.info(`engine: ${base} was not pulled again, ${engineReason(error)}`); // made on this machine, or there is no network
+        // the image was built on this machine, or there is no network
+        context.log.info(`engine: ${base} was not pulled again, ${engineReason(error)}`);
       });
     }
     const names = namesOf(
@@ -67,19 +68,19 @@ export async function rebuildImage(
     const kernel = await build(context, request, names, { anew: true }, steps, signal);
     if (before.derived) {
       await removeOurs(context, before.derived);
-    } // one that a sandbox uses stays, and goes with a later sweep
+    } // an image that a sandbox uses stays until a later sweep
     return kernel;
   });
 }
 
-/** See `Engine.findUnusedImages`. */
+/** Implements `Engine.findUnusedImages`. */
 export async function findUnusedImages(context: ImageContext, request: ImageRequest): Promise<UnusedImage[]> {
   const base = await imageDetails(context, request.base);
   const names = base && namesOf(request, base.id, await readRunner(request.runnerFolder));
   return findUnused(context, new Set(names ? [names.packages, names.kernel] : []));
 }
 
-/** What is there of the images that a request is about. */
+/** Finds which of the images of a request exist. */
 export async function findImages(context: ImageContext, request: ImageRequest): Promise<ImagesFound> {
   const [base, runner] = await Promise.all([imageDetails(context, request.base), readRunner(request.runnerFolder)]);
   if (!base) {
@@ -147,7 +148,7 @@ async function build(
   return kernel;
 }
 
-/** Whatever fails is told with the step that it failed in. */
+/** Runs `work` and adds the current step to its failure. */
 async function inSteps(
   base: string,
   progress: Progress,

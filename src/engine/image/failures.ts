@@ -7,7 +7,7 @@ import { networkTrouble } from './pip-output';
 
 export type BaseProblem = 'noPython' | 'oldPython' | 'noPip' | 'oldIPython' | 'volumes' | 'selfTest';
 
-/** `found` and `needed` are versions or paths; `reason` says it in the words of whoever found it. */
+/** @param details `found` and `needed` are versions or paths @param reason a technical description of the problem */
 export function baseUnusable(
   image: string,
   problem: BaseProblem,
@@ -17,7 +17,7 @@ export function baseUnusable(
   return new SandboxError('BaseUnusable', { image, problem, reason: redact(reason), ...details }, { setting: 'image' });
 }
 
-/** The setting that helps against each trouble with the network. */
+/** The setting that helps with each kind of network problem. */
 export const SETTING_FOR = { certificate: 'caBundle', proxy: 'proxy', network: 'proxy' } as const;
 
 export function imageFailed(image: string, step: ImageStep, reason: string, cause?: unknown): SandboxError {
@@ -33,7 +33,7 @@ export function imageFailed(image: string, step: ImageStep, reason: string, caus
   );
 }
 
-/** An engine's refusal within a step, as the step's failure; what concerns the engine as a whole stays what it is. */
+/** Turns an engine's refusal within a step into a failure of that step. Failures of the engine as a whole stay as they are. */
 export function asStepFailure(error: unknown, image: string, step: ImageStep): unknown {
   if (isSandboxError(error, 'EngineFailed') || isSandboxError(error, 'SandboxGone')) {
     return imageFailed(image, step, engineReason(error), error);

@@ -3,23 +3,23 @@ import { machineCertificates, settingsCertificates } from './certificates';
 import { proxyEnvironment, type ProxySettings } from './proxy';
 
 /**
- * How a container that installs gets to the package index: what this computer lends to pip for as long as it runs. It goes into the
- * environment of that one process and a tmpfs, never into a container's `Env`, a label, an image, a sandbox or a log.
+ * The proxies and certificates with which a container reaches the package index. They are put only into the environment of the pip process
+ * and into a tmpfs, never into a container's `Env`, a label, an image, a sandbox or a log.
  */
 export interface InstallNetwork {
-  /** Proxies as variables, credentials included. */
+  /** Environment variables for the proxies, including credentials. */
   readonly proxies: Readonly<Record<string, string>>;
-  /** PEM text of certificate authorities beside those that pip brings; undefined = none. */
+  /** PEM text of certificate authorities in addition to those of pip; undefined = none. */
   readonly certificates: string | undefined;
 }
 
 export interface NetworkSettings extends ProxySettings {
-  /** Setting `caBundle`; empty = the environment's. */
+  /** Setting `caBundle`; '' = use the files in the environment. */
   caBundle: string;
 }
 
 /**
- * What settings and environment say of the network, read anew for every start.
+ * Reads the network configuration from settings and environment. It is read again for every start.
  * @throws SandboxError `SettingInvalid` for `proxy` or `caBundle`
  */
 export async function installNetwork(
@@ -35,11 +35,11 @@ export async function installNetwork(
   };
 }
 
-/** A tmpfs that every container has: nothing in it is ever committed. */
+/** A folder on a tmpfs that every container has. Nothing in it is ever committed to an image. */
 export const LENT_FOLDER = '/dev/shm/sandboxed-ipython';
 const CA_FILE = `${LENT_FOLDER}/ca.pem`;
 
-/** Python for the container, run by the pip that will read it: makes the folder, and from the authorities on stdin the file. */
+/** Python program that creates the folder and writes the certificate authorities from stdin, together with pip's own, to the file. */
 export const LEND = `
 import os, sys
 os.makedirs("${LENT_FOLDER}", 0o700, exist_ok=True)
@@ -55,11 +55,11 @@ if certificates:
         file.write(certificates)
 `;
 
-/** What {@link LEND} reads. */
+/** The input of {@link LEND}. */
 export const lentInput = ({ certificates }: InstallNetwork): Buffer[] =>
   certificates ? [Buffer.from(certificates)] : [];
 
-/** Environment of the one process that is pip. */
+/** Environment variables for the pip process. */
 export const pipNetwork = ({ proxies, certificates }: InstallNetwork): Record<string, string> => ({
   ...proxies,
   ...(certificates ? { PIP_CERT: CA_FILE, SSL_CERT_FILE: CA_FILE } : {}),

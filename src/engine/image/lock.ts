@@ -7,27 +7,26 @@ import type { ImageContext } from './context';
 import { imageFailed } from './failures';
 import { imageDetails } from './tags';
 
-/** Milliseconds. */
 const POLL_INTERVAL_MS = 300;
-/** A container that was made and not started for so long lost its maker. */
+/** A container that was created and not started for this long is abandoned. */
 const ABANDONED_AFTER_MS = 60_000;
 
 export interface Build {
-  /** Image that is made. */
+  /** Tag of the image that is built. */
   tag: string;
-  /** Image that it is made of. */
+  /** Image that it is built from. */
   from: string;
-  /** As the user named the base, for messages. */
+  /** The base as the user named it, for messages. */
   base: string;
   network: 'default' | 'none';
-  /** Make it though it is there. */
+  /** Whether to build the image even if it exists. */
   anew: boolean;
   work: (container: BuildContainer) => Promise<void>;
 }
 
 /**
- * Makes an image unless it is there. Of several windows one works, the others wait for its image; if it gives up, the next one takes over.
- * The temporary container is gone when this returns, however it ends.
+ * Builds an image unless it exists. If several windows need it, one of them builds it and the others wait; if the building window fails,
+ * another one takes over. The temporary container is removed when this settles.
  */
 export async function buildOnce(
   context: ImageContext,
@@ -48,7 +47,7 @@ export async function buildOnce(
     const container = await BuildContainer.start(context, from, base, name, network, signal);
     if (container) {
       try {
-        // made between the look and the lock
+        // another window may have built it before we got the lock
         if (anew || !(await imageDetails(context, tag, signal))) {
           await work(container);
         }
@@ -68,7 +67,7 @@ export async function buildOnce(
   throw imageFailed(base, 'waitingForOther', `the container ${name} is in the way`);
 }
 
-/** Waits until the name is free, and frees it if its holder is dead. */
+/** Waits until the container's name is free. Removes the container if it is dead or abandoned. */
 async function freed(
   context: ImageContext,
   name: string,

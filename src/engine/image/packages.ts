@@ -7,7 +7,7 @@ import { PIP_AS_ROOT, Pip, SCRATCH } from './pip';
 import { lastLine, probePython, type Python } from './python';
 import { IPYTHON_REQUIREMENTS, NBFORMAT } from './tags';
 
-/** Installs the pip that ensurepip brings. Debian's ensurepip itself refuses to do that for the system's Python. */
+/** Installs pip from the wheel of ensurepip. Debian's own ensurepip refuses to do that for the system's Python. */
 const ADD_PIP = `
 import ensurepip, glob, os, subprocess, sys, sysconfig
 folders = [os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"), sysconfig.get_config_var("WHEEL_PKG_DIR") or "/usr/share/python-wheels"]
@@ -16,7 +16,7 @@ if not wheels:
     sys.exit("it has neither pip nor a pip in ensurepip")
 sys.exit(subprocess.call([sys.executable, "-I", os.path.join(wheels[0], "pip"), "install", "--no-index", "--ignore-installed", "--no-cache-dir", "--disable-pip-version-check", wheels[0]]))
 `;
-/** Some images ship a standard library without byte code, which a read-only sandbox would compile at every start. */
+/** Compiles the standard library: some images lack its byte code, and a read-only sandbox would compile it at every start. */
 const FINISH = `
 import compileall, re, shutil, sys
 shutil.rmtree("${SCRATCH}", ignore_errors=True)
@@ -24,8 +24,8 @@ compileall.compile_dir(sys.argv[1], quiet=2, rx=re.compile(r"[\\\\/](site-packag
 `;
 
 /**
- * Installs IPython, unless it is there, the packages, and nbformat, which whoever uses Jupyter has without having installed it. Offline if
- * there is nothing to install. An image without nbformat works all the same: what is in its way is told in the log alone.
+ * Installs IPython unless the base has it, the packages, and nbformat, which every Jupyter installation includes. It needs no network if
+ * there is nothing to install. An image works without nbformat too, so a failure to install it is only logged.
  */
 export async function installPackages(
   context: ImageContext,

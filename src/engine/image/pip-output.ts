@@ -1,11 +1,11 @@
 import { redact } from '../redact';
 
-/** Names of packages that are counted, and bytes that one download may say it has: what more is said is not believed. */
+/** Maximum number of package names that are counted, and of bytes that pip may claim to download. Larger claims are not believed. */
 const MAX_NAMES = 2_000;
 const MAX_DOWNLOAD_BYTES = 2 ** 40;
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
 
-/** How far pip is, by the lines that it prints, which anybody may have written: what is not of its form is not shown. */
+/** Derives pip's progress from its output. Any program may have written the lines, so only those in pip's format are shown. */
 export class PipProgress {
   readonly #collected = new Set<string>();
   readonly #downloaded = new Set<string>();
@@ -13,7 +13,7 @@ export class PipProgress {
   #hasRead = false;
   #last = '';
 
-  /** What a line says, for people: names, counts, megabytes. Undefined where it says nothing new. */
+  /** The progress after a line, for display: names, counts, megabytes. Undefined if the line has nothing new. */
   take(line: string): string | undefined {
     const said = this.#said(line.trim());
     if (said === undefined || said === this.#last) {
@@ -54,7 +54,10 @@ export class PipProgress {
     return /^Successfully installed/.exec(line)?.[0];
   }
 
-  /** Where pip reads what packages need before it downloads any, it has collected them all by then; else each is downloaded as it is collected. */
+  /**
+   * If pip reads metadata first, it has collected all packages before the first download, so the total is known. Otherwise it downloads
+   * each package as it collects it.
+   */
   #counts(): string {
     const [done, all] = [this.#downloaded.size, Math.max(this.#downloaded.size, this.#collected.size)];
     return `, ${this.#hasRead ? `${done} of ${all}` : `${done} so far`}${this.#megabytes()}`;
@@ -65,13 +68,13 @@ export class PipProgress {
   }
 }
 
-/** `pandas-2.3.1` of a wheel's name or address. */
+/** `pandas-2.3.1` from the name or address of a wheel. */
 const wheelName = (text: string): string =>
   (redact(text).split('/').pop() ?? text).replace(/^([^-]+-[^-]+)-.*\.whl.*$/, '$1');
 
 /**
- * pip's own reason for a failure: its last errors, and the trouble with the network that it only warns of.
- * Without credentials, at most 1,000 characters.
+ * Pip's own reason for a failure: its last errors, and network problems that it only warns about. It contains no credentials and has at
+ * most 1,000 characters.
  */
 export function pipReason(output: string): string {
   const lines = output
@@ -93,7 +96,7 @@ export function pipReason(output: string): string {
   return redact(said.join(' ')).slice(-1000) || 'pip said nothing';
 }
 
-/** What stood in pip's way to the package index, by its own reason; undefined = nothing there. Decides which setting is named. */
+/** The kind of network problem in pip's reason; undefined = none. It decides which setting a message names. */
 export function networkTrouble(reason: string): 'certificate' | 'proxy' | 'network' | undefined {
   if (/certificate.verify.failed|SSLCertVerificationError|SSL verification|\bssl certificate\b/i.test(reason)) {
     return 'certificate';

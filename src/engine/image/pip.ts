@@ -12,13 +12,13 @@ import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './install-network';
 import { PipProgress, pipReason } from './pip-output';
 import { lastLine, type Python } from './python';
 
-/** Wheels are unpacked on disk (a tmpfs would have to hold the largest), and gone before the commit. */
+/** Folder on disk for unpacking wheels, because a tmpfs would have to hold the largest one. It is removed before the commit. */
 export const SCRATCH = '/var/tmp/sandboxed-ipython';
 const WHEELS_FOLDER = `${SCRATCH}/wheels`;
-/** The image is a copy that nothing but pip changes, also where a distribution's own tool should be asked. */
+/** Lets pip install as root, also into a Python that belongs to a distribution: the image is a copy that only pip changes. */
 export const PIP_AS_ROOT = { PIP_BREAK_SYSTEM_PACKAGES: '1', PIP_ROOT_USER_ACTION: 'ignore' };
 
-/** Files for pip: what is lent to it, and the `constraints` that this code has assigned. */
+/** Writes the files for pip: the certificates, and the `constraints` that the given code assigns. */
 const prepare = (constraints: string): string => `${LEND}
 import importlib.metadata, re
 os.makedirs("${SCRATCH}", 0o700, exist_ok=True)
@@ -26,9 +26,9 @@ ${constraints}
 with open("${LENT_FOLDER}/constraints.txt", "w") as file:
     file.write(constraints)
 `;
-/** What the command line says. */
+/** Takes the constraints from the command line. */
 const NAMED = 'constraints = sys.argv[1]';
-/** All that is installed stays as it is, but for what a distribution's own tool has given a name or version that pip refuses. */
+/** Constrains all installed packages to their versions, except those whose name or version pip refuses (from a distribution's own tool). */
 const INSTALLED = String.raw`
 found = {}
 for one in importlib.metadata.distributions():
@@ -48,7 +48,7 @@ export class Pip {
     private readonly signal: AbortSignal | undefined,
   ) {}
 
-  /** Installs wheels; an IPython that is there stays. @throws SandboxError `ImageFailed` with pip's own reason */
+  /** Installs wheels and keeps an existing IPython. @throws SandboxError `ImageFailed` with pip's own reason */
   async install(requirements: readonly string[]): Promise<void> {
     const proxies = new Set(
       Object.entries(this.request.network.proxies).flatMap(([name, value]) =>
@@ -68,12 +68,12 @@ export class Pip {
     }
   }
 
-  /** Installs wheels that fit to all that is there, and tries a silent index twice at most. Gives what was in the way. */
+  /** Installs wheels that are compatible with all installed packages, with at most one retry. Gives the reason of a failure. */
   tryToAdd(requirements: readonly string[]): Promise<string | undefined> {
     return this.#run(requirements, [INSTALLED], ['--retries', '1', '--timeout', '15']);
   }
 
-  /** Undefined, or why it failed. */
+  /** Runs pip. Gives the reason of a failure, else undefined. */
   async #run(
     requirements: readonly string[],
     [constraints = '', ...named]: readonly string[],

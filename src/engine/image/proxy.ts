@@ -4,10 +4,10 @@ import { keepSecret, redact } from '../redact';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Value of the setting `proxy` that says: none, whatever the environment names. */
+/** Value of the setting `proxy` for no proxy, whatever the environment names. */
 export const NO_PROXY_AT_ALL = 'none';
 
-/** Where a proxy may be named, the first that counts first, before the environment. Empty: nothing named. */
+/** Settings that may name a proxy, in order of precedence. They come before the environment. '' = not set. */
 export interface ProxySettings {
   /** Setting `proxy`. */
   proxy: string;
@@ -18,8 +18,8 @@ export interface ProxySettings {
 const NOTHING_SET: ProxySettings = { proxy: '', editorProxy: '', editorNoProxy: [] };
 
 /**
- * Variables that name the proxies for pip, in both spellings that programs read: of the settings, else of the environment.
- * @throws SandboxError `SettingInvalid` for a setting `proxy` that is none; other sources are skipped with a warning
+ * Environment variables that name the proxies for pip, in lower and upper case: from the settings, else from the environment.
+ * @throws SandboxError `SettingInvalid` for an invalid setting `proxy`; other invalid sources are skipped with a warning
  */
 export function proxyEnvironment(env: Environment, settings = NOTHING_SET, log = silentLog): Record<string, string> {
   const { proxy, editorProxy, editorNoProxy } = settings;
@@ -55,7 +55,7 @@ export function proxyEnvironment(env: Environment, settings = NOTHING_SET, log =
   });
 }
 
-/** Whose password a proxy asks for. */
+/** The account with which a proxy is used. */
 export interface ProxyAccount {
   /** The proxy with its user and without a password: `http://user@host:3128`. */
   readonly address: string;
@@ -65,7 +65,7 @@ export interface ProxyAccount {
   readonly password: string;
 }
 
-/** The account of a proxy; undefined: the text is no proxy. From now on {@link redact} hides its password. */
+/** The account of a proxy; undefined if the text is not a proxy. {@link redact} hides its password from now on. */
 export function proxyAccount(text: string): ProxyAccount | undefined {
   const value = text.trim();
   keepPassword(value);
@@ -78,7 +78,7 @@ export function proxyAccount(text: string): ProxyAccount | undefined {
   return { address: url.href.slice(0, -1), user, password };
 }
 
-/** An account's address with a password that is kept elsewhere. */
+/** The address of an account with a password that is stored elsewhere. */
 export function withPassword({ address }: Pick<ProxyAccount, 'address'>, password: string): string {
   keepSecret(password);
   const url = new URL(address);
@@ -86,7 +86,7 @@ export function withPassword({ address }: Pick<ProxyAccount, 'address'>, passwor
   return url.href.slice(0, -1);
 }
 
-/** The address of an HTTP proxy as programs take it, special characters of its password encoded. Undefined: it is none. */
+/** The address of an HTTP proxy with the special characters of its password encoded; undefined if the text is not an HTTP proxy. */
 export function parseProxy(text: string): string | undefined {
   const value = text.trim();
   keepPassword(value);
@@ -98,7 +98,7 @@ export function parseProxy(text: string): string | undefined {
   for (const secret of [url.password || url.username, password || user]) {
     keepSecret(secret);
   }
-  // as it stands in a request's header
+  // in the form that it has in a request's header
   if (user !== '') {
     keepSecret(Buffer.from(`${user}:${password}`).toString('base64'));
   }
@@ -113,7 +113,7 @@ function proxyUrl(value: string): URL | undefined {
   return url.pathname === '/' && url.search === '' && url.hash === '' ? url : undefined;
 }
 
-/** A value that is no proxy, for a message: never with what may be a password. */
+/** An invalid proxy value for a message, without anything that may be a password. */
 export function shownProxy(text: string): string {
   const [, scheme = '', credentials = '', place = ''] =
     /^([a-z][a-z0-9+.-]*:\/\/)?(.*@)?(.*)$/is.exec(text.trim()) ?? [];
@@ -136,7 +136,7 @@ function checked(proxy: string): string {
   );
 }
 
-/** Also of a value that is no proxy. */
+/** Makes {@link redact} hide the password of a value, also if the value is not a valid proxy. */
 function keepPassword(value: string): void {
   const password = /^(?:[a-z][a-z0-9+.-]*:\/\/)?[^:@]*:(.*)@/is.exec(value)?.[1] ?? '';
   keepSecret(password);
@@ -147,13 +147,13 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // a lone % is meant as it stands
+    // a % that encodes nothing is meant literally
     return text;
   }
 }
 
 const everywhere = (proxy: string): Record<string, string> => ({ HTTP_PROXY: proxy, HTTPS_PROXY: proxy });
-/** `proxy.example:3128`, as many environments have it. */
+/** Adds the scheme to a proxy without one, such as `proxy.example:3128`, which is common in environments. */
 const withScheme = (value: string): string => (value === '' || value.includes('://') ? value : `http://${value}`);
 const spelled = (variables: Readonly<Record<string, string | undefined>>): Record<string, string> =>
   Object.fromEntries(

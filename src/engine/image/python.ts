@@ -1,13 +1,13 @@
 import type { BuildContainer } from './build-container';
 import { baseUnusable } from './failures';
 
-/** What a base's Python has. */
+/** Properties of a base image's Python. */
 export interface Python {
-  /** Absolute. */
+  /** Absolute path. */
   executable: string;
   pip: boolean;
   ensurepip: boolean;
-  /** Version; empty = not installed. */
+  /** Version; '' = not installed. */
   ipython: string;
   inline: boolean;
   nbformat: boolean;
@@ -18,7 +18,7 @@ export interface Python {
 const MIN_PYTHON = [3, 9] as const;
 const MIN_IPYTHON = 8;
 
-/** Runs under any Python 3, so that an old one can say that it is old. */
+/** Runs under any Python 3, so that a version that is too old can be reported. */
 const PROBE = `
 import json, sys
 def probe():

@@ -3,12 +3,12 @@ import { join, relative } from 'node:path';
 import { pack } from 'tar-stream';
 
 export interface RunnerFile {
-  /** Relative, with `/`. */
+  /** Relative path, with `/`. */
   path: string;
   content: Buffer;
 }
 
-/** Every Python file below a folder, in the order of their paths; an absent folder is an error of the extension itself. */
+/** Reads every Python file below a folder, sorted by path. Throws if the folder does not exist, which is a bug of the extension. */
 export async function readRunner(folder: string): Promise<RunnerFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
@@ -19,7 +19,7 @@ export async function readRunner(folder: string): Promise<RunnerFile[]> {
   return Promise.all(paths.map(async (path) => ({ path, content: await readFile(join(folder, path)) })));
 }
 
-/** A tar of files that belong to root and that everyone may read. */
+/** A tar archive of files that belong to root and that everyone may read. */
 export function tarOf(files: readonly RunnerFile[]): AsyncIterable<Buffer> {
   const archive = pack();
   const folders = new Set(

@@ -12,7 +12,7 @@ import { baseUnusable, imageFailed } from './failures';
 import { lastLine, probePython } from './python';
 import { tarOf, type RunnerFile } from './runner-files';
 
-/** A line for each uid and each gid that a sandbox can have: its root is read-only, so nobody can add one there. */
+/** Adds a line for each uid and gid that a sandbox can have, because nothing can be added later to its read-only root. */
 const NAME_USERS = `
 ids = range(${SANDBOX_UIDS.first}, ${SANDBOX_UIDS.last + 1})
 for path, line in (("/etc/passwd", "${SANDBOX_USER}:x:{0}:{0}::${SANDBOX_HOME}:/bin/sh\\n"), ("/etc/group", "${SANDBOX_USER}:x:{0}:\\n")):
@@ -26,8 +26,8 @@ for path, line in (("/etc/passwd", "${SANDBOX_USER}:x:{0}:{0}::${SANDBOX_HOME}:/
 `;
 
 /**
- * Unpacks, compiles (a sandbox can write no byte code), writes our own pip, and makes the mount points: the one of the libraries, and those of the
- * sandbox's tmpfs, each of which takes the mode of the directory that the image has at its place.
+ * Unpacks the runner, compiles it (a sandbox cannot write byte code), writes our own pip, and creates the mount points of the libraries and
+ * of the sandbox's tmpfs, each of which takes the mode of the image's directory.
  */
 const UNPACK = `
 import compileall, os, re, sys, tarfile
@@ -48,7 +48,7 @@ for folder in ("${SANDBOX_HOME}", "${QUEUE_FOLDER}", "/tmp"):
     os.chmod(folder, 0o1777)
 ${NAME_USERS}`;
 
-/** Puts the runner in and tries it. Needs no network. Gives the entrypoint of the image. */
+/** Installs the runner and tests it, without a network. Gives the entrypoint of the image. */
 export async function installRunner(
   container: BuildContainer,
   files: readonly RunnerFile[],
@@ -70,7 +70,7 @@ export async function installRunner(
   const tested = await container.run([executable, '-I', `${RUNNER_FOLDER}/selftest.py`], {
     name: 'run self-test',
     signal,
-    // a tmpfs: what the test writes is in no image
+    // on a tmpfs, so that files of the test are not in the image
     env: {
       HOME: '/dev/shm',
       TMPDIR: '/dev/shm',

@@ -3,13 +3,13 @@ import { isNotFound } from '../request';
 import type { ImageContext } from './context';
 import type { RunnerFile } from './runner-files';
 
-/** Raise when the way of making an image changes, so that it is made anew. */
+/** Raise these numbers when the way in which an image is built changes, so that it is built again. */
 const PACKAGES_RECIPE = 2;
 const KERNEL_RECIPE = 3;
 
-/** What is installed unless the base has it. An IPython that is there is never replaced. */
+/** Requirements that are installed unless the base has them. An existing IPython is never replaced. */
 export const IPYTHON_REQUIREMENTS = ['ipython>=8', 'matplotlib-inline'] as const;
-/** What is installed beside, unless the base has it or it cannot be had. 5.1 has the ids of cells. */
+/** Optional requirement that is installed unless the base has it. Cell ids exist since nbformat 5.1. */
 export const NBFORMAT = 'nbformat>=5.1';
 
 export const packagesTag = (baseId: string, packages: readonly string[]): string =>
@@ -25,7 +25,7 @@ export const kernelTag = (packages: string, runner: readonly RunnerFile[]): stri
 const hash = (...parts: unknown[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 
-/** Null: the engine has no such image. */
+/** Inspects an image. Null if the engine does not have it. */
 export async function imageDetails(
   { docker, requests }: ImageContext,
   name: string,

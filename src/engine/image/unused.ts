@@ -5,26 +5,26 @@ import { LABELS } from '../specification';
 import type { ImageContext } from './context';
 
 const DAY_MS = 24 * 3600_000;
-/** Milliseconds without use after which an image goes by itself. */
+/** An image that nobody has used for this long is removed automatically. */
 export const IMAGE_KEPT_MS = 14 * DAY_MS;
 /**
- * Tags of this repository say when an image was used last, as `<its tag>-<yyyymmdd>`: an engine keeps no such thing, and tags are seen by all
- * windows and all users of an engine, whose settings may be others.
+ * Tags of this repository record when an image was last used, as `<its tag>-<yyyymmdd>`. An engine does not record that itself, and all
+ * windows and all users of an engine, whose settings may differ, see the tags.
  */
 const USED = 'sandboxed-ipython/used';
-/** Podman puts a registry's name before those without one. */
+/** Podman adds a registry to names without one. */
 const OURS = /^(?:docker\.io\/|localhost\/)?sandboxed-ipython\/(?:packages|kernel|used):(.+)$/;
 const USED_ON = /sandboxed-ipython\/used:\w+-(\d{4})(\d{2})(\d{2})$/;
 
-/** What is known of an image, as an engine lists it. */
+/** An image as an engine lists it. */
 export type ListedImage = Pick<Docker.ImageInfo, 'Id' | 'ParentId' | 'RepoTags' | 'Created' | 'Size' | 'Labels'>;
 
-/** Names of a list, which is null or has `<none>:<none>` where there are none. */
+/** The names of an image. The engine's list of them is null or contains `<none>:<none>` if there are none. */
 const namesOf = ({ RepoTags }: Pick<ListedImage, 'RepoTags'>): string[] =>
   ((RepoTags as string[] | null | undefined) ?? []).filter((name) => !name.includes('<none>'));
 const short = (name: string): string => name.replace(/^(?:docker\.io|localhost)\//, '');
 
-/** Milliseconds since 1970: the last mark, or the making. @param created milliseconds since 1970 */
+/** Time of the last mark or of the creation, in milliseconds since 1970. @param created milliseconds since 1970 */
 export const lastUse = (names: readonly string[], created: number): number =>
   Math.max(
     created,
@@ -36,8 +36,8 @@ export const lastUse = (names: readonly string[], created: number): number =>
   );
 
 /**
- * Images that this extension made, that nobody else has named, that no container uses and whose names are none of `current`; and not an image
- * that one of those left is made of.
+ * Finds the images that this extension built and that nobody else has tagged, no container uses and `current` does not name. An image is
+ * not among them if an image that stays is built from it.
  */
 export function unusedImages(
   images: readonly ListedImage[],
@@ -72,14 +72,14 @@ export function unusedImages(
         id,
         name: names.map(short).find((name) => !name.startsWith(USED)) ?? id.replace(/^sha256:/, '').slice(0, 12),
         base: Labels[LABELS.base] ?? '',
-        // what it has beside the image that it is made of, where the engine tells which that is
+        // its size without the parent image, if the engine tells the parent
         bytes: Math.max(0, Size - (byId.get(ParentId)?.Size ?? 0)),
         lastUse: lastUse(names, Created * 1000),
       };
     });
 }
 
-/** @param current names of images that are not to be given @param before only those not used since, in milliseconds since 1970 */
+/** @param current names of images to leave out @param limits `before`: only images not used since, in milliseconds since 1970 */
 export async function findUnused(
   { docker, requests }: ImageContext,
   current: ReadonlySet<string>,
@@ -96,7 +96,10 @@ export async function findUnused(
   return unusedImages(images, new Set(containers.map(({ ImageID }) => ImageID)), current, limits);
 }
 
-/** Removes an image by every name that it has here; an engine refuses what a container uses or another image is made of. True: it is gone. */
+/**
+ * Removes an image by all its names. An engine refuses to remove an image that a container uses or another image is built from. True if the
+ * image no longer exists.
+ */
 export async function removeOurs({ docker, requests, log }: ImageContext, id: string): Promise<boolean> {
   const remove = (name: string): Promise<unknown> =>
     requests.run('remove image', (abortSignal) => docker.getImage(name).remove({ abortSignal } as object));
@@ -124,7 +127,7 @@ export async function removeOurs({ docker, requests, log }: ImageContext, id: st
   }
 }
 
-/** Says on the engine that these images are used today, unless it was said, or they were made, within a day. Never rejects. */
+/** Marks images on the engine as used today, unless they were marked or created within the last day. Never rejects. */
 export async function markUsed(
   { docker, requests, log }: ImageContext,
   names: readonly string[],

@@ -165,7 +165,8 @@ export class FolderCopier {
       if (signal.aborted) {
         throw new SandboxError('Cancelled', {}, { cause: error });
       }
-      // the sandbox may have some of the files: all are sent again, but only after a pause, so that not every cell waits for another failure
+      // the sandbox may have some of the files: all are sent again, but only after a pause, so that not every cell waits for another
+      // failure
       this.#sendAgainAt = performance.now() + (this.options.waits?.rest ?? PAUSE_AFTER_LATE_LOOK_MS);
       for (const { path, file } of items) {
         this.#offered.delete(path);
