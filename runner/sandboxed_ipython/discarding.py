@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 #: Number of descriptors that one message can carry (``SCM_MAX_FD`` of Linux).
 _MAX_FDS = 253
-#: More messages than a socket's queue holds, because each takes some hundred bytes of it. An empty message cannot be
-#: told from the queue's end.
+#: More messages than a socket's queue holds, because each takes some hundred bytes of it. An empty message looks like
+#: the end of the queue.
 _MAX_QUEUED = 1000
 _NO_LINGER = struct.pack("ii", 1, 0)
 #: Descriptors that are not closed yet because no child could be forked.

@@ -116,9 +116,7 @@ class Processes:
         self._reactor.after(_LEAVE_SECONDS, lambda: process.kill() if process.pid in self._retiring else None)
 
     def reap(self) -> None:
-        """Reaps all children that have exited. Exits of kernels are handled at the end of this turn, whoever has called
-        this.
-        """
+        """Reaps all children that have exited. Exits of kernels are handled at the end of this turn."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)

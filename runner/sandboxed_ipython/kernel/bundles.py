@@ -1,5 +1,6 @@
-"""Checks what a display or a comm message holds. The checks are made in the kernel, where the cell can still be told:
-the host silently leaves out what it cannot accept (``src/protocol/check.ts``, which has the same bounds).
+"""Checks what a display or a comm message holds. The checks are made in the kernel, where the cell can still get a
+warning or an error: the host silently leaves out what it cannot accept (``src/protocol/check.ts``, which has the same
+bounds).
 """
 
 import base64

@@ -46,8 +46,8 @@ class Interrupts:
         self.wakeup.install()
 
     def begin(self) -> None:
-        """Must be called when a cell begins, before the supervisor is told. An earlier cell may have set a signal
-        handler of its own.
+        """Must be called when a cell begins, before the supervisor gets a message about it. An earlier cell may have
+        set a signal handler of its own.
         """
         self._install()
         self.pressed = self._due = self._in_code = self._late = False

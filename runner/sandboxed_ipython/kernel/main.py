@@ -129,7 +129,7 @@ class Kernel:
 
     def begin(self, msg_id: str, msg_type: str) -> None:
         """Must be called when a cell or a comm message is about to be handled. A SIGINT may come as soon as the
-        supervisor is told.
+        supervisor knows of it.
         """
         self._warm_up.cancel()
         self.running = msg_id
