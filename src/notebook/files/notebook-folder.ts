@@ -126,11 +126,15 @@ export class NotebookFolder {
    * file is missing.
    */
   explainMissingFile({ ename, evalue }: ExecuteReply): void {
-    if (ename !== 'FileNotFoundError') {
+    const isModule = ename === 'ModuleNotFoundError';
+    if (!isModule && ename !== 'FileNotFoundError') {
       return;
     }
     if (this.#reason !== undefined) {
-      this.#reportReason(this.#reason);
+      if (!isModule) {
+        // A missing module is more likely a package that is not installed.
+        this.#reportReason(this.#reason);
+      }
       return;
     }
     const name =
@@ -138,8 +142,10 @@ export class NotebookFolder {
         .exec(evalue)
         ?.slice(1)
         .find((one) => one !== undefined) ?? '';
-    const inside = this.#inProject(path.posix.resolve(SANDBOX_HOME, this.#place.folder, name));
-    const leftOut = inside === undefined ? undefined : this.#copy?.project?.files.whyNot(inside);
+    const leftOut = (isModule ? filesOfModule(name) : [name])
+      .flatMap((file) => this.#inProject(path.posix.resolve(SANDBOX_HOME, this.#place.folder, file)) ?? [])
+      .map((inside) => this.#copy?.project?.files.whyNot(inside))
+      .find((one) => one !== undefined);
     if (this.#copy !== undefined && leftOut !== undefined && !this.#copy.reportedNames.has(leftOutKey(leftOut))) {
       this.#showLeftOut(this.#copy, leftOut, 1);
     }
@@ -344,6 +350,16 @@ export class NotebookFolder {
       })
       .then(undefined, (error: unknown) => this.log.error(String(error)));
   }
+}
+
+/** Where notebooks have their own modules, relative to their folder. */
+const MODULE_FOLDERS = ['.', 'src', '..', '../src'];
+
+/** The files and folders that Python may take for a module of this name, relative to the notebook's folder. */
+function filesOfModule(name: string): string[] {
+  const parts = name.split('.');
+  const found = parts.map((_, i) => parts.slice(0, i + 1).join('/'));
+  return MODULE_FOLDERS.flatMap((folder) => found.flatMap((one) => [`${folder}/${one}.py`, `${folder}/${one}`]));
 }
 
 const leftOutKey = ({ path: name, reason }: LeftOut): string => `${reason} ${name}`;

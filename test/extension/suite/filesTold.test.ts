@@ -70,6 +70,20 @@ describe('files beside a notebook that are not copied into its sandbox', () => {
     assert.deepEqual(await run(2), [], 'it is nowhere');
   });
 
+  it('are reported when a cell imports one as a module that .gitignore ignores', async () => {
+    mkdirSync(path.join(folder, 'generated'));
+    writeFileSync(path.join(folder, 'generated/tables.py'), 'x = 1');
+    writeFileSync(path.join(folder, '.gitignore'), 'generated/\n');
+    notebook = await OpenNotebook.saved(
+      path.join(folder, 'book.ipynb'),
+      'import no_such_module',
+      'import generated.tables',
+    );
+    assert.deepEqual(await run(0), []);
+    assert.match((await run(1)).join('\n'), /are not in the sandbox\. generated is ignored by \.gitignore/);
+    assert.deepEqual(await run(1), [], 'once');
+  });
+
   it('are reported when a cell cannot find one because of the setting or because the notebook has no file', async () => {
     notebook = await OpenNotebook.of('"ran"', 'open("data.csv")');
     assert.deepEqual(await run(0), []);
