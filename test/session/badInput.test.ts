@@ -114,7 +114,7 @@ describe('what a cell should not show', function () {
     for (const code of ["'x' * 104_857_600", "display({'text/html': 'x' * 104_857_600}, raw=True)"]) {
       const cell = await sandbox.run(code);
       assert.equal(cell.reply.status, 'ok');
-      assert.match(noticesOf(cell), /^This cell printed 100 MB; 100 MB of it/m);
+      assert.match(noticesOf(cell), /^This cell printed 100 MB\. Of this, 100 MB/m);
     }
     assert.ok((await peak(sandbox)) - supervisor < 30 * MB, 'the supervisor');
   });
