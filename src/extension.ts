@@ -87,8 +87,8 @@ export function activate(context: vscode.ExtensionContext): void {
     new EarlyStarts(controller, choices, records, log),
     registerCommands({ controller, channel, installation, password, records, messageContext, version }),
   );
-  // VS Code disposes `context.subscriptions` as soon as it has called `deactivate`, before the promise of that is settled. What is
-  // needed to end a sandbox is therefore disposed here, when the sandboxes have ended.
+  // VS Code disposes `context.subscriptions` directly after it has called `deactivate`, and only then waits for the promise of
+  // `deactivate`. What is needed to end a sandbox is therefore disposed here, after the sandboxes were left or ended.
   end = async () => {
     records.endAllRenameWaits();
     const failures = await within(controller.sandboxes.leaveAll(), ENDING_MS, undefined);

@@ -50,10 +50,10 @@ export class NotebookKernel {
   readonly #targets: TracebackTargets;
   readonly #flow = new OutputFlow(this.#outputs, {
     write: (edits) => this.#writer.write(edits),
-    runs: () => this.executions.all().length,
+    countOpenRuns: () => this.executions.all().length,
     isOfRun: (event) => this.#runOf(event) !== undefined,
-    comes: (event) => this.#beforeShown(event),
-    isShown: (event) => this.#afterShown(event),
+    willShow: (event) => this.#beforeShown(event),
+    didShow: (event) => this.#afterShown(event),
   });
   readonly #sandbox: SandboxBinding;
   readonly #restored: RestoredRuns;

@@ -1,12 +1,14 @@
 import type { SandboxEvent } from '../protocol/messages';
 
-/** Long enough to gather a burst of prints, short enough to look live. */
+/** Long enough to collect a burst of prints, short enough to look live. */
 const BATCH_MS = 25;
-const BATCH_CHARACTERS = 64 * 1024;
+/** Length in UTF-16 units at which a batch is passed on at once. */
+const MAX_BATCH_LENGTH = 64 * 1024;
 
 /**
- * Joins stream events that follow each other, so that a hundred thousand prints are a few hundred edits and
- * a progress bar is folded before it is shown. The time of what is joined is that of its beginning, which decides where it is shown. Any other event is passed on at once, behind the text that came before it.
+ * Joins consecutive stream events, so that a hundred thousand prints become a few hundred edits and a progress bar is folded before it is
+ * shown. Joined text has the time of its first event, which decides where the text is shown. Any other event is passed on at once, after the
+ * text that came before it.
  */
 export class EventBatcher {
   private waiting: Extract<SandboxEvent, { msg_type: 'stream' }> | undefined;
@@ -38,7 +40,7 @@ export class EventBatcher {
       this.flush();
       this.waiting = event;
     }
-    if (this.waiting.content.text.length >= BATCH_CHARACTERS) {
+    if (this.waiting.content.text.length >= MAX_BATCH_LENGTH) {
       this.flush();
     } else {
       this.timer ??= setTimeout(() => this.flush(), this.delay);
@@ -55,7 +57,7 @@ export class EventBatcher {
     }
   }
 
-  /** What waits is passed on; nothing fires later. */
+  /** Passes on the text that waits; no timer fires later. */
   dispose(): void {
     this.flush();
   }

@@ -1,20 +1,20 @@
 import type { SandboxEvent } from '../protocol/messages';
 
-/** Comms whose cell is remembered, and messages to them. */
+/** Maximum number of comms whose cell is remembered, and of messages to comms. */
 const MAX_COMMS = 10_000;
 const MAX_MESSAGES = 1_000;
 
 /**
- * What a comm's callbacks print or raise has the message that called them as its parent. It is shown where the comm comes from:
- * in the cell that opened it, as Jupyter's front ends do for a widget's.
+ * The output of a comm's callbacks has the message that called them as its parent. It is shown in the cell that opened the comm, as
+ * Jupyter's front ends do for widgets.
  */
 export class Callbacks {
-  /** By comm: the run that opened it. */
+  /** The run that opened each comm. */
   readonly #owners = new Map<string, string>();
-  /** By message that a front end sent: the run that its output is shown with. */
+  /** For each message that a front end sent to a comm: the run whose cell shows its output. */
   readonly #runs = new Map<string, string>();
 
-  hear(event: SandboxEvent): void {
+  handle(event: SandboxEvent): void {
     const parent = event.parent_header.msg_id;
     if (event.msg_type === 'comm_open') {
       remember(this.#owners, event.content.comm_id, this.#runs.get(parent) ?? parent, MAX_COMMS);
@@ -27,17 +27,17 @@ export class Callbacks {
     }
   }
 
-  /** The run whose cell shows what has this parent. */
+  /** The run whose cell shows the output with this parent. */
   runOf(parent: string): string {
     return this.#runs.get(parent) ?? parent;
   }
 }
 
-function remember(map: Map<string, string>, key: string, value: string, most: number): void {
+function remember(map: Map<string, string>, key: string, value: string, maxSize: number): void {
   map.delete(key);
   map.set(key, value);
   for (const oldest of map.keys()) {
-    if (map.size <= most) {
+    if (map.size <= maxSize) {
       return;
     }
     map.delete(oldest);

@@ -1,22 +1,22 @@
 import type { StreamText, TextMark } from './stream-text';
 import type { CellEdit, CellOutput } from './types';
 
-/** An output as it is to be shown. `mark`: of its stream, whose text may go on. */
+/** An output as it is shown. `mark` belongs to its stream, whose text may grow. */
 export interface DocumentOutput {
   output: CellOutput;
   mark: TextMark | undefined;
 }
 
-/** What one run has left in its cell, as it would be there had every edit been written: for a window that comes later. */
+/** What one run shows in its cell after all its edits, for a window that restores the cell later. */
 export class CellDocument {
-  /** Supervisor's clock in seconds; undefined: it never began, or never said when. */
+  /** The begin of the run on the supervisor's clock in seconds; undefined if the run has not begun or the time is not known. */
   t: number | undefined;
   started = false;
   order: number | undefined;
   success: boolean | undefined;
   readonly #outputs = new Map<number, { output: CellOutput; stream: StreamText | undefined }>();
 
-  /** By the ids that later edits use. */
+  /** The outputs by the ids that later edits use. */
   get outputs(): Map<number, DocumentOutput> {
     return new Map(
       [...this.#outputs].map(([id, { output, stream }]) => [
@@ -49,7 +49,7 @@ export class CellDocument {
         }
         this.#outputs.set(edit.id, { output: edit.output, stream: edit.stream });
         return;
-      case 'text': // the stream is known, and is asked when its text is needed
+      case 'text': // the stream object is known and gives its text when it is needed
         return;
       case 'replace': {
         const known = this.#outputs.get(edit.id);

@@ -5,21 +5,21 @@ import { Redraws } from './redraws';
 import { EventSteps } from './steps';
 import type { RunEdit } from './types';
 
-/** What is done with the events of a notebook besides folding them into its outputs. */
-export interface Around {
-  /** Shows what has changed. */
+/** What the owner of an {@link OutputFlow} does with the events of a notebook besides folding them into its outputs. */
+export interface FlowCallbacks {
+  /** Shows the changes. */
   write(edits: readonly RunEdit[]): void;
-  /** How many runs have not ended, by what was shown so far. */
-  runs(): number;
+  /** The number of runs that have not ended, according to what was shown so far. */
+  countOpenRuns(): number;
   /** Whether the event belongs to a run that a cell shows. */
   isOfRun(event: SandboxEvent): boolean;
   /** The event is about to be shown. */
-  comes(event: SandboxEvent): void;
+  willShow(event: SandboxEvent): void;
   /** The event has been shown. */
-  isShown(event: SandboxEvent): void;
+  didShow(event: SandboxEvent): void;
 }
 
-/** The way of a notebook's events from its sandbox to what its cells show, at a pace that a window can keep up with. */
+/** Passes a notebook's events from its sandbox to its cells, at a rate that the window can keep up with. */
 export class OutputFlow {
   readonly #batcher = new EventBatcher((event) => this.show(event));
   readonly #steps: EventSteps;
@@ -27,49 +27,49 @@ export class OutputFlow {
 
   constructor(
     private readonly outputs: NotebookOutputs,
-    private readonly around: Around,
+    private readonly callbacks: FlowCallbacks,
   ) {
     this.#steps = new EventSteps(
       (event) => {
         this.#batcher.add(event);
       },
-      () => around.runs(),
+      () => callbacks.countOpenRuns(),
     );
     this.#redraws = new Redraws(outputs, (edits) => {
-      around.write(edits);
+      callbacks.write(edits);
     });
   }
 
-  /** An event has come. Text waits a moment for more of it, and events of quick cells for those behind them. */
+  /** Takes an event. Text waits a moment for more text, and events of quick cells wait for those of the cells after them. */
   add(event: SandboxEvent): void {
     this.#steps.add(event);
   }
 
-  /** Shows all that waits, however long that takes. */
+  /** Shows all events that wait, however long that takes. */
   flush(): void {
     this.#steps.flush();
     this.#batcher.flush();
   }
 
-  /** Shows the text that waits for more of it. */
+  /** Shows the text that waits for more text. */
   flushText(): void {
     this.#batcher.flush();
   }
 
-  /** Resolves when everything but the last text of what has come so far is shown. */
+  /** Resolves when all events so far are shown, except for the last text. */
   passed(): Promise<void> {
     return this.#steps.passed();
   }
 
   /** Shows an event at once. */
   show(event: SandboxEvent): void {
-    const { outputs, around } = this;
-    around.comes(event);
-    if (event.msg_type === 'execute_reply' && around.isOfRun(event)) {
-      this.#redraws.flush();
-    } // the cell ends with its widgets as they are
-    around.write(outputs.fold(event));
+    const { outputs, callbacks } = this;
+    callbacks.willShow(event);
+    if (event.msg_type === 'execute_reply' && callbacks.isOfRun(event)) {
+      this.#redraws.flush(); // the cell ends with the current state of its widgets
+    }
+    callbacks.write(outputs.fold(event));
     this.#redraws.ask();
-    around.isShown(event);
+    callbacks.didShow(event);
   }
 }

@@ -77,7 +77,7 @@ export class NotebookOutputs {
 
   /** Events of runs that are not ours, or no longer, change nothing. */
   fold(event: SandboxEvent): RunEdit[] {
-    this.callbacks.hear(event);
+    this.callbacks.handle(event);
     const name = OUTPUTS.has(event.msg_type)
       ? this.callbacks.runOf(event.parent_header.msg_id)
       : event.parent_header.msg_id;

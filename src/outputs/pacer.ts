@@ -1,44 +1,49 @@
-/** Characters per millisecond of the outputs that are changed: VS Code goes through the whole of an output for each change of it. */
+/** VS Code processes the whole of an output for each change; this is the assumed rate in UTF-16 units. */
 const CHARACTERS_PER_MS = 20_000;
-/** Milliseconds after which a change that VS Code has not confirmed holds up no other, and that a slow confirmation is answered with at most. */
+/** Time after which a change that VS Code has not confirmed no longer delays other changes. */
 const UNCONFIRMED_MS = 5_000;
-const LONGEST_PAUSE_MS = 500;
+/** Maximum pause after a slow confirmation. */
+const MAX_PAUSE_MS = 500;
 
-/** A change that VS Code was sent. */
+/** A change that was sent to VS Code. */
 export interface Sent {
-  /** That VS Code goes through for it. */
+  /** UTF-16 units that VS Code processes for the change. */
   readonly characters: number;
-  /** Resolves when VS Code has confirmed the change, or refused it; never rejects. */
+  /** Resolves when VS Code has confirmed or refused the change; never rejects. */
   readonly confirmed: Promise<void>;
 }
 
 /**
- * Lets outputs be changed as often as VS Code can take it: at once while it keeps up, and the more rarely the longer the outputs are and the
- * slower it is. A change waits until the one before is confirmed, and then for as long again as that has taken. Of what changes meanwhile
- * only the last state is sent, so that the work is bounded whatever a cell prints, and a slow window is sent less and not more.
+ * Limits how often outputs are changed to what VS Code can process: at once while it keeps up, and less often the longer the outputs are and
+ * the slower it is. A change waits until the previous change is confirmed, and then as long again as the confirmation has taken. Of the
+ * changes that happen meanwhile only the last state is sent, so that the work is bounded whatever a cell prints, and a slow window gets
+ * fewer changes.
  */
 export class Pacer<Output> {
-  /** In the order in which they were asked for. */
+  /** The outputs that wait, in the order of their requests. */
   readonly #waiting = new Set<Output>();
   /** Changes that VS Code has not confirmed. */
   readonly #unconfirmed = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
-  /** By `performance.now()`. */
+  /** The earliest time for the next change, by `performance.now()`. */
   #notBefore = 0;
 
-  /** @param send sends an output's last state; undefined if VS Code has it already */
+  /** @param send sends the last state of an output; returns undefined if VS Code has that state already */
   constructor(
     private readonly send: (output: Output) => Sent | undefined,
     private readonly deadline = UNCONFIRMED_MS,
   ) {}
 
-  /** Sends it now, or as soon as there is time for it. */
+  /** Sends the output now, or as soon as the rate allows it. */
   ask(output: Output): void {
     this.#waiting.add(output);
-    this.#sendWhatIsDue();
+    this.#sendDue();
   }
 
-  /** Sends it at once, whether it waits or not; what is sent later waits for that. Returns how many characters VS Code goes through for it. */
+  /**
+   * Sends the output at once, whether it waits or not; later changes wait for this one. Returns the number of UTF-16 units that VS Code
+   * processes for it.
+   */
   sendNow(output: Output): number {
     this.#waiting.delete(output);
     const sent = this.send(output);
@@ -50,26 +55,26 @@ export class Pacer<Output> {
     this.#notBefore = Math.max(this.#notBefore, began) + characters / CHARACTERS_PER_MS;
     this.#unconfirmed.add(confirmed);
     const late = setTimeout(() => {
-      this.#over(confirmed, began);
+      this.#settle(confirmed, began);
     }, this.deadline);
     void confirmed.then(() => {
       clearTimeout(late);
-      this.#over(confirmed, began);
+      this.#settle(confirmed, began);
     });
     return characters;
   }
 
-  /** A change is confirmed, or is waited for no longer. */
-  #over(change: Promise<void>, began: number): void {
+  /** Called when a change is confirmed or its time is over. */
+  #settle(change: Promise<void>, began: number): void {
     if (!this.#unconfirmed.delete(change)) {
       return;
     }
     const now = performance.now();
-    this.#notBefore = Math.max(this.#notBefore, now + Math.min(now - began, LONGEST_PAUSE_MS));
-    this.#sendWhatIsDue();
+    this.#notBefore = Math.max(this.#notBefore, now + Math.min(now - began, MAX_PAUSE_MS));
+    this.#sendDue();
   }
 
-  #sendWhatIsDue(): void {
+  #sendDue(): void {
     if (this.#timer !== undefined) {
       return;
     }
@@ -81,7 +86,7 @@ export class Pacer<Output> {
       if (wait > 0) {
         this.#timer = setTimeout(() => {
           this.#timer = undefined;
-          this.#sendWhatIsDue();
+          this.#sendDue();
         }, wait);
         return;
       }

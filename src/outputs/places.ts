@@ -1,17 +1,17 @@
-/** Where something is shown: an output of a run. */
+/** The place where something is shown: an output of a run. */
 export interface Place {
   readonly run: string;
   readonly id: number;
 }
 
 /**
- * Places of outputs by a key, the oldest of each key and of all making room for newer ones. A run's places are found without
- * a look at those of others, as a cell may clear its output thousands of times a second.
+ * Places of outputs by a key. The oldest places of a key, and of all keys, are removed to make room for new ones. The places of a run are
+ * found without a search through those of other runs, because a cell may clear its output thousands of times a second.
  */
 export class Places<T extends Place> {
   readonly #byKey = new Map<string, Set<T>>();
   readonly #byRun = new Map<string, Map<T, string>>();
-  /** The oldest first. */
+  /** The key of each place, the oldest place first. */
   readonly #all = new Map<T, string>();
 
   constructor(private readonly bounds: { ofKey: number; all: number }) {}

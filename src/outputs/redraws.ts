@@ -1,10 +1,10 @@
 import type { NotebookOutputs } from './notebook-outputs';
 import type { RunEdit } from './types';
 
-/** Milliseconds between two drawings of widgets: nobody sees more than 20 a second. */
+/** Interval between two redraws of widgets: nobody sees more than 20 per second. */
 const REDRAW_INTERVAL_MS = 50;
 
-/** Draws the widgets of a notebook anew when they have changed, at most 20 times a second and a bounded part of them each time. */
+/** Redraws the widgets of a notebook after they have changed, at most 20 times a second and a bounded part of them each time. */
 export class Redraws {
   #timer: NodeJS.Timeout | undefined;
 
@@ -14,7 +14,7 @@ export class Redraws {
     private readonly interval = REDRAW_INTERVAL_MS,
   ) {}
 
-  /** Events were folded: widgets may have changed. */
+  /** Schedules a redraw if widgets have changed. Call it after events were folded. */
   ask(): void {
     if (this.outputs.needsRedraw) {
       this.#timer ??= setTimeout(() => this.flush(), this.interval);
@@ -28,6 +28,6 @@ export class Redraws {
       return;
     }
     this.write(this.outputs.redraw());
-    this.ask(); // what was too much for once
+    this.ask(); // for the widgets that this redraw left out
   }
 }

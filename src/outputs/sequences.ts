@@ -1,10 +1,10 @@
 /** The first character of a control sequence. */
 export const ESCAPE = 0x1b;
 const BRACKET = 0x5b;
-/** Characters of the parameters of a control sequence; longer ones are text. */
-const MAX_PARAMETERS = 60;
+/** Maximum length of the parameters of a control sequence; a longer one is text. */
+const MAX_PARAMETERS_LENGTH = 60;
 
-/** A control sequence (ECMA-48 CSI) in a text, and where it ends. */
+/** A control sequence (ECMA-48 CSI) in a text; `end` is the index after it. */
 export interface Sequence {
   readonly parameters: string;
   readonly command: string;
@@ -21,7 +21,7 @@ export function sequenceAt(text: string, at: number): Sequence | undefined {
     place += 1;
   }
   const code = text.charCodeAt(place);
-  if (place - at - 2 > MAX_PARAMETERS || !(code >= 0x40 && code <= 0x7e)) {
+  if (place - at - 2 > MAX_PARAMETERS_LENGTH || !(code >= 0x40 && code <= 0x7e)) {
     return undefined;
   }
   return { parameters: text.slice(at + 2, place), command: text.charAt(place), end: place + 1 };

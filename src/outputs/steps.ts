@@ -1,35 +1,38 @@
 import type { SandboxEvent } from '../protocol/messages';
 
-/** Milliseconds between two steps, from the end of one to the next: VS Code draws the whole notebook anew after each. */
+/** Time from the end of a step to the next one: VS Code draws the whole notebook again after each step. */
 const STEP_MS = 50;
-/** Events that are held at most, but for the pieces of the last one, and characters that are held for a step. */
+/** Maximum number of events that are held, not counting the pieces of the last one. */
 const MAX_EVENTS = 1_000;
-const MAX_CHARACTERS = 64 * 1024;
-/** Milliseconds after which a step goes on in a later turn of the event loop, and characters of a text that are passed on in one piece. */
+/** Maximum length in UTF-16 units of the text that is held for a step. */
+const MAX_TEXT_LENGTH = 64 * 1024;
+/** Time after which a step continues in a later turn of the event loop. */
 const TURN_MS = 25;
-const PIECE_CHARACTERS = 64 * 1024;
+/** Maximum length in UTF-16 units of a text that is passed on in one piece. */
+const MAX_PIECE_LENGTH = 64 * 1024;
 
 /**
- * Passes events on in steps while cells wait behind the one that runs, so that the window draws a run of quick cells a few times and not
- * several times for each of them. What the user waits for comes at once: all of a cell that runs alone, the last cell of a run, a prompt.
- * However much comes at once, the extension host does other things meanwhile: a long step, and a long text, take several turns. Where
- * events come faster than they can be shown, whoever brings them waits, so that memory is bounded.
+ * Passes events on in steps while more cells wait behind the running one, so that the window draws a run of quick cells a few times and not
+ * several times for each cell. Events for which the user waits are passed on at once: those of a cell that runs alone or is the last of a
+ * run, and prompts. A long step or a long text takes several turns of the event loop, so that the extension host can do other work
+ * meanwhile. If events arrive faster than they can be shown, `passed` makes their source wait, so that memory is bounded.
  */
 export class EventSteps {
   readonly #held: SandboxEvent[] = [];
-  /** How many at its beginning have been passed on. */
+  /** How many events at the beginning of `#held` have been passed on. */
   #next = 0;
   #replies = 0;
   #characters = 0;
   #timer: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
-  /** By `performance.now()`. */
+  /** The earliest time for the next step, by `performance.now()`. */
   #notBefore = 0;
-  /** Who waits until so many events, of all that ever came, are passed on. */
+  /** Callers of `passed`, each with the number of events since the beginning that must be passed on first. */
   #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  /** The number of events that were passed on since the beginning. */
   #count = 0;
 
-  /** @param runs how many runs have not ended, by what was passed on so far */
+  /** @param runs returns the number of runs that have not ended, according to the events that were passed on so far */
   constructor(
     private readonly pass: (event: SandboxEvent) => void,
     private readonly runs: () => number,
@@ -67,17 +70,17 @@ export class EventSteps {
     return (
       type !== 'input_request' &&
       this.#held.length < MAX_EVENTS &&
-      this.#characters < MAX_CHARACTERS &&
+      this.#characters < MAX_TEXT_LENGTH &&
       this.runs() - this.#replies > 1
     );
   }
 
-  /** Passes on all that is held, however long it takes. */
+  /** Passes on all events that are held, however long it takes. */
   flush(): void {
     this.#pass(Infinity);
   }
 
-  /** Resolves when all that has come so far is passed on. */
+  /** Resolves when all events so far have been passed on. */
   passed(): Promise<void> {
     const count = this.#count + this.#held.length - this.#next;
     return count === this.#count
@@ -110,7 +113,7 @@ export class EventSteps {
     this.#next += 1;
     this.#count += 1;
     if (this.#next >= MAX_EVENTS) {
-      // a flood may never let a step end
+      // during a flood of events a step may never end
       this.#held.splice(0, this.#next);
       this.#next = 0;
     }
@@ -127,14 +130,14 @@ export class EventSteps {
 }
 
 function* piecesOf(event: SandboxEvent): Iterable<SandboxEvent> {
-  if (event.msg_type !== 'stream' || event.content.text.length <= PIECE_CHARACTERS) {
+  if (event.msg_type !== 'stream' || event.content.text.length <= MAX_PIECE_LENGTH) {
     yield event;
     return;
   }
   const { text } = event.content;
   for (let at = 0; at < text.length;) {
-    const end = at + PIECE_CHARACTERS;
-    const isInside = /[\uD800-\uDBFF]/.test(text.charAt(end - 1)); // of a character of two halves
+    const end = at + MAX_PIECE_LENGTH;
+    const isInside = /[\uD800-\uDBFF]/.test(text.charAt(end - 1)); // `end` is inside a surrogate pair
     const next = isInside ? end + 1 : end;
     yield { ...event, content: { ...event.content, text: text.slice(at, next) } };
     at = next;

@@ -51,10 +51,10 @@ class Window {
     write: (edits) => {
       this.#writer.write(edits);
     },
-    runs: () => this.#executions.all().length,
+    countOpenRuns: () => this.#executions.all().length,
     isOfRun: () => this.#executions.all().length > 0,
-    comes: () => undefined,
-    isShown: (one) => {
+    willShow: () => undefined,
+    didShow: (one) => {
       if (one.msg_type === 'execute_reply' || one.msg_type === 'status') {
         this.#outputs.takeCaptured();
       }
