@@ -1,40 +1,43 @@
 import { ESCAPE, sequenceAt } from './sequences';
 import { NO_STYLE, type Styles } from './styles';
 
-/** Characters of a block at most: what a change of one character costs when it is drawn. */
-export const MAX_BLOCK = 256;
-/** Characters that a block which is changed inside for the first time has room for, at least. */
-const FIRST_CAPACITY = 64;
+/** Maximum number of characters of a block, which is the cost of drawing after one character has changed. */
+export const MAX_BLOCK_LENGTH = 256;
+/** Minimum capacity in characters of a block that is changed inside for the first time. */
+const INITIAL_CAPACITY = 64;
 const NO_CELLS = new Uint32Array(0);
 const NO_STYLES = new Uint16Array(0);
 const SPACE = 0x20;
-/** What would make a control sequence or a character with the right text behind it. */
-/* eslint-disable-next-line no-control-regex -- a terminal's own */
+/** The beginning of a control sequence, which further text would complete. */
+/* eslint-disable-next-line no-control-regex -- control characters of terminals */
 const OPEN_SEQUENCE = /^\x1b(?:\[[\d:;<=>?]{0,60})?$/;
 
-/** Where blocks are drawn, one after the other: UTF-16 units, and bytes where a unit needs no more. */
-let units = new Uint16Array(64 * MAX_BLOCK);
+/** Buffers in which blocks are drawn, one block at a time: UTF-16 units, or bytes if no character needs more than a byte. */
+let units = new Uint16Array(64 * MAX_BLOCK_LENGTH);
 let bytes = Buffer.alloc(units.length);
 
 /**
- * Some characters of a row, next to each other. A block that only grows is a string, as it was written. One that is changed inside
- * becomes characters with a style each, and its text is drawn when it is asked for and kept until the next change.
+ * Adjacent characters of a row. A block that only grows is a string, exactly as it was written. A block that is changed inside becomes an
+ * array of characters and their styles, and its text is drawn when it is needed and kept until the next change.
  */
 export class Block {
-  /** Undefined: the characters have changed since it was made. */
+  /** The text; undefined if the characters have changed since it was drawn. */
   #text: string | undefined = '';
   #length = 0;
-  /** The style behind the last character while the block is a string. */
+  /** The style after the last character while the block is a string. */
   #lastStyle: number;
-  /** The block is a string with an end that is to remain text. What is written behind it is not written behind it in the string. */
+  /**
+   * Whether the string ends with text that further text would complete to a control sequence or character. Only text that begins with ESC may
+   * then be appended to the string.
+   */
   #isOpen = false;
-  /** Code points, and the style of each. Empty while the block is a string. */
+  /** The code points and the style of each. Both are empty while the block is a string. */
   #characters = NO_CELLS;
   #characterStyles = NO_STYLES;
-  /** Characters that were written since the text was made. */
+  /** The number of characters that were written since the text was drawn. */
   #changed = 0;
 
-  /** @param style in which the string begins */
+  /** @param style the style in which the block begins */
   constructor(
     private readonly styles: Styles,
     private readonly style: number,
@@ -42,7 +45,7 @@ export class Block {
     this.#lastStyle = style;
   }
 
-  /** Characters. */
+  /** The number of characters. */
   get length(): number {
     return this.#length;
   }
@@ -65,30 +68,30 @@ export class Block {
     return (this.#text ??= this.#drawn());
   }
 
-  /** Whether text of this style that is written at the block's end is kept as it is, behind what was written before. */
+  /** Whether text of this style can be appended unchanged at the block's end. */
   isExtendedBy(text: string, style: number): boolean {
     return this.#isString && style === this.#lastStyle && !(this.#isOpen && text.charCodeAt(0) !== ESCAPE);
   }
 
-  /** Adds so many characters of text, for which `isExtendedBy` holds, at the end. */
+  /** Appends text for which `isExtendedBy` holds. `characters` is its number of characters. */
   append(text: string, characters: number): void {
     this.#text += text;
     this.#length += characters;
     this.#isOpen = isOpenEnd(text);
-    // made of one piece at once: the whole row would take long if each of its characters were a piece
-    if (this.#length === MAX_BLOCK) {
+    // Joins the pieces of the string now: joining a whole row would take long if each of its characters were a piece.
+    if (this.#length === MAX_BLOCK_LENGTH) {
       this.#text?.charCodeAt(0);
     }
   }
 
-  /** Adds a control sequence, for which `isExtendedBy` holds, at the end. Behind it is another style. */
+  /** Appends a control sequence for which `isExtendedBy` holds. `style` is the style after it. */
   appendSequence(sequence: string, style: number): void {
     this.#text += sequence;
     this.#isOpen = false;
     this.#lastStyle = style;
   }
 
-  /** Writes so many characters of text over what is at `at` and behind it. */
+  /** Overwrites the characters from `at` on with text. `characters` is its number of characters. */
   put(at: number, text: string, characters: number, style: number): void {
     this.#change(Math.max(this.#length, at + characters));
     let place = at;
@@ -102,9 +105,12 @@ export class Block {
     this.#changed += characters;
   }
 
-  /** The writing goes on behind the block. Where most of it is new its text is made now, so that a long row overwritten is not drawn all at once. */
+  /**
+   * Called when writing continues in the next block. If most of this block is new, its text is drawn now, so that the blocks of a long row that
+   * is overwritten are not all drawn at the same time.
+   */
   leave(): void {
-    if (this.#changed > MAX_BLOCK / 2) {
+    if (this.#changed > MAX_BLOCK_LENGTH / 2) {
       this.text();
     }
   }
@@ -135,7 +141,7 @@ export class Block {
     return this.#characters === NO_CELLS;
   }
 
-  /** The text is about to change inside, and needs room for so many characters. */
+  /** Prepares a change inside the text, with room for `room` characters. */
   #change(room: number): void {
     if (this.#isString) {
       this.#split(room);
@@ -149,7 +155,7 @@ export class Block {
     this.#text = undefined;
   }
 
-  /** Makes characters with their styles of the string. */
+  /** Converts the string to characters and styles. */
   #split(room: number): void {
     const text = this.#text ?? '';
     this.#allocate(room);
@@ -173,7 +179,7 @@ export class Block {
   }
 
   #allocate(room: number): void {
-    this.#characters = new Uint32Array(Math.min(MAX_BLOCK, Math.max(FIRST_CAPACITY, 2 * room)));
+    this.#characters = new Uint32Array(Math.min(MAX_BLOCK_LENGTH, Math.max(INITIAL_CAPACITY, 2 * room)));
     this.#characterStyles = new Uint16Array(this.#characters.length);
   }
 
@@ -214,7 +220,7 @@ function makeRoom(): void {
   bytes = Buffer.alloc(units.length);
 }
 
-/** The beginning of a control sequence, or half a character. */
+/** Whether the text ends with half of a surrogate pair or is the beginning of a control sequence. */
 function isOpenEnd(text: string): boolean {
   return (
     (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800 ||

@@ -3,45 +3,48 @@ import { MAX_NOTICES, MAX_OUTPUTS, shortError, shortTransient } from './bounds';
 import { StreamText } from './stream-text';
 import type { CellEdit, CellOutput, StreamName } from './types';
 
-/** Characters of a stream that is kept after its run has ended, for what a thread still prints. Text behind a longer one begins another output. */
-export const MAX_ENDED_STREAM = 8 * 1024;
+/**
+ * Maximum length in UTF-16 units of a stream that is kept after its run has ended, so that late text of a thread is added to it. Late text after
+ * a longer stream begins another output.
+ */
+export const MAX_ENDED_STREAM_LENGTH = 8 * 1024;
 
 /**
- * Seconds from the beginning of a pair of streams in which text goes to the stream's output of that pair, though the other stream
- * spoke between: ipykernel gathers what is written to a stream for so long, whatever the other one says meanwhile.
+ * Time from the beginning of a pair of streams in which text is added to the stream's output of that pair, although text of the other stream
+ * came in between. ipykernel collects the text of each stream for this time, independently of the other stream.
  */
 export const STREAM_PAIR_SECONDS = 0.2;
 
-/** An output that is a stream and may grow. */
+/** A stream output that may grow. */
 interface OpenStream {
   readonly id: number;
   readonly name: StreamName;
   readonly text: StreamText;
 }
 
-/** The last outputs, while they are streams: one, or one of each name that began within {@link STREAM_PAIR_SECONDS}. */
+/** The last outputs while they are streams: one, or a pair of both names that began within {@link STREAM_PAIR_SECONDS}. */
 interface OpenStreams {
-  /** The one that was written last, which is not always the last output. */
+  /** The stream that was written last, which is not always the last output. */
   readonly last: OpenStream;
   readonly other: OpenStream | undefined;
-  /** When the first text of the first of them was written, by the supervisor's clock in seconds. */
+  /** The time of the first text of the first stream, on the supervisor's clock in seconds. */
   readonly since: number;
 }
 
-/** What the next event of one run depends on. Finished outputs are not kept: only VS Code's document has them. */
+/** The state of one run on which the next event depends. Finished outputs are not kept, only VS Code's document has them. */
 export interface CellOutputs {
   readonly started: boolean;
   readonly ended: boolean;
   readonly ordered: boolean;
-  /** An error output was made: the reply's copy of it is not shown again. */
+  /** Whether an error output was created, so that its copy in the reply is not shown again. */
   readonly failed: boolean;
-  /** `clear_output(wait=True)`: the next output replaces all others. */
+  /** Whether `clear_output(wait=True)` was called, so that the next output replaces all others. */
   readonly clearPending: boolean;
   readonly nextId: number;
-  /** Outputs that are shown. Of those over the bound nothing is, and that is said once, in the first one's place. */
+  /** The number of outputs. Outputs over the maximum are not shown; one notice in place of the first of them says so. */
   readonly shown: number;
-  /** Where the notices stand that the next one of their kind replaces, by their code. */
-  readonly places: Readonly<Partial<Record<string, number>>>;
+  /** The output ids of notices that the next notice with the same code replaces. */
+  readonly noticeIds: Readonly<Partial<Record<string, number>>>;
   readonly open: OpenStreams | undefined;
 }
 
@@ -58,13 +61,14 @@ export const newCellOutputs: CellOutputs = {
   clearPending: false,
   nextId: 0,
   shown: 0,
-  places: {},
+  noticeIds: {},
   open: undefined,
 };
 
 /**
- * Folds one event of a run into edits of its cell: the same events show the same, wherever the log was cut between two calls.
- * The text of an open stream is changed in place, all else is made anew. `update_display_data` goes across cells, see `NotebookOutputs`.
+ * Folds one event of a run into edits of its cell. The result depends only on the events, not on where the log was cut between two calls.
+ * The text of an open stream is changed in place; the rest of the state is copied. `NotebookOutputs` handles `update_display_data`, which
+ * may change other cells.
  */
 export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
   switch (event.msg_type) {
@@ -89,11 +93,11 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
         transient: shortTransient(event.content.transient),
       });
     case 'error':
-      // one that finds no room is told by the reply
+      // an error that exceeds the maximum number of outputs is shown by the reply
       return then(foldOutput(state, shortError(event.content)), (now) =>
         unchanged({ ...now, failed: state.failed || now.shown <= MAX_OUTPUTS }),
       );
-    case 'input_request': // prompt and answer stay in the output, as in a terminal: a box at the top of the window is easily missed
+    case 'input_request': // prompt and answer stay in the output as in a terminal, because the input box at the top is easily missed
       return event.content.prompt === ''
         ? unchanged(state)
         : foldStream(withoutPair(state), 'stdout', event.content.prompt, event.t);
@@ -103,7 +107,7 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
       return event.content.wait
         ? unchanged({ ...state, clearPending: true })
         : {
-            state: { ...state, open: undefined, places: {}, clearPending: false, shown: 0 },
+            state: { ...state, open: undefined, noticeIds: {}, clearPending: false, shown: 0 },
             edits: [{ kind: 'clear' }],
           };
     case 'execute_reply':
@@ -113,7 +117,7 @@ export function foldEvent(state: CellOutputs, event: SandboxEvent): Folded {
   }
 }
 
-/** The reply ends the run, once. It shows a failure, or an error that no event told. */
+/** Ends the run by its reply, once. It shows a failure, or an error that no event has shown. */
 export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
   if (state.ended) {
     return unchanged(state);
@@ -138,7 +142,7 @@ export function foldReply(state: CellOutputs, reply: ExecuteReply): Folded {
 }
 
 const isKeptAfterEnd = (stream: OpenStream | undefined): boolean =>
-  stream !== undefined && stream.text.length <= MAX_ENDED_STREAM;
+  stream !== undefined && stream.text.length <= MAX_ENDED_STREAM_LENGTH;
 
 function keptAfterEnd(open: OpenStreams | undefined): OpenStreams | undefined {
   if (open === undefined || !isKeptAfterEnd(open.last)) {
@@ -147,20 +151,20 @@ function keptAfterEnd(open: OpenStreams | undefined): OpenStreams | undefined {
   return isKeptAfterEnd(open.other) ? open : { ...open, other: undefined };
 }
 
-/** What comes next stands behind all that was written, as a prompt must: nothing is added to the stream that was not written last. */
+/** Makes the next text follow all earlier text, as a prompt must: no text is added to the stream that was not written last. */
 const withoutPair = (state: CellOutputs): CellOutputs =>
   state.open === undefined ? state : { ...state, open: { ...state.open, other: undefined, since: -Infinity } };
 
-/** The user cleared the cell: what comes next starts a new output. */
+/** The state after the user has cleared the cell: further text begins a new output. */
 export const forgetOutputs = (state: CellOutputs): CellOutputs => ({
   ...state,
   open: undefined,
-  places: {},
+  noticeIds: {},
   clearPending: false,
   shown: 0,
 });
 
-/** What `name?` and `%man` show in a pager: Jupyter's front ends without one show it as an output. */
+/** The text that `name?` and `%man` show in a pager. Jupyter's front ends without a pager show it as an output. */
 function pagesOf(reply: ExecuteReply): CellOutput[] {
   return reply.payload.flatMap(({ source, data }) =>
     source === 'page' && typeof data === 'object' && data !== null && !Array.isArray(data)
@@ -171,28 +175,28 @@ function pagesOf(reply: ExecuteReply): CellOutput[] {
 
 function outputOf(state: CellOutputs, reply: ExecuteReply, neverRan: boolean): CellOutput | undefined {
   if (reply.failure !== undefined) {
-    // a queued cell that was called off needs no explanation
+    // a queued cell that was aborted needs no explanation
     return neverRan && reply.failure.code === 'Aborted'
       ? undefined
       : { output_type: 'failure', failure: reply.failure };
   }
-  // without a traceback the cell said what was wrong on stderr: a magic that does not exist, a group of exceptions
+  // Without a traceback the error was printed to stderr, for example for an unknown magic or an exception group.
   if (reply.status !== 'error' || state.failed || reply.traceback.length === 0) {
     return undefined;
   }
   return shortError(reply);
 }
 
-/** @param t when it was written, by the supervisor's clock in seconds */
+/** @param t the time when the text was written, on the supervisor's clock in seconds */
 export function foldStream(state: CellOutputs, name: StreamName, text: string, t: number): Folded {
   const open = state.clearPending ? undefined : state.ended ? keptAfterEnd(state.open) : state.open;
-  const isOfPair = open !== undefined && t >= open.since && t - open.since < STREAM_PAIR_SECONDS;
+  const isWithinPair = open !== undefined && t >= open.since && t - open.since < STREAM_PAIR_SECONDS;
   if (open !== undefined && open.last.name === name) {
     open.last.text.write(text);
     return { state: open === state.open ? state : { ...state, open }, edits: [textOf(open.last)] };
   }
-  if (isOfPair && open.other !== undefined) {
-    // there are two names
+  if (isWithinPair && open.other !== undefined) {
+    // there are only two names
     open.other.text.write(text);
     return { state: { ...state, open: { ...open, last: open.other, other: open.last } }, edits: [textOf(open.other)] };
   }
@@ -206,7 +210,7 @@ export function foldStream(state: CellOutputs, name: StreamName, text: string, t
     ...folded,
     state: {
       ...folded.state,
-      open: isOfPair ? { last, other: open.last, since: open.since } : { last, other: undefined, since: t },
+      open: isWithinPair ? { last, other: open.last, since: open.since } : { last, other: undefined, since: t },
     },
   };
 }
@@ -214,30 +218,30 @@ export function foldStream(state: CellOutputs, name: StreamName, text: string, t
 const textOf = ({ id, name, text }: OpenStream): CellEdit => ({ kind: 'text', id, name, stream: text });
 
 /**
- * A notice of what lasts (the sandbox is out of reach, output is being left out) has one place in the cell, where the next of its
- * kind says what has become of it; text goes on behind it.
+ * Folds a notice. A notice of a lasting condition (the sandbox is out of reach, output is left out) has one output in the cell, which the next
+ * notice with the same code replaces. Text continues after it.
  */
 function foldNotice(state: CellOutputs, failure: Failure): Folded {
   const output: CellOutput = { output_type: 'notice', failure };
   if (failure.code !== 'OutOfReach' && failure.code !== 'OutputDropped') {
     return foldOutput(state, output);
   }
-  const place = state.places[failure.code];
-  if (place !== undefined) {
-    return { state, edits: [{ kind: 'replace', id: place, output }] };
+  const id = state.noticeIds[failure.code];
+  if (id !== undefined) {
+    return { state, edits: [{ kind: 'replace', id, output }] };
   }
-  // what is said of the sandbox is no output that `clear_output(wait=True)` waits for
+  // a notice about the sandbox is not the output that `clear_output(wait=True)` waits for
   const waiting = state.clearPending && failure.code === 'OutOfReach';
   return then(foldOutput(waiting ? { ...state, clearPending: false } : state, output), (now) =>
     unchanged({
       ...now,
       clearPending: waiting,
-      ...(now.nextId > state.nextId && { places: { ...now.places, [failure.code]: state.nextId } }),
+      ...(now.nextId > state.nextId && { noticeIds: { ...now.noticeIds, [failure.code]: state.nextId } }),
     }),
   );
 }
 
-/** As long as there is room. A cell that makes outputs without end must not fill the window's memory. */
+/** Appends an output if the maximum is not reached. A cell that creates endless outputs must not fill the window's memory. */
 function foldOutput(state: CellOutputs, output: CellOutput, stream?: StreamText): Folded {
   const room = output.output_type === 'notice' ? MAX_OUTPUTS + MAX_NOTICES : MAX_OUTPUTS;
   if (state.clearPending || state.shown < room) {
@@ -248,7 +252,7 @@ function foldOutput(state: CellOutputs, output: CellOutput, stream?: StreamText)
     : append(state, { output_type: 'notice', failure: { code: 'OutputDropped', params: { outputs: MAX_OUTPUTS } } });
 }
 
-/** VS Code takes outputs of started cells only. */
+/** Appends an output, and starts the run first, because VS Code accepts outputs only for started cells. */
 function append(state: CellOutputs, output: CellOutput, stream?: StreamText): Folded {
   const id = state.nextId;
   return then(start(state, undefined), (now) => ({
@@ -258,7 +262,7 @@ function append(state: CellOutputs, output: CellOutput, stream?: StreamText): Fo
       shown: state.clearPending ? 1 : state.shown + 1,
       open: undefined,
       clearPending: false,
-      ...(state.clearPending && { places: {} }),
+      ...(state.clearPending && { noticeIds: {} }),
     },
     edits: [{ kind: state.clearPending ? 'replaceAll' : 'append', id, output, ...(stream && { stream }) }],
   }));

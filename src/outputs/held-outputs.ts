@@ -3,26 +3,26 @@ import { foldEvent, newCellOutputs, type CellOutputs } from './cell-outputs';
 import { StreamText } from './stream-text';
 import type { CellOutput, StreamName } from './types';
 
-/** Characters that one widget holds; beyond, its oldest outputs go. */
-const MOST = 10_000_000;
+/** Maximum length in UTF-16 units of what one widget holds; its oldest outputs are dropped beyond it. */
+const MAX_HELD_LENGTH = 10_000_000;
 
 interface Held {
   content: CellOutput | { name: StreamName; text: StreamText };
   size: number;
 }
 
-/** What an `Output` widget holds: what it has captured, or was given as a list by the kernel. Bounded. */
+/** The outputs of an `Output` widget, which it has captured or which the kernel has set as a list. Their size is bounded. */
 export class HeldOutputs {
   readonly #held = new Map<number, Held>();
   #state: CellOutputs = newCellOutputs;
   #size = 0;
 
-  /** Characters. */
+  /** Approximate size in UTF-16 units. */
   get size(): number {
     return this.#size;
   }
 
-  /** Takes an output of a run that the widget captures. */
+  /** Adds an output of a run that the widget captures. */
   capture(event: SandboxEvent): void {
     const { state, edits } = foldEvent(this.#state, event);
     this.#state = state;
@@ -38,7 +38,7 @@ export class HeldOutputs {
     }
   }
 
-  /** The kernel has set the list itself. */
+  /** Replaces the outputs with a list that the kernel has set. */
   replace(outputs: readonly JsonValue[]): void {
     this.#clear();
     const known = outputs.flatMap(savedOutput);
@@ -48,7 +48,7 @@ export class HeldOutputs {
     });
   }
 
-  /** What can be shown as text, one each: the last ones, with as many characters as asked for, or a little more. */
+  /** The texts of the last outputs, one text each, with about `characters` UTF-16 units in total or a little more. */
   lastTexts(characters: number): string[] {
     const texts: string[] = [];
     let room = characters;
@@ -63,7 +63,7 @@ export class HeldOutputs {
     return texts.reverse();
   }
 
-  /** As nbformat has it, and as the widget's `outputs` are in Python. */
+  /** The outputs as in nbformat, which is also the format of the widget's `outputs` in Python. */
   toJson(): JsonObject[] {
     return [...this.#held.values()].flatMap(({ content }) => asJson(content));
   }
@@ -73,12 +73,12 @@ export class HeldOutputs {
     const size = sizeOf(content);
     this.#size += size - (this.#held.get(id)?.size ?? 0);
     this.#held.set(id, { content, size });
-    for (const [oldest, { size: its }] of this.#held) {
-      if (this.#size <= MOST) {
+    for (const [oldest, { size: oldestSize }] of this.#held) {
+      if (this.#size <= MAX_HELD_LENGTH) {
         return;
       }
       this.#held.delete(oldest);
-      this.#size -= its;
+      this.#size -= oldestSize;
     }
   }
 
@@ -91,10 +91,10 @@ export class HeldOutputs {
 const contentOf = (output: CellOutput, stream?: StreamText): Held['content'] =>
   output.output_type === 'stream' ? { name: output.name, text: stream ?? new StreamText(output.text) } : output;
 
-/** A stream that goes on for ever keeps its end. */
+/** Keeps only the end of a stream that has become too long. */
 function shorten(content: Held['content']): void {
-  if (!('output_type' in content) && content.text.length > MOST) {
-    content.text.shorten(MOST / 2);
+  if (!('output_type' in content) && content.text.length > MAX_HELD_LENGTH) {
+    content.text.shorten(MAX_HELD_LENGTH / 2);
   }
 }
 
@@ -159,7 +159,7 @@ function asJson(content: Held['content']): JsonObject[] {
   }
 }
 
-/** An entry of an `Output` widget's own list; what is none is left out. */
+/** An entry of the list that the kernel has set; an invalid entry is left out. */
 function savedOutput(value: JsonValue): CellOutput[] {
   if (!isObject(value)) {
     return [];

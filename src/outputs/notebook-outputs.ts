@@ -14,8 +14,8 @@ import { Places, type Place } from './places';
 import type { CellOutput, RunEdit } from './types';
 import { modelOf, Widgets } from './widgets';
 
-/** What a comm's callbacks may show in the cell of their comm. */
-const OUTPUTS: ReadonlySet<EventType> = new Set<EventType>([
+/** The events of a comm's callbacks that are shown in the cell that opened the comm. */
+const OUTPUT_TYPES: ReadonlySet<EventType> = new Set<EventType>([
   'stream',
   'display_data',
   'execute_result',
@@ -24,26 +24,29 @@ const OUTPUTS: ReadonlySet<EventType> = new Set<EventType>([
   'notice',
 ]);
 
-/** Where a display is shown, so that `update_display_data` finds it, in whichever cell and long after it ended. */
+/** The place where a display is shown, so that `update_display_data` finds it in any cell, even long after the cell ended. */
 interface Display extends Place {
   output: Extract<CellOutput, { data: unknown }>;
 }
-/** Where a widget is shown. */
-interface View extends Display {
+/** The place where a widget is shown. */
+interface WidgetView extends Display {
   model: string;
 }
-/** Places of widgets that are drawn anew when they change, and of displays that are updated; the oldest stay as they are then. */
+/** Maximum numbers of widget views that are redrawn and of displays that are updated; older ones become static. */
 const MAX_VIEWS = 1_000;
 const MAX_DISPLAYS = { ofKey: 1_000, all: 20_000 };
-/** Characters that are drawn between two calls of `redraw`, about: with 20 calls a second as much as VS Code can take. */
-const MAX_DRAWN_CHARACTERS = 1_000_000;
-/** Characters of a widget's own data, which is kept as long as the widget is drawn anew. Honest data name a model and say `HBox(…)`. */
-const MAX_VIEW_CHARACTERS = 64 * 1024;
-/** Milliseconds of drawing between two calls, and of one call. */
+/** Approximate maximum length in UTF-16 units of the text that is drawn between two calls of `redraw`: VS Code can process this 20 times a second. */
+const MAX_DRAWN_LENGTH = 1_000_000;
+/**
+ * Maximum length of a display's data as JSON, which is kept while the widget is redrawn. Honest data name a model and have a text such as
+ * `HBox(…)`.
+ */
+const MAX_VIEW_LENGTH = 64 * 1024;
+/** Maximum time for drawing in one call of `redraw`, and between two calls. */
 const MAX_DRAWING_MS = 20;
-const newDrawing = (): { characters: number; ms: number } => ({ characters: 0, ms: 0 });
-const isEnough = ({ characters, ms }: { characters: number; ms: number }): boolean =>
-  characters > MAX_DRAWN_CHARACTERS || ms > MAX_DRAWING_MS;
+const newDrawing = (): { length: number; ms: number } => ({ length: 0, ms: 0 });
+const isEnough = ({ length, ms }: { length: number; ms: number }): boolean =>
+  length > MAX_DRAWN_LENGTH || ms > MAX_DRAWING_MS;
 
 interface Run {
   cell: string;
@@ -51,37 +54,37 @@ interface Run {
 }
 
 /**
- * The outputs of one notebook: the state of every run whose cell still shows it, and the displays by `display_id`.
- * Holds no text and no images beyond the stream that is open.
+ * The outputs of one notebook: the state of every run that its cell still shows, and the displays by `display_id`.
+ * It holds no text and no images except for open streams.
  */
 export class NotebookOutputs {
   private readonly runs = new Map<string, Run>();
-  /** By cell: its run. */
+  /** The run of each cell. */
   private readonly byCell = new Map<string, string>();
   private readonly displays = new Places<Display>(MAX_DISPLAYS);
   private readonly widgets = new Widgets();
   private readonly callbacks = new Callbacks();
-  /** By model. */
-  private readonly views = new Places<View>({ ofKey: MAX_VIEWS, all: MAX_VIEWS });
-  /** Views that are to be drawn anew. */
-  private readonly waiting = new Set<View>();
-  /** What was drawn since the last `redraw`: characters and milliseconds. */
+  /** The widget views by model. */
+  private readonly views = new Places<WidgetView>({ ofKey: MAX_VIEWS, all: MAX_VIEWS });
+  /** The views that wait for a redraw. */
+  private readonly waiting = new Set<WidgetView>();
+  /** The length of the text that was drawn since the last `redraw`, and the time that it took. */
   private drawing = newDrawing();
 
-  /** A run of this cell begins; the run before it loses its claim on the cell. */
+  /** Begins a run of this cell. The previous run no longer changes the cell. */
   begin(run: string, cell: string): void {
     this.releaseCell(cell);
     this.runs.set(run, { cell, state: newCellOutputs });
     this.byCell.set(cell, run);
   }
 
-  /** Events of runs that are not ours, or no longer, change nothing. */
+  /** Folds an event into edits. Events of runs that are unknown or were released change nothing. */
   fold(event: SandboxEvent): RunEdit[] {
     this.callbacks.handle(event);
-    const name = OUTPUTS.has(event.msg_type)
+    const name = OUTPUT_TYPES.has(event.msg_type)
       ? this.callbacks.runOf(event.parent_header.msg_id)
       : event.parent_header.msg_id;
-    if (this.widgets.hear(event)) {
+    if (this.widgets.handle(event)) {
       return [];
     }
     const answer = answerOf(event);
@@ -102,14 +105,14 @@ export class NotebookOutputs {
     return edits;
   }
 
-  /** Whether `redraw` has something to do. */
+  /** Whether `redraw` has widgets to draw. */
   get needsRedraw(): boolean {
     return this.widgets.isChanged || this.waiting.size > 0;
   }
 
   /**
-   * Draws the widgets that have changed since the last call, or some of them, as this takes a bounded time. A cell may change them
-   * thousands of times a second: call this 20 times a second at most.
+   * Redraws widgets that have changed since the last call. It takes a bounded time, so some may wait for the next call. A cell may change
+   * widgets thousands of times a second: call this at most 20 times a second.
    */
   redraw(): RunEdit[] {
     for (const model of this.widgets.takeChanged()) {
@@ -132,18 +135,18 @@ export class NotebookOutputs {
     return edits;
   }
 
-  /** What `Output` widgets have captured since the last call, for the kernel's own widgets: see `Widgets.takeCaptured`. */
+  /** The outputs that `Output` widgets have captured since the last call, to be sent to the kernel. See {@link Widgets.takeCaptured}. */
   takeCaptured(): { commId: string; outputs: JsonObject[] }[] {
     return this.widgets.takeCaptured();
   }
 
-  /** The run's end by a reply that did not come as an event, or was not folded yet. */
+  /** Ends the run by a reply that did not arrive as an event or was not folded yet. */
   end(name: string, reply: ExecuteReply): RunEdit[] {
     const run = this.runs.get(name);
     return run === undefined ? [] : this.apply(name, run, foldReply(run.state, reply));
   }
 
-  /** The user cleared this cell: updates for its displays and text for its streams start anew. */
+  /** Called when the user has cleared this cell. New text goes to a new output, and its displays get no more updates. */
   forget(cell: string): void {
     const name = this.byCell.get(cell);
     const run = name === undefined ? undefined : this.runs.get(name);
@@ -154,7 +157,7 @@ export class NotebookOutputs {
     run.state = forgetOutputs(run.state);
   }
 
-  /** The cell is gone, or belongs to another run. */
+  /** Forgets a run whose cell was deleted or belongs to another run. */
   release(name: string): void {
     const run = this.runs.get(name);
     if (run !== undefined) {
@@ -187,7 +190,7 @@ export class NotebookOutputs {
         model === undefined ||
         !('output' in edit) ||
         !('data' in edit.output) ||
-        JSON.stringify(edit.output.data).length > MAX_VIEW_CHARACTERS
+        JSON.stringify(edit.output.data).length > MAX_VIEW_LENGTH
       ) {
         return { run: name, edit };
       }
@@ -201,13 +204,13 @@ export class NotebookOutputs {
     });
   }
 
-  /** A widget as text shows it. */
-  private drawn(output: View['output'], model: string): View['output'] {
+  /** The output with the widget's text as its `fallback`. */
+  private drawn(output: WidgetView['output'], model: string): WidgetView['output'] {
     const { drawing } = this;
     const began = performance.now();
     const fallback = this.widgets.text(model);
     drawing.ms += performance.now() - began;
-    drawing.characters += fallback?.length ?? 0;
+    drawing.length += fallback?.length ?? 0;
     return fallback === undefined ? output : { ...output, fallback };
   }
 

@@ -3,59 +3,59 @@ import { EventBatcher } from './batcher';
 import { CellDocument } from './document';
 import type { NotebookOutputs } from './notebook-outputs';
 
-/** A cell as a notebook has it; `id` is nbformat's, '' where it has none. `key` names it as long as the notebook is open. */
+/** A cell of a notebook. `id` is its nbformat id, '' if it has none. `key` identifies it while the notebook is open. */
 export interface PlacedCell {
   id: string;
   index: number;
   sourceHash: string;
   key: string;
 }
-/** A run that is still open, with what it says of its cell, and the requests that it waits for. */
+/** A run that has not ended, with the metadata of its cell and the requests that it waits for. */
 export interface OpenRun {
   msgId: string;
   metadata: JsonObject;
   requests: readonly string[];
 }
 
-/** What a log says of one cell of the notebook: of the last run of it. */
+/** The last run of one cell, as the log has it. */
 export interface PastRun<Cell> {
   readonly msgId: string;
   readonly cell: Cell;
   readonly document: CellDocument;
-  /** Something of it came after what the document surely shows. */
+  /** Whether the run has events after those that the document surely shows. */
   isNew: boolean;
-  /** How it ended, and when by the supervisor's clock (seconds). */
+  /** The reply of the run, and its time on the supervisor's clock in seconds. */
   end: { reply: ExecuteReply; t: number } | undefined;
-  /** Its prompts that are open, by their requests. */
+  /** The open prompts of the run, by their request ids. */
   readonly prompts: Map<string, EventOf<'input_request'>>;
-  /** What told its count, without its code. */
+  /** The event with the execution count, without the code. */
   input: EventOf<'execute_input'> | undefined;
 }
 
-/** Runs without a cell, and those that a later run of their cell has replaced: so many of each are remembered. */
-const MAX_REMEMBERED = 10_000;
+/** Maximum number of runs without a cell, and of runs that a later run of the same cell has replaced, that are remembered. */
+const MAX_REMEMBERED_RUNS = 10_000;
 
 /**
- * Folds the log of an earlier window, as it comes, into what each cell of the notebook should show: cells are replaced and never
- * appended to, as document and log are never saved together. Keeps of the log no more than the cells show.
+ * Folds the log of an earlier window, event by event, into what each cell of the notebook should show. Cells are replaced and never appended
+ * to, because document and log are never saved together. Only what the cells show is kept of the log.
  */
 export class PastLog<Cell extends PlacedCell> {
   readonly #runs = new Map<string, PastRun<Cell>>();
-  /** By cell: the last run of it. */
+  /** The last run of each cell. */
   readonly #last = new Map<Cell, string>();
   readonly #replaced = new Set<string>();
-  /** Runs whose cells are gone; true: with something new. */
+  /** Runs whose cells no longer exist; true if the run has new output. */
   readonly #homeless = new Map<string, boolean>();
   readonly #byId = new Map<string, Cell[]>();
-  /** Those without an id, by their source. */
+  /** Cells without an id, by the hash of their source. */
   readonly #bySource = new Map<string, Cell[]>();
   #open: readonly OpenRun[] = [];
   #openRuns: ReadonlyMap<string, OpenRun> = new Map();
   readonly #batcher: EventBatcher;
 
   /**
-   * @param outputs which go on with what comes later
-   * @param after the event up to which the document surely shows everything
+   * @param outputs the outputs of the notebook, which later events continue to change
+   * @param after the last event of which the document surely shows everything
    */
   constructor(
     cells: readonly Cell[],
@@ -71,7 +71,7 @@ export class PastLog<Cell extends PlacedCell> {
     });
   }
 
-  /** @param open the runs that are open now, which the log may not announce any more */
+  /** @param open the runs that are open now, whose beginning may no longer be in the log */
   add(event: SandboxEvent, open: readonly OpenRun[]): void {
     const msgId = event.parent_header.msg_id;
     this.#setOpen(open);
@@ -97,7 +97,7 @@ export class PastLog<Cell extends PlacedCell> {
     }
   }
 
-  /** The log is over. `homeless`: how many runs with something new have no cell any more. */
+  /** Ends the log. `homeless` is the number of runs with new output whose cell no longer exists. */
   finish(open: readonly OpenRun[]): { runs: PastRun<Cell>[]; homeless: number } {
     this.#batcher.flush();
     this.#setOpen(open);
@@ -111,7 +111,7 @@ export class PastLog<Cell extends PlacedCell> {
     return { runs: [...this.#runs.values()], homeless };
   }
 
-  /** The sandbox was not to be had: nothing of its log is shown. */
+  /** Discards the log, because the sandbox could not be reached again. */
   abandon(): void {
     this.#batcher.flush();
     for (const msgId of this.#runs.keys()) {
@@ -154,7 +154,7 @@ export class PastLog<Cell extends PlacedCell> {
     }
     const cell = this.#cellOf(cellMetadata(metadata));
     if (cell === undefined) {
-      if (this.#homeless.size < MAX_REMEMBERED) {
+      if (this.#homeless.size < MAX_REMEMBERED_RUNS) {
         this.#homeless.set(msgId, false);
       }
       return;
@@ -164,7 +164,7 @@ export class PastLog<Cell extends PlacedCell> {
       this.#runs.delete(replaced);
       this.#replaced.add(replaced);
       const [oldest = ''] = this.#replaced;
-      if (this.#replaced.size > MAX_REMEMBERED) {
+      if (this.#replaced.size > MAX_REMEMBERED_RUNS) {
         this.#replaced.delete(oldest);
       }
     }
@@ -181,7 +181,7 @@ export class PastLog<Cell extends PlacedCell> {
     });
   }
 
-  /** The cell with its nbformat id, else, of the cells without one, the one with its source that is nearest to where it was. */
+  /** The cell with this nbformat id. Without an id, the nearest cell to the old index that has no id either and the same source. */
   #cellOf({ cellId = '', index = 0, sourceHash = '' }: CellMetadata): Cell | undefined {
     const candidates =
       (cellId !== '' ? this.#byId.get(cellId) : sourceHash === '' ? [] : this.#bySource.get(sourceHash)) ?? [];
@@ -197,7 +197,7 @@ const isBeginning = (event: SandboxEvent): boolean =>
   (event.msg_type === 'accepted' && event.content.msg_type === 'execute_request') ||
   (event.msg_type === 'status' && event.content.execution_state === 'busy' && event.content.comm_id === undefined);
 
-/** What a sandbox claims of a cell, checked. */
+/** Checks the metadata of a cell that come from a sandbox. */
 function cellMetadata({ cellId, index, sourceHash, runId }: JsonObject): CellMetadata {
   return {
     ...(typeof cellId === 'string' && { cellId }),

@@ -1,30 +1,30 @@
-import { Block, MAX_BLOCK } from './block';
+import { Block, MAX_BLOCK_LENGTH } from './block';
 import type { Styles } from './styles';
 
 const HIGH_SURROGATE = /[\ud800-\udbff]/;
 
 /**
- * One row of text that a cursor changes. Its columns are characters (code points), of which control sequences are none.
- * It is made of blocks: a change costs what it writes and how many blocks the cursor went past, and only blocks that have changed since
- * the row's text was made last are drawn anew.
+ * One row of text that a cursor changes. A column is a character (code point); control sequences take no column.
+ * A row consists of blocks. The cost of a change is the length of the new text plus the number of blocks that the cursor passed, and only
+ * blocks that have changed since the row's text was last drawn are drawn again.
  */
 export class Row {
-  /** Never empty; all but the last one are full until characters are deleted in them. */
+  /** Never empty. All blocks except the last are full until characters are deleted in them. */
   #blocks: Block[];
   #length = 0;
-  /** The block that was changed last, and its first column. */
+  /** The index of the block that was changed last, and its first column. */
   #index = 0;
   #start = 0;
-  /** The row's text, without what leads to the row below. Undefined: it has changed since it was made. */
+  /** The row's text without the control sequence that leads to the style of the row below; undefined if it must be drawn again. */
   #text: string | undefined = '';
-  /** UTF-16 units that were written, while the row only grows. */
+  /** The number of UTF-16 units that were written, as long as the row only grows. */
   #written: number | undefined = 0;
-  /** The style in which the row below begins; undefined while there is none. */
+  /** The style in which the row below begins; undefined if there is no row below. */
   #styleBelow: number | undefined;
-  /** So many characters at the beginning are known to be spaces without a style. */
+  /** The number of characters at the beginning that are known to be spaces without a style. */
   #blank = 0;
 
-  /** @param style that of the text before, at which the row begins */
+  /** @param style the style of the text before the row, in which the row begins */
   constructor(
     private readonly styles: Styles,
     private readonly style: number,
@@ -32,12 +32,12 @@ export class Row {
     this.#blocks = [new Block(styles, style)];
   }
 
-  /** Characters. */
+  /** The number of characters. */
   get length(): number {
     return this.#length;
   }
 
-  /** UTF-16 units of the text; about, while it changes. */
+  /** The number of UTF-16 units of the text, which is approximate while the text changes. */
   get units(): number {
     return this.#text?.length ?? this.#written ?? this.#length;
   }
@@ -47,17 +47,20 @@ export class Row {
     return this.#styleBelow === undefined ? text : text + this.styles.between(this.#lastStyle(), this.#styleBelow);
   }
 
-  /** Whether text of this style that is written at `column` is kept as it is, behind what was written before. */
+  /** Whether text of this style that is written at `column` can be appended unchanged to the text that was written before. */
   isExtendedBy(column: number, text: string, style: number): boolean {
     return column === this.#length && this.#last.isExtendedBy(text, style);
   }
 
-  /** There is a row below now, and its text begins in this style. */
+  /** Called when a row below is added, whose text begins in this style. */
   endIn(style: number): void {
     this.#styleBelow = style;
   }
 
-  /** Writes text without control characters and sequences over what is at `column`, which is at most the row's length. Returns the column behind it. */
+  /**
+   * Overwrites the characters from `column` on with text that has no control characters or sequences. `column` is at most the row's length.
+   * Returns the column after the text.
+   */
   write(column: number, text: string, style: number): number {
     if (text === '') {
       return column;
@@ -70,8 +73,8 @@ export class Row {
     for (let at = 0; at < text.length;) {
       const offset = this.#seek(to, style);
       const block = this.#at;
-      const room = (this.#index === this.#blocks.length - 1 ? MAX_BLOCK : block.length) - offset;
-      const end = isNarrow ? Math.min(text.length, at + room) : placeAfter(text, at, room);
+      const room = (this.#index === this.#blocks.length - 1 ? MAX_BLOCK_LENGTH : block.length) - offset;
+      const end = isNarrow ? Math.min(text.length, at + room) : indexAfter(text, at, room);
       const part = at === 0 && end === text.length ? text : text.slice(at, end);
       const characters = isNarrow ? end - at : charactersIn(part);
       const before = block.length;
@@ -90,7 +93,7 @@ export class Row {
     return to;
   }
 
-  /** A control sequence at `column` makes `style` of the style `before`. It is kept as it is while the row only grows. */
+  /** Writes a control sequence at `column` that changes the style from `before` to `style`. It is kept unchanged while the row only grows. */
   writeSequence(column: number, sequence: string, before: number, style: number): void {
     if (!this.isExtendedBy(column, sequence, before)) {
       return;
@@ -102,7 +105,7 @@ export class Row {
     this.#text = undefined;
   }
 
-  /** Removes the character left of `column`, which is from 1 to the row's length. */
+  /** Removes the character before `column`, which is from 1 to the row's length. */
   deleteBefore(column: number): void {
     const offset = this.#seek(column - 1);
     this.#changedInside(column - 1);
@@ -119,7 +122,7 @@ export class Row {
     this.#start -= this.#at.length;
   }
 
-  /** Removes what is at `column` and behind. */
+  /** Removes the characters from `column` on. */
   truncate(column: number): void {
     if (column >= this.#length) {
       return;
@@ -137,7 +140,7 @@ export class Row {
     this.#length = column;
   }
 
-  /** Puts spaces in the place of everything left of `column`, which is at most the row's length. */
+  /** Replaces all characters before `column` with spaces. `column` is at most the row's length. */
   blankBefore(column: number): void {
     if (column <= this.#blank) {
       return;
@@ -160,13 +163,16 @@ export class Row {
     return this.#blocks.at(-1) ?? new Block(this.styles, this.style);
   }
 
-  /** Something is not as it was written any more; the first `column` characters are. */
+  /** Called when characters were changed inside the row. At most the first `column` characters are still known to be blank. */
   #changedInside(column: number): void {
     this.#written = this.#text = undefined;
     this.#blank = Math.min(this.#blank, column);
   }
 
-  /** Goes to the block that `column` is in, and returns where it is there. Behind a row whose blocks are full it begins one, if a style is given. */
+  /**
+   * Moves to the block that contains `column` and returns the offset in that block. If all blocks are full and a style is given, `column` at the
+   * row's end gets a new block.
+   */
   #seek(column: number, style?: number): number {
     if (column < this.#start / 2) {
       this.#index = this.#start = 0;
@@ -179,8 +185,8 @@ export class Row {
       this.#start += this.#at.length;
       this.#index += 1;
     }
-    if (style !== undefined && column - this.#start === MAX_BLOCK) {
-      this.#start += MAX_BLOCK;
+    if (style !== undefined && column - this.#start === MAX_BLOCK_LENGTH) {
+      this.#start += MAX_BLOCK_LENGTH;
       this.#index = this.#blocks.push(new Block(this.styles, style)) - 1;
     }
     return column - this.#start;
@@ -209,19 +215,19 @@ export class Row {
   }
 }
 
-/** Where so many characters of the text that begin at `at` end. */
-function placeAfter(text: string, at: number, characters: number): number {
-  let place = at;
-  for (let left = characters; left > 0 && place < text.length; left -= 1) {
-    place += isPair(text, place) ? 2 : 1;
+/** The index after `characters` characters that begin at index `at`. */
+function indexAfter(text: string, at: number, characters: number): number {
+  let index = at;
+  for (let left = characters; left > 0 && index < text.length; left -= 1) {
+    index += isPair(text, index) ? 2 : 1;
   }
-  return place;
+  return index;
 }
 
 function charactersIn(text: string): number {
   let count = 0;
-  for (let place = 0; place < text.length; count += 1) {
-    place += isPair(text, place) ? 2 : 1;
+  for (let index = 0; index < text.length; count += 1) {
+    index += isPair(text, index) ? 2 : 1;
   }
   return count;
 }

@@ -2,65 +2,65 @@ import { Row } from './row';
 import { ESCAPE, sequenceAt } from './sequences';
 import { NO_STYLE, Styles } from './styles';
 
-/** What to do to the text shown so far. An appended text may begin with one `\r`, which overwrites the last line: see `canOverwrite`. */
+/** A change to the text that is shown. An appended text may begin with one `\r`, which overwrites the last line: see `canOverwrite`. */
 export type TextChange = { kind: 'append'; text: string } | { kind: 'replace'; text: string };
 
-/** What somebody shows of a stream: the text of its rows, and how many characters were above them. */
+/** The state of a stream that is shown: the text of its last rows, and the number of UTF-16 units above them. */
 export interface TextMark {
   readonly settled: number;
   readonly rows: readonly string[];
 }
 
-/** Nested progress bars are a few rows high. */
+/** The number of last rows that the cursor can reach; nested progress bars are only a few rows high. */
 const REACHABLE_ROWS = 64;
-/** Spaces that may be put before text beyond the end of a row, in all, beside as many as characters were written. */
+/** Maximum number of spaces that fill rows up to the cursor, in addition to one for each UTF-16 unit that was written. */
 const FREE_PADDING = 10_000;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BACKSPACE = 0x08;
-/* eslint-disable no-control-regex -- a terminal's own */
+/* eslint-disable no-control-regex -- control characters of terminals */
 const CONTROL = /[\r\b]|\x1b\[\d{0,4}[ABK]/;
 const STYLE_SEQUENCES = /\x1b\[([\d:;<=>?]{0,60})m/g;
-/** A control sequence, or a character of two UTF-16 units, that the next chunk may complete. */
+/** The beginning of a control sequence or of a surrogate pair, which the next chunk may complete. */
 const UNFINISHED = /(?:\x1b(?:\[[\d:;<=>?]{0,60})?|[\ud800-\udbff])$/;
 /* eslint-enable no-control-regex */
-const LONGEST_UNFINISHED = 62;
+const MAX_UNFINISHED_LENGTH = 62;
 
 /**
- * The text of one stream output as a terminal would show it: `\r`, `\b`, cursor up and down (`ESC[A`, `ESC[B`) and erase line
- * (`ESC[K`) are obeyed, so that progress bars stay one line; each character keeps the style (`ESC[…m`) in which it was written. Other
- * control sequences take no column. The result depends on the characters alone, never on where the stream was cut into chunks. Time
- * and memory are linear in the characters that were written, whatever they are.
+ * The text of one stream output as a terminal would show it. `\r`, `\b`, cursor up and down (`ESC[A`, `ESC[B`) and erase line
+ * (`ESC[K`) are executed, so that a progress bar stays on its line. Each character keeps the style (`ESC[…m`) in which it was written. Other
+ * control sequences take no column. The result depends only on the characters, never on where the stream was cut into chunks. Time
+ * and memory are linear in the number of characters that were written, whatever they are.
  */
 export class StreamText {
-  /** Rows that the cursor cannot reach any more, each with its line feed, in pieces that end where a mark was made. */
+  /** The rows that the cursor can no longer reach, each with its line feed, in pieces that end where a mark was made. */
   #pieces: { text: string; end: number }[] = [];
-  /** Those behind the last piece. */
+  /** The unreachable rows after the last piece. */
   #recent = '';
   readonly #styles = new Styles();
-  /** The last rows; never empty. */
+  /** The rows that the cursor can reach; never empty. */
   #rows = [new Row(this.#styles, NO_STYLE)];
-  /** Cursor, and the style of what is written there. */
+  /** The position of the cursor in `#rows`, and the style of the text that is written there. */
   #row = 0;
   #column = 0;
   #style = NO_STYLE;
-  /** What the next chunk may complete; not shown. */
+  /** The end of the last chunk that the next chunk may complete; it is not shown. */
   #held = '';
-  /** Spaces that may still be put before text beyond the end of a row: else a few bytes would make a row of spaces, again and again. */
+  /** The number of spaces that may still be used to fill rows up to the cursor. Without a limit a few bytes could make many long rows of spaces. */
   #padding = FREE_PADDING;
 
   constructor(text = '') {
     this.write(text);
   }
 
-  /** UTF-16 units that are shown, about. */
+  /** The approximate number of UTF-16 units that are shown. */
   get length(): number {
     return this.#rows.reduce((sum, row) => sum + row.units + 1, this.#settled - 1);
   }
 
   write(chunk: string): void {
     let text = this.#held + chunk;
-    this.#held = UNFINISHED.exec(text.slice(-LONGEST_UNFINISHED))?.[0] ?? '';
+    this.#held = UNFINISHED.exec(text.slice(-MAX_UNFINISHED_LENGTH))?.[0] ?? '';
     if (this.#held !== '') {
       text = text.slice(0, -this.#held.length);
     }
@@ -76,7 +76,7 @@ export class StreamText {
     return this.#textFrom(0);
   }
 
-  /** The last `characters` at most. */
+  /** The end of the text, at most `characters` UTF-16 units. */
   tail(characters: number): string {
     const rows = this.#rowsText();
     return rows.length >= characters
@@ -84,7 +84,7 @@ export class StreamText {
       : this.#textFrom(Math.max(0, this.#settled + rows.length - characters));
   }
 
-  /** Keeps the last `characters` at most. No mark that was made before is of use then. */
+  /** Keeps only the end of the text, at most `characters` UTF-16 units. Earlier marks become invalid. */
   shorten(characters: number): void {
     const kept = this.tail(characters);
     this.#pieces = [];
@@ -93,7 +93,7 @@ export class StreamText {
     this.#append(kept);
   }
 
-  /** For `changeSince`, by whoever shows the text from now on. */
+  /** A mark of the current text for a later {@link changeSince}. */
   mark(): TextMark {
     if (this.#recent !== '') {
       this.#pieces.push({ text: this.#recent, end: this.#settled });
@@ -102,7 +102,7 @@ export class StreamText {
     return { settled: this.#settled, rows: this.#rows.map((row) => row.text()) };
   }
 
-  /** What makes the text now of the text at the mark. */
+  /** The change from the text at the mark to the current text. */
   changeSince({ settled, rows }: TextMark): TextChange {
     const shown = rows.join('\n');
     const now = this.#textFrom(settled);
@@ -129,7 +129,7 @@ export class StreamText {
     return this.#rows.map((row) => row.text()).join('\n');
   }
 
-  /** From this character on. */
+  /** The text from the UTF-16 unit `start` on. */
   #textFrom(start: number): string {
     const parts = [this.#rowsText(), this.#recent];
     let end = this.#settled - this.#recent.length;
@@ -144,9 +144,9 @@ export class StreamText {
     return parts.reverse().join('');
   }
 
-  /** Text without anything to obey but line feeds, behind all that there is. */
+  /** Appends text at the end. Line feeds are the only part of the text that moves the cursor. */
   #append(text: string): void {
-    let reachable = text.length; // the line feed before the rows that stay in reach
+    let reachable = text.length; // the index of the line feed before the rows that stay reachable
     for (let rows = 0; rows < REACHABLE_ROWS && reachable >= 0; rows += 1) {
       reachable = reachable === 0 ? -1 : text.lastIndexOf('\n', reachable - 1);
     }
@@ -189,7 +189,7 @@ export class StreamText {
           this.#newLine();
           at += 1;
           break;
-        case BACKSPACE: // deletes, as in Jupyter's front ends
+        case BACKSPACE: // deletes a character, as in Jupyter's front ends
           if (this.#column > 0) {
             if (this.#column <= this.#at.length) {
               this.#at.deleteBefore(this.#column);
@@ -199,25 +199,25 @@ export class StreamText {
           at += 1;
           break;
         default:
-          at = this.#obey(text, at) ?? this.#overwrite(text, at);
+          at = this.#execute(text, at) ?? this.#overwrite(text, at);
       }
     }
   }
 
-  /** Obeys the control sequence that begins at `at`, and returns where it ends; undefined: none begins there. */
-  #obey(text: string, at: number): number | undefined {
+  /** Executes the control sequence that begins at `at` and returns the index after it, or undefined if none begins there. */
+  #execute(text: string, at: number): number | undefined {
     const sequence = sequenceAt(text, at);
     if (sequence === undefined) {
       return undefined;
     }
     const { parameters, command, end } = sequence;
-    const isOurs = command !== 'm' && /^\d{0,4}$/.test(parameters);
-    if (command === 'A' && isOurs) {
-      // never above what was reachable for certain, wherever the stream was cut
+    const isSimple = command !== 'm' && /^\d{0,4}$/.test(parameters);
+    if (command === 'A' && isSimple) {
+      // never above the rows that are surely reachable wherever the stream was cut
       this.#row = Math.max(this.#row - Number(parameters || 1), 0, this.#rows.length - REACHABLE_ROWS);
-    } else if (command === 'B' && isOurs) {
+    } else if (command === 'B' && isSimple) {
       this.#row = Math.min(this.#row + Number(parameters || 1), this.#rows.length - 1);
-    } else if (command === 'K' && isOurs) {
+    } else if (command === 'K' && isSimple) {
       this.#erase(parameters);
     } else {
       const style = command === 'm' ? this.#styles.after(this.#style, parameters) : this.#style;
@@ -238,7 +238,7 @@ export class StreamText {
     }
   }
 
-  /** Writes the text that begins at `at`, up to the next control character, and returns where that is. */
+  /** Writes the text from `at` to the next control character and returns the index of that character. */
   #overwrite(text: string, at: number): number {
     let end = at + 1;
     while (end < text.length && !isControl(text.charCodeAt(end))) {
@@ -250,7 +250,7 @@ export class StreamText {
     return end;
   }
 
-  /** Puts spaces between the end of the row and a cursor that is beyond it. */
+  /** Fills the row with spaces if the cursor is beyond its end. */
   #pad(): void {
     const row = this.#at;
     const missing = Math.min(this.#column - row.length, this.#padding);
@@ -285,8 +285,8 @@ const firstLine = (text: string): string => {
 };
 
 /**
- * VS Code folds an appended `\r` itself, by a regular expression: what is longer in the old line stays,
- * and `$` and Unicode's line separators in the new one are misread.
+ * Whether VS Code may be sent the line after a `\r`. VS Code then replaces the old line with a regular expression: the end of an old line
+ * that is longer than the new one stays, and `$` and Unicode line separators are misread.
  */
 const canOverwrite = (old: string, line: string): boolean =>
   line.length >= old.length &&

@@ -1,6 +1,6 @@
 /**
- * What a parameter of "select graphic rendition" (ECMA-48, `ESC[…m`) changes: each aspect of a style has the parameters that set it
- * and one that takes it back.
+ * An aspect of a style that "select graphic rendition" (ECMA-48, `ESC[…m`) changes. Each aspect has parameters that set it and one that
+ * resets it.
  */
 interface Aspect {
   readonly off: string;
@@ -13,7 +13,7 @@ const oneOf =
     parameters.includes(parameter);
 const between = (parameter: number, first: number, last: number): boolean => parameter >= first && parameter <= last;
 
-/** Takes back both bold and dim. */
+/** Resets both bold and dim. */
 const WEIGHT_OFF = '22';
 const ASPECTS: readonly Aspect[] = [
   { off: WEIGHT_OFF, isSetBy: oneOf(1) },
@@ -30,46 +30,46 @@ const ASPECTS: readonly Aspect[] = [
   { off: '59', isSetBy: oneOf(58) },
 ];
 
-/** By parameter: the aspect that it sets, and those that it takes back. Tables, as a cell may change its style a million times. */
+/** For each parameter, the aspect that it sets and the aspects that it resets. These are tables because a cell may change its style a million times. */
 const SET_BY: readonly (number | undefined)[] = Array.from({ length: 108 }, (_, parameter) => {
   const aspect = ASPECTS.findIndex(({ isSetBy }) => isSetBy(parameter));
   return aspect === -1 ? undefined : aspect;
 });
-const TAKEN_BACK_BY: readonly (readonly number[])[] = Array.from({ length: 108 }, (_, parameter) =>
+const RESET_BY: readonly (readonly number[])[] = Array.from({ length: 108 }, (_, parameter) =>
   ASPECTS.flatMap(({ off }, aspect) => (String(parameter) === off ? [aspect] : [])),
 );
 
-/** Parameters that set a colour and are followed by how it is given: `5;n`, or `2;r;g;b`. */
+/** Parameters that set a colour and are followed by `5;n` or `2;r;g;b`. */
 const EXTENDED_COLOUR = oneOf(38, 48, 58);
-/** How many parameters follow, by the first of them. */
+/** The number of parameters that follow, by the first of them. */
 const COLOUR_PARAMETERS: Readonly<Partial<Record<string, number>>> = { 5: 2, 2: 4 };
 
 /**
- * Characters of the longest parameter that says something: `38:2::255:255:255`. A longer one is kept by no style: a few bytes that change the
- * style from character to character would repeat it each time.
+ * Maximum length of a parameter, that of `38:2::255:255:255`. A longer parameter is ignored, because a few bytes that change the style with
+ * each character would repeat it each time.
  */
-const LONGEST_VALUE = 17;
+const MAX_PARAMETER_LENGTH = 17;
 
-/** Styles that are kept apart, so that 16 bits hold one; further ones look like text without a style. No honest output comes near. */
+/** Maximum number of different styles, so that 16 bits hold one. Further styles look like text without a style. No honest output has as many. */
 const MAX_STYLES = 65_536;
-/** Answers that are remembered, of each kind: a power of two. */
-const MAX_REMEMBERED = 4_096;
+/** Size of each cache, a power of two. */
+const CACHE_SIZE = 4_096;
 
 /** Text without a style. */
 export const NO_STYLE = 0;
 
-/** A parameter for each aspect, or '' where that is as by default. */
+/** The parameter of each aspect, '' for its default. */
 type Style = readonly string[];
 
-/** The styles that the text of one stream has, each by a small whole number, so that every character can have one. */
+/** The styles of the text of one stream. Each has a small integer, so that it can be stored for every character. */
 export class Styles {
   readonly #styles: Style[] = [ASPECTS.map(() => '')];
   readonly #numbers = new Map<string, number>([[this.#styles[NO_STYLE]?.join() ?? '', NO_STYLE]]);
-  /** What {@link after} has answered, by parameters and style; {@link between}, by both styles: the same few come again and again. */
-  readonly #after = new Answers<string, number>();
-  readonly #between = new Answers<number, string>();
+  /** Caches of {@link after} by style and parameters, and of {@link between} by both styles, because the same few are used again and again. */
+  readonly #after = new Cache<string, number>();
+  readonly #between = new Cache<number, string>();
 
-  /** The style of what follows `ESC[<parameters>m`, where `style` was that of the text before. */
+  /** The style after `ESC[<parameters>m`, if `style` is the style before it. */
   after(style: number, parameters: string): number {
     const hash = hashOf(parameters);
     return (
@@ -78,7 +78,7 @@ export class Styles {
     );
   }
 
-  /** The control sequence between text of two styles; '' between equal ones. */
+  /** The control sequence that changes one style to another; '' if both are equal. */
   between(from: number, to: number): string {
     if (from === to) {
       return '';
@@ -104,33 +104,33 @@ export class Styles {
         value = list.slice(at, at + 1 + count).join(';');
         at += count;
       }
-      if (value.length > LONGEST_VALUE) {
+      if (value.length > MAX_PARAMETER_LENGTH) {
         continue;
       }
       const aspect = SET_BY[parameter];
       if (aspect !== undefined) {
         next[aspect] = value;
       }
-      for (const takenBack of TAKEN_BACK_BY[parameter] ?? []) {
-        next[takenBack] = '';
+      for (const reset of RESET_BY[parameter] ?? []) {
+        next[reset] = '';
       }
     }
     return this.#numberOf(next);
   }
 
-  /** Loops and no lists, as a cell may make ever new pairs of styles, a character each. */
+  /** Uses loops and no lists, because a cell may make a new pair of styles with each character. */
   #sequence(from: number, to: number): string {
     const [old, now] = [this.#of(from), this.#of(to)];
     let parameters = '';
-    for (let aspect = 0, takenBack = ''; aspect < ASPECTS.length; aspect += 1) {
+    for (let aspect = 0, lastOff = ''; aspect < ASPECTS.length; aspect += 1) {
       const off = ASPECTS[aspect]?.off ?? '';
-      if (old[aspect] === now[aspect] || old[aspect] === '' || off === takenBack) {
+      if (old[aspect] === now[aspect] || old[aspect] === '' || off === lastOff) {
         continue;
       }
-      takenBack = off;
+      lastOff = off;
       parameters += `;${off}`;
     }
-    // one parameter takes back bold and dim: what shares it with a change is set again
+    // One parameter resets both bold and dim, so that the one that stays is set again.
     const isWeightSetAgain = parameters.startsWith(WEIGHT_OFF, 1);
     for (let aspect = 0; aspect < ASPECTS.length; aspect += 1) {
       const value = now[aspect] ?? '';
@@ -159,22 +159,22 @@ export class Styles {
   }
 }
 
-/** Answers to questions about a style and something else. Each has one place, where the next answer whose place that is takes its place. */
-class Answers<Key, Answer> {
-  readonly #known = new Map<number, { style: number; key: Key; answer: Answer }>();
+/** A cache by a style and another key. Each entry has one slot, in which a later entry with the same slot replaces it. */
+class Cache<Key, Value> {
+  readonly #entries = new Map<number, { style: number; key: Key; value: Value }>();
 
-  get(style: number, key: Key, hash: number): Answer | undefined {
-    const known = this.#known.get(placeOf(style, hash));
-    return known !== undefined && known.style === style && known.key === key ? known.answer : undefined;
+  get(style: number, key: Key, hash: number): Value | undefined {
+    const entry = this.#entries.get(slotOf(style, hash));
+    return entry !== undefined && entry.style === style && entry.key === key ? entry.value : undefined;
   }
 
-  set(style: number, key: Key, hash: number, answer: Answer): Answer {
-    this.#known.set(placeOf(style, hash), { style, key, answer });
-    return answer;
+  set(style: number, key: Key, hash: number, value: Value): Value {
+    this.#entries.set(slotOf(style, hash), { style, key, value });
+    return value;
   }
 }
 
-const placeOf = (style: number, hash: number): number => (Math.imul(style, 31) + hash) & (MAX_REMEMBERED - 1);
+const slotOf = (style: number, hash: number): number => (Math.imul(style, 31) + hash) & (CACHE_SIZE - 1);
 
 function hashOf(text: string): number {
   let hash = 0;

@@ -2,57 +2,60 @@ import { MESSAGE_ID, type JsonObject, type JsonValue, type SandboxEvent } from '
 import { HeldOutputs, isObject, text } from './held-outputs';
 import type { CellOutput } from './types';
 
-/** The mime type of a widget's place in a cell; its value names the model. */
+/** The MIME type of a widget's view in a cell; its value names the model. */
 export const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
-/** No honest notebook has as many, or says as much (characters); what was not heard of for longest goes, and shows as any other widget. */
+/**
+ * Maximum number of widgets and of their text in UTF-16 units, more than any honest notebook has. The widgets that were not changed for
+ * longest are forgotten and then shown like widgets of other kinds.
+ */
 const MAX_WIDGETS = 10_000;
-const MAX_CHARACTERS = 32_000_000;
-/** What a widget costs beside what it says, about, and a child of it. */
+const MAX_COST = 32_000_000;
+/** Approximate cost of a widget in addition to its text, and of each child. */
 const WIDGET_COST = 200;
 const CHILD_COST = 150;
 const MAX_CHILDREN = 10_000;
 const CHILD = /^IPY_MODEL_(.{1,256})$/;
-/** Characters of a progress bar. */
-const BAR = 20;
-/** Characters of a widget's text that are kept. */
-const LONGEST_TEXT = 10_000;
-/** Characters that are shown of what `Output` widgets hold, the last ones: all of it is shown anew with each change. */
-const LONGEST_SHOWN = 200_000;
-/** Characters of what goes back to an `Output` widget in the kernel. */
-const LONGEST_STATE = 4_000_000;
+/** Length of a progress bar in characters. */
+const BAR_LENGTH = 20;
+/** Maximum length of a widget's text that is kept, in UTF-16 units. */
+const MAX_TEXT_LENGTH = 10_000;
+/** Maximum length of the end of `Output` widgets' text that is shown, in UTF-16 units: all of it is sent again with each change. */
+const MAX_SHOWN_LENGTH = 200_000;
+/** Maximum size of the outputs that are sent back to an `Output` widget in the kernel, in UTF-16 units. */
+const MAX_SENT_LENGTH = 4_000_000;
 
-/** Children that are looked at to draw one widget: the others are not shown. */
-const MAX_DRAWN = 10_000;
+/** Maximum number of children that are visited to draw one widget; the others are not shown. */
+const MAX_VISITED_CHILDREN = 10_000;
 
-/** One capture of a run by an `Output` widget. It is over when the widget has another one, or none. */
+/** One capture of a run by an `Output` widget. It is over when the widget has another capture or none. */
 interface Capture {
   readonly widget: string;
 }
 
 interface Widget {
   children: readonly string[];
-  /** Of a widget that is a progress bar or text. */
-  says: Says | undefined;
-  /** Of an `Output` widget. */
-  holds: HeldOutputs | undefined;
+  /** Set for a widget that is a progress bar or text. */
+  content: WidgetContent | undefined;
+  /** Set for an `Output` widget. */
+  outputs: HeldOutputs | undefined;
   captures: { run: string; capture: Capture } | undefined;
-  /** It has captured what the kernel's own widget does not know of. */
-  news: boolean;
-  /** How many losses had been told when all that it held was known. */
-  whole: number;
+  /** Whether it has captured outputs that the kernel's own widget does not know. */
+  hasUnsentOutputs: boolean;
+  /** The number of gaps when the widget's outputs were last known completely. */
+  completeAtGap: number;
   cost: number;
 }
 
-interface Says {
+interface WidgetContent {
   kind: 'text' | 'progress';
   text: string;
   value: number;
   max: number;
   min: number;
-  /** What it shows, once that was asked for. */
+  /** The text that is shown, once it was asked for. */
   line?: string;
 }
-const SAYS: Readonly<Record<string, Says['kind']>> = {
+const CONTENT_KIND: Readonly<Record<string, WidgetContent['kind']>> = {
   FloatProgressModel: 'progress',
   IntProgressModel: 'progress',
   HTMLModel: 'text',
@@ -60,30 +63,30 @@ const SAYS: Readonly<Record<string, Says['kind']>> = {
 };
 
 /**
- * The `Output` widgets of a notebook, and which widgets hold them. While one of them captures a cell, the cell's output goes
- * to it and not to the cell, as in every Jupyter front end. What it holds, and how far a
- * progress bar is, is told as text, for where no widget can be drawn. Bounded in number and in what they say.
+ * The `Output` widgets, progress bars and texts of a notebook, and the widgets that contain them. While an `Output` widget captures a
+ * cell, the cell's output goes to the widget and not to the cell, as in every Jupyter front end. The outputs that it holds, and the value of
+ * a progress bar, can be shown as text where no widget can be drawn. The number of widgets and the size of their text are bounded.
  */
 export class Widgets {
-  /** The least recently heard first. */
+  /** The widgets by model, the least recently changed first. */
   readonly #widgets = new Map<string, Widget>();
-  /** By model: the widgets that have it among their children. */
+  /** For each model, the widgets that have it as a child. */
   readonly #parents = new Map<string, Set<string>>();
-  /** By run: the captures of it, the innermost last. Those that are over are taken out when they are met. */
+  /** The captures of each run, the innermost last. Captures that are over are removed when they are found. */
   readonly #captures = new Map<string, Capture[]>();
-  /** Those whose text has changed since this was asked. */
+  /** The widgets whose text has changed since `takeChanged`. */
   #changed = new Set<string>();
-  /** `Output` widgets that have captured something and capture no more. */
-  readonly #untold = new Set<string>();
-  /** Gaps that were told. */
-  #losses = 0;
+  /** `Output` widgets that have captured something and no longer capture. */
+  readonly #unsent = new Set<string>();
+  /** The number of `gap` and `comm_gap` events. */
+  #gaps = 0;
   #cost = 0;
   #gen = 0;
   #seq = 0;
 
-  /** Takes a comm's message, or an output of a run that is captured. False: it is neither. */
-  hear(event: SandboxEvent): boolean {
-    this.#begin(event);
+  /** Takes a message of a comm, or an output of a run that is captured. Returns false for any other event. */
+  handle(event: SandboxEvent): boolean {
+    this.#forgetOfOldKernel(event);
     switch (event.msg_type) {
       case 'comm_open':
         if (event.content.target_name === 'jupyter.widget') {
@@ -95,7 +98,7 @@ export class Widgets {
         if (data['method'] === 'update') {
           this.#update(id, stateOf(data));
         }
-        // what a front end has set; of an Output widget what we sent ourselves, and it may have captured more since
+        // State that a front end has set. For an `Output` widget we have sent it ourselves, and the widget may have captured more since.
         if (data['method'] === 'echo_update') {
           this.#update(id, { ...stateOf(data), outputs: null });
         }
@@ -106,22 +109,22 @@ export class Widgets {
         return true;
       case 'gap':
       case 'comm_gap':
-        this.#losses += 1;
+        this.#gaps += 1;
         return false;
       case 'stream':
       case 'display_data':
       case 'execute_result':
       case 'error':
       case 'clear_output': {
-        const id = this.#capturing(event.parent_header.msg_id);
+        const id = this.#capturingWidget(event.parent_header.msg_id);
         const widget = id === undefined ? undefined : this.#widgets.get(id);
-        if (id === undefined || widget?.holds === undefined) {
+        if (id === undefined || widget?.outputs === undefined) {
           return false;
         }
-        widget.holds.capture(event);
-        widget.news = true;
+        widget.outputs.capture(event);
+        widget.hasUnsentOutputs = true;
         this.#changed.add(id);
-        this.#weigh(id, widget);
+        this.#updateCost(id, widget);
         return true;
       }
       default:
@@ -134,7 +137,7 @@ export class Widgets {
     return this.#changed.size > 0;
   }
 
-  /** The widgets whose text has changed since this was asked, and all that have one of them somewhere below. */
+  /** The widgets whose text has changed since the last call, and all widgets that contain one of them. */
   takeChanged(): ReadonlySet<string> {
     const changed = this.#changed;
     this.#changed = new Set();
@@ -146,20 +149,20 @@ export class Widgets {
     return changed;
   }
 
-  /** What `model` shows, as text; undefined if its own words for itself say as much. */
+  /** The text that `model` shows; undefined if it is no better than the widget's own `text/plain`. */
   text(model: string): string | undefined {
     const tree = this.#tree(model).flatMap((id) => this.#widgets.get(id) ?? []);
-    const said = tree.flatMap(({ says }) => says ?? []);
-    if (said.some(({ kind }) => kind === 'progress')) {
-      return firstOf(said);
+    const contents = tree.flatMap(({ content }) => content ?? []);
+    if (contents.some(({ kind }) => kind === 'progress')) {
+      return rowOf(contents);
     }
     const texts: string[] = [];
-    let room = LONGEST_SHOWN + 1;
-    for (const { holds } of tree.reverse()) {
+    let room = MAX_SHOWN_LENGTH + 1;
+    for (const { outputs } of tree.reverse()) {
       if (room <= 0) {
         break;
       }
-      for (const text of holds?.lastTexts(room + 1).reverse() ?? []) {
+      for (const text of outputs?.lastTexts(room + 1).reverse() ?? []) {
         if (text === '') {
           continue;
         }
@@ -171,30 +174,34 @@ export class Widgets {
       return undefined;
     }
     const shown = texts.reverse().join('\n');
-    return shown.length <= LONGEST_SHOWN ? shown : `…${shown.slice(-LONGEST_SHOWN)}`;
+    return shown.length <= MAX_SHOWN_LENGTH ? shown : `…${shown.slice(-MAX_SHOWN_LENGTH)}`;
   }
 
   /**
-   * What `Output` widgets have captured since this was asked, and no longer capture: a front end tells it to the kernel, where
-   * `out.outputs` are read. One that holds too much for that, or not all, is left out.
+   * The outputs of the `Output` widgets that have captured since the last call and no longer capture. A front end sends them to the kernel,
+   * where a cell can read `out.outputs`. A widget whose outputs are too large or incomplete is left out.
    */
   takeCaptured(): { commId: string; outputs: JsonObject[] }[] {
     const taken: { commId: string; outputs: JsonObject[] }[] = [];
-    for (const commId of this.#untold) {
+    for (const commId of this.#unsent) {
       const widget = this.#widgets.get(commId);
       if (widget !== undefined) {
-        widget.news = false;
+        widget.hasUnsentOutputs = false;
       }
-      if (widget?.holds !== undefined && widget.whole === this.#losses && widget.holds.size <= LONGEST_STATE) {
-        taken.push({ commId, outputs: widget.holds.toJson() });
+      if (
+        widget?.outputs !== undefined &&
+        widget.completeAtGap === this.#gaps &&
+        widget.outputs.size <= MAX_SENT_LENGTH
+      ) {
+        taken.push({ commId, outputs: widget.outputs.toJson() });
       }
     }
-    this.#untold.clear();
+    this.#unsent.clear();
     return taken;
   }
 
-  /** Comms end with their kernel: here a newer one speaks, or another sandbox's. */
-  #begin({ gen, seq }: SandboxEvent): void {
+  /** Forgets all widgets if the event is from a newer kernel or from another sandbox, because comms end with their kernel. */
+  #forgetOfOldKernel({ gen, seq }: SandboxEvent): void {
     if (gen > this.#gen || (seq > 0 && seq < this.#seq)) {
       this.#forgetAll();
       this.#gen = gen;
@@ -206,16 +213,17 @@ export class Widgets {
 
   #open(id: string, state: JsonObject): void {
     this.#forget(id);
-    const holds = state['_model_name'] === 'OutputModel' ? new HeldOutputs() : undefined;
-    const kind = typeof state['_model_name'] === 'string' ? SAYS[state['_model_name']] : undefined;
-    const says: Says | undefined = kind === undefined ? undefined : { kind, text: '', value: NaN, min: 0, max: 100 };
+    const outputs = state['_model_name'] === 'OutputModel' ? new HeldOutputs() : undefined;
+    const kind = typeof state['_model_name'] === 'string' ? CONTENT_KIND[state['_model_name']] : undefined;
+    const content: WidgetContent | undefined =
+      kind === undefined ? undefined : { kind, text: '', value: NaN, min: 0, max: 100 };
     this.#widgets.set(id, {
       children: [],
-      holds,
-      says,
+      outputs,
+      content,
       captures: undefined,
-      news: false,
-      whole: this.#losses,
+      hasUnsentOutputs: false,
+      completeAtGap: this.#gaps,
       cost: 0,
     });
     this.#update(id, state);
@@ -236,31 +244,31 @@ export class Widgets {
       );
       this.#changed.add(id);
     }
-    const { says } = widget;
-    if (says !== undefined) {
+    const { content } = widget;
+    if (content !== undefined) {
       const { value, min, max } = state;
-      widget.says = {
-        kind: says.kind,
-        text: value === undefined ? says.text : text(value).slice(0, LONGEST_TEXT),
-        value: numeric(value, says.value),
-        min: numeric(min, says.min),
-        max: numeric(max, says.max),
+      widget.content = {
+        kind: content.kind,
+        text: value === undefined ? content.text : text(value).slice(0, MAX_TEXT_LENGTH),
+        value: numeric(value, content.value),
+        min: numeric(min, content.min),
+        max: numeric(max, content.max),
       };
       this.#changed.add(id);
     }
-    if (widget.holds !== undefined && Array.isArray(state['outputs'])) {
-      widget.holds.replace(state['outputs']);
-      widget.whole = this.#losses;
+    if (widget.outputs !== undefined && Array.isArray(state['outputs'])) {
+      widget.outputs.replace(state['outputs']);
+      widget.completeAtGap = this.#gaps;
       this.#changed.add(id);
     }
-    if (widget.holds !== undefined && typeof state['msg_id'] === 'string') {
+    if (widget.outputs !== undefined && typeof state['msg_id'] === 'string') {
       this.#endCapture(id, widget);
       const run = state['msg_id'];
       if (MESSAGE_ID.test(run)) {
         this.#capture(id, widget, run);
       }
     }
-    this.#weigh(id, widget);
+    this.#updateCost(id, widget);
   }
 
   #setChildren(id: string, widget: Widget, children: readonly string[]): void {
@@ -282,16 +290,19 @@ export class Widgets {
     }
   }
 
-  /** It was heard of: others that were not make room. */
-  #weigh(id: string, widget: Widget): void {
+  /** Updates the cost of a widget that has changed, and forgets the widgets that were not changed for longest if the total is too high. */
+  #updateCost(id: string, widget: Widget): void {
     const cost =
-      WIDGET_COST + CHILD_COST * widget.children.length + (widget.says?.text.length ?? 0) + (widget.holds?.size ?? 0);
+      WIDGET_COST +
+      CHILD_COST * widget.children.length +
+      (widget.content?.text.length ?? 0) +
+      (widget.outputs?.size ?? 0);
     this.#cost += cost - widget.cost;
     widget.cost = cost;
     this.#widgets.delete(id);
     this.#widgets.set(id, widget);
     for (const oldest of this.#widgets.keys()) {
-      if (oldest === id || (this.#widgets.size <= MAX_WIDGETS && this.#cost <= MAX_CHARACTERS)) {
+      if (oldest === id || (this.#widgets.size <= MAX_WIDGETS && this.#cost <= MAX_COST)) {
         return;
       }
       this.#forget(oldest);
@@ -308,7 +319,7 @@ export class Widgets {
     this.#endCapture(id, widget);
     this.#widgets.delete(id);
     this.#changed.delete(id);
-    this.#untold.delete(id);
+    this.#unsent.delete(id);
   }
 
   #forgetAll(): void {
@@ -316,16 +327,16 @@ export class Widgets {
     this.#parents.clear();
     this.#captures.clear();
     this.#changed.clear();
-    this.#untold.clear();
+    this.#unsent.clear();
     this.#cost = 0;
   }
 
   /** The innermost widget that captures this run. */
-  #capturing(run: string): string | undefined {
+  #capturingWidget(run: string): string | undefined {
     const captures = this.#captures.get(run) ?? [];
     while (captures.length > 0) {
       const last = captures.at(-1);
-      if (last !== undefined && this.#isGoingOn(last)) {
+      if (last !== undefined && this.#isActive(last)) {
         return last.widget;
       }
       captures.pop();
@@ -339,37 +350,37 @@ export class Widgets {
     const capture = { widget: id };
     captures.push(capture);
     widget.captures = { run, capture };
-    this.#untold.delete(id);
-    // each widget captures once: where that many are there twice, half of them are over
+    this.#unsent.delete(id);
+    // A widget has at most one capture: if there are more than twice as many captures as widgets, half of the captures are over.
     this.#captures.set(
       run,
-      captures.length > 2 * this.#widgets.size ? captures.filter((one) => this.#isGoingOn(one)) : captures,
+      captures.length > 2 * this.#widgets.size ? captures.filter((one) => this.#isActive(one)) : captures,
     );
   }
 
-  #isGoingOn(capture: Capture): boolean {
+  #isActive(capture: Capture): boolean {
     return this.#widgets.get(capture.widget)?.captures?.capture === capture;
   }
 
   #endCapture(id: string, widget: Widget): void {
     const run = widget.captures?.run;
     widget.captures = undefined;
-    if (widget.news) {
-      this.#untold.add(id);
+    if (widget.hasUnsentOutputs) {
+      this.#unsent.add(id);
     }
     if (run !== undefined) {
-      this.#capturing(run);
+      this.#capturingWidget(run);
     }
   }
 
-  /** `model` and what is below it, each once: a cell may make circles. */
+  /** `model` and all widgets below it, each once, because a cell may create circles. */
   #tree(model: string): string[] {
     const found = new Set([model]);
-    let looked = 0;
+    let visited = 0;
     for (const id of found) {
       for (const child of this.#widgets.get(id)?.children ?? []) {
-        looked += 1;
-        if (looked > MAX_DRAWN) {
+        visited += 1;
+        if (visited > MAX_VISITED_CHILDREN) {
           return [...found];
         }
         found.add(child);
@@ -386,32 +397,32 @@ export function modelOf(output: CellOutput): string | undefined {
   return typeof model === 'string' ? model : undefined;
 }
 
-/** What else a sandbox may send in a number's place is none, and is not asked what it would be. */
+/** The number itself, or NaN for any other value that a sandbox sends. Nothing is converted. */
 const numeric = (value: JsonValue | undefined, before: number): number =>
   value === undefined ? before : typeof value === 'number' ? value : NaN;
 
-/** The words and bars of a row, as many as are shown. */
-function firstOf(said: readonly Says[]): string {
+/** The texts and bars of several widgets in one row, cut at the maximum length. */
+function rowOf(contents: readonly WidgetContent[]): string {
   let shown = '';
-  for (const one of said) {
-    shown += one.line ??= asLine(one);
-    if (shown.length > LONGEST_SHOWN) {
-      return `${shown.slice(0, LONGEST_SHOWN)}…`;
+  for (const content of contents) {
+    shown += content.line ??= asLine(content);
+    if (shown.length > MAX_SHOWN_LENGTH) {
+      return `${shown.slice(0, MAX_SHOWN_LENGTH)}…`;
     }
   }
   return shown;
 }
 
-function asLine({ kind, text: said, value, min, max }: Says): string {
+function asLine({ kind, text: html, value, min, max }: WidgetContent): string {
   if (kind === 'text') {
-    return decoded(said.replace(/<[^<>]*>/g, ''));
+    return decoded(html.replace(/<[^<>]*>/g, ''));
   }
   const part = (value - min) / (max - min);
-  const full = Math.round(Math.min(1, Math.max(0, Number.isFinite(part) ? part : 0)) * BAR);
-  return `|${'█'.repeat(full)}${' '.repeat(BAR - full)}|`;
+  const full = Math.round(Math.min(1, Math.max(0, Number.isFinite(part) ? part : 0)) * BAR_LENGTH);
+  return `|${'█'.repeat(full)}${' '.repeat(BAR_LENGTH - full)}|`;
 }
 
-/** What Python's `html.escape` makes, tqdm's way to say anything, and other numbered characters; each once. */
+/** Decodes the entities of Python's `html.escape`, which tqdm uses for all its text, and other numeric entities, each once. */
 const decoded = (html: string): string =>
   html.replace(
     /&(?:(lt|gt|amp|quot|apos|nbsp)|#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7})));/g,

@@ -7,7 +7,7 @@ import { Executions } from '../../src/notebook/execution/executions';
 import { failingLine } from '../../src/notebook/traceback/failing-line';
 import { SandboxClock } from '../../src/notebook/execution/sandbox-clock';
 import { Writer } from '../../src/notebook/execution/writer';
-import { MAX_ENDED_STREAM } from '../../src/outputs/cell-outputs';
+import { MAX_ENDED_STREAM_LENGTH } from '../../src/outputs/cell-outputs';
 import { OutputFlow } from '../../src/outputs/flow';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import { Pacer } from '../../src/outputs/pacer';
@@ -428,7 +428,7 @@ describe('what a cell says to stop the window', function () {
       payload: [],
       user_expressions: {},
     };
-    outputs.fold(event('r', 'stream', print('x'.repeat(MAX_ENDED_STREAM + 1))));
+    outputs.fold(event('r', 'stream', print('x'.repeat(MAX_ENDED_STREAM_LENGTH + 1))));
     outputs.fold(event('r', 'execute_reply', reply));
     const [late] = outputs.fold(event('r', 'stream', print('late')));
     assert.deepEqual(late?.edit.kind === 'append' && late.edit.output, {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { MAX_BLOCK } from '../../src/outputs/block';
+import { MAX_BLOCK_LENGTH } from '../../src/outputs/block';
 import { StreamText } from '../../src/outputs/stream-text';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import { applyTo, cut, event, random, type ModelCell } from './outputsModel';
@@ -157,11 +157,21 @@ describe('the text of a stream', () => {
 
   it('looks as a simple model says in rows of many blocks too, wherever the stream was cut', function () {
     this.timeout(120_000);
-    const length = fc.constantFrom(1, 2, MAX_BLOCK - 1, MAX_BLOCK, MAX_BLOCK + 1, 2 * MAX_BLOCK, 2 * MAX_BLOCK + 1);
+    const length = fc.constantFrom(
+      1,
+      2,
+      MAX_BLOCK_LENGTH - 1,
+      MAX_BLOCK_LENGTH,
+      MAX_BLOCK_LENGTH + 1,
+      2 * MAX_BLOCK_LENGTH,
+      2 * MAX_BLOCK_LENGTH + 1,
+    );
     const long = fc
       .tuple(fc.constantFrom('x', 'yz', '\u{1f680}', ' ', '\x1b[1mb\x1b[0mn', '\x1b[32m-'), length)
       .map(([one, times]) => one.repeat(times));
-    const deleted = fc.constantFrom(1, 2, MAX_BLOCK - 1, MAX_BLOCK, MAX_BLOCK + 2).map((times) => '\b'.repeat(times));
+    const deleted = fc
+      .constantFrom(1, 2, MAX_BLOCK_LENGTH - 1, MAX_BLOCK_LENGTH, MAX_BLOCK_LENGTH + 2)
+      .map((times) => '\b'.repeat(times));
     const piece = fc.oneof(
       { arbitrary: long, weight: 4 },
       deleted,
@@ -187,7 +197,7 @@ describe('the text of a stream', () => {
         const stream = new StreamText();
         let [shown, mark] = ['', stream.mark()];
         for (let at = 0; at < text.length;) {
-          const end = at + 1 + next(3 * MAX_BLOCK);
+          const end = at + 1 + next(3 * MAX_BLOCK_LENGTH);
           stream.write(text.slice(at, end));
           at = end;
           const change = stream.changeSince(mark);
