@@ -21,19 +21,14 @@ export class Attempts<T> {
 
   begin(): void {
     const drop = new AbortController();
-    const cancel = (): void => {
-      drop.abort();
-    };
     this.#pending.add(drop);
-    this.signal.addEventListener('abort', cancel, { once: true });
     const over = (): void => {
-      this.signal.removeEventListener('abort', cancel);
       this.#pending.delete(drop);
       for (const other of this.#pending) {
         other.abort();
       }
     };
-    this.send(drop.signal).then(
+    this.send(AbortSignal.any([this.signal, drop.signal])).then(
       (value) => {
         over();
         this.#settle.resolve(value);

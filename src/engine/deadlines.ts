@@ -22,17 +22,17 @@ export const DEADLINES_MS = {
   'list images': HEAVY_MS,
   'tag image': LIGHT_MS,
   pull: HEAVY_MS,
-  'word of a pull': 120_000,
+  'pull progress': 120_000,
   commit: 600_000,
   'create build container': HEAVY_MS,
   'start build container': HEAVY_MS,
-  'guard of the build container': HEAVY_MS,
+  'build container guard': HEAVY_MS,
   'inspect build container': LIGHT_MS,
   /** Another window builds the same image. */
-  'other build': HOUR_MS,
+  'build in another window': HOUR_MS,
   'run probe': SCRIPT_MS,
   'run ensurepip': 120_000,
-  'run lend': SCRIPT_MS,
+  'run file preparation': SCRIPT_MS,
   'run pip': 2 * HOUR_MS,
   'run compile': 300_000,
   'run unpack': 120_000,
@@ -83,7 +83,7 @@ export type Deadlines = Readonly<Record<WaitName, number>>;
 
 /** Whether the wait is for the engine itself, not for a program in a container or for events, which may never come. */
 export const asksEngine = (name: WaitName): boolean =>
-  !isProcess(name) && name !== 'guard of the build container' && name !== 'events';
+  !isProcess(name) && name !== 'build container guard' && name !== 'events';
 
 /** Requests that can safely be sent twice. An exec that is created and never started has no effect. */
 export const REPEATABLE: ReadonlySet<WaitName> = new Set<WaitName>([

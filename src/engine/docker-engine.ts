@@ -182,17 +182,14 @@ export class DockerEngine implements Engine {
   }
 
   async openStream(containerId: string, signal?: AbortSignal): Promise<ExecStream> {
-    return openExec(
-      this.docker,
-      this.requests,
+    const interpreter = await this.#interpreter(containerId, signal);
+    return openExec(this.#imageContext, {
       containerId,
-      [await this.#interpreter(containerId, signal), ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/relay.py`],
-      {
-        user: RELAY_USER,
-        signal,
-        patience: this.requests.deadlines['busy stream'],
-      },
-    );
+      command: [interpreter, ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/relay.py`],
+      user: RELAY_USER,
+      signal,
+      patience: this.requests.deadlines['busy stream'],
+    });
   }
 
   async putFiles(
@@ -200,14 +197,8 @@ export class DockerEngine implements Engine {
     files: readonly SandboxFile[],
     signal?: AbortSignal,
   ): Promise<Map<number, string>> {
-    return putFiles(
-      this.docker,
-      this.requests,
-      containerId,
-      await this.#interpreter(containerId, signal),
-      files,
-      signal,
-    );
+    const interpreter = await this.#interpreter(containerId, signal);
+    return putFiles(this.#imageContext, { containerId, interpreter, files, signal });
   }
 
   async setMemory(containerId: string, bytes: number): Promise<void> {

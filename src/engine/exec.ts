@@ -6,6 +6,18 @@ import { execStream } from './exec-stream';
 import type { ProcessName } from './deadlines';
 import { isNotFound, isNotRunning, type RequestOptions, type Requests } from './request';
 
+/** The client of an engine and the sender of its requests. */
+export interface EngineClient {
+  docker: Docker;
+  requests: Requests;
+}
+
+/** The container and the command of a process. */
+interface ProcessTarget {
+  containerId: string;
+  command: readonly string[];
+}
+
 export interface ExecOptions extends RequestOptions {
   /** `uid:gid`; default: the container's user. */
   user?: string;
@@ -14,22 +26,19 @@ export interface ExecOptions extends RequestOptions {
 }
 
 /**
- * Starts a process in a container, its streams hijacked.
- * @throws SandboxError `SandboxGone` if the container is not there or does not run
+ * Starts a process in a container and gives its streams, which use a hijacked connection.
+ * @throws SandboxError `SandboxGone` if the container does not exist or does not run
  */
 export async function openExec(
-  docker: Docker,
-  requests: Requests,
-  containerId: string,
-  argv: readonly string[],
-  { user, env = {}, ...options }: ExecOptions = {},
+  { docker, requests }: EngineClient,
+  { containerId, command, user, env = {}, ...options }: ProcessTarget & ExecOptions,
 ): Promise<ExecStream & { exitCode(): Promise<number | null> }> {
   try {
     const exec = await requests.run(
       'create exec',
       (abortSignal) =>
         docker.getContainer(containerId).exec({
-          Cmd: [...argv],
+          Cmd: [...command],
           AttachStdin: true,
           AttachStdout: true,
           AttachStderr: true,
@@ -97,16 +106,13 @@ const EXIT_STATUS_POLLS_MS = [0, 20, 50, 100, 250, 500, 1000, 2000];
  * container is removed.
  */
 export async function runProcess(
-  docker: Docker,
-  requests: Requests,
-  containerId: string,
-  argv: readonly string[],
-  options: ProcessOptions,
+  client: EngineClient,
+  options: ProcessTarget & ProcessOptions,
 ): Promise<ProcessResult> {
   const { name, more = 0, input, isAnswer, takeStdout, onLine, signal, ...exec } = options;
-  const streams = await openExec(docker, requests, containerId, argv, { ...exec, signal });
+  const streams = await openExec(client, { ...exec, signal });
   try {
-    return await requests.run(
+    return await client.requests.run(
       name,
       async (drop) => {
         drop.addEventListener('abort', () => streams.destroy(), { once: true });
@@ -125,7 +131,7 @@ export async function runProcess(
           }
         }
         throw new SandboxError('EngineFailed', {
-          endpoint: requests.endpoint,
+          endpoint: client.requests.endpoint,
           request: 'exec',
           status: 0,
           reason: 'the connection to a process was lost',

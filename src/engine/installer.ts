@@ -4,7 +4,7 @@ import { isProcess } from './deadlines';
 import type { ProcessResult } from './exec';
 import { BuildContainer } from './image/build-container';
 import type { ImageContext } from './image/context';
-import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './image/install-network';
+import { WRITE_CERTIFICATES, PIP_FILES_FOLDER, certificatesInput, pipEnvironment } from './image/install-network';
 import { SETTING_FOR } from './image/failures';
 import { networkTrouble, pipReason } from './image/pip-output';
 import { lastLine } from './image/python';
@@ -20,7 +20,7 @@ const MEMORY_BYTES = 2 * 2 ** 30;
 const TOO_LARGE_EXIT_CODE = 75;
 const NO_PIP_EXIT_CODE = 76;
 const SIGKILL_EXIT_CODE = 137;
-/** A tmpfs of the container. */
+/** A folder on a tmpfs of the container. */
 const WHEELS_FOLDER = '/var/tmp/wheels';
 
 /** Runs `runner/installer.py` in a container of its own. The container is removed when this settles. */
@@ -38,15 +38,15 @@ export async function install(
     }
     try {
       const python = container.interpreter;
-      const lent = await container.run([python, '-I', '-c', LEND], {
-        name: 'run lend',
-        input: lentInput(network),
+      const lent = await container.run([python, '-I', '-c', WRITE_CERTIFICATES], {
+        name: 'run file preparation',
+        input: certificatesInput(network),
         signal,
       });
       if (lent.exitCode !== 0) {
         throw failed('container', lastLine(lent.stderr));
       }
-      const env = { ...pipNetwork(network), HOME: LENT_FOLDER, PIP_ROOT_USER_ACTION: 'ignore' };
+      const env = { ...pipEnvironment(network), HOME: PIP_FILES_FOLDER, PIP_ROOT_USER_ACTION: 'ignore' };
       const say = (line: string): void => onLine(redact(line));
       const attempt = (wheelsFolder = ''): Promise<ProcessResult> =>
         container.run(
@@ -111,7 +111,12 @@ async function start(
     (abortSignal) => docker.getContainer(containerId).inspect({ abortSignal } as object),
     { signal },
   );
-  return BuildContainer.start(context, sandbox.Image, sandbox.Image, installerOf(libraries), 'default', signal, {
+  return BuildContainer.start(context, {
+    image: sandbox.Image,
+    base: sandbox.Image,
+    name: installerOf(libraries),
+    network: 'default',
+    signal,
     interpreters: [interpreterOf(sandbox)],
     host: {
       ReadonlyRootfs: true,

@@ -1,8 +1,6 @@
-import type Docker from 'dockerode';
 import { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from './engine';
-import { runProcess } from './exec';
-import type { Requests } from './request';
+import { runProcess, type EngineClient } from './exec';
 import { RUNNER_FOLDER, SANDBOX_HOME, STANDARD_LIBRARY_ONLY } from './specification';
 
 /** Stands in place of a frame's length and cancels the current file. See `runner/unpack.py`. */
@@ -11,34 +9,34 @@ const EMPTY_FRAME = Buffer.alloc(4);
 /** Frames are combined up to this size, so that small files do not need a packet each. */
 const COALESCED_BYTES = 128 * 1024;
 
+interface PutFilesOptions {
+  containerId: string;
+  /** The Python of the sandbox's image. */
+  interpreter: string;
+  files: readonly SandboxFile[];
+  signal: AbortSignal | undefined;
+}
+
 /**
  * Implements `Engine.putFiles`. The sandbox's own user writes the files, so that cells can change them. A cell may end or stop the writing
  * process or take its place: it then only gains files of its own, and its report is not trusted. The copy may take any time as long as it
  * makes progress: the deadline `run file copy` applies to each piece, and to the report after the last one.
  */
 export async function putFiles(
-  docker: Docker,
-  requests: Requests,
-  containerId: string,
-  interpreter: string,
-  files: readonly SandboxFile[],
-  signal?: AbortSignal,
+  client: EngineClient,
+  { containerId, interpreter, files, signal }: PutFilesOptions,
 ): Promise<Map<number, string>> {
-  const progress = new StallDetector(requests.deadlines['run file copy']);
+  const progress = new StallDetector(client.requests.deadlines['run file copy']);
   try {
-    const { exitCode, stdout } = await runProcess(
-      docker,
-      requests,
+    const { exitCode, stdout } = await runProcess(client, {
       containerId,
-      [interpreter, ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME],
-      {
-        name: 'run file copy',
-        isAnswer: isReport,
-        more: Infinity,
-        input: progress.watch(coalesced(frames(files))),
-        signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
-      },
-    );
+      command: [interpreter, ...STANDARD_LIBRARY_ONLY, `${RUNNER_FOLDER}/unpack.py`, SANDBOX_HOME],
+      name: 'run file copy',
+      isAnswer: isReport,
+      more: Infinity,
+      input: progress.watch(coalesced(frames(files))),
+      signal: signal === undefined ? progress.stalled : AbortSignal.any([signal, progress.stalled]),
+    });
     // stderr is not shown as the reason, because a cell may have written it
     if (exitCode !== 0) {
       throw new SandboxError('FilesNotCopied', {

@@ -5,36 +5,36 @@ import type { ImageContext } from './image/context';
 import { networkTrouble, pipReason } from './image/pip-output';
 import { lastLine } from './image/python';
 
-/** Exit status of `sdist.py fetch` where the package index has no source distribution. */
-const NO_SDIST = 77;
-/** Packages of one installation that are built. */
+/** Exit code of `sdist.py fetch` if the package index has no source distribution. */
+const NO_SDIST_EXIT_CODE = 77;
+/** Maximum number of packages that one installation builds. */
 const MAX_BUILDS = 10;
-/** Bytes of what goes from one container to the other, and of a wheel that comes back. */
+/** Maximum size of a source distribution, and of the wheel that is built from it. */
 const MAX_SOURCE_BYTES = 128 * 2 ** 20;
 const MAX_WHEEL_BYTES = 64 * 2 ** 20;
 const MEMORY_BYTES = 2 * 2 ** 30;
-/** Nobody, whom no file belongs to. */
+/** The user "nobody", who owns no files. */
 const BUILD_USER = '65534:65534';
-/** The name of a wheel's file (Binary distribution format): it becomes the name of a file. */
+/** Valid file name of a wheel (binary distribution format). Checked because a file gets this name. */
 const WHEEL_NAME = /^[A-Za-z0-9_.+!]+(-[A-Za-z0-9_.+!]+){4,5}\.whl$/;
 
 export interface SourceOptions {
-  /** Where pip runs. It has a network and runs no code of any package. */
+  /** The container in which pip runs. It has a network and runs no code of packages. */
   container: BuildContainer;
-  /** Python of the container's image that has pip. */
+  /** The Python of the container's image that has pip. */
   python: string;
-  /** `runner/sdist.py` as arguments of Python. */
+  /** Arguments with which Python runs `runner/sdist.py`. */
   program: readonly string[];
-  /** A folder of the container for the wheels that are built. */
+  /** Folder in the container for the wheels that are built. */
   wheelsFolder: string;
-  /** Environment of the process that asks the package index. */
+  /** Environment of the process that downloads from the package index. */
   env: Readonly<Record<string, string>>;
-  /** Gets a line for the user when a wheel has been built. */
+  /** Called with a line for the user when a wheel has been built. */
   onLine: (line: string) => void;
   signal: AbortSignal | undefined;
 }
 
-/** A package has no wheel, and its source distribution gave none. */
+/** Thrown if a package has no wheel and none could be built from its source distribution. */
 export class SourceFailed extends Error {
   constructor(
     readonly requirement: string,
@@ -44,10 +44,10 @@ export class SourceFailed extends Error {
   }
 }
 
-/** Its message is the reason. */
+/** Thrown if no wheel could be built. The message is the reason. */
 class NoWheel extends Error {}
 
-/** Puts a wheel into a folder: `STORE FOLDER NAME`. */
+/** Python program that stores a wheel from stdin in a folder: `STORE FOLDER NAME`. */
 const STORE = `
 import os, sys
 os.makedirs(sys.argv[1], exist_ok=True)
@@ -55,19 +55,19 @@ with open(os.path.join(sys.argv[1], os.path.basename(sys.argv[2])), "wb") as fil
     file.write(sys.stdin.buffer.read())
 `;
 
-/** The first requirement of which pip says that it has no wheel. Anybody may have written the text, so the form is checked. */
+/** The first requirement that has no wheel, according to pip's output. Its form is checked, because other programs may have written it. */
 export const requirementWithoutWheel = (output: string): string | undefined =>
   /^ERROR: No matching distribution found for ([A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:\[[A-Za-z0-9._,-]{1,100}\])?(?:[ ]?[<>=!~][<>=!~A-Za-z0-9.*+, ]{0,200})?)\s*(?:\(from .*)?$/m
     .exec(output)?.[1]
     ?.trim();
 
 /**
- * Runs pip, which takes wheels alone; as long as it lacks the wheel of a package that has a source distribution, that is built, and pip is
- * run again. A package's code runs in a container of its own, without a network, a volume or a file of the user; the bytes go from
- * container to container through this process. See `runner/sdist.py`.
- * @param attempt runs pip; `wheelsFolder` is one more place where it finds wheels, undefined while there are none
- * @returns the last attempt
- * @throws SourceFailed
+ * Runs pip, which installs only wheels. If pip lacks the wheel of a package that has a source distribution, the wheel is built and pip
+ * runs again. The package's code runs in a container of its own, without a network, a volume or a file of the user. The data passes from
+ * one container to the other through this process. See `runner/sdist.py`.
+ * @param attempt runs pip; `wheelsFolder` is an additional folder with wheels, undefined while there are none
+ * @returns the result of the last attempt
+ * @throws SourceFailed if a wheel cannot be built
  */
 export async function installWithSources(
   context: ImageContext,
@@ -78,14 +78,14 @@ export async function installWithSources(
   for (;;) {
     const result = await attempt(built.size === 0 ? undefined : options.wheelsFolder);
     const output = `${result.stdout}\n${result.stderr}`;
-    const isOffline = networkTrouble(pipReason(output)) !== undefined; // pip finds no wheel then either
+    const isOffline = networkTrouble(pipReason(output)) !== undefined; // without a network pip finds no wheel either
     const requirement = result.exitCode === 1 && !isOffline ? requirementWithoutWheel(output) : undefined;
     if (requirement === undefined || built.has(requirement) || built.size === MAX_BUILDS) {
       return result;
     }
     try {
       if (!(await addWheel(context, requirement, options))) {
-        return result; // pip's own reason is the right one
+        return result; // pip's own reason describes the problem
       }
     } catch (error) {
       throw error instanceof NoWheel ? new SourceFailed(requirement, error.message) : error;
@@ -94,7 +94,7 @@ export async function installWithSources(
   }
 }
 
-/** False: the index has no source distribution either. @throws NoWheel */
+/** Builds and stores the wheel of a package. False if the index has no source distribution either. @throws NoWheel */
 async function addWheel(context: ImageContext, requirement: string, options: SourceOptions): Promise<boolean> {
   const { container, python, program, wheelsFolder, env, onLine, signal } = options;
   const source = new Collected(MAX_SOURCE_BYTES);
@@ -104,7 +104,7 @@ async function addWheel(context: ImageContext, requirement: string, options: Sou
     signal,
     takeStdout: (chunk) => source.add(chunk),
   });
-  if (fetched.exitCode === NO_SDIST) {
+  if (fetched.exitCode === NO_SDIST_EXIT_CODE) {
     return false;
   }
   if (fetched.exitCode !== 0) {
@@ -113,7 +113,7 @@ async function addWheel(context: ImageContext, requirement: string, options: Sou
   const { name, content } = await build(context, source.content, options);
   onLine(`Built ${name} from its source distribution, without a network`);
   const stored = await container.run([python, '-I', '-c', STORE, wheelsFolder, name], {
-    name: 'run lend',
+    name: 'run file preparation',
     input: [content],
     signal,
   });
@@ -129,7 +129,12 @@ async function build(
   { container: { image, interpreter }, python, program, signal }: SourceOptions,
 ): Promise<{ name: string; content: Buffer }> {
   const name = `sandboxed-ipython-sdist-${randomUUID()}`;
-  const builder = await BuildContainer.start(context, image, image, name, 'none', signal, {
+  const builder = await BuildContainer.start(context, {
+    image,
+    base: image,
+    name,
+    network: 'none',
+    signal,
     interpreters: [interpreter],
     host: {
       ReadonlyRootfs: true,
@@ -169,7 +174,7 @@ async function build(
   }
 }
 
-/** The last error that the build printed, which pip ends with its own, general ones. */
+/** The last error that the build itself printed. Pip adds general errors of its own after it. */
 function reasonOf(stderr: string): string {
   const lines = stderr.split(/\r?\n/).map((line) => line.trim());
   const end = lines.lastIndexOf('[end of output]');
@@ -179,7 +184,7 @@ function reasonOf(stderr: string): string {
   return (errors.at(-1) ?? lastLine(stderr)).replace(/^(?:ERROR|error): /, '').slice(0, 500);
 }
 
-/** Bytes of a process's stdout, up to a bound. */
+/** Collects the bytes of a process's stdout. Throws above a limit in bytes. */
 class Collected {
   readonly #chunks: Buffer[] = [];
   #size = 0;

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /**
  * All times for which a session waits for its sandbox, in milliseconds. Tests shorten them. The deadlines for the engine are in
  * `src/engine/deadlines.ts`.
@@ -68,20 +70,8 @@ export const TIMING: Timing = {
 };
 
 /** Resolves after `ms`, or as soon as the signal is aborted; never rejects. */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) {
-      resolve();
-      return;
-    }
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done);
-  });
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  await delay(ms, undefined, signal && { signal }).catch(() => undefined); // rejects only if the signal aborts
 }
 
 /** Settles as the promise does, or resolves with `fallback` after `ms`. */

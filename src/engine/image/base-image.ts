@@ -4,7 +4,7 @@ import type { Progress } from '../progress';
 import { engineReason } from '../request';
 import type { ImageContext } from './context';
 import { asStepFailure, baseUnusable, imageFailed } from './failures';
-import { imageDetails } from './tags';
+import { inspectImage } from './tags';
 
 /**
  * Gives the id of the base image. Pulls the image if the engine does not have it.
@@ -16,10 +16,10 @@ export async function ensureBase(
   progress: Progress,
   signal?: AbortSignal,
 ): Promise<string> {
-  let found = await imageDetails(context, base, signal);
+  let found = await inspectImage(context, base, signal);
   if (!found) {
     await pullBase(context, base, progress, signal);
-    found = await imageDetails(context, base, signal);
+    found = await inspectImage(context, base, signal);
     if (!found) {
       throw imageFailed(base, 'pullingBase', 'the engine does not have it after pulling it');
     }
@@ -65,7 +65,7 @@ async function pull(
     stream.destroy();
   };
   let silent = false;
-  const longest = requests.deadlines['word of a pull'];
+  const longest = requests.deadlines['pull progress'];
   const silence = setTimeout(() => {
     silent = true;
     stream.destroy();

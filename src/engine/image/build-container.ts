@@ -37,6 +37,21 @@ os.kill(1, signal.SIGTERM)
 const STRAY_CHECKS_MS = [500, 2_000, 5_000];
 const INTERPRETERS = ['python3', 'python'];
 
+export interface BuildContainerOptions {
+  /** The image that runs in the container. */
+  image: string;
+  /** The base image as the setting names it, for messages. */
+  base: string;
+  /** Name of the container. */
+  name: string;
+  network: 'default' | 'none';
+  /** Names or paths of Python to try, in order. */
+  interpreters?: readonly string[];
+  /** Additional options of the container's host configuration. */
+  host?: HostConfig;
+  signal: AbortSignal | undefined;
+}
+
 /**
  * A temporary container in which an image is built. The image's own Python runs in it as root. The container's name is the lock of the
  * image that is built.
@@ -56,12 +71,7 @@ export class BuildContainer {
    */
   static async start(
     context: ImageContext,
-    image: string,
-    base: string,
-    name: string,
-    network: 'default' | 'none',
-    signal?: AbortSignal,
-    { interpreters = INTERPRETERS, host = {} }: { interpreters?: readonly string[]; host?: HostConfig } = {},
+    { image, base, name, network, interpreters = INTERPRETERS, host = {}, signal }: BuildContainerOptions,
   ): Promise<BuildContainer | null> {
     const { docker, requests } = context;
     let reason = '';
@@ -123,8 +133,8 @@ export class BuildContainer {
   }
 
   /** Runs a program as root. The environment in the options is for this process only. */
-  run(argv: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
-    return runProcess(this.context.docker, this.context.requests, this.id, argv, { user: '0:0', ...options });
+  run(command: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
+    return runProcess(this.context, { containerId: this.id, command, user: '0:0', ...options });
   }
 
   /** Saves the container as an image with this entrypoint and without the base's command. @param base the base as the setting names it */
@@ -159,16 +169,21 @@ export class BuildContainer {
 }
 
 async function guard(
-  { docker, requests }: ImageContext,
+  context: ImageContext,
   id: string,
   interpreter: string,
   signal: AbortSignal | undefined,
 ): Promise<Duplex> {
-  const { stream } = await openExec(docker, requests, id, [interpreter, '-I', '-c', GUARD], { user: '0:0', signal });
+  const { stream } = await openExec(context, {
+    containerId: id,
+    command: [interpreter, '-I', '-c', GUARD],
+    user: '0:0',
+    signal,
+  });
   let said: string;
   try {
-    said = await requests.run(
-      'guard of the build container',
+    said = await context.requests.run(
+      'build container guard',
       (abortSignal) =>
         new Promise<string>((resolve) => {
           stream.once('data', (text: Buffer) => resolve(text.toString()));

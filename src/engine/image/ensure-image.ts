@@ -9,7 +9,7 @@ import { buildOnce } from './lock';
 import { installPackages } from './packages';
 import { installRunner } from './runner';
 import { readRunner, type RunnerFile } from './runner-files';
-import { imageDetails, kernelTag, packagesTag } from './tags';
+import { inspectImage, kernelTag, packagesTag } from './tags';
 import { findUnused, markUsed, removeOurs } from './unused';
 
 /**
@@ -32,7 +32,7 @@ export async function ensureImage(
     ]);
     const names = namesOf(request, baseId, runner);
     made.add(names.packages).add(names.kernel);
-    const found = await imageDetails(context, names.kernel, signal);
+    const found = await inspectImage(context, names.kernel, signal);
     if (found) {
       await markUsed(context, [names.packages, names.kernel], found);
       return names.kernel;
@@ -75,19 +75,19 @@ export async function rebuildImage(
 
 /** Implements `Engine.findUnusedImages`. */
 export async function findUnusedImages(context: ImageContext, request: ImageRequest): Promise<UnusedImage[]> {
-  const base = await imageDetails(context, request.base);
+  const base = await inspectImage(context, request.base);
   const names = base && namesOf(request, base.id, await readRunner(request.runnerFolder));
   return findUnused(context, new Set(names ? [names.packages, names.kernel] : []));
 }
 
 /** Finds which of the images of a request exist. */
 export async function findImages(context: ImageContext, request: ImageRequest): Promise<ImagesFound> {
-  const [base, runner] = await Promise.all([imageDetails(context, request.base), readRunner(request.runnerFolder)]);
+  const [base, runner] = await Promise.all([inspectImage(context, request.base), readRunner(request.runnerFolder)]);
   if (!base) {
     return { base: null, derived: null };
   }
   const names = namesOf(request, base.id, runner);
-  return { base: base.id, derived: (await imageDetails(context, names.kernel))?.id ?? null };
+  return { base: base.id, derived: (await inspectImage(context, names.kernel))?.id ?? null };
 }
 
 interface Names {

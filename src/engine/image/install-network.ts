@@ -36,13 +36,13 @@ export async function installNetwork(
 }
 
 /** A folder on a tmpfs that every container has. Nothing in it is ever committed to an image. */
-export const LENT_FOLDER = '/dev/shm/sandboxed-ipython';
-const CA_FILE = `${LENT_FOLDER}/ca.pem`;
+export const PIP_FILES_FOLDER = '/dev/shm/sandboxed-ipython';
+const CA_FILE = `${PIP_FILES_FOLDER}/ca.pem`;
 
 /** Python program that creates the folder and writes the certificate authorities from stdin, together with pip's own, to the file. */
-export const LEND = `
+export const WRITE_CERTIFICATES = `
 import os, sys
-os.makedirs("${LENT_FOLDER}", 0o700, exist_ok=True)
+os.makedirs("${PIP_FILES_FOLDER}", 0o700, exist_ok=True)
 certificates = sys.stdin.buffer.read()
 if certificates:
     try:
@@ -55,12 +55,12 @@ if certificates:
         file.write(certificates)
 `;
 
-/** The input of {@link LEND}. */
-export const lentInput = ({ certificates }: InstallNetwork): Buffer[] =>
+/** The input of {@link WRITE_CERTIFICATES}. */
+export const certificatesInput = ({ certificates }: InstallNetwork): Buffer[] =>
   certificates ? [Buffer.from(certificates)] : [];
 
 /** Environment variables for the pip process. */
-export const pipNetwork = ({ proxies, certificates }: InstallNetwork): Record<string, string> => ({
+export const pipEnvironment = ({ proxies, certificates }: InstallNetwork): Record<string, string> => ({
   ...proxies,
   ...(certificates ? { PIP_CERT: CA_FILE, SSL_CERT_FILE: CA_FILE } : {}),
 });

@@ -5,7 +5,7 @@ import { isNotFound } from '../request';
 import { BuildContainer, removeBuildContainer } from './build-container';
 import type { ImageContext } from './context';
 import { imageFailed } from './failures';
-import { imageDetails } from './tags';
+import { inspectImage } from './tags';
 
 const POLL_INTERVAL_MS = 300;
 /** A container that was created and not started for this long is abandoned. */
@@ -35,20 +35,20 @@ export async function buildOnce(
   signal?: AbortSignal,
 ): Promise<void> {
   const name = `sandboxed-ipython-build-${tag.split(':').pop() ?? ''}`;
-  const giveUp = performance.now() + context.requests.deadlines['other build'];
+  const giveUp = performance.now() + context.requests.deadlines['build in another window'];
   let waiting = false;
   while (performance.now() < giveUp) {
-    if (!anew && (await imageDetails(context, tag, signal))) {
+    if (!anew && (await inspectImage(context, tag, signal))) {
       return;
     }
     if (!waiting) {
       progress.step('startingContainer');
     }
-    const container = await BuildContainer.start(context, from, base, name, network, signal);
+    const container = await BuildContainer.start(context, { image: from, base, name, network, signal });
     if (container) {
       try {
         // another window may have built it before we got the lock
-        if (anew || !(await imageDetails(context, tag, signal))) {
+        if (anew || !(await inspectImage(context, tag, signal))) {
           await work(container);
         }
       } catch (error) {

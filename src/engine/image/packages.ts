@@ -42,7 +42,7 @@ export async function installPackages(
     ),
     ...request.packages,
   ];
-  const pip = new Pip(context, container, python, request, progress, signal);
+  const pip = new Pip(context, { container, python, request, progress, signal });
   if (missing.length > 0) {
     if (!python.pip) {
       await addPip(container, python, request.base, signal);

@@ -8,7 +8,7 @@ import { SourceFailed, installWithSources } from '../source-distributions';
 import type { BuildContainer } from './build-container';
 import type { ImageContext } from './context';
 import { imageFailed } from './failures';
-import { LEND, LENT_FOLDER, lentInput, pipNetwork } from './install-network';
+import { WRITE_CERTIFICATES, PIP_FILES_FOLDER, certificatesInput, pipEnvironment } from './install-network';
 import { PipProgress, pipReason } from './pip-output';
 import { lastLine, type Python } from './python';
 
@@ -19,11 +19,11 @@ const WHEELS_FOLDER = `${SCRATCH}/wheels`;
 export const PIP_AS_ROOT = { PIP_BREAK_SYSTEM_PACKAGES: '1', PIP_ROOT_USER_ACTION: 'ignore' };
 
 /** Writes the files for pip: the certificates, and the `constraints` that the given code assigns. */
-const prepare = (constraints: string): string => `${LEND}
+const prepare = (constraints: string): string => `${WRITE_CERTIFICATES}
 import importlib.metadata, re
 os.makedirs("${SCRATCH}", 0o700, exist_ok=True)
 ${constraints}
-with open("${LENT_FOLDER}/constraints.txt", "w") as file:
+with open("${PIP_FILES_FOLDER}/constraints.txt", "w") as file:
     file.write(constraints)
 `;
 /** Takes the constraints from the command line. */
@@ -37,34 +37,36 @@ for one in importlib.metadata.distributions():
         found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)  # the first one is the one that is imported
 constraints = "".join("%s==%s\n" % pair for pair in found.items())`;
 
+export interface PipOptions {
+  container: BuildContainer;
+  /** The Python that pip installs for. */
+  python: Python;
+  request: ImageRequest;
+  progress: Progress;
+  signal: AbortSignal | undefined;
+}
+
 /** Runs pip in a build container. */
 export class Pip {
   constructor(
     private readonly context: ImageContext,
-    private readonly container: BuildContainer,
-    private readonly python: Python,
-    private readonly request: ImageRequest,
-    private readonly progress: Progress,
-    private readonly signal: AbortSignal | undefined,
+    private readonly options: PipOptions,
   ) {}
 
   /** Installs wheels and keeps an existing IPython. @throws SandboxError `ImageFailed` with pip's own reason */
   async install(requirements: readonly string[]): Promise<void> {
+    const { request, python } = this.options;
     const proxies = new Set(
-      Object.entries(this.request.network.proxies).flatMap(([name, value]) =>
+      Object.entries(request.network.proxies).flatMap(([name, value]) =>
         /^no_proxy$/i.test(name) ? [] : redact(value),
       ),
     );
     this.context.log.info(
       `engine: pip goes ${proxies.size === 0 ? 'without a proxy' : `through ${[...proxies].join(', ')}`}`,
     );
-    const reason = await this.#run(
-      requirements,
-      [NAMED, this.python.ipython ? `ipython==${this.python.ipython}\n` : ''],
-      [],
-    );
+    const reason = await this.#run(requirements, [NAMED, python.ipython ? `ipython==${python.ipython}\n` : ''], []);
     if (reason !== undefined) {
-      throw imageFailed(this.request.base, 'installingPackages', reason);
+      throw imageFailed(request.base, 'installingPackages', reason);
     }
   }
 
@@ -77,27 +79,27 @@ export class Pip {
   async #run(
     requirements: readonly string[],
     [constraints = '', ...named]: readonly string[],
-    options: readonly string[],
+    pipOptions: readonly string[],
   ): Promise<string | undefined> {
+    const { context } = this;
     const {
-      context,
       container,
       python: { executable },
       request: { network, base, runnerFolder },
       progress,
       signal,
-    } = this;
+    } = this.options;
     progress.step('installingPackages');
     const prepared = await container.run([executable, '-I', '-c', prepare(constraints), ...named], {
-      name: 'run lend',
-      input: lentInput(network),
+      name: 'run file preparation',
+      input: certificatesInput(network),
       signal,
     });
     if (prepared.exitCode !== 0) {
       throw imageFailed(base, 'installingPackages', lastLine(prepared.stderr));
     }
     const said = new PipProgress();
-    const env = { ...pipNetwork(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' };
+    const env = { ...pipEnvironment(network), ...PIP_AS_ROOT, HOME: SCRATCH, TMPDIR: SCRATCH, PYTHONUNBUFFERED: '1' };
     const attempt = (wheelsFolder: string | undefined): Promise<ProcessResult> =>
       container.run(
         [
@@ -113,10 +115,10 @@ export class Pip {
           '--progress-bar',
           'off',
           '--disable-pip-version-check',
-          ...options,
+          ...pipOptions,
           ...(wheelsFolder === undefined ? [] : ['--find-links', wheelsFolder]),
           '--constraint',
-          `${LENT_FOLDER}/constraints.txt`,
+          `${PIP_FILES_FOLDER}/constraints.txt`,
           '--',
           ...requirements,
         ],

@@ -26,7 +26,7 @@ const hash = (...parts: unknown[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 
 /** Inspects an image. Null if the engine does not have it. */
-export async function imageDetails(
+export async function inspectImage(
   { docker, requests }: ImageContext,
   name: string,
   signal?: AbortSignal,

@@ -116,7 +116,7 @@ export function ensureImage(ground: Ground): Group[] {
     group(making(copied(ground), []), [
       unanswered('POST /containers/{id}/exec guard', 'create exec'),
       unanswered('POST /exec/{id}/start guard', 'start exec'),
-      unanswered('POST /exec/{id}/start guard', 'guard of the build container', 'stalls'),
+      unanswered('POST /exec/{id}/start guard', 'build container guard', 'stalls'),
       ...program('probe', late('checkingBase')),
     ]),
     group(making(copied(ground), PACKAGES), program('lend', late('installingPackages'))),
@@ -140,7 +140,7 @@ export function ensureImage(ground: Ground): Group[] {
         {
           kind: 'POST /images/create',
           answer: 'stalls',
-          waits: ['word of a pull'],
+          waits: ['pull progress'],
           end: { codes: ['ImageFailed'], params: { step: 'pullingBase', reason: /^no progress for \d+ s$/ } },
         },
         {
@@ -156,7 +156,7 @@ export function ensureImage(ground: Ground): Group[] {
       {
         kind: undefined,
         answer: 'never',
-        waits: ['other build'],
+        waits: ['build in another window'],
         end: { codes: ['ImageFailed'], params: { step: 'waitingForOther', reason: /in the way$/ } },
       },
     ]),

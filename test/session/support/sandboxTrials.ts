@@ -232,10 +232,7 @@ export const install = (ground: Ground): Group[] =>
       unanswered('POST /containers/{id}/exec guard', 'create exec'),
       unanswered('POST /exec/{id}/start guard', 'start exec'),
     ],
-    [
-      unanswered('POST /exec/{id}/start guard', 'guard of the build container', 'stalls'),
-      ...program('lend', installLate),
-    ],
+    [unanswered('POST /exec/{id}/start guard', 'build container guard', 'stalls'), ...program('lend', installLate)],
     [
       ...program('installer', installLate),
       silentFrom('POST /exec/{id}/start installer', 'start exec'),
