@@ -4,7 +4,7 @@ import { EngineSource } from '../../src/notebook/sandbox/engine-source';
 import { SandboxError } from '../../src/protocol/errors';
 import { FakeSandbox } from './sessionFakeSandbox';
 
-/** An engine of which a test says whether it is there, and which notes what becomes of it. */
+/** An engine for which a test decides whether it is still there, and which records how it is used. */
 class NotedEngine extends FakeSandbox {
   readonly became: string[] = [];
   there: () => Promise<boolean> = () => Promise.resolve(true);
@@ -26,14 +26,14 @@ class NotedEngine extends FakeSandbox {
 }
 
 describe('the source of the container engine', () => {
-  /** Gives these engines, one each time one is looked for. */
+  /** Returns a source that finds these engines, one with each attempt. */
   const sourceOf = (...engines: (Engine | SandboxError)[]): EngineSource =>
     new EngineSource(() => {
       const next = engines.shift() ?? assert.fail('one more was looked for');
       return next instanceof SandboxError ? Promise.reject(next) : Promise.resolve(next);
     });
 
-  it('looks once, also for those who ask at the same time', async () => {
+  it('looks for an engine once, even for several callers at the same time', async () => {
     const engine = new NotedEngine('a');
     const source = sourceOf(engine);
     assert.deepEqual(await Promise.all([source.get(), source.get()]), [engine, engine]);
@@ -47,7 +47,7 @@ describe('the source of the container engine', () => {
     assert.equal(await source.get(), engine);
   });
 
-  it('gives the engine that has taken the place of the one before, which rests from then on and stays open for its sessions', async () => {
+  it('returns the engine that replaced the previous one, which rests from then on and stays open for its sessions', async () => {
     const [first, second] = [new NotedEngine('a'), new NotedEngine('b')];
     const source = sourceOf(first, second);
     await source.get();
@@ -58,7 +58,7 @@ describe('the source of the container engine', () => {
     assert.deepEqual([first.became, second.became], [['rests', 'closed'], ['closed']]);
   });
 
-  it('looks for another engine where the one before has gone, and not where it only does not answer', async () => {
+  it('looks for another engine if the previous one has gone, but not if it only does not answer', async () => {
     const [first, second] = [new NotedEngine('a'), new NotedEngine('b')];
     const source = sourceOf(first, second);
     await source.get();
@@ -68,7 +68,7 @@ describe('the source of the container engine', () => {
     assert.equal(await source.get(), second);
   });
 
-  it('has one object for an engine that it forgot and found again, and closes the other; an update of the engine makes a new one', async () => {
+  it('keeps one object for an engine that was forgotten and found again, and closes the other; an updated engine gets a new object', async () => {
     const [first, again, updated] = [new NotedEngine('a'), new NotedEngine('a'), new NotedEngine('a', '29')];
     const source = sourceOf(first, again, updated);
     await source.get();
@@ -80,7 +80,7 @@ describe('the source of the container engine', () => {
     assert.deepEqual([first.became, updated.became], [['rests'], []]);
   });
 
-  it('closes an engine that it finds only after its own end, and gives it to nobody', async () => {
+  it('closes an engine that is found only after the source was disposed, and returns it to no caller', async () => {
     const [late, none] = [new NotedEngine('a'), new NotedEngine('b')];
     let connected!: () => void;
     const source = new EngineSource(

@@ -7,7 +7,7 @@ import { SandboxError } from '../../src/protocol/errors';
 const never = new AbortController().signal;
 const inUse = () => Promise.reject(new SandboxError('InUse'));
 
-/** A process that ran. */
+/** Returns the process id of a process that has ended. */
 async function ended(): Promise<number> {
   const child = spawn(process.execPath, ['-e', '']);
   await once(child, 'exit');
@@ -15,14 +15,14 @@ async function ended(): Promise<number> {
 }
 
 describe('the window that had a sandbox before', () => {
-  it('is over when its process is, or when it is this one; one that nobody knows may have it still', async () => {
+  it('has ended if its process has ended or is this process; a window without a known process may still run', async () => {
     assert.equal(hasEnded({ host: 'h', pid: await ended() }), true);
     assert.equal(hasEnded({ host: 'h', pid: process.pid }), true);
     assert.equal(hasEnded({ host: 'h', pid: process.ppid }), false);
     assert.equal(hasEnded({ host: 'h' }), false);
   });
 
-  it('gives its place to who comes after it, once it is over', async () => {
+  it('is replaced under its own host id by a window that attaches after it has ended', async () => {
     const asked: (string | undefined)[] = [];
     const attach = (host: string | undefined) => Promise.resolve(asked.push(host));
     await attachAsFormerHost({ host: 'h', pid: await ended() }, attach, never);
@@ -31,7 +31,7 @@ describe('the window that had a sandbox before', () => {
     assert.deepEqual(asked, ['h', undefined, undefined]);
   });
 
-  it('keeps it while it lives: who comes is told that it is in use, when it had time to leave', async () => {
+  it('keeps the sandbox while it runs: a window that attaches gets InUse after the time to leave', async () => {
     const hosts: (string | undefined)[] = [];
     const attach = (host: string | undefined) => {
       hosts.push(host);
@@ -61,7 +61,7 @@ describe('the window that had a sandbox before', () => {
     );
   });
 
-  it('may be over and another have the sandbox: that one is not waited for, nor for any other failure', async () => {
+  it('is not waited for if it has ended and another window has the sandbox, or if attaching fails for another reason', async () => {
     for (const [code, pid] of [
       ['InUse', process.pid],
       ['SandboxGone', process.ppid],

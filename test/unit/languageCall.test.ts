@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { callAt } from '../../src/notebook/language/call';
 
-/** The call around `|` in the code: what is called, which argument, which keyword. */
+/** The call around `|` in the code: the called expression, the argument's index, the keyword. */
 function at(marked: string): [callee: string, argument: number, keyword?: string] | undefined {
   const offset = marked.indexOf('|');
   const code = marked.replace('|', '');

@@ -4,14 +4,14 @@ import { pageOf, parameterFor, signatureOf } from '../../src/notebook/language/i
 const page =
   '\u001b[31mSignature:\u001b[39m f(a, /, b=(1, 2), *rest, key=",", **more)\n\u001b[31mDocstring:\u001b[39m\nAdds.\n\nMuch.\n\u001b[31mFile:\u001b[39m /tmp/x.py\n\u001b[31mType:\u001b[39m function\n';
 
-describe('what IPython says of a name', () => {
-  it('is read without the colours of a terminal, and bounded', () => {
+describe("IPython's documentation of a name", () => {
+  it('is shown without terminal colours and up to a maximum length', () => {
     assert.match(pageOf({ 'text/plain': page }), /^Signature: f\(a/);
     assert.equal(pageOf({ 'text/plain': 'x'.repeat(1_000_000) }).length, 20_000);
     assert.equal(pageOf({ 'text/html': '<b>' }), '');
   });
 
-  it('gives a signature with its parameters and documentation', () => {
+  it('contains a signature with its parameters and documentation', () => {
     assert.deepEqual(signatureOf(pageOf({ 'text/plain': page })), {
       label: 'f(a, /, b=(1, 2), *rest, key=",", **more)',
       parameters: ['a', '/', 'b=(1, 2)', '*rest', 'key=","', '**more'],
@@ -19,15 +19,15 @@ describe('what IPython says of a name', () => {
     });
   });
 
-  it('gives one that is written over several lines, and that of a class', () => {
+  it('may contain a signature on several lines, or the one of a class', () => {
     assert.equal(signatureOf('Init signature:\nC(\n    a,\n    b,\n)\nDocstring: D\n')?.label, 'C(a, b)');
   });
 
-  it('gives none where there is none', () => {
+  it('may contain no signature', () => {
     assert.equal(signatureOf('Type: int\nString form: 1\n'), undefined);
   });
 
-  it('knows which parameter an argument fills', () => {
+  it('tells which parameter an argument fills', () => {
     const signature = signatureOf(pageOf({ 'text/plain': page }));
     assert.ok(signature);
     const filled = (argument: number, keyword?: string): string | undefined =>

@@ -16,7 +16,7 @@ describe("the owner of an installation's sandboxes", function () {
     rmSync(path.dirname(folder), { recursive: true });
   });
 
-  it('is the same for all windows that are activated at once, and for later ones', async () => {
+  it('is the same for windows that are activated at the same time, and for later windows', async () => {
     const module = path.resolve(__dirname, '../../src/notebook/sandbox/owner.js');
     const program = `const { ownerIn } = require(${JSON.stringify(module)});
       Promise.all(Array.from({ length: 20 }, () => ownerIn(${JSON.stringify(folder)}))).then((all) => process.stdout.write([...new Set(all)].join()));`;
@@ -29,7 +29,7 @@ describe("the owner of an installation's sandboxes", function () {
     assert.deepEqual(readdirSync(folder), ['owner']);
   });
 
-  it('waits for a window that has made the file and not filled it, and takes its place only where that never does', async () => {
+  it('waits for a window that has created the file but not filled it, and replaces the file only if it stays empty', async () => {
     const first = await ownerIn(folder);
     const file = path.join(folder, 'owner');
     writeFileSync(file, '');
@@ -40,7 +40,7 @@ describe("the owner of an installation's sandboxes", function () {
     assert.deepEqual([next === first, readFileSync(file, 'utf8'), await ownerIn(folder)], [false, next, next]);
   });
 
-  it('is a failure where the folder cannot be had', async () => {
+  it('is an error if the folder cannot be created', async () => {
     writeFileSync(folder, 'a file');
     await assert.rejects(ownerIn(folder), { code: 'ENOTDIR' });
   });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PlaceRecorder } from '../../src/notebook/sandbox/place-recorder';
 
 describe('the place up to which a document is kept', () => {
-  it('does not move while output flows, and is told when it is quiet', async () => {
+  it('does not move while output flows, and is recorded when the document is quiet', async () => {
     let place = 0;
     const told: number[] = [];
     const recorder = new PlaceRecorder(

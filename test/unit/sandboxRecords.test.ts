@@ -5,7 +5,7 @@ import type { SandboxRecord } from '../../src/notebook/sandbox/sandbox-record';
 import { SandboxRecords } from '../../src/notebook/sandbox/sandbox-records';
 import { DEFAULT_SETTINGS } from '../../src/session/settings';
 
-/** As VS Code's, in memory. */
+/** A memento like VS Code's, in memory. */
 class Memory implements vscode.Memento {
   readonly values = new Map<string, unknown>();
   keys() {
@@ -41,8 +41,8 @@ const record = (sandboxId: string, keepAlive = 30): SandboxRecord => ({
   seen: Date.now(),
 });
 
-describe('which sandbox a notebook has', () => {
-  it('is known to a later window, unless the sandbox ends with this one', () => {
+describe("the record of a notebook's sandbox", () => {
+  it('is known to a later window, unless the sandbox ends with this window', () => {
     const memory = new Memory();
     const records = new SandboxRecords(memory);
     records.set(A, record('a'));
@@ -57,7 +57,7 @@ describe('which sandbox a notebook has', () => {
     );
   });
 
-  it('is read back as it was stored, whichever part is there', () => {
+  it('is read as it was stored, with or without its optional fields', () => {
     const memory = new Memory();
     const whole: SandboxRecord = {
       ...record('a'),
@@ -69,11 +69,11 @@ describe('which sandbox a notebook has', () => {
     };
     new SandboxRecords(memory).set(A, whole);
     assert.deepEqual(new SandboxRecords(memory).get(A), whole);
-    memory.values.set('sandbox:file:///a.ipynb', { ...whole }); // of a build whose records had no version
+    memory.values.set('sandbox:file:///a.ipynb', { ...whole }); // stored by a build whose records had no version
     assert.deepEqual(new SandboxRecords(memory).get(A), whole);
   });
 
-  it('is none where what is stored is of another version, or broken: the log says which field', () => {
+  it('counts as absent if it has another version or is broken, and the log names the field', () => {
     const whole = { version: 1, ...record('a'), open: [{ msgId: 'm1', metadata: {} }] };
     for (const [field, broken] of [
       ['version', { ...whole, version: 2 }],
@@ -98,7 +98,7 @@ describe('which sandbox a notebook has', () => {
     }
   });
 
-  it('is one on each engine, is found again with its engine, goes with the notebook, and is forgotten with its lease', () => {
+  it('exists once per engine, is used again with its engine, moves with the notebook, and is removed with its lease', () => {
     const memory = new Memory();
     const { elsewhere } = new SandboxRecords(memory);
     elsewhere.put(A, { ...record('older'), seen: Date.now() - 60_000 });
@@ -121,7 +121,7 @@ describe('which sandbox a notebook has', () => {
     assert.equal(later.elsewhere.newest(uri('file:///new/a.ipynb'))?.sandboxId, 'in a folder');
   });
 
-  it('tells on which other engines there may be sandboxes: not on those of which nothing is known, or where the lease is over', () => {
+  it('names the other engines that may have sandboxes, except for unknown engines and expired leases', () => {
     const records = new SandboxRecords(new Memory());
     records.set(A, { ...record('here'), engine: 'engine-1' });
     records.set(B, { ...record('of an old version'), engine: '', engineName: '' });
@@ -139,7 +139,7 @@ describe('which sandbox a notebook has', () => {
     );
   });
 
-  it('is forgotten once its sandbox has ended, and that of no other', () => {
+  it('is removed when its sandbox has ended, and no other record is', () => {
     const memory = new Memory();
     const records = new SandboxRecords(memory);
     for (const [notebook, id, keepAlive] of [
@@ -156,7 +156,7 @@ describe('which sandbox a notebook has', () => {
     );
   });
 
-  it('goes with the notebook to its new name, and with those of a folder', () => {
+  it("moves to the notebook's new name, also when its folder is renamed", () => {
     for (const keepAlive of [30, 0]) {
       const records = new SandboxRecords(new Memory());
       records.set(uri('file:///old/a.ipynb'), record('a', keepAlive));
@@ -171,7 +171,7 @@ describe('which sandbox a notebook has', () => {
     }
   });
 
-  it('is another one when the name has another sandbox by now', () => {
+  it("is neither updated nor removed for a sandbox that is no longer the notebook's", () => {
     const records = new SandboxRecords(new Memory());
     records.set(A, record('new'));
     records.update(A, record('old'));
@@ -179,13 +179,13 @@ describe('which sandbox a notebook has', () => {
     assert.equal(records.get(A)?.sandboxId, 'new');
   });
 
-  it('is not found by the name of a notebook that was closed, and still goes to its new name', async () => {
+  it('is not found by the name of a closed notebook, but still moves to its new name', async () => {
     const memory = new Memory();
     const records = new SandboxRecords(memory);
     records.set(A, record('a'));
     const moved = records.awaitRename(A, record('a'), 1_000);
     assert.deepEqual([records.get(A), records.isAwaitingRename(A), memory.keys()], [undefined, true, []]);
-    records.set(A, record('next')); // a notebook without a file that got the name
+    records.set(A, record('next')); // an untitled notebook that got the name
     records.move(A, B);
     assert.equal(await moved, true);
     assert.deepEqual(
@@ -194,7 +194,7 @@ describe('which sandbox a notebook has', () => {
     );
   });
 
-  it("is nobody's when it does not open under another name in time, or the window closes", async () => {
+  it('is removed if the closed notebook does not open under another name in time, or the window closes', async () => {
     const records = new SandboxRecords(new Memory());
     records.set(A, record('a'));
     assert.equal(await records.awaitRename(A, record('a'), 1), false);

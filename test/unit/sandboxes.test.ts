@@ -5,10 +5,10 @@ import type { NotebookKernel } from '../../src/notebook/notebook-kernel';
 import { Sandboxes } from '../../src/notebook/sandboxes';
 import { removeWithRetries } from '../../src/session/removal';
 
-describe('the sandboxes of a window that ends', () => {
+describe('the sandboxes of a window that closes', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ name }) as unknown as vscode.NotebookDocument);
 
-  it('are all told at once, and waited for though one of them fails', async () => {
+  it('are all left at once, and all awaited even if one of them fails', async () => {
     const told: unknown[] = [];
     let left = 0;
     let release!: () => void;
@@ -51,7 +51,7 @@ describe('a log whose channel is closed', () => {
     }
   });
 
-  it('keeps nobody from trying again', async () => {
+  it('does not stop retries', async () => {
     let tries = 0;
     await removeWithRetries(
       'a container',

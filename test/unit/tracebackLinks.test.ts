@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { withoutAnsi } from '../../src/notebook/traceback/ansi';
 import { fixLinks, type LinkTargets } from '../../src/notebook/traceback/traceback-links';
 
-/** `In[3]` is where VS Code looks, `In[2]` is elsewhere; `ratios.py` and a file with a strange name lie beside the notebook. */
+/**
+ * VS Code finds `In[3]` itself and `In[2]` leads elsewhere. `ratios.py` and a file with a strange name are copies of
+ * files beside the notebook.
+ */
 const targets: LinkTargets = {
   cell: (count) =>
     count === 3 ? { native: true } : count === 2 ? { uri: 'vscode-notebook-cell:/n.ipynb#W1' } : undefined,
@@ -13,7 +16,7 @@ const mend = (...lines: string[]): string[] => fixLinks(lines.join('\n'), target
 const NOTHING = '\u001b[10m';
 
 describe('the links of a traceback', () => {
-  it("stay VS Code's own where those lead to the right cell", () => {
+  it('are left to VS Code if its own links lead to the right cell', () => {
     const frame = [
       'Cell \u001b[32mIn[3], line 6\u001b[39m',
       '      5 try:',
@@ -23,7 +26,7 @@ describe('the links of a traceback', () => {
     assert.deepEqual(mend(...frame), frame);
   });
 
-  it('lead to the cell that ran where VS Code would take another', () => {
+  it('lead to the cell that ran if VS Code would choose another cell', () => {
     assert.deepEqual(
       mend(
         '\u001b[96mCell\u001b[39m \u001b[32mIn[2]\u001b[32m, line 3\u001b[39m, in half(n)',
@@ -42,11 +45,11 @@ describe('the links of a traceback', () => {
     );
   });
 
-  it('are none where the cell is gone', () => {
+  it('are removed if the cell is gone', () => {
     assert.deepEqual(mend('Cell In[7], line 1', '----> 1 x'), [`Cell In[7], li${NOTHING}ne 1`, '----> 1 x']);
   });
 
-  it('of a file beside the notebook lead to that file', () => {
+  it('lead to the original of a copied file', () => {
     assert.deepEqual(
       mend('\u001b[96mFile \u001b[39m\u001b[32m~/ratios.py:5\u001b[39m, in ratio(a, b)', '----> 5 a / b'),
       ['\u001b[96mFile \u001b[39m\u001b[32m./ratios.py:5\u001b[39m, in ratio(a, b)', '----> 5 a / b'],
@@ -58,7 +61,7 @@ describe('the links of a traceback', () => {
     );
   });
 
-  it('of other files are none: they are no files of this computer', () => {
+  it('are removed for other files, which do not exist on this computer', () => {
     for (const path of [
       '/usr/lib/python3.11/json/__init__.py',
       '~/written-by-a-cell.py',

@@ -1,7 +1,9 @@
 import Module from 'node:module';
 import type * as vscode from 'vscode';
 
-/** What `src/notebook` needs of VS Code in order to show outputs. VS Code itself is to be had in its own process only. */
+/**
+ * The part of VS Code that `src/notebook` needs to show outputs. VS Code itself is only available in its own process.
+ */
 const standIn = {
   NotebookCellKind: { Markup: 1, Code: 2 },
   NotebookCellOutputItem: class {
@@ -43,15 +45,18 @@ const loader = Module as unknown as Loader;
 const load = loader._load.bind(Module);
 loader._load = (request, ...rest) => (request === 'vscode' ? standIn : load(request, ...rest));
 
-/** A change that VS Code was asked for, and what came with it. */
+/** A change that VS Code was asked to make, with its arguments. */
 export interface Change {
   kind: 'append' | 'appendItems' | 'replaceItems' | 'clear' | 'replace';
   items: readonly vscode.NotebookCellOutputItem[];
 }
 
-/** Code cells of a notebook, whose executions ask for changes. */
+/** Code cells of a notebook, whose executions record requested changes. */
 export class CellsStandIn {
-  /** @param change makes a change, and gives the promise that VS Code gives; may throw, as VS Code does for a cell that is gone */
+  /**
+   * @param change makes a change and returns the promise that VS Code would return; may throw, as VS Code does for a
+   * removed cell
+   */
   constructor(private readonly change: (change: Change) => Promise<void>) {}
 
   cell(): vscode.NotebookCell {
@@ -63,7 +68,7 @@ export class CellsStandIn {
     } as unknown as vscode.NotebookCell;
   }
 
-  /** As much of a controller as makes executions. */
+  /** The part of a controller that creates executions. */
   get controller(): vscode.NotebookController {
     return { createNotebookCellExecution: () => this.#execution() } as unknown as vscode.NotebookController;
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CellsStandIn, type Change } from './vscodeStandIn'; // before what imports VS Code
+import { CellsStandIn, type Change } from './vscodeStandIn'; // must come before the imports that import VS Code
 import { silentLog } from '../../src/log';
 import { untranslated } from '../../src/messages';
 import { Executions } from '../../src/notebook/execution/executions';
@@ -12,7 +12,7 @@ import { event } from './outputsModel';
 
 const DEADLINE_MS = 30_000;
 
-/** A cell that runs, and how it is shown. */
+/** A running cell and the parts that show it. */
 function shownCell(confirm: (kind: Change['kind']) => Promise<void>) {
   const changes: { kind: Change['kind']; text: string }[] = [];
   const cells = new CellsStandIn(({ kind, items }) => {
@@ -46,10 +46,10 @@ function shownCell(confirm: (kind: Change['kind']) => Promise<void>) {
 
 const print = (text: string): EventContents['stream'] => ({ name: 'stdout', text });
 
-describe('what VS Code is sent of a cell', function () {
+describe('a cell as VS Code is told to show it', function () {
   this.timeout(2 * DEADLINE_MS);
 
-  it('a text is shown though VS Code never confirms the output that it belongs to, and nothing comes after it', async () => {
+  it('shows a text even if VS Code never confirms its output and no more text follows', async () => {
     const { changes, say } = shownCell((kind) =>
       kind === 'append' ? new Promise(() => undefined) : Promise.resolve(),
     );
@@ -65,7 +65,7 @@ describe('what VS Code is sent of a cell', function () {
     assert.deepEqual(changes.at(-1), { kind: 'replaceItems', text: 'one two' });
   });
 
-  it('a text waits for the output that it belongs to, and is added to it when VS Code has confirmed that', async () => {
+  it('appends a text only after VS Code has confirmed its output', async () => {
     let confirm!: () => void;
     const { changes, say } = shownCell((kind) =>
       kind === 'append'
@@ -83,7 +83,7 @@ describe('what VS Code is sent of a cell', function () {
     assert.deepEqual(changes.at(-1), { kind: 'appendItems', text: 'two' });
   });
 
-  it("an event that the cell is empty is the user's again when our own clearing is confirmed, is refused or could not be asked for", async () => {
+  it('counts as cleared by the user after our own clearing was confirmed, was refused or could not be requested', async () => {
     const refusals: (() => Promise<void>)[] = [
       () => Promise.resolve(),
       () => Promise.reject(new Error('gone')),
@@ -101,7 +101,7 @@ describe('what VS Code is sent of a cell', function () {
     }
   });
 
-  it('an event that the cell is empty may be our own doing until our clearing is confirmed', () => {
+  it('may have been cleared by us until our clearing is confirmed', () => {
     const { cell, writer, say } = shownCell((kind) =>
       kind === 'clear' ? new Promise(() => undefined) : Promise.resolve(),
     );
@@ -111,7 +111,7 @@ describe('what VS Code is sent of a cell', function () {
     assert.ok(writer.isClearing(cell));
   });
 
-  it('a run clears its cell first where that shows something or has run before, and only there', () => {
+  it('is cleared at the start of a run only if it shows something or has run before', () => {
     const clearings = (prepare: (shown: ReturnType<typeof shownCell>) => void): number => {
       const shown = shownCell(() => Promise.resolve());
       prepare(shown);
