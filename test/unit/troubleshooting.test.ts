@@ -10,13 +10,13 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   'No Docker or Podman answers in the places where the extension looks, or `DOCKER_HOST` or the current Docker context names an engine that cannot be used':
     [
       ['test/arrival/noEngine.test.ts', 'is told in the cell which products give one'],
-      ['test/extension/suite/engine.test.ts', 'of a product that has made its context the current one'],
+      ['test/extension/suite/engine.test.ts', "is reported with the name of its product if that product's context"],
     ],
   "You may not use the engine's socket": [
-    ['test/extension/suite/engine.test.ts', 'that the user may not use is told so'],
+    ['test/extension/suite/engine.test.ts', 'is reported with how to get access if the user may not use it'],
   ],
   'The engine is older than Docker 19.03 or Podman 4': [
-    ['test/extension/suite/engine.test.ts', 'that is too old is told with what is needed'],
+    ['test/extension/suite/engine.test.ts', 'is reported with the required version if it is too old'],
   ],
   'The engine answers a request with an error': [
     ['test/unit/engineConnect.test.ts', 'passes on what an engine complains about'],
@@ -48,7 +48,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/engineEnds.test.ts', 'lets a sandbox that runs go on, says what it lacks'],
   ],
   'You cancelled the start of a sandbox or an installation': [
-    ['test/extension/suite/lost.test.ts', 'whose image is being made when the user cancels'],
+    ['test/extension/suite/lost.test.ts', 'is no longer started when the user cancels, restarts or shuts down'],
   ],
   'You press **Interrupt**': [
     ['test/runner/test_endings.py', 'test_one_press_ends_the_cell_and_keeps_state'],
@@ -60,7 +60,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/session.test.ts', 'kills with the third press'],
   ],
   'The cell did not run or was ended, because a cell before it failed, the run was interrupted, or the kernel was restarted or ended':
-    [['test/extension/suite/cells.test.ts', 'behind an error of the same run do not run']],
+    [['test/extension/suite/cells.test.ts', 'are not run if they follow an error in the same run']],
   'A cell runs longer than `timeout`, also without a window; a pause of the container and the sleep of the computer do not count':
     [
       ['test/runner/test_deadlines.py', 'test_the_time_limit_applies_while_no_host_is_attached'],
@@ -128,10 +128,10 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/runner/test_programs.py', 'test_reading_stdin_finds_its_end_and_is_reported_in_the_cell'],
   ],
   '`%load` or `set_next_input()` puts more characters into the notebook than a cell takes': [
-    ['test/extension/suite/nextInput.test.ts', 'is not done for a text that no one could read'],
+    ['test/extension/suite/nextInput.test.ts', 'is refused with a message if it is too long to read'],
   ],
   "Python's own: the package is not in the image": [
-    ['test/extension/suite/libraries.test.ts', 'are installed by %pip in a cell, imported at once'],
+    ['test/extension/suite/libraries.test.ts', 'are installed by %pip in a cell, can be imported at once'],
   ],
   'pip could not install the packages; its own reason follows': [
     ['test/session/libraries.test.ts', 'that do not exist'],
@@ -141,29 +141,29 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/libraries.test.ts', 'over the limit are not installed at all'],
   ],
   'The cell asks for more than names with versions, or for too much at once': [
-    ['test/extension/suite/libraries.test.ts', 'names that are none are refused'],
+    ['test/extension/suite/libraries.test.ts', "that cannot be installed are reported with pip's reason"],
   ],
   "Python's own error, or that of a program such as `!git clone`: there is no network in a sandbox": [
     ['test/runner/test_network.py', 'test_an_error_that_came_from_the_missing_network_is_reported'],
   ],
   "Python's own: the file is not in the sandbox": [
-    ['test/extension/suite/filesTold.test.ts', 'because .gitignore names them are told'],
+    ['test/extension/suite/filesTold.test.ts', 'are reported when a cell cannot find one that .gitignore excludes'],
   ],
   'A cell asks in vain for a path outside of the project': [
     ['test/runner/test_places.py', 'test_a_missing_path_outside_of_the_project_is_reported'],
-    ['test/extension/suite/project.test.ts', 'outside of it are told'],
+    ['test/extension/suite/project.test.ts', 'is named as the limit of what is copied, when a cell cannot find a'],
   ],
   'No file of the project is in the sandbox': [
-    ['test/extension/suite/filesTold.test.ts', 'because the folder is too wide are told once'],
+    ['test/extension/suite/filesTold.test.ts', 'are reported once, with the next step, if the folder is too wide'],
   ],
   'Some files of the project are not in the sandbox': [
-    ['test/extension/suite/filesTold.test.ts', 'for want of room are each told once'],
+    ['test/extension/suite/filesTold.test.ts', 'are each reported once if there is no room for them'],
   ],
   'The container is stopped or removed, or its first process killed': [
     ['test/session/deaths.test.ts', "'is stopped'"],
     ['test/session/deaths.test.ts', "'is removed'"],
     ['test/session/deaths.test.ts', "'loses its supervisor'"],
-    ['test/extension/suite/lost.test.ts', 'whose container is removed under a cell'],
+    ['test/extension/suite/lost.test.ts', 'is reported by the running cell if its container is removed'],
   ],
   'The first process of the sandbox hangs for 10 s, or cannot go on': [
     ['test/runner/test_reactor.py', 'test_a_turn_that_does_not_end_ends_the_process_with_its_stack'],
@@ -171,11 +171,11 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   ],
   'Nobody uses the sandbox for `idleTimeout`, or no window has it for `keepAlive`': [
     ['test/session/attach.test.ts', 'ends when it was not used for so long'],
-    ['test/extension/suite/reattach.test.ts', 'says in its next cell what became of its sandbox'],
+    ['test/extension/suite/reattach.test.ts', 'reports in its next cell what became of its sandbox'],
   ],
   'The container is paused from outside': [
     ['test/session/session.test.ts', 'paused: shown within two seconds'],
-    ['test/extension/suite/lost.test.ts', 'whose container is paused'],
+    ['test/extension/suite/lost.test.ts', "is reported only in the cell's output if its container is paused"],
   ],
   'The engine is stopped or killed': [
     ['test/session/engineEnds.test.ts', 'stopped and started again'],
@@ -192,24 +192,24 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/outOfReach.test.ts', 'its output comes when there is one'],
   ],
   'Communication with the sandbox failed, or output could not be read': [
-    ['test/extension/suite/kernel.test.ts', 'that speaks another protocol'],
+    ['test/extension/suite/kernel.test.ts', 'ends the sandbox of an earlier window that uses another protocol'],
     ['test/session/badInput.test.ts', 'a message that makes no sense is said to be left out'],
   ],
   "The notebook's sandbox is on another container engine than the one that answers: the Docker context was switched, another engine answers first, or one has taken its place at the same socket":
-    [['test/extension/suite/kernel.test.ts', 'leaves a sandbox on another engine where it is']],
+    [['test/extension/suite/kernel.test.ts', 'leaves a sandbox on another engine there: a cell runs in a new one on']],
   'The window reloads or crashes, or the tab is closed': [
     ['test/window/reload.test.ts', 'shows every number once after a reload'],
     ['test/window/reload.test.ts', 'after its extension host was killed'],
-    ['test/extension/suite/reattach.test.ts', 'shows a cell that runs as running'],
+    ['test/extension/suite/reattach.test.ts', 'shows a running cell as running, with all of its output'],
   ],
   'A cell is deleted while it runs': [
-    ['test/extension/suite/cells.test.ts', 'that are deleted while they run are interrupted'],
-    ['test/extension/suite/cells.test.ts', 'of which one is deleted while it waits'],
+    ['test/extension/suite/cells.test.ts', 'are interrupted if they are deleted while they run'],
+    ['test/extension/suite/cells.test.ts', 'run on if another cell of the same run is deleted while it waits'],
   ],
   'The notebook is renamed, or saved for the first time': [
     ['test/extension/suite/reattach.test.ts', 'keeps its sandbox under another name'],
     ['test/window/saveAs.test.ts', 'keeps its sandbox when it is saved'],
-    ['test/extension/suite/reattach.test.ts', 'has a sandbox of its own when it is a copy'],
+    ['test/extension/suite/reattach.test.ts', 'gets a sandbox of its own if it is a copy'],
   ],
   'Another window opens the notebook, or uses its sandbox': [
     ['test/window/twoWindows.test.ts', 'is offered to the second'],
