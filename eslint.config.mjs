@@ -7,7 +7,7 @@ import { userInterface } from './scripts/lib/lint-user-interface.mjs';
 const room = (name) => [`**/${name}`, `**/${name}/**`];
 /** A room of `src/` and what it must not import (CONTRIBUTING.md, "Where a change goes"). */
 const border = (folder, forbidden, { vscode }) => ({
-  files: [`src/${folder}/**/*.ts`],
+  files: [`src/${folder}.ts`, `src/${folder}/**/*.ts`],
   rules: {
     'no-restricted-imports': [
       'error',
@@ -51,6 +51,26 @@ export default tseslint.config(
   border('engine', ['session', 'outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
   border('session', ['outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
   border('outputs', ['engine', 'session', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
+  border('messages', ['session', 'outputs', 'notebook', 'commands', 'views', 'ui'], { vscode: false }),
   border('notebook', ['commands', 'views'], { vscode: true }),
+  border('commands', ['outputs', 'views'], { vscode: true }),
+  border('views', ['protocol', 'engine', 'session', 'outputs', 'commands'], { vscode: true }),
   border('ui', ['protocol', 'engine', 'session', 'outputs', 'notebook', 'commands', 'views'], { vscode: true }),
+  {
+    files: ['scripts/**/*.mjs'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [{ name: 'vscode', message: 'Scripts run in plain Node.' }],
+          patterns: [
+            {
+              group: [...room('src'), ...room('out'), ...room('test'), ...room('bench')],
+              message: 'Scripts import only each other and packages.',
+            },
+          ],
+        },
+      ],
+    },
+  },
 );

@@ -117,7 +117,7 @@ describe('files beside a notebook that are not copied into its sandbox', () => {
       },
     });
     try {
-      assert.match((await run(0, 'Settings')).join('\n'), /2 files .*: later\.bin \(70 MB\) is over 64 MB/);
+      assert.match((await run(0, 'Settings')).join('\n'), /2 files .*\. later\.bin \(70 MB\) is larger than 64 MB/);
       await until('the settings', () => opened.length > 0);
     } finally {
       Object.defineProperty(vscode.commands, 'executeCommand', {
