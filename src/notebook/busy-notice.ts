@@ -17,7 +17,7 @@ export class BusyNotice {
       this.#close = undefined;
     } else if (this.#close === undefined) {
       void showWhile(
-        vscode.l10n.t('The container engine is busy. What you asked for goes on once it answers.'),
+        vscode.l10n.t('The container engine is busy. Your request continues when it answers.'),
         new Promise((resolve) => {
           this.#close = resolve;
         }),

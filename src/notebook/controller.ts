@@ -90,7 +90,7 @@ export class SandboxController implements vscode.Disposable {
   /** Starts a fresh kernel, or tells the user that the notebook has no sandbox yet. */
   async restart(notebook: vscode.NotebookDocument, how: { applySettings: boolean }): Promise<void> {
     if ((await this.#existingKernel(notebook)?.reset(how)) !== true) {
-      void showInformation(vscode.l10n.t('{0} has no sandbox yet: run a cell.', fileName(notebook)));
+      void showInformation(vscode.l10n.t('{0} has no sandbox yet. Run a cell to start one.', fileName(notebook)));
     }
   }
 

@@ -44,7 +44,7 @@ export class LibraryOffers {
     offerToKeep(
       this.notebook,
       vscode.l10n.t(
-        "{0}: {1} stays as long as this notebook's sandbox. To have it in every sandbox: Add to Image.",
+        '{0}: only the sandbox of this notebook has {1}. Select "Add to Image" to have it in every sandbox.',
         fileName(this.notebook),
         shortList(names),
       ),

@@ -78,7 +78,7 @@ export class ProxyPassword {
     const password = await askForSecret({
       title: vscode.l10n.t('Set Proxy Password'),
       prompt: vscode.l10n.t(
-        'Password for {0}. VS Code keeps it in its secret storage. Leave it empty to remove the one that is kept.',
+        'Password for {0}. VS Code keeps it in its secret storage. Leave the box empty to remove the stored password.',
         address,
       ),
     });
@@ -90,7 +90,7 @@ export class ProxyPassword {
     }
     void showInformation(
       password === ''
-        ? vscode.l10n.t('No password of a proxy is kept any more.')
+        ? vscode.l10n.t('The proxy password was removed.')
         : vscode.l10n.t('The next installation sends this password to {0}.', address),
     );
   }

@@ -48,7 +48,7 @@ describe('an engine that is late with an answer and answers pings', () => {
     Object.assign(proxy, { answersPings: true, delay: LATE_MS });
     proxy.treat('GET /containers/json', 'late');
     await notebook.runCell(1);
-    await notebook.waitForNotification('The container engine is busy. What you asked for goes on once it answers.');
+    await notebook.waitForNotification('The container engine is busy. Your request continues when it answers.');
     await notebook.screenshot('busy-engine');
     proxy.treat(undefined);
     await notebook.waitForOutput("'second'", LATE_MS * 2);

@@ -78,7 +78,10 @@ describe('hostile text in the window', () => {
     const { notebook } = window;
     await notebook.command('Sandboxed IPython: Restart Kernel');
     await notebook.waitForNotification('has no sandbox yet');
-    await isText(notebook.notification('has no sandbox yet').first(), `${FILE} has no sandbox yet: run a cell.`);
+    await isText(
+      notebook.notification('has no sandbox yet').first(),
+      `${FILE} has no sandbox yet. Run a cell to start one.`,
+    );
     await notebook.screenshot('inert-file-name');
   });
 

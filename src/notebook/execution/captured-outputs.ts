@@ -20,7 +20,7 @@ export function sendCapturedOutputs(session: SandboxSession | undefined, outputs
         data: { method: 'update', state: { outputs: captured }, buffer_paths: [] },
       })
       .catch((error: unknown) =>
-        log.debug(`an Output widget was not told what it holds: ${asSandboxError(error).message}`),
+        log.debug(`captured outputs were not sent to an Output widget: ${asSandboxError(error).message}`),
       );
   }
 }

@@ -33,7 +33,7 @@ export class FoundSandboxes implements vscode.Disposable {
     this.#subscriptions = [
       controller.onDidSelect((notebook) => {
         this.#offerFound(notebook).catch((error: unknown) =>
-          log.debug(`no look for other sandboxes: ${String(error)}`),
+          log.debug(`sandboxes of other windows were not looked for: ${String(error)}`),
         );
       }),
       controller.onDidChangeStatus((notebook) => {
@@ -75,7 +75,7 @@ export class FoundSandboxes implements vscode.Disposable {
     const [here, another] = [vscode.l10n.t('Use Here'), vscode.l10n.t('New Sandbox')];
     const since = new Date(found.created).toLocaleString();
     const text = vscode.l10n.t(
-      '{0}: a sandbox of this notebook runs since {1}, started in another window.',
+      '{0}: a sandbox of this notebook, started in another window, has been running since {1}.',
       fileName(notebook),
       since,
     );

@@ -79,7 +79,7 @@ export class Starts {
       false,
     );
     if (!isOver) {
-      this.log.warn(`a start that was called off has not ended within ${CANCEL_TIMEOUT_MS / 1000} s`);
+      this.log.warn(`a cancelled start has not ended within ${CANCEL_TIMEOUT_MS / 1000} s`);
     }
   }
 }

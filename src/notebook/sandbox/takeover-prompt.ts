@@ -39,5 +39,5 @@ async function choose(notebook: vscode.NotebookDocument): Promise<'here' | 'new'
 
 /** Tells the user that the cell that failed with `InUse` does not run again by itself. */
 export function showNewSandboxHint(notebook: vscode.NotebookDocument): void {
-  void showInformation(vscode.l10n.t('{0}: run the cell again: it starts a new sandbox.', fileName(notebook)));
+  void showInformation(vscode.l10n.t('{0}: run the cell again to start a new sandbox.', fileName(notebook)));
 }

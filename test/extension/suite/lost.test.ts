@@ -163,7 +163,7 @@ describe('a sandbox that is lost or delayed', () => {
       await command('restartKernel');
       await command('resetSandboxState');
     });
-    const text = `${notebook.document.uri.path} has no sandbox yet: run a cell.`;
+    const text = `${notebook.document.uri.path} has no sandbox yet. Run a cell to start one.`;
     assert.equal(said, `${text}\n${text}`);
   });
 });

@@ -158,6 +158,6 @@ describe('the password of the proxy', () => {
     await answering({ typed: '' }, async () => {
       await vscode.commands.executeCommand('sandboxedIPython.setProxyPassword');
     });
-    assert.match(said.at(-1) ?? '', /No password of a proxy is kept any more/);
+    assert.match(said.at(-1) ?? '', /The proxy password was removed/);
   });
 });
