@@ -6,7 +6,7 @@ const LINK = '[Sign in](command:workbench.action.terminal.new)';
 const PICTURE = '![seen](https://picture.invalid/seen.png)';
 
 describe('the diagnostics page', () => {
-  it('has what others have written in blocks of code alone, which a name with backticks or lines cannot end', () => {
+  it('puts text from elsewhere only into code blocks, which backticks or line breaks in a name cannot end', () => {
     keepSecret('planted-secret');
     const page = diagnosticsText({
       window: { Platform: 'linux x64' },

@@ -20,7 +20,7 @@ async function complaints(file: string, code: string): Promise<string[]> {
     .map(({ message }) => message);
 }
 
-describe('the lint rule that text reaches VS Code through src/ui alone', () => {
+describe('the lint rule that only src/ui passes text to VS Code', () => {
   for (const code of [
     'void vscode.window.showInformationMessage(prompt);',
     'window.showErrorMessage(prompt);',
@@ -51,7 +51,7 @@ describe('the lint rule that text reaches VS Code through src/ui alone', () => {
     });
   }
 
-  it('lets types and everything else be', async () => {
+  it('allows types and everything else', async () => {
     assert.deepEqual(
       await complaints(
         'src/notebook/execution/prompts.ts',

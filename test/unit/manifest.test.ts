@@ -40,7 +40,7 @@ const property = (name: string): Property => {
 };
 
 describe('the manifest', () => {
-  it('has names that never change', () => {
+  it('keeps the names that must never change', () => {
     assert.equal(`${manifest.publisher}.${manifest.name}`, 'sandboxed-ipython.sandboxed-ipython');
     assert.ok(manifest.contributes.commands.some(({ command }) => command === 'sandboxedIPython.resetSandboxState'));
     assert.match(read('src/notebook/controller.ts'), /CONTROLLER_ID = 'sandboxed-ipython'/);
@@ -102,7 +102,7 @@ describe('the manifest', () => {
     );
   });
 
-  it("has defaults and bounds that the settings' own parser takes", () => {
+  it('has defaults and bounds that the parser of the settings accepts', () => {
     for (const name of Object.keys(SCOPES).filter((key) => key !== 'caBundle' && key !== 'proxy') as SettingName[]) {
       const { default: value, minimum, maximum } = property(name);
       parseSetting(name, value);
@@ -120,7 +120,7 @@ describe('the manifest', () => {
     }
   });
 
-  it('shows settings in sections and in an order, each with its unit, and with when it takes effect', () => {
+  it('orders the settings in sections; each description has the unit and says when the setting takes effect', () => {
     const texts = JSON.parse(read('package.nls.json')) as Record<string, string>;
     const sections = manifest.contributes.configuration;
     assert.deepEqual(
@@ -160,7 +160,7 @@ describe('the manifest', () => {
     }
   });
 
-  it('draws sizes as its parser does', () => {
+  it('accepts the same sizes as the parser', () => {
     const pattern = new RegExp(property('maxMemory').pattern ?? '^$');
     for (const size of ['512MB', '1GB', '2g', '1.5 GiB', '1073741824']) {
       assert.match(size, pattern);
@@ -170,7 +170,7 @@ describe('the manifest', () => {
     }
   });
 
-  it('compiles against the API of the VS Code that it asks for', () => {
+  it('compiles against the API of the VS Code version that it requires', () => {
     assert.equal(manifest.devDependencies['@types/vscode'], manifest.engines.vscode);
   });
 

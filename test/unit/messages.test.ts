@@ -158,7 +158,7 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   InputTooLong: [{ characters: 3_000_000, limit: 1_000_000 }, /3000000 characters.*1000000/, /%load -r/],
 };
 
-describe('what the user is told', () => {
+describe('the messages for the user', () => {
   for (const code of [...FAILURE_CODES, ...NOTICE_CODES]) {
     it(`${code} says what happened, with its numbers, and what to do`, () => {
       const [params, ...expected] = EXAMPLES[code];
@@ -179,28 +179,28 @@ describe('what the user is told', () => {
     });
   }
 
-  it('every reason of an aborted cell has its sentence', () => {
+  it('each reason for an aborted cell has its own sentence', () => {
     const texts = ['error', 'interrupt', 'reset', 'died', 'shutdown'].map(
       (reason) => say('Aborted', { reason }).message,
     );
     assert.equal(new Set(texts).size, texts.length);
   });
 
-  it('a sandbox whose first process hung says so', () => {
+  it('the end of a sandbox whose first process hung is explained', () => {
     assert.match(
       paragraph(say('SandboxGone', { reason: 'stuck', exitCode: 77 })),
       /^The sandbox ended\. The program that runs its cells hung and gave up\. /,
     );
   });
 
-  it('a cell over its time that does not react says that its kernel went with it', () => {
+  it('a timeout of a cell that does not react says that the kernel was ended', () => {
     assert.match(
       paragraph(say('TimedOut', { timeout: 2, killed: true })),
       /2 s and did not react to an interrupt.*kernel was ended.*variables are lost\. .*sandboxedIPython\.timeout/,
     );
   });
 
-  it('a kernel that ended while no cell ran, and outputs over their bound, have sentences of their own', () => {
+  it('a kernel that ended while no cell ran, and output over the limit, have their own sentences', () => {
     assert.match(
       paragraph(say('Restarted', { reason: 'died', cause: 'OutOfMemory' })),
       /^The sandbox ran out of memory while no cell ran.* fresh kernel\. Variables are lost/,
@@ -212,7 +212,7 @@ describe('what the user is told', () => {
     assert.match(paragraph(say('OutputDropped', { outputs: 10_000 })), /^The cell has made more than 10,000 outputs/);
   });
 
-  it('what an engine was asked for is told in plain words, and not by the name that the log has', () => {
+  it('a late request to an engine is described in plain words, not by its name in the log', () => {
     for (const request of Object.keys(DEADLINES_MS)) {
       for (const code of ['EngineSilent', 'EngineBusy'] as const) {
         const { message } = say(code, { endpoint: 'unix:///x', request, timeout: 5 });
@@ -226,7 +226,7 @@ describe('what the user is told', () => {
     );
   });
 
-  it('what a cell waits for is told by its cause, and that it is over', () => {
+  it('the notice of a waiting cell names the cause, and later says that the wait is over', () => {
     for (const [cause, now, over] of [
       ['SandboxPaused', /is paused[^]*docker unpause/, /was paused for 7 s\.$/],
       ['EngineSilent', /engine does not answer[^]*restart it/, /engine did not answer for 7 s\.$/],
@@ -238,14 +238,14 @@ describe('what the user is told', () => {
     }
   });
 
-  it('a full disk of the engine is told with how to make room, wherever the engine says so', () => {
+  it('every error about a full disk of the engine says how to make room', () => {
     const reason = 'mkdir /var/lib/docker/overlay2/x: no space left on device';
     for (const code of ['StartFailed', 'ImageFailed', 'EngineFailed']) {
       assert.match(say(code, { reason, step: 'committing' }).nextStep, /Make room[^]*docker system prune/);
     }
   });
 
-  it('an image that fails in a step without the network sends nobody to look at the network', () => {
+  it('a failure in a step of the image that needs no network does not suggest checking the network', () => {
     for (const step of [
       'startingContainer',
       'checkingBase',
@@ -260,17 +260,17 @@ describe('what the user is told', () => {
     }
   });
 
-  it('shared memory that finds no room is told with its place', () => {
+  it('a crash for lack of shared memory names the file system', () => {
     const text = paragraph(say('KernelDied', { signal: 'SIGBUS', exitcode: 135, path: '/dev/shm', limit: 2 ** 28 }));
     assert.match(text, /SIGBUS[^]*\/dev\/shm, which holds 256 MB[^]*variables are lost[^]*sandboxedIPython\.maxMemory/);
   });
 
-  it('a container that is stopped or removed from outside is told as that', () => {
+  it('the message about a container that was stopped or removed says so', () => {
     assert.match(say('SandboxGone', { reason: 'stopped' }).message, /Its container was stopped\./);
     assert.match(say('SandboxGone', { reason: 'removed' }).message, /Its container was removed\./);
   });
 
-  it('an address of an engine that cannot be used says why', () => {
+  it('the message about an unusable engine address says why', () => {
     for (const reason of ['ssh', 'tls', 'malformed', 'ENOENT']) {
       assert.match(
         paragraph(say('EngineNotFound', { tried: 'ssh://host', reason, by: 'DOCKER_HOST' })),
@@ -289,7 +289,7 @@ describe('what the user is told', () => {
     );
   });
 
-  it('a product that is not running is named, with how to start it, by its context or its socket', () => {
+  it('a product that is not running is recognized by its context or socket, and the message says how to start it', () => {
     const tried = 'unix:///somewhere/docker.sock';
     for (const [context, product, start] of [
       ['desktop-linux', 'Docker Desktop', /^Start it, then run the cell again\./],
@@ -321,7 +321,7 @@ describe('what the user is told', () => {
     );
   });
 
-  it('a limit that was not applied is named in words, with what helps against that', () => {
+  it('the message about a limit that was not applied names the limit and a remedy', () => {
     const told = (limit: string): string => paragraph(say('LimitNotApplied', { limit, asked: 'x', got: 'y' }));
     assert.match(told('swap'), /limit of swap[^]*swapaccount=1/);
     assert.match(told('seccomp'), /runs without its seccomp profile[^]*Start the engine with its default profile/);
@@ -334,7 +334,7 @@ describe('what the user is told', () => {
     }
   });
 
-  it('a registry that refuses an image is told with how to log in, and not as a network that fails', () => {
+  it('the message about a registry that denies access says how to log in and does not mention the network', () => {
     for (const reason of [
       "pull access denied for ada/private, repository does not exist or may require 'docker login'",
       'unauthorized: authentication required',
@@ -364,14 +364,14 @@ describe('what the user is told', () => {
     );
   });
 
-  it('a signal is a crash where the program did what it may not, else an end', () => {
+  it('a signal for an illegal action is called a crash, and other signals are not', () => {
     for (const signal of ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE']) {
       assert.match(say('KernelDied', { signal, exitcode: -1 }).message, /^Python crashed/);
     }
     assert.match(say('KernelDied', { signal: 'SIGKILL', exitcode: -9 }).message, /^Python was ended by SIGKILL\.$/);
   });
 
-  it('files that are never copied are told with the reason and what to do', () => {
+  it('the message about files that are never copied has the reason and what to do', () => {
     for (const [problem, text] of [
       ['wide', /Downloads[^]*folder of its own/],
       ['hidden', /Hidden folders[^]*folder of its own/],
@@ -387,7 +387,7 @@ describe('what the user is told', () => {
     );
   });
 
-  it('a Docker context or configuration that cannot be read is named', () => {
+  it('the message names a Docker context or configuration that cannot be read', () => {
     const context = { tried: '/home/ada/.docker/contexts/meta/1/meta.json', by: 'currentContext', context: 'build' };
     assert.match(
       say('EngineNotFound', { ...context, reason: 'contextMissing' }).message,
@@ -406,30 +406,30 @@ describe('what the user is told', () => {
     assert.match(paragraph(config), /config\.json.*Unexpected end.*Repair or remove/);
   });
 
-  it('what to do without an engine fits the system', () => {
+  it('the advice for a missing engine fits the operating system', () => {
     assert.match(say('EngineNotFound', {}, 'darwin').nextStep, /Docker Desktop, OrbStack/);
     assert.match(say('EngineNotFound', {}, 'win32').nextStep, /WSL/);
   });
 
-  it('the setting that helps is always named', () => {
+  it('the message always names the setting that helps', () => {
     const error = new SandboxError('StartFailed', { reason: 'x' }, { setting: 'pids' });
     assert.match(paragraph(describeProblem(error, { t: untranslated, platform: 'linux' })), /sandboxedIPython\.pids/);
   });
 
-  it('a code that a sandbox made up is quoted, bounded, on one line', () => {
+  it('an unknown code from a sandbox is quoted on one line of limited length', () => {
     const text = paragraph(say(`evil\n\x1b[31m${'x'.repeat(5_000)}`, {}));
     assert.ok(text.length < 600);
     assert.doesNotMatch(text, /[\n\x1b]/); // eslint-disable-line no-control-regex
   });
 
-  it('output that cannot be read is no reason to throw the sandbox away', () => {
+  it('the message about unreadable output does not suggest a reset', () => {
     assert.match(
       paragraph(say('ProtocolViolation', { problem: 'output', reason: 'metadata' })),
       /left out\. Reason: metadata\. .*Show Log/,
     );
   });
 
-  it('what stood in the way to the network names its setting', () => {
+  it('a network problem names the setting that may help', () => {
     for (const [trouble, setting] of [
       ['certificate', 'caBundle'],
       ['proxy', 'proxy'],
@@ -442,11 +442,11 @@ describe('what the user is told', () => {
     }
   });
 
-  it('a long reason keeps its end, where pip says what failed', () => {
+  it('a long reason keeps its end, in which pip names the failure', () => {
     assert.match(say('ImageFailed', { reason: `${'x '.repeat(3_000)}ERROR: the end` }).message, /ERROR: the end\.$/);
   });
 
-  it('every step of making an image has a text', () => {
+  it('every step of building an image has a text', () => {
     for (const code of STEP_CODES) {
       assert.notEqual(stepText(code, undefined, untranslated), code);
     }
@@ -458,7 +458,7 @@ describe('what the user is told', () => {
     assert.equal(progressText('testing', undefined, untranslated), 'testing the image');
   });
 
-  it('bytes are told in the units of the settings', () => {
+  it('sizes have the units of the settings', () => {
     assert.deepEqual([0, 1023, 2 ** 20, 1.5 * 2 ** 30, 300 * 2 ** 20].map(bytes), [
       '0 bytes',
       '1023 bytes',
@@ -494,7 +494,7 @@ describe('what the user is told', () => {
       }
     });
 
-    it('with no sentence that nobody says', () => {
+    it('with no sentence that is in no message', () => {
       const causes = ['SandboxPaused', 'EngineSilent', 'EngineBusy', 'SandboxSilent'];
       const variants = [
         ...causes.flatMap((cause) => [say('OutOfReach', { cause }), say('OutOfReach', { cause, seconds: 7 })]),

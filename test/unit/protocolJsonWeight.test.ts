@@ -26,7 +26,7 @@ const HONEST: Readonly<Record<string, () => string>> = {
     ),
 };
 
-describe('a message that comes in pieces', () => {
+describe('a message that arrives in pieces', () => {
   /** The same cutting as the runner's by default. */
   function assemble(json: string, pieceLength = CHUNK_BYTES): Assembled {
     const chunks = new ChunkAssembler();
@@ -55,7 +55,7 @@ describe('a message that comes in pieces', () => {
     });
   }
 
-  it('is judged alike however it is cut, within an escaped quote too', () => {
+  it('gets the same estimate wherever it is cut, even within an escaped quote', () => {
     const text = JSON.stringify({ 'a"\\"b': ['\\', '"', '\\"', ', [', '{"'], n: [1, 2, [[]]] });
     const heavy = `[${many(3, () => text)},{${many(150_000, (i) => `"\\"${i}\\\\":1`)}}]`;
     for (const length of [7, 64, 1_000]) {

@@ -59,7 +59,7 @@ const readable = fc
   .map((all) => all.join(''));
 
 describe('text that VS Code shows', () => {
-  it('is no link and no icon, whatever it is made of', () => {
+  it('never becomes a link or an icon', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         for (const shown of [
@@ -77,7 +77,7 @@ describe('text that VS Code shows', () => {
     );
   });
 
-  it('is no link and no icon where two texts come one behind the other', () => {
+  it('does not become a link or an icon when two texts are joined', () => {
     for (const [first, second] of [
       ['[file:]', '(file:])'],
       ['[a]', '(command:x)'],
@@ -88,7 +88,7 @@ describe('text that VS Code shows', () => {
     }
   });
 
-  it('is read as it was written', () => {
+  it('looks as it was written', () => {
     fc.assert(fc.property(readable, (text) => assert.equal(inert(text).replace(WORD_JOINER, ''), text)));
     for (const prompt of ['Choose [a](b): ', '$(x)', 'arr[0](1)', 'Name? ', 'שם: \u200f']) {
       assert.equal(inert(prompt).replace(WORD_JOINER, ''), prompt);
@@ -96,18 +96,18 @@ describe('text that VS Code shows', () => {
     assert.equal(inert('Name? '), 'Name? ');
   });
 
-  it('is one line, without what is for terminals and without what reverses or hides', () => {
+  it('is one line without terminal sequences and without characters that reverse or hide text', () => {
     assert.equal(inert('\x1b[1;31mName\x1b[0m:\r\n\tfirst\u2028last\0\u202egnp.exe'), 'Name:  first lastgnp.exe');
     assert.equal(inert('\x1b]8;;command:x\x07press\x1b]8;;\x07'), 'press');
   });
 
-  it('is no link either once what was between its brackets is removed', () => {
+  it('does not become a link when characters between its brackets are removed', () => {
     for (const between of ['\0', '\x1b[0m', '\u202e', '\ufeff', '\x1b]0;\x07']) {
       assert.doesNotMatch(inert(HOSTILE.replace('](', `]${between}(`)), LINK);
     }
   });
 
-  it('loses its middle where it is too long, and costs no more than its length', () => {
+  it('loses its middle if it is too long, in time that is linear in its length', () => {
     fc.assert(
       fc.property(hostile, fc.integer({ min: 10, max: 200 }), (text, limit) => {
         const shown = inert(text, limit).replace(WORD_JOINER, '');
@@ -120,13 +120,13 @@ describe('text that VS Code shows', () => {
     assert.match(long, /^Begin .* … .* Continue\? $/u);
   });
 
-  it('keeps its lines where they are meant', () => {
+  it('keeps its lines as a block', () => {
     assert.equal(inertBlock('def f():\r\n\treturn [x](1)\0'), 'def f():\n\treturn [x]\u2060(1)');
   });
 });
 
-describe('text in a block of Markdown', () => {
-  it('ends where the block ends, whatever stands in it', () => {
+describe('text in a Markdown code block', () => {
+  it('never ends the block, whatever it contains', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         const [, opening = '', inside = '', closing = ''] =
