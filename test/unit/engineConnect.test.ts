@@ -63,7 +63,7 @@ describe('connecting to an engine', () => {
       response.setHeader('Content-Type', 'application/json').end(JSON.stringify(body));
     };
 
-  it('says that there is none where the socket is missing', async () => {
+  it('reports that there is no engine if the socket is missing', async () => {
     assert.deepEqual((await failure(options(), 'EngineNotFound')).params, {
       tried: `unix://${socketPath}`,
       by: 'DOCKER_HOST',
@@ -71,7 +71,7 @@ describe('connecting to an engine', () => {
     });
   });
 
-  it('says that there is none where the socket is left over', async () => {
+  it('reports that there is no engine if the socket is left over', async () => {
     const child = spawn(process.execPath, [
       '-e',
       `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`,
@@ -80,12 +80,12 @@ describe('connecting to an engine', () => {
     assert.equal((await failure(options(), 'EngineNotFound')).params['reason'], 'ECONNREFUSED');
   });
 
-  it("says that a file in the socket's place is none", async () => {
+  it('reports that a file in place of the socket is not an engine', async () => {
     await writeFile(socketPath, '');
     await failure(options(), 'EngineNotFound');
   });
 
-  it('gives up an engine that accepts and never answers after five seconds, and drops the connection', async () => {
+  it('abandons an engine that accepts a connection and does not answer within five seconds, and drops the connection', async () => {
     let closed = false;
     const server = createServer((socket) => {
       socket.resume().on('close', () => {
@@ -101,7 +101,7 @@ describe('connecting to an engine', () => {
     assert.ok(closed);
   }).timeout(10_000);
 
-  it('gives up an engine that stops in the middle of its answer', async () => {
+  it('abandons an engine that stops in the middle of its answer', async () => {
     await answering((_request, response) => {
       response.writeHead(200, { 'Content-Length': '1000' }).write('{"ApiVersion":');
     });
@@ -155,7 +155,7 @@ describe('connecting to an engine', () => {
     });
   }
 
-  it('passes on what an engine complains about', async () => {
+  it('passes on an error of the engine', async () => {
     await answering((_request, response) => {
       response.writeHead(500).end('{"message":"out of file descriptors"}');
     });
@@ -163,14 +163,14 @@ describe('connecting to an engine', () => {
     assert.deepEqual([params['status'], params['reason']], [500, 'out of file descriptors']);
   });
 
-  it('knows a web server that is no engine', async () => {
+  it('recognises a web server that is not an engine', async () => {
     await answering((_request, response) => {
       response.end('<html>hello</html>');
     });
     await failure(options(), 'EngineFailed');
   });
 
-  it('goes on to the next socket, whatever the first one does', async () => {
+  it('tries the next socket, whatever the first one does', async () => {
     await answering(json({ ApiVersion: '1.41', Version: '20.10' }));
     const missing = { socketPath: join(folder, 'missing.sock'), label: 'missing' };
     const engine = await connectToFirst([missing, { socketPath, label: 'there' }]);
@@ -178,7 +178,7 @@ describe('connecting to an engine', () => {
     engine.dispose();
   });
 
-  it('names all that was tried, and of several failures tells the one that says most', async () => {
+  it('names all sockets that were tried, and reports the most informative of several failures', async () => {
     const missing = ['a', 'b'].map((name) => ({ socketPath: join(folder, name), label: name }));
     await assert.rejects(
       connectToFirst(missing),
@@ -190,7 +190,7 @@ describe('connecting to an engine', () => {
     );
   });
 
-  it('says that the user may not use it, and not that there is none', async () => {
+  it('reports that the user may not use the engine, and not that there is none', async () => {
     await answering(json({}));
     await chmod(socketPath, 0o600);
     const script = `

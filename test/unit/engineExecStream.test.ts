@@ -34,14 +34,14 @@ describe("the engine's frames", () => {
   ]);
   const expected = { stdout: `out1 out2 ${'x'.repeat(300)}`, stderr: 'err ' };
 
-  it('are taken apart wherever they are cut', () => {
+  it('are split wherever the data is cut', () => {
     for (let cut = 0; cut <= frames.length; cut++) {
       assert.deepEqual(demux(frames.subarray(0, cut), frames.subarray(cut)), expected);
     }
     assert.deepEqual(demux(...[...frames].map((byte) => Buffer.from([byte]))), expected);
   });
 
-  it('are handed on in pieces, whatever length they claim', () => {
+  it('are passed on in pieces, whatever length they claim', () => {
     const seen: number[] = [];
     const demuxer = new Demuxer();
     demuxer.push(frame(1, 'abc', 0xffffffff), (_, piece) => seen.push(piece.length));
@@ -49,14 +49,14 @@ describe("the engine's frames", () => {
     assert.deepEqual(seen, [3, 5]);
   });
 
-  it('are plain text if the engine complains instead', () => {
+  it('are plain text if the engine sends an error instead', () => {
     const complaint = 'OCI runtime exec failed: no such file\r\n';
     for (let cut = 0; cut < complaint.length; cut++) {
       assert.equal(demux(Buffer.from(complaint.slice(0, cut)), Buffer.from(complaint.slice(cut))).stdout, complaint);
     }
   });
 
-  it('are an error if they lose their place', () => {
+  it('are an error if a later header is invalid', () => {
     assert.throws(() => demux(frame(1, 'a'), Buffer.from('garbage!')));
   });
 });
@@ -93,7 +93,7 @@ describe('the stream of an exec', () => {
     assert.deepEqual(await Promise.all([text(stream), text(stderr)]), ['out', 'err']);
   });
 
-  it('stops reading while nobody takes its output', async () => {
+  it('stops reading while its output is not consumed', async () => {
     const exec = execStream(near);
     const { stream } = exec;
     let accepted = 0;
@@ -124,7 +124,7 @@ describe('the stream of an exec', () => {
     exec.destroy();
   });
 
-  it('is not held up by a stderr that nobody reads', async () => {
+  it('is not blocked by a stderr that is not read', async () => {
     const { stream, stderr } = execStream(near);
     for (let i = 0; i < 64; i++) {
       far.write(frame(2, Buffer.alloc(64 * 1024)));

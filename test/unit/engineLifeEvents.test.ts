@@ -66,7 +66,7 @@ describe("the stream of an engine's events", () => {
     await sleep(50); // it is followed by then
   };
 
-  it('is open while somebody listens; a stream that comes after a quiet end is no return of the engine', async () => {
+  it('is open while there are listeners; a stream that is opened after a regular end is not a return of the engine', async () => {
     const first = listen();
     await open(1);
     first.dispose();
@@ -76,7 +76,7 @@ describe("the stream of an engine's events", () => {
     assert.equal(back, 0);
   });
 
-  it('says that the engine is back after a break', async () => {
+  it('reports that the engine is back after a break', async () => {
     listen();
     await open(1);
     engineEnds();
@@ -85,7 +85,7 @@ describe("the stream of an engine's events", () => {
     assert.equal(back, 1);
   });
 
-  it('tells each event once, also those that come in another order than they happened, and those that are told again after a break', async () => {
+  it('reports each event once, including events out of order and events that are sent again after a break', async () => {
     const told: string[] = [];
     events.listen(({ sandboxId, exitCode }) => {
       told.push(`${sandboxId} ${exitCode}`);
@@ -104,7 +104,7 @@ describe("the stream of an engine's events", () => {
     assert.deepEqual(told, ['b 137', 'a 137', 'c 137', 'd 137']);
   });
 
-  it('keeps no stream that comes when nobody listens any more, however late that is seen', async () => {
+  it('closes a stream that opens when there are no listeners any more, however late', async () => {
     for (let turns = 0; turns < 20; turns += 1) {
       const stream = Object.assign(new PassThrough(), { headers: {} });
       const listening: { dispose(): void }[] = [];
@@ -133,7 +133,7 @@ describe("the stream of an engine's events", () => {
     }
   });
 
-  it('says that the engine is back after a break to whoever listens next, where those who lost it have given up', async () => {
+  it('reports the return of the engine to the next listener if the earlier listeners have left', async () => {
     const lost = listen();
     await open(1);
     engineEnds();

@@ -69,7 +69,7 @@ describe('the copy of a folder', () => {
     writeFileSync(join(folder, name), content);
   };
 
-  it('sends everything once, and afterwards only what is new or changed, without a request when nothing is', async () => {
+  it('sends everything once, and afterwards only new or changed files, without a request if there are none', async () => {
     write('a', '1');
     mkdirSync(join(folder, 'sub'));
     write('sub/b', '2');
@@ -85,7 +85,7 @@ describe('the copy of a folder', () => {
     ]);
   });
 
-  it('is sent into a folder of the sandbox, whose files are known by their paths in the project', async () => {
+  it('is sent to a folder of the sandbox, and its files are known by their paths in the project', async () => {
     write('a', '1');
     write('.env', 'x');
     mkdirSync(join(folder, 'sub'));
@@ -106,7 +106,7 @@ describe('the copy of a folder', () => {
     );
   });
 
-  it("is only the notebook's folder where one wants that", async () => {
+  it("is limited to the notebook's folder if that is requested", async () => {
     write('a', '1');
     mkdirSync(join(folder, 'sub'));
     write('sub/b', '1');
@@ -125,7 +125,7 @@ describe('the copy of a folder', () => {
     assert.deepEqual(sends, [{ 'proj/sub': '', 'proj/sub/b': '' }, { 'proj/a': '' }]);
   });
 
-  it('takes back a private key that only its content betrays, and tells nobody but the log, once', async () => {
+  it('withdraws a private key that only its content shows, and only logs it, once', async () => {
     write('deploy', '-----BEGIN OPENSSH PRIVATE KEY-----\nx');
     write('a', '1');
     assert.equal(await copy.copyChanges(bounds, goOn), undefined);
@@ -137,7 +137,7 @@ describe('the copy of a folder', () => {
     );
   });
 
-  it('tells what found no room, and offers it again only when it has changed or is asked to', async () => {
+  it('reports files without room in the sandbox, and sends them again only when they have changed or on request', async () => {
     write('a', '1');
     answer = () => new Map([[0, 'ENOSPC']]);
     assert.deepEqual(await copy.copyChanges(bounds, goOn), { count: 1, first: { path: 'a', reason: 'full', size: 1 } });
@@ -149,14 +149,14 @@ describe('the copy of a folder', () => {
     assert.equal(sends.length, 2);
   });
 
-  it('is called off without a trace: the next one begins anew', async () => {
+  it('leaves nothing when it is cancelled: the next one starts from the beginning', async () => {
     write('a', '1');
     await assert.rejects(copy.copyChanges(bounds, AbortSignal.abort()), (error) => isSandboxError(error, 'Cancelled'));
     await copy.copyChanges(bounds, goOn);
     assert.deepEqual(sends, [{ a: '1' }]);
   });
 
-  it('brings more when the bounds have grown', async () => {
+  it('copies more when the bounds have grown', async () => {
     write('a', '123');
     assert.deepEqual(await copy.copyChanges({ ...bounds, maxFileBytes: 2 }, goOn), {
       count: 1,
@@ -166,7 +166,7 @@ describe('the copy of a folder', () => {
     assert.deepEqual(sends, [{ a: '123' }]);
   });
 
-  it('that an engine does not answer says so in words', async () => {
+  it('reports an engine that does not answer in plain words', async () => {
     write('a', '1');
     answer = () => {
       throw new SandboxError('EngineSilent', { endpoint: 'unix:///x', request: 'create exec', timeout: 15 });
@@ -179,7 +179,7 @@ describe('the copy of a folder', () => {
     );
   });
 
-  it('knows why a file, or one in a folder, was left out', async () => {
+  it('tells why a file, or a folder that contains it, was left out', async () => {
     mkdirSync(join(folder, 'data'));
     for (const name of ['data/x.csv', '.env', 'a', 'big']) {
       write(name, name.padEnd(name === 'big' ? 10 : 1));
@@ -196,7 +196,7 @@ describe('the copy of a folder', () => {
     );
   });
 
-  it('of a folder that is slow is made of what was seen in time, said, and not looked for again until it has rested or one asks', async () => {
+  it('of a slow folder has the files that were read in time, reports it, and reads the folder again only after a pause or on request', async () => {
     write('a', '1');
     mkdirSync(join(folder, 'sub'));
     const real = await NodeFiles.of(folder);
@@ -233,7 +233,7 @@ describe('the copy of a folder', () => {
     assert.ok(looks > before);
   });
 
-  it('that fails is one failure with its reason, not one before every cell', async () => {
+  it('fails once with its reason, and not before every cell', async () => {
     write('a', '1');
     answer = () => {
       throw new Error('the engine fell over');
@@ -247,7 +247,7 @@ describe('the copy of a folder', () => {
     assert.equal(sends.length, 1);
   });
 
-  it('of a folder on a drive that does not answer is given up in time, and no second look hangs beside the first', async () => {
+  it('of a folder on a drive that does not answer is abandoned in time, and no second read hangs beside the first', async () => {
     const real = await NodeFiles.of(folder);
     let looks = 0;
     let answers: (listed: { entries: []; complete: boolean }) => void = () => undefined;
@@ -289,7 +289,7 @@ describe('the copy of a folder', () => {
     assert.equal(await third, undefined);
   });
 
-  it('that the sandbox took only in part counts as not sent, and is sent again after a rest', async () => {
+  it('that the sandbox took only in part counts as not sent, and is sent again after a pause', async () => {
     write('a', '1');
     let isDown = true;
     const put = (files: readonly SandboxFile[]) => {

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OneAtATime } from '../../src/session/folder-copy/one-at-a-time';
 import { Semaphore } from '../../src/session/folder-copy/semaphore';
 
-describe('looks at a drive that does not answer', () => {
-  it("hold no more than their share of Node's threads, and those behind them come in turn", async () => {
+describe('file operations on a drive that does not answer', () => {
+  it("use only their share of Node's threads, and later ones follow in order", async () => {
     const slots = new Semaphore(2);
     const begun: number[] = [];
     const answers: (() => void)[] = [];
@@ -30,7 +30,7 @@ describe('looks at a drive that does not answer', () => {
     await Promise.all([done[1], done[3]]);
   });
 
-  it('are one at a time: a late one is given up, and none begins until it has come back', async () => {
+  it('run one at a time: a late one is abandoned, and no other starts until it has returned', async () => {
     const looks = new OneAtATime();
     let answer: (value: string) => void = () => undefined;
     assert.equal(

@@ -9,7 +9,7 @@ const code = (reply: ExecuteReply) => reply.failure?.code;
 describe('a session', () => {
   afterEach(endSessions);
 
-  it('takes cells before it is ready and runs them in order, each event once', async () => {
+  it('accepts cells before it is ready, runs them in order and reports each event once', async () => {
     const sandbox = new FakeSandbox();
     sandbox.createDelay = 20;
     const { session, events, states } = start(sandbox);
@@ -48,7 +48,7 @@ describe('a session', () => {
     assert.match(session.libraries, /^sandboxed-ipython-libraries-[0-9a-f-]{36}$/);
   });
 
-  it('tells listeners of the reply before it settles, and survives one that throws', async () => {
+  it('reports the reply to listeners before the cell settles, and survives a listener that throws', async () => {
     const { session, events } = start(new FakeSandbox());
     session.onEvent(() => {
       throw new Error('a bad listener');
@@ -58,7 +58,7 @@ describe('a session', () => {
   });
 
   for (const where of ['up', 'down', 'both'] as const) {
-    it(`runs each cell once and loses no event wherever its streams are cut (${where})`, async function () {
+    it(`runs each cell once and loses no event, wherever its streams are cut (${where})`, async function () {
       this.timeout(60_000);
       for (let seed = 1; seed <= 60; seed += 1) {
         const next = random(seed);
@@ -100,7 +100,7 @@ describe('a session', () => {
     });
   }
 
-  it("says why it did not start: the engine's own failure", async () => {
+  it("reports the engine's own failure if it does not start", async () => {
     const sandbox = new FakeSandbox();
     sandbox.createFails = new SandboxError('LimitNotApplied', { limit: 'memory' });
     const { session } = start(sandbox);
@@ -115,7 +115,7 @@ describe('a session', () => {
     await assert.rejects(session.reset({ files: 'keep' }), (error) => error === sandbox.createFails);
   });
 
-  it('says why it did not start: what the container wrote, when no hello comes in time', async () => {
+  it("reports the container's output if no hello comes in time", async () => {
     const sandbox = new FakeSandbox();
     sandbox.deaf = true;
     const { session } = start(sandbox, { start: 60 });
@@ -124,7 +124,7 @@ describe('a session', () => {
     await until(() => sandbox.removed.length === 1);
   });
 
-  it("takes plain text before the hello as the engine's complaint and tries again", async () => {
+  it("treats plain text before the hello as the engine's error and tries again", async () => {
     const sandbox = new FakeSandbox();
     sandbox.plainText = 'OCI runtime exec failed: too busy';
     sandbox.logs = () => Promise.resolve('');
@@ -151,7 +151,7 @@ describe('a session', () => {
     });
   }
 
-  it('knows why no stream came while the engine does not say what became of the container', async () => {
+  it('reports why there is no stream while the engine does not tell the state of the container', async () => {
     const sandbox = new FakeSandbox();
     sandbox.plainText = 'OCI runtime exec failed: too busy';
     sandbox.logs = () => Promise.resolve('');
@@ -170,7 +170,7 @@ describe('a session', () => {
     [143, 'stopped'],
     [1, 'exited'],
   ] as const) {
-    it(`says why its supervisor ended with status ${exitCode}: ${reason}`, async () => {
+    it(`reports why its supervisor ended with exit code ${exitCode}: ${reason}`, async () => {
       const sandbox = new FakeSandbox();
       sandbox.run = () => new Promise(() => undefined);
       const { session } = start(sandbox);
@@ -182,7 +182,7 @@ describe('a session', () => {
     });
   }
 
-  it('ends as gone within two seconds when its container dies, and open cells and requests with it', async () => {
+  it('ends as gone within two seconds when its container dies, together with its open cells and requests', async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);
     const { session, states } = start(sandbox);
@@ -202,7 +202,7 @@ describe('a session', () => {
     await until(() => sandbox.removed.length === 1);
   });
 
-  it('names the memory limit when that killed the container', async () => {
+  it('names the memory limit if it caused the end of the container', async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);
     const { session } = start(sandbox);
@@ -213,7 +213,7 @@ describe('a session', () => {
     assert.deepEqual((await cell.reply).failure, { code: 'OutOfMemory', params: { limit: 2 ** 30 } });
   });
 
-  it('notices a death that no event told, by asking when the stream ends', async () => {
+  it("notices a container's end without an event, by an inspection when the stream ends", async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);
     const { session } = start(sandbox);
@@ -224,7 +224,7 @@ describe('a session', () => {
     assert.deepEqual((await cell.reply).failure, { code: 'SandboxGone', params: { reason: 'removed' } });
   });
 
-  it('does not end a cell for a lost stream or an engine that is away: shows it, and goes on', async () => {
+  it('does not end a cell because of a lost stream or an unavailable engine, but shows the state and continues', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
     sandbox.run = async () => {
@@ -247,7 +247,7 @@ describe('a session', () => {
     assert.equal(sandbox.ran.length, 1);
   });
 
-  it('reopens a stream that is silent while a cell runs, and none while nothing is awaited', async () => {
+  it('opens a silent stream again while a cell runs, but not while it waits for nothing', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
     sandbox.run = async () => {
@@ -273,7 +273,7 @@ describe('a session', () => {
     assert.equal((await cell.reply).status, 'ok');
   });
 
-  it('tells the cell that runs what it waits for, once, by its reason, and that it is over', async () => {
+  it('tells the running cell once why it waits, and when the wait is over', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
     sandbox.run = async () => {
@@ -313,7 +313,7 @@ describe('a session', () => {
     ]);
   });
 
-  it('tells the cell that runs that the engine is busy, while its stream is being opened again', async () => {
+  it('tells the running cell that the engine is busy while its stream is being opened again', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
     sandbox.run = async () => {
@@ -353,7 +353,7 @@ describe('a session', () => {
     assert.deepEqual(told(), ['OutOfReach EngineBusy', 'OutOfReach EngineBusy over']);
   });
 
-  it('waits with the start of a sandbox while the engine is busy, but not for ever', async () => {
+  it('waits for the start of a sandbox while the engine is busy, but not for ever', async () => {
     for (const [busyStart, code] of [
       [60_000, undefined],
       [150, 'EngineBusy'],
@@ -381,7 +381,7 @@ describe('a session', () => {
     }
   });
 
-  it('tells a cell that is sent while the sandbox is out of reach, and none while nothing runs', async () => {
+  it('tells a cell that is sent while the sandbox is unreachable, and tells nothing while no cell runs', async () => {
     const sandbox = new FakeSandbox();
     const { session, events } = start(sandbox);
     await session.started;
@@ -398,7 +398,7 @@ describe('a session', () => {
     assert.equal((await cell.reply).status, 'ok');
   });
 
-  it('tells of an engine that takes its time to say why a stream was lost', async () => {
+  it('reports an engine that is slow to tell why a stream was lost', async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);
     const { session } = start(sandbox);
@@ -409,7 +409,7 @@ describe('a session', () => {
     await until(() => session.state.kind === 'unreachable');
   });
 
-  it('tells of a sandbox that says nothing before its stream counts as cut', async () => {
+  it('reports a silent sandbox before its stream counts as cut', async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);
     const { session } = start(sandbox, { ping: 50 });
@@ -425,7 +425,7 @@ describe('a session', () => {
     await until(() => session.state.kind === 'ready');
   });
 
-  it('is disposed of in time though its container cannot be removed, which is tried on', async () => {
+  it('is disposed of in time although its container cannot be removed, and the removal is tried again', async () => {
     const sandbox = new FakeSandbox();
     const { session } = start(sandbox, { dispose: 50 });
     await session.started;
@@ -466,7 +466,7 @@ describe('a session', () => {
     assert.deepEqual([states, sandbox.streams], [['ready', 'unreachable', 'ready'], 1]);
   });
 
-  it('believes no other supervisor: what was open is gone', async () => {
+  it('does not trust another supervisor: everything that was open is gone', async () => {
     const sandbox = new FakeSandbox();
     sandbox.run = () => new Promise(() => undefined);
     const { session } = start(sandbox);
@@ -492,7 +492,7 @@ describe('a session', () => {
     );
   });
 
-  it('goes on behind garbage, and tells the cell that lost output, once', async () => {
+  it('continues after unreadable lines, and tells the cell that lost output once', async () => {
     const sandbox = new FakeSandbox();
     const { session, events } = start(sandbox);
     sandbox.run = async (request) => {
@@ -530,7 +530,7 @@ describe('a session', () => {
     assert.equal(code(await session.execute('a').reply), 'ProtocolViolation');
   });
 
-  it('asks again for cells whose reply may lie in a gap of the log', async () => {
+  it('sends cells again whose reply may be in a gap of the log', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
     sandbox.run = async () => {
@@ -568,7 +568,7 @@ describe('a session', () => {
     assert.equal(events.filter((event) => event.msg_type === 'gap').length, 1);
   });
 
-  it('is not stuck where a cell has taken lines out of the log, the last one too: pongs are no progress, and it asks again', async () => {
+  it('does not hang if a cell has removed lines from the log, even the last one: pongs are no progress, and it sends the cell again', async () => {
     const sandbox = new FakeSandbox();
     let finish: () => void = () => undefined;
     sandbox.run = async () => {
@@ -591,7 +591,7 @@ describe('a session', () => {
     assert.equal(sandbox.ran.length, 1);
   });
 
-  it('aborts what was not sent yet without asking anybody, the rest of its run with it', async () => {
+  it('aborts unsent cells without a request to the sandbox, together with the rest of their run', async () => {
     const sandbox = new FakeSandbox();
     sandbox.createDelay = 50;
     const { session } = start(sandbox);
@@ -613,7 +613,7 @@ describe('a session', () => {
     await session.interrupt(a.msgId); // it is over: nothing to do
   });
 
-  it('aborts a cell alone where that is asked for', async () => {
+  it('aborts only one cell if that is requested', async () => {
     const sandbox = new FakeSandbox();
     sandbox.createDelay = 50;
     const { session } = start(sandbox);
@@ -643,7 +643,7 @@ describe('a session', () => {
     );
   });
 
-  it('completes when the kernel is idle, else says null', async () => {
+  it('gives completions when the kernel is idle, else null', async () => {
     const sandbox = new FakeSandbox();
     const { session } = start(sandbox);
     assert.equal(await session.complete('pri', 3), null, 'not ready yet');
@@ -673,7 +673,7 @@ describe('a session', () => {
     });
   });
 
-  it('can be disposed of at any moment and twice; its container is removed and nothing is left open', async () => {
+  it('can be disposed of at any moment and twice: its container is removed and nothing stays open', async () => {
     for (const moment of [0, 1, 5, 20, 40]) {
       const sandbox = new FakeSandbox();
       sandbox.createDelay = 15;
@@ -691,7 +691,7 @@ describe('a session', () => {
     }
   });
 
-  it('that is left while its container is still made opens no stream to it later', async () => {
+  it('that is detached while its container is being created opens no stream to it later', async () => {
     const sandbox = new FakeSandbox();
     sandbox.createDelay = 20;
     const { session, states } = start(sandbox);
@@ -700,7 +700,7 @@ describe('a session', () => {
     assert.deepEqual([sandbox.streams, states, session.state.kind], [0, ['disposed'], 'disposed']);
   });
 
-  it('tries again to remove, and never rejects for it', async () => {
+  it('tries the removal again and never rejects because of it', async () => {
     const sandbox = new FakeSandbox();
     const { session } = start(sandbox);
     await session.started;

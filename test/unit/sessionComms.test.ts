@@ -53,7 +53,7 @@ describe('comm messages of a session', () => {
     await Promise.all(open.splice(0).map((session) => session.dispose()));
   });
 
-  it('reach the sandbox as Jupyter names them, with their bytes and the time limit of cells', async () => {
+  it("reach the sandbox with Jupyter's names, their buffers and the time limit of cells", async () => {
     const sandbox = new FakeSandbox();
     const session = start(sandbox);
     const bytes = Uint8Array.from([0, 255, 128]);
@@ -104,7 +104,7 @@ describe('comm messages of a session', () => {
     );
   });
 
-  it('are handled once and in order wherever the streams are cut, long ones too', async function () {
+  it('are handled once and in order wherever the streams are cut, including long messages', async function () {
     this.timeout(60_000);
     for (let seed = 1; seed <= 40; seed += 1) {
       const next = random(seed);
@@ -132,7 +132,7 @@ describe('comm messages of a session', () => {
     }
   });
 
-  it('are known to have arrived by any event that names them', async () => {
+  it('count as accepted after any event that names them', async () => {
     const sandbox = new FakeSandbox();
     const session = start(sandbox);
     await session.started;
@@ -142,7 +142,7 @@ describe('comm messages of a session', () => {
     assert.equal(await sent, 'gone-from-the-log');
   });
 
-  it('that are too long, not made as messages, or too many are refused before anything is sent', async () => {
+  it('are refused before anything is sent if they are too long, malformed or too many', async () => {
     const sandbox = new FakeSandbox();
     const session = start(sandbox);
     await session.started;
@@ -185,14 +185,14 @@ describe('comm messages of a session', () => {
     assert.ok((await Promise.all(waiting)).every(code('Cancelled')));
   });
 
-  it('make room for others once they have arrived', async () => {
+  it('make room for other messages once they are accepted', async () => {
     const session = start(new FakeSandbox());
     for (let i = 0; i < 3; i += 1) {
       await Promise.all(Array.from({ length: 600 }, (_, n) => session.sendComm(update(n))));
     }
   });
 
-  it('fail at their deadline, when they are called off, when they are refused and when the sandbox is gone', async () => {
+  it('fail at their deadline, and when they are cancelled or refused or the sandbox is gone', async () => {
     const sandbox = new FakeSandbox();
     const session = start(sandbox, { comm: 40 });
     await session.started;
@@ -214,7 +214,7 @@ describe('comm messages of a session', () => {
     await assert.rejects(session.sendComm(update(1)), code('SandboxGone'));
   });
 
-  it('of which the log has lost some are told as that, and no cell is asked about for it', async () => {
+  it('are reported as lost if the log lacks some of them, and no cell is sent again because of that', async () => {
     const sandbox = new FakeSandbox();
     const session = start(sandbox);
     const events: SandboxEvent[] = [];

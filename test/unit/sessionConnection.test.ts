@@ -32,7 +32,7 @@ async function running() {
 describe('the connection of a session', () => {
   afterEach(endSessions);
 
-  it('finds that a pause is over of whose end nobody told, and notices a silent stream again', async () => {
+  it('finds the end of a pause that no event reported, and notices a silent stream again', async () => {
     const { session, sandbox, cell, finish } = await running();
     sandbox.life('pause');
     assert.equal(session.state.kind === 'unreachable' && session.state.failure.code, 'SandboxPaused');
@@ -47,7 +47,7 @@ describe('the connection of a session', () => {
     assert.equal((await cell.reply).status, 'ok');
   });
 
-  it('does so too where the stream broke meanwhile', async () => {
+  it('does so too if the stream broke meanwhile', async () => {
     const { session, sandbox, cell, finish } = await running();
     sandbox.life('pause');
     sandbox.cut();
@@ -63,7 +63,7 @@ describe('the connection of a session', () => {
   });
 
   for (const stream of ['keeps', 'loses'] as const) {
-    it(`goes on after the machine has slept for an hour, which ${stream} its stream`, async () => {
+    it(`continues after the machine has slept for an hour, which ${stream} its stream`, async () => {
       const { session, events, sandbox, cell, finish } = await running();
       const [now, date] = [performance.now.bind(performance), Date.now];
       const wakes = now() + 100;
@@ -126,7 +126,7 @@ describe('a place in a log', () => {
   };
   const MANY = 25_000_000;
 
-  it('begins where the log begins, however much of it is gone', () => {
+  it('starts where the log starts, however much of it was trimmed', () => {
     const { one, told } = follower(MANY, MANY + 1);
     one.receive(line(MANY - 1, 'gap', { from: 1, to: MANY - 1, bytes: 5 }));
     for (const seq of [MANY, MANY + 1]) {
@@ -139,7 +139,7 @@ describe('a place in a log', () => {
     assert.equal(one.caughtUp, true);
   });
 
-  it('believes no number far beyond the end of the log', () => {
+  it('accepts no seq far beyond the end of the log', () => {
     const { one, told } = follower(1, 2);
     one.receive(line(MANY, 'stream', { name: 'stdout', text: 'forged' }));
     one.receive(line(MANY, 'gap', { from: 1, to: MANY, bytes: 5 }));

@@ -7,7 +7,7 @@ import { FakeSandbox } from './sessionFakeSandbox';
 const FOUND = { sandboxId: 's', containerId: 'c', notebookHint: '', image: 'image', libraries: 'volume', created: 0 };
 
 describe('the container of a session', () => {
-  it('is removed once its engine is there again, however long nobody waits for that any more', async () => {
+  it('is removed once its engine is available again, even long after the caller has stopped waiting', async () => {
     const sandbox = new FakeSandbox();
     let tries = 0;
     const removed = new Promise<void>((resolve) => {

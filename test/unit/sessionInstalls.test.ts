@@ -69,8 +69,8 @@ const fails = (work: Promise<unknown>, code: FailureCode, problem?: string) =>
   );
 const never = () => new Promise<void>(() => undefined);
 
-describe('an install that a cell asks for', () => {
-  it('goes to the engine, its lines to the cell, and is answered once', async () => {
+describe('an install that a cell requests', () => {
+  it("is passed to the engine, sends pip's lines to the cell, and is answered once", async () => {
     const { engine, requests, sent, ask, replies, installs } = setUp();
     engine.work = async (onLine) => {
       onLine('Collecting six');
@@ -114,7 +114,7 @@ describe('an install that a cell asks for', () => {
     });
   }
 
-  it('is ignored if no cell of ours runs, and refused while another one goes on', async () => {
+  it('is ignored if no cell of this session runs, and refused while another install runs', async () => {
     const { engine, requests, ask, sent, replies } = setUp();
     engine.work = never;
     ask(['six'], { msgId: 'foreign' });
@@ -125,7 +125,7 @@ describe('an install that a cell asks for', () => {
     assert.ok(!sent.some(({ request }) => request === ''));
   });
 
-  it('asked for a million times costs a bounded number of installs and answers', async () => {
+  it('that is requested a million times causes a bounded number of installs and answers', async () => {
     const { requests, ask, sent, replies } = setUp();
     for (let i = 0; i < 1_000_000; i += 1) {
       ask(['six']);
@@ -135,7 +135,7 @@ describe('an install that a cell asks for', () => {
     assert.ok(requests.length <= 200 && sent.length <= 1_000, `${requests.length} installs, ${sent.length} messages`);
   });
 
-  it('is called off when its cell is interrupted, unanswered, and the next one waits until nothing is left of it', async () => {
+  it('is cancelled without an answer when its cell is interrupted, and the next install waits until its container is gone', async () => {
     const { installs, engine, requests, ask, replies } = setUp();
     engine.work = never;
     ask(['six']);
@@ -152,7 +152,7 @@ describe('an install that a cell asks for', () => {
     );
   });
 
-  it('cannot make the host send without bound, however much pip prints', async () => {
+  it('sends the cell a bounded text, however much pip prints', async () => {
     const { engine, sent, ask, replies } = setUp();
     engine.work = async (onLine) => {
       for (let i = 0; i < 100_000; i += 1) {
@@ -167,8 +167,8 @@ describe('an install that a cell asks for', () => {
   });
 });
 
-describe('an install that the user asks for', () => {
-  it('rejects with what went wrong and leaves no trace in what is installed', async () => {
+describe('an install that the user requests', () => {
+  it('rejects with the failure and does not change the list of installed packages', async () => {
     const { installs, engine } = setUp();
     engine.work = () => Promise.reject(new SandboxError('InstallFailed', { problem: 'pip', reason: 'no' }));
     await fails(installs.install(['six']), 'InstallFailed', 'pip');
@@ -177,7 +177,7 @@ describe('an install that the user asks for', () => {
     assert.deepEqual(installs.done, []);
   });
 
-  it('is cancelled by its signal and by the end of the sandbox, which waits for it', async () => {
+  it('is cancelled by its signal and by the end of the sandbox, which waits for the cancellation', async () => {
     const { installs, engine, requests } = setUp();
     engine.work = never;
     const abort = new AbortController();

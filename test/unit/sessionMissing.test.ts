@@ -50,7 +50,7 @@ const story = (events: readonly SandboxEvent[], msgId: string): string[] =>
 describe('output that a sandbox could not keep for a window that was away', () => {
   afterEach(endSessions);
 
-  it('is said to be missing in the cells that had begun, before what is there of them, and in no other', async () => {
+  it('is reported as missing in the cells that had started, before their remaining output, and in no other cell', async () => {
     const sandbox = new Held();
     const { session, events } = start(sandbox);
     const [cut, gone, running, whole] = ['cut', 'gone', 'running', 'whole'].map((code) => session.execute(code));
@@ -95,7 +95,7 @@ describe('a window that comes back', () => {
     return { sandbox, open, ids: cells.map(({ msgId }) => msgId) };
   }
 
-  it('is told how cells ended of which the log says nothing any more, whose they were, and that output is missing', async () => {
+  it('gets the ends and the metadata of cells that are no longer in the log, and the notice that output is missing', async () => {
     const {
       sandbox,
       open,
@@ -140,7 +140,7 @@ describe('a window that comes back', () => {
     assert.deepEqual(story(events, whole), ['whole begins', 'whole ends', 'ok'], 'all of it is behind the gap');
   });
 
-  it('finds the end of a cell whose beginning alone is gone, with a notice where it is missing', async () => {
+  it('gets the end of a cell whose beginning was trimmed, with a notice in its place', async () => {
     const {
       sandbox,
       open,
@@ -155,7 +155,7 @@ describe('a window that comes back', () => {
     assert.deepEqual(sandbox.ran, ['cut'], 'asking runs nothing');
   });
 
-  it('says nothing of cells whose log is whole', async () => {
+  it('shows no notice in cells whose log is complete', async () => {
     const {
       sandbox,
       open,
@@ -168,7 +168,7 @@ describe('a window that comes back', () => {
     assert.equal(events.filter((event) => event.msg_type === 'accepted').length, 1);
   });
 
-  it('is there in time though nobody says how a cell ended', async () => {
+  it('becomes ready in time although nothing tells how a cell ended', async () => {
     const { sandbox, open } = await left('cell');
     await sandbox.goOn('cell');
     sandbox.trim();
@@ -189,7 +189,7 @@ describe('a kernel that ended while no cell ran', () => {
         : [],
     );
 
-  it('is told by the next cell, once, with the cause, and by a later window in the same cell', async () => {
+  it('is reported once by the next cell with the cause, and by a later window in the same cell', async () => {
     const sandbox = new FakeSandbox();
     const { session, events } = start(sandbox);
     await session.execute('a').reply;
@@ -206,7 +206,7 @@ describe('a kernel that ended while no cell ran', () => {
     assert.deepEqual(notices(later.events), told);
   });
 
-  it('is told by nobody else where a cell has said it, or the user wanted it', async () => {
+  it('is not reported if another cell has already reported it or the user requested it', async () => {
     const sandbox = new FakeSandbox();
     const { session, events } = start(sandbox);
     sandbox.run = () =>

@@ -79,7 +79,7 @@ async function running(): Promise<Started> {
   return { sandbox, ...started };
 }
 
-describe('whatever is asked of a session, at whatever moment', () => {
+describe('any request to a session at any moment', () => {
   const unhandled: unknown[] = [];
   const note = (reason: unknown) => {
     unhandled.push(reason);
@@ -94,7 +94,7 @@ describe('whatever is asked of a session, at whatever moment', () => {
 
   for (const [moment, bring] of Object.entries(MOMENTS)) {
     for (const first of Object.keys(ACTS)) {
-      it(`${first} and any other, each twice, ${moment}: all ends in time, once, and nothing is left`, async () => {
+      it(`${first} and any other, each twice, ${moment}: everything ends in time and once, and nothing is left`, async () => {
         await Promise.all(
           Object.keys(ACTS).map(async (second) => {
             const started = await bring();

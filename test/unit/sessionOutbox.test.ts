@@ -37,7 +37,7 @@ describe('the outbox', () => {
     });
   }
 
-  it('sends again in the order in which commands came, and only what is not accepted', () => {
+  it('sends only unaccepted commands again, in the order in which they were added', () => {
     const written: string[] = [];
     const outbox = new Outbox((line) => {
       written.push(line);
@@ -53,7 +53,7 @@ describe('the outbox', () => {
     assert.deepEqual(written, ['a', 'b', 'c', 'd', 'a', 'c', 'd', 'e']);
   });
 
-  it('tells what became of a command that is taken back', () => {
+  it('tells the state of a withdrawn command', () => {
     const outbox = new Outbox(() => undefined);
     outbox.add('a', 'a');
     assert.equal(outbox.isUnsent('a'), true);

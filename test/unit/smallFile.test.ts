@@ -21,7 +21,7 @@ describe('a file that a setting or the environment names', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('is not waited for where it is a pipe that nobody writes to', async () => {
+  it('is not waited for if it is a pipe without a writer', async () => {
     await assert.rejects(readSmallFile(pipe), /no file/);
     await assert.rejects(settingsCertificates(pipe), (error) => isSandboxError(error, 'SettingInvalid'));
     const bundle = join(folder, 'bundle.pem');
@@ -29,7 +29,7 @@ describe('a file that a setting or the environment names', () => {
     assert.equal(await machineCertificates({ PIP_CERT: pipe, SSL_CERT_FILE: bundle }), PEM);
   });
 
-  it('may be absent, and has a bound', async () => {
+  it('may be absent, and has a maximum size', async () => {
     assert.equal(await readSmallFile(join(folder, 'none')), undefined);
     writeFileSync(join(folder, 'large'), 'x'.repeat(2_000_000));
     await assert.rejects(readSmallFile(join(folder, 'large')), /more than 1048576 bytes/);

@@ -19,17 +19,20 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/extension/suite/engine.test.ts', 'is reported with the required version if it is too old'],
   ],
   'The engine answers a request with an error': [
-    ['test/unit/engineConnect.test.ts', 'passes on what an engine complains about'],
+    ['test/unit/engineConnect.test.ts', 'passes on an error of the engine'],
   ],
   'The engine answers neither a request nor a ping for 5 to 60 s; images and installs wait longer': [
-    ['test/unit/engineConnect.test.ts', 'gives up an engine that accepts and never answers after five seconds'],
+    [
+      'test/unit/engineConnect.test.ts',
+      'abandons an engine that accepts a connection and does not answer within five seconds',
+    ],
     ['test/silent/silentEngine.test.ts', 'is given up in time by ${name}'],
     ['test/session/outOfReach.test.ts', 'what is asked ends in time'],
   ],
   'The engine answers a request late, and still answers pings': [
     ['test/session/busyEngine.test.ts', 'is waited for while it answers pings'],
     ['test/session/busyEngine.test.ts', 'is given up as busy after minutes'],
-    ['test/unit/session.test.ts', 'tells the cell that runs that the engine is busy'],
+    ['test/unit/session.test.ts', 'tells the running cell that the engine is busy'],
   ],
   'Downloading the base image or installing the packages failed': [
     ['test/session/image.test.ts', "gives pip's own reason if a package does not exist"],
@@ -43,7 +46,9 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   'A setting has a value that cannot be used': [
     ['test/unit/sessionSettings.test.ts', 'refuse a wrong ${name} by its name'],
   ],
-  'The container did not start': [['test/unit/session.test.ts', 'says why it did not start: what the container wrote']],
+  'The container did not start': [
+    ['test/unit/session.test.ts', "reports the container's output if no hello comes in time"],
+  ],
   "The computer's disk is full": [
     ['test/session/engineEnds.test.ts', 'lets a sandbox that runs go on, says what it lacks'],
   ],
@@ -116,13 +121,13 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/sessionSettings.test.ts', 'maxOutput: what a cell prints beyond it is dropped'],
   ],
   'The window was away, and the sandbox has printed more than `logBudget` meanwhile': [
-    ['test/unit/sessionMissing.test.ts', 'is said to be missing in the cells that had begun'],
+    ['test/unit/sessionMissing.test.ts', 'is reported as missing in the cells that had started'],
   ],
   'The state of one widget is larger than half of `logBudget`': [
     ['test/runner/test_eventlog.py', 'test_state_over_the_budget_is_refused_once_and_later_messages_reach_readers'],
   ],
   'A message of a widget is larger than 16 MB, or too many messages wait for the running cell': [
-    ['test/unit/sessionComms.test.ts', 'or too many are refused before anything is sent'],
+    ['test/unit/sessionComms.test.ts', 'are refused before anything is sent if they are too long'],
   ],
   'The cell, or a program that it started, reads standard input, which is empty': [
     ['test/runner/test_programs.py', 'test_reading_stdin_finds_its_end_and_is_reported_in_the_cell'],
@@ -167,7 +172,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   ],
   'The first process of the sandbox hangs for 10 s, or cannot go on': [
     ['test/runner/test_reactor.py', 'test_a_turn_that_does_not_end_ends_the_process_with_its_stack'],
-    ['test/unit/session.test.ts', 'says why its supervisor ended with status ${exitCode}'],
+    ['test/unit/session.test.ts', 'reports why its supervisor ended with exit code ${exitCode}'],
   ],
   'Nobody uses the sandbox for `idleTimeout`, or no window has it for `keepAlive`': [
     ['test/session/attach.test.ts', 'ends when it was not used for so long'],
