@@ -5,7 +5,7 @@ import type { Log } from '../../log';
 import { describe, paragraph, type MessageContext } from '../../messages';
 import { SandboxError } from '../../protocol/errors';
 import type { ExecuteReply } from '../../protocol/messages';
-import { LOOK_DEADLINE_MS, boundsOf, type Bounds } from '../../session/folder-copy/bounds';
+import { FOLDER_READ_DEADLINE_MS, boundsOf, type Bounds } from '../../session/folder-copy/bounds';
 import { FolderCopier } from '../../session/folder-copy/folder-copier';
 import { below } from '../../session/folder-copy/host-files';
 import type { LeftOut } from '../../session/folder-copy/left-out';
@@ -195,10 +195,10 @@ export class NotebookFolder {
       return;
     }
     const copy = this.#copy;
-    const found = await this.#looks.run(() => this.#find(copy, settings, copied), LOOK_DEADLINE_MS);
+    const found = await this.#looks.run(() => this.#find(copy, settings, copied), FOLDER_READ_DEADLINE_MS);
     if (found === undefined) {
       const failure = new SandboxError('FilesNotCopied', {
-        reason: `the folder cannot be read within ${LOOK_DEADLINE_MS / 1000} s`,
+        reason: `the folder cannot be read within ${FOLDER_READ_DEADLINE_MS / 1000} s`,
       });
       this.log.warn(`folder: ${failure.message}`);
       if (!isSilent) {

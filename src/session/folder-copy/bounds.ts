@@ -24,9 +24,9 @@ export function boundsOf(memory: number, first = memory): Bounds {
 /** Maximum number of folder entries that are examined, including those that are left out. */
 export const MAX_ENTRIES = 20_000;
 /** Deadline for reading the folder, for the sake of network drives and sleeping disks. */
-export const LOOK_DEADLINE_MS = 5_000;
+export const FOLDER_READ_DEADLINE_MS = 5_000;
 /** After the folder was read too slowly, it is not read again for this time, so that cells do not wait for it each time. */
-export const PAUSE_AFTER_LATE_LOOK_MS = 60_000;
+export const PAUSE_AFTER_SLOW_READ_MS = 60_000;
 /** Maximum size of a `.gitignore`. A folder whose `.gitignore` is larger is left out. */
 export const MAX_GITIGNORE_BYTES = 256 * 1024;
 /** Maximum length of a name and of a path, which every sandbox's file system supports. */

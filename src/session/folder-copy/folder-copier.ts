@@ -2,7 +2,7 @@ import type { SandboxFile } from '../../engine/engine';
 import { engineReason } from '../../engine/request';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
-import { PAUSE_AFTER_LATE_LOOK_MS, LOOK_DEADLINE_MS, type Bounds } from './bounds';
+import { PAUSE_AFTER_SLOW_READ_MS, FOLDER_READ_DEADLINE_MS, type Bounds } from './bounds';
 import { Gitignore } from './gitignore';
 import { FileChanged, below, type HostFiles } from './host-files';
 import { LeftOuts, REASONS, isAbout, isMissing, type LeftOut, type Reason } from './left-out';
@@ -65,7 +65,12 @@ export class FolderCopier {
     signal: AbortSignal,
     { folderOnly = false, limit = Infinity }: { folderOnly?: boolean; limit?: number | undefined } = {},
   ): Promise<MissingFiles | undefined> {
-    const { notebook, files, log, waits = { look: LOOK_DEADLINE_MS, rest: PAUSE_AFTER_LATE_LOOK_MS } } = this.options;
+    const {
+      notebook,
+      files,
+      log,
+      waits = { look: FOLDER_READ_DEADLINE_MS, rest: PAUSE_AFTER_SLOW_READ_MS },
+    } = this.options;
     const began = performance.now();
     if (began < this.#restUntil) {
       return undefined;
@@ -167,7 +172,7 @@ export class FolderCopier {
       }
       // the sandbox may have some of the files: all are sent again, but only after a pause, so that not every cell waits for another
       // failure
-      this.#sendAgainAt = performance.now() + (this.options.waits?.rest ?? PAUSE_AFTER_LATE_LOOK_MS);
+      this.#sendAgainAt = performance.now() + (this.options.waits?.rest ?? PAUSE_AFTER_SLOW_READ_MS);
       for (const { path, file } of items) {
         this.#offered.delete(path);
         this.#unsent.set(path, versionOf(file));

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LOOK_DEADLINE_MS, MAX_ENTRIES, type Bounds } from './bounds';
+import { FOLDER_READ_DEADLINE_MS, MAX_ENTRIES, type Bounds } from './bounds';
 import type { Gitignore, GitignoreLayers } from './gitignore';
 import { TooCostly } from './gitignore-rules';
 import { above, below, type HostEntry, type HostFiles, type HostFileStat } from './host-files';
@@ -63,7 +63,7 @@ class Walk {
   #bytes = 0;
 
   constructor(private readonly options: SelectionOptions) {
-    this.#end = performance.now() + (options.deadline ?? LOOK_DEADLINE_MS);
+    this.#end = performance.now() + (options.deadline ?? FOLDER_READ_DEADLINE_MS);
     this.#start = above(options.notebook);
   }
 
