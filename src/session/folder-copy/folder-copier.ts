@@ -73,7 +73,7 @@ export class FolderCopier {
     } = this.options;
     const began = performance.now();
     if (began < this.#restUntil) {
-      return undefined;
+      return this.#lack; // it may not have been reported yet
     }
     const selection = await this.#looks
       .run(
@@ -126,8 +126,14 @@ export class FolderCopier {
     }
     this.#leftOut = selection.leftOut;
     this.#tell(selection.leftOut);
-    const [first] = selection.leftOut.missing;
-    return first === undefined ? undefined : { count: selection.leftOut.missingCount, first };
+    return this.#lack;
+  }
+
+  /** What the last complete look found missing. */
+  get #lack(): MissingFiles | undefined {
+    const { missing, missingCount } = this.#leftOut;
+    const [first] = missing;
+    return first === undefined ? undefined : { count: missingCount, first };
   }
 
   /** The first of the left out items that the user may expect. */
