@@ -97,20 +97,16 @@ export async function installWithSources(
 /** Builds and stores the wheel of a package. False if the index has no source distribution either. @throws NoWheel */
 async function addWheel(context: ImageContext, requirement: string, options: SourceOptions): Promise<boolean> {
   const { container, python, program, wheelsFolder, env, onLine, signal } = options;
-  const source = new Collected(MAX_SOURCE_BYTES);
-  const fetched = await container.run([python, ...program, 'fetch', requirement], {
-    name: 'run installer',
-    env,
-    signal,
-    takeStdout: (chunk) => source.add(chunk),
-  });
+  const fetched = await collect(MAX_SOURCE_BYTES, (takeStdout) =>
+    container.run([python, ...program, 'fetch', requirement], { name: 'run installer', env, signal, takeStdout }),
+  );
   if (fetched.exitCode === NO_SDIST_EXIT_CODE) {
     return false;
   }
   if (fetched.exitCode !== 0) {
     throw new NoWheel(reasonOf(fetched.stderr));
   }
-  const { name, content } = await build(context, source.content, options);
+  const { name, content } = await build(context, fetched.content, options);
   onLine(`Built ${name} from its source distribution, without a network`);
   const stored = await container.run([python, '-I', '-c', STORE, wheelsFolder, name], {
     name: 'run file preparation',
@@ -152,23 +148,24 @@ async function build(
     throw new NoWheel('no container could be started for its build');
   }
   try {
-    const answer = new Collected(MAX_WHEEL_BYTES);
-    const { exitCode, stderr } = await builder.run([python, ...program, 'build'], {
-      name: 'run installer',
-      user: BUILD_USER,
-      signal,
-      input: [source],
-      takeStdout: (chunk) => answer.add(chunk),
-    });
+    const { exitCode, stderr, content } = await collect(MAX_WHEEL_BYTES, (takeStdout) =>
+      builder.run([python, ...program, 'build'], {
+        name: 'run installer',
+        user: BUILD_USER,
+        signal,
+        input: [source],
+        takeStdout,
+      }),
+    );
     if (exitCode !== 0) {
       throw new NoWheel(reasonOf(stderr));
     }
-    const end = answer.content.indexOf('\n');
-    const wheel = answer.content.subarray(0, Math.max(0, end)).toString('latin1');
+    const end = content.indexOf('\n');
+    const wheel = content.subarray(0, Math.max(0, end)).toString('latin1');
     if (!WHEEL_NAME.test(wheel)) {
       throw new NoWheel('its build made no wheel');
     }
-    return { name: wheel, content: answer.content.subarray(end + 1) };
+    return { name: wheel, content: content.subarray(end + 1) };
   } finally {
     await context.requests.cleanUp(builder.remove());
   }
@@ -184,22 +181,26 @@ function reasonOf(stderr: string): string {
   return (errors.at(-1) ?? lastLine(stderr)).replace(/^(?:ERROR|error): /, '').slice(0, 500);
 }
 
-/** Collects the bytes of a process's stdout. Throws above a limit in bytes. */
-class Collected {
-  readonly #chunks: Buffer[] = [];
-  #size = 0;
-
-  constructor(private readonly limit: number) {}
-
-  get content(): Buffer {
-    return Buffer.concat(this.#chunks);
-  }
-
-  add(chunk: Buffer): void {
-    this.#size += chunk.length;
-    if (this.#size > this.limit) {
-      throw new NoWheel(`it is over ${this.limit / 2 ** 20} MB`);
-    }
-    this.#chunks.push(chunk);
+/**
+ * Runs a process and collects the bytes of its stdout.
+ * @throws NoWheel if there are more than `limit` bytes: the process is not read any further
+ */
+async function collect(
+  limit: number,
+  run: (takeStdout: (chunk: Buffer) => void) => Promise<ProcessResult>,
+): Promise<ProcessResult & { content: Buffer }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    const result = await run((chunk) => {
+      size += chunk.length;
+      if (size > limit) {
+        throw new Error('more bytes than expected'); // it comes back as a failure of the engine
+      }
+      chunks.push(chunk);
+    });
+    return { ...result, content: Buffer.concat(chunks) };
+  } catch (error) {
+    throw size > limit ? new NoWheel(`it is larger than ${limit / 2 ** 20} MB`) : error;
   }
 }
