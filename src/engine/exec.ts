@@ -123,6 +123,7 @@ export async function runProcess(
         if (isAnswer?.(stdoutText) === true) {
           return { exitCode: 0, stdout: stdoutText, stderr };
         }
+        drop.throwIfAborted(); // nobody waits for the exit status any more
         for (const wait of EXIT_STATUS_POLLS_MS) {
           await new Promise((resolve) => setTimeout(resolve, wait));
           const exitCode = await streams.exitCode();

@@ -95,6 +95,7 @@ describe('a notebook that was closed and is opened again', () => {
     const opened = Date.now();
     await reopen();
     await until('the error', () => notebook.text(0).includes('ZeroDivisionError'));
+    await until('the end of the cell', () => notebook.success(0) !== undefined);
     assert.match(notebook.text(0), /^0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n\nZeroDivisionError: division by zero$/);
     assert.deepEqual([notebook.success(0), notebook.count(0)], [false, 1]);
     const { timing } = notebook.cell(0).executionSummary ?? assert.fail();

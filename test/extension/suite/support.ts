@@ -160,6 +160,8 @@ export class OpenNotebook {
   }
 
   async ended(index: number, before?: vscode.NotebookCellExecutionSummary): Promise<void> {
+    // VS Code may be replacing the cells with those of the file, and has none for a moment.
+    await until(`cell ${index}`, () => this.document.cellCount > index);
     await until(
       `the end of cell ${index}: ${this.cell(index).document.getText().slice(0, 60)}`,
       () => {

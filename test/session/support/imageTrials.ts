@@ -119,7 +119,7 @@ export function ensureImage(ground: Ground): Group[] {
       unanswered('POST /exec/{id}/start guard', 'build container guard', 'stalls'),
       ...program('probe', late('checkingBase')),
     ]),
-    group(making(copied(ground), PACKAGES), program('lend', late('installingPackages'))),
+    group(making(copied(ground), PACKAGES), program('file preparation', late('installingPackages'))),
     group(making(copied(ground), PACKAGES), program('pip', late('installingPackages'))),
     // where there is nothing to install, the step before goes on
     group(making(copied(ground), []), [

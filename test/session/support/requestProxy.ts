@@ -27,7 +27,7 @@ const PROGRAMS: readonly (readonly [RegExp, string])[] = [
   [/_bundled/, 'ensurepip'],
   [/shutil\.rmtree/, 'compile'],
   [/tarfile\.open/, 'unpack'],
-  [/sys\.stdin\.buffer\.read\(\)/, 'lend'],
+  [/sys\.stdin\.buffer\.read\(\)/, 'file preparation'],
 ];
 
 /**

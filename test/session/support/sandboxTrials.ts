@@ -84,7 +84,9 @@ export const putFiles = (ground: Ground): Group[] =>
   each(
     [
       unanswered('GET /containers/{id}/json', 'inspect container'),
-      ...program('file copy', { codes: ['FilesNotCopied'], params: { reason: /^no end within \d+ s$/ } }),
+      ...program('file copy', { codes: ['FilesNotCopied'], params: { reason: /^no end within \d+ s$/ } }).filter(
+        ({ kind }) => kind !== 'GET /exec/{id}/json file copy', // a whole report ends the copy without it
+      ),
     ],
     onShared(ground, async (engine, id) => {
       const file = {
@@ -232,7 +234,10 @@ export const install = (ground: Ground): Group[] =>
       unanswered('POST /containers/{id}/exec guard', 'create exec'),
       unanswered('POST /exec/{id}/start guard', 'start exec'),
     ],
-    [unanswered('POST /exec/{id}/start guard', 'build container guard', 'stalls'), ...program('lend', installLate)],
+    [
+      unanswered('POST /exec/{id}/start guard', 'build container guard', 'stalls'),
+      ...program('file preparation', installLate),
+    ],
     [
       ...program('installer', installLate),
       silentFrom('POST /exec/{id}/start installer', 'start exec'),
