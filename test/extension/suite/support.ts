@@ -165,7 +165,7 @@ export class OpenNotebook {
     await until(
       `the end of cell ${index}: ${this.cell(index).document.getText().slice(0, 60)}`,
       () => {
-        const summary = this.cell(index).executionSummary;
+        const summary = this.document.cellCount > index ? this.cell(index).executionSummary : undefined;
         return (
           summary?.success !== undefined && summary !== before && JSON.stringify(summary) !== JSON.stringify(before)
         );
