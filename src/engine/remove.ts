@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { SandboxError } from '../protocol/errors';
-import { isBeingRemoved, isHalfRemoved, isNotFound, type Requests } from './request';
+import { isBeingRemoved, isHalfRemoved, isNotFound, isNotRunning, type Requests } from './request';
 
 const POLL_INTERVAL_MS = 50;
 
@@ -30,7 +30,8 @@ export async function removeContainer(docker: Docker, requests: Requests, idOrNa
       if (isNotFound(error)) {
         return;
       }
-      if (!isBeingRemoved(error) && !isHalfRemoved(error)) {
+      // a container that ends between the engine's look and its kill is not removed by that request
+      if (!isBeingRemoved(error) && !isHalfRemoved(error) && !isNotRunning(error)) {
         throw error;
       }
       asked = isBeingRemoved(error);

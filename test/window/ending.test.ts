@@ -99,10 +99,13 @@ describe('the end of a window', function () {
   }
 });
 
+/** Lines that are shown behind one with trouble: the stack of an error. */
+const STACK_LINES = 6;
+
 /** Nothing but what VS Code itself says of each end. */
 function assertCalm(lines: readonly string[]): void {
   assert.deepEqual(
-    lines.filter((line) => TROUBLE.test(line)),
+    lines.flatMap((line, i) => (TROUBLE.test(line) ? lines.slice(i, i + 1 + STACK_LINES) : [])),
     [],
   );
 }
