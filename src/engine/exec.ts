@@ -83,7 +83,7 @@ export interface ProcessOptions extends ExecOptions {
   input?: AsyncIterable<Buffer> | Iterable<Buffer>;
   /** Whether stdout is a complete answer. The exit code, which engines know a little later, is then not requested and given as 0. */
   isAnswer?: (stdout: string) => boolean;
-  /** Receives stdout as it comes; the result's `stdout` is then empty. An error that it throws ends the process's streams and is thrown. */
+  /** Receives stdout as it comes; the result's `stdout` is then empty. If it throws, the process is abandoned, with `EngineFailed`. */
   takeStdout?: (chunk: Buffer) => void;
   /** Called with each line of stdout and stderr as it comes, without its line end and cut at 4 Ki characters. */
   onLine?: (line: string) => void;

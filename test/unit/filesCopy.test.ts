@@ -223,6 +223,8 @@ describe('the copy of a folder', () => {
         return Promise.resolve(new Map());
       },
     });
+    assert.equal(await copy.copyChanges(bounds, goOn, { limit: 0 }), undefined);
+    assert.deepEqual(sends, [], 'larger than the limit, which counts as no read');
     const lack = await copy.copyChanges(bounds, goOn);
     assert.deepEqual([lack, sends], [{ count: 1, first: { path: 'sub', reason: 'slow' } }, [{ a: '' }]]);
     const before = looks;

@@ -105,6 +105,7 @@ export class FolderCopier {
     );
     const size = news.reduce((sum, { file }) => sum + (file?.size ?? 0), 0);
     if (size > limit) {
+      this.#restUntil = 0; // the call that may send it must find it, however slow the folder is
       log.debug(`folder: ${size} bytes are not sent before they are asked for`);
       return undefined;
     }
