@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchNotebook, bytesOf, textOf } from './notebook';
 import { RUN_ALL_CELLS, type KernelName, type Measured, type Timed } from './results';
+import { MAKE_IMAGE, MAKE_TABLE, SHOW_IMAGE, SHOW_TABLE } from './rich-cells';
 
 const RUNS = { first: 5, opened: 5, runAll: 5, lines: 5, busy: 3, rich: 3 };
 /** Milliseconds that a notebook has been open with its kernel chosen. */
@@ -11,18 +12,6 @@ const BUSY_LOOPS = 2;
 const PRINTS = 'for i in range(100_000): print(i)';
 const LINES = Array.from({ length: 100_000 }, (_, i) => `${i}\n`).join('');
 
-/** A PNG of noise, so that neither side can compress it. */
-const MAKE_IMAGE = `
-import os, struct, zlib
-from IPython.display import HTML, Image, display
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-side = 1826
-rows = b"".join(b"\\0" + os.urandom(side * 3) for _ in range(side))
-image = b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b"")`;
-const MAKE_TABLE = `
-from IPython.display import HTML, display
-table = "<table>" + "".join("<tr>" + "".join(f"<td>{row}.{column} " + "x" * 990 + "</td>" for column in range(10)) + "</tr>" for row in range(2_000)) + "</table>"`;
 const MB = 1_000_000;
 
 /** A cell of a new kernel, run as soon as the kernel is chosen, or when it has been for a while. */
@@ -74,11 +63,11 @@ export async function linesBesideLoops(kernels: readonly KernelName[]): Promise<
 }
 
 export function image(kernels: readonly KernelName[]): Promise<Measured> {
-  return warm(kernels, [MAKE_IMAGE, 'display(Image(data=image))'], RUNS.rich, (notebook) => shown(notebook, 10 * MB));
+  return warm(kernels, [MAKE_IMAGE, SHOW_IMAGE], RUNS.rich, (notebook) => shown(notebook, 10 * MB));
 }
 
 export function table(kernels: readonly KernelName[]): Promise<Measured> {
-  return warm(kernels, [MAKE_TABLE, 'display(HTML(table))'], RUNS.rich, (notebook) => shown(notebook, 19 * MB));
+  return warm(kernels, [MAKE_TABLE, SHOW_TABLE], RUNS.rich, (notebook) => shown(notebook, 19 * MB));
 }
 
 async function printed(notebook: BenchNotebook): Promise<Timed> {

@@ -1,18 +1,20 @@
 import * as vscode from 'vscode';
 import { Bridge, type Message } from './bridge';
+import { SHOW_IMAGE, SHOW_TABLE, richOutputOf, type RichOutput } from './rich-cells';
 
 type Run = (notebook: vscode.NotebookDocument, execution: vscode.NotebookCellExecution) => Promise<boolean>;
 
 /**
- * What our kernel is compared with: `ipykernel`, with as little between it and VS Code as the API permits, and `floor`, which ends every
- * cell at once. Both are controllers of the extension under test, whose folder this module lies in.
+ * The kernels that ours is compared with. `ipykernel` has as little code between the kernel and VS Code as the API permits. `floor` has no
+ * kernel: it ends every cell at once and shows an image or a table that it has made in an earlier cell, so that it costs what VS Code itself
+ * costs. Both are controllers of the extension under test, because this module lies in its folder.
  */
 export function registerPeers(python: string): vscode.Disposable {
   const bridge = new Bridge(python);
   return vscode.Disposable.from(
     bridge,
     controllerOf('ipykernel', (notebook, execution) => runInIpykernel(bridge, notebook, execution)),
-    controllerOf('floor', () => Promise.resolve(true)),
+    controllerOf('floor', floor()),
     vscode.workspace.onDidCloseNotebookDocument(({ uri }) => bridge.stop(uri.toString())),
   );
 }
@@ -29,6 +31,21 @@ function controllerOf(id: string, run: Run): vscode.NotebookController {
     }
   };
   return controller;
+}
+
+/** Shows the output that an earlier cell of any notebook has made. Only one notebook is open at a time. */
+function floor(): Run {
+  let made: RichOutput | undefined;
+  return (_notebook, execution) => {
+    const source = execution.cell.document.getText();
+    made = richOutputOf(source) ?? made;
+    if (made !== undefined && (source === SHOW_IMAGE || source === SHOW_TABLE)) {
+      void execution.appendOutput(
+        new vscode.NotebookCellOutput([new vscode.NotebookCellOutputItem(made.data, made.mime)]),
+      );
+    }
+    return Promise.resolve(true);
+  };
 }
 
 /** Shows outputs message by message, as the Jupyter extension does; text goes to the last output while that is of the same stream. */
