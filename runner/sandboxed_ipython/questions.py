@@ -1,4 +1,4 @@
-"""Completion and inspection requests. A host asks the idle kernel, and only that host gets the answer."""
+"""Requests for completions, documentation and signatures. A host asks the idle kernel, and only that host gets the answer."""
 
 #: Number of questions that may be open, and characters of the code of one question.
 _MAX_OPEN = 64
@@ -9,6 +9,7 @@ _ANSWER_SECONDS = 30.0
 _BUSY = {
     "complete_reply": {"matches": [], "cursor_start": 0, "cursor_end": 0},
     "inspect_reply": {"found": False, "data": {}},
+    "signature_reply": {"signatures": []},
 }
 ANSWERS = frozenset(_BUSY)
 

@@ -158,7 +158,7 @@ class Supervisor:
             self._on_follow(host, msg_id, content)
         elif kind == "ping":
             host.answer(self.envelope("control", "pong", {}, msg_id))
-        elif kind in ("complete_request", "inspect_request"):
+        elif kind in ("complete_request", "inspect_request", "signature_request"):
             kernel.ask(command, host)
         elif not host.writer:
             host.refuse(msg_id, "another host is the writer")
@@ -354,7 +354,9 @@ class Supervisor:
 
 #: Types of commands that a file in the queue may hold.
 _DROPPABLE = wire.QUEUED | {"interrupt_request", "reset_request", "install_request"}
-_UNLOGGED = frozenset(("hello", "pong", "gap", "comm_gap", "refused", "complete_reply", "inspect_reply"))
+_UNLOGGED = frozenset(
+    ("hello", "pong", "gap", "comm_gap", "refused", "complete_reply", "inspect_reply", "signature_reply")
+)
 
 
 def _log_to_stderr():

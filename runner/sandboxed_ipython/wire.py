@@ -246,6 +246,7 @@ COMMANDS = {
     "comm_close": ("shell", _COMM),
     "complete_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...)}),
     "inspect_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...), "detail_level": (_number, 0)}),
+    "signature_request": ("shell", {"code": (_TEXT, ...), "cursor_pos": (_number, ...)}),
     "input_reply": ("stdin", {"value": (_TEXT, ...), "request": (_TEXT, ...)}),
     # from a process of the running cell, only through the queue's folder
     "install_request": ("stdin", {"requirements": (_words, ...), "options": (_words, ...)}),

@@ -30,6 +30,7 @@ import {
   type ExecuteReply,
   type ExecutionState,
   type SandboxEvent,
+  type Signature,
 } from './messages';
 
 /** The position of a `chunk` in the log. A message gets the position of its last chunk. */
@@ -49,6 +50,16 @@ const state = oneOf(['starting', 'idle', 'busy', 'restarting', 'dead'] as const 
 const outcome = oneOf(['ok', 'error', 'aborted']);
 const answered = oneOf(['ok', 'error', 'busy']);
 const done = oneOf(['ok', 'error']);
+
+function signature(value: unknown, field: string): Signature {
+  const { label, parameters, active, documentation } = fields(value, field);
+  return {
+    label: text(label, `${field}.label`),
+    parameters: list(parameters ?? [], `${field}.parameters`, text),
+    active: countOrNull(active ?? null, `${field}.active`),
+    documentation: text(documentation ?? '', `${field}.documentation`),
+  };
+}
 
 const display = (c: Fields): EventContents['display_data'] => ({
   data: mimeBundle(c['data'], 'data'),
@@ -158,6 +169,10 @@ const CONTENT: { [T in EventType]: (c: Fields) => EventContents[T] } = {
     found: flag(c['found'] ?? false, 'found'),
     data: mimeBundle(c['data'] ?? {}, 'data'),
     metadata: json(c['metadata'] ?? {}, 'metadata'),
+  }),
+  signature_reply: (c) => ({
+    status: answered(c['status'], 'status'),
+    signatures: list(c['signatures'] ?? [], 'signatures', signature),
   }),
   accepted: (c) => ({ msg_type: name(c['msg_type'], 'msg_type') }),
   interrupt_reply: (c) => ({

@@ -66,6 +66,8 @@ export interface CommandContents {
   // shell, answered at once: by the idle kernel, or `status: "busy"`
   complete_request: { code: string; cursor_pos: number };
   inspect_request: { code: string; cursor_pos: number; detail_level: 0 | 1 };
+  /** Ours. Asks for the signatures of the innermost call around the cursor. */
+  signature_request: { code: string; cursor_pos: number };
   // stdin
   /** `request` is the `request` of the `input_request` that this message answers. */
   input_reply: { value: string; request: string };
@@ -124,6 +126,7 @@ export const COMMAND_CHANNEL: Record<CommandType, Channel> = {
   comm_close: 'shell',
   complete_request: 'shell',
   inspect_request: 'shell',
+  signature_request: 'shell',
   input_reply: 'stdin',
   install_output: 'stdin',
   install_reply: 'stdin',
@@ -206,6 +209,8 @@ export interface EventContents {
   };
   /** Unlogged: sent only to the host that asked. */
   inspect_reply: { status: 'ok' | 'error' | 'busy'; found: boolean; data: MimeBundle; metadata: JsonObject };
+  /** Ours. Unlogged: sent only to the host that asked. Several signatures are those of an overloaded function. */
+  signature_reply: { status: 'ok' | 'error' | 'busy'; signatures: Signature[] };
   // control, all ours
   /** The command is in the log and will run (or has run) once. `metadata` is that of the command; a `status` busy has its cell's metadata too. */
   accepted: { msg_type: string };
@@ -234,6 +239,18 @@ export interface EventContents {
   /** Unlogged. The supervisor refused a line of this host; `parent_header` names the line if its id could be read. */
   refused: Failure;
 }
+/** One signature of the called function, as jedi describes it. */
+export interface Signature {
+  /** The whole signature, such as `f(a, b=1)`. */
+  label: string;
+  /** Each parameter as it appears in the label. */
+  parameters: string[];
+  /** Index of the parameter that the argument at the cursor fills; null if it fills none. */
+  active: number | null;
+  /** The function's docstring; '' = none. */
+  documentation: string;
+}
+
 export type EventType = keyof EventContents;
 
 export interface EventOf<T extends EventType> {

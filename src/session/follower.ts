@@ -21,6 +21,7 @@ const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>([
   'comm_gap',
   'complete_reply',
   'inspect_reply',
+  'signature_reply',
   'accepted',
   'execute_reply',
 ]);

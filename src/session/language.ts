@@ -1,12 +1,13 @@
 import type { Log } from '../log';
-import type { CommandContents, MimeBundle, SandboxEvent } from '../protocol/messages';
+import type { CommandContents, MimeBundle, SandboxEvent, Signature } from '../protocol/messages';
 import { completionOf } from './completion';
 import { asSandboxError } from './failures';
 import type { Timing } from './time';
+import { signaturesOf } from './signatures';
 import type { Completion } from './types';
 import type { PendingCommands } from './pending-commands';
 
-/** Completions and inspections for the editor. It gives null instead of a late answer. */
+/** Completions, documentation and signatures for the editor. It gives null instead of a late answer. */
 export class Language {
   constructor(
     private readonly commands: PendingCommands,
@@ -27,7 +28,12 @@ export class Language {
       : null;
   }
 
-  async #ask<T extends 'complete_request' | 'inspect_request'>(
+  async signatures(code: string, cursorPos: number, signal?: AbortSignal): Promise<readonly Signature[] | null> {
+    const reply = await this.#ask('signature_request', { code, cursor_pos: cursorPos }, signal);
+    return reply?.msg_type === 'signature_reply' && reply.content.status === 'ok' ? signaturesOf(reply.content) : null;
+  }
+
+  async #ask<T extends 'complete_request' | 'inspect_request' | 'signature_request'>(
     type: T,
     content: CommandContents[T],
     signal: AbortSignal | undefined,

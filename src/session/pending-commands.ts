@@ -320,6 +320,7 @@ export class PendingCommands {
       case 'reset_reply':
       case 'complete_reply':
       case 'inspect_reply':
+      case 'signature_reply':
         this.#requests.answer(event);
         return;
       case 'refused':

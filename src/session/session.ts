@@ -13,6 +13,7 @@ import {
   type ExecuteReply,
   type MimeBundle,
   type SandboxEvent,
+  type Signature,
 } from '../protocol/messages';
 import { Attachment } from './attachment';
 import { Comms } from './comms';
@@ -348,6 +349,10 @@ export class InteractiveSandboxSession implements SandboxSession {
 
   inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null> {
     return this.#language.inspect(code, cursorPos, signal);
+  }
+
+  signatures(code: string, cursorPos: number, signal?: AbortSignal): Promise<readonly Signature[] | null> {
+    return this.#language.signatures(code, cursorPos, signal);
   }
 
   sendComm(message: CommMessage, signal?: AbortSignal): Promise<string> {

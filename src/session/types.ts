@@ -1,4 +1,5 @@
 import type {
+  Signature,
   AnswerMetadata,
   CellMetadata,
   CommType,
@@ -142,6 +143,8 @@ export interface SandboxSession {
   complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null>;
   /** Describes the name at a position. Null if the kernel does not know it or is busy, or the deadline passes. */
   inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null>;
+  /** The signatures of the innermost call around a position, several for an overloaded function. Null as for {@link complete}. */
+  signatures(code: string, cursorPos: number, signal?: AbortSignal): Promise<readonly Signature[] | null>;
   /** Sends a comm message, see `Comms.send`. Messages from the kernel come as events; `buffersOf` gives their buffers. */
   sendComm(message: CommMessage, signal?: AbortSignal): Promise<string>;
   /** See `Engine.putFiles`. */

@@ -32,9 +32,24 @@ export class InertCompletion extends vscode.CompletionItem {
   }
 }
 
-/** @param parameters each exactly as in the label */
-export function signature(label: string, parameters: readonly string[], text: string): vscode.SignatureInformation {
+export interface ShownSignature {
+  label: string;
+  /** Each parameter as it appears in the label. */
+  parameters: readonly string[];
+  /** Index of the parameter that is marked; null = none. */
+  active: number | null;
+  documentation: string;
+}
+
+/** A signature as inert text, with the parameter marked that the argument at the cursor fills. */
+export function signature({
+  label,
+  parameters,
+  active,
+  documentation: text,
+}: ShownSignature): vscode.SignatureInformation {
   const information = new vscode.SignatureInformation(inert(label), documentation(text));
   information.parameters = parameters.map((parameter) => new vscode.ParameterInformation(inert(parameter)));
+  information.activeParameter = active ?? parameters.length; // VS Code marks none at this index
   return information;
 }

@@ -71,7 +71,7 @@ def test_a_flood_of_ready_messages_neither_delays_anything_nor_empties_the_log(n
 FORGED = """
 odd = [None, 0, -1, 1.5, True, "", "x" * 1000, [], [[]], {}, {"a": {"b": []}}, "\\ud800", 10 ** 30, ["\\ud800"], {"": None}]
 kinds = ["ready", "execute_input", "stream", "display_data", "update_display_data", "execute_result", "error", "clear_output", "input_request", "install_request",
-         "comm_open", "comm_msg", "comm_close", "comm_done", "comm_begun", "interrupt_taken", "request_over", "complete_reply", "inspect_reply", "status", "notice", "nothing", ""]
+         "comm_open", "comm_msg", "comm_close", "comm_done", "comm_begun", "interrupt_taken", "request_over", "complete_reply", "inspect_reply", "signature_reply", "status", "notice", "nothing", ""]
 names = ["name", "text", "data", "metadata", "transient", "execution_count", "code", "request", "prompt", "comm_id", "target_name", "ename", "evalue", "traceback", "wait", "payload"]
 for kind in kinds:
     for value in odd:

@@ -1,4 +1,4 @@
-"""Answers completion and inspection requests with the live shell."""
+"""Answers the requests of an editor for completions, documentation and signatures with the live shell."""
 
 import contextlib
 import contextvars
@@ -11,6 +11,7 @@ from IPython.utils.tokenutil import token_at_cursor
 
 from . import bounds
 from .frames import is_ours
+from .signatures import signatures_at
 from .streams import NO_CELL, current_cell
 
 MAX_MATCHES = 500
@@ -91,6 +92,11 @@ def inspect(shell, content: dict) -> dict:
     return {"status": "ok", "found": True, "data": data, "metadata": {}}
 
 
+def signature(shell, content: dict) -> dict:
+    """Returns the content of a ``signature_reply``: the signatures of the call around ``cursor_pos``."""
+    return {"status": "ok", "signatures": signatures_at(content["code"], int(content["cursor_pos"]), shell.user_ns)}
+
+
 @contextlib.contextmanager
 def _deadline(seconds):
     """Raises KeyboardInterrupt in the code of the block after ``seconds``, because an object of a cell may take for
@@ -138,4 +144,8 @@ def _always(answer):
     return lambda shell, content: contextvars.copy_context().run(answered, shell, content)
 
 
-REQUESTS = {"complete_request": _always(complete), "inspect_request": _always(inspect)}
+REQUESTS = {
+    "complete_request": _always(complete),
+    "inspect_request": _always(inspect),
+    "signature_request": _always(signature),
+}

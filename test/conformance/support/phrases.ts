@@ -97,7 +97,7 @@ export const PHRASES: Readonly<Record<string, readonly string[]>> = {
   async: ['await', 'tasks', 'own-loop'],
   metadata: ['execution-count', 'output-types', 'output-metadata', 'transient'],
   libraries: ['rich', 'tqdm.auto', 'plotly', 'altair', 'pandas', 'matplotlib', 'ipywidgets', 'ipython'],
-  language: ['completion', 'hover', 'signature'],
+  language: ['completion', 'hover'],
   comms: [
     'comm_open',
     'comm_msg',

@@ -1,11 +1,10 @@
-import { callAt } from '../../../src/notebook/language/call';
-import { pageOf, signatureOf } from '../../../src/notebook/language/inspection';
+import { pageOf } from '../../../src/notebook/language/inspection';
 import type { JsonObject, JsonValue, MimeBundle } from '../../../src/protocol/messages';
 import type { SandboxSession } from '../../../src/session/types';
 
 /** What an editor asks the kernel once a cell is over, at a place of some code (`at` counts Unicode characters). */
 export interface Question {
-  kind: 'complete' | 'inspect' | 'signature';
+  kind: 'complete' | 'inspect';
   code: string;
   at: number;
 }
@@ -13,11 +12,10 @@ export interface Question {
 export interface QuestionOptions {
   complete?: readonly string[];
   inspect?: readonly string[];
-  signature?: readonly string[];
 }
 
 const CARET = '‸';
-const KINDS = ['complete', 'inspect', 'signature'] as const;
+const KINDS = ['complete', 'inspect'] as const;
 /** A session shows no more names than this. */
 const MOST = 500;
 /** An editor asks again at the next key; the first answer may come too late, as the kernel loads jedi for it, or lack names. */
@@ -36,7 +34,7 @@ export function questionsOf(options: QuestionOptions): Question[] {
   );
 }
 
-/** As the editor of our extension does it: completion, hover, and for a signature the page about what is called. */
+/** Asks as the editor of our extension does it. */
 export async function ask(session: SandboxSession, { kind, code, at }: Question): Promise<JsonValue> {
   if (kind === 'complete') {
     for (let tried = 1; ; tried += 1) {
@@ -54,22 +52,16 @@ export async function ask(session: SandboxSession, { kind, code, at }: Question)
           );
     }
   }
-  if (kind === 'inspect') {
-    return page((await session.inspect(code, at)) ?? {});
-  }
-  const call = callAt(code, [...code].slice(0, at).join('').length);
-  return call === undefined
-    ? 'no call'
-    : signature((await session.inspect(code, [...code.slice(0, call.calleeEnd)].length)) ?? {});
+  return page((await session.inspect(code, at)) ?? {});
 }
 
-/** What a reply of ipykernel says to the same; for a signature Jupyter's front ends ask for the page where the cursor is. */
+/** The answer of ipykernel to the same question. */
 export function told({ kind }: Question, reply: JsonObject): JsonValue {
   const { matches, cursor_start: start, cursor_end: end, data } = reply;
   if (kind === 'complete') {
     return completion(Array.isArray(matches) ? matches.map(String) : [], Number(start), Number(end));
   }
-  return (kind === 'inspect' ? page : signature)((data ?? {}) as MimeBundle);
+  return page((data ?? {}) as MimeBundle);
 }
 
 /** An editor sorts; the order of jedi's is also one of time. */
@@ -79,7 +71,3 @@ const completion = (matches: readonly string[], start: number, end: number): Jso
   end,
 });
 const page = (bundle: MimeBundle): JsonValue => pageOf(bundle);
-const signature = (bundle: MimeBundle): JsonValue => {
-  const found = signatureOf(pageOf(bundle));
-  return found === undefined ? 'none' : [found.label, found.documentation];
-};

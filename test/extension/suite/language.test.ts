@@ -137,7 +137,7 @@ describe('the live kernel, for a user who types', () => {
       notebook.cell(2).document.uri,
       end(2),
     );
-    assert.equal(help?.signatures[0]?.label, 'rocket.launch(when, crew=3)');
+    assert.equal(help?.signatures[0]?.label, 'launch(when, crew=3)');
     assert.equal(help.activeParameter, 1);
     assert.match((help.signatures[0]?.documentation as vscode.MarkdownString).value, /Goes up\./);
   });
