@@ -55,19 +55,13 @@ export class SandboxController implements vscode.Disposable {
     controller.interruptHandler = (notebook) => this.interrupt(notebook);
     this.#controller = controller;
     this.prompts = new Prompts(log);
-    this.sandboxes = new Sandboxes(
-      (notebook) =>
-        new NotebookKernel(notebook, {
-          controller,
-          source,
-          records,
-          messageContext,
-          log,
-          marks: this.#marks,
-          prompts: this.prompts,
-          changed: () => this.#didChangeStatus.fire(notebook),
-        }),
-    );
+    this.sandboxes = new Sandboxes((notebook) => {
+      const marks = this.#marks;
+      const { prompts } = this;
+      const kernel = new NotebookKernel(notebook, { controller, source, records, messageContext, log, marks, prompts });
+      kernel.events.on('didChangeStatus', () => this.#didChangeStatus.fire(notebook));
+      return kernel;
+    });
     this.#subscriptions = [
       controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => this.#select(notebook, selected)),
       vscode.workspace.onDidCloseNotebookDocument((notebook) => this.#select(notebook, false)),

@@ -4,6 +4,7 @@ import type { SandboxSession } from '../session/types';
 import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';
 import { SECTION } from './configuration';
+import type { NotebookEventSource } from './notebook-events';
 
 /** The user's own list of packages, or the default one. */
 export function userPackages(): readonly string[] {
@@ -30,8 +31,12 @@ export class LibraryOffers {
 
   constructor(private readonly notebook: vscode.NotebookDocument) {}
 
-  /** To be called when a cell has ended. */
-  offer(installed: readonly string[]): void {
+  /** Makes the offer when a cell has ended. */
+  listen(events: NotebookEventSource): void {
+    events.on('didEndRun', ({ session }) => this.#offer(session.installed));
+  }
+
+  #offer(installed: readonly string[]): void {
     if (this.#offered || installed.length === 0) {
       // This check comes before the settings are read, which takes a millisecond.
       return;

@@ -5,7 +5,7 @@ import { describe, paragraph, type MessageContext } from '../messages';
 import { OutputFlow } from '../outputs/flow';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
 import type { SandboxError } from '../protocol/errors';
-import type { Failure, SandboxEvent } from '../protocol/messages';
+import type { Failure } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
 import type { InstallOptions } from '../session/installs';
 import type { SandboxSettings } from '../session/settings';
@@ -17,6 +17,8 @@ import { CellRuns } from './execution/cell-runs';
 import { readSettings } from './configuration';
 import type { ErrorMarks } from './traceback/error-marks';
 import { Executions, endAll, type CellRun } from './execution/executions';
+import { LibraryOffers } from './library-offers';
+import { NotebookEvents, type NotebookEventSource } from './notebook-events';
 import { NotebookFolder } from './files/notebook-folder';
 import { completeMetadata } from './notebook-metadata';
 import type { Prompts } from './execution/prompts';
@@ -36,13 +38,14 @@ export interface KernelOptions {
   log: Log;
   marks: ErrorMarks;
   prompts: Prompts;
-  /** Called when {@link NotebookKernel.status} may have changed. */
-  changed: () => void;
 }
 
 /** The kernel of one notebook: its sandbox, and everything that its cells show. */
 export class NotebookKernel {
   readonly executions: Executions;
+  /** `didChangeStatus` reports that {@link status} may have changed. */
+  readonly events: NotebookEventSource;
+  readonly #events: NotebookEvents;
   readonly #outputs = new NotebookOutputs();
   readonly #clock = new SandboxClock();
   readonly #writer: Writer;
@@ -51,9 +54,9 @@ export class NotebookKernel {
   readonly #flow = new OutputFlow(this.#outputs, {
     write: (edits) => this.#writer.write(edits),
     countOpenRuns: () => this.executions.all().length,
-    isOfRun: (event) => this.#runOf(event) !== undefined,
-    willShow: (event) => this.#beforeShown(event),
-    didShow: (event) => this.#afterShown(event),
+    isOfRun: (event) => this.executions.ofEvent(event) !== undefined,
+    willShow: (event) => this.#events.emit('willShow', event),
+    didShow: (event) => this.#events.emit('didShow', event),
   });
   readonly #sandbox: SandboxBinding;
   readonly #restored: RestoredRuns;
@@ -68,7 +71,9 @@ export class NotebookKernel {
     readonly notebook: vscode.NotebookDocument,
     private readonly options: KernelOptions,
   ) {
-    const { controller, source, records, messageContext, log, marks, changed } = options;
+    const { controller, source, records, messageContext, log, marks, prompts } = options;
+    this.#events = new NotebookEvents(log);
+    this.events = this.#events;
     this.executions = new Executions(controller, log);
     this.#folder = new NotebookFolder(notebook, messageContext, log);
     this.#targets = new TracebackTargets(notebook, this.#folder);
@@ -83,16 +88,16 @@ export class NotebookKernel {
         targets: this.#targets,
         marks,
       },
+      this.events,
       log,
     );
     this.#runs = new CellRuns(
-      notebook,
       { executions: this.executions, outputs: this.#outputs, writer: this.#writer, marks },
       {
         flushText: () => this.#flow.flushText(),
         waitUntilShown: () => this.#flow.passed(),
         show: (event) => this.#flow.show(event),
-        ended: (reply) => this.#folder.explainMissingFile(reply),
+        ended: (session, run, reply) => this.#events.emit('didEndRun', { session, run, reply }),
         warn: (failure) => this.#warn(failure),
       },
       log,
@@ -106,11 +111,11 @@ export class NotebookKernel {
           this.#folder.copyEarly(session, settings, { isForCell: !isUnused }),
         beginReplay: (seq) => this.#beginReplay(seq),
         event: (event) => {
-          this.#clock.observe(event.t);
+          this.#events.emit('received', event);
           this.#flow.add(event);
         },
         gone: () => {
-          this.#restored.forget();
+          this.#events.emit('didLoseSandbox', undefined);
           return this.executions.all().length > 0;
         },
         unreachable: (failure) => {
@@ -120,9 +125,16 @@ export class NotebookKernel {
           }
         },
         warn: (failure) => this.#warn(failure),
-        changed,
+        changed: () => this.#events.emit('didChangeStatus', undefined),
       },
     });
+    this.events.on('received', ({ t }) => this.#clock.observe(t));
+    this.#targets.listen(this.events, this);
+    sendCapturedOutputs(this.events, this, this.#outputs, log);
+    prompts.listen(this.events, this);
+    marks.listen(this.events);
+    this.events.on('didEndRun', ({ reply }) => this.#folder.explainMissingFile(reply));
+    new LibraryOffers(notebook).listen(this.events);
   }
 
   get status(): SandboxStatus {
@@ -391,35 +403,5 @@ export class NotebookKernel {
 
   #warn(failure: Failure | SandboxError): void {
     void showWarning(`${fileName(this.notebook)}: ${paragraph(describe(failure, this.options.messageContext))}`);
-  }
-
-  // ----------------------------------------------------------------------------------------------------------- events
-
-  #beforeShown(event: SandboxEvent): void {
-    const run = event.msg_type === 'execute_input' ? this.#runOf(event) : undefined;
-    if (event.msg_type === 'execute_input' && run !== undefined) {
-      this.#targets.cellRan(this.session?.id, event, run.cell);
-    }
-  }
-
-  #afterShown(event: SandboxEvent): void {
-    if (
-      event.msg_type === 'execute_reply' ||
-      (event.msg_type === 'status' && event.content.execution_state === 'idle')
-    ) {
-      sendCapturedOutputs(this.session, this.#outputs, this.options.log);
-    }
-    if (event.msg_type !== 'input_request') {
-      return;
-    }
-    const run = this.#runOf(event);
-    const { session } = this;
-    if (run !== undefined && session !== undefined) {
-      this.options.prompts.answer(session, run, event);
-    }
-  }
-
-  #runOf({ parent_header: parent }: SandboxEvent): CellRun | undefined {
-    return this.executions.all().find(({ msgId }) => msgId === parent.msg_id);
   }
 }

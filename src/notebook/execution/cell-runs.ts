@@ -10,7 +10,6 @@ import type { SandboxSession } from '../../session/types';
 import { sourceHashOf, cellId, cellKey, cellTags } from '../cell-metadata';
 import type { ErrorMarks } from '../traceback/error-marks';
 import type { CellRun, Executions } from './executions';
-import { LibraryOffers } from '../library-offers';
 import { NextInput } from './next-input';
 import type { Writer } from './writer';
 
@@ -28,8 +27,8 @@ interface CellRunSink {
   flushText(): void;
   /** Shows an event as if the sandbox had sent it. */
   show(event: SandboxEvent): void;
-  /** A cell has ended with this reply. */
-  ended(reply: ExecuteReply): void;
+  /** A run has ended, and its cell shows all of its output. */
+  ended(session: SandboxSession, run: CellRun, reply: ExecuteReply): void;
   /** Shows a problem that the cell cannot report. */
   warn(failure: Failure): void;
 }
@@ -37,16 +36,12 @@ interface CellRunSink {
 /** The runs of one notebook's cells: begins them, sends their code, and does what a reply asks for. */
 export class CellRuns {
   readonly #nextInput = new NextInput();
-  readonly #offers: LibraryOffers;
 
   constructor(
-    notebook: vscode.NotebookDocument,
     private readonly display: RunDisplay,
     private readonly sink: CellRunSink,
     private readonly log: Log,
-  ) {
-    this.#offers = new LibraryOffers(notebook);
-  }
+  ) {}
 
   /**
    * Returns undefined if the cell already runs or VS Code refuses it, because it was removed or given to another
@@ -94,7 +89,6 @@ export class CellRuns {
 
   /** Waits for the end of a run that was sent to the sandbox and does what its reply asks for. */
   async follow(session: SandboxSession, run: CellRun, msgId: string, reply: Promise<ExecuteReply>): Promise<void> {
-    const { cell } = run;
     const ended = await reply;
     if (ended.failure?.params['reason'] === 'detached') {
       // The run goes on in the sandbox. A later window shows the rest.
@@ -103,8 +97,7 @@ export class CellRuns {
     }
     await this.sink.waitUntilShown();
     this.#finish(run, msgId, ended);
-    this.display.marks.show(cell, ended);
-    this.sink.ended(ended);
+    this.sink.ended(session, run, ended);
     this.#nextInput
       .show(run, ended)
       .then((trouble) => {
@@ -113,7 +106,6 @@ export class CellRuns {
         }
       })
       .catch((error: unknown) => this.log.warn(`a next input was not shown: ${String(error)}`));
-    this.#offers.offer(session.installed);
   }
 
   /** Ends runs that cannot be sent. The first one shows the reason. */

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { Log } from '../../log';
+import type { SandboxEvent } from '../../protocol/messages';
 import { LateChanges, type Change } from './late-changes';
 
 /**
@@ -135,6 +136,10 @@ export class Executions {
 
   of(cell: vscode.NotebookCell): CellRun | undefined {
     return this.all().find((run) => run.cell === cell);
+  }
+  /** The run that this event of the sandbox belongs to. */
+  ofEvent({ parent_header: { msg_id: parent } }: SandboxEvent): CellRun | undefined {
+    return this.all().find(({ msgId }) => msgId === parent);
   }
   all(): CellRun[] {
     return [...this.#live];

@@ -6,6 +6,7 @@ import type { SandboxSession } from '../../session/types';
 import { createBox } from '../../ui/inputs';
 import { showInformation } from '../../ui/messages';
 import { fileName } from '../cell-metadata';
+import type { NotebookEventSource, NotebookState } from '../notebook-events';
 import type { CellRun } from './executions';
 
 /**
@@ -46,6 +47,20 @@ export class Prompts {
     } else {
       this.#escape();
     }
+  }
+
+  /** Answers the questions of a notebook's cells. */
+  listen(events: NotebookEventSource, state: NotebookState): void {
+    events.on('didShow', (event) => {
+      if (event.msg_type !== 'input_request') {
+        return;
+      }
+      const run = state.executions.ofEvent(event);
+      const { session } = state;
+      if (run !== undefined && session !== undefined) {
+        this.answer(session, run, event);
+      }
+    });
   }
 
   /**

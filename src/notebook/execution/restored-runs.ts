@@ -9,6 +9,7 @@ import { fileName, sourceHashOf, cellId, cellKey } from '../cell-metadata';
 import type { ErrorMarks } from '../traceback/error-marks';
 import type { CellRun, Executions } from './executions';
 import type { SandboxClock } from './sandbox-clock';
+import type { NotebookEventSource } from '../notebook-events';
 import type { TracebackTargets } from '../traceback/traceback-targets';
 import type { Writer } from './writer';
 
@@ -54,17 +55,17 @@ export class RestoredRuns {
   constructor(
     private readonly notebook: vscode.NotebookDocument,
     private readonly display: RestoredDisplay,
+    events: NotebookEventSource,
     private readonly log: Log,
-  ) {}
+  ) {
+    events.on('didLoseSandbox', () => {
+      this.#unshownRuns = [];
+    });
+  }
 
   /** Message ids of runs in the sandbox that no cell shows. An interrupt also applies to them. */
   get unshownRuns(): readonly string[] {
     return this.#unshownRuns;
-  }
-
-  /** The sandbox is gone. */
-  forget(): void {
-    this.#unshownRuns = [];
   }
 
   /** @param seq the last event that the document is known to show completely */

@@ -122,7 +122,7 @@ export class NotebookFolder {
   }
 
   /**
-   * To be called when a cell has ended. If it failed because of a file that was not copied, the user is told why the
+   * To be called when a cell has ended with this reply. If it failed because of a file that was not copied, the user is told why the
    * file is missing.
    */
   explainMissingFile({ ename, evalue }: ExecuteReply): void {

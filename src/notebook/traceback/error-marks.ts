@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { ExecuteReply } from '../../protocol/messages';
 import { diagnostic } from '../../ui/documentation';
 import { cellTags } from '../cell-metadata';
+import type { NotebookEventSource } from '../notebook-events';
 import { failingLine } from './failing-line';
 
 /**
@@ -10,6 +11,11 @@ import { failingLine } from './failing-line';
  */
 export class ErrorMarks implements vscode.Disposable {
   readonly #marks = vscode.languages.createDiagnosticCollection('sandboxed-ipython');
+
+  /** Marks the lines of a notebook's cells. */
+  listen(events: NotebookEventSource): void {
+    events.on('didEndRun', ({ run, reply }) => this.show(run.cell, reply));
+  }
 
   /** To be called when a cell has ended. A cell that was interrupted or is meant to raise has no wrong line. */
   show(cell: vscode.NotebookCell, { status, execution_count: count, ename, evalue, traceback }: ExecuteReply): void {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { EventOf } from '../../protocol/messages';
 import type { NotebookFolder } from '../files/notebook-folder';
+import type { NotebookEventSource, NotebookState } from '../notebook-events';
 import type { LinkTargets } from './traceback-links';
 
 /** Most counts that are remembered. A sandbox may claim any number. */
@@ -18,6 +19,16 @@ export class TracebackTargets implements LinkTargets {
     private readonly notebook: vscode.NotebookDocument,
     private readonly folder: NotebookFolder,
   ) {}
+
+  /** Remembers which cells run from now on. */
+  listen(events: NotebookEventSource, state: NotebookState): void {
+    events.on('willShow', (event) => {
+      const run = event.msg_type === 'execute_input' ? state.executions.ofEvent(event) : undefined;
+      if (event.msg_type === 'execute_input' && run !== undefined) {
+        this.cellRan(state.session?.id, event, run.cell);
+      }
+    });
+  }
 
   /** A cell runs. In another sandbox, or after a restart, counts begin again. */
   cellRan(

@@ -8,7 +8,7 @@ import { silentLog } from '../../../src/log';
 import { untranslated } from '../../../src/messages';
 import { ErrorMarks } from '../../../src/notebook/traceback/error-marks';
 import { NotebookKernel } from '../../../src/notebook/notebook-kernel';
-import type { Prompts } from '../../../src/notebook/execution/prompts';
+import { Prompts } from '../../../src/notebook/execution/prompts';
 import type { SandboxRecord } from '../../../src/notebook/sandbox/sandbox-record';
 import { SandboxRecords } from '../../../src/notebook/sandbox/sandbox-records';
 import { SandboxError } from '../../../src/protocol/errors';
@@ -173,8 +173,7 @@ describe('the kernel of a notebook', () => {
       messageContext: { t: untranslated, platform: 'linux' },
       log: silentLog,
       marks: new ErrorMarks(),
-      prompts: {} as Prompts,
-      changed: () => undefined,
+      prompts: new Prompts(silentLog),
     });
   });
   afterEach(async () => {
