@@ -272,6 +272,15 @@ export interface EventOf<T extends EventType> {
 /** Discriminated by `msg_type`. */
 export type SandboxEvent = { [T in EventType]: EventOf<T> }[EventType];
 
+/** The questions that the sandbox answers at once and without a place in the log, with the types of their answers. */
+export const QUERY_ANSWER = {
+  complete_request: 'complete_reply',
+  inspect_request: 'inspect_reply',
+  signature_request: 'signature_reply',
+} as const satisfies Partial<Record<CommandType, EventType>>;
+export type QueryType = keyof typeof QUERY_ANSWER;
+export type QueryAnswer<T extends QueryType> = EventOf<(typeof QUERY_ANSWER)[T]>;
+
 /** One part of an event whose JSON is longer than {@link CHUNK_BYTES}; the parts are joined before they become a `SandboxEvent`. */
 export interface ChunkContent {
   id: string;

@@ -1,7 +1,13 @@
 import type { Log } from '../log';
 import { ChunkAssembler } from '../protocol/chunks';
 import { decodeAssembled, type Decoded } from '../protocol/decode';
-import type { EventContents, EventOf, EventType, SandboxEvent } from '../protocol/messages';
+import {
+  QUERY_ANSWER,
+  type EventContents,
+  type EventOf,
+  type EventType,
+  type SandboxEvent,
+} from '../protocol/messages';
 
 export interface FollowerSink {
   /** Called once for each logged event or gap, in the order of the log. */
@@ -19,9 +25,7 @@ const UNLOGGED: ReadonlySet<EventType> = new Set<EventType>([
   'pong',
   'refused',
   'comm_gap',
-  'complete_reply',
-  'inspect_reply',
-  'signature_reply',
+  ...Object.values(QUERY_ANSWER),
   'accepted',
   'execute_reply',
 ]);

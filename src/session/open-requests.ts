@@ -2,7 +2,7 @@ import { SandboxError } from '../protocol/errors';
 import type { AnswerMetadata, SandboxEvent } from '../protocol/messages';
 
 export interface OpenRequestOptions {
-  operation: 'interrupt' | 'reset' | 'answer' | 'complete' | 'comm';
+  operation: 'interrupt' | 'reset' | 'answer' | 'query' | 'comm';
   /** Milliseconds until the request fails. */
   deadline: number;
   /** The answer is not logged, so it is lost when the stream is cut. */

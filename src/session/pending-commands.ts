@@ -194,7 +194,7 @@ export class PendingCommands {
 
   cut(): void {
     this.#outbox.cut();
-    this.#requests.failUnlogged(cutFailure({ operation: 'complete' }));
+    this.#requests.failUnlogged(cutFailure({ operation: 'query' }));
   }
 
   /** Call first for each event of the log. False if the event comes from an older kernel than its cell and is to be ignored. */

@@ -9,9 +9,12 @@ import { SandboxError } from '../protocol/errors';
 import {
   MAX_MESSAGE_BYTES,
   type AnswerMetadata,
+  type CommandContents,
   type EventContents,
   type ExecuteReply,
   type MimeBundle,
+  type QueryAnswer,
+  type QueryType,
   type SandboxEvent,
   type Signature,
 } from '../protocol/messages';
@@ -23,6 +26,7 @@ import { aborted, asSandboxError, replyOf } from './failures';
 import { Follower } from './follower';
 import { Installs, type InstallOptions } from './installs';
 import { Language } from './language';
+import { Queries } from './queries';
 import { LifeMonitor } from './life-monitor';
 import type { AttachOptions, CommonOptions, SessionOptions } from './session-options';
 import type { SandboxSettings } from './settings';
@@ -36,6 +40,7 @@ import type {
   Completion,
   ExecuteOptions,
   OpenCell,
+  QueryOptions,
   SandboxSession,
   SessionState,
 } from './types';
@@ -56,6 +61,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   readonly #container: SandboxContainer;
   readonly #commands: PendingCommands;
   readonly #publisher: EventPublisher;
+  readonly #queries: Queries;
   readonly #language: Language;
   readonly #comms: Comms;
   readonly #installs: Installs;
@@ -140,7 +146,8 @@ export class InteractiveSandboxSession implements SandboxSession {
     );
     const { settings } = options;
     this.#publisher = new EventPublisher(settings.logBudget, this.#commands, () => this.place.seq, this.#log);
-    this.#language = new Language(this.#commands, () => this.state.kind === 'ready', this.#timing, this.#log);
+    this.#queries = new Queries(this.#commands, () => this.state.kind === 'ready', this.#timing);
+    this.#language = new Language(this.#queries, this.#log);
     this.#comms = new Comms(this.#commands, this.#timing, settings.timeout);
     this.#memory = settings.maxMemory;
     this.#container = new SandboxContainer(engineOfSandbox, sandbox, this.#log);
@@ -341,6 +348,10 @@ export class InteractiveSandboxSession implements SandboxSession {
       { request, value },
       { operation: 'answer', deadline: this.#timing.answer, metadata },
     );
+  }
+
+  query<T extends QueryType>(type: T, content: CommandContents[T], options?: QueryOptions): Promise<QueryAnswer<T>> {
+    return this.#queries.query(type, content, options);
   }
 
   complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null> {

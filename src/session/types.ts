@@ -2,10 +2,13 @@ import type {
   Signature,
   AnswerMetadata,
   CellMetadata,
+  CommandContents,
   CommType,
   ExecuteReply,
   JsonObject,
   MimeBundle,
+  QueryAnswer,
+  QueryType,
   SandboxEvent,
 } from '../protocol/messages';
 import type { Place } from './folder-copy/place';
@@ -85,6 +88,12 @@ export interface Completion {
   end: number;
 }
 
+export interface QueryOptions {
+  /** Milliseconds until the query fails; by default the deadline of completions. */
+  deadline?: number;
+  signal?: AbortSignal | undefined;
+}
+
 /** A comm message from a front end. A cell, this session or an earlier session may have opened the comm. */
 export interface CommMessage {
   type: CommType;
@@ -139,6 +148,11 @@ export interface SandboxSession {
   setMemory(bytes: number): Promise<boolean>;
   /** Answers an `input_request` event. The log keeps `metadata`. */
   answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void>;
+  /**
+   * Asks the kernel a question of any type whose answer is not logged. A busy kernel answers at once with the status `busy`. Rejects with
+   * a SandboxError if the session is not `ready`, the stream is cut, the deadline passes or the signal aborts.
+   */
+  query<T extends QueryType>(type: T, content: CommandContents[T], options?: QueryOptions): Promise<QueryAnswer<T>>;
   /** Completes the code at a position, which counts Unicode characters as in Jupyter. Null if the kernel is busy or the deadline passes. */
   complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null>;
   /** Describes the name at a position. Null if the kernel does not know it or is busy, or the deadline passes. */

@@ -654,6 +654,34 @@ describe('a session', () => {
     assert.equal(await session.complete('pri', 3), null);
   });
 
+  it('answers a query with the whole message, and rejects without an answer', async () => {
+    const silent = (error: unknown): boolean =>
+      error instanceof SandboxError && error.code === 'SandboxSilent' && error.params['operation'] === 'query';
+    const sandbox = new FakeSandbox();
+    const { session } = start(sandbox);
+    const ask = (options?: { deadline?: number; signal?: AbortSignal }) =>
+      session.query('complete_request', { code: 'pri', cursor_pos: 3 }, options);
+    await assert.rejects(ask(), silent, 'not ready yet');
+    await session.started;
+    const { seq, kernel, content } = await ask();
+    assert.deepEqual([seq, kernel, content.matches], [0, 'main', ['print']]);
+    await assert.rejects(ask({ signal: AbortSignal.abort() }), { code: 'Cancelled' });
+    sandbox.deaf = true;
+    await assert.rejects(ask({ deadline: 5 }), silent);
+    const waiting = assert.rejects(ask({ deadline: 60_000 }), silent);
+    sandbox.cut();
+    await waiting;
+  });
+
+  it('rejects a query that is answered with another type', async () => {
+    const sandbox = new FakeSandbox();
+    const { session } = start(sandbox);
+    await session.started;
+    await assert.rejects(session.query('inspect_request', { code: 'a', cursor_pos: 1, detail_level: 0 }), {
+      code: 'ProtocolViolation',
+    });
+  });
+
   it('settles a cell that the sandbox refuses', async () => {
     const sandbox = new FakeSandbox();
     const { session } = start(sandbox);

@@ -12,13 +12,14 @@ import type {
 } from '../../src/engine/engine';
 import { SandboxError } from '../../src/protocol/errors';
 import { LineSplitter } from '../../src/protocol/lines';
-import type {
-  Command,
-  CommandChunk,
-  CommType,
-  EventContents,
-  EventType,
-  JsonObject,
+import {
+  QUERY_ANSWER,
+  type Command,
+  type CommandChunk,
+  type CommType,
+  type EventContents,
+  type EventType,
+  type JsonObject,
 } from '../../src/protocol/messages';
 
 /** How a stream ends before its time: after so many bytes to or from the host, in the middle of a line or not. */
@@ -334,7 +335,8 @@ export class FakeSandbox implements Engine {
       }
     } else if (type === 'ping') {
       this.emit('pong', {}, msgId, { seq: 0 });
-    } else if (type === 'complete_request') {
+    } else if (type in QUERY_ANSWER) {
+      // every question, as a sandbox that knows no other answer
       this.emit(
         'complete_reply',
         { status: this.#running ? 'busy' : 'ok', matches: ['print'], cursor_start: 0, cursor_end: 3, metadata: {} },
