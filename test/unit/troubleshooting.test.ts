@@ -218,7 +218,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   ],
   'Another window opens the notebook, or uses its sandbox': [
     ['test/window/twoWindows.test.ts', 'is offered to the second'],
-    ['test/window/twoWindows.test.ts', 'is not taken from the one by the other'],
+    ['test/window/twoWindows.test.ts', 'is not taken over when both windows show the same tab'],
   ],
 };
 

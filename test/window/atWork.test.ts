@@ -5,8 +5,8 @@ import { pictureOfFailure, type Window } from '../support/window';
 import { openWindow } from './server';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
-/** Long enough for a slow machine; a test ends its cell as soon as it has seen what it wants. */
-const SEEN_MS = 60_000;
+/** Milliseconds, enough for a slow machine. A test ends its cell as soon as it has seen enough. */
+const WATCH_MS = 60_000;
 
 const PROGRESS = `%pip install -q tqdm
 from time import sleep
@@ -39,7 +39,7 @@ except KeyboardInterrupt:
 const DEFINITION = 'def half(n):\n    parts = 2\n    return ratio(n, parts - 2)';
 const CALL = 'import heapq\nfrom ratios import ratio\n\nheapq.nsmallest(1, [3], key=half)';
 
-describe('a notebook at work, as a user sees it', () => {
+describe('a notebook at work, as the user sees it', () => {
   let window: Window;
 
   before(async () => {
@@ -56,14 +56,18 @@ describe('a notebook at work, as a user sees it', () => {
   });
   after(() => window?.close());
 
-  it('a progress bar moves in its one line', async function () {
-    this.timeout(300_000); // makes the image if no test did
+  it('a progress bar moves within one line', async function () {
+    this.timeout(300_000); // builds the image if no earlier test has built it
     const { notebook } = window;
     await open('motion.ipynb');
     await notebook.runCell(0);
     await notebook.waitForOutput(/\d+%\|/, 240_000);
     const texts = new Set<string>();
-    for (const end = Date.now() + SEEN_MS; texts.size < 4 && Date.now() < end; await notebook.page.waitForTimeout(50)) {
+    for (
+      const end = Date.now() + WATCH_MS;
+      texts.size < 4 && Date.now() < end;
+      await notebook.page.waitForTimeout(50)
+    ) {
       const bars = await notebook.output('%').allInnerTexts();
       assert.equal(bars.length, 1, 'one output');
       texts.add(bars[0] ?? '');
@@ -79,7 +83,7 @@ describe('a notebook at work, as a user sees it', () => {
     assert.match(await notebook.waitForOutput('100%'), /^100%\|█+\| 2000\/2000 \[.*\]\s*$/);
   });
 
-  it('a plot that a loop draws again is one picture, which changes in its place', async () => {
+  it('a plot that a loop redraws is one picture that changes in place', async () => {
     const { notebook } = window;
     await notebook.scrollTo(1);
     await notebook.runCell(1);
@@ -88,17 +92,17 @@ describe('a notebook at work, as a user sees it', () => {
     await page.evaluate(COUNT_PICTURES);
     const pictures = new Set<string>();
     for (
-      const end = Date.now() + SEEN_MS;
+      const end = Date.now() + WATCH_MS;
       pictures.size < 4 && Date.now() < end;
       await notebook.page.waitForTimeout(50)
     ) {
       pictures.add(await page.evaluate(PIXELS));
     }
-    assert.ok(pictures.size >= 4, 'it moves');
+    assert.ok(pictures.size >= 4, 'the picture changes');
     await notebook.screenshot('plot-in-motion');
     await notebook.interruptCell(1);
     await notebook.waitForState(1, 'success');
-    assert.deepEqual(await page.evaluate('pictures'), [1], 'never none, never two');
+    assert.deepEqual(await page.evaluate('pictures'), [1], 'there is always exactly one picture');
     await notebook.screenshot('plot-at-rest');
   });
 
@@ -114,7 +118,7 @@ describe('a notebook at work, as a user sees it', () => {
     assert.match(await notebook.waitForOutput('3584'), /3584/);
   });
 
-  it('the links of a traceback lead to the lines of cells, also of one that was moved, and of a file beside the notebook', async () => {
+  it('the links of a traceback lead to lines of cells, even of a moved cell, and of a file beside the notebook', async () => {
     const { notebook } = window;
     await open('error.ipynb');
     await notebook.runAll();
@@ -149,7 +153,7 @@ describe('a notebook at work, as a user sees it', () => {
     await notebook.command('View: Close Editor');
   });
 
-  it("and of a file of the project above the notebook's folder", async () => {
+  it("the links of a traceback lead to a file of the project above the notebook's folder", async () => {
     const { notebook } = window;
     await notebook.inExplorer('notebooks').click();
     await open('above.ipynb');
@@ -163,7 +167,7 @@ describe('a notebook at work, as a user sees it', () => {
     await notebook.command('View: Close Editor');
   });
 
-  it('after a restart they lead to the cell that ran, not to one that shows its number from before', async () => {
+  it('after a restart, the links of a traceback lead to the cell that ran and not to a cell that still shows the same number', async () => {
     const { notebook } = window;
     await open('counts.ipynb');
     await notebook.runCell(2);
@@ -191,7 +195,7 @@ describe('a notebook at work, as a user sees it', () => {
     await window.notebook.pickKernel('Sandboxed IPython');
   }
 
-  /** From a state in which no cell is edited. */
+  /** The caller must not be editing a cell. */
   async function follow(link: Locator): Promise<void> {
     await window.notebook.escape();
     await window.notebook.scrollIntoView(link);
@@ -199,9 +203,9 @@ describe('a notebook at work, as a user sees it', () => {
   }
 });
 
-// These run in the page of the outputs, which is no Node.
+// These expressions run in the page of the outputs, not in Node.
 
-/** Notes in `pictures` how many there are, each time that something changes. */
+/** Records in `window.pictures` every number of pictures that the page has shown at once. */
 const COUNT_PICTURES = `(() => {
   const seen = new Set();
   const look = () => {
@@ -212,10 +216,10 @@ const COUNT_PICTURES = `(() => {
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
 })()`;
 
-/** What the first picture shows. */
+/** Returns the content of the first picture. */
 const PIXELS = `(async () => {
   const picture = document.querySelector('img');
-  await picture.decode().catch(() => {}); // it may just be replaced
+  await picture.decode().catch(() => {}); // it may be replaced at this moment
   const canvas = Object.assign(document.createElement('canvas'), { width: picture.naturalWidth, height: picture.naturalHeight });
   canvas.getContext('2d').drawImage(picture, 0, 0);
   return canvas.toDataURL();

@@ -7,10 +7,10 @@ import { needed } from '../support/needed';
 import { Window, pictureOfFailure } from '../support/window';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
-/** Milliseconds that an answer is late: longer than it is waited for before the engine counts as busy, which is 15 s. */
+/** Milliseconds by which an answer is late: longer than the 15 s after which the engine counts as busy. */
 const LATE_MS = 30_000;
 
-describe('an engine that is late with an answer and answers pings', () => {
+describe('an engine that answers late but answers pings', () => {
   const proxy = new RequestProxy((process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''));
   let server: CodeServer | undefined;
   let browser: Browser | undefined;
@@ -38,12 +38,12 @@ describe('an engine that is late with an answer and answers pings', () => {
     await proxy.close();
   });
 
-  it('is told in the window for as long as it is so, and the cell runs once it has answered', async () => {
+  it('is reported in the window while it is busy, and the cell runs once it has answered', async () => {
     const { notebook } = window;
     await notebook.open('busy.ipynb');
     await notebook.pickKernel('Sandboxed IPython');
     await notebook.runCell(0);
-    await notebook.waitForOutput("'first'", 120_000); // its image is made now
+    await notebook.waitForOutput("'first'", 120_000); // this run builds the image
     await notebook.command('Sandboxed IPython: Shut Down Sandbox');
     Object.assign(proxy, { answersPings: true, delay: LATE_MS });
     proxy.treat('GET /containers/json', 'late');

@@ -4,7 +4,7 @@ import { machineSettings, openWindow } from './server';
 
 const FOLDER = path.resolve(__dirname, '../../../test/window/dummy-workspace');
 
-describe('a kernel that the user chooses, as a user sees it', () => {
+describe('a kernel that the user chooses, as the user sees it', () => {
   let window: Window;
 
   afterEach(function () {
@@ -15,8 +15,8 @@ describe('a kernel that the user chooses, as a user sees it', () => {
     await window?.close();
   });
 
-  it('has its image made at once, with a word, and the cell that is run meanwhile waits for it', async function () {
-    this.timeout(300_000); // makes the image, with a package
+  it('has its image made at once under a notification, and a cell that is run meanwhile waits for the image', async function () {
+    this.timeout(300_000); // builds the image, with a package
     await machineSettings({ 'sandboxedIPython.packages': [`six<${1_000 + (Date.now() % 1_000_000)}`] });
     window = await openWindow(FOLDER, { 'chosen.ipynb': ['import six\n"six is there"'] });
     const { notebook } = window;

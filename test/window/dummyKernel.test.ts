@@ -17,7 +17,7 @@ describe('the tools of the window tests, with a kernel that only echoes', () => 
   });
   after(() => window?.close());
 
-  it('open a notebook, run its cells and read what they show', async () => {
+  it('open a notebook, run its cells and read their outputs', async () => {
     assert.ok(window);
     const { notebook } = window;
     await notebook.open('sample.ipynb');

@@ -8,15 +8,21 @@ import { machineSettings, openWindow, theServer } from './server';
 
 const FOLDER = path.resolve(__dirname, '../../../test/window/dummy-workspace');
 const FOREVER = 'import time\nwhile True:\n    time.sleep(0.1)';
-/** What VS Code logs where an extension touches what is disposed, rejects, throws, or logs an error itself. */
+/**
+ * Matches what VS Code logs when an extension uses a disposed object, has an unhandled rejection, throws, or logs an
+ * error.
+ */
 const TROUBLE =
   /object is disposed|has been closed|not handled|unhandled|\[error\]|was not left|not all sandboxes were left/i;
 const NOTEBOOKS = ['a.ipynb', 'b.ipynb', 'c.ipynb'];
-/** Milliseconds in which what VS Code's deadline has cut off would end by itself on the engine; far less than the lease of a sandbox that was left. */
+/**
+ * Milliseconds in which a removal that VS Code's deadline cut off finishes on the engine. This is far less than the
+ * lease of a sandbox that a window has left.
+ */
 const ENGINE_MS = 20_000;
 
 describe('the end of a window', function () {
-  this.timeout(300_000); // makes the image if no test did
+  this.timeout(300_000); // builds the image if no earlier test has built it
   let window: Window;
 
   beforeEach(async () => {
@@ -30,28 +36,28 @@ describe('the end of a window', function () {
     await window.close();
   });
 
-  it('leaves running sandboxes without a complaint in the log when it reloads', async () => {
+  it('leaves running sandboxes without an error in the log when it reloads', async () => {
     await runAll();
     const log = HostLog.newest(await theServer());
     await window.notebook.reload();
-    assertCalm(await log.ended());
+    assertNoTrouble(await log.ended());
     assert.equal((await sandboxesOf(window.workspace)).length, NOTEBOOKS.length);
   });
 
-  it('leaves running sandboxes without a complaint in the log when it closes', async () => {
+  it('leaves running sandboxes without an error in the log when it closes', async () => {
     await runAll();
     const log = HostLog.newest(await theServer());
     await window.notebook.page.goto('about:blank');
-    assertCalm(await log.ended());
+    assertNoTrouble(await log.ended());
     assert.equal((await sandboxesOf(window.workspace)).length, NOTEBOOKS.length);
   });
 
-  it('ends all sandboxes when it closes and none is to be kept alive', async () => {
+  it('ends all sandboxes when it closes and keepAlive is 0', async () => {
     await machineSettings({ 'sandboxedIPython.keepAlive': 0 });
     await runAll();
     const log = HostLog.newest(await theServer());
     await window.notebook.page.goto('about:blank');
-    assertCalm(await log.ended());
+    assertNoTrouble(await log.ended());
     let left = await sandboxesOf(window.workspace);
     for (
       const end = Date.now() + ENGINE_MS;
@@ -65,15 +71,15 @@ describe('the end of a window', function () {
 
   it('leaves no sandbox that was still being started when it closed', async () => {
     await machineSettings({ 'sandboxedIPython.keepAlive': 0 });
-    await runAll(); // the image is made
+    await runAll(); // builds the image
     const log = HostLog.newest(await theServer());
     const { notebook } = window;
     await notebook.open('c.ipynb');
     await notebook.command('Sandboxed IPython: Shut Down Sandbox');
     await notebook.runCell(1);
     await notebook.page.goto('about:blank');
-    assertCalm(await log.ended());
-    await sleep(2_000); // an engine may still be making what it was asked for
+    assertNoTrouble(await log.ended());
+    await sleep(2_000); // the engine may still be creating the container
     let left = await sandboxesOf(window.workspace);
     for (
       const end = Date.now() + ENGINE_MS;
@@ -85,7 +91,7 @@ describe('the end of a window', function () {
     assert.deepEqual(left, []);
   });
 
-  /** A cell that runs for ever, in each notebook, and the mark of one that has failed. */
+  /** In each notebook, runs a cell that fails and so has an error mark, and starts a cell that runs for ever. */
   async function runAll(): Promise<void> {
     const { notebook } = window;
     for (const file of NOTEBOOKS) {
@@ -99,11 +105,11 @@ describe('the end of a window', function () {
   }
 });
 
-/** Lines that are shown behind one with trouble: the stack of an error. */
+/** Number of log lines to show after a matching line: the stack of an error. */
 const STACK_LINES = 6;
 
-/** Nothing but what VS Code itself says of each end. */
-function assertCalm(lines: readonly string[]): void {
+/** Asserts that no line of the log matches {@link TROUBLE}. */
+function assertNoTrouble(lines: readonly string[]): void {
   assert.deepEqual(
     lines.flatMap((line, i) => (TROUBLE.test(line) ? lines.slice(i, i + 1 + STACK_LINES) : [])),
     [],

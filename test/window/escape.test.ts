@@ -4,10 +4,10 @@ import { openWindow } from './server';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
 
-/** So long after a key, an interrupt that it meant would show in the cell. */
-const HEARD_MS = 3_000;
+/** Milliseconds after a key press within which an interrupt would show in the cell. */
+const INTERRUPT_MS = 3_000;
 
-describe('Escape while a cell asks', () => {
+describe('Escape while a cell waits for input', () => {
   let window: Window;
   before(async () => {
     window = await openWindow(path.join(HERE, 'dummy-workspace'), {
@@ -28,10 +28,13 @@ describe('Escape while a cell asks', () => {
     await notebook.quickInput.getByText(/of asks\.ipynb asks/).waitFor();
   }
 
-  /** The cell runs on; its question is answered in the box, which is still there or is offered again. */
-  async function goesOn(place: string): Promise<void> {
+  /**
+   * Asserts that the cell still runs and that its prompt can be answered, in its input box or after the box was offered
+   * again.
+   */
+  async function assertCellContinues(place: string): Promise<void> {
     const { notebook } = window;
-    await notebook.page.waitForTimeout(HEARD_MS);
+    await notebook.page.waitForTimeout(INTERRUPT_MS);
     await notebook.waitForState(0, 'executing');
     await notebook.screenshot(`escape-after-${place}`);
     if (!(await notebook.quickInput.isVisible())) {
@@ -42,7 +45,7 @@ describe('Escape while a cell asks', () => {
     await notebook.waitForState(0, 'success');
   }
 
-  it("in the notebook's Find widget does nothing to the cell", async () => {
+  it("in the notebook's Find widget does not affect the cell", async () => {
     const { notebook } = window;
     await ask();
     await notebook.cell(1).click();
@@ -50,10 +53,10 @@ describe('Escape while a cell asks', () => {
     const find = notebook.page.locator('.simple-fr-find-part-wrapper.visible');
     await find.locator('textarea, input').first().fill('Hello');
     await notebook.page.keyboard.press('Escape');
-    await goesOn('find');
+    await assertCellContinues('find');
   });
 
-  it('in a rename in the Explorer does nothing to the cell', async () => {
+  it('while a file is renamed in the Explorer does not affect the cell', async () => {
     const { notebook } = window;
     await ask();
     await notebook.inExplorer('sample.ipynb').click({ button: 'right' });
@@ -63,20 +66,20 @@ describe('Escape while a cell asks', () => {
     await rename.waitFor();
     await notebook.page.keyboard.press('Escape');
     await rename.waitFor({ state: 'hidden' });
-    await goesOn('rename');
+    await assertCellContinues('rename');
   });
 
-  it('in the search view does nothing to the cell', async () => {
+  it('in the Search view does not affect the cell', async () => {
     const { notebook } = window;
     await ask();
     await notebook.cell(1).click();
     await notebook.page.keyboard.press('ControlOrMeta+Shift+F');
     await notebook.page.locator('.search-view .search-widget textarea').first().fill('Hello');
     await notebook.page.keyboard.press('Escape');
-    await goesOn('search');
+    await assertCellContinues('search');
   });
 
-  it("in the cell's own box interrupts the cell", async () => {
+  it("in the cell's own input box interrupts the cell", async () => {
     const { notebook } = window;
     await ask();
     await notebook.page.keyboard.press('Escape');

@@ -9,13 +9,16 @@ import { machineSettings, openWindow } from './server';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
 
-/** A click on the link that this would be opens a view; a real one would start a program. */
+/** A click on this text would open a view if it were a link. A real attack would start a program. */
 const LINK = '[Sign in](command:workbench.view.search)';
 const HOSTILE = `${LINK} $(zap)`;
-/** The notebook's name is its author's. */
+/** Whoever wrote the notebook chose its file name. */
 const FILE = `${HOSTILE}.ipynb`;
 const SECRET = `${HOSTILE}.pem`;
-/** Nobody answers there; that the window asks at all would tell that the hover was seen, and whatever else the address holds. */
+/**
+ * No server answers at this address. A request alone would reveal that the hover was seen, and anything else that the
+ * address contains.
+ */
 const PICTURE = 'https://picture.invalid/seen.png';
 
 const CELLS = [
@@ -23,7 +26,7 @@ const CELLS = [
   `class Rocket:\n    ${JSON.stringify(`Goes up.\n   \`\`\`\n\n![seen](${PICTURE}) ${HOSTILE} https://link.invalid/x\n`)}\nRocket`,
   'Rocket',
   `open(${JSON.stringify(SECRET)})`,
-  // a process beside the cell that ends what unpacks copied files, with words of its own choice in that one's error stream
+  // A child process that kills the process which unpacks copied files, after writing a text into that process's stderr.
   `import subprocess, sys
 watch = '''
 import glob, os, signal, time
@@ -45,7 +48,7 @@ watcher = subprocess.Popen([sys.executable, "-c", watch], stdout=subprocess.PIPE
 watcher.stdout.readline()`,
 ];
 
-describe('hostile text in the window', () => {
+describe('hostile text is shown as plain text', () => {
   let window: Window;
   const requests: string[] = [];
   before(async () => {
@@ -63,8 +66,10 @@ describe('hostile text in the window', () => {
   });
   after(() => window?.close());
 
-  /** It stands there as it was written, and is neither a link nor an icon. Returns all that stands there. */
-  async function isText(place: Locator, expected: string): Promise<string> {
+  /**
+   * Asserts that the text is shown as it was written, and not as a link or an icon. Returns the whole text of `place`.
+   */
+  async function assertInert(place: Locator, expected: string): Promise<string> {
     await place.waitFor();
     const text = (await place.innerText()).replaceAll('\u2060', '').replaceAll('\u00a0', ' ');
     assert.ok(text.includes(expected), text);
@@ -74,18 +79,18 @@ describe('hostile text in the window', () => {
     return text;
   }
 
-  it('in a message about a notebook, by its file name', async () => {
+  it('in a message about a notebook, as its file name', async () => {
     const { notebook } = window;
     await notebook.command('Sandboxed IPython: Restart Kernel');
     await notebook.waitForNotification('has no sandbox yet');
-    await isText(
+    await assertInert(
       notebook.notification('has no sandbox yet').first(),
       `${FILE} has no sandbox yet. Run a cell to start one.`,
     );
     await notebook.screenshot('inert-file-name');
   });
 
-  /** Runs the cell that asks, unless it asks already. */
+  /** Runs the cell that prompts, unless its prompt is already open. */
   async function ask(): Promise<void> {
     const { notebook } = window;
     if (await notebook.quickInput.isVisible()) {
@@ -95,15 +100,15 @@ describe('hostile text in the window', () => {
     await notebook.quickInput.getByText(/Cell \[\d\] of .* asks/).waitFor();
   }
 
-  it('in the prompt of a cell and in the title of its box', async () => {
+  it('in the prompt of a cell and in the title of its input box', async () => {
     const { notebook } = window;
     await ask();
-    await isText(notebook.quickInput, `of ${FILE} asks`);
-    await isText(notebook.quickInput, `Session expired. ${HOSTILE} gnp.exe`);
+    await assertInert(notebook.quickInput, `of ${FILE} asks`);
+    await assertInert(notebook.quickInput, `Session expired. ${HOSTILE} gnp.exe`);
     await notebook.screenshot('inert-prompt');
   });
 
-  it('in the message that reminds of a prompt', async () => {
+  it('in the message that reminds the user of a prompt', async () => {
     const { notebook } = window;
     await ask();
     await notebook.page.keyboard.press('F1');
@@ -112,7 +117,7 @@ describe('hostile text in the window', () => {
     await notebook.waitForNotification('waits for your input');
     await notebook.screenshot('inert-reminder');
     try {
-      await isText(
+      await assertInert(
         notebook.notification('waits for your input').first(),
         `waits for your input: Session expired. ${HOSTILE} gnp.exe`,
       );
@@ -122,13 +127,13 @@ describe('hostile text in the window', () => {
     await notebook.waitForOutput('KeyboardInterrupt');
   });
 
-  it("in what a name's documentation says, of which nothing is fetched", async () => {
+  it('in the documentation of a name, which also fetches nothing', async () => {
     const { notebook } = window;
     await notebook.runCell(1);
     await notebook.waitForState(1, 'success');
     await notebook.cell(2).getByText('Rocket').first().hover();
     const hover = notebook.page.locator('.monaco-hover:visible', { hasText: 'Goes up.' });
-    await isText(hover.first(), HOSTILE);
+    await assertInert(hover.first(), HOSTILE);
     await notebook.screenshot('inert-hover');
     assert.equal(await hover.locator('img, a').count(), 0);
     assert.deepEqual(
@@ -142,26 +147,26 @@ describe('hostile text in the window', () => {
     await notebook.runCell(3);
     await notebook.waitForOutput('FileNotFoundError');
     await notebook.waitForNotification('looks like a key or credentials');
-    await isText(
+    await assertInert(
       notebook.notification('looks like a key or credentials').first(),
       `${SECRET} looks like a key or credentials.`,
     );
     await notebook.screenshot('inert-left-out');
   });
 
-  it('in the message about files that were not copied, by a cell that ends what copies them', async () => {
+  it('in the message about files that were not copied because a cell ended the process that copies them', async () => {
     const { notebook } = window;
     await notebook.runCell(4);
     await notebook.waitForState(4, 'success');
     writeFileSync(path.join(window.workspace, 'more.txt'), 'one more file to copy');
     await notebook.runCell(1);
     await notebook.waitForNotification('ended with exit code 137');
-    const said = await isText(notebook.notification('ended with exit code 137').first(), `${FILE}: `);
-    assert.doesNotMatch(said.replaceAll(FILE, ''), /zap|command:/, 'words of the cell');
+    const shown = await assertInert(notebook.notification('ended with exit code 137').first(), `${FILE}: `);
+    assert.doesNotMatch(shown.replaceAll(FILE, ''), /zap|command:/, 'words of the cell');
     await notebook.screenshot('inert-not-copied');
   });
 
-  it('in the tooltip of the status bar, whose own three links are the only ones', async () => {
+  it('in the tooltip of the status bar, whose own three links are the only links', async () => {
     const { notebook } = window;
     await notebook.runCell(3);
     await notebook.page.locator('.statusbar-item', { hasText: /^\s*Sandbox\s*$/ }).hover();
@@ -171,7 +176,7 @@ describe('hostile text in the window', () => {
     await notebook.screenshot('inert-tooltip');
   });
 
-  it('in the message about an image that could not be made, by the words of its registry', async () => {
+  it('in the message about an image that could not be built, as the error of its registry', async () => {
     const { notebook } = window;
     const registry = http.createServer((request, response) => {
       if (request.url === '/v2/') {
@@ -189,10 +194,10 @@ describe('hostile text in the window', () => {
       await machineSettings({
         'sandboxedIPython.image': `127.0.0.1:${(registry.address() as AddressInfo).port}/test/base:1`,
       });
-      await notebook.reload(); // else VS Code may not have read the settings yet
+      await notebook.reload(); // otherwise VS Code may not have read the settings yet
       await notebook.command('Sandboxed IPython: Rebuild Image');
       await notebook.waitForNotification('The sandbox image could not be built');
-      await isText(notebook.notification('The sandbox image could not be built').first(), `unknown: ${HOSTILE}`);
+      await assertInert(notebook.notification('The sandbox image could not be built').first(), `unknown: ${HOSTILE}`);
       await notebook.screenshot('inert-registry');
     } finally {
       registry.close();
@@ -207,10 +212,10 @@ describe('hostile text in the window', () => {
       path.join(window.workspace, '.vscode', 'settings.json'),
       JSON.stringify({ 'sandboxedIPython.historySize': HOSTILE }),
     );
-    await notebook.reload(); // else VS Code may not have read the settings yet
+    await notebook.reload(); // otherwise VS Code may not have read the settings yet
     await notebook.command('Sandboxed IPython: Rebuild Image');
     await notebook.waitForNotification('sandboxedIPython.historySize cannot be');
-    await isText(notebook.notification('sandboxedIPython.historySize cannot be').first(), `cannot be "${HOSTILE}`);
+    await assertInert(notebook.notification('sandboxedIPython.historySize cannot be').first(), `cannot be "${HOSTILE}`);
     await notebook.screenshot('inert-setting');
   });
 });

@@ -14,7 +14,7 @@ const cells = (JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.ipyn
   .cells;
 const at = (id: string): number => cells.findIndex((cell) => cell.id === id);
 
-describe('the quickstart, as a user sees it', () => {
+describe('the quickstart, as the user sees it', () => {
   let window: Window;
 
   before(async () => {
@@ -26,7 +26,7 @@ describe('the quickstart, as a user sees it', () => {
   });
   after(() => window?.close());
 
-  it('picks our kernel in the picker, beside another one', async () => {
+  it('selects our kernel in the picker that also lists another kernel', async () => {
     const { notebook } = window;
     await notebook.open('quickstart.ipynb');
     await notebook.kernelLabel.waitFor();
@@ -39,7 +39,7 @@ describe('the quickstart, as a user sees it', () => {
   });
 
   it('runs all cells: state, table, plot, magic, shell line, traceback', async function () {
-    this.timeout(300_000); // makes the image, with packages
+    this.timeout(300_000); // builds the image, with packages
     const { notebook } = window;
     await notebook.runAll();
     await notebook.waitForOutput('42', 240_000);
@@ -76,7 +76,7 @@ describe('the quickstart, as a user sees it', () => {
     await notebook.screenshot('quickstart-end');
   });
 
-  it('resets: names are gone and the count starts at 1', async () => {
+  it('resets the sandbox: variables are gone and the count starts at 1', async () => {
     const { notebook } = window;
     await scrollTo('state-set');
     await notebook.runCell(at('state-set'));
@@ -94,12 +94,12 @@ describe('the quickstart, as a user sees it', () => {
     ['the toolbar resets the sandbox', (page) => page.toolbarButton('Reset Sandbox State')],
     ['the palette restarts the kernel', (page) => page.command('Sandboxed IPython: Restart Kernel')],
   ] as [string, (page: NotebookPage) => Promise<void>][]) {
-    it(`${what}: names are gone and the count starts at 1`, async () => {
+    it(`${what}: variables are gone and the count starts at 1`, async () => {
       const { notebook } = window;
       await scrollTo('state-set');
       await notebook.runCell(at('state-set'));
       await notebook.runCell(at('state-use'));
-      await notebook.waitForState(at('state-use'), 'success'); // it was an error before
+      await notebook.waitForState(at('state-use'), 'success'); // it showed an error before
       await press(notebook);
       await notebook.runCell(at('state-use'));
       await notebook.waitForState(at('state-use'), 'error');
@@ -108,7 +108,7 @@ describe('the quickstart, as a user sees it', () => {
     });
   }
 
-  it('another notebook has a sandbox of its own; a prompt names its cell, outlives another box and ends with Escape, a cell of another language says why it does not run', async () => {
+  it('gives another notebook its own sandbox; a prompt names its cell, survives another input box and ends with Escape; a cell in another language says why it does not run', async () => {
     const { notebook } = window;
     window.addNotebook('other.ipynb', [
       'name = input("Your name? ")\nprint("Hello", name)',

@@ -10,8 +10,8 @@ const LOOP = 1;
 const NUMBERS = 120;
 const ALL = `${Array.from({ length: NUMBERS }, (_, i) => i).join(' ')} end 42`;
 
-describe('a window that goes and comes back in the middle of a cell', function () {
-  this.timeout(300_000); // makes the image if no test did
+describe('a window that goes away and comes back while a cell runs', function () {
+  this.timeout(300_000); // builds the image if no earlier test has built it
   let window: Window;
 
   beforeEach(async () => {
@@ -44,7 +44,7 @@ describe('a window that goes and comes back in the middle of a cell', function (
     await window.notebook.screenshot('killed-end');
   });
 
-  it('shows what it missed when it is opened again by a window that was not saved', async () => {
+  it('shows the output that it missed when it was closed without saving and is opened again', async () => {
     const { notebook } = window;
     await notebook.page.goto('about:blank');
     await new Promise((wake) => setTimeout(wake, 3_000));
@@ -52,7 +52,7 @@ describe('a window that goes and comes back in the middle of a cell', function (
     assert.equal((await ended()).replace(/\s+/g, ' ').trim(), ALL);
   });
 
-  /** The output of the loop, once it is over. */
+  /** Returns the output of the loop when the loop has ended. */
   async function ended(): Promise<string> {
     const text = await window.notebook.waitForOutput('end 42', 90_000);
     await window.notebook.waitForState(LOOP, 'success');
@@ -60,7 +60,7 @@ describe('a window that goes and comes back in the middle of a cell', function (
   }
 });
 
-/** The process with the extensions of the window that was opened last. */
+/** Returns the process id of the extension host of the window that was opened last. */
 function newestExtensionHost(): number {
   const hosts = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -74,7 +74,7 @@ function newestExtensionHost(): number {
           started: Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19]),
         };
       } catch {
-        return []; // it has ended
+        return []; // the process has ended
       }
     })
     .sort((a, b) => b.started - a.started);

@@ -30,7 +30,8 @@ describe('a notebook that has no file yet', function () {
     await notebook.runCell(0);
     await notebook.waitForOutput('7');
     await notebook.screenshot('saved-as');
-    // its container is labelled with a name that other windows' notebooks have too: only this window knows it
+    // The label of the container has a name that notebooks of other windows have too, so only this window knows its
+    // container.
     await notebook.command('Sandboxed IPython: Shut Down Sandbox');
     await notebook.page.locator('.statusbar-item', { hasText: 'No sandbox yet' }).waitFor();
   });

@@ -14,26 +14,27 @@ interface Parts {
 let parts: Promise<Parts> | undefined;
 
 /**
- * A window on a copy of `folder` with these notebooks. All windows of the suite share one server, with our extension installed from its
- * VSIX and the dummy kernel beside it, and one browser; both start with the first window and end with the suite.
+ * Opens a window on a copy of `folder` with these notebooks. All windows of the suite share one browser and one server,
+ * in which our extension is installed from its VSIX beside the dummy kernel. Both start with the first window and end
+ * with the suite.
  */
 export async function openWindow(folder: string, notebooks?: Notebooks): Promise<Window> {
   const { server, browser } = await (parts ??= start());
   return Window.open(server, browser, folder, notebooks);
 }
 
-/** Another window of the same user, on this very folder. */
+/** Opens another window of the same user on `folder` itself, not on a copy. */
 export async function openBeside(window: Window, folder: string): Promise<Window> {
   const { server } = await (parts ??= start());
   return window.another(server, folder);
 }
 
-/** The one that all windows of the suite share. */
+/** Returns the server that all windows of the suite share. */
 export async function theServer(): Promise<CodeServer> {
   return (await (parts ??= start())).server;
 }
 
-/** Settings of the machine, for all windows of the suite, beside the base image. */
+/** Sets machine settings for all windows of the suite, in addition to the base image. */
 export async function machineSettings(more: Readonly<Record<string, unknown>>): Promise<void> {
   const { server } = await (parts ??= start());
   server.setMachineSettings({ ...machine(), ...more });

@@ -17,7 +17,7 @@ describe('a setting that is changed while a notebook runs', () => {
     await window?.close();
   });
 
-  it('says "Reset to apply" in the status bar, which starts a sandbox that has it', async () => {
+  it('shows "Reset to apply" in the status bar, and a click on it starts a sandbox with the new setting', async () => {
     const { notebook } = window;
     await notebook.open('limits.ipynb');
     await notebook.pickKernel('Sandboxed IPython');

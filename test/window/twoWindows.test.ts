@@ -20,12 +20,12 @@ describe('a notebook in two windows', function () {
     await first.close();
   });
 
-  it('is offered to the second, which takes it over with its running cell; the first is told and can take it back', async () => {
+  it('is offered to the second window, which takes it over with its running cell; the first window is told and can take it back', async () => {
     await first.notebook.open('loop.ipynb');
     await first.notebook.pickKernel('Sandboxed IPython');
     await first.notebook.runAll();
     await first.notebook.waitForOutput(/\b5 6\b/, 240_000);
-    // a workspace of its own, so that this window's state knows nothing of the first
+    // This window opens another workspace, so that its stored state knows nothing of the first window.
     second = await openBeside(first, path.dirname(first.workspace));
     await second.notebook.inExplorer(path.basename(first.workspace)).click();
     await second.notebook.open('loop.ipynb');
@@ -40,7 +40,7 @@ describe('a notebook in two windows', function () {
     await second.notebook.notification('another window uses the sandbox').waitFor();
   });
 
-  it('is not taken from the one by the other where both are the same tab twice: the second is asked, the first goes on', async () => {
+  it('is not taken over when both windows show the same tab: the second window asks its user, and the first window continues', async () => {
     await second?.notebook.page.close();
     second = await openBeside(first, first.workspace);
     await second.notebook.open('loop.ipynb');

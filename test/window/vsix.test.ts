@@ -10,7 +10,7 @@ const MB = 1_000_000;
 describe('the VSIX', () => {
   const file = needed('SANDBOXED_IPYTHON_VSIX');
 
-  it('holds the extension, the runner, its texts and pictures, and nothing else', () => {
+  it('contains only the extension, the runner, their texts and their pictures', () => {
     const listed = execFileSync(
       'python3',
       ['-c', 'import sys, zipfile; print("\\n".join(zipfile.ZipFile(sys.argv[1]).namelist()))', file],
@@ -40,7 +40,7 @@ describe('the VSIX', () => {
     );
   });
 
-  it('is small: at most 1 MB', () => {
+  it('is at most 1 MB in size', () => {
     const { size } = statSync(file);
     assert.ok(size <= MB, `${size} bytes`);
   });
