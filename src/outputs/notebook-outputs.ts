@@ -1,4 +1,4 @@
-import type { AnswerMetadata, EventType, ExecuteReply, JsonObject, SandboxEvent } from '../protocol/messages';
+import type { AnswerMetadata, EventOf, EventType, ExecuteReply, SandboxEvent } from '../protocol/messages';
 import { Callbacks } from './callbacks';
 import {
   foldEvent,
@@ -12,7 +12,7 @@ import {
 import { answerOf } from './answer';
 import { Places, type Place } from './places';
 import type { CellOutput, RunEdit } from './types';
-import { modelOf, Widgets } from './widgets';
+import { modelOf, Widgets, type CapturedOutputs } from './widgets';
 
 /** The events of a comm's callbacks that are shown in the cell that opened the comm. */
 const OUTPUT_TYPES: ReadonlySet<EventType> = new Set<EventType>([
@@ -44,6 +44,12 @@ const MAX_DRAWN_LENGTH = 1_000_000;
 const MAX_VIEW_LENGTH = 64 * 1024;
 /** Maximum time for drawing in one call of `redraw`, and between two calls. */
 const MAX_DRAWING_MS = 20;
+type DisplayEvent = EventOf<'display_data' | 'update_display_data' | 'execute_result'>;
+/** The key of a display. Each kernel chooses its own `display_id`s. */
+function displayKey({ kernel, content: { transient } }: DisplayEvent): string | undefined {
+  const displayId = transient['display_id'];
+  return typeof displayId === 'string' ? `${kernel}/${displayId}` : undefined;
+}
 const newDrawing = (): { length: number; ms: number } => ({ length: 0, ms: 0 });
 const isEnough = ({ length, ms }: { length: number; ms: number }): boolean =>
   length > MAX_DRAWN_LENGTH || ms > MAX_DRAWING_MS;
@@ -92,7 +98,7 @@ export class NotebookOutputs {
       return this.echo(answer, event.t);
     }
     if (event.msg_type === 'update_display_data') {
-      return this.update(event.content);
+      return this.update(event);
     }
     const run = this.runs.get(name);
     if (run === undefined) {
@@ -100,7 +106,7 @@ export class NotebookOutputs {
     }
     const edits = this.apply(name, run, foldEvent(run.state, event));
     if (event.msg_type === 'display_data' || event.msg_type === 'execute_result') {
-      this.remember(name, edits, event.content.transient);
+      this.remember(name, edits, event);
     }
     return edits;
   }
@@ -136,7 +142,7 @@ export class NotebookOutputs {
   }
 
   /** The outputs that `Output` widgets have captured since the last call, to be sent to the kernel. See {@link Widgets.takeCaptured}. */
-  takeCaptured(): { commId: string; outputs: JsonObject[] }[] {
+  takeCaptured(): CapturedOutputs[] {
     return this.widgets.takeCaptured();
   }
 
@@ -214,25 +220,22 @@ export class NotebookOutputs {
     return fallback === undefined ? output : { ...output, fallback };
   }
 
-  private remember(run: string, edits: RunEdit[], transient: Record<string, unknown>): void {
-    const displayId = transient['display_id'];
-    if (typeof displayId !== 'string') {
+  private remember(run: string, edits: RunEdit[], event: DisplayEvent): void {
+    const key = displayKey(event);
+    if (key === undefined) {
       return;
     }
     for (const { edit } of edits) {
       if ((edit.kind === 'append' || edit.kind === 'replaceAll') && 'data' in edit.output) {
-        this.displays.add(displayId, { run, id: edit.id, output: { ...edit.output, data: {}, metadata: {} } });
+        this.displays.add(key, { run, id: edit.id, output: { ...edit.output, data: {}, metadata: {} } });
       }
     }
   }
 
-  private update(content: {
-    data: Display['output']['data'];
-    metadata: Display['output']['metadata'];
-    transient: Record<string, unknown>;
-  }): RunEdit[] {
-    const displayId = content.transient['display_id'];
-    const displays = typeof displayId === 'string' ? [...this.displays.of(displayId)] : [];
+  private update(event: DisplayEvent): RunEdit[] {
+    const { content } = event;
+    const key = displayKey(event);
+    const displays = key === undefined ? [] : [...this.displays.of(key)];
     return displays.map(({ run, id, output }) => ({
       run,
       edit: { kind: 'replace', id, output: { ...output, data: content.data, metadata: content.metadata } },

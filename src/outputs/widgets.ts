@@ -1,4 +1,5 @@
 import { MESSAGE_ID, type JsonObject, type JsonValue, type SandboxEvent } from '../protocol/messages';
+import { PerKernel } from '../protocol/per-kernel';
 import { HeldOutputs, isObject, text } from './held-outputs';
 import type { CellOutput } from './types';
 
@@ -27,6 +28,13 @@ const MAX_SENT_LENGTH = 4_000_000;
 /** Maximum number of children that are visited to draw one widget; the others are not shown. */
 const MAX_VISITED_CHILDREN = 10_000;
 
+/** What an `Output` widget has captured, as the kernel that has the widget wants it. */
+export interface CapturedOutputs {
+  kernel: string;
+  commId: string;
+  outputs: JsonObject[];
+}
+
 /** One capture of a run by an `Output` widget. It is over when the widget has another capture or none. */
 interface Capture {
   readonly widget: string;
@@ -39,11 +47,19 @@ interface Widget {
   /** Set for an `Output` widget. */
   outputs: HeldOutputs | undefined;
   captures: { run: string; capture: Capture } | undefined;
+  kernel: KernelWidgets;
   /** Whether it has captured outputs that the kernel's own widget does not know. */
   hasUnsentOutputs: boolean;
   /** The number of gaps when the widget's outputs were last known completely. */
   completeAtGap: number;
   cost: number;
+}
+
+/** The widgets of one kernel. */
+interface KernelWidgets {
+  readonly name: string;
+  gen: number;
+  readonly ids: Set<string>;
 }
 
 interface WidgetContent {
@@ -81,7 +97,7 @@ export class Widgets {
   /** The number of `gap` and `comm_gap` events. */
   #gaps = 0;
   #cost = 0;
-  #gen = 0;
+  readonly #kernels = new PerKernel<KernelWidgets>((name) => ({ name, gen: 0, ids: new Set() }));
   #seq = 0;
 
   /** Takes a message of a comm, or an output of a run that is captured. Returns false for any other event. */
@@ -90,7 +106,7 @@ export class Widgets {
     switch (event.msg_type) {
       case 'comm_open':
         if (event.content.target_name === 'jupyter.widget') {
-          this.#open(event.content.comm_id, stateOf(event.content.data));
+          this.#open(event.kernel, event.content.comm_id, stateOf(event.content.data));
         }
         return true;
       case 'comm_msg': {
@@ -181,8 +197,8 @@ export class Widgets {
    * The outputs of the `Output` widgets that have captured since the last call and no longer capture. A front end sends them to the kernel,
    * where a cell can read `out.outputs`. A widget whose outputs are too large or incomplete is left out.
    */
-  takeCaptured(): { commId: string; outputs: JsonObject[] }[] {
-    const taken: { commId: string; outputs: JsonObject[] }[] = [];
+  takeCaptured(): CapturedOutputs[] {
+    const taken: CapturedOutputs[] = [];
     for (const commId of this.#unsent) {
       const widget = this.#widgets.get(commId);
       if (widget !== undefined) {
@@ -193,26 +209,37 @@ export class Widgets {
         widget.completeAtGap === this.#gaps &&
         widget.outputs.size <= MAX_SENT_LENGTH
       ) {
-        taken.push({ commId, outputs: widget.outputs.toJson() });
+        taken.push({ kernel: widget.kernel.name, commId, outputs: widget.outputs.toJson() });
       }
     }
     this.#unsent.clear();
     return taken;
   }
 
-  /** Forgets all widgets if the event is from a newer kernel or from another sandbox, because comms end with their kernel. */
-  #forgetOfOldKernel({ gen, seq }: SandboxEvent): void {
-    if (gen > this.#gen || (seq > 0 && seq < this.#seq)) {
+  /**
+   * Forgets the kernel's widgets if the event is from a newer generation of the kernel, and all widgets if it is from another sandbox,
+   * because comms end with their kernel.
+   */
+  #forgetOfOldKernel({ kernel: name, gen, seq }: SandboxEvent): void {
+    if (seq > 0 && seq < this.#seq) {
       this.#forgetAll();
-      this.#gen = gen;
     }
     if (seq > 0) {
       this.#seq = seq;
     }
+    const kernel = this.#kernels.of(name);
+    if (gen > kernel.gen) {
+      for (const id of kernel.ids) {
+        this.#forget(id);
+      }
+      kernel.gen = gen;
+    }
   }
 
-  #open(id: string, state: JsonObject): void {
+  #open(kernelName: string, id: string, state: JsonObject): void {
     this.#forget(id);
+    const kernel = this.#kernels.of(kernelName);
+    kernel.ids.add(id);
     const outputs = state['_model_name'] === 'OutputModel' ? new HeldOutputs() : undefined;
     const kind = typeof state['_model_name'] === 'string' ? CONTENT_KIND[state['_model_name']] : undefined;
     const content: WidgetContent | undefined =
@@ -222,6 +249,7 @@ export class Widgets {
       outputs,
       content,
       captures: undefined,
+      kernel,
       hasUnsentOutputs: false,
       completeAtGap: this.#gaps,
       cost: 0,
@@ -318,11 +346,13 @@ export class Widgets {
     this.#setChildren(id, widget, []);
     this.#endCapture(id, widget);
     this.#widgets.delete(id);
+    widget.kernel.ids.delete(id);
     this.#changed.delete(id);
     this.#unsent.delete(id);
   }
 
   #forgetAll(): void {
+    this.#kernels.clear();
     this.#widgets.clear();
     this.#parents.clear();
     this.#captures.clear();

@@ -22,6 +22,7 @@ import {
 } from './check';
 import {
   INSTALL_OPTIONS,
+  MAX_KERNELS,
   type Channel,
   type ChunkContent,
   type EventContents,
@@ -98,7 +99,7 @@ const openCell = (value: unknown, field: string): EventContents['hello']['kernel
 
 const kernels = (value: unknown): EventContents['hello']['kernels'] => {
   const checked: EventContents['hello']['kernels'] = {};
-  for (const [kernelName, raw] of Object.entries(fields(value, 'kernels')).slice(0, 100)) {
+  for (const [kernelName, raw] of Object.entries(fields(value, 'kernels')).slice(0, MAX_KERNELS)) {
     const kernel = fields(raw, 'kernels');
     const request = idOrEmpty(kernel['request'] ?? '', 'request');
     checked[id(kernelName, 'kernels')] = {

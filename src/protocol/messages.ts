@@ -291,6 +291,8 @@ export interface ChunkContent {
 
 export const PROTOCOL_VERSION = 2;
 export const MAIN_KERNEL = 'main';
+/** Maximum number of kernels of one sandbox that are told apart. No honest sandbox has more. */
+export const MAX_KERNELS = 100;
 /** A message whose JSON is longer than this travels as `chunk`s. */
 export const CHUNK_BYTES = 128 * 1024;
 /** No honest line is longer, as JSON escapes at most double a chunk's data. A longer line is skipped unread. */

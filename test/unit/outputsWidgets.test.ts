@@ -199,7 +199,7 @@ describe('widgets, where none can be drawn', () => {
       { output_type: 'error', ename: 'E', evalue: 'v', traceback: ['t'] },
       { output_type: 'execute_result', data: { 'text/plain': '1' }, metadata: {}, execution_count: 4 },
     ];
-    assert.deepEqual(outputs.takeCaptured(), [{ commId: 'w', outputs: held }]);
+    assert.deepEqual(outputs.takeCaptured(), [{ kernel: 'main', commId: 'w', outputs: held }]);
     assert.deepEqual(outputs.takeCaptured(), []);
     // the kernel says what it was told; meanwhile the widget has captured more
     tell(
@@ -241,6 +241,44 @@ describe('widgets, where none can be drawn', () => {
       'r',
       'nothing captures it any more',
     );
+  });
+
+  it('a restart of one kernel ends its widgets, and keeps those of another kernel', () => {
+    const second = (one: SandboxEvent, gen = 1): SandboxEvent => ({ ...one, kernel: 'second', gen });
+    const outputs = new NotebookOutputs();
+    outputs.begin('r', 'cell');
+    for (const one of [
+      { ...open('first', { _model_name: 'OutputModel' }), gen: 7 },
+      second(open('second', { _model_name: 'OutputModel' })),
+      { ...update('first', { msg_id: 'r' }), gen: 7 },
+      { ...stdout('of the first'), gen: 7 },
+      { ...update('first', { msg_id: '' }), gen: 7 },
+      second(update('second', { msg_id: 'r' })),
+      second(stdout('of the second')),
+      second(update('second', { msg_id: '' })),
+      second(event('', 'status', { execution_state: 'idle' }), 2),
+    ]) {
+      outputs.fold(one);
+    }
+    assert.deepEqual(
+      outputs.takeCaptured().map(({ kernel, commId }) => [kernel, commId]),
+      [['main', 'first']],
+    );
+  });
+
+  it('a kernel updates only its own displays, whatever their ids', () => {
+    const outputs = new NotebookOutputs();
+    const shown = (kernel: string, run: string, type: 'display_data' | 'update_display_data', text: string) => ({
+      ...event(run, type, { data: { 'text/plain': text }, metadata: {}, transient: { display_id: 'd' } }),
+      kernel,
+    });
+    outputs.begin('r', 'cell of r');
+    outputs.begin('s', 'cell of s');
+    outputs.fold(shown('main', 'r', 'display_data', '1'));
+    outputs.fold(shown('second', 's', 'display_data', '1'));
+    const updated = (kernel: string) =>
+      outputs.fold(shown(kernel, '', 'update_display_data', '2')).map(({ run }) => run);
+    assert.deepEqual([updated('main'), updated('second'), updated('third')], [['r'], ['s'], []]);
   });
 
   it('none is told in a sandbox that is not its own, and none of which the log has lost something', () => {
