@@ -29,7 +29,7 @@ describe('a sandbox that a window has left', function () {
     engine.dispose();
   });
 
-  it('has its variables when a later session attaches', async () => {
+  it('keeps its variables for a later session that attaches', async () => {
     const first = startSession(engine, image);
     await first.run('x = 6 * 7');
     await first.session.detach();
@@ -39,7 +39,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal((await second.run('x')).result, '42');
   });
 
-  it('goes on with its cells: the later session gets what was printed meanwhile and what comes, each once', async () => {
+  it('continues its cells: the later session gets earlier and later output, each event once', async () => {
     const first = startSession(engine, image);
     const metadata = { cellId: 'a', index: 0, runId: 'r' };
     const loop = first.session.execute('import time\nfor i in range(30):\n    print(i)\n    time.sleep(0.1)\n6 * 7', {
@@ -65,7 +65,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal(second.gathered(queued.msgId, await waiting.reply).text(), 'queued\n');
   });
 
-  it('tells how a cell ended that ended meanwhile', async () => {
+  it('reports how a cell ended that ended while no window was attached', async () => {
     const first = startSession(engine, image);
     const cell = first.session.execute('import time\ntime.sleep(0.5)\nprint("done")\n1/0', {
       metadata: { cellId: 'a' },
@@ -87,7 +87,7 @@ describe('a sandbox that a window has left', function () {
     assert.deepEqual(busy?.metadata, { cellId: 'a' });
   });
 
-  it('says of each cell that ended meanwhile how and when, and where output is missing that its log could not keep', async () => {
+  it('reports how and when each cell ended meanwhile, and where output is missing because the log was full', async () => {
     const first = startSession(engine, image, { logBudget: 2 ** 20, maxOutput: 2 ** 20 });
     const flood = 'print("x" * 600_000)';
     const codes = [
@@ -142,7 +142,7 @@ describe('a sandbox that a window has left', function () {
     );
   });
 
-  it('has an open prompt that the later session answers', async () => {
+  it('keeps an open prompt, which the later session answers', async () => {
     const first = startSession(engine, image);
     const cell = first.session.execute('input("one? ")\nname = input("two? ")\nprint(name)');
     const one = await first.event((event) => event.msg_type === 'input_request');
@@ -164,7 +164,7 @@ describe('a sandbox that a window has left', function () {
     assert.match(second.gathered(cell.msgId, await open.reply).text(), /Ada/);
   });
 
-  it('has all that a cell waits for, the install of a process of it as well as its prompt', async () => {
+  it('keeps everything that a cell waits for: an install that a process of the cell requested, and a prompt', async () => {
     const first = startSession(engine, image);
     const cell = first.session.execute(
       'import subprocess, sys\ninstall = subprocess.Popen([sys.executable, "-m", "pip", "install", "six"])\ninput("one? ")\nname = input("two? ")\nprint(name, install.wait())',
@@ -185,7 +185,7 @@ describe('a sandbox that a window has left', function () {
     assert.match(second.gathered(cell.msgId, await open.reply).text(), /Ada 0/);
   });
 
-  it('can be interrupted by the later session, which ends the cells of the same run', async () => {
+  it('can be interrupted by the later session, which ends the other cells of the run too', async () => {
     const first = startSession(engine, image);
     const cell = first.session.execute('while True: pass', { metadata: { runId: 'r' } });
     first.session.execute('never = 1', { metadata: { runId: 'r' } });
@@ -200,7 +200,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal((await second.run('"never" in globals()')).result, 'False');
   });
 
-  it('installs what a cell waits for when the later session has come', async () => {
+  it('installs the package that a cell waits for once the later session has attached', async () => {
     const first = startSession(engine, image);
     const cell = first.session.execute('%pip install six');
     await first.event((event) => event.msg_type === 'install_request');
@@ -213,7 +213,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal((await second.run('import six; six.__name__')).result, "'six'");
   });
 
-  it("is one writer's: a second window is told, the first goes on", async () => {
+  it('has only one writer: a second window gets an error, and the first window continues', async () => {
     const first = startSession(engine, image);
     await first.run('x = 1');
     const second = await attach(engine, first.session);
@@ -221,7 +221,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal((await first.run('x')).result, '1');
   });
 
-  it('is taken over where the user says so: the window before it leaves and ends nothing', async () => {
+  it('is taken over if the user requests it: the previous window leaves and ends nothing', async () => {
     const first = startSession(engine, image);
     const loop = first.session.execute('import time\nfor i in range(20):\n    print(i)\n    time.sleep(0.1)');
     await first.printed(loop.msgId, '3\n');
@@ -234,7 +234,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal(second.gathered(loop.msgId, await running.reply).text(), numbers(0, 20));
   });
 
-  it("takes back its own host's place from a stream that nobody has closed", async () => {
+  it('accepts its own host again although nobody has closed the previous stream', async () => {
     const first = startSession(engine, image);
     await first.run('x = 1');
     const second = await attach(engine, first.session, { host: first.session.host });
@@ -242,7 +242,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal((await second.run('x')).result, '1');
   });
 
-  it('is another one when its supervisor is not the one that is meant', async () => {
+  it('counts as another sandbox if its supervisor is not the expected one', async () => {
     const first = startSession(engine, image);
     await first.run('x = 1');
     await first.session.detach();
@@ -253,7 +253,7 @@ describe('a sandbox that a window has left', function () {
     await third.session.started;
   });
 
-  it('is left as it is while it is paused, and can be attached to afterwards', async () => {
+  it('is not changed while it is paused, and can be attached to afterwards', async () => {
     const first = startSession(engine, image);
     await first.run('x = 1');
     await first.session.detach();
@@ -272,7 +272,7 @@ describe('a sandbox that a window has left', function () {
     assert.equal((await second.run('x')).result, '1');
   });
 
-  it('is found by its owner only', async () => {
+  it('is found only by its owner', async () => {
     const first = startSession(engine, image, {}, { notebookHint: 'file:///a.ipynb' });
     await first.session.started;
     const found = (await engine.findSandboxes(OWNER)).find(({ sandboxId }) => sandboxId === first.session.id);
@@ -283,7 +283,7 @@ describe('a sandbox that a window has left', function () {
     assert.deepEqual(await engine.findSandboxes('somebody else'), []);
   });
 
-  it('ends when its lease is over, and is not there to be found', async () => {
+  it('ends when its lease expires, and is not found any more', async () => {
     const first = startSession(engine, image, {}, { lease: 1 });
     await first.run('x = 1');
     await first.session.detach();
@@ -294,7 +294,7 @@ describe('a sandbox that a window has left', function () {
     );
   });
 
-  it('ends when its lease is over though its window was killed under a running cell; what that had installed stays until all is shut down', async () => {
+  it('ends when its lease expires even if its window was killed while a cell ran; its libraries stay until all sandboxes are shut down', async () => {
     const window = fork(join(__dirname, 'support/window.js'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const [{ id, owner, libraries }] = (await once(window, 'message', { signal: AbortSignal.timeout(30_000) })) as [
       WindowsSandbox,
@@ -312,7 +312,7 @@ describe('a sandbox that a window has left', function () {
     await assert.rejects(docker.getVolume(libraries).inspect(), { statusCode: 404 });
   });
 
-  it('ends when it was not used for so long, and says that', async () => {
+  it('ends when it was not used for the idle timeout, and reports that reason', async () => {
     const first = startSession(engine, image, {}, { idle: 1 });
     await first.session.started;
     await until('it says that it is gone', () => first.session.state.kind === 'gone', 15_000);

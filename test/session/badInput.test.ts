@@ -22,7 +22,7 @@ const noticesOf = (cell: RanCell): string =>
     .map((notice) => paragraph(describeProblem(notice, { t: untranslated, platform: 'linux' })))
     .join('\n');
 
-describe('what a cell should not show', function () {
+describe('output that a cell should not produce', function () {
   this.timeout(120_000);
   let engine: Engine;
   let sandbox: TestSession;
@@ -45,7 +45,7 @@ describe('what a cell should not show', function () {
     ['a million prints of 50 bytes', "for _ in range(1_048_576): print('x' * 49)"],
     ['50 MB of a child process', "import subprocess; subprocess.run(['head', '-c', '52428800', '/dev/zero']);"],
   ] as const) {
-    it(`${what}: the first 10 MB are shown, all of it is counted, and neither side keeps it in memory`, async () => {
+    it(`${what}: the first 10 MB are shown, all of it is counted, and neither side keeps the rest in memory`, async () => {
       const [heap, supervisor] = [process.memoryUsage().heapUsed, await peak(sandbox)];
       const cell = await sandbox.run(code);
       const shown = Buffer.byteLength(cell.text());
@@ -72,7 +72,7 @@ describe('what a cell should not show', function () {
     ['of plots that are cleared', "clear_output(); display({'text/plain': 'A' * 1_000_000}, raw=True)"],
     ['that ends with a long error', "raise ValueError('A' * 10_000_000)"],
   ] as const) {
-    it(`a flood ${what} ends in a cell that a window can hold, and the window keeps none of it in memory`, async () => {
+    it(`a flood ${what} is reduced to a cell that a window can hold, and the window keeps none of it in memory`, async () => {
       const outputs = new NotebookOutputs();
       const shown = new Map<number, number>();
       const batcher = new EventBatcher((event) => {
@@ -109,7 +109,7 @@ describe('what a cell should not show', function () {
     });
   }
 
-  it('a value of 100 MB is counted, and no such value travels', async () => {
+  it('a value of 100 MB is counted and is not sent', async () => {
     const supervisor = await peak(sandbox);
     for (const code of ["'x' * 104_857_600", "display({'text/html': 'x' * 104_857_600}, raw=True)"]) {
       const cell = await sandbox.run(code);
@@ -119,7 +119,7 @@ describe('what a cell should not show', function () {
     assert.ok((await peak(sandbox)) - supervisor < 30 * MB, 'the supervisor');
   });
 
-  it("a circle, and what JSON has no form for, are errors at the cell's line", async () => {
+  it('circular values and values that JSON cannot represent are errors at the line in the cell', async () => {
     for (const [value, ename, evalue] of [
       [
         '(circle := {}).update(c=circle) or circle',
@@ -136,7 +136,7 @@ describe('what a cell should not show', function () {
     }
   });
 
-  it('a part of a bundle that nobody can show is left out with a word', async () => {
+  it('a part of a MIME bundle that cannot be shown is left out with a notice', async () => {
     const cell = await sandbox.run("display({'text/plain': 'shown', 'nonsense': 1, 'text/html': None}, raw=True)");
     assert.match(
       cell.text('stderr'),
@@ -148,7 +148,7 @@ describe('what a cell should not show', function () {
     );
   });
 
-  it('a repr that raises says what; the rest of the cell runs', async () => {
+  it('a repr that raises is reported, and the rest of the cell runs', async () => {
     const cell = await sandbox.run(
       "class Bad:\n    def __repr__(self): raise RuntimeError('no repr')\ndisplay(Bad())\nprint('goes on')",
     );
@@ -158,7 +158,7 @@ describe('what a cell should not show', function () {
     );
   });
 
-  it('a repr that hangs ends at an interrupt and at the time limit', async () => {
+  it('a repr that hangs is ended by an interrupt and by the time limit', async () => {
     const code = "class Hangs:\n    def __repr__(self):\n        print('begun')\n        while True: pass\nHangs()";
     const { msgId, reply } = sandbox.session.execute(code);
     await sandbox.printed(msgId, 'begun');
@@ -170,7 +170,7 @@ describe('what a cell should not show', function () {
     });
   });
 
-  it('a message that makes no sense is said to be left out, once a cell, and the sandbox goes on', async () => {
+  it('an invalid message is reported as left out once per cell, and the sandbox continues', async () => {
     const cell = await sandbox.run(
       "channel = get_ipython().sandbox.channel\nfor _ in range(5): channel.send('display_data', {'data': 5}, get_ipython().sandbox.running)\nprint('goes on')",
     );
@@ -181,7 +181,7 @@ describe('what a cell should not show', function () {
     assert.equal(cell.text(), 'goes on\n');
   });
 
-  it('a program that reads standard input finds its end, and the cell says so', async () => {
+  it('a program that reads standard input gets end of file, and the cell reports that', async () => {
     for (const code of [
       '!cat',
       '%%bash\nread x\necho "got:$x"',

@@ -14,7 +14,7 @@ const ENGINE_SOCKET = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.soc
 /** Milliseconds that stand for a request's own wait. */
 const SHORT = 1_000;
 
-describe('an engine that is late with an answer', function () {
+describe('an engine that answers late', function () {
   this.timeout(120_000);
   let proxy: RequestProxy;
   let host: string;
@@ -59,7 +59,7 @@ describe('an engine that is late with an answer', function () {
     proxy.treat(kind, answer);
   };
 
-  it('is waited for while it answers pings, and says meanwhile that it is busy', async () => {
+  it('is waited for while it answers pings, and meanwhile counts as busy', async () => {
     treat('GET /containers/{id}/json', 'inspect container', 'late', 4 * SHORT);
     assert.equal(await engine.inspect('nobody'), null);
     assert.deepEqual(busy, [true, false]);
@@ -67,7 +67,7 @@ describe('an engine that is late with an answer', function () {
     assert.equal(engine.isBusy, false);
   });
 
-  it('makes one thing of what is asked once, however late it is', async () => {
+  it('executes a request only once, however late the answer is', async () => {
     treat('POST /containers/create', 'create container', 'late', 3 * SHORT);
     const wanted = specification(image);
     const id = await engine.create(wanted);
@@ -79,20 +79,20 @@ describe('an engine that is late with an answer', function () {
     await engine.remove(id);
   });
 
-  it('is pinged by one request at a time, however many wait', async () => {
+  it('gets one ping at a time, however many requests wait', async () => {
     treat('GET /containers/{id}/json', 'inspect container', 'late', 2 * SHORT);
     await Promise.all(Array.from({ length: 20 }, () => engine.inspect('nobody')));
     assert.ok(proxy.pings < 5, `${proxy.pings} pings`);
   });
 
-  it('is asked once more for what changes nothing, as it may have lost what it was asked', async () => {
+  it('gets a read-only request once more, because it may have lost the first one', async () => {
     proxy.most = 1;
     treat('GET /containers/{id}/json', 'inspect container', 'never');
     assert.equal(await engine.inspect('nobody'), null);
     assert.deepEqual([proxy.hits, busy], [1, [true, false]]);
   });
 
-  it('is given up as busy after minutes, and not as silent', async () => {
+  it('is given up as busy, not as silent, when it has been busy for too long', async () => {
     deadlines['busy engine'] = 2 * SHORT;
     treat('GET /containers/{id}/json', 'inspect container', 'never');
     const params = await fails(engine.inspect('nobody'), 'EngineBusy');
@@ -100,7 +100,7 @@ describe('an engine that is late with an answer', function () {
     assert.deepEqual(busy, [true, false]);
   });
 
-  it('is silent at the same moment as ever when it answers no ping', async () => {
+  it('counts as silent after the usual deadline when it answers no ping', async () => {
     proxy.answersPings = false;
     treat('GET /containers/{id}/json', 'inspect container', 'never');
     const began = performance.now();
@@ -109,7 +109,7 @@ describe('an engine that is late with an answer', function () {
     assert.ok(performance.now() - began > SHORT - 50);
   });
 
-  it('is waited for while it is connected to', async () => {
+  it('is waited for while the connection is being set up', async () => {
     const told: boolean[] = [];
     treat('GET /info', 'info', 'late', 3 * SHORT);
     const late = await connectEngine({
@@ -124,7 +124,7 @@ describe('an engine that is late with an answer', function () {
     assert.deepEqual(told, [true, false]);
   });
 
-  it('does not end the start of a sandbox, whose cell then runs', async () => {
+  it('does not make the start of a sandbox fail, whose cell then runs', async () => {
     treat('POST /containers/{id}/exec relay', 'create exec', 'late', 4 * SHORT);
     const { session } = startSession(engine, image);
     const { reply } = session.execute('6 * 7');
@@ -132,7 +132,7 @@ describe('an engine that is late with an answer', function () {
     assert.deepEqual(busy.slice(0, 2), [true, false]);
   });
 
-  it('stops being waited for when what was asked is called off', async () => {
+  it('is no longer waited for when the request is cancelled', async () => {
     treat('POST /containers/create', 'create container', 'late', 60 * SHORT);
     const cancel = new AbortController();
     const wanted = specification(image);
@@ -145,7 +145,7 @@ describe('an engine that is late with an answer', function () {
   });
 
   for (const answer of ['closes', 'half'] as const) {
-    it(`is asked again for what changes nothing when its connection ${answer === 'closes' ? 'is closed' : 'ends in the middle of the answer'}`, async () => {
+    it(`gets a read-only request again when its connection ${answer === 'closes' ? 'is closed' : 'ends in the middle of the answer'}`, async () => {
       proxy.most = 2;
       proxy.treat('GET /containers/json', answer);
       assert.deepEqual(await engine.findSandboxes(`nobody-${randomUUID()}`), []);
@@ -153,14 +153,14 @@ describe('an engine that is late with an answer', function () {
     });
   }
 
-  it('is not asked again for what would be made twice', async () => {
+  it('gets no second request that would create something twice', async () => {
     proxy.treat('POST /containers/create', 'closes');
     const wanted = specification(image, { libraries: newVolume() });
     await fails(engine.create(wanted), 'EngineFailed');
     assert.equal(proxy.hits, 1);
   });
 
-  it('has half an answer told at once, and not waited for', async () => {
+  it('reports half of an answer as a failure at once, and is not waited for', async () => {
     proxy.treat('POST /containers/create', 'half');
     const began = performance.now();
     await fails(engine.create(specification(image)), 'EngineFailed');

@@ -14,7 +14,7 @@ def echo(comm, opened):
         comm.send(message["content"]["data"], buffers=message["buffers"])
 get_ipython().kernel.comm_manager.register_target("echo", echo)`;
 
-describe('comms of a real sandbox', () => {
+describe('comm messages of a real sandbox', () => {
   let engine: Engine;
   let sandbox: TestSession;
 
@@ -48,7 +48,7 @@ describe('comms of a real sandbox', () => {
       .map((event) => (event.msg_type === 'stream' && event.content.name === 'stderr' ? event.content.text : ''))
       .join('');
 
-  it('bring a megabyte of bytes to a target of a cell and back, and again on another stream', async () => {
+  it('carry a megabyte of buffers to a target of a cell and back, and again on another stream', async () => {
     await sandbox.run(ECHO);
     await send({ type: 'comm_open', commId: 'echo-1', targetName: 'echo' });
     for (const round of [1, 2]) {
@@ -67,7 +67,7 @@ describe('comms of a real sandbox', () => {
     }
   });
 
-  it("are any session's: one that attaches later sends to a comm that another has opened, and gets the widgets as they are", async () => {
+  it('can be sent by any session: one that attaches later uses a comm that another session opened, and gets the current state of its widgets', async () => {
     const first = startSession(engine, sandbox.session.image);
     const cell = await first.run(`${ECHO}
 from sandboxed_ipython.kernel.comms import Comm
@@ -105,7 +105,7 @@ print(bar.comm_id)`);
     assert.deepEqual(updates.at(-1)?.content.data['state'], { value: 19_999 });
   });
 
-  it('come from a cell with their bytes', async () => {
+  it('come from a cell with their buffers', async () => {
     const cell = await sandbox.run(`${ECHO}
 from sandboxed_ipython.kernel.comms import Comm
 comm = Comm("from-a-cell", data={"a": 1}, buffers=[bytes(range(256)) * 4000])
@@ -122,7 +122,7 @@ comm.send({"b": 2}); comm.close()`);
     );
   });
 
-  it('for a target that nobody has registered are closed with a word, and the kernel lives', async () => {
+  it('for an unregistered target close the comm with a message, and the kernel lives', async () => {
     await sandbox.run('kept = 1');
     const events = await send({ type: 'comm_open', commId: 'nobodys', targetName: 'nobody' });
     assert.deepEqual(
@@ -133,7 +133,7 @@ comm.send({"b": 2}); comm.close()`);
     assert.equal((await sandbox.run('kept')).result, '1');
   });
 
-  it('wait for the cell that runs; a callback that raises is told on stderr', async () => {
+  it('wait for the running cell; an exception of a callback is printed to stderr', async () => {
     await sandbox.run(`order = []
 def target(comm, opened):
     def on(message):
@@ -149,7 +149,7 @@ get_ipython().kernel.comm_manager.register_target("t", target)`);
     assert.equal((await sandbox.run('order')).result, "['cell', 1, 2]");
   });
 
-  it('whose callback hangs are interrupted, and the kernel keeps its state', async () => {
+  it('whose callback hangs can be interrupted, and the kernel keeps its state', async () => {
     await sandbox.run(`kept = 1
 def hang(comm, opened):
     def on(message):
@@ -166,7 +166,7 @@ get_ipython().kernel.comm_manager.register_target("hang", hang)`);
     assert.equal((await sandbox.run('kept')).result, '1');
   });
 
-  it('of a kernel that is reset are told as aborted', async () => {
+  it('are reported as aborted when their kernel is reset', async () => {
     await sandbox.run(ECHO);
     const cell = sandbox.session.execute('print("go")\nwhile True: pass');
     await sandbox.printed(cell.msgId, 'go');
@@ -179,7 +179,7 @@ get_ipython().kernel.comm_manager.register_target("hang", hang)`);
     );
   });
 
-  it('are those of the comm package too, where it is installed after the kernel began', async function () {
+  it('work with the comm package too if it is installed after the kernel has started', async function () {
     this.timeout(240_000);
     await sandbox.session.install(['comm']);
     const cell = await sandbox.run(

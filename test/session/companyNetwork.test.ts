@@ -104,26 +104,26 @@ describe("a company's network", function () {
     throw new Error('it was made');
   }
 
-  it('without its proxy an install does not get out, and the proxy setting is named', async () => {
+  it('without its proxy, an install cannot reach the index, and the error names the proxy setting', async () => {
     const { params, setting } = await failure({ network: await networkOf('none', '') });
     assert.deepEqual([params['trouble'], setting], ['network', 'proxy']);
     assert.deepEqual([company.connected, company.denied], [[], 0]);
   });
 
-  it("a wrong password is pip's own reason, and the proxy setting is named", async () => {
+  it("a wrong password is reported with pip's own reason, and the error names the proxy setting", async () => {
     const { params, setting } = await failure({ network: await networkOf(proxyWith(WRONG), '') });
     assert.deepEqual([params['trouble'], setting], ['proxy', 'proxy']);
     assert.match(String(params['reason']), /407 Proxy Authentication Required/);
     assert.ok(company.denied > 0 && company.connected.length === 0);
   });
 
-  it("an authority that is not named is pip's own reason, and the setting for it is named", async () => {
+  it("an unknown certificate authority is reported with pip's own reason, and the error names the setting for it", async () => {
     const { params, setting } = await failure({ network: { ...request.network, certificates: undefined } });
     assert.deepEqual([params['trouble'], setting], ['certificate', 'caBundle']);
     assert.match(String(params['reason']), /certificate verify failed/i);
   });
 
-  it('an image is made through its proxy, with its password and its authority, and leaves no trace of them', async () => {
+  it('an image is built through its proxy, with its password and its certificate authority, and contains no trace of them', async () => {
     const events: string[] = [];
     const stop = await watchContainers(events);
     const before = company.connected.length;
@@ -161,7 +161,7 @@ describe("a company's network", function () {
     assert.doesNotMatch(described.join('\n'), /proxy/i);
   });
 
-  it('a sandbox has what was installed, also by its own cell on the same way, and no trace of that way', async () => {
+  it('a cell can install packages through the same proxy, and the sandbox contains no trace of it', async () => {
     const sandbox = startSession(engine, image, {}, { network: () => Promise.resolve(request.network) });
     const before = company.connected.length;
     const events: string[] = [];

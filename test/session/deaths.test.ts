@@ -37,7 +37,7 @@ const KERNEL_DEATHS: readonly (readonly [what: string, code: string, failure: st
   ],
 ];
 
-describe('an end with a cause', function () {
+describe('the end of a kernel or a container', function () {
   this.timeout(60_000);
   let engine: Engine;
   let image: string;
@@ -88,7 +88,7 @@ describe('an end with a cause', function () {
     ['that a thread ends', 'os._exit(1)', 'KernelDied'],
     ['that a thread takes over the memory limit', 'globals().update(x=b"x" * (1 << 30))', 'OutOfMemory'],
   ] as const) {
-    it(`of a kernel ${what} while no cell runs is said by the next cell, which has a fresh one`, async () => {
+    it(`of a kernel ${what} while no cell runs is reported by the next cell, which has a fresh kernel`, async () => {
       const sandbox = startSession(engine, image, { maxMemory: 256 * MB });
       await sandbox.run(`lost = 1\nimport os, threading\nthreading.Timer(0.3, lambda: ${end}).start()`);
       await sandbox.event((event) => event.msg_type === 'status' && event.content.execution_state === 'restarting');
@@ -101,7 +101,7 @@ describe('an end with a cause', function () {
     });
   }
 
-  it('of a kernel that does not start is told to the cells and the reset that wait for it; when one starts, they run again', async () => {
+  it('is reported to the cells and the reset that wait for a kernel that does not start; once a kernel starts, cells run again', async () => {
     const file = async (name: string, change: (text: string) => string) => ({
       [name]: change(await readFile(join(RUNNER, name), 'utf8')),
     });
@@ -148,7 +148,7 @@ describe('an end with a cause', function () {
     ],
   } as const;
   for (const [what, [end, reasons]] of Object.entries(CONTAINER_ENDS)) {
-    it(`of a container that ${what} ends its cell, and the session; nothing is left of it`, async function () {
+    it(`of a container that ${what} ends its cell and the session, and nothing of the sandbox is left`, async function () {
       if (what.includes('supervisor') && process.getuid?.() !== 0) {
         this.skip();
       } // it is another user's process
@@ -176,7 +176,7 @@ describe('an end with a cause', function () {
     });
   }
 
-  it('of a sandbox in which nothing runs is told by its state', async () => {
+  it('of a container in which no cell runs is reported by the state of the session', async () => {
     const sandbox = startSession(engine, image);
     await sandbox.run('1');
     await docker.getContainer(containerName(sandbox.session.id)).stop();
@@ -188,7 +188,7 @@ describe('an end with a cause', function () {
   });
 });
 
-describe('what a cell runs out of', function () {
+describe('a resource that a cell exhausts', function () {
   this.timeout(60_000);
   let engine: Engine;
   let sandbox: TestSession;
@@ -220,7 +220,7 @@ describe('what a cell runs out of', function () {
       { code: 'PidsExhausted', params: { limit: 64 } },
     ],
   ] as const) {
-    it(`is told while it goes on: ${what}`, async () => {
+    it(`is reported while the cell continues: ${what}`, async () => {
       await sandbox.session.reset({ files: 'clear' });
       const { msgId, reply } = sandbox.session.execute(`kept = 1\n${code}\nimport time; time.sleep(3); "went on"`);
       const told = await sandbox.event(

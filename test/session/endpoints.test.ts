@@ -41,7 +41,7 @@ describe('the engine that is used', () => {
     return engine.info.endpoint;
   }
 
-  it('is the one at a moved socket that DOCKER_HOST names, and a session runs on it', async () => {
+  it('is at the moved socket that DOCKER_HOST names, and a session runs on it', async () => {
     const engine = await connect({ ...process.env, DOCKER_HOST: `unix://${moved}` });
     try {
       assert.equal(engine.info.endpoint, `unix://${moved}`);
@@ -52,14 +52,14 @@ describe('the engine that is used', () => {
     }
   });
 
-  it("is that of the current context of Docker's configuration", async () => {
+  it("is the one of the current context in Docker's configuration", async () => {
     assert.equal(
       await endpointWith({ DOCKER_CONFIG: await dockerConfig({ work: `unix://${moved}` }, 'work') }),
       `unix://${moved}`,
     );
   });
 
-  it('is that of the context that DOCKER_CONTEXT names, and DOCKER_HOST is stronger than both', async () => {
+  it('is the one of the context that DOCKER_CONTEXT names; DOCKER_HOST takes precedence over both', async () => {
     const config = await dockerConfig({ work: `unix://${moved}`, away: 'ssh://ada@build' }, 'away');
     assert.equal(await endpointWith({ DOCKER_CONFIG: config, DOCKER_CONTEXT: 'work' }), `unix://${moved}`);
     assert.equal(
@@ -68,7 +68,7 @@ describe('the engine that is used', () => {
     );
   });
 
-  it('is never another one than the context names: an absent socket and a broken file are told by their names', async () => {
+  it('is never another one than the context names: a missing socket and a broken file are reported by name', async () => {
     const config = await dockerConfig({ stopped: `unix://${join(folder, 'absent.sock')}` }, 'stopped');
     await assert.rejects(connect({ DOCKER_CONFIG: config }), (error) => {
       assert.ok(isSandboxError(error, 'EngineNotFound'), String(error));

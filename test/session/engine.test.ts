@@ -84,7 +84,7 @@ describe('an engine', () => {
     return id;
   }
 
-  it('starts a sandbox whose relay hands a stream to the supervisor', async () => {
+  it('starts a sandbox whose relay connects a stream to the supervisor', async () => {
     const exec = await engine.openStream(await create());
     const { stream } = exec;
     const follow = { after: 0, boot: '', writer: true, host: 'h' };
@@ -107,7 +107,7 @@ describe('an engine', () => {
     other.dispose();
   });
 
-  it('tells the state of a sandbox, and that there is none', async () => {
+  it('reports the state of a sandbox, and null if there is none', async () => {
     const id = await create();
     assert.deepEqual(await engine.inspect(id), { running: true, paused: false, exitCode: null });
     await docker.getContainer(id).pause();
@@ -119,14 +119,14 @@ describe('an engine', () => {
     await assert.rejects(engine.openStream(id), (error) => isSandboxError(error, 'SandboxGone'));
   });
 
-  it('tells the user of a sandbox that is still being created', async () => {
+  it('reports the uid of a sandbox that is still being created', async () => {
     const created = create({ uid: 20_778 });
     assert.ok((await engine.usedUids()).has(20_778));
     await created;
     assert.ok((await engine.usedUids()).has(20_778));
   });
 
-  it('tells the users of all sandboxes, by one request', async () => {
+  it('reports the uids of all sandboxes with one request', async () => {
     await create({ uid: 20_777 });
     const proxy = new RequestProxy(
       (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', ''),
@@ -142,7 +142,7 @@ describe('an engine', () => {
     }
   });
 
-  it("tells every listener of a sandbox's end, pause and exit code", async () => {
+  it('reports the end, the pause and the exit code of a sandbox to every listener', async () => {
     const seen: LifeEvent[] = [];
     const listener = engine.onLifeEvent((event) => seen.push(event));
     const failing = engine.onLifeEvent(() => {
@@ -161,7 +161,7 @@ describe('an engine', () => {
     failing.dispose();
   });
 
-  it('goes on to tell them after its stream was cut, also what happened meanwhile', async () => {
+  it('continues to report events after its event stream was cut, including those that happened meanwhile', async () => {
     const { proxy, socketPath, cut } = await cuttingProxy();
     const behind = await connect({ DOCKER_HOST: `unix://${socketPath}` });
     const ended: string[] = [];
@@ -197,7 +197,7 @@ describe('an engine', () => {
     }
   });
 
-  it('keeps the last words of a sandbox that could not start', async () => {
+  it('keeps the last output of a sandbox that could not start', async () => {
     const runner = await runnerWith({ 'main.py': 'raise SystemExit("the supervisor found no home")' });
     try {
       const broken = await engine.ensureImage(await imageRequest({ runnerFolder: runner.folder }), silentProgress);
@@ -210,7 +210,7 @@ describe('an engine', () => {
     }
   }).timeout(60_000);
 
-  it('says why a sandbox cannot be made', async () => {
+  it('reports why a sandbox cannot be created', async () => {
     const wanted = specification('sandboxed-ipython/kernel:absent');
     await assert.rejects(
       engine.create(wanted),
@@ -220,7 +220,7 @@ describe('an engine', () => {
   });
 
   for (const wait of [0, 5, 20, 60, 120, 200]) {
-    it(`leaves nothing of a sandbox whose making is cancelled after ${wait} ms`, async () => {
+    it(`leaves nothing of a sandbox whose creation is cancelled after ${wait} ms`, async () => {
       const cancel = new AbortController();
       const wanted = specification(image);
       const made = engine.create(wanted, cancel.signal).then(
@@ -245,7 +245,7 @@ describe('an engine', () => {
     });
   }
 
-  describe("that is to remove all of an owner's", () => {
+  describe('that removes all sandboxes of an owner', () => {
     const [owner, another] = [`owner-${process.pid}`, `another-${process.pid}`];
     const labelsOf = (one: string) => ({ 'sandboxed-ipython.version': '1', 'sandboxed-ipython.owner': one });
     async function volumeOf(one: string): Promise<string> {
@@ -278,7 +278,7 @@ describe('an engine', () => {
           () => false,
         );
 
-    it("removes those that run, are paused, never started and have ended, with their libraries, and what is another owner's never", async () => {
+    it('removes running, paused, created and ended sandboxes with their libraries, and never those of another owner', async () => {
       const wanted = [0, 1].map(() => specification(image, { owner }));
       const [[, paused = ''], created, ended, other] = await Promise.all([
         Promise.all(wanted.map((one) => engine.create(one))),
@@ -324,7 +324,7 @@ describe('an engine', () => {
     });
   }).timeout(30_000);
 
-  it('makes sandboxes while others end', async () => {
+  it('creates sandboxes while others end', async () => {
     await Promise.all(
       [0, 1, 2].map(async () => {
         for (let i = 0; i < 3; i++) {

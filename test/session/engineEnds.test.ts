@@ -19,7 +19,7 @@ const LINES = 150;
 const COUNT = `import time\nfor i in range(${LINES}): print(i); time.sleep(0.1)`;
 const COUNTED = Array.from({ length: LINES }, (_, i) => `${i}\n`).join('');
 
-describe('an engine of which a session does not know what becomes', function () {
+describe('an engine on which a session runs', function () {
   this.timeout(180_000);
   let own: UnpluggedEngine | undefined;
   let engine: Engine;
@@ -66,7 +66,7 @@ describe('an engine of which a session does not know what becomes', function () 
         : [],
     );
 
-  it('stopped and started again: its sandboxes end with it and say so; the next one starts on it', async () => {
+  it('ends its sandboxes when it is stopped and started again: the cell reports that, and the next sandbox starts', async () => {
     const sandbox = await counting();
     const restarted = own?.restart('SIGTERM');
     const { failure } = await sandbox.reply;
@@ -80,7 +80,7 @@ describe('an engine of which a session does not know what becomes', function () 
     assert.equal((await startSession(engine, image).run('6 * 7')).result, '42');
   });
 
-  it('killed and started again: its sandboxes are gone, and say so once it can tell', async () => {
+  it('loses its sandboxes when it is killed and started again, and the cell reports that as soon as it can be known', async () => {
     const sandbox = await counting();
     const restarted = own?.restart('SIGKILL');
     await until(
@@ -93,7 +93,7 @@ describe('an engine of which a session does not know what becomes', function () 
     assert.equal((await startSession(engine, image).run('6 * 7')).result, '42');
   });
 
-  it('killed and started again where containers outlive it: the cell goes on, and every line is there once', async () => {
+  it('does not end the cell when it is killed and its containers live on, and every line is shown once', async () => {
     const [major = 0, minor = 0, patch = 0] = engine.info.version.split(/[.+~-]/).map(Number);
     // before, an engine that starts ends all containers that remove themselves, whatever it was told (moby/moby#46308)
     const keeps = major > 24 || (major === 24 && (minor > 0 || patch >= 8));
@@ -114,7 +114,7 @@ describe('an engine of which a session does not know what becomes', function () 
     assert.equal((await sandbox.run('i')).result, String(LINES - 1), 'variables are there');
   });
 
-  it('that hangs: the cell says so and goes on; a press ends in time and hits nothing later', async () => {
+  it('does not end the cell when it hangs: the cell reports that, and an interrupt ends in time and affects no later cell', async () => {
     const sandbox = await counting({ interrupt: 1_000 });
     own?.pause();
     await until('it is told', () => causes(sandbox, sandbox.msgId).length > 0, 20_000);
@@ -126,7 +126,7 @@ describe('an engine of which a session does not know what becomes', function () 
     await until('it is ready', () => sandbox.session.state.kind === 'ready', 30_000);
   });
 
-  it('whose container is frozen without a word of it: the cell says so and goes on', async () => {
+  it('does not end the cell when its container is frozen without an event: the cell reports that', async () => {
     const deaf = withOverrides(engine, { onLifeEvent: () => ({ dispose: () => undefined }) });
     const sandbox = startSession(deaf, image);
     const { msgId, reply } = sandbox.session.execute(COUNT, { timeout: 25 });
@@ -188,7 +188,7 @@ describe('an engine whose disk is full', function () {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('lets a sandbox that runs go on, says what it lacks when another is to start or an image to be made, and starts one when there is room', async () => {
+  it('lets a running sandbox continue, names the cause when a sandbox cannot start or an image cannot be built, and starts a sandbox once there is room', async () => {
     const running = startSession(engine, image);
     assert.equal((await running.run('x = 1; open("/sandbox/file", "w").write("x" * 10_000_000)')).reply.status, 'ok');
     const fill = join(folder ?? '', 'fill');

@@ -9,7 +9,7 @@ const ENGINE_SOCKET = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.soc
 const SEEDS = 10;
 const CELLS = 20;
 
-describe('streams that are cut, delayed and halved between host and engine', () => {
+describe('streams between host and engine that are cut, delayed and halved', () => {
   let image: string;
 
   before(async function () {
@@ -19,7 +19,7 @@ describe('streams that are cut, delayed and halved between host and engine', () 
     engine.dispose();
   });
 
-  it('a cell asks nothing of the engine', async () => {
+  it('a cell sends no request to the engine', async () => {
     const proxy = new FaultProxy(ENGINE_SOCKET, random(1));
     const engine = await connect(await proxy.listen());
     try {
@@ -47,7 +47,7 @@ describe('streams that are cut, delayed and halved between host and engine', () 
   });
 
   for (let seed = 1; seed <= SEEDS; seed += 1) {
-    it(`no cell runs twice, none is stuck (seed ${seed})`, async () => {
+    it(`no cell runs twice or hangs (seed ${seed})`, async () => {
       const next = random(seed);
       const proxy = new FaultProxy(ENGINE_SOCKET, next);
       let engine: Engine | undefined;

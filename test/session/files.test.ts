@@ -91,7 +91,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
   const listed = async (): Promise<Record<string, string>> =>
     JSON.parse((await run(LIST)).text()) as Record<string, string>;
 
-  it('are there for a cell by their relative names, byte for byte, and nothing else is in the sandbox', async () => {
+  it('can be read by a cell under their relative names, byte for byte, and are the only files in the sandbox', async () => {
     const wanted = {
       'data.csv': 'city,people\nRīga,605273\n',
       'deep/er/still/data.bin': randomBytes(3 * MB + 1),
@@ -130,7 +130,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
     assert.equal(cell.result, "(['605273'], 42, '/sandbox/my project/nb', True, True)");
   });
 
-  it('follow the host from run to run; what only a cell changed or made stays', async () => {
+  it('follow changes on the host from run to run; files that only a cell changed or created stay', async () => {
     put({ 'a.txt': 'host 1', 'b.txt': 'host 1', 'gone.txt': 'host 1' });
     await copy.copyChanges(boundsOf(MEMORY), goOn);
     await run('for name in "ab": open(name + ".txt", "w").write("cell")\nopen("own.txt", "w").write("cell")');
@@ -152,7 +152,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
     assert.equal((await run('open("a.txt").read(), open("own.txt").read()')).result, "('host 2', 'cell')");
   });
 
-  it("are those of the whole project, and none of them is the sandbox's own", async () => {
+  it('are those of the whole project, and the sandbox adds none of its own', async () => {
     put({ 'own.csv': '1', '../data/x.csv': '2', '../src/mod.py': 'answer = 42\n' });
     assert.equal(await copy.copyChanges(boundsOf(MEMORY), goOn), undefined);
     const look =
@@ -173,7 +173,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
     assert.equal((await run(look)).result?.replace(/\s+/g, ' '), seen);
   });
 
-  it('may be many: 2,000 are there within a minute, and a look that finds nothing new takes seconds', async () => {
+  it('may be many: 2,000 arrive within a minute, and a look that finds no change takes seconds', async () => {
     put(
       Object.fromEntries(Array.from({ length: 1_949 }, (_, i) => [`folder ${i % 50}/${i}.csv`, `${i}\n`.repeat(100)])),
     );
@@ -189,7 +189,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
     assert.ok(copied - began < 60_000 && looked - copied < 5_000, 'on a machine that does other things too');
   });
 
-  it('that find no room are told, whole or not there at all; smaller ones arrive, and cells run', async () => {
+  it('for which there is no room are reported and not copied in part; smaller files arrive, and cells run', async () => {
     put({ 'large.bin': randomBytes(8 * MB), 'small.txt': 'x' });
     await run(
       'import os\nwith open("fill", "wb") as f: os.posix_fallocate(f.fileno(), 0, os.statvfs(".").f_bavail * os.statvfs(".").f_frsize - 4 * 2**20)',
@@ -205,7 +205,7 @@ describe('the files beside a notebook, in a real sandbox', () => {
     assert.equal((await run('os.path.getsize("large.bin")')).result, String(8 * MB));
   });
 
-  it('can be called off at any moment, which leaves no half file', async () => {
+  it('can be cancelled at any moment, which leaves no incomplete file', async () => {
     const stop = new AbortController();
     let asked: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => {
@@ -246,7 +246,7 @@ left`)
     );
   });
 
-  it('fail as a whole with a reason when a cell has ended what receives them', async () => {
+  it('fail together with a reason if a cell has killed the process that receives them', async () => {
     put({ 'a.txt': 'x' });
     let killed: Promise<unknown> = Promise.resolve();
     const waiting = ({ content, ...file }: SandboxFile): SandboxFile => ({
@@ -285,7 +285,7 @@ left`)
     assert.equal((await run('open("a.txt").read()')).result, "'x'");
   });
 
-  it('may take as long as they like to be sent, and are given up where the sandbox takes nothing more', async () => {
+  it('may take any time to send, but the copy ends when the sandbox stops accepting data', async () => {
     const PATIENCE = 1_000;
     const hasty = await connect(undefined, { ...DEADLINES_MS, 'run file copy': PATIENCE });
     try {

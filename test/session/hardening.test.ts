@@ -164,11 +164,11 @@ describe('a sandbox', () => {
     engine.dispose();
   });
 
-  it('is a user of its own, in no other group', () => {
+  it('has its own user, who is in no other group', () => {
     assert.deepEqual(new Set(inside.ids), new Set([UID]));
   });
 
-  it('has a name, which nobody in it can change, and so has its host', () => {
+  it('has a user name and a host name, which nobody inside can change', () => {
     assert.deepEqual(inside.names, ['sandbox', '/sandbox', 'sandbox', 'sandbox', 'sandbox']);
     assert.deepEqual(inside.addresses, ['127.0.0.1', '127.0.0.1']);
     for (const refused of inside.users) {
@@ -176,11 +176,11 @@ describe('a sandbox', () => {
     }
   });
 
-  it('refuses at localhost what nobody listens for, by either version of IP', () => {
+  it('refuses connections to unused ports of localhost, over IPv4 and IPv6', () => {
     assert.equal(inside.refusal, 'Connection refused');
   });
 
-  it('has no capability and gains none, where the control has', () => {
+  it('has no capability and gains none, unlike the control container', () => {
     assert.deepEqual(inside.capabilities, ['0000000000000000']);
     assert.deepEqual([inside.no_new_privileges, inside.seccomp], ['1', '2']);
     assert.notDeepEqual(outside.capabilities, ['0000000000000000']);
@@ -192,7 +192,7 @@ describe('a sandbox', () => {
     assert.equal(outside.setuid, 'done');
   });
 
-  it('can write to its bounded folders only, where the control writes to the image', () => {
+  it('can write only to its bounded folders, while the control container can write to its image', () => {
     const queue = '/sandbox/.interactive';
     assert.deepEqual(
       inside.writable.filter((folder) => folder === queue || !folder.startsWith('/sandbox/')),
@@ -212,7 +212,7 @@ describe('a sandbox', () => {
     });
   });
 
-  it('has no path of the host but the few files that every engine makes, and a volume of its own for libraries', () => {
+  it('has no path of the host except the few files that every engine makes, and its own volume for libraries', () => {
     const made = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
     assert.deepEqual(
       inside.from_disk.filter((path) => !made.includes(path)),
@@ -221,7 +221,7 @@ describe('a sandbox', () => {
     assert.deepEqual(inside.engine_socket, []);
   });
 
-  it("has nothing of the host's environment", async () => {
+  it('has no environment variables of the host', async () => {
     const { Config } = await docker.getImage(image).inspect();
     // the client's types forget that an image may have none
     const ofImage = ((Config.Env as string[] | null) ?? []).map((entry) => entry.split('=')[0] ?? '');
@@ -232,13 +232,13 @@ describe('a sandbox', () => {
     );
   });
 
-  it('sees no process but its own', async () => {
+  it('sees only its own processes', async () => {
     assert.equal(inside.processes[0], '1');
     assert.match(await python(sandbox, 'print(open("/proc/1/cmdline").read())'), /main\.py/);
     assert.ok(inside.processes.length < 10);
   });
 
-  it('has no way out, where the control reaches every listener', async function () {
+  it('cannot connect anywhere, while the control container reaches every listener', async function () {
     const [{ IPAM } = {}] = await docker.listNetworks({ filters: JSON.stringify({ id: [network] }) });
     const gateway = IPAM?.Config?.[0]?.Gateway ?? '';
     const listener = createServer((socket) => {
@@ -274,7 +274,7 @@ describe('a sandbox', () => {
     assert.notDeepEqual(outside.routes, []);
   });
 
-  it("does not share the host's loopback and abstract sockets, where a control on the host's network does", async function () {
+  it("does not share the host's loopback and abstract sockets, while a control container on the host's network does", async function () {
     const [byPort, byName] = [
       createServer((socket) => socket.end('hello')),
       createServer((socket) => socket.end('hello')),
@@ -358,7 +358,7 @@ print(json.dumps(filled))`,
     assert.ok(said['/sandbox/.interactive']?.[0] === 'ENOSPC' && said['/sandbox/.interactive'][1] > 60);
   });
 
-  it('runs out of memory at its limit, swap included, and goes on', async () => {
+  it('runs out of memory at its limit, which includes swap, and continues', async () => {
     const said = await python(
       sandbox,
       `
@@ -377,7 +377,7 @@ print(os.waitpid(pid, 0)[1])`,
   }).timeout(120_000);
 });
 
-describe('a sandbox on an engine that does not do what it is asked', () => {
+describe('a sandbox on an engine that does not apply what was requested', () => {
   let folder: string;
   let image: string;
   before(async () => {
@@ -472,7 +472,7 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
     },
   };
   for (const [limit, lie] of Object.entries(lies)) {
-    it(`is not started, and removed, if "${limit}" was not applied`, async () => {
+    it(`is removed without being started if "${limit}" was not applied`, async () => {
       const { engine, proxy } = await lyingEngine(lie);
       try {
         const wanted = specification(image);
@@ -490,7 +490,7 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
     });
   }
 
-  it('starts, without the loopback of IPv6, where the machine has no IPv6', async () => {
+  it('starts without the loopback of IPv6 if the machine has no IPv6', async () => {
     const asked: boolean[] = [];
     const { engine, proxy } = await lyingEngine(({ HostConfig }) => {
       asked.push('Sysctls' in HostConfig);
@@ -512,7 +512,7 @@ describe('a sandbox on an engine that does not do what it is asked', () => {
     }
   });
 
-  it('is removed, though it runs, if it is on a network once it has started', async () => {
+  it('is removed although it runs if it is on a network after its start', async () => {
     const { engine, proxy } = await lyingEngine(
       () => undefined,
       ({ NetworkSettings }) => {

@@ -141,7 +141,7 @@ describe('the derived image', function () {
     }
   }
 
-  it('is made once, and is then found by a look at the engine', async () => {
+  it('is built once, and is found on the engine afterwards', async () => {
     const runnerFolder = await newRunner();
     const steps = new Steps();
     const image = await make({ runnerFolder }, steps);
@@ -153,7 +153,7 @@ describe('the derived image', function () {
     assert.ok(performance.now() - started < 1_000);
   });
 
-  it('is made anew when asked for: the base is pulled where it can be, the old image goes', async () => {
+  it('is rebuilt on request: the base is pulled if possible, and the old image is removed', async () => {
     const request = await imageRequest({ runnerFolder: await newRunner() });
     const name = await make({ runnerFolder: request.runnerFolder });
     const before = await engine.findImages(request);
@@ -166,13 +166,13 @@ describe('the derived image', function () {
     await assert.rejects(docker.getImage(before.derived).inspect(), /no such image/i);
   });
 
-  it('starts the supervisor with an absolute Python and nothing of the base', async () => {
+  it('starts the supervisor with an absolute path of Python and without settings of the base', async () => {
     const { Config } = await docker.getImage(await make({})).inspect();
     assert.match((Config.Entrypoint as string[]).join(' '), /^\/\S+ -I \/opt\/sandboxed-ipython\/main\.py$/);
     assert.deepEqual([Config.Cmd ?? [], Config.WorkingDir], [[], '/']);
   });
 
-  it("has the runner as root's, its byte code, and places that everyone may write to", async () => {
+  it('has the runner, owned by root, with its byte code, and folders that everyone may write to', async () => {
     const said = await inImage(
       await make({}),
       `
@@ -193,7 +193,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     ]);
   });
 
-  it('has the packages that were asked for', async () => {
+  it('has the requested packages', async () => {
     const steps = new Steps();
     const packages = ['six==1.16.0', 'docopt==0.6.2', `idna!=0.${Date.now()}`]; // the second one has no wheel
     const image = await make({ base: READY, packages }, steps);
@@ -228,7 +228,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     assert.doesNotMatch(String(params['reason']), /secret/);
   });
 
-  it('takes no option of pip for a package', async () => {
+  it('accepts no option of pip as a package', async () => {
     const { params } = await failure({ base: READY, packages: ['--help'] }, 'ImageFailed');
     assert.match(String(params['reason']), /--help/);
   });
@@ -260,7 +260,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     });
   }
 
-  it('is made by one of two windows, and used by both', async () => {
+  it('is built by one of two windows and used by both', async () => {
     const runnerFolder = await newRunner();
     const [mine, theirs] = [new Steps(), new Steps()];
     const other = await connect();
@@ -274,7 +274,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     assert.ok([...mine.codes, ...theirs.codes].includes('waitingForOther'));
   });
 
-  it('is made by the next window if the first one is killed', async () => {
+  it('is built by the next window if the first window is killed', async () => {
     const runnerFolder = await newRunner({ 'selftest.py': 'import time; time.sleep(8)' });
     const script = `
       globalThis.after = () => undefined; // no test runs there
@@ -296,7 +296,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     assert.ok(steps.codes.includes('committing'));
   });
 
-  it("is refused if the runner's own test fails in it", async () => {
+  it("is refused if the runner's self-test fails in it", async () => {
     const runnerFolder = await newRunner({
       'selftest.py': 'import sys; sys.stderr.write("noise\\nno plot came out\\n"); sys.exit(1)',
     });
@@ -304,7 +304,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     assert.deepEqual(params, { image: BASE, problem: 'selfTest', reason: 'no plot came out' });
   });
 
-  it('keeps an IPython that the base has, without asking the network', async () => {
+  it('keeps the IPython of the base, without using the network', async () => {
     const version = 'import IPython; print(IPython.__version__)';
     const steps = new Steps();
     const image = await make({ base: READY, runnerFolder: await newRunner() }, steps);
@@ -314,7 +314,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     assert.match(String(params['reason']), /conflict/i);
   });
 
-  it('has nbformat, beside packages that it does not replace', async () => {
+  it('has nbformat, and does not replace packages of the base for it', async () => {
     const image = await make({ packages: ['attrs==21.4.0'] });
     assert.equal(
       await inImage(
@@ -325,7 +325,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
     );
   });
 
-  it('is made without nbformat where that cannot be had, and the log says why', async () => {
+  it('is built without nbformat if that cannot be installed, and the log says why', async () => {
     const base = await bases.make(
       'no-nbformat',
       `
@@ -364,7 +364,7 @@ open("/etc/pip.conf", "w").write("[global]\\nindex-url = https://127.0.0.1:9/sim
     assert.deepEqual([params['image'], params['problem'], setting], [base, 'noPython', 'image']);
   });
 
-  it('is refused for a base whose Python cannot install, before anything is installed', async () => {
+  it('is refused for a base whose Python cannot install packages, before anything is installed', async () => {
     const base = await bases.make(
       'no-pip',
       `
@@ -393,7 +393,7 @@ with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as fi
     });
   });
 
-  it('is refused for a base whose volumes nobody could bound', async () => {
+  it('is refused for a base with volumes, because nothing would limit their size', async () => {
     const base = await bases.make('volume', 'pass', ['VOLUME /data']);
     assert.equal((await failure({ base }, 'BaseUnusable')).params['found'], '/data');
   });
@@ -404,7 +404,7 @@ with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as fi
     assert.match(String(params['reason']), /localhost:1|connection refused/i);
   });
 
-  describe('of a base that the engine does not have', () => {
+  describe('from a base that the engine does not have', () => {
     let registry: Registry;
     beforeEach(async function () {
       if (!(process.env['DOCKER_HOST'] ?? 'unix:').startsWith('unix:')) {
@@ -420,7 +420,7 @@ with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as fi
         .catch(() => undefined);
     });
 
-    it('pulls it, and tells by layer how far it is', async () => {
+    it('pulls the base, and reports the progress by layer', async () => {
       const steps = new Steps();
       await assert.rejects(
         make({ base: registry.image }, steps),
@@ -430,12 +430,12 @@ with open(os.path.join(site, "ipython-7.34.0.dist-info", "METADATA"), "w") as fi
       assert.ok(steps.all.includes(`pullingBase ${registry.image} (2/2, 4/4 MB)`), steps.all.join('\n'));
     });
 
-    it("gives the registry's reason if it is not there", async () => {
+    it("gives the registry's reason if the base does not exist there", async () => {
       const { params } = await failure({ base: registry.image.replace(/:1$/, ':2') }, 'ImageFailed');
       assert.match(String(params['reason']), /manifest unknown/);
     });
 
-    it('gives up the pull if it is cancelled', async () => {
+    it('ends the pull if it is cancelled', async () => {
       registry.slow = true;
       const cancel = new AbortController();
       const steps = new Steps();

@@ -75,7 +75,7 @@ describe('libraries', function () {
     await assert.rejects(work, (error) => isSandboxError(error, code) && reason.test(String(error.params['reason'])));
   };
 
-  it('of plotly show figures at once, as the image has nbformat, which %run and %notebook need too', async () => {
+  it('of plotly show figures at once, because the image has nbformat, which %run and %notebook need too', async () => {
     await ok('%pip install plotly');
     for (const show of ['figure', 'figure.show()']) {
       const figures = (
@@ -96,7 +96,7 @@ describe('libraries', function () {
     );
   });
 
-  it("that a cell installs are imported by its next line, by child processes and after a reset, and pip's lines are shown", async () => {
+  it("that a cell installs can be imported by its next line, by child processes and after a reset, and pip's lines are shown", async () => {
     const cell = await ok('%pip install six==1.16.0\nimport six\nprint(six.__version__, six.__file__)');
     assert.match(
       cell.text(),
@@ -117,7 +117,7 @@ describe('libraries', function () {
     );
   });
 
-  it('are found by the helper processes of a library that starts them with the flags of its own Python', async () => {
+  it('are found by helper processes that a library starts with the flags of its own Python', async () => {
     const cell = await ok(
       '%pip install joblib\nfrom joblib import Parallel, delayed\nprint(Parallel(n_jobs=2)(delayed(pow)(i, 2) for i in range(4)))',
     );
@@ -127,7 +127,7 @@ describe('libraries', function () {
     assert.equal(next.text('stderr'), '');
   });
 
-  it('that a process of the cell installs by pip are imported by its next line', async () => {
+  it('that a process of the cell installs with pip can be imported by the next line of the cell', async () => {
     const cell = await ok(
       'import subprocess, sys\nsubprocess.check_call([sys.executable, "-m", "pip", "install", "humanize==4.9.0"])\nimport humanize\nprint(humanize.__version__)',
     );
@@ -140,7 +140,7 @@ describe('libraries', function () {
     assert.equal(await installed('humanize'), "'4.10.0'");
   });
 
-  it('that forward what C code prints show it once, and no error in the cells behind', async () => {
+  it('that forward the output of C code show it once, and cause no error in later cells', async () => {
     await ok('%pip install wurlitzer\n%load_ext wurlitzer');
     const cell = await ok('import ctypes\nctypes.CDLL(None).puts(b"from C")\nprint("from Python")');
     assert.equal(cell.text('stderr'), '');
@@ -151,7 +151,7 @@ describe('libraries', function () {
     await ok('%unload_ext wurlitzer');
   });
 
-  it('see those that are there: an upgrade replaces one, and what is satisfied stays', async () => {
+  it('are upgraded if requested, and stay if they already satisfy the requirement', async () => {
     const cell = await ok('!pip install -U six toolz');
     assert.match(cell.text(), /Successfully uninstalled six-1\.16\.0[^]*Successfully installed .*toolz/);
     assert.match((await ok('!{__import__("sys").executable} -m pip install six')).text(), /already satisfied: six/);
@@ -159,7 +159,7 @@ describe('libraries', function () {
     assert.match((await ok('%pip list')).text(), /toolz/);
   });
 
-  it("that do not exist are told with pip's own reason", async () => {
+  it("that do not exist are reported with pip's own reason", async () => {
     const cell = await sandbox.run('%pip install no-such-package-of-sandboxed-ipython');
     assert.equal(cell.reply.ename, 'InstallFailed');
     assert.match(cell.reply.evalue, /No matching distribution found for no-such-package-of-sandboxed-ipython/);
@@ -209,7 +209,7 @@ describe('libraries', function () {
     await until('the container of the build is gone', async () => !(await containerExists(builder.Id)));
   });
 
-  it('that need a compiler for their source are told with the reason', async () => {
+  it('that need a compiler for their source are reported with the reason', async () => {
     const cell = await sandbox.run('%pip install pycrypto==2.6.1');
     assert.match(
       cell.reply.evalue,
@@ -218,12 +218,12 @@ describe('libraries', function () {
     assert.equal(await installed('docopt'), "'0.6.2'");
   });
 
-  it('are asked for by a line that does more than call pip too, and what pip only shows goes through a pipe', async () => {
+  it('can be installed by a line that does more than call pip, and output of other pip commands goes through a pipe', async () => {
     const cell = await ok('!pip install six && echo done\nprint(_exit_code)\n!pip list | head -1');
     assert.match(cell.text(), /already satisfied: six[^]*\ndone\s+0\s+Package +Version/);
   });
 
-  it('may be asked for by the user too, while a cell runs, which imports them at once', async () => {
+  it('can be installed by the user while a cell runs, which can import them at once', async () => {
     const { msgId, reply } = sandbox.session.execute(
       'import importlib, time\nwhile importlib.util.find_spec("tinydb") is None: time.sleep(0.05)\nimport tinydb\nprint("there")',
     );
@@ -237,7 +237,7 @@ describe('libraries', function () {
     assert.equal((await reply).status, 'ok');
   });
 
-  it('cannot be changed by a cell, which has no network as before', async () => {
+  it('cannot be changed by a cell, which still has no network', async () => {
     const cell = await ok(
       [
         'import os, socket, errno',
@@ -253,7 +253,7 @@ describe('libraries', function () {
     assert.match(cell.text(), /^EROFS EROFS (?:EROFS|EACCES)\n\['lo'\] ENETUNREACH\n$/);
   });
 
-  it('whose install is interrupted are not there, the installer is gone, and the next install works', async () => {
+  it('whose install is interrupted are absent, the installer is gone, and the next install works', async () => {
     const { msgId, reply } = sandbox.session.execute(`%pip install ${LARGE}`);
     await sandbox.printed(msgId, 'Collecting');
     await sandbox.session.interrupt(msgId);
@@ -279,7 +279,7 @@ describe('libraries', function () {
     );
   });
 
-  it('are asked for by name alone, whatever a cell sends', async () => {
+  it('are requested only by name, whatever a cell sends', async () => {
     const ask = (requirement: string) =>
       sandbox.run(
         [
@@ -294,7 +294,7 @@ describe('libraries', function () {
     assert.ok(!sandbox.session.installed.some((one) => /[:@/]/.test(one)));
   });
 
-  it('that are hostile run nothing in the installer, which has a network, and cannot choose its index', async () => {
+  it('that are hostile run no code in the installer, which has a network, and cannot choose its index', async () => {
     const libraries = newVolume();
     await install(['six'], { libraries });
     const plant = [
@@ -407,7 +407,7 @@ describe('libraries', function () {
     }
   });
 
-  it('of a sandbox that is replaced are handed to the next one, and go with the last', async () => {
+  it('of a sandbox that is replaced are passed to the next sandbox, and are removed with the last one', async () => {
     const first = startSession(engine, image);
     await first.session.install(['six']);
     const { libraries } = first.session;

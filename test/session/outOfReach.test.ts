@@ -29,7 +29,7 @@ describe('a cell whose sandbox is out of reach', function () {
     ['POST /exec/{id}/start relay', true],
     ['GET /containers/{id}/json', false],
   ] as const) {
-    it(`goes on without an answer to ${kind}; ${blocks ? 'it says so, what is asked ends in time, and its output comes when there is one' : 'its stream comes back all the same'}`, async () => {
+    it(`continues without an answer to ${kind}; ${blocks ? 'the cell reports it, requests end in time, and its output comes once there is an answer' : 'its stream is opened again all the same'}`, async () => {
       await Promise.all(ANSWERS.map((answer) => cutOff(kind, answer, blocks)));
     });
   }

@@ -41,7 +41,7 @@ describe('a session with a real sandbox', () => {
     assert.equal((await sandbox.run('order == list(range(50))')).result, 'True');
   });
 
-  it('streams while a cell runs, in order, stdout and stderr and displays', async () => {
+  it('streams stdout, stderr and displays in order while a cell runs', async () => {
     const { msgId, reply } = sandbox.session.execute(
       'import sys, time\nfrom IPython.display import display\nprint("a"); print("b", file=sys.stderr); display(1); print("c")\ntime.sleep(1.5)',
     );
@@ -52,7 +52,7 @@ describe('a session with a real sandbox', () => {
     assert.deepEqual([cell.text(), cell.text('stderr'), cell.of('display_data').length], ['a\nc\n', 'b\n', 1]);
   });
 
-  it('gives a failing cell its traceback and keeps what was there', async () => {
+  it('gives a failing cell its traceback and keeps earlier state', async () => {
     await sandbox.run('x = 1');
     const cell = await sandbox.run('x / 0');
     assert.deepEqual(
@@ -64,7 +64,7 @@ describe('a session with a real sandbox', () => {
     assert.equal((await sandbox.run('x')).result, '1');
   });
 
-  it('aborts the rest of the run after an error, and of that run only', async () => {
+  it('aborts the rest of the run after an error, and no other run', async () => {
     const one = { metadata: { runId: 'one' } };
     const cells = await Promise.all([
       sandbox.run('import time; time.sleep(0.3); 1/0', one),
@@ -80,7 +80,7 @@ describe('a session with a real sandbox', () => {
     assert.equal((await sandbox.run('sorted({"a", "b", "c"} & set(globals()))')).result, "['b']");
   });
 
-  it('goes on with the run after an error that was expected', async () => {
+  it('continues the run after an error that was expected', async () => {
     const cells = await Promise.all([
       sandbox.run('1/0', { stopOnError: false, metadata: { runId: 'r' } }),
       sandbox.run('5', { metadata: { runId: 'r' } }),
@@ -112,7 +112,7 @@ describe('a session with a real sandbox', () => {
     });
   }
 
-  it('kills with the third press what swallows the others', async () => {
+  it('kills the kernel with the third press if a cell swallows interrupts', async () => {
     const { msgId, reply } = sandbox.session.execute(
       'while True:\n  try:\n    print("go")\n    while True: sum(range(1000))\n  except BaseException: print("no")',
     );
@@ -125,14 +125,14 @@ describe('a session with a real sandbox', () => {
     assert.equal((await sandbox.run('1')).result, '1');
   });
 
-  it('hits nothing with a late press', async () => {
+  it('affects no other cell if an interrupt comes late', async () => {
     const over = await sandbox.run('1');
     const { msgId, reply } = sandbox.session.execute('import time; time.sleep(0.5); "done"');
     await sandbox.session.interrupt(over.msgId);
     assert.equal(sandbox.gathered(msgId, await reply).result, "'done'");
   });
 
-  it('answers prompts, those for passwords too', async () => {
+  it('answers prompts, including password prompts', async () => {
     for (const [code, password] of [
       ['name = input("Name? ")', false],
       ['import getpass; name = getpass.getpass("Word? ")', true],
@@ -150,7 +150,7 @@ describe('a session with a real sandbox', () => {
     assert.equal(refused.reply.ename, 'StdinNotImplementedError');
   });
 
-  it('resets: running and queued cells end, names are gone, counting starts at 1, files stay unless cleared', async () => {
+  it('ends running and queued cells at a reset, deletes variables, starts the count at 1, and keeps files unless they are to be cleared', async () => {
     await sandbox.run('x = 1; open("/sandbox/kept", "w").write("1"); open("/tmp/kept", "w").write("1")');
     const running = sandbox.session.execute('print("go")\nwhile True: pass');
     const queued = sandbox.session.execute('2');
@@ -170,7 +170,7 @@ describe('a session with a real sandbox', () => {
     assert.equal((await sandbox.run(files)).result, '[False, False]');
   });
 
-  it('interrupts a cell over its time limit, and kills one that does not yield', async () => {
+  it('interrupts a cell over its time limit, and kills the kernel if the cell does not end', async () => {
     await sandbox.run('kept = 1');
     const yielding = await sandbox.run('import time; time.sleep(60)', { timeout: 1 });
     assert.deepEqual(yielding.reply.failure, { code: 'TimedOut', params: { timeout: 1, killed: false } });
@@ -185,7 +185,7 @@ describe('a session with a real sandbox', () => {
     assert.equal((await sandbox.run('"kept" in globals()')).result, 'False');
   });
 
-  it('says why a kernel died at the cell that ran, and gives the next one a fresh kernel', async () => {
+  it('reports why a kernel died in the running cell, and gives the next cell a fresh kernel', async () => {
     const [crash, queued] = await Promise.all([
       sandbox.run('import os, signal, time; time.sleep(0.3); os.kill(os.getpid(), signal.SIGSEGV)', {
         metadata: { runId: 'r' },
@@ -197,7 +197,7 @@ describe('a session with a real sandbox', () => {
     assert.equal((await sandbox.run('1')).reply.execution_count, 1);
   });
 
-  it('completes names of the idle kernel, and says null while it is busy', async () => {
+  it('completes names while the kernel is idle, and answers null while it is busy', async () => {
     await sandbox.run('a_long_name = 1');
     // the first answer is of the live names alone, without types, where jedi takes a slow machine too long to read its sources
     let found: string | undefined;
@@ -214,7 +214,7 @@ describe('a session with a real sandbox', () => {
     await reply;
   });
 
-  it('brings 5 MB of HTML in one piece and 100,000 lines in order', async () => {
+  it('delivers 5 MB of HTML in one piece and 100,000 lines in order', async () => {
     const html = await sandbox.run('from IPython.display import HTML\nHTML("<b>ü</b>" * 625_000)', { timeout: 60 });
     assert.ok(
       html.of('execute_result')[0]?.data['text/html'] === '<b>ü</b>'.repeat(625_000),
@@ -224,7 +224,7 @@ describe('a session with a real sandbox', () => {
     assert.ok(lines.text() === Array.from({ length: 100_000 }, (_, i) => `${i}\n`).join(''), 'all lines in order');
   });
 
-  it('bounds the output of a cell: a line of 200 MB costs the host little and the user is told', async () => {
+  it('limits the output of a cell: a line of 200 MB takes little memory of the host, and the user is told', async () => {
     const before = process.memoryUsage().rss;
     const cell = await sandbox.run('for _ in range(200): print("x" * 2**20, end="")\nprint()');
     assert.equal(cell.reply.status, 'ok');
@@ -238,7 +238,7 @@ describe('a session with a real sandbox', () => {
     );
   });
 
-  it('attaches again when the relay is killed, and misses nothing', async () => {
+  it('reconnects when the relay is killed, and misses nothing', async () => {
     const { msgId, reply } = sandbox.session.execute('import time\nfor i in range(60): print(i); time.sleep(0.05)');
     await sandbox.printed(msgId, '0');
     await killRelays(sandbox.session.id);
@@ -246,7 +246,7 @@ describe('a session with a real sandbox', () => {
     assert.equal(cell.text(), Array.from({ length: 60 }, (_, i) => `${i}\n`).join(''));
   });
 
-  it('has a relay that no cell can end, stop, trace or look into', async () => {
+  it('has a relay that no cell can end, stop, trace or inspect', async () => {
     const cell = await sandbox.run(`
 import ctypes, os, signal
 libc = ctypes.CDLL(None, use_errno=True)
@@ -263,7 +263,7 @@ for pid in relays:
     assert.deepEqual(new Set(attempts), new Set(['denied denied denied -1']));
   });
 
-  it('runs what something else drops into the queue, with a result beside it', async () => {
+  it('runs a command that a process drops into the queue, and writes its result there', async () => {
     const cell = await sandbox.run(`
 import json, os, time
 q = "/sandbox/.interactive"
@@ -275,7 +275,7 @@ os.rename(q + "/commands/.mine", q + "/commands/mine.json")`);
     assert.equal(seen.result, '(7, 1)');
   });
 
-  it('skips garbage on the queue and in the log, and loses no later cell', async () => {
+  it('skips garbage in the queue and in the log, and loses no later cell', async () => {
     const garbage = await sandbox.run(`
 import glob, os
 q = "/sandbox/.interactive"
@@ -303,7 +303,7 @@ sorted(name for name in ("half", "array", "empty", "deep", "g1", "binary") for f
     assert.equal((await sandbox.run('4')).result, '4');
   });
 
-  it('runs on with a full /sandbox and a full queue', async () => {
+  it('continues with a full /sandbox and a full queue', async () => {
     for (const folder of ['/sandbox', '/sandbox/.interactive', '/tmp']) {
       const full = await sandbox.run(`
 import errno
@@ -319,7 +319,7 @@ f.close()`);
     }
   });
 
-  it('is isolated from a second one: its own state, its own uid', async () => {
+  it('is isolated from a second session: it has its own state and its own uid', async () => {
     const other = startSession(engine, image);
     await sandbox.run('mine = 1');
     assert.equal((await other.run('mine')).reply.ename, 'NameError');
@@ -346,7 +346,7 @@ f.close()`);
       assert.ok(!(await containerOf(of)));
     };
 
-    it('paused: shown within two seconds, and the cell goes on afterwards', async () => {
+    it('shows a pause within two seconds, and the cell continues afterwards', async () => {
       const own = startSession(engine, image);
       const { msgId, reply } = own.session.execute(
         'import time\nprint("go")\nfor _ in range(10): time.sleep(0.1)\n"done"',
@@ -367,7 +367,7 @@ f.close()`);
       assert.equal(own.session.state.kind, 'ready');
     });
 
-    it('killed from outside: the cell ends within two seconds and says so', async () => {
+    it('that is killed from outside ends its cell within two seconds, and the cell reports the reason', async () => {
       const own = startSession(engine, image);
       const { msgId, reply } = own.session.execute('print("go")\nwhile True: pass');
       await own.printed(msgId, 'go');
@@ -380,7 +380,7 @@ f.close()`);
       await removed(own);
     });
 
-    it('disposed of: gone, with what it had open, at any moment', async () => {
+    it('is removed together with everything open, at whatever moment the session is disposed', async () => {
       const starting = startSession(engine, image);
       const cell = starting.session.execute('1');
       await new Promise((resolve) => setTimeout(resolve, 150));

@@ -20,7 +20,7 @@ describe('each setting has an effect', () => {
     engine.dispose();
   });
 
-  it("timeout: a cell that names none has the session's", async () => {
+  it('timeout: a cell without a limit of its own has the limit of the session', async () => {
     const sandbox = startSession(engine, image, { timeout: 1 });
     assert.deepEqual((await sandbox.run('import time; time.sleep(30)')).reply.failure, {
       code: 'TimedOut',
@@ -46,7 +46,7 @@ describe('each setting has an effect', () => {
     assert.equal(sandbox.gathered(msgId, await reply).result, "'late'");
   });
 
-  it('maxMemory: the kernel is killed, the sandbox lives, the user is told the limit, the next cell runs', async () => {
+  it('maxMemory: the kernel is killed, the sandbox lives, the error names the limit, and the next cell runs', async () => {
     const sandbox = startSession(engine, image, { maxMemory: 256 * MB });
     await sandbox.run('open("/sandbox/kept", "w").write("1")');
     const cell = await sandbox.run('x = b"x" * (1 << 30)');
@@ -56,7 +56,7 @@ describe('each setting has an effect', () => {
     assert.equal(sandbox.session.state.kind, 'ready');
   });
 
-  it('maxMemory: what a child process takes counts, and is told though the kernel lives', async () => {
+  it('maxMemory: memory of a child process counts, and its end is reported although the kernel lives', async () => {
     const sandbox = startSession(engine, image, { maxMemory: 256 * MB });
     const cell = await sandbox.run(
       'x = 1\nimport subprocess, sys\nsubprocess.run([sys.executable, "-c", "x = b\'x\' * (1 << 30)"]).returncode',
@@ -66,7 +66,7 @@ describe('each setting has an effect', () => {
     assert.equal((await sandbox.run('x')).result, '1');
   });
 
-  it('maxMemory: /sandbox has half of it, and a full /sandbox is no hang', async () => {
+  it('maxMemory: /sandbox has half of it, and a full /sandbox blocks nothing', async () => {
     const sandbox = startSession(engine, image, { maxMemory: 512 * MB });
     assert.equal(
       (await sandbox.run('import os; s = os.statvfs("/sandbox"); s.f_blocks * s.f_frsize == 256 * 2**20')).result,
@@ -74,7 +74,7 @@ describe('each setting has an effect', () => {
     );
   });
 
-  it('historySize: how many results IPython keeps, from the next kernel on', async () => {
+  it('historySize: limits the results that IPython keeps, from the next kernel on', async () => {
     const sandbox = startSession(engine, image, { historySize: 5 });
     for (let i = 0; i < 12; i += 1) {
       await sandbox.run(`${i} + 100`);
@@ -88,7 +88,7 @@ describe('each setting has an effect', () => {
     assert.equal((await sandbox.run(kept)).result, '12');
   });
 
-  it('pollInterval: how often the queue is looked at where inotify cannot be had', async function () {
+  it('pollInterval: is the time between two looks into the queue if inotify is not available', async function () {
     this.timeout(90_000);
     const uid = SANDBOX_UIDS.last;
     const greedy = await takeAllInotify(uid);
@@ -118,7 +118,7 @@ describe('each setting has an effect', () => {
     }
   });
 
-  it('cpus and pids: what the engine holds the sandbox to', async () => {
+  it('cpus and pids: are enforced by the engine', async () => {
     const sandbox = startSession(engine, image, { cpus: 0.5, pids: 80 });
     const cell = await sandbox.run(`
 import subprocess, time
@@ -136,7 +136,7 @@ print((time.process_time() - c) / (time.monotonic() - a))`);
     assert.ok(Number(share) < 0.7, share);
   });
 
-  it('maxOutput: what a cell prints beyond it is dropped and counted, the next cell prints again', async () => {
+  it('maxOutput: output of a cell beyond it is dropped and counted, and the next cell prints again', async () => {
     const sandbox = startSession(engine, image, { maxOutput: 64 * 1024 });
     const cell = await sandbox.run('for i in range(100_000): print(i)');
     assert.ok(cell.text().length <= 64 * 1024 && cell.text().length > 32 * 1024, String(cell.text().length));
@@ -144,7 +144,7 @@ print((time.process_time() - c) / (time.monotonic() - a))`);
     assert.equal((await sandbox.run('print("again")')).text(), 'again\n');
   });
 
-  it('logBudget: the oldest cells go first, the newest stay', async () => {
+  it('logBudget: the oldest cells are dropped first, and the newest stay', async () => {
     const sandbox = startSession(engine, image, { logBudget: MB });
     for (let i = 0; i < 30; i += 1) {
       await sandbox.run('print("x" * 500_000)');

@@ -19,7 +19,7 @@ describe('npm start, when it ends', function () {
     engine.dispose();
   });
 
-  it("takes all sandboxes of its windows along, also that of a notebook which is not in its folder, with their libraries, and nobody else's", async () => {
+  it('removes all sandboxes of its windows with their libraries, including that of a notebook outside of its folder, and no others', async () => {
     const { removeSandboxesOfWindowsBelow } = (await import(LEFTOVERS)) as {
       removeSandboxesOfWindowsBelow: (folder: string) => Promise<void>;
     };

@@ -6,7 +6,7 @@ import { imageRequest } from './engineTools';
 import { connect, derivedImage, endSessions, startSession } from './support/sandboxes';
 import { UnpluggedEngine } from './support/unpluggedEngine';
 
-describe('with the network unplugged', function () {
+describe('without a network', function () {
   this.timeout(240_000);
   let unplugged: UnpluggedEngine | undefined;
 
@@ -24,7 +24,7 @@ describe('with the network unplugged', function () {
   afterEach(endSessions);
   after(() => unplugged?.stop());
 
-  it('a session starts and runs cells once the image is there', async () => {
+  it('a session starts and runs cells if the image exists', async () => {
     assert.ok(unplugged);
     assert.deepEqual(
       unplugged.networkInterfaces.filter((name) => !/^(lo|docker0|br-|veth)/.test(name)),

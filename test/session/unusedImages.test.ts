@@ -11,7 +11,7 @@ import type { Engine } from '../../src/engine/engine';
 import { silentLog } from '../../src/log';
 import { connect, docker, imageRequest, specification, until, usualImage } from './engineTools';
 
-describe('images that nobody uses any more', function () {
+describe('images that are no longer used', function () {
   this.timeout(120_000);
   let engine: Engine;
   const made: string[] = [];
@@ -78,7 +78,7 @@ describe('images that nobody uses any more', function () {
         () => false,
       );
 
-  it('are found with their sizes, and removed; those of the settings, and those that come into use meanwhile, stay', async () => {
+  it('are found with their sizes and removed, except those that the settings name or that come into use meanwhile', async () => {
     const [unused, taken] = [await old(), await old()];
     const request = await imageRequest();
     const found = await engine.findUnusedImages(request);
@@ -99,7 +99,7 @@ describe('images that nobody uses any more', function () {
     }
   });
 
-  it("for two weeks are removed by themselves after a sandbox's start, and those that were used meanwhile are not", async () => {
+  it('are removed after two weeks when a sandbox starts, unless they were used meanwhile', async () => {
     const day = (before: number): string => new Date(Date.now() - before * 24 * 3600_000).toISOString();
     const [used, fresh] = [await loaded(day(20)), await loaded(day(13))];
     await docker
@@ -121,7 +121,7 @@ describe('images that nobody uses any more', function () {
     assert.deepEqual([await isThere(used), await isThere(fresh)], [true, true]);
   });
 
-  it('are marked on the day of their use, once a day, so that every user of the engine knows', async () => {
+  it('are marked with the day of their last use, once a day, so that every user of the engine sees it', async () => {
     const { name, id } = await old();
     const context = {
       docker,

@@ -91,7 +91,7 @@ class Pool {
   }
 }
 
-describe('an engine that takes a request and does not answer', function () {
+describe('an engine that accepts a request and does not answer', function () {
   this.timeout(240_000);
   const bases = new Bases();
   const groups = new Map<Name, Group[]>();
@@ -140,7 +140,7 @@ describe('an engine that takes a request and does not answer', function () {
     (groups.get(name) ?? []).flatMap(({ trials }) => trials.flatMap(({ kind }) => kind ?? []));
 
   for (const name of NAMES) {
-    it(`is given up in time by ${name}, for each kind of its requests in turn, and ${name} works when there are answers again`, async () => {
+    it(`is given up in time by ${name}, for each kind of its requests in turn, and ${name} works again once the engine answers`, async () => {
       const all = (await outcomes.get(name)) ?? [];
       const wrong = all.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []));
       assert.deepEqual(wrong, []);

@@ -27,11 +27,11 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
       'abandons an engine that accepts a connection and does not answer within five seconds',
     ],
     ['test/silent/silentEngine.test.ts', 'is given up in time by ${name}'],
-    ['test/session/outOfReach.test.ts', 'what is asked ends in time'],
+    ['test/session/outOfReach.test.ts', 'requests end in time'],
   ],
   'The engine answers a request late, and still answers pings': [
     ['test/session/busyEngine.test.ts', 'is waited for while it answers pings'],
-    ['test/session/busyEngine.test.ts', 'is given up as busy after minutes'],
+    ['test/session/busyEngine.test.ts', 'is given up as busy, not as silent, when it has been busy for too long'],
     ['test/unit/session.test.ts', 'tells the running cell that the engine is busy'],
   ],
   'Downloading the base image or installing the packages failed': [
@@ -41,7 +41,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/session/image.test.ts', 'is refused for a base without Python'],
   ],
   'The engine would not hold a sandbox to a limit': [
-    ['test/session/hardening.test.ts', 'is not started, and removed, if'],
+    ['test/session/hardening.test.ts', 'is removed without being started if'],
   ],
   'A setting has a value that cannot be used': [
     ['test/unit/sessionSettings.test.ts', 'refuse a wrong ${name} by its name'],
@@ -50,7 +50,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/unit/session.test.ts', "reports the container's output if no hello comes in time"],
   ],
   "The computer's disk is full": [
-    ['test/session/engineEnds.test.ts', 'lets a sandbox that runs go on, says what it lacks'],
+    ['test/session/engineEnds.test.ts', 'lets a running sandbox continue, names the cause'],
   ],
   'You cancelled the start of a sandbox or an installation': [
     ['test/extension/suite/lost.test.ts', 'is no longer started when the user cancels, restarts or shuts down'],
@@ -62,7 +62,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   'A cell swallows the interrupt, or runs in C code': [
     ['test/runner/test_endings.py', 'test_the_third_press_kills_the_kernel_and_the_reply_says_so'],
     ['test/runner/test_deadlines.py', 'test_the_third_press_ends_a_cell_that_runs_c_code'],
-    ['test/session/session.test.ts', 'kills with the third press'],
+    ['test/session/session.test.ts', 'kills the kernel with the third press'],
   ],
   'The cell did not run or was ended, because a cell before it failed, the run was interrupted, or the kernel was restarted or ended':
     [['test/extension/suite/cells.test.ts', 'are not run if they follow an error in the same run']],
@@ -87,9 +87,14 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   'Shared memory or a mapped file finds no room': [
     ['test/session/deaths.test.ts', "'whose shared memory finds no room'"],
   ],
-  'Python does not start': [['test/session/deaths.test.ts', 'of a kernel that does not start is told']],
+  'Python does not start': [
+    [
+      'test/session/deaths.test.ts',
+      'is reported to the cells and the reset that wait for a kernel that does not start',
+    ],
+  ],
   'Python ends while no cell runs: a thread or the callback of a widget ended it': [
-    ['test/session/deaths.test.ts', 'while no cell runs is said by the next cell'],
+    ['test/session/deaths.test.ts', 'while no cell runs is reported by the next cell'],
   ],
   'A process that a cell started needs more memory than `maxMemory` allows': [
     ['test/runner/test_conditions.py', 'test_a_child_that_the_memory_limit_kills_is_reported_while_the_cell_continues'],
@@ -111,14 +116,14 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ],
   ],
   'The queue in the sandbox is full': [
-    ['test/session/session.test.ts', 'runs on with a full /sandbox and a full queue'],
+    ['test/session/session.test.ts', 'continues with a full /sandbox and a full queue'],
     ['test/runner/test_limits.py', 'test_foreign_files_are_removed_from_a_full_queue'],
   ],
   'An object never returns its names for completion': [
     ['test/runner/test_deadlines.py', 'test_an_object_that_never_lists_its_names_delays_no_cell'],
   ],
   'A cell shows more than `maxOutput`, or more than 10,000 outputs': [
-    ['test/session/sessionSettings.test.ts', 'maxOutput: what a cell prints beyond it is dropped'],
+    ['test/session/sessionSettings.test.ts', 'maxOutput: output of a cell beyond it is dropped'],
   ],
   'The window was away, and the sandbox has printed more than `logBudget` meanwhile': [
     ['test/unit/sessionMissing.test.ts', 'is reported as missing in the cells that had started'],
@@ -140,7 +145,7 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
   ],
   'pip could not install the packages; its own reason follows': [
     ['test/session/libraries.test.ts', 'that do not exist'],
-    ['test/session/libraries.test.ts', 'that need a compiler for their source are told with the reason'],
+    ['test/session/libraries.test.ts', 'that need a compiler for their source are reported with the reason'],
   ],
   'The packages need more than the limit that the message names': [
     ['test/session/libraries.test.ts', 'over the limit are not installed at all'],
@@ -175,30 +180,30 @@ const SHOWN_BY: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['test/unit/session.test.ts', 'reports why its supervisor ended with exit code ${exitCode}'],
   ],
   'Nobody uses the sandbox for `idleTimeout`, or no window has it for `keepAlive`': [
-    ['test/session/attach.test.ts', 'ends when it was not used for so long'],
+    ['test/session/attach.test.ts', 'ends when it was not used for the idle timeout'],
     ['test/extension/suite/reattach.test.ts', 'reports in its next cell what became of its sandbox'],
   ],
   'The container is paused from outside': [
-    ['test/session/session.test.ts', 'paused: shown within two seconds'],
+    ['test/session/session.test.ts', 'shows a pause within two seconds'],
     ['test/extension/suite/lost.test.ts', "is reported only in the cell's output if its container is paused"],
   ],
   'The engine is stopped or killed': [
     ['test/session/engineEnds.test.ts', 'stopped and started again'],
-    ['test/session/engineEnds.test.ts', 'killed and started again: its sandboxes are gone'],
-    ['test/session/engineEnds.test.ts', 'where containers outlive it'],
+    ['test/session/engineEnds.test.ts', 'loses its sandboxes when it is killed and started again'],
+    ['test/session/engineEnds.test.ts', 'does not end the cell when it is killed and its containers live on'],
   ],
   'The engine, or the connection to it, hangs': [
-    ['test/session/engineEnds.test.ts', 'that hangs: the cell says so'],
-    ['test/session/outOfReach.test.ts', 'it says so, what is asked ends in time'],
+    ['test/session/engineEnds.test.ts', 'does not end the cell when it hangs'],
+    ['test/session/outOfReach.test.ts', 'the cell reports it, requests end in time'],
     ['test/extension/suite/kernel.test.ts', 'only a reset replaces it'],
   ],
   'A stream to the engine breaks': [
-    ['test/session/faults.test.ts', 'no cell runs twice, none is stuck'],
-    ['test/session/outOfReach.test.ts', 'its output comes when there is one'],
+    ['test/session/faults.test.ts', 'no cell runs twice or hangs'],
+    ['test/session/outOfReach.test.ts', 'its output comes once there is an answer'],
   ],
   'Communication with the sandbox failed, or output could not be read': [
     ['test/extension/suite/kernel.test.ts', 'ends the sandbox of an earlier window that uses another protocol'],
-    ['test/session/badInput.test.ts', 'a message that makes no sense is said to be left out'],
+    ['test/session/badInput.test.ts', 'an invalid message is reported as left out once per cell'],
   ],
   "The notebook's sandbox is on another container engine than the one that answers: the Docker context was switched, another engine answers first, or one has taken its place at the same socket":
     [['test/extension/suite/kernel.test.ts', 'leaves a sandbox on another engine there: a cell runs in a new one on']],
