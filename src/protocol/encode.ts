@@ -14,19 +14,21 @@ export const MAX_COMMAND_BYTES = 16 * 1024 * 1024;
 
 export interface CommandOptions<T extends CommandType = CommandType> {
   msgId?: string | undefined;
+  /** The kernel that gets the command; default: the sandbox's first kernel. */
+  kernel?: string | undefined;
   metadata?: Command<T>['metadata'] | undefined;
   buffers?: readonly Uint8Array[] | undefined;
 }
 
-/** Creates a command for the main kernel, with a new id unless `msgId` is given. */
+/** Creates a command, with a new id unless `msgId` is given. */
 export function command<T extends CommandType>(
   type: T,
   content: CommandContents[T],
-  { msgId, metadata, buffers = [] }: CommandOptions<T> = {},
+  { msgId, kernel = MAIN_KERNEL, metadata, buffers = [] }: CommandOptions<T> = {},
 ): Command<T> {
   return {
     header: { msg_id: msgId ?? randomUUID(), msg_type: type },
-    kernel: MAIN_KERNEL,
+    kernel,
     channel: COMMAND_CHANNEL[type],
     content,
     metadata: metadata ?? {},

@@ -1,6 +1,6 @@
 import { command } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
-import { MAIN_KERNEL, PROTOCOL_VERSION, type Command, type EventContents, type EventOf } from '../protocol/messages';
+import { PROTOCOL_VERSION, type Command, type EventContents, type EventOf } from '../protocol/messages';
 import type { Follower } from './follower';
 import { sleep, type Timing } from './time';
 import type { AttachedCell, OpenCell } from './types';
@@ -35,16 +35,16 @@ export class Attachment {
   #orphaned: AttachedCell[] = [];
   /** Runs from a hello until its replay is complete. */
   #replaying: NodeJS.Timeout | undefined;
-  /** The cell that ran at the last hello. */
-  #running = '';
+  /** The cells that ran at the last hello, one of each kernel that ran any. */
+  #running: readonly string[] = [];
 
-  /** @param attached called when the replay is complete; `running` is the cell that was running at the hello ('' = none) */
+  /** @param attached called when the replay is complete; `running` are the cells that were running at the hello */
   constructor(
     private readonly options: AttachmentOptions,
     private readonly follower: Follower,
     private readonly commands: PendingCommands,
     private readonly timing: Timing,
-    private readonly attached: (running: string) => void,
+    private readonly attached: (running: readonly string[]) => void,
   ) {
     this.#taking = options.takeOver;
   }
@@ -78,7 +78,7 @@ export class Attachment {
       return new SandboxError('SandboxGone', { reason: 'restarted' });
     }
     this.#taking = false;
-    this.#running = content.kernels[MAIN_KERNEL]?.msg_id ?? '';
+    this.#running = Object.values(content.kernels).flatMap(({ msg_id: msgId }) => (msgId === '' ? [] : [msgId]));
     if (isFirst && boot !== undefined) {
       this.#adopt(content);
     }
@@ -145,15 +145,18 @@ export class Attachment {
 
   #adopt({ last, kernels }: EventContents['hello']): void {
     this.#firstHelloEnd = last;
-    const { requests = [], cells = [] } = kernels[MAIN_KERNEL] ?? {};
-    this.#openRequests = requests;
-    const adopt = ({ msgId, metadata }: OpenCell): AttachedCell => ({
-      ...this.commands.adopt(msgId, metadata),
-      metadata,
-      requests: msgId === this.#running ? requests : [],
+    this.#openRequests = Object.values(kernels).flatMap(({ requests }) => requests);
+    const adopt = (cell: OpenCell, requests: readonly string[] = []): AttachedCell => ({
+      ...this.commands.adopt(cell),
+      metadata: cell.metadata,
+      requests,
     });
-    this.cells = cells.map(({ msg_id: msgId, metadata }) => adopt({ msgId, metadata }));
-    const isOpen = new Set(cells.map(({ msg_id: msgId }) => msgId));
-    this.#orphaned = this.options.open.filter(({ msgId }) => !isOpen.has(msgId)).map(adopt);
+    this.cells = Object.entries(kernels).flatMap(([kernel, { msg_id: running, requests, cells }]) =>
+      cells.map(({ msg_id: msgId, metadata }) =>
+        adopt({ msgId, kernel, metadata }, msgId === running ? requests : undefined),
+      ),
+    );
+    const isOpen = new Set(this.cells.map(({ msgId }) => msgId));
+    this.#orphaned = this.options.open.filter(({ msgId }) => !isOpen.has(msgId)).map((cell) => adopt(cell));
   }
 }

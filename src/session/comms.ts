@@ -29,7 +29,7 @@ export class Comms {
    * @throws SandboxError `CommRefused` or `ProtocolViolation` if the message is not handled; `SandboxSilent` or `Cancelled` if it may
    * still be handled; else the reason why the sandbox is gone
    */
-  async send(message: CommMessage, signal?: AbortSignal): Promise<string> {
+  async send(kernel: string, message: CommMessage, signal?: AbortSignal): Promise<string> {
     const { type, commId, targetName = '', data = {}, metadata = {}, buffers = [], msgId } = message;
     const names = type === 'comm_open' ? [commId, targetName] : [commId];
     if (
@@ -49,7 +49,7 @@ export class Comms {
       timeout: this.timeout,
     };
     // the content has the fields of each type
-    const order = command(type, content as CommandContents[CommType], { msgId, metadata, buffers });
+    const order = command(type, content as CommandContents[CommType], { msgId, kernel, metadata, buffers });
     const text = asJson(order);
     const size = Buffer.byteLength(text);
     if (size > MAX_COMM_BYTES) {

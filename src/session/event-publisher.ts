@@ -1,5 +1,5 @@
 import type { Log } from '../log';
-import { MAIN_KERNEL, type EventOf, type Failure, type SandboxEvent } from '../protocol/messages';
+import type { EventOf, Failure, SandboxEvent } from '../protocol/messages';
 import { OutOfReachNotices } from './out-of-reach-notices';
 import { KernelDeaths } from './kernel-deaths';
 import { Listeners } from './listeners';
@@ -12,9 +12,8 @@ import type { PendingCommands } from './pending-commands';
  */
 export class EventPublisher {
   readonly listeners: Listeners<SandboxEvent>;
-  readonly #outOfReach = new OutOfReachNotices((msgId, notice) => {
-    this.#notice(msgId, notice);
-  });
+  /** By kernel. Only kernels that have had an open cell are here. */
+  readonly #outOfReach = new Map<string, OutOfReachNotices>();
   readonly #deaths = new KernelDeaths();
   readonly #missing: MissingOutput;
 
@@ -24,7 +23,7 @@ export class EventPublisher {
    */
   constructor(
     logBudget: number,
-    private readonly commands: Pick<PendingCommands, 'complain' | 'oldest' | 'openIds'>,
+    private readonly commands: Pick<PendingCommands, 'complain' | 'oldest' | 'openIds' | 'kernelOf'>,
     private readonly place: () => number,
     log: Log,
   ) {
@@ -40,7 +39,8 @@ export class EventPublisher {
     const death = this.#deaths.hear(event);
     this.listeners.emit(event);
     if (death) {
-      this.#notice(event.parent_header.msg_id, death);
+      const { kernel, parent_header: parent } = event;
+      this.listeners.emit(this.#event({ msg_type: 'notice', content: death }, { msgId: parent.msg_id, kernel }));
     }
   }
 
@@ -52,14 +52,16 @@ export class EventPublisher {
     this.#missing.gap(bytes, this.commands.openIds);
     for (const cell of ended) {
       this.listeners.emit(
-        this.#event({ msg_type: 'accepted', content: { msg_type: 'execute_request' } }, cell.msgId, cell.metadata),
+        this.#event({ msg_type: 'accepted', content: { msg_type: 'execute_request' } }, cell, cell.metadata),
       );
     }
   }
 
-  /** Call when this cell is running and all its events in the log have been published. */
-  runs(msgId: string): void {
-    this.#missing.ran(msgId);
+  /** Call when these cells are running and all their events in the log have been published. */
+  runs(msgIds: readonly string[]): void {
+    for (const msgId of msgIds) {
+      this.#missing.ran(msgId);
+    }
   }
 
   /** Publishes the reply of a cell that is missing from the log. */
@@ -76,9 +78,22 @@ export class EventPublisher {
     this.#complain(msgId, { code: 'ProtocolViolation', params: { problem: 'output', reason } });
   }
 
-  /** Call when the session's state or its oldest open cell has changed. */
+  /** Call when the session's state or the oldest open cell of a kernel has changed. */
   state(state: SessionState): void {
-    this.#outOfReach.update(state, this.commands.oldest);
+    const oldest = this.commands.oldest();
+    for (const kernel of oldest.keys()) {
+      if (!this.#outOfReach.has(kernel)) {
+        this.#outOfReach.set(
+          kernel,
+          new OutOfReachNotices((msgId, notice) => {
+            this.#notice(msgId, notice);
+          }),
+        );
+      }
+    }
+    for (const [kernel, notices] of this.#outOfReach) {
+      notices.update(state, oldest.get(kernel) ?? '');
+    }
   }
 
   /** Reports that output of a cell is missing. Each cell reports it once, whatever the sandbox sends. */
@@ -89,18 +104,20 @@ export class EventPublisher {
   }
 
   #notice(msgId: string, notice: Failure): void {
-    this.listeners.emit(this.#event({ msg_type: 'notice', content: notice }, msgId));
+    this.listeners.emit(
+      this.#event({ msg_type: 'notice', content: notice }, { msgId, kernel: this.commands.kernelOf(msgId) }),
+    );
   }
 
   /** An event of our own, in the form of a logged event. */
   #event(
     what: Pick<EventOf<'notice'>, 'msg_type' | 'content'> | Pick<EventOf<'accepted'>, 'msg_type' | 'content'>,
-    msgId: string,
+    { msgId, kernel }: Pick<OpenCell, 'msgId' | 'kernel'>,
     metadata: SandboxEvent['metadata'] = {},
   ): SandboxEvent {
     return {
       seq: this.place(),
-      kernel: MAIN_KERNEL,
+      kernel,
       gen: 0,
       t: 0,
       channel: 'iopub',

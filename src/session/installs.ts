@@ -24,7 +24,11 @@ export interface InstallSink {
   /** Whether the cell belongs to this session and has no reply yet. */
   isOpen(msgId: string): boolean;
   /** Resolves when the sandbox has accepted the command. Rejects with a SandboxError. */
-  send<T extends 'install_output' | 'install_reply'>(type: T, content: CommandContents[T]): Promise<void>;
+  send<T extends 'install_output' | 'install_reply'>(
+    kernel: string,
+    type: T,
+    content: CommandContents[T],
+  ): Promise<void>;
 }
 
 export interface InstallOptions {
@@ -95,13 +99,13 @@ export class Installs {
   }
 
   /** Handles the request of a cell. The cell may be hostile and send any content at any rate. */
-  requested({ parent_header: { msg_id: msgId }, content }: EventOf<'install_request'>): void {
+  requested({ kernel, parent_header: { msg_id: msgId }, content }: EventOf<'install_request'>): void {
     this.#requests += 1;
     if (!this.sink.isOpen(msgId) || this.#requests > 2 * MAX_REQUESTS) {
       this.log.debug('an install that no cell of this window may ask for');
       return;
     }
-    this.#serve(msgId, content).catch((error: unknown) => {
+    this.#serve(kernel, msgId, content).catch((error: unknown) => {
       this.log.warn(`an install was not answered: ${asSandboxError(error).message}`);
     });
   }
@@ -121,10 +125,11 @@ export class Installs {
   }
 
   async #serve(
+    kernel: string,
     msgId: string,
     { request, requirements, options }: EventOf<'install_request'>['content'],
   ): Promise<void> {
-    const output = new InstallOutput((text) => this.sink.send('install_output', { request, text }), this.log);
+    const output = new InstallOutput((text) => this.sink.send(kernel, 'install_output', { request, text }), this.log);
     let reason = '';
     try {
       if (this.#requests > MAX_REQUESTS) {
@@ -150,7 +155,7 @@ export class Installs {
     } finally {
       await output.end();
     }
-    await this.sink.send('install_reply', { request, status: reason === '' ? 'ok' : 'error', reason });
+    await this.sink.send(kernel, 'install_reply', { request, status: reason === '' ? 'ok' : 'error', reason });
   }
 }
 

@@ -2,14 +2,13 @@ import type { Log } from '../log';
 import type { CommandContents, MimeBundle, QueryAnswer, QueryType, Signature } from '../protocol/messages';
 import { completionOf } from './completion';
 import { asSandboxError } from './failures';
-import type { Queries } from './queries';
 import { signaturesOf } from './signatures';
-import type { Completion } from './types';
+import type { Completion, SandboxKernel } from './types';
 
-/** Completions, documentation and signatures for the editor. It gives null instead of a late answer. */
+/** Completions, documentation and signatures of one kernel, for the editor. It gives null instead of a late answer. */
 export class Language {
   constructor(
-    private readonly queries: Pick<Queries, 'query'>,
+    private readonly kernel: Pick<SandboxKernel, 'query'>,
     private readonly log: Log,
   ) {}
 
@@ -34,7 +33,7 @@ export class Language {
     signal: AbortSignal | undefined,
   ): Promise<QueryAnswer<T> | null> {
     try {
-      return await this.queries.query(type, content, { signal });
+      return await this.kernel.query(type, content, { signal });
     } catch (error) {
       this.log.trace(`${type}: ${asSandboxError(error).message}`);
       return null;

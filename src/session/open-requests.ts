@@ -8,6 +8,8 @@ export interface OpenRequestOptions {
   /** The answer is not logged, so it is lost when the stream is cut. */
   unlogged?: boolean;
   signal?: AbortSignal | undefined;
+  /** The kernel that gets the request; default: the sandbox's first kernel. */
+  kernel?: string | undefined;
   /** Metadata of the command, which is logged. */
   metadata?: AnswerMetadata | undefined;
 }

@@ -3,14 +3,15 @@ import { command, encodeCommand, MAX_COMMAND_BYTES } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
 import {
   COMM_TYPES,
+  MAIN_KERNEL,
   type Command,
   type CommandContents,
   type CommandType,
   type EventOf,
   type ExecuteReply,
-  type JsonObject,
   type SandboxEvent,
 } from '../protocol/messages';
+import { PerKernel } from '../protocol/per-kernel';
 import { Cells } from './cells';
 import { aborted, replyOf } from './failures';
 import { Outbox } from './outbox';
@@ -62,8 +63,8 @@ export class PendingCommands {
   readonly #outbox: Outbox;
   /** Set when the session has ended: the reply and the failure for all further commands. */
   #end: { reply: ExecuteReply; failure: SandboxError } | undefined;
-  /** Id of the comm message that the kernel is handling; '' = none. */
-  #callback = '';
+  /** For each kernel, the id of the comm message that it is handling; '' = none. */
+  readonly #callbacks = new PerKernel(() => ({ msgId: '' }));
   #gapSeen = false;
   #askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
   #asking: NodeJS.Timeout | undefined;
@@ -90,7 +91,7 @@ export class PendingCommands {
     return this.#cells
       .ids()
       .filter((msgId) => !this.#outbox.has(msgId))
-      .map((msgId) => ({ msgId, metadata: this.#cells.metadata(msgId) }));
+      .map((msgId) => ({ msgId, kernel: this.kernelOf(msgId), metadata: this.#cells.metadata(msgId) }));
   }
 
   /** Ids of all cells without a reply, including those that are not accepted yet. */
@@ -101,7 +102,7 @@ export class PendingCommands {
   execute(message: Command<'execute_request'>): CellExecution {
     const { msg_id: msgId } = message.header;
     const line = encodeCommand(message);
-    const cell = this.#cells.open(msgId, line, { ...message.metadata });
+    const cell = this.#cells.open({ msgId, kernel: message.kernel, metadata: { ...message.metadata } }, line);
     if (this.#end) {
       this.#cells.settle(msgId, this.#end.reply);
     } else if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) {
@@ -117,32 +118,36 @@ export class PendingCommands {
     if (!this.#cells.isOpen(msgId)) {
       return;
     }
+    const kernel = this.kernelOf(msgId);
     const wasUnsent = this.#outbox.isUnsent(msgId);
     this.#abortUnsent(run ? this.#cells.run(msgId) : [msgId], 'interrupt');
     if (!wasUnsent) {
       await this.request(
         'interrupt_request',
         { msg_id: msgId, run },
-        { operation: 'interrupt', deadline: this.timing.interrupt },
+        { operation: 'interrupt', deadline: this.timing.interrupt, kernel },
       );
     }
   }
 
   /** Interrupts the callback of the comm message that the kernel is handling. Does nothing if it handles none. */
-  async interruptCallback(): Promise<void> {
-    if (this.#callback !== '') {
+  async interruptCallback(kernel: string): Promise<void> {
+    const { msgId } = this.#callbacks.of(kernel);
+    if (msgId !== '') {
       await this.request(
         'interrupt_request',
-        { msg_id: this.#callback, run: true },
-        { operation: 'interrupt', deadline: this.timing.interrupt },
+        { msg_id: msgId, run: true },
+        { operation: 'interrupt', deadline: this.timing.interrupt, kernel },
       );
     }
   }
 
-  async reset(content: CommandContents['reset_request']): Promise<void> {
-    const before = this.#cells.ids();
+  /** Starts a fresh process of one kernel. Its open cells are aborted, those of other kernels go on. */
+  async reset(kernel: string, content: CommandContents['reset_request']): Promise<void> {
+    const before = this.#cells.ids(kernel);
     this.#abortUnsent(before, 'reset');
-    const reply = await this.request('reset_request', content, { operation: 'reset', deadline: this.timing.reset });
+    const { reset: deadline } = this.timing;
+    const reply = await this.request('reset_request', content, { operation: 'reset', deadline, kernel });
     for (const msgId of before) {
       this.#cells.settle(msgId, aborted('reset'));
     } // cells whose replies were lost
@@ -159,7 +164,8 @@ export class PendingCommands {
     options: OpenRequestOptions,
   ): Promise<SandboxEvent> {
     // comm messages use deliver()
-    const message = command(type, content, { metadata: options.metadata as Command<T>['metadata'] | undefined });
+    const { kernel, metadata } = options;
+    const message = command(type, content, { kernel, metadata: metadata as Command<T>['metadata'] | undefined });
     return this.deliver(message.header.msg_id, encodeCommand(message), options);
   }
 
@@ -212,7 +218,7 @@ export class PendingCommands {
       this.missed();
     }
     if (!this.#cells.admits(event)) {
-      this.log.debug(`an event of kernel ${event.gen} came too late: ${event.msg_type}`);
+      this.log.debug(`an event of kernel ${event.kernel} ${event.gen} came too late: ${event.msg_type}`);
       return false;
     }
     const msgId = event.parent_header.msg_id;
@@ -226,7 +232,7 @@ export class PendingCommands {
    * Adds a cell that an earlier host sent and that has no reply yet. Its code is unknown here, but its id is enough to get its reply
    * from the supervisor, which executes each id only once.
    */
-  adopt(msgId: string, metadata: JsonObject): CellExecution {
+  adopt(adopted: OpenCell): CellExecution {
     const known = command(
       'execute_request',
       {
@@ -239,9 +245,9 @@ export class PendingCommands {
         folder: '',
         project: '',
       },
-      { msgId },
+      { msgId: adopted.msgId, kernel: adopted.kernel },
     );
-    const cell = this.#cells.open(msgId, encodeCommand(known), metadata);
+    const cell = this.#cells.open(adopted, encodeCommand(known));
     this.sink.changed();
     return cell;
   }
@@ -274,9 +280,14 @@ export class PendingCommands {
     }, this.#askAgainIn).unref();
   }
 
-  /** Id of the open cell that was sent first, which is the running one; '' = none. */
-  get oldest(): string {
-    return this.#cells.ids()[0] ?? '';
+  /** For each kernel that has open cells, the id of the one that was sent first, which is the running one. */
+  oldest(): ReadonlyMap<string, string> {
+    return this.#cells.oldest();
+  }
+
+  /** The kernel of an open cell, or the sandbox's first kernel if no such cell is open. */
+  kernelOf(msgId: string): string {
+    return this.#cells.kernel(msgId) ?? MAIN_KERNEL;
   }
 
   /** True for the first call for an open cell, false afterwards: its user is told once that output is missing. */
@@ -302,12 +313,7 @@ export class PendingCommands {
         if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) {
           this.#settleLater(msgId, LOST_REPLY);
         }
-        if (event.content.execution_state === 'idle' && msgId === this.#callback) {
-          this.#callback = '';
-        }
-        if (event.content.execution_state === 'busy' && event.content.comm_id !== undefined) {
-          this.#callback = msgId;
-        }
+        this.#noteCallback(event);
         this.#requests.answer(event); // answers a comm message whose `accepted` is no longer in the log
         return;
       case 'accepted':
@@ -346,6 +352,16 @@ export class PendingCommands {
     this.#outbox.clear();
     this.#cells.settleAll(reply);
     this.#requests.failAll(failure);
+  }
+
+  #noteCallback({ kernel, parent_header: { msg_id: msgId }, content }: EventOf<'status'>): void {
+    const callback = this.#callbacks.of(kernel);
+    if (content.execution_state === 'idle' && msgId === callback.msgId) {
+      callback.msgId = '';
+    }
+    if (content.execution_state === 'busy' && content.comm_id !== undefined) {
+      callback.msgId = msgId;
+    }
   }
 
   #refused(msgId: string, failure: SandboxError): void {

@@ -14,6 +14,7 @@ export class Queries {
 
   /** See `SandboxSession.query`. */
   async query<T extends QueryType>(
+    kernel: string,
     type: T,
     content: CommandContents[T],
     { deadline = this.timing.complete, signal }: QueryOptions = {},
@@ -25,6 +26,7 @@ export class Queries {
       operation: 'query',
       deadline,
       unlogged: true,
+      kernel,
       signal,
     });
     if (answer.msg_type !== QUERY_ANSWER[type]) {

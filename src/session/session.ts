@@ -7,8 +7,8 @@ import { silentLog, type Log } from '../log';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
 import {
+  MAIN_KERNEL,
   MAX_MESSAGE_BYTES,
-  type AnswerMetadata,
   type CommandContents,
   type EventContents,
   type ExecuteReply,
@@ -25,7 +25,7 @@ import { SandboxContainer } from './container';
 import { aborted, asSandboxError, replyOf } from './failures';
 import { Follower } from './follower';
 import { Installs, type InstallOptions } from './installs';
-import { Language } from './language';
+import { SessionKernel, type KernelServices } from './kernel';
 import { Queries } from './queries';
 import { LifeMonitor } from './life-monitor';
 import type { AttachOptions, CommonOptions, SessionOptions } from './session-options';
@@ -36,11 +36,11 @@ import { TIMING, within, type Timing } from './time';
 import type {
   AttachedCell,
   CellExecution,
-  CommMessage,
   Completion,
-  ExecuteOptions,
   OpenCell,
   QueryOptions,
+  ResetOptions,
+  SandboxKernel,
   SandboxSession,
   SessionState,
 } from './types';
@@ -61,9 +61,8 @@ export class InteractiveSandboxSession implements SandboxSession {
   readonly #container: SandboxContainer;
   readonly #commands: PendingCommands;
   readonly #publisher: EventPublisher;
-  readonly #queries: Queries;
-  readonly #language: Language;
-  readonly #comms: Comms;
+  readonly #services: KernelServices;
+  readonly #main: SessionKernel;
   readonly #installs: Installs;
   readonly #follower: Follower;
   readonly #attachment: Attachment;
@@ -146,9 +145,21 @@ export class InteractiveSandboxSession implements SandboxSession {
     );
     const { settings } = options;
     this.#publisher = new EventPublisher(settings.logBudget, this.#commands, () => this.place.seq, this.#log);
-    this.#queries = new Queries(this.#commands, () => this.state.kind === 'ready', this.#timing);
-    this.#language = new Language(this.#queries, this.#log);
-    this.#comms = new Comms(this.#commands, this.#timing, settings.timeout);
+    this.#services = {
+      commands: this.#commands,
+      queries: new Queries(this.#commands, () => this.state.kind === 'ready', this.#timing),
+      comms: new Comms(this.#commands, this.#timing, settings.timeout),
+      settings,
+      timing: this.#timing,
+      log: this.#log,
+      sent: (cell) => {
+        this.#sent(cell);
+      },
+      interrupting: (msgId) => {
+        this.#installs.ended(msgId);
+      },
+    };
+    this.#main = this.kernel(MAIN_KERNEL);
     this.#memory = settings.maxMemory;
     this.#container = new SandboxContainer(engineOfSandbox, sandbox, this.#log);
     const {
@@ -160,8 +171,9 @@ export class InteractiveSandboxSession implements SandboxSession {
       { containerId: () => this.#container.create(), libraries: this.libraries, network, explain },
       {
         isOpen: (msgId) => this.#commands.isOpen(msgId),
-        send: async (type, content) => {
-          await this.#commands.request(type, content, { operation: 'answer', deadline: this.#timing.install });
+        send: async (kernel, type, content) => {
+          const { install: deadline } = this.#timing;
+          await this.#commands.request(type, content, { operation: 'answer', deadline, kernel });
         },
       },
       this.#log,
@@ -278,54 +290,43 @@ export class InteractiveSandboxSession implements SandboxSession {
     return this.#installs.done;
   }
 
-  execute(code: string, options: ExecuteOptions = {}): CellExecution {
-    const silent = options.silent ?? false;
-    const message = command(
-      'execute_request',
-      {
-        code,
-        silent,
-        store_history: options.storeHistory ?? !silent,
-        allow_stdin: options.allowStdin ?? true,
-        stop_on_error: options.stopOnError ?? true,
-        timeout: options.timeout ?? this.options.settings.timeout,
-        folder: options.place?.folder ?? '',
-        project: options.place?.project ?? '',
-      },
-      { metadata: options.metadata ?? {} },
-    );
-    const cell = this.#commands.execute(message);
-    void cell.reply.then(() => {
-      this.#installs.ended(cell.msgId);
-    });
-    queueMicrotask(() => {
-      this.#publisher.state(this.state);
-    }); // after the caller has got the cell
-    return cell;
+  kernel(id: string): SessionKernel {
+    return new SessionKernel(id, this.#services);
   }
-
-  interrupt(msgId: string, options?: { run: boolean }): Promise<void> {
-    this.#installs.ended(msgId);
-    return this.#commands.interrupt(msgId, options);
+  execute(...args: Parameters<SandboxKernel['execute']>): CellExecution {
+    return this.#main.execute(...args);
   }
-
+  interrupt(...args: Parameters<SandboxKernel['interrupt']>): Promise<void> {
+    return this.#main.interrupt(...args);
+  }
   interruptCallback(): Promise<void> {
-    return this.#commands.interruptCallback();
+    return this.#main.interruptCallback();
+  }
+  reset(options: ResetOptions): Promise<void> {
+    return this.#main.reset(options);
+  }
+  answer(...args: Parameters<SandboxKernel['answer']>): Promise<void> {
+    return this.#main.answer(...args);
+  }
+  query<T extends QueryType>(type: T, content: CommandContents[T], options?: QueryOptions): Promise<QueryAnswer<T>> {
+    return this.#main.query(type, content, options);
+  }
+  complete(...args: Parameters<SandboxKernel['complete']>): Promise<Completion | null> {
+    return this.#main.complete(...args);
+  }
+  inspect(...args: Parameters<SandboxKernel['inspect']>): Promise<MimeBundle | null> {
+    return this.#main.inspect(...args);
+  }
+  signatures(...args: Parameters<SandboxKernel['signatures']>): Promise<readonly Signature[] | null> {
+    return this.#main.signatures(...args);
+  }
+  sendComm(...args: Parameters<SandboxKernel['sendComm']>): Promise<string> {
+    return this.#main.sendComm(...args);
   }
 
   async install(requirements: readonly string[], options?: InstallOptions): Promise<void> {
     await this.started;
     await this.#installs.install(requirements, options);
-  }
-
-  reset({
-    files,
-    historySize = this.options.settings.historySize,
-  }: {
-    files: 'keep' | 'clear';
-    historySize?: number;
-  }): Promise<void> {
-    return this.#commands.reset({ files, history_size: historySize });
   }
 
   async setMemory(bytes: number): Promise<boolean> {
@@ -340,34 +341,6 @@ export class InteractiveSandboxSession implements SandboxSession {
     }
     this.#memory = bytes;
     return true;
-  }
-
-  async answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void> {
-    await this.#commands.request(
-      'input_reply',
-      { request, value },
-      { operation: 'answer', deadline: this.#timing.answer, metadata },
-    );
-  }
-
-  query<T extends QueryType>(type: T, content: CommandContents[T], options?: QueryOptions): Promise<QueryAnswer<T>> {
-    return this.#queries.query(type, content, options);
-  }
-
-  complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null> {
-    return this.#language.complete(code, cursorPos, signal);
-  }
-
-  inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null> {
-    return this.#language.inspect(code, cursorPos, signal);
-  }
-
-  signatures(code: string, cursorPos: number, signal?: AbortSignal): Promise<readonly Signature[] | null> {
-    return this.#language.signatures(code, cursorPos, signal);
-  }
-
-  sendComm(message: CommMessage, signal?: AbortSignal): Promise<string> {
-    return this.#comms.send(message, signal);
   }
 
   async putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>> {
@@ -497,12 +470,21 @@ export class InteractiveSandboxSession implements SandboxSession {
     }
   }
 
-  #attached(running: string): void {
+  #attached(running: readonly string[]): void {
     clearTimeout(this.#startDeadline);
     this.#states.ready();
     this.#publisher.runs(running);
     this.#commands.attached();
     void this.#attachment.settled().then(this.#settleStart.resolve);
+  }
+
+  #sent(cell: CellExecution): void {
+    void cell.reply.then(() => {
+      this.#installs.ended(cell.msgId);
+    });
+    queueMicrotask(() => {
+      this.#publisher.state(this.state);
+    }); // after the caller has got the cell
   }
 
   #cut(): void {

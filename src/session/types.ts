@@ -43,6 +43,7 @@ export interface ExecuteOptions {
 
 export interface CellExecution {
   readonly msgId: string;
+  readonly kernel: string;
   /**
    * Always resolves once: with the supervisor's reply or, when the sandbox is gone, reset or disposed, with an `aborted` or `error` reply
    * that the session makes and whose `failure` has the reason. Never rejects.
@@ -53,6 +54,7 @@ export interface CellExecution {
 /** A cell that has no reply yet. */
 export interface OpenCell {
   readonly msgId: string;
+  readonly kernel: string;
   /** The metadata of its execute_request. It is {@link CellMetadata} if the sandbox is honest. */
   readonly metadata: JsonObject;
 }
@@ -107,8 +109,49 @@ export interface CommMessage {
   msgId?: string;
 }
 
+export interface ResetOptions {
+  /** `clear` also empties the sandbox's folders, which all its kernels share. */
+  files: 'keep' | 'clear';
+  /** Default: the session's setting. */
+  historySize?: number;
+}
+
+/** One kernel of a sandbox. */
+export interface SandboxKernel {
+  /** The kernel's name in messages. */
+  readonly id: string;
+  /** Sends the cell at once. The supervisor queues it. */
+  execute(code: string, options?: ExecuteOptions): CellExecution;
+  /**
+   * Interrupts the cell `msgId` if it runs (the third interrupt kills the kernel), aborts it if it is queued, else does nothing. With a
+   * queued cell the rest of its run is aborted too, unless `run` is false. Resolves when the sandbox has done so; rejects with a
+   * SandboxError at the deadline.
+   */
+  interrupt(msgId: string, options?: { run: boolean }): Promise<void>;
+  /** Interrupts the callback of a comm message, if one is running. */
+  interruptCallback(): Promise<void>;
+  /** Starts a fresh process of this kernel. Ends its running and queued cells first; their replies are `aborted`. */
+  reset(options: ResetOptions): Promise<void>;
+  /** Answers an `input_request` event. The log keeps `metadata`. */
+  answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void>;
+  /**
+   * Asks the kernel a question of any type whose answer is not logged. A busy kernel answers at once with the status `busy`. Rejects with
+   * a SandboxError if the session is not `ready`, the stream is cut, the deadline passes or the signal aborts.
+   */
+  query<T extends QueryType>(type: T, content: CommandContents[T], options?: QueryOptions): Promise<QueryAnswer<T>>;
+  /** Completes the code at a position, which counts Unicode characters as in Jupyter. Null if the kernel is busy or the deadline passes. */
+  complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null>;
+  /** Describes the name at a position. Null if the kernel does not know it or is busy, or the deadline passes. */
+  inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null>;
+  /** The signatures of the innermost call around a position, several for an overloaded function. Null as for {@link complete}. */
+  signatures(code: string, cursorPos: number, signal?: AbortSignal): Promise<readonly Signature[] | null>;
+  /** Sends a comm message, see `Comms.send`. Messages from the kernel come as events; `buffersOf` gives their buffers. */
+  sendComm(message: CommMessage, signal?: AbortSignal): Promise<string>;
+}
+
 /** A session with a sandbox, as `src/notebook` uses it. `InteractiveSandboxSession` in `session.ts` implements it. */
-export interface SandboxSession {
+export interface SandboxSession extends Omit<SandboxKernel, 'id'> {
+  /** Id of the sandbox. */
   readonly id: string;
   readonly state: SessionState;
   /** The derived image, and the name of the volume with the libraries that are installed on top of it. */
@@ -129,38 +172,13 @@ export interface SandboxSession {
   readonly open: readonly OpenCell[];
   /** Requirements that cells or the user have installed into {@link libraries}. */
   readonly installed: readonly string[];
-  /** Sends the cell at once. The supervisor queues it. */
-  execute(code: string, options?: ExecuteOptions): CellExecution;
-  /**
-   * Interrupts the cell `msgId` if it runs (the third interrupt kills the kernel), aborts it if it is queued, else does nothing. With a
-   * queued cell the rest of its run is aborted too, unless `run` is false. Resolves when the sandbox has done so; rejects with a
-   * SandboxError at the deadline.
-   */
-  interrupt(msgId: string, options?: { run: boolean }): Promise<void>;
-  /** Interrupts the callback of a comm message, if one is running. */
-  interruptCallback(): Promise<void>;
-  /** Starts a new kernel. Ends running and queued cells first; their replies are `aborted`. */
-  reset(options: { files: 'keep' | 'clear'; historySize?: number }): Promise<void>;
   /**
    * Changes the memory limit (bytes) of the running sandbox. False if its engine cannot change it or more memory is in use: the limit
    * then stays as it was, and only a new sandbox can have the new one.
    */
   setMemory(bytes: number): Promise<boolean>;
-  /** Answers an `input_request` event. The log keeps `metadata`. */
-  answer(request: string, value: string, metadata?: AnswerMetadata): Promise<void>;
-  /**
-   * Asks the kernel a question of any type whose answer is not logged. A busy kernel answers at once with the status `busy`. Rejects with
-   * a SandboxError if the session is not `ready`, the stream is cut, the deadline passes or the signal aborts.
-   */
-  query<T extends QueryType>(type: T, content: CommandContents[T], options?: QueryOptions): Promise<QueryAnswer<T>>;
-  /** Completes the code at a position, which counts Unicode characters as in Jupyter. Null if the kernel is busy or the deadline passes. */
-  complete(code: string, cursorPos: number, signal?: AbortSignal): Promise<Completion | null>;
-  /** Describes the name at a position. Null if the kernel does not know it or is busy, or the deadline passes. */
-  inspect(code: string, cursorPos: number, signal?: AbortSignal): Promise<MimeBundle | null>;
-  /** The signatures of the innermost call around a position, several for an overloaded function. Null as for {@link complete}. */
-  signatures(code: string, cursorPos: number, signal?: AbortSignal): Promise<readonly Signature[] | null>;
-  /** Sends a comm message, see `Comms.send`. Messages from the kernel come as events; `buffersOf` gives their buffers. */
-  sendComm(message: CommMessage, signal?: AbortSignal): Promise<string>;
+  /** One of the sandbox's kernels. The session's own methods are those of the first kernel, which every sandbox has. */
+  kernel(id: string): SandboxKernel;
   /** See `Engine.putFiles`. */
   putFiles(files: readonly SandboxFile[], signal?: AbortSignal): Promise<Map<number, string>>;
   /** Installs packages into the sandbox's libraries. The kernel can import them at once. Rejects with a SandboxError. */

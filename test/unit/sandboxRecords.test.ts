@@ -62,14 +62,15 @@ describe("the record of a notebook's sandbox", () => {
     const whole: SandboxRecord = {
       ...record('a'),
       pid: 7,
-      open: [{ msgId: 'm1', metadata: { cellId: 'x' } }],
+      open: [{ msgId: 'm1', kernel: 'main', metadata: { cellId: 'x' } }],
       installed: ['numpy'],
       seq: 12,
       unused: true,
     };
     new SandboxRecords(memory).set(A, whole);
     assert.deepEqual(new SandboxRecords(memory).get(A), whole);
-    memory.values.set('sandbox:file:///a.ipynb', { ...whole }); // stored by a build whose records had no version
+    const open = [{ msgId: 'm1', metadata: { cellId: 'x' } }]; // no kernel: earlier records name none
+    memory.values.set('sandbox:file:///a.ipynb', { ...whole, open }); // stored by a build whose records had no version
     assert.deepEqual(new SandboxRecords(memory).get(A), whole);
   });
 

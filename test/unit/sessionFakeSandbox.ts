@@ -67,7 +67,6 @@ export class FakeSandbox implements Engine {
   specification: SandboxSpecification | undefined;
   state: SandboxState | null = { running: true, paused: false, exitCode: null };
   boot = 'boot1';
-  gen = 1;
   streams = 0;
   /** Asked for each stream. */
   fault: () => Fault = () => ({ up: Infinity, down: Infinity });
@@ -83,15 +82,15 @@ export class FakeSandbox implements Engine {
   readonly #accepted = new Map<string, string>();
   /** Comm messages in the order in which they were handled. */
   readonly comms: Command<CommType>[] = [];
-  readonly #queue: Command<'execute_request'>[] = [];
-  #running: Command<'execute_request'> | undefined;
+  readonly #kernels = new Map<string, FakeKernel>([['main', { gen: 1, queue: [], running: undefined }]]);
   #host: FakeHost | undefined;
   /** Seconds. */
   #clock = 0;
 
   /** What a cell does: emits events and resolves with its reply. */
   run = async (request: Command<'execute_request'>): Promise<Partial<EventContents['execute_reply']>> => {
-    this.emit('stream', { name: 'stdout', text: `${request.content.code}\n` }, request.header.msg_id);
+    const { kernel, header, content } = request;
+    this.emit('stream', { name: 'stdout', text: `${content.code}\n` }, header.msg_id, { kernel });
     await new Promise((resolve) => setImmediate(resolve));
     return {};
   };
@@ -246,13 +245,18 @@ export class FakeSandbox implements Engine {
   }
 
   /** The kernel ends while no cell runs, and a fresh one takes over. */
-  die(cause = 'KernelDied'): void {
-    this.emit('status', {
-      execution_state: 'restarting',
-      failure: { code: 'Restarted', params: { reason: 'died', cause } },
-    });
-    this.gen += 1;
-    this.emit('status', { execution_state: 'idle' });
+  die(cause = 'KernelDied', kernel = 'main'): void {
+    this.emit(
+      'status',
+      {
+        execution_state: 'restarting',
+        failure: { code: 'Restarted', params: { reason: 'died', cause } },
+      },
+      '',
+      { kernel },
+    );
+    this.#kernel(kernel).gen += 1;
+    this.emit('status', { execution_state: 'idle' }, '', { kernel });
   }
 
   /** Raw bytes to the host, as a hostile sandbox may send them. */
@@ -264,13 +268,14 @@ export class FakeSandbox implements Engine {
     type: T,
     content: EventContents[T],
     msgId = '',
-    more: { gen?: number; seq?: number; metadata?: object } = {},
+    more: { kernel?: string; gen?: number; seq?: number; metadata?: object } = {},
   ): void {
+    const { kernel = 'main' } = more;
     const seq = more.seq ?? this.log.length + 1;
     const line = JSON.stringify({
       seq,
-      kernel: 'main',
-      gen: more.gen ?? this.gen,
+      kernel,
+      gen: more.gen ?? this.#kernel(kernel).gen,
       t: (this.#clock += 0.001),
       channel: 'iopub',
       msg_type: type,
@@ -311,17 +316,20 @@ export class FakeSandbox implements Engine {
           first: this.first,
           last: this.log.length,
           writer: true,
-          kernels: {
-            main: {
-              gen: this.gen,
-              execution_state: 'idle',
-              msg_id: this.#running?.header.msg_id ?? '',
-              execution_count: 0,
-              request: '',
-              requests: [],
-              cells: this.#openCells(),
-            },
-          },
+          kernels: Object.fromEntries(
+            [...this.#kernels].map(([name, kernel]) => [
+              name,
+              {
+                gen: kernel.gen,
+                execution_state: 'idle',
+                msg_id: kernel.running?.header.msg_id ?? '',
+                execution_count: 0,
+                request: '',
+                requests: [],
+                cells: openCells(kernel),
+              },
+            ]),
+          ),
         },
         msgId,
         { seq: 0 },
@@ -339,54 +347,61 @@ export class FakeSandbox implements Engine {
       // every question, as a sandbox that knows no other answer
       this.emit(
         'complete_reply',
-        { status: this.#running ? 'busy' : 'ok', matches: ['print'], cursor_start: 0, cursor_end: 3, metadata: {} },
+        {
+          status: this.#kernel(message.kernel).running ? 'busy' : 'ok',
+          matches: ['print'],
+          cursor_start: 0,
+          cursor_end: 3,
+          metadata: {},
+        },
         msgId,
-        { seq: 0 },
+        { seq: 0, kernel: message.kernel },
       );
     } else if (this.#accepted.has(msgId)) {
-      this.emit('accepted', { msg_type: type }, msgId, { seq: 0 });
+      this.emit('accepted', { msg_type: type }, msgId, { seq: 0, kernel: message.kernel });
       const reply = this.#accepted.get(msgId);
       if (reply) {
         host.send(reply);
       }
     } else {
       this.#accepted.set(msgId, '');
-      this.emit('accepted', { msg_type: type }, msgId, { metadata: message.metadata });
+      this.emit('accepted', { msg_type: type }, msgId, { metadata: message.metadata, kernel: message.kernel });
       this.#obey(message);
     }
   }
 
-  #openCells(): { msg_id: string; metadata: JsonObject }[] {
-    return [...(this.#running ? [this.#running] : []), ...this.#queue].map(({ header, metadata }) => ({
-      msg_id: header.msg_id,
-      metadata: { ...metadata },
-    }));
+  #kernel(name: string): FakeKernel {
+    const kernel = this.#kernels.get(name) ?? { gen: 1, queue: [], running: undefined };
+    this.#kernels.set(name, kernel);
+    return kernel;
   }
 
   #obey(message: Command): void {
     const msgId = message.header.msg_id;
+    const { kernel: name } = message;
+    const kernel = this.#kernel(name);
     switch (message.header.msg_type) {
       case 'execute_request':
-        this.#queue.push(message as Command<'execute_request'>);
-        if (!this.#running) {
-          void this.#work();
+        kernel.queue.push(message as Command<'execute_request'>);
+        if (!kernel.running) {
+          void this.#work(kernel);
         }
         return;
       case 'comm_open':
       case 'comm_msg':
       case 'comm_close':
         this.comms.push(message as Command<CommType>);
-        this.emit('status', { execution_state: 'idle' }, msgId);
+        this.emit('status', { execution_state: 'idle' }, msgId, { kernel: name });
         return;
       case 'interrupt_request':
-        this.emit('interrupt_reply', { status: 'ok', step: 'interrupt' }, msgId);
+        this.emit('interrupt_reply', { status: 'ok', step: 'interrupt' }, msgId, { kernel: name });
         return;
       case 'reset_request':
-        for (const cell of this.#queue.splice(0)) {
+        for (const cell of kernel.queue.splice(0)) {
           this.#reply(cell, { status: 'aborted', failure: { code: 'Aborted', params: { reason: 'reset' } } });
         }
-        this.gen += 1;
-        this.emit('reset_reply', { status: 'ok' }, msgId);
+        kernel.gen += 1;
+        this.emit('reset_reply', { status: 'ok' }, msgId, { kernel: name });
         return;
       case 'shutdown_request':
         this.emit('shutdown_reply', { status: 'ok' }, msgId);
@@ -396,10 +411,12 @@ export class FakeSandbox implements Engine {
     }
   }
 
-  async #work(): Promise<void> {
-    while ((this.#running = this.#queue.shift())) {
-      const cell = this.#running;
-      this.emit('execute_input', { code: cell.content.code, execution_count: this.ran.length + 1 }, cell.header.msg_id);
+  async #work(kernel: FakeKernel): Promise<void> {
+    while ((kernel.running = kernel.queue.shift())) {
+      const cell = kernel.running;
+      const { code } = cell.content;
+      const count = this.ran.length + 1;
+      this.emit('execute_input', { code, execution_count: count }, cell.header.msg_id, { kernel: cell.kernel });
       this.ran.push(cell.content.code);
       this.#reply(cell, await this.run(cell));
     }
@@ -417,10 +434,22 @@ export class FakeSandbox implements Engine {
       ...reply,
     };
     const msgId = cell.header.msg_id;
-    this.emit('execute_reply', content, msgId);
+    this.emit('execute_reply', content, msgId, { kernel: cell.kernel });
     this.#accepted.set(msgId, (this.log.at(-1) ?? '').replace(/^{"seq":\d+/, '{"seq":0') + '\n');
   }
 }
+
+interface FakeKernel {
+  gen: number;
+  readonly queue: Command<'execute_request'>[];
+  running: Command<'execute_request'> | undefined;
+}
+
+const openCells = ({ running, queue }: FakeKernel): { msg_id: string; metadata: JsonObject }[] =>
+  [...(running ? [running] : []), ...queue].map(({ header, metadata }) => ({
+    msg_id: header.msg_id,
+    metadata: { ...metadata },
+  }));
 
 /** One exec stream, as a pair of pipes that a fault may cut at any byte. */
 class FakeHost implements ExecStream {

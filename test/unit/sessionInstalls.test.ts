@@ -46,8 +46,9 @@ function setUp(open = ['cell']) {
     target,
     {
       isOpen: (msgId) => open.includes(msgId),
-      send: async (type, content) => {
+      send: async (kernel, type, content) => {
         await Promise.resolve();
+        assert.equal(kernel, 'main');
         sent.push({ type, ...content });
       },
     },
@@ -55,6 +56,7 @@ function setUp(open = ['cell']) {
   );
   const ask = (requirements: string[], { msgId = 'cell', request = 'r1', options = [] as InstallOption[] } = {}) => {
     installs.requested({
+      kernel: 'main',
       parent_header: { msg_id: msgId },
       content: { request, requirements, options },
     } as unknown as EventOf<'install_request'>);

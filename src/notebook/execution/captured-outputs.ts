@@ -20,8 +20,9 @@ export function sendCapturedOutputs(
     if (!isEnd(event) || session?.state.kind !== 'ready') {
       return;
     }
-    for (const { commId, outputs: captured } of outputs.takeCaptured()) {
+    for (const { kernel, commId, outputs: captured } of outputs.takeCaptured()) {
       session
+        .kernel(kernel)
         .sendComm({
           type: 'comm_msg',
           commId,

@@ -3,7 +3,7 @@ import type * as vscode from 'vscode';
 import type { Log } from '../../log';
 import type { NotebookOutputs } from '../../outputs/notebook-outputs';
 import type { SandboxError } from '../../protocol/errors';
-import { MAIN_KERNEL, type ExecuteReply, type Failure, type SandboxEvent } from '../../protocol/messages';
+import type { ExecuteReply, Failure, SandboxEvent } from '../../protocol/messages';
 import { replyOf } from '../../session/failures';
 import type { Place } from '../../session/folder-copy/place';
 import type { SandboxSession } from '../../session/types';
@@ -73,7 +73,7 @@ export class CellRuns {
     { runId, timeout, place, notice }: { runId: string; timeout: number; place: Place; notice: Failure | undefined },
   ): Promise<void> {
     const { cell, source } = run;
-    const { msgId, reply } = session.execute(source, {
+    const { msgId, kernel, reply } = session.execute(source, {
       timeout,
       place,
       stopOnError: !cellTags(cell).includes('raises-exception'),
@@ -82,7 +82,7 @@ export class CellRuns {
     run.msgId = msgId;
     this.#bind(msgId, run);
     if (notice !== undefined) {
-      this.sink.show(noticeFor(msgId, notice));
+      this.sink.show(noticeFor(msgId, kernel, notice));
     }
     await this.follow(session, run, msgId, reply);
   }
@@ -135,9 +135,9 @@ export class CellRuns {
   }
 }
 
-const noticeFor = (msgId: string, content: Failure): SandboxEvent => ({
+const noticeFor = (msgId: string, kernel: string, content: Failure): SandboxEvent => ({
   seq: 0,
-  kernel: MAIN_KERNEL,
+  kernel,
   gen: 0,
   t: 0,
   channel: 'iopub',

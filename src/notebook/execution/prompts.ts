@@ -78,7 +78,7 @@ export class Prompts {
       if (answer === undefined) {
         await session.interrupt(cell);
       } else {
-        await session.answer(request, answer, { cell, echo: echoOf(answer, password) });
+        await session.kernel(event.kernel).answer(request, answer, { cell, echo: echoOf(answer, password) });
       }
     };
     answering().catch((error: unknown) =>

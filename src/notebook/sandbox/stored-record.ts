@@ -1,4 +1,5 @@
 import { count, fields, id, key, list, number, text } from '../../protocol/check';
+import { MAIN_KERNEL } from '../../protocol/messages';
 import type { OpenCell } from '../../session/types';
 import { parseSettings } from '../../session/settings';
 import type { SandboxRecord } from './sandbox-record';
@@ -39,9 +40,11 @@ export function fromStored(stored: unknown): SandboxRecord {
 }
 
 function openCell(value: unknown, field: string): OpenCell {
-  const { msgId, metadata } = fields(value, field);
+  // Records of earlier versions name no kernel.
+  const { msgId, kernel = MAIN_KERNEL, metadata } = fields(value, field);
   return {
     msgId: id(msgId, `${field}.msgId`),
+    kernel: id(kernel, `${field}.kernel`),
     metadata: fields(metadata, `${field}.metadata`) as OpenCell['metadata'],
   };
 }

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { EventOf } from '../../protocol/messages';
+import { PerKernel } from '../../protocol/per-kernel';
 import type { NotebookFolder } from '../files/notebook-folder';
 import type { NotebookEventSource, NotebookState } from '../notebook-events';
 import type { LinkTargets } from './traceback-links';
@@ -7,11 +8,18 @@ import type { LinkTargets } from './traceback-links';
 /** Most counts that are remembered. A sandbox may claim any number. */
 const MAX_REMEMBERED_COUNTS = 10_000;
 
+interface RunCells {
+  gen: number;
+  readonly cells: Map<number, vscode.NotebookCell>;
+}
+
 /** Resolves `Cell In[n]` and file paths in the tracebacks of one notebook's kernels. */
 export class TracebackTargets implements LinkTargets {
-  #kernel = '';
-  /** Cells by their counts in the current kernel. */
-  readonly #cells = new Map<number, vscode.NotebookCell>();
+  #sandbox: string | undefined;
+  /** For each kernel of the sandbox, the cells by their counts in the latest process. */
+  readonly #kernels = new PerKernel<RunCells>(() => ({ gen: -1, cells: new Map() }));
+  /** The cells of the kernel that ran a cell last. */
+  #cells: RunCells['cells'] = new Map();
   /** The count that a cell shows. VS Code reports it to extensions a little later. */
   readonly #shown = new WeakMap<vscode.NotebookCell, number>();
 
@@ -33,14 +41,19 @@ export class TracebackTargets implements LinkTargets {
   /** A cell runs. In another sandbox, or after a restart, counts begin again. */
   cellRan(
     sandbox: string | undefined,
-    { gen, content: { execution_count: count } }: EventOf<'execute_input'>,
+    { kernel, gen, content: { execution_count: count } }: EventOf<'execute_input'>,
     cell: vscode.NotebookCell,
   ): void {
-    const kernel = `${sandbox} ${gen}`;
-    if (kernel !== this.#kernel) {
-      this.#kernel = kernel;
-      this.#cells.clear();
+    if (sandbox !== this.#sandbox) {
+      this.#sandbox = sandbox;
+      this.#kernels.clear();
     }
+    const ran = this.#kernels.of(kernel);
+    if (gen !== ran.gen) {
+      ran.gen = gen;
+      ran.cells.clear();
+    }
+    this.#cells = ran.cells;
     this.#cells.set(count, cell);
     const [oldest] = this.#cells.keys();
     if (this.#cells.size > MAX_REMEMBERED_COUNTS && oldest !== undefined) {
