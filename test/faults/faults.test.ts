@@ -10,7 +10,7 @@ import { judgeAll, runRound, ROUND } from './support/round';
 import { setUp, type Ground } from './support/setUp';
 import type { Finding } from './support/verdict';
 
-describe('notebooks at work while everything under them fails', function () {
+describe('notebooks that run while everything under them fails', function () {
   this.timeout(240_000);
   let ground: Ground | undefined;
 
@@ -26,7 +26,7 @@ describe('notebooks at work while everything under them fails', function () {
     ['a seed that stays', 1],
     ['a seed of its own', randomInt(1, 1_000_000)],
   ] as const) {
-    it(`loses nothing, doubles nothing, runs nothing twice, is never stuck and leaves nothing (${which}: ${seed})`, async () => {
+    it(`lose no output, show none twice, run no cell twice, never hang and leave nothing (${which}: ${seed})`, async () => {
       assert.ok(ground);
       const { faults, findings, left, history } = await runRound({
         ...ground,
@@ -41,12 +41,12 @@ describe('notebooks at work while everything under them fails', function () {
     });
   }
 
-  describe('catches a session', () => {
-    it('that drops one event in 10,000', async () => {
+  describe('the verdict on a session', () => {
+    it('is a lost output if it drops one event in 10,000', async () => {
       assert.deepEqual(await wrongs(dropping(10_000), [displays(5_300), displays(5_300)]), ['lost']);
     });
 
-    it('that drops one event in a hundred, repeats one, or shows one at another cell', async () => {
+    it('is a lost or repeated output if it drops one event in a hundred, repeats one, or shows one at another cell', async () => {
       const programs = [displays(150), displays(10)];
       assert.deepEqual(await wrongs(dropping(100), programs), ['lost']);
       assert.deepEqual(
@@ -70,7 +70,7 @@ describe('notebooks at work while everything under them fails', function () {
       );
     });
 
-    it('and has nothing to say about one that is whole', async () => {
+    it('is empty if it delivers every event', async () => {
       assert.deepEqual(await wrongs((event) => [event], [displays(10), displays(10)]), []);
     });
   });

@@ -7,7 +7,7 @@ const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8
 const section = (text: string, title: string): string[] =>
   (text.split(/^## /m).find((one) => one.startsWith(title)) ?? '').split('\n');
 
-describe('what no notebook of the corpus can show', () => {
+describe('a phrase that no notebook of the corpus can show', () => {
   const rows = section(read('test/conformance/README.md'), 'Phrases that no notebook can show')
     .filter((line) => line.startsWith('| '))
     .slice(1);
@@ -15,7 +15,7 @@ describe('what no notebook of the corpus can show', () => {
 
   for (const row of rows) {
     const [phrase = '', tests = ''] = row.slice(2, -2).split(' | ');
-    it(`${phrase}: has the tests that are named`, () => {
+    it(`${phrase}: has tests that exist`, () => {
       for (const test of tests.split(/; (?=`)/)) {
         const [, file = '', words = ''] = /^`(test\/[\w./]+)`: (.+)$/.exec(test) ?? [];
         assert.ok(
@@ -27,7 +27,7 @@ describe('what no notebook of the corpus can show', () => {
   }
 });
 
-describe('the list in docs/conformance.md of where a session differs from ipykernel', () => {
+describe('the list of differences from ipykernel in docs/conformance.md', () => {
   const items = section(read('docs/conformance.md'), 'Differences in the corpus').filter((line) =>
     line.startsWith('- '),
   );
@@ -35,7 +35,7 @@ describe('the list in docs/conformance.md of where a session differs from ipyker
     ({ listed }) => listed,
   );
 
-  it('has what every cell of the corpus that differs is listed for, and nothing else', () => {
+  it('has an item for each difference in the corpus, and no other item', () => {
     assert.deepEqual(
       listed.filter((words) => items.filter((item) => item.includes(words)).length !== 1),
       [],

@@ -61,7 +61,7 @@ const rowsOf = (text: string, first: RegExp): string[][] =>
 
 describe('the links of the documentation', () => {
   for (const file of [...PAGES, ...MAPS]) {
-    it(`lead somewhere in ${file}`, () => {
+    it(`lead to existing targets in ${file}`, () => {
       for (const link of linksOf(file)) {
         if (/^https?:/.test(link)) {
           continue;
@@ -196,7 +196,7 @@ describe('CONTRIBUTING.md', () => {
     );
   });
 
-  it('has a row for every folder of tests', () => {
+  it('has a row for every folder of test/', () => {
     const suites = rowsOf(page, /^`\w+`$/).map(([cell = '']) => cell.replaceAll('`', ''));
     assert.deepEqual(
       suites.sort(),

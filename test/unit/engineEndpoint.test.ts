@@ -49,7 +49,7 @@ const current = (name: string): Files => ({
   '/home/ada/.docker/config.json': JSON.stringify({ auths: {}, currentContext: name }),
 });
 
-describe('where an engine is looked for', () => {
+describe('the places where the extension looks for an engine', () => {
   /** Each place with the product's own word for it. */
   const places: readonly [what: string, machine: HostEnvironment, label: string][] = [
     // docker/cli opts/hosts.go
@@ -94,7 +94,7 @@ describe('where an engine is looked for', () => {
     });
   }
 
-  it("at the place of Docker's own CLI before all others, each once", async () => {
+  it("begin with the place of Docker's own CLI, and have no duplicates", async () => {
     for (const machine of [linux, mac, windows]) {
       const found = await labels(machine);
       assert.equal(found[0], machine === windows ? 'npipe://./pipe/docker_engine' : 'unix:///var/run/docker.sock');
@@ -102,7 +102,7 @@ describe('where an engine is looked for', () => {
     }
   });
 
-  it('nowhere but at DOCKER_HOST where that is set, whatever the context', async () => {
+  it('are only DOCKER_HOST if it is set, whatever the context', async () => {
     const files = { ...current('build'), [metaFile('build')]: meta('build', 'unix:///build.sock') };
     const at = (host: string): Promise<string> => one(withEnv({ DOCKER_HOST: host, DOCKER_CONTEXT: 'build' }), files);
     assert.equal(await at('unix:///tmp/x.sock'), 'unix:///tmp/x.sock');
@@ -128,7 +128,7 @@ describe('where an engine is looked for', () => {
     ['tcp://', {}, 'malformed'],
     ['http://ada:secret@:x', {}, 'malformed'],
   ] as const) {
-    it(`says why a DOCKER_HOST of ${host.replace('ada:secret@', '')} with ${JSON.stringify(env)} cannot be used (${reason}), without credentials`, async () => {
+    it(`are none for a DOCKER_HOST of ${host.replace('ada:secret@', '')} with ${JSON.stringify(env)}, and the reason (${reason}) has no credentials`, async () => {
       const params = await refusal(withEnv({ ...env, DOCKER_HOST: host }));
       assert.deepEqual([params['reason'], params['by']], [reason, 'DOCKER_HOST']);
     });
@@ -144,7 +144,7 @@ describe('the current Docker context', () => {
     [metaFile('moved', '/elsewhere')]: meta('moved', 'tcp://127.0.0.1:2375'),
   };
 
-  it('is where an engine is looked for, and nowhere else', async () => {
+  it('is the only place where the extension looks for an engine', async () => {
     assert.deepEqual(await endpointCandidates(linux, disk(files)), [
       {
         socketPath: '/home/ada/.colima/work/docker.sock',
@@ -162,12 +162,12 @@ describe('the current Docker context', () => {
     assert.equal(await one(windows, pipe), 'npipe://./pipe/dockerDesktopLinuxEngine');
   });
 
-  it("is DOCKER_CONTEXT's rather than that of the configuration, which DOCKER_CONFIG may move", async () => {
+  it('is named by DOCKER_CONTEXT before the configuration, whose folder DOCKER_CONFIG may change', async () => {
     assert.equal(await one(withEnv({ DOCKER_CONTEXT: 'other' }), files), 'unix:///other.sock');
     assert.equal(await one(withEnv({ DOCKER_CONFIG: '/elsewhere' }), files), 'tcp://127.0.0.1:2375');
   });
 
-  it('is none where there is no configuration, it names none or "default", or only another user may read it', async () => {
+  it('is undefined if there is no configuration, if it names none or "default", or if only another user may read it', async () => {
     const denied = Object.assign(new Error('permission denied'), { code: 'EACCES' });
     for (const config of ['', '{}', '{"currentContext":""}', '{"currentContext":"default"}', denied]) {
       assert.ok((await labels(linux, { '/home/ada/.docker/config.json': config })).length > 1);
@@ -175,7 +175,7 @@ describe('the current Docker context', () => {
     assert.ok((await labels(withEnv({ DOCKER_CONTEXT: 'default' }), files)).length > 1);
   });
 
-  it("without an address is Docker's own place", async () => {
+  it("has Docker's own address if it names none", async () => {
     assert.equal(
       await one(linux, { ...current('empty'), [metaFile('empty')]: meta('empty', '') }),
       'unix:///var/run/docker.sock',
@@ -202,21 +202,21 @@ describe('the current Docker context', () => {
     ['has a strange address', { [metaFile('build')]: meta('build', 'fd://3') }, 'malformed'],
   ];
   for (const [what, context, reason] of refused) {
-    it(`is refused by its name where it ${what} (${reason})`, async () => {
+    it(`is refused by name if it ${what} (${reason})`, async () => {
       const params = await refusal(linux, { ...current('build'), ...context });
       assert.deepEqual([params['reason'], params['by'], params['context']], [reason, 'currentContext', 'build']);
       assert.equal((await refusal(withEnv({ DOCKER_CONTEXT: 'build' }), context))['by'], 'DOCKER_CONTEXT');
     });
   }
 
-  it('is not guessed from a configuration that cannot be understood', async () => {
+  it('is not guessed if the configuration is invalid', async () => {
     for (const config of ['{', '{"currentContext":7}', new Error('it is no file')]) {
       const params = await refusal(linux, { '/home/ada/.docker/config.json': config });
       assert.deepEqual([params['reason'], params['tried']], ['configBroken', '/home/ada/.docker/config.json']);
     }
   });
 
-  it("cannot lead out of Docker's folder", async () => {
+  it("cannot lead to a file outside of Docker's folder", async () => {
     assert.match(
       String((await refusal(linux, current('../../../etc/passwd')))['tried']),
       /^\/home\/ada\/\.docker\/contexts\/meta\/[0-9a-f]{64}\/meta\.json$/,

@@ -21,7 +21,7 @@ describe("pip's output", () => {
     return lines.map((line) => progress.take(line));
   };
 
-  it('becomes progress that names the package, counts those that are done, and adds up what they have', () => {
+  it('becomes progress with the name of the package, the number of finished packages and their total size', () => {
     assert.deepEqual(
       shown([
         'Collecting pandas<3,>=2.0',
@@ -46,7 +46,7 @@ describe("pip's output", () => {
     );
   });
 
-  it('names no total where pip does not know it yet, and no credentials', () => {
+  it('becomes progress without a total while pip does not know it, and without credentials', () => {
     assert.deepEqual(
       shown([
         'Collecting six',
@@ -57,7 +57,7 @@ describe("pip's output", () => {
     );
   });
 
-  it('is counted within bounds, and in time, whatever it says', () => {
+  it('is read in bounded time and memory, whatever it contains', () => {
     const progress = new PipProgress();
     const started = performance.now();
     for (let i = 0; i < 20_000; i += 1) {
@@ -72,7 +72,7 @@ describe("pip's output", () => {
     );
   });
 
-  it("gives pip's own reason", () => {
+  it("contains pip's own reason", () => {
     const reason = pipReason(
       [
         'Collecting no-such-thing',
@@ -86,7 +86,7 @@ describe("pip's output", () => {
     );
   });
 
-  it('gives the trouble with the network that pip only warns of, without credentials', () => {
+  it('contains a network problem of which pip only warns, without credentials', () => {
     const reason = pipReason(
       [
         "WARNING: Retrying (Retry(total=0)) after connection broken by 'SSLError(CERTIFICATE_VERIFY_FAILED)': /simple/six/",
@@ -100,7 +100,7 @@ describe("pip's output", () => {
     );
   });
 
-  it('tells what stood in the way to the index, so that the right setting is named', () => {
+  it('shows what blocked the way to the index, so that the error can name the right setting', () => {
     assert.equal(
       networkTrouble(
         "after connection broken by 'SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]'))'",
@@ -127,14 +127,14 @@ describe("pip's output", () => {
     );
   });
 
-  it('gives the last words of a pip that died', () => {
+  it('gives the last lines of a pip that was killed', () => {
     assert.equal(pipReason('Traceback\n  File x\nMemoryError\n'), 'File x MemoryError');
     assert.equal(pipReason(''), 'pip said nothing');
   });
 });
 
-describe('what the machine lends to pip', () => {
-  it('is the certificate file that its environment names', async () => {
+describe('the network settings for pip', () => {
+  it('include the certificate file that the environment names', async () => {
     assert.deepEqual(certificateFiles({ PIP_CERT: '', SSL_CERT_FILE: '/a.pem', NODE_EXTRA_CA_CERTS: '/b.pem' }), [
       '/a.pem',
       '/b.pem',
@@ -158,7 +158,7 @@ describe('what the machine lends to pip', () => {
     assert.equal(await machineCertificates({ SSL_CERT_FILE: '/does/not/exist.pem' }), undefined);
   });
 
-  it('is its proxies and nothing else', () => {
+  it('include the proxies of the environment and nothing else', () => {
     assert.deepEqual(
       proxyEnvironment({ https_proxy: 'http://p:1', NO_PROXY: 'localhost', PATH: '/bin', http_proxy: '' }),
       {
@@ -170,7 +170,7 @@ describe('what the machine lends to pip', () => {
     );
   });
 
-  it("is the proxy of the setting before that of VS Code before the environment's", () => {
+  it("use the proxy of our setting before that of VS Code, and that before the environment's", () => {
     const env = { HTTPS_PROXY: 'http://env:1', ALL_PROXY: 'http://all:1', no_proxy: 'intern' };
     const both = (proxy: string, none: string) => ({
       HTTP_PROXY: proxy,
@@ -201,7 +201,7 @@ describe('what the machine lends to pip', () => {
     });
   });
 
-  it('has an account, whose password may be kept elsewhere and is hidden all the same', () => {
+  it('have a user for the proxy, whose password may be stored elsewhere and is hidden all the same', () => {
     assert.deepEqual(proxyAccount(' http://anna@proxy.example:3128/ '), {
       address: 'http://anna@proxy.example:3128',
       user: 'anna',
@@ -231,7 +231,7 @@ describe('what the machine lends to pip', () => {
     }
   });
 
-  it('is no proxy that pip cannot use; the log says which, without its password', () => {
+  it('omit a proxy that pip cannot use; the log names it without its password', () => {
     const said: string[] = [];
     const log = { ...silentLog, warn: (message: string) => said.push(message) };
     assert.deepEqual(
@@ -251,7 +251,7 @@ describe('what the machine lends to pip', () => {
     );
   });
 
-  it('is refused as a setting if it is no address of a proxy, without its password', () => {
+  it('refuse a setting that is not the address of a proxy, without showing its password', () => {
     for (const [proxy, shown] of [
       ['socks5://ada:s3cret@p:1', 'socks5://***@p:1'],
       ['ada:s3cret@p:1', '***@p:1'],
@@ -272,7 +272,7 @@ describe('what the machine lends to pip', () => {
     assert.equal(shownProxy('http://[::1]:3128'), 'http://[::1]:3128');
   });
 
-  it('has a password that is hidden in every spelling once it is known', () => {
+  it('hide a known password in every spelling', () => {
     assert.equal(parseProxy(' http://ada:p@ss wörd@p:3128/ '), undefined);
     assert.equal(parseProxy('http://ada:p@ss%20wörd@p:3128/'), 'http://ada:p%40ss%20w%C3%B6rd@p:3128');
     const header = Buffer.from('ada:p@ss wörd').toString('base64');
@@ -281,7 +281,7 @@ describe('what the machine lends to pip', () => {
     assert.equal(redact('407 for only-a-token'), '407 for ***');
   });
 
-  it('is redacted wherever it is shown', () => {
+  it('are redacted wherever they are shown', () => {
     assert.equal(
       redact('see https://ada:p%40ss@host/x and http://token@h:1'),
       'see https://***@host/x and http://***@h:1',
@@ -291,7 +291,7 @@ describe('what the machine lends to pip', () => {
 });
 
 describe('a pull', () => {
-  it('asks for one image', () => {
+  it('requests one image', () => {
     const digest = `sha256:${'a'.repeat(64)}`;
     assert.deepEqual(splitReference('python'), { fromImage: 'python', tag: 'latest' });
     assert.deepEqual(splitReference('python:3.13-slim'), { fromImage: 'python', tag: '3.13-slim' });
@@ -317,7 +317,7 @@ describe('a pull', () => {
     assert.equal(layers.error, '');
   });
 
-  it('keeps the error that the engine sends as a line', () => {
+  it('throws the error that the engine sends as a line', () => {
     const layers = new PullProgress();
     layers.add('{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}');
     assert.equal(layers.error, 'manifest unknown');
@@ -325,7 +325,7 @@ describe('a pull', () => {
 });
 
 describe('the name of an image', () => {
-  it('changes with all that goes in, and with nothing else', () => {
+  it('changes with everything that goes into the image, and with nothing else', () => {
     const file = (content: string) => [{ path: 'main.py', content: Buffer.from(content) }];
     const names = [
       packagesTag('sha256:1', []),
@@ -341,7 +341,7 @@ describe('the name of an image', () => {
 });
 
 describe("the runner's files", () => {
-  it("are all its Python and nothing else, packed as root's", async () => {
+  it('are all of its Python files and nothing else, packed as owned by root', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'runner-'));
     try {
       await mkdir(join(folder, 'pkg', '__pycache__'), { recursive: true });
@@ -383,7 +383,7 @@ describe('an event of the engine', () => {
     );
   });
 
-  it('is none if it is anything else', () => {
+  it('is ignored if it is anything else', () => {
     for (const other of [
       '',
       'null',

@@ -31,7 +31,7 @@ const options = containerOptions(specification, {
 });
 
 describe('the specification of a sandbox', () => {
-  it('is a user of its own without capabilities, new privileges or a writable root', () => {
+  it('has its own user, no capabilities, no new privileges and a read-only root', () => {
     assert.equal(options.User, '20123:20123');
     const asked = {
       CapDrop: ['ALL'],
@@ -56,7 +56,7 @@ describe('the specification of a sandbox', () => {
     );
   });
 
-  it('asks for no more cores than the engine has', () => {
+  it('requests no more cores than the engine has', () => {
     assert.equal(
       containerOptions(
         { ...specification, cpus: 4 },
@@ -70,7 +70,7 @@ describe('the specification of a sandbox', () => {
     );
   });
 
-  it('writes to sized tmpfs only, the queue to one of its own', () => {
+  it('has only tmpfs of limited size as writable folders, and a separate one for the queue', () => {
     assert.deepEqual(options.HostConfig.Tmpfs, {
       '/sandbox': `rw,exec,nosuid,nodev,mode=1777,size=${GIB / 2}`,
       '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${GIB / 4}`,
@@ -79,7 +79,7 @@ describe('the specification of a sandbox', () => {
     assert.equal(options.HostConfig.ShmSize, GIB / 4);
   });
 
-  it('closes what an engine would make writable by itself, and takes nothing of the image into a tmpfs', () => {
+  it('closes folders that an engine would make writable by itself, and copies nothing of the image into a tmpfs', () => {
     const { Tmpfs = {} } = containerOptions(specification, {
       engineCpus: 8,
       capabilities: { tmpfsCopiesUp: true, writableFolders: ['/run'], lacksIPv6Loopback: false },
@@ -91,7 +91,7 @@ describe('the specification of a sandbox', () => {
     }
   });
 
-  it('names the address of its own host, and asks for the loopback of IPv6 where the engine gives none', () => {
+  it('names the address of its own host, and requests the loopback of IPv6 if the engine gives none', () => {
     const { ExtraHosts, Sysctls } = options.HostConfig as { ExtraHosts?: string[]; Sysctls?: Record<string, string> };
     assert.deepEqual([options.Hostname, ExtraHosts, Sysctls], ['sandbox', ['sandbox:127.0.0.1'], undefined]);
     const capabilities = { tmpfsCopiesUp: false, writableFolders: [], lacksIPv6Loopback: true };
@@ -101,7 +101,7 @@ describe('the specification of a sandbox', () => {
     );
   });
 
-  it('keeps the log to an eighth of a small memory, with room beside it for commands and results', () => {
+  it('limits the log to an eighth of a small memory, with room beside it for commands and results', () => {
     const { log, queue } = writableSizes({ memory: 256 * MIB, logBudget: 64 * MIB });
     assert.deepEqual({ log, queue }, { log: 32 * MIB, queue: 48 * MIB });
   });
@@ -116,7 +116,7 @@ describe('the specification of a sandbox', () => {
     );
   });
 
-  it('takes no path, no port and no environment from the host', () => {
+  it('gets no path, no port and no environment variable of the host', () => {
     for (const name of ['Binds', 'VolumesFrom', 'Devices', 'PortBindings']) {
       assert.ok(!(name in options.HostConfig), name);
     }
@@ -126,7 +126,7 @@ describe('the specification of a sandbox', () => {
     );
   });
 
-  it('is labelled with what never changes, and nothing else', () => {
+  it('is labelled only with values that never change', () => {
     assert.deepEqual(options.Labels, {
       'sandboxed-ipython.version': '3',
       'sandboxed-ipython.sandbox': 'abc',
@@ -137,7 +137,7 @@ describe('the specification of a sandbox', () => {
     });
   });
 
-  it('tells the supervisor its limits on the command line', () => {
+  it('passes its limits to the supervisor on the command line', () => {
     assert.deepEqual(options.Cmd, [
       `--memory-limit=${GIB}`,
       `--log-budget=${64 * MIB}`,
@@ -173,11 +173,11 @@ function answer(change: (info: ContainerInspectInfo) => void = () => undefined):
 }
 
 describe('the limits read back from the engine', () => {
-  it('are accepted as they were asked for', () => {
+  it('are accepted if they are as requested', () => {
     checkLimits(options, answer());
   });
 
-  it('are accepted in the words of an engine that counts quotas and lists capabilities', () => {
+  it('are accepted in the form of an engine that counts quotas and lists capabilities', () => {
     checkLimits(
       options,
       answer(({ HostConfig }) => Object.assign(HostConfig, { NanoCpus: 0, CpuQuota: 200_000, CpuPeriod: 100_000 })),
@@ -297,7 +297,7 @@ describe('the limits read back from the engine', () => {
     });
   }
 
-  it('are accepted in the words of Docker and of Podman for a sandbox on no network', () => {
+  it('are accepted in the forms of Docker and of Podman for a sandbox without a network', () => {
     for (const Networks of [{ none: NONE }, {}, null]) {
       checkNetwork(
         answer((info) => {

@@ -58,7 +58,7 @@ describe('a sweep of libraries that nobody has used for a week', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('continues after a volume that the engine does not remove, keeps its mark, and logs the failure', async () => {
+  it('continues after a volume that the engine does not remove, keeps the mark of that volume, and logs the failure', async () => {
     refused.add('a');
     const warnings: string[] = [];
     const requests = new Requests('test', silentLog, new Pulse(() => docker.ping()));

@@ -34,8 +34,8 @@ const idsOf = (
     ({ id }) => id,
   );
 
-describe('an image of ours that nobody uses', () => {
-  it('is told with its size beside what it is made of, its base and its last use', () => {
+describe('an unused image of ours', () => {
+  it('is listed with the size that only it uses, its base and its last use', () => {
     const [kernel, packages] = unusedImages([...chain('a', 20), base], new Set(), new Set());
     assert.deepEqual(kernel, {
       id: 'k-a',
@@ -47,7 +47,7 @@ describe('an image of ours that nobody uses', () => {
     assert.equal(packages?.bytes, 100 * MB);
   });
 
-  it('is none that a container uses, or that the settings name, with what it is made of', () => {
+  it('is not an image that a container uses or that the settings name, nor its parent image', () => {
     assert.deepEqual(idsOf([...chain('a', 20), ...chain('b', 20)], { inUse: ['k-a'] }), ['k-b', 'p-b']);
     assert.deepEqual(idsOf([...chain('a', 20), ...chain('b', 20)], { current: ['sandboxed-ipython/kernel:b'] }), [
       'k-a',
@@ -55,7 +55,7 @@ describe('an image of ours that nobody uses', () => {
     ]);
   });
 
-  it('is none that somebody has named, or made of ours, whatever labels it got from it', () => {
+  it('is not an image that the user has named or has made from ours, whatever labels it inherited', () => {
     assert.deepEqual(
       idsOf([
         image('x', ['mine:1'], 20),
@@ -67,7 +67,7 @@ describe('an image of ours that nobody uses', () => {
     assert.deepEqual(idsOf([...chain('a', 20), image('mine', ['mine:1'], 1, { ParentId: 'k-a', Labels: {} })]), []);
   });
 
-  it('is one whose tag a newer one took, and one that Podman names with a registry', () => {
+  it('may be an image whose tag a newer one took, or one that Podman names with a registry', () => {
     assert.deepEqual(
       idsOf([
         image('old', null, 20),
@@ -82,7 +82,7 @@ describe('an image of ours that nobody uses', () => {
     );
   });
 
-  it('goes by itself two weeks after anybody has used it, not after it was made', () => {
+  it('is removed by itself two weeks after its last use, not after its creation', () => {
     const before = NOW - 14 * DAY;
     assert.deepEqual(
       idsOf(

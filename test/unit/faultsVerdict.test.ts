@@ -60,8 +60,8 @@ function wrong(cell: CellRun, steps: number, shown: readonly Shown[], more: Part
   );
 }
 
-describe('the judge of cells under faults', () => {
-  it('wants every step of a cell that ended shown, once, in order, at its cell', () => {
+describe('the verdict on a cell that ran under faults', () => {
+  it('requires that every step of a cell that ended is shown once, in order, at its cell', () => {
     const whole = shownAfter(PROGRAM, ALL);
     assert.deepEqual(wrong(run(), ALL, whole), []);
     assert.deepEqual(wrong(run(), ALL, shownAfter(PROGRAM, ALL - 1)), ['lost']);
@@ -78,7 +78,7 @@ describe('the judge of cells under faults', () => {
     assert.notDeepEqual(wrong(run(), ALL, [...whole].reverse()), []);
   });
 
-  it('excuses no loss of a cell that ended, whatever hit it', () => {
+  it('accepts no lost output of a cell that ended, whatever fault occurred', () => {
     const faults = [
       fault('streams cut', 101_000),
       fault('engine paused', 101_000, 104_000),
@@ -88,11 +88,11 @@ describe('the judge of cells under faults', () => {
     assert.deepEqual(wrong(run(), ALL, shownAfter(PROGRAM, ALL - 1), { faults }), ['lost']);
   });
 
-  it("believes no end that the cell's own records deny", () => {
+  it("rejects an end that contradicts the cell's own records", () => {
     assert.deepEqual(wrong(run(), 3, shownAfter(PROGRAM, ALL)), ['unexplained']);
   });
 
-  it('sees a cell that began twice, or did a step twice', () => {
+  it('detects a cell that began twice or did a step twice', () => {
     const whole = shownAfter(PROGRAM, ALL);
     const once = records(ALL);
     assert.ok(once);
@@ -105,11 +105,11 @@ describe('the judge of cells under faults', () => {
     );
   });
 
-  it('sees a cell without an end', () => {
+  it('detects a cell without an end', () => {
     assert.deepEqual(wrong(open(), 2, shownAfter(PROGRAM, 2)), ['stuck']);
   });
 
-  it('wants all that a killed kernel had printed, and at most the step that it was at, in part if it is text', () => {
+  it('requires all output of a killed kernel, and allows one further step, in part if it is text', () => {
     const faults = [fault('kernel', 103_500)];
     const cell = run({ reply: KILLED, ended: 103_600 });
     assert.deepEqual(wrong(cell, 3, shownAfter(PROGRAM, 3), { faults }), []);
@@ -124,7 +124,7 @@ describe('the judge of cells under faults', () => {
     assert.deepEqual(wrong(cell, 3, shownAfter(PROGRAM, 5), { faults }), ['doubled']);
   });
 
-  it("wants a cause for every end that is not the cell's own", () => {
+  it("requires a cause for every end other than the cell's own", () => {
     assert.deepEqual(wrong(run({ reply: KILLED }), 3, shownAfter(PROGRAM, 3)), ['unexplained']);
     assert.deepEqual(wrong(run({ reply: GONE }), 3, shownAfter(PROGRAM, 3)), ['unexplained']);
     assert.deepEqual(
@@ -149,7 +149,7 @@ describe('the judge of cells under faults', () => {
     );
   });
 
-  it('grants a container that dies what was on its way, and more only if its stream was held up', () => {
+  it('allows a container that ends to lose output that was on its way, and more only if its stream was delayed', () => {
     const cell = run({ reply: GONE, ended: 105_900 });
     const death = fault('supervisor', 105_800);
     assert.deepEqual(wrong(cell, 5, shownAfter(PROGRAM, 5), { faults: [death] }), []);
@@ -162,7 +162,7 @@ describe('the judge of cells under faults', () => {
     assert.deepEqual(wrong(cell, 5, shownAfter(PROGRAM, 1), { faults: [death, fault('streams cut', 102_000)] }), []);
   });
 
-  it('wants a cell that was called off to have done nothing and to show nothing', () => {
+  it('requires that a cancelled cell has done nothing and shows nothing', () => {
     const called = run({
       reply: reply({ status: 'aborted', failure: { code: 'Aborted', params: { reason: 'died' } } }),
     });
@@ -179,12 +179,12 @@ describe('the judge of cells under faults', () => {
     assert.deepEqual(wrong(called, 0, shownAfter(PROGRAM, 1), none), ['doubled']);
   });
 
-  it('wants what no sandbox has accepted never to run', () => {
+  it('requires that a cell which no sandbox accepted never runs', () => {
     assert.deepEqual(wrong({ ...open(), without: 'never accepted' }, 0, [], { records: undefined }), []);
     assert.deepEqual(wrong({ ...open(), without: 'never accepted' }, 1, []), ['unexplained']);
   });
 
-  it('takes a notice that output is missing for what it says', () => {
+  it('counts output that a notice reports as missing as lost', () => {
     assert.deepEqual(
       wrong(run(), ALL, shownAfter(PROGRAM, ALL), {
         notices: [{ code: 'OutputLost', params: { bytes: 1, limit: 2 } }],

@@ -98,7 +98,7 @@ describe('the rules of a .gitignore', () => {
     );
   };
 
-  it('are those that git has: what people write', () => {
+  it('match as in git, for patterns that people write', () => {
     const PATHS = [
       'a',
       'a/',
@@ -226,7 +226,7 @@ describe('the rules of a .gitignore', () => {
     }
   });
 
-  it('are those that git has: whatever could be written', function () {
+  it('match as in git, for random patterns', function () {
     this.timeout(120_000);
     const character = fc.constantFrom(
       'a',
@@ -270,7 +270,7 @@ describe('the rules of a .gitignore', () => {
     );
   });
 
-  it('take a bounded time, whatever the patterns are', () => {
+  it('are matched in bounded time, whatever the patterns are', () => {
     const before = process.cpuUsage();
     const path = `${'a/'.repeat(500)}b`;
     for (const pattern of [

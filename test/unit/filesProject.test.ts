@@ -49,14 +49,14 @@ describe('the project of a notebook', () => {
     return [pathOf(found.files), found.folder];
   }
 
-  it("is its Git repository: the nearest, a submodule's and a worktree's too, in which .git is a file", async () => {
+  it('is the nearest Git repository, including submodules and worktrees, in which .git is a file', async () => {
     put('ws/.git/', 'ws/a/requirements.txt', 'ws/sub/.git', 'ws/sub/nb/deep/');
     assert.deepEqual(await project({ folder: 'ws/a/b/c', workspace: 'ws' }), ['ws', 'a/b/c']);
     assert.deepEqual(await project({ folder: 'ws/sub/nb/deep', workspace: 'ws' }), ['ws/sub', 'nb/deep']);
     assert.deepEqual(await project({ folder: 'ws', workspace: 'ws' }), ['ws', '']);
   });
 
-  it('is the workspace folder where its repository begins above that', async () => {
+  it('is the workspace folder if the repository begins above that', async () => {
     put('repo/.git/', 'repo/ws/nb/requirements.txt');
     assert.deepEqual(await project({ folder: 'repo/ws/nb/deep', workspace: 'repo/ws' }), ['repo/ws', 'nb/deep']);
     assert.deepEqual(
@@ -74,7 +74,7 @@ describe('the project of a notebook', () => {
     });
   }
 
-  it('else is its folder, and so it is outside of a workspace folder, whatever is above', async () => {
+  it("is otherwise the notebook's folder, as it also is outside of a workspace folder, whatever is above", async () => {
     put('.git/', 'requirements.txt', 'ws/nb/x.csv', 'ws2/nb/');
     assert.deepEqual(await project({ folder: 'ws/nb' }), ['ws/nb', '']);
     assert.deepEqual(await project({ folder: 'ws2/nb', workspace: 'ws' }), ['ws2/nb', '']);
@@ -82,7 +82,7 @@ describe('the project of a notebook', () => {
     assert.deepEqual(await project({ folder: 'ws/nb', workspace: 'ws' }), ['ws/nb', '']);
   });
 
-  it('holds no folder that is never copied, and none to which a way leads only through such a one', async () => {
+  it('contains no folder that is never copied, and no folder below such a one', async () => {
     put(
       'home/.git/',
       'home/requirements.txt',
@@ -102,7 +102,7 @@ describe('the project of a notebook', () => {
     }
   });
 
-  it('goes by real folders: a link into the workspace folder does not make a project of what is around its target', async () => {
+  it('is found by real paths: a link into the workspace folder does not make a project of the folders around its target', async () => {
     put('ws/.git/', 'elsewhere/requirements.txt', 'elsewhere/nb/');
     symlinkSync(path.join(top, 'elsewhere/nb'), path.join(top, 'ws/nb'));
     symlinkSync(path.join(top, 'ws'), path.join(top, 'link'));
@@ -110,7 +110,7 @@ describe('the project of a notebook', () => {
     assert.deepEqual(await project({ folder: 'ws/p', workspace: 'link' }), ['ws', 'p']);
   });
 
-  it('is not held up by what cannot be looked at', async () => {
+  it('is found although some folders cannot be read', async () => {
     put('ws/.git/', 'ws/nb/');
     const real = await NodeFiles.of(path.join(top, 'ws/nb'));
     const denied: HostFiles = {
@@ -124,8 +124,8 @@ describe('the project of a notebook', () => {
   });
 });
 
-describe("how many folders of the workspace are above a notebook's", () => {
-  it('is counted on every system', () => {
+describe("the number of workspace folders above a notebook's folder", () => {
+  it('is counted with the paths of every system', () => {
     assert.deepEqual(
       [
         ['/w', '/w/a/b'],
@@ -149,7 +149,7 @@ describe("how many folders of the workspace are above a notebook's", () => {
   });
 });
 
-describe('the name of a project in its sandbox', () => {
+describe('the folder name of a project in its sandbox', () => {
   const names: [string, string][] = [
     ['My Project (2)', 'My Project (2)'],
     ['ünï 🐍', 'ünï 🐍'],
@@ -171,7 +171,7 @@ describe('the name of a project in its sandbox', () => {
     });
   }
 
-  it('is never longer than a file system takes', () => {
+  it('is never longer than a file system allows', () => {
     for (const name of ['n'.repeat(300), '🐍'.repeat(200), 'ü'.repeat(100_000)]) {
       assert.ok(Buffer.byteLength(nameInHome(name)) <= 255 && name.startsWith(nameInHome(name)));
     }

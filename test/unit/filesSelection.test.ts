@@ -54,8 +54,8 @@ async function choose({
   };
 }
 
-describe('what of a folder comes into a sandbox', () => {
-  it('is every file and folder, whatever its name, but the notebook itself', async () => {
+describe('the selection of files that are copied from a folder', () => {
+  it('includes every file and folder, whatever its name, except the notebook itself', async () => {
     put({
       'book.ipynb': '{}',
       'other.ipynb': '{}',
@@ -141,7 +141,7 @@ describe('what of a folder comes into a sandbox', () => {
     ],
   ];
   for (const [reason, names] of never) {
-    it(`is nothing that is ${reason}, at any depth`, async () => {
+    it(`excludes files that are ${reason}, at any depth`, async () => {
       put({ 'kept.csv': '1', ...Object.fromEntries(names.map((name) => [name, '1'])) });
       const { files, left, count } = await choose();
       assert.deepEqual(
@@ -162,7 +162,7 @@ describe('what of a folder comes into a sandbox', () => {
     });
   }
 
-  it('is also what only resembles a key', async () => {
+  it('includes files whose names only resemble those of keys', async () => {
     const names = [
       'monkey.csv',
       'keys.csv',
@@ -180,7 +180,7 @@ describe('what of a folder comes into a sandbox', () => {
     assert.deepEqual((await choose()).files, names.sort());
   });
 
-  it("is nothing that .gitignore names: its own, nested ones, and those above up to the repository's root, as git has it", async () => {
+  it("excludes what .gitignore files name: the folder's own, nested ones and those above up to the root of the repository, as in git", async () => {
     put({
       '.gitignore': 'never-read.csv\n',
       'repo/.gitignore': '*.secret\n/nb/top.csv\nbuild/\n!kept.secret\nnb/deep/only-here.txt\n',
@@ -225,14 +225,14 @@ describe('what of a folder comes into a sandbox', () => {
     assert.ok(files.includes('sub/important.log') && !files.includes('a.secret'));
   });
 
-  it('is nothing at all of a folder that .gitignore names, and everything outside of a repository', async () => {
+  it('is empty for a folder that .gitignore names, and everything outside of a repository', async () => {
     put({ '.gitignore': 'scratch/\n*.csv\n', 'scratch/nb/x.txt': '1', 'scratch/nb/x.csv': '1' });
     assert.deepEqual((await choose({ folder: 'scratch/nb' })).files, ['x.csv', 'x.txt']);
     mkdirSync(join(top, '.git'));
     assert.deepEqual(await choose({ folder: 'scratch/nb' }), { files: [], left: { '': 'ignored' }, count: 0 });
   });
 
-  it('is nothing of a folder whose .gitignore cannot be read: it may name everything', async () => {
+  it('excludes a folder whose .gitignore cannot be read, because that may name everything', async () => {
     put({ 'sub/x.csv': '1', 'sub/.gitignore': '#'.repeat(300_000), 'y.csv': '1' });
     const { files, left } = await choose();
     assert.deepEqual(
@@ -242,7 +242,7 @@ describe('what of a folder comes into a sandbox', () => {
     assert.equal(left['sub'], 'unreadable');
   });
 
-  it('is nothing that might be named by patterns that take too long to match: it may be meant to stay', async () => {
+  it('excludes what may match patterns that take too long to match', async () => {
     put({
       'sub/.gitignore': `${'[a-z]*'.repeat(120)}?\u0001\n`.repeat(350),
       [`sub/${'a'.repeat(250)}`]: '1',
@@ -256,7 +256,7 @@ describe('what of a folder comes into a sandbox', () => {
     assert.ok((user + system) / 1000 < 3_000, `${(user + system) / 1000} ms`);
   });
 
-  it('is no link, wherever it leads, no pipe, socket or device; a hard link is a file', async () => {
+  it('excludes links, pipes, sockets and devices; a hard link is a file', async () => {
     put({ 'real.csv': '1', 'folder/in.csv': '1' });
     for (const [name, target] of [
       ['out', '/etc/passwd'],
@@ -292,7 +292,7 @@ describe('what of a folder comes into a sandbox', () => {
     }
   });
 
-  it('is bounded in the size of a file and of all, the smallest of a folder first', async () => {
+  it('is limited in the size of a file and of all files; the smallest files of a folder come first', async () => {
     put({
       'a-big': 'x'.repeat(65),
       'b-small': 'x'.repeat(10),
@@ -306,7 +306,7 @@ describe('what of a folder comes into a sandbox', () => {
     assert.deepEqual([left, count], [{ 'a-big': 'tooMuch', 'c-huge': 'tooLarge', 'sub/e': 'tooMuch' }, 3]);
   });
 
-  it('is bounded in number, and what is deepest goes first', async () => {
+  it('is limited in the number of items; the deepest ones are left out first', async () => {
     put(Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`${'sub/'.repeat(i % 3)}f${i}`, ''])));
     const { files, left } = await choose({ bounds: { maxItems: 9 } });
     assert.deepEqual(
@@ -323,7 +323,7 @@ describe('what of a folder comes into a sandbox', () => {
       return (await choose({ notebook, ...options })).files;
     };
 
-    it('is all of it, but the notebook', async () => {
+    it('includes the whole project except the notebook', async () => {
       const files = [
         'README.md',
         'book.ipynb',
@@ -340,7 +340,7 @@ describe('what of a folder comes into a sandbox', () => {
       );
     });
 
-    it("is first what is in the notebook's folder and below, then what else is in the one above, and so on", async () => {
+    it("begins with the notebook's folder and what is below it, continues with the rest of the folder above, and so on", async () => {
       put(
         Object.fromEntries(
           ['top', 'data/x', 'nb/a', 'nb/other/b', 'nb/deep/c', 'nb/deep/sub/d', notebook].map((name) => [name, 'x']),
@@ -381,7 +381,7 @@ describe('what of a folder comes into a sandbox', () => {
       ]);
     });
 
-    it('has bytes for the nearest first, however small others are', async () => {
+    it('gives room to the nearest files first, however small others are', async () => {
       put({ tiny: 'x', 'nb/deep/large': 'x'.repeat(90), 'nb/small': 'x'.repeat(20) });
       assert.deepEqual((await choose({ notebook, bounds: { maxFileBytes: 100, maxTotalBytes: 91 } })).files, [
         'nb/',
@@ -391,7 +391,7 @@ describe('what of a folder comes into a sandbox', () => {
       ]);
     });
 
-    it('is not said to lack anything where it fits exactly, and names all of the nearest that does not', async () => {
+    it('is complete if it just fits, and otherwise names every nearest item that does not fit', async () => {
       put({ 'nb/deep/c': 'x', [notebook]: 'x' });
       assert.deepEqual(await choose({ notebook, bounds: { maxItems: 2 } }), {
         files: ['nb/deep/', 'nb/deep/c'],
@@ -403,7 +403,7 @@ describe('what of a folder comes into a sandbox', () => {
       assert.deepEqual([left, count], [{ 'nb/x': 'tooMany', data: 'tooMany', [notebook]: 'notebook' }, 2]);
     });
 
-    it('is told what was not looked at in time, and not what was', async () => {
+    it('names the items that were not read in time, and no others', async () => {
       put({ 'nb/deep/c': 'x', 'nb/x': 'x' });
       const real = await NodeFiles.of(top);
       const slow: HostFiles = {
@@ -431,7 +431,7 @@ describe('what of a folder comes into a sandbox', () => {
       assert.deepEqual(['nb/deep/typo', 'nb/x', 'data/x'].map(about), [undefined, 'slow', 'slow']);
     });
 
-    it("is the notebook's folder alone where one wants only that", async () => {
+    it("is limited to the notebook's folder on request", async () => {
       assert.deepEqual(await order(['top', 'nb/a', 'nb/deep/c', 'nb/deep/sub/d'], { folderOnly: true }), [
         'nb/deep/',
         'nb/deep/c',
@@ -440,7 +440,7 @@ describe('what of a folder comes into a sandbox', () => {
       ]);
     });
 
-    it("is nothing that .gitignore names, whichever folder it is in, with the notebook's own", async () => {
+    it('excludes what the .gitignore files of all its folders name', async () => {
       put({
         '.gitignore': 'scratch/\n*.log\n',
         '.git/x': 'x',
@@ -482,7 +482,7 @@ describe('what of a folder comes into a sandbox', () => {
     );
   });
 
-  it('is nothing that a sandbox could not name', async () => {
+  it('excludes names that a sandbox could not use', async () => {
     put({ 'ok.csv': '1' });
     execFileSync('python3', [
       '-c',
@@ -544,7 +544,7 @@ describe('a file that is read', () => {
     ],
   ];
   for (const [what, swap] of swaps) {
-    it(`is refused when ${what} has taken its place since it was looked at`, async () => {
+    it(`is refused if ${what} has taken its place since it was selected`, async () => {
       put({ 'sub/data.csv': 'innocuous', secret: 'topsecret' });
       const files = await NodeFiles.of(top);
       const seen = await files.stat('sub/data.csv');
@@ -562,7 +562,7 @@ describe('a file that is read', () => {
     });
   }
 
-  it('is refused when a folder on its way has become a link to one that has the very same file', async () => {
+  it('is refused if a folder of its path has become a link to a folder that has the very same file', async () => {
     put({ 'sub/data.csv': 'x' });
     const files = await NodeFiles.of(top);
     const seen = await files.stat('sub/data.csv');
@@ -577,7 +577,7 @@ describe('a file that is read', () => {
     await assert.rejects(files.list('sub', 10), FileChanged);
   });
 
-  it('is refused at its end when it has changed meanwhile', async () => {
+  it('is refused at its end if it has changed while it was read', async () => {
     put({ data: 'x'.repeat(MB) });
     const files = await NodeFiles.of(top);
     const seen = await files.stat('data');
@@ -593,7 +593,7 @@ describe('a file that is read', () => {
     assert.ok(pieces < MB);
   });
 
-  it('is known for a private key by its first line, whatever its name', () => {
+  it('is recognized as a private key by its first line, whatever its name', () => {
     for (const key of [
       '-----BEGIN RSA PRIVATE KEY-----\n',
       '-----BEGIN OPENSSH PRIVATE KEY-----',

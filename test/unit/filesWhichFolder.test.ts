@@ -134,18 +134,18 @@ describe('the folder that is copied', () => {
   ];
   for (const [machine, folders] of wide) {
     for (const folder of folders) {
-      it(`is never ${folder}, too wide`, () => {
+      it(`is never ${folder}, which is too wide`, () => {
         assert.equal(reason(machine, folder), 'wide');
       });
     }
   }
 
-  it('is judged by the place that a link leads to as by its own', () => {
+  it('is judged by the target of a link as well as by its own path', () => {
     assert.equal(reason(linux, '/work/link', '/home/ada'), 'wide');
     assert.equal(reason(linux, '/home/ada', '/work/real'), 'wide');
   });
 
-  it('is no folder of keys, and no hidden one', () => {
+  it('is never a folder of keys or a hidden folder', () => {
     for (const folder of [
       '/home/ada/.ssh',
       '/home/ada/.ssh/x',
@@ -157,14 +157,14 @@ describe('the folder that is copied', () => {
     }
   });
 
-  it('is none in Restricted Mode, by the setting, and of a notebook without a file', () => {
+  it('is undefined in Restricted Mode, if the setting says so, and for a notebook without a file', () => {
     const folders = ['/work'];
     assert.equal(reasonNotToCopy({ ...asked, isTrusted: false, folders }, linux), 'untrusted');
     assert.equal(reasonNotToCopy({ ...asked, setting: 'none', folders }, linux), 'setting');
     assert.equal(reasonNotToCopy({ ...asked, isUntitled: true, folders }, linux), 'untitled');
   });
 
-  it("knows the desktop's own names for wide folders", () => {
+  it('is never one of the wide folders that the desktop names', () => {
     assert.deepEqual(
       xdgFolders(
         '# made\nXDG_DOWNLOAD_DIR="$HOME/Téléchargements"\n XDG_MUSIC_DIR="/data/music"\nXDG_X_DIR="$HOME/"\nx="/y"\n',

@@ -100,7 +100,7 @@ describe('the gate of npm start', () => {
     /webviewEndpoint&quot;:&quot;(http:\/\/[\d.:]+)\//.exec((await get(`${origin}/`, { cookie })).body)?.[1] ??
     assert.fail();
 
-  it('lets its token in once, and gives for it a cookie that no script and no other site has', async () => {
+  it('accepts its token once, and gives a cookie that no script and no other site can use', async () => {
     const { status, headers } = await get(gate.url);
     assert.deepEqual([status, headers.location], [302, '/?folder=/work']);
     assert.match(
@@ -110,7 +110,7 @@ describe('the gate of npm start', () => {
     assert.deepEqual(passed, []);
   });
 
-  it('lets in nobody else: no token, a wrong one, a cookie that is none', async () => {
+  it('refuses everyone else: without a token, with a wrong token, with an invalid cookie', async () => {
     const token = new URL(gate.url).searchParams.get('tkn') ?? '';
     const name = cookie.slice(0, cookie.indexOf('='));
     for (const [url, headers] of [
@@ -145,7 +145,7 @@ describe('the gate of npm start', () => {
     });
   }
 
-  it('hands on what the owner asks, and a WebSocket with its first bytes', async () => {
+  it('passes on the requests of the owner, and a WebSocket with its first bytes', async () => {
     assert.equal((await get(`${origin}/x`, { cookie, origin, 'sec-fetch-site': 'same-origin' })).body, 'behind');
     assert.match(await upgrade({ cookie, origin }), /^HTTP\/1\.1 101 [^]*\r\n\r\nhello$/);
     assert.deepEqual(
@@ -156,7 +156,7 @@ describe('the gate of npm start', () => {
     assert.equal(passed.length, 2);
   });
 
-  it('tells the page to draw outputs in an origin of their own, and shows none that it cannot tell', async () => {
+  it('makes the page draw outputs in their own origin, and does not show a page in which it cannot set that', async () => {
     const { body, headers } = await get(`${origin}/`, { cookie });
     const outputs = await outputsOrigin();
     assert.notEqual(outputs, origin);
@@ -166,7 +166,7 @@ describe('the gate of npm start', () => {
     assert.equal((await get(`${origin}/`, { cookie })).status, 500);
   });
 
-  it('has nothing at that origin but the frame of an output, which learns no cookie', async () => {
+  it('serves nothing at that origin but the frame of an output, which receives no cookie', async () => {
     const outputs = await outputsOrigin();
     passed.length = 0;
     for (const [url, method] of [

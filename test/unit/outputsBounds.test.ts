@@ -9,7 +9,7 @@ const kindOf = (output: CellOutput | undefined) =>
     ? `${output.failure.code} ${Object.entries(output.failure.params).join()}`
     : output?.output_type;
 
-describe('a cell that shows without end', () => {
+describe('a cell that produces output without end', () => {
   /** What of a run is shown in the end. */
   function shownOf(edits: readonly RunEdit[]): CellOutput[] {
     const shown = new Map<number, CellOutput>();
@@ -49,7 +49,7 @@ describe('a cell that shows without end', () => {
     ['errors', [event('r', 'error', { ename: 'E', evalue: '', traceback: [] })]],
     ['results', [event('r', 'execute_result', { data: {}, metadata: {}, transient: {}, execution_count: 1 })]],
   ] as const) {
-    it(`is shown the first ${MAX_OUTPUTS} ${what}, is told that there were more, and still how it failed`, () => {
+    it(`shows the first ${MAX_OUTPUTS} ${what}, a notice that there were more, and its failure`, () => {
       const { fold, shown } = outputsOf();
       for (let i = 0; i < 2 * MAX_OUTPUTS; i += 1) {
         fold(...round.map((one) => ({ ...one, t: i })));
@@ -76,7 +76,7 @@ describe('a cell that shows without end', () => {
     });
   }
 
-  it('has room again when it clears its output, and notices without end have a bound too', () => {
+  it('has room again after it clears its output, and its notices are limited too', () => {
     const { fold, shown } = outputsOf();
     for (let i = 0; i < MAX_OUTPUTS + 5; i += 1) {
       fold(display());
@@ -89,7 +89,7 @@ describe('a cell that shows without end', () => {
     assert.ok(shown().length <= MAX_OUTPUTS + MAX_NOTICES + 1);
   });
 
-  it("is shown of a long error its beginning, and of many lines the last; of what is transient only the display's name", () => {
+  it('shows the beginning of a long error and the last of many lines, and keeps only the display id of transient data', () => {
     const { fold, shown } = outputsOf();
     fold(
       event('r', 'error', {

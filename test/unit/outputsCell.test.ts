@@ -77,7 +77,7 @@ describe('the outputs of a cell', () => {
     );
   });
 
-  it('text of one name is one output, until another output comes between', () => {
+  it('text of one stream is one output until another output comes between', () => {
     const { fold, lines } = notebook();
     fold(
       stdout('a'),
@@ -91,7 +91,7 @@ describe('the outputs of a cell', () => {
     assert.deepEqual(lines(), ['stdout: ab', 'display_data: "c"', 'stdout: d', 'stderr: e', 'error: E', 'stdout: f']);
   });
 
-  it('streams that alternate are one output each, for a fifth of a second from their beginning', () => {
+  it('alternating streams are one output each, for a fifth of a second from their beginning', () => {
     const { fold, lines } = notebook();
     const at = (t: number, name: 'stdout' | 'stderr', value: string) => event('r', 'stream', { name, text: value }, t);
     fold(
@@ -107,7 +107,7 @@ describe('the outputs of a cell', () => {
     assert.deepEqual(lines().slice(4), ['stderr: g', 'stdout: h']);
   });
 
-  it('as many outputs as time allows come of streams that alternate thousands of times', () => {
+  it('streams that alternate thousands of times become only as many outputs as the elapsed time allows', () => {
     const { fold, cell } = notebook();
     for (let i = 0; i < 6_000; i += 1) {
       fold(event('r', 'stream', { name: i % 2 === 0 ? 'stdout' : 'stderr', text: `${i}\n` }, i / 3_000));
@@ -115,14 +115,14 @@ describe('the outputs of a cell', () => {
     assert.ok(cell().outputs.length <= 20, `${cell().outputs.length} outputs in 2 s`);
   });
 
-  it('a prompt stands behind all that was written', () => {
+  it('a prompt comes after everything that was written before it', () => {
     const { fold, lines } = notebook();
     const prompt = event('r', 'input_request', { prompt: 'name? ', password: false, request: 'q' });
     fold(stdout('a'), stderr('b'), prompt, stderr('c'), stdout('d'));
     assert.deepEqual(lines(), ['stdout: a', 'stderr: b', 'stdout: name? d', 'stderr: c']);
   });
 
-  it('streams that alternate after the end of their cell go on as one output each, as long as these are short', () => {
+  it('alternating streams after the end of their cell continue as one output each, as long as these are short', () => {
     const { fold, lines } = notebook();
     fold(stdout('a'), stderr('b'), event('r', 'execute_reply', reply()), stdout('c'), stderr('d'));
     assert.deepEqual(lines(), ['stdout: ac', 'stderr: bd']);
@@ -175,7 +175,7 @@ describe('the outputs of a cell', () => {
     });
   });
 
-  it('a display that was cleared is updated no more', () => {
+  it('a display that was cleared is no longer updated', () => {
     const { fold, outputs, lines } = notebook();
     fold(event('r', 'display_data', shown('d', 'one')), event('r', 'clear_output', { wait: false }));
     assert.deepEqual(fold(event('r', 'update_display_data', shown('d', 'two'))), []);
@@ -196,7 +196,7 @@ describe('the outputs of a cell', () => {
     );
   });
 
-  it('late text goes to the run that ended; a second run of the cell takes the cell from the first', () => {
+  it('late text belongs to the run that ended; a second run of the cell replaces the first', () => {
     const { fold, outputs, lines } = notebook();
     fold(stdout('a'), event('r', 'execute_reply', reply()), stdout('late'));
     assert.deepEqual(lines(), ['stdout: alate']);
@@ -215,7 +215,7 @@ describe('the outputs of a cell', () => {
     assert.equal(second.cell().success, false);
   });
 
-  it('that the sandbox is out of reach has one place, and goes when the cell clears its output', () => {
+  it('the notice that the sandbox is unreachable stays in one place, and disappears when the cell clears its output', () => {
     const { fold, lines, cell } = notebook();
     const outOfReach = (params: Record<string, string | number>) =>
       event('r', 'notice', { code: 'OutOfReach', params });
@@ -239,7 +239,7 @@ describe('the outputs of a cell', () => {
     assert.deepEqual(lines(), ['stdout: d', 'notice: OutOfReach']);
   });
 
-  it('that output is left out stands where it begins, and says there in the end how much it was', () => {
+  it('the notice that output is left out stands where the loss begins, and finally has the amount', () => {
     const { fold, lines, cell } = notebook();
     const dropped = (params: Record<string, number>) =>
       event('r', 'notice', { code: 'OutputDropped', params: { limit: 10, ...params } });
@@ -274,7 +274,7 @@ describe('the outputs of a cell', () => {
     assert.deepEqual(lines(), ['notice: OutputDropped', 'stdout: c']);
   });
 
-  it('a failure is shown behind the traceback; a notice where it came', () => {
+  it('a failure is shown after the traceback, and a notice where it came', () => {
     const { fold, lines } = notebook();
     fold(
       event('r', 'notice', { code: 'ChildKilled', params: { limit: 1 } }),
@@ -288,7 +288,7 @@ describe('the outputs of a cell', () => {
     assert.deepEqual(lines(), ['notice: ChildKilled', 'error: KeyboardInterrupt', 'failure: TimedOut']);
   });
 
-  it('a cell that never ran because it was called off ends without output and without a start', () => {
+  it('a cell that was cancelled before it ran ends without output and without a start', () => {
     const { edits, outputs } = notebook();
     edits.push(
       ...outputs.end(
@@ -302,7 +302,7 @@ describe('the outputs of a cell', () => {
     );
   });
 
-  it('a cell that could not run says why', () => {
+  it('a cell that could not run shows the reason', () => {
     const { edits, outputs, lines } = notebook();
     edits.push(
       ...outputs.end(
@@ -365,7 +365,7 @@ describe('a stream of events', () => {
   const contents = (edits: RunEdit[]) =>
     [...applyAll(edits)].map(([run, cell]) => [run, cell.outputs.map(({ output }) => output)]);
 
-  it('folded in two parts is the same as folded whole', () => {
+  it('gives the same outputs when folded in two parts as when folded at once', () => {
     for (let seed = 1; seed <= 100; seed += 1) {
       const events = log(seed);
       const whole = notebook('r', 's', 'u');
@@ -378,7 +378,7 @@ describe('a stream of events', () => {
     }
   });
 
-  it('batched shows the same as folded one by one, in the same order', () => {
+  it('gives the same outputs in the same order when batched as when folded one by one', () => {
     for (let seed = 1; seed <= 100; seed += 1) {
       const single = notebook('r', 's', 'u');
       const batched = notebook('r', 's', 'u');
@@ -392,7 +392,7 @@ describe('a stream of events', () => {
     }
   });
 
-  it('a hundred thousand prints are a few edits', () => {
+  it('of a hundred thousand prints becomes few edits', () => {
     const { fold, edits, lines } = notebook();
     const batcher = new EventBatcher((one) => fold(one), 1e6);
     for (let i = 0; i < 100_000; i += 1) {
@@ -403,7 +403,7 @@ describe('a stream of events', () => {
     assert.equal(lines()[0]?.length, 'stdout: '.length + 588_890);
   });
 
-  it('text is shown soon, and at once before anything else', async () => {
+  it('shows text soon, and at once before anything else', async () => {
     const seen: string[] = [];
     const batcher = new EventBatcher((one) => seen.push(one.msg_type), 5);
     batcher.add(stdout('a'));

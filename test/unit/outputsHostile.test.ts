@@ -386,7 +386,7 @@ const FLOODS: [string, (say: Said, sayInPieces: Said) => void][] = [
   ],
 ];
 
-describe('what a cell says to stop the window', function () {
+describe('output of a cell that tries to block the window', function () {
   this.timeout(120_000);
 
   for (const [what, make] of FLOODS) {
@@ -406,7 +406,7 @@ describe('what a cell says to stop the window', function () {
     });
   }
 
-  it('one line of a megabyte, nested as deep as it goes, is refused', () => {
+  it('is refused if it is one line of a megabyte with the deepest possible nesting', () => {
     for (const line of [
       '['.repeat(MB - 1),
       `{"seq":1,"content":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
@@ -416,7 +416,7 @@ describe('what a cell says to stop the window', function () {
     }
   });
 
-  it('an ended cell keeps no more of its stream than a few lines, and what a thread prints later begins another output', () => {
+  it('is not kept after the end of the cell except for a few lines of its stream, and later text of a thread begins another output', () => {
     const outputs = new NotebookOutputs();
     outputs.begin('r', 'cell');
     const reply = {
@@ -439,7 +439,7 @@ describe('what a cell says to stop the window', function () {
     assert.equal(outputs.fold(event('r', 'stream', print('r'))).at(0)?.edit.kind, 'text');
   });
 
-  it('an output that is long is sent as rarely as VS Code can take it, and in the end as it is', async () => {
+  it('is sent only as often as VS Code can accept it if it is long, and finally complete', async () => {
     const sent: number[] = [];
     const pacer = new Pacer<{ characters: number }>(({ characters }) => {
       sent.push(performance.now());

@@ -51,7 +51,7 @@ describe('the pace of changes to outputs', () => {
     assert.deepEqual(window.sent, [1]);
   });
 
-  it('a window that does not keep up is sent nothing more, and then the last state once', async () => {
+  it('a window that is too slow gets nothing more until it confirms, and then the latest state once', async () => {
     const window = new Window();
     window.change(output, 100);
     await sleep(50);
@@ -64,7 +64,7 @@ describe('the pace of changes to outputs', () => {
     assert.equal(window.sent.length, 2);
   });
 
-  it('what follows a slow confirmation waits for as long again', async () => {
+  it('the change after a slow confirmation waits as long as that confirmation took', async () => {
     const window = new Window();
     window.change(output);
     await sleep(100);
@@ -76,14 +76,14 @@ describe('the pace of changes to outputs', () => {
     assert.ok(waited >= 95, `sent again after ${waited} ms`);
   });
 
-  it('the end of a run waits for no confirmation', () => {
+  it('the end of a run does not wait for a confirmation', () => {
     const window = new Window();
     window.change(output, 2);
     assert.equal(window.pacer.sendNow(output), output.characters);
     assert.deepEqual(window.sent, [1, 2]);
   });
 
-  it('a window that never confirms holds up the next change for a bounded time', async () => {
+  it('a window that never confirms delays the next change for a bounded time', async () => {
     const window = new Window(50);
     window.change(output, 2);
     await window.sends(2);

@@ -126,7 +126,7 @@ function whole(events: readonly SandboxEvent[], open: readonly OpenRun[], after:
 }
 
 describe('the log of an earlier window', () => {
-  it('shows, folded as it comes, what it shows to who has the whole of it', () => {
+  it('gives the same when it is folded as it comes as when it is folded as a whole', () => {
     // runs one after the other, as a kernel has them; what they print late comes between
     const runs = fc
       .shuffledSubarray(RUNS)
@@ -167,7 +167,7 @@ describe('the log of an earlier window', () => {
     );
   });
 
-  it('a cell whose beginning the log has lost goes on where the sandbox says that it is open', () => {
+  it('continues a cell whose beginning is no longer in the log if the sandbox lists it as open', () => {
     const open = [{ msgId: 'r1', requests: [], ...of('r1') }];
     const { runs } = told(
       [print('r1', 'the end of it\n')].map((one) => ({ ...one, seq: 9 })),
@@ -180,7 +180,7 @@ describe('the log of an earlier window', () => {
     );
   });
 
-  it('has the prompts that are open, also those that were asked before others, and no prompt that was answered', () => {
+  it('has all open prompts, including earlier ones, and no answered prompt', () => {
     const ask = (request: string, prompt: string): SandboxEvent =>
       event('r0', 'input_request', { prompt, password: false, request });
     const open = [{ msgId: 'r0', requests: ['early', 'install', 'late'], ...of('r0') }];
@@ -200,7 +200,7 @@ describe('the log of an earlier window', () => {
     );
   });
 
-  it('is not kept: no more is in memory than the cells show', () => {
+  it('is not kept in memory, apart from what the cells show', () => {
     const past = new PastLog(CELLS, new NotebookOutputs(), 0);
     const megabyte = (i: number) => `${i}`.padEnd(1_000_000, 'x');
     const before = process.memoryUsage();
@@ -221,7 +221,7 @@ describe('the log of an earlier window', () => {
     );
   });
 
-  it('of many runs and many cells costs as much time as it is long', function () {
+  it('takes time in proportion to its length, with many runs and many cells', function () {
     this.timeout(60_000);
     const cells = Array.from({ length: 2_000 }, (_, i): PlacedCell => ({
       id: '',

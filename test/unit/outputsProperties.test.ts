@@ -141,7 +141,7 @@ const cuts = <T>(items: readonly T[], places: readonly number[]): T[][] => {
   return [0, ...sorted].map((from, index) => items.slice(from, sorted[index] ?? items.length));
 };
 
-describe('the outputs of a notebook, whatever a kernel says', () => {
+describe('the outputs of a notebook for any events of a kernel', () => {
   it('any cut of a stream into chunks gives the same text, in VS Code too', () => {
     fc.assert(
       fc.property(terminalText, fc.array(fc.nat(400), { maxLength: 30 }), (text, places) => {
@@ -162,7 +162,7 @@ describe('the outputs of a notebook, whatever a kernel says', () => {
     );
   });
 
-  it('any interleaving of stdout, stderr and displays keeps its order, but that of streams which alternate within a fifth of a second', () => {
+  it('any interleaving of stdout, stderr and displays keeps its order, except for streams that alternate within a fifth of a second', () => {
     const written = fc.array(
       fc.record({
         where: fc.constantFrom('stdout' as const, 'stderr' as const, 'display' as const),
@@ -213,7 +213,7 @@ describe('the outputs of a notebook, whatever a kernel says', () => {
     );
   });
 
-  it('the whole log folded at once shows what was shown as it came', () => {
+  it('the whole log folded at once gives the same as the events folded as they come', () => {
     fc.assert(
       fc.property(log, fc.array(fc.nat(60), { maxLength: 20 }), (events, flushes) => {
         const live = folded(events, (fold) => {
@@ -232,7 +232,7 @@ describe('the outputs of a notebook, whatever a kernel says', () => {
     );
   });
 
-  it('a stream that is cut after any event, and replayed from any event before that, shows the whole', () => {
+  it('a stream that is cut after any event and replayed from any earlier event gives the same as the whole stream', () => {
     fc.assert(
       fc.property(log, fc.nat(60), fc.nat(60), (events, k, back) => {
         const cut = Math.min(k, events.length);
@@ -262,7 +262,7 @@ describe('the outputs of a notebook, whatever a kernel says', () => {
     );
   });
 
-  it('a cell folded again from its own first event shows what it showed', () => {
+  it('a cell folded again from its own first event gives the same outputs', () => {
     fc.assert(
       fc.property(log, (events) => {
         const alone = events.filter(

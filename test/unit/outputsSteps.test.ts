@@ -43,7 +43,7 @@ describe('the events of a run', () => {
     assert.deepEqual(passed, ['stream of a', 'stream of a', 'execute_reply of a']);
   });
 
-  it('pass in steps and in order while cells wait behind the one that runs', async () => {
+  it('pass in steps and in order while cells wait for the running cell', async () => {
     const its = steps(20);
     runs = 3;
     its.add(text('a')); // the first comes at once
@@ -55,7 +55,7 @@ describe('the events of a run', () => {
     assert.deepEqual(passed, ['stream of a', 'execute_reply of a', 'stream of b']);
   });
 
-  it('pass with the last cell, though those before have not been shown to end', () => {
+  it('pass with the end of the last cell, even if the ends of earlier cells are not shown yet', () => {
     const its = steps();
     runs = 3;
     for (const one of [text('a'), reply('a'), reply('b')]) {
@@ -67,7 +67,7 @@ describe('the events of a run', () => {
     assert.equal(passed.at(-1), 'execute_reply of c');
   });
 
-  it('pass where somebody is asked, where they are many, and where they are long', () => {
+  it('pass at once if one is a prompt, if they are many, or if they are long', () => {
     runs = 3;
     const asks = steps();
     for (const one of [
@@ -92,7 +92,7 @@ describe('the events of a run', () => {
     assert.equal(passed.length, 3, 'the long one in two pieces');
   });
 
-  it('pass in later turns where they take long, in order, and a long text in pieces', async () => {
+  it('pass in later turns of the event loop if they take long, in order, and a long text in pieces', async () => {
     const texts: string[] = [];
     let turn = 0;
     const turns = new Set<number>();
@@ -130,7 +130,7 @@ describe('the events of a run', () => {
     );
   });
 
-  it('wait in no great number where they come faster than they can be shown', () => {
+  it('do not accumulate if they come faster than they can be shown', () => {
     let count = 0;
     const its = new EventSteps(
       () => {
@@ -151,7 +151,7 @@ describe('the events of a run', () => {
     assert.equal(count, 5_000);
   });
 
-  it('pass when they are asked for, and whoever waits for that knows', async () => {
+  it('pass on request, and the caller can wait for that', async () => {
     const its = steps();
     runs = 3;
     for (const one of [text('a'), text('b')]) {

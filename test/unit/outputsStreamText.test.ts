@@ -94,7 +94,7 @@ describe('the text of a stream', () => {
     assert.equal(fold(`${lines}\x1b[2A\rLINE`), lines.replace('line 498', 'LINE 498'));
   });
 
-  it('a progress bar at the end of a long log is an append, not the whole text again', () => {
+  it('is appended for a progress bar at the end of a long log, and not sent again as a whole', () => {
     const log = new StreamText('x'.repeat(99).concat('\n').repeat(10_000));
     log.write(' 10%');
     const mark = log.mark();
@@ -102,7 +102,7 @@ describe('the text of a stream', () => {
     assert.deepEqual(log.changeSince(mark), { kind: 'append', text: '\r 20%' });
   });
 
-  it('looks as a simple model says, whatever was written', () => {
+  it('is the same as in a simple model, whatever was written', () => {
     const repeated = fc
       .tuple(
         fc.constantFrom('x', 'yz', '\b', '\b\bq', '\x1b[A', '\x1b[B', '\n', '\r', ' '),
@@ -155,7 +155,7 @@ describe('the text of a stream', () => {
     );
   });
 
-  it('looks as a simple model says in rows of many blocks too, wherever the stream was cut', function () {
+  it('is the same as in a simple model for rows of many blocks too, wherever the stream was cut', function () {
     this.timeout(120_000);
     const length = fc.constantFrom(
       1,
@@ -211,7 +211,7 @@ describe('the text of a stream', () => {
     );
   });
 
-  it('is nothing that a control sequence could be made of later', () => {
+  it('contains no remains from which a control sequence could arise later', () => {
     for (const half of ['\x1b', '\x1b[', '\x1b[3', '\ud83d']) {
       // behind each the cursor goes away, comes back, and the rest is written
       for (const rest of ['[31mred', '31mred', '1mred', '\ude80']) {
@@ -227,7 +227,7 @@ describe('the text of a stream', () => {
     }
   });
 
-  it('a style that is repeated in a row takes no more room than honest ones, however long the sequences were that set it', () => {
+  it('takes no more room for a style that is repeated in a row, however long its sequences were', () => {
     const padded = [1, 3, 4, 5, 7, 8, 9, 53].map((parameter) => `\x1b[${'0'.repeat(50)}${parameter}m`).join('');
     for (const colour of [
       `38:5:${'1'.repeat(50)}`,
@@ -244,7 +244,7 @@ describe('the text of a stream', () => {
     }
   });
 
-  it('a parameter with leading zeros, or with a kind of underline, sets its style', () => {
+  it('has the style of a parameter with leading zeros or with a kind of underline', () => {
     assert.equal(fold('\x1b[0031mab\rx'), '\x1b[31mxb');
     assert.equal(fold('\x1b[4:3mab\rx'), '\x1b[4:3mxb');
   });

@@ -25,8 +25,8 @@ function cells(...events: SandboxEvent[]): Map<string, ModelCell> {
 const fallbacks = (cell: ModelCell | undefined): unknown[] =>
   cell?.outputs.map(({ output }) => ('fallback' in output ? output.fallback : undefined)) ?? [];
 
-describe('widgets, where none can be drawn', () => {
-  it('what an Output widget captures is in no cell; it is read where the widget is shown', () => {
+describe('widgets that are shown as text', () => {
+  it('output that an Output widget captures is shown with the widget and not in the cell', () => {
     const shown = cells(
       open('w', { _model_name: 'OutputModel' }),
       display('w', 'Output()', 's'),
@@ -44,7 +44,7 @@ describe('widgets, where none can be drawn', () => {
     );
   });
 
-  it('it may be shown later, and in a box', () => {
+  it('an Output widget may be shown later, and in a box', () => {
     const shown = cells(
       open('w', { _model_name: 'OutputModel' }),
       update('w', { msg_id: 'r' }),
@@ -56,7 +56,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(fallbacks(shown.get('r')), ['trace']);
   });
 
-  it('captures within captures go to the innermost, and clear_output to what captures', () => {
+  it('nested captures go to the innermost Output widget, and clear_output applies to that one', () => {
     const shown = cells(
       open('a', { _model_name: 'OutputModel' }),
       open('b', { _model_name: 'OutputModel' }),
@@ -75,7 +75,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(fallbacks(shown.get('r')), ['first last', 'inner']);
   });
 
-  it('a list of outputs that the kernel sets replaces what was held', () => {
+  it('a list of outputs that the kernel sets replaces the earlier outputs', () => {
     const stream = { output_type: 'stream', name: 'stdout', text: 'appended\n' };
     const shown = cells(
       open('w', { _model_name: 'OutputModel' }),
@@ -85,7 +85,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(fallbacks(shown.get('r')), ['appended']);
   });
 
-  it('text of widgets is read as HTML is: every escape that Python and people write, each once', () => {
+  it('text of widgets is decoded as HTML: every escape that Python and people write, each once', () => {
     const said = (value: string): unknown =>
       fallbacks(
         cells(
@@ -117,7 +117,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(fallbacks(shown.get('r')), [`50 %|${'█'.repeat(10)}${' '.repeat(10)}|`]);
   });
 
-  it('a widget that says nothing more than its own words keeps them', () => {
+  it('a widget without a text of its own keeps its repr', () => {
     const shown = cells(
       open('s', { _model_name: 'IntSliderModel', value: 3 }),
       display('s', 'IntSlider(value=3)'),
@@ -127,7 +127,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(fallbacks(shown.get('r')), [undefined]);
   });
 
-  it('what a sandbox puts in the place of a text or a number costs no time and throws nothing', () => {
+  it('invalid values in place of a text or a number take no time and throw nothing', () => {
     const began = performance.now();
     const shown = cells(
       open('text', { _model_name: 'HTMLModel', value: '<'.repeat(1_000_000) }),
@@ -139,7 +139,7 @@ describe('widgets, where none can be drawn', () => {
     assert.ok(performance.now() - began < 2_000);
   });
 
-  it('what a callback shows is in the cell that opened the comm, and in the Output widget that captures it', () => {
+  it('output of a callback is in the cell that opened the comm, or in the Output widget that captures it', () => {
     const sent = (id: string, comm_id: string) => event(id, 'status', { execution_state: 'busy', comm_id });
     const shown = cells(
       open('button', { _model_name: 'ButtonModel' }),
@@ -167,7 +167,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(fallbacks(shown.get('s')), ['held']);
   });
 
-  it('what an Output widget has captured is told once, when it captures no more', () => {
+  it('the outputs that an Output widget has captured are reported once, when it stops capturing', () => {
     const outputs = new NotebookOutputs();
     outputs.begin('r', 'cell');
     const tell = (...events: SandboxEvent[]) => {
@@ -219,7 +219,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(outputs.takeCaptured(), [], 'what the kernel sets it knows');
   });
 
-  it('one that captured too much is not told, and none after its kernel is gone', () => {
+  it('too many captured outputs are not reported, and none after the end of their kernel', () => {
     const outputs = new NotebookOutputs();
     outputs.begin('r', 'cell');
     for (const one of [
@@ -281,7 +281,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual([updated('main'), updated('second'), updated('third')], [['r'], ['s'], []]);
   });
 
-  it('none is told in a sandbox that is not its own, and none of which the log has lost something', () => {
+  it('no captured outputs are reported to another sandbox, and none of which the log has lost a part', () => {
     for (const after of [
       { ...event('', 'status', { execution_state: 'idle' }), seq: 1 },
       event('', 'gap', { from: 1, to: 7, bytes: 9 }),
@@ -302,7 +302,7 @@ describe('widgets, where none can be drawn', () => {
     }
   });
 
-  it('what a front end has set moves a progress bar too', () => {
+  it('a state that a front end has set moves a progress bar too', () => {
     const shown = cells(
       open('bar', { _model_name: 'IntProgressModel', max: 4, value: 0 }),
       display('bar', 'IntProgress()'),
@@ -311,7 +311,7 @@ describe('widgets, where none can be drawn', () => {
     assert.deepEqual(fallbacks(shown.get('r')), [`|${'█'.repeat(20)}|`]);
   });
 
-  it('a sandbox that makes widgets without end, or has them hold without end, costs a bounded amount', function () {
+  it('widgets without end, or with content without end, take a bounded amount of memory and time', function () {
     this.timeout(20_000);
     const outputs = new NotebookOutputs();
     outputs.begin('r', 'cell');

@@ -43,13 +43,13 @@ describe('a message that arrives in pieces', () => {
   }
 
   for (const [what, make] of Object.entries(HOSTILE)) {
-    it(`is left out where it would take long to parse: ${what}`, () => {
+    it(`is left out if it would take long to parse: ${what}`, () => {
       assert.deepEqual(assemble(make()), { kind: 'dropped', reason: 'a message of too many parts' });
     });
   }
 
   for (const [what, make] of Object.entries(HONEST)) {
-    it(`is whole where it is ${what}`, () => {
+    it(`is complete if it is ${what}`, () => {
       const json = make();
       assert.deepEqual(assemble(json), { kind: 'complete', json });
     });

@@ -57,7 +57,7 @@ describe('lines of a stream', () => {
     }
   });
 
-  it('over the limit are thrown away and told, those around them arrive', () => {
+  it('over the limit are dropped and reported, and the lines around them arrive', () => {
     for (const size of [1, 7, 64, 1000]) {
       const { lines, tooLong, splitter } = splitting(16);
       const bytes = Buffer.from(`first\n${'x'.repeat(16)}\n${'y'.repeat(17)}\n${'z'.repeat(200)}\nlast\n`);
@@ -69,7 +69,7 @@ describe('lines of a stream', () => {
     }
   });
 
-  it('of 200 MB cost no memory', () => {
+  it('of 200 MB take no memory', () => {
     const { lines, tooLong, splitter } = splitting();
     const megabyte = Buffer.alloc(2 ** 20, 'x');
     const before = process.memoryUsage();
@@ -116,14 +116,14 @@ describe('chunks', () => {
     assert.equal(chunks.add('b', chunk('b', 5, true, '2')).kind, 'dropped');
   });
 
-  it('begin anew with piece 0', () => {
+  it('start again with piece 0', () => {
     const chunks = new ChunkAssembler();
     chunks.add('a', chunk('a', 0, false, 'old'));
     chunks.add('a', chunk('a', 0, false, 'new'));
     assert.deepEqual(chunks.add('a', chunk('a', 1, true, '!')), { kind: 'complete', json: 'new!' });
   });
 
-  it('that never end make room for others, and none grows over the limit', () => {
+  it('that never end are dropped for others, and none grows over the limit', () => {
     const chunks = new ChunkAssembler(1000, 4);
     for (let i = 0; i < 10_000; i += 1) {
       chunks.add(`endless${i}`, chunk('x', 0, false, 'x'.repeat(300)));
@@ -138,7 +138,7 @@ describe('chunks', () => {
   });
 });
 
-describe('what comes out of a sandbox', () => {
+describe('a line from a sandbox', () => {
   const place = { seq: 1, kernel: 'main', gen: 1, t: 0, channel: 'iopub' as const };
   const envelope = (msg_type: string, content: unknown, more = {}) =>
     JSON.stringify({
@@ -172,7 +172,7 @@ describe('what comes out of a sandbox', () => {
     assert.ok(types.size >= 20, [...types].join());
   });
 
-  it('of an unknown type is named as such, with its place', () => {
+  it('with an unknown type is reported as such, with its seq', () => {
     assert.deepEqual(decodeLine(envelope('from_the_future', {})), {
       kind: 'unknown',
       seq: 1,
@@ -182,7 +182,7 @@ describe('what comes out of a sandbox', () => {
     assert.equal(decodeLine(envelope('constructor', {})).kind, 'unknown');
   });
 
-  it("with a wrong field is refused by that field's name, and says where and of which command", () => {
+  it('with an invalid field is refused by the name of that field, with its seq and its command', () => {
     assert.deepEqual(decodeLine(envelope('stream', { name: 'stdout', text: 5 })), {
       kind: 'invalid',
       seq: 1,
@@ -207,7 +207,7 @@ describe('what comes out of a sandbox', () => {
     }
   });
 
-  it('of a supervisor that names the latest open request alone says that this one is open', () => {
+  it('from a supervisor that names only the latest open request lists that request as open', () => {
     const kernel = { gen: 1, execution_state: 'busy', msg_id: 'm1', execution_count: 1, cells: [] };
     const requests = (more: object) => {
       const { content } = decoded(
@@ -231,7 +231,7 @@ describe('what comes out of a sandbox', () => {
     );
   });
 
-  it('carries nothing that its type does not have', () => {
+  it('is decoded to nothing that its type does not have', () => {
     const event = decoded(envelope('stream', { name: 'stdout', text: 'x', extra: 1 }, { more: 2 }));
     assert.deepEqual(Object.keys(event.content), ['name', 'text']);
     assert.ok(!('more' in event));
@@ -316,7 +316,7 @@ describe('what comes out of a sandbox', () => {
     assert.equal(decodeAssembled(place, inner).kind, 'unknown');
   });
 
-  it('is checked fast where there is much of it: 100,000 stream events within 1.5 s of processor time', () => {
+  it('is checked quickly: 100,000 stream events take at most 1.5 s of processor time', () => {
     const line = envelope('stream', { name: 'stdout', text: 'some text\n' });
     const before = process.cpuUsage();
     for (let i = 0; i < 100_000; i += 1) {
@@ -326,7 +326,7 @@ describe('what comes out of a sandbox', () => {
     assert.ok(user + system < 1_500_000, `${user + system} µs`);
   });
 
-  it("has a comm's bytes as they were sent", () => {
+  it('has the buffers of a comm as they were sent', () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
     const event = decoded(
       envelope('comm_msg', { comm_id: 'c', data: { method: 'custom' } }, { buffers: [bytes.toString('base64'), ''] }),
@@ -337,7 +337,7 @@ describe('what comes out of a sandbox', () => {
     );
   });
 
-  it("has no comm without an id, none whose id could be taken for another's, and no bytes that are none", () => {
+  it('is refused for a comm without an id, with an id that could be taken for another, or with invalid buffers', () => {
     for (const id of ['', 'x'.repeat(257), 7, null, undefined]) {
       assert.equal(decodeLine(envelope('comm_msg', { comm_id: id, data: {} })).kind, 'invalid', String(id));
     }
@@ -382,7 +382,7 @@ describe('commands', () => {
     }
   });
 
-  it('that are long travel in pieces that no cut of a character spoils', () => {
+  it('that are long are sent in pieces that split no character', () => {
     for (const code of [
       'x'.repeat(300_000),
       '"\\\n'.repeat(100_000),

@@ -24,11 +24,11 @@ describe('a list of packages', () => {
   }
 
   for (const text of ['-r x.txt', '--pre six', './six', 'git+https://x.example/y', 'six @ https://x.example']) {
-    it(`with ${JSON.stringify(text)} has something that is none`, () =>
+    it(`with ${JSON.stringify(text)} has an invalid item`, () =>
       assert.ok(!splitRequirements(text).every(isRequirement)));
   }
 
-  it('takes a package once, by whatever spelling, in its old place', () => {
+  it('has a package once, in its first place, whatever its spelling', () => {
     assert.deepEqual(mergePackages(['numpy', 'Scikit_Learn>=1', 'six'], ['scikit-learn==1.7', 'toolz', 'toolz>=1']), [
       'numpy',
       'scikit-learn==1.7',

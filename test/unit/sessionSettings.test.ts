@@ -145,7 +145,7 @@ describe('settings', () => {
     });
   }
 
-  it('take what is allowed', () => {
+  it('accept allowed values', () => {
     const allowed: [SettingName, unknown[]][] = [
       ['timeout', [0, 0.5, 300, 604_800]],
       ['historySize', [0, 3, 1_000_000]],
@@ -187,7 +187,7 @@ describe('settings', () => {
     assert.deepEqual(parseSetting('packages', [' numpy ']), ['numpy']);
   });
 
-  it('may be tightened by a workspace and never widened', () => {
+  it('may be made stricter by a workspace but never less strict', () => {
     assert.equal(clampToUser('maxMemory', '512MB', '1GB'), 512 * MB);
     assert.equal(clampToUser('maxMemory', '64GB', '1GB'), 1024 * MB);
     assert.equal(clampToUser('maxMemory', '64GB', undefined), 1024 * MB);
@@ -223,7 +223,7 @@ describe('settings', () => {
 });
 
 describe('the uid of a sandbox', () => {
-  it('is one that no other has, also at the end of the range', () => {
+  it('is one that no other sandbox has, also at the end of the range', () => {
     assert.equal(
       freeUid(new Set(), () => 0),
       20_000,
@@ -241,7 +241,7 @@ describe('the uid of a sandbox', () => {
     }
   });
 
-  it('is refused when all are taken', () => {
+  it('is an error if all are in use', () => {
     assert.throws(
       () => freeUid(new Set(Array.from({ length: 2_000 }, (_, i) => 20_000 + i))),
       (error) => isSandboxError(error, 'StartFailed'),

@@ -9,7 +9,7 @@ const pip = (requirement: string, from = ''): string =>
     '',
   ].join('\n');
 
-describe("pip's word that a package has no wheel", () => {
+describe("pip's message that a package has no wheel", () => {
   for (const requirement of [
     'docopt',
     'docopt==0.6.2',
@@ -25,7 +25,7 @@ describe("pip's word that a package has no wheel", () => {
     });
   }
 
-  it('is nothing else than a name with versions', () => {
+  it('is only accepted if it names a package with versions', () => {
     for (const text of [
       '--index-url=http://192.0.2.1/',
       '-r /etc/passwd',

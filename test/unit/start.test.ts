@@ -41,7 +41,7 @@ describe('npm start, without an engine', function () {
       .filter((line) => /^ {4}\S/.test(line))
       .map((line) => line.trim());
 
-  it('installs nothing and prints the one command that is missing, where the user is not root', () => {
+  it('installs nothing and prints the one command that is missing if the user is not root', () => {
     const engines = [
       '/usr/bin/dockerd',
       '/usr/sbin/dockerd',
@@ -57,7 +57,7 @@ describe('npm start, without an engine', function () {
     );
   });
 
-  it('says so in words, where the system is none that it knows', () => {
+  it('describes what is missing if it does not know the system', () => {
     const { status, said } = start({
       hidden: ['/usr/sbin/dockerd', '/usr/bin/dockerd', '/usr/bin/podman', ...managers],
     });

@@ -10,7 +10,7 @@ import path from 'node:path';
 const ROOT = path.resolve(__dirname, '../../..');
 
 /** The engine that `npm start` and `npm test` use, or the words and the command for one who has none. */
-describe('npm start looks for an engine where the extension does', () => {
+describe('npm start', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'e-'));
@@ -87,7 +87,7 @@ describe('npm start looks for an engine where the extension does', () => {
   });
 
   for (const place of ['.colima/default/docker.sock', 'podman/podman.sock']) {
-    it(`and finds one at ${place} of the user's own`, async () => {
+    it(`finds an engine at ${place} of the user`, async () => {
       const socket = path.join(folder, place);
       assert.deepEqual(await engineAt(socket, () => ensureEngine()), {
         said: '',
@@ -97,7 +97,7 @@ describe('npm start looks for an engine where the extension does', () => {
     });
   }
 
-  it('and in the current Docker context, which it starts none beside', async () => {
+  it('finds an engine in the current Docker context, and starts no other beside it', async () => {
     const socket = path.join(folder, 'own.sock');
     useContext('colima', `unix://${socket}`);
     assert.equal((await engineAt(socket, () => ensureEngine())).host, `unix://${socket}`);
@@ -109,7 +109,7 @@ describe('npm start looks for an engine where the extension does', () => {
     assert.equal(command, 'colima start');
   });
 
-  it('and says what cannot be used: a context over SSH, an address that is none', async () => {
+  it('reports what cannot be used: a context over SSH, an invalid address', async () => {
     useContext('far', 'ssh://ada@far');
     assert.deepEqual(await ensureEngine(), {
       host: '',

@@ -15,11 +15,11 @@ describe('the order of the suites', () => {
     suites = (await import(MODULE)) as Suites;
   });
 
-  it('has each of them once', () => {
+  it('has each suite once', () => {
     assert.deepEqual(suites.chosenPhases([]).flat(2).sort(), Object.keys(suites.SUITES).sort());
   });
 
-  it('is kept by those that are asked for, whatever the order of asking, and nothing of the others is left', () => {
+  it('is kept for the requested suites, in whatever order they were requested, without the others', () => {
     assert.deepEqual(suites.chosenPhases(['podman', 'unit', 'window', 'arrival']), [
       [['unit']],
       [['arrival']],
@@ -27,7 +27,7 @@ describe('the order of the suites', () => {
     ]);
   });
 
-  it('has all suites whose name begins with the word that is asked for', () => {
+  it('includes all suites whose name begins with the requested word', () => {
     assert.deepEqual(
       suites.chosenPhases(['runner']).flat(2).sort(),
       Object.keys(suites.SUITES)
@@ -36,7 +36,7 @@ describe('the order of the suites', () => {
     );
   });
 
-  it('does not take a part of a word for a name', () => {
+  it('does not match a part of a word', () => {
     assert.deepEqual(suites.unknownAmong(['run', 'runner', 'unit', 'runner-3.14', 'constructor', '']), [
       'run',
       'constructor',

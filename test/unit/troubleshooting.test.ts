@@ -235,7 +235,7 @@ describe('every row of docs/troubleshooting.md', () => {
     .map((line) => (line.split(' | ')[1] ?? '').replace(/\[([^\]]*)\]\([^)]*\)/g, '$1'))
     .map((when) => /^(.*?)\.(?: |$)/.exec(when)?.[1] ?? when);
 
-  it('is one of these, and there is no other', () => {
+  it('is in this table, and the table has no other rows', () => {
     assert.deepEqual(rows, Object.keys(SHOWN_BY));
   });
 
