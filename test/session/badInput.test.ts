@@ -8,7 +8,10 @@ import { connect, derivedImage, endSessions, startSession, type RanCell, type Te
 
 const MB = 2 ** 20;
 
-/** Of the supervisor, which is pid 1 and lives as long as its sandbox: bytes of memory at most so far. */
+/**
+ * Returns the highest memory use in bytes so far of the supervisor, which is process 1 and lives as long as its
+ * sandbox.
+ */
 async function peak(sandbox: TestSession): Promise<number> {
   const { result } = await sandbox.run(
     "next(int(line.split()[1]) for line in open('/proc/1/status') if line.startswith('VmHWM'))",
@@ -86,7 +89,7 @@ describe('output that a cell should not produce', function () {
         }
       });
       const listening = sandbox.session.onEvent((event) => {
-        sandbox.events.length = 0; // which would keep everything
+        sandbox.events.length = 0; // otherwise this list keeps every event in memory
         batcher.add(event);
       });
       const heap = process.memoryUsage().heapUsed;

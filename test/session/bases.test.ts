@@ -6,9 +6,10 @@ import { Bases, namesOf } from './support/bases';
 import { endSessions, startSession } from './support/sandboxes';
 
 /**
- * A Python by itself below a prefix, with the layout that CPython has where no distribution changed it: `bin`, `lib/pythonX.Y/site-packages`,
- * nothing externally managed. It is Debian's own Python moved there, so a look-alike by layout and not the original.
- * @param more Python that goes on with `prefix`, `version` and `site` (its site-packages)
+ * Code that moves Python below a prefix, with the layout that CPython has if no distribution changed it: `bin`,
+ * `lib/pythonX.Y/site-packages`, not externally managed. This is Debian's own Python moved there: it resembles the
+ * original image in its layout, and is not that image.
+ * @param more Python code that continues with `prefix`, `version` and `site` (the path of site-packages)
  */
 const movedTo = (prefix: string, more: string): string => `
 import glob, os, re, shutil, subprocess, sys
@@ -39,19 +40,19 @@ interface Case {
   title: string;
   base: () => Promise<string> | string;
   packages?: readonly string[];
-  /** Its derived image is one that others use. */
+  /** Whether other tests use its derived image too. */
   keep?: boolean;
-  /** What a cell prints. */
+  /** The expected output of a cell. */
   expression: string;
   expected: RegExp;
 }
 
-/** The oldest and the newest Python are those that the runner's tests run in. */
+/** Tests of the runner use the oldest and the newest Python. */
 describe('a base image', function () {
   this.timeout(180_000);
   const bases = new Bases();
   let engine: Engine;
-  /** The usual base with IPython, so that little is installed. */
+  /** The usual base with IPython, so that little has to be installed. */
   let ready = '';
   const images = new Map<Case, Promise<string>>();
 
@@ -65,7 +66,7 @@ describe('a base image', function () {
       expected: /^\/usr\/bin\/python3\S* True \/usr\/local\/lib\//,
     },
     {
-      // a look-alike of the official slim images, by layout
+      // resembles the official slim images in its layout
       title: 'with its Python below /usr/local, and none in /usr/bin, works without IPython',
       base: () =>
         bases.make(
@@ -84,7 +85,7 @@ shutil.rmtree("/usr/lib/" + version)`,
       expected: /^\/usr\/local\/bin\/python3\S* \/usr\/local\/lib\/python3\.\d+\/site-packages\//,
     },
     {
-      // a look-alike of a conda image, by layout
+      // resembles a conda image in its layout
       title: "of conda's, with an entrypoint that activates and a user of its own, works and keeps its IPython 8",
       base: async () => {
         const eight = await imageRequest({ packages: ['ipython<9'] });
@@ -176,7 +177,7 @@ for folder, _, names in os.walk(prefix):
   before(async () => {
     engine = await connect();
     ready = await usualImage(engine);
-    // all at once: most of the time goes by waiting for the package index
+    // All bases at once, because most of the time is spent waiting for the package index.
     for (const one of cases) {
       images.set(one, derive(one));
     }

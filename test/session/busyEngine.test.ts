@@ -11,7 +11,7 @@ import { RequestProxy } from './support/requestProxy';
 import { connect, endSessions, startSession } from './support/sandboxes';
 
 const ENGINE_SOCKET = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
-/** Milliseconds that stand for a request's own wait. */
+/** Milliseconds that replace the deadline of a request. */
 const SHORT = 1_000;
 
 describe('an engine that answers late', function () {
@@ -52,7 +52,7 @@ describe('an engine that answers late', function () {
     assert.ok(isSandboxError(error, code), String(error));
     return error.params;
   };
-  /** One kind of request is treated so, with a wait of its own that is over soon. */
+  /** Makes the proxy answer one kind of request late or never, with a short deadline for it. */
   const treat = (kind: string, wait: WaitName, answer: 'late' | 'never', delay = 0): void => {
     deadlines[wait] = SHORT;
     proxy.delay = delay;

@@ -32,7 +32,7 @@ describe('comm messages of a real sandbox', () => {
     await sandbox.session.reset({ files: 'clear' });
   });
 
-  /** Everything about one message, once it was handled. */
+  /** Sends a message and returns its events once it was handled. */
   const send = async (message: CommMessage, by = sandbox): Promise<SandboxEvent[]> => {
     const id = await by.session.sendComm(message);
     await by.event(
@@ -63,7 +63,7 @@ describe('comm messages of a real sandbox', () => {
         buffersOf(answer).map((one) => Buffer.from(one)),
         bytes,
       );
-      await killRelays(sandbox.session.id); // another stream is opened, and knows nothing of what the first brought
+      await killRelays(sandbox.session.id); // another stream is opened, which has received nothing yet
     }
   });
 
@@ -157,7 +157,7 @@ def hang(comm, opened):
         while True: pass
     comm.on_msg(on)
 get_ipython().kernel.comm_manager.register_target("hang", hang)`);
-    await sandbox.session.interruptCallback(); // nothing to interrupt
+    await sandbox.session.interruptCallback(); // no callback runs
     await send({ type: 'comm_open', commId: 'hangs', targetName: 'hang' });
     const hanging = send({ type: 'comm_msg', commId: 'hangs', msgId: 'hanging' });
     await sandbox.printed('hanging', 'go');

@@ -17,7 +17,7 @@ import { CompanyNetwork, PIP_CONFIGURATION } from './support/companyNetwork';
 import { endSessions, startSession } from './support/sandboxes';
 import { Traces } from './support/traces';
 
-/** As hard to quote as a password can be; the random part alone gives every spelling away. */
+/** A password that is hard to quote. Its random part alone identifies it in every spelling. */
 const TOKEN = randomBytes(12).toString('hex');
 const PASSWORD = `${TOKEN}@/: %"#`;
 const WRONG = `wrong-${randomBytes(12).toString('hex')}`;
@@ -38,7 +38,7 @@ describe("a company's network", function () {
   let request: ImageRequest;
   let image = '';
 
-  /** As the setting has it when the password is in VS Code's secret storage. */
+  /** The value of the setting if the password is in VS Code's secret storage. */
   const proxyWith = (password: string): string => withPassword({ address: `http://ada@${company.address}` }, password);
   const networkOf = (proxy: string, caBundle: string) =>
     installNetwork({}, { proxy, caBundle, editorProxy: '', editorNoProxy: [] }, log);
@@ -196,7 +196,7 @@ describe("a company's network", function () {
   });
 });
 
-/** Records every event of a container, and what the engine shows of that container and its processes then. */
+/** Records all container events, and what the engine shows of each container and its processes at that time. */
 async function watchContainers(events: string[]): Promise<() => Promise<void>> {
   const stream = (await docker.getEvents({ filters: { type: ['container'] } })) as NodeJS.ReadableStream & {
     destroy(): void;

@@ -22,7 +22,7 @@ describe('the engine that is used', () => {
     await rm(folder, { recursive: true });
   });
 
-  /** Docker's configuration folder, with these contexts: the value of DOCKER_CONFIG. */
+  /** Makes a configuration folder of Docker with these contexts. Returns the value of DOCKER_CONFIG. */
   async function dockerConfig(contexts: Readonly<Record<string, string>>, currentContext?: string): Promise<string> {
     await writeFile(join(folder, 'config.json'), JSON.stringify({ auths: {}, currentContext }));
     for (const [Name, Host] of Object.entries(contexts)) {

@@ -23,7 +23,7 @@ import {
 } from './engineTools';
 import { RequestProxy } from './support/requestProxy';
 
-/** The engine behind a socket whose connections can all be cut. */
+/** The engine behind a socket. The test can cut all connections of that socket. */
 async function cuttingProxy(): Promise<{ proxy: Server; socketPath: string; cut(this: void): void }> {
   const target = new URL(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock');
   const sockets = new Set<Socket>();
@@ -166,7 +166,7 @@ describe('an engine', () => {
     const behind = await connect({ DOCKER_HOST: `unix://${socketPath}` });
     const ended: string[] = [];
     const wanted = [specification(image), specification(image), specification(image)];
-    // whoever else uses this engine has sandboxes too
+    // Others who use this engine have sandboxes too.
     const isMine = (id: string): boolean => wanted.some(({ sandboxId }) => sandboxId === id);
     const listener = behind.onLifeEvent(({ sandboxId, action }) => {
       if (action === 'die' && isMine(sandboxId)) {
@@ -235,7 +235,7 @@ describe('an engine', () => {
       setTimeout(() => cancel.abort(), wait);
       if ((await made) === 'cancelled') {
         await new Promise((resolve) => setTimeout(resolve, 300));
-        // an engine under load may still make a container whose request was dropped
+        // An engine under load may still create a container after its request was dropped.
         await until(
           'the container to be gone',
           async () => !(await containerExists(containerName(wanted.sandboxId))),
@@ -256,7 +256,7 @@ describe('an engine', () => {
       });
       return name;
     }
-    /** A sandbox as one is left that something has gone wrong with. */
+    /** Creates a sandbox that was never started, as a failure may leave it. */
     async function left(sandboxId: string, of: string): Promise<{ name: string; libraries: string }> {
       const [libraries, name, labels] = [await volumeOf(of), containerName(sandboxId), labelsOf(of)];
       await docker.createContainer({
@@ -288,7 +288,7 @@ describe('an engine', () => {
       ]);
       const [kept, theirs] = [await volumeOf(owner), await volumeOf(another)];
       try {
-        // an engine may not manage while processes begin
+        // An engine may fail to pause while processes start.
         await until('it is paused', () =>
           docker
             .getContainer(paused)

@@ -95,7 +95,7 @@ describe('an engine on which a session runs', function () {
 
   it('does not end the cell when it is killed and its containers live on, and every line is shown once', async () => {
     const [major = 0, minor = 0, patch = 0] = engine.info.version.split(/[.+~-]/).map(Number);
-    // before, an engine that starts ends all containers that remove themselves, whatever it was told (moby/moby#46308)
+    // Older engines end all containers with AutoRemove when they start, even with live restore (moby/moby#46308).
     const keeps = major > 24 || (major === 24 && (minor > 0 || patch >= 8));
     await own?.restart('SIGTERM', { liveRestore: true });
     const sandbox = await counting();
@@ -118,7 +118,7 @@ describe('an engine on which a session runs', function () {
     const sandbox = await counting({ interrupt: 1_000 });
     own?.pause();
     await until('it is told', () => causes(sandbox, sandbox.msgId).length > 0, 20_000);
-    await sleep(2_000); // the stream counts as cut: what is asked before that may still be obeyed
+    await sleep(2_000); // the stream counts as cut by then; a request sent earlier may still be executed
     await assert.rejects(sandbox.session.interrupt(sandbox.msgId), (error) => isSandboxError(error, 'SandboxSilent'));
     own?.resume();
     const cell = sandbox.gathered(sandbox.msgId, await sandbox.reply);
@@ -165,7 +165,7 @@ describe('an engine whose disk is full', function () {
     shared.dispose();
     const before = process.env['TMPDIR'];
     try {
-      process.env['TMPDIR'] = folder; // where the engine has its data
+      process.env['TMPDIR'] = folder; // the folder for the engine's data
       own = await UnpluggedEngine.start();
     } finally {
       if (before === undefined) {

@@ -16,13 +16,13 @@ export const BASE = process.env['SANDBOXED_IPYTHON_TEST_BASE'] ?? 'sandboxed-ipy
 export const RUNNER = resolve(__dirname, '../../../runner');
 export const MIB = 1024 * 1024;
 
-/** The engine under test, as the extension connects to it. */
+/** Connects to the engine under test as the extension does. */
 export const connect = (
   env: Readonly<Record<string, string | undefined>> = process.env,
   log = silentLog,
 ): Promise<Engine> => connectEngine({ platform: process.platform, env, home: homedir(), uid: process.getuid?.(), log });
 
-/** The same engine past our code: what a test prepares and what it looks at. */
+/** The same engine without our code: tests prepare and inspect things with it. */
 export const docker = new Docker(process.env['DOCKER_HOST'] ? {} : { socketPath: '/var/run/docker.sock' });
 
 export const imageRequest = async (change: Partial<ImageRequest> = {}): Promise<ImageRequest> => ({
@@ -36,7 +36,7 @@ export const imageRequest = async (change: Partial<ImageRequest> = {}): Promise<
 export const usualImage = async (engine: Engine): Promise<string> =>
   engine.ensureImage(await imageRequest(), silentProgress);
 
-/** Volumes of sandboxes that were made past a session. */
+/** Volumes of sandboxes that were created without a session. */
 const volumes: string[] = [];
 after(async () => {
   for (const name of volumes.splice(0)) {
@@ -72,7 +72,7 @@ export function newVolume(): string {
   return name;
 }
 
-/** A copy of the runner with some files replaced, in a folder of its own. */
+/** Makes a copy of the runner in a new folder, with some files replaced. */
 export async function runnerWith(
   files: Readonly<Record<string, string>>,
 ): Promise<{ folder: string; remove(): Promise<void> }> {
@@ -84,7 +84,7 @@ export async function runnerWith(
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-/** Runs Python in a container, by default as the container's own user; gives what it printed on both outputs. */
+/** Runs Python in a container, by default as the container's own user. Returns the output of both streams. */
 export async function python(
   containerId: string,
   code: string,
@@ -108,7 +108,7 @@ export async function python(
   return said;
 }
 
-/** Ends the relays of a sandbox, and with them its streams. Only who comes from outside can. */
+/** Ends the relays of a sandbox, and so its streams. Only a process from outside can do this. */
 export const killRelays = (sandboxId: string): Promise<string> =>
   python(
     containerName(sandboxId),

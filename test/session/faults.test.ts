@@ -27,7 +27,7 @@ describe('streams between host and engine that are cut, delayed and halved', () 
       await sandbox.session.started;
       await sandbox.run('1');
       assert.ok(proxy.requests.length > 0, 'the proxy sees what is asked');
-      // a sandbox's start is followed by a sweep, which asks for what earlier ones have left
+      // After a sandbox has started, a sweep requests the leftovers of earlier sandboxes.
       for (let asked = 0; asked !== proxy.requests.length;) {
         asked = proxy.requests.length;
         await sleep(2_000);
@@ -87,7 +87,8 @@ describe('streams between host and engine that are cut, delayed and halved', () 
         }
         const count = await sandbox.run('print(open("/sandbox/ran").read())');
         assert.equal(count.text().trim(), Array.from({ length: CELLS }, (_, i) => String(i)).join(' '));
-        const seqs = sandbox.events.filter(({ msg_type: type }) => type !== 'notice').map((event) => event.seq); // those of the session itself have no place in the log
+        // notices of the session itself have no place in the log
+        const seqs = sandbox.events.filter(({ msg_type: type }) => type !== 'notice').map((event) => event.seq);
         assert.ok(
           seqs.every((seq, i) => i === 0 || seq > (seqs[i - 1] ?? 0)),
           'events in order, each once',

@@ -24,7 +24,7 @@ import {
 const MB = 2 ** 20;
 const MEMORY = 256 * MB;
 const PLACE = { folder: 'my project/nb', project: 'my project' };
-/** Every file of the working folder with its digest; folders end with a slash. */
+/** Lists every file of the working folder with its digest. Names of folders end with a slash. */
 const LIST = `
 import hashlib, json, os
 found = {}
@@ -36,8 +36,11 @@ print(json.dumps(found))
 `;
 const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 
-/** A cell that waits for the process which receives copied files, and does this to it once; its files in `/proc` are beside `path`. */
-const againstUnpacking = (deed: string): string => `
+/**
+ * A cell that waits for the process which receives copied files, and runs `action` on it once. The files of that
+ * process in `/proc` are beside `path`.
+ */
+const againstUnpacking = (action: string): string => `
 import glob, os, signal, time
 end = time.monotonic() + 10
 while time.monotonic() < end:
@@ -45,7 +48,7 @@ while time.monotonic() < end:
         try:
             with open(path, "rb") as file: found = b"unpack.py" in file.read()
         except OSError: continue
-        if found:${deed}
+        if found:${action}
             end = 0`;
 
 describe('the files beside a notebook, in a real sandbox', () => {
@@ -254,7 +257,7 @@ left`)
       content:
         content &&
         async function* () {
-          await killed; // what receives it is there until then
+          await killed; // the receiving process exists until then
           yield* content();
         },
     });

@@ -15,7 +15,7 @@ import { endSessions, startSession, type TestSession } from './support/sandboxes
 const MEMORY = 512 * MIB;
 const PIDS = 128;
 
-/** What the inside of a container looks like to hostile code, as JSON. */
+/** Code that prints what hostile code sees inside a container, as JSON. */
 const LOOK = `
 import ctypes, grp, json, os, pathlib, pwd, socket, subprocess, sys, urllib.request
 status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines() if ":" in line)
@@ -94,7 +94,7 @@ interface Inside {
   engine_socket: string[];
 }
 
-/** Says of each `host:port` whether something answers. */
+/** Code that prints for each `host:port` whether something answers. */
 const reach = (targets: readonly string[]): string => `
 import json, socket
 def answers(target):
@@ -112,7 +112,7 @@ describe('a sandbox', () => {
   let isPodman: boolean;
   let image: string;
   let sandbox: string;
-  /** Whoever runs cells, in a sandbox like it. */
+  /** A session on another sandbox with the same settings, which runs cells. */
   let cell: TestSession;
   let control: string;
   let neighbour: string;
@@ -131,7 +131,7 @@ describe('a sandbox', () => {
     await container.start();
     return container.id;
   };
-  /** The address of a container on the controls' network. */
+  /** Returns the address of a container on the network of the controls. */
   const addressOf = async (id: string): Promise<string> => {
     const { NetworkSettings } = await docker.getContainer(id).inspect();
     return Object.values(NetworkSettings.Networks)[0]?.IPAddress ?? '';
@@ -184,7 +184,7 @@ describe('a sandbox', () => {
     assert.deepEqual(inside.capabilities, ['0000000000000000']);
     assert.deepEqual([inside.no_new_privileges, inside.seccomp], ['1', '2']);
     assert.notDeepEqual(outside.capabilities, ['0000000000000000']);
-    // Podman's seccomp profile lets everyone make user namespaces
+    // Podman's seccomp profile allows everyone to make user namespaces.
     for (const attempt of [inside.setuid, inside.mount, ...(isPodman ? [] : [inside.user_namespace])]) {
       assert.equal(attempt, 'Operation not permitted');
     }
@@ -223,7 +223,7 @@ describe('a sandbox', () => {
 
   it('has no environment variables of the host', async () => {
     const { Config } = await docker.getImage(image).inspect();
-    // the client's types forget that an image may have none
+    // The types of the client forget that an image may have no environment.
     const ofImage = ((Config.Env as string[] | null) ?? []).map((entry) => entry.split('=')[0] ?? '');
     const ours = ['HOME', 'HOSTNAME', 'LANG', 'LOGNAME', 'MPLBACKEND', 'PATH', 'USER', 'LC_CTYPE'];
     assert.deepEqual(
@@ -387,7 +387,10 @@ describe('a sandbox on an engine that does not apply what was requested', () => 
   });
   afterEach(async () => rm(folder, { recursive: true, force: true }));
 
-  /** The real engine behind a proxy that changes what is asked of `/containers/create`, and what it says of a container that was started. */
+  /**
+   * Connects to the real engine behind a proxy that changes requests to `/containers/create` and the inspection of
+   * started containers.
+   */
   async function lyingEngine(
     change: (options: { HostConfig: Record<string, unknown>; User?: string }) => void,
     onceStarted?: (inspected: { NetworkSettings: Record<string, unknown> }) => void,

@@ -22,7 +22,7 @@ import {
 import { Registry } from '../support/imageRegistry';
 import { Bases, namesOf } from './support/bases';
 
-/** A base that has IPython already, so that little is installed. */
+/** A base that already has IPython, so that little has to be installed. */
 const READY = 'sandboxed-ipython-test/with-ipython:1';
 
 class Steps implements Progress {
@@ -66,14 +66,17 @@ describe('the derived image', function () {
     engine.dispose();
   });
 
-  /** A runner that no image has yet. */
+  /** A runner from which no image has been built yet. */
   async function newRunner(files: Readonly<Record<string, string>> = {}): Promise<string> {
     const runner = await runnerWith({ 'unique.py': `# ${randomUUID()}`, ...files });
     runners.push(runner);
     return runner.folder;
   }
 
-  /** Makes an image, which goes with the test; checks that no container stays, however it ends. */
+  /**
+   * Builds an image that is removed after the test. Checks that no container is left, whether the build succeeds or
+   * fails.
+   */
   async function make(
     change: Partial<ImageRequest>,
     steps = new Steps(),
@@ -110,7 +113,7 @@ describe('the derived image', function () {
         tags: [packages = '', kernel = 'sandboxed-ipython/kernel:none'],
       } = await namesOf(await imageRequest(change));
       await assert.rejects(docker.getImage(kernel).inspect(), /no such image/i);
-      // refused before anything is built
+      // it was refused before the build began
       if (['noPython', 'noPip', 'oldPython', 'oldIPython', 'volumes'].includes(String(error.params['problem']))) {
         await assert.rejects(docker.getImage(packages).inspect(), /no such image/i);
         assert.deepEqual(await docker.listContainers({ all: true, filters: { ancestor: [String(change.base)] } }), []);
@@ -277,7 +280,7 @@ print(any(name.endswith(".pyc") for name in os.listdir("/opt/sandboxed-ipython/s
   it('is built by the next window if the first window is killed', async () => {
     const runnerFolder = await newRunner({ 'selftest.py': 'import time; time.sleep(8)' });
     const script = `
-      globalThis.after = () => undefined; // no test runs there
+      globalThis.after = () => undefined; // no test runs in that process
       const { connect, imageRequest } = require(${JSON.stringify(require.resolve('./engineTools'))});
       (async () => (await connect()).ensureImage(await imageRequest({ runnerFolder: ${JSON.stringify(runnerFolder)} }), { step: (code) => console.log(code) }))();
     `;

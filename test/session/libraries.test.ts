@@ -24,7 +24,7 @@ const volumeExists = (name: string): Promise<boolean> =>
         throw new Error('inspect failed', { cause: error });
       },
     );
-/** A package whose wheel takes a while. */
+/** A package whose wheel takes a while to install. */
 const LARGE = 'scipy';
 
 describe('libraries', function () {
@@ -201,7 +201,7 @@ describe('libraries', function () {
     );
     assert.deepEqual(
       (config.Env ?? []).filter(
-        // the image's, and Podman's own
+        // variables of the image and of Podman
         (variable) => !/^(?:PATH|LANG|PYTHON_\w+|GPG_KEY|TERM|container|HOSTNAME|HOME)=/.test(variable),
       ),
       [],
@@ -377,7 +377,8 @@ describe('libraries', function () {
     }
     const other = await connect();
     other.holdLibraries(held);
-    const used = specification(image, { owner, libraries: await volume(days(30)) }); // unused until this sandbox gets it
+    // it was unused until this sandbox gets it
+    const used = specification(image, { owner, libraries: await volume(days(30)) });
     await marked(used.libraries, days(8));
     const id = await other.create(used);
     try {

@@ -6,8 +6,9 @@ import { namesOf } from './support/bases';
 import { endSessions, startSession } from './support/sandboxes';
 
 /**
- * `npm run test:images [-- image…]`: derives an image from each of these originals and runs a cell in it. Where `npm test` has look-alikes
- * by layout, this has the real ones, and so needs an image registry. What it pulled and made goes again.
+ * `npm run test:images [-- image…]`: derives an image from each of these original images and runs a cell in it. `npm
+ * test` uses images that resemble them in their layout. This test uses the real ones, and so needs an image registry.
+ * It removes everything that it pulled and built.
  */
 const ORIGINALS: readonly { image: string; refusal?: string }[] = [
   ...[
@@ -24,7 +25,7 @@ const ORIGINALS: readonly { image: string; refusal?: string }[] = [
 ];
 const CELL =
   'import IPython, sys; print("Python %d.%d.%d" % sys.version_info[:3] + ",", "IPython", IPython.__version__, "at", sys.executable)';
-/** How an engine says that it did not get to the registry at all. */
+/** Matches the error of an engine that could not reach the registry. */
 const UNREACHABLE =
   /dial tcp|no such host|i\/o timeout|connection refused|network is unreachable|no route to host|TLS handshake|x509|proxyconnect|no progress for|context deadline|Client\.Timeout/i;
 
@@ -112,7 +113,10 @@ async function main(named: readonly string[]): Promise<number> {
   }
 }
 
-/** The first part of a reference is a host if it looks like one; else the engine's usual registry. */
+/**
+ * The first part of a reference is a host if it looks like one; otherwise the reference belongs to the engine's usual
+ * registry.
+ */
 const registryOf = (image: string): string => /^([^/]*[.:][^/]*|localhost)\//.exec(image)?.[1] ?? 'its usual registry';
 
 function table(rows: readonly string[][]): string {

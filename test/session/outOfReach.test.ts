@@ -8,8 +8,7 @@ import { ANSWERS, RequestProxy, type Answer } from './support/requestProxy';
 import { connect, derivedImage, endSessions, startSession, type TestSession } from './support/sandboxes';
 
 const ENGINE_SOCKET = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
-/** Milliseconds. */
-const SHORT = 1_000;
+const SHORT_MS = 1_000;
 const LINES = 60;
 
 describe('a cell whose sandbox is out of reach', function () {
@@ -41,15 +40,24 @@ describe('a cell whose sandbox is out of reach', function () {
     try {
       engine = await connect(await proxy.listen(), {
         ...DEADLINES_MS,
-        'create exec': SHORT,
-        'start exec': SHORT,
-        'inspect container': SHORT,
+        'create exec': SHORT_MS,
+        'start exec': SHORT_MS,
+        'inspect container': SHORT_MS,
       });
       sandbox = startSession(
         engine,
         image,
         {},
-        { timing: { ...TIMING, interrupt: SHORT, reset: SHORT, answer: SHORT, complete: SHORT, hello: SHORT } },
+        {
+          timing: {
+            ...TIMING,
+            interrupt: SHORT_MS,
+            reset: SHORT_MS,
+            answer: SHORT_MS,
+            complete: SHORT_MS,
+            hello: SHORT_MS,
+          },
+        },
       );
       const { session } = sandbox;
       const { msgId, reply } = session.execute(`import time\nfor i in range(${LINES}): print(i); time.sleep(0.1)`);

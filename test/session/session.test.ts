@@ -104,7 +104,7 @@ describe('a session with a real sandbox', () => {
       await sandbox.printed(msgId, 'go');
       await sandbox.session.interrupt(msgId);
       const ended = await reply;
-      // as under ipykernel an interrupt ends the program and not the cell, if it has begun by then
+      // As with ipykernel, an interrupt ends the program and not the cell once the program has started.
       const isProgram = what === 'a child process' && sandbox.gathered(msgId, ended).text().includes('^C');
       assert.deepEqual([ended.status, ended.ename], isProgram ? ['ok', ''] : ['error', 'KeyboardInterrupt']);
       assert.equal((await next.reply).status, 'aborted');
@@ -199,7 +199,8 @@ describe('a session with a real sandbox', () => {
 
   it('completes names while the kernel is idle, and answers null while it is busy', async () => {
     await sandbox.run('a_long_name = 1');
-    // the first answer is of the live names alone, without types, where jedi takes a slow machine too long to read its sources
+    // On a slow machine, jedi takes too long to read its sources, and the first answer has only the live names, without
+    // types.
     let found: string | undefined;
     for (let asked = 0; asked < 5 && found !== 'instance'; asked += 1) {
       found = (await sandbox.session.complete('a_long', 6))?.matches.find(({ text }) => text === 'a_long_name')?.type;
@@ -338,7 +339,7 @@ f.close()`);
       const [found] = await docker.listContainers({ all: true, filters: { name: [session.id] } });
       return found ? docker.getContainer(found.Id) : undefined;
     };
-    /** Where the container ended by itself, the engine may still be removing it. */
+    /** Waits until the container is removed. If it ended by itself, the engine may still be removing it. */
     const removed = async (of: TestSession) => {
       for (let i = 0; i < 50 && (await containerOf(of)); i += 1) {
         await new Promise((resolve) => setTimeout(resolve, 100));

@@ -156,7 +156,7 @@ print((time.process_time() - c) / (time.monotonic() - a))`);
   });
 });
 
-/** A process of this uid, outside any sandbox, that has all inotify instances that the uid may have. */
+/** Starts a process with this uid, outside of any sandbox, that takes all inotify instances of that uid. */
 async function takeAllInotify(uid: number): Promise<ReturnType<typeof spawn>> {
   const code = `
 import ctypes, os, sys, time

@@ -34,7 +34,7 @@ describe('images that are no longer used', function () {
     engine.dispose();
   });
 
-  /** An image of ours as an earlier version of the extension has left it. */
+  /** Makes an image of ours as an earlier version of the extension would have left it. */
   async function old(): Promise<{ name: string; id: string }> {
     const [repo, tag] = [
       'sandboxed-ipython/kernel',
@@ -50,7 +50,7 @@ describe('images that are no longer used', function () {
     made.push(name);
     return { name, id: (await docker.getImage(name).inspect()).Id };
   }
-  /** An image of ours that was made at this time; nothing can be run in it. */
+  /** Makes an image of ours with this creation time. Nothing can be run in it. */
   async function loaded(created: string): Promise<string> {
     const name = `sandboxed-ipython/kernel:${createHash('sha256').update(randomUUID()).digest('hex').slice(0, 32)}`;
     const config = JSON.stringify({
@@ -116,7 +116,7 @@ describe('images that are no longer used', function () {
       if (said.some((line) => line.includes(`removed the image ${unused}, which nobody has used for two weeks`))) {
         break;
       }
-      assert.ok(tries < 5, 'other windows have removed it'); // which have the same engine
+      assert.ok(tries < 5, 'other windows have removed it'); // they use the same engine
     }
     assert.deepEqual([await isThere(used), await isThere(fresh)], [true, true]);
   });

@@ -12,10 +12,16 @@ import { runGroup, type Group } from '../session/support/trials';
 
 interface Operation {
   groups(ground: Ground): Group[];
-  /** Operations that are part of it, or of what is cleaned up after it: kinds of request that it shares with them may be tried there. */
+  /**
+   * Operations that are part of this one or of its clean-up. Kinds of request that it shares with them may be tried
+   * there.
+   */
   includes?: readonly Name[];
 }
-/** All that is asked of an engine: without trials of a method of it this does not compile. And what a session asks of it by itself. */
+/**
+ * All operations of an engine, and of a session on an engine. This does not compile unless every method of `Engine` has
+ * trials.
+ */
 type Name =
   | 'connect'
   | Exclude<keyof Engine, 'info' | 'isBusy' | 'onBusy' | 'rest' | 'holdLibraries' | 'dispose'>
@@ -50,7 +56,7 @@ const OPERATIONS: Readonly<Record<Name, Operation>> = {
   dispose: { groups: session.dispose, includes: ['start', 'create', 'remove', 'findUnusedImages', 'isStillThere'] },
 };
 const NAMES = Object.keys(OPERATIONS) as Name[];
-/** Waits that no request by itself makes too long here. */
+/** Waits that no trial here exceeds, with the reason. */
 const UNTRIED: Readonly<Partial<Record<WaitName, string>>> = {
   events: 'has no end',
   'busy engine': 'is of an engine that answers pings: test/session/busyEngine.test.ts',
@@ -60,10 +66,10 @@ const UNTRIED: Readonly<Partial<Record<WaitName, string>>> = {
   'tag image': 'is of an image that is a day old',
   removal: 'is of answers, not of one',
 };
-/** Groups of trials at a time: most of their time goes by waiting. */
+/** Number of groups that run at the same time: most of their time is spent waiting. */
 const AT_ONCE = 10;
 
-/** Runs works in the order in which they come, so many at a time. */
+/** Runs functions in the order in which they come, at most `size` at a time. */
 class Pool {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -98,7 +104,7 @@ describe('an engine that accepts a request and does not answer', function () {
   const outcomes = new Map<Name, Promise<PromiseSettledResult<ReadonlySet<string>>[]>>();
   let direct: Engine;
   let shared: Tenant | undefined;
-  /** No other sandbox is there. */
+  /** Whether no other sandbox existed at the start. */
   let isOurs = false;
 
   before(async () => {

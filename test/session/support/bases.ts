@@ -4,7 +4,10 @@ import { readRunner } from '../../../src/engine/image/runner-files';
 import { kernelTag, packagesTag } from '../../../src/engine/image/tags';
 import { BASE, docker } from '../engineTools';
 
-/** Base images of a test's own, by changes to one that is there, and the images that are derived of them. All go with {@link remove}. */
+/**
+ * Base images that a test makes by changing an existing image, and the images derived from them. {@link remove} removes
+ * all of them.
+ */
 export class Bases {
   private readonly tags = new Set<string>();
 
@@ -25,14 +28,14 @@ export class Bases {
       await container.commit({
         _query: { container: container.id, repo, tag: '1', changes: ['ENTRYPOINT []', ...changes].join('\n') },
         _body: { Labels: { test: name } },
-      }); // some engines read a body that is there
+      }); // some engines read the body if there is one
       return `${repo}:1`;
     } finally {
       await container.remove({ force: true });
     }
   }
 
-  /** Another image that goes with the test. */
+  /** Registers another image that is removed after the test. */
   add(tag: string): void {
     this.tags.add(tag);
   }
@@ -48,7 +51,7 @@ export class Bases {
   }
 }
 
-/** The names that a request's images and locks will have; none if the base is absent. */
+/** Returns the names that the images and locks of a request will have, or none if the base does not exist. */
 export async function namesOf(request: ImageRequest): Promise<{ tags: string[]; locks: string[] }> {
   const base = await docker
     .getImage(request.base)

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { TLSSocket } from 'node:tls';
 import { BASE, docker } from '../engineTools';
 
-/** A package index that only the proxy knows. */
+/** The host name of a package index that only the proxy can resolve. */
 const INDEX_HOST = 'packages.company.test';
 const PACKAGE = 'company_tool';
 const WHEEL = `${PACKAGE}-1.0-py3-none-any.whl`;
-/** A pip that looks there, and gives up soon. */
+/** Configures pip to use this index and to give up soon. */
 export const PIP_CONFIGURATION = `[global]\nindex-url = https://${INDEX_HOST}/simple\nretries = 1\ntimeout = 10\n`;
 
 interface Materials {
@@ -17,7 +17,7 @@ interface Materials {
   wheel: Buffer;
 }
 
-/** A certificate of an authority that nobody knows, and a wheel. Made by the base's Python and OpenSSL. */
+/** Makes a certificate of an unknown authority, and a wheel, with the Python and OpenSSL of the base. */
 async function makeMaterials(authority: string): Promise<Materials> {
   const code = `
 import base64, subprocess, sys, zipfile
@@ -52,7 +52,10 @@ print(*[base64.b64encode(open(name, "rb").read()).decode() for name in ("/tmp/ke
   }
 }
 
-/** The engine's bridge as containers see this machine; undefined where it is not on this machine. */
+/**
+ * The address of this machine on the engine's bridge, as containers see it; undefined if the bridge is not on this
+ * machine.
+ */
 async function gateway(): Promise<string | undefined> {
   for (const name of ['bridge', 'podman']) {
     try {
@@ -60,20 +63,24 @@ async function gateway(): Promise<string | undefined> {
         IPAM?: { Config?: { Gateway?: string; Subnet?: string }[] };
       };
       const { Gateway, Subnet } = IPAM?.Config?.[0] ?? {};
-      const found = Gateway ?? Subnet?.replace(/\.0\/\d+$/, '.1'); // an engine that found its bridge made tells no gateway
+      // an engine that did not create its bridge itself reports no gateway
+      const found = Gateway ?? Subnet?.replace(/\.0\/\d+$/, '.1');
       if (found) {
         return found;
       }
     } catch {
-      // another engine's name
+      // the bridge of another engine has another name
     }
   }
   return undefined;
 }
 
-/** A company's way out: a proxy that wants a password, and behind it an index whose certificate is of the company's own authority. */
+/**
+ * A company's network: a proxy that requires a password, and behind it an index whose certificate comes from the
+ * company's own authority.
+ */
 export class CompanyNetwork {
-  /** What was asked of the proxy with the right password, and how often without. */
+  /** The requests to the proxy with the right password, and the number of requests without it. */
   readonly connected: string[] = [];
   denied = 0;
 
@@ -83,7 +90,7 @@ export class CompanyNetwork {
     readonly address: string,
   ) {}
 
-  /** Undefined where containers cannot reach this machine. */
+  /** Undefined if containers cannot reach this machine. */
   static async start(user: string, password: string, authority: string): Promise<CompanyNetwork | undefined> {
     const host = await gateway();
     if (host === undefined) {

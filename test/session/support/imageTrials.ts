@@ -7,12 +7,12 @@ import { namesOf } from './bases';
 import type { Ground } from './tenant';
 import { each, everyWay, goesOn, program, silentFrom, twice, unanswered, type Group, type Stage } from './trials';
 
-/** Nothing listens there, and an engine says so at once. */
+/** No registry listens at this address, and an engine reports that at once. */
 const NOWHERE = 'localhost:1';
-/** Something to install; pip is one that does nothing. */
+/** A package to install. The trial's pip does nothing. */
 const PACKAGES = ['six'];
 
-/** Puts a pip that installs nothing but itself where ensurepip has its own, and takes the one that is there away. */
+/** Replaces the pip of ensurepip by one that installs only itself, and removes the existing pip. */
 export const IDLE_PIP = `
 import glob, os, pip, shutil
 for path in [pip.__path__[0], *glob.glob("/usr/share/python-wheels/pip-*.whl")]:
@@ -27,14 +27,14 @@ const usual = (): Promise<string> => Promise.resolve(BASE);
 const ensure: Make = (engine, request) => engine.ensureImage(request, silentProgress);
 const late = (step: string) => ({ codes: ['ImageFailed'] as const, params: { step, reason: /^no end within \d+ s$/ } });
 
-/** An image of a base, with a runner of its own whose self-test tests nothing. */
+/** A stage that builds an image from a base, with a runner of its own whose self-test tests nothing. */
 const making =
   (base: () => Promise<string>, packages: readonly string[], make = ensure) =>
   async (engine: Promise<Engine>): Promise<Stage & { tags: readonly string[]; locks: readonly string[] }> => {
     const runner = await runnerWith({ 'selftest.py': '', 'unique.py': `# ${randomUUID()}` });
     const request = await imageRequest({ base: await base(), packages, runnerFolder: runner.folder });
     const { tags, locks } = await namesOf(request);
-    const isOthers = request.base === BASE && packages.length === 0; // so is the image with packages
+    const isOthers = request.base === BASE && packages.length === 0; // other tests use the same packages image
     return {
       tags,
       locks,
@@ -53,7 +53,9 @@ const making =
     };
   };
 
-/** While another container has the name of the build: the engine says that it is there, for ever. */
+/**
+ * A stage on which another container has the name of the build. The engine reports for ever that the name is in use.
+ */
 const whileAnotherMakes =
   ({ image }: Ground) =>
   async (engine: Promise<Engine>): Promise<Stage> => {
@@ -81,7 +83,7 @@ const whileAnotherMakes =
     };
   };
 
-/** Pulls from nowhere: that the engine says so is all that can be had of it. */
+/** Pulls from an address without a registry. The most that can succeed is that the engine reports this. */
 const pulls: Make = (engine, request) =>
   ensure(engine, request).catch((error: unknown) => {
     if (!isSandboxError(error, 'ImageFailed') || !String(error.params['reason']).includes(NOWHERE)) {
@@ -89,7 +91,7 @@ const pulls: Make = (engine, request) =>
     }
   });
 
-/** A copy of the base: an image of it has names that no other trial's has. */
+/** Makes a copy of the base, so that the image built from it has names that no other trial uses. */
 const copied =
   ({ bases, base }: Ground) =>
   async (): Promise<string> => {
@@ -121,7 +123,7 @@ export function ensureImage(ground: Ground): Group[] {
     ]),
     group(making(copied(ground), PACKAGES), program('file preparation', late('installingPackages'))),
     group(making(copied(ground), PACKAGES), program('pip', late('installingPackages'))),
-    // where there is nothing to install, the step before goes on
+    // If nothing has to be installed, the current step is still `checkingBase`.
     group(making(copied(ground), []), [
       ...program('compile', late('checkingBase')),
       ...twice('POST /commit', 'commit'),
@@ -163,7 +165,7 @@ export function ensureImage(ground: Ground): Group[] {
   ];
 }
 
-/** The base cannot be pulled again, which holds nothing up; the image before is not removed, which does neither. */
+/** The operation continues if the base cannot be pulled again, and if the previous image cannot be removed. */
 export function rebuildImage(ground: Ground): Group[] {
   const replaced = new Set<string>();
   const make: Make = async (engine, request) => {
@@ -225,13 +227,14 @@ export const findUnusedImages = (): Group[] =>
     },
   );
 
-/** What cannot be removed stays. */
+/** Images that cannot be removed are kept. */
 export const removeImages = (ground: Ground): Group[] =>
   each([goesOn('GET /images/{id}/json', 'inspect image'), goesOn('DELETE /images/{id}', 'remove image')], (way) => {
     const repo = 'sandboxed-ipython/kernel';
     const image = async (): Promise<string> => {
       const tag = randomUUID();
-      const container = await docker.createContainer({ Image: ground.image, Cmd: ['true'] }); // of ours, as its labels say
+      // one of ours, according to its labels
+      const container = await docker.createContainer({ Image: ground.image, Cmd: ['true'] });
       await container.commit({
         _query: { container: container.id, repo, tag, changes: `LABEL test=${tag}` },
         _body: {},

@@ -3,39 +3,48 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-/** What happens to one connection: it is cut after so many bytes of either direction, pieces are halved and come late. */
+/**
+ * The fault of one connection: it is cut after a number of bytes in either direction, and its data is split and
+ * delayed.
+ */
 export interface Fault {
-  /** Bytes from the host to the engine after which the connection is gone. */
+  /** Bytes from the host to the engine after which the connection is cut. */
   up: number;
-  /** Bytes from the engine to the host. */
+  /** Bytes from the engine to the host after which the connection is cut. */
   down: number;
-  /** Bytes from the engine once the host has sent a command, which arrives: what is cut is the answer. */
+  /**
+   * Bytes from the engine after which the connection is cut, counted once the host has sent a command. The command
+   * arrives and its answer is cut.
+   */
   answer?: number;
-  /** The longest that a piece is held back, in milliseconds. */
+  /** The longest delay of a piece of data, in milliseconds. */
   delay: number;
-  /** Pieces are cut in two that travel apart. */
+  /** Whether pieces are split in two that are sent one after the other. */
   halve: boolean;
 }
 export const NO_FAULT: Fault = { up: Infinity, down: Infinity, delay: 0, halve: false };
 
-/** Bytes of the shortest command, and more than a ping has. */
+/** Bytes of the shortest command. A ping is shorter. */
 const COMMAND = 250;
 
 /** A connection that carries a raw stream. Its fault may be changed while it is open. */
 export interface RawStream {
-  /** What was asked of the engine: `POST /exec/…/start`. */
+  /** The request that opened it: `POST /exec/…/start`. */
   readonly asked: string;
   readonly fault: Fault;
   cut(): void;
 }
 
-/** A Unix socket before the engine's. Faults begin where a connection is upgraded to a raw stream: there the cells travel. */
+/**
+ * A Unix socket in front of the engine's. Faults begin when a connection is upgraded to a raw stream, because raw
+ * streams carry the cells.
+ */
 export class FaultProxy {
-  /** Asked for each raw stream. */
+  /** Called for each raw stream; returns its fault. */
   fault: () => Fault = () => NO_FAULT;
-  /** Raw streams that ended by a fault. */
+  /** The number of raw streams that a fault ended. */
   cuts = 0;
-  /** What was asked of the engine, raw streams aside: a method and a path each. */
+  /** The requests to the engine other than raw streams, each as a method and a path. */
   readonly requests: string[] = [];
   readonly #server = net.createServer({ allowHalfOpen: true }, (client) => {
     this.#serve(client);
@@ -50,7 +59,7 @@ export class FaultProxy {
     private readonly below: (limit: number) => number,
   ) {}
 
-  /** The value of DOCKER_HOST that leads through here. */
+  /** Returns the value of DOCKER_HOST that leads through this proxy. */
   async listen(): Promise<string> {
     this.#folder = await mkdtemp(path.join(os.tmpdir(), 'proxy-'));
     const socket = path.join(this.#folder, 'engine.sock');
@@ -60,12 +69,12 @@ export class FaultProxy {
     return `unix://${socket}`;
   }
 
-  /** The raw streams that are open. */
+  /** The open raw streams. */
   get streams(): readonly RawStream[] {
     return [...this.#raw];
   }
 
-  /** Every connection, raw or not. */
+  /** Cuts every connection, raw or not. */
   cutAll(): void {
     for (const socket of this.#open) {
       socket.destroy();

@@ -4,18 +4,19 @@ import os from 'node:os';
 import path from 'node:path';
 
 /**
- * How a request is treated: it is accepted and never answered; its answer stops behind the headers; its connection is closed at once, or in the
- * middle of the answer's body; it reaches the engine after {@link RequestProxy.delay} milliseconds.
+ * The fault of a request: `never`: it is accepted and never answered; `stalls`: its answer stops after the headers;
+ * `closes`: its connection is closed at once; `half`: its connection is closed in the middle of the answer's body;
+ * `late`: it reaches the engine after {@link RequestProxy.delay} milliseconds.
  */
 export type Answer = 'never' | 'stalls' | 'closes' | 'half' | 'late';
 
-/** Those that spoil an answer. */
+/** The faults that prevent a complete answer. */
 export const ANSWERS: readonly Answer[] = ['never', 'stalls', 'closes', 'half'];
 
 const PING = 'GET /_ping';
-/** An engine without a registry answers it with an error, which is no stream that could stall. */
+/** An engine without a registry answers this request with an error, which is no stream that could stall. */
 const PULL = 'POST /images/create';
-/** What runs in containers, by what is on its command line. */
+/** Names of programs in containers, by a pattern of their command line. */
 const PROGRAMS: readonly (readonly [RegExp, string])[] = [
   [/\/relay\.py$/m, 'relay'],
   [/\/unpack\.py$/m, 'file copy'],
@@ -31,36 +32,37 @@ const PROGRAMS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * A Unix socket before the engine's that knows what is asked: a method and a path's pattern, and for an exec its program, as
- * `POST /exec/{id}/start relay`. One kind of request at a time can be treated badly, or all from the first of a kind on; all others pass.
+ * A Unix socket in front of the engine's that knows the kind of each request: its method and the pattern of its path,
+ * and for an exec the name of its program, as in `POST /exec/{id}/start relay`. One kind of request at a time gets a
+ * fault, or all requests from the first of that kind on. All others pass.
  */
 export class RequestProxy {
-  /** Each kind that was asked for, in the order of the first time. */
+  /** Each kind of request that came, in the order of the first requests. */
   readonly seen = new Set<string>();
-  /** Requests that were treated badly. */
+  /** The number of requests with a fault so far. */
   hits = 0;
-  /** How many of them are; those behind pass. */
+  /** The maximum number of requests with a fault; later ones pass. */
   most = Infinity;
-  /** Pings that came. */
+  /** The number of pings so far. */
   pings = 0;
-  /** Milliseconds by which a request is late that is treated so. */
+  /** Milliseconds by which a request with the fault `late` is delayed. */
   delay = 0;
-  /** An engine that does not answer a request answers pings all the same. */
+  /** Whether pings are answered while another request gets a fault. */
   answersPings = false;
-  /** When the first of them came, by `performance.now()`. */
+  /** The time of the first request with a fault, by `performance.now()`. */
   firstHit: number | undefined;
   #fault: { kind: string; answer: Answer; andAll: boolean } | undefined;
   readonly #server = net.createServer({ allowHalfOpen: true }, (client) => {
     this.#serve(client);
   });
   readonly #open = new Set<net.Socket>();
-  /** Programs by the id of their exec. */
+  /** The programs by the id of their exec. */
   readonly #programs = new Map<string, string>();
   #folder = '';
 
   constructor(private readonly engineSocket: string) {}
 
-  /** The value of DOCKER_HOST that leads through here. */
+  /** Returns the value of DOCKER_HOST that leads through this proxy. */
   async listen(): Promise<string> {
     this.#folder = await mkdtemp(path.join(os.tmpdir(), 'proxy-'));
     const socket = path.join(this.#folder, 'engine.sock');
@@ -70,14 +72,14 @@ export class RequestProxy {
     return `unix://${socket}`;
   }
 
-  /** The kind that is treated badly. */
+  /** The kind of request that gets a fault. */
   get treated(): string | undefined {
     return this.#fault?.kind;
   }
 
   /**
-   * From now on requests of this kind are treated so. Undefined: all pass.
-   * @param andAll from the first of them on, whatever is asked is
+   * From now on, requests of this kind get this fault. With `undefined`, all requests pass.
+   * @param andAll whether all requests after the first of that kind get the fault too
    */
   treat(kind: string | undefined, answer: Answer = 'never', andAll = false): void {
     this.#fault = kind === undefined ? undefined : { kind, answer, andAll };
@@ -85,7 +87,7 @@ export class RequestProxy {
     this.firstHit = undefined;
   }
 
-  /** Every connection that is open. */
+  /** Cuts every open connection. */
   cut(): void {
     for (const socket of this.#open) {
       socket.destroy();
@@ -153,7 +155,7 @@ export class RequestProxy {
 
   #forward(client: net.Socket, request: Request, received: Buffer, answer: 'stalls' | 'half' | undefined): void {
     const engine = net.connect({ path: this.engineSocket, allowHalfOpen: true });
-    this.#keep(engine, answer === 'stalls' ? undefined : client); // nothing ends that stalls
+    this.#keep(engine, answer === 'stalls' ? undefined : client); // a stalled answer is not ended
     this.#keep(client, engine);
     engine.write(received);
     client.pipe(engine);
@@ -229,13 +231,13 @@ export class RequestProxy {
 interface Request {
   method: string;
   pathname: string;
-  /** What an exec that is created will run. */
+  /** The command of an exec that is being created. */
   program: string | undefined;
-  /** The exec that is asked about. */
+  /** The exec that a request names. */
   exec: string | undefined;
 }
 
-/** Undefined: more has to come. */
+/** Undefined if the request is not complete yet. */
 function parse(received: Buffer): Request | undefined {
   const head = received.indexOf('\r\n\r\n') + 4;
   if (head < 4) {

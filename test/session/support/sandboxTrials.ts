@@ -6,7 +6,7 @@ import { MIB, containerExists, docker, newVolume, until } from '../engineTools';
 import { Tenant, type Ground } from './tenant';
 import { each, everyWay, goesOn, program, silentFrom, twice, unanswered, type Group, type Way } from './trials';
 
-/** An operation on a sandbox that another window has started, and that is left as it is. */
+/** An operation on a sandbox that another window has started. The operation does not change the sandbox. */
 const onShared =
   ({ shared }: Ground, run: (engine: Engine, id: string, owner: string) => Promise<unknown>): Group['prepare'] =>
   async (way) => {
@@ -18,7 +18,7 @@ const onShared =
     };
   };
 
-/** On one that nobody else has. */
+/** An operation on a sandbox that no other trial uses. */
 const onOwn =
   (ground: Ground, run: (engine: Engine, id: string, way: Way, tenant: Tenant) => Promise<unknown>): Group['prepare'] =>
   async (way) => {
@@ -59,7 +59,7 @@ export function create(ground: Ground): Group[] {
       [goesOn('POST /containers/{id}/attach', 'attach to output')],
       everyWay('POST /containers/{id}/start', 'start container'),
       [silentFrom('POST /containers/{id}/start', 'start container')],
-      // what was abandoned is looked for beside
+      // The search for abandoned volumes and containers happens at the same time.
       [goesOn('GET /volumes', 'list volumes')],
       [goesOn('GET /containers/json', 'list containers')],
     ].map((trials) => ({ trials, prepare })),
@@ -73,7 +73,7 @@ export const openStream = (ground: Ground): Group[] =>
       ...everyWay('POST /containers/{id}/exec relay', 'create exec'),
       ...everyWay('POST /exec/{id}/start relay', 'start exec').filter(
         ({ answer }) => answer === 'never' || answer === 'closes',
-      ), // there is no more of its answer than headers
+      ), // its answer consists only of headers
     ],
     onShared(ground, async (engine, id) => {
       (await engine.openStream(id)).destroy();
@@ -85,7 +85,8 @@ export const putFiles = (ground: Ground): Group[] =>
     [
       unanswered('GET /containers/{id}/json', 'inspect container'),
       ...program('file copy', { codes: ['FilesNotCopied'], params: { reason: /^no end within \d+ s$/ } }).filter(
-        ({ kind }) => kind !== 'GET /exec/{id}/json file copy', // a whole report ends the copy without it
+        // the copy ends without this request if its report is complete
+        ({ kind }) => kind !== 'GET /exec/{id}/json file copy',
       ),
     ],
     onShared(ground, async (engine, id) => {
@@ -149,7 +150,9 @@ export const findSandboxes = (ground: Ground): Group[] =>
     }),
   );
 
-/** Nobody waits for it, and nothing else does because of it: what happens is not told, and is told again by the next stream. */
+/**
+ * No operation waits for the event stream or fails because of it: events are missed, and the next stream reports them.
+ */
 export const onLifeEvent = (ground: Ground): Group[] =>
   each(
     [goesOn('GET /events')],
@@ -250,7 +253,7 @@ export const install = (ground: Ground): Group[] =>
       const libraries = newVolume();
       const installer = libraries.replace('libraries', 'install');
       return {
-        // it is there: pip needs no index
+        // it is installed already: pip needs no index
         run: async () =>
           (await way.engine).install(
             {

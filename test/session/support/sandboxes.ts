@@ -72,7 +72,7 @@ export async function derivedImage(engine: Engine): Promise<string> {
   );
 }
 
-/** What one cell gave. */
+/** The result of one cell. */
 export class RanCell {
   constructor(
     readonly msgId: string,
@@ -93,14 +93,14 @@ export class RanCell {
       .join('');
   }
 
-  /** Of the last expression. */
+  /** The value of the last expression. */
   get result(): string | undefined {
     const [result] = this.of('execute_result').map((one) => one.data['text/plain']);
     return typeof result === 'string' ? result : undefined;
   }
 }
 
-/** A session and everything that it told. */
+/** A session and all of its events. */
 export class TestSession {
   readonly events: SandboxEvent[] = [];
 
@@ -121,7 +121,7 @@ export class TestSession {
     );
   }
 
-  /** Resolves with the first event that fits, also one that was there before. */
+  /** Resolves with the first event that fits, including earlier events. */
   async event(fits: (event: SandboxEvent) => boolean, seconds = 15): Promise<SandboxEvent> {
     const there = this.events.find(fits);
     if (there) {
@@ -149,12 +149,12 @@ export class TestSession {
     });
   }
 
-  /** The kernel has begun this cell. */
+  /** Resolves when the kernel has begun this cell. */
   begun(msgId: string): Promise<SandboxEvent> {
     return this.event((event) => event.msg_type === 'execute_input' && event.parent_header.msg_id === msgId);
   }
 
-  /** The cell has printed this, in however many events. */
+  /** Resolves when the cell has printed this text, in however many events. */
   printed(msgId: string, text: string): Promise<SandboxEvent> {
     let printed = '';
     return this.event((event) => {
@@ -189,7 +189,7 @@ export function startSession(
   return new TestSession(session);
 }
 
-/** A session of a later window on the same sandbox. */
+/** Attaches a session of a later window to the same sandbox. */
 export async function attach(
   engine: Engine,
   before: InteractiveSandboxSession,

@@ -8,7 +8,7 @@ import { testLog } from './sandboxes';
 import { Tenant, type Ground } from './tenant';
 import { each, goesOn, silentFrom, unanswered, type Group, type Trial, type Way } from './trials';
 
-/** A stream to a sandbox is opened again and again: what ends that is the session's own wait for a start. */
+/** The session opens its stream again and again; its own deadline for a start ends that. */
 const START = { start: 5_000 };
 const timed = (trial: Trial, timing: Trial['timing']): Trial => ({ ...trial, ...(timing && { timing }) });
 const relay = ['POST /containers/{id}/exec relay', 'POST /exec/{id}/start relay'] as const;
@@ -36,7 +36,7 @@ class Sessions extends Tenant {
   }
 }
 
-/** The start of a kernel, and the cell that waits for it. */
+/** The start of a kernel, with a cell that waits for it. */
 export const start = (ground: Ground): Group[] =>
   [
     [
@@ -85,7 +85,7 @@ export const start = (ground: Ground): Group[] =>
     },
   }));
 
-/** A later window, which leaves the sandbox as it is when it does not get to it. */
+/** A later window attaches. If it fails, the sandbox stays as it is. */
 export const attach = (ground: Ground): Group[] => [
   {
     trials: [
@@ -122,7 +122,7 @@ export const attach = (ground: Ground): Group[] => [
   },
 ];
 
-/** It never rejects, and ends in its time; what the engine has not removed by then is removed behind it. */
+/** `dispose` never rejects and ends in time. The session removes later what the engine has not removed by then. */
 export const dispose = (ground: Ground): Group[] =>
   each(
     [

@@ -5,32 +5,32 @@ import { LABELS } from '../../../src/engine/specification';
 import { docker, specification } from '../engineTools';
 import type { Bases } from './bases';
 
-/** What trials stand on. */
+/** What all trials share. */
 export interface Ground {
-  /** To the engine without a proxy. */
+  /** The engine without a proxy. */
   direct: Engine;
   /** The usual derived image. */
   image: string;
-  /** An image whose container sleeps: it costs next to nothing to start. */
+  /** An image whose container sleeps, so that its start takes almost no time. */
   sleeper: string;
-  /** A base with IPython and, for ensurepip, a pip that does nothing: it is not what is tried. */
+  /** A base with IPython, in which the pip of ensurepip does nothing, because pip is not tested here. */
   base: string;
-  /** A sandbox that is there for all, of this owner. */
+  /** Returns a sandbox that all trials share, and its owner. */
   shared: () => Promise<{ id: string; owner: string }>;
-  /** Images that go with the test. */
+  /** Images that are removed after the test. */
   bases: Bases;
 }
 
-/** A user of its own, as whose sandboxes and volumes are labelled what one trial makes. */
+/** The owner of the sandboxes and volumes that one trial makes, as their labels say. */
 export class Tenant {
   readonly owner = `silent-${randomUUID()}`;
-  /** Ids of sandboxes that are meant to be there. */
+  /** Ids of sandboxes that should exist. */
   readonly kept = new Set<string>();
   private readonly filter = [`${LABELS.owner}=${this.owner}`];
 
   constructor(readonly ground: Ground) {}
 
-  /** A container of its own, which is a sandbox to the engine; of the usual image it is one that runs cells. */
+  /** Makes a container that the engine treats as a sandbox. With the usual image it can run cells. */
   async sandbox(on = this.ground.direct, image = this.ground.sleeper): Promise<string> {
     const wanted = specification(image, { owner: this.owner });
     const id = await on.create(wanted);
@@ -49,14 +49,14 @@ export class Tenant {
     );
   }
 
-  /** Containers that should not be there. */
+  /** Containers that should not exist. */
   async left(): Promise<string[]> {
     return (await this.containers())
       .filter(({ sandboxId }) => !this.kept.has(sandboxId))
       .map(({ sandboxId }) => `the container of ${sandboxId}`);
   }
 
-  /** Everything of its own. */
+  /** All sandboxes and volumes of this owner. */
   async all(): Promise<string[]> {
     return [...(await this.containers()).map(({ sandboxId }) => sandboxId), ...(await this.volumes())];
   }

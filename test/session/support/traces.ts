@@ -4,7 +4,7 @@ import { extract } from 'tar-stream';
 import { execStream } from '../../../src/engine/exec-stream';
 import { docker } from '../engineTools';
 
-/** Looks for secrets in everything that an engine keeps and shows. */
+/** Searches for secrets in everything that an engine stores and shows. */
 export class Traces {
   private readonly needles: Buffer[];
 
@@ -16,7 +16,9 @@ export class Traces {
     return this.found(Buffer.from(text)) ? [where] : [];
   }
 
-  /** Configuration and every layer of images, as the engine saves them; compressed layers unpacked. */
+  /**
+   * Searches the configuration and every layer of images as the engine exports them; compressed layers are unpacked.
+   */
   async inImages(names: readonly string[]): Promise<{ found: string[]; bytes: number }> {
     const archive = extract();
     const saved = await new Promise<Readable>((resolve, reject) => {
@@ -47,8 +49,8 @@ export class Traces {
   }
 
   /**
-   * Every file, environment and command line in a running container that one of these users may read; what none may is the image's.
-   * The secrets go in by stdin, which is none of those.
+   * Searches every file, environment and command line in a running container that one of these users may read. Files
+   * that none of them may read are the image's. The secrets are passed on stdin, which is not searched.
    */
   async inContainer(
     id: string,
@@ -87,7 +89,7 @@ export class Traces {
     return this.needles.some((needle) => seen.includes(needle));
   }
 
-  /** A stream's chunks, each behind the end of the one before: a secret may lie across the border. */
+  /** Yields the chunks of a stream, each after the end of the previous one, because a secret may span two chunks. */
   private async *windows(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     const overlap = Math.max(...this.needles.map(({ length }) => length)) - 1;
     let tail = Buffer.alloc(0);

@@ -10,58 +10,64 @@ import { RequestProxy, type Answer } from './requestProxy';
 import { connect } from './sandboxes';
 
 const ENGINE_SOCKET = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace('unix://', '');
-/** Milliseconds that stand for a wait's own. */
+/** Milliseconds that replace the usual deadline of a wait. */
 export const SHORT = 1_000;
-/** What this machine may be late by. */
+/** Milliseconds by which this machine may be late. */
 const SLACK = 8_000;
-/** A healthy request may be late too, where the machine is busy: then the trial is made again with more time. */
+/** A request without a fault may be late too if the machine is busy. Then the trial is repeated with more time. */
 const ATTEMPTS = 4;
 
-/** How an operation ends that lacks an answer: which error, with which parameters. */
+/** The error of an operation without an answer: its code and its parameters. */
 interface End {
   codes: readonly FailureCode[];
   params?: Readonly<Record<string, string | RegExp>>;
 }
 
-/** One kind of request, treated badly. */
+/** One kind of request, with one fault. */
 export interface Trial {
-  /** As `RequestProxy` names it; undefined: the engine answers all, and what is waited for does not come. */
+  /**
+   * The kind in the form of `RequestProxy`. With undefined, the engine answers everything and the awaited result does
+   * not come.
+   */
   kind: string | undefined;
   answer: Answer;
-  /** From the first of them on no request is answered. */
+  /** Whether no request is answered after the first of this kind. */
   andAll?: boolean;
-  /** What is shortened: the wait for this answer first. */
+  /** The deadlines that are shortened; the first one is that of this answer. */
   waits: readonly WaitName[];
-  /** Undefined: it goes on without the answer. */
+  /** Undefined if the operation continues without the answer. */
   end: End | undefined;
-  /** What is shortened of a session's own waits. */
+  /** The deadlines of the session that are shortened. */
   timing?: Partial<SimpleTiming>;
 }
 type SimpleTiming = Omit<Timing, 'backOff'>;
 
-/** An operation on its stage: what it needs is there. */
+/** An operation whose prerequisites exist. */
 export interface Stage {
   /** @throws SandboxError */
   run(): Promise<unknown>;
-  /** Before it is tried without faults: whatever else was in its way goes. */
+  /** Removes other obstacles before the operation is tried without faults. */
   heal?(): Promise<unknown>;
-  /** What is on the engine and should not be, a while after it failed or was done. */
+  /** Returns what is left on the engine and should not be, a while after the operation failed or succeeded. */
   left(): Promise<readonly string[]>;
-  /** Removes what it made and what it needed. */
+  /** Removes the results and the prerequisites of the operation. */
   end(): Promise<unknown>;
 }
 
-/** Trials one after the other on one stage; behind the last one the operation must work. So each of them shows that the one before is got over. */
+/**
+ * Trials one after the other on one stage. After the last one the operation must work. So each trial shows that the
+ * operation has recovered from the previous trial.
+ */
 export interface Group {
   trials: readonly Trial[];
   prepare: (way: Way) => Promise<Stage>;
-  /** It is what connects. */
+  /** Whether the operation connects to the engine. */
   connects?: boolean;
-  /** That it worked in the last trial without the answer is enough. */
+  /** Whether the operation need not run again, because it worked in the last trial without the answer. */
   isOver?: boolean;
 }
 
-/** Never answered, or only by headers: the wait for it ends it. */
+/** A request that gets no answer, or only headers. Its deadline ends the wait. */
 export const unanswered = (kind: string, wait: WaitName, answer: Answer = 'never'): Trial => ({
   kind,
   answer,
@@ -69,7 +75,7 @@ export const unanswered = (kind: string, wait: WaitName, answer: Answer = 'never
   end: { codes: ['EngineSilent'], params: { request: wait } },
 });
 
-/** A connection that is closed is told at once; half an answer is waited for like none. */
+/** A closed connection is reported at once. Half of an answer is waited for like no answer. */
 export const everyWay = (kind: string, wait: WaitName): Trial[] => [
   unanswered(kind, wait),
   unanswered(kind, wait, 'stalls'),
@@ -84,7 +90,7 @@ export const twice = (kind: string, wait: WaitName): Trial[] => [
 
 export const goesOn = (kind: string, ...waits: WaitName[]): Trial => ({ kind, answer: 'never', waits, end: undefined });
 
-/** From a request on that is not answered, nothing is: what the failure leaves cannot be removed either, for a while. */
+/** After this request the engine answers nothing. So leftovers of the failure cannot be removed for a while. */
 export const silentFrom = (kind: string, wait: WaitName): Trial => ({
   ...unanswered(kind, wait),
   andAll: true,
@@ -98,7 +104,10 @@ export const silentFrom = (kind: string, wait: WaitName): Trial => ({
   ],
 });
 
-/** A program in a container: its making, its start, what it says, its exit status. @param late how its operation ends when the program does not */
+/**
+ * The requests of a program in a container: its creation, its start, its output, its exit status.
+ * @param late how its operation ends when the program does not end
+ */
 export const program = (name: string, late: End): Trial[] => [
   unanswered(`POST /containers/{id}/exec ${name}`, 'create exec'),
   unanswered(`POST /exec/{id}/start ${name}`, 'start exec'),
@@ -112,7 +121,7 @@ export const each = (trials: readonly Trial[], prepare: Group['prepare'], more: 
 const nameOf = ({ kind, answer, andAll, waits }: Trial): string =>
   `${kind ?? waits.join()}, ${answer}${andAll ? ' and all later ones' : ''}`;
 
-/** To an engine through a proxy, with deadlines that can be shortened on the way. */
+/** The connection to an engine through a proxy, with deadlines that a trial can shorten. */
 export class Way {
   readonly deadlines: Record<WaitName, number> = { ...DEADLINES_MS };
   readonly timing: Timing = { ...TIMING };
@@ -158,7 +167,10 @@ export class Way {
   }
 }
 
-/** Makes the group's trials; gives every kind that was asked for, clean-ups included. Rejects with all that was wrong. */
+/**
+ * Runs the trials of the group. Returns every kind of request that came, including those of clean-ups. Rejects with all
+ * failures.
+ */
 export async function runGroup({
   trials,
   prepare,
@@ -213,7 +225,7 @@ async function tryOut(trial: Trial, stage: Stage, way: Way): Promise<void> {
       continue;
     }
     if (error === undefined && kind !== undefined) {
-      await until('it is asked for', () => way.proxy.hits > 0);
+      await until('the request is sent', () => way.proxy.hits > 0);
     }
     const longest =
       factor * Math.max(SHORT, ...Object.values(trial.timing ?? {})) +
@@ -223,17 +235,25 @@ async function tryOut(trial: Trial, stage: Stage, way: Way): Promise<void> {
     if (end === undefined) {
       assert.equal(error, undefined, String(error));
     } else {
-      told(error, end, SHORT * factor, waits);
+      assertReported(error, end, SHORT * factor, waits);
     }
-    assert.ok(kind === undefined || hits > 0 || end === undefined, 'it was not asked for');
+    assert.ok(kind === undefined || hits > 0 || end === undefined, 'the request was not sent');
     assert.ok(took < longest, `it took ${Math.round(took)} ms`);
     await nothingLeft(stage);
     return;
   }
 }
 
-/** The error is the one that is meant, and the user reads what did not answer and what to do. */
-function told(error: unknown, { codes, params = {} }: End, deadline: number, waits: readonly WaitName[]): void {
+/**
+ * Asserts that the error is the expected one, and that its message names the request without an answer and the next
+ * step.
+ */
+function assertReported(
+  error: unknown,
+  { codes, params = {} }: End,
+  deadline: number,
+  waits: readonly WaitName[],
+): void {
   assert.ok(isSandboxError(error) && codes.includes(error.code), `${String(error)}, not ${codes.join(' or ')}`);
   for (const [name, expected] of Object.entries(params)) {
     assert.match(

@@ -10,12 +10,15 @@ import Docker from 'dockerode';
 const START_MS = 60_000;
 const STOP_MS = 40_000;
 
-/** How a daemon is started: whether what runs stays when it ends or is killed, and is taken over by the next one. */
+/**
+ * How a daemon is started: whether containers continue when it ends or is killed, and are taken over by the next
+ * daemon.
+ */
 interface DaemonOptions {
   liveRestore?: boolean;
 }
 
-/** A Docker engine of its own, in a network namespace with nothing but its loopback: as on a machine that is unplugged. */
+/** A separate Docker engine in a network namespace that has only its loopback, as on a machine without a network. */
 export class UnpluggedEngine {
   readonly docker: Docker;
   private daemon: ChildProcess | undefined;
@@ -30,12 +33,12 @@ export class UnpluggedEngine {
     return join(this.folder, 'docker.sock');
   }
 
-  /** Whether its containers go on when it is asked to end. */
+  /** Whether its containers continue when it is stopped. */
   get liveRestore(): boolean {
     return this.outlived;
   }
 
-  /** What `DOCKER_HOST` would name. */
+  /** The value of `DOCKER_HOST` for this engine. */
   get host(): string {
     return `unix://${this.socket}`;
   }
@@ -52,18 +55,20 @@ export class UnpluggedEngine {
     return engine;
   }
 
-  /** Ends the daemon by this signal and starts another one over the same data. Resolves when that one answers. */
+  /**
+   * Ends the daemon with this signal and starts another one with the same data. Resolves when the new daemon answers.
+   */
   async restart(signal: 'SIGTERM' | 'SIGKILL', options: DaemonOptions = {}): Promise<void> {
     await this.endDaemon(signal);
     await this.startDaemon(options);
   }
 
-  /** Ends the daemon without a word; {@link restart} starts it again. */
+  /** Kills the daemon; {@link restart} starts it again. */
   async kill(): Promise<void> {
     await this.endDaemon('SIGKILL');
   }
 
-  /** The daemon and its containerd do nothing until {@link resume}; containers run on. */
+  /** Stops the daemon and its containerd until {@link resume}; containers continue. */
   pause(): void {
     this.signal('SIGSTOP');
   }
@@ -72,7 +77,7 @@ export class UnpluggedEngine {
     this.signal('SIGCONT');
   }
 
-  /** Brings images from another engine, names included. */
+  /** Copies images from another engine, including their names. */
   async load(from: Docker, names: readonly string[]): Promise<void> {
     const archive = await new Promise<Readable>((resolve, reject) => {
       from.modem.dial(
@@ -90,7 +95,7 @@ export class UnpluggedEngine {
     await once((answer as Readable).resume(), 'end');
   }
 
-  /** Ends it with all its containers, also where a daemon was killed or does not start again. */
+  /** Ends the engine with all its containers, even if a daemon was killed or does not start again. */
   async stop(): Promise<void> {
     if (this.isRunning) {
       this.resume();
@@ -112,7 +117,7 @@ export class UnpluggedEngine {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** The network namespace that it has for itself. */
+  /** The path of the engine's network namespace. */
   get networkInterfaces(): string[] {
     return readFileSync(`/proc/${this.daemon?.pid}/net/dev`, 'utf8')
       .split('\n')
@@ -169,7 +174,8 @@ export class UnpluggedEngine {
     for (const pid of containerd) {
       kill(pid, 'SIGKILL');
     }
-    // one that is killed leaves them behind; with its number given to another process, the next one would not start
+    // A killed daemon leaves these files behind. If another process gets its process id, the next daemon would not
+    // start.
     for (const file of ['pid', 'exec/containerd/containerd.pid']) {
       rmSync(join(this.folder, file), { force: true });
     }
@@ -184,7 +190,7 @@ export class UnpluggedEngine {
     }
   }
 
-  /** Shims, and what they hold, outlive a daemon. */
+  /** Ends the containerd shims and their processes, which outlive a daemon. */
   private endOrphans(): void {
     for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
       if (!textOf(`/proc/${name}/cmdline`).includes(`\0${this.folder}/exec/`)) {
@@ -212,7 +218,7 @@ function mountsBelow(folder: string): string[] {
     .reverse();
 }
 
-/** Of all its threads: each has children of its own. */
+/** The children of all threads of a process, because each thread has its own. */
 function childrenOf(pid: number): number[] {
   const threads = existsSync(`/proc/${pid}/task`) ? readdirSync(`/proc/${pid}/task`) : [];
   return threads.flatMap((thread) =>
@@ -224,7 +230,7 @@ function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return ''; // of a process that has ended
+    return ''; // the process has ended
   }
 }
 
@@ -232,6 +238,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // it has ended
+    // the process has ended
   }
 }

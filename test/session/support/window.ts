@@ -1,4 +1,5 @@
-// A window as a process of its own: starts a sandbox that outlives it for a second, says which one, and stays until it is killed.
+// A window in a separate process. It starts a sandbox whose lease is one second, sends the ids of that sandbox to its
+// parent, and stays until it is killed.
 import { OWNER, connect, derivedImage, startSession } from './sandboxes';
 
 export interface WindowsSandbox {
