@@ -14,6 +14,8 @@ import {
 import { PerKernel } from '../protocol/per-kernel';
 import { Cells } from './cells';
 import { aborted, replyOf } from './failures';
+import { FallbackReplies, LOST_REPLY } from './fallback-replies';
+import { LostReplies } from './lost-replies';
 import { Outbox } from './outbox';
 import { OpenRequests, type OpenRequestOptions } from './open-requests';
 import type { Timing } from './time';
@@ -30,14 +32,6 @@ const ANSWERED_BY_ACCEPTED: ReadonlySet<string> = new Set<CommandType>([
   'install_reply',
   ...COMM_TYPES,
 ]);
-const LOST_REPLY = replyOf({ code: 'ProtocolViolation', params: { reason: 'the reply was lost' } });
-
-/** Delay between a gap and the request for lost replies. It doubles each time that only seqs are missing, up to the maximum. */
-const MIN_ASK_AGAIN_DELAY_MS = 100;
-const MAX_ASK_AGAIN_DELAY_MS = 5_000;
-/** Above this number of unsent bytes no command is sent again: a sandbox that causes gaps and reads nothing must not fill our memory. */
-const MAX_UNSENT_BYTES = 1024 * 1024;
-
 export interface PendingCommandsSink {
   /** Writes a line to the stream. False if there is no stream. */
   send(line: string): boolean;
@@ -49,29 +43,17 @@ export interface PendingCommandsSink {
   replyOutsideLog(reply: EventOf<'execute_reply'>): void;
 }
 
-/** A reply that is used if the log brings none. `event` is the supervisor's unlogged reply, which comes out of order. */
-interface FallbackReply {
-  timer: NodeJS.Timeout;
-  reply: ExecuteReply;
-  event: EventOf<'execute_reply'> | undefined;
-}
-
 /** The commands that a session has sent, or is about to send, and that have no answer yet. It decides which event settles which command. */
 export class PendingCommands {
   readonly #cells = new Cells();
   readonly #requests = new OpenRequests();
   readonly #outbox: Outbox;
+  readonly #fallbackReplies: FallbackReplies;
+  readonly #lostReplies: LostReplies;
   /** Set when the session has ended: the reply and the failure for all further commands. */
   #end: { reply: ExecuteReply; failure: SandboxError } | undefined;
   /** For each kernel, the id of the comm message that it is handling; '' = none. */
   readonly #callbacks = new PerKernel(() => ({ msgId: '' }));
-  #gapSeen = false;
-  #askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
-  #asking: NodeJS.Timeout | undefined;
-  readonly #fallbackReplies = new Map<string, FallbackReply>();
-  /** The time up to which the log has been read, in seconds of the supervisor's clock. */
-  #readTo = -Infinity;
-
   constructor(
     private readonly sink: PendingCommandsSink,
     private readonly timing: Timing,
@@ -79,6 +61,14 @@ export class PendingCommands {
   ) {
     this.#outbox = new Outbox((line) => {
       sink.send(line);
+    });
+    this.#lostReplies = new LostReplies(this.#cells, this.#outbox, sink);
+    this.#fallbackReplies = new FallbackReplies(this.#cells, timing.lostReply, (msgId, reply, event) => {
+      if (event) {
+        sink.replyOutsideLog(event);
+      }
+      this.#cells.settle(msgId, reply);
+      sink.changed();
     });
   }
 
@@ -192,10 +182,7 @@ export class PendingCommands {
   /** Call when a stream has replayed the log up to its hello. */
   attached(): void {
     this.#outbox.attached();
-    this.#askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
-    if (this.#gapSeen) {
-      this.#askAgain();
-    }
+    this.#lostReplies.attached();
   }
 
   cut(): void {
@@ -205,17 +192,9 @@ export class PendingCommands {
 
   /** Call first for each event of the log. False if the event comes from an older kernel than its cell and is to be ignored. */
   admits(event: SandboxEvent): boolean {
-    this.#readTo = Math.max(this.#readTo, event.t);
-    for (const [msgId, later] of this.#fallbackReplies) {
-      if (this.#isPassed(later)) {
-        this.#settleNow(msgId, later);
-      } else {
-        later.timer.refresh();
-      }
-    }
+    this.#fallbackReplies.read(event.t);
     if (event.msg_type === 'gap') {
-      this.#askAgainIn = MIN_ASK_AGAIN_DELAY_MS;
-      this.missed();
+      this.#lostReplies.gap();
     }
     if (!this.#cells.admits(event)) {
       this.log.debug(`an event of kernel ${event.kernel} ${event.gen} came too late: ${event.msg_type}`);
@@ -264,20 +243,7 @@ export class PendingCommands {
 
   /** Call when events of the log are missing: replies may be among them. */
   missed(): void {
-    this.#gapSeen = true;
-    // at most once per delay, because a sandbox that alters its log may cause many gaps
-    this.#asking ??= setTimeout(() => {
-      this.#asking = undefined;
-      if (!this.#gapSeen || !this.#outbox.isOpen) {
-        return;
-      }
-      if (this.sink.unsent() > MAX_UNSENT_BYTES) {
-        this.missed();
-      } else {
-        this.#askAgain();
-      }
-      this.#askAgainIn = Math.min(2 * this.#askAgainIn, MAX_ASK_AGAIN_DELAY_MS);
-    }, this.#askAgainIn).unref();
+    this.#lostReplies.missed();
   }
 
   /** For each kernel that has open cells, the id of the one that was sent first, which is the running one. */
@@ -300,18 +266,16 @@ export class PendingCommands {
     const msgId = event.parent_header.msg_id;
     switch (event.msg_type) {
       case 'execute_reply':
-        // An unlogged reply comes ahead of the log, which may still bring the same reply after the cell's output.
         if (event.seq === 0) {
-          this.#settleLater(msgId, event.content, event);
+          this.#fallbackReplies.unlogged(event);
         } else {
           this.#cells.settle(msgId, event.content);
         }
         this.sink.changed();
         return;
       case 'status':
-        // The kernel has finished the cell, so a reply that could not be read will not come again.
-        if (event.content.execution_state === 'idle' && this.#cells.isOpen(msgId)) {
-          this.#settleLater(msgId, LOST_REPLY);
+        if (event.content.execution_state === 'idle') {
+          this.#fallbackReplies.finished(msgId);
         }
         this.#noteCallback(event);
         this.#requests.answer(event); // answers a comm message whose `accepted` is no longer in the log
@@ -344,10 +308,7 @@ export class PendingCommands {
   /** Settles all open commands, and from now on every new command at once. */
   end(reply: ExecuteReply, failure: SandboxError): void {
     this.#end = { reply, failure };
-    clearTimeout(this.#asking);
-    for (const { timer } of this.#fallbackReplies.values()) {
-      clearTimeout(timer);
-    }
+    this.#lostReplies.stop();
     this.#fallbackReplies.clear();
     this.#outbox.clear();
     this.#cells.settleAll(reply);
@@ -372,56 +333,6 @@ export class PendingCommands {
     this.sink.changed();
   }
 
-  #settleLater(msgId: string, reply: ExecuteReply, event?: EventOf<'execute_reply'>): void {
-    const known = this.#fallbackReplies.get(msgId);
-    // one for each open cell; a known reply is better than the report that the reply was lost
-    if (!this.#cells.isOpen(msgId) || (known !== undefined && reply === LOST_REPLY)) {
-      return;
-    }
-    clearTimeout(known?.timer);
-    const later: FallbackReply = {
-      timer: setTimeout(() => {
-        this.#settleNow(msgId, later);
-      }, this.timing.lostReply).unref(),
-      reply,
-      event,
-    };
-    this.#fallbackReplies.set(msgId, later);
-    if (this.#isPassed(later)) {
-      this.#settleNow(msgId, later);
-    }
-  }
-
-  /** Whether the log has been read beyond the time of this reply, which therefore is not in the log. */
-  #isPassed({ event }: FallbackReply): boolean {
-    return event !== undefined && event.t < this.#readTo;
-  }
-
-  #settleNow(msgId: string, { timer, reply, event }: FallbackReply): void {
-    clearTimeout(timer);
-    this.#fallbackReplies.delete(msgId);
-    if (!this.#cells.isOpen(msgId)) {
-      return;
-    }
-    const unlogged = event && { ...event, content: withTraceback(event.content) };
-    if (unlogged) {
-      this.sink.replyOutsideLog(unlogged);
-    }
-    this.#cells.settle(msgId, unlogged?.content ?? reply);
-    this.sink.changed();
-  }
-
-  /** Sends the open cells again: the supervisor answers a known id with its reply, which may have been in a gap of the log. */
-  #askAgain(): void {
-    this.#gapSeen = false;
-    for (const msgId of this.#cells.ids()) {
-      const line = this.#cells.line(msgId);
-      if (line !== undefined && !this.#outbox.has(msgId)) {
-        this.sink.send(line);
-      }
-    }
-  }
-
   #abortUnsent(msgIds: string[], reason: 'interrupt' | 'reset'): void {
     for (const msgId of msgIds) {
       if (!this.#outbox.isUnsent(msgId)) {
@@ -435,10 +346,3 @@ export class PendingCommands {
 
 const cutFailure = ({ operation }: Pick<OpenRequestOptions, 'operation'>): SandboxError =>
   new SandboxError('SandboxSilent', { operation, seconds: 0 });
-
-/** The supervisor remembers replies without their tracebacks. This restores the last line of the traceback. */
-function withTraceback(reply: ExecuteReply): ExecuteReply {
-  const isBare =
-    reply.status === 'error' && reply.failure === undefined && reply.traceback.length === 0 && reply.ename !== '';
-  return isBare ? { ...reply, traceback: [`${reply.ename}: ${reply.evalue}`] } : reply;
-}
