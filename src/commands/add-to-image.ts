@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { SECTION } from '../notebook/configuration';
 import type { SandboxController } from '../notebook/controller';
 import { userPackages } from '../notebook/library-offers';
-import { mergePackages, packageName } from '../session/packages';
+import { mergePackages, packageName } from '../session/installs/packages';
 import { chooseSome } from '../ui/inputs';
 import { showInformation } from '../ui/messages';
 

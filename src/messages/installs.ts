@@ -45,7 +45,7 @@ export function installFailure(params: Params, t: Translate): Sentences {
   }
 }
 
-/** Sentences about an installation that is not attempted, see `src/session/installs.ts`. */
+/** Sentences about an installation that is not attempted, see `src/session/installs/installs.ts`. */
 export function installRefusal(params: Params, t: Translate): Sentences {
   switch (params.text('problem')) {
     case 'requirement':

@@ -93,7 +93,7 @@ export function causeOfEnd(params: Params, t: Translate): string {
   }
 }
 
-/** Sentences about a message of a widget that was not sent, see `src/session/comms.ts`. */
+/** Sentences about a message of a widget that was not sent, see `src/session/requests/comms.ts`. */
 export function commRefusal(params: Params, t: Translate): Sentences {
   switch (params.text('problem')) {
     case 'tooLong':

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { mergePackages, packageName } from '../session/packages';
+import { mergePackages, packageName } from '../session/installs/packages';
 import type { SandboxSession } from '../session/types';
 import { showInformation } from '../ui/messages';
 import { fileName } from './cell-metadata';

@@ -7,7 +7,7 @@ import { NotebookOutputs } from '../outputs/notebook-outputs';
 import type { SandboxError } from '../protocol/errors';
 import type { Failure } from '../protocol/messages';
 import { asSandboxError } from '../session/failures';
-import type { InstallOptions } from '../session/installs';
+import type { InstallOptions } from '../session/installs/installs';
 import type { SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import { showWarning } from '../ui/messages';

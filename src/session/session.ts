@@ -18,20 +18,20 @@ import {
   type SandboxEvent,
   type Signature,
 } from '../protocol/messages';
-import { Attachment } from './attachment';
-import { Comms } from './comms';
-import { Connection } from './connection';
-import { SandboxContainer } from './container';
+import { Attachment } from './stream/attachment';
+import { Comms } from './requests/comms';
+import { Connection } from './stream/connection';
+import { SandboxContainer } from './life/container';
 import { aborted, asSandboxError, replyOf } from './failures';
-import { Follower } from './follower';
-import { Installs, type InstallOptions } from './installs';
-import { SessionKernel, type KernelServices } from './kernel';
-import { Queries } from './queries';
-import { LifeMonitor } from './life-monitor';
+import { Follower } from './stream/follower';
+import { Installs, type InstallOptions } from './installs/installs';
+import { SessionKernel, type KernelServices } from './requests/kernel';
+import { Queries } from './requests/queries';
+import { LifeMonitor } from './life/life-monitor';
 import type { AttachOptions, CommonOptions, SessionOptions } from './session-options';
 import type { SandboxSettings } from './settings';
-import { States } from './states';
-import { EventPublisher } from './event-publisher';
+import { States } from './life/states';
+import { EventPublisher } from './events/event-publisher';
 import { TIMING, within, type Timing } from './time';
 import type {
   AttachedCell,
@@ -44,7 +44,7 @@ import type {
   SandboxSession,
   SessionState,
 } from './types';
-import { PendingCommands } from './pending-commands';
+import { PendingCommands } from './requests/pending-commands';
 
 /** One session with a sandbox: its container, the stream to it and the cells that run in it. See `docs/architecture.md`. */
 export class InteractiveSandboxSession implements SandboxSession {

@@ -1,5 +1,5 @@
 import { SandboxError } from '../protocol/errors';
-import { isImageReference, isRequirement } from './references';
+import { isImageReference, isRequirement } from './installs/references';
 import { formatBytes, parseBytes } from './sizes';
 import type { InteractiveSettings } from './types';
 

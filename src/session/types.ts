@@ -12,7 +12,7 @@ import type {
   SandboxEvent,
 } from '../protocol/messages';
 import type { Place } from './folder-copy/place';
-import type { InstallOptions } from './installs';
+import type { InstallOptions } from './installs/installs';
 import type { SandboxError } from '../protocol/errors';
 import type { SandboxFile } from '../engine/engine';
 

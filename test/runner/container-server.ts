@@ -7,7 +7,7 @@ import type { SandboxSpecification } from '../../src/engine/engine';
 import { installNetwork } from '../../src/engine/image/install-network';
 import { librariesName } from '../../src/engine/libraries';
 import { silentProgress } from '../../src/engine/progress';
-import { freeUid } from '../../src/session/uid';
+import { freeUid } from '../../src/session/life/uid';
 
 /**
  * Makes hardened containers for the runner's tests by the extension's own engine room.

@@ -14,7 +14,7 @@ import { Pacer } from '../../src/outputs/pacer';
 import { decodeLine } from '../../src/protocol/decode';
 import { LineSplitter } from '../../src/protocol/lines';
 import type { EventContents, EventType, JsonObject } from '../../src/protocol/messages';
-import { Follower } from '../../src/session/follower';
+import { Follower } from '../../src/session/stream/follower';
 import { event } from './outputsModel';
 
 const MB = 2 ** 20;

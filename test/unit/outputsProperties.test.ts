@@ -7,7 +7,7 @@ import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import { StreamText } from '../../src/outputs/stream-text';
 import { decodeLine } from '../../src/protocol/decode';
 import type { SandboxEvent } from '../../src/protocol/messages';
-import { Follower } from '../../src/session/follower';
+import { Follower } from '../../src/session/stream/follower';
 import { applyTo, event, type ModelCell } from './outputsModel';
 
 const RUNS = ['r1', 'r2', 'r3'];

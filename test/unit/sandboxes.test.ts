@@ -3,7 +3,7 @@ import type * as vscode from 'vscode';
 import { unfailingLog, silentLog } from '../../src/log';
 import type { NotebookKernel } from '../../src/notebook/notebook-kernel';
 import { Sandboxes } from '../../src/notebook/sandboxes';
-import { removeWithRetries } from '../../src/session/removal';
+import { removeWithRetries } from '../../src/session/life/removal';
 
 describe('the sandboxes of a window that closes', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ name }) as unknown as vscode.NotebookDocument);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { silentLog } from '../../src/log';
 import { decodeLine } from '../../src/protocol/decode';
 import type { EventContents, SandboxEvent } from '../../src/protocol/messages';
-import { Follower } from '../../src/session/follower';
+import { Follower } from '../../src/session/stream/follower';
 import { FakeSandbox } from './sessionFakeSandbox';
 import { endSessions, start, until } from './sessionStart';
 

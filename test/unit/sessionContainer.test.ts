@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { silentLog } from '../../src/log';
 import { SandboxError } from '../../src/protocol/errors';
-import { SandboxContainer } from '../../src/session/container';
+import { SandboxContainer } from '../../src/session/life/container';
 import { FakeSandbox } from './sessionFakeSandbox';
 
 const FOUND = { sandboxId: 's', containerId: 'c', notebookHint: '', image: 'image', libraries: 'volume', created: 0 };

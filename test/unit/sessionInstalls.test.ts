@@ -3,7 +3,7 @@ import type { InstallRequest } from '../../src/engine/engine';
 import { silentLog } from '../../src/log';
 import { SandboxError, isSandboxError, type FailureCode } from '../../src/protocol/errors';
 import type { EventOf, InstallOption } from '../../src/protocol/messages';
-import { Installs } from '../../src/session/installs';
+import { Installs } from '../../src/session/installs/installs';
 
 const until = async (what: () => boolean, ms = 2_000) => {
   for (const end = performance.now() + ms; !what();) {

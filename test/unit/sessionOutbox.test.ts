@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Outbox } from '../../src/session/outbox';
+import { Outbox } from '../../src/session/stream/outbox';
 
 /** One step of the life of command `a`, and what goes out by it. */
 type Step = 'add' | 'attached' | 'cut' | 'accepted';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { mergePackages, splitRequirements } from '../../src/session/packages';
-import { isRequirement } from '../../src/session/references';
+import { mergePackages, splitRequirements } from '../../src/session/installs/packages';
+import { isRequirement } from '../../src/session/installs/references';
 
 describe('a list of packages', () => {
   const typed: Record<string, string[]> = {

@@ -8,7 +8,7 @@ import {
   type SettingName,
 } from '../../src/session/settings';
 import { formatBytes, parseBytes } from '../../src/session/sizes';
-import { freeUid } from '../../src/session/uid';
+import { freeUid } from '../../src/session/life/uid';
 
 const MB = 2 ** 20;
 

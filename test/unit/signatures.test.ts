@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Signature } from '../../src/protocol/messages';
-import { signaturesOf } from '../../src/session/signatures';
+import { signaturesOf } from '../../src/session/requests/signatures';
 
 const F: Signature = { label: 'f(a, b=1)', parameters: ['a', 'b=1'], active: 1, documentation: 'Adds.' };
 const shown = (...signatures: Signature[]): Signature[] => signaturesOf({ status: 'ok', signatures });

@@ -4,7 +4,7 @@ import type { InstallNetwork } from '../../engine/image/install-network';
 import { engineName } from '../../engine/identity';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
-import { removeWithRetries } from '../../session/removal';
+import { removeWithRetries } from '../../session/life/removal';
 import { InteractiveSandboxSession } from '../../session/session';
 import type { SandboxSettings } from '../../session/settings';
 import type { SandboxSession } from '../../session/types';

@@ -1,9 +1,9 @@
-import type { Engine } from '../engine/engine';
-import type { InstallNetwork } from '../engine/image/install-network';
-import type { Log } from '../log';
-import { SandboxError } from '../protocol/errors';
-import type { CommandContents, EventOf, InstallOption } from '../protocol/messages';
-import { asSandboxError } from './failures';
+import type { Engine } from '../../engine/engine';
+import type { InstallNetwork } from '../../engine/image/install-network';
+import type { Log } from '../../log';
+import { SandboxError } from '../../protocol/errors';
+import type { CommandContents, EventOf, InstallOption } from '../../protocol/messages';
+import { asSandboxError } from '../failures';
 import { InstallOutput } from './install-output';
 import { isRequirement } from './references';
 

@@ -1,5 +1,5 @@
-import type { Failure, SandboxEvent } from '../protocol/messages';
-import { PerKernel } from '../protocol/per-kernel';
+import type { Failure, SandboxEvent } from '../../protocol/messages';
+import { PerKernel } from '../../protocol/per-kernel';
 
 /** Whether the failure of a cell reports that its kernel ended with it. */
 const reportsKernelDeath = ({ code, params }: Failure): boolean =>

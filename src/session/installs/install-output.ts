@@ -1,5 +1,5 @@
-import type { Log } from '../log';
-import { asSandboxError } from './failures';
+import type { Log } from '../../log';
+import { asSandboxError } from '../failures';
 
 /** Minimum and maximum time between two messages. */
 const MIN_INTERVAL_MS = 200;

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { SANDBOX_UIDS } from '../engine/specification';
-import { SandboxError } from '../protocol/errors';
+import { SANDBOX_UIDS } from '../../engine/specification';
+import { SandboxError } from '../../protocol/errors';
 
 /**
  * A uid that no sandbox of the engine uses. The kernel limits inotify instances, processes and pipe buffers per uid, so two sandboxes

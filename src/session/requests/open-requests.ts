@@ -1,5 +1,5 @@
-import { SandboxError } from '../protocol/errors';
-import type { AnswerMetadata, SandboxEvent } from '../protocol/messages';
+import { SandboxError } from '../../protocol/errors';
+import type { AnswerMetadata, SandboxEvent } from '../../protocol/messages';
 
 export interface OpenRequestOptions {
   operation: 'interrupt' | 'reset' | 'answer' | 'query' | 'comm';

@@ -1,9 +1,9 @@
-import type { Log } from '../log';
-import type { CommandContents, MimeBundle, QueryAnswer, QueryType, Signature } from '../protocol/messages';
+import type { Log } from '../../log';
+import type { CommandContents, MimeBundle, QueryAnswer, QueryType, Signature } from '../../protocol/messages';
 import { completionOf } from './completion';
-import { asSandboxError } from './failures';
+import { asSandboxError } from '../failures';
 import { signaturesOf } from './signatures';
-import type { Completion, SandboxKernel } from './types';
+import type { Completion, SandboxKernel } from '../types';
 
 /** Completions, documentation and signatures of one kernel, for the editor. It gives null instead of a late answer. */
 export class Language {

@@ -1,7 +1,7 @@
-import type { Engine, LifeEvent } from '../engine/engine';
-import type { Log } from '../log';
-import { SandboxError } from '../protocol/errors';
-import { exited } from './failures';
+import type { Engine, LifeEvent } from '../../engine/engine';
+import type { Log } from '../../log';
+import { SandboxError } from '../../protocol/errors';
+import { exited } from '../failures';
 
 /** Time after an `oom` event in which the end of the container is attributed to it. */
 const OUT_OF_MEMORY_WINDOW_MS = 5_000;

@@ -1,5 +1,5 @@
-import type { Engine, FoundSandbox, SandboxSpecification } from '../engine/engine';
-import type { Log } from '../log';
+import type { Engine, FoundSandbox, SandboxSpecification } from '../../engine/engine';
+import type { Log } from '../../log';
 import { removeWithRetries, type RetryPauses } from './removal';
 import { freeUid } from './uid';
 

@@ -1,7 +1,7 @@
-import type { Log } from '../log';
-import { SandboxError } from '../protocol/errors';
-import { Listeners } from './listeners';
-import type { SessionState } from './types';
+import type { Log } from '../../log';
+import { SandboxError } from '../../protocol/errors';
+import { Listeners } from '../listeners';
+import type { SessionState } from '../types';
 
 /** The state of a session and its listeners. It decides when a problem with the stream makes the session `unreachable`. */
 export class States {

@@ -1,12 +1,12 @@
-import type { Engine, ExecStream } from '../engine/engine';
-import type { Log } from '../log';
-import type { Decoded } from '../protocol/decode';
-import { command, encodeCommand } from '../protocol/encode';
-import { SandboxError } from '../protocol/errors';
-import type { Command, EventContents } from '../protocol/messages';
-import { asSandboxError, exited } from './failures';
+import type { Engine, ExecStream } from '../../engine/engine';
+import type { Log } from '../../log';
+import type { Decoded } from '../../protocol/decode';
+import { command, encodeCommand } from '../../protocol/encode';
+import { SandboxError } from '../../protocol/errors';
+import type { Command, EventContents } from '../../protocol/messages';
+import { asSandboxError, exited } from '../failures';
 import { SandboxStream } from './stream';
-import { sleep, within, type Timing } from './time';
+import { sleep, within, type Timing } from '../time';
 
 export interface ConnectionSink {
   /** Gives the command that opens every stream. */

@@ -1,6 +1,6 @@
-import type { EventOf, ExecuteReply } from '../protocol/messages';
+import type { EventOf, ExecuteReply } from '../../protocol/messages';
 import type { Cells } from './cells';
-import { replyOf } from './failures';
+import { replyOf } from '../failures';
 
 /** The reply of a cell whose own reply cannot be obtained. */
 export const LOST_REPLY = replyOf({ code: 'ProtocolViolation', params: { reason: 'the reply was lost' } });

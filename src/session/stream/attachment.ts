@@ -1,10 +1,10 @@
-import { command } from '../protocol/encode';
-import { SandboxError } from '../protocol/errors';
-import { PROTOCOL_VERSION, type Command, type EventContents, type EventOf } from '../protocol/messages';
+import { command } from '../../protocol/encode';
+import { SandboxError } from '../../protocol/errors';
+import { PROTOCOL_VERSION, type Command, type EventContents, type EventOf } from '../../protocol/messages';
 import type { Follower } from './follower';
-import { sleep, type Timing } from './time';
-import type { AttachedCell, OpenCell } from './types';
-import type { PendingCommands } from './pending-commands';
+import { sleep, type Timing } from '../time';
+import type { AttachedCell, OpenCell } from '../types';
+import type { PendingCommands } from '../requests/pending-commands';
 
 /** Which host a session attaches as, and what it knows about the sandbox that it attaches to. */
 export interface AttachmentOptions {

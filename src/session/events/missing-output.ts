@@ -1,4 +1,4 @@
-import type { ExecuteReply, Failure, SandboxEvent } from '../protocol/messages';
+import type { ExecuteReply, Failure, SandboxEvent } from '../../protocol/messages';
 
 /**
  * Finds the cells whose output is partly no longer in the log. Each cell reports it once, before its output that follows the gap.

@@ -1,5 +1,5 @@
-import type { ExecuteReply, JsonObject, SandboxEvent } from '../protocol/messages';
-import type { CellExecution, OpenCell } from './types';
+import type { ExecuteReply, JsonObject, SandboxEvent } from '../../protocol/messages';
+import type { CellExecution, OpenCell } from '../types';
 
 interface PendingCell {
   msgId: string;

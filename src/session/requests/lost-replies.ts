@@ -1,5 +1,5 @@
 import type { Cells } from './cells';
-import type { Outbox } from './outbox';
+import type { Outbox } from '../stream/outbox';
 
 /** Delay between a gap and the request for lost replies. It doubles each time that only seqs are missing, up to the maximum. */
 const MIN_DELAY_MS = 100;

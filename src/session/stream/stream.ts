@@ -1,7 +1,7 @@
-import type { ExecStream } from '../engine/engine';
-import { decodeLine, type Decoded } from '../protocol/decode';
-import { LineSplitter } from '../protocol/lines';
-import type { EventContents } from '../protocol/messages';
+import type { ExecStream } from '../../engine/engine';
+import { decodeLine, type Decoded } from '../../protocol/decode';
+import { LineSplitter } from '../../protocol/lines';
+import type { EventContents } from '../../protocol/messages';
 
 export interface StreamSink {
   /** `t`: the supervisor's clock, in seconds. */

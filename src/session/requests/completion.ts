@@ -1,5 +1,5 @@
-import type { EventContents, JsonValue } from '../protocol/messages';
-import type { Completion } from './types';
+import type { EventContents, JsonValue } from '../../protocol/messages';
+import type { Completion } from '../types';
 
 /** Bounds on what is shown, because a sandbox may send anything; no reader needs more. */
 const MAX_MATCHES = 500;

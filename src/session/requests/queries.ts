@@ -1,8 +1,8 @@
-import { SandboxError } from '../protocol/errors';
-import { QUERY_ANSWER, type CommandContents, type QueryAnswer, type QueryType } from '../protocol/messages';
+import { SandboxError } from '../../protocol/errors';
+import { QUERY_ANSWER, type CommandContents, type QueryAnswer, type QueryType } from '../../protocol/messages';
 import type { PendingCommands } from './pending-commands';
-import type { Timing } from './time';
-import type { QueryOptions } from './types';
+import type { Timing } from '../time';
+import type { QueryOptions } from '../types';
 
 /** Questions to an idle kernel. Neither they nor their answers are logged, so a cut of the stream ends them. */
 export class Queries {

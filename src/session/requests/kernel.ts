@@ -1,5 +1,5 @@
-import type { Log } from '../log';
-import { command } from '../protocol/encode';
+import type { Log } from '../../log';
+import { command } from '../../protocol/encode';
 import type {
   AnswerMetadata,
   CommandContents,
@@ -7,13 +7,13 @@ import type {
   QueryAnswer,
   QueryType,
   Signature,
-} from '../protocol/messages';
+} from '../../protocol/messages';
 import type { Comms } from './comms';
 import { Language } from './language';
 import type { PendingCommands } from './pending-commands';
 import type { Queries } from './queries';
-import type { SandboxSettings } from './settings';
-import type { Timing } from './time';
+import type { SandboxSettings } from '../settings';
+import type { Timing } from '../time';
 import type {
   CellExecution,
   CommMessage,
@@ -22,7 +22,7 @@ import type {
   QueryOptions,
   ResetOptions,
   SandboxKernel,
-} from './types';
+} from '../types';
 
 /** The parts of a session that all its kernels share. */
 export interface KernelServices {

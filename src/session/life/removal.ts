@@ -1,5 +1,5 @@
-import type { Log } from '../log';
-import { asSandboxError } from './failures';
+import type { Log } from '../../log';
+import { asSandboxError } from '../failures';
 
 /** Milliseconds before each further attempt: those that the caller waits for, and later ones. */
 export interface RetryPauses {

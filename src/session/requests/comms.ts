@@ -1,9 +1,9 @@
-import { command, toLines } from '../protocol/encode';
-import { SandboxError } from '../protocol/errors';
-import { MAX_COMM_BYTES, MESSAGE_ID, type CommandContents, type CommType } from '../protocol/messages';
-import type { Timing } from './time';
+import { command, toLines } from '../../protocol/encode';
+import { SandboxError } from '../../protocol/errors';
+import { MAX_COMM_BYTES, MESSAGE_ID, type CommandContents, type CommType } from '../../protocol/messages';
+import type { Timing } from '../time';
 import type { PendingCommands } from './pending-commands';
-import type { CommMessage } from './types';
+import type { CommMessage } from '../types';
 
 /** Bounds for all messages that wait for acceptance. An honest front end stays far below them. */
 const MAX_WAITING_MESSAGES = 1_000;

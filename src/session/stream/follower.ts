@@ -1,13 +1,13 @@
-import type { Log } from '../log';
-import { ChunkAssembler } from '../protocol/chunks';
-import { decodeAssembled, type Decoded } from '../protocol/decode';
+import type { Log } from '../../log';
+import { ChunkAssembler } from '../../protocol/chunks';
+import { decodeAssembled, type Decoded } from '../../protocol/decode';
 import {
   QUERY_ANSWER,
   type EventContents,
   type EventOf,
   type EventType,
   type SandboxEvent,
-} from '../protocol/messages';
+} from '../../protocol/messages';
 
 export interface FollowerSink {
   /** Called once for each logged event or gap, in the order of the log. */

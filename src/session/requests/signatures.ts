@@ -1,4 +1,4 @@
-import type { EventContents, Signature } from '../protocol/messages';
+import type { EventContents, Signature } from '../../protocol/messages';
 
 /** Bounds on what is shown, because a sandbox may send anything; no reader needs more. */
 const MAX_SIGNATURES = 20;

@@ -1,11 +1,11 @@
-import type { Log } from '../log';
-import type { EventOf, Failure, SandboxEvent } from '../protocol/messages';
+import type { Log } from '../../log';
+import type { EventOf, Failure, SandboxEvent } from '../../protocol/messages';
 import { OutOfReachNotices } from './out-of-reach-notices';
 import { KernelDeaths } from './kernel-deaths';
-import { Listeners } from './listeners';
+import { Listeners } from '../listeners';
 import { MissingOutput } from './missing-output';
-import type { OpenCell, SessionState } from './types';
-import type { PendingCommands } from './pending-commands';
+import type { OpenCell, SessionState } from '../types';
+import type { PendingCommands } from '../requests/pending-commands';
 
 /**
  * Publishes the events of the log in order, and the session's own notices, each for the cell and at the place in the log that it concerns.

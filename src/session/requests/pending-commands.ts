@@ -1,6 +1,6 @@
-import type { Log } from '../log';
-import { command, encodeCommand, MAX_COMMAND_BYTES } from '../protocol/encode';
-import { SandboxError } from '../protocol/errors';
+import type { Log } from '../../log';
+import { command, encodeCommand, MAX_COMMAND_BYTES } from '../../protocol/encode';
+import { SandboxError } from '../../protocol/errors';
 import {
   COMM_TYPES,
   MAIN_KERNEL,
@@ -10,16 +10,16 @@ import {
   type EventOf,
   type ExecuteReply,
   type SandboxEvent,
-} from '../protocol/messages';
-import { PerKernel } from '../protocol/per-kernel';
+} from '../../protocol/messages';
+import { PerKernel } from '../../protocol/per-kernel';
 import { Cells } from './cells';
-import { aborted, replyOf } from './failures';
+import { aborted, replyOf } from '../failures';
 import { FallbackReplies, LOST_REPLY } from './fallback-replies';
 import { LostReplies } from './lost-replies';
-import { Outbox } from './outbox';
+import { Outbox } from '../stream/outbox';
 import { OpenRequests, type OpenRequestOptions } from './open-requests';
-import type { Timing } from './time';
-import type { CellExecution, OpenCell } from './types';
+import type { Timing } from '../time';
+import type { CellExecution, OpenCell } from '../types';
 
 const TOO_LONG = replyOf({
   code: 'ProtocolViolation',

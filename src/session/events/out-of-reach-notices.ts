@@ -1,5 +1,5 @@
-import type { Failure } from '../protocol/messages';
-import type { SessionState } from './types';
+import type { Failure } from '../../protocol/messages';
+import type { SessionState } from '../types';
 
 /**
  * Explains in the running cell why it shows no new output while its sandbox is unreachable, and reports when the sandbox is reachable
