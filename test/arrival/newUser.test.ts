@@ -11,13 +11,16 @@ import { needed } from '../support/needed';
 import { Window, pictureOfFailure } from '../support/window';
 
 const HERE = path.resolve(__dirname, '../../../test/arrival');
-/** Seconds from the click that opens the notebook to its first plot, the image being there. */
+/** Seconds from the click that opens the notebook to its first plot, if the image exists. */
 const FIRST_PLOT_SECONDS = 5;
-/** Other work on the machine only ever adds: the quickest of these is what it costs. */
+/**
+ * The notebooks whose first plots are measured. The fastest one counts, because other work on the machine only adds
+ * time.
+ */
 const MEASURED = ['second-plot.ipynb', 'third-plot.ipynb', 'fourth-plot.ipynb'];
-/** Bytes in a millisecond until the window has shown the download. */
+/** Bytes per millisecond of the download until the window has shown its progress. */
 const DOWNLOAD_PACE = 400;
-/** Below this share of a processor, for one who wants it all, the machine is too busy to judge. */
+/** If a process that wants a whole processor gets less than this share of it, the machine is too busy to judge. */
 const FREE = 0.8;
 
 describe('a new user', () => {
@@ -28,7 +31,7 @@ describe('a new user', () => {
   let folder = '';
 
   before(async () => {
-    // a server of its own: here nothing is installed yet
+    // a server of its own, in which nothing is installed yet
     [registry, browser] = await Promise.all([
       Registry.start(asNew(docker, needed('SANDBOXED_IPYTHON_TEST_BASE')), DOWNLOAD_PACE),
       launchBrowser(),
@@ -73,7 +76,7 @@ describe('a new user', () => {
     await notebook.screenshot('new-user-installing');
     await plotted(240_000);
     await notebook.screenshot('new-user-first-plot');
-    // the first one made the image: this is what every other notebook costs
+    // The first notebook built the image. This is the time that every other notebook takes.
     let least = Infinity;
     let free = 1;
     for (const file of MEASURED) {
@@ -97,7 +100,8 @@ describe('a new user', () => {
     assert.ok(window);
     const { notebook } = window;
     await notebook.open(file);
-    await notebook.kernelLabel.filter({ hasText: 'Sandboxed IPython' }).waitFor(); // the only one: VS Code takes it unasked
+    // VS Code selects the only kernel by itself
+    await notebook.kernelLabel.filter({ hasText: 'Sandboxed IPython' }).waitFor();
     await notebook.runAll();
   }
 
@@ -110,10 +114,10 @@ describe('a new user', () => {
   }
 });
 
-/** The engine past our code: what a test prepares and takes away. */
+/** The engine without our code: tests prepare and remove things with it. */
 const docker = new Docker();
 
-/** An image, and those that were made from it. */
+/** Removes an image, and those that were built from it. */
 async function removeWithDerived(name: string): Promise<void> {
   const all = await docker.listImages({ all: true });
   const ids = [(await docker.getImage(name).inspect()).Id];
@@ -125,7 +129,7 @@ async function removeWithDerived(name: string): Promise<void> {
   }
 }
 
-/** How much of a processor this process gets when it asks for all of one. */
+/** Returns the share of a processor that this process gets when it wants all of one. */
 function shareOfProcessor(): number {
   const began = performance.now();
   const before = process.cpuUsage();

@@ -9,7 +9,7 @@ import { needed } from '../support/needed';
 import { Window, pictureOfFailure } from '../support/window';
 
 const HERE = path.resolve(__dirname, '../../../test/window');
-/** Where Linux has sockets of engines beside a user's own: nothing of that is there for this server. */
+/** Places of engine sockets on Linux outside of the user's home. They are hidden from this server. */
 const SOCKETS = ['/run/docker.sock', '/run/podman/podman.sock'];
 
 describe('a computer without a container engine', () => {
@@ -64,7 +64,7 @@ describe('a computer without a container engine', () => {
     await notebook.page.locator('.tab.active', { hasText: 'Diagnostics' }).waitFor();
     const page = notebook.page.locator('.editor-instance .view-lines').first();
     await page.getByText('unix:///var/run/docker.sock').first().waitFor();
-    const lines = (await page.innerText()).replace(/\s/g, ''); // they are wrapped
+    const lines = (await page.innerText()).replace(/\s/g, ''); // the lines are wrapped
     for (const tried of [`unix://${home}/docker.sock`, `unix://${home}/podman/podman.sock`]) {
       assert.ok(lines.includes(tried), `${tried}: ${lines}`);
     }

@@ -16,7 +16,7 @@ const { cells } = JSON.parse(readFileSync(path.join(ROOT, 'examples/quickstart.i
   cells: { id: string }[];
 };
 const at = (id: string): number => cells.findIndex((cell) => cell.id === id);
-/** On a machine's first start the image is made before: pip and a network. */
+/** Milliseconds. On a new machine the image is built first, which needs pip and a network. */
 const READY_MS = 360_000;
 const FIRST_CELL_MS = 60_000;
 const STOP_MS = 30_000;
@@ -26,7 +26,7 @@ describe('npm start', function () {
   let start: ChildProcess | undefined;
   let browser: Browser | undefined;
   let notebook: NotebookPage | undefined;
-  /** A VS Code server leaves sockets among the temporary files. */
+  /** A VS Code server leaves sockets in the folder for temporary files. */
   let temporary = '';
 
   before(() => {
@@ -64,7 +64,7 @@ describe('npm start', function () {
     await notebook.screenshot('npm-start');
     await notebook.scrollTo(at('plot'));
     await notebook.outputs.locator('img').first().waitFor();
-    await notebook.scrollTo(at('reset-after')); // the last one
+    await notebook.scrollTo(at('reset-after')); // the last cell
     assert.match(await notebook.waitForOutput('NameError'), /name 'x' is not defined/);
     const output = notebook.page.frames().find((frame) => frame.url().includes('/webview/browser/pre/'));
     assert.ok(output);
@@ -81,7 +81,7 @@ describe('npm start', function () {
   });
 });
 
-/** The address that a started `npm start` prints when the server answers. */
+/** Returns the address that `npm start` prints when the server answers. */
 async function addressOf(child: ChildProcess): Promise<string> {
   assert.ok(child.stdout);
   const printed: string[] = [];
@@ -101,7 +101,7 @@ async function addressOf(child: ChildProcess): Promise<string> {
   return assert.fail(`npm start ended, or was too slow, before it was ready:\n${printed.join('\n')}`);
 }
 
-/** The notebooks, started by `npm start`, that have a sandbox. */
+/** Returns the notebooks of this `npm start` that have a sandbox. */
 async function sandboxesOfStart(): Promise<string[]> {
   const containers = await new Docker().listContainers({
     all: true,

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 
-/** What {@link run} leaves beside `$TEST_OUT` for the launcher. */
+/** The file beside `$TEST_OUT` in which {@link run} reports to the launcher. */
 export interface Result {
   readonly passed: number;
   readonly failed: number;
@@ -43,7 +43,7 @@ export async function run(): Promise<void> {
   }
 }
 
-/** The compiled tests whose source is still there. */
+/** The compiled tests whose source still exists. */
 function testFiles(): string[] {
   const root = path.resolve(__dirname, '../../..');
   return fs
@@ -54,8 +54,8 @@ function testFiles(): string[] {
 }
 
 /**
- * The extension host's own console goes to the workbench's log, and cannot be changed in part.
- * @returns ends the report: what VS Code says while it closes is no result
+ * The console of the extension host goes to the workbench's log, and cannot be replaced in part.
+ * @returns a function that ends the report, because output of VS Code while it closes is not a result
  */
 function reportInto(file: string, Mocha: typeof MochaModule): () => void {
   let open = true;

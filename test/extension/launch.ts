@@ -5,8 +5,8 @@ import path from 'node:path';
 import type { Result } from './index';
 
 /**
- * Runs the suite in a VS Code: the desktop's, downloaded, when `VSCODE_TEST_DESKTOP` is set, else code-server's.
- * The extension host has no standard output of its own; what the suite reports comes through a file.
+ * Runs the suite in VS Code: in a downloaded desktop version if `VSCODE_TEST_DESKTOP` is set, otherwise in code-server.
+ * The extension host has no standard output of its own, so the suite reports through a file.
  */
 async function main(): Promise<void> {
   const root = path.resolve(__dirname, '../../..');
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   process.exitCode = failed || result === undefined ? 1 : 0;
 }
 
-/** Absent when the extension host ended before the suite did. */
+/** Undefined if the extension host ended before the suite did. */
 function readResult(file: string): Result | undefined {
   return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Result) : undefined;
 }

@@ -7,10 +7,10 @@ import { NotebookPage } from '../support/notebookPage';
 
 const ROOT = path.resolve(__dirname, '../../..');
 const SIZE = { width: 1100, height: 890 };
-/** The image may have to be made. */
+/** Milliseconds, in which the image may have to be built. */
 const FIRST_OUTPUT_MS = 300_000;
 
-/** Makes the pictures that README and gallery show, from the extension at work in VS Code. */
+/** Takes the pictures that README and gallery show, from the extension in VS Code. */
 async function main(): Promise<void> {
   const base = process.env['SANDBOXED_IPYTHON_TEST_BASE'];
   const vsix = process.env['SANDBOXED_IPYTHON_VSIX'];

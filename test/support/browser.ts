@@ -1,11 +1,11 @@
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 
-/** A slow machine is busy for long; a test's own deadline says when it is too long. */
+/** Milliseconds. A slow machine may be busy for long; the deadline of each test decides what is too long. */
 const ACTION_MS = 60_000;
 const LOAD_MS = 120_000;
 
 const ARGUMENTS = [
-  '--no-sandbox', // root in a container, where Chromium's own sandbox cannot be made
+  '--no-sandbox', // for root in a container, where Chromium cannot create its own sandbox
   '--disable-gpu',
   '--disable-quic',
   '--no-first-run',
@@ -14,7 +14,7 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-/** A headless Chromium: `$CHROMIUM`, else Debian's. */
+/** Starts a headless Chromium: `$CHROMIUM` if set, otherwise Debian's. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
@@ -24,14 +24,14 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** A page in a profile of its own, fit for a workbench. */
+/** Opens a page in a new profile, prepared for a workbench. */
 export async function newPage(browser: Browser, viewport = { width: 1400, height: 1000 }): Promise<Page> {
   const context = await browser.newContext({ viewport });
   await refuseOwnServiceWorker(context);
   return pageIn(context);
 }
 
-/** Another page of a profile. */
+/** Opens another page of a profile. */
 export async function pageIn(context: BrowserContext): Promise<Page> {
   const page = await context.newPage();
   page.setDefaultTimeout(ACTION_MS);
@@ -56,7 +56,7 @@ async function refuseOwnServiceWorker(context: BrowserContext): Promise<void> {
   });
 }
 
-/** Opens a workbench. Before its extensions are known, an .ipynb would open as JSON text. */
+/** Opens a workbench. Until the workbench knows its extensions, an .ipynb file would open as JSON text. */
 export async function openWorkbench(page: Page, url: string): Promise<void> {
   const response = await page.goto(url, { waitUntil: 'commit', timeout: LOAD_MS });
   if (response?.ok() !== true) {
@@ -65,7 +65,7 @@ export async function openWorkbench(page: Page, url: string): Promise<void> {
   await extensionsLoaded(page);
 }
 
-/** Waits until the workbench, also after a reload, knows its extensions. */
+/** Waits until the workbench knows its extensions, also after a reload. */
 export async function extensionsLoaded(page: Page): Promise<void> {
   await page.waitForFunction("performance.getEntriesByName('code/didLoadExtensions').length > 0", undefined, {
     timeout: LOAD_MS,

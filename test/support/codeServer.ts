@@ -7,30 +7,30 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface CodeServerOptions {
-  /** Where code-server is installed (`scripts/lib/code-server.mjs`); default `$CODE_SERVER_HOME`. */
+  /** The folder in which code-server is installed (`scripts/lib/code-server.mjs`); default `$CODE_SERVER_HOME`. */
   readonly home?: string;
-  /** A folder to work on a copy of; default an empty one. */
+  /** A folder of which the workspace is a copy; default an empty folder. */
   readonly workspace?: string;
-  /** Keep settings, extensions and workspace in this folder; default a temporary one that `stop` removes. */
+  /** The folder that keeps settings, extensions and workspace; default a temporary one that `stop` removes. */
   readonly dataDir?: string;
-  /** Extensions to install, as users get them. */
+  /** Extensions to install from their VSIX files, as users do. */
   readonly vsix?: readonly string[];
   /** Folders with an unpacked extension, used in place. */
   readonly extensionFolders?: readonly string[];
-  /** The user's settings, over {@link QUIET}. */
+  /** The user's settings, which override {@link QUIET}. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Settings of scope `machine`, which a remote window reads from the machine's own file. */
   readonly machineSettings?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
-  /** What the server is started through, with its own command behind: to hide something of this machine from it. */
+  /** A command in front of the server's own command, for example to hide something of this machine from the server. */
   readonly through?: readonly string[];
-  /** Whether VS Code may be driven by its own automation hooks. They hide notifications: not for window tests. */
+  /** Whether VS Code accepts its own automation hooks. They hide notifications, so window tests do not use them. */
   readonly testDriver?: boolean;
-  /** Listen on this Unix socket, for its owner only, instead of on a free port of the loopback. */
+  /** A Unix socket to listen on, which only its owner may use, instead of a free port of the loopback. */
   readonly socket?: string;
 }
 
-/** No first-run pages, no traffic, nothing that moves under a test's hands. */
+/** No first-run pages, no network traffic, no interface that moves during a test. */
 const QUIET = {
   'chat.disableAIFeatures': true,
   'extensions.autoCheckUpdates': false,
@@ -48,7 +48,7 @@ const QUIET = {
   'workbench.tips.enabled': false,
 };
 
-/** Inherited from a VS Code terminal, these would lead code-server to that window instead of its own. */
+/** If these variables were inherited from a terminal of VS Code, code-server would open files in that window. */
 const MISLEADING = /^(VSCODE_(?!TEST_)|CODE_SERVER_|PASSWORD$|HASHED_PASSWORD$|PORT$)/;
 
 const START_MS = 60_000;
@@ -59,9 +59,9 @@ const KEPT_LOG = 100_000;
 
 /** VS Code's server with its web workbench, on this machine only. */
 export class CodeServer {
-  /** What the server printed, its end. */
+  /** The end of the server's output. */
   log = '';
-  /** Resolves when the server is gone, for whatever reason. */
+  /** Resolves when the server has ended, for whatever reason. */
   readonly exited: Promise<void>;
   #ended: string | undefined;
 
@@ -107,7 +107,7 @@ export class CodeServer {
         ...launcher.args,
         ...listen,
         '--auth',
-        'none', // the loopback is shared with tests only; `npm start` puts its own gate before the socket
+        'none', // only tests share the loopback; `npm start` puts its own gate in front of the socket
         '--session-socket',
         path.join(layout.root, 'session.sock'),
         '--disable-telemetry',
@@ -129,7 +129,7 @@ export class CodeServer {
     return server;
   }
 
-  /** Why the server is no longer there, or undefined while it is. */
+  /** The reason why the server has ended, or undefined while it runs. */
   get ended(): string | undefined {
     return this.#ended;
   }
@@ -142,14 +142,16 @@ export class CodeServer {
     return `http://127.0.0.1:${this.address.port}`;
   }
 
-  /** A copy of a folder that a window can open beside the others; `stop` removes it if the server is a temporary one. */
+  /**
+   * Makes a copy of a folder that another window can open; `stop` removes the copy if the server is a temporary one.
+   */
   addWorkspace(source: string): string {
     const folder = fs.mkdtempSync(path.join(path.dirname(this.workspace), `${path.basename(source)}-`));
     fs.cpSync(source, folder, { recursive: true });
     return folder;
   }
 
-  /** In place of those that it was started with; its windows take them at once. */
+  /** Replaces the settings with which the server was started; its windows apply them at once. */
   setMachineSettings(settings: Readonly<Record<string, unknown>>): void {
     fs.writeFileSync(
       path.join(path.dirname(this.workspace), 'user', 'Machine', 'settings.json'),
@@ -157,12 +159,12 @@ export class CodeServer {
     );
   }
 
-  /** A path of this machine as the workbench's own extension host names it; the authority must be the page's. */
+  /** Returns a path of this machine in the form of the workbench's extension host. The authority must be the page's. */
   remoteUri(file: string): string {
     return `vscode-remote://${new URL(this.origin).host}${encodeURI(path.resolve(file))}`;
   }
 
-  /** The page that opens a folder. `payload`: VS Code's own start options. */
+  /** Returns the address of a page that opens a folder. `payload`: VS Code's own start options. */
   url({
     folder = this.workspace,
     payload,
@@ -176,8 +178,8 @@ export class CodeServer {
   }
 
   /**
-   * Ends the server, and removes what was temporary. Extension hosts end after it, by themselves: only so do they
-   * deactivate their extensions. May be called twice.
+   * Ends the server, and removes temporary files. Extension hosts end by themselves after the server, because only then
+   * do they deactivate their extensions. May be called twice.
    */
   async stop(): Promise<void> {
     this.process.kill('SIGTERM');
@@ -240,7 +242,7 @@ function prepareFolders(options: CodeServerOptions, root: string): Layout {
   write('User', { ...QUIET, ...options.settings });
   write('Machine', options.machineSettings ?? {});
   for (const folder of options.extensionFolders ?? []) {
-    // a link in a still empty extensions folder counts as installed
+    // A link in an extensions folder that is still empty counts as installed.
     const { publisher, name, version } = JSON.parse(
       fs.readFileSync(path.join(folder, 'package.json'), 'utf8'),
     ) as Record<string, string>;
@@ -251,7 +253,7 @@ function prepareFolders(options: CodeServerOptions, root: string): Layout {
   return layout;
 }
 
-/** Of the server's own, which leaves sockets and folders there. */
+/** The server's folder for temporary files, in which it leaves sockets and folders. */
 const temporaryIn = ({ root }: Layout): string => path.join(root, 'tmp');
 
 interface Launcher {
@@ -299,7 +301,7 @@ function installExtension({ command, args, env }: Launcher, vsix: string): void 
   }
 }
 
-/** @returns whether there was anything to send it to */
+/** @returns whether the process group still existed */
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
   try {
     return child.pid !== undefined && process.kill(-child.pid, signal);

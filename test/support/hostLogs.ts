@@ -3,14 +3,16 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CodeServer } from './codeServer';
 
-/** VS Code gives extensions 5 s to deactivate; a loaded machine takes longer to notice that the window has gone. */
+/**
+ * Milliseconds. VS Code gives extensions 5 s to deactivate; a busy machine notices later that the window has closed.
+ */
 const ENDED_MS = 60_000;
 
-/** What one extension host of a code-server has logged: VS Code's own lines, and those of the extensions in it. */
+/** The logs of one extension host of code-server: VS Code's own lines, and those of the extensions in it. */
 export class HostLog {
   private constructor(private readonly folder: string) {}
 
-  /** Of the window that was opened last. */
+  /** Returns the logs of the window that was opened last. */
   static newest(server: CodeServer): HostLog {
     const logs = path.join(path.dirname(server.workspace), 'user', 'logs');
     const hosts = readdirSync(logs, { recursive: true, encoding: 'utf8' })
@@ -24,14 +26,14 @@ export class HostLog {
     return new HostLog(newest);
   }
 
-  /** Lines of all its logs. */
+  /** Returns the lines of all its logs. */
   get lines(): string[] {
     return readdirSync(this.folder, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.log'))
       .flatMap((name) => readFileSync(path.join(this.folder, name), 'utf8').split('\n'));
   }
 
-  /** Resolves with all lines once the host has said that it exits. */
+  /** Resolves with all lines once the host has logged that it exits. */
   async ended(): Promise<string[]> {
     for (const end = Date.now() + ENDED_MS; ; await sleep(100)) {
       const { lines } = this;

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import type Docker from 'dockerode';
 import { extract, pack } from 'tar-stream';
 
-/** What an image is made of: its configuration, and its layers as archives, packed or not. */
+/** The parts of an image: its configuration, and its layers as archives, compressed or not. */
 export interface ImageParts {
   config: Buffer;
   layers: readonly Buffer[];
@@ -16,11 +16,14 @@ export interface ImageParts {
 
 const PIECE = 1_000_000;
 
-/** An image registry on this machine's loopback with one image, enough of the distribution protocol to pull it. */
+/**
+ * An image registry on the loopback of this machine. It has one image, and supports the part of the distribution
+ * protocol that a pull needs.
+ */
 export class Registry {
-  /** Blobs take for ever. */
+  /** Whether downloads of blobs never end. */
   slow = false;
-  /** Downloads that are under way. */
+  /** The number of running downloads. */
   open = 0;
 
   /** @param pace bytes in a millisecond at most; may change while somebody downloads */
@@ -87,7 +90,10 @@ export class Registry {
   }
 }
 
-/** An image of the engine's as a registry has it, under an id that no image had before: nothing was derived from it yet. */
+/**
+ * Returns an image of the engine in the form of a registry, under an id that no image had before, so that no image was
+ * derived from it yet.
+ */
 export async function asNew(docker: Docker, name: string): Promise<ImageParts> {
   const files = new Map<string, Buffer>();
   const archive = extract();
@@ -103,13 +109,13 @@ export async function asNew(docker: Docker, name: string): Promise<ImageParts> {
     history?: object[];
   };
   config.config.Labels = { ...config.config.Labels, copy: randomUUID() };
-  const more = await layer('opt/copy', 8_000_000); // the others the engine may know
+  const more = await layer('opt/copy', 8_000_000); // the engine may already know the other layers
   config.rootfs.diff_ids.push(digestOf(more));
   config.history?.push({ created_by: 'test' });
   return { config: Buffer.from(JSON.stringify(config)), layers: [...manifest.Layers.map(file), more] };
 }
 
-/** One of two layers that nothing can be run in. */
+/** An image of two layers in which nothing can be run. */
 async function smallImage(): Promise<ImageParts> {
   const layers = await Promise.all([layer('a', 3_000_000), layer('b', 1_000_000)]);
   return {

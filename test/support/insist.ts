@@ -1,14 +1,16 @@
-/** What is asked for again after this long, then after twice as long, and so on: a slow machine gets its time. */
+/**
+ * Milliseconds of the first attempt. Each later attempt takes twice as long, so that a slow machine has enough time.
+ */
 const FIRST_PATIENCE_MS = 5_000;
-/** In all, and then it is an error. */
+/** Milliseconds of all attempts, after which the error is thrown. */
 const INSISTENCE_MS = 90_000;
 
 /**
- * Asks until it is answered. A workbench that is still settling takes back the menus, lists and boxes that it has
- * opened, and loses clicks and keys; its user just tries again.
- * @param ask opens something and takes what it waits for out of it, each wait at most `patience` ms long; nothing may
- *   go wrong after its last click
- * @param close puts away what may stand half open
+ * Repeats an action until it succeeds. A workbench that is still loading closes menus, lists and boxes that it has
+ * opened, and loses clicks and keys; its user would also try again.
+ * @param ask opens something and uses what it waited for, each wait at most `patience` ms long; nothing may fail after
+ *   its last click
+ * @param close closes what may be half open
  */
 export async function insist(ask: (patience: number) => Promise<void>, close: () => Promise<void>): Promise<void> {
   const end = Date.now() + INSISTENCE_MS;

@@ -11,7 +11,10 @@ interface Container {
   Mounts: { Type: string; Name?: string }[];
 }
 
-/** Ends the sandboxes, with their volumes, of the notebooks in this folder: a closed window leaves them to their lease, a test must not. */
+/**
+ * Removes the sandboxes, with their volumes, of the notebooks in this folder. A window that closes leaves them until
+ * their lease expires, but a test must leave nothing.
+ */
 export async function removeSandboxesOf(folder: string): Promise<void> {
   await Promise.all(
     (await containersOf(folder)).map(async ({ Id, Mounts }) => {
@@ -23,7 +26,7 @@ export async function removeSandboxesOf(folder: string): Promise<void> {
   );
 }
 
-/** Ids of the containers, in whatever state, of notebooks in this folder. */
+/** Returns the ids of the containers, in whatever state, of notebooks in this folder. */
 export async function sandboxesOf(folder: string): Promise<string[]> {
   return (await containersOf(folder)).map(({ Id }) => Id);
 }
@@ -34,7 +37,7 @@ async function containersOf(folder: string): Promise<Container[]> {
   return containers.filter(({ Labels }) => Labels['sandboxed-ipython.notebook']?.includes(folder));
 }
 
-/** Another may be faster, or not have ended yet: a volume is in use until its container is gone. */
+/** Retries, because others may remove it first, and a volume is in use until its container is gone. */
 async function remove(path: string): Promise<void> {
   for (const end = Date.now() + PATIENCE_MS; ; await sleep(100)) {
     try {

@@ -4,25 +4,25 @@ import type { FrameLocator, Locator, Page } from 'playwright-core';
 import { extensionsLoaded } from './browser';
 import { insist } from './insist';
 
-/** What a cell's status bar shows about its last run. */
+/** The state of a cell's last run, as its status bar shows it. */
 export type CellState = 'success' | 'error' | 'executing' | 'pending';
 
-/** The only kernel is selected unasked, mostly within this. */
+/** Milliseconds within which VS Code usually selects the only kernel by itself. */
 const UNASKED_MS = 3_000;
 
-/** So long after it was clicked, a menu that is still there has not heard it. */
-const HEARD_MS = 1_000;
-/** So long after it was filled, a box of VS Code's has taken back what it takes back. */
+/** Milliseconds after a click within which a menu closes. A menu that is still open then has ignored the click. */
+const MENU_MS = 1_000;
+/** Milliseconds after which an input box of VS Code no longer resets the text that was typed. */
 const SETTLED_MS = 500;
-/** What comes by itself comes within this. */
+/** Milliseconds within which things appear that need no action. */
 const WAIT_MS = 60_000;
-/** Above the cells. */
+/** The height of the toolbar above the cells. */
 const TOOLBAR_PX = 40;
 const MARGIN_PX = 20;
 
 /**
- * A window of VS Code with a notebook, in the words of its user. Cells are counted from 0, Markdown included.
- * What the workbench may take back (menus, pickers, notifications, suggestions) is asked for by {@link insist}.
+ * A VS Code window with a notebook, with the actions of its user. Cells are counted from 0, including Markdown cells.
+ * {@link insist} repeats actions that the workbench may undo (menus, pickers, notifications, suggestions).
  */
 export class NotebookPage {
   constructor(readonly page: Page) {}
@@ -35,15 +35,15 @@ export class NotebookPage {
         await this.editor.locator('.cell-list-container').waitFor({ timeout: patience });
       },
       () => this.command('Refresh Explorer'),
-    ); // it may have missed a file that came while the window opened
+    ); // the Explorer may have missed a file that was created while the window opened
   }
 
-  /** A file or folder of the workspace's root. */
+  /** Returns a file or folder of the workspace's root in the Explorer. */
   inExplorer(name: string): Locator {
     return this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
   }
 
-  /** Chooses from the menu that a right click opens. */
+  /** Chooses an item of the menu that a right click opens. */
   async chooseFromMenuOf(target: Locator, item: string): Promise<void> {
     await insist(
       async (patience) => {
@@ -54,17 +54,17 @@ export class NotebookPage {
     );
   }
 
-  /** VS Code hears no click on a menu that has just come, and closes it when it has heard one. */
+  /** VS Code ignores a click on a menu that has just opened, and closes the menu when it accepts a click. */
   async #chooseFromMenu(item: Locator, patience: number): Promise<void> {
     await item.waitFor({ timeout: patience });
     let clicked = false;
     for (const end = Date.now() + patience; Date.now() < end;) {
-      clicked = await item.click({ timeout: HEARD_MS }).then(
+      clicked = await item.click({ timeout: MENU_MS }).then(
         () => true,
         () => clicked,
       );
       if (
-        (await item.waitFor({ state: 'hidden', timeout: HEARD_MS }).then(
+        (await item.waitFor({ state: 'hidden', timeout: MENU_MS }).then(
           () => true,
           () => false,
         )) &&
@@ -76,7 +76,7 @@ export class NotebookPage {
     throw new Error('the menu hears no click');
   }
 
-  /** Puts away a menu, picker or suggestion. */
+  /** Closes a menu, picker or suggestion. */
   async escape(): Promise<void> {
     await this.page.keyboard.press('Escape');
   }
@@ -95,8 +95,9 @@ export class NotebookPage {
   }
 
   /**
-   * Picks a kernel as a user does, unless it is selected (VS Code takes the only one unasked).
-   * @param source the extension's display name: the picker's first level, absent where it has one kernel only
+   * Picks a kernel as a user does, unless it is selected already (VS Code selects the only kernel by itself).
+   * @param source the display name of the extension, which is the first level of the picker; not shown if the extension
+   *   has only one kernel
    */
   async pickKernel(name: string, source = name): Promise<void> {
     const selected = this.kernelLabel.filter({ hasText: name });
@@ -124,7 +125,7 @@ export class NotebookPage {
     );
   }
 
-  /** Presses a button of the notebook's toolbar, also where the toolbar is too narrow and keeps it under "…". */
+  /** Presses a button of the notebook's toolbar, even if the toolbar is too narrow and has it under "…". */
   async toolbarButton(title: string): Promise<void> {
     const button = this.toolbar.getByRole('button', { name: title }).first();
     if (await button.isVisible()) {
@@ -153,13 +154,13 @@ export class NotebookPage {
       .filter({ has: this.page.locator('.cell-inner-container') });
   }
 
-  /** Writes code at the end of a cell. */
+  /** Types code at the end of a cell. */
   async type(index: number, code: string): Promise<void> {
     await this.cell(index).locator('.monaco-editor').first().click();
     await this.page.keyboard.insertText(code);
   }
 
-  /** Brings a cell with its outputs into view, by the keyboard: VS Code draws only what is near. */
+  /** Scrolls to a cell and its outputs with the keyboard, because VS Code only draws what is near the view. */
   async scrollTo(index: number): Promise<void> {
     const { keyboard } = this.page;
     await insist(
@@ -183,7 +184,7 @@ export class NotebookPage {
     return this.cell(index).and(this.page.locator('.focused'));
   }
 
-  /** Types into a cell and takes what is suggested. */
+  /** Types into a cell and accepts a suggestion. */
   async typeAndAccept(index: number, text: string, suggestion: string): Promise<void> {
     const { keyboard } = this.page;
     await this.cell(index).locator('.monaco-editor').first().click();
@@ -200,7 +201,7 @@ export class NotebookPage {
     );
   }
 
-  /** Waits until a cell is edited, with the cursor in the line that has this text. */
+  /** Waits until a cell is being edited, with the cursor in the line that has this text. */
   async waitForCursor(index: number, line: string, timeout = WAIT_MS): Promise<void> {
     let found: string | undefined;
     for (const end = Date.now() + timeout; found !== line; await this.page.waitForTimeout(100)) {
@@ -236,7 +237,7 @@ export class NotebookPage {
     await this.#pressOf(index, /^(Stop|Interrupt)/);
   }
 
-  /** A cell shows its buttons while the mouse is over it; outputs that come above move it away. */
+  /** A cell shows its buttons while the mouse is over it; outputs that appear above move the cell away. */
   async #pressOf(index: number, name: RegExp): Promise<void> {
     await insist(
       async (patience) => {
@@ -261,12 +262,14 @@ export class NotebookPage {
     return this.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
   }
 
-  /** Outputs that hold this text. */
+  /** The outputs that contain this text. */
   output(text: string | RegExp): Locator {
     return this.outputs.locator('.output', { hasText: text });
   }
 
-  /** Turns the mouse wheel until something of an output is in view: VS Code moves the page of all outputs itself. */
+  /**
+   * Turns the mouse wheel until a part of an output is in view, because VS Code itself moves the page of all outputs.
+   */
   async scrollIntoView(part: Locator): Promise<void> {
     await this.editor.hover();
     await insist(
@@ -317,7 +320,7 @@ export class NotebookPage {
     return this.page.locator('.quick-input-widget:visible');
   }
 
-  /** Answers the input box that is open, or comes. */
+  /** Answers the input box that is open or opens next. */
   async answer(text: string): Promise<void> {
     const box = this.quickInput.locator('input').first();
     await box.waitFor();
@@ -325,14 +328,14 @@ export class NotebookPage {
     await box.press('Enter');
   }
 
-  /** One that pops up, or stands in the list of all. */
+  /** A notification that pops up or is in the list of all. */
   notification(text: string | RegExp): Locator {
     return this.page.locator(':is(.notifications-toasts, .notifications-center) .notification-list-item:visible', {
       hasText: text,
     });
   }
 
-  /** Waits for a notification, and finds it also when it has popped up and gone. */
+  /** Waits for a notification, even if it has already popped up and closed. */
   async waitForNotification(text: string | RegExp): Promise<void> {
     if (
       !(await this.notification(text)
@@ -370,7 +373,10 @@ export class NotebookPage {
     await this.page.keyboard.press('ControlOrMeta+S');
   }
 
-  /** Saves a notebook that has no file yet. The box that asks for a path puts one of its own into it when it has settled. */
+  /**
+   * Saves a notebook that has no file yet. The box that asks for a path replaces its text by a path of its own while it
+   * loads.
+   */
   async saveFirst(file: string): Promise<void> {
     const box = this.quickInput.locator('input').first();
     await insist(
@@ -379,7 +385,7 @@ export class NotebookPage {
         await this.#waitForValue(box, (value) => value !== '', patience);
         await box.fill(file, { timeout: patience });
         await this.page.waitForTimeout(SETTLED_MS);
-        await this.#waitForValue(box, (value) => value === file, HEARD_MS);
+        await this.#waitForValue(box, (value) => value === file, MENU_MS);
       },
       () => this.escape(),
     );

@@ -4,9 +4,9 @@ import { launchBrowser, newPage } from './browser';
 import { CodeServer } from './codeServer';
 
 /**
- * Takes `code`'s own test arguments and runs that suite in the extension host of code-server, with a headless
- * browser as the window: so it serves as the executable of `@vscode/test-electron` where the desktop VS Code
- * cannot be had. Uses the same hooks of VS Code as `@vscode/test-web`.
+ * Accepts the test arguments of `code` and runs that suite in the extension host of code-server, with a headless
+ * browser as the window. So it can be the executable of `@vscode/test-electron` where the desktop VS Code is not
+ * available. It uses the same hooks of VS Code as `@vscode/test-web`.
  */
 
 const LIMIT_MS = Number(process.env['EXTENSION_TESTS_SECONDS'] ?? 1_320) * 1000;
@@ -17,7 +17,7 @@ interface Arguments {
   readonly tests: string;
 }
 
-/** Other arguments are meant for the desktop and of no use here. */
+/** Other arguments are only for the desktop version. */
 function parse(args: readonly string[]): Arguments {
   const valuesOf = (name: string) =>
     args.filter((arg) => arg.startsWith(`--${name}=`)).map((arg) => arg.slice(name.length + 3));
@@ -32,7 +32,7 @@ function parse(args: readonly string[]): Arguments {
   };
 }
 
-/** The suite's exit code. What the workbench logged goes with the error when there is none in time. */
+/** Returns the exit code of the suite. If there is none in time, the error contains the log of the workbench. */
 async function runSuite(
   page: Awaited<ReturnType<typeof newPage>>,
   server: CodeServer,
@@ -54,7 +54,7 @@ async function runSuite(
       }
     }, 500).unref();
   });
-  ended.catch(() => undefined); // also while the page is still loading
+  ended.catch(() => undefined); // even while the page is still loading
   const url = server.url({
     payload: [
       ...development.map((folder) => ['extensionDevelopmentPath', server.remoteUri(folder)] as const),

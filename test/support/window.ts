@@ -10,10 +10,10 @@ interface CodeCell {
   code: string;
   language?: string;
 }
-/** Cells of code by the file's name. */
+/** The code cells of notebooks, by file name. */
 export type Notebooks = Readonly<Record<string, readonly (string | CodeCell)[]>>;
 
-/** A VS Code window on a folder of its own, in a browser profile of its own, as a user would have it. */
+/** A VS Code window on its own folder, in its own browser profile, as a user would have it. */
 export class Window {
   private constructor(
     readonly workspace: string,
@@ -26,7 +26,7 @@ export class Window {
     return Window.at(server, server.addWorkspace(folder), await newPage(browser), notebooks);
   }
 
-  /** Another window of the same user, on this very folder. */
+  /** Opens another window of the same user on `folder` itself, not on a copy. */
   async another(server: CodeServer, folder: string): Promise<Window> {
     return Window.at(server, folder, await pageIn(this.notebook.page.context()));
   }
@@ -50,7 +50,7 @@ export class Window {
     return window;
   }
 
-  /** Puts a notebook that never ran into the folder. */
+  /** Adds a notebook that has never run to the folder. */
   addNotebook(file: string, cells: Notebooks[string]): void {
     const saved = cells
       .map((cell) => (typeof cell === 'string' ? { code: cell } : cell))
@@ -72,7 +72,9 @@ export class Window {
   }
 }
 
-/** For `afterEach`: what the user would have seen when a test failed, as a picture and, for a log that has none, in words. */
+/**
+ * For `afterEach`: saves a screenshot of the window of a failed test, and prints its text for logs without pictures.
+ */
 export async function pictureOfFailure(test: Mocha.Test | undefined, window: Window | undefined): Promise<void> {
   if (test?.state === 'failed' && window !== undefined) {
     const { page } = window.notebook;

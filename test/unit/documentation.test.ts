@@ -19,7 +19,7 @@ const PAGES = [
   'CHANGELOG.md',
   ...readdirSync(path.join(ROOT, 'docs')).map((name) => `docs/${name}`),
 ];
-/** Pages beside the code that they describe. */
+/** Pages in the folder of the code that they describe. */
 const MAPS = ['src/protocol/README.md', 'runner/README.md', 'bench/README.md', 'test/conformance/README.md'];
 
 /** Text without fenced code blocks. */

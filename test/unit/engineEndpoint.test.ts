@@ -10,7 +10,7 @@ const linux: HostEnvironment = { platform: 'linux', env: {}, home: '/home/ada', 
 const mac: HostEnvironment = { platform: 'darwin', env: { TMPDIR: '/var/folders/x/T/' }, home: '/Users/ada', uid: 501 };
 const windows: HostEnvironment = { platform: 'win32', env: {}, home: 'C:\\Users\\ada', uid: undefined };
 
-/** A disk with nothing but these files. */
+/** A disk that has only these files. */
 const disk =
   (files: Files): ReadFile =>
   (path) => {
@@ -39,7 +39,7 @@ async function refusal(machine: HostEnvironment, files: Files = {}): Promise<San
   throw new Error('it was accepted');
 }
 
-/** Docker's files for a context, as docker/cli cli/context/store has them. */
+/** Docker's files for a context, as in docker/cli cli/context/store. */
 const digest = (name: string): string => createHash('sha256').update(name).digest('hex');
 const metaFile = (name: string, root = '/home/ada/.docker'): string =>
   `${root}/contexts/meta/${digest(name)}/meta.json`;
@@ -50,13 +50,14 @@ const current = (name: string): Files => ({
 });
 
 describe('the places where the extension looks for an engine', () => {
-  /** Each place with the product's own word for it. */
+  /** The places, each with the documentation of its product as its source. */
   const places: readonly [what: string, machine: HostEnvironment, label: string][] = [
     // docker/cli opts/hosts.go
     ['Docker', linux, 'unix:///var/run/docker.sock'],
     ['Docker', mac, 'unix:///var/run/docker.sock'],
     ['Docker', windows, 'npipe://./pipe/docker_engine'],
-    // docs.docker.com/engine/security/rootless/tips: $XDG_RUNTIME_DIR, typically /run/user/$UID; e.g. ~/.docker/run where there is none
+    // docs.docker.com/engine/security/rootless/tips: $XDG_RUNTIME_DIR, typically /run/user/$UID; ~/.docker/run, for
+    // example, if that does not exist
     ['rootless Docker', linux, 'unix:///run/user/1000/docker.sock'],
     ['rootless Docker', withEnv({ XDG_RUNTIME_DIR: '/custom' }), 'unix:///custom/docker.sock'],
     ['rootless Docker without a runtime folder', linux, 'unix:///home/ada/.docker/run/docker.sock'],

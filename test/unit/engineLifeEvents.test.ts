@@ -63,7 +63,7 @@ describe("the stream of an engine's events", () => {
   const listen = (): { dispose(): void } => events.listen(() => undefined);
   const open = async (count: number): Promise<void> => {
     await until(() => streams.length === count);
-    await sleep(50); // it is followed by then
+    await sleep(50); // the stream is open by then
   };
 
   it('is open while there are listeners; a stream that is opened after a regular end is not a return of the engine', async () => {

@@ -160,7 +160,7 @@ const LIBRARIES = {
   Propagation: '',
 };
 
-/** What an engine that obeyed would answer. */
+/** The inspection that an engine returns if it has applied everything. */
 function answer(change: (info: ContainerInspectInfo) => void = () => undefined): ContainerInspectInfo {
   const info = structuredClone({
     Config: { User: options.User },

@@ -6,7 +6,7 @@ const NOW = Date.parse('2026-11-30T12:00:00Z');
 const OURS = { 'sandboxed-ipython.version': '3', 'sandboxed-ipython.base': 'python:3.13-slim' };
 const MB = 2 ** 20;
 
-/** An image of ours that was made so many days ago. */
+/** An image of ours that was created this number of days ago. */
 const image = (
   Id: string,
   RepoTags: string[] | null,

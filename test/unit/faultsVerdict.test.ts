@@ -46,7 +46,7 @@ const open = (): CellRun => {
   delete cell.ended;
   return cell;
 };
-/** A step was done each second. */
+/** Records in which one step was done per second. */
 const records = (steps: number, ended = steps === ALL): Evidence['records'] => ({
   begun: [{ at: 100_000, pid: 7 }],
   steps: Array.from({ length: steps }, (_, number) => ({ number, at: 101_000 + 1_000 * number })),

@@ -15,7 +15,7 @@ describe('the copy of a folder', () => {
   let folder: string;
   let copy: FolderCopier;
   let logged: string[];
-  /** What each send brought; a file that was taken back has undefined. */
+  /** The files of each transfer; a withdrawn file is undefined. */
   let sends: Record<string, string | undefined>[];
   let answer: (files: readonly SandboxFile[]) => Map<number, string>;
   const bounds = boundsOf(2 ** 30);
@@ -75,7 +75,7 @@ describe('the copy of a folder', () => {
     write('sub/b', '2');
     assert.equal(await copy.copyChanges(bounds, goOn), undefined);
     assert.equal(await copy.copyChanges(bounds, goOn), undefined);
-    write('a', '3'); // the same size
+    write('a', '3'); // the size stays the same
     write('c', '');
     unlinkSync(join(folder, 'sub/b'));
     await copy.copyChanges(bounds, goOn);

@@ -18,7 +18,10 @@ describe('the rules of a .gitignore', () => {
     rmSync(repository, { recursive: true, force: true });
   });
 
-  /** What git itself says of each path; undefined: no rule is about it. A path that ends with a slash is a folder. */
+  /**
+   * Returns for each path whether git ignores it; undefined if no rule matches. A path that ends with a slash is a
+   * folder.
+   */
   function git(rules: string | Buffer, paths: readonly string[], ignoreCase: boolean): (boolean | undefined)[] {
     writeFileSync(join(repository, '.gitignore'), rules);
     const args = [
@@ -43,7 +46,7 @@ describe('the rules of a .gitignore', () => {
         env: { PATH: process.env['PATH'], HOME: repository },
       });
     } catch (error) {
-      // 1: none of them is named
+      // Exit code 1: no path matches.
       const { status, stdout } = error as { status: number; stdout: string };
       if (status !== 1) {
         throw error;
@@ -57,7 +60,7 @@ describe('the rules of a .gitignore', () => {
     });
   }
 
-  /** As git looks at a path: its folders first, as what is in one that is named has no say. */
+  /** Checks a path as git does: its folders first, because nothing in an ignored folder can be included again. */
   function ours(rules: GitignoreRules, path: string): boolean | undefined {
     const isFolder = path.endsWith('/');
     const parts = path.replace(/\/$/, '').split('/');
@@ -69,7 +72,10 @@ describe('the rules of a .gitignore', () => {
     return rules.ignores(parts.join('/'), isFolder, { left: MAX_MATCH_STEPS });
   }
 
-  /** Git asks the file system what is a folder: those are made, and a file is none that would be in their way. */
+  /**
+   * Asserts that our rules and git agree. Git checks the file system for folders, so they are created, and no file may
+   * be in their way.
+   */
   const agree = (rules: string | Buffer, all: readonly string[], ignoreCase = false): void => {
     for (const name of readdirSync(repository)) {
       if (name !== '.git') {

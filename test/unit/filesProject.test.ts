@@ -27,7 +27,10 @@ describe('the project of a notebook', () => {
     }
   };
   const pathOf = (files: HostFiles): string => path.relative(top, (files as NodeFiles).folder);
-  /** The top of the project, and the notebook's folder in it. `forbidden` are folders that are never copied. */
+  /**
+   * Returns the top folder of the project, and the notebook's folder in it. `forbidden` are folders that are never
+   * copied.
+   */
   async function project({
     folder,
     workspace,

@@ -14,7 +14,7 @@ import { isKey } from '../../src/session/folder-copy/names';
 import { select } from '../../src/session/folder-copy/selection';
 
 const MB = 2 ** 20;
-/** A folder of its own for each test, on a real disk. */
+/** Each test has its own folder on a real disk. */
 let top: string;
 beforeEach(() => {
   top = mkdtempSync(join(tmpdir(), 'selection-'));
@@ -549,7 +549,7 @@ describe('a file that is read', () => {
       const files = await NodeFiles.of(top);
       const seen = await files.stat('sub/data.csv');
       assert.ok(seen);
-      await new Promise((later) => setTimeout(later, 5)); // a file system's clock may tick so slowly
+      await new Promise((later) => setTimeout(later, 5)); // the clock of a file system may have this resolution
       swap();
       await assert.rejects(
         async () => {

@@ -25,7 +25,7 @@ const FRAME = '/stable-1/static/out/vs/workbench/contrib/webview/browser/pre/ind
 const PAGE =
   '<meta data-settings="{&quot;webviewEndpoint&quot;:&quot;/stable-1/static/out/vs/workbench/contrib/webview/browser/pre/&quot;}">';
 
-/** What stands between the browser and VS Code's server, which is played by a server that notes what gets through. */
+/** The gate between the browser and VS Code's server. A fake server records the requests that pass the gate. */
 describe('the gate of npm start', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'gate-'));
   const passed: { url: string; headers: IncomingHttpHeaders }[] = [];
@@ -81,7 +81,7 @@ describe('the gate of npm start', () => {
         .end();
     });
   }
-  /** Asks for a WebSocket, and gives all that comes. */
+  /** Requests a WebSocket, and returns everything that arrives. */
   async function upgrade(headers: Record<string, string>): Promise<string> {
     const { hostname, port, host } = new URL(origin);
     const socket = net.connect(Number(port), hostname);

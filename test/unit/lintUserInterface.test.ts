@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 
 const ROOT = path.resolve(__dirname, '../../..');
 
-/** What `npm run lint` says about text in `file`, of this one rule. */
+/** Returns the messages of this one rule of `npm run lint` about a text in `file`. */
 async function complaints(file: string, code: string): Promise<string[]> {
   const config = (await new ESLint({ cwd: ROOT }).calculateConfigForFile(path.join(ROOT, file))) as {
     rules?: Record<string, Linter.RuleEntry>;

@@ -17,7 +17,7 @@ import { FAILURE_CODES, SandboxError, type FailureCode, type FailureParams } fro
 const say = (code: string, params: FailureParams = {}, platform: NodeJS.Platform = 'linux') =>
   describeProblem({ code, params }, { t: untranslated, platform });
 
-/** Parameters as they are thrown, and what the user must find in the paragraph. */
+/** The parameters of each failure, and what the user must find in its message. */
 const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailureParams, ...RegExp[]]> = {
   EngineNotFound: [
     { tried: 'unix:///var/run/docker.sock' },

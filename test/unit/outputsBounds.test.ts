@@ -10,7 +10,7 @@ const kindOf = (output: CellOutput | undefined) =>
     : output?.output_type;
 
 describe('a cell that produces output without end', () => {
-  /** What of a run is shown in the end. */
+  /** Returns the outputs of a run that are finally shown. */
   function shownOf(edits: readonly RunEdit[]): CellOutput[] {
     const shown = new Map<number, CellOutput>();
     for (const { edit } of edits) {

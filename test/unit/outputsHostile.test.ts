@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { CellsStandIn } from './vscodeStandIn'; // before what imports VS Code
+import { CellsStandIn } from './vscodeStandIn'; // must come before the imports that import VS Code
 import { silentLog } from '../../src/log';
 import { untranslated } from '../../src/messages';
 import { Executions } from '../../src/notebook/execution/executions';
@@ -22,16 +22,16 @@ const MB = 2 ** 20;
 const CHUNK = 64 * 1024;
 /** Milliseconds of processor time of one turn. Threads of the garbage collector count too, and the machine may be loaded. */
 const LONGEST_TURN_MS = 200;
-/** Of all of one flood. */
+/** Milliseconds of processor time of a whole flood. */
 const LONGEST_MS = 20_000;
-/** Milliseconds in which nothing is sent any more after a flood. */
+/** Milliseconds after a flood in which nothing more may be sent. */
 const QUIET_MS = 700;
-/** Milliseconds for which a window that goes on sending after a flood is watched. */
+/** Milliseconds for which the test watches a window that continues to send after a flood. */
 const WATCHED_MS = 5_000;
 
-/** A window with one cell that runs: all that stands between the bytes of a stream and VS Code's own calls. */
+/** A window with one running cell: everything between the bytes of a stream and the calls of VS Code's API. */
 class Window {
-  /** Bytes that VS Code was sent, and when it was sent something last, by `performance.now()`. */
+  /** Number of bytes sent to VS Code, and the time of the last change, by `performance.now()`. */
   sent = 0;
   sentAt = performance.now();
   readonly #outputs = new NotebookOutputs();
@@ -96,7 +96,7 @@ class Window {
 
 type Said = <T extends EventType>(type: T, content: EventContents[T], times?: number) => void;
 
-/** The processor time of each turn of the event loop, with whatever timers and promises do in it. */
+/** Measures the processor time of each turn of the event loop, including its timers and promises. */
 class Turns {
   longest = 0;
   all = 0;
@@ -111,10 +111,13 @@ class Turns {
   }
 }
 
-/** The characters of one piece, as a runner sends a long message. */
+/** Number of characters of one piece when a runner sends a long message. */
 const PIECE = 32 * 1024;
 
-/** What a flood costs. Its cell then prints once more and ends, so that in one turn it is shown as it is, whatever was shown before. */
+/**
+ * Measures the cost of a flood. Afterwards its cell prints once more and ends, so that its final state is shown in one
+ * turn, whatever was shown before.
+ */
 async function flood(
   make: (say: Said, sayInPieces: Said) => void,
 ): Promise<{ longest: number; all: number; sent: number }> {
@@ -197,7 +200,7 @@ const shown = (display_id: string, text = 'x'): EventContents['display_data'] =>
 });
 const print = (text: string, name: 'stdout' | 'stderr' = 'stdout'): EventContents['stream'] => ({ name, text });
 
-/** About so many characters, each in another style than the one before it. */
+/** Returns about this number of characters, each with another style than the previous one. */
 function styled(characters: number, style: (i: number) => string): string {
   const parts: string[] = [];
   for (let i = 0, length = 0; length < characters; i += 1) {
@@ -209,7 +212,7 @@ function styled(characters: number, style: (i: number) => string): string {
 }
 const bold = (i: number): string => (i % 2 === 0 ? '\u001b[1m' : '\u001b[m');
 const colour = (i: number): string => `\u001b[38;2;${(i * 7) & 255};${(i >> 8) & 255};${(i * 13) & 255}m`;
-/** A long text, in events as long as those of a runner. */
+/** Sends a long text in events that are as long as those of a runner. */
 const printAll = (say: Said, text: string): void => {
   for (let at = 0; at < text.length; at += CHUNK) {
     say('stream', print(text.slice(at, at + CHUNK)));
@@ -393,7 +396,7 @@ describe('output of a cell that tries to block the window', function () {
     it(`takes no turn of the event loop for long: ${what}`, async () => {
       let best = await flood(make);
       for (let again = 0; again < 2 && best.longest > LONGEST_TURN_MS; again += 1) {
-        // the machine may have been elsewhere
+        // the machine may have been busy with other work
         const next = await flood(make);
         if (next.longest < best.longest) {
           best = next;

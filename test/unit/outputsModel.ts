@@ -2,7 +2,10 @@ import type { TextMark } from '../../src/outputs/stream-text';
 import type { CellEdit, CellOutput, RunEdit } from '../../src/outputs/types';
 import type { EventContents, EventType, SandboxEvent } from '../../src/protocol/messages';
 
-/** What VS Code's document holds after edits: the text as VS Code itself folds it (`notebookCommon.ts`, `compressOutputItemStreams`). */
+/**
+ * The content of VS Code's document after edits. Text is folded as VS Code itself does it (`notebookCommon.ts`,
+ * `compressOutputItemStreams`).
+ */
 export interface ModelCell {
   outputs: { id: number; output: CellOutput; mark?: TextMark }[];
   order?: number;
@@ -67,7 +70,10 @@ function appended({
     : { id, output: { ...output, text: stream.text() }, mark: stream.mark() };
 }
 
-/** Edits of streams say that the text has changed, not how: where it matters, they are to be applied as they come. */
+/**
+ * Edits of streams only say that the text has changed. If the intermediate text matters, the caller must apply each
+ * edit as it comes.
+ */
 export const applyAll = (edits: readonly RunEdit[]): Map<string, ModelCell> => applyTo(new Map(), edits);
 
 export function applyTo(cells: Map<string, ModelCell>, edits: readonly RunEdit[]): Map<string, ModelCell> {
@@ -95,7 +101,7 @@ function vscodeFolds(appended: string): string {
 }
 
 export function event<T extends EventType>(run: string, msg_type: T, content: EventContents[T], t = 1): SandboxEvent {
-  // the union discriminated by msg_type cannot be built from a type parameter
+  // A union discriminated by msg_type cannot be built from a type parameter.
   return {
     seq: 1,
     kernel: 'main',
@@ -110,7 +116,7 @@ export function event<T extends EventType>(run: string, msg_type: T, content: Ev
   } as unknown as SandboxEvent;
 }
 
-/** Small and seeded (mulberry32), so that a failure can be run again. */
+/** A small seeded random number generator (mulberry32), so that a failure can be repeated. */
 export function random(seed: number): (below: number) => number {
   let a = seed;
   return (below) => {
@@ -121,7 +127,7 @@ export function random(seed: number): (below: number) => number {
   };
 }
 
-/** The text cut at random places. */
+/** Cuts the text at random places. */
 export function cut(text: string, next: (below: number) => number): string[] {
   const chunks: string[] = [];
   for (let rest = text; rest !== '';) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pacer } from '../../src/outputs/pacer';
 
-/** A window that confirms a change when it is told to, and what it was sent: the outputs' states. */
+/** A window that confirms a change on request, and records the states of outputs that it was sent. */
 class Window {
   readonly sent: number[] = [];
   readonly #confirmations: (() => void)[] = [];
@@ -21,7 +21,7 @@ class Window {
     }, deadline);
   }
 
-  /** The output has changed `times` times. */
+  /** Changes the output `times` times. */
   change(output: { characters: number }, times = 1): void {
     for (let i = 0; i < times; i += 1) {
       this.state += 1;
@@ -88,7 +88,7 @@ describe('the pace of changes to outputs', () => {
     window.change(output, 2);
     await window.sends(2);
     assert.deepEqual(window.sent, [1, 2]);
-    window.confirm(); // too late, and of no consequence
+    window.confirm(); // this confirmation is too late and has no effect
     await sleep(20);
     assert.equal(window.sent.length, 2);
   });

@@ -14,7 +14,7 @@ const CELLS: PlacedCell[] = [
   { id: '', index: 4, sourceHash: 'd', key: 'cell 4' },
 ];
 
-/** Runs r0, r1 … of these cells. */
+/** The metadata of the runs r0, r1, …. */
 const METADATA: CellMetadata[] = [
   { cellId: 'one' },
   { cellId: 'two' },
@@ -71,7 +71,7 @@ function told(events: readonly SandboxEvent[], open: readonly OpenRun[], after: 
   };
 }
 
-/** The same, by a look at the whole log before any of it is folded. */
+/** The same, but computed from the whole log before any of it is folded. */
 function whole(events: readonly SandboxEvent[], open: readonly OpenRun[], after: number): Told {
   const begun = new Map<string, CellMetadata>();
   for (const one of events) {
@@ -127,7 +127,7 @@ function whole(events: readonly SandboxEvent[], open: readonly OpenRun[], after:
 
 describe('the log of an earlier window', () => {
   it('gives the same when it is folded as it comes as when it is folded as a whole', () => {
-    // runs one after the other, as a kernel has them; what they print late comes between
+    // Runs come one after the other, as from a kernel. Late output of one run comes during another.
     const runs = fc
       .shuffledSubarray(RUNS)
       .chain((order) =>
@@ -151,7 +151,7 @@ describe('the log of an earlier window', () => {
     fc.assert(
       fc.property(runs, fc.nat(60), fc.nat(8), fc.nat(3), (parts, after, trimmed, opened) => {
         const events = parts.flat().map((one, i): SandboxEvent => ({ ...one, seq: i + 1 }));
-        // of a run whose beginning is no longer in the log, only what is open is known
+        // If the beginning of a run is no longer in the log, only the list of open cells has it.
         const kept = events
           .slice(trimmed)
           .filter(({ parent_header: { msg_id: id } }) =>

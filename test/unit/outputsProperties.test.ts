@@ -49,7 +49,7 @@ const id = fc.constantFrom('d1', 'd2');
 const bundle = (text: string, transient = {}) => ({ data: { 'text/plain': text }, metadata: {}, transient });
 const widget = { state: { _model_name: 'OutputModel', outputs: [] } };
 
-/** One thing that a kernel may say, of any run. */
+/** One event that a kernel may send, for any run. */
 const said: fc.Arbitrary<SandboxEvent> = fc.oneof(
   {
     arbitrary: fc
@@ -102,7 +102,9 @@ const said: fc.Arbitrary<SandboxEvent> = fc.oneof(
     }),
   ),
 );
-/** Sixteenths of a second that pass before an event: floating-point numbers add them exactly. Clocks may be set back. */
+/**
+ * Sixteenths of a second before each event, because floating-point numbers add them exactly. Clocks may be set back.
+ */
 const passing = fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4, -1);
 const log = fc.array(fc.tuple(said, passing), { maxLength: 60 }).map((events) => {
   let sixteenths = 0;
@@ -132,10 +134,10 @@ function folded(
       name,
       { ...cell, outputs: cell.outputs.map(({ output }) => ({ id: 0, output })) },
     ]),
-  ); // ids are only names
+  ); // ids have no meaning
 }
 
-/** Cuts an array at any places. */
+/** Cuts an array at arbitrary places. */
 const cuts = <T>(items: readonly T[], places: readonly number[]): T[][] => {
   const sorted = [...new Set(places.map((place) => place % (items.length + 1)))].sort((a, b) => a - b);
   return [0, ...sorted].map((from, index) => items.slice(from, sorted[index] ?? items.length));

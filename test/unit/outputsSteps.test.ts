@@ -3,7 +3,7 @@ import { EventSteps } from '../../src/outputs/steps';
 import type { SandboxEvent } from '../../src/protocol/messages';
 import { event } from './outputsModel';
 
-/** Milliseconds that no test waits for. */
+/** Milliseconds, longer than any test waits. */
 const LONG = 60_000;
 
 describe('the events of a run', () => {
@@ -46,7 +46,7 @@ describe('the events of a run', () => {
   it('pass in steps and in order while cells wait for the running cell', async () => {
     const its = steps(20);
     runs = 3;
-    its.add(text('a')); // the first comes at once
+    its.add(text('a')); // the first event passes at once
     for (const one of [reply('a'), text('b')]) {
       its.add(one);
     }

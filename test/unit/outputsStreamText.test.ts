@@ -213,7 +213,7 @@ describe('the text of a stream', () => {
 
   it('contains no remains from which a control sequence could arise later', () => {
     for (const half of ['\x1b', '\x1b[', '\x1b[3', '\ud83d']) {
-      // behind each the cursor goes away, comes back, and the rest is written
+      // After each half, the cursor moves away and comes back, and then the rest is written.
       for (const rest of ['[31mred', '31mred', '1mred', '\ude80']) {
         const text = `ab${half}\n${'x'.repeat(2 + half.length)}\x1b[A${rest}\r`;
         const pieces = new StreamText();
@@ -236,7 +236,8 @@ describe('the text of a stream', () => {
       '38;2;255;255;255',
     ]) {
       const styled = `${padded}${['3', '4', '5'].map((ground) => `\x1b[${ground}${colour.slice(1)}m`).join('')}`;
-      const text = `${styled}${'x'.repeat(20_000)}\x1b[0m\n${'\x1b[Ay\x1b[By'.repeat(10_000)}`; // every second character of the upper row
+      // overwrites every second character of the upper row
+      const text = `${styled}${'x'.repeat(20_000)}\x1b[0m\n${'\x1b[Ay\x1b[By'.repeat(10_000)}`;
       const shown = fold(text);
       assert.ok(shown.includes('\x1b[1;3;4;5;7;8;9;53'), JSON.stringify(shown.slice(0, 200)));
       assert.ok(shown.length <= 9 * text.length, `${shown.length} of ${text.length} characters`);

@@ -152,7 +152,7 @@ describe('widgets that are shown as text', () => {
       event('m2', 'comm_msg', { comm_id: 'w', data: { method: 'update', state: { msg_id: 'm2' } } }),
       event('m2', 'stream', { name: 'stdout', text: 'held' }),
       update('w', { msg_id: '' }),
-      // a comm that a callback opened belongs to the cell too
+      // A comm that a callback has opened belongs to the cell too.
       sent('m3', 'button'),
       event('m3', 'comm_open', { comm_id: 'second', target_name: 'jupyter.widget', data: {} }),
       sent('m4', 'second'),
@@ -201,7 +201,7 @@ describe('widgets that are shown as text', () => {
     ];
     assert.deepEqual(outputs.takeCaptured(), [{ kernel: 'main', commId: 'w', outputs: held }]);
     assert.deepEqual(outputs.takeCaptured(), []);
-    // the kernel says what it was told; meanwhile the widget has captured more
+    // The kernel repeats the state that it was sent, while the widget has captured more.
     tell(
       update('w', { msg_id: 'r' }),
       stdout('more'),

@@ -6,7 +6,7 @@ const MB = 2 ** 20;
 const many = (count: number, part: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => part(i)).join(',');
 
-/** What a sandbox may send to hold up the window: each text is as long as an output may be by default. */
+/** Texts with which a sandbox may try to block the window. Each is as long as an output may be by default. */
 const HOSTILE: Readonly<Record<string, () => string>> = {
   'names that are all others, in one object': () => `{${many(900_000, (i) => `"k${i}":1`)}}`,
   'names that are all others, in an object each': () => `[${many(700_000, (i) => `{"k${i}":1}`)}]`,
@@ -14,7 +14,7 @@ const HOSTILE: Readonly<Record<string, () => string>> = {
   'lists within lists': () => '['.repeat(5 * MB) + ']'.repeat(5 * MB),
   'strings that are all others': () => `[${many(1_000_000, (i) => `"s${i}"`)}]`,
 };
-/** What libraries send. */
+/** Texts that libraries send. */
 const HONEST: Readonly<Record<string, () => string>> = {
   'a picture': () => JSON.stringify({ data: { 'image/png': 'iVBORw0KGgo'.repeat((40 * MB) / 11) } }),
   'a page with many quotes and backslashes': () =>
@@ -27,7 +27,7 @@ const HONEST: Readonly<Record<string, () => string>> = {
 };
 
 describe('a message that arrives in pieces', () => {
-  /** The same cutting as the runner's by default. */
+  /** Cuts the text as the runner does by default. */
   function assemble(json: string, pieceLength = CHUNK_BYTES): Assembled {
     const chunks = new ChunkAssembler();
     let last: Assembled = { kind: 'partial' };

@@ -31,7 +31,7 @@ function splitting(maxBytes?: number) {
   return { lines, tooLong, splitter };
 }
 
-/** The bytes in pieces of up to `most`, by a seed. */
+/** Cuts the bytes into pieces of at most `most` bytes, by a seed. */
 function* pieces(bytes: Buffer, next: (below: number) => number, most: number): Generator<Buffer> {
   for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + 1 + next(most));
@@ -422,7 +422,7 @@ describe('commands', () => {
           i === chunks.length - 1,
         ]),
       );
-      // as the sandbox has it: every piece on its own is whole text
+      // As in the sandbox: each piece alone is valid text.
       const joined = chunks.map(({ content }) => Buffer.from(content.data).toString()).join('');
       assert.deepEqual(JSON.parse(joined), JSON.parse(JSON.stringify(message)));
     }

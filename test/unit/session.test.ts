@@ -610,7 +610,7 @@ describe('a session', () => {
     );
     assert.equal((await other.reply).status, 'ok');
     assert.deepEqual(sandbox.ran, ['other']);
-    await session.interrupt(a.msgId); // it is over: nothing to do
+    await session.interrupt(a.msgId); // the cell has ended, so this does nothing
   });
 
   it('aborts only one cell if that is requested', async () => {

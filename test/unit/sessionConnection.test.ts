@@ -6,7 +6,7 @@ import { Follower } from '../../src/session/stream/follower';
 import { FakeSandbox } from './sessionFakeSandbox';
 import { endSessions, start, until } from './sessionStart';
 
-/** A session with a cell that runs until it is let end. */
+/** Starts a session with a cell that runs until the test ends it. */
 async function running() {
   const sandbox = new FakeSandbox();
   let finish: () => void = () => undefined;

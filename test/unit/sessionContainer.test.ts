@@ -23,13 +23,13 @@ describe('the container of a session', () => {
     const container = new SandboxContainer(sandbox, FOUND, silentLog, { awaited: [1, 1], later: [1, 1, 1] });
     await container.create();
     await container.remove();
-    assert.equal(tries, 3, 'who waits is let go');
+    assert.equal(tries, 3, 'the caller no longer waits');
     await Promise.all([
       removed,
       new Promise((resolve) => {
         setTimeout(resolve, 50);
       }),
-    ]); // a timer that keeps no process alive does not keep this test
+    ]); // The timer of the removal is unreferenced, and does not keep this test alive.
     assert.equal(tries, 5);
   });
 });

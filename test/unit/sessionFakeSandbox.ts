@@ -22,15 +22,18 @@ import {
   type JsonObject,
 } from '../../src/protocol/messages';
 
-/** How a stream ends before its time: after so many bytes to or from the host, in the middle of a line or not. */
+/**
+ * The fault of a stream: it is cut after this number of bytes to or from the host, possibly in the middle of a line.
+ */
 export interface Fault {
   up: number;
   down: number;
 }
 
 /**
- * An engine with one sandbox that keeps the rules of `src/protocol/README.md`: one log, `accepted` before anything runs, an id
- * is obeyed once, a new stream of a host supersedes the old. Cells do what `run` says. Only what a session can see of it.
+ * An engine with one sandbox that follows `src/protocol/README.md`: it has one log, sends `accepted` before anything
+ * runs, executes an id once, and replaces the old stream of a host by a new one. Cells do what `run` does. It
+ * implements only what a session can observe.
  */
 export class FakeSandbox implements Engine {
   readonly info: EngineInfo = {
@@ -56,27 +59,27 @@ export class FakeSandbox implements Engine {
   readonly log: string[] = [];
   /** The oldest event that is still in the log. */
   first = 1;
-  /** Codes in the order in which they ran. */
+  /** The codes of cells, in the order in which they ran. */
   readonly ran: string[] = [];
   readonly #busyListeners = new Set<(isBusy: boolean) => void>();
   readonly removed: string[] = [];
   readonly removedLibraries: string[] = [];
   readonly installs: InstallRequest[] = [];
-  /** What an install does. */
+  /** Performs an install. */
   installing: (onLine: (line: string) => void, signal?: AbortSignal) => Promise<void> = () => Promise.resolve();
   specification: SandboxSpecification | undefined;
   state: SandboxState | null = { running: true, paused: false, exitCode: null };
   boot = 'boot1';
   streams = 0;
-  /** Asked for each stream. */
+  /** Called for each stream; returns its fault. */
   fault: () => Fault = () => ({ up: Infinity, down: Infinity });
-  /** Set: openStream says this instead of a relay. */
+  /** If set, `openStream` sends this text instead of starting a relay. */
   plainText: string | undefined;
   createDelay = 0;
   createFails: SandboxError | undefined;
-  /** The engine answers nothing but this. */
+  /** If set, the engine answers every request with this error. */
   away: SandboxError | undefined;
-  /** Answers nothing, as one that is paused or stuck. */
+  /** Whether the sandbox answers nothing, as if it were paused or stuck. */
   deaf = false;
   readonly #listeners = new Set<(event: LifeEvent) => void>();
   readonly #accepted = new Map<string, string>();
@@ -84,10 +87,10 @@ export class FakeSandbox implements Engine {
   readonly comms: Command<CommType>[] = [];
   readonly #kernels = new Map<string, FakeKernel>([['main', { gen: 1, queue: [], running: undefined }]]);
   #host: FakeHost | undefined;
-  /** Seconds. */
+  /** The time of the sandbox in seconds. */
   #clock = 0;
 
-  /** What a cell does: emits events and resolves with its reply. */
+  /** Runs a cell: emits events and resolves with its reply. */
   run = async (request: Command<'execute_request'>): Promise<Partial<EventContents['execute_reply']>> => {
     const { kernel, header, content } = request;
     this.emit('stream', { name: 'stdout', text: `${content.code}\n` }, header.msg_id, { kernel });
@@ -239,12 +242,12 @@ export class FakeSandbox implements Engine {
     this.#host?.destroy();
   }
 
-  /** The log keeps only what comes from now on. */
+  /** Removes all events from the log; it keeps only later ones. */
   trim(): void {
     this.first = this.log.length + 1;
   }
 
-  /** The kernel ends while no cell runs, and a fresh one takes over. */
+  /** Ends the kernel while no cell runs, and starts a fresh one. */
   die(cause = 'KernelDied', kernel = 'main'): void {
     this.emit(
       'status',
@@ -259,7 +262,7 @@ export class FakeSandbox implements Engine {
     this.emit('status', { execution_state: 'idle' }, '', { kernel });
   }
 
-  /** Raw bytes to the host, as a hostile sandbox may send them. */
+  /** Sends raw bytes to the host, as a hostile sandbox may do. */
   raw(bytes: string): void {
     this.#host?.send(bytes);
   }
@@ -344,7 +347,7 @@ export class FakeSandbox implements Engine {
     } else if (type === 'ping') {
       this.emit('pong', {}, msgId, { seq: 0 });
     } else if (type in QUERY_ANSWER) {
-      // every question, as a sandbox that knows no other answer
+      // This sandbox has the same answer for every query.
       this.emit(
         'complete_reply',
         {
@@ -451,7 +454,7 @@ const openCells = ({ running, queue }: FakeKernel): { msg_id: string; metadata: 
     metadata: { ...metadata },
   }));
 
-/** One exec stream, as a pair of pipes that a fault may cut at any byte. */
+/** One exec stream, made of a pair of pipes that a fault may cut at any byte. */
 class FakeHost implements ExecStream {
   readonly stderr = new PassThrough();
   readonly stream: Duplex;
@@ -477,7 +480,7 @@ class FakeHost implements ExecStream {
     });
   }
 
-  /** A command, once it is whole. */
+  /** Handles a command once all of its pieces have arrived. */
   joined(message: Command | CommandChunk): Command | undefined {
     if (!isChunk(message)) {
       return message;

@@ -12,7 +12,10 @@ const until = async (what: () => boolean, ms = 2_000) => {
   }
 };
 
-/** Installs of a sandbox whose cells `open` run. The engine does what `work` says, or nothing until it is called off. */
+/**
+ * The installs of a sandbox in which the cells `open` run. The engine does what `work` does, or by default nothing
+ * until the install is cancelled.
+ */
 function setUp(open = ['cell']) {
   const sent: { type: string; request: string; text?: string; status?: string; reason?: string }[] = [];
   const requests: InstallRequest[] = [];
@@ -29,7 +32,7 @@ function setUp(open = ['cell']) {
       try {
         await Promise.race([this.work(onLine), cancelled]);
       } finally {
-        await new Promise((resolve) => setTimeout(resolve, 10)); // the container goes
+        await new Promise((resolve) => setTimeout(resolve, 10)); // the removal of the container takes a moment
         this.ended += 1;
       }
     },

@@ -4,7 +4,7 @@ import type { Command, EventContents, SandboxEvent } from '../../src/protocol/me
 import { FakeSandbox } from './sessionFakeSandbox';
 import { attach, endSessions, start, until } from './sessionStart';
 
-/** A sandbox whose cells print their code, wait to be let go on, print it again, and end. */
+/** A sandbox whose cells print their code, wait for a signal of the test, print it again, and end. */
 class Held extends FakeSandbox {
   readonly #held = new Map<string, () => void>();
   fails = new Set<string>();
@@ -84,7 +84,7 @@ describe('output that a sandbox could not keep for a window that was away', () =
 describe('a window that comes back', () => {
   afterEach(endSessions);
 
-  /** A sandbox whose first window is gone, with what that had open. */
+  /** A sandbox whose first window is gone, and the cells that were open in that window. */
   async function left(...codes: string[]) {
     const sandbox = new Held();
     const { session } = start(sandbox);

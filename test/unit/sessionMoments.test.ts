@@ -6,7 +6,7 @@ import { endSessions, start, until } from './sessionStart';
 type Started = ReturnType<typeof start> & { sandbox: FakeSandbox };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Brings a session whose cell never ends by itself to a moment. */
+/** Each function starts a session whose cell never ends by itself, and brings it to the named moment. */
 const MOMENTS: Readonly<Record<string, () => Promise<Started>>> = {
   'while its container is made': () => {
     const sandbox = endless();
@@ -28,7 +28,7 @@ const MOMENTS: Readonly<Record<string, () => Promise<Started>>> = {
   },
   'while the log is replayed': async () => {
     const sandbox = endless();
-    sandbox.log.push(''); // which never comes
+    sandbox.log.push(''); // an event that never comes
     const started = start(sandbox);
     await until(() => sandbox.streams === 1);
     return { sandbox, ...started };

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { Outbox } from '../../src/session/stream/outbox';
 
-/** One step of the life of command `a`, and what goes out by it. */
+/**
+ * One step in the life of command `a`. Each row has the steps, what they send, and the number of commands that are
+ * left.
+ */
 type Step = 'add' | 'attached' | 'cut' | 'accepted';
 
 describe('the outbox', () => {
@@ -13,7 +16,7 @@ describe('the outbox', () => {
     [['attached', 'add', 'cut'], ['a'], 1],
     [['attached', 'add', 'cut', 'attached'], ['a', 'a'], 1],
     [['attached', 'add', 'accepted', 'cut', 'attached'], ['a'], 0],
-    [['attached', 'add', 'cut', 'accepted', 'attached'], ['a'], 0], // the replay showed that it had arrived
+    [['attached', 'add', 'cut', 'accepted', 'attached'], ['a'], 0], // the replay showed that the command had arrived
     [['attached', 'add', 'cut', 'attached', 'cut', 'attached', 'accepted', 'cut', 'attached'], ['a', 'a', 'a'], 0],
     [['attached', 'cut', 'add'], [], 1],
     [['attached', 'cut', 'add', 'attached'], ['a'], 1],

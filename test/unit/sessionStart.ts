@@ -7,7 +7,7 @@ import { TIMING, type Timing } from '../../src/session/time';
 import type { SessionState } from '../../src/session/types';
 import type { FakeSandbox } from './sessionFakeSandbox';
 
-/** Waits of a machine that is never busy. */
+/** Short deadlines, as for a machine that is never busy. */
 const QUICK: Timing = {
   ...TIMING,
   start: 500,
@@ -29,7 +29,7 @@ const QUICK: Timing = {
 
 const open: InteractiveSandboxSession[] = [];
 export function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}, signal?: AbortSignal) {
-  return told(
+  return recorded(
     InteractiveSandboxSession.start(
       sandbox,
       {
@@ -45,10 +45,10 @@ export function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}, signal
   );
 }
 
-/** The session of a later window. */
+/** Attaches the session of a later window. */
 export function attach(sandbox: FakeSandbox, more: Partial<AttachOptions> = {}) {
   const { sandboxId = '', libraries = '' } = sandbox.specification ?? {};
-  return told(
+  return recorded(
     InteractiveSandboxSession.attach(sandbox, {
       sandbox: { sandboxId, libraries, containerId: 'container1', image: 'image', notebookHint: '', created: 0 },
       boot: sandbox.boot,
@@ -59,8 +59,8 @@ export function attach(sandbox: FakeSandbox, more: Partial<AttachOptions> = {}) 
   );
 }
 
-/** With all that it tells. */
-function told(session: InteractiveSandboxSession) {
+/** Records all events of the session. */
+function recorded(session: InteractiveSandboxSession) {
   open.push(session);
   const events: SandboxEvent[] = [];
   const states: SessionState['kind'][] = [];

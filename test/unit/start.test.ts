@@ -6,7 +6,10 @@ import path from 'node:path';
 
 const ROOT = path.resolve(__dirname, '../../..');
 
-/** What `npm start` does where it may not, or cannot, install an engine. Mounts hide what this machine has, for that process alone. */
+/**
+ * `npm start` when it may not or cannot install an engine. Mounts hide the engines of this machine from that process
+ * alone.
+ */
 describe('npm start, without an engine', function () {
   this.timeout(30_000);
   const empty = path.join(mkdtempSync(path.join(os.tmpdir(), 'start-')), 'nothing');

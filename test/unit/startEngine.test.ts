@@ -9,17 +9,17 @@ import path from 'node:path';
 
 const ROOT = path.resolve(__dirname, '../../..');
 
-/** The engine that `npm start` and `npm test` use, or the words and the command for one who has none. */
+/** The engine that `npm start` and `npm test` use, or the message and the command if there is none. */
 describe('npm start', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'e-'));
-  }); // short: it holds sockets
+  }); // a short path, because the folder contains sockets
   afterEach(() => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** A context that is the current one. */
+  /** Makes a Docker context the current one. */
   function useContext(name: string, host: string): void {
     const docker = path.join(folder, '.docker');
     const meta = path.join(docker, 'contexts/meta', createHash('sha256').update(name).digest('hex'));
@@ -28,7 +28,7 @@ describe('npm start', () => {
     writeFileSync(path.join(meta, 'meta.json'), JSON.stringify({ Name: name, Endpoints: { docker: { Host: host } } }));
   }
 
-  /** Runs `ensureEngine` as one who is not root, with this home; Docker's own socket of this machine is hidden. */
+  /** Runs `ensureEngine` as a user who is not root, with this home; Docker's own socket of this machine is hidden. */
   async function ensureEngine(
     env: Record<string, string> = {},
   ): Promise<{ said: string; host: string; command: string }> {
@@ -170,7 +170,7 @@ describe('npm start, without an engine, prints the command of this system', () =
         writeFileSync(path.join(folder, String(i), command), '', { mode: 0o755 });
       }
     }
-    // one Node for each: the places of commands are read once
+    // Each case needs its own Node process, because the places of commands are read only once.
     const script =
       'const { missingEngine } = await import("./scripts/lib/missing-engine.mjs"); console.log(missingEngine(JSON.parse(process.argv[1])).nextStep)';
     const lines = cases.map(

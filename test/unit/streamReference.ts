@@ -4,7 +4,7 @@ const TOKENS = /\x1b\[([\d:;<=>?]{0,60})([@-~])|[\r\b\n]|[^\r\b\n\x1b]+|\x1b/gu;
 const UNFINISHED = /\x1b(\[[\d:;<=>?]{0,60})?$/;
 /* eslint-enable no-control-regex */
 
-/** A character and how it looks: `character|parameters that are in force`, sorted. */
+/** A character and its style: `character|sorted list of active parameters`. */
 type Cell = string;
 type Style = Record<string, string>;
 
@@ -52,7 +52,10 @@ const cell = (character: string, style: Style): Cell =>
       .sort(),
   ].join('|');
 
-/** What a stream's text looks like in the end, as simply as it can be said: every row is a list of characters that each token makes anew. */
+/**
+ * The final look of a stream's text, computed as simply as possible: every row is a list of characters, and each token
+ * builds it again.
+ */
 export function referenceRows(text: string): Cell[][] {
   let style: Style = {};
   const rows: Cell[][] = [[]];
@@ -102,7 +105,7 @@ export function referenceRows(text: string): Cell[][] {
   return rows;
 }
 
-/** What is seen of a text in which nothing is overwritten. */
+/** The visible characters of a text in which nothing is overwritten. */
 export function seenRows(text: string): Cell[][] {
   let style: Style = {};
   const rows: Cell[][] = [[]];

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { MAX_LINE_LENGTH, codeBlock, inert, inertBlock, inertInMarkdown } from '../../src/ui/inert';
 
-/** What VS Code (1.100 to 1.139) takes for a link in prompts, notifications and titles of progress; a line break counts as a space there. */
+/**
+ * Matches what VS Code (1.100 to 1.139) treats as a link in prompts, notifications and titles of progress, where a line
+ * break counts as a space.
+ */
 const LINK = /\[[^\]]+\]\((?:https?:\/\/|command:|file:)[^)\s]+(?: (["']).+?\1)?\)/i;
-/** What it draws as an icon in prompts, status items and lists. */
+/** Matches what VS Code draws as an icon in prompts, status items and lists. */
 const ICON = /\$\([A-Za-z0-9-]+(?:~[A-Za-z]+)?\)/;
-/** What Markdown (GFM) takes for an address on its own. */
+/** Matches what Markdown (GFM) treats as an address by itself. */
 const ADDRESS = /https?:\/\/|ftp:\/\/|www\.|[\w.+-]@[\w-]/i;
 const WORD_JOINER = /\u2060/g;
 
