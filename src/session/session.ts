@@ -2,58 +2,35 @@ import { randomUUID } from 'node:crypto';
 import type { Engine, SandboxFile } from '../engine/engine';
 import { engineName } from '../engine/identity';
 import { librariesName } from '../engine/libraries';
-import { engineReason } from '../engine/request';
 import { silentLog, type Log } from '../log';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
-import {
-  MAIN_KERNEL,
-  MAX_MESSAGE_BYTES,
-  type CommandContents,
-  type EventContents,
-  type ExecuteReply,
-  type MimeBundle,
-  type QueryAnswer,
-  type QueryType,
-  type SandboxEvent,
-  type Signature,
-} from '../protocol/messages';
-import { Attachment } from './stream/attachment';
-import { Comms } from './requests/comms';
-import { Connection } from './stream/connection';
-import { SandboxContainer } from './life/container';
+import { MAX_MESSAGE_BYTES, type EventContents, type ExecuteReply, type SandboxEvent } from '../protocol/messages';
 import { aborted, asSandboxError, replyOf } from './failures';
-import { Follower } from './stream/follower';
-import { Installs, type InstallOptions } from './installs/installs';
-import { SessionKernel, type KernelServices } from './requests/kernel';
-import { Queries } from './requests/queries';
-import { LifeMonitor } from './life/life-monitor';
 import type { AttachOptions, CommonOptions, SessionOptions } from './session-options';
 import type { SandboxSettings } from './settings';
-import { States } from './life/states';
-import { EventPublisher } from './events/event-publisher';
 import { TIMING, within, type Timing } from './time';
-import type {
-  AttachedCell,
-  CellExecution,
-  Completion,
-  OpenCell,
-  QueryOptions,
-  ResetOptions,
-  SandboxKernel,
-  SandboxSession,
-  SessionState,
-} from './types';
+import type { AttachedCell, CellExecution, OpenCell, SandboxSession, SessionState } from './types';
+import { EventPublisher } from './events/event-publisher';
+import { Installs, type InstallOptions } from './installs/installs';
+import { SandboxContainer } from './life/container';
+import { LifeMonitor } from './life/life-monitor';
+import { Start } from './life/start';
+import { States } from './life/states';
+import { Comms } from './requests/comms';
+import { FirstKernel } from './requests/first-kernel';
+import { SessionKernel, type KernelServices } from './requests/kernel';
 import { PendingCommands } from './requests/pending-commands';
+import { Queries } from './requests/queries';
+import { Attachment } from './stream/attachment';
+import { Connection } from './stream/connection';
+import { Follower } from './stream/follower';
 
 /** One session with a sandbox: its container, the stream to it and the cells that run in it. See `docs/architecture.md`. */
-export class InteractiveSandboxSession implements SandboxSession {
+export class InteractiveSandboxSession extends FirstKernel implements SandboxSession {
   readonly id: string;
   readonly lang = 'python';
   readonly kernelType = 'ipython';
-  /** Resolves at the first `ready`; rejects with the reason if that never comes. Cells may be sent before. */
-  readonly started: Promise<void>;
-
   readonly host: string;
   readonly image: string;
   readonly libraries: string;
@@ -62,7 +39,6 @@ export class InteractiveSandboxSession implements SandboxSession {
   readonly #commands: PendingCommands;
   readonly #publisher: EventPublisher;
   readonly #services: KernelServices;
-  readonly #main: SessionKernel;
   readonly #installs: Installs;
   readonly #follower: Follower;
   readonly #attachment: Attachment;
@@ -70,8 +46,7 @@ export class InteractiveSandboxSession implements SandboxSession {
   readonly #log: Log;
   readonly #timing: Timing;
   #connection: Connection | undefined;
-  #settleStart!: { resolve: () => void; reject: (failure: SandboxError) => void };
-  #startDeadline: NodeJS.Timeout | undefined;
+  readonly #start: Start;
   #clock = { t: 0, at: 0 };
   /** Memory limit in bytes: the setting's until {@link setMemory} changes it. */
   #memory: number;
@@ -119,6 +94,7 @@ export class InteractiveSandboxSession implements SandboxSession {
     private readonly options: CommonOptions & Partial<AttachOptions>,
     signal?: AbortSignal,
   ) {
+    super();
     this.id = sandbox.sandboxId;
     this.host = options.host ?? randomUUID();
     this.image = sandbox.image;
@@ -159,7 +135,6 @@ export class InteractiveSandboxSession implements SandboxSession {
         this.#installs.ended(msgId);
       },
     };
-    this.#main = this.kernel(MAIN_KERNEL);
     this.#memory = settings.maxMemory;
     this.#container = new SandboxContainer(engineOfSandbox, sandbox, this.#log);
     const {
@@ -210,10 +185,11 @@ export class InteractiveSandboxSession implements SandboxSession {
         this.#attached(running);
       },
     );
-    this.started = new Promise((resolve, reject) => {
-      this.#settleStart = { resolve, reject };
+    this.#start = new Start(engineOfSandbox, this.#timing, this.#log, signal, () => {
+      if (this.state.kind === 'starting') {
+        this.#gone(new SandboxError('Cancelled'));
+      }
     });
-    this.started.catch(() => undefined); // the state reports the failure too
     this.#lifeMonitor = new LifeMonitor(
       engineOfSandbox,
       this.id,
@@ -235,20 +211,6 @@ export class InteractiveSandboxSession implements SandboxSession {
       },
       this.#log,
     );
-    const cancel = () => {
-      if (this.state.kind === 'starting') {
-        this.#gone(new SandboxError('Cancelled'));
-      }
-    };
-    if (signal?.aborted) {
-      queueMicrotask(cancel);
-    }
-    signal?.addEventListener('abort', cancel, { once: true });
-    this.started
-      .finally(() => {
-        signal?.removeEventListener('abort', cancel);
-      })
-      .catch(() => undefined);
     this.#container
       .create()
       .then((id) => {
@@ -261,6 +223,10 @@ export class InteractiveSandboxSession implements SandboxSession {
       });
   }
 
+  /** Resolves at the first `ready`; rejects with the reason if that never comes. Cells may be sent before. */
+  get started(): Promise<void> {
+    return this.#start.started;
+  }
   get state(): SessionState {
     return this.#states.current;
   }
@@ -293,37 +259,6 @@ export class InteractiveSandboxSession implements SandboxSession {
   kernel(id: string): SessionKernel {
     return new SessionKernel(id, this.#services);
   }
-  execute(...args: Parameters<SandboxKernel['execute']>): CellExecution {
-    return this.#main.execute(...args);
-  }
-  interrupt(...args: Parameters<SandboxKernel['interrupt']>): Promise<void> {
-    return this.#main.interrupt(...args);
-  }
-  interruptCallback(): Promise<void> {
-    return this.#main.interruptCallback();
-  }
-  reset(options: ResetOptions): Promise<void> {
-    return this.#main.reset(options);
-  }
-  answer(...args: Parameters<SandboxKernel['answer']>): Promise<void> {
-    return this.#main.answer(...args);
-  }
-  query<T extends QueryType>(type: T, content: CommandContents[T], options?: QueryOptions): Promise<QueryAnswer<T>> {
-    return this.#main.query(type, content, options);
-  }
-  complete(...args: Parameters<SandboxKernel['complete']>): Promise<Completion | null> {
-    return this.#main.complete(...args);
-  }
-  inspect(...args: Parameters<SandboxKernel['inspect']>): Promise<MimeBundle | null> {
-    return this.#main.inspect(...args);
-  }
-  signatures(...args: Parameters<SandboxKernel['signatures']>): Promise<readonly Signature[] | null> {
-    return this.#main.signatures(...args);
-  }
-  sendComm(...args: Parameters<SandboxKernel['sendComm']>): Promise<string> {
-    return this.#main.sendComm(...args);
-  }
-
   async install(requirements: readonly string[], options?: InstallOptions): Promise<void> {
     await this.started;
     await this.#installs.install(requirements, options);
@@ -379,7 +314,9 @@ export class InteractiveSandboxSession implements SandboxSession {
   // ------------------------------------------------------------------------------------------------------------ start
 
   #connect(containerId: string): void {
-    this.#awaitStart(containerId, performance.now() + this.#timing.busyStart);
+    this.#start.expectAttachment(() => {
+      void this.#notStarted(containerId, this.#states.trouble);
+    });
     this.#connection = new Connection(
       this.engineOfSandbox,
       containerId,
@@ -425,35 +362,10 @@ export class InteractiveSandboxSession implements SandboxSession {
     this.#connection.open();
   }
 
-  /** Ends the session if the sandbox does not start in time. It waits longer for a busy engine, until `latest` by `performance.now()`. */
-  #awaitStart(containerId: string, latest: number): void {
-    this.#startDeadline = setTimeout(() => {
-      if (this.engineOfSandbox.isBusy && performance.now() < latest) {
-        this.#awaitStart(containerId, latest);
-      } else {
-        void this.#notStarted(containerId, this.#states.trouble);
-      }
-    }, this.#timing.start);
-  }
-
-  /** Ends a session whose sandbox has not started. The reason is the container's own output or, if there is none, the engine's failure. */
+  /** Ends a session whose sandbox has not started. */
   async #notStarted(containerId: string, cause: SandboxError): Promise<void> {
     this.#connection?.close();
-    if (this.#isFound) {
-      this.#gone(cause);
-      return;
-    }
-    const logs = await this.engineOfSandbox.logs(containerId).catch((error: unknown) => {
-      this.#log.debug(`sandbox ${this.id}: no output of the container, ${asSandboxError(error).message}`);
-      return '';
-    });
-    const output = logs.trim().slice(-2_000);
-    const isEngineFailure = ['EngineSilent', 'EngineBusy', 'EngineNotFound', 'EngineDenied'].includes(cause.code);
-    this.#gone(
-      output === '' && isEngineFailure
-        ? cause
-        : new SandboxError('StartFailed', { reason: output || engineReason(cause) }, { cause }),
-    );
+    this.#gone(this.#isFound ? cause : await this.#start.explain(containerId, cause));
   }
 
   // ------------------------------------------------------------------------------------------------------- the stream
@@ -471,11 +383,13 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   #attached(running: readonly string[]): void {
-    clearTimeout(this.#startDeadline);
+    this.#start.clearDeadline();
     this.#states.ready();
     this.#publisher.runs(running);
     this.#commands.attached();
-    void this.#attachment.settled().then(this.#settleStart.resolve);
+    void this.#attachment.settled().then(() => {
+      this.#start.succeed();
+    });
   }
 
   #sent(cell: CellExecution): void {
@@ -541,10 +455,9 @@ export class InteractiveSandboxSession implements SandboxSession {
   }
 
   #settleAll(reply: ExecuteReply, failure: SandboxError): void {
-    clearTimeout(this.#startDeadline);
     this.#attachment.stop();
     this.#commands.end(reply, failure);
-    this.#settleStart.reject(failure);
+    this.#start.fail(failure);
   }
 
   /** Never rejects. */
