@@ -15,7 +15,7 @@ import { savedCells, type SavedCell } from './support/saved-cells';
 
 const HERE = path.join(__dirname, '../../../test/conformance');
 const PACKAGES = readFileSync(path.join(HERE, 'requirements.txt'), 'utf8').split('\n').filter(Boolean);
-/** Cells in which we differ, and why that is better for the user. */
+/** Cells in which we differ, and why the difference is better for the user. */
 const ALLOWED = JSON.parse(readFileSync(path.join(HERE, 'differences.json'), 'utf8')) as {
   notebook: string;
   cell: number;
@@ -54,7 +54,7 @@ describe('a session gives the same outputs as ipykernel', function () {
     engine = await connect();
     const image = await engine.ensureImage(await imageRequest({ packages: PACKAGES }), silentProgress);
     theirs = reference(engine, image, `${baseImage()} ${PACKAGES.join(' ')}`, corpus);
-    theirs.catch(() => undefined); // the tests say it
+    theirs.catch(() => undefined); // the tests report the failure
     const grep = process.env['MOCHA_GREP'];
     const places = Array.from({ length: SESSIONS_AT_ONCE }, () => Promise.resolve());
     corpus

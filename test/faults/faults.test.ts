@@ -75,7 +75,7 @@ describe('notebooks that run while everything under them fails', function () {
     });
   });
 
-  /** What is found wrong with a session that makes this of its events, without any fault. */
+  /** Returns the findings about a session that changes its events like this, without any other fault. */
   async function wrongs(
     broken: NonNullable<Installation['broken']>,
     programs: readonly ((cell: string) => Program)[],

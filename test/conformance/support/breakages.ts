@@ -1,6 +1,6 @@
 import type { SandboxEvent } from '../../../src/protocol/messages';
 
-/** One way in which a session could be broken: what it would make of the events of a notebook's run. */
+/** One way in which a session could be broken: how it would change the events of a notebook's run. */
 export interface Breakage {
   broken: string;
   notebook: string;

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject, JsonValue, SandboxEvent } from '../../../src/protocol/messages';
 
-/** What a host sends to a comm once its cell is over. */
+/** A message that a host sends to a comm once its cell has ended. */
 export interface HostMessage {
   type: 'comm_open' | 'comm_msg' | 'comm_close';
   comm: string;
-  /** Of a `comm_open`. */
+  /** Only in a `comm_open`. */
   target?: string;
   data?: JsonObject;
   metadata?: JsonObject;
-  /** Base64. */
+  /** Encoded in Base64. */
   buffers?: readonly string[];
 }
 
-/** A message as both kernels send it: of a comm, or what its callback shows. */
+/** A message in the form of both kernels: of a comm, or an output of its callback. */
 export interface KernelMessage {
   msg_type: string;
   content: JsonObject;
@@ -21,7 +21,10 @@ export interface KernelMessage {
   buffers: string[];
 }
 
-/** What came while a host's message was handled: messages of comms in their order, the text of each stream, all else that is shown. */
+/**
+ * Everything that came while a message of the host was handled: messages of comms in their order, the text of each
+ * stream, all other outputs.
+ */
 export interface Heard {
   comms: string[];
   stdout: string;
@@ -38,7 +41,10 @@ export function kernelMessage({ msg_type, content, metadata, buffers }: SandboxE
   return { msg_type, content: content as unknown as JsonObject, metadata, buffers };
 }
 
-/** A message of a comm as it is compared: whole, but of a widget, whose state has random ids and times, what it changes. */
+/**
+ * A message of a comm in a comparable form: complete, or, for a widget, only what it changes, because the state of a
+ * widget has random ids and times.
+ */
 export function commLine({ msg_type: type, content, metadata, buffers }: KernelMessage): string {
   const { comm_id: id, target_name: target, data } = content;
   const { state, method } = objectOf(data);
@@ -49,7 +55,7 @@ export function commLine({ msg_type: type, content, metadata, buffers }: KernelM
   return JSON.stringify([type, ...what, metadata, buffers.map((one) => digest(Buffer.from(one, 'base64')))]);
 }
 
-/** How often a bar moves while it goes up is a matter of time: the same update twice is one. */
+/** Removes repeated updates: the number of updates of a progress bar depends on time. */
 export const oftenAsOnce = (lines: readonly string[]): string[] =>
   lines.filter((line, index) => !line.startsWith('["comm_msg","update"') || lines.indexOf(line) === index);
 

@@ -3,15 +3,15 @@ import { StreamText } from '../../../src/outputs/stream-text';
 import { oftenAsOnce, type Heard } from './comms';
 import { isNotice, type SavedCell, type SavedOutput } from './saved-cells';
 
-/** What of a cell's options the comparison needs. */
+/** The options of a cell that the comparison needs. */
 export interface Expected {
-  /** `exact`: the order of stdout and stderr counts too. */
+  /** `exact`: the order of stdout and stderr is compared too. */
   order?: 'exact';
-  /** The code of what the sandbox itself says in this cell, and in no other. */
+  /** The code of the notice that our sandbox alone adds in this cell. No other cell may have a notice. */
   notice?: string;
 }
 
-/** Why two runs of one cell are not the same, a line each; none if they are. */
+/** Returns the differences of two runs of one cell, one per line; empty if they are the same. */
 export function differences(
   ran: SavedCell | undefined,
   theirs: SavedCell | undefined,
@@ -65,7 +65,7 @@ const nameOf = (output: SavedOutput): string => (output.output_type === 'stream'
 const titleOf = (output: SavedOutput): string =>
   'data' in output ? `${output.output_type} (${Object.keys(output.data).join(' ')})` : nameOf(output);
 
-/** Neighbours of one stream are one output, as a front end shows them. */
+/** Joins adjacent outputs of one stream, as a front end shows them. */
 function joined(outputs: readonly SavedOutput[]): SavedOutput[] {
   const result: SavedOutput[] = [];
   for (const output of outputs) {
@@ -94,7 +94,7 @@ function comparable(output: SavedOutput | undefined): unknown {
   }
 }
 
-/** Of an endless recursion each frame once: how deep it is when it ends depends on who calls. */
+/** Removes repeated frames of an endless recursion: its depth at the end depends on the caller. */
 function shortened(traceback: string): string {
   const frames = traceback.split('\n\n');
   return frames.length < 200 ? traceback : [...new Set(frames)].join('\n\n');
@@ -102,7 +102,7 @@ function shortened(traceback: string): string {
 
 const metadataOf = (metadata: JsonObject): string => masked(JSON.stringify(sorted(metadata)));
 
-/** Images are compared by their presence and size, all else by its text. */
+/** Images are compared by their presence and size, everything else by its text. */
 const bundle = (data: JsonObject): [string, unknown][] =>
   Object.entries(data)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -168,7 +168,10 @@ const heardOf = ({ comms, stdout, stderr, shown }: Heard): unknown => [
 ];
 
 const NUMBER = '\\d[\\d.,e+-]*';
-/** What two runs of the same kernel do not share: addresses and random names, times, temporary paths; and what calls a comm's callback. */
+/**
+ * What differs between two runs of the same kernel: addresses and random names, times, temporary paths, and the frames
+ * that call the callback of a comm.
+ */
 const MASKS: [RegExp, string][] = [
   [/\x1b\[[\d;]*m/g, ''], // eslint-disable-line no-control-regex
   [

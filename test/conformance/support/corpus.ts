@@ -4,10 +4,10 @@ import type { Expected } from './compare';
 import type { CellScript } from './notebook-run';
 import { questionsOf, type Question, type QuestionOptions } from './questions';
 
-/** The source of the corpus: `out/` has only what was compiled. */
+/** The source folder of the corpus, because `out/` only has compiled files. */
 export const NOTEBOOKS = path.join(__dirname, '../../../../test/conformance/notebooks');
 
-/** What a cell marker may say in JSON behind its tags. */
+/** The options that a cell marker may have in JSON after its tags. */
 type Options = CellScript & Expected & QuestionOptions;
 export interface CorpusCell {
   index: number;
@@ -20,14 +20,14 @@ export interface CorpusNotebook {
   name: string;
   cells: CorpusCell[];
   settle: number;
-  /** Undefined: the default of both. */
+  /** Undefined for the default of both kernels. */
   historySize?: number;
 }
 
 const MARKER = /^# %% ([\w/. -]+?)(?: (\{.*\}))?$/;
 const SETTLE = 0.3;
 
-/** Every notebook of the corpus; `README.md` there has the format. */
+/** Returns every notebook of the corpus; `README.md` there describes the format. */
 export function readCorpus(): CorpusNotebook[] {
   return readdirSync(NOTEBOOKS)
     .filter((name) => name.endsWith('.ipy'))

@@ -5,30 +5,33 @@ import type { CellExecution } from '../../../src/session/types';
 import type { HostMessage } from './comms';
 import { ask, type Question } from './questions';
 
-/** What whoever sits before the notebook does while a cell runs. */
+/** What the user does while a cell runs. */
 export interface CellScript {
-  /** Answers to its prompts, in order. When they run out a debugger gets `q`, anything else an empty line. */
+  /**
+   * Answers to the prompts of the cell, in order. After the last one, a debugger gets `q` and every other prompt an
+   * empty line.
+   */
   answers?: readonly string[];
-  /** No prompt is answered. */
+  /** Whether no prompt is answered. */
   hang?: boolean;
   /** Seconds after which the cell is interrupted. */
   interruptAfter?: number;
   /** Seconds to wait before the next cell. */
   settle?: number;
-  /** Sent together with the cell above it, as a "Run All" does. */
+  /** Whether the cell is sent together with the cell above it, as by "Run All". */
   queued?: boolean;
-  /** Tagged `raises-exception`: those behind it run all the same. */
+  /** Whether the cell is tagged `raises-exception`, so that later cells run all the same. */
   raises?: boolean;
-  /** What a host sends once the cell is over, one after the other. */
+  /** The messages that a host sends to comms once the cell has ended, one after the other. */
   comm?: readonly HostMessage[];
 }
 
 export interface CodeCell {
-  /** Among all cells of the notebook. */
+  /** The position among all cells of the notebook. */
   index: number;
   source: string;
   script: CellScript;
-  /** What an editor asks once the cell is over and the messages to comms are handled. */
+  /** The questions of an editor once the cell has ended and the messages to comms were handled. */
   questions?: readonly Question[];
 }
 
@@ -41,12 +44,12 @@ export interface RanCell {
   msgId: string;
   reply: ExecuteReply;
   prompts: Prompt[];
-  /** Ids of the messages that were sent to comms. */
+  /** The ids of the messages that were sent to comms. */
   sent: string[];
   told: JsonValue[];
 }
 
-/** One notebook's run: what each cell came to, and every event in the order of the log. */
+/** The run of one notebook: the result of each cell, and every event in the order of the log. */
 export interface NotebookRun {
   cells: RanCell[];
   events: SandboxEvent[];
@@ -58,7 +61,10 @@ const wait = (seconds: number): Promise<void> =>
     setTimeout(resolve, seconds * 1000);
   });
 
-/** Runs every cell in order, whatever fails, until the kernel dies. `settle`: seconds to wait at the end for late output. */
+/**
+ * Runs every cell in order, even after failures, until the kernel ends. `settle`: seconds to wait at the end for late
+ * output.
+ */
 export async function runNotebook(
   session: InteractiveSandboxSession,
   cells: readonly CodeCell[],
@@ -126,7 +132,7 @@ export async function runNotebook(
   return run;
 }
 
-/** Sends a cell and those that are queued behind it. */
+/** Sends a cell and the cells that are queued behind it. */
 function together(session: InteractiveSandboxSession, cells: readonly CodeCell[], place: number): CellExecution[] {
   const behind = cells.slice(place + 1).findIndex(({ script }) => script.queued !== true);
   const group = cells.slice(place, behind < 0 ? undefined : place + 1 + behind);
@@ -136,7 +142,7 @@ function together(session: InteractiveSandboxSession, cells: readonly CodeCell[]
   );
 }
 
-/** The id of the message, once it was handled and everything that it led to is among the events. */
+/** Returns the id of the message once it was handled and all of its effects are among the events. */
 async function toComm(
   session: InteractiveSandboxSession,
   { type, comm, target, data, metadata, buffers = [] }: HostMessage,

@@ -1,4 +1,7 @@
-/** What "everything that a notebook prints and asks" consists of; every cell of the corpus is tagged with what it shows. */
+/**
+ * The parts of "everything that a notebook prints and asks". Every cell of the corpus is tagged with the parts that it
+ * shows.
+ */
 export const PHRASES: Readonly<Record<string, readonly string[]>> = {
   displays: [
     'display',

@@ -2,13 +2,16 @@ import { pageOf } from '../../../src/notebook/language/inspection';
 import type { JsonObject, JsonValue, MimeBundle } from '../../../src/protocol/messages';
 import type { SandboxSession } from '../../../src/session/types';
 
-/** What an editor asks the kernel once a cell is over, at a place of some code (`at` counts Unicode characters). */
+/**
+ * A question of an editor to the kernel once a cell has ended, at a position in some code (`at` counts Unicode
+ * characters).
+ */
 export interface Question {
   kind: 'complete' | 'inspect';
   code: string;
   at: number;
 }
-/** In a cell marker: codes, each with a caret. */
+/** The form in a cell marker: codes, each with a caret. */
 export interface QuestionOptions {
   complete?: readonly string[];
   inspect?: readonly string[];
@@ -16,9 +19,12 @@ export interface QuestionOptions {
 
 const CARET = '‸';
 const KINDS = ['complete', 'inspect'] as const;
-/** A session shows no more names than this. */
+/** The maximum number of names that a session returns. */
 const MOST = 500;
-/** An editor asks again at the next key; the first answer may come too late, as the kernel loads jedi for it, or lack names. */
+/**
+ * An editor asks again at the next key press. The first answer may come too late, because the kernel loads jedi for it,
+ * or may lack names.
+ */
 const TRIES = 3;
 const LATE = 2_000;
 
@@ -34,7 +40,7 @@ export function questionsOf(options: QuestionOptions): Question[] {
   );
 }
 
-/** Asks as the editor of our extension does it. */
+/** Asks in the same way as our extension. */
 export async function ask(session: SandboxSession, { kind, code, at }: Question): Promise<JsonValue> {
   if (kind === 'complete') {
     for (let tried = 1; ; tried += 1) {
@@ -64,7 +70,7 @@ export function told({ kind }: Question, reply: JsonObject): JsonValue {
   return page((data ?? {}) as MimeBundle);
 }
 
-/** An editor sorts; the order of jedi's is also one of time. */
+/** Sorts the names, as an editor does. The order of jedi's names also depends on time. */
 const completion = (matches: readonly string[], start: number, end: number): JsonValue => ({
   matches: [...new Set(matches)].slice(0, MOST).sort(),
   start,

@@ -13,7 +13,7 @@ import { told } from './questions';
 import type { SavedCell } from './saved-cells';
 
 const SCRIPT = path.join(__dirname, '../../../../test/conformance/reference.py');
-/** On top of the image of the sandboxes, so that Python and every package are the same. */
+/** Built from the image of the sandboxes, so that Python and every package are the same. */
 export const PEER = ['ipykernel==7.4.0', 'nbclient==0.11.0', 'jupyter_client==8.10.0'];
 
 interface Answer {
@@ -21,7 +21,7 @@ interface Answer {
   cells?: PeerCell[];
   error?: string;
 }
-/** As `reference.py` writes it: messages are not yet made comparable. */
+/** The cells in the form of `reference.py`, in which messages are not comparable yet. */
 interface PeerCell extends Omit<SavedCell, 'comms' | 'heard' | 'told'> {
   comms: KernelMessage[];
   heard: KernelMessage[][];
@@ -29,8 +29,9 @@ interface PeerCell extends Omit<SavedCell, 'comms' | 'heard' | 'told'> {
 }
 
 /**
- * What ipykernel gives for the notebooks, by name. Each notebook's answer is kept by the hash of its source, of the image
- * that sandboxes start from, and of what runs it; only the others are run, in a container without a network.
+ * Returns the outputs of ipykernel for the notebooks, by name. Each result is cached by the hash of the notebook's
+ * source, of the image of the sandboxes, and of the code that runs it. Only the other notebooks are run, in a container
+ * without a network.
  */
 export async function reference(
   engine: Engine,

@@ -5,30 +5,30 @@ import { applyEdit, type ModelCell } from '../../unit/outputsModel';
 import { commLine, heard, isComm, kernelMessage, type Heard } from './comms';
 import type { NotebookRun, Prompt } from './notebook-run';
 
-/** An output as nbformat saves it. */
+/** An output in nbformat. */
 export type SavedOutput =
   | { output_type: 'stream'; name: string; text: string }
   | { output_type: 'display_data'; data: MimeBundle; metadata: JsonObject }
   | { output_type: 'execute_result'; data: MimeBundle; metadata: JsonObject; execution_count: number }
   | { output_type: 'error'; ename: string; evalue: string; traceback: string[] };
 
-/** A code cell after its run, and what a saved notebook does not keep. */
+/** A code cell after its run, including what a saved notebook does not contain. */
 export interface SavedCell {
   index: number;
   outputs: SavedOutput[];
   execution_count: number | null;
   payload: JsonObject[];
   prompts: Prompt[];
-  /** A line for each message of a comm that it sent. */
+  /** One line for each message of a comm that it sent. */
   comms: string[];
-  /** What came of each message that was sent to a comm after it. */
+  /** The effects of each message that was sent to a comm after the cell. */
   heard: Heard[];
-  /** What the kernel answered to each question that was asked after it. */
+  /** The answers of the kernel to the questions after the cell. */
   told: JsonValue[];
   kernel_died: boolean;
 }
 
-/** Folds the log of a run as the notebook room does, and gives the cells as they are saved. */
+/** Folds the log of a run as `src/notebook` does, and returns the cells as they are saved. */
 export function savedCells(run: NotebookRun): SavedCell[] {
   const outputs = new NotebookOutputs();
   const cells = new Map<string, ModelCell>(run.cells.map(({ msgId }) => [msgId, { outputs: [], started: false }]));
@@ -46,7 +46,8 @@ export function savedCells(run: NotebookRun): SavedCell[] {
   const batcher = new EventBatcher((event) => {
     apply(outputs.fold(event));
   }, 0);
-  const beside = new Set(run.cells.flatMap(({ sent }) => sent)); // where a front end shows it is its own affair: it is compared by itself
+  // A front end decides where it shows these outputs, so they are compared separately.
+  const beside = new Set(run.cells.flatMap(({ sent }) => sent));
   for (const event of run.events.filter((one) => !beside.has(one.parent_header.msg_id)).flatMap(ofTheKernel)) {
     batcher.add(event);
   }
@@ -72,7 +73,10 @@ export function savedCells(run: NotebookRun): SavedCell[] {
   });
 }
 
-/** What a pager shows is told by `payload`, what is asked by `prompts`; whether a front end shows them as outputs is its own affair. */
+/**
+ * Pager content is compared as `payload`, and prompts as `prompts`. A front end decides whether it shows them as
+ * outputs.
+ */
 function ofTheKernel(event: SandboxEvent): SandboxEvent[] {
   if (event.msg_type === 'input_request') {
     return [];
@@ -108,7 +112,7 @@ function saved(output: ModelCell['outputs'][number]['output']): SavedOutput {
   }
 }
 
-/** A notice's words are of `src/messages.ts`; here it is told by its code. */
+/** The text of a notice belongs to `src/messages`; here it is identified by its code. */
 const noticeText = (code: string): string => `<${code}>\n`;
 export const isNotice = (output: SavedOutput, code: string): boolean =>
   output.output_type === 'stream' && output.name === 'stderr' && output.text === noticeText(code);

@@ -9,7 +9,7 @@ const OUTPUT: ReadonlySet<string> = new Set([
   'clear_output',
 ]);
 
-/** A session that makes something else of every n-th event that shows something. */
+/** Changes every n-th event that produces output. */
 export function everyNth(
   n: number,
   change: (event: SandboxEvent) => SandboxEvent[],

@@ -14,11 +14,14 @@ const CONDITIONS: ReadonlySet<string> = new Set([
   'Restarted',
 ]);
 
-/** What a notebook's document holds, folded from events by the extension's own reducer. Cells by the msg_id of their run. */
+/**
+ * The content of a notebook's document, folded from events by the extension's own reducer. Cells are identified by the
+ * msg_id of their run.
+ */
 export class NotebookDocument {
   readonly #cells = new Map<string, ModelCell>();
   #outputs = new NotebookOutputs();
-  /** Runs whose first event of a replay begins their cell anew. */
+  /** Runs whose cell starts again with the first event of a replay. */
   #replayed = new Set<string>();
   readonly #batcher = new EventBatcher((event) => {
     this.#apply(this.#outputs.fold(event));
@@ -41,7 +44,7 @@ export class NotebookDocument {
     this.#apply(this.#outputs.end(msgId, reply));
   }
 
-  /** Another window takes over: what its replay tells of these runs replaces what is there. */
+  /** Another window takes over. The replay of that window replaces what these runs show. */
   reload(msgIds: readonly string[]): void {
     this.#batcher.flush();
     this.#outputs = new NotebookOutputs();
@@ -51,7 +54,7 @@ export class NotebookDocument {
     this.#replayed = new Set(msgIds);
   }
 
-  /** What cells printed and showed, without what is ours. */
+  /** Returns the output of a cell, without our own notices and failures. */
   shown(msgId: string): Shown[] {
     this.#batcher.flush();
     const shown = this.#outputsOf(msgId).flatMap(({ output }): Shown[] => {
@@ -70,7 +73,7 @@ export class NotebookDocument {
           return [];
       }
     });
-    // a notice that stood in a stream has cut it in two
+    // A notice in a stream has split the stream in two.
     return shown.reduce<Shown[]>((joined, one) => {
       const last = joined.at(-1);
       if (last === undefined || last.type !== one.type || !STREAMS.has(one.type)) {
@@ -80,7 +83,9 @@ export class NotebookDocument {
     }, []);
   }
 
-  /** Those that say that output is missing; a condition that the cell went on under is none. */
+  /**
+   * Returns the notices that output is missing. Notices about a condition under which the cell continued are left out.
+   */
   notices(msgId: string): Failure[] {
     return this.#outputsOf(msgId).flatMap(({ output }) =>
       output.output_type === 'notice' && !CONDITIONS.has(output.failure.code) ? [output.failure] : [],

@@ -11,7 +11,7 @@ import type { Below } from './program';
 import type { Turns } from './turns';
 import type { Fault, FaultKind } from './verdict';
 
-/** Where faults hit, and where they are written down. */
+/** What faults may hit, and where they are recorded. */
 export interface Target {
   engine: UnpluggedEngine;
   installation: Installation;
@@ -22,10 +22,10 @@ export interface Target {
   turns: Turns;
 }
 
-/** Milliseconds that an engine may take to let a container go on. */
-const UNPAUSE = 10_000;
+/** Milliseconds that an engine may take to unpause a container. */
+const UNPAUSE_MS = 10_000;
 
-/** Injects one fault and takes it back. False: there was nothing that it could hit; then nothing has happened. */
+/** Injects one fault and ends it again. Returns false if it found nothing to hit, and then nothing has happened. */
 export const inject = (kind: FaultKind, target: Target): Promise<boolean> => INJECTORS[kind](target);
 
 const INJECTORS: Record<FaultKind, (target: Target) => Promise<boolean>> = {
@@ -43,7 +43,7 @@ const INJECTORS: Record<FaultKind, (target: Target) => Promise<boolean>> = {
   'window reloaded': reload,
 };
 
-/** The process of the cell that ran last, or everything that the supervisor has forked. */
+/** The process of the cell that ran last, or all processes that the supervisor has forked. */
 async function kernel(target: Target): Promise<boolean> {
   const { below } = target;
   const victim = pick(target);
@@ -139,7 +139,7 @@ async function delay(target: Target): Promise<boolean> {
   );
 }
 
-/** What is sent goes as far as some byte of it, and then the stream is cut: events, commands, or the answer to a command. */
+/** Lets data through up to a random byte, and then cuts the stream: events, commands, or the answer to a command. */
 async function halfWritten(target: Target): Promise<boolean> {
   const { below } = target;
   const { window, proxy } = pickWindow(target);
@@ -169,7 +169,7 @@ async function halfWritten(target: Target): Promise<boolean> {
 function pauseEngine(target: Target): Promise<boolean> {
   const { engine, below, turns } = target;
   const lasts = 300 + below(4_000);
-  // alone: a second one would end the first
+  // Without other faults at the same time, because the end of a second pause would end the first.
   return turns.alone(() =>
     during(target, { kind: 'engine paused', detail: `${lasts} ms` }, async () => {
       engine.pause();
@@ -193,18 +193,21 @@ function pauseContainer(target: Target): Promise<boolean> {
         return false;
       }
       await sleep(lasts);
-      await goOn(it, victim.pid);
+      await unpause(it, victim.pid);
       return true;
     }),
   );
 }
 
-/** Unpauses a container, also one that was paused in the middle of an exec's start: runc waits for what is frozen then, and its engine for runc. */
-async function goOn(it: Docker.Container, pid: number): Promise<void> {
+/**
+ * Unpauses a container, even if it was paused during the start of an exec. Then runc waits for the frozen processes,
+ * and the engine waits for runc.
+ */
+async function unpause(it: Docker.Container, pid: number): Promise<void> {
   for (let left = 5; left > 0; left -= 1) {
     const going = succeeds(it.unpause());
     if (
-      (await Promise.race([going, sleep(UNPAUSE, 'late', { ref: false })])) === 'late' &&
+      (await Promise.race([going, sleep(UNPAUSE_MS, 'late', { ref: false })])) === 'late' &&
       existsSync(`/proc/${pid}`)
     ) {
       setFrozen(pid, false);
@@ -213,7 +216,9 @@ async function goOn(it: Docker.Container, pid: number): Promise<void> {
     if (!(await isPaused(it)) || !existsSync(`/proc/${pid}`)) {
       return;
     }
-    setFrozen(pid, true); // let go on past its engine, it counts as paused, and only what is frozen can be unpaused
+    // A container that was thawed without its engine still counts as paused, and only a frozen container can be
+    // unpaused.
+    setFrozen(pid, true);
   }
 }
 
@@ -240,13 +245,19 @@ function restart(target: Target): Promise<boolean> {
   });
 }
 
-/** Before 24.0.8 an engine that starts ends all containers that remove themselves, whatever it was told (moby/moby#46308). */
+/**
+ * Before 24.0.8, an engine ends all containers with AutoRemove when it starts, even with live restore
+ * (moby/moby#46308).
+ */
 async function sparesOurs({ engine }: Target): Promise<boolean> {
   const [major = 0, minor = 0, patch = 0] = (await engine.docker.version()).Version.split(/[.+~-]/).map(Number);
   return major > 24 || (major === 24 && (minor > 0 || patch >= 8));
 }
 
-/** As a cell could: a file of the cell's own user, written until there is no room, and again while something makes room. */
+/**
+ * Does what a cell could do: writes a file as the user of the cell until the disk is full, and again when something
+ * makes room.
+ */
 async function fill(target: Target): Promise<boolean> {
   const { below } = target;
   const victim = pick(target);
@@ -268,7 +279,7 @@ async function fill(target: Target): Promise<boolean> {
         }
         await rm(`${root}${place}/filler`, { force: true });
       } catch {
-        // its container has ended
+        // the container has ended
       }
       return full;
     },
@@ -281,7 +292,7 @@ async function fillUp(file: string, uid: number): Promise<boolean> {
     await handle.chown(uid, uid);
     for (const size of [1024 * 1024, 4096]) {
       const piece = Buffer.alloc(size);
-      // half of it may be written
+      // a part of it may be written
       for (let written = size; written === size;) {
         written = await handle.write(piece).then(
           (result) => result.bytesWritten,
@@ -295,7 +306,7 @@ async function fillUp(file: string, uid: number): Promise<boolean> {
   }
 }
 
-/** The window goes, with a word or without one, and comes back after a while. */
+/** Closes a window, with or without detaching its sessions, and opens it again after a while. */
 function reload(target: Target): Promise<boolean> {
   const { below, turns, windows, installation } = target;
   const { window } = pickWindow(target);
@@ -331,7 +342,9 @@ function reload(target: Target): Promise<boolean> {
   });
 }
 
-/** Writes the fault down before it is done, so that nothing that it does comes earlier; strikes it out if it hit nothing. */
+/**
+ * Records the fault before it happens, so that none of its effects comes earlier. Marks it as tried if it hit nothing.
+ */
 async function during(
   target: Target,
   fault: Omit<Fault, 'from' | 'until'>,
@@ -341,7 +354,7 @@ async function during(
   target.faults.push(entry);
   try {
     const hit = await work();
-    // one that was tried may have done something all the same
+    // A fault that hit nothing may still have had an effect.
     entry.tried = !hit;
     return hit;
   } finally {

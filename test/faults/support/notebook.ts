@@ -16,24 +16,24 @@ import { codeOf, makeProgram, type Below } from './program';
 import { Records } from './records';
 import type { CellRun, Finding } from './verdict';
 
-/** What all windows share. */
+/** What all windows have in common. */
 export interface Installation {
-  /** The engine past our code: what the test looks at. */
+  /** The engine without our code: the test inspects things with it. */
   docker: Docker;
-  /** Where it listens. */
+  /** The socket of the engine. */
   socket: string;
   image: string;
   owner: string;
   settings: SandboxSettings;
   log: Log;
-  /** What a broken session would make of an event. */
+  /** Changes events as a broken session would. */
   broken?: (event: SandboxEvent) => SandboxEvent[];
 }
 
-/** Milliseconds that a window which has come back tries to attach. */
-const ATTACH = 90_000;
+/** Milliseconds in which a window that has come back tries to attach. */
+const ATTACH_MS = 90_000;
 
-/** One window's way to the engine. Notebooks are given another one when the window is loaded again. */
+/** The connection of one window to the engine. Notebooks get another one when the window is opened again. */
 export class Window {
   private constructor(
     readonly proxy: FaultProxy,
@@ -66,31 +66,31 @@ export class Window {
   }
 }
 
-/** A session with its records, which are there before its first cell is. */
+/** A session with its records, which exist before its first cell. */
 interface Live {
   session: InteractiveSandboxSession;
   records: Records;
   pid: number;
 }
 
-/** A notebook that somebody works in: it runs cells without end, starts a sandbox where there is none, and keeps what it showed. */
+/** A notebook whose user runs cells without end. It starts a sandbox if it has none, and keeps its output. */
 export class Notebook {
   readonly runs: CellRun[] = [];
   readonly document = new NotebookDocument();
   readonly findings: Finding[] = [];
   readonly records = new Map<string, Records>();
   readonly #open = new Map<string, { run: CellRun; settle: () => void }>();
-  /** What had no reply when the window left, which a later one is told as by the extension's own records. */
+  /** Cells without a reply when the window was closed. The extension would have stored them for a later window. */
   #leftOpen: readonly OpenCell[] | undefined;
   #live: Live | undefined;
-  /** Who last had the libraries. */
+  /** The last session, which has the libraries. */
   #previous:
     | (Pick<InteractiveSandboxSession, 'libraries' | 'installed'> & Partial<Pick<InteractiveSandboxSession, 'dispose'>>)
     | undefined;
   #turn: Promise<void> = Promise.resolve();
   #cells = 0;
 
-  /** @param explained whether a fault of the last seconds explains that no sandbox could be had */
+  /** @param explained whether a fault of the last seconds explains why no sandbox is available */
   constructor(
     readonly name: string,
     readonly window: number,
@@ -100,19 +100,19 @@ export class Notebook {
     private readonly explained: () => boolean,
   ) {}
 
-  /** Undefined while there is none that could be hurt. */
+  /** The sandbox that a fault may hit; undefined while there is none. */
   get live(): Live | undefined {
     return this.#live?.session.state.kind === 'ready' || this.#live?.session.state.kind === 'unreachable'
       ? this.#live
       : undefined;
   }
 
-  /** Cells that have not ended. */
+  /** The cells that have not ended. */
   get open(): CellRun[] {
     return [...this.#open.values()].map(({ run }) => run);
   }
 
-  /** For whoever looks for the cause of a cell that does not end. */
+  /** Describes the state of the sandbox, to find out why a cell does not end. */
   async situation(): Promise<string> {
     if (!this.#live) {
       return 'no sandbox';
@@ -125,7 +125,7 @@ export class Notebook {
     return `session ${session.state.kind}, engine: ${engine}, processes: ${doingsOf(pid).join(', ')}`;
   }
 
-  /** Runs cells until told to stop. */
+  /** Runs cells until it is stopped. */
   async work(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       if (!(await this.run(1 + this.below(4)))) {
@@ -135,7 +135,7 @@ export class Notebook {
     }
   }
 
-  /** One run of some cells. False: no sandbox could be had. */
+  /** Runs some cells as one run. Returns false if no sandbox is available. */
   async run(count: number, make = makeProgram): Promise<boolean> {
     const release = await this.hold();
     let ended: Promise<void>[];
@@ -153,7 +153,9 @@ export class Notebook {
     return true;
   }
 
-  /** Waits until no sandbox is being started or attached to, and keeps it so until the function that this gives is called. */
+  /**
+   * Waits until no sandbox is being started or attached to, and prevents both until the returned function is called.
+   */
   async hold(): Promise<() => void> {
     const before = this.#turn;
     let release = (): void => undefined;
@@ -164,13 +166,15 @@ export class Notebook {
     return release;
   }
 
-  /** The window says goodbye. Held by the caller. */
+  /** Detaches the session before the window closes. The caller must call {@link hold} first. */
   async leave(): Promise<void> {
     this.#leftOpen = this.#live?.session.open;
     await this.#live?.session.detach();
   }
 
-  /** The window has come back: what runs is shown again. Held by the caller. */
+  /**
+   * Attaches again after the window has come back, and shows running cells. The caller must call {@link hold} first.
+   */
   async comeBack(way: Window): Promise<void> {
     this.way = way;
     const before = this.#live;
@@ -179,7 +183,7 @@ export class Notebook {
     }
     const open = this.#leftOpen ?? before.session.open;
     this.#leftOpen = undefined;
-    void before.session.detach(); // nobody can hear it any more
+    void before.session.detach(); // nobody can see its output any more
     const {
       id,
       libraries,
@@ -187,7 +191,7 @@ export class Notebook {
       host,
     } = before.session;
     const mine = this.runs.filter(({ sandbox }) => sandbox === id);
-    for (const end = Date.now() + ATTACH; Date.now() < end; await sleep(200)) {
+    for (const end = Date.now() + ATTACH_MS; Date.now() < end; await sleep(200)) {
       const found = await this.#find(id);
       if (found === undefined) {
         continue;
@@ -238,11 +242,15 @@ export class Notebook {
       );
       return;
     }
-    this.findings.push({ wrong: 'stuck', cell: this.name, why: `no session could attach within ${ATTACH / 1000} s` });
+    this.findings.push({
+      wrong: 'stuck',
+      cell: this.name,
+      why: `no session could attach within ${ATTACH_MS / 1000} s`,
+    });
     this.#live = undefined;
   }
 
-  /** Ends the sandbox and all that is of it. */
+  /** Ends the sandbox and removes everything of it. */
   async close(): Promise<void> {
     await this.#live?.session.dispose();
     await this.#previous?.dispose?.();
@@ -259,7 +267,7 @@ export class Notebook {
 
   // ------------------------------------------------------------------------------------------------------------ session
 
-  /** The session that is there, or a new one with its records in place. Undefined: it could not be had. */
+  /** Returns the current session, or starts one with its records. Returns undefined if no sandbox is available. */
   async #session(): Promise<Live | undefined> {
     if (this.#live && this.#live.session.state.kind !== 'gone') {
       return this.#live;
@@ -296,7 +304,7 @@ export class Notebook {
     }
   }
 
-  /** Of the container's first process, on this machine. */
+  /** Returns the id on this machine of the container's first process. */
   async #pid(session: InteractiveSandboxSession): Promise<number> {
     for (;;) {
       try {
@@ -316,7 +324,7 @@ export class Notebook {
     }
   }
 
-  /** Null: it is not there. Undefined: nobody can say. */
+  /** Returns null if the sandbox does not exist, and undefined if that is not known. */
   async #find(id: string): Promise<FoundSandbox | null | undefined> {
     try {
       return (
@@ -336,7 +344,7 @@ export class Notebook {
       for (const one of broken(event)) {
         this.document.receive(one);
       }
-      // of a session that attached: what had ended before is told by the log alone
+      // In a session that attached, cells that had ended before are only reported by the log.
       const { msg_id: msgId } = event.parent_header;
       if (event.msg_type === 'execute_reply' && attached && !session.cells.some((cell) => cell.msgId === msgId)) {
         this.#settle(session, msgId, event.content);
@@ -344,7 +352,7 @@ export class Notebook {
     });
   }
 
-  /** An earlier window's: nobody sees what it still hears. */
+  /** Whether this is the session of an earlier window, whose events nobody sees any more. */
   #isForeign(session: InteractiveSandboxSession): boolean {
     return session.state.kind === 'disposed';
   }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 
-/** One process of a container as this machine numbers it, and as the container does. */
+/** One process of a container, with its id on this machine and its id in the container. */
 export interface ContainerProcess {
   pid: number;
   inside: number;
@@ -8,7 +8,7 @@ export interface ContainerProcess {
   command: string;
 }
 
-/** The processes that share the pid namespace of this one: those of its container. Empty if it has ended. */
+/** Returns the processes in the pid namespace of this process: those of its container. Empty if it has ended. */
 export function processesOf(pid: number): ContainerProcess[] {
   const namespace = linkOf(pid);
   if (namespace === undefined) {
@@ -30,16 +30,16 @@ export function processesOf(pid: number): ContainerProcess[] {
           },
         ];
       } catch {
-        return []; // ended meanwhile
+        return []; // it has ended meanwhile
       }
     });
 }
 
-/** The user that it runs as, by number. Throws if it has ended. */
+/** Returns the uid of a process. Throws if it has ended. */
 export const uidOf = (pid: number): number =>
   Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
-/** What each process of a container does: its number inside, its state, the call of the kernel in which it waits. */
+/** Describes each process of a container: its id inside, its state, and the system call in which it waits. */
 export function doingsOf(pid: number): string[] {
   return processesOf(pid).map((one) => {
     try {
@@ -51,7 +51,7 @@ export function doingsOf(pid: number): string[] {
   });
 }
 
-/** Freezes a container, or lets it go on, past its engine. */
+/** Freezes or thaws a container without its engine. */
 export function setFrozen(pid: number, frozen: boolean): void {
   const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
   const places = [
@@ -68,7 +68,7 @@ export function setFrozen(pid: number, frozen: boolean): void {
   }
 }
 
-/** False: there is no such process any more. */
+/** Returns false if the process does not exist any more. */
 export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): boolean {
   try {
     process.kill(pid, signal);

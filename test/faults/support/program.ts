@@ -1,4 +1,7 @@
-/** What one cell does, and what its document must show after each step of it. Made from a seeded random number, so that it can be made again. */
+/**
+ * What one cell does, and what its document must show after each step. It is made from a seeded random number, so that
+ * it can be made again.
+ */
 export interface Step {
   kind: 'stdout' | 'stderr' | 'display' | 'shown' | 'update' | 'clear' | 'file';
   text: string;
@@ -9,17 +12,20 @@ export interface Step {
 }
 
 export interface Program {
-  /** In every text of the cell, so that it shows where it does not belong. */
+  /** A part of every text of the cell, so that text in the wrong cell is recognized. */
   cell: string;
   steps: readonly Step[];
-  /** The message of the error at its end, if there is one; or it kills itself then, when what it printed may still be in its pipes. */
+  /**
+   * How the cell ends: with an error that has this message, or by killing its kernel while its output may still be in
+   * the pipes.
+   */
   end: { raises: string } | 'kills itself' | undefined;
 }
 
 export type Below = (limit: number) => number;
 
 const KINDS = ['talk', 'talk', 'slow', 'burst', 'displays', 'large', 'files', 'mixed'] as const;
-/** Of the smallest text that is a message in pieces. */
+/** The length of the shortest text that is sent in pieces. */
 const LARGE = 180_000;
 
 export function makeProgram(cell: string, below: Below): Program {
@@ -86,7 +92,7 @@ export function makeProgram(cell: string, below: Below): Program {
   return { cell, steps, end: 'kills itself' };
 }
 
-/** The cell's source. `oracle.py` is in the sandbox by then. */
+/** Returns the source of the cell. `oracle.py` is in the sandbox by then. */
 export function codeOf({ cell, steps, end }: Program): string {
   const short = JSON.stringify(steps.map(({ kind, text, times, pause }) => [kind, text, times, pause]));
   const ends =
@@ -94,13 +100,13 @@ export function codeOf({ cell, steps, end }: Program): string {
   return `import json, oracle\noracle.run(${JSON.stringify(cell)}, json.loads(${JSON.stringify(short)})${ends})`;
 }
 
-/** One output as far as it is compared. */
+/** The part of one output that is compared. */
 export interface Shown {
   type: 'stdout' | 'stderr' | 'display' | 'error';
   text: string;
 }
 
-/** What the document shows once the first `count` steps have been done. */
+/** Returns what the document shows after the first `count` steps. */
 export function shownAfter({ steps }: Program, count: number): Shown[] {
   let shown: Shown[] = [];
   let updated: Shown | undefined;

@@ -6,23 +6,23 @@ const RECORD = 64;
 const BYTES = 4 * 1024 * 1024;
 const NAME = '.oracle';
 
-/** What a cell's own records say. Times in milliseconds since 1970. */
+/** The records that a cell has written. Times are in milliseconds since 1970. */
 export interface CellRecords {
-  /** One for each time that it began; its process as the sandbox numbers it. */
+  /** One entry for each time that the cell began, with the id of its process in the sandbox. */
   begun: { at: number; pid: number }[];
-  /** Steps in the order in which they were done. */
+  /** The steps, in the order in which they were done. */
   steps: { number: number; at: number }[];
   ended: number;
 }
 
 /**
- * The records of the cells of one sandbox (`oracle.py`), outside everything that is under test. They are read through a descriptor that is
- * opened before the first cell runs and keeps the file when the container is gone.
+ * The records of the cells of one sandbox (`oracle.py`), independent of everything that is tested. They are read
+ * through a descriptor that is opened before the first cell runs, and that keeps the file when the container is gone.
  */
 export class Records {
   private constructor(private readonly file: FileHandle) {}
 
-  /** @param pid of the container's first process, on this machine. Rejects if that has ended. */
+  /** @param pid the id on this machine of the container's first process. Rejects if that process has ended. */
   static async place(pid: number): Promise<Records> {
     const home = `/proc/${pid}/root/sandbox`;
     const oracle = await readFile(path.join(__dirname, '../../../../test/faults/support/oracle.py'));
@@ -64,7 +64,7 @@ export class Records {
     return cells;
   }
 
-  /** The process that ran a cell last, as the sandbox numbers it. */
+  /** The id in the sandbox of the process that ran a cell last. */
   async kernel(): Promise<number | undefined> {
     let last: CellRecords['begun'][number] | undefined;
     for (const { begun } of (await this.read()).values()) {

@@ -14,7 +14,7 @@ import { makeProgram, type Below } from './program';
 import { Turns } from './turns';
 import { judge, type Fault, type FaultKind, type Finding } from './verdict';
 
-/** The faults of one round, each kind often enough that forty rounds have fifty of each. */
+/** The faults of one round. Each kind occurs so often that forty rounds have at least forty of it. */
 export const ROUND: readonly FaultKind[] = Object.entries({
   kernel: 3,
   relay: 3,
@@ -35,12 +35,12 @@ export const ROUND: readonly FaultKind[] = Object.entries({
 export interface RoundOptions {
   engine: UnpluggedEngine;
   image: string;
-  /** The same seed and round make the same faults, in the same order, and the same cells. */
+  /** The same seed and round give the same faults, in the same order, and the same cells. */
   seed: number;
   round: number;
   faults?: readonly FaultKind[];
   windows?: number;
-  /** In each window. */
+  /** The number of notebooks in each window. */
   notebooks?: number;
   log: Log;
   broken?: (event: SandboxEvent) => SandboxEvent[];
@@ -48,37 +48,37 @@ export interface RoundOptions {
 
 export interface RoundResult {
   cells: number;
-  /** Cells that did a step. */
+  /** The number of cells that did a step. */
   ran: number;
   faults: Map<FaultKind, number>;
   findings: Finding[];
-  /** Containers, networks, volumes and temporary files that are there after the end. */
+  /** Containers, networks, volumes and temporary files that still exist after the end. */
   left: string[];
-  /** Milliseconds from the last fault's end to the end of the last cell that was open then. */
+  /** Milliseconds from the end of the last fault to the end of the last cell that was open then. */
   settled: number;
-  /** Milliseconds from a death to the end of the cell that it ended, where nothing else was wrong. */
+  /** Milliseconds from the end of a kernel or container to the end of its cell, if there was no other fault. */
   told: number[];
   seconds: number;
-  /** For whoever looks for the cause of a finding. */
+  /** The sequence of events, to find the cause of a finding. */
   history: string[];
 }
 
-/** Milliseconds between the begins of two faults. */
-const GAP = 2_000;
-/** Faults that last at the same time. */
-const AT_ONCE = 3;
-/** Milliseconds in which every cell must have ended after the last fault. */
-const STUCK = 60_000;
-/** Milliseconds in which a fault must find something to hit. */
-const FUTILE = 60_000;
-/** Milliseconds that a fault may last, with all that it waits for. */
-const LASTS = 180_000;
-/** Milliseconds in which nothing may be left after the end. */
-const LEFT = 40_000;
-/** Milliseconds that a fault explains that a sandbox cannot be had. */
-const AFTERMATH = 30_000;
+/** Maximum number of milliseconds between the starts of two faults. */
+const MAX_GAP_MS = 2_000;
+/** Maximum number of faults at the same time. */
+const MAX_CONCURRENT_FAULTS = 3;
+/** Milliseconds after the last fault within which every cell must end. */
+const STUCK_MS = 60_000;
+/** Milliseconds within which a fault must find something to hit. */
+const FUTILE_MS = 60_000;
+/** Milliseconds that a fault may last, including everything that it waits for. */
+const MAX_FAULT_MS = 180_000;
+/** Milliseconds after the end within which everything must be removed. */
+const LEFTOVER_MS = 40_000;
+/** Milliseconds after a fault in which it explains why no sandbox is available. */
+const AFTERMATH_MS = 30_000;
 
-/** Notebooks at work, faults upon them, and what came of it. Removes what it made, also when it fails. */
+/** Runs notebooks, injects faults, and returns the findings. Removes everything that it made, even if it fails. */
 export async function runRound({
   engine,
   image,
@@ -123,7 +123,7 @@ export async function runRound({
     findings.push(...(await injectAll(shuffled(kinds, below), target)));
     const calm = Date.now();
     stop.abort();
-    await Promise.race([working, sleep(STUCK, undefined, { ref: false })]);
+    await Promise.race([working, sleep(STUCK_MS, undefined, { ref: false })]);
     const open = notebooks.flatMap((notebook) => notebook.open);
     if (open.length === 0) {
       await lastCells(notebooks, findings);
@@ -178,23 +178,28 @@ export async function runRound({
   }
 }
 
-/** Each fault in turn, some at the same time; gives those that found nothing to hit. */
+/**
+ * Injects the faults one after the other, some at the same time. Returns findings about those that found nothing to
+ * hit.
+ */
 async function injectAll(kinds: readonly FaultKind[], target: Target): Promise<Finding[]> {
   const lasting = new Set<Promise<void>>();
   const findings: Finding[] = [];
   for (const kind of kinds) {
-    await sleep(target.below(GAP));
-    while (lasting.size >= AT_ONCE) {
+    await sleep(target.below(MAX_GAP_MS));
+    while (lasting.size >= MAX_CONCURRENT_FAULTS) {
       await Promise.race(lasting);
     }
-    const one = Promise.race([insist(kind, target), sleep(FUTILE + LASTS, undefined, { ref: false })])
+    const one = Promise.race([insist(kind, target), sleep(FUTILE_MS + MAX_FAULT_MS, undefined, { ref: false })])
       .then((hit) => {
         if (hit !== true) {
           findings.push({
             wrong: 'unexplained',
             cell: '',
             why:
-              hit === false ? `no ${kind} fault hit anything within ${FUTILE / 1000} s` : `a ${kind} fault did not end`,
+              hit === false
+                ? `no ${kind} fault hit anything within ${FUTILE_MS / 1000} s`
+                : `a ${kind} fault did not end`,
           });
         }
       })
@@ -208,7 +213,7 @@ async function injectAll(kinds: readonly FaultKind[], target: Target): Promise<F
 }
 
 async function insist(kind: FaultKind, target: Target): Promise<boolean> {
-  for (const end = Date.now() + FUTILE; Date.now() < end; await sleep(300)) {
+  for (const end = Date.now() + FUTILE_MS; Date.now() < end; await sleep(300)) {
     if (await inject(kind, target)) {
       return true;
     }
@@ -216,10 +221,10 @@ async function insist(kind: FaultKind, target: Target): Promise<boolean> {
   return false;
 }
 
-/** After all that, a cell runs in each notebook. */
+/** Runs one cell in each notebook after all faults. */
 async function lastCells(notebooks: readonly Notebook[], findings: Finding[]): Promise<void> {
   await Promise.race([
-    sleep(STUCK, undefined, { ref: false }),
+    sleep(STUCK_MS, undefined, { ref: false }),
     Promise.all(
       notebooks.map(async (notebook) => {
         const had = await notebook.run(1, (cell, below) => ({ ...makeProgram(cell, below), end: undefined }));
@@ -231,7 +236,7 @@ async function lastCells(notebooks: readonly Notebook[], findings: Finding[]): P
   ]);
 }
 
-/** What is wrong with the cells of a notebook, whose sandboxes may be gone by now. */
+/** Returns the findings about the cells of a notebook, whose sandboxes may no longer exist. */
 export async function judgeAll(notebook: Notebook, faults: readonly Fault[]): Promise<Finding[]> {
   const { runs, document, window } = notebook;
   const records = new Map(
@@ -257,26 +262,26 @@ export async function judgeAll(notebook: Notebook, faults: readonly Fault[]): Pr
 const hits = ({ sandbox, window: at }: Fault, run: string, window: number): boolean =>
   sandbox === undefined ? at === undefined || at === window : sandbox === run;
 
-/** Whether something is going on, or was until lately, that keeps this window from having a sandbox. */
+/** Whether a current or recent fault explains why this window has no sandbox. */
 const explains = (faults: readonly Fault[], window: number): boolean =>
   faults.some(
     (fault) =>
       (fault.window === undefined || fault.window === window) &&
       fault.kind !== 'kernel' &&
       fault.kind !== 'disk full' &&
-      fault.until > Date.now() - AFTERMATH,
+      fault.until > Date.now() - AFTERMATH_MS,
   );
 
-/** What is there of ours once the engine, and whoever still tries, had time to remove it. */
+/** Returns what is left of ours after the engine and pending removals had time to remove it. */
 async function leftOver({ docker }: UnpluggedEngine): Promise<string[]> {
   const filters = { label: [LABELS.version] };
-  for (const giveUp = Date.now() + LEFT; ; await sleep(500)) {
+  for (const giveUp = Date.now() + LEFTOVER_MS; ; await sleep(500)) {
     const [containers, networks, { Volumes }] = await Promise.all([
       docker.listContainers({ all: true, filters }),
       docker.listNetworks({ filters }),
       docker.listVolumes({ filters } as object),
     ]);
-    // an engine that was ended while it removed one may list what it does not know any more
+    // An engine that was ended during a removal may list a container that it does not know any more.
     const there = await Promise.all(
       containers.map(({ Id }) =>
         docker
@@ -316,7 +321,7 @@ function toldAfter(notebooks: readonly Notebook[], faults: readonly Fault[]): nu
             !kinds.includes(fault.kind) &&
             fault.kind !== 'disk full' &&
             fault.from <= ended &&
-            fault.until >= death.from - AFTERMATH / 3,
+            fault.until >= death.from - AFTERMATH_MS / 3,
         )
         ? [ended - death.from]
         : [];

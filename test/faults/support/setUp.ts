@@ -5,14 +5,14 @@ import Docker from 'dockerode';
 import { baseImage, connect, derivedImage } from '../../session/support/sandboxes';
 import { UnpluggedEngine } from '../../session/support/unpluggedEngine';
 
-/** An engine of the suite's own with our image, and a folder for temporary files that is nobody else's. */
+/** A separate engine for the suite with our image, and a separate folder for temporary files. */
 export interface Ground {
   engine: UnpluggedEngine;
   image: string;
   remove(): Promise<void>;
 }
 
-/** Needs root. The image comes from the machine's engine, which is only asked for it. */
+/** Needs root. The image is copied from the machine's engine, which is not used for anything else. */
 export async function setUp(): Promise<Ground> {
   const machines = await connect();
   const image = await derivedImage(machines).finally(() => {

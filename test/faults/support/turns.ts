@@ -1,4 +1,7 @@
-/** Many at a time, or one alone: what asks the engine something, and what takes it away. */
+/**
+ * Runs work either with other work at the same time (`shared`: work that needs the engine) or alone (`alone`: work that
+ * stops the engine).
+ */
 export class Turns {
   #shared = new Set<Promise<unknown>>();
   #alone: Promise<unknown> = Promise.resolve();

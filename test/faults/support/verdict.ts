@@ -18,23 +18,23 @@ export const KINDS = [
 ] as const;
 export type FaultKind = (typeof KINDS)[number];
 
-/** A fault that has hit. Milliseconds since 1970; `until` is Infinity while it lasts. */
+/** A fault that occurred. Times are in milliseconds since 1970; `until` is Infinity while it lasts. */
 export interface Fault {
   kind: FaultKind;
   detail: string;
   from: number;
   until: number;
-  /** The session it hit. */
+  /** The sandbox that it hit. */
   sandbox?: string;
-  /** The window it hit. Neither: all of the engine. */
+  /** The window that it hit. If neither is set, it hit the whole engine. */
   window?: number;
-  /** It found nothing to hit, or not as it should; it is not counted. */
+  /** Whether it found nothing to hit or did not succeed. Then it is not counted. */
   tried?: boolean;
-  /** Containers go on: it explains the end of none. */
+  /** Whether containers continue, so that the fault explains the end of none. */
   spares?: boolean;
 }
 
-/** One cell from the moment it was sent. */
+/** One cell from the time when it was sent. */
 export interface CellRun {
   program: Program;
   msgId: string;
@@ -44,13 +44,13 @@ export interface CellRun {
   ended?: number;
   reply?: ExecuteReply;
   /**
-   * Why there will be no reply: its window went before the sandbox had accepted it (then it must never run), or its sandbox
-   * ended while there was no window.
+   * Why there will be no reply: its window was closed before the sandbox had accepted it (then it must never run), or
+   * its sandbox ended while no window was attached.
    */
   without?: 'never accepted' | 'sandbox gone';
 }
 
-/** What is wrong with one cell. */
+/** One violation by a cell. */
 export interface Finding {
   wrong: 'stuck' | 'lost' | 'doubled' | 'ran twice' | 'unexplained';
   cell: string;
@@ -61,19 +61,19 @@ export interface Evidence {
   records: CellRecords | undefined;
   shown: readonly Shown[];
   notices: readonly Failure[];
-  /** Cells of the same run before this one. */
+  /** Cells of the same run before this cell. */
   before: readonly CellRun[];
-  /** All that may have hit this cell: of its sandbox, its window and the engine. */
+  /** All faults that may have hit this cell: those of its sandbox, its window and the engine. */
   faults: readonly Fault[];
 }
 
-/** Milliseconds that the consequences of a fault may last, on a machine with other work. */
-const AFTERMATH = 20_000;
-/** Output that is older than this when its container dies has reached a host that was attached and read it, in milliseconds. */
-const ON_ITS_WAY = 3_000;
-/** What the cell says that ran, where those behind it are `Aborted`: a supervisor that is asked to end has that much time left. */
+/** Milliseconds that the effects of a fault may last on a busy machine. */
+const AFTERMATH_MS = 20_000;
+/** Milliseconds. Output that is older than this when its container ends has reached every attached host that reads. */
+const IN_TRANSIT_MS = 3_000;
+/** The failures of a cell whose later cells are `Aborted`. A supervisor that is stopped has time to abort them. */
 const DEATHS: ReadonlySet<string> = new Set(['KernelDied', 'SandboxGone']);
-const HOLDS_OUTPUT_UP: ReadonlySet<FaultKind> = new Set<FaultKind>([
+const DELAYS_OUTPUT: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'relay',
   'streams cut',
   'streams delayed',
@@ -85,13 +85,14 @@ const HOLDS_OUTPUT_UP: ReadonlySet<FaultKind> = new Set<FaultKind>([
 ]);
 
 /**
- * Holds one cell against its own records. What is accepted, and nothing else:
- * - a cell that came to its end, whatever happened meanwhile, shows exactly what it printed, and did every step once;
- * - a cell whose kernel was killed shows exactly what was printed up to that moment (a record is made after its step, so the step that was being
- *   done may be there, in part if it is text);
- * - a cell whose container was killed shows what was printed up to some moment before, not more than {@link ON_ITS_WAY} before if nothing held its stream up;
- * - a cell that was called off, and one whose sandbox could not be had, never began and shows nothing;
- * - each end but the cell's own needs the fault that explains it, and no notice says that output is missing.
+ * Compares one cell with its own records. Only the following is accepted:
+ * - A cell that ended by itself, whatever happened meanwhile, shows exactly what it printed, and did every step once.
+ * - A cell whose kernel was killed shows exactly what was printed up to that moment. A record is made after its step,
+ *   so the current step may also be shown, in part if it is text.
+ * - A cell whose container was killed shows what was printed up to some earlier moment, at most {@link IN_TRANSIT_MS}
+ *   earlier if nothing delayed its stream.
+ * - A cell that was cancelled, and one for which no sandbox was available, never began and shows nothing.
+ * - Each end other than the cell's own needs a fault that explains it, and no notice reports that output is missing.
  */
 export function judge(run: CellRun, evidence: Evidence): Finding[] {
   const {
@@ -134,16 +135,16 @@ export function judge(run: CellRun, evidence: Evidence): Finding[] {
 
 interface End {
   what: string;
-  /** Or what is missing. */
+  /** True, or a description of the missing explanation. */
   explained: true | string;
   /** The fewest and the most steps that the document may show. */
   least: number;
   most: number;
-  /** The step after `most` may be there in part, if it is text. */
+  /** Whether a part of the step after `most` may be shown, if that step prints text. */
   partly: boolean;
   /** The error output that must be at the end. */
   error?: string;
-  /** The one that may be: it was shown, and then the kernel was killed. */
+  /** The error output that may be at the end, because the kernel may be killed after it was shown. */
   lastError?: string;
 }
 
@@ -152,7 +153,7 @@ function endOf(run: CellRun, records: CellRecords, { before, faults }: Evidence)
   const { steps, cell } = program;
   const raises = typeof program.end === 'object' ? program.end.raises : undefined;
   const done = records.steps.length;
-  /** With the step that may have been done and not recorded. */
+  /** The number of steps including the one that may have been done but not recorded. */
   const reached = records.begun.length > 0 && records.ended === 0 ? Math.min(steps.length, done + 1) : done;
   const ended = run.ended ?? Infinity;
   const hit = (...kinds: FaultKind[]): Fault | undefined =>
@@ -161,9 +162,9 @@ function endOf(run: CellRun, records: CellRecords, { before, faults }: Evidence)
         kinds.includes(fault.kind) &&
         fault.spares !== true &&
         fault.from <= ended &&
-        fault.until >= run.sent - AFTERMATH,
+        fault.until >= run.sent - AFTERMATH_MS,
     );
-  /** How the cell ends by itself from here, if by an error. */
+  /** The error with which the cell ends by itself from here, if any. */
   const lastError =
     records.ended === 1 && raises !== undefined
       ? { lastError: `ValueError: ${raises}` }
@@ -253,12 +254,12 @@ function endOf(run: CellRun, records: CellRecords, { before, faults }: Evidence)
   }
   const heldUp = faults.some(
     (fault) =>
-      HOLDS_OUTPUT_UP.has(fault.kind) &&
+      DELAYS_OUTPUT.has(fault.kind) &&
       fault !== death &&
       fault.from <= death.from &&
-      fault.until >= death.from - AFTERMATH,
+      fault.until >= death.from - AFTERMATH_MS,
   );
-  const least = heldUp ? 0 : records.steps.filter(({ at }) => at < death.from - ON_ITS_WAY).length;
+  const least = heldUp ? 0 : records.steps.filter(({ at }) => at < death.from - IN_TRANSIT_MS).length;
   return { what, explained: true, least, most: reached, partly: true, ...lastError };
 }
 
@@ -295,7 +296,10 @@ function compare(
 
 type Region = { stdout: string; stderr: string } | Shown;
 
-/** Streams between two other outputs as one text of each: how often they alternate in the document depends on how fast they do. */
+/**
+ * Joins the streams between two other outputs to one text each, because the number of switches between streams in the
+ * document depends on their speed.
+ */
 function regions(shown: readonly Shown[]): Region[] {
   const found: Region[] = [{ stdout: '', stderr: '' }];
   for (const one of shown) {
@@ -309,7 +313,7 @@ function regions(shown: readonly Shown[]): Region[] {
   return found;
 }
 
-/** Whether all of `due` is shown, and behind it at most a part of the text of the step that leads to `next`. */
+/** Whether all of `due` is shown, followed by at most a part of the text of the step that leads to `next`. */
 function isBetween(shown: readonly Shown[], due: readonly Shown[], next: readonly Shown[]): boolean {
   const [is, from, to] = [regions(shown), regions(due), regions(next)];
   const [last, least, most] = [is.pop(), from.pop(), to.pop()];
