@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine, SandboxFile } from '../engine/engine';
 import { engineName } from '../engine/identity';
-import { librariesName } from '../engine/libraries';
 import { silentLog, type Log } from '../log';
 import { command, encodeCommand } from '../protocol/encode';
 import { SandboxError } from '../protocol/errors';
@@ -13,7 +12,7 @@ import { TIMING, within, type Timing } from './time';
 import type { AttachedCell, CellExecution, OpenCell, SandboxSession, SessionState } from './types';
 import { EventPublisher } from './events/event-publisher';
 import { Installs, type InstallOptions } from './installs/installs';
-import { SandboxContainer } from './life/container';
+import { newSandbox, SandboxContainer, type Sandbox } from './life/container';
 import { LifeMonitor } from './life/life-monitor';
 import { Start } from './life/start';
 import { States } from './life/states';
@@ -55,29 +54,8 @@ export class InteractiveSandboxSession extends FirstKernel implements SandboxSes
 
   /** Starts to create a sandbox. If `signal` aborts before the first hello, the session ends as `Cancelled`. */
   static start(engine: Engine, options: SessionOptions, signal?: AbortSignal): InteractiveSandboxSession {
-    const { image, owner, notebookHint, settings, lease, idle = 0, previous } = options;
-    const { maxMemory: memory, cpus, pids, logBudget, maxOutput, historySize, pollInterval } = settings;
-    return new InteractiveSandboxSession(
-      engine,
-      {
-        sandboxId: randomUUID(),
-        owner,
-        notebookHint,
-        image,
-        lease,
-        idle,
-        libraries: previous?.libraries ?? librariesName(),
-        memory,
-        cpus,
-        pids,
-        logBudget,
-        maxOutput,
-        historySize,
-        pollInterval,
-      },
-      { ...options, installed: previous?.installed ?? [] },
-      signal,
-    );
+    const { installed = [] } = options.previous ?? {};
+    return new InteractiveSandboxSession(engine, newSandbox(options), { ...options, installed }, signal);
   }
 
   /**
@@ -90,7 +68,7 @@ export class InteractiveSandboxSession extends FirstKernel implements SandboxSes
 
   private constructor(
     private readonly engineOfSandbox: Engine,
-    sandbox: ConstructorParameters<typeof SandboxContainer>[1],
+    sandbox: Sandbox,
     private readonly options: CommonOptions & Partial<AttachOptions>,
     signal?: AbortSignal,
   ) {

@@ -1,7 +1,42 @@
+import { randomUUID } from 'node:crypto';
 import type { Engine, FoundSandbox, SandboxSpecification } from '../../engine/engine';
+import { librariesName } from '../../engine/libraries';
 import type { Log } from '../../log';
+import type { SessionOptions } from '../session-options';
 import { removeWithRetries, type RetryPauses } from './removal';
 import { freeUid } from './uid';
+
+/** The specification of a new sandbox, or a sandbox that exists. */
+export type Sandbox = Omit<SandboxSpecification, 'uid'> | FoundSandbox;
+
+/** The specification of a new sandbox. It takes over the libraries of the previous session, if the options name one. */
+export function newSandbox({
+  image,
+  owner,
+  notebookHint,
+  settings,
+  lease,
+  idle = 0,
+  previous,
+}: SessionOptions): Omit<SandboxSpecification, 'uid'> {
+  const { maxMemory: memory, cpus, pids, logBudget, maxOutput, historySize, pollInterval } = settings;
+  return {
+    sandboxId: randomUUID(),
+    owner,
+    notebookHint,
+    image,
+    lease,
+    idle,
+    libraries: previous?.libraries ?? librariesName(),
+    memory,
+    cpus,
+    pids,
+    logBudget,
+    maxOutput,
+    historySize,
+    pollInterval,
+  };
+}
 
 /** The container and the volume of one session, from their creation or discovery to their removal. */
 export class SandboxContainer {
@@ -9,10 +44,9 @@ export class SandboxContainer {
   #id: Promise<string> | undefined;
   #removal: Promise<void> | undefined;
 
-  /** @param sandbox the specification of a new sandbox, or a sandbox that exists */
   constructor(
     private readonly engine: Engine,
-    private readonly sandbox: Omit<SandboxSpecification, 'uid'> | FoundSandbox,
+    private readonly sandbox: Sandbox,
     private readonly log: Log,
     private readonly pauses?: RetryPauses,
   ) {}

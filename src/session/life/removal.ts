@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../log';
 import { asSandboxError } from '../failures';
 
@@ -41,12 +42,7 @@ async function keepTrying(
     if (!isAwaited) {
       letGo();
     }
-    await new Promise((resolve) => {
-      const timer = setTimeout(resolve, pause);
-      if (!isAwaited) {
-        timer.unref();
-      }
-    });
+    await delay(pause, undefined, { ref: isAwaited });
     try {
       await remove();
       return;
