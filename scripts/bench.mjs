@@ -1,6 +1,7 @@
 // npm run bench [-- --write]: times a session against ipykernel; --write puts the table into bench/README.md.
-// npm run bench -- --window [--write] [--others N] [--only NAME,…]: the same of notebooks in a VS Code, beside N idle sandboxes.
-// Starts with Node's own modules only: the others may have to be installed first.
+// npm run bench -- --window [--write] [--others N] [--only NAME,…]: does the same with notebooks in VS Code, beside N
+// idle sandboxes.
+// It starts with Node's own modules only, because the others may have to be installed first.
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';
 import { shutDown, shutDownOnSignals } from './lib/shutdown.mjs';

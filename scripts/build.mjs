@@ -1,4 +1,4 @@
-// Bundles the extension into dist/: `--watch` builds again on every change, `--minify` builds what is published.
+// Bundles the extension into dist/. `--watch` builds again on every change, `--minify` builds the published form.
 import { parseArgs } from 'node:util';
 import { buildExtension, watchExtension } from './lib/bundle.mjs';
 
@@ -6,5 +6,5 @@ const { values } = parseArgs({ options: { watch: { type: 'boolean' }, minify: { 
 try {
   await (values.watch ? watchExtension() : buildExtension({ production: values.minify }));
 } catch {
-  process.exitCode = 1; // esbuild has said what is wrong
+  process.exitCode = 1; // esbuild has already printed the errors
 }

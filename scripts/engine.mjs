@@ -1,5 +1,5 @@
-// Makes a container engine and the tests' base images ready, and leaves the engine running: for work on the
-// engine's and the session's code, where `npm test` would start and stop it each time.
+// Prepares a container engine and the base images of the tests, and leaves the engine running. This is useful for work
+// on the code of the engine and the session, because `npm test` would start and stop the engine each time.
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';
 import { say } from './lib/log.mjs';

@@ -1,4 +1,5 @@
-// Part of npm run lint: ruff over the runner and its tests, by the rules of pyproject.toml. With --format (npm run format) it formats them.
+// Part of npm run lint: runs ruff on the runner and its tests, with the rules of pyproject.toml. With --format (npm run
+// format) it formats them.
 import { spawnSync } from 'node:child_process';
 import { report } from './lib/failure.mjs';
 import { ROOT } from './lib/paths.mjs';

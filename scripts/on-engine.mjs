@@ -1,7 +1,10 @@
-// npm run conformance -- FOLDER OUT [PART_OF_A_NAME...]: runs a folder of notebooks in sessions and writes them to OUT with their outputs.
-// npm run faults [-- --seed N --faults 1000 --from ROUND --keep FILE --write]: injects faults into notebooks at work until something is wrong.
-// npm run told [-- --write]: times how soon a cell says what has befallen it.
-// Each is a program of bench/, which says more. Starts with Node's own modules only: the others may have to be installed first.
+// npm run conformance -- FOLDER OUT [PART_OF_A_NAME...]: runs a folder of notebooks in sessions and writes them to OUT
+// with their outputs.
+// npm run faults [-- --seed N --faults 1000 --from ROUND --keep FILE --write]: injects faults into running notebooks
+// until something is wrong.
+// npm run told [-- --write]: times how soon a cell reports what has happened to it.
+// Each is a program of bench/, which has more details. This starts with Node's own modules only, because the others may
+// have to be installed first.
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';
 import { shutDown, shutDownOnSignals } from './lib/shutdown.mjs';

@@ -1,4 +1,4 @@
-// Makes sandboxed-ipython-<version>.vsix, what users install.
+// Makes sandboxed-ipython-<version>.vsix, the file that users install.
 import { report } from './lib/failure.mjs';
 import { say } from './lib/log.mjs';
 import { packageExtension } from './lib/vsix.mjs';

@@ -1,5 +1,5 @@
-// npm run screenshots: makes the pictures of media/ anew, from the real window.
-// Starts with Node's own modules only: the others may have to be installed first.
+// npm run screenshots: takes the pictures of media/ again, from the real window.
+// It starts with Node's own modules only, because the others may have to be installed first.
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';
 import { shutDown, shutDownOnSignals } from './lib/shutdown.mjs';

@@ -1,5 +1,5 @@
-// npm start [-- --no-open --port N]: VS Code with this extension installed and examples/quickstart.ipynb open.
-// Starts with Node's own modules only: the others may have to be installed first.
+// npm start [-- --no-open --port N]: opens VS Code with this extension installed and examples/quickstart.ipynb open.
+// It starts with Node's own modules only, because the others may have to be installed first.
 import { parseArgs } from 'node:util';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';

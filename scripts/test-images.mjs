@@ -1,5 +1,5 @@
-// npm run test:images [-- image…]: tries the official images that users have, see test/session/originals.ts.
-// Starts with Node's own modules only: the others may have to be installed first.
+// npm run test:images [-- image…]: tests the official images that users have, see test/session/originals.ts.
+// It starts with Node's own modules only, because the others may have to be installed first.
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';
 import { step } from './lib/log.mjs';

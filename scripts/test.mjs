@@ -1,5 +1,5 @@
 // npm test [-- SUITE…]: sets up what is missing, runs the suites, and ends with `N passed, N failed, N skipped`.
-// Starts with Node's own modules only: the others may have to be installed first.
+// It starts with Node's own modules only, because the others may have to be installed first.
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { report } from './lib/failure.mjs';
 import { shutDown, shutDownOnSignals } from './lib/shutdown.mjs';

@@ -9,9 +9,9 @@ import { run } from './tools.mjs';
 import { within } from './waiting.mjs';
 
 /**
- * The base images that tests derive from: a Debian suite for each Python that matters, the oldest first.
- * They are made from Debian's own packages where that is possible, so that no image registry is needed;
- * elsewhere the official image with the same Python stands in.
+ * The base images from which tests derive theirs: one Debian suite for each Python that matters, the oldest first. They
+ * are built from Debian's own packages if possible, so that no image registry is needed; otherwise the official image
+ * with the same Python is used.
  */
 export const SUITES = {
   bullseye: { python: '3.9', official: 'python:3.9-slim' },
@@ -41,11 +41,11 @@ export async function hasImage(name) {
   }
 }
 
-/** Whether base images can be made here from Debian's packages. */
+/** Whether base images can be built here from Debian's packages. */
 export const canBuildBases = () => process.platform === 'linux' && mayInstall();
 
 /**
- * Makes the base image of a suite unless the engine has it.
+ * Makes the base image of a suite unless the engine already has it.
  * @param {Suite} suite
  */
 export async function ensureBaseImage(suite) {
@@ -62,7 +62,7 @@ export async function ensureBaseImage(suite) {
 }
 
 /**
- * A root file system with a suite's Python, as a tarball that is kept in the cache. Can be made where `canBuildBases`.
+ * Makes a root file system with a suite's Python, as a tarball that is kept in the cache. Requires `canBuildBases`.
  * @param {Suite} suite
  * @returns {Promise<string>} the tarball
  */
@@ -95,7 +95,7 @@ async function pull(name, suite) {
   await connect().getImage(name).tag({ repo: REPOSITORY, tag: suite });
 }
 
-/** Waits for one of the engine's progress streams; its errors come as a line like any other. */
+/** Waits for the end of a progress stream of the engine, in which errors are ordinary lines. */
 async function followed(stream, what) {
   const { modem } = connect();
   const lines = await within(

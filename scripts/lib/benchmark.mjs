@@ -9,7 +9,8 @@ import { run } from './tools.mjs';
 export async function runBenchmark(options) {
   const isInWindow = options.includes('--window');
   /** @type {import('./suites.mjs').Need[]} */
-  const needs = ['engine', 'bookworm', 'python', ...(isInWindow ? ['code-server', 'browser', 'vsix'] : [])]; // the VSIX for the bundle that goes into it
+  // needed for the bundle in it
+  const needs = ['engine', 'bookworm', 'python', ...(isInWindow ? ['code-server', 'browser', 'vsix'] : [])];
   const environment = new TestEnvironment(new Set(needs));
   await step('compiled', () =>
     run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { deadline: 180_000 }),
@@ -42,7 +43,7 @@ export async function runOnEngine(name, options, minutes) {
   });
 }
 
-/** A virtual environment with the peer, outside the checkout. Its interpreter. */
+/** Makes a virtual environment with ipykernel outside the checkout, and returns its Python. */
 async function ensureIpykernel() {
   const folder = cacheDir('ipykernel');
   const python = path.join(folder, 'bin', 'python');

@@ -2,10 +2,10 @@ import path from 'node:path';
 import esbuild from 'esbuild';
 import { ROOT } from './paths.mjs';
 
-/** Compiled modules that `ssh2` tries to load and does without; they cannot be part of a bundle for every platform. */
+/** Native modules that `ssh2` tries to load but does not need; they cannot be part of a bundle for every platform. */
 const OPTIONAL_NATIVE = ['cpu-features', '*.node'];
 
-/** What every bundle of ours for Node 20, VS Code's included, is made with. */
+/** The options of all our bundles for Node 20, including VS Code's. */
 const COMMON = /** @satisfies {esbuild.BuildOptions} */ ({
   absWorkingDir: ROOT,
   bundle: true,
@@ -14,7 +14,7 @@ const COMMON = /** @satisfies {esbuild.BuildOptions} */ ({
   logLevel: 'warning',
 });
 
-/** The engine's client is a file of its own, which is read when an engine is first needed. @type {esbuild.Plugin} */
+/** The engine's client is a separate file, which is loaded when an engine is first needed. @type {esbuild.Plugin} */
 const CLIENT_APART = {
   name: 'client apart',
   setup: ({ onResolve }) => {
@@ -28,12 +28,12 @@ const shipped = (production) => ({
   outdir: 'dist',
   format: 'cjs',
   external: ['vscode', ...OPTIONAL_NATIVE],
-  supported: { 'dynamic-import': false }, // becomes a `require` at that place
+  supported: { 'dynamic-import': false }, // it becomes a `require` at that place
   minify: production,
 });
 
 /**
- * The extension as VS Code loads it; the runner's Python is shipped beside it as it is.
+ * Returns the options of the bundle that VS Code loads. The runner's Python files are shipped beside it unchanged.
  * @param {{ production?: boolean }} [options] `production`: small, without a source map
  * @returns {esbuild.BuildOptions}
  */
@@ -51,7 +51,7 @@ export async function buildExtension(options) {
   await Promise.all([esbuild.build(extensionBundle(options)), buildClient()]);
 }
 
-/** Builds again whenever a source file changes, until the process ends. */
+/** Builds again on every change of a source file, until the process ends. */
 export async function watchExtension() {
   await buildClient();
   const context = await esbuild.context({ ...extensionBundle(), logLevel: 'info' });
@@ -59,7 +59,7 @@ export async function watchExtension() {
 }
 
 /**
- * A TypeScript module of ours, loaded into a plain Node script.
+ * Loads one of our TypeScript modules into a plain Node script.
  * @param {string} file from the root of the checkout
  */
 export async function importTypeScript(file) {

@@ -7,7 +7,7 @@ import { run } from './tools.mjs';
 /** @returns {Record<string, { version?: string, optional?: boolean }>} */
 const packages = (file) => JSON.parse(readFileSync(path.join(ROOT, file), 'utf8')).packages;
 
-/** Whether `node_modules` holds what the lock file asks for (npm's own note of what it installed tells). */
+/** Whether `node_modules` has what the lock file requires, according to npm's own list of what it installed. */
 function isInstalled() {
   let installed;
   try {
@@ -21,8 +21,8 @@ function isInstalled() {
 }
 
 /**
- * Installs the development dependencies when they are absent or not those of the lock file.
- * No package's install script is run: none is needed, and each would be code of a stranger.
+ * Installs the development dependencies if they are missing or do not match the lock file. Install scripts of packages
+ * are not run: none is needed, and each would run foreign code.
  */
 export async function ensureDependencies() {
   if (!isInstalled()) {

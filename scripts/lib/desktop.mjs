@@ -2,15 +2,15 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { findCommand, run, start } from './tools.mjs';
 
-/** The desktop VS Code that is installed here, if it could also show a window. */
+/** Returns the installed desktop VS Code, if it can show a window here. */
 export function findDesktop() {
   const display = process.platform !== 'linux' || process.env.DISPLAY || process.env.WAYLAND_DISPLAY;
-  // root needs --no-sandbox there, and has no desktop of its own
+  // VS Code needs --no-sandbox for root, and root usually has no desktop.
   return display && process.getuid?.() !== 0 ? findCommand('code') : undefined;
 }
 
 /**
- * Opens a window with settings and extensions of its own, so that the user's VS Code stays as it is.
+ * Opens a window with separate settings and extensions, so that the user's VS Code does not change.
  * @param {string} code
  * @param {{ folder: string, vsix: string, opener: string, workspace: string, notebook: string, settings: object }} options
  * @returns {Promise<void>} when the window is closed

@@ -4,14 +4,14 @@ import { within } from './waiting.mjs';
 
 const MEMORY = 96 * 1024 * 1024;
 const PIDS = 24;
-/** The container's own limits, whichever cgroup version shows them. */
+/** Prints the limits of the container itself, with either cgroup version. */
 const SHOW = `cd /sys/fs/cgroup
 cat memory.max memory/memory.limit_in_bytes 2>/dev/null
 cat pids.max pids/pids.max 2>/dev/null`;
 
 /**
- * Refuses an engine that takes limits and does not apply them: there a runaway cell of a test would take
- * the whole machine.
+ * Refuses an engine that accepts limits and does not apply them. There, a runaway cell of a test could use up the whole
+ * machine.
  * @param {string} image any image with a shell
  */
 export async function checkLimits(image) {

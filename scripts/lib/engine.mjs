@@ -15,16 +15,22 @@ import { until, within } from './waiting.mjs';
 
 const STANDARD = 'unix:///var/run/docker.sock';
 
-/** Where the engine is: what the environment says, which is also told what {@link ensureEngine} finds elsewhere, else the standard socket. */
+/**
+ * The address of the engine: DOCKER_HOST, which {@link ensureEngine} sets if it finds the engine elsewhere, otherwise
+ * the standard socket.
+ */
 export const engineHost = () => process.env.DOCKER_HOST || STANDARD;
 
-/** A client of that engine. */
+/** Returns a client of that engine. */
 export function connect() {
-  // docker-modem reads DOCKER_HOST, with its certificates, by itself
+  // docker-modem reads DOCKER_HOST and its certificates by itself.
   return process.env.DOCKER_HOST ? new Docker() : new Docker({ socketPath: '/var/run/docker.sock' });
 }
 
-/** Where this machine's user may have an engine, as the extension looks for it. Where these scripts may start one of their own, they look for no other. */
+/**
+ * Returns the places where the user may have an engine, as the extension does. If these scripts may start an engine of
+ * their own, they look for no other.
+ */
 async function endpoints() {
   if (!process.env.DOCKER_HOST && mayInstall()) {
     return [{ label: STANDARD, socketPath: '/var/run/docker.sock' }];
@@ -37,7 +43,10 @@ async function endpoints() {
   });
 }
 
-/** A `docker` command alone says nothing: it may be a client without an engine. */
+/**
+ * Whether an engine answers. An installed `docker` command proves nothing, because it may be a client without an
+ * engine.
+ */
 async function answers(client) {
   try {
     await within(client.ping(), 5_000, 'The ping of the container engine');
@@ -49,7 +58,7 @@ async function answers(client) {
 
 async function firstThatAnswers(candidates) {
   for (const endpoint of candidates) {
-    // of what DOCKER_HOST names docker-modem knows more than an address
+    // docker-modem reads more from DOCKER_HOST than an address.
     if (await answers(endpoint.named?.by === 'DOCKER_HOST' ? connect() : new Docker(addressOf(endpoint)))) {
       return endpoint;
     }
@@ -59,19 +68,19 @@ async function firstThatAnswers(candidates) {
 
 const addressOf = ({ socketPath, host, port }) =>
   socketPath === undefined ? { protocol: 'http', host, port, socketPath } : { socketPath, host, port };
-/** As DOCKER_HOST has it. */
+/** Returns the address in the form of DOCKER_HOST. */
 const hostOf = ({ socketPath, host, port }) =>
   socketPath === undefined
     ? `tcp://${host}:${port}`
     : `${process.platform === 'win32' ? 'npipe' : 'unix'}://${socketPath}`;
 
-/** Whether there is an engine that the user has, or these scripts have started. */
+/** Whether an engine of the user, or one that these scripts have started, answers. */
 export async function engineAnswers() {
   return (await firstThatAnswers(await endpoints().catch(() => []))) !== undefined;
 }
 
 /**
- * Uses the engine that is there, or starts one where this script may.
+ * Uses an existing engine, or starts one if this script may.
  * @param {{ keep?: boolean }} [options] `keep`: leave an engine that had to be started running after this script
  * @returns {Promise<void>}
  */
@@ -80,7 +89,7 @@ export async function ensureEngine({ keep = false } = {}) {
   const found = await firstThatAnswers(candidates);
   if (found !== undefined) {
     if (hostOf(found) !== engineHost() && found.named?.by !== 'DOCKER_HOST') {
-      process.env.DOCKER_HOST = hostOf(found); // for all that is started from here
+      process.env.DOCKER_HOST = hostOf(found); // for all processes that are started from here
     }
     return;
   }
@@ -91,7 +100,10 @@ export async function ensureEngine({ keep = false } = {}) {
   await step('started the container engine', () => startDaemon(keep));
 }
 
-/** What an engine that was killed leaves behind; with its number given to another process, dockerd takes itself for running. */
+/**
+ * Files that a killed engine leaves behind. If another process gets the process id in them, dockerd believes that it
+ * already runs.
+ */
 const PID_FILES = { '/var/run/docker.pid': 'dockerd', '/var/run/docker/containerd/containerd.pid': 'containerd' };
 
 function removeStalePidFiles() {
@@ -126,7 +138,7 @@ async function startDaemon(keep) {
   if (keep) {
     daemon.unref();
   } else {
-    // stopping containers takes the daemon up to its own 15 s each, side by side
+    // The daemon needs up to 15 s to stop its containers, all at the same time.
     onShutdown('the container engine', () => endGroup(daemon, 30_000));
   }
   await until(() => failed || answers(connect()), { ms: 60_000, every: 200, what: 'Starting dockerd' }).catch(

@@ -1,4 +1,4 @@
-/** Something the person at the keyboard can mend: shown as its message and next step, without a stack. */
+/** An error that the user can fix. It is shown as its message and the next step, without a stack. */
 export class Failure extends Error {
   /**
    * @param {string} message what went wrong
@@ -11,7 +11,7 @@ export class Failure extends Error {
   }
 }
 
-/** Prints an error the way its kind deserves: ours in words, a bug with its stack. */
+/** Prints an error: a {@link Failure} as text, any other error with its stack. */
 export function report(error) {
   if (!(error instanceof Failure)) {
     console.error(error);

@@ -1,9 +1,9 @@
-/** Mocha's heading over what failed, and pytest's. */
+/** The headings over failed tests in the output of Mocha and of pytest. */
 const HEADING = /^ *\d+ failing\s*$|^=+ FAILURES =+$/m;
 const MAX_CHARS = 6_000;
 
 /**
- * What a suite printed of its failed tests, shortened; empty when it printed nothing of the kind.
+ * Returns the part of a suite's output about its failed tests, shortened; empty if there is none.
  * @param {string} printed
  */
 export function failuresIn(printed) {

@@ -1,11 +1,11 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import http from 'node:http';
 
-/** Makes the page installable as an app, which nobody needs here; with it a first output waits for 5 to 20 s. */
+/** Makes the page installable as an app, which is not needed here. With it, the first output appears 5 to 20 s late. */
 const OWN_SERVICE_WORKER = /\/out\/browser\/serviceWorker\.js$/;
-/** The static files of the frame that outputs are drawn in: all that there is at the outputs' own origin. */
+/** The static files of the frame in which outputs are drawn. Nothing else exists at the outputs' own origin. */
 const OUTPUT_FRAME = /^\/[\w-]+\/static\/out\/vs\/workbench\/contrib\/webview\/browser\/pre\/[\w.-]+$/;
-/** In the page's settings: where that frame comes from. */
+/** The address of that frame in the page's settings. */
 const FRAME_SETTING = /(webviewEndpoint&quot;:&quot;)([^&]+)/;
 
 /**
@@ -23,7 +23,7 @@ export async function openGate({ socketPath, port, entry }) {
   const token = randomBytes(24).toString('hex');
   const workbench = http.createServer();
   const outputs = http.createServer();
-  // another port is another origin, and yet the same site: browsers that block third parties' storage allow it
+  // Another port is another origin, but still the same site, so that browsers which block third-party storage allow it.
   const [origin, outputsOrigin] = [await listen(workbench, port), await listen(outputs, 0)];
   const cookie = `sandboxed-ipython-${new URL(origin).port}=${token}`;
 
@@ -59,7 +59,7 @@ export async function openGate({ socketPath, port, entry }) {
       response.writeHead(403).end();
       return;
     }
-    delete request.headers.cookie; // cookies do not tell ports apart
+    delete request.headers.cookie; // cookies are sent to all ports of a host
     forward(request, (answer) => answer.pipe(response.writeHead(answer.statusCode, answer.headers))).end();
   });
 
@@ -100,13 +100,15 @@ export async function openGate({ socketPath, port, entry }) {
   };
 }
 
-/** The workbench's page, told where outputs are drawn; a page that cannot be told is not shown. */
+/**
+ * Sends the page of the workbench with the origin of its outputs. A page that has no place for that origin is not sent.
+ */
 async function sendPage(answer, response, outputsOrigin) {
   const page = (await answer.setEncoding('utf8').toArray()).join('');
   const headers = { ...answer.headers };
   delete headers['content-length'];
   if (answer.statusCode === 200 && !FRAME_SETTING.test(page)) {
-    response.writeHead(500).end('This code-server says where outputs are drawn in another way than the gate knows.\n');
+    response.writeHead(500).end('The gate cannot set the origin of outputs in the page of this code-server.\n');
     return;
   }
   if (headers['content-security-policy']) {

@@ -2,12 +2,13 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { connect } from './engine.mjs';
 
-/** Where a window keeps the id that labels all that it has on an engine, below the folder of its user's data. */
+/** The file with the id that labels everything that a window has on an engine, below the folder of the user's data. */
 const OWNER_FILE = path.join('globalStorage', 'sandboxed-ipython.sandboxed-ipython', 'owner');
 
 /**
- * Ends the sandboxes of all windows whose data is below a folder, wherever their notebooks are, and removes their volumes. A sandbox outlives its
- * window, for a later one to find; when the folder goes, none will.
+ * Ends the sandboxes of all windows whose data is below a folder, wherever their notebooks are, and removes their
+ * volumes. A sandbox outlives its window so that a later window can find it, but no later window can find it once the
+ * folder is removed.
  * @param {string} folder
  * @returns {Promise<void>}
  */
@@ -26,13 +27,13 @@ export async function removeSandboxesOfWindowsBelow(folder) {
   }
 }
 
-/** The window, or the sandbox itself, may be faster. */
+/** The window, or the sandbox itself, may remove it first. */
 async function unlessGone(removal) {
   try {
     await removal;
   } catch (error) {
     if (![404, 409].includes(error.statusCode)) {
-      // not there, or being removed
+      // it does not exist, or is being removed
       throw error;
     }
   }

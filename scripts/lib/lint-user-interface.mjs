@@ -1,4 +1,4 @@
-/** Functions of `vscode.window` that show text, or make what shows text. */
+/** Functions of `vscode.window` that show text, or create something that shows text. */
 const FUNCTIONS = [
   'showInformationMessage',
   'showWarningMessage',
@@ -15,7 +15,7 @@ const FUNCTIONS = [
   'registerTreeDataProvider',
   'createWebviewPanel',
 ];
-/** Classes of `vscode` that hold text to be shown. */
+/** Classes of `vscode` that contain text to be shown. */
 const CLASSES = [
   'MarkdownString',
   'Hover',
@@ -34,7 +34,7 @@ const names = `/^(${[...FUNCTIONS, ...CLASSES].join('|')})$/`;
 const message =
   'VS Code reads links and icons out of text that it shows: only src/ui calls this, and makes text inert first.';
 
-/** Options of ESLint's rule `no-restricted-syntax`: however one of these is reached, but as a type. */
+/** Options of ESLint's rule `no-restricted-syntax` that forbid every use of one of these except as a type. */
 export const userInterface = [
   `MemberExpression[property.name=${names}]`,
   `MemberExpression[computed=true] > Literal.property[value=${names}]`,

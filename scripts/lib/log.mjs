@@ -1,10 +1,10 @@
 const began = performance.now();
 
-/** Seconds since the script began, as a column. */
+/** Returns the seconds since the script began, as a column. */
 export const clock = () => `${((performance.now() - began) / 1000).toFixed(1).padStart(6)}s`;
 
 /**
- * A line about the script's own work, told apart from what tests and tools print by its clock.
+ * Prints a line about the script's own work. Its time distinguishes it from output of tests and tools.
  * @param {string} line
  */
 export function say(line) {
@@ -12,7 +12,7 @@ export function say(line) {
 }
 
 /**
- * Runs a step of set-up and says how long it took; silent when it took no time (nothing was to do).
+ * Runs a step of the set-up and prints how long it took, unless it had nothing to do.
  * @template T
  * @param {string} what
  * @param {() => Promise<T>} work

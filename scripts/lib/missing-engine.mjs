@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { Failure } from './failure.mjs';
 import { findCommand } from './tools.mjs';
 
-/** How each package manager installs an engine. */
+/** The command with which each package manager installs an engine. */
 const INSTALL = [
   ['apt-get', 'sudo apt-get install -y docker.io'],
   ['dnf', 'sudo dnf install -y podman-docker && systemctl --user enable --now podman.socket'],
@@ -11,7 +11,7 @@ const INSTALL = [
   ['brew', 'brew install colima docker && colima start'],
   ['winget', 'winget install Docker.DockerDesktop'],
 ];
-/** What starts an engine that is installed. */
+/** The commands that start an installed engine. */
 const START = [
   ['colima', 'colima start'],
   ['orb', 'orb start'],
@@ -19,7 +19,7 @@ const START = [
   ['systemctl', 'systemctl --user enable --now podman.socket', 'podman'],
   ...(process.platform === 'linux' ? [] : [['podman', 'podman machine start']]),
 ];
-/** What starts the engine of a Docker context. */
+/** The commands that start the engine of a Docker context. */
 const START_CONTEXT = [
   [/^colima$/, 'colima start'],
   [/^colima-./, (context) => `colima start ${context.slice('colima-'.length)}`],
@@ -32,7 +32,8 @@ const START_CONTEXT = [
 ];
 
 /**
- * What is missing for an engine where these scripts install nothing themselves: words, and the one command to run.
+ * Returns a failure that describes the missing engine, with the one command to run, where these scripts install nothing
+ * themselves.
  * @param {readonly { label: string, socketPath?: string, named?: { by: string, context?: string } }[]} tried where the engine was looked for
  * @returns {Failure}
  */
@@ -69,7 +70,7 @@ export function missingEngine(tried) {
 }
 
 /**
- * An address, or a context of Docker's, that names no engine which can be used.
+ * Returns a failure about an address, or a Docker context, that names no usable engine.
  * @param {Error & { params?: { tried?: string, reason?: string, by?: string } }} error of `endpointCandidates`
  * @returns {Error}
  */

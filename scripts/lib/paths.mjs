@@ -6,8 +6,8 @@ import path from 'node:path';
 export const ROOT = path.resolve(import.meta.dirname, '..', '..');
 
 /**
- * What is slow to make and worth keeping lives here, outside the checkout, so that a clean clone starts warm
- * and `git clean` costs nothing.
+ * Returns a folder of the cache, which is outside of the checkout. It keeps what is slow to make, so that a clean clone
+ * starts fast and `git clean` removes nothing of it.
  * @param {...string} parts folders below the cache, made when absent
  */
 export function cacheDir(...parts) {

@@ -11,12 +11,13 @@ import { onShutdown } from './shutdown.mjs';
 import { endGroup, findCommand, tail } from './tools.mjs';
 import { until, within } from './waiting.mjs';
 
-/** What containers leave in memory; gone with the machine's next start, as Podman expects of it. */
+/** The state of containers in memory, which is gone after a restart of the machine, as Podman expects. */
 const RUN = '/run/sandboxed-ipython-dev';
 
 /**
- * Makes every Podman service of these tests alike, whatever the machine has: no systemd, no journal; runc, because crun refuses cgroups of both
- * versions at once; limits that a root without all capabilities may set; locks of its own.
+ * Makes every Podman service of these tests the same, whatever the machine has: no systemd and no journal; runc,
+ * because crun refuses cgroups of both versions at the same time; limits that a root user without all capabilities may
+ * set; separate locks.
  */
 const CONTAINERS_CONF = `
 [engine]
@@ -30,7 +31,8 @@ default_ulimits = ["nofile=16384:16384", "nproc=16384:16384"]
 `;
 
 /**
- * Starts Podman's service with a storage of its own, which stays in the cache, and gives it a base image of the other engine's.
+ * Starts Podman's service with its own storage, which stays in the cache, and copies a base image from the other engine
+ * to it.
  * @param {string} image
  * @returns {Promise<string>} what DOCKER_HOST names
  */
@@ -69,7 +71,7 @@ async function startService(folder, socketPath) {
       `unix://${socketPath}`,
     ],
     {
-      // containers that run out of memory leave a file where their monitor runs
+      // Containers that run out of memory leave a file in the working folder of their monitor.
       cwd: folder,
       detached: true,
       stdio: ['ignore', log, log],
@@ -100,7 +102,7 @@ async function startService(folder, socketPath) {
   }
 }
 
-/** Brings an image over unless the very same one is there. */
+/** Copies an image to Podman unless it has the same one. */
 async function ensureImage(podman, name) {
   const idIn = (engine) =>
     engine

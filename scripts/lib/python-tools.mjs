@@ -9,7 +9,7 @@ import { run } from './tools.mjs';
 const TOOLS = ['pytest>=8,<10', 'ruff>=0.12,<1', 'nbformat>=5.10,<6'];
 
 /**
- * pytest, ruff and nbformat in an environment of their own, outside the checkout.
+ * Installs pytest, ruff and nbformat in a separate environment outside of the checkout.
  * @returns {Promise<string>} its Python
  */
 export async function pythonTools() {

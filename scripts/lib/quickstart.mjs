@@ -23,7 +23,7 @@ const IMAGE_SETTING = 'sandboxedIPython.image';
 const PACKAGES_SETTING = 'sandboxedIPython.packages';
 
 /**
- * Shows the extension at work on a copy of the examples, in the desktop VS Code or, without one, in the browser.
+ * Shows the extension with a copy of the examples, in the desktop VS Code or, if there is none, in the browser.
  * @param {{ open: boolean, port: number }} options `open`: show a window; else only serve it
  * @returns {Promise<void>} when the window, or the server, has ended
  */
@@ -32,7 +32,7 @@ export async function startQuickstart({ open, port }) {
     throw new Failure(`examples/${NOTEBOOK} is missing.`);
   }
   if (!mayInstall()) {
-    await ensureEngine(); // what is missing here is said before anything is downloaded
+    await ensureEngine(); // reports a missing engine before anything is downloaded
   }
   const desktop = open ? findDesktop() : undefined;
   const folder = mkdtempSync(path.join(cacheDir('start'), 'window-'));
@@ -40,7 +40,7 @@ export async function startQuickstart({ open, port }) {
   const vsix = path.join(folder, 'extension.vsix');
   const [settings, home] = await Promise.all([
     ensureEngine().then(() => {
-      // What was started last ends first: the sandboxes end while there still is an engine.
+      // What was started last ends first, so that the sandboxes end while the engine still runs.
       onShutdown('the sandboxes of its windows', () => removeSandboxesOfWindowsBelow(folder));
       return readySettings();
     }),
@@ -50,7 +50,7 @@ export async function startQuickstart({ open, port }) {
   if (desktop) {
     const workspace = path.join(folder, 'workspace');
     cpSync(EXAMPLES, workspace, { recursive: true });
-    say('opening VS Code; this ends when its window is closed');
+    say('opening VS Code; this script ends when its window is closed');
     await openDesktop(desktop, {
       folder,
       vsix,
@@ -64,7 +64,7 @@ export async function startQuickstart({ open, port }) {
   }
 }
 
-/** The window's settings, whose image is made: the first cell that is run finds it. */
+/** Returns the settings of the window. Their image is built first, so that the first cell finds it. */
 async function readySettings() {
   const settings = await imageSettings();
   await makeImage({
@@ -82,8 +82,8 @@ const defaultOf = (setting) =>
     .find(Boolean);
 
 /**
- * The published default image, which the extension pulls when it is absent; on a machine where a base can be made
- * from Debian's packages, that base unless the default is already there.
+ * Returns the published default image, which the extension pulls if it is missing. On a machine where a base can be
+ * built from Debian's packages, returns that base unless the default image exists.
  */
 async function imageSettings() {
   const standard = defaultOf(IMAGE_SETTING);
@@ -125,7 +125,7 @@ async function serve({ home, folder, vsix, settings, open, port }) {
   }
 }
 
-/** Tries to show the page; the address has been printed anyway. */
+/** Tries to show the page; the address was already printed. */
 function openInBrowser(url) {
   const display = process.platform === 'darwin' || process.env.DISPLAY || process.env.WAYLAND_DISPLAY;
   const opener = display && findCommand('open', 'xdg-open');

@@ -1,5 +1,6 @@
-// Runs one suite's Mocha tests in this process: run-mocha.mjs <suite> <seconds for one test> [<folder>/<name of a test of another suite>…]
-// What runs follows from the sources, so that a compiled test whose source is gone does not.
+// Runs one suite's Mocha tests in this process: run-mocha.mjs <suite> <seconds for one test> [<folder>/<name of a test
+// of another suite>…]
+// The source files decide what runs, so that a compiled test whose source was removed does not run.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import Mocha from 'mocha';
@@ -28,7 +29,8 @@ for (const name of [
 await mocha.loadFilesAsync();
 const runner = mocha.run((failures) => {
   const { passes, pending } = runner.stats;
-  // a socket or timer that a test left open must not keep the run from ending; the callback waits for the pipe
+  // A socket or timer that a test left open must not keep the run from ending. The callback waits until the pipe is
+  // written.
   process.stdout.write(`${sumLine({ passed: passes, failed: failures, skipped: pending })}\n`, () => {
     process.exit(failures > 0 ? 1 : 0);
   });

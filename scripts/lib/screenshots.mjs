@@ -2,7 +2,7 @@ import { step } from './log.mjs';
 import { TestEnvironment } from './test-environment.mjs';
 import { run } from './tools.mjs';
 
-/** Runs `test/screenshots/take.ts` on what `npm test -- window` would run on. */
+/** Runs `test/screenshots/take.ts` with the prerequisites of `npm test -- window`. */
 export async function takeScreenshots() {
   const needs = ['engine', 'bookworm', 'code-server', 'browser', 'vsix'];
   const environment = new TestEnvironment(new Set(needs));

@@ -6,7 +6,7 @@ const open = new Set();
 let closing;
 
 /**
- * Remembers how to undo something that must not outlive this script (a daemon, a server, a running tool).
+ * Registers how to undo something that must not outlive this script (a daemon, a server, a running tool).
  * @param {string} what
  * @param {() => unknown} undo may be asynchronous
  * @returns {() => void} forgets it: it has ended by itself
@@ -17,7 +17,10 @@ export function onShutdown(what, undo) {
   return () => open.delete(entry);
 }
 
-/** Undoes everything, the latest first. Safe to call twice; a failure is reported and the rest still undone. */
+/**
+ * Undoes everything, the latest first. It may be called twice. A failure is reported, and the rest is undone all the
+ * same.
+ */
 export function shutDown() {
   closing ??= (async () => {
     for (const entry of [...open].reverse()) {
@@ -32,10 +35,10 @@ export function shutDown() {
   return closing;
 }
 
-/** Whether what ends now ends because of us. */
+/** Whether processes end now because this script is ending them. */
 export const isShuttingDown = () => closing !== undefined;
 
-/** Ends this script, and all it started, when it is asked to end. */
+/** Ends this script, and everything that it started, when it gets a signal. */
 export function shutDownOnSignals() {
   const end = (signal) => {
     void shutDown().finally(() => process.exit(128 + constants.signals[signal]));
@@ -44,7 +47,7 @@ export function shutDownOnSignals() {
     process.on(signal, end);
   }
   if (process.env.npm_lifecycle_event) {
-    // npm passes a signal on to the shell that it runs scripts in, and that one dies of it without a word to us
+    // npm passes a signal to the shell in which it runs scripts. That shell ends without a signal to this script.
     const shell = process.ppid;
     setInterval(() => {
       if (process.ppid !== shell) {

@@ -4,12 +4,12 @@ import { importTypeScript } from './bundle.mjs';
 import { say, step } from './log.mjs';
 import { ROOT } from './paths.mjs';
 
-/** Milliseconds between two lines about the same step: pip says a line for each package. */
+/** Milliseconds between two lines about the same step, because pip prints a line for each package. */
 const QUIET_MS = 5_000;
 
 /**
- * Makes the image of the sandboxes, as the extension would with the first cell. Where it cannot be made this says why and goes on: the first cell
- * tries again, and says what helps.
+ * Builds the image of the sandboxes, as the extension would with the first cell. If that fails, this prints the reason
+ * and continues. The first cell tries again, and shows what helps.
  * @param {{ image: string, packages: readonly string[] }} settings
  */
 export async function makeImage({ image, packages }) {

@@ -1,8 +1,8 @@
 import { SUITES as BASES } from './base-images.mjs';
 
 /**
- * The test suites. Each is a command whose last line on stdout is `N passed, N failed, N skipped`; what it needs is made
- * ready before, and its deadline ends it.
+ * The test suites. Each is a command whose last line on stdout is `N passed, N failed, N skipped`. Its needs are
+ * prepared before it runs, and it is ended at its deadline.
  *
  * @typedef {import('./base-images.mjs').Suite} Base
  * @typedef {'engine' | Base | 'python' | 'networks' | 'podman' | 'code-server' | 'browser' | 'vsix'} Need
@@ -63,7 +63,7 @@ export const SUITES = {
     needs: ['podman', 'networks'],
     minutes: 20,
   },
-  // a base's Python says which IPython is to be had: 3.9 ends at 8, 3.14 begins with 9
+  // The Python of a base limits the IPython versions: 3.9 has 8 at most, 3.14 needs 9 at least.
   'runner-3.9': runner('bullseye', 'not alone'),
   'runner-3.11': runner('bookworm', 'smoke'),
   'runner-3.13': runner('trixie', 'smoke'),
@@ -73,7 +73,7 @@ export const SUITES = {
   faults: { args: mocha('faults', 240), needs: ['engine', 'bookworm'], minutes: 15 },
   extension: {
     args: ['--enable-source-maps', 'out/test/extension/launch.js'],
-    needs: ['engine', 'bookworm', 'code-server', 'browser', 'python', 'vsix'], // the VSIX for the bundle that goes into it
+    needs: ['engine', 'bookworm', 'code-server', 'browser', 'python', 'vsix'], // needed for the bundle in it
     minutes: 25,
   },
   conformance: { args: mocha('conformance', 300), needs: ['engine', 'bookworm'], minutes: 15 },
@@ -82,10 +82,10 @@ export const SUITES = {
 };
 
 /**
- * The order in which they run: phase after phase; of a phase its lanes at the same time; of a lane its suites in turn.
- * More lanes than these would make each other slow on two processors, fewer would leave them idle: most suites mostly wait.
- * Whoever shares a phase shares the machine's engine, but for `podman` and `faults`, which have one of their own;
- * `silent` wants the machine's for itself, and `runner-alone` the machine.
+ * The order of the suites: phases run one after the other; the lanes of a phase run at the same time; the suites of a
+ * lane run in turn. More lanes would slow each other down on two processors, and fewer would leave the processors idle,
+ * because most suites mostly wait. Suites of the same phase share the machine's engine, except `podman` and `faults`,
+ * which have their own; `silent` needs the machine's engine for itself, and `runner-alone` needs the whole machine.
  */
 export const PHASES = [
   [['unit']],
@@ -106,7 +106,7 @@ export function chosenPhases(asked) {
   return PHASES.map(lanes).filter((phase) => phase.length > 0);
 }
 
-/** Of what was asked for: what no suite is called. */
+/** Returns the requested names that match no suite. */
 export const unknownAmong = (asked) => asked.filter((one) => !Object.keys(SUITES).some((name) => isCalled(name, one)));
 
 const isCalled = (name, asked) => name === asked || name.startsWith(`${asked}-`);

@@ -4,14 +4,14 @@ import { Failure } from './failure.mjs';
 import { step } from './log.mjs';
 import { findCommand, run } from './tools.mjs';
 
-/** The browser for window tests: `$CHROMIUM`, else what Playwright's driver can steer of what is installed. */
+/** The browser for window tests: `$CHROMIUM`, otherwise an installed one that Playwright can control. */
 export const findBrowser = () =>
   process.env.CHROMIUM || findCommand('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable');
 
 const hasFonts = () => process.platform !== 'linux' || existsSync('/usr/share/fonts/truetype');
 const hasVenv = () => spawnSync('python3', ['-c', 'import venv, ensurepip']).status === 0;
 
-/** What each ability needs from Debian, and how its presence shows. */
+/** The Debian packages of each ability, and how to detect it. */
 const NEEDS = {
   engine: [
     { name: 'docker.io', present: () => findCommand('dockerd') },
@@ -39,8 +39,8 @@ const NEEDS = {
 export const mayInstall = () => process.getuid?.() === 0 && findCommand('apt-get') !== undefined;
 
 /**
- * Installs, in one call of apt (two at a time would wait for each other's lock), what the named abilities lack.
- * Where it may not install, it says what is missing and how to get it.
+ * Installs the missing packages of these abilities in one call of apt, because two calls would wait for each other's
+ * lock. If this script may not install packages, it reports what is missing and how to install it.
  * @param {readonly (keyof typeof NEEDS)[]} abilities
  */
 export async function ensureSystemPackages(abilities) {
@@ -61,7 +61,7 @@ export async function ensureSystemPackages(abilities) {
   await step(`installed ${missing.join(', ')}`, () => install(missing));
 }
 
-/** Debian's lists, once in this process. */
+/** Updates Debian's package lists, once per process. */
 let updated = false;
 
 async function install(names) {
@@ -76,7 +76,7 @@ async function install(names) {
 }
 
 /**
- * The mirror of Debian that this machine's own apt uses, or undefined where it has none (Ubuntu, macOS).
+ * Returns the Debian mirror of this machine's own apt, or undefined if it has none (Ubuntu, macOS).
  * @returns {Promise<string | undefined>}
  */
 export async function debianMirror() {

@@ -9,14 +9,14 @@ import { pythonTools } from './python-tools.mjs';
 import { ensureSystemPackages, findBrowser, mayInstall } from './system-packages.mjs';
 import { packageExtension } from './vsix.mjs';
 
-/** The base image that tests use unless they are about Python's versions. */
+/** The base image of all tests that are not about versions of Python. */
 const USUAL = 'bookworm';
-/** In the order in which they are made, beside the first tests: those first whose tests take longest. */
+/** The order in which they are built, while the first tests run: first those whose tests take longest. */
 const BASES = [USUAL, 'forky', 'bullseye', 'trixie'];
 
 /**
- * Makes ready what the suites need, all of it at once, while the first suites already run.
- * Each need becomes a promise of environment variables for the suites that asked for it.
+ * Prepares everything that the suites need, at the same time, while the first suites already run. Each need becomes a
+ * promise of environment variables for the suites that require it.
  */
 export class TestEnvironment {
   /** @type {Map<string, Promise<Record<string, string>>>} */
@@ -25,7 +25,7 @@ export class TestEnvironment {
   /** @param {ReadonlySet<import('./suites.mjs').Need>} needs */
   constructor(needs) {
     const wanted = BASES.filter((base) => needs.has(base) || (base === USUAL && needs.has('podman')));
-    // by itself and first: with it the first base is made while the others are installed
+    // Alone and first, because with it the first base can be built while the others are installed.
     const maker = once(() =>
       canBuildBases() && wanted.length > 0 ? ensureSystemPackages(['base images']) : Promise.resolve(),
     );
@@ -71,7 +71,7 @@ export class TestEnvironment {
   }
 }
 
-/** What else the needs ask of the system, together: two calls of apt would wait for each other. */
+/** Installs the other system packages of the needs in one call, because two calls of apt would wait for each other. */
 async function otherPackages(needs) {
   const abilities = ['browser', 'networks', 'podman', 'python'].filter((need) => needs.has(need));
   return [
@@ -81,7 +81,7 @@ async function otherPackages(needs) {
 }
 
 /**
- * A function for each base that makes it when those before it are made or have failed.
+ * Returns a function for each base that builds it once the earlier bases were built or have failed.
  * @param {readonly import('./base-images.mjs').Suite[]} bases
  * @param {() => Promise<void>} maker what makes a root file system; the engine is needed only to import it
  * @param {() => Promise<void>} engine

@@ -6,15 +6,18 @@ import { say } from './log.mjs';
 import { onShutdown } from './shutdown.mjs';
 import { within } from './waiting.mjs';
 
-/** Every container, network and volume of the extension's has it. */
+/** The label of every container, network and volume of the extension. */
 const LABEL = 'sandboxed-ipython.version';
-/** What an engine that was asked to remove something, or a browser that was asked to end, may still need. */
+/** Milliseconds that an engine may need to remove something, or a browser to end. */
 const PATIENCE_MS = 10_000;
 const LOOK_MS = 500;
 
-/** Sees to it that the tests leave nothing behind: no container, network or volume of the extension's, no temporary file. */
+/** Checks that the tests leave nothing behind: no container, network or volume of the extension, no temporary file. */
 export class TestLeftovers {
-  /** Temporary files of the suites; what is in it after the last one was forgotten. Its name is short: paths of sockets are. */
+  /**
+   * The folder for temporary files of the suites. Files that are in it after the last suite are leftovers. Its name is
+   * short, because paths of sockets must be short.
+   */
   folder = mkdtempSync(path.join(tmpdir(), 'ipython-test-'));
   /** @type {Map<string, { docker: Docker, before: Promise<ReadonlySet<string>> }>} by what DOCKER_HOST names */
   #engines = new Map();
@@ -25,7 +28,7 @@ export class TestLeftovers {
     );
   }
 
-  /** What is on the engine now is not the tests', as they have not begun to use it. */
+  /** Records what is on the engine before the tests use it, because that is not left by the tests. */
   watch(host) {
     if (host === undefined || this.#engines.has(host)) {
       return;
@@ -34,7 +37,7 @@ export class TestLeftovers {
       ? new Docker({ socketPath: host.slice('unix://'.length), host: undefined })
       : new Docker();
     const before = things(docker);
-    before.catch(() => {}); // told by the last look
+    before.catch(() => {}); // the last check reports it
     this.#engines.set(host, { docker, before });
   }
 

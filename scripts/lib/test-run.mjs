@@ -8,11 +8,11 @@ import { TestLeftovers } from './test-leftovers.mjs';
 import { endGroup, run, start } from './tools.mjs';
 
 const FAILED = { passed: 0, failed: 1, skipped: 0 };
-/** Of what a suite prints; its failures come at its end. */
+/** The number of characters of a suite's output that are kept; its failures come at its end. */
 const KEPT_CHARS = 1_000_000;
 
 /**
- * Compiles, then runs suites in their order, while what the later ones need is still being made ready.
+ * Compiles, then runs the suites in their order, while the needs of later suites are still being prepared.
  * @param {readonly string[]} asked none means all
  * @returns {Promise<import('./sums.mjs').Sum>}
  */
@@ -34,7 +34,8 @@ export async function runSuites(asked) {
   }
   rows.push({ name: 'leftovers', ...(await timed(() => leftovers.sum())) });
   for (const { name, sum } of rows.filter((row) => row.sum?.failures)) {
-    console.log(`\n${name}, once more what failed:\n\n${sum.failures}`); // a log that is cut keeps its end
+    // repeated here, because a log that is cut keeps its end
+    console.log(`\nfailed tests of ${name}, again:\n\n${sum.failures}`);
   }
   console.log();
   for (const { name, seconds, sum } of rows.filter((row) => row.sum !== undefined)) {
@@ -56,7 +57,9 @@ async function timed(work) {
   return { sum: await work(), seconds: (performance.now() - start) / 1000 };
 }
 
-/** TypeScript writes what it can also where types are wrong: the suites still tell more than a stop would. */
+/**
+ * TypeScript writes its output even if there are type errors, and the suites then show more than an early stop would.
+ */
 async function compile() {
   try {
     await step('compiled', () =>
@@ -104,9 +107,11 @@ async function runSuite(name, environment, leftovers, { later }) {
   }
 }
 
-/** Lets a suite print as it goes, or at its end under `title`, and says in `failed` how it ended if not well. */
+/**
+ * Runs a suite that prints as it goes, or at its end under `title`. `failed` describes an end that was not successful.
+ */
 async function runToEnd(args, env, minutes, title) {
-  // a pipe stands between the suite and the terminal, and Mocha's symbols do not ask what they are written to
+  // There is a pipe between the suite and the terminal, and Mocha does not check where it writes its symbols.
   const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NODE_DISABLE_COLORS: '1' };
   const child = start(process.execPath, args, { env: { ...color, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';

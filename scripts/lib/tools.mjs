@@ -5,11 +5,11 @@ import { Failure } from './failure.mjs';
 import { ROOT } from './paths.mjs';
 import { onShutdown } from './shutdown.mjs';
 
-/** Administrator's tools (dockerd, iptables) are not on every user's PATH. */
+/** Tools of the administrator (dockerd, iptables) are not on every user's PATH. */
 const SEARCHED = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin'].filter(Boolean);
 
 /**
- * Where a command is, or undefined.
+ * Returns the path of a command, or undefined.
  * @param {...string} names the first one found wins
  */
 export function findCommand(...names) {
@@ -18,13 +18,13 @@ export function findCommand(...names) {
       accessSync(file, constants.X_OK);
       return file;
     } catch {
-      // not this one
+      // the command is not in this folder
     }
   }
   return undefined;
 }
 
-/** Ends a process and its children: a polite signal, then, `grace` ms later, a final one. */
+/** Ends a process and its children: first with SIGTERM, and with SIGKILL after `grace` ms. */
 export async function endGroup(child, grace = 5_000) {
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const signal = (name) => {
@@ -35,7 +35,7 @@ export async function endGroup(child, grace = 5_000) {
     }
   };
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
-    signal('SIGKILL'); // what it may have left behind
+    signal('SIGKILL'); // children that are still running
     return;
   }
   signal('SIGTERM');
@@ -46,7 +46,7 @@ export async function endGroup(child, grace = 5_000) {
 }
 
 /**
- * Starts a tool in a process group of its own, so that all of it can be ended, and ends it with this script.
+ * Starts a tool in its own process group, so that all of it can be ended, and ends it together with this script.
  * @param {string} command
  * @param {readonly string[]} args
  * @param {import('node:child_process').SpawnOptions} [options]
@@ -94,7 +94,7 @@ export async function run(command, args, { deadline, show = false, ...options })
   return printed;
 }
 
-/** The end of a long text, where tools say what was wrong. */
+/** Returns the end of a long text, in which tools print their errors. */
 export function tail(text, lines = 40) {
   return text.trimEnd().split('\n').slice(-lines).join('\n');
 }

@@ -9,13 +9,13 @@ import { run, tail } from './tools.mjs';
 export const manifest = () => JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
 
 /**
- * Builds the extension as it is published and packs it; `.vscodeignore` names every file that goes in.
+ * Builds the extension as it is published and packs it; `.vscodeignore` lists the files to include.
  * @param {string} [file] where to
  * @returns {Promise<string>} the VSIX
  */
 export async function packageExtension(file = path.join(ROOT, `${manifest().name}-${manifest().version}.vsix`)) {
   await buildExtension({ production: true });
-  // its own command, not its API: that prints, and checks for secrets, in ways the API does not
+  // The command and not the API of vsce, because the API prints and checks for secrets differently.
   const said = await run(
     process.execPath,
     [

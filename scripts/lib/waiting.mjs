@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from './failure.mjs';
 
 /**
- * `promise`, or a failure that says what was waited for.
+ * Waits for `promise`, and throws a failure that names what was awaited if it takes too long.
  * @template T
  * @param {Promise<T>} promise
  * @param {number} ms
@@ -23,7 +23,7 @@ export async function within(promise, ms, what) {
 }
 
 /**
- * Asks until the answer is truthy.
+ * Calls `ask` until its result is truthy.
  * @template T
  * @param {() => Promise<T> | T} ask a throw ends the wait
  * @param {{ ms: number, every?: number, what: string }} limits

@@ -1,4 +1,4 @@
-// Stands in for VS Code's native watch on the parent process; the extension host also polls for it.
+// Replaces VS Code's native watch on the parent process; the extension host also polls for it.
 'use strict';
 
 exports.start = () => {};

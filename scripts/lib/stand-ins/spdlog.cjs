@@ -1,4 +1,4 @@
-// Stands in for VS Code's native logger, with its API: every output channel is a file that this writes.
+// Replaces VS Code's native logger, with the same API: this writes the file of every output channel.
 'use strict';
 
 const fs = require('node:fs');
@@ -20,7 +20,7 @@ class Logger {
     try {
       fs.appendFileSync(this.file, text);
     } catch {
-      // a log whose folder was removed at shutdown; the native logger is silent here too
+      // the folder of a log may be removed at shutdown; the native logger ignores this too
     }
   }
 
@@ -65,7 +65,8 @@ class Logger {
 
 const create = async (name, file) => new Logger('', name, file);
 
-// named one by one: VS Code imports this as an ES module, and Node finds a CommonJS module's names only so
+// The names are listed one by one, because VS Code imports this as an ES module, and Node finds the names of a CommonJS
+// module only in this form.
 exports.version = 0;
 exports.setLevel = () => {};
 exports.setFlushOn = () => {};
