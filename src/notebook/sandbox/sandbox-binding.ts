@@ -7,6 +7,17 @@ import type { FilesSetting, SandboxSettings } from '../../session/settings';
 import type { SandboxSession, SessionState } from '../../session/types';
 import { NOTHING_PENDING, type PendingSettings } from './applied-settings';
 import { readSettings } from '../configuration';
+import {
+  begun,
+  bound,
+  liveOf,
+  previousOf,
+  released,
+  settled,
+  startOf,
+  withPrevious,
+  type BindingState,
+} from './binding-state';
 import { EngineRecords } from './engine-records';
 import { TakeoverPrompt, showNewSandboxHint } from './takeover-prompt';
 import { LiveSandbox } from './live-sandbox';
@@ -14,7 +25,7 @@ import type { LogReplay } from '../execution/restored-runs';
 import type { SandboxRecord } from './sandbox-record';
 import type { SandboxRecords } from './sandbox-records';
 import type { PreviousSandbox, SessionSource } from './session-source';
-import { Starts } from './starts';
+import { Starts, type Start } from './starts';
 import { stateLossBetweenCells, stateLossSinceLastWindow } from './state-lost';
 
 /** The state of a notebook's sandbox as the user sees it. */
@@ -50,10 +61,8 @@ const RENAME_WAIT_MS = 2_000;
 
 /** Decides which sandbox a notebook has, during the life of the window and beyond it. */
 export class SandboxBinding {
-  #live: LiveSandbox | undefined;
+  #state: BindingState<LiveSandbox, Start, PreviousSandbox> = { kind: 'none' };
   readonly #starts: Starts;
-  /** A sandbox that has ended. The next sandbox may take over its libraries. */
-  #previous: PreviousSandbox | undefined;
   #stateLoss: Failure | undefined;
   readonly #engineRecords: EngineRecords;
   readonly #takeoverPrompt: TakeoverPrompt;
@@ -63,7 +72,10 @@ export class SandboxBinding {
     private readonly options: BindingOptions,
   ) {
     const { records, sink, log } = options;
-    this.#starts = new Starts(() => sink.changed(), log);
+    this.#starts = new Starts((start) => {
+      this.#state = settled(this.#state, start);
+      sink.changed();
+    }, log);
     this.#engineRecords = new EngineRecords(notebook, records);
     this.#takeoverPrompt = new TakeoverPrompt(notebook, log);
   }
@@ -77,7 +89,7 @@ export class SandboxBinding {
         pending: this.#pending(),
       };
     }
-    return { kind: this.#starts.current === undefined ? 'none' : 'starting' };
+    return { kind: startOf(this.#state) === undefined ? 'none' : 'starting' };
   }
 
   /** Undefined while the notebook has no sandbox. */
@@ -89,7 +101,7 @@ export class SandboxBinding {
     return this.#live?.isUnused ?? false;
   }
   get installed(): readonly string[] {
-    return (this.#live?.session ?? this.#previous)?.installed ?? [];
+    return (this.#live?.session ?? previousOf(this.#state))?.installed ?? [];
   }
 
   /** Returns what became of the previous sandbox if no cell could report that. Returns it only once. */
@@ -118,13 +130,13 @@ export class SandboxBinding {
         }
         return this.#live.session;
       }
-      const start = this.#starts.current;
+      const start = startOf(this.#state);
       if (isFirst && start === undefined && this.#record === undefined) {
         this.#engineRecords.restoreNewest();
       }
-      const isNew = start?.isNew ?? this.#record === undefined;
+      const isNew = start === undefined ? this.#record === undefined : this.#state.kind === 'starting';
       const session = isNew
-        ? await (start ?? this.#starts.begin(isNew, (signal) => this.#startNew(settings, signal))).forCell()
+        ? await (start ?? this.#begin('starting', (signal) => this.#startNew(settings, signal))).forCell()
         : await this.#attachEarlierForCell();
       if (session !== undefined && this.session !== session) {
         // If the session has already ended, the cell reports that.
@@ -142,16 +154,11 @@ export class SandboxBinding {
    * @returns whether the notebook has a sandbox now
    */
   async startEarly(settings: SandboxSettings, how: { makesImage: boolean }): Promise<boolean> {
-    if (
-      this.#live !== undefined ||
-      this.#starts.current !== undefined ||
-      this.#record !== undefined ||
-      this.#previous !== undefined
-    ) {
+    if (this.#state.kind !== 'none' || this.#record !== undefined) {
       return false;
     }
-    const session = await this.#starts.begin(
-      true,
+    const session = await this.#begin(
+      'starting',
       async (signal) =>
         (await this.options.source.canStartEarly(this.notebook, settings, how))
           ? this.#startNew(settings, signal, { isUnused: true })
@@ -173,7 +180,7 @@ export class SandboxBinding {
       return this.#live.session;
     }
     this.cancel();
-    return this.#record === undefined && this.#starts.current === undefined ? undefined : this.#attachEarlier();
+    return this.#record === undefined && startOf(this.#state) === undefined ? undefined : this.#attachEarlier();
   }
 
   /**
@@ -188,7 +195,8 @@ export class SandboxBinding {
       // The notebook was renamed, and the sandbox that is recorded for its new name may hold work.
       await this.#end(false, undefined);
     }
-    if (this.#live !== undefined || this.#starts.current !== undefined || this.#record === undefined) {
+    const { kind } = this.#state;
+    if ((kind !== 'none' && kind !== 'ended') || this.#record === undefined) {
       return;
     }
     try {
@@ -205,9 +213,8 @@ export class SandboxBinding {
 
   /** Resolves when no attempt to attach to an earlier sandbox is under way. */
   async waitForLookup(): Promise<void> {
-    const start = this.#starts.current;
-    if (start?.isNew === false) {
-      await start.session.catch(() => undefined);
+    if (this.#state.kind === 'looking') {
+      await this.#state.start.session.catch(() => undefined);
     }
   }
 
@@ -263,8 +270,8 @@ export class SandboxBinding {
    * sandbox.
    */
   cancel(): void {
-    if (this.#starts.current?.isNew === true) {
-      this.#starts.cancel();
+    if (this.#state.kind === 'starting') {
+      this.#release();
     }
   }
 
@@ -290,8 +297,9 @@ export class SandboxBinding {
       await this.#end(false, record);
       return;
     }
-    const [live, previous] = [this.#unbind(), this.#previous];
-    this.#previous = undefined;
+    const live = this.#release();
+    const previous = previousOf(this.#state);
+    this.#state = withPrevious(this.#state, undefined);
     live?.record();
     live?.stopListening();
     await live?.session.detach();
@@ -302,14 +310,25 @@ export class SandboxBinding {
 
   // ------------------------------------------------------------------------------------------- starting and attaching
 
+  get #live(): LiveSandbox | undefined {
+    return liveOf(this.#state);
+  }
+
   get #record(): SandboxRecord | undefined {
     return this.options.records.get(this.notebook.uri);
+  }
+
+  #begin(kind: 'starting' | 'looking', ...[work, isRequested]: Parameters<Starts['begin']>): Start {
+    const start = this.#starts.begin(work, isRequested);
+    this.#state = begun(this.#state, kind, start);
+    this.options.sink.changed();
+    return start;
   }
 
   /** Attaches to the sandbox of an earlier window. Returns undefined if that sandbox is gone. */
   async #attachEarlier(how = { takeOver: false, asks: true }): Promise<SandboxSession | undefined> {
     try {
-      return await (this.#starts.current ?? this.#starts.begin(false, (signal) => this.#attachRecorded(signal, how)))
+      return await (startOf(this.#state) ?? this.#begin('looking', (signal) => this.#attachRecorded(signal, how)))
         .session;
     } catch (error) {
       if (asSandboxError(error).code === 'InUse' && how.asks) {
@@ -358,7 +377,7 @@ export class SandboxBinding {
     signal: AbortSignal,
     how = { isUnused: false },
   ): Promise<SandboxSession | undefined> {
-    const previous = this.#previous;
+    const previous = previousOf(this.#state);
     const session = await this.options.source.start(this.notebook, settings, {
       signal,
       previous,
@@ -374,7 +393,6 @@ export class SandboxBinding {
       await session.dispose();
       return undefined;
     }
-    this.#previous = undefined;
     this.#bind(session, settings, { seq: 0, ...how });
     return session;
   }
@@ -431,12 +449,12 @@ export class SandboxBinding {
     if (record.unused !== true) {
       this.#stateLoss = stateLossSinceLastWindow(record, failure);
     }
-    this.#previous = this.options.source.previousOf(record);
+    this.#state = withPrevious(this.#state, this.options.source.previousOf(record));
     this.options.records.remove(this.notebook.uri, record.sandboxId);
   }
 
   async #end(keepLibraries: boolean, record: SandboxRecord | undefined): Promise<void> {
-    const live = this.#unbind();
+    const live = this.#release();
     const earlier = live === undefined ? record : undefined;
     if (record !== undefined) {
       this.options.records.remove(this.notebook.uri, record.sandboxId);
@@ -451,9 +469,9 @@ export class SandboxBinding {
         throw error;
       }
     }
-    const previous = this.#previous;
+    const previous = previousOf(this.#state);
     const ended = live?.session ?? (earlier && this.options.source.previousOf(earlier));
-    this.#previous = keepLibraries ? (ended ?? previous) : undefined;
+    this.#state = withPrevious(this.#state, keepLibraries ? (ended ?? previous) : undefined);
     this.options.sink.changed();
     await Promise.all([ended?.dispose({ keepLibraries }), this.#starts.settled()]);
     if (!keepLibraries) {
@@ -466,7 +484,7 @@ export class SandboxBinding {
   // session
 
   #bind(session: SandboxSession, settings: SandboxSettings, how: { seq: number; isUnused: boolean }): void {
-    this.#live = new LiveSandbox(session, {
+    const sandbox = new LiveSandbox(session, {
       notebook: this.notebook,
       records: this.options.records,
       settings,
@@ -476,16 +494,19 @@ export class SandboxBinding {
         state: (of, state) => this.#stateChanged(of, state),
       },
     });
+    this.#state = bound(this.#state, sandbox);
     if (session.state.kind !== 'ready') {
       // The session ended or lost its stream before the listeners were added.
       this.#stateChanged(session, session.state);
     }
   }
 
-  #unbind(): LiveSandbox | undefined {
-    const live = this.#live;
-    this.#live = undefined;
-    this.#starts.cancel();
+  /** Cancels the start that is under way, or stops recording the live sandbox, which it returns. */
+  #release(): LiveSandbox | undefined {
+    const state = this.#state;
+    this.#state = released(state);
+    startOf(state)?.cancel();
+    const live = liveOf(state);
     live?.stopRecording();
     return live;
   }
@@ -497,8 +518,7 @@ export class SandboxBinding {
         // The record says that the sandbox may have lived until now.
         this.#live.record();
       }
-      this.#live.stopRecording();
-      this.#live = undefined;
+      this.#release();
       if (state.failure.code === 'InUse') {
         this.options.sink.gone();
         if (this.#record?.sandboxId === session.id) {
@@ -513,7 +533,7 @@ export class SandboxBinding {
         }
       } else {
         this.options.records.remove(this.notebook.uri, session.id);
-        this.#previous = session;
+        this.#state = withPrevious(this.#state, session);
         if (!this.options.sink.gone() && !isUnused) {
           this.#reportStateLoss(state.failure, settings.current);
         }

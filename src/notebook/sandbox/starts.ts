@@ -8,51 +8,40 @@ import type { SandboxSession } from '../../session/types';
  */
 const CANCEL_TIMEOUT_MS = 10_000;
 
-/**
- * A start of a sandbox. If `isNew` is false, it attaches to the sandbox of an earlier window, and its session is
- * undefined if that sandbox is gone.
- */
+/** A start of a sandbox, or an attempt to attach to one. The session is undefined if there is nothing to attach to. */
 export interface Start {
   readonly session: Promise<SandboxSession | undefined>;
-  readonly isNew: boolean;
   /**
    * The session for a cell that is run meanwhile. Resolves to undefined if a start failed that the user had not
    * requested, so that the cell can start a sandbox of its own.
    */
   forCell(): Promise<SandboxSession | undefined>;
+  cancel(): void;
 }
 
-/** The starts of a notebook's sandbox. Only one is current, and a cancelled start does not delay the next one. */
+/** Runs the starts of a notebook's sandbox. A cancelled start does not delay the next one. */
 export class Starts {
-  #current: (Start & { readonly abort: AbortController }) | undefined;
   /** Starts that have not settled yet, including cancelled ones. Each of them may still create a container. */
   readonly #unsettled = new Set<Promise<void>>();
 
-  /** @param changed called when {@link current} may have changed */
+  /** @param ended called when a start has ended, with or without a session */
   constructor(
-    private readonly changed: () => void,
+    private readonly ended: (start: Start) => void,
     private readonly log: Log,
   ) {}
-
-  /** Undefined if no start is under way or it was cancelled. */
-  get current(): Start | undefined {
-    return this.#current;
-  }
 
   /**
    * @param work must end soon after its signal aborts
    * @param isRequested whether the user waits for the start
    */
-  begin(isNew: boolean, work: (signal: AbortSignal) => Promise<SandboxSession | undefined>, isRequested = true): Start {
+  begin(work: (signal: AbortSignal) => Promise<SandboxSession | undefined>, isRequested = true): Start {
     const abort = new AbortController();
-    const session: Promise<SandboxSession | undefined> = work(abort.signal).finally(() => {
-      if (this.#current === start) {
-        this.#current = undefined;
-      }
-      this.changed();
-    });
-    const start = { abort, isNew, session, forCell: () => (isRequested ? session : session.catch(unlessCancelled)) };
-    this.#current = start;
+    const session: Promise<SandboxSession | undefined> = work(abort.signal).finally(() => this.ended(start));
+    const start: Start = {
+      session,
+      forCell: () => (isRequested ? session : session.catch(unlessCancelled)),
+      cancel: () => abort.abort(),
+    };
     const settled: Promise<void> = start.session
       .then(
         () => undefined,
@@ -60,15 +49,7 @@ export class Starts {
       )
       .finally(() => this.#unsettled.delete(settled));
     this.#unsettled.add(settled);
-    this.changed();
     return start;
-  }
-
-  /** Cancels the current start. */
-  cancel(): void {
-    const start = this.#current;
-    this.#current = undefined;
-    start?.abort.abort();
   }
 
   /** Resolves when no start can leave a container any more. To be called when all starts are cancelled. */
