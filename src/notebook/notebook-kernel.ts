@@ -23,7 +23,8 @@ import { NotebookFolder } from './files/notebook-folder';
 import { completeMetadata } from './notebook-metadata';
 import type { Prompts } from './execution/prompts';
 import { RestoredRuns, type LogReplay } from './execution/restored-runs';
-import { SandboxBinding, type SandboxStatus } from './sandbox/sandbox-binding';
+import type { SandboxStatus } from './sandbox/binding-options';
+import { SandboxBinding } from './sandbox/sandbox-binding';
 import type { SessionSource } from './sandbox/session-source';
 import { SandboxClock } from './execution/sandbox-clock';
 import type { SandboxRecords } from './sandbox/sandbox-records';
@@ -146,14 +147,14 @@ export class NotebookKernel {
     return this.#sandbox.session;
   }
 
-  /** See {@link SandboxBinding.applySettings}. */
+  /** See {@link LiveSettings.apply}. */
   applySettings(): Promise<void> {
-    return this.#sandbox.applySettings();
+    return this.#sandbox.settings.apply();
   }
 
-  /** See {@link SandboxBinding.imageRebuilt}. */
+  /** See {@link LiveSettings.imageRebuilt}. */
   imageRebuilt(settings: SandboxSettings): boolean {
-    return this.#sandbox.imageRebuilt(settings);
+    return this.#sandbox.settings.imageRebuilt(settings);
   }
 
   /** See {@link SandboxBinding.isUnused}. */
@@ -194,7 +195,7 @@ export class NotebookKernel {
       await this.#resetBarrier;
       const settings = readSettings(this.notebook.uri, this.options.log);
       const session = await this.#sandbox.open(settings, () => waiting().length > 0);
-      const where = await this.#folder.copyFiles(session, settings, this.#sandbox.filesSetting(settings));
+      const where = await this.#folder.copyFiles(session, settings, this.#sandbox.settings.filesSetting(settings));
       const sent = waiting();
       // A notice is shown only once, so it must not go to cancelled cells.
       const lost = sent.length === 0 ? undefined : this.#sandbox.takeStateLoss();
@@ -259,7 +260,7 @@ export class NotebookKernel {
       const settings = readSettings(this.notebook.uri, this.options.log);
       const { historySize } = settings;
       try {
-        const isReplaced = applySettings && this.#sandbox.needsNewSandbox(settings);
+        const isReplaced = applySettings && this.#sandbox.settings.needNewSandbox(settings);
         const files = applySettings ? settings.resetFiles : 'keep';
         const done = isReplaced ? this.#sandbox.close({ keepLibraries: true }) : session.reset({ files, historySize });
         if (files === 'keep') {
@@ -268,7 +269,7 @@ export class NotebookKernel {
         }
         await done;
         if (!isReplaced) {
-          this.#sandbox.settingsApplied({ historySize });
+          this.#sandbox.settings.applied({ historySize });
         }
         if (files === 'clear') {
           this.#folder.filesDeleted();

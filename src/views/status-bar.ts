@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { bytes } from '../messages';
 import type { SandboxController } from '../notebook/controller';
-import type { SandboxStatus } from '../notebook/sandbox/sandbox-binding';
+import type { SandboxStatus } from '../notebook/sandbox/binding-options';
 import { StatusItem, type CommandLink, type StatusItemContent } from '../ui/status';
 
 /** The status bar item that shows the state of the active notebook's sandbox, with a command for a click. It is shown if the notebook uses our kernel. */

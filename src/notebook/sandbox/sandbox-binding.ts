@@ -1,12 +1,9 @@
 import type * as vscode from 'vscode';
-import { silentLog, type Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
-import type { Failure, SandboxEvent } from '../../protocol/messages';
+import type { Failure } from '../../protocol/messages';
 import { asSandboxError } from '../../session/failures';
-import type { FilesSetting, SandboxSettings } from '../../session/settings';
+import type { SandboxSettings } from '../../session/settings';
 import type { SandboxSession, SessionState } from '../../session/types';
-import { NOTHING_PENDING, type PendingSettings } from './applied-settings';
-import { readSettings } from '../configuration';
 import {
   begun,
   bound,
@@ -18,49 +15,22 @@ import {
   withPrevious,
   type BindingState,
 } from './binding-state';
+import type { BindingOptions, SandboxStatus } from './binding-options';
 import { EngineRecords } from './engine-records';
 import { TakeoverPrompt, showNewSandboxHint } from './takeover-prompt';
 import { LiveSandbox } from './live-sandbox';
-import type { LogReplay } from '../execution/restored-runs';
+import { LiveSettings } from './live-settings';
 import type { SandboxRecord } from './sandbox-record';
-import type { SandboxRecords } from './sandbox-records';
-import type { PreviousSandbox, SessionSource } from './session-source';
+import type { PreviousSandbox } from './session-source';
 import { Starts, type Start } from './starts';
 import { stateLossBetweenCells, stateLossSinceLastWindow } from './state-lost';
-
-/** The state of a notebook's sandbox as the user sees it. */
-export type SandboxStatus =
-  | { kind: 'none' | 'starting' }
-  | { kind: 'ready' | 'unreachable'; settings: SandboxSettings; pending: PendingSettings };
-
-export interface BindingSink {
-  /** A session is being started. `isUnused`: possibly no cell ever runs in it. */
-  created(session: SandboxSession, settings: SandboxSettings, how: { isUnused: boolean }): void;
-  /** A session attaches to a running sandbox. The document is known to show the sandbox's log up to the event `seq`. */
-  beginReplay(seq: number): LogReplay;
-  event(event: SandboxEvent): void;
-  /** The sandbox has ended. Returns true if a running cell reports that. */
-  gone(): boolean;
-  /** The sandbox does not answer. It may still recover. */
-  unreachable(failure: SandboxError): void;
-  /** Shows a problem that no cell can report. */
-  warn(failure: SandboxError): void;
-  /** {@link SandboxBinding.status} may have changed. */
-  changed(): void;
-}
-
-export interface BindingOptions {
-  source: SessionSource;
-  records: SandboxRecords;
-  sink: BindingSink;
-  log: Log;
-}
 
 /** Milliseconds to wait after a notebook was closed for the event that it was renamed. */
 const RENAME_WAIT_MS = 2_000;
 
 /** Decides which sandbox a notebook has, during the life of the window and beyond it. */
 export class SandboxBinding {
+  readonly settings: LiveSettings;
   #state: BindingState<LiveSandbox, Start, PreviousSandbox> = { kind: 'none' };
   readonly #starts: Starts;
   #stateLoss: Failure | undefined;
@@ -76,6 +46,7 @@ export class SandboxBinding {
       this.#state = settled(this.#state, start);
       sink.changed();
     }, log);
+    this.settings = new LiveSettings({ notebook, live: () => this.#live, changed: () => sink.changed(), log });
     this.#engineRecords = new EngineRecords(notebook, records);
     this.#takeoverPrompt = new TakeoverPrompt(notebook, log);
   }
@@ -86,7 +57,7 @@ export class SandboxBinding {
       return {
         kind: session.state.kind === 'unreachable' ? 'unreachable' : 'ready',
         settings: settings.current,
-        pending: this.#pending(),
+        pending: this.settings.pending,
       };
     }
     return { kind: startOf(this.#state) === undefined ? 'none' : 'starting' };
@@ -120,13 +91,13 @@ export class SandboxBinding {
       if (!isWanted()) {
         throw new SandboxError('Cancelled');
       }
-      if (this.#live?.isUnused === true && this.needsNewSandbox(settings)) {
+      if (this.#live?.isUnused === true && this.settings.needNewSandbox(settings)) {
         await this.#end(false, this.#record);
       }
       if (this.#live !== undefined) {
         this.#live.markUsed();
         if (this.#live.settings.current.files === 'none') {
-          this.settingsApplied({ files: settings.files });
+          this.settings.applied({ files: settings.files });
         }
         return this.#live.session;
       }
@@ -216,48 +187,6 @@ export class SandboxBinding {
     if (this.#state.kind === 'looking') {
       await this.#state.start.session.catch(() => undefined);
     }
-  }
-
-  /**
-   * Applies those current settings that a running sandbox can take. The status lists the ones that need a new sandbox.
-   */
-  async applySettings(): Promise<void> {
-    const live = this.#live;
-    if (live !== undefined && this.#pending().sandbox.includes('maxMemory')) {
-      const { maxMemory } = readSettings(this.notebook.uri, this.options.log);
-      if (await live.session.setMemory(maxMemory)) {
-        live.settings.applied({ maxMemory });
-      }
-    }
-    this.options.sink.changed();
-  }
-
-  /** Records that the running sandbox now has these settings. */
-  settingsApplied(settings: Partial<SandboxSettings>): void {
-    this.#live?.settings.applied(settings);
-  }
-
-  /** The setting `files` by which the running sandbox's folders are laid out. Without a sandbox, that of `settings`. */
-  filesSetting(settings: SandboxSettings): FilesSetting {
-    return (this.#live?.settings.current ?? settings).files;
-  }
-
-  /** Whether these settings need a new sandbox, not only a new kernel. */
-  needsNewSandbox(settings: SandboxSettings): boolean {
-    return (this.#live?.settings.pending(settings) ?? NOTHING_PENDING).sandbox.length > 0;
-  }
-
-  /**
-   * Records that the image of these settings was rebuilt.
-   * @returns whether the running sandbox uses the previous image
-   */
-  imageRebuilt(settings: SandboxSettings): boolean {
-    // An unused sandbox is replaced anyway before anything runs in it.
-    const isOld = this.#live?.settings.imageRebuilt(settings) === true && !this.isUnused;
-    if (isOld) {
-      this.options.sink.changed();
-    }
-    return isOld;
   }
 
   /** The document has changed. VS Code saves it later. */
@@ -566,18 +495,5 @@ export class SandboxBinding {
         showNewSandboxHint(this.notebook);
       }
     });
-  }
-
-  /** Nothing is pending while a setting is invalid. The next cell reports the invalid setting. */
-  #pending(): PendingSettings {
-    try {
-      if (this.isUnused) {
-        // An unused sandbox is replaced before anything runs in it.
-        return NOTHING_PENDING;
-      }
-      return this.#live?.settings.pending(readSettings(this.notebook.uri, silentLog)) ?? NOTHING_PENDING;
-    } catch {
-      return NOTHING_PENDING;
-    }
   }
 }
