@@ -15,6 +15,7 @@ import {
   withPrevious,
   type BindingState,
 } from './binding-state';
+import { attachEarlier } from './attach-earlier';
 import type { BindingOptions, SandboxStatus } from './binding-options';
 import { EngineRecords } from './engine-records';
 import { TakeoverPrompt, showNewSandboxHint } from './takeover-prompt';
@@ -301,6 +302,23 @@ export class SandboxBinding {
     }
   }
 
+  #attachRecorded(signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession | undefined> {
+    const { source, sink } = this.options;
+    return attachEarlier(
+      {
+        record: () => this.#record,
+        engineRecords: this.#engineRecords,
+        source,
+        sink,
+        attached: (session, { settings, seq, unused }) =>
+          this.#bind(session, settings, { seq, isUnused: unused === true }),
+        gone: (record, failure) => this.#forgetEarlier(record, failure),
+      },
+      signal,
+      how,
+    );
+  }
+
   async #startNew(
     settings: SandboxSettings,
     signal: AbortSignal,
@@ -323,52 +341,6 @@ export class SandboxBinding {
       return undefined;
     }
     this.#bind(session, settings, { seq: 0, ...how });
-    return session;
-  }
-
-  async #attachRecorded(signal: AbortSignal, how: { takeOver: boolean }): Promise<SandboxSession | undefined> {
-    const record = this.#record;
-    if (record === undefined) {
-      return undefined;
-    }
-    const restoring = this.options.sink.beginReplay(record.seq);
-    let session: SandboxSession;
-    try {
-      session = await this.options.source.attach(record, {
-        onReplay: (event, open) => {
-          restoring.event(event, open);
-        },
-        signal,
-        takeOver: how.takeOver,
-      });
-    } catch (error) {
-      restoring.failed();
-      const failure = asSandboxError(error);
-      if (signal.aborted) {
-        // The code that cancelled the attempt handles the record.
-        throw new SandboxError('Cancelled', {}, { cause: error });
-      }
-      if (failure.code === 'OtherEngine' && this.#engineRecords.switchTo(record, String(failure.params['hereId']))) {
-        return this.#attachRecorded(signal, how);
-      }
-      if (failure.code !== 'SandboxGone' && failure.code !== 'ProtocolViolation') {
-        throw error;
-      }
-      // A sandbox that was restarted or that uses another protocol still runs, and no window will ever use it. If it
-      // cannot be ended, its record stays, and the next cell tries again.
-      if (failure.params['reason'] === 'restarted' || failure.code === 'ProtocolViolation') {
-        await this.options.source.end(record, { isOurs: true });
-      }
-      this.#forgetEarlier(record, failure);
-      return undefined;
-    }
-    if (signal.aborted) {
-      restoring.failed();
-      await session.detach();
-      throw new SandboxError('Cancelled');
-    }
-    restoring.attached(session);
-    this.#bind(session, record.settings, { seq: record.seq, isUnused: record.unused === true });
     return session;
   }
 
@@ -409,8 +381,7 @@ export class SandboxBinding {
     live?.stopListening();
   }
 
-  // --------------------------------------------------------------------------------------------------- the live
-  // session
+  // ------------------------------------------------------------------------------------------------- the live session
 
   #bind(session: SandboxSession, settings: SandboxSettings, how: { seq: number; isUnused: boolean }): void {
     const sandbox = new LiveSandbox(session, {
