@@ -12,7 +12,7 @@ export interface EarlierSandboxes {
   engineRecords: EngineRecords;
   source: SessionSource;
   sink: Pick<BindingSink, 'beginReplay'>;
-  /** The window has attached to the sandbox of this record. Called before any other event of the session is handled. */
+  /** The window has attached to the sandbox of this record. Called at once, so that no event of the session is missed. */
   attached: (session: SandboxSession, record: SandboxRecord) => void;
   /** The sandbox of this record is gone or cannot be used by this window. */
   gone: (record: SandboxRecord, failure: SandboxError) => void;
