@@ -1,7 +1,7 @@
 /**
- * Drives a session through a folder of notebooks, for a comparator that knows what ipykernel gave for them:
- * `conformance.js FOLDER OUT [PART_OF_A_NAME…]`. The folder has `*.ipynb`, `requirements.txt` for the image and `files/<notebook>/`.
- * `npm run conformance` makes everything ready and calls this.
+ * Runs a folder of notebooks in sessions, for a comparator that knows the outputs of ipykernel: `conformance.js FOLDER
+ * OUT [PART_OF_A_NAME…]`. The folder has `*.ipynb`, `requirements.txt` for the image and `files/<notebook>/`. `npm run
+ * conformance` prepares everything and calls this.
  */
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -35,9 +35,12 @@ interface Notebook {
 }
 
 const AT_ONCE = 2;
-/** Seconds more than asked for: the reference's kernel went on while it was being shut down. */
+/**
+ * Seconds to wait in addition to the requested time, because the kernel of the reference continued while it was shut
+ * down.
+ */
 const SETTLE = 0.15;
-/** Bytes of one command that brings a file. */
+/** Number of bytes of a file that one command carries. */
 const PIECE = 256 * 1024;
 
 async function main([folder, out, ...parts]: string[]): Promise<void> {
@@ -132,7 +135,7 @@ async function runOne(engine: Engine, image: string, folder: string, out: string
   }
 }
 
-/** A word for a message of a comm, as the comparator has it. */
+/** Returns the comparator's word for a message of a comm. */
 function commWord(event: SandboxEvent): string[] {
   switch (event.msg_type) {
     case 'comm_open': {
@@ -152,8 +155,8 @@ function commWord(event: SandboxEvent): string[] {
 }
 
 /**
- * A working folder of the notebook's own, and what the reference was made with: `python` on PATH, which Debian lacks, and
- * OpenBLAS's code for processors without AVX-512, whose last digits differ.
+ * Makes a working folder for the notebook, with the conditions of the reference: `python` on PATH, which Debian lacks,
+ * and OpenBLAS's code for processors without AVX-512, whose last digits differ.
  */
 const prepare = (stem: string): string => `
 import os, sys
@@ -165,7 +168,7 @@ os.chdir(${JSON.stringify(`/tmp/notebooks/${stem}`)})
 del os, sys
 `;
 
-/** What of a run differs from place to place; the comparator puts names for it. */
+/** Values of a run that differ between places; the comparator replaces them by names. */
 async function surroundings(session: InteractiveSandboxSession): Promise<object> {
   let printed = '';
   const listening = session.onEvent((event) => {
@@ -181,11 +184,11 @@ async function surroundings(session: InteractiveSandboxSession): Promise<object>
   return JSON.parse(printed) as object;
 }
 
-/** The notebook's own files, into its working folder, by cells that leave no trace. */
+/** Copies the notebook's own files into its working folder, by cells that leave no trace. */
 async function putFiles(session: InteractiveSandboxSession, folder: string): Promise<void> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
   for (const name of names.sort().reverse()) {
-    // a tmpfs lists the newest first
+    // a tmpfs lists the newest file first
     const file = path.join(folder, name);
     if ((await stat(file)).isDirectory()) {
       continue;

@@ -1,8 +1,8 @@
 /**
- * Injects faults into notebooks at work, round after round, on an engine of its own:
- * `faults.js [--seed N] [--faults 1000] [--from ROUND] [--keep FILE] [--drop N] [--tell] [--write]`.
- * Ends at the first finding and says how to run that round again. `--keep`: each round that is done is a line of this file, and a run that
- * finds rounds of its seed there goes on behind them. `npm run faults` makes everything ready and calls this.
+ * Injects faults into running notebooks, round after round, on a separate engine: `faults.js [--seed N] [--faults 1000]
+ * [--from ROUND] [--keep FILE] [--drop N] [--tell] [--write]`. It ends at the first finding and prints how to run that
+ * round again. With `--keep`, each finished round is one line of this file, and a run that finds rounds of its seed
+ * there continues after them. `npm run faults` prepares everything and calls this.
  */
 import { randomInt } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
@@ -101,7 +101,7 @@ function keep(file: string, seed: number, result: RoundResult): void {
   appendFileSync(file, `${JSON.stringify({ seed, result: { ...result, faults: [...result.faults], history: [] } })}\n`);
 }
 
-/** The clean rounds of this seed, in their order; what comes behind one that was not is done again. */
+/** Returns the clean rounds of this seed, in order. Rounds after one with findings are run again. */
 function readKept(file: string, seed: number): RoundResult[] {
   if (!existsSync(file)) {
     return [];

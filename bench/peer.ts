@@ -9,13 +9,16 @@ interface Answer {
   versions?: string;
 }
 
-/** The other side of `ipykernel_peer.py`. */
+/** The other end of `ipykernel_peer.py`. */
 export class IpykernelPeer {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: Interface;
   #answered: ((line: string) => void) | undefined;
 
-  /** @param python an interpreter that has ipykernel and jupyter_client */
+  /**
+   * @param python a Python interpreter with ipykernel and jupyter_client
+   * @param python an interpreter that has ipykernel and jupyter_client
+   */
   constructor(python: string) {
     this.#child = spawn(python, [path.join(__dirname, '../../bench/ipykernel_peer.py')], {
       stdio: ['pipe', 'pipe', 'inherit'],

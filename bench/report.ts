@@ -6,10 +6,10 @@ import path from 'node:path';
 export interface Row {
   what: string;
   ours: number[];
-  /** What the bound is a multiple of; with the name of the peer's measurement. */
+  /** The measurements of which the bound is a multiple, with their name. */
   peer: number[];
   peerWhat: string;
-  /** The bound on the ratio of the medians. */
+  /** The maximum ratio of the medians. */
   bound: number;
 }
 
@@ -34,7 +34,7 @@ export function table(rows: readonly Row[]): string {
   ].join('\n');
 }
 
-/** What a reader needs to compare with a machine of theirs, and no name or path of this one. */
+/** Describes this machine so that readers can compare it with theirs, without its name and without paths. */
 export function machine(load: readonly number[], engine: string): string {
   const [cpu] = os.cpus();
   return (
@@ -43,7 +43,7 @@ export function machine(load: readonly number[], engine: string): string {
   );
 }
 
-/** Replaces what stands between two marks of the README. @param command what wrote it, as the mark names it */
+/** Replaces the text between two marks of the README. @param command the command that wrote it, as in the mark */
 export function write(command: string, text: string): void {
   const file = path.join(__dirname, '../../bench/README.md');
   const readme = readFileSync(file, 'utf8');

@@ -1,6 +1,6 @@
 /**
- * Times a session against ipykernel, interleaved in one run so that whatever else the machine does hits both:
- * `run.js PYTHON [--write]`, PYTHON having ipykernel. `npm run bench` makes everything ready and calls this.
+ * Times a session against ipykernel. Both are measured in turns in one run, so that other work of the machine affects
+ * both: `run.js PYTHON [--write]`, where PYTHON has ipykernel. `npm run bench` prepares everything and calls this.
  */
 import assert from 'node:assert/strict';
 import os from 'node:os';
@@ -15,7 +15,7 @@ import { IpykernelPeer } from './peer';
 import { machine, table, write, type Row } from './report';
 
 const RUNS = { cells: 300, warmUp: 20, resets: 15, starts: 7, prints: 5 };
-/** A spare is forked 0.4 s after the kernel and needs a moment. */
+/** Milliseconds. A spare kernel is forked 0.4 s after the kernel and needs a moment. */
 const SPARE_READY = 2_000;
 const PRINTS = 'for i in range(100_000): print(i)';
 
@@ -91,7 +91,10 @@ async function execute(session: InteractiveSandboxSession, code: string): Promis
   return performance.now() - begun;
 }
 
-/** From the first request that creates the container, its limits read back included. The peer's last kernel stays for the cells. */
+/**
+ * Times each start from the first request that creates the container; this includes the check of its limits. The last
+ * kernel of the peer stays for the cells.
+ */
 async function startsOf(
   engine: Engine,
   image: string,

@@ -1,6 +1,6 @@
 /**
- * Times how long after a death or a trouble its cell says so: `told.js [--write]`. The engine's own troubles are those of an engine that
- * this starts and ends, which needs root. `npm run told` makes everything ready and calls this.
+ * Times how soon a cell reports an end or a problem: `told.js [--write]`. Problems of the engine occur on an engine
+ * that this program starts and ends, which needs root. `npm run told` prepares everything and calls this.
  */
 import assert from 'node:assert/strict';
 import os from 'node:os';
@@ -17,14 +17,14 @@ const docker = new Docker();
 const MB = 2 ** 20;
 const SETTINGS = { maxMemory: 256 * MB, pids: 64 };
 
-/** `told`: how many milliseconds each time. */
+/** `told`: the milliseconds of each run. */
 interface Row {
   what: string;
   says: string;
   told: number[];
 }
 
-/** What a cell does to itself. It prints the time just before: host and sandbox have one clock. */
+/** What a cell does to itself. Just before, it prints the time: host and sandbox have the same clock. */
 const IN_THE_CELL: readonly (readonly [what: string, says: string, code: string])[] = [
   ['`os._exit(3)`', 'KernelDied', 'now(); os._exit(3)'],
   ['a segmentation fault', 'KernelDied', 'import ctypes; now(); ctypes.string_at(0)'],
@@ -54,7 +54,7 @@ const IN_THE_CELL: readonly (readonly [what: string, says: string, code: string]
 const NOW = 'import os, subprocess, sys, time\ndef now(): print("at", time.time() * 1000, flush=True)\n';
 
 type End = (container: Docker.Container) => Promise<unknown>;
-/** What becomes of a container from outside. */
+/** What happens to a container from outside. */
 const FROM_OUTSIDE: readonly (readonly [what: string, says: string, end: End])[] = [
   [
     'the first process of the sandbox killed',
@@ -68,7 +68,7 @@ const FROM_OUTSIDE: readonly (readonly [what: string, says: string, end: End])[]
   ['`docker pause`', 'OutOfReach', (container) => container.pause()],
 ];
 
-/** What becomes of the engine. */
+/** What happens to the engine. */
 const OF_THE_ENGINE: readonly (readonly [
   what: string,
   does: (own: UnpluggedEngine) => unknown,
@@ -141,7 +141,8 @@ async function fromOutside(engine: Engine, image: string): Promise<Row[]> {
         await sandbox.printed(msgId, 'go');
         const container = docker.getContainer(containerName(sandbox.session.id));
         const begun = Date.now();
-        const [at] = await Promise.all([told, end(container).catch(() => undefined)]); // the session may have removed it first
+        // the session may have removed it first
+        const [at] = await Promise.all([told, end(container).catch(() => undefined)]);
         if (says === 'OutOfReach') {
           await container.unpause();
         }
@@ -185,7 +186,7 @@ async function ofTheEngine(image: string): Promise<Row[]> {
   }
 }
 
-/** Runs the cell; `told` is when it says so: its reply's failure, or a notice in its output. */
+/** Runs the cell. `told` resolves with the time of its report: the failure in its reply, or a notice in its output. */
 function running({ session }: TestSession, code: string, says: string): { msgId: string; told: Promise<number> } {
   const { msgId, reply } = session.execute(code);
   const told = new Promise<number>((resolve, reject) => {

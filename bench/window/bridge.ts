@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
-/** Of Jupyter's protocol, what this benchmark reads of a message. */
+/** The parts of a Jupyter message that this benchmark reads. */
 export interface Message {
   readonly header: { readonly msg_type: string };
   readonly parent_header: { readonly msg_id?: string };
@@ -18,18 +18,21 @@ interface Running {
   isIdle: boolean;
 }
 
-/** Bytes of a message's length, which stands before it. */
+/** Number of bytes of the length in front of each message. */
 const LENGTH_BYTES = 4;
 
-/** The other side of `ipykernel_bridge.py`: one process for all kernels. */
+/** The other end of `ipykernel_bridge.py`: one process for all kernels. */
 export class Bridge {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  /** By the id of the request. */
+  /** Running requests by their id. */
   readonly #running = new Map<string, Running>();
   #chunks: Buffer[] = [];
   #size = 0;
 
-  /** @param python an interpreter that has ipykernel and jupyter_client */
+  /**
+   * @param python a Python interpreter with ipykernel and jupyter_client
+   * @param python an interpreter that has ipykernel and jupyter_client
+   */
   constructor(python: string) {
     this.#child = spawn(python, [path.join(__dirname, '../../../bench/window/ipykernel_bridge.py')], {
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -45,9 +48,9 @@ export class Bridge {
   }
 
   /**
-   * Runs code in the kernel of that name, which is started if there is none.
-   * @param hear is given every message that belongs to it
-   * @returns whether it succeeded; resolves when both its reply and its last output are here
+   * Runs code in the kernel of that name, which is started if it does not exist.
+   * @param hear is called with every message that belongs to the code
+   * @returns whether the code succeeded; resolves when its reply and its last output have arrived
    */
   execute(kernel: string, code: string, hear: (message: Message) => void): Promise<boolean> {
     const request = randomUUID();
@@ -84,7 +87,9 @@ export class Bridge {
     }
   }
 
-  /** The first chunk, which has so many bytes; all are joined only where it has not. */
+  /**
+   * Returns the first chunk with at least this number of bytes; chunks are joined only if the first one is too short.
+   */
   #first(bytes: number): Buffer {
     const [first = Buffer.alloc(0)] = this.#chunks;
     if (first.length >= bytes) {

@@ -20,7 +20,10 @@ const MEASUREMENTS: Record<Measurement, () => Promise<Measured>> = {
   table: () => table(ALL),
 };
 
-/** VS Code calls this in its extension host. `$BENCH_OUT`: for the results; `$BENCH_ONLY`: names of measurements, all if it is empty. */
+/**
+ * VS Code calls this in its extension host. `$BENCH_OUT`: the file for the results; `$BENCH_ONLY`: names of
+ * measurements, all if it is empty.
+ */
 export async function run(): Promise<void> {
   const out = process.env['BENCH_OUT'];
   assert.ok(out);
@@ -39,7 +42,7 @@ async function measure({ measured }: Results, leave: () => void): Promise<void> 
   const { BENCH_ONLY: only, BENCH_PYTHON: python, SANDBOXED_IPYTHON_TEST_BASE: base } = process.env;
   assert.ok(python && base);
   await set(SECTION, { image: base, packages: [], keepAlive: 0, maxOutput: '100MB', logBudget: '256MB' });
-  await set('files', { autoSave: 'off' }); // it would go through what was put out, at some time or other
+  await set('files', { autoSave: 'off' }); // automatic saving would process the outputs at some time
   const chosen = (Object.keys(MEASUREMENTS) as Measurement[]).filter((name) => !only || only.split(',').includes(name));
   const peers = registerPeers(python);
   await beginAll();
@@ -51,7 +54,7 @@ async function measure({ measured }: Results, leave: () => void): Promise<void> 
   peers.dispose();
 }
 
-/** The first time of all is no measurement: code is loaded, and the engine is found. */
+/** The first run of all is not measured, because it loads code and finds the engine. */
 async function beginAll(): Promise<void> {
   for (const kernel of ALL) {
     const notebook = await BenchNotebook.open(kernel, ['pass']);
@@ -60,7 +63,7 @@ async function beginAll(): Promise<void> {
   }
 }
 
-/** "From cold" means that nothing was started when the kernel was chosen. */
+/** "From cold" means that nothing was started before the kernel was chosen. */
 async function startsOnOpen(isOpen: boolean): Promise<void> {
   if (vscode.workspace.getConfiguration(SECTION).inspect('startOn')?.defaultValue !== undefined) {
     await set(SECTION, { startOn: isOpen ? 'open' : 'run' });

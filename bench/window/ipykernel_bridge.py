@@ -13,7 +13,7 @@ import sys
 import zmq
 from jupyter_client.manager import KernelManager
 
-#: Milliseconds for a kernel that has answered on one channel to be heard on the other.
+#: Milliseconds in which a kernel that has answered on one channel must answer on the other.
 OTHER_CHANNEL_MS = 20
 START_MS = 60_000
 READ_BYTES = 1 << 20

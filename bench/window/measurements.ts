@@ -14,7 +14,7 @@ const LINES = Array.from({ length: 100_000 }, (_, i) => `${i}\n`).join('');
 
 const MB = 1_000_000;
 
-/** A cell of a new kernel, run as soon as the kernel is chosen, or when it has been for a while. */
+/** Times a cell of a new kernel that is run as soon as the kernel is chosen, or some time later. */
 export const firstCells = (kernels: readonly KernelName[], { isOpen = false } = {}): Promise<Measured> =>
   inTurns(kernels, isOpen ? RUNS.opened : RUNS.first, async (kernel) => {
     const notebook = await BenchNotebook.open(kernel, ['pass']);
@@ -28,7 +28,7 @@ export const firstCells = (kernels: readonly KernelName[], { isOpen = false } = 
     }
   });
 
-/** All cells of a notebook whose kernel is warm. */
+/** Times all cells of a notebook whose kernel is warm. */
 export function runAll(kernels: readonly KernelName[]): Promise<Measured> {
   const cells = Array.from({ length: RUN_ALL_CELLS }, () => 'pass');
   return warm(kernels, cells, RUNS.runAll, (notebook) => notebook.run());
@@ -38,7 +38,7 @@ export function lines(kernels: readonly KernelName[]): Promise<Measured> {
   return warm(kernels, ['pass', PRINTS], RUNS.lines, (notebook) => printed(notebook));
 }
 
-/** The same with both processors busy. */
+/** Times the same with both processors busy. */
 export async function linesBesideLoops(kernels: readonly KernelName[]): Promise<Measured> {
   const loops: ChildProcess[] = [];
   try {
@@ -82,7 +82,10 @@ async function shown(notebook: BenchNotebook, leastBytes: number): Promise<Timed
   return timed;
 }
 
-/** Each time a notebook of its own, so that nobody's window holds more than the other's; its first cell makes the kernel ready. */
+/**
+ * Uses a new notebook for each run, so that no kernel's window holds more than another's. Its first cell starts the
+ * kernel.
+ */
 const warm = (
   kernels: readonly KernelName[],
   sources: readonly string[],
@@ -100,7 +103,10 @@ const warm = (
     }
   });
 
-/** Whatever else the machine does hits all of them; none is always the first. */
+/**
+ * Measures the kernels in turns, so that other work of the machine affects all of them. The order changes with each
+ * run.
+ */
 async function inTurns(
   kernels: readonly KernelName[],
   runs: number,

@@ -9,14 +9,14 @@ import type { KernelName, Timed } from './results';
 const EXTENSION = 'sandboxed-ipython.sandboxed-ipython';
 const CONTROLLERS: Record<KernelName, string> = { ours: 'sandboxed-ipython', ipykernel: 'ipykernel', floor: 'floor' };
 const DEADLINE_MS = 120_000;
-/** Milliseconds for the window to be done with what was shown before. */
+/** Milliseconds in which the window finishes drawing earlier outputs. */
 const SETTLING_MS = 1_000;
-/** Of the clock that notices a blocked event loop. */
+/** Milliseconds between the ticks of the clock that detects a blocked event loop. */
 const RESOLUTION_MS = 2;
 
 let count = 0;
 
-/** A notebook of the workspace folder, in front, with one of the kernels chosen. */
+/** A visible notebook of the workspace folder, with one of the kernels chosen. */
 export class BenchNotebook {
   private constructor(private readonly document: vscode.NotebookDocument) {}
 
@@ -41,7 +41,7 @@ export class BenchNotebook {
     const document = vscode.workspace.notebookDocuments.find((one) => one.uri.toString() === uri.toString());
     assert.ok(document);
     const notebookEditor = await vscode.window.showNotebookDocument(document);
-    await sleep(SETTLING_MS); // the notebook is drawn
+    await sleep(SETTLING_MS); // until the notebook is drawn
     await vscode.commands.executeCommand('notebook.selectKernel', {
       notebookEditor,
       extension: EXTENSION,
@@ -96,7 +96,7 @@ export class BenchNotebook {
     return this.run(index, index + 1);
   }
 
-  /** What a cell shows, when VS Code has told all of it to extensions. */
+  /** Returns the outputs of a cell once VS Code has reported all of them to extensions. */
   async shows(index: number, isAll: (cell: vscode.NotebookCell) => boolean): Promise<void> {
     const cell = this.document.cellAt(index);
     for (const end = Date.now() + DEADLINE_MS; !isAll(cell); await sleep(20)) {
@@ -104,7 +104,7 @@ export class BenchNotebook {
     }
   }
 
-  /** Closes the notebook, with its kernel, and waits until the window has nothing to do any more. */
+  /** Closes the notebook and its kernel, and waits until the window is idle. */
   async close(): Promise<void> {
     await vscode.window.showNotebookDocument(this.document);
     await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');

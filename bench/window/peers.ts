@@ -5,9 +5,10 @@ import { SHOW_IMAGE, SHOW_TABLE, richOutputOf, type RichOutput } from './rich-ce
 type Run = (notebook: vscode.NotebookDocument, execution: vscode.NotebookCellExecution) => Promise<boolean>;
 
 /**
- * The kernels that ours is compared with. `ipykernel` has as little code between the kernel and VS Code as the API permits. `floor` has no
- * kernel: it ends every cell at once and shows an image or a table that it has made in an earlier cell, so that it costs what VS Code itself
- * costs. Both are controllers of the extension under test, because this module lies in its folder.
+ * The kernels with which ours is compared. `ipykernel` has as little code between the kernel and VS Code as the API
+ * permits. `floor` has no kernel: it ends every cell at once and shows an image or a table that it has made in an
+ * earlier cell, so that it takes the time that VS Code itself needs. Both are controllers of the extension under test,
+ * because this module is in its folder.
  */
 export function registerPeers(python: string): vscode.Disposable {
   const bridge = new Bridge(python);
@@ -33,7 +34,7 @@ function controllerOf(id: string, run: Run): vscode.NotebookController {
   return controller;
 }
 
-/** Shows the output that an earlier cell of any notebook has made. Only one notebook is open at a time. */
+/** Shows the output that an earlier cell of any notebook has prepared. Only one notebook is open at a time. */
 function floor(): Run {
   let made: RichOutput | undefined;
   return (_notebook, execution) => {
@@ -48,7 +49,10 @@ function floor(): Run {
   };
 }
 
-/** Shows outputs message by message, as the Jupyter extension does; text goes to the last output while that is of the same stream. */
+/**
+ * Shows outputs message by message, as the Jupyter extension does. Text is appended to the last output if that belongs
+ * to the same stream.
+ */
 function runInIpykernel(
   bridge: Bridge,
   notebook: vscode.NotebookDocument,

@@ -1,7 +1,10 @@
 import { median, table, type Row } from '../report';
 import { RUN_ALL_CELLS, type KernelName, type Measured, type Measurement, type Results } from './results';
 
-/** Milliseconds that the extension host may do nothing else: longer, and VS Code's other extensions are felt to hang. */
+/**
+ * Maximum number of milliseconds that the extension host may be blocked. Users notice longer blocks in other
+ * extensions.
+ */
 const LONGEST_BLOCK_MS = 50;
 
 const NAMES: Record<Measurement, { what: string; bound: number }> = {
@@ -14,7 +17,7 @@ const NAMES: Record<Measurement, { what: string; bound: number }> = {
   table: { what: 'a table of 20 MB', bound: 1 },
 };
 
-/** Both tables of the README. */
+/** Returns both tables of the README. */
 export function report(measured: Results['measured']): string {
   const all = (Object.keys(NAMES) as Measurement[]).flatMap((name) => {
     const one = measured[name];
@@ -28,7 +31,7 @@ export function report(measured: Results['measured']): string {
   return `${table(rows)}\n\n${blocks(all)}`;
 }
 
-/** For one cell, what is more than a kernel needs that does nothing. */
+/** The time for one cell beyond that of a kernel which does nothing. */
 function overFloor(one: Measured): { ours: number[]; peer: number[] } {
   const floor = median(times(one, 'floor'));
   const over = (kernel: KernelName): number[] => times(one, kernel).map((ms) => (ms - floor) / RUN_ALL_CELLS);
@@ -50,7 +53,7 @@ function blocks(all: readonly { name: Measurement; one: Measured }[]): string {
 
 const times = (one: Measured, kernel: KernelName): number[] => (one[kernel] ?? []).map(({ ms: taken }) => taken);
 
-/** Median of the runs, and of all of them. */
+/** Returns the median of the runs, and the maximum of all runs. */
 function longest(one: Measured, kernel: KernelName): [number, number] {
   const all = (one[kernel] ?? []).map(({ block }) => block);
   return [median(all), Math.max(...all)];

@@ -1,22 +1,24 @@
-/** Whose cells are timed. `floor` does nothing: what VS Code itself needs. */
+/** The kernel whose cells are timed. `floor` does nothing, so it shows what VS Code itself needs. */
 export type KernelName = 'ours' | 'ipykernel' | 'floor';
 
-/** Milliseconds from the command to the last cell's summary, and the longest that the extension host did nothing else meanwhile. */
+/**
+ * Milliseconds from the command to the summary of the last cell, and the longest block of the extension host meanwhile.
+ */
 export interface Timed {
   ms: number;
   block: number;
 }
 
-/** By the kernel that was timed. */
+/** The times by kernel. */
 export type Measured = Partial<Record<KernelName, Timed[]>>;
 
 export type Measurement = 'first' | 'opened' | 'runAll' | 'lines' | 'busy' | 'image' | 'table';
 
-/** What the extension host leaves for the launcher. */
+/** The results that the extension host passes to the launcher. */
 export interface Results {
   vscode: string;
   measured: Partial<Record<Measurement, Measured>>;
-  /** Why there is no more. */
+  /** The reason why there are no more results. */
   failure?: string;
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A PNG of noise, so that neither side can compress it. */
+/** A PNG of noise, so that neither kernel can compress it. */
 export const MAKE_IMAGE = `
 import os, struct, zlib
 from IPython.display import HTML, Image, display
@@ -21,7 +21,7 @@ export interface RichOutput {
   readonly data: Uint8Array;
 }
 
-/** By the source of the cell that makes an output: outputs of the same size and type, which need no kernel. */
+/** Outputs of the same size and type by the source of the cell that makes them; they need no kernel. */
 const RICH_OUTPUTS: ReadonlyMap<string, () => RichOutput> = new Map([
   [MAKE_IMAGE, () => ({ mime: 'image/png', data: randomBytes(10_000_000) })],
   [
@@ -33,5 +33,5 @@ const RICH_OUTPUTS: ReadonlyMap<string, () => RichOutput> = new Map([
   ],
 ]);
 
-/** Makes the output that the cell with this source prepares; undefined if the cell prepares none. */
+/** Returns the output that the cell with this source prepares; undefined if the cell prepares none. */
 export const richOutputOf = (source: string): RichOutput | undefined => RICH_OUTPUTS.get(source)?.();

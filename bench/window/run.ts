@@ -1,6 +1,6 @@
 /**
- * Times our kernel in a real VS Code beside a plain ipykernel: `run.js PYTHON [--write] [--others N] [--only NAME,…]`, PYTHON having
- * ipykernel. `npm run bench -- --window` makes everything ready and calls this.
+ * Times our kernel in a real VS Code beside a plain ipykernel: `run.js PYTHON [--write] [--others N] [--only NAME,…]`,
+ * where PYTHON has ipykernel. `npm run bench -- --window` prepares everything and calls this.
  */
 import { runTests } from '@vscode/test-electron';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
