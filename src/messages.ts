@@ -3,12 +3,12 @@ import { filesLeftOut, filesNotCopied, notInProject } from './messages/files';
 import { baseProblem, fullDisk, imageStep } from './messages/image';
 import { installFailure, installRefusal } from './messages/installs';
 import { requestText } from './messages/requests';
-import { aborted, causeOfEnd, commRefusal, kernelDied, outOfReach, outputDropped } from './messages/sandbox';
+import { causeOfEnd, cellAborted, commRefusal, kernelDied, outOfReach, outputDropped } from './messages/sandbox';
 import { Params, because, bytes, clean, join, settingName, type Sentences, type Translate } from './messages/words';
 import { FAILURE_CODES, SandboxError, type FailureCode } from './protocol/errors';
 import type { Failure } from './protocol/messages';
 
-export { bytes, type Translate };
+export { bytes, join, type Translate };
 
 /** A message for the user: the name and message of an error, and what to do next. Only this file and its folder have sentences about failures. */
 export interface Message {
@@ -159,10 +159,12 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
       return kernelDied(params, t);
     case 'OutOfMemory':
       return [
-        t('The cell ran out of memory: the limit is {0}.', bytes(params.number('limit'))) +
-          (params.number('tmpfs') > params.number('limit') / 10
-            ? ' ' + t('Files in the sandbox take {0} of it.', bytes(params.number('tmpfs')))
-            : ''),
+        join(
+          t('The cell ran out of memory: the limit is {0}.', bytes(params.number('limit'))),
+          params.number('tmpfs') > params.number('limit') / 10
+            ? t('Files in the sandbox take {0} of it.', bytes(params.number('tmpfs')))
+            : '',
+        ),
         t('Variables are lost. Use less data, or raise the setting sandboxedIPython.maxMemory.'),
       ];
     case 'TimedOut':
@@ -183,7 +185,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
           ]
         : [t('The cell was interrupted.'), t('Variables are kept.')];
     case 'Aborted':
-      return aborted(reason, t);
+      return cellAborted(reason, t);
     case 'SandboxGone':
       return [
         join(t('The sandbox ended.'), causeOfEnd(params, t), t('Its variables and files are lost.')),
@@ -208,7 +210,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         t('Run the cells above again.'),
       ];
     case 'SandboxPaused':
-      return [t("The sandbox's container is paused."), t('Cells go on when you unpause it ("docker unpause").')];
+      return [t("The sandbox's container is paused."), t('Cells continue when you unpause it ("docker unpause").')];
     case 'SandboxSilent':
       return [
         params.number('seconds') > 0
@@ -314,7 +316,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
           ? t('A file did not fit into the sandbox. Files can be in /sandbox, /tmp and /dev/shm.')
           : t('{0} is full: it holds {1}.', params.text('path'), bytes(params.number('limit'))),
         t(
-          'The cell goes on. Remove files, or raise the setting sandboxedIPython.maxMemory: /sandbox has half of it, /tmp and /dev/shm a quarter each.',
+          'The cell continues. Remove files, or raise the setting sandboxedIPython.maxMemory: /sandbox has half of it, /tmp and /dev/shm a quarter each.',
         ),
       ];
     case 'PidsExhausted':
@@ -322,7 +324,7 @@ function sentences(code: Code, params: Params, t: Translate, platform: NodeJS.Pl
         params.number('limit') > 0
           ? t('The sandbox has no room for more processes and threads: the limit is {0}.', params.number('limit'))
           : t('The sandbox has no room for more processes and threads.'),
-        t('The cell goes on. Start fewer processes and threads, or raise the setting sandboxedIPython.pids.'),
+        t('The cell continues. Start fewer processes and threads, or raise the setting sandboxedIPython.pids.'),
       ];
     case 'OutOfReach':
       return outOfReach(params, t);

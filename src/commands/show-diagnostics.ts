@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { describe, paragraph, type MessageContext } from '../messages';
+import { describe, join, paragraph, type MessageContext } from '../messages';
 import { SECTION, readSettings } from '../notebook/configuration';
 import { fileName } from '../notebook/cell-metadata';
 import { imageRequest } from '../notebook/sandbox/session-starter';
@@ -66,7 +66,7 @@ export class DiagnosticsPage implements vscode.TextDocumentContentProvider, vsco
 function messageOf(error: SandboxError, messageContext: MessageContext): string {
   const { tried } = error.params;
   const text = paragraph(describe(error, messageContext));
-  return typeof tried !== 'string' || text.includes(tried) ? text : `${text} ${vscode.l10n.t('Tried: {0}.', tried)}`;
+  return typeof tried !== 'string' || text.includes(tried) ? text : join(text, vscode.l10n.t('Tried: {0}.', tried));
 }
 
 /** Opens a page about this window's engine, image, versions and sandboxes, to be read or pasted into a report. */

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { describe, paragraph } from '../messages';
+import { describe, join, paragraph } from '../messages';
 import { asSandboxError } from '../session/failures';
 import { confirm, showError, showInformation } from '../ui/messages';
 import type { CommandDependencies } from './dependencies';
@@ -43,21 +43,23 @@ export async function shutDownAllSandboxes({
   );
   records.forget(new Set(all.flatMap(({ sandboxId }) => (living.has(sandboxId) ? [] : sandboxId))));
   const ended = all.length - living.size;
-  const beside = notReached(records.enginesBeside(engine.info.id));
+  const otherEngines = notReached(records.enginesBeside(engine.info.id));
   if (failure === undefined && living.size === 0) {
-    void showInformation(vscode.l10n.t('{0} sandboxes were shut down.', ended) + beside);
+    void showInformation(join(vscode.l10n.t('{0} sandboxes were shut down.', ended), otherEngines));
     return;
   }
-  const reason = failure === undefined ? '' : ` ${paragraph(describe(failure, messageContext))}`;
+  const reason = failure === undefined ? '' : paragraph(describe(failure, messageContext));
   log.error(`of ${all.length} sandboxes ${living.size} may still run: ${failure?.message ?? 'the engine lists them'}`);
   void showError(
-    vscode.l10n.t(
-      '{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.',
-      ended,
-      all.length,
-    ) +
-      reason +
-      beside,
+    join(
+      vscode.l10n.t(
+        '{0} of {1} sandboxes were shut down. Run "Shut Down All Sandboxes" again for the others.',
+        ended,
+        all.length,
+      ),
+      reason,
+      otherEngines,
+    ),
   );
 }
 
@@ -65,8 +67,7 @@ export async function shutDownAllSandboxes({
 const notReached = (engines: readonly string[]): string =>
   engines.length === 0
     ? ''
-    : ' ' +
-      vscode.l10n.t(
+    : vscode.l10n.t(
         'Sandboxes on other container engines were not shut down: {0}. They end when no window has used them for the time in the setting sandboxedIPython.keepAlive.',
         engines.join(', '),
       );

@@ -1,32 +1,32 @@
 import { because, bytes, join, type Params, type Sentences, type Translate } from './words';
 
-/** Sentences about a sandbox that does not answer while a cell runs, see `src/session/out-of-reach-notices.ts`. With `seconds` the sandbox answers again. */
+/** Sentences about a sandbox that does not answer while a cell runs, see `src/session/events/out-of-reach-notices.ts`. With `seconds` the sandbox answers again. */
 export function outOfReach(params: Params, t: Translate): Sentences {
   const [cause, over, seconds] = [params.text('cause'), params.has('seconds'), params.number('seconds')];
-  const goesOn = t('The cell goes on. Its output appears when the sandbox can be reached again.');
+  const continues = t('The cell continues. Its output appears when the sandbox can be reached again.');
   if (cause === 'SandboxPaused') {
     return over
       ? [t("The sandbox's container was paused for {0} s.", seconds), '']
       : [
           t("The sandbox's container is paused."),
-          t('The cell goes on when you unpause the container ("docker unpause").'),
+          t('The cell continues when you unpause the container ("docker unpause").'),
         ];
   }
   if (cause === 'EngineBusy') {
     return over
       ? [t('The container engine was busy for {0} s.', seconds), '']
-      : [t('The container engine is busy.'), goesOn];
+      : [t('The container engine is busy.'), continues];
   }
   if (cause.startsWith('Engine') && cause !== 'EngineFailed') {
     return over
       ? [t('The container engine did not answer for {0} s.', seconds), '']
-      : [t('The container engine does not answer.'), join(goesOn, t('Start the engine, or restart it.'))];
+      : [t('The container engine does not answer.'), join(continues, t('Start the engine, or restart it.'))];
   }
   return over
     ? [t('The sandbox did not answer for {0} s.', seconds), '']
     : [
         t('The sandbox does not answer.') + because(t, params.text('reason')),
-        join(goesOn, t('If this takes too long, interrupt the cell or use "Restart Kernel".')),
+        join(continues, t('If this takes too long, interrupt the cell or use "Restart Kernel".')),
       ];
 }
 
@@ -114,7 +114,8 @@ export function commRefusal(params: Params, t: Translate): Sentences {
   }
 }
 
-export function aborted(reason: string, t: Translate): Sentences {
+/** Sentences about a cell that did not run to its end for a reason outside of it. */
+export function cellAborted(reason: string, t: Translate): Sentences {
   switch (reason) {
     case 'error':
       return [t('This cell did not run because an earlier cell failed.'), t('Fix the error above, then run it again.')];

@@ -70,7 +70,7 @@ function statusItemOf(status: SandboxStatus): Omit<StatusItemContent, 'links'> {
       return {
         ...defaults,
         icon: 'loading~spin',
-        text: t('Sandbox starts'),
+        text: t('Sandbox is starting'),
         tooltip: t("The notebook's sandbox is being started. Click for diagnostics."),
       };
     case 'unreachable':

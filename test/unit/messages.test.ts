@@ -139,19 +139,19 @@ const EXAMPLES: Record<FailureCode | (typeof NOTICE_CODES)[number], [FailurePara
   DiskFull: [
     { path: '/tmp', limit: 256 * 2 ** 20 },
     /\/tmp is full: it holds 256 MB/,
-    /goes on/,
+    /cell continues/,
     /sandboxedIPython\.maxMemory/,
   ],
   PidsExhausted: [
     { limit: 512 },
     /no room .* processes and threads: the limit is 512/,
-    /goes on/,
+    /cell continues/,
     /sandboxedIPython\.pids/,
   ],
   OutOfReach: [
     { cause: 'EngineNotFound', reason: 'ENOENT' },
     /engine does not answer/,
-    /cell goes on/,
+    /cell continues/,
     /Start the engine/,
   ],
   Restarted: [{ reason: 'died' }, /fresh kernel/, /Variables are lost/],
@@ -230,7 +230,7 @@ describe('the messages for the user', () => {
     for (const [cause, now, over] of [
       ['SandboxPaused', /is paused[^]*docker unpause/, /was paused for 7 s\.$/],
       ['EngineSilent', /engine does not answer[^]*restart it/, /engine did not answer for 7 s\.$/],
-      ['EngineBusy', /engine is busy[^]*The cell goes on/, /engine was busy for 7 s\.$/],
+      ['EngineBusy', /engine is busy[^]*The cell continues/, /engine was busy for 7 s\.$/],
       ['SandboxSilent', /sandbox does not answer[^]*Restart Kernel/, /sandbox did not answer for 7 s\.$/],
     ] as const) {
       assert.match(paragraph(say('OutOfReach', { cause })), now);

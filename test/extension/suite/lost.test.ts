@@ -48,7 +48,7 @@ describe('a sandbox that is lost or delayed', () => {
     assert.match(said, /is paused/);
   });
 
-  it("is reported only in the cell's output if its container is paused, and the cell goes on when it is unpaused", async () => {
+  it("is reported only in the cell's output if its container is paused, and the cell continues when it is unpaused", async () => {
     notebook = await OpenNotebook.of(SLOW);
     notebook.start();
     await until('some text', () => notebook.text(0).startsWith('0\n'));
@@ -57,7 +57,7 @@ describe('a sandbox that is lost or delayed', () => {
       await engine('POST', `/containers/${container}/pause`);
       await until(
         'the cell',
-        () => /container is paused\. The cell goes on when you unpause the container/.test(notebook.text(0)),
+        () => /container is paused\. The cell continues when you unpause the container/.test(notebook.text(0)),
         10_000,
       );
       await engine('POST', `/containers/${container}/unpause`);
