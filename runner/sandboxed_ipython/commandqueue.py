@@ -317,7 +317,7 @@ class CommandQueue:
         """Writes a file under a temporary name and renames it, so that a reader never sees half a file.
 
         The temporary name is random, so a cell cannot guess it. ``O_EXCL`` refuses an existing name: opening a FIFO, or
-        a file with a lease, could block for ever.
+        a file with a lease, could block forever.
         """
         temporary = os.path.join(folder, ".%s-%s" % (secrets.token_hex(8), name))
         fd = os.open(

@@ -1,5 +1,5 @@
 """Notices the end of a child from the process itself. A process that traces the child can keep its exit from its parent
-for ever.
+forever.
 """
 
 import os

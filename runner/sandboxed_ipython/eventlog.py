@@ -25,7 +25,7 @@ _SKIP_READ_BYTES = 1 << 18
 #: The beginning of every line, and the bytes that it has at most.
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _MAX_SEQ_BYTES = 32
-#: Types that are never dropped, because a host would wait for them for ever.
+#: Types that are never dropped, because a host would wait for them forever.
 ESSENTIAL_TYPES = frozenset(
     (
         "accepted",

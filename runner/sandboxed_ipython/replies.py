@@ -6,7 +6,7 @@ import signal
 from . import cgroup
 from .watch import fullest
 
-#: The largest count that a host accepts. A larger count would keep every host out for ever.
+#: The largest count that a host accepts. A larger count would keep every host out forever.
 MAX_COUNT = 2**53 - 1
 #: Characters of a path that are passed on.
 _MAX_PATH_CHARS = 1000

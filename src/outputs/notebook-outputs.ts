@@ -10,7 +10,7 @@ import {
   type Folded,
 } from './cell-outputs';
 import { answerOf } from './answer';
-import { Places, type Place } from './places';
+import { Places, type OutputPlace } from './places';
 import type { CellOutput, RunEdit } from './types';
 import { modelOf, Widgets, type CapturedOutputs } from './widgets';
 
@@ -25,7 +25,7 @@ const OUTPUT_TYPES: ReadonlySet<EventType> = new Set<EventType>([
 ]);
 
 /** The place where a display is shown, so that `update_display_data` finds it in any cell, even long after the cell ended. */
-interface Display extends Place {
+interface Display extends OutputPlace {
   output: Extract<CellOutput, { data: unknown }>;
 }
 /** The place where a widget is shown. */

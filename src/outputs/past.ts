@@ -45,7 +45,7 @@ export class PastLog<Cell extends PlacedCell> {
   readonly #last = new Map<Cell, string>();
   readonly #replaced = new Set<string>();
   /** Runs whose cells no longer exist; true if the run has new output. */
-  readonly #homeless = new Map<string, boolean>();
+  readonly #runsWithoutCell = new Map<string, boolean>();
   readonly #byId = new Map<string, Cell[]>();
   /** Cells without an id, by the hash of their source. */
   readonly #bySource = new Map<string, Cell[]>();
@@ -83,8 +83,8 @@ export class PastLog<Cell extends PlacedCell> {
     this.#batcher.add(event);
     const run = this.#runs.get(msgId);
     if (run === undefined) {
-      if (event.msg_type === 'stream' && event.seq > this.after && this.#homeless.has(msgId)) {
-        this.#homeless.set(msgId, true);
+      if (event.msg_type === 'stream' && event.seq > this.after && this.#runsWithoutCell.has(msgId)) {
+        this.#runsWithoutCell.set(msgId, true);
       }
     } else if (event.msg_type === 'execute_reply') {
       run.end = { reply: event.content, t: event.t };
@@ -97,8 +97,8 @@ export class PastLog<Cell extends PlacedCell> {
     }
   }
 
-  /** Ends the log. `homeless` is the number of runs with new output whose cell no longer exists. */
-  finish(open: readonly OpenRun[]): { runs: PastRun<Cell>[]; homeless: number } {
+  /** Ends the log. `withoutCell` is the number of runs with new output whose cell no longer exists. */
+  finish(open: readonly OpenRun[]): { runs: PastRun<Cell>[]; withoutCell: number } {
     this.#batcher.flush();
     this.#setOpen(open);
     for (const { msgId } of open) {
@@ -107,8 +107,10 @@ export class PastLog<Cell extends PlacedCell> {
     for (const { run, edit } of this.outputs.redraw()) {
       this.#runs.get(run)?.document.apply(edit);
     }
-    const homeless = [...this.#homeless].filter(([msgId, isNew]) => isNew || this.#openRuns.has(msgId)).length;
-    return { runs: [...this.#runs.values()], homeless };
+    const withoutCell = [...this.#runsWithoutCell].filter(
+      ([msgId, isNew]) => isNew || this.#openRuns.has(msgId),
+    ).length;
+    return { runs: [...this.#runs.values()], withoutCell };
   }
 
   /** Discards the log, because the sandbox could not be reached again. */
@@ -149,13 +151,13 @@ export class PastLog<Cell extends PlacedCell> {
   }
 
   #begin(msgId: string, metadata: JsonObject): void {
-    if (this.#runs.has(msgId) || this.#replaced.has(msgId) || this.#homeless.has(msgId)) {
+    if (this.#runs.has(msgId) || this.#replaced.has(msgId) || this.#runsWithoutCell.has(msgId)) {
       return;
     }
     const cell = this.#cellOf(cellMetadata(metadata));
     if (cell === undefined) {
-      if (this.#homeless.size < MAX_REMEMBERED_RUNS) {
-        this.#homeless.set(msgId, false);
+      if (this.#runsWithoutCell.size < MAX_REMEMBERED_RUNS) {
+        this.#runsWithoutCell.set(msgId, false);
       }
       return;
     }

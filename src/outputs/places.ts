@@ -1,5 +1,5 @@
 /** The place where something is shown: an output of a run. */
-export interface Place {
+export interface OutputPlace {
   readonly run: string;
   readonly id: number;
 }
@@ -8,7 +8,7 @@ export interface Place {
  * Places of outputs by a key. The oldest places of a key, and of all keys, are removed to make room for new ones. The places of a run are
  * found without a search through those of other runs, because a cell may clear its output thousands of times a second.
  */
-export class Places<T extends Place> {
+export class Places<T extends OutputPlace> {
   readonly #byKey = new Map<string, Set<T>>();
   readonly #byRun = new Map<string, Map<T, string>>();
   /** The key of each place, the oldest place first. */

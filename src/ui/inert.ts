@@ -7,7 +7,7 @@ const WORD_JOINER = '\u2060';
 /** Maximum length of one line in UTF-16 units. VS Code itself cuts a notification at 1,000, but shows the whole of a prompt. */
 export const MAX_LINE_LENGTH = 1_000;
 /** Maximum length in UTF-16 units of text that keeps its lines, such as documentation. */
-export const MAX_BLOCK_LENGTH = 20_000;
+export const MAX_MULTILINE_LENGTH = 20_000;
 /** Before text is cleaned, it is cut to this multiple of the length that is shown, which bounds the time for cleaning. */
 const UNCLEANED_FACTOR = 4;
 
@@ -40,7 +40,7 @@ export const inert = (text: string, limit = MAX_LINE_LENGTH): string =>
   );
 
 /** Like {@link inert}, but keeps lines and tabs. */
-export const inertBlock = (text: string, limit = MAX_BLOCK_LENGTH): string =>
+export const inertBlock = (text: string, limit = MAX_MULTILINE_LENGTH): string =>
   unmarked(withVisibleCharacters(bounded(text, UNCLEANED_FACTOR * limit), limit));
 
 /** Like {@link inert}, for a line that VS Code reads as Markdown after it was escaped: web and mail addresses do not become links either. */
@@ -51,7 +51,7 @@ export const inertInMarkdown = (text: string, limit = MAX_LINE_LENGTH): string =
  * A Markdown code block that shows the text unchanged, with its lines and tabs. The fence is longer than every run of backticks anywhere in
  * the text: `MarkdownString.appendCodeblock` checks only the beginnings of lines, but a fence may be indented by three spaces.
  */
-export function codeBlock(text: string, limit = MAX_BLOCK_LENGTH): string {
+export function codeBlock(text: string, limit = MAX_MULTILINE_LENGTH): string {
   const shown = withVisibleCharacters(bounded(text, UNCLEANED_FACTOR * limit), limit);
   const longest = Math.max(2, ...Array.from(shown.matchAll(/`+/g), ([run]) => run.length));
   const fence = '`'.repeat(longest + 1);

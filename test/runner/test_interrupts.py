@@ -71,7 +71,7 @@ store, history.store_inputs = history.store_inputs, store_inputs
 
 
 def test_an_interrupt_does_not_hit_ipythons_own_code_around_a_cell(sandbox):
-    # its history takes a lock for each cell: an exception right there leaves it taken, and the next cell waits for ever
+    # its history takes a lock for each cell: an exception right there leaves it taken, and the next cell waits forever
     sandbox.run(PRESSED_IN_HISTORY)
     cell = sandbox.run("ran.append(1)")
     assert cell.reply["ename"] == "KeyboardInterrupt"

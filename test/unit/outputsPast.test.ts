@@ -48,7 +48,7 @@ const ended = (run: string): SandboxEvent =>
 
 interface Told {
   runs: { msgId: string; cell: string; outputs: unknown[]; isNew: boolean; hasEnded: boolean }[];
-  homeless: number;
+  withoutCell: number;
 }
 
 function told(events: readonly SandboxEvent[], open: readonly OpenRun[], after: number): Told {
@@ -56,7 +56,7 @@ function told(events: readonly SandboxEvent[], open: readonly OpenRun[], after: 
   for (const one of events) {
     past.add(one, open);
   }
-  const { runs, homeless } = past.finish(open);
+  const { runs, withoutCell } = past.finish(open);
   return {
     runs: runs
       .map(({ msgId, cell, document, isNew, end }) => ({
@@ -67,7 +67,7 @@ function told(events: readonly SandboxEvent[], open: readonly OpenRun[], after: 
         hasEnded: end !== undefined,
       }))
       .sort((a, b) => (a.cell < b.cell ? -1 : 1)),
-    homeless,
+    withoutCell,
   };
 }
 
@@ -121,7 +121,8 @@ function whole(events: readonly SandboxEvent[], open: readonly OpenRun[], after:
         hasEnded: events.some((one) => one.msg_type === 'execute_reply' && one.parent_header.msg_id === msgId),
       }))
       .sort((a, b) => (a.cell < b.cell ? -1 : 1)),
-    homeless: [...begun.keys()].filter((msgId) => !known.has(msgId) && (fresh.has(msgId) || isOpen.has(msgId))).length,
+    withoutCell: [...begun.keys()].filter((msgId) => !known.has(msgId) && (fresh.has(msgId) || isOpen.has(msgId)))
+      .length,
   };
 }
 

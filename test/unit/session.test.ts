@@ -353,7 +353,7 @@ describe('a session', () => {
     assert.deepEqual(told(), ['OutOfReach EngineBusy', 'OutOfReach EngineBusy over']);
   });
 
-  it('waits for the start of a sandbox while the engine is busy, but not for ever', async () => {
+  it('waits for the start of a sandbox while the engine is busy, but not forever', async () => {
     for (const [busyStart, code] of [
       [60_000, undefined],
       [150, 'EngineBusy'],

@@ -91,7 +91,7 @@ describe('the end of a window', function () {
     assert.deepEqual(left, []);
   });
 
-  /** In each notebook, runs a cell that fails and so has an error mark, and starts a cell that runs for ever. */
+  /** In each notebook, runs a cell that fails and so has an error mark, and starts a cell that runs forever. */
   async function runAll(): Promise<void> {
     const { notebook } = window;
     for (const file of NOTEBOOKS) {

@@ -18,7 +18,7 @@ class Interrupts:
 
     Within a cell, a SIGINT raises KeyboardInterrupt where the cell's code runs. If it comes while IPython's code around
     the cell runs, it stays due until the cell's code is entered or the supervisor's nudge finds the process there.
-    Raised in IPython's code it could leave a lock taken for ever, or be swallowed by code that calls callbacks.
+    Raised in IPython's code it could leave a lock taken forever, or be swallowed by code that calls callbacks.
 
     Args:
         loop: the kernel's event loop.

@@ -287,7 +287,7 @@ class Kernel:
     def _text(self, error):
         """Returns the text of the error that the cell showed, or else its present text.
 
-        A class of the cell may take for ever to return its text, so this can be interrupted, and the text is not
+        A class of the cell may take forever to return its text, so this can be interrupted, and the text is not
         requested again.
         """
         shown = self.shell.shown_error

@@ -155,7 +155,7 @@ def _show(terminal, process, seconds=None):
 
 def _has_ended(process):
     """Returns whether the process has ended. It does not use ``poll()``: an interrupt in the middle of that can leave a
-    lock taken for ever.
+    lock taken forever.
     """
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 

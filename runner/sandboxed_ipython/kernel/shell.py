@@ -182,7 +182,7 @@ class ZMQInteractiveShell(InteractiveShell):
         self.sandbox.send("error", {"ename": str(etype.__name__), "evalue": text, "traceback": lines})
 
     def get_exception_only(self, exc_tuple=None):
-        """Returns only the name for an interrupt, because the interrupted code may be an exception that takes for ever
+        """Returns only the name for an interrupt, because the interrupted code may be an exception that takes forever
         to return its text.
         """
         kind = (exc_tuple or sys.exc_info())[0]

@@ -6,7 +6,7 @@ import { ensureBase, pullBase } from './base-image';
 import type { ImageContext, ImageStep } from './context';
 import { asStepFailure } from './failures';
 import { buildOnce } from './lock';
-import { installPackages } from './packages';
+import { installImagePackages } from './packages';
 import { installRunner } from './runner';
 import { readRunner, type RunnerFile } from './runner-files';
 import { inspectImage, kernelTag, packagesTag } from './tags';
@@ -37,7 +37,7 @@ export async function ensureImage(
       await markUsed(context, [names.packages, names.kernel], found);
       return names.kernel;
     }
-    return build(context, request, names, { anew: false }, steps, signal);
+    return build(context, request, names, { force: false }, steps, signal);
   });
 }
 
@@ -65,7 +65,7 @@ export async function rebuildImage(
       await ensureBase(context, base, steps, signal),
       await readRunner(request.runnerFolder),
     );
-    const kernel = await build(context, request, names, { anew: true }, steps, signal);
+    const kernel = await build(context, request, names, { force: true }, steps, signal);
     if (before.derived) {
       await removeOurs(context, before.derived);
     } // an image that a sandbox uses stays until a later sweep
@@ -105,7 +105,7 @@ async function build(
   context: ImageContext,
   request: ImageRequest,
   { packages, kernel, runner }: Names,
-  { anew }: { anew: boolean },
+  { force }: { force: boolean },
   progress: Progress,
   signal: AbortSignal | undefined,
 ): Promise<string> {
@@ -117,9 +117,9 @@ async function build(
       from: base,
       base,
       network: 'default',
-      anew,
+      force,
       work: async (container) => {
-        await installPackages(context, container, request, progress, signal);
+        await installImagePackages(context, container, request, progress, signal);
         progress.step('committing');
         await container.commit(packages, [container.interpreter], base, signal);
       },
@@ -134,7 +134,7 @@ async function build(
       from: packages,
       base,
       network: 'none',
-      anew,
+      force,
       work: async (container) => {
         const entrypoint = await installRunner(container, runner, base, progress, signal);
         progress.step('committing');

@@ -20,7 +20,7 @@ export interface Build {
   base: string;
   network: 'default' | 'none';
   /** Whether to build the image even if it exists. */
-  anew: boolean;
+  force: boolean;
   work: (container: BuildContainer) => Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export interface Build {
  */
 export async function buildOnce(
   context: ImageContext,
-  { tag, from, base, network, anew, work }: Build,
+  { tag, from, base, network, force, work }: Build,
   progress: Progress,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -38,7 +38,7 @@ export async function buildOnce(
   const giveUp = performance.now() + context.requests.deadlines['build in another window'];
   let waiting = false;
   while (performance.now() < giveUp) {
-    if (!anew && (await inspectImage(context, tag, signal))) {
+    if (!force && (await inspectImage(context, tag, signal))) {
       return;
     }
     if (!waiting) {
@@ -48,7 +48,7 @@ export async function buildOnce(
     if (container) {
       try {
         // another window may have built it before we got the lock
-        if (anew || !(await inspectImage(context, tag, signal))) {
+        if (force || !(await inspectImage(context, tag, signal))) {
           await work(container);
         }
       } catch (error) {

@@ -27,7 +27,7 @@ compileall.compile_dir(sys.argv[1], quiet=2, rx=re.compile(r"[\\\\/](site-packag
  * Installs IPython unless the base has it, the packages, and nbformat, which every Jupyter installation includes. It needs no network if
  * there is nothing to install. An image works without nbformat too, so a failure to install it is only logged.
  */
-export async function installPackages(
+export async function installImagePackages(
   context: ImageContext,
   container: BuildContainer,
   request: ImageRequest,

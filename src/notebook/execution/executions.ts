@@ -5,7 +5,7 @@ import { LateChanges, type Change } from './late-changes';
 
 /**
  * One run of one cell, from "pending" to its end. Its execution must be ended exactly once: VS Code shows a spinner
- * for ever if it is never ended, and throws if it is ended twice.
+ * forever if it is never ended, and throws if it is ended twice.
  */
 export class CellRun {
   /** The cell's source when the run was requested. */

@@ -96,7 +96,7 @@ export class RestoredRuns {
 
   #attached(
     session: SandboxSession,
-    { runs, homeless }: ReturnType<PastLog<RestorableCell>['finish']>,
+    { runs, withoutCell }: ReturnType<PastLog<RestorableCell>['finish']>,
     goOn: ResumeRun,
   ): void {
     const { clock, targets } = this.display;
@@ -125,7 +125,7 @@ export class RestoredRuns {
         }
       }
     }
-    if (homeless > 0) {
+    if (withoutCell > 0) {
       void showInformation(
         vscode.l10n.t(
           '{0}: cells that ran meanwhile are no longer in the notebook, so their output is not shown.',

@@ -6,32 +6,32 @@ import type { SessionState } from '../types';
  * again. `src/outputs` recognises by their code which notices replace each other in the same place.
  */
 export class OutOfReachNotices {
-  #told: { msgId: string; cause: string; since: number } | undefined;
+  #shown: { msgId: string; cause: string; since: number } | undefined;
 
   constructor(
-    private readonly tell: (msgId: string, notice: Failure) => void,
+    private readonly show: (msgId: string, notice: Failure) => void,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
   /** @param running id of the running cell; '' = none */
   update(state: SessionState, running: string): void {
-    const told = this.#told;
+    const shown = this.#shown;
     if (state.kind === 'unreachable') {
       const { code: cause, params } = state.failure;
-      if (running === '' || (told?.msgId === running && told.cause === cause)) {
+      if (running === '' || (shown?.msgId === running && shown.cause === cause)) {
         return;
       }
-      this.#told = { msgId: running, cause, since: told?.since ?? this.now() };
-      this.tell(running, {
+      this.#shown = { msgId: running, cause, since: shown?.since ?? this.now() };
+      this.show(running, {
         code: 'OutOfReach',
         params: { cause, ...(typeof params['reason'] === 'string' && { reason: params['reason'] }) },
       });
-    } else if (told) {
-      this.#told = undefined;
+    } else if (shown) {
+      this.#shown = undefined;
       if (state.kind === 'ready') {
-        this.tell(told.msgId, {
+        this.show(shown.msgId, {
           code: 'OutOfReach',
-          params: { cause: told.cause, seconds: Math.round((this.now() - told.since) / 1000) },
+          params: { cause: shown.cause, seconds: Math.round((this.now() - shown.since) / 1000) },
         });
       }
     }

@@ -41,7 +41,7 @@ export class FolderCopier {
   readonly #failed = new Map<string, LeftOut>();
   /** Paths that were selected when the folder was last read. */
   #there: ReadonlySet<string> = new Set();
-  #told = '';
+  #loggedSummary = '';
   /** Items that were left out when the folder was last read. */
   #leftOut = new LeftOuts();
   /** The slow folder is not read before this time. */
@@ -126,7 +126,7 @@ export class FolderCopier {
       }
     }
     this.#leftOut = selection.leftOut;
-    this.#tell(selection.leftOut);
+    this.#logLeftOut(selection.leftOut);
     return this.#lack;
   }
 
@@ -231,16 +231,16 @@ export class FolderCopier {
   }
 
   /** Logs the left out items if they have changed since they were last logged. Names are quoted, because they can contain any character. */
-  #tell({ excluded, excludedCount, missing, missingCount }: LeftOuts): void {
+  #logLeftOut({ excluded, excludedCount, missing, missingCount }: LeftOuts): void {
     const byReason = new Map<Reason, string[]>();
     for (const { path, reason } of [...missing, ...excluded]) {
       byReason.set(reason, [...(byReason.get(reason) ?? []), JSON.stringify(path === '' ? '.' : path)]);
     }
-    const told = JSON.stringify([...byReason, missingCount, excludedCount]);
-    if (told === this.#told) {
+    const summary = JSON.stringify([...byReason, missingCount, excludedCount]);
+    if (summary === this.#loggedSummary) {
       return;
     }
-    this.#told = told;
+    this.#loggedSummary = summary;
     const { log } = this.options;
     for (const [reason, names] of byReason) {
       const line = `folder: not in the sandbox, ${REASONS[reason]}: ${names.slice(0, MAX_LOGGED_NAMES).join(', ')}${names.length > MAX_LOGGED_NAMES ? ` and ${names.length - MAX_LOGGED_NAMES} more` : ''}`;

@@ -13,8 +13,8 @@ export function completionOf({
   metadata,
 }: EventContents['complete_reply']): Completion {
   const types = new Map<string, string>();
-  const told = metadata['_jupyter_types_experimental'];
-  for (const one of Array.isArray(told) ? told : []) {
+  const typedMatches = metadata['_jupyter_types_experimental'];
+  for (const one of Array.isArray(typedMatches) ? typedMatches : []) {
     const { text, type } = textsOf(one);
     if (text !== undefined && type !== undefined) {
       types.set(text, type);

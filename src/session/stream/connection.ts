@@ -32,7 +32,7 @@ export interface ConnectionSink {
 
 /**
  * Keeps one stream to a sandbox open. A lost stream does not mean that the sandbox has ended, so the stream is opened again with a
- * back-off, for ever, until an inspect or a `die` event reports that the container is not running, or another host is its writer.
+ * back-off, forever, until an inspect or a `die` event reports that the container is not running, or another host is its writer.
  */
 export class Connection {
   readonly #closed = new AbortController();

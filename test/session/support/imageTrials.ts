@@ -54,7 +54,7 @@ const making =
   };
 
 /**
- * A stage on which another container has the name of the build. The engine reports for ever that the name is in use.
+ * A stage on which another container has the name of the build. The engine reports forever that the name is in use.
  */
 const whileAnotherMakes =
   ({ image }: Ground) =>
