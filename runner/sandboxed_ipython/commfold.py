@@ -5,7 +5,7 @@ ipywidgets sends them. A binary value is left out of ``state`` and stands in ``b
 ``buffer_paths``. ``echo_update`` is the same for a state that a host has set.
 """
 
-from . import wire
+from . import fragments, wire
 
 _UPDATES = ("update", "echo_update")
 #: Keys of an ``Output`` widget. They decide whether the messages between two updates are captured, so these updates
@@ -63,7 +63,7 @@ class Update:
         self.size -= _size(self._values.pop(key))
 
     def lines(self, series: str) -> list[bytes]:
-        """Returns the message with the keys that are left, as :func:`wire.lines` returns it. It never has more lines
+        """Returns the message with the keys that are left, as :func:`fragments.lines` returns it. It never has more lines
         than before.
         """
         members, paths, buffers = (
@@ -76,7 +76,7 @@ class Update:
             b'"metadata":' + self._metadata,
             b'"buffers":[%s]' % b",".join(buffers),
         )
-        return wire.lines_of(self._envelope, inner, series)
+        return fragments.lines_of(self._envelope, inner, series)
 
 
 def _member(key, value):

@@ -8,7 +8,7 @@ import os
 import re
 from collections import deque
 
-from . import commfold, linux, wire
+from . import commfold, fragments, linux, wire
 from .commlog import CommLog, Entry
 
 #: A segment is closed at this size, so that there is something to trim, ...
@@ -116,16 +116,16 @@ class EventLog:
         """Numbers and writes one event (without ``seq``), in several chunks if it is long. Returns its number, or 0 if
         there was no room.
         """
-        lines = wire.lines(event, self._next_series())
+        lines = fragments.lines(event, self._next_series())
         for line in lines:
             seq = self._write(event["msg_type"] if len(lines) == 1 else "chunk", line)
         return seq if len(lines) == 1 else self.last
 
     def append_chunk(self, envelope: dict, series: str, index: int, last: bool, text: str) -> int:
-        """Numbers and writes one piece of a long message. The arguments are those of :func:`wire.chunk`. Returns its
+        """Numbers and writes one piece of a long message. The arguments are those of :func:`fragments.chunk`. Returns its
         number, or 0.
         """
-        return self._write("chunk", wire.dumps(wire.chunk(envelope, series, index, last, text)))
+        return self._write("chunk", wire.dumps(fragments.chunk(envelope, series, index, last, text)))
 
     def append_comm(self, event: dict) -> bool:
         """Numbers a comm message, or the events about one that a host has sent. These are numbered like any event, but
@@ -134,7 +134,7 @@ class EventLog:
         Returns True if the state of the comm has just become too large to be kept.
         """
         update, segment, series = commfold.update_of(event), self._segments[-1], self._next_series()
-        lines = update.lines(series) if update else wire.lines(event, series)
+        lines = update.lines(series) if update else fragments.lines(event, series)
         self.last += len(lines)
         return self._comms.add(Entry(self.last, segment.serial, segment.length, lines, update), event)
 

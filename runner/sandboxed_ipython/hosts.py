@@ -6,7 +6,7 @@ import socket
 import struct
 
 from . import discarding, wire
-from .commandchunks import CommandChunks
+from .fragments import CommandChunks
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """The way of a kernel's output into the log. Output is counted for its cell, and folded if it is redrawn too fast."""
 
-from . import wire
+from . import fragments, wire
 from .budgets import Budgets, size_of
 from .packets import PIECE_CHARS
 from .redraws import Redraws
@@ -66,7 +66,7 @@ class Outputs:
         text = without_overwritten(text)
         count = self.budgets.admit_text(name, text, parent)
         shown, rest = text[:count], text[count:]
-        for part in wire.parts_of_text(shown):
+        for part in fragments.parts_of_text(shown):
             self._put_text(name, part, parent)
         if rest:
             self.budgets.drop(parent, bytes_of(rest))

@@ -6,12 +6,6 @@ import json
 import math
 import re
 
-#: A message whose JSON has more bytes travels in pieces. ``CHUNK_BYTES`` on the host is the same bound.
-CHUNK_BYTES = 128 * 1024
-#: Bytes of JSON that a stream's text may have to fit into one line with everything around it. There a character takes
-#: at most six bytes.
-_MAX_TEXT_JSON_BYTES = CHUNK_BYTES - 4096
-_MAX_CHARACTER_BYTES = 6
 #: Bytes of the longest command of a host; the host has the same bound.
 MAX_COMMAND_BYTES = 16 * 1024 * 1024
 #: Bytes of the longest command file that is not the supervisor's own.
@@ -47,6 +41,8 @@ _MAX_VALUE_BYTES = 192 * 1024 * 1024
 _CONTAINER_BYTES, _MEMBER_BYTES = 240, 32
 #: Levels of nesting that a JSON text may have: those that a host reads, and the levels around them.
 _MAX_JSON_DEPTH = 250
+#: Bytes of a JSON text that are searched at a time, which bounds the memory of the search.
+_SCAN_BYTES = 128 * 1024
 #: Digits of an integer. Older Pythons need time that is quadratic in their number.
 _MAX_DIGITS = 1000
 
@@ -80,70 +76,8 @@ def short_metadata(metadata: dict) -> dict:
     return metadata if len(dumps(metadata)) <= _MAX_METADATA_BYTES else {}
 
 
-def lines(event: dict, series: str) -> list[bytes]:
-    """Returns an event (without its ``seq``) as lines (bytes): one line, or several ``chunk`` events if it is long.
-    ``series`` is the id of these chunks.
-    """
-    return lines_of(
-        event,
-        dumps(
-            {name: event[name] for name in ("channel", "msg_type", "parent_header", "content", "metadata", "buffers")}
-        ),
-        series,
-    )
-
-
-def lines_of(envelope: dict, inner: bytes, series: str) -> list[bytes]:
-    """Returns the lines of an event that is already encoded.
-
-    Args:
-        envelope: the event's kernel, gen and t; if it is long, also its channel and parent.
-        inner: the other members, encoded as one JSON object.
-        series: the id of the chunks.
-    """
-    head = b'{"kernel":%s,"gen":%d,"t":%r}' % (dumps(envelope["kernel"]), envelope["gen"], envelope["t"])
-    if len(head) + len(inner) <= CHUNK_BYTES:
-        return [head[:-1] + b"," + inner[1:]]
-    text = inner.decode("utf-8")
-    starts = range(0, len(text), CHUNK_BYTES // 2)
-    return [
-        dumps(chunk(envelope, series, index, at == starts[-1], text[at : at + CHUNK_BYTES // 2]))
-        for index, at in enumerate(starts)
-    ]
-
-
-def parts_of_text(text: str) -> list[str]:
-    """Splits a stream's text into parts (``str``) whose events are one line each.
-
-    In the pieces of a longer event its JSON would be escaped once more: 10 MB of NUL would then take 73 MB of the log
-    instead of 63.
-    """
-    characters = _MAX_TEXT_JSON_BYTES // _MAX_CHARACTER_BYTES
-    if len(text) <= characters or len(dumps(text)) <= _MAX_TEXT_JSON_BYTES:
-        return [text] if text else []
-    return [text[at : at + characters] for at in range(0, len(text), characters)]
-
-
-def chunk(envelope: dict, series: str, index: int, last: bool, text: str) -> dict:
-    """Returns one piece of a long message as a ``chunk`` event.
-
-    Args:
-        envelope: an event with the kernel, gen, t, channel and parent of the message.
-        series: the id of the series.
-        index, last: the number of the piece, and whether it is the last one.
-        text: the piece's text.
-    """
-    return dict(
-        envelope,
-        msg_type="chunk",
-        content={"id": series, "i": index, "last": last, "data": text},
-        metadata={},
-        buffers=[],
-    )
-
-
 def numbered(seq: int, line: bytes) -> bytes:
-    """Returns a line of the log (bytes): ``line``, as :func:`lines` returns it, with its number."""
+    """Returns a line of the log (bytes): ``line``, as :func:`fragments.lines` returns it, with its number."""
     return b'{"seq":%d,%s\n' % (seq, line[1:])
 
 
@@ -344,8 +278,8 @@ def _outside_strings(data):
     data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     opened, commas, in_string = 0, 0, False
     # in steps, so that the parts take little memory, however many there are
-    for start in range(0, len(data), CHUNK_BYTES):
-        parts = data[start : start + CHUNK_BYTES].split(b'"')
+    for start in range(0, len(data), _SCAN_BYTES):
+        parts = data[start : start + _SCAN_BYTES].split(b'"')
         for part in parts[1 if in_string else 0 :: 2]:
             opened += part.count(b"[") + part.count(b"{")
             commas += part.count(b",")
