@@ -1,0 +1,137 @@
+import { describe, paragraph, untranslated } from '../messages';
+import { CellDocument } from '../outputs/document';
+import { NotebookOutputs } from '../outputs/notebook-outputs';
+import { plainText } from '../outputs/plain-text';
+import type { CellOutput } from '../outputs/types';
+import type { ExecuteReply, SandboxEvent } from '../protocol/messages';
+import type { Run, RunResult } from './run';
+import { RUNNING, verdictOf, type Verdict } from './verdict';
+
+interface RecordedRun {
+  readonly document: CellDocument;
+  readonly began: number;
+  end: { verdict: Verdict; at: number; executionCount: number | null } | undefined;
+}
+
+/**
+ * Keeps the runs of one sandbox, and folds its events into them by the same reducer as a notebook's cells, so that overwritten lines, cleared
+ * outputs and updated displays look as in a notebook.
+ */
+export class RunRecorder {
+  readonly #outputs = new NotebookOutputs();
+  readonly #runs = new Map<string, RecordedRun>();
+
+  /**
+   * @param sandboxId for the run objects
+   * @param options the number of ended runs that are kept, and a clock in milliseconds
+   */
+  constructor(
+    private readonly sandboxId: string,
+    private readonly options: { maxEndedRuns: number; now?: () => number },
+  ) {}
+
+  begin(runId: string): void {
+    this.#runs.set(runId, { document: new CellDocument(), began: this.#now(), end: undefined });
+    this.#outputs.begin(runId, runId);
+    this.#forgetOldest();
+  }
+
+  /** Folds an event of the sandbox. Events of unknown runs change nothing. */
+  fold(event: SandboxEvent): void {
+    for (const { run, edit } of this.#outputs.fold(event)) {
+      this.#runs.get(run)?.document.apply(edit);
+    }
+  }
+
+  /** Ends a run by its reply, which need not have arrived as an event. Text of its threads may still follow. */
+  end(runId: string, reply: ExecuteReply): void {
+    const run = this.#runs.get(runId);
+    if (run === undefined || run.end !== undefined) {
+      return;
+    }
+    for (const { edit } of this.#outputs.end(runId, reply)) {
+      run.document.apply(edit);
+    }
+    run.end = { verdict: verdictOf(reply), at: this.#now(), executionCount: reply.execution_count };
+  }
+
+  /** A run as it is now; undefined if it is unknown or was forgotten. */
+  get(runId: string): Run | undefined {
+    const run = this.#runs.get(runId);
+    if (run === undefined) {
+      return undefined;
+    }
+    const { document, began, end } = run;
+    return {
+      kind: 'run',
+      sandbox_id: this.sandboxId,
+      run_id: runId,
+      ...outputsOf(document),
+      ...(end?.verdict ?? RUNNING),
+      execution_count: document.order ?? end?.executionCount ?? null,
+      truncated: null,
+      duration_ms: Math.round((end?.at ?? this.#now()) - began),
+    };
+  }
+
+  #now(): number {
+    return this.options.now?.() ?? performance.now();
+  }
+
+  #forgetOldest(): void {
+    const ended = [...this.#runs].filter(([, { end }]) => end !== undefined);
+    for (const [runId] of ended.slice(0, Math.max(0, ended.length - this.options.maxEndedRuns))) {
+      this.#runs.delete(runId);
+      this.#outputs.release(runId);
+    }
+  }
+}
+
+type Outputs = Pick<Run, 'stdout' | 'stderr' | 'results' | 'error' | 'notices'>;
+
+function outputsOf(document: CellDocument): Outputs {
+  const outputs: Outputs = { stdout: '', stderr: '', results: [], error: null, notices: [] };
+  for (const { output } of document.outputs.values()) {
+    add(outputs, output);
+  }
+  return outputs;
+}
+
+function add(outputs: Outputs, output: CellOutput): void {
+  switch (output.output_type) {
+    case 'stream':
+      outputs[output.name] += plainText(output.text);
+      return;
+    case 'display_data':
+    case 'execute_result':
+      outputs.results.push(resultOf(output));
+      return;
+    case 'error':
+      outputs.error = {
+        name: plainText(output.ename),
+        value: plainText(output.evalue),
+        traceback: plainText(output.traceback.join('\n')),
+      };
+      return;
+    case 'failure':
+    case 'notice': {
+      const { failure } = output;
+      const message = describe(failure, { t: untranslated, platform: process.platform });
+      if (output.output_type === 'notice') {
+        outputs.notices.push(paragraph(message));
+      } else {
+        outputs.error = { name: message.name, value: message.message, traceback: '' };
+      }
+    }
+  }
+}
+
+/** Text is plain, as nobody draws its colours; a widget's text is what the widget shows. */
+function resultOf({ output_type, data, fallback }: Extract<CellOutput, { data: unknown }>): RunResult {
+  const text = fallback ?? data['text/plain'];
+  return {
+    ...data,
+    ...(typeof text === 'string' && { 'text/plain': plainText(text) }),
+    is_main_result: output_type === 'execute_result',
+  };
+}
