@@ -44,11 +44,15 @@ export const extensionBundle = ({ production = false } = {}) => ({
   sourcemap: production ? false : 'linked',
 });
 
+/** The server that agents start. @param {{ production?: boolean }} options */
+const buildServer = ({ production = false }) =>
+  esbuild.build({ ...shipped(production), entryPoints: { mcp: 'src/agents/mcp/main.ts' }, plugins: [CLIENT_APART] });
+
 const buildClient = () => esbuild.build({ ...shipped(true), entryPoints: { dockerode: 'dockerode' } });
 
 /** @param {{ production?: boolean }} [options] */
-export async function buildExtension(options) {
-  await Promise.all([esbuild.build(extensionBundle(options)), buildClient()]);
+export async function buildExtension(options = {}) {
+  await Promise.all([esbuild.build(extensionBundle(options)), buildServer(options), buildClient()]);
 }
 
 /** Builds again on every change of a source file, until the process ends. */

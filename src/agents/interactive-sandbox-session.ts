@@ -4,6 +4,7 @@ import { installNetwork } from '../engine/image/install-network';
 import { SandboxError } from '../protocol/errors';
 import type { SandboxEvent } from '../protocol/messages';
 import { InteractiveSandboxSession as Session } from '../session/session';
+import { clampToUser, type SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import {
   KERNEL_TYPE,
@@ -25,7 +26,7 @@ export const MAX_ENDED_RUNS = 100;
 export interface RunOptions {
   /** pip requirements that are installed before the code runs. */
   libraries?: readonly string[];
-  /** Seconds; default: the setting `timeout`. */
+  /** Seconds; default and maximum: the setting `timeout`. */
   timeout?: number;
   /** Interrupts the run. */
   signal?: AbortSignal;
@@ -53,7 +54,11 @@ export class InteractiveSandboxSession implements AsyncDisposable {
     const checked = checkOptions(options);
     const { engine, image } = await prepare(checked);
     const session = Session.start(engine, sessionOptions(checked, image), checked.signal);
-    const opened = new InteractiveSandboxSession(session, options.engine === undefined ? engine : undefined);
+    const opened = new InteractiveSandboxSession(
+      session,
+      options.engine === undefined ? engine : undefined,
+      checked.parsed,
+    );
     try {
       await session.started;
       await opened.#putFiles(checked.files ?? {});
@@ -69,10 +74,15 @@ export class InteractiveSandboxSession implements AsyncDisposable {
     private readonly session: SandboxSession,
     /** The engine that this session has connected to and disposes of. */
     private readonly ownEngine: Engine | undefined,
+    settings: SandboxSettings,
   ) {
+    this.settings = settings;
     this.#runs = new RunRecorder(session.id, { maxEndedRuns: MAX_ENDED_RUNS });
     session.onEvent((event) => this.#receive(event));
   }
+
+  /** The settings with which the sandbox was started. Sizes are in bytes, times in seconds. */
+  readonly settings: SandboxSettings;
 
   /** Id of the sandbox. */
   get id(): string {
@@ -99,7 +109,7 @@ export class InteractiveSandboxSession implements AsyncDisposable {
     const cell = this.session.execute(code, {
       allowStdin: false,
       metadata: { runId: randomUUID() },
-      ...(timeout !== undefined && { timeout }),
+      timeout: clampToUser('timeout', timeout, this.settings.timeout),
     });
     const { msgId: runId } = cell;
     this.#runs.begin(runId);

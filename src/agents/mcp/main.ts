@@ -1,0 +1,67 @@
+/**
+ * `node mcp.js [--settings FILE] [--runner FOLDER]`: a Model Context Protocol server on stdin and stdout. It needs nothing but an engine. The file has what the
+ * extension's settings say (`ServerSettings`, as JSON); without it, the defaults hold. The folder has the runner's files; by default it is the one that the extension ships.
+ */
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { connectEngine } from '../../engine/connect';
+import type { RawSettings } from '../../session/settings';
+import { SandboxPool } from '../sandbox-pool';
+import { createServer } from './server';
+
+/** What the extension writes for the server. */
+export interface ServerSettings {
+  version: string;
+  settings: RawSettings;
+  /** Maximum number of sandboxes of one client. */
+  maxSandboxes: number;
+}
+
+const DEFAULTS: ServerSettings = { version: '0', settings: {}, maxSandboxes: 10 };
+/** The extension's folder has the runner beside the folder of the bundle. */
+const RUNNER_FOLDER = path.join(__dirname, '..', 'runner');
+
+function main(): void {
+  const { values } = parseArgs({
+    options: { settings: { type: 'string' }, runner: { type: 'string', default: RUNNER_FOLDER } },
+  });
+  const { version, settings, maxSandboxes } = readSettings(values.settings);
+  const pool = new SandboxPool({
+    open: { settings, runnerFolder: values.runner },
+    connect: () =>
+      connectEngine({ platform: process.platform, env: process.env, home: os.homedir(), uid: process.getuid?.() }),
+    maxSandboxes,
+  });
+  const handle = serveStdio(() => createServer(pool, version), {
+    onerror: (error) => console.error(`sandboxed-ipython: ${error.message}`),
+  });
+  let isEnding = false;
+  const end = (): void => {
+    if (isEnding) {
+      return;
+    }
+    isEnding = true;
+    void Promise.allSettled([handle.close(), pool.close()]).then(() => process.exit(0));
+  };
+  process.stdin.once('end', end).once('close', end);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, end);
+  }
+}
+
+function readSettings(file: string | undefined): ServerSettings {
+  if (file === undefined) {
+    return DEFAULTS;
+  }
+  try {
+    return { ...DEFAULTS, ...(JSON.parse(readFileSync(file, 'utf8')) as Partial<ServerSettings>) };
+  } catch (error) {
+    console.error(`sandboxed-ipython: cannot read the settings in ${file}: ${String(error)}`);
+    return process.exit(1); // with defaults, limits of the user would not hold
+  }
+}
+
+main();

@@ -1,0 +1,173 @@
+import type { Engine } from '../engine/engine';
+import { SandboxError } from '../protocol/errors';
+import { clampToUser, type RawSettings, type Tightenable } from '../session/settings';
+import { InteractiveSandboxSession } from './interactive-sandbox-session';
+import type { OpenOptions } from './open-options';
+import type { Run } from './run';
+
+/** Limits that a caller may set for one sandbox. They can only be stricter than the user's. */
+export const TIGHTENABLE_LIMITS = [
+  'timeout',
+  'maxMemory',
+  'cpus',
+  'pids',
+  'maxOutput',
+] as const satisfies Tightenable[];
+export type Limits = Partial<Record<(typeof TIGHTENABLE_LIMITS)[number], unknown>>;
+
+export interface PoolOptions {
+  /** What all sandboxes have in common. */
+  open: Omit<OpenOptions, 'engine' | 'libraries' | 'files' | 'name' | 'signal'>;
+  /** Connects to the engine, at the first sandbox. */
+  connect: () => Promise<Engine>;
+  /** Maximum number of sandboxes at a time. */
+  maxSandboxes: number;
+}
+
+export interface CreateOptions {
+  name?: string;
+  libraries?: readonly string[];
+  limits?: Limits;
+  signal?: AbortSignal;
+}
+
+export interface PooledSandbox {
+  readonly id: string;
+  readonly name: string;
+  readonly session: InteractiveSandboxSession;
+  /** Milliseconds since 1970. */
+  lastUsed: number;
+}
+
+/** A caller asked for more sandboxes than it may have. */
+export class TooManySandboxes extends Error {
+  constructor(readonly max: number) {
+    super(`There are ${max} sandboxes already.`);
+  }
+}
+
+/** The sandboxes of one client. Nobody else can reach them, and all end with the client. */
+export class SandboxPool implements AsyncDisposable {
+  readonly #sandboxes = new Map<string, PooledSandbox>();
+  readonly #starting = new Set<Promise<PooledSandbox>>();
+  #engine: Promise<Engine> | undefined;
+  #usual: Promise<PooledSandbox> | undefined;
+  #isClosed = false;
+
+  constructor(private readonly options: PoolOptions) {}
+
+  /**
+   * Starts a sandbox.
+   * @throws TooManySandboxes; SandboxError like {@link InteractiveSandboxSession.open}
+   */
+  create(options: CreateOptions = {}): Promise<PooledSandbox> {
+    if (this.#sandboxes.size + this.#starting.size >= this.options.maxSandboxes) {
+      return Promise.reject(new TooManySandboxes(this.options.maxSandboxes));
+    }
+    const starting = this.#start(options);
+    this.#starting.add(starting);
+    return starting.finally(() => this.#starting.delete(starting));
+  }
+
+  /** The sandbox that is used where none is named. It is started at the first call, and again if it was deleted. */
+  usual(signal?: AbortSignal): Promise<PooledSandbox> {
+    if (this.#usual === undefined) {
+      const usual = this.create({ name: 'default', ...(signal && { signal }) });
+      this.#usual = usual;
+      usual.catch(() => {
+        if (this.#usual === usual) {
+          this.#usual = undefined; // the next call tries again
+        }
+      });
+    }
+    return this.#usual;
+  }
+
+  /** A sandbox by its id; undefined if there is none. */
+  get(id: string): PooledSandbox | undefined {
+    return this.#sandboxes.get(id);
+  }
+
+  list(): PooledSandbox[] {
+    return [...this.#sandboxes.values()];
+  }
+
+  /** The sandbox in which this run was started; undefined if there is none. */
+  ofRun(runId: string): { sandbox: PooledSandbox; run: Run } | undefined {
+    for (const sandbox of this.#sandboxes.values()) {
+      const run = sandbox.session.get(runId);
+      if (run !== undefined) {
+        return { sandbox, run };
+      }
+    }
+    return undefined;
+  }
+
+  /** Ends a sandbox with all that is in it. Resolves to false if there is none with this id. */
+  async delete(id: string): Promise<boolean> {
+    const sandbox = this.#sandboxes.get(id);
+    if (sandbox === undefined) {
+      return false;
+    }
+    this.#sandboxes.delete(id);
+    if ((await this.#usual?.catch(() => undefined))?.id === id) {
+      this.#usual = undefined;
+    }
+    await sandbox.session.close();
+    return true;
+  }
+
+  /** Ends all sandboxes. Never rejects. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#starting);
+    await Promise.all(this.list().map(({ id }) => this.delete(id)));
+    (await this.#engine?.catch(() => undefined))?.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #start({ name = '', libraries = [], limits = {}, signal }: CreateOptions): Promise<PooledSandbox> {
+    const settings = tightened(this.options.open.settings ?? {}, limits);
+    const engine = await this.#connect();
+    const session = await InteractiveSandboxSession.open({
+      ...this.options.open,
+      settings,
+      libraries,
+      name,
+      engine,
+      ...(signal && { signal }),
+    });
+    if (this.#isClosed) {
+      await session.close();
+      throw new SandboxError('Cancelled');
+    }
+    const sandbox = { id: session.id, name, session, lastUsed: Date.now() };
+    this.#sandboxes.set(sandbox.id, sandbox);
+    return sandbox;
+  }
+
+  #connect(): Promise<Engine> {
+    if (this.#engine === undefined) {
+      const engine = this.options.connect();
+      this.#engine = engine;
+      engine.catch(() => {
+        this.#engine = undefined; // the next call tries again: an engine may be started meanwhile
+      });
+    }
+    return this.#engine;
+  }
+}
+
+/** The user's settings with limits that are stricter where the caller wants that. @throws SandboxError `SettingInvalid` */
+function tightened(settings: RawSettings, limits: Limits): RawSettings {
+  const result = { ...settings };
+  for (const name of TIGHTENABLE_LIMITS) {
+    if (limits[name] !== undefined) {
+      result[name] = clampToUser(name, limits[name], settings[name]);
+    }
+  }
+  return result;
+}
