@@ -6,6 +6,7 @@ import { connectEngine } from './engine/connect';
 import { redactedLog } from './engine/redact';
 import { unfailingLog, type Log } from './log';
 import { describe, paragraph, type MessageContext } from './messages';
+import { McpOffer } from './mcp/offer';
 import { BusyNotice } from './notebook/busy-notice';
 import { SandboxController } from './notebook/controller';
 import { EarlyStarts } from './notebook/early-starts';
@@ -76,7 +77,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const controller = new SandboxController(source, records, messageContext, log);
   const choices = new KernelChoices(controller);
   const { version } = context.extension.packageJSON as { version: string };
+  const mcp = new McpOffer(context, version, log);
   context.subscriptions.push(
+    mcp,
     new LanguageHint(controller),
     registerLanguageFeatures(controller),
     new StatusBar(controller),
@@ -85,7 +88,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new FoundSandboxes({ controller, installation, records, memento: context.globalState, log }),
     choices,
     new EarlyStarts(controller, choices, records, log),
-    registerCommands({ controller, channel, installation, password, records, messageContext, version }),
+    registerCommands({ controller, channel, installation, password, records, mcp, messageContext, version }),
   );
   // VS Code disposes `context.subscriptions` directly after it has called `deactivate`, and only then waits for the promise of
   // `deactivate`. What is needed to end a sandbox is therefore disposed here, after the sandboxes were left or ended.

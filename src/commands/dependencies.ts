@@ -1,5 +1,6 @@
 import type * as vscode from 'vscode';
 import type { MessageContext } from '../messages';
+import type { McpOffer } from '../mcp/offer';
 import type { SandboxController } from '../notebook/controller';
 import type { ProxyPassword } from '../notebook/proxy-password';
 import type { SandboxRecords } from '../notebook/sandbox/sandbox-records';
@@ -12,6 +13,7 @@ export interface CommandDependencies {
   installation: Installation;
   password: ProxyPassword;
   records: SandboxRecords;
+  mcp: McpOffer;
   messageContext: MessageContext;
   version: string;
 }

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { addToImage } from './add-to-image';
+import { copyMcpConfiguration } from './copy-mcp-configuration';
 import type { CommandDependencies } from './dependencies';
 import { installPackages } from './install-packages';
 import { prepareImage, rebuildImage } from './make-image';
@@ -15,7 +16,7 @@ import { targetCell, targetNotebook } from './target';
 type Command = { id: string } & (
   | { target: 'notebook'; run: (notebook: vscode.NotebookDocument, ...more: unknown[]) => unknown }
   | { target: 'cell'; run: (cell: vscode.NotebookCell) => unknown }
-  | { target: 'none'; run: () => unknown }
+  | { target: 'none'; run: (argument: unknown) => unknown }
 );
 
 /** Registers every command. The user is shown the error that a command throws. */
@@ -36,7 +37,7 @@ export function registerCommands(dependencies: CommandDependencies): vscode.Disp
 }
 
 const commandTable = (dependencies: CommandDependencies, page: DiagnosticsPage): readonly Command[] => {
-  const { controller, channel, installation, password } = dependencies;
+  const { controller, channel, installation, password, mcp } = dependencies;
   return [
     // A fresh namespace in the same sandbox, with its files.
     {
@@ -84,6 +85,11 @@ const commandTable = (dependencies: CommandDependencies, page: DiagnosticsPage):
     { id: 'sandboxedIPython.addToImage', target: 'notebook', run: (notebook) => addToImage(controller, notebook) },
     // VS Code's secret storage keeps the password of the proxy that the setting `proxy` names.
     { id: 'sandboxedIPython.setProxyPassword', target: 'none', run: () => password.ask() },
+    {
+      id: 'sandboxedIPython.copyMcpConfiguration',
+      target: 'none',
+      run: (client) => copyMcpConfiguration(mcp, client),
+    },
     { id: 'sandboxedIPython.showDiagnostics', target: 'none', run: () => showDiagnostics(page, dependencies) },
     { id: 'sandboxedIPython.showLog', target: 'none', run: () => channel.show() },
   ];
@@ -106,6 +112,6 @@ async function runOnTarget(command: Command, argument: unknown, more: readonly u
       return;
     }
     case 'none':
-      await command.run();
+      await command.run(argument);
   }
 }

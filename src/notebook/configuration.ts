@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { Log } from '../log';
 import {
   clampToUser,
+  SETTING_NAMES,
   parseSettings,
   type RawSettings,
   type SandboxSettings,
@@ -62,6 +63,15 @@ export function readSettings(notebook: vscode.Uri | undefined, log: Log): Sandbo
     }
   }
   return parseSettings(raw);
+}
+
+/**
+ * Reads the user's own settings, without those of a workspace.
+ * @throws SandboxError `SettingInvalid`
+ */
+export function readUserSettings(): SandboxSettings {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  return parseSettings(Object.fromEntries(SETTING_NAMES.map((name) => [name, valuesOf(configuration, name).user])));
 }
 
 /** Settings that a running kernel cannot change, but the next kernel in the same sandbox can. */

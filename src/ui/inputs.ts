@@ -61,6 +61,20 @@ export interface Choice<T> {
   picked: boolean;
 }
 
+/** Lets the user choose one item. Resolves to undefined if the user closes the list. */
+export async function chooseOne<T>(
+  choices: readonly Omit<Choice<T>, 'picked'>[],
+  { title, placeholder }: { title: string; placeholder: string },
+): Promise<T | undefined> {
+  const items = choices.map(({ value, label, description }) => ({
+    value,
+    label: inert(label),
+    description: inert(description),
+  }));
+  const chosen = await vscode.window.showQuickPick(items, { title: inert(title), placeHolder: inert(placeholder) });
+  return chosen?.value;
+}
+
 /** Lets the user choose any number of items. Resolves to undefined if the user closes the list. */
 export async function chooseSome<T>(
   choices: readonly Choice<T>[],
