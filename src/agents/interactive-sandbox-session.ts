@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine } from '../engine/engine';
-import { installNetwork } from '../engine/image/install-network';
 import { SandboxError } from '../protocol/errors';
 import type { SandboxEvent } from '../protocol/messages';
 import { InteractiveSandboxSession as Session } from '../session/session';
@@ -219,7 +218,7 @@ function sessionOptions(options: CheckedOptions, image: string): Parameters<type
     settings: options.parsed,
     lease: options.leaseSeconds,
     idle: options.parsed.idleTimeout * 60,
-    network: () => installNetwork(process.env),
+    network: options.network,
     ...(options.log && { log: options.log }),
   };
 }

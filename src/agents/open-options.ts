@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { connectEngine } from '../engine/connect';
 import type { Engine } from '../engine/engine';
-import { installNetwork } from '../engine/image/install-network';
+import { installNetwork, type InstallNetwork } from '../engine/image/install-network';
 import { silentProgress, type Progress } from '../engine/progress';
 import type { Log } from '../log';
 import { SandboxError } from '../protocol/errors';
@@ -35,6 +35,8 @@ export interface OpenOptions {
   /** Default: the first engine that answers, found as Docker's own tools find it. The caller disposes of an engine that it passes. */
   engine?: Engine;
   log?: Log;
+  /** Gives the proxies and certificates with which installs reach the package index. Default: those of the environment. */
+  network?: () => Promise<InstallNetwork>;
   /** Reports the steps of building the image, which takes a while on first use. */
   progress?: Progress;
   /** Cancels the opening. */
@@ -45,6 +47,7 @@ export interface OpenOptions {
 export interface CheckedOptions extends OpenOptions {
   parsed: SandboxSettings;
   leaseSeconds: number;
+  network: () => Promise<InstallNetwork>;
 }
 
 /** @throws SandboxError `SettingInvalid` that names the option, its value and what is allowed */
@@ -55,6 +58,7 @@ export function checkOptions(options: OpenOptions): CheckedOptions {
   return {
     ...options,
     parsed: parseSettings(options.settings ?? {}),
+    network: options.network ?? (() => installNetwork(process.env)),
     leaseSeconds: options.lease ?? DEFAULT_LEASE_SECONDS,
   };
 }
@@ -91,8 +95,12 @@ export async function prepare(options: CheckedOptions): Promise<{ engine: Engine
       ...(signal && { signal }),
     }));
   try {
-    const network = await installNetwork(process.env);
-    const request = { base: parsed.image, packages: parsed.packages, runnerFolder, network };
+    const request = {
+      base: parsed.image,
+      packages: parsed.packages,
+      runnerFolder,
+      network: await options.network(),
+    };
     return { engine, image: await engine.ensureImage(request, progress, signal) };
   } catch (error) {
     if (options.engine === undefined) {

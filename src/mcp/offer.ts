@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Log } from '../log';
 import { SECTION, readUserSettings } from '../notebook/configuration';
+import { readNetworkSettings } from '../notebook/network-settings';
 import { serverCommand, writeServerFiles, type ServerCommand } from './server-files';
 
 /** Id of the provider in package.json. */
@@ -66,6 +67,7 @@ export class McpOffer implements vscode.Disposable {
     await writeServerFiles(folder, this.context.asAbsolutePath('dist/mcp.js'), {
       version: this.version,
       settings: { ...readUserSettings() },
+      network: readNetworkSettings(),
       maxSandboxes: MAX_SANDBOXES,
     });
     return serverCommand(folder);

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { installNetwork, type InstallNetwork } from '../engine/image/install-network';
+import { installNetwork, type InstallNetwork, type NetworkSettings } from '../engine/image/install-network';
 import type { Log } from '../log';
 import { SECTION } from './configuration';
 import type { ProxyPassword } from './proxy-password';
@@ -10,20 +10,22 @@ import type { ProxyPassword } from './proxy-password';
  * @throws SandboxError `SettingInvalid` for `proxy` or `caBundle`
  */
 export async function readNetwork(password: ProxyPassword, log: Log): Promise<InstallNetwork> {
+  const settings = readNetworkSettings();
+  return installNetwork(process.env, { ...settings, proxy: await password.complete(settings.proxy) }, log);
+}
+
+/** The user's own settings for the network, without the password of the proxy. They are not checked. */
+export function readNetworkSettings(): NetworkSettings {
   const users = (section: string, name: string): unknown =>
     vscode.workspace.getConfiguration(section).inspect(name)?.globalValue;
   const text = (value: unknown): string =>
     // `installNetwork` refuses such a value.
     typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
   const noProxy = users('http', 'noProxy');
-  return installNetwork(
-    process.env,
-    {
-      proxy: await password.complete(text(users(SECTION, 'proxy'))),
-      caBundle: text(users(SECTION, 'caBundle')),
-      editorProxy: users('http', 'proxySupport') === 'off' ? '' : text(users('http', 'proxy')),
-      editorNoProxy: Array.isArray(noProxy) ? noProxy.map(text) : [],
-    },
-    log,
-  );
+  return {
+    proxy: text(users(SECTION, 'proxy')),
+    caBundle: text(users(SECTION, 'caBundle')),
+    editorProxy: users('http', 'proxySupport') === 'off' ? '' : text(users('http', 'proxy')),
+    editorNoProxy: Array.isArray(noProxy) ? noProxy.map(text) : [],
+  };
 }

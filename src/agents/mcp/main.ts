@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { connectEngine } from '../../engine/connect';
+import { installNetwork, type NetworkSettings } from '../../engine/image/install-network';
 import type { RawSettings } from '../../session/settings';
 import { SandboxPool } from '../sandbox-pool';
 import { createServer } from './server';
@@ -16,6 +17,8 @@ import { createServer } from './server';
 export interface ServerSettings {
   version: string;
   settings: RawSettings;
+  /** How installs reach the package index, without a password. Default: as the environment says. */
+  network?: NetworkSettings;
   /** Maximum number of sandboxes of one client. */
   maxSandboxes: number;
 }
@@ -28,9 +31,9 @@ function main(): void {
   const { values } = parseArgs({
     options: { settings: { type: 'string' }, runner: { type: 'string', default: RUNNER_FOLDER } },
   });
-  const { version, settings, maxSandboxes } = readSettings(values.settings);
+  const { version, settings, network, maxSandboxes } = readSettings(values.settings);
   const pool = new SandboxPool({
-    open: { settings, runnerFolder: values.runner },
+    open: { settings, runnerFolder: values.runner, network: () => installNetwork(process.env, network) },
     connect: () =>
       connectEngine({ platform: process.platform, env: process.env, home: os.homedir(), uid: process.getuid?.() }),
     maxSandboxes,
