@@ -77,7 +77,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const controller = new SandboxController(source, records, messageContext, log);
   const choices = new KernelChoices(controller);
   const { version } = context.extension.packageJSON as { version: string };
-  const mcp = new McpOffer(context, version, log);
+  const mcp = new McpOffer(context, version, installation.owner, log);
   context.subscriptions.push(
     mcp,
     new LanguageHint(controller),

@@ -20,7 +20,9 @@ import { RunRecorder } from './run-recorder';
 import type { Run } from './run';
 
 /** Number of ended runs that can be asked for again. */
-export const MAX_ENDED_RUNS = 100;
+const MAX_ENDED_RUNS = 100;
+/** Approximate number of characters of their outputs. */
+const MAX_ENDED_CHARS = 64 * 1024 * 1024;
 
 export interface RunOptions {
   /** pip requirements that are installed before the code runs. */
@@ -76,7 +78,7 @@ export class InteractiveSandboxSession implements AsyncDisposable {
     settings: SandboxSettings,
   ) {
     this.settings = settings;
-    this.#runs = new RunRecorder(session.id, { maxEndedRuns: MAX_ENDED_RUNS });
+    this.#runs = new RunRecorder(session.id, { maxEndedRuns: MAX_ENDED_RUNS, maxEndedChars: MAX_ENDED_CHARS });
     session.onEvent((event) => this.#receive(event));
   }
 
@@ -86,6 +88,11 @@ export class InteractiveSandboxSession implements AsyncDisposable {
   /** Id of the sandbox. */
   get id(): string {
     return this.session.id;
+  }
+
+  /** Whether the sandbox has ended, so that no run can succeed any more. */
+  get isGone(): boolean {
+    return ['gone', 'disposed'].includes(this.session.state.kind);
   }
 
   /**
@@ -130,7 +137,7 @@ export class InteractiveSandboxSession implements AsyncDisposable {
     return runId;
   }
 
-  /** A run as it is now; undefined if there was no such run, or if more than {@link MAX_ENDED_RUNS} have ended since. */
+  /** A run as it is now; undefined if there was no such run, or if 100 runs, or runs with much output, have ended since. */
   get(runId: string): Run | undefined {
     return this.#runs.get(runId);
   }

@@ -5,7 +5,7 @@ import { installNetwork, type InstallNetwork } from '../engine/image/install-net
 import { silentProgress, type Progress } from '../engine/progress';
 import type { Log } from '../log';
 import { SandboxError } from '../protocol/errors';
-import { isRequirement } from '../session/references';
+import { isRequirement } from '../session/installs/references';
 import { parseSettings, type RawSettings, type SandboxSettings } from '../session/settings';
 
 /** The only language and kernel that a sandbox has. */

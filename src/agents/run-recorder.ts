@@ -2,7 +2,7 @@ import { describe, paragraph, untranslated } from '../messages';
 import { CellDocument } from '../outputs/document';
 import { NotebookOutputs } from '../outputs/notebook-outputs';
 import { plainText } from '../outputs/plain-text';
-import type { CellOutput } from '../outputs/types';
+import type { CellOutput, RunEdit } from '../outputs/types';
 import type { ExecuteReply, SandboxEvent } from '../protocol/messages';
 import type { Run, RunResult } from './run';
 import { RUNNING, verdictOf, type Verdict } from './verdict';
@@ -11,6 +11,17 @@ interface RecordedRun {
   readonly document: CellDocument;
   readonly began: number;
   end: { verdict: Verdict; at: number; executionCount: number | null } | undefined;
+  /** Approximate number of characters of the outputs at the run's end. */
+  size: number;
+}
+
+export interface RecorderOptions {
+  /** Number of ended runs that are kept. */
+  maxEndedRuns: number;
+  /** Approximate number of characters of their outputs. */
+  maxEndedChars: number;
+  /** A clock in milliseconds. */
+  now?: () => number;
 }
 
 /**
@@ -23,24 +34,21 @@ export class RunRecorder {
 
   /**
    * @param sandboxId for the run objects
-   * @param options the number of ended runs that are kept, and a clock in milliseconds
    */
   constructor(
     private readonly sandboxId: string,
-    private readonly options: { maxEndedRuns: number; now?: () => number },
+    private readonly options: RecorderOptions,
   ) {}
 
   begin(runId: string): void {
-    this.#runs.set(runId, { document: new CellDocument(), began: this.#now(), end: undefined });
+    this.#runs.set(runId, { document: new CellDocument(), began: this.#now(), end: undefined, size: 0 });
     this.#outputs.begin(runId, runId);
     this.#forgetOldest();
   }
 
   /** Folds an event of the sandbox. Events of unknown runs change nothing. */
   fold(event: SandboxEvent): void {
-    for (const { run, edit } of this.#outputs.fold(event)) {
-      this.#runs.get(run)?.document.apply(edit);
-    }
+    this.#apply(this.#outputs.fold(event));
   }
 
   /** Ends a run by its reply, which need not have arrived as an event. Text of its threads may still follow. */
@@ -49,10 +57,9 @@ export class RunRecorder {
     if (run === undefined || run.end !== undefined) {
       return;
     }
-    for (const { edit } of this.#outputs.end(runId, reply)) {
-      run.document.apply(edit);
-    }
+    this.#apply(this.#outputs.end(runId, reply));
     run.end = { verdict: verdictOf(reply), at: this.#now(), executionCount: reply.execution_count };
+    run.size = sizeOf(run.document);
   }
 
   /** A run as it is now; undefined if it is unknown or was forgotten. */
@@ -61,6 +68,7 @@ export class RunRecorder {
     if (run === undefined) {
       return undefined;
     }
+    this.#apply(this.#outputs.redraw()); // widgets have the text of their current state
     const { document, began, end } = run;
     return {
       kind: 'run',
@@ -78,13 +86,35 @@ export class RunRecorder {
     return this.options.now?.() ?? performance.now();
   }
 
+  #apply(edits: readonly RunEdit[]): void {
+    for (const { run, edit } of edits) {
+      this.#runs.get(run)?.document.apply(edit);
+    }
+  }
+
+  /** Forgets ended runs, the oldest first, while there are too many or they hold too much. */
   #forgetOldest(): void {
     const ended = [...this.#runs].filter(([, { end }]) => end !== undefined);
-    for (const [runId] of ended.slice(0, Math.max(0, ended.length - this.options.maxEndedRuns))) {
+    let chars = ended.reduce((sum, [, { size }]) => sum + size, 0);
+    let count = ended.length;
+    for (const [runId, { size }] of ended) {
+      if (count <= this.options.maxEndedRuns && chars <= this.options.maxEndedChars) {
+        return;
+      }
+      count -= 1;
+      chars -= size;
       this.#runs.delete(runId);
       this.#outputs.release(runId);
     }
   }
+}
+
+function sizeOf(document: CellDocument): number {
+  let size = 0;
+  for (const { output } of document.outputs.values()) {
+    size += output.output_type === 'stream' ? output.text.length : JSON.stringify(output).length;
+  }
+  return size;
 }
 
 type Outputs = Pick<Run, 'stdout' | 'stderr' | 'results' | 'error' | 'notices'>;

@@ -69,18 +69,20 @@ export class SandboxPool implements AsyncDisposable {
     return starting.finally(() => this.#starting.delete(starting));
   }
 
-  /** The sandbox that is used where none is named. It is started at the first call, and again if it was deleted. */
-  usual(signal?: AbortSignal): Promise<PooledSandbox> {
-    if (this.#usual === undefined) {
-      const usual = this.create({ name: 'default', ...(signal && { signal }) });
-      this.#usual = usual;
-      usual.catch(() => {
-        if (this.#usual === usual) {
-          this.#usual = undefined; // the next call tries again
-        }
-      });
+  /** The sandbox that is used where none is named. It is started at the first call, and again after it was deleted or has ended. */
+  async usual(): Promise<PooledSandbox> {
+    const usual = (this.#usual ??= this.create({ name: 'default' }));
+    try {
+      const sandbox = await usual;
+      if (!sandbox.session.isGone) {
+        return sandbox;
+      }
+      await this.delete(sandbox.id);
+    } catch (error) {
+      this.#forgetUsual(usual); // the next call tries again
+      throw error;
     }
-    return this.#usual;
+    return this.usual();
   }
 
   /** A sandbox by its id; undefined if there is none. */
@@ -110,8 +112,9 @@ export class SandboxPool implements AsyncDisposable {
       return false;
     }
     this.#sandboxes.delete(id);
-    if ((await this.#usual?.catch(() => undefined))?.id === id) {
-      this.#usual = undefined;
+    const usual = this.#usual;
+    if ((await usual?.catch(() => undefined))?.id === id) {
+      this.#forgetUsual(usual);
     }
     await sandbox.session.close();
     return true;
@@ -147,6 +150,12 @@ export class SandboxPool implements AsyncDisposable {
     const sandbox = { id: session.id, name, session, lastUsed: Date.now() };
     this.#sandboxes.set(sandbox.id, sandbox);
     return sandbox;
+  }
+
+  #forgetUsual(usual: Promise<PooledSandbox> | undefined): void {
+    if (this.#usual === usual) {
+      this.#usual = undefined;
+    }
   }
 
   #connect(): Promise<Engine> {

@@ -138,7 +138,7 @@ const gone = (what: string): Verdict => ({
   status: 'sandbox_gone',
   exit_code: null,
   state_lost: true,
-  next_step: `${what} All variables and files in it are lost. Create a new sandbox and begin again.`,
+  next_step: `${what} All variables and files in it are lost. Begin again in a new sandbox.`,
 });
 
 /** 128 + the signal's number, or the exit status of the process. */

@@ -25,7 +25,7 @@ export async function shutDownAllSandboxes({
     const end = vscode.l10n.t('Shut Down All');
     const text = vscode.l10n.t('Shut down {0} sandboxes?', all.length);
     const detail = vscode.l10n.t(
-      '{0} of them belong to notebooks that are closed or open in other windows. Their variables and files are lost.',
+      '{0} of them belong to agents, or to notebooks that are closed or open in other windows. Their variables and files are lost.',
       others,
     );
     if (!(await confirm(text, end, detail))) {

@@ -31,6 +31,7 @@ export class McpOffer implements vscode.Disposable {
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly version: string,
+    private readonly owner: () => Promise<string>,
     log: Log,
   ) {
     const { McpStdioServerDefinition: Definition } = vscode as unknown as {
@@ -66,6 +67,7 @@ export class McpOffer implements vscode.Disposable {
     const folder = this.context.globalStorageUri.fsPath;
     await writeServerFiles(folder, this.context.asAbsolutePath('dist/mcp.js'), {
       version: this.version,
+      owner: await this.owner(),
       settings: { ...readUserSettings() },
       network: readNetworkSettings(),
       maxSandboxes: MAX_SANDBOXES,

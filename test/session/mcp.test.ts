@@ -163,6 +163,20 @@ describe('an MCP server whose client', () => {
     assert.match(textOf(result), /delete_sandbox/);
   });
 
+  it('has lost its own sandbox gets another one with the next run, and is told', async () => {
+    await using client = await McpClient.start('legacy');
+    const { sandbox_id } = await client.run('x = 1');
+    const call = client.run('import time; time.sleep(50)');
+    await sleep(500);
+    const [found] = await containerOf(sandbox_id);
+    await docker.getContainer(found?.Id ?? '').remove({ force: true });
+    const lost = await call;
+    assert.deepEqual([lost.status, lost.exit_code, lost.state_lost], ['sandbox_gone', null, true]);
+    const next = await client.run('2 * 3');
+    assert.equal(next.results[0]?.['text/plain'], '6');
+    assert.notEqual(next.sandbox_id, sandbox_id);
+  });
+
   it('has gone leaves no sandbox behind', async () => {
     const client = await McpClient.start('legacy');
     const { sandbox_id } = await client.run('1');

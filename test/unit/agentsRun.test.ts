@@ -22,7 +22,7 @@ describe('a run object', () => {
   let recorder: RunRecorder;
   beforeEach(() => {
     now = 1_000;
-    recorder = new RunRecorder('sandbox', { maxEndedRuns: 2, now: () => now });
+    recorder = new RunRecorder('sandbox', { maxEndedRuns: 2, maxEndedChars: 1_000_000, now: () => now });
     recorder.begin('r');
   });
   const run = (...events: SandboxEvent[]): NonNullable<ReturnType<RunRecorder['get']>> => {
@@ -117,6 +117,20 @@ describe('a run object', () => {
     recorder.begin('u');
     assert.equal(recorder.get('r'), undefined);
     assert.ok(recorder.get('t'));
+  });
+
+  it('is forgotten when the ended runs hold too many characters', () => {
+    recorder = new RunRecorder('sandbox', { maxEndedRuns: 100, maxEndedChars: 1_000 });
+    for (const name of ['r', 's', 't', 'u']) {
+      recorder.begin(name);
+      recorder.fold(event(name, 'stream', { name: 'stdout', text: 'x'.repeat(400) }));
+      recorder.end(name, OK);
+    }
+    recorder.begin('v');
+    assert.deepEqual(
+      ['r', 's', 't', 'u'].map((name) => recorder.get(name) !== undefined),
+      [false, false, true, true],
+    );
   });
 
   it('is never forgotten while it runs', () => {

@@ -33,6 +33,7 @@ describe('the VSIX', () => {
         'extension/package.nls.json',
         'extension/readme.md',
         'extension/dist/dockerode.js',
+        'extension/dist/mcp.js',
         'extension/dist/extension.js',
         ...under('runner', /\.py$/),
         ...under('media', /\.\w+$/),

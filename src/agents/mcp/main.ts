@@ -16,6 +16,8 @@ import { createServer } from './server';
 /** What the extension writes for the server. */
 export interface ServerSettings {
   version: string;
+  /** Identifies the sandboxes of this installation on the engine. Default: a random id. */
+  owner?: string;
   settings: RawSettings;
   /** How installs reach the package index, without a password. Default: as the environment says. */
   network?: NetworkSettings;
@@ -23,6 +25,8 @@ export interface ServerSettings {
   maxSandboxes: number;
 }
 
+/** Minutes after which an unused sandbox ends if the user's setting is that it never does: an agent may live for days. */
+const IDLE_MINUTES = 60;
 const DEFAULTS: ServerSettings = { version: '0', settings: {}, maxSandboxes: 10 };
 /** The extension's folder has the runner beside the folder of the bundle. */
 const RUNNER_FOLDER = path.join(__dirname, '..', 'runner');
@@ -31,9 +35,14 @@ function main(): void {
   const { values } = parseArgs({
     options: { settings: { type: 'string' }, runner: { type: 'string', default: RUNNER_FOLDER } },
   });
-  const { version, settings, network, maxSandboxes } = readSettings(values.settings);
+  const { version, owner, settings, network, maxSandboxes } = readSettings(values.settings);
   const pool = new SandboxPool({
-    open: { settings, runnerFolder: values.runner, network: () => installNetwork(process.env, network) },
+    open: {
+      settings: { ...settings, idleTimeout: settings.idleTimeout || IDLE_MINUTES },
+      runnerFolder: values.runner,
+      network: () => installNetwork(process.env, network),
+      ...(owner !== undefined && { owner }),
+    },
     connect: () =>
       connectEngine({ platform: process.platform, env: process.env, home: os.homedir(), uid: process.getuid?.() }),
     maxSandboxes,

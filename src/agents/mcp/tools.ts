@@ -125,8 +125,8 @@ export const TOOLS: { readonly [Name in ToolName]: Tool<Name> } = {
 const INTERRUPT_SECONDS = 5;
 const INTERRUPTED_CHARS = 20_000;
 
-async function sandboxOf({ pool, signal }: CallContext, id: string | undefined): Promise<PooledSandbox> {
-  const sandbox = id === undefined ? await pool.usual(signal) : pool.get(id);
+async function sandboxOf({ pool }: CallContext, id: string | undefined): Promise<PooledSandbox> {
+  const sandbox = id === undefined ? await pool.usual() : pool.get(id);
   if (sandbox === undefined) {
     throw new ToolError(
       'There is no sandbox with this sandbox_id. It may have been deleted. Call list_sandboxes, or leave out sandbox_id.',
