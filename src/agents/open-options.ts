@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { connectEngine } from '../engine/connect';
-import type { Engine } from '../engine/engine';
+import type { Engine, ImageRequest } from '../engine/engine';
 import { installNetwork, type InstallNetwork } from '../engine/image/install-network';
 import { silentProgress, type Progress } from '../engine/progress';
 import type { Log } from '../log';
@@ -81,9 +81,17 @@ function mustBe(option: string, value: unknown, allowed: string): void {
 const invalid = (setting: string, value: unknown, allowed: string): SandboxError =>
   new SandboxError('SettingInvalid', { setting, value: String(value).slice(0, 80), allowed });
 
+/** The image of a sandbox with these options. */
+export const imageRequestOf = async ({ parsed, runnerFolder, network }: CheckedOptions): Promise<ImageRequest> => ({
+  base: parsed.image,
+  packages: parsed.packages,
+  runnerFolder,
+  network: await network(),
+});
+
 /** Connects to an engine and gives it with the image of the sandbox. */
 export async function prepare(options: CheckedOptions): Promise<{ engine: Engine; image: string }> {
-  const { parsed, runnerFolder, log, progress = silentProgress, signal } = options;
+  const { log, progress = silentProgress, signal } = options;
   const engine =
     options.engine ??
     (await connectEngine({
@@ -95,13 +103,7 @@ export async function prepare(options: CheckedOptions): Promise<{ engine: Engine
       ...(signal && { signal }),
     }));
   try {
-    const request = {
-      base: parsed.image,
-      packages: parsed.packages,
-      runnerFolder,
-      network: await options.network(),
-    };
-    return { engine, image: await engine.ensureImage(request, progress, signal) };
+    return { engine, image: await engine.ensureImage(await imageRequestOf(options), progress, signal) };
   } catch (error) {
     if (options.engine === undefined) {
       engine.dispose();

@@ -2,7 +2,8 @@ import type { Engine } from '../engine/engine';
 import { SandboxError } from '../protocol/errors';
 import { clampToUser, type RawSettings, type Tightenable } from '../session/settings';
 import { InteractiveSandboxSession } from './interactive-sandbox-session';
-import type { OpenOptions } from './open-options';
+import { checkOptions, imageRequestOf, type OpenOptions } from './open-options';
+import { ReadySandbox } from './ready-sandbox';
 import type { Run } from './run';
 
 /** Limits that a caller may set for one sandbox. They can only be stricter than the user's. */
@@ -20,8 +21,10 @@ export interface PoolOptions {
   open: Omit<OpenOptions, 'engine' | 'libraries' | 'files' | 'name' | 'signal'>;
   /** Connects to the engine, at the first sandbox. */
   connect: () => Promise<Engine>;
-  /** Maximum number of sandboxes at a time. */
+  /** Maximum number of sandboxes at a time, without the one that is kept ready. */
   maxSandboxes: number;
+  /** Whether an unused sandbox is kept started for the next caller, provided that the image exists. */
+  keepReady: boolean;
 }
 
 export interface CreateOptions {
@@ -54,7 +57,16 @@ export class SandboxPool implements AsyncDisposable {
   #usual: Promise<PooledSandbox> | undefined;
   #isClosed = false;
 
+  readonly #ready = new ReadySandbox(() => this.#openReady());
+
   constructor(private readonly options: PoolOptions) {}
+
+  /** Starts the sandbox that is kept ready, if one is to be kept. */
+  prepare(): void {
+    if (this.options.keepReady && !this.#isClosed) {
+      this.#ready.prepare();
+    }
+  }
 
   /**
    * Starts a sandbox.
@@ -124,7 +136,7 @@ export class SandboxPool implements AsyncDisposable {
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.allSettled(this.#starting);
-    await Promise.all(this.list().map(({ id }) => this.delete(id)));
+    await Promise.all([this.#ready.close(), ...this.list().map(({ id }) => this.delete(id))]);
     (await this.#engine?.catch(() => undefined))?.dispose();
   }
 
@@ -132,17 +144,16 @@ export class SandboxPool implements AsyncDisposable {
     await this.close();
   }
 
-  async #start({ name = '', libraries = [], limits = {}, signal }: CreateOptions): Promise<PooledSandbox> {
-    const settings = tightened(this.options.open.settings ?? {}, limits);
-    const engine = await this.#connect();
-    const session = await InteractiveSandboxSession.open({
-      ...this.options.open,
-      settings,
-      libraries,
-      name,
-      engine,
-      ...(signal && { signal }),
-    });
+  async #start(options: CreateOptions): Promise<PooledSandbox> {
+    const { name = '', libraries = [], limits = {} } = options;
+    const isUsual = Object.keys(limits).length === 0;
+    const session = (isUsual ? await this.#ready.take() : undefined) ?? (await this.#open(options));
+    try {
+      await session.install(libraries);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
     if (this.#isClosed) {
       await session.close();
       throw new SandboxError('Cancelled');
@@ -150,6 +161,25 @@ export class SandboxPool implements AsyncDisposable {
     const sandbox = { id: session.id, name, session, lastUsed: Date.now() };
     this.#sandboxes.set(sandbox.id, sandbox);
     return sandbox;
+  }
+
+  async #open({ name = '', limits = {}, signal }: CreateOptions): Promise<InteractiveSandboxSession> {
+    const settings = tightened(this.options.open.settings ?? {}, limits);
+    const engine = await this.#connect();
+    return InteractiveSandboxSession.open({
+      ...this.options.open,
+      settings,
+      name,
+      engine,
+      ...(signal && { signal }),
+    });
+  }
+
+  /** Starts a sandbox that nobody has asked for. Nothing is downloaded or built for it. */
+  async #openReady(): Promise<InteractiveSandboxSession | undefined> {
+    const engine = await this.#connect();
+    const { derived } = await engine.findImages(await imageRequestOf(checkOptions(this.options.open)));
+    return derived === null ? undefined : this.#open({});
   }
 
   #forgetUsual(usual: Promise<PooledSandbox> | undefined): void {

@@ -8,6 +8,8 @@ import { serverCommand, writeServerFiles, type ServerCommand } from './server-fi
 const PROVIDER_ID = 'sandboxed-ipython';
 /** Maximum number of sandboxes of one client. */
 const MAX_SANDBOXES = 10;
+/** Number of unused sandboxes that a server keeps started, so that the first call need not wait for one. */
+const WARM_SANDBOXES = 1;
 
 /** The part of VS Code's API that exists since 1.101, later than the version that this extension requires. */
 interface McpApi {
@@ -71,6 +73,7 @@ export class McpOffer implements vscode.Disposable {
       settings: { ...readUserSettings() },
       network: readNetworkSettings(),
       maxSandboxes: MAX_SANDBOXES,
+      warmSandboxes: WARM_SANDBOXES,
     });
     return serverCommand(folder);
   }

@@ -3,8 +3,9 @@
 import os
 
 import pytest
+from _pytest.runner import runtestprotocol
 from container import ContainerPlace
-from pinged import Pinged
+from pinged import LatePing, Pinged
 from sandbox import LocalPlace, Sandbox
 
 
@@ -17,6 +18,23 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "smoke: the part that also runs on the Pythons between the oldest and the newest"
     )
+
+
+def pytest_runtest_protocol(item, nextitem):
+    """Runs a test again if a ping was late. The second result counts: what a supervisor does late, it does late again,
+    but another program takes the processors at any time.
+    """
+    if "new_pinged" not in item.fixturenames:
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    if any(report.failed and LatePing.__name__ in report.longreprtext for report in reports):
+        item.config.get_terminal_writer().line("\n%s: a ping was late, so the test runs again" % item.nodeid)
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 def make(**options):

@@ -26,6 +26,10 @@ _WORK_SECONDS, _PAUSE_SECONDS = 0.01, 0.2
 HUNG_SECONDS = 30.0
 
 
+class LatePing(AssertionError):
+    """A ping was answered too late. Other programs on the machine can cause that, so the test runs again, once."""
+
+
 class _Pinger:
     """Pings one sandbox from a thread until it is stopped."""
 
@@ -166,12 +170,11 @@ def check(results, quiet, busyness, limit=LIMIT_SECONDS):
         )
         # If the quiet sandbox did not answer at all, that proves nothing about this one.
         assert machine < HUNG_SECONDS, "the quiet sandbox did not answer: the machine is too busy to tell"
-        told = "a ping took %.1f s (%.1f s in a quiet sandbox; all work takes %.1f times as long as it should)" % (
-            seconds,
-            machine,
-            busyness,
-        )
-        assert seconds <= limit * busyness + 2 * machine, told
+        if seconds > limit * busyness + 2 * machine:
+            raise LatePing(
+                "a ping took %.1f s (%.1f s in a quiet sandbox; all work takes %.1f times as long as it should)"
+                % (seconds, machine, busyness)
+            )
 
 
 def resident(sandbox):

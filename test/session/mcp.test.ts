@@ -154,6 +154,28 @@ for (const [who, era] of Object.entries(ERAS)) {
   });
 }
 
+describe('an MCP server that keeps a sandbox ready', () => {
+  it('gives it to the first call, and starts another one that a later call gets', async () => {
+    const owner = `ready-${process.pid}`;
+    const started = async (count: number): Promise<string[]> => {
+      for (let waited = 0; ; waited += 1) {
+        const all = await docker.listContainers({ filters: { label: [`sandboxed-ipython.owner=${owner}`] } });
+        if (all.length >= count) {
+          return all.map(({ Labels }) => Labels['sandboxed-ipython.sandbox'] ?? '');
+        }
+        assert.ok(waited < 100, `${count} sandboxes start`);
+        await sleep(200);
+      }
+    };
+    await using client = await McpClient.start('legacy', { owner, warmSandboxes: 1 });
+    const [ready] = await started(1);
+    assert.equal((await client.run('1')).sandbox_id, ready);
+    const [next] = (await started(2)).filter((id) => id !== ready);
+    const created = (await client.call('create_sandbox')).structuredContent as { sandbox_id: string };
+    assert.equal(created.sandbox_id, next);
+  });
+});
+
 describe('an MCP server whose client', () => {
   it('has as many sandboxes as it may have gets no further one, and is told to delete one', async () => {
     await using client = await McpClient.start('legacy', { maxSandboxes: 1 });

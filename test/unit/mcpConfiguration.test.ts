@@ -48,7 +48,12 @@ describe('the files of the MCP server', () => {
 
   it('are replaced as a whole, and leave no temporary file', async () => {
     for (const version of ['1', '2']) {
-      await writeServerFiles(folder, "/a 'b'/mcp.js", { version, settings: { timeout: 5 }, maxSandboxes: 10 });
+      await writeServerFiles(folder, "/a 'b'/mcp.js", {
+        version,
+        settings: { timeout: 5 },
+        maxSandboxes: 10,
+        warmSandboxes: 1,
+      });
     }
     const { args } = serverCommand(folder);
     assert.equal(readFileSync(args[0] ?? '', 'utf8'), 'require("/a \'b\'/mcp.js");\n');
@@ -56,6 +61,7 @@ describe('the files of the MCP server', () => {
       version: '2',
       settings: { timeout: 5 },
       maxSandboxes: 10,
+      warmSandboxes: 1,
     });
     assert.equal(readdirSync(folder).length, 2);
   });

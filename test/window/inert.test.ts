@@ -48,6 +48,9 @@ watcher = subprocess.Popen([sys.executable, "-c", watch], stdout=subprocess.PIPE
 watcher.stdout.readline()`,
 ];
 
+/** Time in which a cell runs whose changed files are copied first, and the message about that copy appears. */
+const COPY_MS = 8_000;
+
 describe('hostile text is shown as plain text', () => {
   let window: Window;
   const requests: string[] = [];
@@ -158,10 +161,14 @@ describe('hostile text is shown as plain text', () => {
     const { notebook } = window;
     await notebook.runCell(4);
     await notebook.waitForState(4, 'success');
-    writeFileSync(path.join(window.workspace, 'more.txt'), 'one more file to copy');
-    await notebook.runCell(1);
-    await notebook.waitForNotification('ended with exit code 137');
-    const shown = await assertInert(notebook.notification('ended with exit code 137').first(), `${FILE}: `);
+    const message = notebook.notification('ended with exit code 137').first();
+    // On a busy machine the copy may be over before the child process has found the process that copies.
+    for (let copies = 1; copies <= 5 && !(await message.isVisible()); copies += 1) {
+      writeFileSync(path.join(window.workspace, `more${copies}.txt`), 'one more file to copy');
+      await notebook.runCell(1);
+      await message.waitFor({ timeout: COPY_MS }).catch(() => undefined);
+    }
+    const shown = await assertInert(message, `${FILE}: `);
     assert.doesNotMatch(shown.replaceAll(FILE, ''), /zap|command:/, 'words of the cell');
     await notebook.screenshot('inert-not-copied');
   });

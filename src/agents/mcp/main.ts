@@ -23,11 +23,13 @@ export interface ServerSettings {
   network?: NetworkSettings;
   /** Maximum number of sandboxes of one client. */
   maxSandboxes: number;
+  /** Number of unused sandboxes that are kept started for the next call: 0 or 1. */
+  warmSandboxes: number;
 }
 
 /** Minutes after which an unused sandbox ends if the user's setting is that it never does: an agent may live for days. */
 const IDLE_MINUTES = 60;
-const DEFAULTS: ServerSettings = { version: '0', settings: {}, maxSandboxes: 10 };
+const DEFAULTS: ServerSettings = { version: '0', settings: {}, maxSandboxes: 10, warmSandboxes: 1 };
 /** The extension's folder has the runner beside the folder of the bundle. */
 const RUNNER_FOLDER = path.join(__dirname, '..', 'runner');
 
@@ -35,7 +37,7 @@ function main(): void {
   const { values } = parseArgs({
     options: { settings: { type: 'string' }, runner: { type: 'string', default: RUNNER_FOLDER } },
   });
-  const { version, owner, settings, network, maxSandboxes } = readSettings(values.settings);
+  const { version, owner, settings, network, maxSandboxes, warmSandboxes } = readSettings(values.settings);
   const pool = new SandboxPool({
     open: {
       settings: { ...settings, idleTimeout: settings.idleTimeout || IDLE_MINUTES },
@@ -46,10 +48,12 @@ function main(): void {
     connect: () =>
       connectEngine({ platform: process.platform, env: process.env, home: os.homedir(), uid: process.getuid?.() }),
     maxSandboxes,
+    keepReady: warmSandboxes > 0,
   });
   const handle = serveStdio(() => createServer(pool, version), {
     onerror: (error) => console.error(`sandboxed-ipython: ${error.message}`),
   });
+  pool.prepare();
   let isEnding = false;
   const end = (): void => {
     if (isEnding) {

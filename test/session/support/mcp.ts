@@ -28,7 +28,11 @@ export class McpClient implements AsyncDisposable {
     const file = path.join(folder, 'settings.json');
     writeFileSync(
       file,
-      JSON.stringify({ settings: { image: BASE, packages: [], maxMemory: '512MB', timeout: 60 }, ...settings }),
+      JSON.stringify({
+        settings: { image: BASE, packages: [], maxMemory: '512MB', timeout: 60 },
+        warmSandboxes: 0,
+        ...settings,
+      }),
     );
     const server = path.resolve(__dirname, '../../../src/agents/mcp/main.js');
     const transport = new StdioClientTransport({
