@@ -11,7 +11,7 @@ import type { Engine } from '../src/engine/engine';
 import { installNetwork } from '../src/engine/image/install-network';
 import { silentProgress } from '../src/engine/progress';
 import type { SandboxEvent } from '../src/protocol/messages';
-import { InteractiveSandboxSession } from '../src/session/session';
+import { ContainerSession } from '../src/session/session';
 import { DEFAULT_SETTINGS } from '../src/session/settings';
 import { runNotebook, type CodeCell } from '../test/conformance/support/notebook-run';
 import { savedCells } from '../test/conformance/support/saved-cells';
@@ -82,7 +82,7 @@ async function main([folder, out, ...parts]: string[]): Promise<void> {
 
 async function runOne(engine: Engine, image: string, folder: string, out: string, stem: string): Promise<void> {
   const notebook = JSON.parse(await readFile(path.join(folder, `${stem}.ipynb`), 'utf8')) as Notebook;
-  const session = InteractiveSandboxSession.start(engine, {
+  const session = ContainerSession.start(engine, {
     image,
     owner: 'conformance',
     notebookHint: '',
@@ -169,7 +169,7 @@ del os, sys
 `;
 
 /** Values of a run that differ between places; the comparator replaces them by names. */
-async function surroundings(session: InteractiveSandboxSession): Promise<object> {
+async function surroundings(session: ContainerSession): Promise<object> {
   let printed = '';
   const listening = session.onEvent((event) => {
     if (event.msg_type === 'stream') {
@@ -185,7 +185,7 @@ async function surroundings(session: InteractiveSandboxSession): Promise<object>
 }
 
 /** Copies the notebook's own files into its working folder, by cells that leave no trace. */
-async function putFiles(session: InteractiveSandboxSession, folder: string): Promise<void> {
+async function putFiles(session: ContainerSession, folder: string): Promise<void> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
   for (const name of names.sort().reverse()) {
     // a tmpfs lists the newest file first
@@ -205,7 +205,7 @@ async function putFiles(session: InteractiveSandboxSession, folder: string): Pro
   }
 }
 
-async function silently(session: InteractiveSandboxSession, code: string): Promise<void> {
+async function silently(session: ContainerSession, code: string): Promise<void> {
   const reply = await session.execute(code, { silent: true }).reply;
   if (reply.status !== 'ok') {
     throw new Error(`${reply.ename}: ${reply.evalue}`);

@@ -9,7 +9,7 @@ import { connectEngine } from '../src/engine/connect';
 import type { Engine } from '../src/engine/engine';
 import { installNetwork } from '../src/engine/image/install-network';
 import { silentProgress } from '../src/engine/progress';
-import { InteractiveSandboxSession } from '../src/session/session';
+import { ContainerSession } from '../src/session/session';
 import { DEFAULT_SETTINGS } from '../src/session/settings';
 import { IpykernelPeer } from './peer';
 import { machine, table, write, type Row } from './report';
@@ -75,8 +75,8 @@ async function main([python = 'python3', ...options]: string[]): Promise<void> {
   }
 }
 
-const open = (engine: Engine, image: string): InteractiveSandboxSession =>
-  InteractiveSandboxSession.start(engine, {
+const open = (engine: Engine, image: string): ContainerSession =>
+  ContainerSession.start(engine, {
     image,
     owner: 'bench',
     notebookHint: '',
@@ -84,7 +84,7 @@ const open = (engine: Engine, image: string): InteractiveSandboxSession =>
     lease: DEFAULT_SETTINGS.keepAlive * 60,
   });
 
-async function execute(session: InteractiveSandboxSession, code: string): Promise<number> {
+async function execute(session: ContainerSession, code: string): Promise<number> {
   const begun = performance.now();
   const reply = await session.execute(code).reply;
   assert.equal(reply.status, 'ok', JSON.stringify(reply));
@@ -112,10 +112,7 @@ async function startsOf(
   return result;
 }
 
-async function cellsOf(
-  session: InteractiveSandboxSession,
-  peer: IpykernelPeer,
-): Promise<{ ours: number[]; peer: number[] }> {
+async function cellsOf(session: ContainerSession, peer: IpykernelPeer): Promise<{ ours: number[]; peer: number[] }> {
   const result = { ours: [] as number[], peer: [] as number[] };
   for (let i = 0; i < RUNS.warmUp + RUNS.cells; i += 1) {
     const both = { ours: () => execute(session, 'pass'), peer: async () => (await peer.execute('pass')).ms };
@@ -129,7 +126,7 @@ async function cellsOf(
   return result;
 }
 
-async function resetsOf(session: InteractiveSandboxSession): Promise<number[]> {
+async function resetsOf(session: ContainerSession): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < RUNS.resets; i += 1) {
     await new Promise((resolve) => setTimeout(resolve, SPARE_READY));
@@ -142,7 +139,7 @@ async function resetsOf(session: InteractiveSandboxSession): Promise<number[]> {
 }
 
 async function printsOf(
-  session: InteractiveSandboxSession,
+  session: ContainerSession,
   peer: IpykernelPeer,
 ): Promise<{ ours: number[]; peers: number[]; memory: number }> {
   const [ours, peers]: [number[], number[]] = [[], []];

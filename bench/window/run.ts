@@ -11,7 +11,7 @@ import { connectEngine } from '../../src/engine/connect';
 import type { Engine } from '../../src/engine/engine';
 import { installNetwork } from '../../src/engine/image/install-network';
 import { silentProgress } from '../../src/engine/progress';
-import { InteractiveSandboxSession } from '../../src/session/session';
+import { ContainerSession } from '../../src/session/session';
 import { DEFAULT_SETTINGS } from '../../src/session/settings';
 import { machine, write } from '../report';
 import { report } from './report';
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
     home: os.homedir(),
     uid: process.getuid?.(),
   });
-  const others: InteractiveSandboxSession[] = [];
+  const others: ContainerSession[] = [];
   try {
     const image = await engine.ensureImage(
       {
@@ -67,8 +67,8 @@ async function main(): Promise<void> {
   }
 }
 
-async function idleSandbox(engine: Engine, image: string): Promise<InteractiveSandboxSession> {
-  const session = InteractiveSandboxSession.start(engine, {
+async function idleSandbox(engine: Engine, image: string): Promise<ContainerSession> {
+  const session = ContainerSession.start(engine, {
     image,
     owner: 'bench',
     notebookHint: '',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Engine } from '../engine/engine';
 import { SandboxError } from '../protocol/errors';
 import type { SandboxEvent } from '../protocol/messages';
-import { InteractiveSandboxSession as Session } from '../session/session';
+import { ContainerSession } from '../session/session';
 import { clampToUser, type SandboxSettings } from '../session/settings';
 import type { SandboxSession } from '../session/types';
 import {
@@ -54,7 +54,7 @@ export class InteractiveSandboxSession implements AsyncDisposable {
   static async open(options: OpenOptions): Promise<InteractiveSandboxSession> {
     const checked = checkOptions(options);
     const { engine, image } = await prepare(checked);
-    const session = Session.start(engine, sessionOptions(checked, image), checked.signal);
+    const session = ContainerSession.start(engine, sessionOptions(checked, image), checked.signal);
     const opened = new InteractiveSandboxSession(
       session,
       options.engine === undefined ? engine : undefined,
@@ -217,7 +217,7 @@ export class InteractiveSandboxSession implements AsyncDisposable {
   }
 }
 
-function sessionOptions(options: CheckedOptions, image: string): Parameters<typeof Session.start>[1] {
+function sessionOptions(options: CheckedOptions, image: string): Parameters<typeof ContainerSession.start>[1] {
   return {
     image,
     owner: options.owner ?? randomUUID(),

@@ -26,10 +26,8 @@ import { Connection } from './stream/connection';
 import { Follower } from './stream/follower';
 
 /** One session with a sandbox: its container, the stream to it and the cells that run in it. See `docs/architecture.md`. */
-export class InteractiveSandboxSession extends FirstKernel implements SandboxSession {
+export class ContainerSession extends FirstKernel implements SandboxSession {
   readonly id: string;
-  readonly lang = 'python';
-  readonly kernelType = 'ipython';
   readonly host: string;
   readonly image: string;
   readonly libraries: string;
@@ -53,17 +51,17 @@ export class InteractiveSandboxSession extends FirstKernel implements SandboxSes
   #libraryRemoval: Promise<void> | undefined;
 
   /** Starts to create a sandbox. If `signal` aborts before the first hello, the session ends as `Cancelled`. */
-  static start(engine: Engine, options: SessionOptions, signal?: AbortSignal): InteractiveSandboxSession {
+  static start(engine: Engine, options: SessionOptions, signal?: AbortSignal): ContainerSession {
     const { installed = [] } = options.previous ?? {};
-    return new InteractiveSandboxSession(engine, newSandbox(options), { ...options, installed }, signal);
+    return new ContainerSession(engine, newSandbox(options), { ...options, installed }, signal);
   }
 
   /**
    * Attaches to a running sandbox as its host. Listeners that are added at once get the whole log, as far as it is kept. Then
    * {@link started} resolves and {@link cells} are those that were open. If {@link started} rejects, the sandbox stays as it is.
    */
-  static attach(engine: Engine, options: AttachOptions, signal?: AbortSignal): InteractiveSandboxSession {
-    return new InteractiveSandboxSession(engine, options.sandbox, options, signal);
+  static attach(engine: Engine, options: AttachOptions, signal?: AbortSignal): ContainerSession {
+    return new ContainerSession(engine, options.sandbox, options, signal);
   }
 
   private constructor(

@@ -149,7 +149,7 @@ export interface SandboxKernel {
   sendComm(message: CommMessage, signal?: AbortSignal): Promise<string>;
 }
 
-/** A session with a sandbox, as `src/notebook` uses it. `InteractiveSandboxSession` in `session.ts` implements it. */
+/** A session with a sandbox, as `src/notebook` uses it. `ContainerSession` in `session.ts` implements it. */
 export interface SandboxSession extends Omit<SandboxKernel, 'id'> {
   /** Id of the sandbox. */
   readonly id: string;

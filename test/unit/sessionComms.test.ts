@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { SandboxError } from '../../src/protocol/errors';
 import { MAX_COMM_BYTES, type JsonObject, type SandboxEvent } from '../../src/protocol/messages';
 import type { CommMessage } from '../../src/session/types';
-import { InteractiveSandboxSession } from '../../src/session/session';
+import { ContainerSession } from '../../src/session/session';
 import { DEFAULT_SETTINGS } from '../../src/session/settings';
 import { TIMING, type Timing } from '../../src/session/time';
 import { random } from './outputsModel';
@@ -20,9 +20,9 @@ const QUICK: Timing = {
   shutdown: 20,
 };
 
-const open: InteractiveSandboxSession[] = [];
+const open: ContainerSession[] = [];
 function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}) {
-  const session = InteractiveSandboxSession.start(sandbox, {
+  const session = ContainerSession.start(sandbox, {
     image: 'image',
     owner: 'owner',
     notebookHint: '',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SandboxEvent } from '../../src/protocol/messages';
-import { InteractiveSandboxSession } from '../../src/session/session';
+import { ContainerSession } from '../../src/session/session';
 import type { AttachOptions } from '../../src/session/session-options';
 import { DEFAULT_SETTINGS } from '../../src/session/settings';
 import { TIMING, type Timing } from '../../src/session/time';
@@ -27,10 +27,10 @@ const QUICK: Timing = {
   shutdown: 20,
 };
 
-const open: InteractiveSandboxSession[] = [];
+const open: ContainerSession[] = [];
 export function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}, signal?: AbortSignal) {
   return recorded(
-    InteractiveSandboxSession.start(
+    ContainerSession.start(
       sandbox,
       {
         image: 'image',
@@ -49,7 +49,7 @@ export function start(sandbox: FakeSandbox, timing: Partial<Timing> = {}, signal
 export function attach(sandbox: FakeSandbox, more: Partial<AttachOptions> = {}) {
   const { sandboxId = '', libraries = '' } = sandbox.specification ?? {};
   return recorded(
-    InteractiveSandboxSession.attach(sandbox, {
+    ContainerSession.attach(sandbox, {
       sandbox: { sandboxId, libraries, containerId: 'container1', image: 'image', notebookHint: '', created: 0 },
       boot: sandbox.boot,
       settings: DEFAULT_SETTINGS,
@@ -60,7 +60,7 @@ export function attach(sandbox: FakeSandbox, more: Partial<AttachOptions> = {}) 
 }
 
 /** Records all events of the session. */
-function recorded(session: InteractiveSandboxSession) {
+function recorded(session: ContainerSession) {
   open.push(session);
   const events: SandboxEvent[] = [];
   const states: SessionState['kind'][] = [];

@@ -5,7 +5,7 @@ import { engineName } from '../../engine/identity';
 import type { Log } from '../../log';
 import { SandboxError } from '../../protocol/errors';
 import { removeWithRetries } from '../../session/life/removal';
-import { InteractiveSandboxSession } from '../../session/session';
+import { ContainerSession } from '../../session/session';
 import type { SandboxSettings } from '../../session/settings';
 import type { SandboxSession } from '../../session/types';
 import type { EngineSource } from './engine-source';
@@ -104,8 +104,8 @@ export async function startSession(
     owner: string,
     image: string,
     takenOver: PreviousSandbox | undefined,
-  ): InteractiveSandboxSession {
-    return InteractiveSandboxSession.start(
+  ): ContainerSession {
+    return ContainerSession.start(
       engine,
       {
         image,
@@ -174,7 +174,7 @@ export async function attachSession(
     return await attachAsFormerHost(
       record,
       async (host) => {
-        const session = InteractiveSandboxSession.attach(
+        const session = ContainerSession.attach(
           engine,
           {
             sandbox: { ...sandbox, image },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ExecuteReply, JsonValue, SandboxEvent } from '../../../src/protocol/messages';
-import type { InteractiveSandboxSession } from '../../../src/session/session';
+import type { ContainerSession } from '../../../src/session/session';
 import type { CellExecution } from '../../../src/session/types';
 import type { HostMessage } from './comms';
 import { ask, type Question } from './questions';
@@ -66,7 +66,7 @@ const wait = (seconds: number): Promise<void> =>
  * output.
  */
 export async function runNotebook(
-  session: InteractiveSandboxSession,
+  session: ContainerSession,
   cells: readonly CodeCell[],
   settle: number,
 ): Promise<NotebookRun> {
@@ -133,7 +133,7 @@ export async function runNotebook(
 }
 
 /** Sends a cell and the cells that are queued behind it. */
-function together(session: InteractiveSandboxSession, cells: readonly CodeCell[], place: number): CellExecution[] {
+function together(session: ContainerSession, cells: readonly CodeCell[], place: number): CellExecution[] {
   const behind = cells.slice(place + 1).findIndex(({ script }) => script.queued !== true);
   const group = cells.slice(place, behind < 0 ? undefined : place + 1 + behind);
   const runId = randomUUID();
@@ -144,7 +144,7 @@ function together(session: InteractiveSandboxSession, cells: readonly CodeCell[]
 
 /** Returns the id of the message once it was handled and all of its effects are among the events. */
 async function toComm(
-  session: InteractiveSandboxSession,
+  session: ContainerSession,
   { type, comm, target, data, metadata, buffers = [] }: HostMessage,
   events: readonly SandboxEvent[],
 ): Promise<string> {

@@ -6,7 +6,7 @@ import { containerName } from '../../../src/engine/specification';
 import type { Log } from '../../../src/log';
 import { isSandboxError } from '../../../src/protocol/errors';
 import type { ExecuteReply, SandboxEvent } from '../../../src/protocol/messages';
-import { InteractiveSandboxSession } from '../../../src/session/session';
+import { ContainerSession } from '../../../src/session/session';
 import type { SandboxSettings } from '../../../src/session/settings';
 import type { OpenCell } from '../../../src/session/types';
 import { FaultProxy } from '../../session/support/proxy';
@@ -68,7 +68,7 @@ export class Window {
 
 /** A session with its records, which exist before its first cell. */
 interface Live {
-  session: InteractiveSandboxSession;
+  session: ContainerSession;
   records: Records;
   pid: number;
 }
@@ -85,8 +85,7 @@ export class Notebook {
   #live: Live | undefined;
   /** The last session, which has the libraries. */
   #previous:
-    | (Pick<InteractiveSandboxSession, 'libraries' | 'installed'> & Partial<Pick<InteractiveSandboxSession, 'dispose'>>)
-    | undefined;
+    (Pick<ContainerSession, 'libraries' | 'installed'> & Partial<Pick<ContainerSession, 'dispose'>>) | undefined;
   #turn: Promise<void> = Promise.resolve();
   #cells = 0;
 
@@ -200,7 +199,7 @@ export class Notebook {
       const session =
         found === null
           ? undefined
-          : InteractiveSandboxSession.attach(way.engine, {
+          : ContainerSession.attach(way.engine, {
               sandbox: found,
               boot,
               host,
@@ -278,7 +277,7 @@ export class Notebook {
     this.#live = undefined;
     const { image, owner, settings, log } = this.installation;
     const previous = this.#previous;
-    const session = InteractiveSandboxSession.start(this.way.engine, {
+    const session = ContainerSession.start(this.way.engine, {
       image,
       owner,
       notebookHint: this.name,
@@ -305,7 +304,7 @@ export class Notebook {
   }
 
   /** Returns the id on this machine of the container's first process. */
-  async #pid(session: InteractiveSandboxSession): Promise<number> {
+  async #pid(session: ContainerSession): Promise<number> {
     for (;;) {
       try {
         const { State } = await this.installation.docker.getContainer(containerName(session.id)).inspect();
@@ -335,7 +334,7 @@ export class Notebook {
     }
   }
 
-  #listen(session: InteractiveSandboxSession, { attached }: { attached: boolean }): void {
+  #listen(session: ContainerSession, { attached }: { attached: boolean }): void {
     const { broken = (event: SandboxEvent) => [event] } = this.installation;
     session.onEvent((event) => {
       if (this.#isForeign(session)) {
@@ -353,7 +352,7 @@ export class Notebook {
   }
 
   /** Whether this is the session of an earlier window, whose events nobody sees any more. */
-  #isForeign(session: InteractiveSandboxSession): boolean {
+  #isForeign(session: ContainerSession): boolean {
     return session.state.kind === 'disposed';
   }
 
@@ -376,7 +375,7 @@ export class Notebook {
     await ended;
   }
 
-  #settle(session: InteractiveSandboxSession, msgId: string, reply: ExecuteReply): void {
+  #settle(session: ContainerSession, msgId: string, reply: ExecuteReply): void {
     const open = this.#open.get(msgId);
     if (!open || this.#isForeign(session)) {
       return;

@@ -8,7 +8,7 @@ import { installNetwork } from '../../../src/engine/image/install-network';
 import { silentProgress } from '../../../src/engine/progress';
 import { silentLog, type Log } from '../../../src/log';
 import type { EventContents, EventOf, EventType, ExecuteReply, SandboxEvent } from '../../../src/protocol/messages';
-import { InteractiveSandboxSession } from '../../../src/session/session';
+import { ContainerSession } from '../../../src/session/session';
 import type { AttachOptions, SessionOptions } from '../../../src/session/session-options';
 import { DEFAULT_SETTINGS, type SandboxSettings } from '../../../src/session/settings';
 import type { ExecuteOptions } from '../../../src/session/types';
@@ -104,7 +104,7 @@ export class RanCell {
 export class TestSession {
   readonly events: SandboxEvent[] = [];
 
-  constructor(readonly session: InteractiveSandboxSession) {
+  constructor(readonly session: ContainerSession) {
     session.onEvent((event) => this.events.push(event));
   }
 
@@ -167,7 +167,7 @@ export class TestSession {
   }
 }
 
-const open = new Set<InteractiveSandboxSession>();
+const open = new Set<ContainerSession>();
 
 export function startSession(
   engine: Engine,
@@ -175,7 +175,7 @@ export function startSession(
   settings: Partial<SandboxSettings> = {},
   more: Partial<Pick<SessionOptions, 'previous' | 'network' | 'idle' | 'lease' | 'notebookHint' | 'timing'>> = {},
 ): TestSession {
-  const session = InteractiveSandboxSession.start(engine, {
+  const session = ContainerSession.start(engine, {
     image,
     owner: OWNER,
     notebookHint: '',
@@ -192,7 +192,7 @@ export function startSession(
 /** Attaches a session of a later window to the same sandbox. */
 export async function attach(
   engine: Engine,
-  before: InteractiveSandboxSession,
+  before: ContainerSession,
   more: Partial<AttachOptions> = {},
 ): Promise<TestSession> {
   const sandbox = (await engine.findSandboxes(OWNER)).find(({ sandboxId }) => sandboxId === before.id);
@@ -203,7 +203,7 @@ export async function attach(
     settings,
     place: { boot },
   } = before;
-  const session = InteractiveSandboxSession.attach(engine, {
+  const session = ContainerSession.attach(engine, {
     sandbox,
     boot,
     settings,

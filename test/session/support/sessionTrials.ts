@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../../../src/engine/engine';
 import { asSandboxError } from '../../../src/session/failures';
-import { InteractiveSandboxSession } from '../../../src/session/session';
+import { ContainerSession } from '../../../src/session/session';
 import { DEFAULT_SETTINGS } from '../../../src/session/settings';
 import type { Timing } from '../../../src/session/time';
 import { testLog } from './sandboxes';
@@ -14,10 +14,10 @@ const timed = (trial: Trial, timing: Trial['timing']): Trial => ({ ...trial, ...
 const relay = ['POST /containers/{id}/exec relay', 'POST /exec/{id}/start relay'] as const;
 
 class Sessions extends Tenant {
-  readonly open = new Set<InteractiveSandboxSession>();
+  readonly open = new Set<ContainerSession>();
 
-  start(engine: Engine, timing?: Timing): InteractiveSandboxSession {
-    const session = InteractiveSandboxSession.start(engine, {
+  start(engine: Engine, timing?: Timing): ContainerSession {
+    const session = ContainerSession.start(engine, {
       image: this.ground.image,
       owner: this.owner,
       notebookHint: '',
@@ -104,7 +104,7 @@ export const attach = (ground: Ground): Group[] => [
       assert.ok(sandbox);
       return {
         run: async () => {
-          const session = InteractiveSandboxSession.attach(await way.engine, {
+          const session = ContainerSession.attach(await way.engine, {
             sandbox,
             boot: '',
             settings: DEFAULT_SETTINGS,
