@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import readline from 'node:readline';
 import * as vscode from 'vscode';
 import { useTestBase } from './support';
@@ -25,6 +26,7 @@ async function ask(
     return results;
   } finally {
     server.stdin.end();
+    await once(server, 'exit'); // its sandboxes have ended
   }
 }
 
