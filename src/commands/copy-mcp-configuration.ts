@@ -12,7 +12,7 @@ export async function copyMcpConfiguration(mcp: McpOffer, label?: unknown): Prom
     named ??
     (await chooseOne(
       MCP_CLIENTS.map((value) => ({ value, label: value.label, description: value.place })),
-      { title: t('Copy MCP Configuration'), placeholder: t('Which agent shall run Python in sandboxes?') },
+      { title: t('Copy MCP Configuration'), placeholder: t('Choose the agent that will run Python in sandboxes') },
     ));
   if (client === undefined) {
     return;

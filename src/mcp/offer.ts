@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Log } from '../log';
 import { SECTION, readUserSettings } from '../notebook/configuration';
 import { readNetworkSettings } from '../notebook/network-settings';
-import { serverCommand, writeServerFiles, type ServerCommand } from './server-files';
+import { hasServerFiles, serverCommand, writeServerFiles, type ServerCommand } from './server-files';
 
 /** Id of the provider in package.json. */
 const PROVIDER_ID = 'sandboxed-ipython';
@@ -34,7 +34,7 @@ export class McpOffer implements vscode.Disposable {
     private readonly context: vscode.ExtensionContext,
     private readonly version: string,
     private readonly owner: () => Promise<string>,
-    log: Log,
+    private readonly log: Log,
   ) {
     const { McpStdioServerDefinition: Definition } = vscode as unknown as {
       McpStdioServerDefinition?: McpStdioServerDefinition;
@@ -53,12 +53,19 @@ export class McpOffer implements vscode.Disposable {
     this.#disposables.push(
       vscode.workspace.onDidChangeConfiguration((change) => {
         if (change.affectsConfiguration(SECTION)) {
-          this.prepare().catch((error: unknown) =>
-            log.warn(`the settings of the MCP server were not written: ${String(error)}`),
-          );
+          this.#refresh();
         }
       }),
     );
+    this.#refresh(); // an update of the extension may have moved the server
+  }
+
+  /** Writes the files again, if somebody uses them. */
+  #refresh(): void {
+    const { fsPath: folder } = this.context.globalStorageUri;
+    hasServerFiles(folder)
+      .then((isUsed) => (isUsed ? this.prepare() : undefined))
+      .catch((error: unknown) => this.log.warn(`the files of the MCP server were not written: ${String(error)}`));
   }
 
   /**

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServerSettings } from '../agents/mcp/main';
 
@@ -26,6 +26,13 @@ export async function writeServerFiles(folder: string, bundle: string, settings:
     replaceFile(path.join(folder, SETTINGS), `${JSON.stringify(settings, undefined, 2)}\n`),
   ]);
 }
+
+/** Whether {@link writeServerFiles} was ever called with this folder. */
+export const hasServerFiles = (folder: string): Promise<boolean> =>
+  access(path.join(folder, LAUNCHER)).then(
+    () => true,
+    () => false,
+  );
 
 /** The command that starts the server with the files in this folder, by the Node that VS Code itself runs on. */
 export const serverCommand = (folder: string): ServerCommand => ({

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { MCP_CLIENTS } from '../../src/mcp/client-configuration';
-import { serverCommand, writeServerFiles } from '../../src/mcp/server-files';
+import { hasServerFiles, serverCommand, writeServerFiles } from '../../src/mcp/server-files';
 
 const SERVER = { command: "/opt/it's here/node", args: ['/a b/mcp.cjs', '--settings', '/a b/s.json'], env: { A: '1' } };
 const formatFor = (label: string): string => MCP_CLIENTS.find((one) => one.label === label)?.format(SERVER) ?? '';
@@ -46,6 +46,10 @@ describe('the files of the MCP server', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'mcp-files-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
 
+  it('do not exist until they are needed', async () => {
+    assert.equal(await hasServerFiles(folder), false);
+  });
+
   it('are replaced as a whole, and leave no temporary file', async () => {
     for (const version of ['1', '2']) {
       await writeServerFiles(folder, "/a 'b'/mcp.js", {
@@ -64,5 +68,6 @@ describe('the files of the MCP server', () => {
       warmSandboxes: 1,
     });
     assert.equal(readdirSync(folder).length, 2);
+    assert.equal(await hasServerFiles(folder), true);
   });
 });
