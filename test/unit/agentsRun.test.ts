@@ -2,18 +2,10 @@ import assert from 'node:assert/strict';
 import { RunRecorder } from '../../src/agents/run-recorder';
 import { sandboxFileOf } from '../../src/agents/sandbox-file';
 import { plainText } from '../../src/outputs/plain-text';
-import type { ExecuteReply, SandboxEvent } from '../../src/protocol/messages';
-import { event } from './outputsModel';
+import type { SandboxEvent } from '../../src/protocol/messages';
+import { event, reply } from './outputsModel';
 
-const OK: ExecuteReply = {
-  status: 'ok',
-  execution_count: 1,
-  ename: '',
-  evalue: '',
-  traceback: [],
-  payload: [],
-  user_expressions: {},
-};
+const OK = reply();
 const stdout = (text: string): SandboxEvent => event('r', 'stream', { name: 'stdout', text });
 const stderr = (text: string): SandboxEvent => event('r', 'stream', { name: 'stderr', text });
 

@@ -2,16 +2,9 @@ import assert from 'node:assert/strict';
 import { verdictOf } from '../../src/agents/verdict';
 import { replyOf } from '../../src/session/failures';
 import type { ExecuteReply, Failure } from '../../src/protocol/messages';
+import { reply } from './outputsModel';
 
-const OK: ExecuteReply = {
-  status: 'ok',
-  execution_count: 1,
-  ename: '',
-  evalue: '',
-  traceback: [],
-  payload: [],
-  user_expressions: {},
-};
+const OK = reply();
 const raised = (ename: string, evalue = ''): ExecuteReply => ({ ...OK, status: 'error', ename, evalue });
 
 describe('the verdict on a run', () => {

@@ -2,19 +2,9 @@ import assert from 'node:assert/strict';
 import { EventBatcher } from '../../src/outputs/batcher';
 import { NotebookOutputs } from '../../src/outputs/notebook-outputs';
 import type { RunEdit } from '../../src/outputs/types';
-import type { ExecuteReply, SandboxEvent } from '../../src/protocol/messages';
-import { applyAll, event, random, type ModelCell } from './outputsModel';
+import type { SandboxEvent } from '../../src/protocol/messages';
+import { applyAll, event, random, reply, type ModelCell } from './outputsModel';
 
-const reply = (over: Partial<ExecuteReply> = {}): ExecuteReply => ({
-  status: 'ok',
-  execution_count: 1,
-  ename: '',
-  evalue: '',
-  traceback: [],
-  payload: [],
-  user_expressions: {},
-  ...over,
-});
 const text = (value: string) => ({ data: { 'text/plain': value }, metadata: {}, transient: {} });
 const shown = (id: string, value: string) => ({ ...text(value), transient: { display_id: id } });
 const stdout = (value: string, run = 'r') => event(run, 'stream', { name: 'stdout', text: value });

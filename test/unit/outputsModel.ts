@@ -1,6 +1,18 @@
 import type { TextMark } from '../../src/outputs/stream-text';
 import type { CellEdit, CellOutput, RunEdit } from '../../src/outputs/types';
-import type { EventContents, EventType, SandboxEvent } from '../../src/protocol/messages';
+import type { EventContents, EventType, ExecuteReply, SandboxEvent } from '../../src/protocol/messages';
+
+/** A reply of a cell that succeeded, with changes. */
+export const reply = (over: Partial<ExecuteReply> = {}): ExecuteReply => ({
+  status: 'ok',
+  execution_count: 1,
+  ename: '',
+  evalue: '',
+  traceback: [],
+  payload: [],
+  user_expressions: {},
+  ...over,
+});
 
 /**
  * The content of VS Code's document after edits. Text is folded as VS Code itself does it (`notebookCommon.ts`,
