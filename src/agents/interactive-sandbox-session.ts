@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine } from '../engine/engine';
+import { silentLog, type Log } from '../log';
 import { SandboxError } from '../protocol/errors';
 import type { SandboxEvent } from '../protocol/messages';
 import { ContainerSession } from '../session/session';
@@ -59,6 +60,7 @@ export class InteractiveSandboxSession implements AsyncDisposable {
       session,
       options.engine === undefined ? engine : undefined,
       checked.parsed,
+      checked.log ?? silentLog,
     );
     try {
       await session.started;
@@ -76,6 +78,7 @@ export class InteractiveSandboxSession implements AsyncDisposable {
     /** The engine that this session has connected to and disposes of. */
     private readonly ownEngine: Engine | undefined,
     settings: SandboxSettings,
+    private readonly log: Log,
   ) {
     this.settings = settings;
     this.#runs = new RunRecorder(session.id, { maxEndedRuns: MAX_ENDED_RUNS, maxEndedChars: MAX_ENDED_CHARS });
@@ -122,7 +125,10 @@ export class InteractiveSandboxSession implements AsyncDisposable {
     if (onOutput !== undefined) {
       this.#outputListeners.set(runId, onOutput);
     }
-    const interrupt = (): void => void this.interrupt(runId).catch(() => undefined); // the run ends at its time limit at the latest
+    const interrupt = (): void =>
+      void this.interrupt(runId).catch((error: unknown) => {
+        this.log.warn(`run ${runId} was not interrupted and may go on to its time limit: ${String(error)}`);
+      });
     signal?.addEventListener('abort', interrupt, { once: true });
     if (signal?.aborted === true) {
       interrupt();

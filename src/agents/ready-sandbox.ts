@@ -1,3 +1,4 @@
+import type { Log } from '../log';
 import type { InteractiveSandboxSession } from './interactive-sandbox-session';
 
 /** Milliseconds from the use of the ready sandbox to the start of the next one, so that this start does not slow the first run down. */
@@ -11,11 +12,17 @@ export class ReadySandbox {
   #timer: NodeJS.Timeout | undefined;
 
   /** @param open starts a sandbox, or resolves to undefined if it cannot be started without more work */
-  constructor(private readonly open: () => Ready) {}
+  constructor(
+    private readonly open: () => Ready,
+    private readonly log: Log,
+  ) {}
 
-  /** Starts a sandbox unless there is one. A failure is left to the caller that needs a sandbox. */
+  /** Starts a sandbox unless there is one. The next caller starts its own if this fails, and gets the reason if that fails too. */
   prepare(): void {
-    this.#ready ??= this.open().catch(() => undefined);
+    this.#ready ??= this.open().catch((error: unknown) => {
+      this.log.warn(`no sandbox was started ahead: ${String(error)}`);
+      return undefined;
+    });
   }
 
   /** Gives the sandbox away, and starts the next one a little later. Undefined if there is none. It is never given twice. */

@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine';
+import { silentLog } from '../log';
 import { SandboxError } from '../protocol/errors';
 import { clampToUser, type RawSettings, type Tightenable } from '../session/settings';
 import { InteractiveSandboxSession } from './interactive-sandbox-session';
@@ -55,15 +56,17 @@ export class SandboxPool implements AsyncDisposable {
   readonly #starting = new Set<Promise<PooledSandbox>>();
   #engine: Promise<Engine> | undefined;
   #usual: Promise<PooledSandbox> | undefined;
-  #isClosed = false;
+  /** Aborts when the client goes, so that nobody waits for a start or the build of an image. */
+  readonly #closing = new AbortController();
+  readonly #ready: ReadySandbox;
 
-  readonly #ready = new ReadySandbox(() => this.#openReady());
-
-  constructor(private readonly options: PoolOptions) {}
+  constructor(private readonly options: PoolOptions) {
+    this.#ready = new ReadySandbox(() => this.#openReady(), options.open.log ?? silentLog);
+  }
 
   /** Starts the sandbox that is kept ready, if one is to be kept. */
   prepare(): void {
-    if (this.options.keepReady && !this.#isClosed) {
+    if (this.options.keepReady && !this.#closing.signal.aborted) {
       this.#ready.prepare();
     }
   }
@@ -73,7 +76,8 @@ export class SandboxPool implements AsyncDisposable {
    * @throws TooManySandboxes; SandboxError like {@link InteractiveSandboxSession.open}
    */
   create(options: CreateOptions = {}): Promise<PooledSandbox> {
-    if (this.#sandboxes.size + this.#starting.size >= this.options.maxSandboxes) {
+    const living = this.list().filter(({ session }) => !session.isGone).length;
+    if (living + this.#starting.size >= this.options.maxSandboxes) {
       return Promise.reject(new TooManySandboxes(this.options.maxSandboxes));
     }
     const starting = this.#start(options);
@@ -134,7 +138,7 @@ export class SandboxPool implements AsyncDisposable {
 
   /** Ends all sandboxes. Never rejects. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     await Promise.allSettled(this.#starting);
     await Promise.all([this.#ready.close(), ...this.list().map(({ id }) => this.delete(id))]);
     (await this.#engine?.catch(() => undefined))?.dispose();
@@ -154,12 +158,13 @@ export class SandboxPool implements AsyncDisposable {
       await session.close();
       throw error;
     }
-    if (this.#isClosed) {
+    if (this.#closing.signal.aborted) {
       await session.close();
       throw new SandboxError('Cancelled');
     }
     const sandbox = { id: session.id, name, session, lastUsed: Date.now() };
     this.#sandboxes.set(sandbox.id, sandbox);
+    this.#forgetGone();
     return sandbox;
   }
 
@@ -171,7 +176,7 @@ export class SandboxPool implements AsyncDisposable {
       settings,
       name,
       engine,
-      ...(signal && { signal }),
+      signal: signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]),
     });
   }
 
@@ -180,6 +185,15 @@ export class SandboxPool implements AsyncDisposable {
     const engine = await this.#connect();
     const { derived } = await engine.findImages(await imageRequestOf(checkOptions(this.options.open)));
     return derived === null ? undefined : this.#open({});
+  }
+
+  /** Forgets sandboxes that have ended, the oldest first, while there are more than a client may have. Until then their runs can be read. */
+  #forgetGone(): void {
+    for (const { id, session } of this.list()) {
+      if (this.#sandboxes.size > this.options.maxSandboxes && session.isGone) {
+        this.#sandboxes.delete(id);
+      }
+    }
   }
 
   #forgetUsual(usual: Promise<PooledSandbox> | undefined): void {

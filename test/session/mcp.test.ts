@@ -141,6 +141,16 @@ for (const [who, era] of Object.entries(ERAS)) {
       assert.deepEqual(await containerOf(sandbox_id), []);
     });
 
+    it('reports progress while a call takes long', async () => {
+      const messages: (string | undefined)[] = [];
+      await client.call(
+        'run_code',
+        { code: 'import time; time.sleep(6)' },
+        { onprogress: ({ message }) => messages.push(message) },
+      );
+      assert.deepEqual(messages, ['Running for 5 s']);
+    });
+
     it('lets a caller tighten a limit, and never loosen it', async () => {
       const { sandbox_id } = (await client.call('create_sandbox', { limits: { timeout: 1, maxMemory: '64GB' } }))
         .structuredContent as { sandbox_id: string };
@@ -186,7 +196,7 @@ describe('an MCP server whose client', () => {
   });
 
   it('has lost its own sandbox gets another one with the next run, and is told', async () => {
-    await using client = await McpClient.start('legacy');
+    await using client = await McpClient.start('legacy', { maxSandboxes: 1 });
     const { sandbox_id } = await client.run('x = 1');
     const call = client.run('import time; time.sleep(50)');
     await sleep(500);

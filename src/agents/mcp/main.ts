@@ -1,6 +1,7 @@
 /**
- * `node mcp.js [--settings FILE] [--runner FOLDER]`: a Model Context Protocol server on stdin and stdout. It needs nothing but an engine. The file has what the
- * extension's settings say (`ServerSettings`, as JSON); without it, the defaults hold. The folder has the runner's files; by default it is the one that the extension ships.
+ * `node mcp.js [--settings FILE] [--runner FOLDER]`: a Model Context Protocol server on stdin and stdout. It needs nothing but an engine. The
+ * file has what the extension's settings say (`ServerSettings`, as JSON); without it, the defaults hold. The folder has the runner's files;
+ * by default it is the one that the extension ships.
  */
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { readFileSync } from 'node:fs';
@@ -9,6 +10,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { connectEngine } from '../../engine/connect';
 import { installNetwork, type NetworkSettings } from '../../engine/image/install-network';
+import { redact } from '../../engine/redact';
+import { silentLog, type Log } from '../../log';
 import type { RawSettings } from '../../session/settings';
 import { SandboxPool } from '../sandbox-pool';
 import { createServer } from './server';
@@ -33,6 +36,13 @@ const DEFAULTS: ServerSettings = { version: '0', settings: {}, maxSandboxes: 10,
 /** The extension's folder has the runner beside the folder of the bundle. */
 const RUNNER_FOLDER = path.join(__dirname, '..', 'runner');
 
+/** Clients keep what a server writes to stderr for their users. */
+const stderrLog: Log = {
+  ...silentLog,
+  warn: (message) => console.error(`sandboxed-ipython: ${redact(message)}`),
+  error: (message) => console.error(`sandboxed-ipython: ${redact(message)}`),
+};
+
 function main(): void {
   const { values } = parseArgs({
     options: { settings: { type: 'string' }, runner: { type: 'string', default: RUNNER_FOLDER } },
@@ -42,11 +52,18 @@ function main(): void {
     open: {
       settings: { ...settings, idleTimeout: settings.idleTimeout || IDLE_MINUTES },
       runnerFolder: values.runner,
+      log: stderrLog,
       network: () => installNetwork(process.env, network),
       ...(owner !== undefined && { owner }),
     },
     connect: () =>
-      connectEngine({ platform: process.platform, env: process.env, home: os.homedir(), uid: process.getuid?.() }),
+      connectEngine({
+        platform: process.platform,
+        env: process.env,
+        home: os.homedir(),
+        uid: process.getuid?.(),
+        log: stderrLog,
+      }),
     maxSandboxes,
     keepReady: warmSandboxes > 0,
   });

@@ -92,6 +92,7 @@ const run = z.object({
 const sandbox = z.object({
   sandbox_id: z.string(),
   name: z.string(),
+  state: z.enum(['ready', 'gone']),
   idle_seconds: z.number(),
 });
 const done = z.object({ sandbox_id: z.string(), next_step: z.string() });

@@ -161,8 +161,9 @@ function present(
   return { output, images };
 }
 
-const described = ({ id, name, lastUsed }: PooledSandbox): Output<'create_sandbox'> => ({
+const described = ({ id, name, session, lastUsed }: PooledSandbox): Output<'create_sandbox'> => ({
   sandbox_id: id,
   name,
+  state: session.isGone ? 'gone' : 'ready',
   idle_seconds: Math.round((Date.now() - lastUsed) / 1_000),
 });
